@@ -1,0 +1,51 @@
+# Two commands do everything on a machine that has only Python:
+#   make demo    the whole chain on synthetic corpora
+#   make test    the test suite
+# Each makes the virtual environment it needs; `make check` adds the style, type and layer checks.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+REAL := $(wildcard ../shared/corpora/DataSets)
+ifneq ($(REAL),)
+export SER_REAL_DATA ?= $(abspath $(REAL))
+endif
+# one thread per process: the tests run several processes
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.PHONY: demo test test-fast check format docs install clean
+
+install: $(BIN)/.installed
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(BIN)/.installed
+	OMP_NUM_THREADS= OPENBLAS_NUM_THREADS= MKL_NUM_THREADS= $(BIN)/ser quickstart demo
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: $(BIN)/.installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not real'
+
+check: $(BIN)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+format: $(BIN)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(BIN)/.installed
+	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,68 @@
+"""Files that are whole or not there: written beside their target, then renamed."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ser_pipeline.errors import SerError
+
+TEMPORARY_SUFFIX = ".partial"
+"""Ends the name of every file that is not finished; nothing reads these."""
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; rename it into place at the end.
+
+    The folder is made where it is missing. The bytes reach the disk before the rename, so a
+    reader sees the old file or the new one, also after a power cut. If the block raises, the
+    old file stays and the temporary one is removed.
+
+    Args:
+        path: the file to be.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+
+    Examples:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with write_atomically(target) as part:
+        ...     _ = part.write_text("whole")
+        >>> target.read_text(), [p.name for p in target.parent.iterdir()]
+        ('whole', ['a.txt'])
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _to_disk(temporary)
+        os.replace(temporary, path)
+        _to_disk(path.parent)
+    except OSError as error:
+        raise explained(error, path) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def explained(error: OSError, path: Path) -> SerError:
+    """Turn a failed write into one line that says what to do."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return SerError(
+            f"{path}: no space left to write; nothing was lost: free some and run the same command again"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return SerError(f"{path}: not writable; choose another folder or change its permissions")
+    return SerError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

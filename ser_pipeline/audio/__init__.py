@@ -1,0 +1,19 @@
+"""From a recording to a mono float32 wave: decode, gate, trim, level."""
+
+from ser_pipeline.audio.decode import Recording, decode_file, read_recording
+from ser_pipeline.audio.gate import spectral_gate
+from ser_pipeline.audio.level import rms_db, to_level
+from ser_pipeline.audio.prepare import Prepared, prepare
+from ser_pipeline.audio.trim import active_span
+
+__all__ = [
+    "Prepared",
+    "Recording",
+    "active_span",
+    "decode_file",
+    "prepare",
+    "read_recording",
+    "rms_db",
+    "spectral_gate",
+    "to_level",
+]

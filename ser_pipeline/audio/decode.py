@@ -1,0 +1,135 @@
+"""Decode a recording to mono float32 at one sample rate, and say what is wrong with it."""
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from ser_pipeline.errors import AudioError, AudioMissing
+from ser_pipeline.records import MIN_CLIP_S
+
+Float32s = npt.NDArray[np.float32]
+
+SILENCE_PEAK = 1e-5
+"""A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
+
+WINDOW_S = 60.0
+"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
+
+DIGEST_BYTES = 16
+_WHOLE_FILE_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A decoded recording.
+
+    Attributes:
+        wave: mono samples, shape ``(samples,)``.
+        sample_rate: in Hz.
+        digest: BLAKE2b of the very bytes that were decoded, 32 hex digits.
+    """
+
+    wave: Float32s
+    sample_rate: int
+    digest: str
+
+
+def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Recording:
+    """Read a file once: hash its bytes, decode them, mix to mono, resample.
+
+    Args:
+        path: any format libsndfile reads.
+        sample_rate: wanted, in Hz.
+        max_s: seconds to decode at most; the digest always covers the whole file.
+
+    Raises:
+        AudioMissing: the file cannot be opened or read.
+        AudioError: undecodable, empty, non-finite, silent or too short.
+    """
+    try:
+        with path.open("rb") as handle:
+            size = os.fstat(handle.fileno()).st_size
+            if size <= _WHOLE_FILE_BYTES:
+                data = handle.read()
+                digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+                wave = _decode(io.BytesIO(data), path.name, sample_rate, max_s)
+            else:  # hours of audio: hash in pieces, decode from the same open file
+                digest = hashlib.file_digest(
+                    handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)
+                ).hexdigest()
+                handle.seek(0)
+                wave = _decode(handle, path.name, sample_rate, max_s)
+    except OSError as error:
+        raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
+    return Recording(wave, sample_rate, digest)
+
+
+def decode_file(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Float32s:
+    """Decode a file to mono at ``sample_rate``; see :func:`read_recording`."""
+    return read_recording(path, sample_rate, max_s=max_s).wave
+
+
+def _decode(source: BinaryIO, name: str, sample_rate: int, max_s: float) -> Float32s:
+    try:
+        with soundfile.SoundFile(source) as file:
+            own_rate = int(file.samplerate)
+            samples = file.read(round(max_s * own_rate), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    check_wave(mono, own_rate, name)
+    return resample(mono, own_rate, sample_rate)
+
+
+def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
+    """Refuse a wave that says nothing.
+
+    Args:
+        wave: shape ``(samples,)``.
+        sample_rate: in Hz.
+        name: of the recording, for the message.
+
+    Raises:
+        AudioError: empty, non-finite, silent, or shorter than 0.1 s.
+    """
+    if wave.size == 0:
+        raise AudioError(f"{name}: empty: the recording has no samples")
+    if not np.isfinite(wave).all():
+        raise AudioError(
+            f"{name}: non-finite: {np.count_nonzero(~np.isfinite(wave))} samples are NaN or infinite"
+        )
+    if wave.size < MIN_CLIP_S * sample_rate:
+        raise AudioError(
+            f"{name}: too short: {wave.size / sample_rate * 1000:.0f} ms; at least {MIN_CLIP_S * 1000:.0f} ms"
+        )
+    if float(np.abs(wave).max()) < SILENCE_PEAK:
+        raise AudioError(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
+
+
+def resample(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
+    """Resample with soxr's HQ recipe, to the length ``ceil(samples * wanted / own)``.
+
+    Args:
+        wave: shape ``(samples,)``.
+        sample_rate: of ``wave``, in Hz.
+        wanted_rate: in Hz.
+
+    Examples:
+        >>> resample(np.zeros(48_000, np.float32), 48_000, 22_050).shape
+        (22050,)
+    """
+    if sample_rate == wanted_rate:
+        return np.ascontiguousarray(wave)
+    length = -(-wave.size * wanted_rate // sample_rate)
+    changed = soxr.resample(np.ascontiguousarray(wave), sample_rate, wanted_rate, quality="HQ")
+    fitted = np.zeros(length, np.float32)
+    fitted[: min(length, changed.size)] = changed[:length]
+    return fitted

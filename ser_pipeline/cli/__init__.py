@@ -1,0 +1,48 @@
+"""The command line: one file per command group, composed here."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from ser_pipeline import __version__
+from ser_pipeline.cli import cache, corpora, manifest
+from ser_pipeline.cli.common import DEBUG
+from ser_pipeline.cli.evaluate import evaluate
+from ser_pipeline.cli.quickstart import quickstart
+from ser_pipeline.cli.report import report
+from ser_pipeline.cli.train import train
+
+app = typer.Typer(
+    name="ser",
+    help="Speech emotion recognition from a cached feature store.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(manifest.app, name="manifest")
+app.add_typer(cache.app, name="cache")
+app.command()(train)
+app.command()(evaluate)
+app.command()(report)
+app.command()(quickstart)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ser {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Speech emotion recognition: manifest, feature store, training, honest evaluation, report."""
+    DEBUG["on"] = debug
+    if debug:
+        os.environ["SER_DEBUG"] = "1"

@@ -1,0 +1,238 @@
+"""Commands of ``ser cache``: build the feature store and look after it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ser_pipeline.cli.common import (
+    CacheOption,
+    DataOption,
+    Format,
+    FormatOption,
+    JobsOption,
+    ManifestsOption,
+    next_step,
+    out,
+    plain_errors,
+    progress,
+    say,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    from ser_pipeline.manifest import Manifest
+    from ser_pipeline.settings import FrontEnd
+    from ser_pipeline.store import BuildSummary
+
+app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
+
+PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
+DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
+LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
+
+
+@app.command()
+def mels(
+    data: DataOption = Path("DataSets"),
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    jobs: JobsOption = 1,
+    preset: PresetOption = None,
+    denoise: DenoiseOption = None,
+    prop_decrease: Annotated[
+        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
+    ] = None,
+    level: LevelOption = None,
+    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
+    shards: Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Compute at most this many recordings now.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Try recordings again that failed before.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
+) -> None:
+    """Compute the mel spectrograms of every recording in the manifest."""
+    from ser_pipeline.manifest import read_manifest
+    from ser_pipeline.store import build_store, parse_shards
+
+    with plain_errors("run the same command again to continue"):
+        front_end = _front_end(
+            preset, denoise=denoise, prop_decrease=prop_decrease, level=level, n_mels=n_mels
+        )
+        with _Shown() as shown:
+            summary = build_store(
+                read_manifest(manifests),
+                data,
+                cache,
+                front_end,
+                jobs=jobs,
+                shards=parse_shards(shards) if shards else (0, None),
+                limit=limit,
+                retry_failed=retry_failed,
+                dry_run=dry_run,
+                on_start=shown.start,
+                on_progress=shown.advance,
+            )
+        _tell(summary, dry_run)
+        if summary.failures and not dry_run:
+            raise typer.Exit(1)
+    if not dry_run:
+        next_step("ser train crnn" + (" --preset paper" if preset == "paper" else ""))
+
+
+def _front_end(preset: str | None, **changes: object) -> "FrontEnd":
+    from ser_pipeline.settings import configured
+
+    return configured(Path("ser.toml"), preset, front_end=changes).front_end
+
+
+class _Shown:
+    """A progress display that is opened when the amount of work is known."""
+
+    def __enter__(self) -> "_Shown":
+        from contextlib import ExitStack
+
+        self._stack = ExitStack()
+        self.advance = lambda count: None
+        return self
+
+    def start(self, total: int) -> None:
+        """Open the display."""
+        self.advance = self._stack.enter_context(progress("mels", total))
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+
+def _tell(summary: "BuildSummary", dry_run: bool) -> None:
+    for line in summary.repaired:
+        say(f"set aside and computed again: {line}")
+    if summary.failures:
+        say(f"{len(summary.failures)} recordings have no row:")
+        for failure in summary.failures[:10]:
+            say(f"  {failure.path}: {failure.reason}")
+        if len(summary.failures) > 10:
+            say(f"  and {len(summary.failures) - 10} more; 'ser cache status --failures' lists all")
+    if dry_run:
+        left = summary.wanted - summary.present - len(summary.failures)
+        out(f"{summary.folder}: would compute {left} of {summary.wanted} recordings")
+        return
+    out(
+        f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} recordings "
+        f"({summary.computed} computed now, {len(summary.failures)} failed)"
+    )
+
+
+def _manifest(manifests: Path) -> "Manifest | None":
+    """The manifest, or None with a remark where there is none."""
+    from ser_pipeline.errors import ManifestError
+    from ser_pipeline.manifest import read_manifest
+
+    try:
+        return read_manifest(manifests)
+    except ManifestError as error:
+        say(f"ser: without a manifest: {error}")
+        return None
+
+
+@app.command()
+def status(
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    failures: Annotated[bool, typer.Option("--failures", help="List every recording that failed.")] = False,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Show every store: its settings, what it holds, what it lacks, and why it is not current."""
+    from ser_pipeline.store.index import read_index
+    from ser_pipeline.store.maintain import status as describe_stores
+    from ser_pipeline.store.maintain import stores
+
+    with plain_errors():
+        if failures:
+            rows = [
+                (str(folder), digest, reason)
+                for folder in stores(cache)
+                for digest, reason in sorted(read_index(folder, write=False).failures().items())
+            ]
+            show_table("recordings that failed", ("store", "audio_digest", "reason"), rows, fmt)
+            return
+        found = describe_stores(cache, _manifest(manifests))
+        if not found and fmt is Format.table:
+            say(f"{cache}: no store yet; run 'ser cache mels'")
+            return
+        columns = ("store", "kind", "settings", "rows", "failed", "missing", "foreign", "MiB", "state")
+        cells = [
+            (
+                item.folder.name,
+                item.kind,
+                item.preset,
+                item.rows,
+                item.failed,
+                item.missing,
+                item.foreign,
+                round(item.size_bytes / 2**20, 1),
+                item.state,
+            )
+            for item in found
+        ]
+        show_table("feature stores", columns, cells, fmt)
+
+
+@app.command()
+def verify(
+    data: DataOption = Path("DataSets"),
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    sample: Annotated[int, typer.Option(min=0, help="Rows of each store to compute again.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows.")] = 0,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set damaged shards aside, to be rebuilt.")
+    ] = False,
+) -> None:
+    """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
+    from ser_pipeline.store.maintain import repair as set_aside
+    from ser_pipeline.store.maintain import stores
+    from ser_pipeline.store.maintain import verify as check
+
+    with plain_errors():
+        manifest = _manifest(manifests)
+        if manifest is not None and not data.is_dir():
+            say(f"{data}: not a folder, so nothing is recomputed; pass --data to do so")
+        bad = 0
+        for folder in stores(cache):
+            report = check(folder, manifest, data, sample=sample, seed=seed)
+            out(
+                f"{folder}: {report.shards} shards, {report.rows} rows whole, "
+                f"{report.recomputed} recomputed, {len(report.problems)} problems"
+            )
+            for line in report.problems[:10]:
+                say(f"  {line}")
+            bad += len(report.problems)
+            if repair and report.damaged:
+                say(f"  {set_aside(report)} shards set aside; run 'ser cache mels' to compute them again")
+        if bad:
+            raise typer.Exit(1)
+
+
+@app.command()
+def gc(
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
+) -> None:
+    """List what no command can use any more; delete it with --yes."""
+    from ser_pipeline.store.maintain import collect, garbage
+
+    with plain_errors():
+        found = garbage(cache, _manifest(manifests))
+        for item in found:
+            out(f"{item.size_bytes / 2**20:8.1f} MiB  {item.path}: {item.reason}")
+        total = sum(item.size_bytes for item in found) / 2**20
+        if not found:
+            say("nothing to collect")
+        elif yes:
+            collect(found)
+            say(f"freed {total:.1f} MiB")
+        else:
+            say(f"{total:.1f} MiB in {len(found)} places; 'ser cache gc --yes' deletes them")

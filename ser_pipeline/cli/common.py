@@ -1,0 +1,169 @@
+"""What the commands share: options, tables, progress, and errors of one line."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ser_pipeline.errors import SerError
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the corpora.")]
+ManifestsOption = Annotated[Path, typer.Option("--manifests", help="Folder of the manifest and its splits.")]
+CacheOption = Annotated[Path, typer.Option("--cache", help="Folder of the feature store.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How results are printed.")]
+
+DEBUG = {"on": False}
+"""Set by ``ser --debug``: errors keep their traceback."""
+
+
+@contextmanager
+def plain_errors(interrupted: str = "run the same command again to continue") -> Iterator[None]:
+    """Turn a ``SerError`` into one line on stderr and exit status 1.
+
+    Args:
+        interrupted: what to do after Ctrl-C, for the line that is printed then.
+    """
+    try:
+        yield
+    except SerError as error:
+        if DEBUG["on"]:
+            raise
+        say(f"ser: {error}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        say(f"ser: interrupted; what was finished is whole: {interrupted}")
+        raise typer.Exit(130) from None
+
+
+def out(text: str) -> None:
+    """Print a result."""
+    typer.echo(text)
+
+
+def say(text: str) -> None:
+    """Print a remark, beside the results."""
+    typer.echo(text, err=True)
+
+
+def next_step(command: str) -> None:
+    """Name the command that comes next."""
+    say(f"next: {command}")
+
+
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], fmt: Format = Format.table
+) -> None:
+    """Print rows as a table, a JSON list of objects, or CSV."""
+    if fmt is Format.json:
+        out(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
+    elif fmt is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        _rich_table(title, columns, rows)
+
+
+def _rich_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        numeric = all(isinstance(row[number], int | float | None) for row in rows)
+        table.add_column(escape(column), justify="right" if numeric and rows else "left")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row))
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    console.print(table)
+
+
+def _text(cell: Any) -> str:
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+@contextmanager
+def progress(description: str, total: int, unit: str = "clips") -> Iterator[Callable[[int], None]]:
+    """Show how far a long step is, with its rate and the time left, on stderr.
+
+    A terminal gets a bar; anything else a plain line every ten seconds.
+
+    Args:
+        description: what is being done.
+        total: number of units in all.
+        unit: what is counted, in the plural.
+
+    Yields:
+        ``advance(n)``: call it with how many units were done since.
+    """
+    shown = _bar if sys.stderr.isatty() else _lines
+    with shown(description, total, unit) as advance:
+        yield advance
+
+
+@contextmanager
+def _lines(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    started = last = time.monotonic()
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done, last
+        done += count
+        now = time.monotonic()
+        if now - last >= 10 and done < total:
+            last = now
+            rate = done / (now - started)
+            say(
+                f"{description}: {done}/{total} {unit}, {rate:.0f} {unit}/s, "
+                f"{(total - done) / rate:.0f} s left"
+            )
+
+    yield advance
+    elapsed = time.monotonic() - started
+    if done:
+        say(f"{description}: {done} {unit} in {elapsed:.1f} s ({done / max(elapsed, 1e-9):.0f} {unit}/s)")
+
+
+@contextmanager
+def _bar(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    started = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total, rate="")
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            rate = done / max(time.monotonic() - started, 1e-9)
+            bar.update(task, advance=count, rate=f"{rate:.0f} {unit}/s")
+
+        yield advance

@@ -1,0 +1,89 @@
+"""The errors this package raises on purpose.
+
+Every one of them carries a single line that says where, what was found, and what is
+valid or what to do; the command line prints that line and ends with status 1::
+
+    SerError
+    +-- SettingsError      a setting, flag or ``ser.toml`` value that does not fit
+    +-- LabelError         an emotion, task or merge that does not exist
+    +-- CorpusError        a corpus folder or table that cannot be read
+    +-- ManifestError      a manifest that is missing, foreign or broken
+    |   +-- SplitError     a split that is missing, foreign or leaks
+    +-- AudioError         a recording that cannot be decoded or used
+    |   +-- AudioMissing   a recording that is not there, or not the one that was described
+    +-- StoreError         a feature store that is missing, locked or damaged
+    |   +-- StoreMissing   the store has not been built for these settings
+    |   +-- StoreCorrupt   a shard whose bytes are not those that were written
+    +-- TrainingError      a run that cannot start, go on or be resumed
+    +-- RunError           a run folder that is missing, incomplete or foreign
+    +-- ReportError        a report that cannot be made
+"""
+
+
+class SerError(Exception):
+    """Root of every error raised on purpose; its text is one line for the user."""
+
+
+class SettingsError(SerError):
+    """A setting, flag or ``ser.toml`` value that does not fit."""
+
+
+class LabelError(SerError):
+    """An emotion, task or merge that does not exist."""
+
+
+class CorpusError(SerError):
+    """A corpus folder or table that cannot be read."""
+
+
+class ManifestError(SerError):
+    """A manifest that is missing, foreign or broken."""
+
+
+class SplitError(ManifestError):
+    """A split that is missing, foreign or leaks."""
+
+
+class AudioError(SerError):
+    """A recording that cannot be decoded or used."""
+
+
+class AudioMissing(AudioError):
+    """A recording that is not there, or not the one that was described."""
+
+
+class StoreError(SerError):
+    """A feature store that is missing, locked or damaged."""
+
+
+class StoreMissing(StoreError):
+    """The store has not been built for these settings."""
+
+
+class StoreCorrupt(StoreError):
+    """A shard whose bytes are not those that were written."""
+
+
+class TrainingError(SerError):
+    """A run that cannot start, go on or be resumed."""
+
+
+class RunError(SerError):
+    """A run folder that is missing, incomplete or foreign."""
+
+
+class ReportError(SerError):
+    """A report that cannot be made."""
+
+
+def some(items: list[str], *, show: int = 10) -> str:
+    """Join the first ``show`` items and count the rest, for one-line messages.
+
+    Examples:
+        >>> some(["a", "b", "c"], show=2)
+        'a, b and 1 more'
+        >>> some(["a"])
+        'a'
+    """
+    head = ", ".join(items[:show])
+    return f"{head} and {len(items) - show} more" if len(items) > show else head

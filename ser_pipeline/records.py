@@ -1,0 +1,160 @@
+"""Row types: what a corpus says of a recording, and what is said of one that can't be used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from ser_pipeline.labels import emotion_id
+
+Gender = Literal["female", "male", "unknown"]
+Intensity = Literal["unspecified", "low", "normal", "high"]
+Modality = Literal["speech", "song"]
+Style = Literal["acted", "elicited", "conversational"]
+
+PARTS: tuple[str, str, str] = ("train", "validation", "test")
+"""Parts of a split, in the order they are shown."""
+
+MIN_CLIP_S = 0.1
+"""Shorter recordings are rejects."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCard:
+    """What is published of a corpus.
+
+    Attributes:
+        name: corpus id, as in ``--corpora``.
+        title: the corpus's own name.
+        language: BCP 47 tag.
+        speakers: number of speakers in the complete corpus.
+        clips: number of recordings in the complete corpus.
+        layout: one official path, as an example.
+        folders: patterns of the official folders above a recording, outermost first.
+        style: how the emotions came about.
+        modality: spoken or sung.
+        licence: of the recordings, in the publisher's words.
+        source: DOI or address of the publication.
+    """
+
+    name: str
+    title: str
+    language: str
+    speakers: int
+    clips: int
+    layout: str
+    folders: tuple[str, ...]
+    style: Style
+    licence: str
+    source: str
+    modality: Modality = "speech"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One recording as its corpus describes it; nothing here needs the audio.
+
+    Attributes:
+        corpus: corpus id.
+        path: of the file, relative to the folder it was scanned from.
+        canonical: official path without suffix, whatever folders the file was found in.
+        source_label: the corpus's own code.
+        emotion: name in :data:`ser_pipeline.labels.EMOTIONS`, or ``other``.
+        speaker_id: ``<corpus>-<id>``.
+        language: BCP 47 tag.
+        age: in years.
+        valence: in [-1, 1], as are ``arousal`` and ``dominance``.
+        votes: emotion name -> number of raters who chose it.
+        agreement: share in [0, 1] of raters who chose the most frequent answer.
+        naturalness: share in [0, 1] of listeners who found it natural.
+        rated_intensity: raters' mean intensity in [0, 1].
+    """
+
+    corpus: str
+    path: PurePosixPath
+    canonical: str
+    source_label: str
+    emotion: str
+    speaker_id: str
+    language: str
+    style: Style = "acted"
+    modality: Modality = "speech"
+    intensity: Intensity = "unspecified"
+    session_id: str | None = None
+    gender: Gender = "unknown"
+    age: int | None = None
+    sentence_id: str | None = None
+    text: str | None = None
+    take: str | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    dominance: float | None = None
+    votes: Mapping[str, int] = field(default_factory=dict)
+    agreement: float | None = None
+    naturalness: float | None = None
+    rated_intensity: float | None = None
+
+    @property
+    def utterance_id(self) -> str:
+        """``<corpus>/<canonical path>``: the same wherever the corpus lies."""
+        return f"{self.corpus}/{self.canonical}"
+
+    @property
+    def emotion_id(self) -> int:
+        """Shared id of the emotion."""
+        return emotion_id(self.emotion)
+
+    def with_facts(self, **facts: Any) -> "Utterance":
+        """Return a copy with some fields replaced, for what a corpus's tables add."""
+        return replace(self, **facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A recording that can't be used, and why.
+
+    Attributes:
+        corpus: corpus id, or ``unknown`` for a file that belongs to none.
+        path: of the file, relative to the folder it was scanned from.
+        reason: one line: what was found and what is valid.
+    """
+
+    corpus: str
+    path: PurePosixPath
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAudio:
+    """Rows of a corpus's own table that have no recording: normal for a partial download.
+
+    Attributes:
+        corpus: corpus id.
+        table: name of the table.
+        count: rows without audio.
+        examples: the first few names.
+    """
+
+    corpus: str
+    table: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableProblem:
+    """A corpus's own table that is missing or cannot be read in full; its recordings still come.
+
+    Attributes:
+        corpus: corpus id.
+        table: name of the table.
+        reason: one line: what was found and what the rows lack because of it.
+    """
+
+    corpus: str
+    table: str
+    reason: str
+
+
+Record = Utterance | Reject | MissingAudio | TableProblem
+"""What the scan of a corpus yields: one of the first two per file, then the others."""

@@ -1,0 +1,199 @@
+"""Result types of a run: what training and evaluation write and the report reads.
+
+A run is a folder ``runs/<name>/``::
+
+    settings.json        RunInfo: all that repeats the run
+    metrics.csv          one line per epoch, columns METRIC_COLUMNS
+    model.safetensors    weights, with model.json: enough to predict on raw audio
+    predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
+    scores.json          RunScores
+    last.ckpt            state for ``--resume``
+"""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.settings import Options, Recipe
+
+R = TypeVar("R", bound=Options)
+
+RESULT_SCHEMA = 1
+
+METRIC_COLUMNS = (
+    "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
+    "validation_uar", "learning_rate", "train_seconds", "validation_seconds",
+)  # fmt: skip
+"""Columns of ``metrics.csv``; a missing value is empty."""
+
+GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
+
+
+class Estimate(Options):
+    """A score with its interval; ``low`` and ``high`` are None where none can be given."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class ClassScore(Options):
+    """Scores of one class; ``clips`` is how many truly belong to it."""
+
+    emotion: str
+    precision: float
+    recall: float
+    f1: float
+    clips: int
+
+
+class Scores(Options):
+    """Scores over one set of clips.
+
+    Attributes:
+        clips: number of clips.
+        speakers: number of different speakers.
+        accuracy: share of correct decisions.
+        uar: mean recall over the classes present (balanced accuracy): the headline.
+        macro_f1: mean F1 over the classes present.
+        ece: expected calibration error, 15 equal-width bins.
+        error_distance: mean distance of wrong decisions, None where the task has no matrix.
+        classes: one entry per class of the task, in its order.
+        confusion: counts, rows are true classes, columns decisions.
+        confound_accuracy: accuracy of always guessing the corpus's most frequent training class.
+        confound_uar: UAR of the same guess.
+        interval: how the intervals were made, in words.
+    """
+
+    clips: int
+    speakers: int
+    accuracy: Estimate
+    uar: Estimate
+    macro_f1: Estimate
+    ece: float
+    error_distance: float | None
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confound_accuracy: float
+    confound_uar: float
+    interval: str
+
+
+class GroupScores(Options):
+    """Scores of one group of clips, as of one corpus or one speaker."""
+
+    by: GroupKind
+    name: str
+    clips: int
+    speakers: int
+    accuracy: float
+    uar: float
+    macro_f1: float
+
+
+class PartScores(Options):
+    """Scores of one part of a split, pooled over its clips, averaged over corpora, and by group."""
+
+    pooled: Scores
+    macro_corpora: dict[str, float] = Field(
+        description="accuracy, uar, macro_f1: means over the corpora of the part"
+    )
+    groups: tuple[GroupScores, ...] = ()
+
+
+class RunScores(Options):
+    """All scores of a run; ``parts`` is keyed by train, validation, test."""
+
+    schema_version: int = RESULT_SCHEMA
+    parts: dict[str, PartScores]
+
+
+class SplitInfo(Options):
+    """Which split a run was made under.
+
+    Attributes:
+        name: as in ``--split``.
+        digest: of the split file.
+        leaks_speakers: the same people stand in training and test.
+        note: what a reader must know of it, one sentence.
+        fold: number of the fold, ``all``, or None where the split has none.
+    """
+
+    name: str
+    digest: str
+    leaks_speakers: bool
+    note: str
+    fold: str | None = None
+
+
+class RunInfo(Options):
+    """``settings.json``: all that repeats a run.
+
+    Attributes:
+        name: of the run folder.
+        created: ISO 8601 with zone.
+        command: as typed.
+        model: architecture.
+        emotions: class names, in the order of the outputs.
+        merges: emotion -> emotion it counts as.
+        counts: clips by part.
+        class_counts: part -> clips by class, in the order of ``emotions``.
+        corpora: corpus ids that the clips come from.
+        languages: of the clips.
+        synthetic: some of the recordings were made by ``ser corpora synth``.
+        best_epoch: the epoch whose weights were kept, counted from 1.
+        stopped: why training ended, in words.
+        seconds: wall time of training.
+        parameters: of the network.
+        versions: library -> version.
+    """
+
+    schema_version: int = RESULT_SCHEMA
+    name: str
+    created: str
+    command: str
+    model: str
+    recipe: Recipe
+    emotions: tuple[str, ...]
+    merges: dict[str, str]
+    split: SplitInfo
+    manifest_digest: str
+    store_kind: str
+    store_fingerprint: str
+    counts: dict[str, int]
+    class_counts: dict[str, tuple[int, ...]]
+    corpora: tuple[str, ...]
+    languages: tuple[str, ...]
+    synthetic: bool
+    best_epoch: int | None = None
+    stopped: str | None = None
+    seconds: float | None = None
+    parameters: int
+    versions: dict[str, str]
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+def read_result(kind: type[R], path: Path) -> R:
+    """Read one JSON result file.
+
+    Raises:
+        RunError: the file is missing, is not JSON, or was written by another version.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; the run is incomplete, train it again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise RunError(
+            f"{path}: {place}: {first['msg']}; written by another version? train it again"
+        ) from None
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Folders of finished and unfinished runs below ``folder``, oldest first."""
+    found = [path.parent for path in folder.glob("*/settings.json")]
+    return sorted(found, key=lambda run: (read_result(RunInfo, run / "settings.json").created, run.name))

@@ -1,0 +1,146 @@
+"""The index of a store: which key lies in which row of which shard.
+
+``index.parquet`` is only a summary of the shards' own key tables. It is rebuilt whenever a
+shard's size or time of change differs from what it was when the index was written, reading
+the tables of changed shards alone.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import SerError, StoreCorrupt
+from ser_pipeline.store.shard import read_keys, shard_number
+
+SCHEMA = pa.schema(
+    [
+        ("audio_digest", pa.string()),
+        ("variant", pa.int16()),
+        ("shard", pa.int32()),
+        ("row", pa.int32()),
+        ("frames", pa.int16()),
+        ("level_db", pa.float32()),
+        ("failed", pa.bool_()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Rows of a store.
+
+    Attributes:
+        table: columns of :data:`SCHEMA`; failed recordings have row -1.
+        damaged: one line for each shard that cannot be read; its rows are not in the table.
+    """
+
+    table: pa.Table
+    damaged: tuple[str, ...] = ()
+
+    def places(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """Key -> (shard, row) of every recording that has a row."""
+        good = self.table.filter(pc.invert(self.table["failed"]))
+        columns = (good[name].to_pylist() for name in ("audio_digest", "variant", "shard", "row"))
+        return {(digest, variant): (shard, row) for digest, variant, shard, row in zip(*columns, strict=True)}
+
+    def failures(self) -> dict[str, str]:
+        """Digest -> reason of every recording that could not be used."""
+        bad = self.table.filter(self.table["failed"])
+        return dict(zip(bad["audio_digest"].to_pylist(), bad["reason"].to_pylist(), strict=True))
+
+
+def read_index(folder: Path, *, write: bool = True) -> Index:
+    """Read the index of a store, bringing it up to date with its shards.
+
+    Args:
+        folder: of the store.
+        write: keep the renewed index, where the folder can be written to.
+    """
+    stamps = _stamps(folder)
+    path = folder / "index.parquet"
+    old, old_stamps = _read(path)
+    if old is not None and old_stamps == stamps:
+        return Index(old)
+    changed = {name for name, stamp in stamps.items() if old_stamps.get(name) != stamp}
+    parts, lost = [], []
+    if old is not None:
+        kept = [_number(name) for name in stamps if name not in changed]
+        parts.append(old.filter(pc.is_in(old["shard"], pa.array(kept, pa.int32()))))
+    for name in sorted(changed):
+        try:
+            parts.append(_rows_of(folder / name))
+        except StoreCorrupt as error:
+            lost.append(str(error))
+        except FileNotFoundError:
+            continue  # replaced by another build between listing and reading
+    table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+    table = _first_of_each(table.sort_by([("shard", "ascending"), ("row", "ascending")]))
+    if write and not lost and stamps:
+        _write(path, table, stamps)
+    return Index(table, tuple(lost))
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    """Keep one row of each key: a good one before a failed one, an earlier shard before a later."""
+    frame = table.to_pandas()
+    frame = frame.sort_values(["failed", "shard", "row"], kind="stable")
+    frame = frame.drop_duplicates(["audio_digest", "variant"], keep="first")
+    # a recording with a clean row no longer counts as failed
+    return table.take(pa.array(np.sort(frame.index.to_numpy()))).combine_chunks()
+
+
+def _stamps(folder: Path) -> dict[str, list[int]]:
+    stamps = {}
+    for path in sorted(folder.glob("shard-*.h5")):
+        status = path.stat()
+        stamps[path.name] = [status.st_size, status.st_mtime_ns, status.st_ino]
+    return stamps
+
+
+def _number(name: str) -> int:
+    return shard_number(Path(name))
+
+
+def _read(path: Path) -> tuple[pa.Table | None, dict[str, Any]]:
+    try:
+        table = pq.read_table(path)
+        stamps = json.loads((table.schema.metadata or {})[b"shards"])
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return None, {}  # only a summary: a missing or broken one is made again
+    if table.schema.remove_metadata() != SCHEMA:
+        return None, {}
+    return table, stamps
+
+
+def _rows_of(path: Path) -> pa.Table:
+    keys = read_keys(path)
+    number, good, bad = shard_number(path), len(keys.digests), len(keys.failed)
+    columns: list[Iterable[Any]] = [
+        [key.decode() for key in keys.digests] + [digest for digest, _ in keys.failed],
+        keys.variants.tolist() + [0] * bad,
+        [number] * (good + bad),
+        list(range(good)) + [-1] * bad,
+        keys.frames.tolist() + [0] * bad,
+        keys.level_db.tolist() + [None] * bad,
+        [False] * good + [True] * bad,
+        [None] * good + [reason for _, reason in keys.failed],
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _write(path: Path, table: pa.Table, stamps: dict[str, list[int]]) -> None:
+    try:
+        with write_atomically(path) as part:
+            pq.write_table(table.replace_schema_metadata({b"shards": json.dumps(stamps).encode()}), part)
+    except SerError:
+        return  # a read-only store works without: the index is then made at each opening

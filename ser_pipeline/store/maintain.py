@@ -1,0 +1,297 @@
+"""Look after stores: what they are, whether they are whole, what can go."""
+
+import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ser_pipeline.atomic import TEMPORARY_SUFFIX
+from ser_pipeline.audio import read_recording
+from ser_pipeline.errors import AudioError, StoreCorrupt
+from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.settings import PRESETS, FrontEnd, recipe
+from ser_pipeline.store.build import describe
+from ser_pipeline.store.identity import differences, fingerprint, provenance
+from ser_pipeline.store.index import read_index
+from ser_pipeline.store.read import Store
+from ser_pipeline.store.shard import read_rows, shard_path, write_shard
+
+if TYPE_CHECKING:
+    from ser_pipeline.manifest import Manifest
+
+TOLERANCE = 2e-3
+"""Largest difference of a recomputed value: one step of float16 near 1, and rounding."""
+
+_PARTIAL_AGE_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """One store, as ``ser cache status`` shows it.
+
+    Attributes:
+        folder: of the store.
+        kind: ``mels``.
+        preset: preset with these settings, or how they differ from the default.
+        rows: recordings it holds.
+        failed: recordings that could not be used.
+        missing: recordings of the manifest without a row.
+        foreign: rows that no recording of the manifest has.
+        size_bytes: of its files.
+        state: ``current``, ``incomplete``, ``damaged``, ``empty`` or ``outdated``, with the reason.
+    """
+
+    folder: Path
+    kind: str
+    preset: str
+    rows: int
+    failed: int
+    missing: int | None
+    foreign: int | None
+    size_bytes: int
+    state: str
+
+
+def stores(cache: Path) -> Iterator[Path]:
+    """Folders of all stores below ``cache``, in order."""
+    if cache.is_dir():
+        yield from sorted(path for path in cache.glob("*/*") if path.is_dir() and len(path.name) == 16)
+
+
+def status(cache: Path, manifest: "Manifest | None") -> list[StoreStatus]:
+    """Describe every store below ``cache``.
+
+    Args:
+        cache: folder of all stores.
+        manifest: to count what is missing; None leaves that out.
+    """
+    digests = None if manifest is None else set(manifest.table["audio_digest"].to_pylist())
+    return [_status(folder, digests) for folder in stores(cache)]
+
+
+def _status(folder: Path, digests: Set[str] | None) -> StoreStatus:
+    index = read_index(folder, write=False)
+    rows = {digest for digest, variant in index.places() if variant == 0}
+    failed = index.failures().keys()
+    missing = None if digests is None else len(digests - rows)
+    described = describe(folder)
+    return StoreStatus(
+        folder=folder,
+        kind=folder.parent.name,
+        preset="unknown" if described is None else settings_in_words(described),
+        rows=index.table.num_rows - len(failed),
+        failed=len(failed),
+        missing=missing,
+        foreign=None if digests is None else len(rows - digests),
+        size_bytes=sum(path.stat().st_size for path in folder.glob("*") if path.is_file()),
+        state=_state(described, index.damaged, missing, len(failed)),
+    )
+
+
+def _state(
+    described: dict[str, Any] | None, damaged: tuple[str, ...], missing: int | None, failed: int
+) -> str:
+    if damaged:
+        return f"damaged: {len(damaged)} shards cannot be read"
+    if described is None:
+        return "empty"
+    old = outdated(described)
+    if old:
+        return "outdated: " + "; ".join(old)
+    if missing is not None and missing > failed:
+        return f"incomplete: {missing - failed} recordings to compute"
+    return "current"
+
+
+def outdated(described: dict[str, Any]) -> list[str]:
+    """Why the same settings would make another store today; empty if they would not."""
+    front_end = FrontEnd.model_validate(described["settings"])
+    return differences(described, provenance(described["kind"], front_end))
+
+
+def settings_in_words(described: dict[str, Any]) -> str:
+    """Name the preset a store belongs to, or its differences from the nearest one."""
+    names = []
+    for preset in PRESETS:
+        base = recipe(preset).front_end.stored.model_dump(mode="json")
+        changed = [f"{key}={value}" for key, value in described["settings"].items() if base.get(key) != value]
+        names.append(" ".join([preset, *changed]))
+    return min(names, key=lambda name: name.count(" "))
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What ``ser cache verify`` found.
+
+    Attributes:
+        shards: shards read.
+        rows: rows whose checksum fits.
+        recomputed: rows computed again from their recording.
+        problems: one line each.
+        damaged: shards that must be built again.
+    """
+
+    shards: int
+    rows: int
+    recomputed: int
+    problems: tuple[str, ...]
+    damaged: tuple[Path, ...]
+
+
+def verify(
+    folder: Path, manifest: "Manifest | None", data: Path | None, *, sample: int, seed: int = 0
+) -> VerifyReport:
+    """Read every byte of a store again, and compute a sample of its rows anew.
+
+    Args:
+        folder: of the store.
+        manifest: to find recordings; None recomputes nothing.
+        data: folder the manifest's paths are relative to.
+        sample: rows to recompute at most.
+        seed: of the choice.
+    """
+    problems, damaged, rows, shards = [], [], 0, 0
+    for path in sorted(folder.glob("shard-*.h5")):
+        shards += 1
+        try:
+            rows += len(read_rows(path))
+        except StoreCorrupt as error:
+            problems.append(str(error))
+            damaged.append(path)
+    recomputed = 0
+    described = describe(folder)
+    if manifest is not None and data is not None and data.is_dir() and described is not None and not damaged:
+        recomputed, wrong = _recompute(folder, manifest, data, described, sample, seed)
+        problems += wrong
+    return VerifyReport(shards, rows, recomputed, tuple(problems), tuple(damaged))
+
+
+def _recompute(
+    folder: Path, manifest: "Manifest", data: Path, described: dict[str, Any], sample: int, seed: int
+) -> tuple[int, list[str]]:
+    front_end = FrontEnd.model_validate(described["settings"])
+    store = Store(folder, folder.parent.name, front_end, read_index(folder, write=False))
+    digests, paths = (manifest.table[name].to_pylist() for name in ("audio_digest", "path"))
+    positions = store.rows(digests)
+    present = np.flatnonzero(positions >= 0)
+    chosen = np.random.default_rng(seed).permutation(present)[:sample]
+    problems = []
+    for number in sorted(chosen.tolist()):
+        try:
+            recording = read_recording(data / paths[number], front_end.sample_rate)
+        except AudioError as error:
+            problems.append(f"cannot recompute {paths[number]}: {error}")
+            continue
+        if recording.digest != digests[number]:
+            problems.append(
+                f"{paths[number]}: changed since the manifest was built; run 'ser manifest build'"
+            )
+            continue
+        values, frames, _ = store.read([positions[number]])
+        mel = mel_of_wave(recording.wave, front_end)
+        off = float(np.abs(values[0].astype(np.float32) - mel.values).max())
+        if int(frames[0]) != mel.frames or off > TOLERANCE:
+            problems.append(
+                f"{paths[number]}: recomputed values differ by {off:.2g}; delete {folder} and build it"
+            )
+    return len(chosen), problems
+
+
+def repair(report: VerifyReport) -> int:
+    """Set damaged shards aside, so that the next build computes their recordings again."""
+    for path in report.damaged:
+        path.rename(path.with_suffix(".h5.damaged"))
+    return len(report.damaged)
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something ``ser cache gc`` can take away.
+
+    Attributes:
+        path: a file, or the folder of a store.
+        reason: why it is of no use.
+        size_bytes: freed by taking it away.
+        rows: digests to drop from the shard at ``path``; empty drops the whole.
+    """
+
+    path: Path
+    reason: str
+    size_bytes: int
+    rows: frozenset[str] = frozenset()
+
+
+def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
+    """List what no command can use any more; deletes nothing.
+
+    Args:
+        cache: folder of all stores.
+        manifest: rows of recordings it does not name are listed; None leaves them alone.
+    """
+    found = []
+    digests = None if manifest is None else frozenset(manifest.table["audio_digest"].to_pylist())
+    for folder in stores(cache):
+        described = describe(folder)
+        old = [] if described is None else outdated(described)
+        if old:
+            size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+            found.append(Garbage(folder, "outdated: " + "; ".join(old), size))
+            continue
+        found += _left_over(folder)
+        if digests is not None:
+            found += _foreign(folder, digests)
+    return found
+
+
+def _left_over(folder: Path) -> Iterator[Garbage]:
+    now = time.time()
+    for path in sorted(folder.iterdir()):
+        age = now - path.stat().st_mtime
+        if path.name.endswith(TEMPORARY_SUFFIX) and age > _PARTIAL_AGE_S:
+            yield Garbage(path, "left by an interrupted build", path.stat().st_size)
+        elif path.name.endswith(".damaged"):
+            yield Garbage(path, "damaged shard that was set aside", path.stat().st_size)
+
+
+def _foreign(folder: Path, digests: frozenset[str]) -> Iterator[Garbage]:
+    index = read_index(folder, write=False)
+    held = index.table.group_by("shard").aggregate([("audio_digest", "count")]).to_pydict()
+    counts = dict(zip(held["shard"], held["audio_digest_count"], strict=True))
+    by_shard: dict[int, set[str]] = {}
+    for digest, shard in zip(
+        index.table["audio_digest"].to_pylist(), index.table["shard"].to_pylist(), strict=True
+    ):
+        if digest not in digests:
+            by_shard.setdefault(shard, set()).add(digest)
+    for shard, rows in sorted(by_shard.items()):
+        path = shard_path(folder, shard)
+        size = round(path.stat().st_size * len(rows) / counts[shard])
+        yield Garbage(path, f"{len(rows)} rows of recordings not in the manifest", size, frozenset(rows))
+
+
+def collect(found: list[Garbage]) -> int:
+    """Take away what :func:`garbage` listed; returns the bytes freed."""
+    for item in found:
+        if item.path.is_dir():
+            for path in item.path.iterdir():
+                path.unlink()
+            item.path.rmdir()
+        elif item.rows:
+            _drop_rows(item.path, item.rows)
+        else:
+            item.path.unlink()
+    return sum(item.size_bytes for item in found)
+
+
+def _drop_rows(path: Path, digests: frozenset[str]) -> None:
+    rows = read_rows(path)
+    described = describe(path.parent)
+    keep = [number for number, key in enumerate(rows.digests) if key.decode() not in digests]
+    failed = tuple(item for item in rows.failed if item[0] not in digests)
+    if described is None or not (keep or failed):
+        path.unlink()
+    else:
+        write_shard(path, rows.take(keep, failed), name=fingerprint(described), described=described)

@@ -1,0 +1,89 @@
+"""Which recordings belong to which shard, and which of them are still to be computed.
+
+The plan depends on the manifest alone: its recordings in order, cut into chunks. Chunk *i* is
+the business of shard *i*, so job arrays can share the work by shard numbers. A recording that
+already lies in any shard is left where it is, whatever chunk it would fall into today.
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+MIN_CLIPS, MAX_CLIPS = 32, 512
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording to compute: its file below the data folder, its digest, its length."""
+
+    path: str
+    digest: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The clips that shard ``number`` still lacks."""
+
+    number: int
+    clips: tuple[Clip, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Sound to process, for putting long chunks first."""
+        return sum(clip.duration_s for clip in self.clips)
+
+
+def clips_per_shard(recordings: int) -> int:
+    """Size of a chunk: about 64 chunks, between 32 and 512 clips, a power of two.
+
+    Examples:
+        >>> clips_per_shard(100), clips_per_shard(10_000), clips_per_shard(1_000_000)
+        (32, 256, 512)
+    """
+    size = MIN_CLIPS
+    while size < MAX_CLIPS and size * 64 < recordings:
+        size *= 2
+    return size
+
+
+def recordings(manifest: pa.Table) -> list[Clip]:
+    """Every recording of a manifest once, in its order."""
+    columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s"))
+    unique: dict[str, Clip] = {}
+    for path, digest, duration_s in zip(*columns, strict=True):
+        unique.setdefault(digest, Clip(path, digest, duration_s))
+    return list(unique.values())
+
+
+def chunks(clips: Sequence[Clip]) -> list[Chunk]:
+    """Cut recordings into chunks; chunk *i* belongs to shard *i*.
+
+    Examples:
+        >>> [len(c.clips) for c in chunks([Clip(str(i), str(i), 1.0) for i in range(40)])]
+        [32, 8]
+    """
+    size = clips_per_shard(len(clips))
+    return [
+        Chunk(number, tuple(clips[start : start + size]))
+        for number, start in enumerate(range(0, len(clips), size))
+    ]
+
+
+def lacking(plan: Sequence[Chunk], done: Container[str], limit: int | None = None) -> list[Chunk]:
+    """What is still to do of a plan.
+
+    Args:
+        plan: chunks.
+        done: digests that need no work.
+        limit: keep at most this many clips, the first ones.
+    """
+    left = limit if limit is not None else sum(len(chunk.clips) for chunk in plan)
+    todo = []
+    for chunk in plan:
+        clips = tuple(clip for clip in chunk.clips if clip.digest not in done)[:left]
+        left -= len(clips)
+        if clips:
+            todo.append(Chunk(chunk.number, clips))
+    return todo

@@ -1,0 +1,255 @@
+"""One HDF5 shard: written whole, read row by row, checked by checksums.
+
+Layout::
+
+    /mels          float16 (rows, bands, frames)  contiguous, so that it can be mapped
+    /frames        int16   (rows,)                frames that hold sound
+    /level_db      float32 (rows,)                level before levelling, dB of full scale
+    /audio_digest  S32     (rows,)                key, with /variant
+    /variant       int16   (rows,)                0 is the clean clip
+    /checksum      uint32  (rows,)                CRC-32 of the row's values, frames, level and key
+    /failed_digest S32, /failed_reason            recordings that could not be used
+
+Attributes of the file: ``schema``, ``kind``, ``fingerprint``, ``provenance`` (JSON),
+``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline import __version__
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import StoreCorrupt
+
+SCHEMA_VERSION = 1
+DTYPE = np.dtype(np.float16)
+KEY_DTYPE = np.dtype("S32")
+
+Values = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRows:
+    """Rows of a shard and the recordings that failed.
+
+    Attributes:
+        values: float16, shape ``(rows, ...)``.
+        frames: int16, shape ``(rows,)``.
+        level_db: float32, shape ``(rows,)``.
+        digests: S32, shape ``(rows,)``.
+        variants: int16, shape ``(rows,)``.
+        failed: (digest, reason) of each recording that could not be used.
+    """
+
+    values: Values
+    frames: npt.NDArray[np.int16]
+    level_db: npt.NDArray[np.float32]
+    digests: npt.NDArray[np.bytes_]
+    variants: npt.NDArray[np.int16]
+    failed: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.digests)
+
+    def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
+        """Some of the rows, with other failures."""
+        pick = np.asarray(rows, np.intp)
+        return ShardRows(
+            self.values[pick],
+            self.frames[pick],
+            self.level_db[pick],
+            self.digests[pick],
+            self.variants[pick],
+            failed,
+        )
+
+
+def shard_path(folder: Path, number: int) -> Path:
+    """Path of a shard by its number."""
+    return folder / f"shard-{number:05d}.h5"
+
+
+def shard_number(path: Path) -> int:
+    """Number of a shard by its path."""
+    return int(path.stem.removeprefix("shard-"))
+
+
+def joined(parts: Sequence[ShardRows]) -> ShardRows:
+    """Put rows after each other; a recording that has a row no longer counts as failed."""
+    digests = np.concatenate([part.digests for part in parts])
+    present = {key.decode() for key in digests}
+    failed = {digest: reason for part in parts for digest, reason in part.failed if digest not in present}
+    return ShardRows(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.frames for part in parts]),
+        np.concatenate([part.level_db for part in parts]),
+        digests,
+        np.concatenate([part.variants for part in parts]),
+        tuple(sorted(failed.items())),
+    )
+
+
+def row_checksums(rows: ShardRows) -> npt.NDArray[np.uint32]:
+    """CRC-32 of each row, shape ``(rows,)``."""
+    return np.array(
+        [
+            row_checksum(rows.values[i], rows.frames[i], rows.level_db[i], rows.digests[i], rows.variants[i])
+            for i in range(len(rows))
+        ],
+        np.uint32,
+    )
+
+
+def row_checksum(values: Values, frames: Any, level_db: Any, digest: bytes, variant: Any) -> int:
+    """CRC-32 over one row's values and everything that is said of it."""
+    head = np.int16(frames).tobytes() + np.float32(level_db).tobytes() + np.int16(variant).tobytes() + digest
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
+
+
+def _key_checksum(digests: Any, variants: Any, checksums: Any, failed: Sequence[tuple[str, str]]) -> str:
+    hashed = hashlib.blake2b(digest_size=16)
+    for table in (digests.astype(KEY_DTYPE), variants.astype("<i2"), checksums.astype("<u4")):
+        hashed.update(np.ascontiguousarray(table).tobytes())
+    hashed.update(json.dumps([list(item) for item in failed]).encode())
+    return hashed.hexdigest()
+
+
+def write_shard(path: Path, rows: ShardRows, *, name: str, described: dict[str, Any]) -> None:
+    """Write a shard whole, beside its target, then rename it into place.
+
+    Args:
+        path: of the shard.
+        rows: all of it.
+        name: fingerprint of the store.
+        described: provenance of the store.
+
+    Raises:
+        SerError: disk full or folder not writable; what stood there before is untouched.
+    """
+    # made in memory: HDF5 itself crashes at exit when a disk is full
+    image = _image(rows, name, described)
+    with write_atomically(path) as part:
+        part.write_bytes(image)
+
+
+def _image(rows: ShardRows, name: str, described: dict[str, Any]) -> bytes:
+    checksums = row_checksums(rows)
+    with h5py.File("shard", "w", driver="core", backing_store=False, libver="latest") as file:
+        file.attrs["schema"] = SCHEMA_VERSION
+        file.attrs["kind"] = described["kind"]
+        file.attrs["fingerprint"] = name
+        file.attrs["provenance"] = json.dumps(described, sort_keys=True)
+        file.attrs["tool_version"] = __version__
+        file.attrs["key_checksum"] = _key_checksum(rows.digests, rows.variants, checksums, rows.failed)
+        _dataset(file, "mels", rows.values.astype(DTYPE, copy=False), "about [-1, 1]; see provenance")
+        _dataset(file, "frames", rows.frames, "frames that hold sound")
+        _dataset(file, "level_db", rows.level_db, "dB of full scale, before levelling")
+        _dataset(file, "audio_digest", rows.digests.astype(KEY_DTYPE), "BLAKE2b-128 of the recording's bytes")
+        _dataset(file, "variant", rows.variants, "0 is the clean clip")
+        _dataset(file, "checksum", checksums, "CRC-32")
+        failed = [digest for digest, _ in rows.failed]
+        reasons = [reason for _, reason in rows.failed]
+        _dataset(file, "failed_digest", np.array(failed, KEY_DTYPE), "recordings that could not be used")
+        file.create_dataset("failed_reason", data=reasons, dtype=h5py.string_dtype(), shape=(len(reasons),))
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def _dataset(file: h5py.File, name: str, data: npt.NDArray[Any], unit: str) -> None:
+    file.create_dataset(name, data=data, track_times=False).attrs["unit"] = unit
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """What a shard holds, without its values.
+
+    Attributes:
+        digests: S32, shape ``(rows,)``.
+        variants, frames, level_db, checksums: shape ``(rows,)``.
+        failed: (digest, reason).
+        shape: of one row.
+        offset: where the values start in the file, in bytes.
+        described: provenance of the store.
+    """
+
+    digests: npt.NDArray[np.bytes_]
+    variants: npt.NDArray[np.int16]
+    frames: npt.NDArray[np.int16]
+    level_db: npt.NDArray[np.float32]
+    checksums: npt.NDArray[np.uint32]
+    failed: tuple[tuple[str, str], ...]
+    shape: tuple[int, ...]
+    offset: int | None
+    described: dict[str, Any]
+
+
+def read_keys(path: Path) -> ShardKeys:
+    """Read and check everything of a shard but its values.
+
+    Raises:
+        StoreCorrupt: not HDF5, tables missing or other than written, or of another version.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if int(file.attrs["schema"]) != SCHEMA_VERSION:
+                raise StoreCorrupt(
+                    f"{path}: shard of version {file.attrs['schema']}, this is {SCHEMA_VERSION}; "
+                    "delete the folder and build it again"
+                )
+            failed_digests = [key.decode() for key in file["failed_digest"][()]]
+            reasons = [str(reason) for reason in file["failed_reason"].asstr()[()]]
+            values = file["mels"]
+            keys = ShardKeys(
+                file["audio_digest"][()],
+                file["variant"][()],
+                file["frames"][()],
+                file["level_db"][()],
+                file["checksum"][()],
+                tuple(zip(failed_digests, reasons, strict=True)),
+                tuple(values.shape[1:]),
+                values.id.get_offset(),
+                json.loads(file.attrs["provenance"]),
+            )
+            written = str(file.attrs["key_checksum"])
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise damaged(path, f"{type(error).__name__} while reading its tables") from None
+    if written != _key_checksum(keys.digests, keys.variants, keys.checksums, keys.failed):
+        raise damaged(path, "its key table is not the one that was written")
+    return keys
+
+
+def read_rows(path: Path) -> ShardRows:
+    """Read a whole shard and check every row.
+
+    Raises:
+        StoreCorrupt: any byte differs from what was written.
+    """
+    keys = read_keys(path)
+    try:
+        with h5py.File(path, "r") as file:
+            values = file["mels"][()]
+    except (OSError, KeyError) as error:
+        raise damaged(path, f"{type(error).__name__} while reading its values") from None
+    rows = ShardRows(values, keys.frames, keys.level_db, keys.digests, keys.variants, keys.failed)
+    wrong = np.flatnonzero(row_checksums(rows) != keys.checksums)
+    if wrong.size:
+        raise damaged(path, f"{wrong.size} of {len(rows)} rows differ from what was written")
+    return rows
+
+
+def damaged(path: Path, what: str) -> StoreCorrupt:
+    """The error for a shard whose bytes cannot be trusted."""
+    return StoreCorrupt(f"{path}: damaged: {what}; run 'ser cache verify --repair', then build again")

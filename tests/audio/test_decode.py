@@ -1,0 +1,121 @@
+import hashlib
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile as sf
+
+from ser_pipeline.audio.decode import check_wave, decode_file, read_recording, resample
+from ser_pipeline.errors import AudioError, AudioMissing
+
+
+def tone(seconds=0.5, sample_rate=16_000, hz=440.0, gain=0.3):
+    return (gain * np.sin(2 * np.pi * hz * np.arange(round(seconds * sample_rate)) / sample_rate)).astype(
+        np.float32
+    )
+
+
+@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 24_414, 44_100, 48_000, 96_000, 192_000])
+def test_equals_librosa_at_every_sample_rate(tmp_path, sample_rate):
+    path = tmp_path / "a.wav"
+    sf.write(path, tone(0.7, sample_rate), sample_rate)
+    expected, _ = librosa.load(path, sr=22_050)
+    assert decode_file(path, 22_050) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "tolerance"),
+    [("PCM_U8", 1e-2), ("PCM_16", 1e-4), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("FLOAT", 0), ("DOUBLE", 1e-7)],
+)
+def test_reads_every_sample_format(tmp_path, subtype, tolerance):
+    wave = tone()
+    sf.write(tmp_path / "a.wav", wave, 16_000, subtype=subtype)
+    assert decode_file(tmp_path / "a.wav", 16_000) == pytest.approx(wave, abs=max(tolerance, 1e-12))
+
+
+def test_channels_are_averaged(tmp_path):
+    left, right = tone(hz=300), tone(hz=500)
+    sf.write(tmp_path / "a.wav", np.stack([left, right], axis=1), 16_000, subtype="FLOAT")
+    assert decode_file(tmp_path / "a.wav", 16_000) == pytest.approx((left + right) / 2, abs=1e-7)
+
+
+def test_flac_gives_the_samples_of_wav(tmp_path):
+    wave = (tone() * 32_768).astype(np.int16)
+    sf.write(tmp_path / "a.wav", wave, 16_000)
+    sf.write(tmp_path / "a.flac", wave, 16_000)
+    assert np.array_equal(decode_file(tmp_path / "a.wav", 22_050), decode_file(tmp_path / "a.flac", 22_050))
+
+
+def test_the_digest_is_of_the_bytes_decoded(tmp_path):
+    path = tmp_path / "a.wav"
+    sf.write(path, tone(), 16_000)
+    expected = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    assert read_recording(path, 16_000).digest == expected
+
+
+def test_large_files_are_hashed_in_pieces_with_the_same_digest(tmp_path, monkeypatch):
+    path = tmp_path / "a.wav"
+    sf.write(path, tone(2.0), 16_000)
+    whole = read_recording(path, 16_000)
+    monkeypatch.setattr("ser_pipeline.audio.decode._WHOLE_FILE_BYTES", 100)
+    pieces = read_recording(path, 16_000)
+    assert pieces.digest == whole.digest
+    assert np.array_equal(pieces.wave, whole.wave)
+
+
+def test_long_recordings_are_read_up_to_the_limit(tmp_path):
+    sf.write(tmp_path / "a.wav", tone(3.0), 16_000)
+    assert decode_file(tmp_path / "a.wav", 16_000, max_s=1.0).shape == (16_000,)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(AudioMissing, match=r"gone\.wav: cannot be read: No such file"):
+        decode_file(tmp_path / "gone.wav", 16_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read|not a recording"),
+        (b"RIFF....WAVEnothing", "not a recording"),
+        (b"\0" * 500, "not a recording"),
+    ],
+)
+def test_what_is_no_recording_is_refused(tmp_path, content, message):
+    path = tmp_path / "bad.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=f"bad.wav: .*({message})"):
+        decode_file(path, 16_000)
+
+
+def wav_of(path: Path, samples, sample_rate=16_000) -> Path:
+    sf.write(path, np.asarray(samples, np.float32), sample_rate, subtype="FLOAT")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ([], "empty"),
+        (np.zeros(8_000), "silent"),
+        (np.full(8_000, 1e-7), "silent"),
+        (np.r_[tone(), np.nan], "non-finite: 1 samples"),
+        (np.r_[tone(), np.inf, -np.inf], "non-finite: 2 samples"),
+        (tone(0.01), "too short: 10 ms; at least 100 ms"),
+    ],
+)
+def test_a_wave_that_says_nothing_is_refused(tmp_path, samples, message):
+    with pytest.raises(AudioError, match=f"clip.wav: {message}"):
+        decode_file(wav_of(tmp_path / "clip.wav", samples), 16_000)
+
+
+def test_a_quiet_wave_passes():
+    check_wave(np.full(2_000, 1e-4, np.float32), 16_000, "quiet")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 999, 48_000, 48_001])
+def test_resampled_length_is_rounded_up(samples):
+    assert resample(np.ones(samples, np.float32), 48_000, 22_050).size == int(
+        np.ceil(samples * 22_050 / 48_000)
+    )

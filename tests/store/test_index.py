@@ -1,0 +1,29 @@
+import pyarrow.parquet as pq
+
+from ser_pipeline.store import build_store, store_folder
+from ser_pipeline.store.index import read_index
+
+
+def test_a_missing_or_broken_index_is_made_from_the_shards(corpus, tmp_path, front_end):
+    build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
+    folder = store_folder(tmp_path, "mels", front_end)
+    before = pq.read_table(folder / "index.parquet")
+    for content in (None, b"", b"PAR1 nonsense"):
+        (folder / "index.parquet").unlink()
+        if content is not None:
+            (folder / "index.parquet").write_bytes(content)
+        assert read_index(folder).table.equals(before)
+    assert pq.read_table(folder / "index.parquet").equals(before)
+
+
+def test_an_index_of_other_shards_is_not_believed(corpus, tmp_path, front_end):
+    build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
+    folder = store_folder(tmp_path, "mels", front_end)
+    (folder / "shard-00001.h5").unlink()
+    assert read_index(folder).table.num_rows == 32
+
+
+def test_index_holds_what_the_shards_say(corpus, tmp_path, front_end):
+    build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
+    places = read_index(store_folder(tmp_path, "mels", front_end)).places()
+    assert places[corpus.digest("c33.wav"), 0] == (1, 1)

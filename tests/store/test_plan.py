@@ -1,0 +1,38 @@
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser_pipeline.store.plan import MAX_CLIPS, MIN_CLIPS, Clip, chunks, clips_per_shard, lacking, recordings
+
+
+def made(count):
+    return [Clip(f"{number}.wav", f"{number:032d}", 1.0) for number in range(count)]
+
+
+@given(st.integers(1, 3_000_000))
+def test_shards_are_neither_tiny_nor_huge(count):
+    size = clips_per_shard(count)
+    assert MIN_CLIPS <= size <= MAX_CLIPS
+    assert count / size <= 64 or size == MAX_CLIPS
+
+
+@given(st.integers(0, 3_000))
+def test_every_recording_is_in_exactly_one_chunk(count):
+    plan = chunks(made(count))
+    assert [clip for chunk in plan for clip in chunk.clips] == made(count)
+    assert [chunk.number for chunk in plan] == list(range(len(plan)))
+
+
+@given(st.sets(st.integers(0, 99)), st.integers(0, 120))
+def test_only_what_is_lacking_is_done_up_to_the_limit(done, limit):
+    clips = made(100)
+    todo = lacking(chunks(clips), {clips[number].digest for number in done}, limit)
+    expected = [clip for number, clip in enumerate(clips) if number not in done][:limit]
+    assert [clip for chunk in todo for clip in chunk.clips] == expected
+
+
+def test_a_recording_counts_once():
+    table = pa.table(
+        {"path": ["a", "b", "c"], "audio_digest": ["1", "2", "1"], "duration_s": [1.0, 2.0, 1.0]}
+    )
+    assert [clip.path for clip in recordings(table)] == ["a", "b"]
