@@ -25,7 +25,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(BIN)/.installed
-	OMP_NUM_THREADS= OPENBLAS_NUM_THREADS= MKL_NUM_THREADS= $(BIN)/ser quickstart demo
+	env -u OMP_NUM_THREADS -u OPENBLAS_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/ser quickstart demo
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal

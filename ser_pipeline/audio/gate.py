@@ -87,7 +87,8 @@ def _kernels(sample_rate: int) -> tuple[Float32s, Float32s]:
 def _triangle(half: int) -> Float32s:
     rise = np.arange(1, half + 2) / (half + 1)
     kernel = np.concatenate([rise, rise[-2::-1]])
-    return (kernel / kernel.sum()).astype(np.float32)
+    whole: Float32s = (kernel / kernel.sum()).astype(np.float32)
+    return whole
 
 
 @lru_cache(maxsize=1)

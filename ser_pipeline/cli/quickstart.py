@@ -42,4 +42,6 @@ def quickstart(
 def _run(step: list[str]) -> None:
     from ser_pipeline.cli import app
 
-    app(step, standalone_mode=False)
+    status = app(args=step, standalone_mode=False)
+    if status:
+        raise typer.Exit(int(status))

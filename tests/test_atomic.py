@@ -1,0 +1,64 @@
+import errno
+
+import pytest
+
+from ser_pipeline.atomic import explained, write_atomically
+from ser_pipeline.errors import SerError
+
+
+def half_write(target, error):
+    with write_atomically(target) as part:
+        part.write_text("half")
+        raise error
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        half_write(target, ZeroDivisionError())
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_an_interrupt_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        half_write(tmp_path / "a.txt", KeyboardInterrupt())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_are_made(tmp_path):
+    with write_atomically(tmp_path / "a" / "b" / "c.txt") as part:
+        part.write_text("whole")
+    assert (tmp_path / "a" / "b" / "c.txt").read_text() == "whole"
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(SerError, match=r"a\.txt: cannot be written: No such file"),
+        write_atomically(tmp_path / "a.txt"),
+    ):
+        pass
+
+
+def test_a_file_in_the_way_of_a_folder_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerError, match="cannot be written"), write_atomically(tmp_path / "file" / "a.txt"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "no space left to write; nothing was lost"),
+        (errno.EDQUOT, "no space left"),
+        (errno.EFBIG, "no space left"),
+        (errno.EROFS, "not writable; choose another folder"),
+        (errno.EACCES, "not writable"),
+        (errno.EIO, "cannot be written: Input/output error"),
+    ],
+)
+def test_failures_say_what_to_do(tmp_path, number, message):
+    import os
+
+    assert message in str(explained(OSError(number, os.strerror(number)), tmp_path / "a"))
