@@ -30,7 +30,7 @@ class CorpusCard:
         speakers: number of speakers in the complete corpus.
         clips: number of recordings in the complete corpus.
         layout: one official path, as an example.
-        folders: patterns of the official folders above a recording, outermost first.
+        folders: patterns of the official folders above a recording or table, outermost first.
         style: how the emotions came about.
         modality: spoken or sung.
         licence: of the recordings, in the publisher's words.

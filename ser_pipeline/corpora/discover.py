@@ -1,0 +1,216 @@
+"""Find the corpora below a folder, whatever folders people have put around them.
+
+Each recording goes to exactly one corpus: the one whose naming it follows; else the one whose
+folder holds it most closely, which then says why it is a reject; else to none (a stray).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ser_pipeline.corpora import CORPORA, layouts
+from ser_pipeline.corpora.files import in_path_order, is_recording, walk
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import CorpusCard, Reject
+
+UNKNOWN = "unknown"
+"""Corpus id in the rejects of strays."""
+
+Homes = Mapping[str, Mapping[PurePosixPath, PurePosixPath]]
+"""Corpus id -> folder that holds its layout -> folder of the copy it is part of."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One copy of a corpus, whole or in part.
+
+    Attributes:
+        corpus: corpus id.
+        root: folder that holds the official layout, relative to the folder searched.
+        files: recordings relative to ``root``, in path order.
+    """
+
+    corpus: str
+    root: PurePosixPath
+    files: tuple[PurePosixPath, ...]
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What lies below a folder; every recording is in ``found`` or in ``strays``, once.
+
+    Attributes:
+        found: copies of corpora, in the order of ``CORPORA``, then by root.
+        strays: recordings that belong to no corpus, relative to the folder searched.
+        half_there: one line for each corpus folder that is recognisable but holds no recording.
+    """
+
+    found: tuple[Found, ...]
+    strays: tuple[PurePosixPath, ...]
+    half_there: tuple[str, ...]
+
+    def rejects(self) -> list[Reject]:
+        """The strays, each with the reason."""
+        reason = f"follows the layout of no corpus; known are {layouts()}"
+        return [Reject(UNKNOWN, path, reason) for path in self.strays]
+
+
+def _folders() -> dict[str, set[PurePosixPath]]:
+    return {name: set() for name in CORPORA}
+
+
+@dataclass
+class _Survey:
+    """What one walk saw.
+
+    Attributes:
+        claimed: corpus id -> recordings, each with the folder that holds its layout.
+        unclaimed: recordings that follow no corpus's naming.
+        tables: corpus id -> folders that hold its layout, seen by its tables.
+        traces: the same, seen by tables or by the names of folders.
+    """
+
+    claimed: dict[str, list[tuple[PurePosixPath, PurePosixPath]]] = field(
+        default_factory=lambda: {name: [] for name in CORPORA}
+    )
+    unclaimed: list[PurePosixPath] = field(default_factory=list)
+    tables: dict[str, set[PurePosixPath]] = field(default_factory=_folders)
+    traces: dict[str, set[PurePosixPath]] = field(default_factory=_folders)
+
+
+def discover(data: Path) -> Discovery:
+    """Find every corpus below ``data``; the folder is walked once and no file is opened.
+
+    Raises:
+        CorpusError: ``data`` is no folder, holds no recording, or cannot be listed.
+    """
+    if not data.is_dir():
+        raise CorpusError(
+            f"{data}: no such folder; --data is the folder that holds the corpora ({layouts()})"
+        )
+    survey = _survey(data)
+    homes: Homes = {
+        corpus: _copies({root for _, root in files}, survey.tables[corpus])
+        for corpus, files in survey.claimed.items()
+    }
+    half_there = tuple(_half_there(survey.traces, homes))
+    if not survey.unclaimed and not any(homes.values()):
+        also = "".join(f" ({line})" for line in half_there)
+        raise CorpusError(f"{data}: no recordings found{also}; expected are any of {layouts()}")
+    return _assign(survey, homes, half_there)
+
+
+def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
+    """``folder`` without the official folders of a corpus at its end; any of them may be absent.
+
+    Examples:
+        >>> official_root(PurePosixPath("old/RAVDESS/Actor_01"), CORPORA["ravdess"].CARD)
+        PurePosixPath('old/RAVDESS')
+    """
+    for pattern in reversed(card.folders):
+        if re.fullmatch(pattern, folder.name, re.IGNORECASE | re.ASCII):
+            folder = folder.parent
+    return folder
+
+
+def _survey(data: Path) -> _Survey:
+    survey = _Survey()
+    for folder, names in walk(data):
+        roots = {name: official_root(folder, corpus.CARD) for name, corpus in CORPORA.items()}
+        for name in names:
+            if is_recording(name):
+                path = folder / name
+                corpus = _claimant(path)
+                if corpus is None:
+                    survey.unclaimed.append(path)
+                else:
+                    survey.claimed[corpus].append((path, roots[corpus]))
+            else:
+                for corpus in _leaving(name):
+                    survey.tables[corpus].add(roots[corpus])
+        for corpus in _leaving(folder.name):
+            survey.traces[corpus].add(official_root(folder.parent, CORPORA[corpus].CARD))
+        for corpus in _named(folder.name):
+            survey.traces[corpus].add(folder)
+    for corpus, places in survey.tables.items():
+        survey.traces[corpus] |= places
+    return survey
+
+
+def _claimant(path: PurePosixPath) -> str | None:
+    return next((name for name, corpus in CORPORA.items() if corpus.claims(path)), None)
+
+
+def _leaving(name: str) -> list[str]:
+    """Corpora whose tables or folders are called ``name``."""
+    return [corpus for corpus, module in CORPORA.items() if module.TRACES.fullmatch(name)]
+
+
+def _named(folder: str) -> list[str]:
+    """Corpora that are themselves called like ``folder``, whatever its case and dashes."""
+    plain = _plain(folder)
+    return [name for name, corpus in CORPORA.items() if plain in (_plain(name), _plain(corpus.CARD.title))]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _copies(roots: Set[PurePosixPath], tables: Set[PurePosixPath]) -> dict[PurePosixPath, PurePosixPath]:
+    """Each of ``roots`` with the folder of the copy it is part of.
+
+    That is the nearest folder around it that holds the corpus's tables, so that a loose recording
+    further up takes no tables away; without tables the outermost of ``roots``, since people's
+    archives hold corpora nested in themselves.
+    """
+    homes = {}
+    for root in roots:
+        around = (root, *root.parents)
+        with_tables = [place for place in around if place in tables]
+        homes[root] = with_tables[0] if with_tables else [place for place in around if place in roots][-1]
+    return homes
+
+
+def _assign(survey: _Survey, homes: Homes, half_there: tuple[str, ...]) -> Discovery:
+    """Give each recording to one copy of one corpus, or to none."""
+    files: dict[tuple[str, PurePosixPath], list[PurePosixPath]] = defaultdict(list)
+    for corpus, claimed in survey.claimed.items():
+        for path, root in claimed:
+            files[corpus, homes[corpus][root]].append(path)
+    owners: dict[PurePosixPath, tuple[str, PurePosixPath]] = {}
+    for corpus, roots in homes.items():
+        for root, home in roots.items():
+            owners.setdefault(root, (corpus, home))
+            owners.setdefault(home, (corpus, home))
+    strays = []
+    for path in survey.unclaimed:
+        owner = next((owners[place] for place in path.parents if place in owners), None)
+        if owner is None:
+            strays.append(path)
+        else:
+            files[owner].append(path)
+    order = {name: number for number, name in enumerate(CORPORA)}
+    found = tuple(
+        Found(corpus, root, tuple(path.relative_to(root) for path in in_path_order(files[corpus, root])))
+        for corpus, root in sorted(files, key=lambda key: (order[key[0]], key[1].as_posix()))
+    )
+    return Discovery(found, tuple(in_path_order(strays)), half_there)
+
+
+def _half_there(traces: Mapping[str, Set[PurePosixPath]], homes: Homes) -> Iterator[str]:
+    """One line for each outermost trace that no recording of its corpus belongs to."""
+    taken = {root for roots in homes.values() for root in roots}
+    for corpus, places in traces.items():
+        for place in sorted(set(_copies(places, frozenset()).values())):
+            of_corpus = any(_nested(place, root) for root in homes[corpus])
+            # RAVDESS's folders may hold its songs alone; a corpus's name may be given to anything
+            of_another = place in taken or (place.name and any(place in root.parents for root in taken))
+            if not of_corpus and not of_another:
+                layout = CORPORA[corpus].CARD.layout
+                yield f"{corpus}: {str(place)!r} looks like it, but holds no recording named like {layout!r}"
+
+
+def _nested(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one == other or one in other.parents or other in one.parents

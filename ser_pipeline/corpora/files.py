@@ -1,0 +1,102 @@
+"""Which files below a folder are recordings.
+
+Hidden folders (``.git``) and ``__MACOSX`` hold no recordings and are not entered. A hidden
+*file* with an audio suffix (``._03a01Fa.wav``, left by macOS) is listed like any other, so that
+it is rejected with a reason and counted.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ser_pipeline.errors import CorpusError
+
+DECODED = frozenset(
+    {
+        *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
+        *(".aifc", ".au", ".snd", ".caf", ".voc", ".sph", ".nist", ".sf", ".ircam", ".avr", ".svx"),
+        *(".8svx", ".pvf", ".paf"),
+    }
+)
+"""Suffixes of formats that libsndfile reads."""
+
+NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
+"""Suffixes of recordings it does not read: listed, so that they are rejected and not overlooked."""
+
+SUFFIXES = DECODED | NOT_DECODED
+
+
+class Folder(NamedTuple):
+    """One folder and the names of its files, sorted.
+
+    Attributes:
+        path: relative to the folder the walk began at; ``.`` for that folder itself.
+        files: names, recordings or not.
+    """
+
+    path: PurePosixPath
+    files: list[str]
+
+
+def is_recording(name: str) -> bool:
+    """Whether a file name has an audio suffix, in any case.
+
+    Examples:
+        >>> is_recording("03a01Fa.WAV"), is_recording("erkennung.txt"), is_recording(".wav")
+        (True, False, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def walk(root: Path) -> Iterator[Folder]:
+    """Every folder below ``root``, itself first, each with its files.
+
+    Links to folders are followed, but never back into a folder that leads to them.
+
+    Raises:
+        CorpusError: ``root`` is no folder, or a folder cannot be listed.
+    """
+    if not root.is_dir():
+        raise CorpusError(f"{root}: no such folder; pass the folder that holds the recordings")
+    yield from _walk(root, PurePosixPath(), frozenset())
+
+
+def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) -> Iterator[Folder]:
+    try:
+        status = folder.stat()
+        with os.scandir(folder) as listing:
+            # a dangling link counts as a file: it is what an unfetched git-annex file looks like
+            entries = sorted((entry.name, entry.is_dir()) for entry in listing)
+    except OSError as error:
+        raise CorpusError(
+            f"{folder}: cannot be listed ({error.strerror}); give read access or move it elsewhere"
+        ) from None
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    yield Folder(path, [name for name, is_folder in entries if not is_folder])
+    for name, is_folder in entries:
+        if is_folder and not name.startswith(".") and name != "__MACOSX":
+            yield from _walk(folder / name, path / name, above | {here})
+
+
+def audio_files(root: Path) -> list[PurePosixPath]:
+    """Every recording below ``root``, relative to it, sorted by its path written with slashes.
+
+    Raises:
+        CorpusError: ``root`` is no folder, or a folder cannot be listed.
+    """
+    return in_path_order(
+        folder.path / name for folder in walk(root) for name in folder.files if is_recording(name)
+    )
+
+
+def in_path_order(paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Sort by the written path, so that every platform gives the same order."""
+    return sorted(paths, key=PurePosixPath.as_posix)
+
+
+def listed(root: Path, files: Sequence[PurePosixPath] | None) -> Sequence[PurePosixPath]:
+    """``files``, or every recording below ``root`` where none are given."""
+    return audio_files(root) if files is None else files

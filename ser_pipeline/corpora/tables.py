@@ -1,0 +1,191 @@
+"""The tables that corpora publish beside their recordings.
+
+A table only adds to what names say, so a missing or broken one never ends a scan: the rows
+come without its facts, and the scan ends with a :class:`TableProblem` that says so.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import MissingAudio, TableProblem
+
+Facts = Mapping[str, Any]
+"""Fields of an :class:`ser_pipeline.records.Utterance` and their values."""
+
+Row = Mapping[str, str]
+
+UTF8 = ("utf-8-sig",)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one table says of each recording, and what could not be read of it."""
+
+    corpus: str
+    name: str
+    rows: Mapping[str, Facts] = field(default_factory=dict)
+    problem: str | None = None
+
+    def facts(self, key: str) -> Facts:
+        """Facts about ``key``; none where the table does not name it."""
+        return self.rows.get(key, {})
+
+    def remarks(self, seen: Collection[str] | None = None) -> Iterator[MissingAudio | TableProblem]:
+        """What the end of a scan has to say of this table.
+
+        Args:
+            seen: keys of the recordings that were found; None where the table is known to name
+                recordings that were never published.
+        """
+        absent = [] if seen is None else sorted(set(self.rows).difference(seen))
+        if absent:
+            yield MissingAudio(self.corpus, self.name, len(absent), tuple(absent[:5]))
+        if self.problem is not None:
+            yield TableProblem(self.corpus, self.name, self.problem)
+
+
+def read_table(
+    corpus: str,
+    root: Path,
+    name: str,
+    read_row: Callable[[Row], tuple[str, Facts] | None],
+    *,
+    columns: Sequence[str],
+    delimiter: str = ",",
+    encodings: Sequence[str] = UTF8,
+) -> Table:
+    """Read a table with one line per recording or speaker; never raises for its content.
+
+    Args:
+        corpus: corpus id.
+        root: folder of the corpus.
+        name: official path of the table below ``root``; beside ``root``'s files will do too.
+        read_row: line -> (key, facts), None to pass over it; raises ValueError for a bad value.
+        columns: names that the first line must hold.
+        delimiter: between columns.
+        encodings: tried in this order.
+    """
+    path = find_table(root, name)
+    if path is None:
+        return Table(corpus, name, problem="not found; the rows come without what it says")
+    try:
+        lines = read_lines(path, columns=columns, delimiter=delimiter, encodings=encodings)
+    except CorpusError as error:
+        return Table(corpus, name, problem=f"{error}; the rows come without what it says")
+    rows: dict[str, Facts] = {}
+    bad: list[str] = []
+    for number, line in lines:
+        try:
+            entry = read_row(line)
+        except ValueError as error:
+            bad.append(f"line {number}: {error}")
+            continue
+        if entry is not None and rows.setdefault(*entry) is not entry[1]:
+            bad.append(f"line {number}: {entry[0]!r} stands there a second time")
+    return Table(corpus, name, rows, _summary(bad))
+
+
+def find_table(root: Path, name: str) -> Path | None:
+    """The table at its official place below ``root``, or right in ``root``."""
+    for path in (root / name, root / Path(name).name):
+        if path.is_file():
+            return path
+    return None
+
+
+def read_lines(
+    path: Path, *, columns: Sequence[str], delimiter: str = ",", encodings: Sequence[str] = UTF8
+) -> list[tuple[int, Row]]:
+    """Lines of a table below its heading, each with its number; only the columns asked for.
+
+    Raises:
+        CorpusError: the file cannot be read or decoded, or lacks a column.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, encodings), newline=""), delimiter=delimiter)
+    try:
+        heading = [cell.strip() for cell in next(reader, [])]
+        absent = [column for column in columns if column not in heading]
+        if absent:
+            found = ", ".join(heading)[:80] or "nothing"
+            raise CorpusError(f"lacks column {', '.join(absent)} (found {found})")
+        places = [(column, heading.index(column)) for column in columns]
+        return [
+            (reader.line_num, {name: cells[at] if at < len(cells) else "" for name, at in places})
+            for cells in reader
+            if any(cell.strip() for cell in cells)
+        ]
+    except csv.Error as error:
+        raise CorpusError(f"line {reader.line_num} is no table line: {error}") from None
+
+
+def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
+    """Read a text file in the first encoding that fits.
+
+    Raises:
+        CorpusError: the file cannot be read, or no encoding fits.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"cannot be read ({error.strerror})") from None
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+    names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
+    raise CorpusError(f"line {line} is not {names} text")
+
+
+def share_of(text: str, whole: float) -> float:
+    """Read a number and return it as share of ``whole``; a comma may stand for the point.
+
+    Raises:
+        ValueError: no number between 0 and ``whole``.
+
+    Examples:
+        >>> share_of("95,00", 100)
+        0.95
+    """
+    value = float(text.replace(",", "."))
+    if not math.isfinite(value) or not 0 <= value <= whole:
+        raise ValueError(f"{text.strip()} is not between 0 and {whole:g}")
+    return value / whole
+
+
+def gender_of(text: str) -> str:
+    """Read ``Female`` or ``male`` in any case.
+
+    Raises:
+        ValueError: neither of them.
+    """
+    gender = text.strip().lower()
+    if gender not in ("female", "male"):
+        raise ValueError(f"{text.strip()!r} is neither female nor male")
+    return gender
+
+
+def age_of(text: str) -> int:
+    """Read an age in years.
+
+    Raises:
+        ValueError: no whole number from 1 to 120.
+    """
+    age = int(text) if text.strip().isdecimal() else 0
+    if not 1 <= age <= 120:
+        raise ValueError(f"age {text.strip()!r} is no whole number from 1 to 120")
+    return age
+
+
+def _summary(bad: list[str]) -> str | None:
+    if not bad:
+        return None
+    if len(bad) == 1:
+        return f"{bad[0]}; that line is left out"
+    return f"{len(bad)} lines are left out; the first is {bad[0]}"

@@ -1,0 +1,89 @@
+from pathlib import PurePosixPath
+
+import pytest
+
+from ser_pipeline.corpora.emodb import SENTENCES, SPEAKERS, parse, read_ratings, scan
+from ser_pipeline.records import Reject, TableProblem, Utterance
+
+HEADING = b"Nr.\tSatz\terkannt\tnatuerlich\n"
+BLANKS = b"\xa0\xa0\xa0"
+
+
+def ratings(*lines: bytes) -> bytes:
+    return HEADING + b"".join(line + b"\n" for line in lines)
+
+
+def test_a_name_holds_speaker_sentence_emotion_and_take():
+    assert parse(PurePosixPath("wav/15b03Lc.wav")) == Utterance(
+        corpus="emodb",
+        path=PurePosixPath("wav/15b03Lc.wav"),
+        canonical="wav/15b03Lc",
+        source_label="L",
+        emotion="boredom",
+        speaker_id="emodb-15",
+        language="de",
+        gender="male",
+        age=25,
+        sentence_id="b03",
+        text="An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+        take="c",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("04a01Fa", "speaker '04' does not exist; valid are 03, 08, 09"),
+        ("03a03Fa", "sentence 'a03' does not exist; valid are a01, a02, a04"),
+        ("03a01Xa", "emotion 'X' does not exist; valid are W, L, E, A, F, T, N"),
+        ("03a01fa", "name does not follow 'wav/03a01Fa.wav'"),
+        ("03a01Fa copy", "name does not follow"),
+    ],
+)
+def test_a_code_that_does_not_exist_is_a_reject(name, reason):
+    row = parse(PurePosixPath(f"wav/{name}.wav"))
+    assert isinstance(row, Reject)
+    assert row.reason.startswith(reason)
+
+
+def test_five_women_and_five_men_speak_ten_sentences():
+    assert [gender for gender, _ in SPEAKERS.values()].count("female") == 5
+    assert (len(SPEAKERS), len(SENTENCES)) == (10, 10)
+
+
+def test_the_listeners_table_is_latin_1_with_decimal_commas(put):
+    line = b"3" + BLANKS + b"\t03a01Fa.wav\t90,48" + BLANKS + b"\t75,00" + BLANKS
+    root = put("wav/03a01Fa.flac", **{"erkennung.txt": ratings(line)})
+    (row,) = scan(root)
+    assert isinstance(row, Utterance)
+    assert (row.agreement, row.naturalness) == (pytest.approx(0.9048), pytest.approx(0.75))
+
+
+def test_a_table_saved_anew_as_utf_8_gives_the_same(put):
+    line = b"3" + BLANKS + b"\t03a01Fa.wav\t90,48" + BLANKS + b"\t75,00" + BLANKS
+    latin = read_ratings(put(**{"erkennung.txt": ratings(line)}))
+    text = ratings(line).decode("latin-1")
+    assert read_ratings(put(**{"erkennung.txt": text})) == latin
+
+
+def test_lines_of_clips_that_were_never_published_are_not_missed(put):
+    root = put("wav/03a01Fa.wav", **{"erkennung.txt": ratings(b"8\t08a01Aa.wav\t75,00\t45,00")})
+    (row,) = scan(root)
+    assert isinstance(row, Utterance)
+    assert row.agreement is None
+
+
+def test_without_the_table_rows_come_without_ratings(put):
+    row, problem = scan(put("wav/03a01Fa.wav"))
+    assert isinstance(row, Utterance)
+    assert problem == TableProblem("emodb", "erkennung.txt", "not found; the rows come without what it says")
+
+
+def test_a_bad_rating_costs_one_line(put):
+    lines = ratings(b"1\t03a01Fa.wav\t900,00\t75,00", b"2\t03a01Nc.wav\t90,00\t75,00")
+    first, second, problem = scan(put("wav/03a01Fa.wav", "wav/03a01Nc.wav", **{"erkennung.txt": lines}))
+    assert isinstance(first, Utterance)
+    assert isinstance(second, Utterance)
+    assert (first.agreement, second.agreement) == (None, 0.9)
+    assert isinstance(problem, TableProblem)
+    assert problem.reason == "line 2: 900,00 is not between 0 and 100; that line is left out"

@@ -1,0 +1,92 @@
+import os
+from pathlib import PurePosixPath
+
+import pytest
+import soundfile
+
+from ser_pipeline.corpora.files import DECODED, audio_files, is_recording, listed, walk
+from ser_pipeline.errors import CorpusError
+
+
+def paths(*names):
+    return [PurePosixPath(name) for name in names]
+
+
+def test_recordings_come_in_the_order_of_their_written_paths(put):
+    root = put("b/1.wav", "b-2/1.FLAC", "a.mp3", "Z.ogg", "notes.txt", "table.csv")
+    assert audio_files(root) == paths("Z.ogg", "a.mp3", "b-2/1.FLAC", "b/1.wav")
+
+
+def test_every_file_format_of_libsndfile_with_a_suffix_of_its_own_is_a_recording():
+    suffixes = {"WAV": ".wav", "FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3", "AIFF": ".aiff", "AU": ".au",
+                "CAF": ".caf", "W64": ".w64", "RF64": ".rf64", "VOC": ".voc", "NIST": ".nist"}  # fmt: skip
+    assert set(suffixes) <= set(soundfile.available_formats())
+    assert set(suffixes.values()) <= DECODED
+
+
+def test_a_recording_that_cannot_be_decoded_is_listed_so_that_it_is_rejected():
+    assert is_recording("1001_IEO_ANG_HI.m4a")
+    assert not is_recording("01-01-05-01-02-01-01.mp4")
+
+
+def test_hidden_folders_are_not_entered_but_hidden_recordings_are_listed(put):
+    root = put(".git/a.wav", "__MACOSX/wav/._a.wav", "wav/._a.wav", "wav/.DS_Store", "wav/a.wav")
+    assert audio_files(root) == paths("wav/._a.wav", "wav/a.wav")
+
+
+def test_a_folder_called_like_a_recording_is_a_folder(put):
+    assert audio_files(put("a.wav/b.wav")) == paths("a.wav/b.wav")
+
+
+def test_linked_folders_are_followed_once(put):
+    root = put("corpora/wav/a.wav")
+    (root / "corpora/wav/up").symlink_to(root / "corpora", target_is_directory=True)
+    (root / "data").mkdir()
+    (root / "data/EmoDB").symlink_to(root / "corpora", target_is_directory=True)
+    assert audio_files(root / "data") == paths("EmoDB/wav/a.wav")
+
+
+def test_a_dangling_link_is_a_recording_that_a_later_step_rejects(put):
+    root = put("wav/a.wav")
+    (root / "wav/b.wav").symlink_to(root / "annex/objects/b.wav")
+    assert audio_files(root) == paths("wav/a.wav", "wav/b.wav")
+
+
+def test_a_name_that_is_not_utf_8_is_listed(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.wav")).touch()
+    assert audio_files(tmp_path) == paths("caf\udce9.wav")
+
+
+def test_a_walk_shows_empty_folders_and_other_files_too(put):
+    root = put("erkennung.txt", "wav/b.wav", "wav/a.wav")
+    (root / "empty").mkdir()
+    assert list(walk(root)) == [
+        (PurePosixPath(), ["erkennung.txt"]),
+        (PurePosixPath("empty"), []),
+        (PurePosixPath("wav"), ["a.wav", "b.wav"]),
+    ]
+
+
+def test_given_files_are_taken_as_they_are(put):
+    root = put("a.wav", "b.wav")
+    assert listed(root, paths("b.wav")) == paths("b.wav")
+    assert listed(root, None) == paths("a.wav", "b.wav")
+
+
+def test_a_root_that_is_no_folder_says_so(put):
+    with pytest.raises(CorpusError, match=r"a\.wav: no such folder; pass the folder that holds"):
+        audio_files(put("a.wav") / "a.wav")
+
+
+def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch):
+    root = put("wav/a.wav")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if folder.name == "wav":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CorpusError, match=r"wav: cannot be listed \(Permission denied\); give read access"):
+        audio_files(root)

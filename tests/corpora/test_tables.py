@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import pytest
+
+from ser_pipeline.corpora.tables import (
+    Table,
+    age_of,
+    find_table,
+    gender_of,
+    read_lines,
+    read_table,
+    read_text,
+    share_of,
+)
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import MissingAudio, TableProblem
+
+
+def person(line):
+    return line["id"], {"age": age_of(line["age"])}
+
+
+def table_of(root, **options):
+    return read_table("toy", root, "tables/people.csv", person, columns=("id", "age"), **options)
+
+
+def test_a_table_gives_facts_by_key_and_nothing_to_remark(put):
+    table = table_of(put(**{"tables/people.csv": 'id,"age",more\na,31,x\n\n"b",40,y\n'}))
+    assert table.facts("b") == {"age": 40}
+    assert table.facts("nobody") == {}
+    assert list(table.remarks({"a", "b"})) == []
+
+
+def test_a_byte_order_mark_crlf_and_blanks_in_the_heading_are_read_over(put):
+    table = table_of(put(**{"tables/people.csv": b"\xef\xbb\xbfid, age\r\na,31\r\n"}))
+    assert table.rows == {"a": {"age": 31}}
+
+
+def test_a_table_right_beside_the_recordings_will_do(put):
+    root = put(**{"people.csv": "id,age\na,31\n"})
+    assert find_table(root, "tables/people.csv") == root / "people.csv"
+    assert table_of(root).rows == {"a": {"age": 31}}
+
+
+def test_lines_without_a_recording_are_counted_with_examples(put):
+    lines = "".join(f"p{number},20\n" for number in range(9))
+    table = table_of(put(**{"tables/people.csv": "id,age\n" + lines}))
+    remarks = list(table.remarks({"p3"}))
+    assert remarks == [MissingAudio("toy", "tables/people.csv", 8, ("p0", "p1", "p2", "p4", "p5"))]
+    assert list(table.remarks(None)) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "not found; the rows come without what it says"),
+        (b"", "lacks column id, age (found nothing); the rows come without what it says"),
+        (b"id,name\na,b\n", "lacks column age (found id, name); the rows come without what it says"),
+        (b"id,age\na,31\nb,\xff\n", "line 3 is not UTF-8 text; the rows come without what it says"),
+        ("id,age\na,31\n".encode("utf-16"), "line 1 is not UTF-8 text; the rows come without what it says"),
+        (
+            b"id,age\na," + b"1" * 140_000,
+            "line 2 is no table line: field larger than field limit (131072); "
+            "the rows come without what it says",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_a_problem_and_not_an_error(put, content, reason):
+    table = table_of(put() if content is None else put(**{"tables/people.csv": content}))
+    assert table.rows == {}
+    assert list(table.remarks(set())) == [TableProblem("toy", "tables/people.csv", reason)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys", "reason"),
+    [
+        ("a,old\nb,40\n", {"b"}, "line 2: age 'old' is no whole number from 1 to 120; that line is left out"),
+        ("a,31\nb\n", {"a"}, "line 3: age '' is no whole number from 1 to 120; that line is left out"),
+        ("a,31\na,40\n", {"a"}, "line 3: 'a' stands there a second time; that line is left out"),
+        ("a,0\nb,x\nc,40\n", {"c"}, "2 lines are left out; the first is line 2: age '0' is no whole number"),
+    ],
+)
+def test_a_bad_line_costs_only_itself(put, lines, keys, reason):
+    table = table_of(put(**{"tables/people.csv": "id,age\n" + lines}))
+    assert set(table.rows) == keys
+    assert table.rows.get("a", {"age": 31}) == {"age": 31}
+    assert table.problem is not None
+    assert table.problem.startswith(reason)
+
+
+def test_a_row_reader_may_pass_over_lines(put):
+    root = put(**{"tables/people.csv": "id,age\na,31\nb,40\n"})
+    table = read_table(
+        "toy",
+        root,
+        "tables/people.csv",
+        lambda line: None if line["id"] == "a" else person(line),
+        columns=("id", "age"),
+    )
+    assert table == Table("toy", "tables/people.csv", {"b": {"age": 40}})
+
+
+def test_a_missing_column_is_named(put):
+    path = put(**{"t.tsv": "one\ttwo\n1\t2\n"}) / "t.tsv"
+    assert read_lines(path, columns=("two",), delimiter="\t") == [(2, {"two": "2"})]
+    with pytest.raises(CorpusError, match=r"lacks column three \(found one, two\)"):
+        read_lines(path, columns=("two", "three"), delimiter="\t")
+
+
+def test_a_line_that_no_table_has_is_named(put):
+    path = put(**{"t.csv": "one\n" + "x" * 140_000}) / "t.csv"
+    with pytest.raises(CorpusError, match="line 2 is no table line: field larger"):
+        read_lines(path, columns=("one",))
+
+
+def test_the_first_encoding_that_fits_is_taken(put):
+    root = put(utf=b"nat\xc3\xbcrlich", latin=b"nat\xfcrlich")
+    for name in ("utf", "latin"):
+        assert read_text(root / name, ("utf-8-sig", "latin-1")) == "natürlich"
+    with pytest.raises(CorpusError, match="line 1 is not UTF-8 or ascii text"):
+        read_text(root / "latin", ("utf-8-sig", "ascii"))
+
+
+def test_a_file_that_cannot_be_opened_is_a_corpus_error(tmp_path: Path):
+    with pytest.raises(CorpusError, match=r"cannot be read \(Is a directory\)"):
+        read_text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("95,00", 0.95), ("0", 0.0), (" 100.0 ", 1.0), ("65,00\xa0\xa0", 0.65)]
+)
+def test_shares_are_read_with_comma_or_point(text, share):
+    assert share_of(text, 100) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["101", "-1", "nan", "inf"])
+def test_a_share_out_of_range_is_refused(text):
+    with pytest.raises(ValueError, match=f"{text} is not between 0 and 100"):
+        share_of(text, 100)
+
+
+def test_a_share_must_be_a_number():
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        share_of("many", 100)
+
+
+def test_genders_are_read_in_any_case():
+    assert [gender_of(text) for text in ("Female", " male ")] == ["female", "male"]
+    with pytest.raises(ValueError, match="'x' is neither female nor male"):
+        gender_of("x")
+
+
+@pytest.mark.parametrize("text", ["", "0", "121", "3.5", "-4", "²"])
+def test_an_age_must_be_a_whole_number_of_years(text):
+    with pytest.raises(ValueError, match="is no whole number from 1 to 120"):
+        age_of(text)
