@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,6 +29,9 @@ CacheOption = Annotated[Path, typer.Option("--cache", help="Folder of the featur
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are printed.")]
+
+PIPE_WIDTH = 200
+"""Columns of a table that is not printed to a terminal."""
 
 DEBUG = {"on": False}
 """Set by ``ser --debug``: errors keep their traceback."""
@@ -90,10 +93,12 @@ def _rich_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
         numeric = all(isinstance(row[number], int | float | None) for row in rows)
-        table.add_column(escape(column), justify="right" if numeric and rows else "left")
+        justify: Literal["left", "right"] = "right" if numeric and rows else "left"
+        table.add_column(escape(column), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row))
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    # a file or pipe has no width: nothing is cut there
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     console.print(table)
 
 

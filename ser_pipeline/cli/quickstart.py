@@ -14,7 +14,7 @@ def quickstart(
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic voices and the training.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Train at most this many epochs.")] = 12,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = None,
-    size: Annotated[str, typer.Option(help="Size of the synthetic corpora: small or medium.")] = "small",
+    size: Annotated[str, typer.Option(help="Size of the synthetic corpora: small or medium.")] = "medium",
 ) -> None:
     """Run synth, manifest, split, cache, train, evaluate and report on synthetic corpora."""
 

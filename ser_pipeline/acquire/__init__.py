@@ -1,0 +1,1 @@
+"""Where recordings come from: synthetic corpora (:mod:`ser_pipeline.acquire.synth`)."""

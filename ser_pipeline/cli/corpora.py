@@ -1,0 +1,82 @@
+"""Commands of ``ser corpora``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ser_pipeline.cli.common import (
+    Format,
+    FormatOption,
+    JobsOption,
+    next_step,
+    out,
+    plain_errors,
+    progress,
+    show_table,
+)
+
+app = typer.Typer(
+    no_args_is_help=True, help="Corpora: what is known of them, and synthetic ones to try things on."
+)
+
+
+class SynthSize(StrEnum):
+    """How much ``ser corpora synth`` makes."""
+
+    small = "small"
+    medium = "medium"
+
+
+@app.command("list")
+def list_corpora(fmt: FormatOption = Format.table) -> None:
+    """List the corpora that the toolkit reads, with language, size, layout, licence and source."""
+    from ser_pipeline.corpora import CORPORA
+
+    cards = [corpus.CARD for corpus in CORPORA.values()]
+    columns = ("corpus", "title", "language", "clips", "speakers", "layout", "licence", "source")
+    rows = [
+        (
+            card.name,
+            card.title,
+            card.language,
+            card.clips,
+            card.speakers,
+            card.layout,
+            card.licence,
+            card.source,
+        )
+        for card in cards
+    ]
+    show_table("Corpora", columns, rows, fmt)
+
+
+@app.command()
+def synth(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder to write to.")],
+    seed: Annotated[int, typer.Option(help="Of all voices and clips.")] = 0,
+    size: Annotated[SynthSize, typer.Option(help="How much to make.")] = SynthSize.medium,
+    clips_per_class: Annotated[
+        int | None, typer.Option(help="Clips of each class by each speaker, 1 to 8; default by size.")
+    ] = None,
+    corpora: Annotated[str, typer.Option(help="Corpus ids with commas between; default all.")] = "",
+    jobs: JobsOption = 1,
+) -> None:
+    """Write small synthetic corpora in the official layouts: a machine's voice, nobody's recording."""
+    from ser_pipeline.acquire import synth as synthesis
+
+    with plain_errors():
+        chosen = [name.strip() for name in corpora.split(",") if name.strip()]
+        clips = synthesis.plan(size.value, clips_per_class, chosen)
+        with progress("synthesise", sum(map(len, clips.values())), "clips") as advance:
+            summary = synthesis.synth(
+                folder, seed=seed, size=size.value, clips_per_class=clips_per_class,
+                corpora=chosen, jobs=jobs, on_progress=advance,
+            )  # fmt: skip
+        kept = f"; {', '.join(summary.kept)} stood there already" if summary.kept else ""
+        out(
+            f"{folder}: {summary.total} synthetic recordings in {len(summary.clips)} corpora, "
+            f"{summary.speakers} voices{kept}"
+        )
+        next_step(f"ser manifest build --data {folder}")
