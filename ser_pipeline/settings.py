@@ -261,8 +261,8 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping) and key != "merges":
-            value = _merge(old, value)
+        if isinstance(value, Mapping) and key != "merges":
+            value = _merge(old if isinstance(old, Mapping) else {}, value)
         merged[key] = value
     return merged
 

@@ -22,6 +22,7 @@ def test_four_seconds_are_173_frames():
 def test_changes_are_merged_and_none_is_left_out():
     changed = recipe("paper", train={"epochs": 3, "optimizer": None}, task=None)
     assert (changed.train.epochs, changed.train.optimizer, changed.task) == (3, "adam", "4class")
+    assert recipe(front_end={"denoise": None, "n_mels": 80}).front_end == FrontEnd(n_mels=80)
 
 
 def test_merges_replace_the_presets():
