@@ -15,10 +15,6 @@ from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
 
-ALGORITHM_VERSION = 1
-"""Raised whenever the same settings give other numbers; part of every store's fingerprint."""
-
-
 @dataclass(frozen=True, slots=True)
 class Mel:
     """A mel spectrogram as the store keeps it.

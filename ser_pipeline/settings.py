@@ -29,6 +29,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+FRONT_END_VERSION = 1
+"""Raised whenever the same settings give other numbers; part of every store's fingerprint."""
+
+
 class FrontEnd(Options):
     """From samples to a mel spectrogram; the defaults are preset ``default``.
 

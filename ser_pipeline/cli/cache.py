@@ -1,5 +1,7 @@
 """Commands of ``ser cache``: build the feature store and look after it."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,16 +92,21 @@ def _front_end(preset: str | None, **changes: object) -> "FrontEnd":
 class _Shown:
     """A progress display that is opened when the amount of work is known."""
 
-    def __enter__(self) -> "_Shown":
-        from contextlib import ExitStack
-
+    def __init__(self) -> None:
         self._stack = ExitStack()
-        self.advance = lambda count: None
+        self._advance: Callable[[int], None] | None = None
+
+    def __enter__(self) -> "_Shown":
         return self
 
     def start(self, total: int) -> None:
         """Open the display."""
-        self.advance = self._stack.enter_context(progress("mels", total))
+        self._advance = self._stack.enter_context(progress("mels", total))
+
+    def advance(self, count: int) -> None:
+        """Count recordings that are done."""
+        if self._advance is not None:
+            self._advance(count)
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()

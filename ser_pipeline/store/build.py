@@ -5,30 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ser_pipeline.audio import read_recording
-from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
-from ser_pipeline.front_end import Mel, mel_of_wave
+from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.settings import FrontEnd
-from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.lock import shard_range
-from ser_pipeline.store.plan import Chunk, Clip, chunks, lacking, recordings
+from ser_pipeline.store.plan import Chunk, Failure, chunks, lacking, recordings
 from ser_pipeline.store.read import store_folder
-from ser_pipeline.store.shard import DTYPE, KEY_DTYPE, ShardRows, joined, read_rows, shard_path, write_shard
+from ser_pipeline.store.shard import read_keys
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A recording without a row, and why; ``kept`` failures are not tried again by themselves."""
-
-    path: str
-    reason: str
-    kept: bool
+    from ser_pipeline.store.work import Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +39,6 @@ class BuildSummary:
     computed: int
     failures: tuple[Failure, ...]
     repaired: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All a worker needs to make one shard."""
-
-    folder: Path
-    data: Path
-    kind: str
-    front_end: FrontEnd
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a worker says of one shard."""
-
-    number: int
-    computed: int
-    failures: tuple[Failure, ...]
 
 
 def parse_shards(text: str) -> tuple[int, int | None]:
@@ -143,7 +110,7 @@ def build_store(
             on_start(sum(len(chunk.clips) for chunk in todo))
         computed = 0
         failures: list[Failure] = []
-        for done in _run([Work(folder, data, kind, front_end, chunk) for chunk in todo], jobs):
+        for done in _run(folder, data, kind, front_end, todo, jobs):
             computed += done.computed
             failures += done.failures
             if on_progress is not None:
@@ -205,81 +172,26 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
     return damaged
 
 
-def _run(works: list[Work], jobs: int) -> Iterator[Done]:
-    works = sorted(works, key=lambda work: -work.chunk.seconds)  # long ones first: no straggler at the end
+def _run(
+    folder: Path, data: Path, kind: str, front_end: FrontEnd, todo: list[Chunk], jobs: int
+) -> Iterator["Done"]:
+    # numba and the decoders load only where there is work: a complete store answers at once
+    from ser_pipeline.store.work import Work, make_shard
+
+    longest_first = sorted(todo, key=lambda chunk: -chunk.seconds)  # no straggler at the end
+    works = [Work(folder, data, kind, front_end, chunk) for chunk in longest_first]
     if jobs == 1 or len(works) <= 1:
         yield from map(make_shard, works)
         return
     import joblib
 
-    workers = min(jobs, len(works))
-    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         yield from parallel(joblib.delayed(make_shard)(work) for work in works)
 
 
-def make_shard(work: Work) -> Done:
-    """Compute the clips a shard lacks and write it with what it already holds."""
-    path = shard_path(work.folder, work.chunk.number)
-    old = _existing(path)
-    made: list[tuple[Clip, Mel]] = []
-    failures: list[Failure] = []
-    kept: dict[str, str] = dict(old.failed) if old is not None else {}
-    for clip in work.chunk.clips:
-        try:
-            made.append((clip, _mel(work, clip)))
-        except AudioMissing as error:  # not the recording's fault: tried again next time
-            failures.append(Failure(clip.path, str(error), False))
-        except AudioError as error:
-            kept[clip.digest] = str(error)
-            failures.append(Failure(clip.path, str(error), True))
-    new = _rows(made, work.front_end, tuple(sorted(kept.items())))
-    rows = new if old is None else joined([old, new])
-    if len(rows) or rows.failed:
-        described = provenance(work.kind, work.front_end)
-        write_shard(path, rows, name=fingerprint(described), described=described)
-    return Done(work.chunk.number, len(made), tuple(failures))
-
-
-def _mel(work: Work, clip: Clip) -> Mel:
-    path = work.data / clip.path
-    recording = read_recording(path, work.front_end.sample_rate)
-    if recording.digest != clip.digest:
-        raise AudioMissing(f"{path.name}: changed since the manifest was built; run 'ser manifest build'")
-    return mel_of_wave(recording.wave, work.front_end)
-
-
-def _existing(path: Path) -> ShardRows | None:
-    try:
-        return read_rows(path)
-    except FileNotFoundError:
-        return None
-    except StoreCorrupt:
-        path.rename(path.with_suffix(".h5.damaged"))
-        return None
-
-
-def _rows(
-    made: list[tuple[Clip, Mel]], front_end: FrontEnd, failed: tuple[tuple[str, str], ...]
-) -> ShardRows:
-    shape = (len(made), front_end.n_mels, front_end.max_frames)
-    values = np.empty(shape, DTYPE)
-    for number, (_, mel) in enumerate(made):
-        values[number] = mel.values
-    return ShardRows(
-        values,
-        np.array([mel.frames for _, mel in made], np.int16),
-        np.array([mel.level_db for _, mel in made], np.float32),
-        np.array([clip.digest for clip, _ in made], KEY_DTYPE),
-        np.zeros(len(made), np.int16),
-        failed,
-    )
-
-
 def describe(folder: Path) -> dict[str, Any] | None:
     """Provenance written in a store's first readable shard, None for an empty store."""
-    from ser_pipeline.store.shard import read_keys
-
     for path in sorted(folder.glob("shard-*.h5")):
         try:
             return read_keys(path).described

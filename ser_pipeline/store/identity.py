@@ -7,8 +7,7 @@ from typing import Any
 
 import soundfile
 
-from ser_pipeline.front_end import ALGORITHM_VERSION
-from ser_pipeline.settings import FrontEnd
+from ser_pipeline.settings import FRONT_END_VERSION, FrontEnd
 
 _LIBRARIES = ("librosa", "numpy", "scipy", "soxr")
 """Libraries whose version can change a number of every front end."""
@@ -29,7 +28,7 @@ def provenance(kind: str, front_end: FrontEnd) -> dict[str, Any]:
         libraries["numba"] = version("numba")
     return {
         "kind": kind,
-        "algorithm": ALGORITHM_VERSION,
+        "algorithm": FRONT_END_VERSION,
         "settings": front_end.stored.model_dump(mode="json"),
         "libraries": libraries,
     }

@@ -35,6 +35,15 @@ class Chunk:
         return sum(clip.duration_s for clip in self.clips)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording without a row, and why; ``kept`` failures are not tried again by themselves."""
+
+    path: str
+    reason: str
+    kept: bool
+
+
 def clips_per_shard(recordings: int) -> int:
     """Size of a chunk: about 64 chunks, between 32 and 512 clips, a power of two.
 

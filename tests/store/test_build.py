@@ -155,7 +155,7 @@ def test_failed_recordings_can_be_tried_again(corpus, tmp_path, front_end, monke
         raise AudioError("not today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ser_pipeline.store.build.mel_of_wave", refuse)
+        patched.setattr("ser_pipeline.store.work.mel_of_wave", refuse)
         assert len(build(corpus, tmp_path / "cache", front_end, limit=1).failures) == 1
     assert build(corpus, tmp_path / "cache", front_end).computed == 39
     summary = build(corpus, tmp_path / "cache", front_end, retry_failed=True)

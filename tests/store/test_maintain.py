@@ -44,7 +44,7 @@ def test_another_library_version_is_named(corpus, tmp_path, front_end, monkeypat
 
 def test_another_algorithm_is_another_store(front_end, monkeypatch):
     before = prints(prints_of(front_end))
-    monkeypatch.setattr("ser_pipeline.store.identity.ALGORITHM_VERSION", 99)
+    monkeypatch.setattr("ser_pipeline.store.identity.FRONT_END_VERSION", 99)
     assert prints(prints_of(front_end)) != before
 
 

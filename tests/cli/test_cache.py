@@ -1,0 +1,125 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """EMO-DB with twelve tones, and its manifest."""
+    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(
+        f"{speaker}a01{letter}a" for speaker in ("03", "08", "09", "10") for letter in "WFN"
+    ):
+        wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(8_000) / 16_000)
+        sf.write(folder / f"{name}.wav", wave, 16_000)
+    monkeypatch.chdir(tmp_path)
+    assert ser("manifest", "build").exit_code == 0
+    return tmp_path
+
+
+def ser(*words):
+    return CliRunner().invoke(app, words)
+
+
+def test_build_then_nothing_to_do_then_status(home):
+    first = ser("cache", "mels")
+    assert first.exit_code == 0
+    assert "12 of 12 recordings (12 computed now, 0 failed)" in first.stdout
+    assert "mels: 12 clips in" in first.stderr
+    assert "next: ser train crnn" in first.stderr
+    assert "(0 computed now" in ser("cache", "mels").stdout
+    (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert (row["settings"], row["rows"], row["missing"], row["state"]) == ("default", 12, 0, "current")
+
+
+def test_presets_are_two_stores(home):
+    ser("cache", "mels", "--denoise", "none")
+    assert "next: ser train crnn --preset paper" in ser("cache", "mels", "--preset", "paper").stderr
+    rows = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert {row["settings"] for row in rows} == {"paper", "default denoise=none"}
+
+
+def test_a_bad_recording_is_named_and_the_status_tells(home):
+    path = home / "DataSets" / "EmoDB" / "wav" / "03a01Wa.wav"
+    sf.write(path, np.zeros(8_000), 16_000)
+    ser("manifest", "build")
+    result = ser("cache", "mels", "--denoise", "none")
+    assert result.exit_code == 1
+    assert "03a01Wa.wav: silent" in result.stderr
+    assert "11 of 12 recordings (11 computed now, 1 failed)" in result.stdout
+    (row,) = json.loads(ser("cache", "status", "--failures", "--format", "json").stdout)
+    assert "silent" in row["reason"]
+
+
+def test_dry_run_writes_nothing(home):
+    result = ser("cache", "mels", "--dry-run")
+    assert "would compute 12 of 12" in result.stdout
+    assert not (home / "cache").exists()
+
+
+def test_verify_finds_damage_and_repair_heals_it(home):
+    ser("cache", "mels", "--denoise", "none")
+    assert ser("cache", "verify", "--sample", "3").exit_code == 0
+    (shard,) = (home / "cache").rglob("shard-*.h5")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    shard.write_bytes(data)
+    found = ser("cache", "verify")
+    assert found.exit_code == 1
+    assert "1 problems" in found.stdout
+    assert "set aside" in ser("cache", "verify", "--repair").stderr
+    assert "12 computed now" in ser("cache", "mels", "--denoise", "none").stdout
+    assert ser("cache", "verify").exit_code == 0
+
+
+def test_gc_lists_before_it_deletes(home):
+    ser("cache", "mels", "--denoise", "none")
+    (shard,) = (home / "cache").rglob("shard-*.h5")
+    shard.with_suffix(".h5.damaged").write_bytes(b"x")
+    assert "damaged shard that was set aside" in ser("cache", "gc").stdout
+    assert shard.with_suffix(".h5.damaged").exists()
+    assert ser("cache", "gc", "--yes").exit_code == 0
+    assert not shard.with_suffix(".h5.damaged").exists()
+    assert "nothing to collect" in ser("cache", "gc").stderr
+
+
+def test_status_without_a_store_names_the_command(home):
+    assert "run 'ser cache mels'" in ser("cache", "status").stderr
+
+
+def test_a_read_only_folder_is_said(home):
+    (home / "cache").write_text("a file where the folder should be")
+    result = ser("cache", "mels", "--denoise", "none")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--denoise", "magic"], "front_end.denoise"),
+        (["--level", "loud"], "front_end.level"),
+        (["--prop-decrease", "2"], "front_end.prop_decrease"),
+        (["--preset", "papr"], "preset 'papr' does not exist"),
+        (["--shards", "2"], "is not a range"),
+        (["--data", "nowhere"], "nowhere: not a folder; pass --data"),
+    ],
+)
+def test_wrong_values_are_one_line(home, words, message):
+    result = ser("cache", "mels", *words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_settings_come_from_the_file(home):
+    (home / "ser.toml").write_text("[front_end]\ndenoise = 'none'\nn_mels = 32\n")
+    ser("cache", "mels")
+    (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert row["settings"] == "default denoise=none n_mels=32"
