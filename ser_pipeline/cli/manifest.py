@@ -1,0 +1,268 @@
+"""Commands of ``ser manifest``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ser_pipeline.cli.common import (
+    DataOption,
+    Format,
+    FormatOption,
+    ManifestsOption,
+    next_step,
+    out,
+    plain_errors,
+    progress,
+    say,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    from ser_pipeline.manifest import BuildSummary, Manifest, Split
+
+DATA = Path("DataSets")
+MANIFESTS = Path("manifests")
+MOST_ROWS = 60
+"""Rows of a table on screen; JSON and CSV have all."""
+
+app = typer.Typer(no_args_is_help=True, help="One table of every recording, and its splits.")
+
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Recordings read at once.")]
+
+
+@app.command()
+def build(
+    data: DataOption = DATA,
+    manifests: Annotated[Path, typer.Option("--out", "--manifests", help="Folder to write to.")] = MANIFESTS,
+    jobs: JobsOption = 4,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read every recording again, changed or not.")
+    ] = False,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every recording too: finds silent and damaged samples.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with status 1 if any recording is rejected.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Take this many recordings of each corpus, for a quick try.")
+    ] = None,
+) -> None:
+    """Scan every corpus below --data and write the manifest, its rejects, and the split 'speaker'."""
+    with plain_errors("the old manifest is untouched; run the same command again to continue"):
+        from ser_pipeline.manifest import build_manifest, refuse_rejects
+
+        say(f"looking for recordings below {data}")
+        with _reading() as on_progress:
+            summary = build_manifest(
+                data,
+                manifests,
+                jobs=jobs,
+                rehash=rehash,
+                decode=decode,
+                limit=limit,
+                on_progress=on_progress,
+            )
+        _show_summary(summary)
+        if strict:
+            refuse_rejects(summary)
+        next_step(f"ser cache mels{_flag('data', data, DATA)}{_flag('manifests', manifests, MANIFESTS)}")
+
+
+@app.command()
+def show(
+    manifests: ManifestsOption = MANIFESTS,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to count by: corpus, language, emotion, speaker, gender, intensity, modality, style."
+        ),
+    ] = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Count clips, speakers, hours and classes per corpus, language and emotion."""
+    with plain_errors():
+        from ser_pipeline.manifest import read_manifest
+        from ser_pipeline.manifest.overview import COLUMNS, SHOWN, combined, overview
+
+        manifest = read_manifest(manifests, COLUMNS)
+        tables = {group: overview(manifest.table, group) for group in by or SHOWN}
+        if fmt is Format.table:
+            for group, (columns, rows) in tables.items():
+                show_table(f"by {group}", columns, rows, fmt)
+            _say_synthetic(manifest)
+        else:
+            show_table("manifest", *combined(tables), fmt)
+
+
+@app.command()
+def validate(
+    manifests: ManifestsOption = MANIFESTS,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds the corpora; as in the build by default.")
+    ] = None,
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Look up whether every recording is still there.")
+    ] = True,
+    jobs: JobsOption = 4,
+) -> None:
+    """Check the manifest, the recordings it names, and its splits again."""
+    with plain_errors():
+        from ser_pipeline.errors import ManifestError
+        from ser_pipeline.manifest import read_manifest, split_names
+        from ser_pipeline.manifest.validate import validate as check
+
+        folder = data or read_manifest(manifests, []).data
+        manifest, found = check(manifests, data=folder if audio else None, jobs=jobs)
+        for line in found.examples:
+            say(f"  {_one_line(line)}")
+        if found.count:
+            more = found.count - len(found.examples)
+            shown = f"; {more} more are not shown" if more else ""
+            raise ManifestError(f"{manifest.path}: {found.count} problems{shown}")
+        splits = ", ".join(split_names(manifests)) or "none"
+        out(f"{manifest.path}: {manifest.table.num_rows} recordings, no problems; splits: {splits}")
+
+
+@app.command()
+def split(
+    name: Annotated[
+        str,
+        typer.Argument(help="speaker, stratified, loso, kfold, loco, lolo; with --from, a name of your own."),
+    ],
+    manifests: ManifestsOption = MANIFESTS,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another split.")] = 0,
+    ratios: Annotated[
+        str | None, typer.Option(help="Shares of train/validation/test; 60/20/20 by default.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of folds of kfold; 5 by default.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Read published parts or folds from CSV or JSON lines.")
+    ] = None,
+    leaks_speakers: Annotated[
+        bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")
+    ] = False,
+    save_as: Annotated[str | None, typer.Option("--as", help="Save under this name.")] = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Make a split, or read a published one, and show what each part really gets."""
+    with plain_errors():
+        from ser_pipeline.manifest import parse_ratios, read_manifest, write_split
+        from ser_pipeline.manifest.published import IMPORT_COLUMNS
+        from ser_pipeline.manifest.splits import make_split
+
+        manifest = read_manifest(manifests, IMPORT_COLUMNS)
+        if source is not None:
+            _refuse_made_options(ratios, folds, save_as)
+            made = _import(manifest, source, name, seed, leaks_speakers)
+        else:
+            shares = None if ratios is None else parse_ratios(ratios)
+            made = make_split(manifest, name, seed=seed, ratios=shares, folds=folds, save_as=save_as)
+        path = write_split(manifests, made)
+        _show_shares(made, manifest, fmt)
+        say(f"{path}: {made.note}")
+        fold = " --fold all" if made.folds else ""
+        next_step(f"ser train crnn --split {made.name}{fold}{_flag('manifests', manifests, MANIFESTS)}")
+
+
+@app.command()
+def query(
+    sql: Annotated[
+        str, typer.Argument(metavar="SELECT", help="One SELECT over manifest, rejects and splits.")
+    ],
+    manifests: ManifestsOption = MANIFESTS,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Ask the tables a question in SQL (DuckDB); nothing else can be read, and nothing written."""
+    with plain_errors():
+        from ser_pipeline.manifest.query import query as run
+
+        columns, rows = run(manifests, sql)
+        show_table(f"{len(rows)} rows", columns, rows, fmt)
+
+
+@contextmanager
+def _reading() -> Iterator[Callable[[int, int], None]]:
+    """Show progress from the first recording that is read; there may be none."""
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+        last = 0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal last
+            if not bars:
+                bars.append(stack.enter_context(progress("reading", total)))
+            bars[0](done - last)
+            last = done
+
+        yield on_progress
+
+
+def _show_summary(summary: "BuildSummary") -> None:
+    columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "table rows without audio")
+    rows = [
+        (c.corpus, c.files, c.rows, c.rejects, c.speakers, round(c.hours, 3), c.missing)
+        for c in summary.corpora
+    ]
+    show_table(str(summary.path), columns, rows)
+    known = "" if summary.read else "; nothing has changed since the last build"
+    say(f"{summary.rows} recordings by {summary.speakers} speakers, {summary.rejects} rejected{known}")
+    for reject in summary.first_rejects:
+        say(f"  rejected {_one_line(str(reject.path))}: {_one_line(reject.reason)}")
+    if summary.rejects > len(summary.first_rejects):
+        rest = summary.rejects - len(summary.first_rejects)
+        say(f"  and {rest} more: ser manifest query 'SELECT * FROM rejects'")
+    for gap in summary.missing:
+        say(f"  {gap.corpus}: {gap.count} rows of {gap.table} have no recording here")
+    for line in summary.warnings:
+        say(f"  {_one_line(line)}")
+
+
+def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
+    from ser_pipeline.manifest.shares import ALL, split_shares
+
+    shares = split_shares(split, manifest)
+    rows = list(shares.rows)
+    if fmt is Format.table and split.folds and rows[0][0] == ALL:
+        rows = [row for row in rows if row[0] == ALL]
+    shown = rows[:MOST_ROWS] if fmt is Format.table else rows
+    show_table(f"split {split.name}", shares.columns, shown, fmt)
+    if len(shown) < len(rows):
+        say(f"{len(rows) - len(shown)} more rows; --format csv shows all")
+
+
+def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":
+    from ser_pipeline.errors import some
+    from ser_pipeline.manifest.published import import_split
+
+    read = import_split(manifest, source, name, seed=seed, allow_leaks=leaks_speakers)
+    if read.unknown:
+        say(f"{len(read.unknown)} names of {source} are not in the manifest: {_one_line(some(read.unknown))}")
+    if read.missing:
+        say(f"{len(read.missing)} recordings are not in {source}, so in no part: {some(read.missing)}")
+    return read.split
+
+
+def _refuse_made_options(ratios: str | None, folds: int | None, save_as: str | None) -> None:
+    given = {"--ratios": ratios, "--folds": folds, "--as": save_as}
+    for flag, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(f"{flag} does not go with --from", param_hint=flag)
+
+
+def _say_synthetic(manifest: "Manifest") -> None:
+    if manifest.synthetic:
+        say(f"synthetic recordings, made by 'ser corpora synth': {', '.join(manifest.synthetic_corpora)}")
+
+
+def _flag(name: str, value: Path, default: Path) -> str:
+    """A flag for the next command, where it is not the default."""
+    return "" if value == default else f" --{name} {value}"
+
+
+def _one_line(text: str) -> str:
+    """Text of a file name with its line breaks and control characters made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

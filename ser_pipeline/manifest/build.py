@@ -1,0 +1,199 @@
+"""Build the manifest: scan the corpora, read what is new, and write what can be used."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.corpora.discover import discover
+from ser_pipeline.errors import CorpusError, ManifestError, SplitError
+from ser_pipeline.manifest.ledger import LEDGER_NAME, Ledger, Progress
+from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest, read_manifest
+from ser_pipeline.manifest.rows import Find, Modules, Scanned, scan_corpora
+from ser_pipeline.manifest.schema import REJECT_SCHEMA
+from ser_pipeline.manifest.sift import sift
+from ser_pipeline.manifest.split import Recipe, Split
+from ser_pipeline.manifest.split_files import load_split, split_names, split_path, write_split
+from ser_pipeline.manifest.splits import make_split
+from ser_pipeline.manifest.stamp import Stamp, absolute, inputs_digest, read_stamp, write_stamp
+from ser_pipeline.manifest.summary import BuildSummary, count_by, refuse_rejects, summarise
+from ser_pipeline.manifest.tables import write_table
+from ser_pipeline.manifest.validate import check_rows
+from ser_pipeline.records import PARTS
+
+DEFAULT_SPLIT: Final = "speaker"
+
+
+def build_manifest(
+    data: Path,
+    out: Path,
+    *,
+    jobs: int = 1,
+    rehash: bool = False,
+    decode: bool = False,
+    strict: bool = False,
+    limit: int | None = None,
+    on_progress: Progress | None = None,
+    corpora: Modules | None = None,
+    find: Find = discover,
+) -> BuildSummary:
+    """Write the manifest of every corpus below a folder, its rejects, and the default split.
+
+    The manifest is replaced at the end, whole. What was read is kept, also when the build is
+    interrupted, and is not read again while it is unchanged.
+
+    Args:
+        data: folder that holds the corpora; nothing in it is changed.
+        out: folder to write to.
+        jobs: recordings read at once.
+        rehash: read all recordings, changed or not.
+        decode: also decode each, so that silent and damaged samples are found now.
+        strict: raise at the end if any recording was rejected.
+        limit: take this many recordings of each corpus, by a fixed random choice.
+        on_progress: called with how many recordings are read, and of how many.
+        corpora: corpus id -> module, other than the shipped ones.
+        find: gives each recording below ``data`` to one corpus.
+
+    Raises:
+        CorpusError: ``data`` is no folder or holds no corpus.
+        ManifestError: no recording can be used, or ``strict`` and some cannot.
+        SerError: ``out`` cannot be written to.
+    """
+    if not data.is_dir():
+        raise CorpusError(
+            f"{data}: no such folder; put the corpora's folders there, or name the folder that holds "
+            f"them with --data ('ser corpora list' shows their layouts, "
+            f"'ser corpora synth {data}' makes synthetic ones)"
+        )
+    settings = {"decode": decode, "limit": limit}
+    seen = inputs_digest(data, settings, jobs=jobs) if corpora is None else ""
+    summary = None if rehash or not seen else _unchanged(out, seen)
+    if summary is None:
+        scanned = scan_corpora(data, limit=limit, corpora=corpora, find=find)
+        ledger = Ledger.load(out / LEDGER_NAME, data)
+        paths = scanned.table["path"].to_pylist()
+        probes, read = ledger.read_all(
+            paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress
+        )
+        ledger.save(probes if limit is None else ledger.updated(probes))
+        summary = _write(data, out, scanned, probes, read, settings)
+        if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
+            write_stamp(out, _stamp(data, seen, summary))
+    summary = summary.with_warnings(_write_splits(summary, out))
+    if strict:
+        refuse_rejects(summary)
+    return summary
+
+
+def _unchanged(out: Path, seen: str) -> BuildSummary | None:
+    """The summary of the last build, if it saw the same and its files are still there."""
+    stamp = read_stamp(out)
+    if stamp is None or not stamp.holds(out, seen):
+        return None
+    return BuildSummary.from_json(stamp.summary, out / MANIFEST_NAME)
+
+
+def _stamp(data: Path, seen: str, summary: BuildSummary) -> Stamp:
+    outputs = {MANIFEST_NAME: summary.digest, REJECTS_NAME: summary.rejects_digest}
+    return Stamp(absolute(data), seen, outputs, summary.to_json())
+
+
+def _write(
+    data: Path, out: Path, scanned: Scanned, probes: pa.Table, read: int, settings: Mapping[str, Any]
+) -> BuildSummary:
+    """Write rejects and manifest, in this order: the manifest is what others wait for."""
+    rows, rejects = _sifted(scanned, probes, bool(settings["decode"]))
+    facts = _facts(scanned, rows, rejects, settings)
+    rejects_digest = write_table(rejects, {"counts": facts["counts"]}, out / REJECTS_NAME)
+    if not rows.num_rows:
+        raise ManifestError(_nothing_usable(data, out, rejects))
+    digest = write_table(rows, facts, out / MANIFEST_NAME)
+    manifest = Manifest(rows, digest, out / MANIFEST_NAME, facts)
+    return replace(summarise(manifest, scanned, rejects, read), rejects_digest=rejects_digest)
+
+
+def _sifted(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
+    """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
+    rows, unusable = sift(scanned.table, probes, decoded=decode)
+    unnamed = [(reject.corpus, str(reject.path), reject.reason) for reject in scanned.rejects]
+    columns = list(map(list, zip(*unnamed, strict=True))) or [[], [], []]
+    rejects = pa.concat_tables([unusable, pa.table(columns, schema=REJECT_SCHEMA)])
+    files = scanned.files.total()
+    if rows.num_rows + rejects.num_rows != files:
+        raise ManifestError(
+            f"{files} recordings were found, but there are {rows.num_rows} rows and "
+            f"{rejects.num_rows} rejects; nothing was written"
+        )
+    found = check_rows(rows)
+    if found.count:
+        raise ManifestError(
+            f"{found.count} values do not fit, nothing was written: {'; '.join(found.examples)}"
+        )
+    return rows, rejects.sort_by([("path", "ascending"), ("reason", "ascending")])
+
+
+def _facts(
+    scanned: Scanned, rows: pa.Table, rejects: pa.Table, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the manifest's metadata says; no time and no absolute path."""
+    per_corpus = count_by(rows, "corpus")
+    return {
+        "corpora": {corpus: per_corpus.get(corpus, 0) for corpus in sorted(scanned.files)},
+        "counts": {
+            "files": scanned.files.total(),
+            "rows": rows.num_rows,
+            "rejects": rejects.num_rows,
+            "left_out": scanned.left_out,
+        },
+        "settings": dict(settings),
+        "synthetic": bool(scanned.synthetic),
+        "synthetic_corpora": list(scanned.synthetic),
+    }
+
+
+def _nothing_usable(data: Path, out: Path, rejects: pa.Table) -> str:
+    first = rejects.slice(0, 1).to_pylist()
+    why = f"; the first, {first[0]['path']}: {first[0]['reason']}" if first else ""
+    return (
+        f"{data}: none of {rejects.num_rows} recordings can be used, so no manifest was written"
+        f"{why}; all reasons are in {out / REJECTS_NAME}"
+    )
+
+
+def _write_splits(summary: BuildSummary, out: Path) -> list[str]:
+    """Write the default split, made as it was before; say which splits no longer fit."""
+    recipe, lines, fits = Recipe(DEFAULT_SPLIT), [], False
+    for name in split_names(out):
+        try:
+            old = load_split(split_path(out, name))
+        except SplitError as error:
+            if name != DEFAULT_SPLIT:
+                lines.append(str(error))
+            continue
+        same = old.manifest_digest == summary.digest
+        if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
+            recipe, fits = old.recipe, same
+        elif not same:
+            lines.append(f"split {name} is of an earlier manifest; make it again with '{old.command}'")
+    if not fits:
+        manifest = read_manifest(summary.path)
+        split = make_split(manifest, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
+        write_split(out, split)
+        lines += empty_parts(split)
+    return lines
+
+
+def empty_parts(split: Split) -> list[str]:
+    """A line for each part of a split that nobody is in."""
+    if split.folds:
+        return []
+    filled = set(split.table["part"].unique().to_pylist())
+    wanted = [part for part, ratio in zip(PARTS, split.recipe.ratios, strict=True) if ratio > 0]
+    return [
+        f"split {split.name}: part {part} is empty; three speakers of one corpus are needed to fill all parts"
+        for part in wanted
+        if part not in filled
+    ]

@@ -1,0 +1,78 @@
+"""Read a manifest that ``build`` wrote."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA
+from ser_pipeline.manifest.stamp import read_stamp
+from ser_pipeline.manifest.tables import read_table
+
+MANIFEST_NAME: Final = "manifest.parquet"
+REJECTS_NAME: Final = "rejects.parquet"
+BUILD: Final = "ser manifest build"
+"""The command that mends what is wrong with a manifest."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The recordings to work with.
+
+    Attributes:
+        table: columns ``SCHEMA``, or those asked for; one row per recording, sorted by ``utterance_id``.
+        digest: of the file's bytes; splits and runs carry it.
+        path: of the file.
+        facts: versions, corpora, counts and settings of the build.
+    """
+
+    table: pa.Table
+    digest: str
+    path: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def synthetic(self) -> bool:
+        """Some of the recordings were made by ``ser corpora synth``."""
+        return bool(self.facts.get("synthetic_corpora"))
+
+    @property
+    def synthetic_corpora(self) -> tuple[str, ...]:
+        """Corpora whose recordings were made by ``ser corpora synth``."""
+        return tuple(self.facts.get("synthetic_corpora", ()))
+
+    @property
+    def data(self) -> Path:
+        """Folder the paths were relative to when the manifest was built on this machine.
+
+        It stands in a file beside the manifest, never in it, so that a moved corpus changes no
+        digest; ``DataSets`` where that file is missing.
+        """
+        built = read_stamp(self.path.parent)
+        return Path("DataSets") if built is None else Path(built.data)
+
+
+def read_manifest(source: Path, columns: Sequence[str] | None = None) -> Manifest:
+    """Read a manifest.
+
+    Args:
+        source: the file, or the folder that holds it.
+        columns: read only these; all by default.
+
+    Raises:
+        ManifestError: it is missing, damaged, foreign, or of another schema version.
+    """
+    path = source / MANIFEST_NAME if source.suffix != ".parquet" else source
+    file = read_table(path, SCHEMA, remedy=BUILD, columns=columns)
+    return Manifest(file.table, file.digest, path, file.facts)
+
+
+def read_rejects(folder: Path) -> pa.Table:
+    """Read the recordings that can't be used, columns ``REJECT_SCHEMA``.
+
+    Raises:
+        ManifestError: the file is missing, damaged, foreign, or of another schema version.
+    """
+    return read_table(folder / REJECTS_NAME, REJECT_SCHEMA, remedy=BUILD).table

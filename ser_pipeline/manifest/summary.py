@@ -1,0 +1,179 @@
+"""What a build did, for the screen."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.errors import ManifestError, some
+from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
+from ser_pipeline.manifest.rows import Scanned
+from ser_pipeline.records import MissingAudio, Reject
+
+SHOWN: Final = 10
+"""Rejects that are spelled out."""
+
+
+@dataclass(frozen=True)
+class CorpusSummary:
+    """What a build found of one corpus.
+
+    Attributes:
+        corpus: corpus id, or ``unknown``.
+        files: recordings.
+        rows: usable ones.
+        rejects: the others; ``rows + rejects == files``.
+        speakers: number of speakers heard.
+        hours: of usable recordings.
+        missing: rows of its tables that have no recording.
+    """
+
+    corpus: str
+    files: int
+    rows: int
+    rejects: int
+    speakers: int
+    hours: float
+    missing: int
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What a build did.
+
+    Attributes:
+        path: of the manifest.
+        digest: of its bytes.
+        corpora: one entry per corpus, in the order they are listed elsewhere.
+        files: recordings found.
+        rows: usable ones.
+        rejects: the others; ``rows + rejects == files``.
+        read: recordings that were read now; the others are unchanged since an earlier build.
+        speakers: number of speakers heard.
+        first_rejects: the first ten, by path.
+        missing: rows of the corpora's tables without a recording.
+        warnings: what else the user should know, one line each.
+        synthetic: corpora whose recordings were made by ``ser corpora synth``.
+        rejects_digest: of the bytes of ``rejects.parquet``.
+    """
+
+    path: Path
+    digest: str
+    corpora: tuple[CorpusSummary, ...]
+    files: int
+    rows: int
+    rejects: int
+    read: int
+    speakers: int
+    first_rejects: tuple[Reject, ...]
+    missing: tuple[MissingAudio, ...]
+    warnings: tuple[str, ...]
+    synthetic: tuple[str, ...]
+    rejects_digest: str = ""
+
+    def with_warnings(self, lines: list[str]) -> "BuildSummary":
+        """Return this summary with further warnings."""
+        return replace(self, warnings=(*self.warnings, *lines))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without what belongs to one call: the path and what was read."""
+        values = asdict(replace(self, first_rejects=()))
+        rejects = [[reject.corpus, str(reject.path), reject.reason] for reject in self.first_rejects]
+        return {**values, "first_rejects": rejects, "path": None, "read": 0}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], path: Path) -> "BuildSummary":
+        """Make a summary of what :meth:`to_json` gave.
+
+        Raises:
+            KeyError: a value is missing; ``TypeError`` or ``ValueError``: one is odd.
+        """
+        lists: dict[str, Any] = {
+            "corpora": tuple(CorpusSummary(**entry) for entry in values["corpora"]),
+            "first_rejects": tuple(
+                Reject(corpus, PurePosixPath(place), reason)
+                for corpus, place, reason in values["first_rejects"]
+            ),
+            "missing": tuple(
+                MissingAudio(**{**entry, "examples": tuple(entry["examples"])}) for entry in values["missing"]
+            ),
+            "warnings": tuple(values["warnings"]),
+            "synthetic": tuple(values["synthetic"]),
+        }
+        return cls(**{**values, **lists, "path": path})
+
+
+def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> BuildSummary:
+    """Sum up a build; splits have their say afterwards, by ``with_warnings``."""
+    rows = manifest.table
+    first = rejects.slice(0, SHOWN).to_pylist()
+    return BuildSummary(
+        path=manifest.path,
+        digest=manifest.digest,
+        corpora=tuple(_corpora(rows, scanned, rejects)),
+        files=scanned.files.total(),
+        rows=rows.num_rows,
+        rejects=rejects.num_rows,
+        read=read,
+        speakers=pc.count_distinct(rows["speaker_id"]).as_py(),
+        first_rejects=tuple(Reject(r["corpus"], PurePosixPath(r["path"]), r["reason"]) for r in first),
+        missing=tuple(scanned.missing),
+        warnings=tuple(_remarks(scanned)),
+        synthetic=scanned.synthetic,
+    )
+
+
+def refuse_rejects(summary: BuildSummary) -> None:
+    """Raise if any recording was rejected, for ``--strict``.
+
+    Raises:
+        ManifestError: names the first ten and counts the others.
+    """
+    if summary.rejects:
+        lines = [f"{reject.path} ({reject.reason})" for reject in summary.first_rejects]
+        more = [""] * (summary.rejects - len(lines))
+        raise ManifestError(
+            f"{summary.rejects} of {summary.files} recordings were rejected: "
+            f"{some(lines + more, show=SHOWN)}; all are in {summary.path.with_name(REJECTS_NAME)}"
+        )
+
+
+def count_by(table: pa.Table, column: str) -> dict[str, int]:
+    """Number of rows by value of a column."""
+    return {entry["values"]: entry["counts"] for entry in table[column].value_counts().to_pylist()}
+
+
+def _corpora(rows: pa.Table, scanned: Scanned, rejects: pa.Table) -> list[CorpusSummary]:
+    rejected = count_by(rejects, "corpus")
+    measured = rows.group_by("corpus").aggregate(
+        [("utterance_id", "count"), ("speaker_id", "count_distinct"), ("duration_s", "sum")]
+    )
+    by_corpus = {row["corpus"]: row for row in measured.to_pylist()}
+    summaries = []
+    for corpus, files in scanned.files.items():
+        row = by_corpus.get(corpus, {})
+        summaries.append(
+            CorpusSummary(
+                corpus=corpus,
+                files=files,
+                rows=row.get("utterance_id_count", 0),
+                rejects=rejected.get(corpus, 0),
+                speakers=row.get("speaker_id_count_distinct", 0),
+                hours=row.get("duration_s_sum", 0.0) / 3600,
+                missing=sum(gap.count for gap in scanned.missing if gap.corpus == corpus),
+            )
+        )
+    return summaries
+
+
+def _remarks(scanned: Scanned) -> list[str]:
+    lines = list(scanned.half_there)
+    lines += [f"{problem.corpus}: {problem.table}: {problem.reason}" for problem in scanned.problems]
+    if scanned.synthetic:
+        lines.append(f"synthetic recordings, made by 'ser corpora synth': {', '.join(scanned.synthetic)}")
+    if scanned.left_out:
+        lines.append(f"--limit left out {scanned.left_out} recordings; they are in no count")
+    return lines

@@ -1,0 +1,184 @@
+"""Check a manifest again: its rows, the recordings it names, and the splits made from it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.errors import ManifestError
+from ser_pipeline.labels import EMOTIONS, OTHER_ID
+from ser_pipeline.manifest.ledger import LEDGER_NAME, Ledger
+from ser_pipeline.manifest.probe import SAMPLE_RATES
+from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
+from ser_pipeline.manifest.schema import RATINGS, VOCABULARIES
+from ser_pipeline.manifest.split_files import read_split, split_names
+from ser_pipeline.records import MIN_CLIP_S
+
+SHOWN: Final = 10
+"""Problems that are spelled out; the others are counted."""
+
+LONGEST_S: Final = 86_400.0
+"""A recording longer than a day is a broken header."""
+
+MOST_VOTES: Final = 32_767
+"""What the column's type can hold."""
+
+DIGEST_PATTERN: Final = "^[0-9a-f]{32}$"
+
+FILLED: Final = ("utterance_id", "corpus", "path", "source_label", "speaker_id", "language")
+"""Columns in which an empty text is a mistake."""
+
+
+@dataclass
+class Findings:
+    """Problems found; the first few are spelled out.
+
+    Attributes:
+        count: of all problems.
+        examples: one line for each of the first ``SHOWN``.
+    """
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Add one problem."""
+        self.count += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(line)
+
+    def add_rows(self, table: pa.Table, bad: Any, what: str, column: str) -> None:
+        """Add a problem for each row where ``bad`` is true.
+
+        Args:
+            table: the rows; has ``utterance_id``.
+            bad: Arrow booleans; null is no problem.
+            what: what is wrong and what is valid.
+            column: whose value is shown.
+        """
+        bad = pc.fill_null(bad, False)
+        count = pc.sum(bad).as_py() or 0
+        if not count:
+            return
+        self.count += count
+        room = SHOWN - len(self.examples)
+        rows = table.select(list(dict.fromkeys(("utterance_id", column)))).filter(bad).slice(0, room)
+        for identity, value in zip(rows["utterance_id"].to_pylist(), rows[column].to_pylist(), strict=True):
+            self.examples.append(f"{identity}: {column} {value!r} {what}")
+
+
+def validate(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifest, Findings]:
+    """Check everything that can be checked without decoding.
+
+    Args:
+        folder: of the manifest.
+        data: folder that the paths are relative to; None leaves the recordings unchecked.
+        jobs: files looked up at once.
+
+    Raises:
+        ManifestError: the manifest cannot be read at all.
+    """
+    manifest = read_manifest(folder)
+    found = check_rows(manifest.table)
+    _check_counts(manifest, found)
+    if data is not None:
+        _check_files(manifest, data, jobs, found)
+    for name in split_names(folder):
+        try:
+            read_split(folder, name, manifest)
+        except ManifestError as error:
+            found.add(str(error))
+    return manifest, found
+
+
+def check_rows(table: pa.Table) -> Findings:
+    """Check every value that has a rule; vectorised, a million rows take seconds."""
+    found = Findings()
+    _check_identity(table, found)
+    for column in FILLED:
+        found.add_rows(table, pc.equal(table[column], ""), "is empty", column)
+    for column, valid in VOCABULARIES.items():
+        odd = pc.invert(pc.is_in(table[column], pa.array(valid)))
+        found.add_rows(table, odd, f"is none of {', '.join(valid)}", column)
+    for column, (low, high) in RATINGS.items():
+        _check_range(table, column, low, high, found)
+    _check_range(table, "emotion_id", OTHER_ID, len(EMOTIONS) - 1, found)
+    _check_range(table, "duration_s", MIN_CLIP_S, LONGEST_S, found)
+    _check_range(table, "sample_rate", *SAMPLE_RATES, found)
+    _check_range(table, "channels", 1, 1024, found)
+    _check_range(table, "age", 1, 130, found)
+    _check_votes(table, found)
+    return found
+
+
+def _check_range(table: pa.Table, column: str, low: float, high: float, found: Findings) -> None:
+    inside = pc.and_(pc.greater_equal(table[column], low), pc.less_equal(table[column], high))
+    found.add_rows(table, pc.invert(inside), f"is not between {low:g} and {high:g}", column)
+
+
+def _check_identity(table: pa.Table, found: Findings) -> None:
+    for column in ("utterance_id", "path", "audio_digest"):
+        found.add_rows(table, _repeated(table[column]), "stands in an earlier row too", column)
+    pattern = pc.match_substring_regex(table["audio_digest"], DIGEST_PATTERN)
+    found.add_rows(table, pc.invert(pattern), "is no digest of 32 hexadecimal digits", "audio_digest")
+    corpus = pc.binary_join_element_wise(table["corpus"], "", "/")
+    lengths = pc.utf8_length(corpus)
+    for width in pc.unique(lengths).to_pylist():
+        named = pc.equal(pc.utf8_slice_codeunits(table["utterance_id"], 0, width), corpus)
+        odd = pc.and_(pc.equal(lengths, width), pc.invert(named))
+        found.add_rows(table, odd, "does not begin with its corpus", "utterance_id")
+    outside = pc.match_substring_regex(table["path"], r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)")
+    found.add_rows(table, outside, "leads out of the data folder", "path")
+
+
+def _repeated(values: pa.ChunkedArray) -> pa.Array:
+    """True for each value that stood in an earlier row."""
+    codes = values.combine_chunks().dictionary_encode()
+    if len(codes.dictionary) == len(values):
+        return pa.array(np.zeros(len(values), bool))
+    again = np.ones(len(values), bool)
+    again[np.unique(codes.indices.to_numpy(), return_index=True)[1]] = False
+    return pa.array(again)
+
+
+def _check_votes(table: pa.Table, found: Findings) -> None:
+    votes = table["votes"].combine_chunks()
+    votes = votes.filter(votes.is_valid())
+    _check_entries(votes.keys, "emotion id", OTHER_ID, len(EMOTIONS) - 1, found)
+    _check_entries(votes.items, "count", 1, MOST_VOTES, found)
+
+
+def _check_entries(values: pa.Array, what: str, low: int, high: int, found: Findings) -> None:
+    inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
+    bad = len(values) - (pc.sum(inside).as_py() or 0)
+    if bad:
+        found.add(f"votes: {bad} entries whose {what} is not between {low} and {high}")
+
+
+def _check_counts(manifest: Manifest, found: Findings) -> None:
+    counts = manifest.facts.get("counts", {})
+    if counts.get("rows") != manifest.table.num_rows:
+        found.add(f"{manifest.path}: says {counts.get('rows')} rows and has {manifest.table.num_rows}")
+    try:
+        rejects = read_rejects(manifest.path.parent).num_rows
+    except ManifestError as error:
+        found.add(str(error))
+        return
+    if counts.get("rejects") != rejects:
+        found.add(
+            f"{manifest.path}: says {counts.get('rejects')} rejects, "
+            f"rejects.parquet has {rejects}; run '{BUILD}'"
+        )
+
+
+def _check_files(manifest: Manifest, data: Path, jobs: int, found: Findings) -> None:
+    if not data.is_dir():
+        found.add(f"{data}: no such folder, so no recording was looked up; pass --data, or --no-audio")
+        return
+    ledger = Ledger.load(manifest.path.with_name(LEDGER_NAME), data)
+    absent, changed = ledger.compare(manifest.table["path"].to_pylist(), jobs=jobs)
+    found.add_rows(manifest.table, pa.array(absent), f"is not under {data}", "path")
+    found.add_rows(manifest.table, pa.array(changed), f"has changed since; run '{BUILD}'", "path")

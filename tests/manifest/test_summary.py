@@ -1,0 +1,48 @@
+from pathlib import PurePosixPath
+
+import pytest
+
+from ser_pipeline.errors import ManifestError
+from ser_pipeline.manifest import BuildSummary, CorpusSummary, refuse_rejects
+from ser_pipeline.records import MissingAudio, Reject
+
+
+@pytest.fixture
+def summary(tmp_path):
+    return BuildSummary(
+        path=tmp_path / "manifest.parquet",
+        digest="d",
+        corpora=(CorpusSummary("emodb", 3, 2, 1, 2, 0.5, 7),),
+        files=3,
+        rows=2,
+        rejects=1,
+        read=3,
+        speakers=2,
+        first_rejects=(Reject("emodb", PurePosixPath("a/b.wav"), "too short"),),
+        missing=(MissingAudio("nemo", "data.tsv", 7, ("x",)),),
+        warnings=("careful",),
+        synthetic=("emodb",),
+        rejects_digest="r",
+    )
+
+
+def test_json_makes_the_same_summary_again_but_for_what_was_read(summary):
+    again = BuildSummary.from_json(summary.to_json(), summary.path)
+    assert again.read == 0
+    assert BuildSummary.from_json({**summary.to_json(), "read": 3}, summary.path) == summary
+
+
+def test_no_path_is_kept(summary, tmp_path):
+    assert str(tmp_path) not in str(summary.to_json())
+
+
+def test_warnings_are_added(summary):
+    assert summary.with_warnings(["more"]).warnings == ("careful", "more")
+
+
+def test_strict(summary):
+    with pytest.raises(
+        ManifestError, match=r"1 of 3 recordings were rejected: a/b.wav \(too short\); all are in"
+    ):
+        refuse_rejects(summary)
+    refuse_rejects(BuildSummary(**{**vars(summary), "rejects": 0, "first_rejects": ()}))
