@@ -1,0 +1,164 @@
+"""Clips of different length side by side, without padding: a batch laid out as a strip of film.
+
+A masked convolutional network zeroes invalid frames before every convolution. One row of zeros
+between two clips has the same effect as any number of padding frames, so a batch is laid out in
+time as *clip, zero row, clip, zero row, ...* and convolved once. Nothing is computed for padding,
+and batch statistics see valid frames because only those are handed to the batch norm.
+
+A level is the strip in front of one convolution; pooling halves a clip's frames from level to
+level, ``max(1, frames // 2)``. The tables of row numbers are plain index arithmetic on lengths.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+ROW_STEP = 128
+"""Strips are made this much longer at a time, so that few different shapes occur: the library
+behind the convolutions compiles a kernel for each shape and keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Where clips lie on one strip.
+
+    Attributes:
+        counts: valid frames of each clip, shape ``(batch,)``.
+        rows: length of the strip.
+        arrivals: row of each valid frame, in the order in which the level before delivers them.
+        leaving: the same rows in the order in which pooling wants them: frames in pairs, then the
+            only frame of clips that have one, then the last frame of other clips of odd length.
+        paired: how many rows stand in pairs.
+        single: how many clips have one frame.
+    """
+
+    counts: Tensor
+    rows: int
+    arrivals: Tensor
+    leaving: Tensor
+    paired: int
+    single: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Levels of a batch, and where its steps go in the end.
+
+    Attributes:
+        source: index of each valid frame in the batch flattened to ``(batch * frames,)``.
+        levels: one for each convolution.
+        steps: steps of each clip after the last pooling, shape ``(batch,)``, on the CPU.
+        places: index of each step in a batch flattened to ``(batch * longest,)``.
+    """
+
+    source: Tensor
+    levels: tuple[Level, ...]
+    steps: Tensor
+    places: Tensor
+
+
+def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
+    """Plan the strips of a batch.
+
+    Args:
+        lengths: valid frames of each clip, shape ``(batch,)``; taken as at least 1 and at most ``frames``.
+        frames: of the padded batch.
+        blocks: number of convolutions, each followed by a pooling by two.
+
+    Returns:
+        Row numbers, on the device of ``lengths``.
+
+    Examples:
+        >>> plan = lay_out(torch.tensor([5, 2]), frames=6, blocks=1)
+        >>> plan.levels[0].arrivals  # row 5 keeps the clips apart
+        tensor([0, 1, 2, 3, 4, 6, 7])
+        >>> plan.levels[0].leaving  # the fifth frame has no partner
+        tensor([0, 1, 2, 3, 6, 7, 4])
+        >>> plan.steps
+        tensor([2, 1])
+    """
+    device = lengths.device
+    counts = lengths.detach().cpu().long().clamp(1, frames)
+    batch = torch.arange(len(counts))
+    source = _ranges(batch * frames, counts)
+    order, levels = batch, []
+    for _ in range(blocks):
+        level, order = _level(counts, order)
+        levels.append(level)
+        counts = (counts // 2).clamp(min=1)
+    longest = int(counts.max())
+    places = _ranges(order * longest, counts[order])
+    on_device = tuple(
+        Level(
+            each.counts,
+            each.rows,
+            each.arrivals.to(device),
+            each.leaving.to(device),
+            each.paired,
+            each.single,
+        )
+        for each in levels
+    )
+    return Strip(source.to(device), on_device, counts, places.to(device))
+
+
+def _level(counts: Tensor, order: Tensor) -> tuple[Level, Tensor]:
+    """One level, and the order of clips in which it hands frames on."""
+    starts = (counts + 1).cumsum(0) - (counts + 1)
+    rows = -(-int((counts + 1).sum()) // ROW_STEP) * ROW_STEP
+    alone = counts == 1
+    several, singles = (~alone).nonzero()[:, 0], alone.nonzero()[:, 0]
+    paired = _ranges(starts[several], counts[several] // 2 * 2)
+    odd = several[counts[several] % 2 == 1]
+    leaving = torch.cat([paired, starts[singles], starts[odd] + counts[odd] - 1])
+    arrivals = _ranges(starts[order], counts[order])
+    level = Level(counts, rows, arrivals, leaving, len(paired), len(singles))
+    return level, torch.cat([several, singles])
+
+
+def _ranges(starts: Tensor, counts: Tensor) -> Tensor:
+    """Concatenate the ranges ``start .. start + count``."""
+    ends = counts.cumsum(0)
+    total = int(ends[-1]) if len(ends) else 0
+    return torch.arange(total) + (starts - (ends - counts)).repeat_interleave(counts)
+
+
+class _Take(torch.autograd.Function):
+    """Pick different rows; the gradient is put back without adding, as no row is picked twice."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.total = values.shape[0]
+        return values.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return put(gradient, rows, ctx.total), None
+
+
+class _Put(torch.autograd.Function):
+    """Lay rows out at different places among zeros."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor, total: int) -> Tensor:
+        ctx.save_for_backward(rows)
+        return values.new_zeros(total, *values.shape[1:]).index_copy_(0, rows, values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (rows,) = ctx.saved_tensors
+        return take(gradient, rows), None, None
+
+
+def take(values: Tensor, rows: Tensor) -> Tensor:
+    """Pick rows, each at most once: ``(all, ...) -> (len(rows), ...)``."""
+    return cast(Tensor, _Take.apply(values, rows))  # type: ignore[no-untyped-call]
+
+
+def put(values: Tensor, rows: Tensor, total: int) -> Tensor:
+    """Lay rows out among zeros, each at its own place: ``(len(rows), ...) -> (total, ...)``."""
+    return cast(Tensor, _Put.apply(values, rows, total))  # type: ignore[no-untyped-call]

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from ser_pipeline.metrics import expected_calibration_error
+
+
+def by_definition(probabilities, targets, bins=15):
+    confidence, decided = probabilities.max(1), probabilities.argmax(1)
+    total = 0.0
+    for number in range(bins):
+        inside = (confidence > number / bins) & (confidence <= (number + 1) / bins)
+        if inside.any():
+            gap = abs((decided == targets)[inside].mean() - confidence[inside].mean())
+            total += inside.mean() * gap
+    return total
+
+
+def test_equals_its_definition(rng):
+    probabilities = rng.dirichlet(np.ones(4), 500)
+    targets = rng.integers(0, 4, 500)
+    found = expected_calibration_error(probabilities, targets)
+    assert found == pytest.approx(by_definition(probabilities, targets))
+
+
+def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
+    assert expected_calibration_error(np.eye(3), [0, 1, 2]) == 0
+    assert expected_calibration_error(np.eye(3), [1, 2, 0]) == 1
+
+
+def test_no_clips_are_calibrated():
+    assert expected_calibration_error(np.zeros((0, 4)), []) == 0

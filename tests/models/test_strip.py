@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from ser_pipeline.models.strip import ROW_STEP, lay_out, put, take
+
+LENGTHS = [
+    [1],
+    [2],
+    [8, 8, 8],
+    [173, 5, 1, 40, 41, 7],
+    [3, 1, 1, 200],
+]
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_every_valid_frame_has_its_own_row_and_clips_never_touch(lengths):
+    for level in lay_out(torch.tensor(lengths), 200, 3).levels:
+        rows = level.arrivals.tolist()
+        assert len(rows) == len(set(rows)) == int(level.counts.sum())
+        assert max(rows) < level.rows
+        assert level.rows % ROW_STEP == 0
+        runs = sum(b != a + 1 for a, b in zip(sorted(rows), sorted(rows)[1:], strict=False)) + 1
+        assert runs == len(lengths)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_pooling_sees_every_valid_frame_once_and_pairs_are_neighbours(lengths):
+    for level in lay_out(torch.tensor(lengths), 200, 3).levels:
+        leaving = level.leaving.tolist()
+        assert sorted(leaving) == sorted(level.arrivals.tolist())
+        first, second = leaving[: level.paired : 2], leaving[1 : level.paired : 2]
+        assert [row + 1 for row in first] == second
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_steps_are_an_eighth_and_at_least_one(lengths):
+    plan = lay_out(torch.tensor(lengths), 200, 3)
+    assert plan.steps.tolist() == [max(1, length // 8) for length in lengths]
+    assert len(set(plan.places.tolist())) == int(plan.steps.sum())
+
+
+def test_lengths_outside_the_batch_are_brought_into_it():
+    plan = lay_out(torch.tensor([0, 99]), 16, 1)
+    assert plan.levels[0].counts.tolist() == [1, 16]
+
+
+def test_taking_undoes_putting(rng):
+    values = torch.from_numpy(rng.standard_normal((5, 2)))
+    rows = torch.from_numpy(rng.permutation(9)[:5])
+    strip = put(values, rows, 9)
+    assert torch.equal(take(strip, rows), values)
+    assert int((strip != 0).sum()) == values.numel()
+
+
+def test_gradients_of_take_and_put_are_exact(rng):
+    values = torch.from_numpy(rng.standard_normal((6, 2))).requires_grad_()
+    rows = torch.tensor([4, 0, 5])
+    assert torch.autograd.gradcheck(lambda x: take(x, rows), values)
+    assert torch.autograd.gradgradcheck(lambda x: take(x, rows), values)
+    assert torch.autograd.gradcheck(lambda x: put(x[:3], rows, 7), values)
