@@ -23,3 +23,120 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"SER_REAL_DATA={folder} is not a folder")
     return path
+
+
+class Toy:
+    """A manifest with splits, and a store of made-up mels: enough to train on, in a second.
+
+    Two corpora of five speakers; each says three clips of each of four emotions. An emotion is a
+    loud pair of bands, so a network can learn it. No recording exists.
+
+    Attributes:
+        manifests: folder of the manifest, with the splits ``speaker`` and ``loco``.
+        cache: folder of the stores, for ``front_end`` and the same without levelling.
+        front_end: 8 bands, at most one second (44 frames).
+    """
+
+    EMOTIONS = 4
+    SPEAKERS = 5
+
+    def __init__(self, folder: Path) -> None:
+        from ser_pipeline.settings import FrontEnd
+
+        self.folder = folder
+        self.manifests = folder / "manifests"
+        self.cache = folder / "cache"
+        self.front_end = FrontEnd(n_mels=8, max_s=1.0)
+        self.rows = [
+            (corpus, language, speaker, emotion, take)
+            for corpus, language in (("emodb", "de"), ("nemo", "pl"))
+            for speaker in range(self.SPEAKERS)
+            for emotion in range(self.EMOTIONS)
+            for take in range(3)
+        ]
+        self.write_manifest()
+        self.write_store()
+
+    def recipe(self, **changes):
+        from ser_pipeline.settings import recipe
+
+        train = {"batch_size": 16, "epochs": 2, "warmup_epochs": 0, **changes.pop("train", {})}
+        front_end = {"n_mels": 8, "max_s": 1.0, **changes.pop("front_end", {})}
+        return recipe(front_end=front_end, train=train, **changes)
+
+    def inputs(self, **changes):
+        from ser_pipeline.datasets.prepare import read_inputs
+
+        return read_inputs(self.recipe(**changes), manifests=self.manifests, cache=self.cache)
+
+    def data(self, fold=None, **changes):
+        return self.inputs(**changes).run_data(fold)
+
+    def digest(self, number: int) -> str:
+        return f"{number:032x}"
+
+    def write_manifest(self) -> None:
+        import pyarrow as pa
+
+        from ser_pipeline.manifest import SCHEMA, make_split, read_manifest, write_split
+        from ser_pipeline.manifest.tables import write_table
+
+        rows = [
+            {
+                "utterance_id": f"{corpus}/{speaker}-{emotion}-{take}",
+                "corpus": corpus,
+                "path": f"{corpus}/{speaker}-{emotion}-{take}.wav",
+                "audio_digest": self.digest(number),
+                "source_label": "x",
+                "emotion_id": emotion,
+                "intensity": "unspecified",
+                "speaker_id": f"{corpus}-{speaker}",
+                "gender": ("female", "male")[speaker % 2],
+                "language": language,
+                "modality": "speech",
+                "style": "acted",
+                "duration_s": 1.0,
+                "sample_rate": 16_000,
+                "channels": 1,
+            }
+            for number, (corpus, language, speaker, emotion, take) in enumerate(self.rows)
+        ]
+        write_table(pa.Table.from_pylist(rows, SCHEMA), {}, self.manifests / "manifest.parquet")
+        manifest = read_manifest(self.manifests)
+        for name in ("speaker", "loco"):
+            write_split(self.manifests, make_split(manifest, name))
+
+    def write_store(self, failed=(), missing=()) -> None:
+        """Write one shard; rows whose numbers are given failed, or were never computed."""
+        from ser_pipeline.store import provenance, store_folder
+        from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
+
+        rng = np.random.default_rng(0)
+        kept = [number for number in range(len(self.rows)) if number not in {*failed, *missing}]
+        frames = rng.integers(20, self.front_end.max_frames + 1, len(kept))
+        values = np.full((len(kept), self.front_end.n_mels, self.front_end.max_frames), -1, np.float16)
+        levels = np.array([-20 - 6 * (self.rows[number][0] == "nemo") for number in kept], np.float32)
+        for place, number in enumerate(kept):
+            clip = rng.normal(-0.4, 0.15, (self.front_end.n_mels, frames[place]))
+            band = 2 * self.rows[number][3]
+            clip[band : band + 2] += 0.9
+            values[place, :, : frames[place]] = np.maximum(clip, -1)
+        rows = ShardRows(
+            values,
+            frames.astype(np.int16),
+            levels,
+            np.array([self.digest(number) for number in kept], "S32"),
+            np.zeros(len(kept), np.int16),
+            tuple((self.digest(number), "silent") for number in sorted(failed)),
+        )
+        for level in ("clip_rms", "none"):
+            front_end = self.front_end.model_copy(update={"level": level})
+            folder = store_folder(self.cache, "mels", front_end)
+            described = provenance("mels", front_end)
+            write_shard(shard_path(folder, 0), rows, name=folder.name, described=described)
+
+
+@pytest.fixture
+def toy(tmp_path) -> Toy:
+    """Made-up clips to train on."""
+    return Toy(tmp_path)

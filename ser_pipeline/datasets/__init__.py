@@ -1,0 +1,1 @@
+"""Clips for training and evaluation, read from manifest, split and store alone."""

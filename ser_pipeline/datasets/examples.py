@@ -1,0 +1,125 @@
+"""The clips of a task: which rows of a manifest take part, in which part, as which class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.errors import SettingsError, TrainingError
+from ser_pipeline.labels import Task
+from ser_pipeline.records import PARTS
+
+COLUMNS = (
+    "utterance_id", "audio_digest", "corpus", "language", "gender", "intensity", "modality", "speaker_id",
+)  # fmt: skip
+"""Columns of the manifest that training and evaluation look at."""
+
+UNUSED = -1
+"""Part code of a recording that a split leaves out."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips with part and class, as parallel columns.
+
+    Attributes:
+        table: columns :data:`COLUMNS` of the manifest, one row per clip.
+        part: index into :data:`ser_pipeline.records.PARTS`, shape ``(clips,)``.
+        target: class numbers, shape ``(clips,)``.
+    """
+
+    table: pa.Table
+    part: npt.NDArray[np.int8]
+    target: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.target)
+
+    def column(self, name: str) -> npt.NDArray[np.str_]:
+        """A column as strings, shape ``(clips,)``."""
+        values: npt.NDArray[np.str_] = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
+        return values
+
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Examples":
+        """Some of the clips, by number or by mask."""
+        index = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Examples(self.table.take(pa.array(index)), self.part[index], self.target[index])
+
+    def of_part(self, part: str) -> "Examples":
+        """Clips of one part."""
+        return self.take(self.part == PARTS.index(part))
+
+
+def select_examples(
+    manifest: pa.Table,
+    parts: npt.NDArray[np.int8],
+    task: Task,
+    *,
+    corpora: Sequence[str] = (),
+    languages: Sequence[str] = (),
+) -> Examples:
+    """Pick the clips of a task.
+
+    Args:
+        manifest: its table.
+        parts: part code of each row, -1 for rows that a split leaves out, shape ``(rows,)``.
+        task: classes and merges.
+        corpora: corpus ids to keep; none keeps all.
+        languages: tags to keep; ``en`` keeps ``en-US`` too; none keeps all.
+
+    Returns:
+        Clips in the manifest's order.
+
+    Raises:
+        SettingsError: a corpus or language that the manifest does not have.
+        TrainingError: no clip is left.
+    """
+    table = manifest.select([*COLUMNS, "emotion_id"])
+    classes = class_lookup(task)[table["emotion_id"].to_numpy()]
+    keep = (parts != UNUSED) & (classes >= 0)
+    keep &= _chosen(table["corpus"], corpora, "corpus", exact=True)
+    keep &= _chosen(table["corpus"], task.corpora, "corpus", exact=True)
+    keep &= _chosen(table["language"], languages, "language", exact=False)
+    if not keep.any():
+        raise TrainingError(
+            f"task '{task.name}': no clip of {', '.join(task.emotions)} in the corpora, languages and "
+            "split chosen; 'ser manifest show' lists what there is"
+        )
+    rows = np.flatnonzero(keep)
+    return Examples(table.select(COLUMNS).take(pa.array(rows)), parts[rows], classes[rows])
+
+
+def class_lookup(task: Task) -> npt.NDArray[np.int64]:
+    """Table from shared emotion id to class number, -1 for others; ids count from the end too.
+
+    Examples:
+        >>> from ser_pipeline.labels import TASKS
+        >>> class_lookup(TASKS["4class"])[[0, 3, 4, -1]]
+        array([ 0,  3, -1, -1])
+    """
+    table = np.full(256, -1, np.int64)  # ids are int8, so that -1 (other) finds the last entry
+    for identity, number in task.class_of.items():
+        table[identity] = number
+    return table
+
+
+def _chosen(
+    column: pa.ChunkedArray, wanted: Sequence[str], what: str, *, exact: bool
+) -> npt.NDArray[np.bool_]:
+    if not wanted:
+        return np.ones(len(column), bool)
+    present = sorted(pc.unique(column).to_pylist())
+    matches = {
+        want: [name for name in present if name == want or (not exact and name.startswith(f"{want}-"))]
+        for want in wanted
+    }
+    missing = [want for want, names in matches.items() if not names]
+    if missing:
+        raise SettingsError(f"{what} '{missing[0]}' is not in the manifest; it has {', '.join(present)}")
+    kept = sorted({name for names in matches.values() for name in names})
+    mask: npt.NDArray[np.bool_] = pc.is_in(column, pa.array(kept)).to_numpy(zero_copy_only=False)
+    return mask

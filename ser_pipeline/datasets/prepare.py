@@ -1,0 +1,124 @@
+"""Everything a run reads: manifest, split and store, joined into the clips of one task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ser_pipeline.datasets.examples import select_examples
+from ser_pipeline.datasets.locate import locate
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.tasks import resolve_task
+from ser_pipeline.errors import TrainingError
+from ser_pipeline.labels import Task
+from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
+from ser_pipeline.results import SplitInfo
+from ser_pipeline.settings import Recipe
+from ser_pipeline.store import Store, open_store
+
+ALL_FOLDS = "all"
+"""Value of ``--fold`` that trains every fold."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the runs of one recipe share, whatever the fold.
+
+    Attributes:
+        recipe: task, split, fold, corpora, languages and front end.
+        manifest: the recordings.
+        split: its parts or folds.
+        store: the mels.
+        task: the classes; all folds of a split have the same, so that their scores can be pooled.
+    """
+
+    recipe: Recipe
+    manifest: Manifest
+    split: Split
+    store: Store
+    task: Task
+
+    def run_data(self, fold: int | str | None = None) -> RunData:
+        """Clips of a run.
+
+        Args:
+            fold: number or name; None for a split without folds.
+
+        Raises:
+            SplitError: the fold does not fit the split, or the split leaks.
+            SettingsError: a corpus or language that the manifest does not have.
+            StoreMissing: the store is not finished.
+            TrainingError: no clip, or no training clip, is left.
+        """
+        number = None if fold is None else fold_number(self.split, fold)
+        parts = parts_for(self.split, self.manifest, number)
+        recipe = self.recipe
+        examples = select_examples(
+            self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
+        )
+        located = locate(self.store, examples)
+        if not (located.examples.part == 0).any():
+            raise TrainingError(
+                f"split '{self.split.name}': no training clip of task '{self.task.name}' is left"
+            )
+        name = None if number is None else str(number)
+        return RunData(
+            recipe=recipe.model_copy(update={"fold": name}),
+            task=self.task,
+            split=self.split_info(name),
+            manifest_digest=self.manifest.digest,
+            synthetic=self.manifest.synthetic,
+            store=self.store,
+            examples=located.examples,
+            positions=located.positions,
+            failed=located.failed,
+        )
+
+    def split_info(self, fold: str | None) -> SplitInfo:
+        """The split as results name it."""
+        split = self.split
+        return SplitInfo(
+            name=split.name,
+            digest=split.digest,
+            leaks_speakers=split.leaks_speakers,
+            note=split.note,
+            fold=fold,
+        )
+
+
+def read_inputs(
+    recipe: Recipe,
+    *,
+    manifests: Path,
+    cache: Path,
+    task: Task | None = None,
+    own_tasks: Mapping[str, Sequence[str]] | None = None,
+) -> Inputs:
+    """Read manifest, split and store.
+
+    Args:
+        recipe: task, split and front end.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        task: classes, where they are known; otherwise the recipe's task is resolved.
+        own_tasks: tasks of ``ser.toml``.
+
+    Raises:
+        ManifestError: no manifest, or a foreign one.
+        SplitError: no such split, or one of another manifest.
+        StoreMissing: no store of these settings; the message names the command that makes it.
+        LabelError: a task that does not exist.
+    """
+    manifest = read_manifest(manifests)
+    split = read_split(manifests, recipe.split, manifest)
+    store = open_store(cache, "mels", recipe.front_end)
+    return Inputs(recipe, manifest, split, store, task or _task(recipe, manifest, split, own_tasks))
+
+
+def _task(
+    recipe: Recipe, manifest: Manifest, split: Split, own_tasks: Mapping[str, Sequence[str]] | None
+) -> Task:
+    rows = manifest.table.num_rows
+    parts = np.zeros(rows, np.int8) if split.folds else parts_for(split, manifest)
+    return resolve_task(recipe.task, manifest.table, parts, merges=recipe.merges, own=own_tasks)

@@ -1,0 +1,33 @@
+"""Run a network over clips: always in fp32, in evaluation mode."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ser_pipeline.datasets.mels import MelClips
+from ser_pipeline.datasets.sampler import ordered_batches
+from ser_pipeline.models import CRNN
+
+BATCH = 64
+"""Clips scored at once; decisions do not depend on it."""
+
+
+def predict_clips(network: CRNN, clips: MelClips, *, device: str = "cpu") -> npt.NDArray[np.float32]:
+    """Probabilities of clips.
+
+    Args:
+        network: it is moved to the device and put into evaluation mode.
+        clips: what to score.
+        device: ``cpu``, ``cuda`` or ``mps``.
+
+    Returns:
+        Shape ``(clips, classes)``, in the order of the clips; rows sum to 1.
+    """
+    network.eval().to(device)
+    parts = [np.zeros((0, network.classes), np.float32)]
+    with torch.inference_mode():
+        for numbers in ordered_batches(len(clips), BATCH):
+            batch = clips.__getitems__(numbers)
+            logits = network(batch.mels.to(device), batch.lengths.to(device))
+            parts.append(logits.float().softmax(1).cpu().numpy())
+    return np.concatenate(parts)

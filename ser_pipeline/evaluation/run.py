@@ -1,0 +1,123 @@
+"""Score a run: its network over every part, its result files written anew."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.evaluation.predictions import prediction_table, write_predictions
+from ser_pipeline.evaluation.score import score_predictions, training_priors
+from ser_pipeline.labels import Task
+from ser_pipeline.results import RunInfo, RunScores, read_result
+from ser_pipeline.training.checkpoint import load_model
+from ser_pipeline.training.device import choose_device
+from ser_pipeline.training.folds import fold_folder, fold_folders
+from ser_pipeline.training.info import SETTINGS, check_same
+
+SCORES = "scores.json"
+
+
+def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "auto") -> RunScores:
+    """Predict and score a run anew from its network and the store; no audio is read.
+
+    A run of all folds is scored fold by fold, and the folds' test predictions are pooled.
+
+    Args:
+        folder: of the run.
+        manifests: folder of the manifest and the split it was trained on.
+        cache: folder of the stores.
+        device: what to compute on.
+
+    Raises:
+        RunError: the run is incomplete or damaged, or belongs to other recordings or a fold is missing.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+    """
+    info = read_result(RunInfo, folder / SETTINGS)
+    inputs = inputs_of(info, manifests=manifests, cache=cache)
+    if info.split.fold != ALL_FOLDS:
+        data = inputs.run_data(info.split.fold)
+        check_same(info, data, folder)
+        return score_run(folder, data, device=device)
+    return score_folds(folder, inputs, device=device)
+
+
+def inputs_of(info: RunInfo, *, manifests: Path, cache: Path) -> Inputs:
+    """Manifest, split and store of a run that was trained before, with its own classes."""
+    task = Task(info.recipe.task, info.emotions, info.merges, info.corpora)
+    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task)
+
+
+def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:
+    """Predict and score every part of one run; writes ``predictions.parquet`` and ``scores.json``.
+
+    Args:
+        folder: of the run; has its network.
+        data: the clips it was trained on and kept from.
+        device: what to compute on.
+
+    Raises:
+        RunError: the network is missing or damaged, or tells other emotions apart.
+    """
+    predictions, scores = _predicted(folder, data, device)
+    write_predictions(folder, predictions)
+    _write_scores(folder, scores)
+    return scores
+
+
+def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunScores:
+    """Score every fold, and pool the folds' test predictions in the parent's result files.
+
+    Raises:
+        RunError: a fold has not been trained; and as :func:`score_run`.
+    """
+    missing = [number for number in range(len(inputs.split.folds)) if not _trained(folder, number)]
+    if missing:
+        raise RunError(
+            f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
+            f"go on with 'ser train --resume {folder}'"
+        )
+    tested: list[pa.Table] = []
+    priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
+    for number in range(len(inputs.split.folds)):
+        place, data = fold_folder(folder, number), inputs.run_data(number)
+        check_same(read_result(RunInfo, place / SETTINGS), data, place)
+        predictions, scores = _predicted(place, data, device)
+        write_predictions(place, predictions)
+        _write_scores(place, scores)
+        tested.append(predictions.filter(pc.equal(predictions["part"], "test")))
+        priors[number] = training_priors(predictions, data.examples.table, len(data.task.emotions))
+    pooled = pa.concat_tables(tested)
+    scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors)
+    write_predictions(folder, pooled)
+    _write_scores(folder, scores)
+    return scores
+
+
+def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+    network, card = load_model(folder)
+    if card.emotions != data.task.emotions:
+        raise RunError(
+            f"{folder}: its network tells {', '.join(card.emotions)} apart, the run is about "
+            f"{', '.join(data.task.emotions)}; train it again"
+        )
+    clips = data.clips(np.arange(len(data.examples)), card.gains_db, memory_limit=0)
+    probabilities = predict_clips(network, clips, device=choose_device(device))
+    fold = None if data.split.fold is None else int(data.split.fold)
+    predictions = prediction_table(data.examples, probabilities, card.emotions, fold)
+    priors = {fold: training_priors(predictions, data.examples.table, len(card.emotions))}
+    return predictions, score_predictions(predictions, data.examples.table, card.emotions, priors)
+
+
+def _trained(folder: Path, number: int) -> bool:
+    return fold_folder(folder, number) in fold_folders(folder)
+
+
+def _write_scores(folder: Path, scores: RunScores) -> None:
+    with write_atomically(folder / SCORES) as part:
+        part.write_text(scores.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Fit a network to the clips of a split: loop, checkpoint, early stopping."""

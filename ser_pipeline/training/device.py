@@ -1,0 +1,72 @@
+"""What to compute on and in which precision, and how memory is kept."""
+
+import ctypes
+import platform
+from typing import Final, Literal
+
+import torch
+
+from ser_pipeline.errors import TrainingError
+from ser_pipeline.settings import TrainOptions
+
+LightningPrecision = Literal["32-true", "bf16-mixed"]
+
+_M_TRIM_THRESHOLD: Final = -1
+_M_TOP_PAD: Final = -2
+_M_MMAP_MAX: Final = -4
+_TWO_GIB: Final = (1 << 31) - 1
+
+
+def choose_device(wanted: str) -> str:
+    """Turn ``auto`` into the best device there is.
+
+    Returns:
+        ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        TrainingError: the device is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there.get(wanted, False):
+        have = ", ".join(name for name, present in there.items() if present)
+        raise TrainingError(f"device '{wanted}' is not there; this machine has {have}")
+    return wanted
+
+
+def choose_precision(options: TrainOptions, device: str) -> LightningPrecision:
+    """Turn ``auto`` into bf16 where the hardware multiplies it natively, else fp32.
+
+    On processors without such instructions bf16 is emulated and many times slower than fp32.
+    """
+    if options.precision == "fp32":
+        return "32-true"
+    if options.precision == "bf16":
+        return "bf16-mixed"
+    if device == "cuda":
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if device == "cpu" and cpu_multiplies_bf16() else "32-true"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether the processor has AVX512-BF16, AMX-BF16 or their counterpart on ARM."""
+    has = torch.cpu.get_capabilities()
+    return any(bool(has.get(name)) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep large freed blocks instead of handing them back to the system.
+
+    A training step frees and asks for the same hundreds of megabytes again. glibc by default
+    returns such blocks at once, and the system clears every page anew: measured, that is half of
+    the time of an fp32 step on the CPU. Other C libraries are left as they are.
+
+    Returns:
+        Whether it was done.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _TWO_GIB), (_M_TOP_PAD, 64 << 20))
+    return bool(sum(mallopt(name, value) == 1 for name, value in settings) == len(settings))

@@ -1,0 +1,88 @@
+"""``settings.json``: all that repeats a run, and the check that a run goes on as it began."""
+
+import platform
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.errors import RunError
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.device import choose_device, choose_precision
+
+SETTINGS = "settings.json"
+
+_LIBRARIES = ("ser-pipeline", "torch", "lightning", "numpy", "pyarrow", "h5py", "safetensors")
+
+
+def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> RunInfo:
+    """Describe a run that begins, or goes on if the folder has been described before.
+
+    Args:
+        data: clips and recipe.
+        folder: of the run.
+        command: as typed; that of the first start stays.
+        parameters: of the network.
+
+    Raises:
+        RunError: the folder's run began with other recordings, split, mels or classes.
+    """
+    before = read_result(RunInfo, folder / SETTINGS) if (folder / SETTINGS).is_file() else None
+    if before is not None:
+        check_same(before, data, folder)
+    device = choose_device(data.recipe.train.device)
+    return RunInfo(
+        name=folder.name,
+        created=before.created if before else datetime.now().astimezone().isoformat(timespec="seconds"),
+        command=before.command if before else command,
+        model=data.recipe.model.name,
+        recipe=data.recipe,
+        emotions=data.task.emotions,
+        merges=dict(data.task.merges),
+        split=data.split,
+        manifest_digest=data.manifest_digest,
+        store_kind="mels",
+        store_fingerprint=data.store.fingerprint,
+        counts=data.counts(),
+        class_counts=data.class_counts(),
+        corpora=data.names("corpus"),
+        languages=data.names("language"),
+        synthetic=data.synthetic,
+        parameters=parameters,
+        versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        extra={
+            "device": device,
+            "precision": choose_precision(data.recipe.train, device),
+            "threads": torch.get_num_threads(),
+            "failed_clips": len(data.failed),
+        },
+    )
+
+
+def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
+    """Make sure that a run and the clips read for it belong together.
+
+    Raises:
+        RunError: recordings, split, mels or classes are others than the run was trained on.
+    """
+    pairs = {
+        "manifest": (info.manifest_digest, data.manifest_digest),
+        f"split '{info.split.name}'": (info.split.digest, data.split.digest),
+        "feature store": (info.store_fingerprint, data.store.fingerprint),
+        "list of emotions": (info.emotions, data.task.emotions),
+    }
+    for what, (then, now) in pairs.items():
+        if then != now:
+            raise RunError(
+                f"{folder}: the {what} is not the one this run was trained on; "
+                "bring that one back, or train a new run"
+            )
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write ``settings.json``."""
+    with write_atomically(folder / SETTINGS) as part:
+        part.write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")

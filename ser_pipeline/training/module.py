@@ -1,0 +1,119 @@
+"""One network in training: steps, epochs, and what they add up to."""
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from ser_pipeline.datasets.mels import Batch
+from ser_pipeline.datasets.spec_augment import spec_augment
+from ser_pipeline.losses import CrossEntropy
+from ser_pipeline.models import CRNN
+from ser_pipeline.settings import TrainOptions
+from ser_pipeline.training.device import keep_freed_memory
+from ser_pipeline.training.schedule import rate_factor
+from ser_pipeline.training.totals import Totals
+
+
+class TrainedNetwork(LightningModule):
+    """A network with its objective, its optimizer, and the sums of the current epoch.
+
+    Every epoch starts torch's generator anew from (seed, epoch, process), so an epoch's draws do
+    not depend on what ran before it: a resumed run repeats them.
+
+    Args:
+        network: to train.
+        loss: objective.
+        options: how.
+        steps_per_epoch: batches of an epoch.
+        pad_value: what SpecAugment's masks are filled with.
+    """
+
+    draws: torch.Generator
+
+    def __init__(
+        self,
+        network: CRNN,
+        loss: CrossEntropy,
+        options: TrainOptions,
+        *,
+        steps_per_epoch: int,
+        pad_value: float = -1.0,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.options = options
+        self.steps_per_epoch = steps_per_epoch
+        self.pad_value = pad_value
+        self.learning_rate = 0.0
+        self.train_totals = Totals(loss.classes, torch.device("cpu"))
+        self.validation_totals = Totals(loss.classes, torch.device("cpu"))
+
+    def on_fit_start(self) -> None:
+        """Prepare this process."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
+
+    def on_train_epoch_start(self) -> None:
+        """Set all generators by seed, epoch and process."""
+        key = np.random.SeedSequence((self.options.seed, self.current_epoch, self.global_rank))
+        network, masks = (int(word) for word in key.generate_state(2))
+        torch.manual_seed(network)
+        self.draws = torch.Generator().manual_seed(masks)
+        self.train_totals = Totals(self.loss.classes, self.device)
+        self.validation_totals = Totals(self.loss.classes, self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch, a scalar."""
+        mels = batch.mels
+        if self.options.spec_augment is not None:
+            options, value = self.options.spec_augment, self.pad_value
+            mels = spec_augment(mels, batch.lengths, options, self.draws, value=value)
+        logits = self.network(mels, batch.lengths)
+        losses = self.loss.per_clip(logits, batch.targets)
+        self.train_totals.add(losses, logits, batch.targets)
+        self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
+        return losses.mean()
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the clock of validation."""
+        self.train_totals.stop()
+        self.validation_totals = Totals(self.loss.classes, self.device)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one batch, always in fp32."""
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self.network(batch.mels, batch.lengths)
+            losses = self.loss.per_clip(logits, batch.targets)
+        self.validation_totals.add(losses, logits, batch.targets)
+
+    def on_validation_epoch_end(self) -> None:
+        """Stop the clock of validation."""
+        self.validation_totals.stop()
+
+    def configure_optimizers(self) -> Any:
+        """Optimizer, and a schedule that moves with every step."""
+        options = self.options
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[options.optimizer]
+        optimizer = kind(
+            self.network.parameters(),
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            fused=self.device.type in {"cpu", "cuda"},
+        )
+        steps = self.steps_per_epoch
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_factor(step, steps, options)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        """Limit the norm of all gradients together.
+
+        Done here because Lightning refuses to clip for fused optimizers, out of care for fp16's
+        loss scaling, which bf16 does not use.
+        """
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)

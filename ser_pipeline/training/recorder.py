@@ -1,0 +1,150 @@
+"""What stays of each epoch: a line of metrics, the best weights, and a state to go on from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.results import METRIC_COLUMNS
+from ser_pipeline.settings import TrainOptions
+from ser_pipeline.training.checkpoint import ModelCard, save_model
+from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, write_metrics
+from ser_pipeline.training.module import TrainedNetwork
+from ser_pipeline.training.quiet import hush
+
+LAST = "last.ckpt"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch, for whoever watches.
+
+    Attributes:
+        row: by the names of :data:`ser_pipeline.results.METRIC_COLUMNS`.
+        epochs: at most this many.
+        best_epoch: best so far, counted from 1.
+        clips_per_second: training clips.
+        patience_seconds: until training stops if nothing gets better; None if it would not.
+    """
+
+    row: Row
+    epochs: int
+    best_epoch: int
+    clips_per_second: float
+    patience_seconds: float | None
+
+
+class Listener(Protocol):
+    """Whoever watches a training; calls come from the first process alone."""
+
+    def epoch_began(self, epoch: int, clips: int) -> None:
+        """Epoch ``epoch`` (counted from 1) begins; it has ``clips`` clips."""
+
+    def step_done(self, clips: int) -> None:
+        """A step with ``clips`` clips is done."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """An epoch is done and its files are written."""
+
+
+class Recorder(Callback):
+    """Writes a run's files after each epoch and stops when patience is over.
+
+    All it knows is the list of epochs so far. It is part of ``last.ckpt``, so a resumed run has the
+    same best epoch and patience as one that was never interrupted.
+
+    Args:
+        folder: of the run.
+        card: of the model; its epoch is filled in.
+        options: monitored score, patience, epochs.
+        clips: number of training clips.
+        listener: is told of steps and epochs.
+    """
+
+    def __init__(
+        self, folder: Path, card: ModelCard, options: TrainOptions, *, clips: int, listener: Listener
+    ) -> None:
+        self.folder = folder
+        self.card = card
+        self.options = options
+        self.clips = clips
+        self.listener = listener
+        self.history: list[Row] = []
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a process that Lightning started: it is as quiet as the one that started it."""
+        self.__dict__.update(state)
+        hush()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far."""
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the epochs of a checkpoint."""
+        self.history = list(state_dict["history"])
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say that an epoch begins, and choose its order of clips."""
+        trainer.datamodule.batches.set_epoch(trainer.current_epoch)  # type: ignore[attr-defined]
+        if trainer.is_global_zero:
+            self.listener.epoch_began(trainer.current_epoch + 1, self.clips)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Say that a step is done."""
+        if trainer.is_global_zero:
+            self.listener.step_done(len(batch.targets) * trainer.world_size)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write what stays of the epoch, then the state that goes on from it."""
+        if not isinstance(pl_module, TrainedNetwork):
+            raise TypeError(f"a Recorder watches a TrainedNetwork, not {type(pl_module).__name__}")
+        row = self._row(trainer, pl_module)
+        self.history.append(row)
+        best = best_row(self.history, self.options)
+        trainer.should_stop = out_of_patience(self.history, self.options)
+        last = self.folder / LAST
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(last)  # takes part; only the first process writes
+            return
+        write_metrics(self.folder / METRICS, self.history)
+        if best is row:
+            save_model(self.folder, pl_module.network, self.card.model_copy(update={"epoch": row["epoch"]}))
+        with write_atomically(last) as part:
+            trainer.save_checkpoint(part)
+        self.listener.epoch_done(self._report(row, int(best["epoch"] or 0)))
+
+    def _row(self, trainer: Trainer, module: TrainedNetwork) -> Row:
+        module.train_totals.stop()
+        reduce = lambda tensor: trainer.strategy.reduce(tensor.clone(), reduce_op="sum")  # noqa: E731
+        train = module.train_totals.scores(reduce)
+        validation = module.validation_totals.scores(reduce)
+        values = (
+            trainer.current_epoch + 1,
+            train["loss"],
+            train["accuracy"],
+            validation["loss"],
+            validation["accuracy"],
+            validation["uar"],
+            module.learning_rate,
+            round(module.train_totals.seconds, 3),
+            round(module.validation_totals.seconds, 3),
+        )
+        return dict(zip(METRIC_COLUMNS, values, strict=True))
+
+    def _report(self, row: Row, best_epoch: int) -> EpochReport:
+        train_seconds = float(row["train_seconds"] or 0)
+        seconds = train_seconds + float(row["validation_seconds"] or 0)
+        epoch, patience = int(row["epoch"] or 0), self.options.patience
+        stops = self.options.epochs if patience is None else min(self.options.epochs, best_epoch + patience)
+        return EpochReport(
+            row=row,
+            epochs=self.options.epochs,
+            best_epoch=best_epoch,
+            clips_per_second=self.clips / max(train_seconds, 1e-9),
+            patience_seconds=(stops - epoch) * seconds,
+        )

@@ -1,0 +1,174 @@
+"""One run: fit a network to the clips of a split and keep its best epoch."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.errors import RunError, TrainingError
+from ser_pipeline.losses import build_loss
+from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.settings import TrainOptions
+from ser_pipeline.training.checkpoint import CARD, ModelCard
+from ser_pipeline.training.data import RunBatches
+from ser_pipeline.training.device import choose_device, choose_precision
+from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, read_metrics
+from ser_pipeline.training.info import describe, write_info
+from ser_pipeline.training.module import TrainedNetwork
+from ser_pipeline.training.quiet import quiet_lightning
+from ser_pipeline.training.recorder import LAST, Listener, Recorder
+
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
+"""What torch raises for a file that is cut, foreign, or holds more than plain data."""
+
+
+def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) -> RunInfo:
+    """Train, or go on training, in a run folder.
+
+    A folder that has ``last.ckpt`` is continued from the end of its last epoch, with the same
+    result as if it had never stopped. Settings, weights and state are written after every epoch;
+    whatever ends the process leaves whole files.
+
+    Args:
+        data: clips and recipe.
+        folder: of the run; made where it is missing.
+        listener: is told of steps and epochs.
+        command: as typed, for the record.
+
+    Returns:
+        What was written to ``settings.json``.
+
+    Raises:
+        TrainingError: the device is not there, or training cannot start from these clips.
+        RunError: ``last.ckpt`` is damaged, or the run began with other recordings or settings.
+        LabelError: the loss needs a distance matrix and the task has none.
+        KeyboardInterrupt: Ctrl-C; the run can be continued.
+    """
+    options = data.recipe.train
+    device = choose_device(options.device)
+    module = _module(data)
+    info = describe(data, folder, command=command, parameters=parameter_count(module.network))
+    history = _history(folder / LAST)
+    write_info(folder, info)
+    if len(history) < options.epochs and not out_of_patience(history, options):
+        gains = read_result(ModelCard, folder / CARD).gains_db if history else data.gains()
+        recorder = Recorder(
+            folder, _card(data, gains), options, clips=len(data.rows("train")), listener=listener
+        )
+        batches = RunBatches(
+            data.clips(data.rows("train"), gains),
+            data.clips(data.rows("validation"), gains),
+            options,
+            first_epoch=len(history),
+        )
+        _fit(module, batches, recorder, device, folder / LAST if history else None)
+    return _finish(folder, info, options)
+
+
+def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
+    """Weights by inverse training frequency; their mean over training clips is 1.
+
+    Args:
+        counts: training clips of each class, shape ``(classes,)``; a class without gets 0.
+
+    Examples:
+        >>> balanced_weights(torch.tensor([30, 10]))
+        tensor([0.6667, 2.0000])
+    """
+    present = counts > 0
+    weights = counts.sum() / (present.sum() * counts.clamp(min=1).float())
+    return torch.where(present, weights, torch.zeros_like(weights))
+
+
+def _module(data: RunData) -> TrainedNetwork:
+    """Network with fresh weights and objective; the weights depend on the seed alone."""
+    options, emotions = data.recipe.train, data.task.emotions
+    counts = torch.tensor(data.class_counts()["train"])
+    if int((counts > 0).sum()) < 2:
+        raise TrainingError(
+            f"task '{data.task.name}': the training clips are all of one class; choose other corpora or task"
+        )
+    torch.manual_seed(options.seed)
+    network = build_model(data.recipe.model, data.store.front_end.n_mels, len(emotions))
+    loss = build_loss(
+        options.loss,
+        emotions,
+        class_weights=balanced_weights(counts) if options.class_weights else None,
+        label_smoothing=options.label_smoothing,
+    )
+    steps = max(1, -(-int(counts.sum()) // options.batch_size))
+    pad_value = data.store.front_end.pad_value
+    return TrainedNetwork(network, loss, options, steps_per_epoch=steps, pad_value=pad_value)
+
+
+def _card(data: RunData, gains: dict[str, float]) -> ModelCard:
+    return ModelCard(
+        model=data.recipe.model,
+        emotions=data.task.emotions,
+        merges=dict(data.task.merges),
+        front_end=data.recipe.front_end,
+        gains_db=gains,
+        store_fingerprint=data.store.fingerprint,
+        synthetic=data.synthetic,
+        epoch=0,
+    )
+
+
+def _fit(
+    module: TrainedNetwork, batches: RunBatches, recorder: Recorder, device: str, checkpoint: Path | None
+) -> None:
+    options = module.options
+    with quiet_lightning():
+        trainer = lightning.Trainer(
+            accelerator={"cuda": "gpu"}.get(device, device),
+            devices=options.devices,
+            strategy="auto" if options.devices == 1 else "ddp_spawn",
+            precision=choose_precision(options, device),
+            max_epochs=options.epochs,
+            limit_val_batches=1.0 if len(batches.validation) else 0,
+            callbacks=[recorder],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            benchmark=False,
+            default_root_dir=recorder.folder,
+        )
+        start = None if checkpoint is None else str(checkpoint)
+        trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
+
+
+def _history(checkpoint: Path) -> list[Row]:
+    """Epochs that a checkpoint has behind it; none without a checkpoint."""
+    if not checkpoint.is_file():
+        return []
+    try:
+        state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return list(state["callbacks"][Recorder.__qualname__]["history"])
+    except _UNREADABLE as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"{checkpoint}: cannot be continued from: {reason}; train a new run") from None
+
+
+def _finish(folder: Path, info: RunInfo, options: TrainOptions) -> RunInfo:
+    """Write down which epoch counts and why training ended, as ``metrics.csv`` tells."""
+    history = read_metrics(folder / METRICS)
+    best = best_row(history, options)
+    seconds = sum(float(row[f"{part}_seconds"] or 0) for row in history for part in ("train", "validation"))
+    if best[f"validation_{options.monitor}"] is None:
+        stopped = f"all {len(history)} epochs are done; no validation clips, the last epoch counts"
+    elif out_of_patience(history, options):
+        score = {"uar": "UAR"}.get(options.monitor, options.monitor)
+        stopped = f"no better validation {score} for {options.patience} epochs"
+    else:
+        stopped = f"all {len(history)} epochs are done"
+    update = {"best_epoch": best["epoch"], "stopped": stopped, "seconds": round(seconds, 1)}
+    complete = info.model_copy(update=update)
+    write_info(folder, complete)
+    return complete

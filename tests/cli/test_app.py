@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ser_pipeline import __version__
+from ser_pipeline.cli import app
+
+HEAVY = ("torch", "librosa", "h5py", "pandas", "matplotlib", "lightning", "sklearn", "numba", "pyarrow")
+
+
+def commands(command=None, path=()):
+    command = command or get_command(app)
+    if not hasattr(command, "commands"):
+        return [(path, command)]
+    return [found for name, inner in command.commands.items() for found in commands(inner, (*path, name))]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
+def test_every_command_has_help(path):
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), commands(), ids=lambda item: " ".join(item) if isinstance(item, tuple) else ""
+)
+def test_every_option_says_what_it_does(path, command):
+    for parameter in command.params:
+        assert getattr(parameter, "help", None) or parameter.name == "help", f"{path}: {parameter.name}"
+
+
+def test_importing_the_command_line_loads_no_heavy_library():
+    code = f"import sys, ser_pipeline.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_version():
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"ser {__version__}\n"
+
+
+def test_wrong_usage_has_status_2():
+    assert CliRunner().invoke(app, ["cache", "mels", "--jobs", "0"]).exit_code == 2
+    assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2

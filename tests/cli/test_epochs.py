@@ -1,0 +1,75 @@
+import io
+import pickle
+import sys
+
+import pytest
+
+from ser_pipeline.cli.epochs import EpochBar, EpochLines, duration, epoch_display, epoch_line
+from ser_pipeline.training.recorder import EpochReport
+
+ROW = {"epoch": 7, "train_loss": 1.25, "validation_uar": 0.5, "learning_rate": 0.0005}
+
+
+def report(best=7, patience=None, **changes):
+    return EpochReport({**ROW, **changes}, 150, best, 1234.4, patience)
+
+
+def test_a_line_says_all_of_an_epoch():
+    line = epoch_line(report(patience=600.0))
+    assert line == (
+        "epoch   7/150  train loss 1.250  validation UAR 0.500  *  lr 5.00e-04  1234 clips/s  "
+        "ends in 10 min if nothing gets better"
+    )
+
+
+def test_only_the_best_epoch_has_a_star():
+    assert "*" not in epoch_line(report(best=3))
+
+
+def test_the_last_epoch_has_nothing_to_wait_for():
+    assert "ends in" not in epoch_line(report(patience=0.0))
+
+
+def test_a_split_without_validation_says_so():
+    assert "no validation" in epoch_line(report(validation_uar=None))
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (120, "2 min"), (7200, "2.0 h")])
+def test_time_in_words(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_lines_are_plain_text_on_stderr(capsys):
+    with epoch_display(1) as display:
+        assert type(display) is EpochLines
+        display.epoch_began(7, 10)
+        display.step_done(5)
+        display.epoch_done(report())
+    captured = capsys.readouterr()
+    assert captured.err == epoch_line(report()) + "\n"
+    assert captured.out == ""
+
+
+def test_a_terminal_gets_a_bar_but_not_for_several_processes(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert type(epoch_display(1)) is EpochBar
+    assert type(epoch_display(2)) is EpochLines
+    pickle.dumps(epoch_display(2))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_shows_lines_above_itself(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "200")
+    with EpochBar() as bar:
+        for _ in range(2):
+            bar.epoch_began(7, 10)
+            bar.step_done(10)
+            bar.epoch_done(report())
+    assert "train loss 1.250" in screen.getvalue()
+    assert "epoch 7" in screen.getvalue()

@@ -1,0 +1,300 @@
+"""``ser manifest``: what each command prints, writes and refuses."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from ser_pipeline.cli.manifest import app
+from ser_pipeline.manifest import digest_file, read_manifest, read_split
+
+NAMES = [
+    *(f"EmoDB/wav/{speaker}a01{emotion}a.wav" for speaker in ("03", "08", "09", "10") for emotion in "WFNT"),
+    *(
+        f"RAVDESS/Actor_{actor:02d}/03-01-{emotion}-01-01-01-{actor:02d}.wav"
+        for actor in (1, 2, 3)
+        for emotion in ("01", "03", "04", "05")
+    ),
+]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder that holds nothing but ``DataSets``, as a user's would."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name in NAMES:
+        path = tmp_path / "DataSets" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, rng.standard_normal(4000) * 0.1, 16_000)
+    return tmp_path
+
+
+def run(*words, status=0):
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == status, result.output
+    if status == 1:
+        assert result.stderr.strip().splitlines()[-1].startswith("ser: ")
+        assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.fixture
+def built(here):
+    run("build")
+    return here
+
+
+def test_bare_build_writes_everything_and_names_what_comes_next(here):
+    result = run("build")
+    assert sorted(path.name for path in (here / "manifests").rglob("*.parquet")) == [
+        ".probe.parquet", "manifest.parquet", "rejects.parquet", "speaker.parquet",
+    ]  # fmt: skip
+    assert "emodb" in result.stdout
+    assert "ravdess" in result.stdout
+    assert "28 recordings by 7 speakers, 0 rejected" in result.stderr
+    assert result.stderr.strip().endswith("next: ser cache mels")
+    assert "reading: 28 clips" in result.stderr
+
+
+def test_building_again_says_that_nothing_changed(built):
+    before = digest_file(built / "manifests/manifest.parquet")
+    result = run("build")
+    assert "nothing has changed since the last build" in result.stderr
+    assert "reading" not in result.stderr
+    assert digest_file(built / "manifests/manifest.parquet") == before
+
+
+def test_other_folders_reach_the_next_command(here):
+    (here / "DataSets").rename(here / "Corpora")
+    result = run("build", "--data", "Corpora", "--out", "out", "--jobs", "2")
+    assert "next: ser cache mels --data Corpora --manifests out" in result.stderr
+    assert (here / "out/manifest.parquet").is_file()
+
+
+def test_rejects_are_listed_with_their_reasons(here):
+    for number in range(11):
+        (here / f"DataSets/EmoDB/wav/odd{number:02d}.wav").write_bytes(b"")
+    (here / "DataSets/EmoDB/wav/two\nlines.wav").write_bytes(b"")
+    result = run("build")
+    assert "28 recordings by 7 speakers, 12 rejected" in result.stderr
+    assert result.stderr.count("  rejected ") == 10
+    assert "rejected EmoDB/wav/odd00.wav: name does not follow" in result.stderr
+    assert "and 2 more: ser manifest query 'SELECT * FROM rejects'" in result.stderr
+    rows = json.loads(run("query", "SELECT path FROM rejects ORDER BY path", "--format", "json").stdout)
+    assert len(rows) == 12
+
+
+def test_a_line_break_in_a_name_stays_on_its_line(here):
+    (here / "DataSets/EmoDB/wav/two\nlines.wav").write_bytes(b"")
+    assert "rejected EmoDB/wav/two\\nlines.wav:" in run("build").stderr
+
+
+def test_strict_ends_with_1_after_writing(here):
+    (here / "DataSets/EmoDB/wav/03a02Wa.wav").write_bytes(b"")
+    result = run("build", "--strict", status=1)
+    assert "ser: 1 of 29 recordings were rejected: EmoDB/wav/03a02Wa.wav (empty: 0 bytes)" in result.stderr
+    assert read_manifest(here / "manifests").table.num_rows == 28
+    run("build")
+    run("build", "--strict", status=1)
+
+
+def test_decode_finds_silence(here):
+    soundfile.write(here / "DataSets/EmoDB/wav/03a01Wa.wav", np.zeros(8000), 16_000)
+    assert "0 rejected" in run("build").stderr
+    result = run("build", "--decode")
+    assert "rejected EmoDB/wav/03a01Wa.wav: silent" in result.stderr
+
+
+def test_limit_and_rehash(built):
+    result = run("build", "--limit", "2")
+    assert "--limit left out 24 recordings" in result.stderr
+    result = run("build", "--rehash")
+    assert "reading: 28 clips" in result.stderr
+
+
+def test_missing_data_is_one_line_that_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("build", status=1)
+    assert "ser: DataSets: no such folder; put the corpora's folders there" in result.stderr
+    assert "--data" in result.stderr
+    assert not (tmp_path / "manifests").exists()
+
+
+def test_an_interrupt_says_how_to_continue(built, monkeypatch):
+    before = digest_file(built / "manifests/manifest.parquet")
+
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ser_pipeline.manifest.build_manifest", interrupt)
+    result = CliRunner().invoke(app, ["build"])
+    assert result.exit_code == 130
+    assert "the old manifest is untouched; run the same command again to continue" in result.stderr
+    assert digest_file(built / "manifests/manifest.parquet") == before
+
+
+def test_the_tables_rows_without_audio_and_warnings_are_said(here):
+    (here / "DataSets/SAVEE/AudioData/DC").mkdir(parents=True)
+    result = run("build")
+    assert "savee" in result.stderr
+    assert "erkennung.txt: not found" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--jobs", "0"), ("--limit", "0"), ("--jobs", "many"), ("--no-such-option",), ("x",)]
+)
+def test_wrong_options_are_wrong_usage(here, words):
+    run("build", *words, status=2)
+
+
+def test_show_counts_by_corpus_language_and_emotion(built):
+    shown = run("show").stdout
+    for word in (
+        "by corpus",
+        "by language",
+        "by emotion",
+        "ravdess",
+        "en-US",
+        "sadness",
+        "published",
+        "1440",
+    ):
+        assert word in shown
+
+
+def test_show_as_json_and_csv_agree(built):
+    rows = json.loads(run("show", "--format", "json").stdout)
+    assert {row["by"] for row in rows} == {"corpus", "language", "emotion"}
+    emodb = next(row for row in rows if row["name"] == "emodb")
+    assert (emodb["clips"], emodb["speakers"], emodb["anger"]) == (16, 4, 4)
+    lines = list(csv.DictReader(io.StringIO(run("show", "--format", "csv").stdout)))
+    assert [line["clips"] for line in lines] == [str(row["clips"]) for row in rows]
+
+
+def test_show_by_something_else(built):
+    rows = json.loads(run("show", "--by", "gender", "--by", "speaker", "--format", "json").stdout)
+    assert {row["by"] for row in rows} == {"gender", "speaker"}
+    assert "--by mood does not exist" in run("show", "--by", "mood", status=1).stderr
+
+
+def test_synthetic_recordings_are_called_so(here):
+    (here / "DataSets/EmoDB/SYNTHETIC.txt").write_text("made")
+    assert "synthetic recordings" in run("build").stderr
+    assert "synthetic recordings, made by 'ser corpora synth': emodb" in run("show").stderr
+
+
+@pytest.mark.parametrize("words", [("show",), ("validate",), ("split", "kfold"), ("query", "SELECT 1")])
+def test_without_a_manifest_its_command_is_named(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    assert "manifest.parquet: not found; make it with 'ser manifest build'" in run(*words, status=1).stderr
+
+
+def test_validate_a_good_manifest(built):
+    assert "28 recordings, no problems; splits: speaker" in run("validate").stdout
+    (built / "DataSets").rename(built / "gone")
+    assert "no problems" in run("validate", "--no-audio").stdout
+    assert "no problems" in run("validate", "--data", "gone").stdout
+    assert "no such folder" in run("validate", status=1).stderr
+
+
+def test_validate_lists_ten_problems_and_counts_them(built):
+    for path in (built / "DataSets/EmoDB/wav").glob("*.wav"):
+        path.unlink()
+    result = run("validate", status=1)
+    assert result.stderr.count(" is not under ") == 10
+    assert "ser: manifests/manifest.parquet: 16 problems; 6 more are not shown" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["speaker", "stratified", "loso", "kfold", "loco", "lolo"])
+def test_every_split_shows_its_real_shares(built, kind):
+    result = run("split", kind, "--format", "json")
+    rows = [row for row in json.loads(result.stdout) if row["corpus"] == "all"]
+    assert sum(row["clips"] for row in rows) == 28
+    assert "speakers" in rows[0]
+    assert f"manifests/splits/{kind}.parquet: " in result.stderr
+    assert f"next: ser train crnn --split {kind}" in result.stderr
+    assert ("--fold all" in result.stderr) == (kind in {"loso", "kfold", "loco", "lolo"})
+    read_split(built / "manifests", kind, read_manifest(built / "manifests"))
+
+
+def test_options_of_splits(built):
+    run("split", "stratified", "--ratios", "80/0/20", "--seed", "3", "--as", "s80")
+    run("split", "kfold", "--folds", "2")
+    manifest = read_manifest(built / "manifests")
+    split = read_split(built / "manifests", "s80", manifest)
+    assert (split.recipe.seed, split.recipe.ratios) == (3, (80.0, 0.0, 20.0))
+    assert read_split(built / "manifests", "kfold", manifest).folds == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("half",), "split 'half' does not exist; valid are speaker"),
+        (("speaker", "--ratios", "60/40"), "ratios '60/40' are not three numbers"),
+        (("loso", "--folds", "3"), "split loso takes no --folds"),
+        (("kfold", "--folds", "99"), "does not fit 7 speakers"),
+        (("speaker", "--as", "../x"), "cannot name a split"),
+        (("own", "--from", "none.csv"), "none.csv: cannot be read"),
+    ],
+)
+def test_splits_that_cannot_be_made(built, words, message):
+    assert message in run("split", *words, status=1).stderr
+
+
+@pytest.mark.parametrize("words", [("--ratios", "60/20/20"), ("--folds", "3"), ("--as", "x")])
+def test_options_that_do_not_go_with_an_import(built, words):
+    (built / "a.csv").write_text("utterance_id,part\n")
+    assert "does not go with --from" in run("split", "own", "--from", "a.csv", *words, status=2).stderr
+
+
+def test_importing_names_what_does_not_match(built):
+    names = read_manifest(built / "manifests").table["utterance_id"].to_pylist()
+    lines = ["utterance_id,part", "emodb/nobody,train", *(f"{name},train" for name in names[1:])]
+    (built / "a.csv").write_text("\n".join(lines))
+    result = run("split", "own", "--from", "a.csv")
+    assert "1 names of a.csv are not in the manifest: emodb/nobody" in result.stderr
+    assert f"1 recordings are not in a.csv, so in no part: {names[0]}" in result.stderr
+    assert "Published parts, read from a.csv." in result.stderr
+
+
+def test_importing_leaks_needs_consent(built):
+    names = read_manifest(built / "manifests").table["utterance_id"].to_pylist()
+    parts = ["train", "test"] * len(names)
+    lines = ["utterance_id,part", *(f"{name},{part}" for name, part in zip(names, parts, strict=False))]
+    (built / "a.csv").write_text("\n".join(lines))
+    assert "--leaks-speakers" in run("split", "own", "--from", "a.csv", status=1).stderr
+    assert "do not hold for new speakers" in run("split", "own", "--from", "a.csv", "--leaks-speakers").stderr
+
+
+def test_many_folds_are_cut_on_screen_alone(built, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.cli.manifest.MOST_ROWS", 3)
+    assert "4 more rows; --format csv shows all" in run("split", "loso").stderr
+    assert "more rows" not in run("split", "loso", "--format", "csv").stderr
+
+
+def test_query_in_every_format(built):
+    sql = "SELECT emotion, count(*) AS n FROM manifest GROUP BY 1 ORDER BY 1 LIMIT 2"
+    assert "anger" in run("query", sql).stdout
+    assert json.loads(run("query", sql, "--format", "json").stdout) == [
+        {"emotion": "anger", "n": 7},
+        {"emotion": "happiness", "n": 7},
+    ]
+    assert run("query", sql, "--format", "csv").stdout == "emotion,n\nanger,7\nhappiness,7\n"
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM '/etc/passwd'", "DROP VIEW manifest", "SELEKT"])
+def test_a_query_that_is_refused_is_one_line(built, sql):
+    result = run("query", sql, status=1)
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["build", "show", "validate", "split", "query"])
+def test_every_command_explains_itself(command):
+    result = run(command, "--help")
+    assert "Usage:" in result.stdout

@@ -1,0 +1,85 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+
+ROW = {
+    "utterance_id": "emodb/wav/03a01Fa", "corpus": "emodb", "audio_digest": "00", "source_label": "F",
+    "emotion_id": 1, "intensity": "unspecified", "speaker_id": "emodb-03", "gender": "male", "age": 31,
+    "language": "de", "modality": "speech", "style": "acted", "duration_s": 1.9, "sample_rate": 16_000,
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a manifest of one recording."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifests").mkdir()
+    facts = {"schema_version": 1, "synthetic": True, "synthetic_corpora": ["emodb"]}
+    table = pa.Table.from_pylist([ROW]).replace_schema_metadata({b"ser": json.dumps(facts)})
+    pq.write_table(table, tmp_path / "manifests" / "manifest.parquet")
+    return tmp_path
+
+
+def call(*words):
+    return CliRunner().invoke(app, ["report", *words])
+
+
+def test_bare_command_prints_where_the_page_is(folder):
+    result = call()
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "reports/report.html\n"
+    assert "1 recordings, 0 runs; contains synthetic recordings" in result.stderr
+    assert "next: ser train crnn" in result.stderr
+    assert (folder / "reports" / "report.html").is_file()
+
+
+def test_out_chooses_the_folder(folder):
+    result = call("--out", "elsewhere")
+    assert result.stdout == "elsewhere/report.html\n"
+    assert not (folder / "reports").exists()
+
+
+def test_missing_manifest_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call()
+    assert result.exit_code == 1
+    assert result.stderr == "ser: manifests/manifest.parquet: not found; make it with 'ser manifest build'\n"
+
+
+@pytest.mark.parametrize("words", [["--runs", "gone"], ["--runs", "gone,away"]])
+def test_unknown_run_is_one_line(folder, words):
+    result = call(*words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("ser: runs/gone: no run of this name; in runs there are: none yet")
+    assert not (folder / "reports").exists()
+
+
+def test_broken_run_is_named(folder):
+    run = folder / "runs" / "mine"
+    run.mkdir(parents=True)
+    (run / "settings.json").write_text("{}")
+    result = call()
+    assert result.exit_code == 1
+    assert result.stderr.startswith("ser: runs/mine/settings.json: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_interrupted_report_says_that_the_old_one_stays(folder, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ser_pipeline.report.make_report", interrupt)
+    result = call()
+    assert result.exit_code == 130
+    assert "the old report is untouched" in result.stderr
+
+
+def test_help_names_every_option(folder):
+    text = CliRunner().invoke(app, ["report", "--help"], env={"COLUMNS": "120"}).stdout
+    for option in ("--runs-dir", "--runs", "--manifests", "--out"):
+        assert option in text

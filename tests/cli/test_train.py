@@ -1,0 +1,227 @@
+import csv
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+from ser_pipeline.results import RunInfo, RunScores, read_result
+
+TOML = """
+[front_end]
+n_mels = 8
+max_s = 1.0
+
+[train]
+batch_size = 16
+warmup_epochs = 0
+epochs = 2
+learning_rate = 0.003
+
+[train.spec_augment]
+frequency_width = 1
+
+[tasks]
+loud = ["anger", "happiness"]
+"""
+
+
+@pytest.fixture
+def ser(toy, tmp_path, monkeypatch):
+    """Run a command in a folder that holds the toy's manifest, stores and settings."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ser.toml").write_text(TOML)
+    threads = torch.get_num_threads()
+
+    def run(*words, status=0):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == status, result.output
+        return result
+
+    yield run
+    torch.set_num_threads(threads)
+
+
+def train(ser, *words, status=0):
+    return ser("train", "crnn", "--threads", 1, *words, status=status)
+
+
+def info(folder, name):
+    return read_result(RunInfo, folder / "runs" / name / "settings.json")
+
+
+def test_train_says_what_it_does_and_scores_every_part(ser, tmp_path):
+    result = train(ser, "--name", "a")
+    assert "crnn, anger, happiness, neutral, sadness: train 72, validation 24, test 24 clips" in result.stderr
+    assert "epoch   2/2  train loss" in result.stderr
+    assert "split 'speaker': Whole speakers" in result.stderr
+    assert "next: ser report" in result.stderr
+    for word in ("train", "validation", "test", "macro-F1"):
+        assert word in result.stdout
+    scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json")
+    assert list(scores.parts) == ["train", "validation", "test"]
+
+
+def test_a_run_without_a_name_says_when_and_what_it_was(ser, tmp_path):
+    train(ser, "--task", "loud", "--epochs", 1)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.endswith("-crnn-loud-speaker")
+    assert info(tmp_path, folder.name).emotions == ("anger", "happiness")
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(ser, tmp_path):
+    words = ["--epochs", 1, "--lr", 0.01, "--no-class-weights", "--no-bidirectional", "--languages", "de, pl"]
+    train(ser, "--name", "a", *words, "--no-early-stopping", "--no-spec-augment", "--merge", "calm=neutral")
+    recipe = info(tmp_path, "a").recipe
+    assert (recipe.train.epochs, recipe.train.learning_rate) == (1, 0.01)
+    assert (recipe.train.batch_size, recipe.front_end.n_mels) == (16, 8)
+    assert (recipe.train.weight_decay, recipe.train.label_smoothing) == (0.01, 0.1)
+    assert (recipe.train.patience, recipe.train.spec_augment) == (None, None)
+    assert (recipe.train.class_weights, recipe.model.bidirectional) == (False, False)
+    assert (recipe.languages, recipe.merges) == (("de", "pl"), {"calm": "neutral"})
+
+
+def test_the_command_is_kept_as_it_can_be_typed_again(ser, tmp_path):
+    train(ser, "--name", "a", "--epochs", 1, "--no-masks")
+    command = info(tmp_path, "a").command
+    assert command == "ser train crnn --threads 1 --name a --epochs 1 --no-masks"
+    words = command.replace("--name a", "--name b").split()[1:]
+    ser(*words)
+    changed = info(tmp_path, "b").model_copy(update={"name": "a", "created": "", "command": "", "seconds": 0})
+    assert changed == info(tmp_path, "a").model_copy(update={"created": "", "command": "", "seconds": 0})
+
+
+def test_every_fold_is_trained_and_pooled(ser, tmp_path):
+    result = train(ser, "--split", "loco", "--fold", "all", "--epochs", 1, "--name", "a")
+    assert "fold 0: emodb" in result.stderr
+    assert "fold 1: nemo" in result.stderr
+    assert list(read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts) == ["test"]
+    train(ser, "--split", "loco", "--fold", "nemo", "--epochs", 1, "--name", "b")
+    assert info(tmp_path, "b").split.fold == "1"
+
+
+def test_a_run_goes_on(ser, tmp_path):
+    train(ser, "--name", "a", "--epochs", 3)
+    train(ser, "--name", "b")
+    train(ser, "--resume", "b", "--epochs", 3)
+    one, other = (torch.load(tmp_path / "runs" / name / "last.ckpt", weights_only=True) for name in "ab")
+    assert all(torch.equal(one["state_dict"][key], other["state_dict"][key]) for key in one["state_dict"])
+    assert info(tmp_path, "b").command == "ser train crnn --threads 1 --name b"
+
+
+@pytest.mark.parametrize("words", [("--lr", 1), ("--no-spec-augment",), ("--split", "loco"), ("--name", "c")])
+def test_a_run_goes_on_with_its_own_settings_only(ser, words):
+    train(ser, "--name", "a", "--epochs", 1)
+    result = train(ser, "--resume", "a", *words, status=1)
+    flag = words[0].replace("--no-", "--")
+    assert f"ser: {flag}: a run goes on with the settings it began with" in result.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
+    from ser_pipeline.cli.epochs import EpochLines
+
+    monkeypatch.setattr(EpochLines, "epoch_done", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    result = train(ser, "--name", "a", status=130)
+    assert result.stderr.splitlines()[-1].endswith("ser train --resume runs/a")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    train(ser, "--resume", "runs/a")
+    assert info(tmp_path, "a").stopped == "all 2 epochs are done"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--manifests", "none"], "make it with 'ser manifest build'"),
+        (["--split", "stratified"], "make it with 'ser manifest split stratified'"),
+        (["--preset", "paper", "--split", "speaker"], "run 'ser cache mels --preset paper"),
+        (["--cache", "none"], "run 'ser cache mels --n-mels 8"),
+        (["--n-mels", 40], "run 'ser cache mels --n-mels 40"),
+        (["--split", "loco"], "choose one with --fold 0 to 1, or 'all'"),
+        (["--split", "loco", "--fold", "tess"], "no fold 'tess'"),
+        (["--fold", "1"], "has no folds"),
+        (["--fold", "all"], "split 'speaker' has no folds; leave out --fold all"),
+        (["--task", "5class"], "task '5class' does not exist; valid are 4class, 6class, iemocap4, all, loud"),
+        (["--corpora", "tess"], "corpus 'tess' is not in the manifest; it has emodb, nemo"),
+        (["--merge", "calm"], "merge 'calm' is not 'source=target'"),
+        (["--preset", "mine"], "preset 'mine' does not exist"),
+        (["--loss", "mse"], "train.loss: Input should be 'ce' or 'distance_ce'"),
+        (["--precision", "fp8"], "train.precision: Input should be"),
+        (["--lr", -1], "train.learning_rate"),
+        (["--name", "a/b"], "cannot name a run"),
+        (["--resume", "none"], "run 'none' does not exist"),
+        (["--device", "mps"], "device 'mps' is not there"),
+    ],
+    ids=lambda item: " ".join(map(str, item)) if isinstance(item, list) else "",
+)
+def test_wrong_input_is_one_line_and_leaves_no_run(ser, tmp_path, words, line):
+    result = train(ser, *words, status=1)
+    assert line in result.stderr
+    assert len(result.stderr.splitlines()) == 1 or result.stderr.splitlines()[-1].startswith("ser: ")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_that_does_not_exist_is_named(ser):
+    assert "model 'rnn' does not exist; valid are crnn" in ser("train", "rnn", status=1).stderr
+
+
+def test_a_name_is_used_once(ser):
+    train(ser, "--name", "a", "--epochs", 1)
+    assert "runs/a: exists; choose another --name" in train(ser, "--name", "a", status=1).stderr
+
+
+def test_clips_that_failed_are_counted(ser, toy):
+    toy.write_store(failed=[0])
+    assert "1 clips are left out, the store could not use them, as emodb/0-0-0: silent" in train(ser).stderr
+
+
+def test_a_class_without_training_clips_is_named(ser, toy):
+    toy.rows = [row for row in toy.rows if row[3] != 3 or row[2] == 0]
+    toy.write_manifest()
+    toy.write_store()
+    said = train(ser, "--split", "loco", "--fold", 0, "--task", "6class", "--epochs", 1).stderr
+    assert "no training clip of fear, surprise" in said
+
+
+def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
+    train(ser, "--name", "a", "--epochs", 1)
+    (tmp_path / "runs" / "a" / "scores.json").unlink()
+    result = ser("evaluate", "--threads", 1)
+    assert (tmp_path / "runs" / "a" / "scores.json").is_file()
+    for text in ("test: overall", "guess from the corpus alone", "test: emotions", "rows are true", "nemo-"):
+        assert text in result.stdout
+    assert "calibration error" in result.stderr
+    assert "next: ser report" in result.stderr
+
+
+def test_evaluate_prints_json_and_csv(ser, tmp_path):
+    train(ser, "--name", "a", "--epochs", 1)
+    scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts["validation"]
+    found = json.loads(ser("evaluate", "a", "--part", "validation", "--format", "json").stdout)
+    assert found == scores.model_dump(mode="json")
+    rows = list(csv.DictReader(ser("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
+    assert rows[0]["by"] == "all"
+    assert {row["by"] for row in rows[1:]} == {
+        "corpus",
+        "language",
+        "gender",
+        "intensity",
+        "modality",
+        "speaker",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["none"], "run 'none' does not exist; the newest in runs are: a"),
+        (["--runs", "none"], "none: holds no run; train one with 'ser train crnn'"),
+        (["--part", "all"], "--part all: valid are train, validation, test"),
+        (["--cache", "none"], "run 'ser cache mels"),
+    ],
+    ids=str,
+)
+def test_evaluate_names_what_is_missing(ser, words, line):
+    train(ser, "--name", "a", "--epochs", 1)
+    assert line in ser("evaluate", *words, status=1).stderr

@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_pipeline.errors import SettingsError, SplitError, StoreMissing, TrainingError
+from ser_pipeline.manifest import read_manifest
+
+
+def test_clips_are_those_of_the_split_in_the_manifests_order(toy):
+    data = toy.data()
+    assert data.counts() == {"train": 72, "validation": 24, "test": 24}
+    assert data.class_counts() == {"train": (18,) * 4, "validation": (6,) * 4, "test": (6,) * 4}
+    assert data.examples.table["utterance_id"].equals(read_manifest(toy.manifests).table["utterance_id"])
+
+
+def test_no_speaker_is_in_two_parts(toy):
+    data = toy.data()
+    speakers = data.examples.column("speaker_id")
+    parts = [set(speakers[data.rows(part)].tolist()) for part in ("train", "validation", "test")]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 10
+
+
+def test_gains_come_from_training_clips_only(toy):
+    data = toy.data(front_end={"level": "corpus_rms"})
+    assert data.gains() == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
+    asked = []
+
+    class Watched:
+        def read(self, positions):
+            asked.extend(positions.tolist())
+            return data.store.read(positions)
+
+    replace(data, store=Watched()).gains()
+    assert sorted(asked) == sorted(data.positions[data.rows("train")].tolist())
+
+
+def test_other_levels_have_no_gains(toy):
+    assert toy.data().gains() == {}
+
+
+def test_gains_reach_the_clips(toy):
+    data = toy.data(front_end={"level": "corpus_rms"})
+    rows = np.flatnonzero(data.examples.column("corpus") == "nemo")[:3]
+    plain, moved = (
+        data.clips(rows, gains).__getitems__([0, 1, 2]) for gains in ({}, {"nemo": 6.0, "*": 0.0})
+    )
+    inside = (slice(None), slice(None), slice(0, 20))
+    assert (moved.mels - plain.mels)[inside].numpy() == pytest.approx(0.1, abs=1e-6)
+
+
+def test_filters_reach_the_clips(toy):
+    assert toy.data(corpora=("emodb",)).names("language") == ("de",)
+    assert toy.data(languages=("pl",)).names("corpus") == ("nemo",)
+
+
+def test_folds_are_chosen_by_number_or_name(toy):
+    by_name, by_number = toy.data("nemo", split="loco"), toy.data(1, split="loco")
+    assert by_name.split.fold == by_number.split.fold == "1"
+    assert by_name.recipe.fold == "1"
+    assert set(by_name.examples.column("corpus")[by_name.rows("test")].tolist()) == {"nemo"}
+    with pytest.raises(SplitError, match="split loco has folds; choose one with --fold"):
+        toy.data(split="loco")
+    with pytest.raises(SplitError, match="split loco has no fold '7'"):
+        toy.data("7", split="loco")
+    with pytest.raises(SplitError, match="has no folds; leave out --fold"):
+        toy.data("1")
+
+
+def test_task_all_is_the_same_in_every_fold(toy):
+    inputs = toy.inputs(split="loco", task="all")
+    assert inputs.task.emotions == ("anger", "happiness", "neutral", "sadness")
+
+
+def test_missing_inputs_name_their_command(toy):
+    with pytest.raises(StoreMissing, match="ser cache mels --n-mels 16"):
+        toy.inputs(front_end={"n_mels": 16})
+    with pytest.raises(SplitError, match="ser manifest split stratified"):
+        toy.inputs(split="stratified")
+    with pytest.raises(SettingsError, match="corpus 'savee' is not in the manifest"):
+        toy.data(corpora=("savee",))
+
+
+def test_a_fold_without_training_clips_is_an_error(toy):
+    with pytest.raises(TrainingError, match="split 'loco': no training clip of task '4class' is left"):
+        toy.data("nemo", split="loco", corpora=("nemo",))
+
+
+def test_the_store_alone_is_enough(toy):
+    assert not list(toy.folder.rglob("*.wav"))  # there never was a recording
+    assert len(toy.data().clips(np.arange(120), {})) == 120

@@ -1,0 +1,59 @@
+from itertools import chain
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from ser_pipeline.datasets.mels import whole_batch
+from ser_pipeline.datasets.sampler import EpochBatches, ordered_batches
+
+
+def test_every_clip_comes_once_an_epoch():
+    assert sorted(chain(*EpochBatches(103, 10, seed=0))) == list(range(103))
+
+
+def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
+    def batches(seed, epoch):
+        order = EpochBatches(50, 7, seed=seed)
+        order.set_epoch(epoch)
+        return list(order)
+
+    assert batches(1, 2) == batches(1, 2)
+    assert batches(1, 2) != batches(1, 3)
+    assert batches(1, 2) != batches(2, 2)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_each_batch(world):
+    whole = list(EpochBatches(47, 10, seed=4))
+    shares = [list(EpochBatches(47, 10, seed=4, rank=rank, world=world)) for rank in range(world)]
+    assert len({len(share) for share in shares}) == 1
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert sorted(batch) == sorted(chain(*parts))
+
+
+def test_a_rest_smaller_than_the_processes_is_left_out():
+    assert len(EpochBatches(41, 10, seed=0, world=2)) == 4
+    assert [len(batch) for batch in EpochBatches(41, 10, seed=0, rank=1, world=2)] == [5, 5, 5, 5]
+    assert len(EpochBatches(41, 10, seed=0)) == 5
+
+
+@pytest.mark.parametrize("world", [1, 2, 5])
+def test_ordered_batches_cover_all_clips(world):
+    shares = [ordered_batches(23, 4, rank=rank, world=world) for rank in range(world)]
+    assert sorted(chain(*chain(*shares))) == list(range(23))
+
+
+class Numbers(torch.utils.data.Dataset):
+    def __len__(self):
+        return 20
+
+    def __getitems__(self, numbers):
+        return torch.tensor(numbers)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_order_does_not_depend_on_workers(workers):
+    order = EpochBatches(20, 6, seed=3)
+    loader = DataLoader(Numbers(), batch_sampler=order, num_workers=workers, collate_fn=whole_batch)
+    assert [batch.tolist() for batch in loader] == list(EpochBatches(20, 6, seed=3))

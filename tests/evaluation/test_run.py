@@ -1,0 +1,108 @@
+import json
+import shutil
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.predictions import read_predictions
+from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
+from ser_pipeline.results import RunScores, read_result
+from ser_pipeline.training.folds import train_folds
+from ser_pipeline.training.run import train_run
+
+EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+TRAIN = {"epochs": 6, "learning_rate": 0.003, "spec_augment": {"frequency_masks": 0, "time_masks": 0}}
+
+
+class Silent:
+    def epoch_began(self, epoch, clips):
+        pass
+
+    def step_done(self, clips):
+        pass
+
+    def epoch_done(self, report):
+        pass
+
+
+@pytest.fixture
+def run(toy, tmp_path):
+    data = toy.data(train=TRAIN)
+    train_run(data, tmp_path / "run", Silent(), command="c")
+    return tmp_path / "run", data
+
+
+def places(toy):
+    return {"manifests": toy.manifests, "cache": toy.cache}
+
+
+def test_every_part_is_predicted_and_scored(run):
+    folder, data = run
+    scores = score_run(folder, data)
+    assert scores == read_result(RunScores, folder / "scores.json")
+    assert {part: each.pooled.clips for part, each in scores.parts.items()} == data.counts()
+    predictions = read_predictions(folder, EMOTIONS)
+    assert predictions["utterance_id"].equals(data.examples.table["utterance_id"])
+    test = predictions.filter(pc.equal(predictions["part"], "test"))
+    right = np.mean(test["target"].to_numpy() == test["predicted"].to_numpy())
+    assert scores.parts["test"].pooled.accuracy.value == pytest.approx(right)
+
+
+def test_evaluating_again_gives_the_same_files(run, toy):
+    folder, data = run
+    score_run(folder, data)
+    before = {name: (folder / name).read_bytes() for name in ("predictions.parquet", "scores.json")}
+    for name in before:
+        (folder / name).unlink()
+    evaluate_run(folder, **places(toy))
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_folds_are_pooled_in_the_parent(toy, tmp_path):
+    inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
+    train_folds(inputs, tmp_path / "run", Silent(), command="c")
+    scores = score_folds(tmp_path / "run", inputs)
+    assert list(scores.parts) == ["test"]
+    assert scores.parts["test"].pooled.clips == 120
+    pooled = read_predictions(tmp_path / "run", EMOTIONS)
+    for fold, corpus in enumerate(("emodb", "nemo")):
+        part = read_predictions(tmp_path / "run" / f"fold-{fold}", EMOTIONS)
+        assert pooled.filter(pc.equal(pooled["fold"], fold)).equals(
+            part.filter(pc.equal(part["part"], "test"))
+        )
+        assert pooled["utterance_id"][60 * fold].as_py().startswith(corpus)
+    assert evaluate_run(tmp_path / "run", **places(toy)) == scores
+
+
+def test_a_fold_that_is_missing_is_named(toy, tmp_path):
+    inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
+    train_folds(inputs, tmp_path / "run", Silent(), command="c")
+    shutil.rmtree(tmp_path / "run" / "fold-1")
+    with pytest.raises(RunError, match=r"fold 1 is not trained \(1 in all\); go on with 'ser train --resume"):
+        evaluate_run(tmp_path / "run", **places(toy))
+
+
+def test_a_network_of_other_emotions_is_refused(run):
+    folder, data = run
+    card = json.loads((folder / "model.json").read_text())
+    card["emotions"] = ["anger", "happiness", "neutral", "fear"]
+    (folder / "model.json").write_text(json.dumps(card))
+    with pytest.raises(
+        RunError, match="its network tells anger, happiness, neutral, fear apart, the run is about"
+    ):
+        score_run(folder, data)
+
+
+def test_a_run_on_another_manifest_is_refused(run, toy):
+    folder, _ = run
+    toy.rows[0] = (*toy.rows[0][:4], 99)
+    toy.write_manifest()
+    with pytest.raises(RunError, match="the manifest is not the one this run was trained on"):
+        evaluate_run(folder, **places(toy))
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, toy):
+    with pytest.raises(RunError, match=r"settings.json: not found; the run is incomplete"):
+        evaluate_run(tmp_path, **places(toy))

@@ -1,0 +1,65 @@
+import pytest
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.folds import fold_folders, train_folds
+
+
+class Silent:
+    def epoch_began(self, epoch, clips):
+        pass
+
+    def step_done(self, clips):
+        pass
+
+    def epoch_done(self, report):
+        pass
+
+
+class Stopper(Silent):
+    def __init__(self):
+        self.folds = 0
+
+    def epoch_done(self, report):
+        self.folds += 1
+        if self.folds == 2:
+            raise KeyboardInterrupt
+
+
+def test_every_fold_is_a_run_below_the_parent(toy, tmp_path):
+    told = []
+    inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
+    info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_fold=lambda *fold: told.append(fold))
+    assert told == [(0, "emodb"), (1, "nemo")]
+    assert [folder.name for folder in fold_folders(tmp_path / "r")] == ["fold-0", "fold-1"]
+    assert info == read_result(RunInfo, tmp_path / "r" / "settings.json")
+    assert (info.split.fold, info.recipe.fold) == ("all", "all")
+    assert info.counts == {"test": 120}
+    assert info.class_counts == {"test": (30, 30, 30, 30)}
+    assert info.stopped == "all 2 folds are done"
+    parts = [read_result(RunInfo, folder / "settings.json") for folder in fold_folders(tmp_path / "r")]
+    assert [part.split.fold for part in parts] == ["0", "1"]
+    assert info.seconds == pytest.approx(sum(part.seconds for part in parts), abs=0.2)
+
+
+def test_interrupted_folds_go_on_where_they_stopped(toy, tmp_path):
+    inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
+    with pytest.raises(KeyboardInterrupt):
+        train_folds(inputs, tmp_path / "r", Stopper(), command="c")
+    done = (tmp_path / "r" / "fold-0" / "last.ckpt").stat().st_mtime_ns
+    assert read_result(RunInfo, tmp_path / "r" / "settings.json").stopped is None
+    info = train_folds(inputs, tmp_path / "r", Silent(), command="c")
+    assert info.stopped == "all 2 folds are done"
+    assert (tmp_path / "r" / "fold-0" / "last.ckpt").stat().st_mtime_ns == done
+
+
+def test_a_split_without_folds_has_none_to_train(toy, tmp_path):
+    with pytest.raises(RunError, match="split 'speaker' has no folds; leave out --fold all"):
+        train_folds(toy.inputs(fold="all"), tmp_path / "r", Silent(), command="c")
+
+
+def test_more_than_nine_folds_stay_in_order(tmp_path):
+    for number in (10, 2, 0):
+        (tmp_path / f"fold-{number}").mkdir()
+        (tmp_path / f"fold-{number}" / "settings.json").touch()
+    assert [folder.name for folder in fold_folders(tmp_path)] == ["fold-0", "fold-2", "fold-10"]

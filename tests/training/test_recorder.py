@@ -1,0 +1,58 @@
+import logging
+import pickle
+
+import pytest
+from lightning.pytorch import LightningModule, Trainer
+
+from ser_pipeline.settings import FrontEnd, ModelOptions, TrainOptions
+from ser_pipeline.training.checkpoint import ModelCard
+from ser_pipeline.training.recorder import Recorder
+
+
+def recorder(folder, **options):
+    card = ModelCard(
+        model=ModelOptions(),
+        emotions=("anger", "fear"),
+        front_end=FrontEnd(),
+        store_fingerprint="f",
+        synthetic=False,
+        epoch=0,
+    )
+    return Recorder(folder, card, TrainOptions(**options), clips=100, listener=None)
+
+
+def row(epoch, uar):
+    return {"epoch": epoch, "validation_uar": uar, "train_seconds": 8.0, "validation_seconds": 2.0}
+
+
+def test_what_it_knows_is_the_epochs_so_far(tmp_path):
+    one, other = recorder(tmp_path), recorder(tmp_path)
+    one.history = [row(1, 0.5)]
+    other.load_state_dict(one.state_dict())
+    assert other.history == one.history
+
+
+@pytest.mark.parametrize(
+    ("options", "epoch", "best", "seconds"),
+    [
+        ({"epochs": 50, "patience": 5}, 7, 4, 20.0),  # two more epochs of patience
+        ({"epochs": 8, "patience": 5}, 7, 4, 10.0),  # but only one more epoch
+        ({"epochs": 50, "patience": None}, 7, 4, 430.0),
+    ],
+)
+def test_time_to_the_end_follows_patience(tmp_path, options, epoch, best, seconds):
+    report = recorder(tmp_path, **options)._report(row(epoch, 0.5), best)
+    assert report.patience_seconds == seconds
+    assert report.clips_per_second == 12.5
+
+
+def test_it_watches_its_own_network_only(tmp_path):
+    with pytest.raises(TypeError, match="a Recorder watches a TrainedNetwork, not LightningModule"):
+        recorder(tmp_path).on_train_epoch_end(Trainer(logger=False, barebones=True), LightningModule())
+
+
+def test_in_another_process_it_hushes_lightning(tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "level", logging.INFO)
+    copy = pickle.loads(pickle.dumps(recorder(tmp_path)))  # noqa: S301
+    assert logging.getLogger("lightning.pytorch").level == logging.WARNING
+    assert copy.clips == 100

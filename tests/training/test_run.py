@@ -1,0 +1,255 @@
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ser_pipeline.errors import LabelError, RunError, TrainingError
+from ser_pipeline.labels import Task
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.checkpoint import load_model
+from ser_pipeline.training.history import read_metrics
+from ser_pipeline.training.run import balanced_weights, train_run
+
+NO_MASKS = {"spec_augment": {"frequency_masks": 0, "time_masks": 0}}
+FILES = {"settings.json", "metrics.csv", "model.safetensors", "model.json", "last.ckpt"}
+
+
+class Watch:
+    """Keeps what it is told; can press Ctrl-C in an epoch."""
+
+    def __init__(self, interrupt_in=None):
+        self.reports, self.epoch, self.clips, self.interrupt_in = [], 0, 0, interrupt_in
+
+    def epoch_began(self, epoch, clips):
+        self.epoch, self.clips = epoch, 0
+
+    def step_done(self, clips):
+        self.clips += clips
+        if self.epoch == self.interrupt_in:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def epoch_done(self, report):
+        self.reports.append(report)
+
+
+@pytest.fixture
+def trained(toy, tmp_path):
+    """Train in a folder of its own; settings as for the toy's recipe."""
+
+    def run(name="run", watch=None, fold=None, **changes):
+        folder = tmp_path / "runs" / name
+        info = train_run(toy.data(fold, **changes), folder, watch or Watch(), command="ser train crnn")
+        return folder, info
+
+    return run
+
+
+def weights(folder):
+    return load_model(folder)[0].state_dict()
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def state(folder):
+    return torch.load(folder / "last.ckpt", weights_only=True)
+
+
+def test_a_run_leaves_its_files_and_says_what_it_was(trained, toy):
+    watch = Watch()
+    folder, info = trained(watch=watch)
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert info == read_result(RunInfo, folder / "settings.json")
+    assert info.emotions == ("anger", "happiness", "neutral", "sadness")
+    assert info.counts == {"train": 72, "validation": 24, "test": 24}
+    assert (info.corpora, info.languages) == (("emodb", "nemo"), ("de", "pl"))
+    assert info.recipe == toy.recipe()
+    assert info.stopped == "all 2 epochs are done"
+    assert info.best_epoch in {1, 2}
+    assert (
+        info.parameters == sum(w.numel() for name, w in weights(folder).items() if "running" not in name) - 3
+    )
+    assert watch.clips == 72
+    assert [report.row for report in watch.reports] == read_metrics(folder / "metrics.csv")
+    assert watch.reports[0].patience_seconds > 0
+    assert watch.reports[1].patience_seconds == 0
+
+
+def test_best_weights_are_those_of_the_best_epoch(trained):
+    folder, info = trained(train={"epochs": 4, "learning_rate": 0.003})
+    scores = [row["validation_uar"] for row in read_metrics(folder / "metrics.csv")]
+    assert info.best_epoch == int(np.argmax(scores)) + 1
+    assert load_model(folder)[1].epoch == info.best_epoch
+    alone, _ = trained("until", train={"epochs": info.best_epoch, "learning_rate": 0.003})
+    assert same(weights(folder), weights(alone))
+
+
+def test_a_toy_network_learns_its_toy_clips(trained):
+    folder, _ = trained(train={"epochs": 12, "learning_rate": 0.003, "loss": "distance_ce", **NO_MASKS})
+    assert read_metrics(folder / "metrics.csv")[-1]["train_accuracy"] > 0.9
+
+
+def test_same_seed_same_result_other_seed_other_result(trained):
+    (one, _), (again, _), (other, _) = (
+        trained(name, train={"seed": seed}) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert same(weights(one), weights(again))
+    assert not same(weights(one), weights(other))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_equals_an_uninterrupted_one(trained, precision):
+    options = {"learning_rate": 0.003, "precision": precision}
+    straight, _ = trained("straight", train={"epochs": 4, **options})
+    trained("resumed", train={"epochs": 2, **options})
+    resumed, info = trained("resumed", train={"epochs": 4, **options})
+    one, other = state(straight), state(resumed)
+    assert same(one["state_dict"], other["state_dict"])
+    assert one["lr_schedulers"] == other["lr_schedulers"]
+    for a, b in zip(*(each["optimizer_states"][0]["state"].values() for each in (one, other)), strict=True):
+        assert same(a, b)
+    assert (straight / "model.safetensors").read_bytes() == (resumed / "model.safetensors").read_bytes()
+    clock = {"train_seconds", "validation_seconds"}
+    kept = [
+        [{k: v for k, v in row.items() if k not in clock} for row in read_metrics(folder / "metrics.csv")]
+        for folder in (straight, resumed)
+    ]
+    assert kept[0] == kept[1]
+    assert info.recipe.train.epochs == 4
+
+
+def test_ctrl_c_leaves_whole_files_and_the_run_goes_on_as_if_nothing_had_been(trained):
+    options = {"epochs": 3, "learning_rate": 0.003}
+    straight, _ = trained("straight", train=options)
+    with pytest.raises(KeyboardInterrupt):
+        trained("stopped", watch=Watch(interrupt_in=2), train=options)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    folder, info = trained("stopped", train=options)
+    assert same(state(straight)["state_dict"], state(folder)["state_dict"])
+    assert same(weights(straight), weights(folder))
+    assert len(read_metrics(folder / "metrics.csv")) == 3
+    assert not list(folder.glob("*.partial"))
+    assert info.stopped == "all 3 epochs are done"
+
+
+def test_ctrl_c_in_the_first_epoch_starts_over(trained):
+    with pytest.raises(KeyboardInterrupt):
+        trained("stopped", watch=Watch(interrupt_in=1))
+    folder, _ = trained("stopped")
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_patience_ends_a_run(trained):
+    _, info = trained(train={"epochs": 9, "patience": 2, "learning_rate": 1e-9})
+    assert info.stopped == "no better validation UAR for 2 epochs"
+    assert info.best_epoch == 1
+
+
+def test_a_finished_run_is_left_as_it_is(trained):
+    folder, first = trained()
+    before = (folder / "last.ckpt").stat().st_mtime_ns
+    _, again = trained()
+    assert again == first
+    assert (folder / "last.ckpt").stat().st_mtime_ns == before
+
+
+def test_without_validation_clips_the_last_epoch_counts(toy, tmp_path):
+    data = toy.data(train={"patience": 1})
+    rows = np.flatnonzero(data.examples.part != 1)
+    data = replace(data, examples=data.examples.take(rows), positions=data.positions[rows])
+    info = train_run(data, tmp_path / "r", Watch(), command="")
+    assert info.best_epoch == 2
+    assert info.stopped == "all 2 epochs are done; no validation clips, the last epoch counts"
+    assert read_metrics(tmp_path / "r" / "metrics.csv")[0]["validation_uar"] is None
+
+
+def test_the_paper_preset_trains(toy, tmp_path):
+    toy.front_end = toy.recipe(preset="paper").front_end
+    toy.write_store()
+    data = toy.data(preset="paper", split="speaker", train={"warmup_epochs": 0})
+    info = train_run(data, tmp_path / "r", Watch(), command="")
+    assert not load_model(tmp_path / "r")[1].model.masked
+    assert info.recipe.train.optimizer == "adam"
+
+
+def test_gains_are_kept_with_the_network(trained):
+    folder, _ = trained(front_end={"level": "corpus_rms"})
+    assert load_model(folder)[1].gains_db == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
+    trained(front_end={"level": "corpus_rms"}, train={"epochs": 3})
+
+
+def test_a_damaged_checkpoint_is_refused(trained):
+    folder, _ = trained()
+    (folder / "last.ckpt").write_bytes((folder / "last.ckpt").read_bytes()[:5000])
+    with pytest.raises(RunError, match=r"last.ckpt: cannot be continued from: .*train a new run"):
+        trained(train={"epochs": 3})
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(trained, tmp_path):
+    class Code:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "made"),))
+
+    folder, _ = trained()
+    torch.save({"callbacks": {"Recorder": {"history": Code()}}}, folder / "last.ckpt")
+    with pytest.raises(RunError, match=r"last.ckpt: cannot be continued from"):
+        trained(train={"epochs": 3})
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_run_does_not_go_on_with_other_recordings(trained):
+    folder, _ = trained()
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps(settings | {"manifest_digest": "another"}))
+    with pytest.raises(RunError, match="the manifest is not the one this run was trained on"):
+        trained(train={"epochs": 3})
+
+
+def test_a_run_does_not_go_on_with_other_emotions(trained):
+    trained()
+    with pytest.raises(RunError, match="the list of emotions is not the one"):
+        trained(task="6class")
+
+
+def test_one_class_is_not_enough(toy, tmp_path):
+    data = toy.data()
+    one = replace(data.examples, target=np.zeros(120, np.int64))
+    with pytest.raises(TrainingError, match="task '4class': the training clips are all of one class"):
+        train_run(replace(data, examples=one), tmp_path / "r", Watch(), command="")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_loss_without_distances_leaves_no_folder(toy, tmp_path):
+    data = toy.data(train={"loss": "distance_ce"})
+    odd = replace(data, task=Task("mine", ("anger", "calm", "neutral", "sadness")))
+    with pytest.raises(LabelError, match="no distance matrix holds"):
+        train_run(odd, tmp_path / "r", Watch(), command="")
+    assert not (tmp_path / "r").exists()
+
+
+def test_weights_are_inverse_to_frequency_with_mean_one(rng):
+    counts = torch.from_numpy(rng.integers(1, 90, 5))
+    found = balanced_weights(counts)
+    assert (found * counts).std().item() == pytest.approx(0, abs=1e-4)
+    assert ((found * counts).sum() / counts.sum()).item() == pytest.approx(1)
+    assert balanced_weights(torch.tensor([4, 0, 4])).tolist() == [1, 0, 1]
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_would(trained):
+    options = {"learning_rate": 0.003, "precision": "fp32", "batch_size": 24}
+    folder, info = trained(train={"devices": 2, **options})
+    rows = read_metrics(folder / "metrics.csv")
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert len(rows) == 2
+    assert info.best_epoch in {1, 2}
+    one, _ = trained("one", train=options)
+    alone = read_metrics(one / "metrics.csv")
+    # not the same: each process normalises its own half of a batch
+    assert rows[0]["train_loss"] == pytest.approx(alone[0]["train_loss"], abs=0.1)
+    assert rows[0]["learning_rate"] == alone[0]["learning_rate"]
