@@ -1,0 +1,38 @@
+"""The command ``ser report``: one page from result files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ser_pipeline.cli.common import ManifestsOption, next_step, out, plain_errors, say
+
+RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
+RunNames = Annotated[
+    list[str] | None,
+    typer.Option("--runs", help="Runs to show, by name; repeat it or separate by commas. All by default."),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder to write the report to.")]
+
+
+def report(
+    runs_dir: RunsFolder = Path("runs"),
+    runs: RunNames = None,
+    manifests: ManifestsOption = Path("manifests"),
+    to: OutOption = Path("reports"),
+) -> None:
+    """Write report.html, report.md, report.json and figures from the manifest and the runs.
+
+    Needs no audio and no network; the page opens from disk.
+    """
+    with plain_errors("the old report is untouched; run the same command again"):
+        from ser_pipeline.report import choose_runs, make_report
+
+        names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
+        summary = make_report(manifests, choose_runs(runs_dir, names), to)
+    unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
+    synthetic = "; contains synthetic recordings" if summary.synthetic else ""
+    say(f"{summary.recordings} recordings, {summary.runs} runs{unfinished}{synthetic}")
+    out(str(summary.page))
+    if not summary.runs:
+        next_step("ser train crnn")

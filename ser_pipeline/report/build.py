@@ -1,0 +1,134 @@
+"""Make a report from result files: read, write in memory, put the files in place."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import ReportError
+from ser_pipeline.report.data_section import data_sections
+from ser_pipeline.report.document import Report, numbered
+from ser_pipeline.report.machine import json_text
+from ser_pipeline.report.markdown import markdown_text
+from ser_pipeline.report.method_section import method_section
+from ser_pipeline.report.opening import banner, glance_section, opening
+from ser_pipeline.report.page import html_page
+from ser_pipeline.report.results_section import results_section
+from ser_pipeline.report.run_section import run_section
+from ser_pipeline.report.runs import Run, Unfinished, read_runs
+from ser_pipeline.report.sources import Data, read_data
+from ser_pipeline.report.split_section import split_section
+
+TITLE = "Speech emotion recognition: report"
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """What was made.
+
+    Attributes:
+        page: the HTML file.
+        recordings: rows of the manifest.
+        runs: finished runs with numbers on the page.
+        unfinished: names of runs without numbers.
+        figures: number of drawings.
+        page_bytes: size of the page.
+        synthetic: some recordings were synthesised.
+    """
+
+    page: Path
+    recordings: int
+    runs: int
+    unfinished: tuple[str, ...]
+    figures: int
+    page_bytes: int
+    synthetic: bool
+
+
+def make_report(manifests: Path, runs: Sequence[Path], out: Path) -> ReportSummary:
+    """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
+
+    Nothing is written before everything is rendered, and each file replaces its predecessor as
+    a whole: whoever interrupts keeps the old report. The same input gives the same bytes.
+
+    Args:
+        manifests: folder that ``ser manifest build`` wrote to.
+        runs: run folders, in the order they are shown; may be empty.
+        out: folder to write to.
+
+    Raises:
+        ManifestError: the manifest is missing, foreign or broken.
+        SplitError: a split file that cannot be read.
+        RunError: a run whose files cannot be read or contradict each other.
+        ReportError: ``out`` is a file.
+        SerError: ``out`` cannot be written to.
+    """
+    if out.exists() and not out.is_dir():
+        raise ReportError(f"{out}: is a file; choose a folder with --out")
+    data = read_data(manifests)
+    finished, unfinished = read_runs(runs)
+    report = compose(data, finished, unfinished)
+    page = html_page(report)
+    texts = {
+        "report.md": markdown_text(report),
+        "report.json": json_text(report, finished, unfinished),
+        "report.html": page,
+    }
+    _put(out, dict(_drawings(report)), {name: text.encode() for name, text in texts.items()})
+    return ReportSummary(
+        page=out / "report.html",
+        recordings=data.table.num_rows,
+        runs=len(finished),
+        unfinished=tuple(run.name for run in unfinished),
+        figures=sum(1 for _ in report.panels),
+        page_bytes=len(page.encode()),
+        synthetic=bool(report.banner),
+    )
+
+
+def compose(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> Report:
+    """Write the report's blocks in reading order; a new chapter is one more line here."""
+    sections = (
+        glance_section(data, runs),
+        *data_sections(data),
+        split_section(data),
+        method_section(runs),
+        results_section(runs, unfinished, data.digest),
+        *(run_section(run, data.digest) for run in runs),
+    )
+    return Report(
+        title=TITLE,
+        opening=opening(data, runs, unfinished),
+        sections=numbered(sections),
+        banner=banner(data, runs, unfinished),
+    )
+
+
+def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:
+    for panel in report.panels:
+        yield f"figures/{panel.name}.png", panel.png
+        yield f"figures/{panel.name}.svg", panel.svg
+
+
+def _put(out: Path, drawings: dict[str, bytes], texts: dict[str, bytes]) -> None:
+    """Write all files, the page last, then remove drawings that only the old report had."""
+    old = _listed(out / "report.json")
+    for name, content in (drawings | texts).items():
+        with write_atomically(out / name) as part:
+            part.write_bytes(content)
+    for name in old - drawings.keys():
+        (out / name).unlink(missing_ok=True)
+
+
+def _listed(path: Path) -> set[str]:
+    """Drawings that an earlier report lists, as far as they lie where a report puts them."""
+    try:
+        sections = json.loads(path.read_bytes())["sections"]
+        panels = [
+            panel for section in sections for block in section["blocks"] for panel in block.get("panels", [])
+        ]
+        names = {str(name) for panel in panels for name in panel["files"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()  # no earlier report, or not one of ours: nothing of it is removed
+    return {name for name in names if name == f"figures/{Path(name).name}" and (path.parent / name).is_file()}

@@ -1,0 +1,115 @@
+"""Numbers as people read them: cells of tables and words of sentences."""
+
+import math
+
+from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING, Cell
+from ser_pipeline.results import Estimate
+
+
+def words(text: str, *, target: str = "", note: str = "", strong: bool = False) -> Cell:
+    """Make a cell of words."""
+    return Cell(text, text, note=note, target=target, strong=strong)
+
+
+def missing() -> Cell:
+    """Make a cell for a number that does not exist."""
+    return Cell(NOTHING)
+
+
+def count(number: int | None) -> Cell:
+    """Make a cell of a whole number."""
+    return missing() if number is None else Cell(thousands(number).replace("-", MINUS), number)
+
+
+def decimal(number: float | None, places: int = 2) -> Cell:
+    """Make a cell of a number with ``places`` decimals."""
+    if number is None or not math.isfinite(number):
+        return missing()
+    return Cell(f"{number:.{places}f}".replace("-", MINUS), number)
+
+
+def percent(share: float | None, *, bar: bool = False, strong: bool = False) -> Cell:
+    """Make a cell of a share in [0, 1], shown in percent without the sign."""
+    if share is None or not math.isfinite(share):
+        return missing()
+    return Cell(f"{100 * share:.1f}", share, bar=share if bar else None, strong=strong)
+
+
+def score(estimate: Estimate | None, *, strong: bool = False) -> Cell:
+    """Make a cell of a score in percent, its interval as second line."""
+    if estimate is None:
+        return missing()
+    return Cell(f"{100 * estimate.value:.1f}", estimate.value, note=interval(estimate), strong=strong)
+
+
+def interval(estimate: Estimate) -> str:
+    """Write an interval in percent; empty where there is none.
+
+    Examples:
+        >>> interval(Estimate(value=0.6, low=0.512, high=0.7)).replace(EN_DASH, "-")
+        '51.2-70.0'
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"{100 * estimate.low:.1f}{EN_DASH}{100 * estimate.high:.1f}"
+
+
+def percent_text(share: float) -> str:
+    """Write a share in percent with its sign.
+
+    Examples:
+        >>> percent_text(0.5)
+        '50.0 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def score_text(estimate: Estimate) -> str:
+    """Write a score with its interval."""
+    inside = interval(estimate)
+    return percent_text(estimate.value) + (f" ({inside})" if inside else "")
+
+
+def thousands(number: int) -> str:
+    """Write a whole number with commas.
+
+    Examples:
+        >>> thousands(28229)
+        '28,229'
+    """
+    return f"{number:,}"
+
+
+def duration(seconds: float) -> str:
+    """Write a wall time.
+
+    Examples:
+        >>> duration(42.4), duration(185), duration(7500)
+        ('42 s', '3 min 5 s', '2 h 5 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def megabytes(size: int) -> str:
+    """Write a file size.
+
+    Examples:
+        >>> megabytes(8_910_000)
+        '8.9 MB'
+    """
+    return f"{size / 1e6:.1f} MB"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Write a number with its noun.
+
+    Examples:
+        >>> plural(1, "run"), plural(2000, "run"), plural(2, "corpus", "corpora")
+        ('1 run', '2,000 runs', '2 corpora')
+    """
+    return f"{thousands(number)} {one if number == 1 else many or one + 's'}"

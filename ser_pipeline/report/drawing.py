@@ -1,0 +1,212 @@
+"""From a matplotlib figure to the SVG of the page and to files, the same bytes every time.
+
+Drawings use a few inks. In the page each ink is a CSS variable, so that a drawing follows the
+page into dark mode and onto paper; in files the inks keep the values below on white.
+"""
+
+import io
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from ser_pipeline.report.document import Panel
+
+INK: Final = "#1c2127"
+MUTED: Final = "#6b727b"
+BLUE: Final = "#0072b2"
+VERMILLION: Final = "#d55e00"
+GREEN: Final = "#009e73"
+PAPER: Final = "#fefefe"
+"""Blue, vermillion and green are of the palette of Okabe and Ito, told apart by every kind of eye."""
+
+INKS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        INK: "var(--ink)",
+        MUTED: "var(--muted)",
+        BLUE: "var(--blue)",
+        VERMILLION: "var(--vermillion)",
+        GREEN: "var(--green)",
+        PAPER: "var(--paper)",
+    }
+)
+
+PNG_DPI: Final = 160
+
+HEAT: Final = "cividis"
+"""Colours of heat maps: even steps of lightness, for every kind of eye and in grey."""
+
+_SETTINGS: Final[Any] = MappingProxyType(
+    {
+        "axes.edgecolor": MUTED,
+        "axes.facecolor": "none",
+        "axes.labelcolor": INK,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "axes.titleweight": "bold",
+        "axes.unicode_minus": False,
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "legend.fontsize": 8.5,
+        "legend.frameon": False,
+        "lines.linewidth": 1.6,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "ser",
+        "text.color": INK,
+        "text.parse_math": False,
+        "xtick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.color": MUTED,
+        "ytick.labelcolor": INK,
+    }
+)
+
+_SVG: Final = "http://www.w3.org/2000/svg"
+_XLINK: Final = "http://www.w3.org/1999/xlink"
+_FONT: Final = re.compile(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*")
+_LOCAL: Final = re.compile(r"url\(#([^)]+)\)")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
+
+
+def readable(text: str, limit: int = 40) -> str:
+    r"""Shorten a name for a drawing, and drop what no XML can hold.
+
+    Examples:
+        >>> readable("a\x00b"), len(readable("x" * 99))
+        ('ab', 40)
+    """
+    clean = _CONTROL.sub("", text)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "\u2026"
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Room around the axes, in inches."""
+
+    left: float
+    bottom: float
+    right: float = 0.1
+    top: float = 0.1
+
+
+CHART = Margins(left=0.6, bottom=0.5)
+"""Fits numbers on both axes."""
+
+
+@contextmanager
+def canvas(width: float, height: float, margins: Margins | None = None) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure with one pair of axes, in the report's style.
+
+    Args:
+        width: in inches; the page shows an inch as 96 CSS pixels.
+        height: in inches.
+        margins: None measures the labels, which takes a third of the drawing time.
+    """
+    with rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height), layout="tight" if margins is None else None)
+        axes = figure.add_subplot()
+        if margins is not None:
+            figure.subplots_adjust(
+                left=margins.left / width,
+                right=1 - margins.right / width,
+                bottom=margins.bottom / height,
+                top=1 - margins.top / height,
+            )
+        yield figure, axes
+
+
+_svg_canvas: Any = FigureCanvasSVG
+_png_canvas: Any = FigureCanvasAgg
+"""The backends' printers carry no types."""
+
+
+def panel(figure: Figure, name: str, alt: str, *, wide: bool = False) -> Panel:
+    """Draw a figure as page SVG, SVG file and PNG file; to be called inside :func:`canvas`."""
+    alt = _CONTROL.sub("", alt)
+    svg, png = _rendered(figure)
+    return Panel(
+        name=name, alt=alt, svg=_file_svg(svg, alt), inline=_inline_svg(svg, name, alt), png=png, wide=wide
+    )
+
+
+def _rendered(figure: Figure) -> tuple[bytes, bytes]:
+    """Lay a figure out once, and draw it as SVG and as PNG."""
+    with warnings.catch_warnings():
+        # names may hold letters that matplotlib's own font lacks; the page's fonts have them
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        png, svg = io.BytesIO(), io.BytesIO()
+        # straight to the backends: `savefig` draws everything once more, only to lay it out
+        figure.set_facecolor("none")
+        _svg_canvas(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+        figure.set_facecolor("white")
+        figure.set_dpi(PNG_DPI)
+        _png_canvas(figure).print_png(png, metadata={"Software": None})
+    return svg.getvalue(), png.getvalue()
+
+
+def _parsed(svg: bytes, alt: str) -> ET.Element:
+    """Parse matplotlib's SVG; drop its metadata, name its content, take the reader's own fonts."""
+    ET.register_namespace("", _SVG)
+    ET.register_namespace("xlink", _XLINK)
+    root = ET.fromstring(svg)
+    for metadata in root.findall(f"{{{_SVG}}}metadata"):
+        root.remove(metadata)
+    for element in root.iter():
+        if style := element.get("style"):
+            element.set("style", _FONT.sub(r"\1system-ui, sans-serif", style))
+    root.set("role", "img")
+    root.set("aria-label", alt)
+    return root
+
+
+def _file_svg(svg: bytes, alt: str) -> bytes:
+    root = _parsed(svg, alt)
+    paper = ET.Element(f"{{{_SVG}}}rect", {"width": "100%", "height": "100%", "fill": "white"})
+    root.insert(0, paper)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _inline_svg(svg: bytes, name: str, alt: str) -> str:
+    root = _parsed(svg, alt)
+    for element in root.iter():
+        _make_unique(element, name)
+        if style := element.get("style"):
+            for ink, variable in INKS.items():
+                style = style.replace(ink, variable)
+            element.set("style", style)
+    _free_size(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _make_unique(element: ET.Element, name: str) -> None:
+    """Put the drawing's name before every id and reference: a page holds many drawings."""
+    for key, value in element.attrib.items():
+        if key == "id":
+            element.set(key, f"{name}-{value}")
+        elif key == f"{{{_XLINK}}}href" and value.startswith("#"):
+            element.set(key, f"#{name}-{value[1:]}")
+        elif key in {"clip-path", "style"}:
+            element.set(key, _LOCAL.sub(rf"url(#{name}-\1)", value))
+
+
+def _free_size(root: ET.Element) -> None:
+    """Let a narrow page shrink the drawing."""
+    width = float(root.attrib.pop("width").removesuffix("pt")) * 96 / 72
+    root.attrib.pop("height", None)
+    root.set("style", f"width: {width:.0f}px; max-width: 100%; height: auto")

@@ -1,0 +1,125 @@
+"""The chapter on method: settings beside preset ``paper``, networks, distances."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ser_pipeline.report import cells
+from ser_pipeline.report.data_figures import distance_panel
+from ser_pipeline.report.document import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Figure,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    text,
+)
+from ser_pipeline.report.runs import Run
+from ser_pipeline.settings import Recipe, recipe
+
+NOT_COMPARED = frozenset(
+    {"preset", "task", "fold", "corpora", "languages", "train.device", "train.devices", "train.workers"}
+)
+"""What is asked rather than how it is answered, and what changes no number."""
+
+_GROUPS = {"front_end": "Front end", "model": "Network", "train": "Training", "": "Labels and split"}
+
+
+def method_section(runs: Sequence[Run]) -> Section:
+    """Write the chapter on method."""
+    blocks: list[Block] = [
+        text(
+            "Every recording goes through one front end: resampled to mono, denoised by a spectral gate, "
+            "trimmed, levelled, and turned into a mel spectrogram. Training, evaluation and prediction read "
+            "the same numbers. Preset ",
+            Code("paper"),
+            " follows the source report to the letter; preset ",
+            Code("default"),
+            " repairs its defects.",
+        )
+    ]
+    if runs:
+        blocks.append(_settings_table(runs))
+    blocks.append(
+        Figure(
+            "distance-matrix",
+            "Distances between emotions (the source report's Figure 2), which weigh mistakes in its loss. "
+            "The diagonal is 1, as in that report: at equal probability some mistakes are cheaper than a hit",
+            (distance_panel(),),
+        )
+    )
+    return Section("method", "Method", tuple(blocks), 2)
+
+
+def flat(values: Recipe) -> dict[str, str]:
+    """Write a recipe as ``group.setting`` -> value in words.
+
+    Examples:
+        >>> flat(recipe("paper"))["train.optimizer"], flat(recipe())["model.masked"]
+        ('adam', 'yes')
+    """
+    found: dict[str, str] = {}
+    for name, value in values.model_dump().items():
+        if isinstance(value, Mapping) and name != "merges":
+            found |= {f"{name}.{inner}": _words(setting) for inner, setting in value.items()}
+        else:
+            found[name] = _words(value)
+    return found
+
+
+def _words(value: Any) -> str:
+    if value is None or value in ((), {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_words(setting)}" for name, setting in value.items())
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def differing(runs: Sequence[Run]) -> dict[str, tuple[str, list[str]]]:
+    """Settings in which at least one run differs from preset ``paper``.
+
+    Returns:
+        Setting -> the preset's value, and the value of each run.
+    """
+    paper = flat(recipe("paper"))
+    made = [flat(run.info.recipe) for run in runs]
+    return {
+        name: (value, [values[name] for values in made])
+        for name, value in paper.items()
+        if name not in NOT_COMPARED and any(values[name] != value for values in made)
+    }
+
+
+def _settings_table(runs: Sequence[Run]) -> Table:
+    settings = differing(runs)
+    groups: dict[str, list[Row]] = {}
+    for name, (paper, values) in settings.items():
+        group, _, setting = name.rpartition(".")
+        row = Row((cells.words(setting), cells.words(paper), *(_setting(value, paper) for value in values)))
+        groups.setdefault(_GROUPS[group], []).append(row)
+    presets = Row(
+        (cells.words("preset"), cells.words("paper"), *(cells.words(run.info.recipe.preset) for run in runs))
+    )
+    columns = (
+        Column("Setting", numeric=False),
+        Column("preset paper", numeric=False),
+        *(Column(run.tag, numeric=False) for run in runs),
+    )
+    return Table(
+        key="settings",
+        caption="Settings in which a run differs from preset paper; '=' where it does not",
+        columns=columns,
+        groups=(RowGroup((presets,)), *(RowGroup(tuple(rows), title) for title, rows in groups.items())),
+        notes=("All other settings that change a number are equal to the preset's.",),
+    )
+
+
+def _setting(value: str, paper: str) -> Cell:
+    return cells.words("=") if value == paper else cells.words(value, strong=True)

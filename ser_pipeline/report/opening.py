@@ -1,0 +1,164 @@
+"""The head of the report: what is shown, the main numbers, and how far to trust them."""
+
+from collections.abc import Iterable, Sequence
+
+from ser_pipeline.report import cells
+from ser_pipeline.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Column,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    Words,
+    text,
+)
+from ser_pipeline.report.facts import CLAIM_PROTOCOL, CORPORA, corpus_order, corpus_title
+from ser_pipeline.report.results_section import best_by_validation, run_key, run_marks
+from ser_pipeline.report.run_section import FEW_SPEAKERS
+from ser_pipeline.report.runs import Run, Unfinished
+from ser_pipeline.report.sources import Data
+
+
+def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
+    """Say loudly that recordings were synthesised; empty where none were."""
+    shown = [run.tag for run in runs if run.info.synthetic]
+    if not data.synthetic and not shown and not any(run.info.synthetic for run in unfinished):
+        return ""
+    parts = []
+    if data.synthetic:
+        everything = data.synthetic >= set(data.table["corpus"].unique().to_pylist())
+        titles = ", ".join(map(corpus_title, corpus_order(set(data.synthetic))))
+        parts.append("all recordings described here" if everything else f"the recordings of {titles}")
+    if shown:
+        parts.append(
+            "those behind " + ("every run" if len(shown) == len(runs) else f"runs {', '.join(shown)}")
+        )
+    what = " and ".join(parts) or "those behind unfinished runs"
+    return (
+        f"Synthetic recordings: {what} were made by a program, not by people. "
+        "Numbers from them show that the toolkit works; they say nothing about emotions in human speech."
+    )
+
+
+def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> tuple[Block, ...]:
+    """Write what is shown, in a sentence or two."""
+    corpora = data.table["corpus"].unique().to_pylist()
+    speakers = len(data.table["speaker_id"].unique())
+    tongues = len(data.table["language"].unique())
+    held = (
+        f"{cells.plural(data.table.num_rows, 'recording')} of {cells.plural(speakers, 'speaker')} "
+        f"from {cells.plural(len(corpora), 'corpus', 'corpora')} in {cells.plural(tongues, 'language')}"
+    )
+    done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
+    more = f", {len(unfinished)} unfinished" if unfinished else ""
+    return (text(f"This report shows {held}, and {done}{more}."),)
+
+
+def glance_section(data: Data, runs: Sequence[Run]) -> Section:
+    """Write the main numbers, and what a reader must know before using them."""
+    blocks: list[Block] = []
+    if runs:
+        blocks.append(_headlines(runs, data.digest))
+    blocks += [text("How far to trust what follows:"), Bullets(tuple(_cautions(data, runs)))]
+    return Section("glance", "At a glance", tuple(blocks), 2)
+
+
+def _headlines(runs: Sequence[Run], digest: str) -> Table:
+    kinds: dict[tuple[str, bool], list[Run]] = {}
+    for run in runs:
+        kinds.setdefault((run.info.recipe.task, run.info.split.leaks_speakers), []).append(run)
+    rows = [
+        _headline(best_by_validation(group), len(group), digest)
+        for _, group in sorted(kinds.items(), key=lambda k: k[0])
+    ]
+    columns = (
+        Column("Task", numeric=False),
+        Column("Tested on", numeric=False),
+        Column("Run", numeric=False),
+        Column("UAR, %"),
+        Column("Accuracy, %"),
+        Column("Chance UAR, %"),
+    )
+    note = (
+        "Of several runs, the one with the highest validation UAR is shown; its test recordings played no "
+        "part in the choice. UAR is the mean recall over the classes."
+    )
+    return Table("headlines", "Main results", columns, (RowGroup(tuple(rows)),), (note,))
+
+
+def _headline(run: Run, among: int, digest: str) -> Row:
+    info = run.info
+    people = "speakers heard in training" if info.split.leaks_speakers else "speakers never heard before"
+    pooled = run.shown.pooled
+    tested = f"{cells.plural(pooled.clips, 'clip')} of {cells.plural(pooled.speakers, 'speaker')}, {run.part}"
+    chosen = f"of {among} runs" if among > 1 else ""
+    return Row(
+        (
+            cells.words(info.recipe.task, note=f"{len(info.emotions)} classes"),
+            cells.words(f"{people}, split {info.split.name}", note=tested),
+            cells.words(f"{run.tag} {info.model}", target=run_key(run), note=chosen),
+            cells.score(pooled.uar, strong=True),
+            cells.score(pooled.accuracy),
+            cells.percent(1 / len(info.emotions)),
+        ),
+        marks=run_marks(run, digest),
+    )
+
+
+def _cautions(data: Data, runs: Sequence[Run]) -> list[tuple[Words, ...]]:
+    found: list[tuple[Words, ...]] = [*_data_cautions(data), *_run_cautions(runs, data.digest)]
+    if runs:
+        found.append(
+            (
+                "The source report's own numbers stand in the comparison for reference only "
+                f"({CLAIM_PROTOCOL}).",
+            )
+        )
+    return found
+
+
+def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
+    found: list[tuple[Words, ...]] = []
+    if data.synthetic:
+        found.append(("Rows, figures and runs marked 'synthetic' come from recordings made by a program.",))
+    counts = {row["values"]: row["counts"] for row in data.table["corpus"].value_counts().to_pylist()}
+    here = sum(counts.get(corpus, 0) for corpus in CORPORA)
+    complete = sum(published.clips for published in CORPORA.values())
+    if here < complete and not data.synthetic:
+        sentence = (
+            f"The data hold {cells.thousands(here)} of the {cells.thousands(complete)} recordings "
+            f"of the eight complete corpora ({cells.percent_text(here / complete)}): "
+            "scores on all of them will differ."
+        )
+        found.append((sentence,))
+    return found
+
+
+def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
+    if not runs:
+        return [("There are no scores yet, so nothing here says how well emotions are recognised.",)]
+    found: list[tuple[Words, ...]] = [
+        ("Every score names the split and the part it was made on; test recordings chose no epoch.",)
+    ]
+    if heard := _tags(run for run in runs if run.info.split.leaks_speakers):
+        sentence = f"{heard}: the speakers of the test clips were heard in training. "
+        found.append((sentence, "These scores do not hold for new people."))
+    if few := _tags(run for run in runs if run.shown.pooled.speakers < FEW_SPEAKERS):
+        found.append(
+            (f"{few}: fewer than {FEW_SPEAKERS} test speakers; look at the scores of each speaker.",)
+        )
+    if foreign := _tags(run for run in runs if run.info.manifest_digest != digest):
+        sentence = f"{foreign}: made from another manifest than the one described here; train again with "
+        found.append((sentence, Code("ser train"), "."))
+    seeds = sorted({run.info.recipe.train.seed for run in runs})
+    found.append(
+        (f"Seeds: {', '.join(map(str, seeds))}. Differences smaller than the intervals prove nothing.",)
+    )
+    return found
+
+
+def _tags(runs: Iterable[Run]) -> str:
+    return ", ".join(run.tag for run in runs)

@@ -1,0 +1,272 @@
+"""The chapter on results: runs side by side, their cost, and those that are not finished."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from ser_pipeline.report import cells
+from ser_pipeline.report.document import (
+    EN_DASH,
+    Block,
+    Cell,
+    Code,
+    Column,
+    Figure,
+    Mark,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    text,
+)
+from ser_pipeline.report.facts import CLAIM_PROTOCOL, CLAIMS, Claim, corpus_order, corpus_title
+from ser_pipeline.report.run_figures import comparison_panel
+from ser_pipeline.report.runs import Run, Unfinished
+from ser_pipeline.results import Estimate, Scores
+
+SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
+SIDES = ("validation", "test")
+_LEAD_COLUMNS = 3
+
+
+def run_marks(run: Run, manifest_digest: str = "") -> tuple[Mark, ...]:
+    """Warnings that stand beside a run's numbers."""
+    marks: list[Mark] = []
+    if run.info.synthetic:
+        marks.append("synthetic")
+    if run.info.split.leaks_speakers:
+        marks.append("speakers heard")
+    if manifest_digest and run.info.manifest_digest != manifest_digest:
+        marks.append("other manifest")
+    return tuple(marks)
+
+
+def comparable(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group runs that were scored on the same clips for the same task, honest splits first."""
+    groups: dict[tuple[object, ...], list[Run]] = {}
+    for run in runs:
+        info = run.info
+        clips = tuple(sorted(info.class_counts.items()))
+        key = (info.recipe.task, info.split.name, info.split.digest, info.split.fold, info.corpora, clips)
+        groups.setdefault(key, []).append(run)
+    return sorted(
+        groups.values(), key=lambda group: (group[0].info.split.leaks_speakers, group[0].info.recipe.task)
+    )
+
+
+def best_by_validation(runs: Sequence[Run]) -> Run:
+    """Pick the run that a careful person would pick: by its validation UAR, never by its test."""
+
+    def uar(run: Run) -> float:
+        scores = run.scored("validation")
+        return -1.0 if scores is None else scores.pooled.uar.value
+
+    return max(runs, key=uar)
+
+
+def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], manifest_digest: str) -> Section:
+    """Write the head of the chapter on results."""
+    blocks: list[Block] = []
+    if not runs:
+        blocks.append(
+            text(
+                "There are no finished runs yet. Train and score one with ",
+                Code("ser train crnn"),
+                ", then run ",
+                Code("ser report"),
+                " again; this chapter will then hold its learning curves, scores and confusions.",
+            )
+        )
+    else:
+        synthetic: tuple[Mark, ...] = ("synthetic",) if any(run.info.synthetic for run in runs) else ()
+        caption = "UAR of every run on validation and test recordings, with intervals"
+        blocks += [
+            comparison_table(runs, manifest_digest),
+            Figure(
+                "comparison",
+                caption,
+                (comparison_panel([run for group in comparable(runs) for run in group]),),
+                synthetic,
+            ),
+            _cost_table(runs),
+        ]
+    if unfinished:
+        blocks.append(_unfinished_table(unfinished))
+    return Section("results", "Results", tuple(blocks), 2)
+
+
+def comparison_table(runs: Sequence[Run], manifest_digest: str) -> Table:
+    """Lay all runs side by side, grouped by the clips they were scored on."""
+    columns = (
+        Column("Run", numeric=False),
+        Column("Preset", numeric=False),
+        Column("Parameters"),
+        *(Column(f"{title}, {side}, %") for title, _ in SCORES for side in SIDES),
+    )
+    groups = [_comparison_group(group, manifest_digest) for group in comparable(runs)]
+    return Table(
+        key="comparison",
+        caption="Runs side by side: best validation epoch and test, in percent, intervals below",
+        columns=columns,
+        groups=(*groups, _claims()),
+        notes=(
+            "UAR, the mean recall over the classes, is the headline: guessing gives 100 % divided by the "
+            "number of classes. Scores compare within a group, where the recordings are the same. Bold: the "
+            "run of the group with the highest validation UAR. The row 'corpus prior' always guesses the "
+            "most frequent training class of the recording's corpus.",
+            "How each interval was made stands below the run's own table of scores.",
+        ),
+    )
+
+
+def _comparison_group(runs: Sequence[Run], manifest_digest: str) -> RowGroup:
+    info = runs[0].info
+    best = best_by_validation(runs) if len(runs) > 1 else None
+    rows = [_run_row(run, run_marks(run, manifest_digest), strong=run is best) for run in runs]
+    return RowGroup(
+        rows=(*rows, _confound_row(runs[0])),
+        title=group_title(runs[0]),
+        note=group_note(runs[0]),
+        marks=("speakers heard",) if info.split.leaks_speakers else (),
+    )
+
+
+def group_title(run: Run) -> str:
+    """Name task, merges, split and fold of a run."""
+    info = run.info
+    merges = ", ".join(f"{source} = {target}" for source, target in info.merges.items())
+    fold = f", fold {info.split.fold}" if info.split.fold else ""
+    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}"
+
+
+def group_note(run: Run) -> str:
+    """Say what the split does to people, and which recordings were scored."""
+    sizes = (
+        f"{side} {cells.plural(part.pooled.clips, 'clip')} of {cells.plural(part.pooled.speakers, 'speaker')}"
+        for side in SIDES
+        if (part := run.scored(side)) is not None
+    )
+    corpora = ", ".join(corpus_title(corpus) for corpus in corpus_order(set(run.info.corpora)))
+    return "; ".join(filter(None, (run.info.split.note.rstrip("."), *sizes, corpora)))
+
+
+def _run_row(run: Run, marks: tuple[Mark, ...], *, strong: bool) -> Row:
+    info = run.info
+    scores = [
+        cells.score(_estimate(run, side, attribute), strong=strong)
+        for _, attribute in SCORES
+        for side in SIDES
+    ]
+    first = cells.words(f"{run.tag} {info.model}", target=run_key(run), note=info.name, strong=strong)
+    return Row((first, cells.words(info.recipe.preset), cells.count(info.parameters), *scores), marks=marks)
+
+
+def run_key(run: Run) -> str:
+    """Name of a run's own part of the page."""
+    return f"run-{run.tag.lower()}"
+
+
+def _estimate(run: Run, side: str, attribute: str) -> Estimate | None:
+    part = run.scored(side)
+    return None if part is None else getattr(part.pooled, attribute)
+
+
+def _confound_row(run: Run) -> Row:
+    def guess(side: str, attribute: str) -> Cell:
+        part = run.scored(side)
+        if part is None or attribute == "macro_f1":
+            return cells.missing()
+        pooled: Scores = part.pooled
+        return cells.percent(pooled.confound_uar if attribute == "uar" else pooled.confound_accuracy)
+
+    scores = [guess(side, attribute) for _, attribute in SCORES for side in SIDES]
+    blank = [cells.missing()] * (_LEAD_COLUMNS - 1)
+    return Row((cells.words("corpus prior", note="no audio is heard"), *blank, *scores))
+
+
+def _claims() -> RowGroup:
+    return RowGroup(
+        rows=tuple(_claim_row(claim) for claim in CLAIMS),
+        title="Source report, as claimed: for reference, not measured here",
+        note=f"{CLAIM_PROTOCOL}; no published code or log backs these numbers",
+        marks=("claimed",),
+    )
+
+
+def _claim_row(claim: Claim) -> Row:
+    accuracy = Cell(f"{claim.accuracy:g}", claim.accuracy / 100)
+    if claim.lowest is not None:
+        accuracy = Cell(f"{claim.lowest:g}{EN_DASH}{claim.accuracy:g}", claim.accuracy / 100)
+    macro_f1 = (
+        cells.missing() if claim.macro_f1 is None else Cell(f"{claim.macro_f1:.2f}", claim.macro_f1 / 100)
+    )
+    shown = {("accuracy", "validation"): accuracy, ("macro_f1", "validation"): macro_f1}
+    scores = [shown.get((attribute, side), cells.missing()) for _, attribute in SCORES for side in SIDES]
+    blank = [cells.missing()] * (_LEAD_COLUMNS - 1)
+    note = "" if claim.task == "not stated" else claim.task
+    return Row((cells.words(claim.model, note=note), *blank, *scores), marks=("claimed",))
+
+
+def _cost_table(runs: Sequence[Run]) -> Table:
+    columns = (
+        Column("Run", numeric=False),
+        Column("Parameters"),
+        Column("Weights on disk, MB"),
+        Column("Epochs"),
+        Column("Epoch kept"),
+        Column("Training, min"),
+        Column("Training clips a second"),
+        Column("Ended because", numeric=False),
+    )
+    return Table(
+        key="cost",
+        caption="What each run cost",
+        columns=columns,
+        groups=(RowGroup(tuple(map(_cost_row, runs))),),
+        notes=("Clips a second: training clips divided by the median training time of an epoch.",),
+    )
+
+
+def _cost_row(run: Run) -> Row:
+    info = run.info
+    epochs = [epoch for curve in run.curves for epoch in curve.epochs]
+    times = [epoch["train_seconds"] for epoch in epochs if epoch.get("train_seconds")]
+    rate = info.counts.get("train", 0) / median(times) if times and len(run.curves) == 1 else None
+    return Row(
+        (
+            cells.words(f"{run.tag} {info.model}", target=run_key(run), note=info.name),
+            cells.count(info.parameters),
+            cells.decimal(None if run.model_bytes is None else run.model_bytes / 1e6, 1),
+            cells.count(len(epochs) or None),
+            cells.count(info.best_epoch),
+            cells.decimal(None if info.seconds is None else info.seconds / 60, 1),
+            cells.decimal(rate, 0),
+            cells.words(info.stopped or ""),
+        )
+    )
+
+
+def _unfinished_table(unfinished: Sequence[Unfinished]) -> Table:
+    columns = tuple(
+        Column(title, numeric=False) for title in ("Run", "Model", "Task", "Split", "What is missing")
+    )
+    rows = tuple(
+        Row(
+            (
+                cells.words(run.name),
+                cells.words(run.info.model),
+                cells.words(run.info.recipe.task),
+                cells.words(run.info.split.name),
+                cells.words(_remedy(run)),
+            ),
+            marks=("synthetic",) if run.info.synthetic else (),
+        )
+        for run in unfinished
+    )
+    note = "A run shows numbers here only after it has ended and every part was scored."
+    return Table("unfinished", "Unfinished runs, without numbers", columns, (RowGroup(rows),), (note,))
+
+
+def _remedy(run: Unfinished) -> str:
+    if run.trained:
+        return f"its scores: ser evaluate {run.name}"
+    return "the rest of its training: repeat its command with --resume"

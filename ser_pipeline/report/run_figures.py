@@ -1,0 +1,201 @@
+"""Drawings of runs: learning curves, confusions, calibration, and runs side by side."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from ser_pipeline.report.analysis import calibration, confidence, risk_coverage
+from ser_pipeline.report.cells import percent_text, score_text
+from ser_pipeline.report.data_figures import EMOTION_AXES, heat_cells
+from ser_pipeline.report.document import Panel
+from ser_pipeline.report.drawing import (
+    BLUE,
+    CHART,
+    GREEN,
+    INK,
+    MUTED,
+    PAPER,
+    VERMILLION,
+    canvas,
+    panel,
+    readable,
+)
+from ser_pipeline.report.runs import Curve, Predictions, Run
+
+WIDTH = 4.7
+HEIGHT = 3.1
+MAX_POINTS = 200
+"""Of the risk-coverage curve; more cannot be told apart on paper."""
+
+_SCORE_LINES = (
+    ("train_accuracy", "training accuracy", MUTED, "--"),
+    ("validation_accuracy", "validation accuracy", BLUE, "-"),
+    ("validation_uar", "validation UAR", VERMILLION, "-"),
+)
+_LOSS_LINES = (("train_loss", "training", MUTED, "--"), ("validation_loss", "validation", BLUE, "-"))
+
+
+def curve_panels(run: Run) -> tuple[Panel, ...]:
+    """Draw loss and scores by epoch, each fold as one thin line; nothing for a run without epochs."""
+    curves = [curve for curve in run.curves if curve.epochs]
+    if not curves:
+        return ()
+    stem = f"training-{run.tag.lower()}"
+    return (
+        _curve_panel(run, curves, _LOSS_LINES, "loss", f"{stem}-loss", scale=1.0),
+        _curve_panel(run, curves, _SCORE_LINES, "score in %", f"{stem}-score", scale=100.0),
+    )
+
+
+def _curve_panel(
+    run: Run,
+    curves: Sequence[Curve],
+    lines: Sequence[tuple[str, str, str, str]],
+    unit: str,
+    name: str,
+    scale: float,
+) -> Panel:
+    told = []
+    with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
+        for column, title, colour, style in lines:
+            drawn = [curve.column(column) for curve in curves]
+            for number, (epochs, values) in enumerate((e, v) for e, v in drawn if len(e)):
+                label = title if number == 0 else None
+                width = 1.6 if len(curves) == 1 else 0.8
+                mark = "o" if len(epochs) == 1 else None
+                axes.plot(
+                    epochs, scale * values, style, color=colour, label=label, linewidth=width, marker=mark
+                )
+                told.append(f"{title} from {scale * values[0]:.3g} to {scale * values[-1]:.3g}")
+        _mark_best(axes, run, curves)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(unit)
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        if told:
+            axes.legend(loc="upper right" if unit == "loss" else "lower right")
+        what = f"Line chart over epochs, {unit}: {'; '.join(told[:6])}"
+        return panel(figure, name, what)
+
+
+def _mark_best(axes: Axes, run: Run, curves: Sequence[Curve]) -> None:
+    if run.info.best_epoch is None or len(curves) > 1:
+        return
+    axes.axvline(run.info.best_epoch, color=GREEN, linewidth=1.2, linestyle=":", label="epoch kept")
+
+
+def confusion_panel(run: Run) -> Panel:
+    """Draw the confusion matrix: counts and, below them, the share of the true emotion in percent."""
+    scores = run.shown.pooled
+    names = [entry.emotion for entry in scores.classes]
+    counts = np.array(scores.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    texts = [
+        [f"{count}\n{100 * share:.0f} %" for count, share in zip(*row, strict=True)]
+        for row in zip(counts.tolist(), shares.tolist(), strict=True)
+    ]
+    side = max(3.6, 0.6 * len(names))
+    with canvas(side + EMOTION_AXES.left, side + EMOTION_AXES.bottom, EMOTION_AXES) as (figure, axes):
+        heat_cells(axes, shares, texts, names, names)
+        axes.set_xlabel(f"decided ({run.part})")
+        axes.set_ylabel("true")
+        axes.tick_params(axis="x", labelrotation=35)
+        told = "; ".join(
+            f"of {sum(row)} {name}: "
+            + ", ".join(f"{count} as {other}" for count, other in zip(row, names, strict=True))
+            for name, row in zip(names, counts.tolist(), strict=True)
+        )
+        return panel(figure, f"confusion-{run.tag.lower()}", f"Confusion matrix of {run.tag}: {told}")
+
+
+def calibration_panel(run: Run, predictions: Predictions) -> Panel:
+    """Draw hits against confidence; the size of a point is its number of clips."""
+    bins = calibration(predictions)
+    with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
+        axes.plot([0, 100], [0, 100], "--", color=MUTED, linewidth=1, label="as sure as right")
+        sizes = 12 + 180 * bins.clips / bins.clips.max()
+        axes.plot(100 * bins.confidence, 100 * bins.accuracy, color=BLUE, linewidth=1)
+        axes.scatter(
+            100 * bins.confidence, 100 * bins.accuracy, sizes, color=BLUE, label="decisions, by confidence"
+        )
+        axes.set_xlabel(f"confidence in % ({run.part})")
+        axes.set_ylabel("right decisions in %")
+        axes.set_xlim(0, 103)
+        axes.set_ylim(0, 103)
+        axes.legend(loc="upper left", markerscale=0.6)
+        alt = (
+            f"Reliability diagram: mean confidence {percent_text(float(confidence(predictions).mean()))}, "
+            f"expected calibration error {percent_text(bins.error)}"
+        )
+        return panel(figure, f"calibration-{run.tag.lower()}", alt)
+
+
+def coverage_panel(run: Run, predictions: Predictions) -> Panel:
+    """Draw the error rate left when the model may decline its least sure clips."""
+    coverage, risk = risk_coverage(predictions)
+    chosen = np.unique(np.linspace(0, len(risk) - 1, MAX_POINTS).astype(int))
+    with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
+        axes.plot(100 * coverage[chosen], 100 * risk[chosen], color=VERMILLION)
+        axes.set_xlabel(f"clips decided in %, surest first ({run.part})")
+        axes.set_ylabel("wrong decisions in %")
+        axes.set_xlim(0, 102)
+        axes.set_ylim(bottom=0)
+        half = risk[max(0, (len(risk) - 1) // 2)]
+        alt = (
+            f"Risk by coverage: {percent_text(half)} wrong among the surest half, "
+            f"{percent_text(risk[-1])} among all"
+        )
+        return panel(figure, f"coverage-{run.tag.lower()}", alt)
+
+
+def comparison_panel(runs: Sequence[Run]) -> Panel:
+    """Draw UAR of every run with its interval; hollow where the test speakers were heard in training."""
+    with canvas(7.2, 1.0 + 0.42 * len(runs)) as (figure, axes):
+        told = []
+        for row, run in enumerate(runs):
+            for part, colour, shift in (("validation", BLUE, -0.12), ("test", VERMILLION, 0.12)):
+                scores = run.scored(part)
+                if scores is None:
+                    continue
+                uar = scores.pooled.uar
+                fill = PAPER if run.info.split.leaks_speakers else colour
+                if uar.low is not None and uar.high is not None:
+                    axes.plot([100 * uar.low, 100 * uar.high], [row + shift] * 2, color=colour, linewidth=1.4)
+                axes.plot(100 * uar.value, row + shift, "o", color=colour, markerfacecolor=fill, markersize=6)
+                told.append(f"{run.tag} {part} {score_text(uar)}")
+            chance = 100 / len(run.info.emotions)
+            axes.plot([chance, chance], [row - 0.35, row + 0.35], color=MUTED, linewidth=1)
+        axes.set_yticks(range(len(runs)), [_row_title(run) for run in runs])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(len(runs) - 0.4, -0.6)
+        axes.set_xlabel("UAR in %")
+        axes.grid(axis="x", color=MUTED, alpha=0.25, linewidth=0.6)
+        _comparison_legend(axes)
+        return panel(figure, "comparison", "Dot plot of UAR with intervals: " + "; ".join(told), wide=True)
+
+
+def _row_title(run: Run) -> str:
+    info = run.info
+    return readable(f"{run.tag} {info.model}, {info.recipe.task}, {info.split.name}", 44)
+
+
+def _comparison_legend(axes: Axes) -> None:
+    handles = [
+        axes.plot([], [], "o", color=BLUE, label="validation")[0],
+        axes.plot([], [], "o", color=VERMILLION, label="test")[0],
+        axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, label="hollow: speakers heard in training")[
+            0
+        ],
+        axes.plot([], [], "|", color=MUTED, markersize=9, label="chance")[0],
+    ]
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=4,
+        handletextpad=0.3,
+        columnspacing=1.2,
+    )

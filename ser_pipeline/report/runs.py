@@ -1,0 +1,247 @@
+"""Read runs: settings, scores, learning curves and predictions, finished or not."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ser_pipeline.errors import RunError, some
+from ser_pipeline.records import PARTS
+from ser_pipeline.results import (
+    METRIC_COLUMNS,
+    PartScores,
+    RunInfo,
+    RunScores,
+    read_result,
+    runs_in,
+)
+
+WEIGHTS = "model.safetensors"
+
+Epoch = dict[str, float]
+"""One line of ``metrics.csv``: what was measured, by column; a missing value is absent."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one training went; ``name`` tells folds apart and is empty for a single training."""
+
+    name: str
+    epochs: tuple[Epoch, ...]
+
+    def column(self, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Epochs and values where ``name`` was measured, shape ``(epochs,)`` each."""
+        held = [(epoch["epoch"], epoch[name]) for epoch in self.epochs if name in epoch]
+        pairs = np.array(held, dtype=np.float64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Decisions on the clips of one part.
+
+    Attributes:
+        clips: utterance ids.
+        target: true class of each clip, shape ``(clips,)``.
+        predicted: decided class, shape ``(clips,)``.
+        probabilities: shape ``(clips, classes)``.
+    """
+
+    clips: tuple[str, ...]
+    target: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        tag: short name on the page, as ``R2``.
+        path: its folder.
+        info: its settings.
+        scores: by part.
+        curves: one per training.
+        predictions: of the part that is shown, None where the run keeps none.
+        model_bytes: size of the weights on disk, None where they are not there.
+    """
+
+    tag: str
+    path: Path
+    info: RunInfo
+    scores: RunScores
+    curves: tuple[Curve, ...]
+    predictions: Predictions | None
+    model_bytes: int | None
+
+    @property
+    def part(self) -> str:
+        """The part whose scores are looked at closely: test where there is one."""
+        return next(part for part in reversed(PARTS) if part in self.scores.parts)
+
+    @property
+    def shown(self) -> PartScores:
+        """Scores of :attr:`part`."""
+        return self.scores.parts[self.part]
+
+    def scored(self, part: str) -> PartScores | None:
+        """Scores of a part, None where the run has none."""
+        return self.scores.parts.get(part)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run without scores; ``trained`` tells whether only the scoring is missing."""
+
+    name: str
+    info: RunInfo
+    trained: bool
+
+
+def choose_runs(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Folders of the runs to show, oldest first.
+
+    Args:
+        folder: where runs are.
+        names: of runs in ``folder``, or paths to run folders; none chooses all of ``folder``.
+
+    Raises:
+        RunError: a name that is no run, or settings that cannot be read.
+    """
+    if not names:
+        return runs_in(folder)
+    found: dict[Path, None] = {}
+    for name in names:
+        place = next(
+            (path for path in (folder / name, Path(name)) if (path / "settings.json").is_file()), None
+        )
+        if place is None:
+            there = some([run.name for run in runs_in(folder)]) or "none yet"
+            raise RunError(f"{folder / name}: no run of this name; in {folder} there are: {there}")
+        found[place] = None
+    return list(found)
+
+
+def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Unfinished]]:
+    """Read runs; those without ``scores.json`` are unfinished.
+
+    Raises:
+        RunError: a result file that cannot be read or contradicts another; the message names the run.
+    """
+    finished: list[Run] = []
+    unfinished: list[Unfinished] = []
+    for folder in folders:
+        info = read_result(RunInfo, folder / "settings.json")
+        if (folder / "scores.json").is_file():
+            finished.append(_read_run(folder, info, f"R{len(finished) + 1}"))
+        else:
+            trained = info.stopped is not None and (folder / WEIGHTS).is_file()
+            unfinished.append(Unfinished(folder.name, info, trained))
+    return finished, unfinished
+
+
+def _read_run(folder: Path, info: RunInfo, tag: str) -> Run:
+    scores = read_result(RunScores, folder / "scores.json")
+    known = [part for part in PARTS if part in scores.parts]
+    if not known or len(known) != len(scores.parts):
+        raise RunError(
+            f"{folder / 'scores.json'}: has parts {', '.join(scores.parts) or 'none'}, valid are "
+            f"{', '.join(PARTS)}; score it again with 'ser evaluate {folder}'"
+        )
+    for part in known:
+        _check_scores(folder, info, part, scores.parts[part])
+    weights = folder / WEIGHTS
+    return Run(
+        tag=tag,
+        path=folder,
+        info=info,
+        scores=scores,
+        curves=read_curves(folder),
+        predictions=_read_predictions(folder, info, known[-1], scores.parts[known[-1]]),
+        model_bytes=weights.stat().st_size if weights.is_file() else None,
+    )
+
+
+def _check_scores(folder: Path, info: RunInfo, part: str, scores: PartScores) -> None:
+    pooled = scores.pooled
+    size = len(info.emotions)
+    whole = [entry.emotion for entry in pooled.classes] == list(info.emotions)
+    square = [len(row) for row in pooled.confusion] == [size] * size
+    if not whole or not square or sum(map(sum, pooled.confusion)) != pooled.clips:
+        raise RunError(
+            f"{folder / 'scores.json'}: {part}: classes and confusion do not fit the run's emotions "
+            f"({', '.join(info.emotions)}); score it again with 'ser evaluate {folder}'"
+        )
+
+
+def read_curves(folder: Path) -> tuple[Curve, ...]:
+    """Read ``metrics.csv`` of a run, or of each fold in a folder of its own.
+
+    Raises:
+        RunError: a file with other columns, or a value that is no number.
+    """
+    alone = folder / "metrics.csv"
+    if alone.is_file():
+        return (Curve("", _read_epochs(alone)),)
+    return tuple(Curve(path.parent.name, _read_epochs(path)) for path in sorted(folder.glob("*/metrics.csv")))
+
+
+def _read_epochs(path: Path) -> tuple[Epoch, ...]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: not a text file ({error.reason}); train the run again") from None
+    if rows and not {"epoch", "train_loss"} <= rows[0].keys():
+        raise RunError(f"{path}: needs the columns {', '.join(METRIC_COLUMNS)}; train the run again")
+    epochs: list[Epoch] = []
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():  # how `csv` marks too many and too few
+            raise RunError(f"{path}: line {number}: not one value per column; train the run again")
+        try:
+            values = {key: float(value) for key, value in row.items() if value}
+        except ValueError as error:
+            raise RunError(f"{path}: line {number}: {error}; train the run again") from None
+        epochs.append({key: value for key, value in values.items() if math.isfinite(value)})
+    return tuple(epoch for epoch in epochs if "epoch" in epoch)
+
+
+def _read_predictions(folder: Path, info: RunInfo, part: str, scores: PartScores) -> Predictions | None:
+    path = folder / "predictions.parquet"
+    if not path.is_file():
+        return None
+    columns = ["utterance_id", "part", "target", "predicted", *(f"p_{name}" for name in info.emotions)]
+    again = f"score it again with 'ser evaluate {folder}'"
+    try:
+        table = pq.read_table(path)
+        rows = table.filter(pc.equal(table["part"], part)).select(columns)
+        predictions = Predictions(
+            clips=tuple(rows["utterance_id"].to_pylist()),
+            target=rows["target"].to_numpy().astype(np.int64),
+            predicted=rows["predicted"].to_numpy().astype(np.int64),
+            probabilities=np.column_stack([rows[name].to_numpy() for name in columns[4:]]).astype(np.float64),
+        )
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise RunError(f"{path}: cannot be read ({first}); {again}") from None
+    if not _agree(predictions, scores):
+        raise RunError(f"{path}: its {part} decisions are not those that scores.json counts; {again}")
+    return predictions
+
+
+def _agree(predictions: Predictions, scores: PartScores) -> bool:
+    expected = np.array(scores.pooled.confusion)
+    counted = np.zeros_like(expected)
+    for index in (predictions.target, predictions.predicted):
+        if len(index) and not 0 <= index.min() <= index.max() < len(expected):
+            return False
+    np.add.at(counted, (predictions.target, predictions.predicted), 1)
+    return bool((counted == expected).all())

@@ -1,0 +1,22 @@
+"use strict";
+for (const button of document.querySelectorAll("th button")) {
+  button.addEventListener("click", () => {
+    const head = button.closest("th");
+    const column = head.cellIndex;
+    const descending = head.getAttribute("aria-sort") === "ascending";
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    const key = (row) => row.cells[column].dataset.value ?? "";
+    const compare = (a, b) => {
+      const [left, right] = [key(a), key(b)];
+      if (left === "" || right === "") return (left === "") - (right === "");
+      const order = head.dataset.kind === "number" ? left - right : left.localeCompare(right, "en", { numeric: true });
+      return descending ? -order : order;
+    };
+    for (const body of head.closest("table").tBodies) {
+      const rows = [...body.rows].filter((row) => !row.matches(".group, .total"));
+      const total = body.querySelector("tr.total");
+      for (const row of rows.sort(compare)) body.insertBefore(row, total);
+    }
+  });
+}

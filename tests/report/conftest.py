@@ -1,0 +1,347 @@
+"""Small fake manifests, splits and runs: result files as the other rooms write them."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
+
+from ser_pipeline.labels import emotion_id
+from ser_pipeline.results import (
+    METRIC_COLUMNS,
+    ClassScore,
+    Estimate,
+    GroupScores,
+    PartScores,
+    RunInfo,
+    RunScores,
+    Scores,
+    SplitInfo,
+)
+from ser_pipeline.settings import recipe
+
+CODES = {
+    "emodb": ("de", {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness", "L": "boredom"}),
+    "nemo": ("pl", {"anger": "anger", "happiness": "happiness", "neutral": "neutral", "sadness": "sadness"}),
+}
+MANIFEST_TYPES = {
+    "emotion_id": pa.int8(), "age": pa.int16(), "duration_s": pa.float64(), "sample_rate": pa.int32(),
+}  # fmt: skip
+
+
+def manifest_rows(
+    codes: dict[str, tuple[str, dict[str, str]]] = CODES, speakers: int = 5, takes: int = 2
+) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(7)
+    return [
+        {
+            "utterance_id": f"{corpus}/{person:02d}-{code}-{take}",
+            "corpus": corpus,
+            "audio_digest": hashlib.blake2b(
+                f"{corpus}{person}{code}{take}".encode(), digest_size=16
+            ).hexdigest(),
+            "source_label": code,
+            "emotion_id": emotion_id(emotion),
+            "intensity": "normal" if take % 2 else "high",
+            "speaker_id": f"{corpus}-{person:02d}",
+            "gender": "female" if person % 2 else "male",
+            "age": 20 + person if corpus == "emodb" else None,
+            "language": language,
+            "modality": "speech",
+            "style": "acted",
+            "duration_s": float(rng.gamma(6, 0.5) + 0.4),
+            "sample_rate": 16_000,
+        }
+        for corpus, (language, labels) in codes.items()
+        for person in range(1, speakers + 1)
+        for code, emotion in labels.items()
+        for take in range(takes)
+    ]
+
+
+def write_manifest(
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    rejects: Sequence[tuple[str, str, str]] = (),
+    **facts: Any,
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pa.table(
+        {
+            name: pa.array([row[name] for row in rows], MANIFEST_TYPES.get(name, pa.string()))
+            for name in rows[0]
+        }
+    )
+    described = {"schema_version": 1, "synthetic": False} | facts
+    pq.write_table(
+        table.replace_schema_metadata({b"ser": json.dumps(described)}), folder / "manifest.parquet"
+    )
+    columns = [[reject[place] for reject in rejects] for place in range(3)]
+    names = ("corpus", "path", "reason")
+    pq.write_table(
+        pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}),
+        folder / "rejects.parquet",
+    )
+    return folder
+
+
+def digest_of(manifests: Path) -> str:
+    return hashlib.blake2b((manifests / "manifest.parquet").read_bytes(), digest_size=16).hexdigest()
+
+
+def write_split(
+    manifests: Path,
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    part_of: Callable[[dict[str, Any]], str],
+    fold_of: Callable[[dict[str, Any]], int | None] = lambda row: None,
+    **facts: Any,
+) -> None:
+    table = pa.table(
+        {
+            "utterance_id": [row["utterance_id"] for row in rows],
+            "part": [part_of(row) for row in rows],
+            "fold": pa.array([fold_of(row) for row in rows], pa.int16()),
+        }
+    )
+    described = {
+        "name": facts.pop("called", name),
+        "manifest_digest": digest_of(manifests),
+        "leaks_speakers": False,
+        "note": "",
+    } | facts
+    (manifests / "splits").mkdir(exist_ok=True)
+    path = manifests / "splits" / f"{name}.parquet"
+    pq.write_table(table.replace_schema_metadata({b"ser": json.dumps(described)}), path)
+
+
+def by_speaker(row: dict[str, Any]) -> str:
+    person = int(row["speaker_id"].rsplit("-", 1)[1]) % 5
+    return "test" if person == 0 else "validation" if person == 4 else "train"
+
+
+def predictions_of(
+    rows: Sequence[dict[str, Any]],
+    emotions: Sequence[str],
+    part_of: Callable[[dict[str, Any]], str],
+    skill: float,
+) -> pa.Table:
+    rng = np.random.default_rng(round(1000 * skill))
+    ids = [emotion_id(name) for name in emotions]
+    usable = [row for row in rows if row["emotion_id"] in ids]
+    target = np.array([ids.index(row["emotion_id"]) for row in usable])
+    logits = rng.normal(0, 1, (len(usable), len(ids))) + skill * 4 * np.eye(len(ids))[target]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return pa.table(
+        {
+            "utterance_id": [row["utterance_id"] for row in usable],
+            "part": [part_of(row) for row in usable],
+            "fold": pa.array([None] * len(usable), pa.int16()),
+            "target": target,
+            "predicted": probabilities.argmax(axis=1),
+            **{f"p_{name}": probabilities[:, place] for place, name in enumerate(emotions)},
+        }
+    )
+
+
+def _estimate(value: float) -> Estimate:
+    return Estimate(value=value, low=max(0.0, value - 0.06), high=min(1.0, value + 0.05))
+
+
+def scores_of(target: np.ndarray, predicted: np.ndarray, emotions: Sequence[str], people: int) -> Scores:
+    labels = list(range(len(emotions)))
+    precision, recall, f1, clips = precision_recall_fscore_support(
+        target, predicted, labels=labels, zero_division=0.0
+    )
+    return Scores(
+        clips=len(target),
+        speakers=people,
+        accuracy=_estimate(float(np.mean(target == predicted))),
+        uar=_estimate(float(recall_score(target, predicted, average="macro", zero_division=0.0))),
+        macro_f1=_estimate(float(f1_score(target, predicted, average="macro", zero_division=0.0))),
+        ece=0.123,
+        error_distance=0.745,
+        classes=tuple(
+            ClassScore(emotion=name, precision=p, recall=r, f1=f, clips=int(n))
+            for name, p, r, f, n in zip(emotions, precision, recall, f1, clips, strict=True)
+        ),
+        confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(target, predicted, labels=labels)),
+        confound_accuracy=0.31,
+        confound_uar=0.25,
+        interval="95 %, bootstrap over speakers, 1,000 draws",
+    )
+
+
+def _groups(rows: Sequence[dict[str, Any]], target: np.ndarray, predicted: np.ndarray) -> list[GroupScores]:
+    kinds = {
+        "corpus": "corpus", "language": "language", "gender": "gender", "intensity": "intensity",
+        "modality": "modality", "speaker": "speaker_id",
+    }  # fmt: skip
+    found = []
+    for by, column in kinds.items():
+        values = np.array([row[column] for row in rows])
+        for value in sorted(set(values.tolist())):
+            at = values == value
+            found.append(
+                GroupScores(
+                    by=by,
+                    name=value,
+                    clips=int(at.sum()),
+                    speakers=len({row["speaker_id"] for row, inside in zip(rows, at, strict=True) if inside}),
+                    accuracy=float(np.mean(target[at] == predicted[at])),
+                    uar=float(recall_score(target[at], predicted[at], average="macro", zero_division=0.0)),
+                    macro_f1=float(f1_score(target[at], predicted[at], average="macro", zero_division=0.0)),
+                )
+            )
+    return found
+
+
+def write_run(
+    runs: Path,
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    manifest_digest: str,
+    *,
+    part_of: Callable[[dict[str, Any]], str] = by_speaker,
+    preset: str = "default",
+    task: str = "4class",
+    skill: float = 0.4,
+    finished: bool = True,
+    epochs: int = 12,
+    **changes: Any,
+) -> Path:
+    folder = runs / name
+    folder.mkdir(parents=True)
+    made = recipe(preset, task=task, **changes.pop("recipe", {}))
+    size = {"4class": 4, "6class": 6}[task]
+    emotions = ("anger", "happiness", "neutral", "sadness", "fear", "surprise")[:size]
+    table = predictions_of(rows, emotions, part_of, skill)
+    by_id = {row["utterance_id"]: row for row in rows}
+    parts = {}
+    counts, class_counts = {}, {}
+    for part in ("train", "validation", "test"):
+        inside = np.array(table["part"].to_pylist()) == part
+        if not inside.any():
+            continue
+        chosen = table.filter(pa.array(inside))
+        target, predicted = chosen["target"].to_numpy(), chosen["predicted"].to_numpy()
+        clips = [by_id[identity] for identity in chosen["utterance_id"].to_pylist()]
+        people = len({row["speaker_id"] for row in clips})
+        pooled = scores_of(target, predicted, emotions, people)
+        means = {
+            "uar": pooled.uar.value,
+            "accuracy": pooled.accuracy.value,
+            "macro_f1": pooled.macro_f1.value,
+        }
+        parts[part] = PartScores(
+            pooled=pooled, macro_corpora=means, groups=tuple(_groups(clips, target, predicted))
+        )
+        counts[part] = len(target)
+        class_counts[part] = tuple(int(n) for n in np.bincount(target, minlength=size))
+    info = {
+        "name": name,
+        "created": "2026-01-02T03:04:05+00:00",
+        "command": f"ser train crnn --task {task}",
+        "model": "crnn",
+        "recipe": made,
+        "emotions": emotions,
+        "merges": {},
+        "split": SplitInfo(name="speaker", digest="ab12", leaks_speakers=False, note="whole speakers"),
+        "manifest_digest": manifest_digest,
+        "store_kind": "mels",
+        "store_fingerprint": "0123456789abcdef",
+        "counts": counts,
+        "class_counts": class_counts,
+        "corpora": tuple(sorted({row["corpus"] for row in rows})),
+        "languages": tuple(sorted({row["language"] for row in rows})),
+        "synthetic": False,
+        "best_epoch": 9,
+        "stopped": "validation UAR did not improve for 28 epochs",
+        "seconds": 754.0,
+        "parameters": 2_227_589,
+        "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
+    } | changes
+    (folder / "settings.json").write_text(RunInfo(**info).model_dump_json(), encoding="utf-8")
+    _write_metrics(folder / "metrics.csv", epochs, skill)
+    if finished:
+        pq.write_table(table, folder / "predictions.parquet")
+        (folder / "scores.json").write_text(RunScores(parts=parts).model_dump_json(), encoding="utf-8")
+        (folder / "model.safetensors").write_bytes(b"x" * 8_910_000)
+    return folder
+
+
+def _write_metrics(path: Path, epochs: int, skill: float) -> None:
+    rng = np.random.default_rng(3)
+    lines = [",".join(METRIC_COLUMNS)]
+    for epoch in range(1, epochs + 1):
+        rise = 1 - np.exp(-epoch / (epochs / 3))
+        noise = rng.normal(0, 0.015, 5)
+        values = (
+            1.4 - 0.9 * rise + noise[0], 0.25 + 0.7 * rise + noise[1], 1.4 - (0.3 + skill) * rise + noise[2],
+            0.25 + skill * rise + noise[3], 0.25 + skill * rise + noise[4], 0.001, 21.5, 3.1,
+        )  # fmt: skip
+        lines.append(",".join([str(epoch), *(f"{value:.5f}" for value in values)]))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_manifests(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    write_manifest(
+        folder,
+        rows,
+        [
+            ("emodb", "EmoDB/wav/03a01Fb.wav", "duplicate audio of emodb/wav/03a01Fa"),
+            ("nemo", "nEMO/samples/bad.wav", "name does not follow 'WR0_surprised_64.wav'"),
+        ],
+    )
+    write_split(
+        folder, "speaker", rows, by_speaker, note="whole speakers, balanced within each corpus", seed=0
+    )
+    write_split(
+        folder,
+        "stratified",
+        rows,
+        lambda row: "test" if row["utterance_id"].endswith("1") else "train",
+        leaks_speakers=True,
+        note="the speakers of the test clips were heard in training",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fake() -> SimpleNamespace:
+    """Writers of fake result files."""
+    return SimpleNamespace(
+        rows=manifest_rows,
+        manifest=write_manifest,
+        manifests=write_manifests,
+        split=write_split,
+        run=write_run,
+        by_speaker=by_speaker,
+        digest=digest_of,
+    )
+
+
+@pytest.fixture
+def no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave drawings blank where a test is about words and numbers: they are most of the time."""
+    blank = b'<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt"/>'
+    monkeypatch.setattr("ser_pipeline.report.drawing._rendered", lambda _: (blank, b""))
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """Rows of a manifest of two corpora with five speakers each."""
+    return manifest_rows()
+
+
+@pytest.fixture
+def manifests(tmp_path: Path, rows: list[dict[str, Any]]) -> Path:
+    """A manifest folder with two rejects and the splits ``speaker`` and ``stratified``."""
+    return write_manifests(tmp_path / "manifests", rows)

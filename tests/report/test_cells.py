@@ -1,0 +1,40 @@
+import math
+
+import pytest
+
+from ser_pipeline.report import cells
+from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING
+from ser_pipeline.results import Estimate
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        cells.missing(),
+        cells.count(None),
+        cells.decimal(None),
+        cells.decimal(math.nan),
+        cells.percent(None),
+        cells.percent(math.inf),
+        cells.score(None),
+    ],
+)
+def test_numbers_that_do_not_exist_are_a_dash_without_a_value(cell):
+    assert (cell.text, cell.value) == (NOTHING, None)
+
+
+def test_scores_are_percent_with_their_interval():
+    cell = cells.score(Estimate(value=0.61234, low=0.5, high=0.7))
+    assert (cell.text, cell.value, cell.note) == ("61.2", 0.61234, f"50.0{EN_DASH}70.0")
+    assert cells.score(Estimate(value=1.0)).note == ""
+    assert cells.score_text(Estimate(value=0.5, low=0.4, high=0.6)) == f"50.0 % (40.0{EN_DASH}60.0)"
+
+
+def test_bars_hold_the_share():
+    assert cells.percent(0.25, bar=True).bar == 0.25
+    assert cells.percent(0.25).bar is None
+
+
+def test_negative_numbers_have_a_true_minus():
+    assert cells.count(-1).text == f"{MINUS}1"
+    assert cells.decimal(-0.5).text == f"{MINUS}0.50"

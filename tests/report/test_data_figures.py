@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from ser_pipeline.report.data_facts import corpus_facts, emotion_counts, languages
+from ser_pipeline.report.data_figures import (
+    distance_panel,
+    duration_panel,
+    emotion_panel,
+    language_panel,
+)
+from ser_pipeline.report.sources import read_data
+
+
+@pytest.fixture
+def data(manifests):
+    return read_data(manifests)
+
+
+def test_language_bars_say_their_numbers(data):
+    drawn = language_panel(languages(data))
+    assert "German (de): 50 (55.6 %), 5 speakers" in drawn.alt
+    assert "50 (55.6 %), 5 speakers" in drawn.inline
+
+
+def test_emotion_cells_hold_the_counts(data):
+    drawn = emotion_panel(*emotion_counts(data))
+    assert "EmoDB: anger 10, happiness 10, neutral 10, sadness 10, boredom 10" in drawn.alt
+    assert "boredom" not in drawn.alt.split("nEMO: ")[1].split(";")[0]
+
+
+def test_durations_name_each_median(data):
+    drawn = duration_panel(corpus_facts(data))
+    medians = {corpus.name: np.median(corpus.seconds) for corpus in corpus_facts(data)}
+    assert f"EmoDB: median {medians['emodb']:.1f} s" in drawn.alt
+
+
+def test_corpus_without_clips_is_no_row_of_the_durations(tmp_path, rows, fake):
+    folder = fake.manifest(tmp_path, rows, [("unknown", "x.wav", "belongs to no known corpus")])
+    assert "no known corpus" not in duration_panel(corpus_facts(read_data(folder))).alt
+
+
+def test_distances_are_the_published_matrix():
+    drawn = distance_panel()
+    assert "anger: 1.0, 0.9, 0.7, 0.6, 0.7, 0.8" in drawn.alt
+    assert drawn.inline.count(">1.0<") == 6

@@ -1,0 +1,58 @@
+import pytest
+
+from ser_pipeline.report.document import Figure, Table
+from ser_pipeline.report.method_section import differing, flat, method_section
+from ser_pipeline.report.runs import read_runs
+from ser_pipeline.settings import recipe
+
+pytestmark = pytest.mark.usefixtures("no_drawings")
+
+
+@pytest.fixture
+def runs(tmp_path, rows, fake):
+    folders = [
+        fake.run(tmp_path, "a", rows, "d", preset="paper", epochs=2),
+        fake.run(
+            tmp_path,
+            "b",
+            rows,
+            "d",
+            recipe={"train": {"spec_augment": {"time_masks": 0}, "device": "cpu"}},
+            epochs=2,
+        ),
+    ]
+    return read_runs(folders)[0]
+
+
+def test_preset_paper_differs_from_itself_in_nothing(runs):
+    assert differing(runs[:1]) == {}
+
+
+def test_settings_that_differ_show_both_values(runs):
+    found = differing(runs)
+    assert found["train.optimizer"] == ("adam", ["adam", "adamw"])
+    assert found["model.masked"] == ("no", ["no", "yes"])
+    assert found["merges"] == (
+        "calm = neutral, excitement = happiness",
+        ["calm = neutral, excitement = happiness", "none"],
+    )
+    assert found["train.spec_augment"][1][1].endswith("time_masks = 0, time_width = 19")
+    assert "train.device" not in found
+    assert "task" not in found
+
+
+def test_every_setting_of_a_recipe_is_compared_or_left_out_on_purpose():
+    assert flat(recipe()).keys() == flat(recipe("paper")).keys()
+
+
+def test_table_has_a_column_for_each_run(runs):
+    table = next(block for block in method_section(runs).blocks if isinstance(block, Table))
+    assert [column.title for column in table.columns] == ["Setting", "preset paper", "R1", "R2"]
+    optimizer = next(row for row in table.rows if row.cells[0].text == "optimizer")
+    assert [cell.text for cell in optimizer.cells] == ["optimizer", "adam", "=", "adamw"]
+
+
+def test_without_runs_the_matrix_stands_alone():
+    blocks = method_section([]).blocks
+    assert not any(isinstance(block, Table) for block in blocks)
+    assert any(isinstance(block, Figure) for block in blocks)

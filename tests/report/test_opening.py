@@ -1,0 +1,91 @@
+import pytest
+
+from ser_pipeline.report.document import Bullets, Table, plain
+from ser_pipeline.report.opening import banner, glance_section, opening
+from ser_pipeline.report.runs import read_runs
+from ser_pipeline.report.sources import read_data
+from ser_pipeline.results import SplitInfo
+
+pytestmark = pytest.mark.usefixtures("no_drawings")
+
+
+@pytest.fixture
+def data(manifests):
+    return read_data(manifests)
+
+
+def cautions(data, runs):
+    section = glance_section(data, runs)
+    return [plain(item) for block in section.blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def test_opening_counts_what_is_shown(data):
+    assert plain(opening(data, [], [])[0].words) == (
+        "This report shows 90 recordings of 10 speakers from 2 corpora in 2 languages, "
+        "and no finished run yet."
+    )
+
+
+def test_real_recordings_have_no_banner(data, tmp_path, rows, fake):
+    runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, epochs=2)])
+    assert banner(data, runs, []) == ""
+
+
+def test_banner_names_synthetic_corpora(tmp_path, rows, fake):
+    folder = fake.manifest(tmp_path, rows, synthetic=True, synthetic_corpora=["nemo"])
+    assert "the recordings of nEMO were made by a program" in banner(read_data(folder), [], [])
+
+
+def test_banner_for_all_synthetic(tmp_path, rows, fake):
+    data = read_data(fake.manifest(tmp_path / "m", rows, synthetic=True))
+    runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, synthetic=True, epochs=2)])
+    said = banner(data, runs, [])
+    assert "all recordings described here and those behind every run" in said
+
+
+def test_banner_names_the_runs_that_are_synthetic(data, tmp_path, rows, fake):
+    folders = [
+        fake.run(tmp_path / "runs", name, rows, data.digest, synthetic=made_up, epochs=2)
+        for name, made_up in (("a", False), ("b", True))
+    ]
+    assert "those behind runs R2 were made by a program" in banner(data, read_runs(folders)[0], [])
+
+
+def test_banner_also_for_unfinished_synthetic_runs(data, tmp_path, rows, fake):
+    folder = fake.run(tmp_path / "runs", "a", rows, data.digest, synthetic=True, finished=False)
+    assert "those behind unfinished runs" in banner(data, [], read_runs([folder])[1])
+
+
+def test_headline_is_the_run_picked_by_validation(data, tmp_path, rows, fake):
+    folders = [
+        fake.run(tmp_path / "runs", name, rows, data.digest, skill=skill, epochs=2)
+        for name, skill in (("weak", 0.1), ("strong", 0.7))
+    ]
+    table = glance_section(data, read_runs(folders)[0]).blocks[0]
+    assert isinstance(table, Table)
+    (row,) = table.rows
+    assert row.cells[2].text == "R2 crnn"
+    assert row.cells[2].note == "of 2 runs"
+    assert row.cells[5].value == 0.25
+    assert row.cells[1].text == "speakers never heard before, split speaker"
+
+
+def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
+    heard = SplitInfo(name="stratified", digest="x", leaks_speakers=True, note="n")
+    folders = [
+        fake.run(tmp_path / "runs", "a", rows, "other", epochs=2),
+        fake.run(
+            tmp_path / "runs", "b", rows, data.digest, split=heard, recipe={"train": {"seed": 7}}, epochs=2
+        ),
+    ]
+    said = cautions(data, read_runs(folders)[0])
+    assert any(line.startswith("R2: the speakers of the test clips were heard in training.") for line in said)
+    assert any(line.startswith("R1: made from another manifest") for line in said)
+    assert any(line.startswith("R1, R2: fewer than 10 test speakers") for line in said)
+    assert any(line.startswith("Seeds: 0, 7.") for line in said)
+    assert any("90 of the 28,229 recordings" in line for line in said)
+    assert any("claimed, clips of one speaker on both sides" in line for line in said)
+
+
+def test_without_runs_nothing_is_promised(data):
+    assert any(line.startswith("There are no scores yet") for line in cautions(data, []))

@@ -1,0 +1,119 @@
+import pytest
+
+from ser_pipeline.report.document import Table, plain
+from ser_pipeline.report.results_section import (
+    best_by_validation,
+    comparable,
+    comparison_table,
+    results_section,
+)
+from ser_pipeline.report.runs import read_runs
+from ser_pipeline.results import SplitInfo
+
+HEARD = SplitInfo(
+    name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard in training."
+)
+pytestmark = pytest.mark.usefixtures("no_drawings")
+
+
+@pytest.fixture
+def runs(tmp_path, rows, fake):
+    folders = [
+        fake.run(tmp_path, "leaky", rows, "d", skill=0.7, split=HEARD, epochs=2),
+        fake.run(tmp_path, "plain", rows, "d", skill=0.3, epochs=2),
+        fake.run(tmp_path, "better", rows, "d", skill=0.6, epochs=2, synthetic=True),
+    ]
+    return read_runs(folders)[0]
+
+
+def test_honest_splits_come_first_and_same_clips_stand_together(runs):
+    assert [[run.info.name for run in group] for group in comparable(runs)] == [
+        ["plain", "better"],
+        ["leaky"],
+    ]
+
+
+def test_runs_on_other_clips_are_not_grouped(runs):
+    other = runs[2].info.model_copy(update={"class_counts": {"test": (1, 1, 1, 1)}})
+    moved = type(runs[2])(**{**vars(runs[2]), "info": other})
+    assert len(comparable([*runs[:2], moved])) == 3
+
+
+def test_best_run_is_picked_by_validation(runs):
+    best = best_by_validation(runs)
+    assert best.scored("validation").pooled.uar.value == max(
+        run.scored("validation").pooled.uar.value for run in runs
+    )
+
+
+def test_comparison_shows_validation_beside_test(runs):
+    table = comparison_table(runs, "d")
+    assert [column.title for column in table.columns[3:5]] == ["UAR, validation, %", "UAR, test, %"]
+    first, leaks, claims = table.groups
+    assert first.title == "Task 4class, split speaker"
+    assert leaks.marks == ("speakers heard",)
+    assert leaks.note.startswith("speakers were heard in training; validation ")
+    row = first.rows[0]
+    scores = runs[1].scores.parts
+    assert row.cells[3].value == scores["validation"].pooled.uar.value
+    assert row.cells[4].value == scores["test"].pooled.uar.value
+    assert row.cells[8].value == scores["test"].pooled.macro_f1.value
+    assert first.rows[1].marks == ("synthetic",)
+    assert first.rows[1].cells[4].strong
+    assert not first.rows[0].cells[4].strong
+    assert claims.marks == ("claimed",)
+
+
+def test_prior_row_is_the_confound(runs):
+    prior = comparison_table(runs, "d").groups[0].rows[-1]
+    assert prior.cells[0].text == "corpus prior"
+    assert [cell.value for cell in prior.cells[3:]] == [0.25, 0.25, 0.31, 0.31, None, None]
+
+
+def test_claims_are_shown_as_printed_there(runs):
+    claims = comparison_table(runs, "d").groups[-1]
+    assert "claimed, clips of one speaker on both sides" in claims.note
+    crnn = claims.rows[0]
+    assert [cell.text for cell in crnn.cells[3:]] == [
+        "\u2013",
+        "\u2013",
+        "81.29",
+        "\u2013",
+        "83.63",
+        "\u2013",
+    ]
+    assert all(row.marks == ("claimed",) for row in claims.rows)
+
+
+def test_runs_of_another_manifest_are_marked(runs):
+    assert "other manifest" in comparison_table(runs, "e").rows[0].marks
+
+
+def test_cost_counts_clips_a_second(runs):
+    cost = next(
+        block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
+    )
+    row = cost.rows[0]
+    assert row.cells[1].value == 2_227_589
+    assert row.cells[2].text == "8.9"
+    assert row.cells[6].value == pytest.approx(runs[0].info.counts["train"] / 21.5)
+
+
+def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
+    folder = fake.run(tmp_path, "started", rows, "d", finished=False, stopped=None)
+    trained = fake.run(tmp_path, "trained", rows, "d")
+    (trained / "scores.json").unlink()
+    _, unfinished = read_runs([folder, trained])
+    blocks = results_section([], unfinished, "d").blocks
+    table = next(block for block in blocks if isinstance(block, Table))
+    assert [row.cells[4].text for row in table.rows] == [
+        "the rest of its training: repeat its command with --resume",
+        "its scores: ser evaluate trained",
+    ]
+    assert not any(column.numeric for column in table.columns)
+    assert not any(isinstance(cell.value, int | float) for row in table.rows for cell in row.cells)
+
+
+def test_no_runs_say_how_to_get_them():
+    (block,) = results_section([], [], "d").blocks
+    assert "Train and score one with ser train crnn, then run ser report again" in plain(block.words)

@@ -1,0 +1,63 @@
+import pytest
+
+from ser_pipeline.report.document import Table, plain
+from ser_pipeline.report.facts import corpus_title
+from ser_pipeline.report.run_errors import MAX_GROUPS, certainty_blocks, emotion_blocks, group_blocks
+from ser_pipeline.report.runs import read_runs
+from ser_pipeline.results import GroupScores
+
+pytestmark = pytest.mark.usefixtures("no_drawings")
+
+
+@pytest.fixture
+def run(tmp_path, fake):
+    return read_runs([fake.run(tmp_path, "one", fake.rows(takes=6), "d", epochs=2)])[0][0]
+
+
+def test_confusions_are_told_in_words(run):
+    _, sentence, _ = emotion_blocks(run, ())
+    assert plain(sentence.words).startswith("R1 most often takes ")
+
+
+def test_perfect_run_has_no_confusions(tmp_path, rows, fake):
+    run = read_runs([fake.run(tmp_path, "best", rows, "d", skill=9.0, epochs=2)])[0][0]
+    assert plain(emotion_blocks(run, ())[1].words) == "R1 took no emotion for another on the test recordings."
+    assert len(certainty_blocks(run, ())) == 1  # a figure, and no table of mistakes
+
+
+def test_worst_groups_are_named(run):
+    sentence, table = group_blocks(run, ())
+    worst = min((g for g in run.shown.groups if g.by == "corpus"), key=lambda g: g.uar)
+    assert f"corpus {corpus_title(worst.name)} ({100 * worst.uar:.1f} % over {worst.clips} clips)" in plain(
+        sentence.words
+    )
+    assert "By modality" not in [group.title for group in table.groups]
+
+
+def test_long_lists_of_speakers_keep_the_lowest(run):
+    groups = tuple(
+        GroupScores(
+            by="speaker", name=f"s{n:03d}", clips=9, speakers=1, accuracy=0.5, uar=n / 100, macro_f1=0.5
+        )
+        for n in range(99, -1, -1)
+    )
+    scores = run.scores.model_copy(
+        update={"parts": {"test": run.shown.model_copy(update={"groups": groups})}}
+    )
+    (table,) = group_blocks(type(run)(**{**vars(run), "scores": scores}), ())
+    (speakers,) = table.groups
+    assert [row.cells[0].text for row in speakers.rows] == [f"s{n:03d}" for n in range(MAX_GROUPS)]
+    assert speakers.note == "the 20 lowest of 100; report.json has all"
+
+
+def test_run_without_groups_has_no_group_table(run):
+    scores = run.scores.model_copy(update={"parts": {"test": run.shown.model_copy(update={"groups": ()})}})
+    assert group_blocks(type(run)(**{**vars(run), "scores": scores}), ()) == []
+
+
+def test_surest_mistakes_name_recordings(run):
+    table = certainty_blocks(run, ())[1]
+    assert isinstance(table, Table)
+    clips = set(run.predictions.clips)
+    assert all(row.cells[0].text in clips for row in table.rows)
+    assert all(row.cells[1].text != row.cells[2].text for row in table.rows)
