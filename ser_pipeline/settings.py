@@ -4,6 +4,7 @@ Everything that changes a number is an option here, is passed to what needs it, 
 stored with what it made. Flags win over the file, the file over the defaults.
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ser_pipeline.errors import SettingsError
 
 T = TypeVar("T", bound=BaseModel)
+
+LAG_MARGIN = 24
+"""Samples beyond a lag that its autocorrelation is interpolated from."""
 
 Preset = Literal["default", "paper"]
 PRESETS: tuple[Preset, ...] = ("default", "paper")
@@ -88,6 +92,54 @@ class FrontEnd(Options):
             raise ValueError(f"floor_db {self.floor_db} must lie below ceiling_db {self.ceiling_db}")
         if self.level == "corpus_rms" and (self.reference, self.scale) != ("one", "fixed"):
             raise ValueError("level corpus_rms needs reference one and scale fixed")
+        return self
+
+
+class FeatureOptions(Options):
+    """From samples to the named hand-crafted features.
+
+    Attributes:
+        sample_rate: in Hz; every corpus has 16,000, so that no feature tells a corpus by its bandwidth.
+        n_fft: length of the one Fourier transform in samples; it must hold three periods of
+            ``pitch_floor_hz`` and the longest lag.
+        hop_length: samples between frames.
+        n_mels: mel bands under the MFCCs and the onset strength.
+        pitch_floor_hz: lowest pitch searched; it sets the analysis window.
+        pitch_ceiling_hz: highest pitch searched in speech.
+        song_ceiling_hz: highest pitch searched in song.
+        formant_ceiling_hz: upper end of the band the formants are fitted in.
+        speech_db: frames further than this below the clip's loud frames are not speech.
+    """
+
+    sample_rate: Annotated[int, Field(ge=16_000)] = 16_000
+    n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = 1024
+    hop_length: Count = 160
+    n_mels: Annotated[int, Field(ge=20)] = 40
+    pitch_floor_hz: Positive = 65.0
+    pitch_ceiling_hz: Positive = 500.0
+    song_ceiling_hz: Positive = 1000.0
+    formant_ceiling_hz: Positive = 5500.0
+    speech_db: Positive = 30.0
+
+    @property
+    def window_length(self) -> int:
+        """Samples of the analysis window: three periods of the lowest pitch."""
+        return 2 * round(1.5 * self.sample_rate / self.pitch_floor_hz)
+
+    def ceiling_hz(self, modality: str) -> float:
+        """Highest pitch searched in ``speech`` or ``song``, in Hz."""
+        return self.song_ceiling_hz if modality == "song" else self.pitch_ceiling_hz
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        needed = self.window_length + math.ceil(self.sample_rate / self.pitch_floor_hz) + LAG_MARGIN
+        if self.n_fft < needed:
+            raise ValueError(f"n_fft {self.n_fft} is too short for pitch_floor_hz: at least {needed}")
+        ceilings = (self.pitch_ceiling_hz, self.song_ceiling_hz)
+        if not 2 * self.pitch_floor_hz <= min(ceilings) <= max(ceilings) <= self.sample_rate / 8:
+            raise ValueError("pitch ceilings must lie between twice the floor and an eighth of sample_rate")
+        if not 4000 <= self.formant_ceiling_hz <= self.sample_rate / 2:
+            raise ValueError("formant_ceiling_hz must lie between 4000 and half of sample_rate")
         return self
 
 

@@ -10,7 +10,9 @@ from ser_pipeline.cli.common import next_step, out, plain_errors, say
 
 
 def quickstart(
-    folder: Annotated[Path, typer.Argument(help="Folder to work in; made where it is missing.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder to work in; made where it is missing.")] = Path(
+        "demo"
+    ),
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic voices and the training.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Train at most this many epochs.")] = 12,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = None,
@@ -27,7 +29,19 @@ def quickstart(
         ["manifest", "build", "--data", data, "--out", manifests, "--jobs", workers],
         ["manifest", "split", "speaker", *kept],
         ["cache", "mels", "--data", data, *kept, "--cache", store, "--jobs", workers],
-        ["train", "crnn", *kept, "--cache", store, "--runs", runs, "--epochs", str(epochs), "--seed", str(seed)],
+        [
+            "train",
+            "crnn",
+            *kept,
+            "--cache",
+            store,
+            "--runs",
+            runs,
+            "--epochs",
+            str(epochs),
+            "--seed",
+            str(seed),
+        ],
         ["evaluate", *kept, "--cache", store, "--runs", runs],
         ["report", *kept, "--runs-dir", runs, "--out", reports],
     ]
@@ -35,7 +49,9 @@ def quickstart(
         for number, step in enumerate(steps, 1):
             say(f"[{number}/{len(steps)}] ser {' '.join(step)}")
             _run(step)
-    out(f"page: {folder / 'reports' / 'report.html'} (synthetic voices: it shows that the chain works, no more)")
+    out(
+        f"page: {folder / 'reports' / 'report.html'} (synthetic voices: it shows that the chain works, no more)"
+    )
     next_step("ser manifest build --data <folder of your corpora>")
 
 

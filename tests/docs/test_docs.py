@@ -1,0 +1,93 @@
+"""What the pages say is what the program does."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_page_can_be_reached_from_the_readme(page):
+    seen, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        here = ahead.pop()
+        if here in seen or here.suffix != ".md":
+            continue
+        seen.add(here)
+        links = LINK.findall(here.read_text(encoding="utf-8"))
+        ahead += [(here.parent / link).resolve() for link in links if (here.parent / link).is_file()]
+    assert page in seen
+
+
+def test_the_command_reference_is_current():
+    written = subprocess.run(
+        [sys.executable, "-m", "typer", "ser_pipeline.cli", "utils", "docs", "--name", "ser"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+    ).stdout
+    expected = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written.strip() == expected.strip(), "run 'make docs'"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_in_pages_exist(page):
+    from typer.main import get_command
+
+    from ser_pipeline.cli import app
+
+    known = get_command(app).commands
+    for line in re.findall(r"^\s*ser ([a-z][^#\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        words = line.split()
+        assert words[0] in known, line
+        inner = getattr(known[words[0]], "commands", None)
+        if inner and len(words) > 1:
+            assert words[1] in inner, line
+        command = inner[words[1]] if inner and len(words) > 1 else known[words[0]]
+        flags = {
+            option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]
+        }
+        for word in words:
+            if word.startswith("--"):
+                assert word.split("=")[0] in flags | {"--help"}, line
+
+
+@pytest.mark.slow
+def test_the_quickstart_runs(tmp_path):
+    text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    commands = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        for line in block.strip().splitlines()
+    ]
+    assert len(commands) >= 7
+    for command in commands:
+        words = command.split()
+        assert words[0] == "ser"
+        done = subprocess.run(
+            [sys.executable, "-m", "ser_pipeline", *words[1:]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=500,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "reports" / "report.html").is_file()
