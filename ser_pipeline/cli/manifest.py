@@ -208,7 +208,7 @@ def _show_summary(summary: "BuildSummary") -> None:
         for c in summary.corpora
     ]
     show_table(str(summary.path), columns, rows)
-    known = "" if summary.read else "; nothing has changed since the last build"
+    known = "; nothing has changed since the last build" if summary.unchanged else ""
     say(f"{summary.rows} recordings by {summary.speakers} speakers, {summary.rejects} rejected{known}")
     for reject in summary.first_rejects:
         say(f"  rejected {_one_line(str(reject.path))}: {_one_line(reject.reason)}")

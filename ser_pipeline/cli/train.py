@@ -143,10 +143,12 @@ def _begun(params: dict[str, Any]) -> tuple[Path, "Inputs"]:
     from datetime import datetime
 
     from ser_pipeline.datasets.prepare import read_inputs
+    from ser_pipeline.models import model_class
     from ser_pipeline.settings import own_tasks
     from ser_pipeline.training.names import new_run, run_name
 
     recipe = _recipe(_given(params))
+    model_class(recipe.model.name)  # a wrong name is said before anything is read
     name = params["name"] or run_name(recipe, datetime.now().astimezone())
     folder = new_run(params["runs"], name)
     own = own_tasks(_SETTINGS)

@@ -14,7 +14,7 @@ from ser_pipeline.manifest.ledger import LEDGER_NAME, Ledger, Progress
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest, read_manifest
 from ser_pipeline.manifest.rows import Find, Modules, Scanned, scan_corpora
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
-from ser_pipeline.manifest.sift import sift
+from ser_pipeline.manifest.sift import in_order, sift
 from ser_pipeline.manifest.split import Recipe, Split
 from ser_pipeline.manifest.split_files import load_split, split_names, split_path, write_split
 from ser_pipeline.manifest.splits import make_split
@@ -93,7 +93,7 @@ def _unchanged(out: Path, seen: str) -> BuildSummary | None:
     stamp = read_stamp(out)
     if stamp is None or not stamp.holds(out, seen):
         return None
-    return BuildSummary.from_json(stamp.summary, out / MANIFEST_NAME)
+    return replace(BuildSummary.from_json(stamp.summary, out / MANIFEST_NAME), unchanged=True)
 
 
 def _stamp(data: Path, seen: str, summary: BuildSummary) -> Stamp:
@@ -132,7 +132,7 @@ def _sifted(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table,
         raise ManifestError(
             f"{found.count} values do not fit, nothing was written: {'; '.join(found.examples)}"
         )
-    return rows, rejects.sort_by([("path", "ascending"), ("reason", "ascending")])
+    return rows, in_order(rejects, [("path", "ascending"), ("reason", "ascending")])
 
 
 def _facts(
@@ -188,8 +188,6 @@ def _write_splits(summary: BuildSummary, out: Path) -> list[str]:
 
 def empty_parts(split: Split) -> list[str]:
     """A line for each part of a split that nobody is in."""
-    if split.folds:
-        return []
     filled = set(split.table["part"].unique().to_pylist())
     wanted = [part for part, ratio in zip(PARTS, split.recipe.ratios, strict=True) if ratio > 0]
     return [

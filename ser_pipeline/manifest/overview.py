@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from ser_pipeline.corpora import CORPORA
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.people import codes
+from ser_pipeline.manifest.schema import EMOTION_NAMES
 
 GROUPS: Final = ("corpus", "language", "emotion", "speaker", "gender", "intensity", "modality", "style")
 """What can be counted by; the first three are shown by default."""
@@ -42,7 +42,8 @@ def overview(table: pa.Table, by: str) -> tuple[list[str], list[list[Cell]]]:
     if by not in GROUPS:
         raise ManifestError(f"--by {by} does not exist; valid are {', '.join(GROUPS)}")
     groups = codes(_names(table, by))
-    emotions, emotion = np.unique(table["emotion_id"].to_numpy(), return_inverse=True)
+    places = table["emotion_id"].to_numpy() % len(EMOTION_NAMES)  # `other` comes last
+    emotions, emotion = np.unique(places, return_inverse=True)
     n_groups = len(groups.names)
     classes = np.bincount(groups.of * len(emotions) + emotion, minlength=n_groups * len(emotions))
     speakers = codes(table["speaker_id"])
@@ -53,7 +54,7 @@ def overview(table: pa.Table, by: str) -> tuple[list[str], list[list[Cell]]]:
         "hours": (np.bincount(groups.of, table["duration_s"].to_numpy(), n_groups) / 3600).round(3),
     }
     heads = [by, *columns]
-    names = [] if by == "emotion" else [emotion_name(number) for number in emotions.tolist()]
+    names = [] if by == "emotion" else [EMOTION_NAMES[number] for number in emotions]
     if by == "corpus":
         heads.append("published")
     rows: list[list[Cell]] = []
@@ -94,13 +95,13 @@ def _names(table: pa.Table, by: str) -> pa.ChunkedArray:
     if by == "emotion":
         ids = table["emotion_id"]
         known = pc.unique(ids)
-        names = pa.array([emotion_name(number) for number in known.to_pylist()], pa.string())
+        names = pa.array([EMOTION_NAMES[number] for number in known.to_pylist()], pa.string())
         return pa.chunked_array([names.take(pc.index_in(ids.combine_chunks(), known))])
     return table["speaker_id" if by == "speaker" else by]
 
 
 def _order(names: tuple[str, ...], by: str) -> list[int]:
     """Positions of names: emotions by id, shipped corpora as they are listed, all else sorted."""
-    usual = {"emotion": [emotion_name(number) for number in [*range(12), -1]], "corpus": list(CORPORA)}
+    usual = {"emotion": EMOTION_NAMES, "corpus": list(CORPORA)}
     rank = {name: place for place, name in enumerate(usual.get(by, []))}
     return sorted(range(len(names)), key=lambda number: (rank.get(names[number], len(rank)), names[number]))

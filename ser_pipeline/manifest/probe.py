@@ -115,7 +115,7 @@ def _read_header(file: BinaryIO, found: Probe, decode: bool) -> Probe:
             )
             problem = _header_problem(found, missing, audio)
             if problem is None and decode:
-                found = found._replace(decoded=True, decode_problem=_samples_problem(audio))
+                found = found._replace(decoded=True, decode_problem=samples_problem(audio))
     except soundfile.LibsndfileError as error:
         problem = f"truncated: {missing} bytes are missing" if missing else _bad_header(error.error_string)
     return found._replace(problem=problem)
@@ -153,8 +153,8 @@ def _has_last_frame(audio: Any) -> bool:
     return bool(last == 1)
 
 
-def _samples_problem(audio: Any) -> str | None:
-    """Decode all samples and say what is wrong with them."""
+def samples_problem(audio: Any) -> str | None:
+    """Decode all samples of an open recording and say what is wrong with them, or None."""
     import soundfile
 
     counted, peak = 0, np.float32(0)

@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.manifest.read import read_manifest, read_rejects
-from ser_pipeline.manifest.schema import SPLIT_SCHEMA
+from ser_pipeline.manifest.schema import EMOTION_NAMES, SPLIT_SCHEMA
 from ser_pipeline.manifest.split_files import load_split, split_names, split_path
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def manifest_view(folder: Path) -> pa.Table:
         ManifestError: it cannot be read.
     """
     table = read_manifest(folder).table
-    names = pa.array([*EMOTIONS, OTHER])  # the id of `other`, -1, is the last place
+    names = pa.array(EMOTION_NAMES)
     ids = table["emotion_id"].to_numpy().astype(np.int64) % len(names)
     place = table.schema.get_field_index("emotion_id") + 1
     return table.add_column(place, "emotion", names.take(pa.array(ids)))

@@ -4,6 +4,7 @@ from typing import Final, get_args
 
 import pyarrow as pa
 
+from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
 
 SCHEMA_VERSION: Final = 1
@@ -56,6 +57,9 @@ SPLIT_SCHEMA: Final[pa.Schema] = pa.schema(
     [_required("utterance_id", pa.string()), _required("part", pa.string()), pa.field("fold", pa.int16())]
 )
 """``splits/<name>.parquet``: one row per recording; ``fold`` is the fold that tests it."""
+
+EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
+"""Names by id, as sequences are indexed: the id of ``other``, -1, is the last place."""
 
 MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels")
 """Columns read off the recording itself; the others come from the corpus."""

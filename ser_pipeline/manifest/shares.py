@@ -6,12 +6,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.arrays import Ints
 from ser_pipeline.manifest.folds import parts_for, row_places
 from ser_pipeline.manifest.people import Codes, codes
 from ser_pipeline.manifest.read import Manifest
-from ser_pipeline.manifest.schema import NO_PART
+from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART
 from ser_pipeline.manifest.split import Split
 from ser_pipeline.records import PARTS
 
@@ -51,7 +50,8 @@ def split_shares(split: Split, manifest: Manifest) -> Shares:
 
 def _shares(table: pa.Table, sides: Ints, names: tuple[str, ...], heading: str) -> Shares:
     corpora, genders = codes(table["corpus"]), codes(table["gender"])
-    emotions, emotion = np.unique(table["emotion_id"].to_numpy(), return_inverse=True)
+    places = table["emotion_id"].to_numpy() % len(EMOTION_NAMES)  # `other` comes last
+    emotions, emotion = np.unique(places, return_inverse=True)
     rows: list[tuple[Cell, ...]] = []
     several = len(corpora.names) > 1
     whole = Codes(np.zeros(len(sides), np.int64), (ALL,))
@@ -68,7 +68,7 @@ def _shares(table: pa.Table, sides: Ints, names: tuple[str, ...], heading: str) 
             share = round(clips / int(totals[corpus]), 3)
             rows.append((group.names[corpus], names[side], clips, share, *counts))
     heads = ("corpus", heading, "clips", "share", "speakers")
-    return Shares((*heads, *genders.names, *map(emotion_name, emotions.tolist())), tuple(rows))
+    return Shares((*heads, *genders.names, *(EMOTION_NAMES[number] for number in emotions)), tuple(rows))
 
 
 def _counts(place: Ints, value: Ints, places: int, values: int) -> Ints:

@@ -31,10 +31,15 @@ def sift(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tuple[pa.Ta
     usable = problem.is_null()
     bad = pc.invert(usable)
     rejects = [_rejects(described.filter(bad), problem.filter(bad))]
-    rows = _measured(described, probes).filter(usable).sort_by(BY_ID)
+    rows = in_order(_measured(described, probes).filter(usable), BY_ID)
     rows, same_id = _without_repeated_ids(rows)
     rows, same_audio = _without_repeated_audio(rows)
     return rows, pa.concat_tables([*rejects, same_id, same_audio])
+
+
+def in_order(table: pa.Table, keys: list[tuple[str, str]]) -> pa.Table:
+    """Sort rows on this thread; ``Table.sort_by`` starts others, which may outlive Python's end."""
+    return table.take(pc.sort_indices(table, keys))
 
 
 def _measured(described: pa.Table, probes: pa.Table) -> pa.Table:

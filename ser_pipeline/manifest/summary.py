@@ -58,6 +58,7 @@ class BuildSummary:
         warnings: what else the user should know, one line each.
         synthetic: corpora whose recordings were made by ``ser corpora synth``.
         rejects_digest: of the bytes of ``rejects.parquet``.
+        unchanged: nothing below the folder has changed since the last build, which did all this.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class BuildSummary:
     warnings: tuple[str, ...]
     synthetic: tuple[str, ...]
     rejects_digest: str = ""
+    unchanged: bool = False
 
     def with_warnings(self, lines: list[str]) -> "BuildSummary":
         """Return this summary with further warnings."""
@@ -148,7 +150,7 @@ def count_by(table: pa.Table, column: str) -> dict[str, int]:
 
 def _corpora(rows: pa.Table, scanned: Scanned, rejects: pa.Table) -> list[CorpusSummary]:
     rejected = count_by(rejects, "corpus")
-    measured = rows.group_by("corpus").aggregate(
+    measured = rows.group_by("corpus", use_threads=False).aggregate(
         [("utterance_id", "count"), ("speaker_id", "count_distinct"), ("duration_s", "sum")]
     )
     by_corpus = {row["corpus"]: row for row in measured.to_pylist()}

@@ -6,10 +6,11 @@ the same bytes.
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +43,7 @@ def with_facts(table: pa.Table, facts: Mapping[str, Any]) -> pa.Table:
     return table.replace_schema_metadata({FACTS_KEY: text.encode()})
 
 
-def write_rows(table: pa.Table, target: Path | BinaryIO | pa.NativeFile) -> None:
+def write_rows(table: pa.Table, target: pa.NativeFile) -> None:
     """Write Parquet in the one form this package writes: zstd, small row groups, checksums."""
     pq.write_table(table, target, row_group_size=ROW_GROUP, compression="zstd", write_page_checksum=True)
 
@@ -57,7 +58,8 @@ def write_table(table: pa.Table, facts: Mapping[str, Any], path: Path) -> str:
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(path) as part:
-        write_rows(with_facts(table, facts), part)
+        with pa.OSFile(os.fsencode(part), "wb") as file:
+            write_rows(with_facts(table, facts), file)
         digest = digest_file(part)
     return digest
 
@@ -83,7 +85,9 @@ def read_table(
         ManifestError: the file is missing, damaged, foreign, or of another schema version.
     """
     try:
-        with path.open("rb") as file:  # one open file: a rebuild in between cannot mix two of them
+        # One open file, so that a rebuild in between cannot mix two of them; and Arrow's own kind of
+        # file: its threads may let go of it after Python has ended, which aborts with one of Python's.
+        with pa.OSFile(os.fsencode(path)) as file:
             digest = digest_stream(file)
             file.seek(0)
             source = pq.ParquetFile(file, page_checksum_verification=True)

@@ -13,7 +13,18 @@ from ser_pipeline.settings import ModelOptions
 MODELS: Final[Mapping[str, type[CRNN]]] = MappingProxyType({"crnn": CRNN})
 """Architectures by name, as in ``ser train NAME``."""
 
-__all__ = ["CRNN", "MODELS", "build_model", "parameter_count"]
+__all__ = ["CRNN", "MODELS", "build_model", "model_class", "parameter_count"]
+
+
+def model_class(name: str) -> type[CRNN]:
+    """Look an architecture up by name.
+
+    Raises:
+        SettingsError: no such architecture.
+    """
+    if name not in MODELS:
+        raise SettingsError(f"model '{name}' does not exist; valid are {', '.join(MODELS)}")
+    return MODELS[name]
 
 
 def build_model(options: ModelOptions, n_mels: int, n_classes: int) -> CRNN:
@@ -27,9 +38,7 @@ def build_model(options: ModelOptions, n_mels: int, n_classes: int) -> CRNN:
     Raises:
         SettingsError: no such architecture.
     """
-    if options.name not in MODELS:
-        raise SettingsError(f"model '{options.name}' does not exist; valid are {', '.join(MODELS)}")
-    return MODELS[options.name].from_options(options, n_mels, n_classes)
+    return model_class(options.name).from_options(options, n_mels, n_classes)
 
 
 def parameter_count(network: nn.Module) -> int:

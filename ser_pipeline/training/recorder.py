@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.results import METRIC_COLUMNS
@@ -119,10 +120,12 @@ class Recorder(Callback):
         self.listener.epoch_done(self._report(row, int(best["epoch"] or 0)))
 
     def _row(self, trainer: Trainer, module: TrainedNetwork) -> Row:
+        def summed(tensor: Tensor) -> Tensor:
+            return cast(Tensor, trainer.strategy.reduce(tensor.clone(), reduce_op="sum"))
+
         module.train_totals.stop()
-        reduce = lambda tensor: trainer.strategy.reduce(tensor.clone(), reduce_op="sum")  # noqa: E731
-        train = module.train_totals.scores(reduce)
-        validation = module.validation_totals.scores(reduce)
+        train = module.train_totals.scores(summed)
+        validation = module.validation_totals.scores(summed)
         values = (
             trainer.current_epoch + 1,
             train["loss"],

@@ -8,6 +8,7 @@ import lightning.pytorch as lightning
 import torch
 
 from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.sampler import EpochBatches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import build_model, parameter_count
@@ -100,9 +101,9 @@ def _module(data: RunData) -> TrainedNetwork:
         class_weights=balanced_weights(counts) if options.class_weights else None,
         label_smoothing=options.label_smoothing,
     )
-    steps = max(1, -(-int(counts.sum()) // options.batch_size))
+    batches = EpochBatches(int(counts.sum()), options.batch_size, seed=options.seed, world=options.devices)
     pad_value = data.store.front_end.pad_value
-    return TrainedNetwork(network, loss, options, steps_per_epoch=steps, pad_value=pad_value)
+    return TrainedNetwork(network, loss, options, steps_per_epoch=max(1, len(batches)), pad_value=pad_value)
 
 
 def _card(data: RunData, gains: dict[str, float]) -> ModelCard:

@@ -139,8 +139,17 @@ def test_an_interrupt_says_how_to_continue(built, monkeypatch):
 
 
 def test_the_tables_rows_without_audio_and_warnings_are_said(here):
+    table = here / "DataSets/nEMO/data.tsv"
+    soundfile.write(here / "DataSets/WR0_anger_1.wav", np.linspace(0, 0.5, 4000), 16_000)
+    (table.parent / "samples").mkdir(parents=True)
+    (here / "DataSets/WR0_anger_1.wav").rename(table.parent / "samples/WR0_anger_1.wav")
+    head = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
+    table.write_text(
+        head + "".join(f"WR0_anger_{n}.wav\tanger\tA\ta\tWR0\tfemale\t20\n" for n in range(1, 9))
+    )
     (here / "DataSets/SAVEE/AudioData/DC").mkdir(parents=True)
     result = run("build")
+    assert "nemo: 7 rows of data.tsv have no recording here" in result.stderr
     assert "savee" in result.stderr
     assert "erkennung.txt: not found" in result.stderr
 

@@ -1,46 +1,7 @@
-import csv
-import json
-
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from ser_pipeline.cli import app
 from ser_pipeline.results import RunInfo, RunScores, read_result
-
-TOML = """
-[front_end]
-n_mels = 8
-max_s = 1.0
-
-[train]
-batch_size = 16
-warmup_epochs = 0
-epochs = 2
-learning_rate = 0.003
-
-[train.spec_augment]
-frequency_width = 1
-
-[tasks]
-loud = ["anger", "happiness"]
-"""
-
-
-@pytest.fixture
-def ser(toy, tmp_path, monkeypatch):
-    """Run a command in a folder that holds the toy's manifest, stores and settings."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "ser.toml").write_text(TOML)
-    threads = torch.get_num_threads()
-
-    def run(*words, status=0):
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        assert result.exit_code == status, result.output
-        return result
-
-    yield run
-    torch.set_num_threads(threads)
 
 
 def train(ser, *words, status=0):
@@ -118,6 +79,12 @@ def test_a_run_goes_on_with_its_own_settings_only(ser, words):
     assert f"ser: {flag}: a run goes on with the settings it began with" in result.stderr
 
 
+def test_a_run_goes_on_with_its_own_model_only(ser):
+    train(ser, "--name", "a", "--epochs", 1)
+    result = ser("train", "rnn", "--resume", "a", status=1)
+    assert "ser: --model: a run goes on with the settings it began with" in result.stderr
+
+
 def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
     from ser_pipeline.cli.epochs import EpochLines
 
@@ -182,46 +149,3 @@ def test_a_class_without_training_clips_is_named(ser, toy):
     toy.write_store()
     said = train(ser, "--split", "loco", "--fold", 0, "--task", "6class", "--epochs", 1).stderr
     assert "no training clip of fear, surprise" in said
-
-
-def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
-    train(ser, "--name", "a", "--epochs", 1)
-    (tmp_path / "runs" / "a" / "scores.json").unlink()
-    result = ser("evaluate", "--threads", 1)
-    assert (tmp_path / "runs" / "a" / "scores.json").is_file()
-    for text in ("test: overall", "guess from the corpus alone", "test: emotions", "rows are true", "nemo-"):
-        assert text in result.stdout
-    assert "calibration error" in result.stderr
-    assert "next: ser report" in result.stderr
-
-
-def test_evaluate_prints_json_and_csv(ser, tmp_path):
-    train(ser, "--name", "a", "--epochs", 1)
-    scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts["validation"]
-    found = json.loads(ser("evaluate", "a", "--part", "validation", "--format", "json").stdout)
-    assert found == scores.model_dump(mode="json")
-    rows = list(csv.DictReader(ser("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
-    assert rows[0]["by"] == "all"
-    assert {row["by"] for row in rows[1:]} == {
-        "corpus",
-        "language",
-        "gender",
-        "intensity",
-        "modality",
-        "speaker",
-    }
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["none"], "run 'none' does not exist; the newest in runs are: a"),
-        (["--runs", "none"], "none: holds no run; train one with 'ser train crnn'"),
-        (["--part", "all"], "--part all: valid are train, validation, test"),
-        (["--cache", "none"], "run 'ser cache mels"),
-    ],
-    ids=str,
-)
-def test_evaluate_names_what_is_missing(ser, words, line):
-    train(ser, "--name", "a", "--epochs", 1)
-    assert line in ser("evaluate", *words, status=1).stderr

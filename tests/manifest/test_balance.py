@@ -91,6 +91,11 @@ def test_the_search_beats_chance():
     assert total_cost(goods, deal(goods, [54, 18, 18], rng)) < min(chance) / 3
 
 
+def test_one_against_very_many_is_dealt_as_it_comes():
+    goods = goods_of(np.ones((50_000, 1)), [0.5, 0.5])
+    assert np.bincount(deal(goods, [49_999, 1], np.random.default_rng(0))).tolist() == [49_999, 1]
+
+
 def test_very_many_people_need_little_time_and_memory():
     rng = np.random.default_rng(0)
     goods = goods_of(rng.integers(1, 20, (100_000, 4)), [0.6, 0.2, 0.2])

@@ -62,7 +62,7 @@ def test_an_unchanged_folder_is_neither_read_nor_scanned(data, out, monkeypatch,
 
     monkeypatch.setattr("ser_pipeline.manifest.build.scan_corpora", refuse)
     again = built(data, out)
-    assert again.read == 0
+    assert (again.read, again.unchanged, first.unchanged) == (0, True, False)
     assert contents(out) == before
     assert (again.corpora, again.first_rejects, again.warnings) == (
         first.corpora,
@@ -101,7 +101,7 @@ def test_a_table_that_changes_changes_the_rows_without_reading_audio(data, out, 
         "Satz\terkannt\tnatuerlich\n03a01Wa.wav\t90,00\t80,00\n", "latin-1"
     )
     summary = built(data, out)
-    assert summary.read == 0
+    assert (summary.read, summary.unchanged) == (0, False)
     row = {r["utterance_id"]: r for r in read_manifest(out).table.to_pylist()}["emodb/wav/03a01Wa"]
     assert row["agreement"] == pytest.approx(0.9)
 

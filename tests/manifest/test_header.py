@@ -77,6 +77,10 @@ def test_a_stub_is_no_error(head):
     assert missing(head) >= 0
 
 
+def test_an_ogg_file_without_a_page_at_its_end_says_nothing():
+    assert missing(b"OggS" + bytes(100_000)) == 0
+
+
 def test_random_bytes_after_a_mark_are_no_error(rng):
     for mark in (b"RIFF", b"RF64", b"RIFX", b"FORM", b"OggS", b".snd", b"caff", b"riff"):
         for size in (5, 12, 13, 20, 44, 200):

@@ -143,6 +143,14 @@ def test_a_long_reading_is_saved_now_and_then(folder, monkeypatch):
     assert (count, table["path"].to_pylist()) == (5, PATHS)
 
 
+def test_readings_are_packed_as_they_come(folder, monkeypatch):
+    monkeypatch.setattr(module, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(module, "PACK_AT_ONCE", 2)
+    table, count = read(folder)
+    assert (count, table["path"].to_pylist()) == (5, PATHS)
+    assert table["digest"].num_chunks > 0
+
+
 def test_progress_counts_every_recording(folder, monkeypatch):
     monkeypatch.setattr(module, "READ_AT_ONCE", 2)
     seen = []

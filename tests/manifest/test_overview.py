@@ -22,15 +22,15 @@ def test_by_corpus_in_closed_form(table):
         "speakers",
         "hours",
         "published",
-        "other",
         "anger",
         "happiness",
         "neutral",
+        "other",
     ]
     assert rows == [
-        ["nemo", 6, 3, 3.0, 4481, 0, 6, 0, 0],
-        ["emodb", 12, 2, 3.0, 535, 0, 4, 4, 4],
-        ["mine", 1, 1, 1.0, None, 1, 0, 0, 0],
+        ["nemo", 6, 3, 3.0, 4481, 6, 0, 0, 0],
+        ["emodb", 12, 2, 3.0, 535, 4, 4, 4, 0],
+        ["mine", 1, 1, 1.0, None, 0, 0, 0, 1],
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from ser_pipeline.manifest.digest import digest_bytes
-from ser_pipeline.manifest.probe import Probe, probe
+from ser_pipeline.manifest.probe import Probe, probe, samples_problem
 
 
 def write(path, samples, rate=16_000, **options):
@@ -143,6 +143,21 @@ def test_a_damaged_middle_is_found_by_decoding(tmp_path, rng):
     found = probe(str(path), decode=True)
     assert found.problem is None
     assert "cannot be decoded" in found.decode_problem
+
+
+def test_fewer_frames_than_announced_are_found_by_decoding():
+    class Short:
+        frames = 100
+
+        def seek(self, frame):
+            self.left = [np.full((60, 1), 0.5, np.float32), np.zeros((0, 1), np.float32)]
+
+        def read(self, *args, **options):
+            return self.left.pop(0)
+
+    assert (
+        samples_problem(Short()) == "cannot be decoded: 60 of the 100 frames its header announces are there"
+    )
 
 
 def test_a_vanished_file_is_an_answer_not_an_error(tmp_path):

@@ -1,7 +1,10 @@
 """The published form of the manifest: a change here is a new schema version."""
 
+from pathlib import Path
+
 import pyarrow as pa
 
+from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.manifest.schema import (
     MEASURED,
     PART_CODES,
@@ -24,6 +27,17 @@ PUBLISHED = [
 def test_columns_and_their_order_are_fixed():
     assert SCHEMA_VERSION == 1
     assert SCHEMA.names == PUBLISHED
+
+
+def test_the_docs_page_has_every_column():
+    page = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+    for name in PUBLISHED:
+        assert f"`{name}`" in page
+
+
+def test_the_docs_page_has_every_emotion_with_its_id():
+    page = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+    assert ", ".join(f"{number} {name}" for number, name in enumerate(EMOTIONS)) in page
 
 
 def test_types_are_fixed():

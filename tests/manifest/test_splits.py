@@ -1,12 +1,14 @@
 """The splits, and what must hold for any corpora: nobody torn, nothing lost, seeds that count."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pipeline.errors import SplitError
-from ser_pipeline.manifest import make_split, parts_for
+from ser_pipeline.manifest import KINDS, make_split, parts_for
 from ser_pipeline.manifest.people import people
 from ser_pipeline.records import PARTS
 
@@ -185,6 +187,12 @@ def test_sessions_are_never_torn(in_memory):
     }
     assert sorted(part for side in sides.values() for part in side) == ["test", *["train"] * 3, "validation"]
     assert make_split(manifest, "loso").folds == tuple(f"iemocap-Ses0{session}" for session in range(1, 6))
+
+
+def test_the_docs_page_has_every_split():
+    page = (Path(__file__).parents[2] / "docs" / "splits.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        assert f"| `{kind}` |" in page
 
 
 def test_ratios(in_memory, people_rows):

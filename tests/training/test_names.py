@@ -1,4 +1,3 @@
-
 import pytest
 
 from ser_pipeline.errors import RunError

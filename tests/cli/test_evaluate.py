@@ -1,0 +1,60 @@
+import csv
+import json
+
+import pytest
+
+from ser_pipeline.results import RunScores, read_result
+
+
+def train(ser):
+    ser("train", "crnn", "--threads", 1, "--name", "a", "--epochs", 1)
+
+
+def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
+    train(ser)
+    (tmp_path / "runs" / "a" / "scores.json").unlink()
+    result = ser("evaluate", "--threads", 1)
+    assert (tmp_path / "runs" / "a" / "scores.json").is_file()
+    for text in ("test: overall", "guess from the corpus alone", "test: emotions", "rows are true", "nemo-"):
+        assert text in result.stdout
+    assert "calibration error" in result.stderr
+    assert "next: ser report" in result.stderr
+
+
+def test_evaluate_prints_json_and_csv(ser, tmp_path):
+    train(ser)
+    scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts["validation"]
+    found = json.loads(ser("evaluate", "a", "--part", "validation", "--format", "json").stdout)
+    assert found == scores.model_dump(mode="json")
+    rows = list(csv.DictReader(ser("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
+    assert rows[0]["by"] == "all"
+    assert {row["by"] for row in rows[1:]} == {
+        "corpus",
+        "language",
+        "gender",
+        "intensity",
+        "modality",
+        "speaker",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["none"], "run 'none' does not exist; the newest in runs are: a"),
+        (["--runs", "none"], "none: holds no run; train one with 'ser train crnn'"),
+        (["--part", "all"], "--part all: valid are train, validation, test"),
+        (["--cache", "none"], "run 'ser cache mels"),
+    ],
+    ids=str,
+)
+def test_evaluate_names_what_is_missing(ser, words, line):
+    train(ser)
+    assert line in ser("evaluate", *words, status=1).stderr
+
+
+def test_a_part_that_the_run_does_not_have_is_named(ser):
+    ser("train", "crnn", "--threads", 1, "--split", "loco", "--fold", "all", "--epochs", 1)
+    assert (
+        "--part train: this run's split has only test" in ser("evaluate", "--part", "train", status=1).stderr
+    )

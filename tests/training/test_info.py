@@ -1,0 +1,54 @@
+import pytest
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.info import check_same, describe, write_info
+
+
+def test_a_run_is_described_by_what_repeats_it(toy, tmp_path):
+    data = toy.data(train={"seed": 7, "precision": "fp32", "device": "cpu"})
+    info = describe(data, tmp_path / "a", command="ser train crnn --seed 7", parameters=5)
+    assert (info.name, info.command, info.parameters, info.model) == (
+        "a",
+        "ser train crnn --seed 7",
+        5,
+        "crnn",
+    )
+    assert info.recipe.train.seed == 7
+    assert info.manifest_digest == data.manifest_digest
+    assert info.split.digest == data.split.digest
+    assert info.store_fingerprint == data.store.fingerprint
+    assert {"torch", "numpy", "python"} <= info.versions.keys()
+    assert (info.extra["device"], info.extra["precision"]) == ("cpu", "32-true")
+    write_info(tmp_path / "a", info)
+    assert read_result(RunInfo, tmp_path / "a" / "settings.json") == info
+
+
+def test_a_run_that_goes_on_keeps_its_start(toy, tmp_path):
+    first = describe(toy.data(), tmp_path, command="first", parameters=1)
+    write_info(tmp_path, first.model_copy(update={"created": "2020-01-01T00:00:00+00:00"}))
+    again = describe(toy.data(), tmp_path, command="again", parameters=1)
+    assert (again.command, again.created) == ("first", "2020-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"manifest_digest": "x"}, "manifest"),
+        ({"store_fingerprint": "x"}, "feature store"),
+        ({"emotions": ("fear", "calm")}, "list of emotions"),
+    ],
+)
+def test_other_inputs_are_refused_by_name(toy, tmp_path, change, what):
+    data = toy.data()
+    info = describe(data, tmp_path, command="", parameters=1).model_copy(update=change)
+    with pytest.raises(RunError, match=f"the {what} is not the one this run was trained on"):
+        check_same(info, data, tmp_path)
+
+
+def test_another_split_is_refused_by_name(toy, tmp_path):
+    data = toy.data()
+    info = describe(data, tmp_path, command="", parameters=1)
+    other = info.model_copy(update={"split": info.split.model_copy(update={"digest": "x"})})
+    with pytest.raises(RunError, match="the split 'speaker' is not the one"):
+        check_same(other, data, tmp_path)
