@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -83,19 +82,18 @@ def read_index(folder: Path, *, write: bool = True) -> Index:
         except FileNotFoundError:
             continue  # replaced by another build between listing and reading
     table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-    table = _first_of_each(table.sort_by([("shard", "ascending"), ("row", "ascending")]))
+    table = _first_of_each(table)
     if write and not lost and stamps:
         _write(path, table, stamps)
     return Index(table, tuple(lost))
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:
-    """Keep one row of each key: a good one before a failed one, an earlier shard before a later."""
-    frame = table.to_pandas()
-    frame = frame.sort_values(["failed", "shard", "row"], kind="stable")
-    frame = frame.drop_duplicates(["audio_digest", "variant"], keep="first")
-    # a recording with a clean row no longer counts as failed
-    return table.take(pa.array(np.sort(frame.index.to_numpy()))).combine_chunks()
+    """One row of each key, by shard and row: a good one before a failed one, an earlier before a later."""
+    keys = table.select(["audio_digest", "variant", "shard", "row", "failed"]).to_pandas()
+    keys = keys.sort_values(["failed", "shard", "row"], kind="stable")
+    keys = keys.drop_duplicates(["audio_digest", "variant"], keep="first").sort_values(["shard", "row"])
+    return table.take(pa.array(keys.index.to_numpy())).combine_chunks()
 
 
 def _stamps(folder: Path) -> dict[str, list[int]]:
