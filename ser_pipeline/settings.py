@@ -114,7 +114,7 @@ class FeatureOptions(Options):
     sample_rate: Annotated[int, Field(ge=16_000)] = 16_000
     n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = 1024
     hop_length: Count = 160
-    n_mels: Annotated[int, Field(ge=20)] = 40
+    n_mels: Annotated[int, Field(ge=21)] = 40
     pitch_floor_hz: Positive = 65.0
     pitch_ceiling_hz: Positive = 500.0
     song_ceiling_hz: Positive = 1000.0

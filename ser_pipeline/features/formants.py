@@ -1,0 +1,127 @@
+"""Formants: resonances of a linear prediction of each voiced frame."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline.features.frames import Frames, bins_hz, decibels
+from ser_pipeline.features.lpc import prediction_filters, roots
+from ser_pipeline.features.pitch import Pitch
+from ser_pipeline.settings import FeatureOptions
+
+Float64s = npt.NDArray[np.float64]
+Series = dict[str, npt.NDArray[np.floating]]
+
+FORMANTS = 4
+
+POLES = 10
+"""Two for each of the five formants expected below ``formant_ceiling_hz``."""
+
+EMPHASIS_HZ = 50.0
+"""From here on the spectrum is raised by 6 dB per octave."""
+
+MARGIN_HZ = 50.0
+"""Resonances this near to either end of the band are not formants."""
+
+
+def formant_series(frames: Frames, pitch: Pitch) -> Series:
+    """Formants 1 to 4, their bandwidths and levels, and their spacing; each of shape ``(frames,)``.
+
+    The frame's powers below ``formant_ceiling_hz`` alone, with pre-emphasis, are turned into the
+    autocorrelation that a recording at twice that rate would have, and that into the poles of a
+    prediction filter: selective linear prediction, for which nothing need be resampled.
+    NaN in unvoiced frames, and where a frame has fewer formants.
+
+    Args:
+        frames: of the clip.
+        pitch: of its frames.
+
+    References:
+        Makhoul, J. (1975), "Spectral linear prediction: properties and applications".
+        Markel & Gray (1976), "Linear prediction of speech", for root solving.
+    """
+    voiced = pitch.voiced
+    power = frames.power[voiced]
+    correlation = power.astype(np.float64) @ _cosines(frames.options)
+    hz, width = resonances(correlation, frames.options.formant_ceiling_hz)
+    level = decibels(_peak_near(power, pitch.hz[voiced] / 2, hz[:, :3], frames.options))
+    level -= harmonic_levels(frames, pitch, 1)[:, None]
+    series: Series = {}
+    for i in range(FORMANTS):
+        series[f"formant_{i + 1}"] = _over_frames(voiced, hz[:, i])
+        series[f"bandwidth_{i + 1}"] = _over_frames(voiced, width[:, i])
+    for i in range(level.shape[1]):
+        series[f"formant_{i + 1}_level"] = _over_frames(voiced, level[:, i])
+    series["formant_spacing"] = _over_frames(voiced, (hz[:, 3] - hz[:, 0]) / 3)
+    return series
+
+
+def resonances(correlation: Float64s, ceiling_hz: float) -> tuple[Float64s, Float64s]:
+    """Frequencies and bandwidths of the lowest four resonances.
+
+    Args:
+        correlation: autocorrelations at a rate of twice the ceiling, shape ``(frames, 1 + POLES)``.
+        ceiling_hz: upper end of the band.
+
+    Returns:
+        Two arrays of shape ``(frames, 4)`` in Hz, frequencies rising; NaN where there are fewer.
+    """
+    pole = roots(prediction_filters(correlation))
+    hz: Float64s
+    width: Float64s
+    scale = ceiling_hz / np.pi
+    hz = np.where(pole.imag > 0, np.angle(pole) * scale, np.inf)
+    hz[(hz < MARGIN_HZ) | (hz > ceiling_hz - MARGIN_HZ)] = np.inf
+    width = -2 * scale * np.log(np.maximum(np.abs(pole), 1e-6))
+    order = np.argsort(hz, axis=1)[:, :FORMANTS]
+    hz, width = np.take_along_axis(hz, order, axis=1), np.take_along_axis(width, order, axis=1)
+    missing = np.isinf(hz)
+    hz[missing] = width[missing] = np.nan
+    return hz, width
+
+
+def harmonic_levels(frames: Frames, pitch: Pitch, number: int) -> Float64s:
+    """Level of a harmonic in dB, on the scale of the frames' powers, shape ``(voiced frames,)``.
+
+    The strongest bin less than a third of a harmonic away, where its neighbours do not reach.
+    """
+    hz = pitch.hz[pitch.voiced]
+    found = _peak_near(frames.power[pitch.voiced], hz / 3, number * hz[:, None], frames.options)
+    levels: Float64s = decibels(found)[:, 0]
+    return levels
+
+
+def _peak_near(
+    power: npt.NDArray[np.float32], reach_hz: Float64s, hz: Float64s, options: FeatureOptions
+) -> Float64s:
+    """Greatest power less than ``reach_hz`` from the bin of ``hz``, shape of ``hz``; NaN stays NaN."""
+    size = options.sample_rate / options.n_fft
+    furthest = math.ceil(options.song_ceiling_hz / size / 2)
+    steps = np.arange(-furthest, furthest + 1)
+    known = np.isfinite(hz)
+    middle = np.rint(np.where(known, hz, 0) / size).astype(np.intp)
+    index = np.clip(middle[:, :, None] + steps, 0, power.shape[1] - 1)
+    near = np.abs(steps) * size < reach_hz[:, None]
+    values = np.where(near[:, None, :], power[np.arange(len(power))[:, None, None], index], 0)
+    return np.where(known, values.max(axis=2), np.nan)
+
+
+@lru_cache(maxsize=8)
+def _cosines(options: FeatureOptions) -> Float64s:
+    """From powers to the band's autocorrelation at lags 0 to ``POLES``, shape ``(bins, 1 + POLES)``."""
+    hz = bins_hz(options)
+    rate = 2 * options.formant_ceiling_hz
+    emphasis = np.exp(-2 * np.pi * EMPHASIS_HZ / rate)
+    gain = 1 + emphasis**2 - 2 * emphasis * np.cos(2 * np.pi * hz / rate)
+    gain[hz > options.formant_ceiling_hz] = 0
+    gain[0] /= 2  # every other bin stands for its mirror image too
+    cosines: Float64s = gain[:, None] * np.cos(2 * np.pi * hz[:, None] * np.arange(POLES + 1) / rate)
+    return cosines
+
+
+def _over_frames(voiced: npt.NDArray[np.bool_], values: Float64s) -> Float64s:
+    whole = np.full(voiced.size, np.nan)
+    whole[voiced] = values
+    return whole
