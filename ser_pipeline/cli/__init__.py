@@ -7,6 +7,7 @@ import typer
 
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, manifest
+from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
 from ser_pipeline.cli.evaluate import evaluate
 from ser_pipeline.cli.quickstart import quickstart
@@ -26,6 +27,7 @@ app.add_typer(cache.app, name="cache")
 app.command()(train)
 app.command()(evaluate)
 app.command()(report)
+app.command()(bench)
 app.command()(quickstart)
 
 

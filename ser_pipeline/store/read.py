@@ -51,6 +51,8 @@ class Store:
         kind: ``mels``.
         fingerprint: its name.
         front_end: settings it was built with.
+        shards: shard of each position, shape ``(rows,)``.
+        shard_rows: row within that shard, shape ``(rows,)``.
     """
 
     def __init__(self, folder: Path, kind: str, front_end: FrontEnd, index: Index) -> None:
@@ -60,24 +62,24 @@ class Store:
         self.front_end = front_end
         self.failures = index.failures()
         table = index.table.filter(pc.invert(index.table["failed"]))
-        self._shard = table["shard"].to_numpy()
-        self._row = table["row"].to_numpy()
+        self.shards = table["shard"].to_numpy()
+        self.shard_rows = table["row"].to_numpy()
         self._position = {
             key: number
             for number, key in enumerate(
                 zip(table["audio_digest"].to_pylist(), table["variant"].to_pylist(), strict=True)
             )
         }
-        self._checked = np.zeros(len(self._row), bool)
+        self._checked = np.zeros(len(self.shard_rows), bool)
         self._open: dict[int, tuple[ShardKeys, npt.NDArray[np.float16]]] = {}
 
     def __len__(self) -> int:
         """Number of rows."""
-        return len(self._row)
+        return len(self.shard_rows)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave open files behind: every process opens its own."""
-        return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self._row), bool)}
+        return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self.shard_rows), bool)}
 
     def rows(self, digests: Sequence[str], variant: int = 0) -> npt.NDArray[np.int64]:
         """Positions of recordings, -1 where the store has none.
@@ -115,8 +117,8 @@ class Store:
         order = np.argsort(wanted, kind="stable")  # neighbours on disk are read one after another
         for place in order.tolist():
             position = int(wanted[place])
-            row = int(self._row[position])
-            keys, mapped = self._shard_of(int(self._shard[position]))
+            row = int(self.shard_rows[position])
+            keys, mapped = self._shard_of(int(self.shards[position]))
             values[place] = mapped[row]
             frames[place], level_db[place] = keys.frames[row], keys.level_db[row]
             if not self._checked[position]:
@@ -128,7 +130,7 @@ class Store:
             values, keys.frames[row], keys.level_db[row], keys.digests[row], keys.variants[row]
         )
         if found != keys.checksums[row]:
-            path = shard_path(self.folder, int(self._shard[position]))
+            path = shard_path(self.folder, int(self.shards[position]))
             raise damaged(path, f"row {row} differs from what was written")
         self._checked[position] = True
 

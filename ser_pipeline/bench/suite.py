@@ -1,0 +1,109 @@
+"""All benches by name, run one after another on the same clips."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from ser_pipeline.bench import building, caching, learning, reading
+from ser_pipeline.bench.measure import Figure
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.manifest import Manifest, read_manifest
+from ser_pipeline.settings import FrontEnd
+from ser_pipeline.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the benches work on.
+
+    Attributes:
+        manifest: of the sampled clips.
+        data: folder its paths are relative to.
+        work: folder to write to.
+    """
+
+    manifest: Manifest
+    data: Path
+    work: Path
+
+
+def _mels(setting: Setting) -> Iterator[Figure]:
+    yield from caching.against_plain(
+        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", 4.0
+    )
+
+
+def _mels_noisy(setting: Setting) -> Iterator[Figure]:
+    front_end = FrontEnd(denoise="none")
+    yield from caching.against_plain(
+        setting.manifest, setting.data, setting.work, front_end, "noise kept", 1.3
+    )
+
+
+def _workers(setting: Setting) -> Iterator[Figure]:
+    yield caching.two_workers(setting.manifest, setting.data, setting.work, FrontEnd())
+
+
+def _complete(setting: Setting) -> Iterator[Figure]:
+    yield caching.complete(setting.work, FrontEnd())
+
+
+def _read(setting: Setting) -> Iterator[Figure]:
+    yield reading.shuffled_batches(setting.manifest, setting.data, setting.work, FrontEnd(denoise="none"))
+
+
+def _manifest(setting: Setting) -> Iterator[Figure]:
+    yield from building.manifest_figures(setting.data, setting.work)
+
+
+def _train(setting: Setting) -> Iterator[Figure]:
+    from ser_pipeline.store import build_store
+
+    front_end = FrontEnd(denoise="none")
+    build_store(setting.manifest, setting.data, setting.work / "read", front_end)
+    store = open_store(setting.work / "read", "mels", front_end)
+    _, frames, _ = store.read(range(min(len(store), learning.BATCH)))
+    yield learning.training_step(frames)
+
+
+BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingProxyType(
+    {
+        "mels": _mels,
+        "mels-noisy": _mels_noisy,
+        "workers": _workers,
+        "complete": _complete,
+        "read": _read,
+        "manifest": _manifest,
+        "train": _train,
+    }
+)
+"""Benches by name, in the order they run."""
+
+
+def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Figure]:
+    """Run benches and give each figure as soon as it is measured.
+
+    Args:
+        manifests: folder of the manifest.
+        data: folder its paths are relative to.
+        names: which benches; empty runs all.
+        clips: recordings to work on, chosen at random.
+
+    Raises:
+        SettingsError: no such bench, or fewer than 40 recordings.
+    """
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
+    if not data.is_dir():
+        raise SettingsError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
+    manifest = caching.sampled(read_manifest(manifests), clips)
+    if manifest.table.num_rows < learning.BATCH:
+        raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
+    with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
+        setting = Setting(manifest, data, Path(folder))
+        for name in names or BENCHES:
+            yield from BENCHES[name](setting)

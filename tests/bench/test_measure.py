@@ -1,0 +1,19 @@
+import time
+
+import pytest
+
+from ser_pipeline.bench.measure import Figure, paired, seconds
+
+
+def test_ratio_is_to_the_reference():
+    assert Figure("a", 30.0, "clips/s", "plain", 10.0).ratio == 3.0
+    assert Figure("a", 30.0, "clips/s").ratio is None
+
+
+def test_slow_work_takes_longer():
+    slow, fast = paired(lambda: time.sleep(0.03), lambda: None, 3)
+    assert slow > 0.025 > fast
+
+
+def test_seconds_are_seconds():
+    assert seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, abs=0.04)
