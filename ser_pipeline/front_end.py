@@ -15,6 +15,7 @@ from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
 
+
 @dataclass(frozen=True, slots=True)
 class Mel:
     """A mel spectrogram as the store keeps it.

@@ -1,5 +1,7 @@
 """Loudness of a whole recording: measure it, set it."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +24,7 @@ def rms_db(wave: Float32s) -> float:
         -200.0
     """
     power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
-    return round(10 * np.log10(power), 6) if power > 10 ** (FLOOR_DB / 10) else FLOOR_DB
+    return round(10 * math.log10(power), 6) if power > 10 ** (FLOOR_DB / 10) else FLOOR_DB
 
 
 def to_level(wave: Float32s, target_rms: float) -> Float32s:

@@ -19,7 +19,6 @@ def quickstart(
     size: Annotated[str, typer.Option(help="Size of the synthetic corpora: small or medium.")] = "medium",
 ) -> None:
     """Run synth, manifest, split, cache, train, evaluate and report on synthetic corpora."""
-
     workers = str(jobs or min(os.cpu_count() or 1, 8))
     places = {name: str(folder / name) for name in ("DataSets", "manifests", "cache", "runs", "reports")}
     data, manifests, store, runs, reports = places.values()
@@ -50,7 +49,8 @@ def quickstart(
             say(f"[{number}/{len(steps)}] ser {' '.join(step)}")
             _run(step)
     out(
-        f"page: {folder / 'reports' / 'report.html'} (synthetic voices: it shows that the chain works, no more)"
+        f"page: {folder / 'reports' / 'report.html'} "
+        "(synthetic voices: it shows that the chain works, no more)"
     )
     next_step("ser manifest build --data <folder of your corpora>")
 

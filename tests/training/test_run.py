@@ -123,6 +123,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, precision):
     assert info.recipe.train.epochs == 4
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a terminal: a test run in the background inherits a process that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_whole_files_and_the_run_goes_on_as_if_nothing_had_been(trained):
     options = {"epochs": 3, "learning_rate": 0.003}
     straight, _ = trained("straight", train=options)
@@ -137,6 +146,7 @@ def test_ctrl_c_leaves_whole_files_and_the_run_goes_on_as_if_nothing_had_been(tr
     assert info.stopped == "all 3 epochs are done"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_the_first_epoch_starts_over(trained):
     with pytest.raises(KeyboardInterrupt):
         trained("stopped", watch=Watch(interrupt_in=1))
