@@ -68,7 +68,7 @@ class FrontEnd(Options):
     target_rms: Positive = 0.1
     n_fft: Count = 2048
     hop_length: Count = 512
-    n_mels: Count = 96
+    n_mels: Annotated[int, Field(ge=8, le=256)] = 96
     max_s: Positive = 4.0
     reference: Literal["one", "clip_max"] = "one"
     floor_db: float = -80.0

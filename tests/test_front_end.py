@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ser_pipeline.audio import decode_file
+from ser_pipeline.errors import AudioError
 from ser_pipeline.front_end import mel_of_wave
 from ser_pipeline.settings import FrontEnd, recipe
 
@@ -63,3 +64,8 @@ def test_a_gap_between_words_is_no_padding(rng):
 def test_settings_for_storage_leave_the_corpus_level_open():
     assert FrontEnd(level="corpus_rms").stored == FrontEnd(level="none")
     assert FrontEnd().stored == FrontEnd()
+
+
+def test_a_wave_without_a_finite_spectrogram_is_refused():
+    with pytest.raises(AudioError, match="not finite"), np.errstate(all="ignore"):
+        mel_of_wave(np.full(5_000, 1e30, np.float32), FrontEnd(denoise="none", level="none"))

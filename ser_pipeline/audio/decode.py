@@ -20,6 +20,9 @@ Float32s = npt.NDArray[np.float32]
 SILENCE_PEAK = 1e-5
 """A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
 
+LOUDEST_PEAK = 1e6
+"""Samples beyond this many times full scale are no sound; squared they would overflow."""
+
 WINDOW_S = 60.0
 """Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 
@@ -98,7 +101,7 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
         name: of the recording, for the message.
 
     Raises:
-        AudioError: empty, non-finite, silent, or shorter than 0.1 s.
+        AudioError: empty, non-finite, silent, absurdly loud, or shorter than 0.1 s.
     """
     if wave.size == 0:
         raise AudioError(f"{name}: empty: the recording has no samples")
@@ -110,7 +113,10 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
         raise AudioError(
             f"{name}: too short: {wave.size / sample_rate * 1000:.0f} ms; at least {MIN_CLIP_S * 1000:.0f} ms"
         )
-    if float(np.abs(wave).max()) < SILENCE_PEAK:
+    peak = float(np.abs(wave).max())
+    if peak > LOUDEST_PEAK:
+        raise AudioError(f"{name}: no sound: samples up to {peak:.0e} times full scale")
+    if peak < SILENCE_PEAK:
         raise AudioError(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
 
 

@@ -198,6 +198,7 @@ def verify(
     ] = False,
 ) -> None:
     """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
+    from ser_pipeline.errors import StoreError
     from ser_pipeline.store.maintain import repair as set_aside
     from ser_pipeline.store.maintain import stores
     from ser_pipeline.store.maintain import verify as check
@@ -207,7 +208,10 @@ def verify(
         if manifest is not None and not data.is_dir():
             say(f"{data}: not a folder, so nothing is recomputed; pass --data to do so")
         bad = 0
-        for folder in stores(cache):
+        found = list(stores(cache))
+        if not found:
+            raise StoreError(f"{cache}: holds no store; pass --cache, or run 'ser cache mels' to make one")
+        for folder in found:
             report = check(folder, manifest, data, sample=sample, seed=seed)
             out(
                 f"{folder}: {report.shards} shards, {report.rows} rows whole, "
@@ -229,10 +233,13 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
 ) -> None:
     """List what no command can use any more; delete it with --yes."""
-    from ser_pipeline.store.maintain import collect, garbage
+    from ser_pipeline.store.maintain import collect, garbage, partial
 
     with plain_errors():
-        found = garbage(cache, _manifest(manifests))
+        manifest = _manifest(manifests)
+        if manifest is not None and partial(manifest):
+            say("the manifest was built with --limit: rows of recordings it does not name are kept")
+        found = garbage(cache, manifest)
         for item in found:
             out(f"{item.size_bytes / 2**20:8.1f} MiB  {item.path}: {item.reason}")
         total = sum(item.size_bytes for item in found) / 2**20

@@ -97,6 +97,8 @@ def build_store(
     folder = store_folder(cache, kind, front_end)
     plan = chunks(recordings(manifest.table))
     part = plan[shards[0] : shards[1]]
+    if plan and not part:
+        raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
     state = _state(folder, part, retry_failed)
     if dry_run or not state.lacking:
         return state.summary(len(plan))

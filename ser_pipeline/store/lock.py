@@ -13,6 +13,9 @@ from pathlib import Path
 from ser_pipeline.atomic import explained
 from ser_pipeline.errors import StoreError
 
+EVERY_SHARD = 1 << 40
+"""End of a range that holds every shard there can be."""
+
 
 @contextmanager
 def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
@@ -32,9 +35,13 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, max(1, stop - start), start, os.SEEK_SET)
         except OSError:
             raise StoreError(
-                f"{folder}: another build works on shards {start}:{stop}; "
+                f"{folder}: another build works on {_words(start, stop)}; "
                 "wait for it, or give disjoint --shards"
             ) from None
         yield
     finally:
         os.close(handle)
+
+
+def _words(start: int, stop: int) -> str:
+    return "its shards" if stop == EVERY_SHARD else f"shards {start}:{stop}"

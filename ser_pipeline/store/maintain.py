@@ -16,8 +16,9 @@ from ser_pipeline.settings import PRESETS, FrontEnd, recipe
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import differences, fingerprint, provenance
 from ser_pipeline.store.index import read_index
+from ser_pipeline.store.lock import EVERY_SHARD, shard_range
 from ser_pipeline.store.read import Store
-from ser_pipeline.store.shard import read_rows, shard_path, write_shard
+from ser_pipeline.store.shard import read_rows, shard_number, shard_path, write_shard
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -193,7 +194,7 @@ def _recompute(
         values, frames, _ = store.read([positions[number]])
         mel = mel_of_wave(recording.wave, front_end)
         off = float(np.abs(values[0].astype(np.float32) - mel.values).max())
-        if int(frames[0]) != mel.frames or off > TOLERANCE:
+        if int(frames[0]) != mel.frames or not off <= TOLERANCE:  # also where it is not a number
             problems.append(
                 f"{paths[number]}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
@@ -201,9 +202,14 @@ def _recompute(
 
 
 def repair(report: VerifyReport) -> int:
-    """Set damaged shards aside, so that the next build computes their recordings again."""
+    """Set damaged shards aside, so that the next build computes their recordings again.
+
+    Raises:
+        StoreError: a build works on one of them.
+    """
     for path in report.damaged:
-        path.rename(path.with_suffix(".h5.damaged"))
+        with shard_range(path.parent, shard_number(path), shard_number(path) + 1):
+            path.rename(path.with_suffix(".h5.damaged"))
     return len(report.damaged)
 
 
@@ -229,10 +235,12 @@ def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
 
     Args:
         cache: folder of all stores.
-        manifest: rows of recordings it does not name are listed; None leaves them alone.
+        manifest: rows of recordings it does not name are listed; None leaves them alone, and so
+            does a manifest that was built with ``--limit``.
     """
-    found = []
-    digests = None if manifest is None else frozenset(manifest.table["audio_digest"].to_pylist())
+    found: list[Garbage] = []
+    whole = manifest is not None and not partial(manifest)
+    digests = frozenset(manifest.table["audio_digest"].to_pylist()) if manifest and whole else None
     for folder in stores(cache):
         described = describe(folder)
         old = [] if described is None else outdated(described)
@@ -244,6 +252,11 @@ def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
         if digests is not None:
             found += _foreign(folder, digests)
     return found
+
+
+def partial(manifest: "Manifest") -> bool:
+    """The manifest was built with ``--limit``: a recording it does not name may well be there."""
+    return bool(manifest.facts.get("settings", {}).get("limit"))
 
 
 def _left_over(folder: Path) -> Iterator[Garbage]:
@@ -273,17 +286,27 @@ def _foreign(folder: Path, digests: frozenset[str]) -> Iterator[Garbage]:
 
 
 def collect(found: list[Garbage]) -> int:
-    """Take away what :func:`garbage` listed; returns the bytes freed."""
+    """Take away what :func:`garbage` listed; returns the bytes freed.
+
+    Raises:
+        StoreError: a build works on the store; nothing of it is taken then.
+    """
     for item in found:
-        if item.path.is_dir():
-            for path in item.path.iterdir():
-                path.unlink()
-            item.path.rmdir()
-        elif item.rows:
-            _drop_rows(item.path, item.rows)
-        else:
-            item.path.unlink()
+        folder = item.path if item.path.is_dir() else item.path.parent
+        with shard_range(folder, 0, EVERY_SHARD):
+            _take_away(item)
     return sum(item.size_bytes for item in found)
+
+
+def _take_away(item: Garbage) -> None:
+    if item.path.is_dir():
+        for path in item.path.iterdir():
+            path.unlink()
+        item.path.rmdir()
+    elif item.rows:
+        _drop_rows(item.path, item.rows)
+    else:
+        item.path.unlink(missing_ok=True)
 
 
 def _drop_rows(path: Path, digests: frozenset[str]) -> None:

@@ -103,6 +103,7 @@ def wav_of(path: Path, samples, sample_rate=16_000) -> Path:
         (np.r_[tone(), np.nan], "non-finite: 1 samples"),
         (np.r_[tone(), np.inf, -np.inf], "non-finite: 2 samples"),
         (tone(0.01), "too short: 10 ms; at least 100 ms"),
+        (tone() * 1e30, "no sound: samples up to 3e\\+29 times full scale"),
     ],
 )
 def test_a_wave_that_says_nothing_is_refused(tmp_path, samples, message):

@@ -108,6 +108,8 @@ def test_a_read_only_folder_is_said(home):
         (["--prop-decrease", "2"], "front_end.prop_decrease"),
         (["--preset", "papr"], "preset 'papr' does not exist"),
         (["--shards", "2"], "is not a range"),
+        (["--shards", "7:9"], "the plan has 1 shards"),
+        (["--n-mels", "5000"], "front_end.n_mels"),
         (["--data", "nowhere"], "nowhere: not a folder; pass --data"),
     ],
 )
@@ -123,3 +125,9 @@ def test_settings_come_from_the_file(home):
     ser("cache", "mels")
     (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
     assert row["settings"] == "default denoise=none n_mels=32"
+
+
+def test_verifying_nothing_is_no_success(home):
+    result = ser("cache", "verify", "--cache", "nowhere")
+    assert result.exit_code == 1
+    assert "nowhere: holds no store" in result.stderr

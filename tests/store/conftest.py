@@ -43,7 +43,7 @@ class Corpus:
                 "duration_s": [0.4] * len(names),
             }
         )
-        return SimpleNamespace(table=table)
+        return SimpleNamespace(table=table, facts={})
 
 
 @pytest.fixture

@@ -344,3 +344,8 @@ def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_en
             finished = now  # after a kill of the parent alone a worker may still finish its shard
     build(corpus, tmp_path / "cache", front_end)
     assert contents(folder) == contents(store_folder(tmp_path / "whole", "mels", front_end))
+
+
+def test_shards_beyond_the_plan_are_refused(corpus, tmp_path, front_end):
+    with pytest.raises(StoreError, match="the plan has 2 shards, 0 to 1"):
+        build(corpus, tmp_path / "cache", front_end, shards=(100, 200))

@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from ser_pipeline.errors import StoreError
 from ser_pipeline.settings import recipe
 from ser_pipeline.store import build_store, open_store, store_folder
 from ser_pipeline.store import fingerprint as prints
@@ -146,3 +149,43 @@ def test_only_old_left_overs_are_garbage(built, corpus, front_end):
         (folder / name).write_bytes(b"x")
         os.utime(folder / name, (time.time() - age,) * 2)
     assert [item.path.name for item in garbage(built, corpus.manifest())] == [".shard-00000.h5.1-a.partial"]
+
+
+def test_a_manifest_of_a_few_recordings_condemns_no_rows(built, corpus):
+    corpus.names = corpus.names[:10]
+    manifest = corpus.manifest()
+    manifest.facts = {"settings": {"limit": 10}}
+    assert garbage(built, manifest) == []
+
+
+def test_what_a_build_works_on_is_left_alone(built, corpus, front_end):
+    corpus.names = corpus.names[:10]
+    listed = garbage(built, corpus.manifest())
+    folder = store_folder(built, "mels", front_end)
+    code = (
+        "import sys, pathlib\nfrom ser_pipeline.store.lock import shard_range\n"
+        "with shard_range(pathlib.Path(sys.argv[1]), 0, 1):\n"
+        "    print('held', flush=True)\n    sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match="another build works on its shards"):
+            collect(listed)
+    finally:
+        holder.communicate("")
+    assert len(open_store(built, "mels", front_end)) == 40
+
+
+def test_values_that_are_no_numbers_are_found(built, corpus, front_end, monkeypatch):
+    from ser_pipeline.front_end import Mel, mel_of_wave
+
+    def nowhere(wave, settings):
+        mel = mel_of_wave(wave, settings)
+        return Mel(mel.values * np.nan, mel.frames, mel.level_db)
+
+    monkeypatch.setattr("ser_pipeline.store.maintain.mel_of_wave", nowhere)
+    report = verify(store_folder(built, "mels", front_end), corpus.manifest(), corpus.folder, sample=3)
+    assert len(report.problems) == 3
