@@ -5,6 +5,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -348,9 +349,14 @@ def own_tasks(path: Path) -> dict[str, tuple[str, ...]]:
     """Tasks a settings file defines under ``[tasks]``: name -> emotions.
 
     Raises:
-        SettingsError: not a table of lists.
+        SettingsError: not a table of lists, or a name that cannot stand in a folder's.
     """
     tasks = read_toml(path).get("tasks", {})
     if not isinstance(tasks, dict) or not all(isinstance(value, list) for value in tasks.values()):
         raise SettingsError(f"{path}: tasks: each must be a list of emotions, as in mine = ['anger', 'calm']")
+    wrong = [name for name in tasks if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]
+    if wrong:
+        raise SettingsError(
+            f"{path}: tasks: '{wrong[0]}' cannot name a task; use letters, digits, '.', '_', '-'"
+        )
     return {name: tuple(str(item) for item in value) for name, value in tasks.items()}

@@ -83,3 +83,9 @@ def test_tasks_of_ones_own(tmp_path):
 
 def test_no_file_is_no_settings(tmp_path):
     assert read_toml(tmp_path / "ser.toml") == {}
+
+
+def test_a_task_must_be_able_to_name_a_run(tmp_path):
+    (tmp_path / "ser.toml").write_text("[tasks]\n'a/b' = ['anger', 'calm']\n")
+    with pytest.raises(SettingsError, match="tasks: 'a/b' cannot name a task"):
+        own_tasks(tmp_path / "ser.toml")

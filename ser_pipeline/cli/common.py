@@ -49,11 +49,21 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
     except SerError as error:
         if DEBUG["on"]:
             raise
-        say(f"ser: {error}")
+        say(f"ser: {one_line(str(error))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say(f"ser: interrupted; what was finished is whole: {interrupted}")
         raise typer.Exit(130) from None
+
+
+def one_line(text: str) -> str:
+    r"""Escape what would break a line or steer a terminal, as a file's name may hold.
+
+    Examples:
+        >>> one_line("a\nb")
+        'a\\nb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def out(text: str) -> None:

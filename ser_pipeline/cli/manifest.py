@@ -13,6 +13,7 @@ from ser_pipeline.cli.common import (
     FormatOption,
     ManifestsOption,
     next_step,
+    one_line,
     out,
     plain_errors,
     progress,
@@ -118,7 +119,7 @@ def validate(
         folder = data or read_manifest(manifests, []).data
         manifest, found = check(manifests, data=folder if audio else None, jobs=jobs)
         for line in found.examples:
-            say(f"  {_one_line(line)}")
+            say(f"  {one_line(line)}")
         if found.count:
             more = found.count - len(found.examples)
             shown = f"; {more} more are not shown" if more else ""
@@ -211,14 +212,14 @@ def _show_summary(summary: "BuildSummary") -> None:
     known = "; nothing has changed since the last build" if summary.unchanged else ""
     say(f"{summary.rows} recordings by {summary.speakers} speakers, {summary.rejects} rejected{known}")
     for reject in summary.first_rejects:
-        say(f"  rejected {_one_line(str(reject.path))}: {_one_line(reject.reason)}")
+        say(f"  rejected {one_line(str(reject.path))}: {one_line(reject.reason)}")
     if summary.rejects > len(summary.first_rejects):
         rest = summary.rejects - len(summary.first_rejects)
         say(f"  and {rest} more: ser manifest query 'SELECT * FROM rejects'")
     for gap in summary.missing:
         say(f"  {gap.corpus}: {gap.count} rows of {gap.table} have no recording here")
     for line in summary.warnings:
-        say(f"  {_one_line(line)}")
+        say(f"  {one_line(line)}")
 
 
 def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
@@ -240,7 +241,7 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
 
     read = import_split(manifest, source, name, seed=seed, allow_leaks=leaks_speakers)
     if read.unknown:
-        say(f"{len(read.unknown)} names of {source} are not in the manifest: {_one_line(some(read.unknown))}")
+        say(f"{len(read.unknown)} names of {source} are not in the manifest: {one_line(some(read.unknown))}")
     if read.missing:
         say(f"{len(read.missing)} recordings are not in {source}, so in no part: {some(read.missing)}")
     return read.split
@@ -261,8 +262,3 @@ def _say_synthetic(manifest: "Manifest") -> None:
 def _flag(name: str, value: Path, default: Path) -> str:
     """A flag for the next command, where it is not the default."""
     return "" if value == default else f" --{name} {value}"
-
-
-def _one_line(text: str) -> str:
-    """Text of a file name with its line breaks and control characters made visible."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
