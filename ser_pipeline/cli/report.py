@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pipeline.cli.common import ManifestsOption, next_step, out, plain_errors, say
+from ser_pipeline.cli.common import ManifestsOption, next_step, one_line, out, plain_errors, say
 
 RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
 RunNames = Annotated[
@@ -23,16 +23,21 @@ def report(
 ) -> None:
     """Write report.html, report.md, report.json and figures from the manifest and the runs.
 
-    Needs no audio and no network; the page opens from disk.
+    Needs no audio and no network; the page opens from disk. A run or split that cannot be read is
+    named on the page, and the command ends with status 1; a run chosen by --runs must be readable.
     """
     with plain_errors("the old report is untouched; run the same command again"):
         from ser_pipeline.report import choose_runs, make_report
 
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
-        summary = make_report(manifests, choose_runs(runs_dir, names), to)
+        summary = make_report(manifests, choose_runs(runs_dir, names), to, strict=bool(names))
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""
     say(f"{summary.recordings} recordings, {summary.runs} runs{unfinished}{synthetic}")
+    for line in summary.unread:
+        say(one_line(line))
     out(str(summary.page))
+    if summary.unread:
+        raise typer.Exit(1)
     if not summary.runs:
         next_step("ser train crnn")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import ReportError
+from ser_pipeline.errors import ReportError, SplitError
 from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, numbered
 from ser_pipeline.report.machine import json_text
@@ -16,9 +16,10 @@ from ser_pipeline.report.opening import banner, glance_section, opening
 from ser_pipeline.report.page import html_page
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
-from ser_pipeline.report.runs import Run, Unfinished, read_runs
+from ser_pipeline.report.runs import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.report.sources import Data, read_data
 from ser_pipeline.report.split_section import split_section
+from ser_pipeline.report.unread import Unread, unread_blocks
 
 TITLE = "Speech emotion recognition: report"
 
@@ -32,6 +33,7 @@ class ReportSummary:
         recordings: rows of the manifest.
         runs: finished runs with numbers on the page.
         unfinished: names of runs without numbers.
+        unread: runs and splits that could not be read, one line each, with the reason.
         figures: number of drawings.
         page_bytes: size of the page.
         synthetic: some recordings were synthesised.
@@ -41,53 +43,61 @@ class ReportSummary:
     recordings: int
     runs: int
     unfinished: tuple[str, ...]
+    unread: tuple[str, ...]
     figures: int
     page_bytes: int
     synthetic: bool
 
 
-def make_report(manifests: Path, runs: Sequence[Path], out: Path) -> ReportSummary:
+def make_report(manifests: Path, runs: Sequence[Path], out: Path, *, strict: bool = False) -> ReportSummary:
     """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
 
-    Nothing is written before everything is rendered, and each file replaces its predecessor as
-    a whole: whoever interrupts keeps the old report. The same input gives the same bytes.
+    Nothing is written before everything is rendered; the same input gives the same bytes.
 
     Args:
         manifests: folder that ``ser manifest build`` wrote to.
         runs: run folders, in the order they are shown; may be empty.
         out: folder to write to.
+        strict: raise for a run that cannot be read, instead of naming it on the page.
 
     Raises:
         ManifestError: the manifest is missing, foreign or broken.
-        SplitError: a split file that cannot be read.
-        RunError: a run whose files cannot be read or contradict each other.
-        ReportError: ``out`` is a file.
-        SerError: ``out`` cannot be written to.
+        SplitError: the split of a run that is shown cannot be read.
+        RunError: with ``strict``, a run whose files cannot be read or contradict each other.
+        ReportError: ``out`` is a file; a plain SerError where it cannot be written to.
     """
     if out.exists() and not out.is_dir():
         raise ReportError(f"{out}: is a file; choose a folder with --out")
     data = read_data(manifests)
-    finished, unfinished = read_runs(runs)
-    report = compose(data, finished, unfinished)
-    page = html_page(report)
+    finished, unfinished, bad = (*read_runs(runs), []) if strict else read_sound_runs(runs)
+    _need_splits(data, finished)
+    unread = (*data.unread, *bad)
+    report = compose(data, finished, unfinished, unread)
     texts = {
         "report.md": markdown_text(report),
-        "report.json": json_text(report, finished, unfinished),
-        "report.html": page,
+        "report.json": json_text(report, finished, unfinished, unread),
+        "report.html": html_page(report),
     }
     _put(out, dict(_drawings(report)), {name: text.encode() for name, text in texts.items()})
+    names, lines = tuple(run.name for run in unfinished), tuple(entry.line for entry in unread)
+    panels, size = sum(1 for _ in report.panels), len(texts["report.html"].encode())
+    rows = data.table.num_rows
     return ReportSummary(
-        page=out / "report.html",
-        recordings=data.table.num_rows,
-        runs=len(finished),
-        unfinished=tuple(run.name for run in unfinished),
-        figures=sum(1 for _ in report.panels),
-        page_bytes=len(page.encode()),
-        synthetic=bool(report.banner),
+        out / "report.html", rows, len(finished), names, lines, panels, size, bool(report.banner)
     )
 
 
-def compose(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> Report:
+def _need_splits(data: Data, runs: Sequence[Run]) -> None:
+    """Refuse numbers whose split cannot be checked for leaks."""
+    used = {run.info.split.name for run in runs}
+    for split in data.unread:
+        if split.name in used:
+            raise SplitError(split.reason)
+
+
+def compose(
+    data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished], unread: Sequence[Unread] = ()
+) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     sections = (
         glance_section(data, runs),
@@ -99,7 +109,7 @@ def compose(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
     )
     return Report(
         title=TITLE,
-        opening=opening(data, runs, unfinished),
+        opening=(*opening(data, runs, unfinished), *unread_blocks(unread)),
         sections=numbered(sections),
         banner=banner(data, runs, unfinished),
     )

@@ -13,16 +13,23 @@ from ser_pipeline.report.document import (
     Facts,
     Figure,
     Report,
+    Section,
     Table,
     Text,
     plain,
 )
 from ser_pipeline.report.runs import Run, Unfinished
+from ser_pipeline.report.unread import Unread
 
 SCHEMA_VERSION = 1
 
 
-def json_text(report: Report, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
+def json_text(
+    report: Report,
+    runs: Sequence[Run],
+    unfinished: Sequence[Unfinished],
+    unread: Sequence[Unread] = (),
+) -> str:
     """Write the report for programs: its blocks, and every run's settings and scores in full.
 
     Scores and shares are in [0, 1]; a number that does not exist is null.
@@ -32,16 +39,7 @@ def json_text(report: Report, runs: Sequence[Run], unfinished: Sequence[Unfinish
         "title": report.title,
         "banner": report.banner or None,
         "opening": [_block(block) for block in report.opening],
-        "sections": [
-            {
-                "key": section.key,
-                "title": section.title,
-                "level": section.level,
-                "marks": list(section.marks),
-                "blocks": [_block(block) for block in section.blocks],
-            }
-            for section in report.sections
-        ],
+        "sections": [_section(section) for section in report.sections],
         "runs": [
             {
                 "tag": run.tag,
@@ -52,8 +50,19 @@ def json_text(report: Report, runs: Sequence[Run], unfinished: Sequence[Unfinish
             for run in runs
         ],
         "unfinished": [run.name for run in unfinished],
+        "unread": [{"kind": entry.kind, "name": entry.name, "reason": entry.reason} for entry in unread],
     }
     return json.dumps(_finite(whole), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "key": section.key,
+        "title": section.title,
+        "level": section.level,
+        "marks": list(section.marks),
+        "blocks": [_block(block) for block in section.blocks],
+    }
 
 
 def _finite(value: Any) -> Any:

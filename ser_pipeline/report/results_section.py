@@ -1,5 +1,6 @@
 """The chapter on results: runs side by side, their cost, and those that are not finished."""
 
+import shlex
 from collections.abc import Sequence
 from statistics import median
 
@@ -268,5 +269,5 @@ def _unfinished_table(unfinished: Sequence[Unfinished]) -> Table:
 
 def _remedy(run: Unfinished) -> str:
     if run.trained:
-        return f"its scores: ser evaluate {run.name}"
-    return "the rest of its training: repeat its command with --resume"
+        return f"its scores: ser evaluate {shlex.quote(run.name)}"
+    return f"the rest of its training: ser train --resume {shlex.quote(run.name)}"

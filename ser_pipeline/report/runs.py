@@ -14,14 +14,9 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.records import PARTS
-from ser_pipeline.results import (
-    METRIC_COLUMNS,
-    PartScores,
-    RunInfo,
-    RunScores,
-    read_result,
-    runs_in,
-)
+from ser_pipeline.report.run_scores import read_info, read_scores
+from ser_pipeline.report.unread import Unread
+from ser_pipeline.results import METRIC_COLUMNS, PartScores, RunInfo, RunScores
 
 WEIGHTS = "model.safetensors"
 
@@ -99,7 +94,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run without scores; ``trained`` tells whether only the scoring is missing."""
+    """A run that shows no numbers; ``trained`` tells whether only the scoring is missing."""
 
     name: str
     info: RunInfo
@@ -107,31 +102,39 @@ class Unfinished:
 
 
 def choose_runs(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Folders of the runs to show, oldest first.
+    """Folders of the runs to show, oldest first; those whose settings cannot be read are last.
 
     Args:
         folder: where runs are.
         names: of runs in ``folder``, or paths to run folders; none chooses all of ``folder``.
 
     Raises:
-        RunError: a name that is no run, or settings that cannot be read.
+        RunError: a name that is no run.
     """
+    there = [path.parent for path in folder.glob("*/settings.json")]
     if not names:
-        return runs_in(folder)
+        return sorted(there, key=_age)
     found: dict[Path, None] = {}
     for name in names:
         place = next(
             (path for path in (folder / name, Path(name)) if (path / "settings.json").is_file()), None
         )
         if place is None:
-            there = some([run.name for run in runs_in(folder)]) or "none yet"
-            raise RunError(f"{folder / name}: no run of this name; in {folder} there are: {there}")
+            known = some(sorted(run.name for run in there)) or "none yet"
+            raise RunError(f"{folder / name}: no run of this name; in {folder} there are: {known}")
         found[place] = None
     return list(found)
 
 
+def _age(folder: Path) -> tuple[bool, str, str]:
+    try:
+        return False, read_info(folder).created, folder.name
+    except RunError:
+        return True, "", folder.name  # the reason is given where the run is read to be shown
+
+
 def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Unfinished]]:
-    """Read runs; those without ``scores.json`` are unfinished.
+    """Read runs; one whose training has not ended, or that has no ``scores.json``, is unfinished.
 
     Raises:
         RunError: a result file that cannot be read or contradicts another; the message names the run.
@@ -139,47 +142,48 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Unfinished]]:
     finished: list[Run] = []
     unfinished: list[Unfinished] = []
     for folder in folders:
-        info = read_result(RunInfo, folder / "settings.json")
-        if (folder / "scores.json").is_file():
-            finished.append(_read_run(folder, info, f"R{len(finished) + 1}"))
-        else:
-            trained = info.stopped is not None and (folder / WEIGHTS).is_file()
-            unfinished.append(Unfinished(folder.name, info, trained))
+        _put(_read_one(folder, len(finished) + 1), finished, unfinished)
     return finished, unfinished
 
 
-def _read_run(folder: Path, info: RunInfo, tag: str) -> Run:
-    scores = read_result(RunScores, folder / "scores.json")
-    known = [part for part in PARTS if part in scores.parts]
-    if not known or len(known) != len(scores.parts):
-        raise RunError(
-            f"{folder / 'scores.json'}: has parts {', '.join(scores.parts) or 'none'}, valid are "
-            f"{', '.join(PARTS)}; score it again with 'ser evaluate {folder}'"
-        )
-    for part in known:
-        _check_scores(folder, info, part, scores.parts[part])
+def read_sound_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Unfinished], list[Unread]]:
+    """Read runs as :func:`read_runs` does, but list those that cannot be read instead of raising."""
+    finished: list[Run] = []
+    unfinished: list[Unfinished] = []
+    unread: list[Unread] = []
+    for folder in folders:
+        try:
+            _put(_read_one(folder, len(finished) + 1), finished, unfinished)
+        except RunError as error:
+            unread.append(Unread("run", folder.name, str(error)))
+    return finished, unfinished, unread
+
+
+def _put(run: Run | Unfinished, finished: list[Run], unfinished: list[Unfinished]) -> None:
+    if isinstance(run, Run):
+        finished.append(run)
+    else:
+        unfinished.append(run)
+
+
+def _read_one(folder: Path, number: int) -> Run | Unfinished:
+    info = read_info(folder)
+    ended = info.stopped is not None
+    # scores of a training that still goes on are those of a passing epoch: never shown
+    if not ended or not (folder / "scores.json").is_file():
+        return Unfinished(folder.name, info, ended)
+    scores = read_scores(folder, info)
+    shown = [part for part in PARTS if part in scores.parts][-1]
     weights = folder / WEIGHTS
     return Run(
-        tag=tag,
+        tag=f"R{number}",
         path=folder,
         info=info,
         scores=scores,
         curves=read_curves(folder),
-        predictions=_read_predictions(folder, info, known[-1], scores.parts[known[-1]]),
+        predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
         model_bytes=weights.stat().st_size if weights.is_file() else None,
     )
-
-
-def _check_scores(folder: Path, info: RunInfo, part: str, scores: PartScores) -> None:
-    pooled = scores.pooled
-    size = len(info.emotions)
-    whole = [entry.emotion for entry in pooled.classes] == list(info.emotions)
-    square = [len(row) for row in pooled.confusion] == [size] * size
-    if not whole or not square or sum(map(sum, pooled.confusion)) != pooled.clips:
-        raise RunError(
-            f"{folder / 'scores.json'}: {part}: classes and confusion do not fit the run's emotions "
-            f"({', '.join(info.emotions)}); score it again with 'ser evaluate {folder}'"
-        )
 
 
 def read_curves(folder: Path) -> tuple[Curve, ...]:
@@ -200,6 +204,8 @@ def _read_epochs(path: Path) -> tuple[Epoch, ...]:
             rows = list(csv.DictReader(file))
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: not a text file ({error.reason}); train the run again") from None
+    except (OSError, csv.Error) as error:
+        raise RunError(f"{path}: cannot be read ({error}); train the run again") from None
     if rows and not {"epoch", "train_loss"} <= rows[0].keys():
         raise RunError(f"{path}: needs the columns {', '.join(METRIC_COLUMNS)}; train the run again")
     epochs: list[Epoch] = []

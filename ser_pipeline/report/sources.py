@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ser_pipeline.errors import ManifestError, SplitError
+from ser_pipeline.report.unread import Unread
 
 SCHEMA_VERSION = 1
 """Of the manifests this page can read."""
@@ -68,6 +70,7 @@ class Data:
         synthetic: corpora whose recordings were synthesised.
         digest: of the manifest file, in the form runs name it.
         facts: the manifest's own description.
+        unread: split files that cannot be read.
     """
 
     table: pa.Table
@@ -76,17 +79,17 @@ class Data:
     synthetic: frozenset[str]
     digest: str
     facts: Mapping[str, Any]
+    unread: tuple[Unread, ...] = ()
 
 
 def read_data(manifests: Path) -> Data:
-    """Read the manifest and what lies beside it.
+    """Read the manifest and what lies beside it; split files that cannot be read are listed.
 
     Args:
         manifests: folder that ``ser manifest build`` wrote to.
 
     Raises:
         ManifestError: there is no manifest, or a file of another version.
-        SplitError: a split file that cannot be read.
     """
     path = manifests / "manifest.parquet"
     if not path.is_file():
@@ -99,14 +102,15 @@ def read_data(manifests: Path) -> Data:
             "build it again with 'ser manifest build'"
         )
     corpora = set(table["corpus"].unique().to_pylist())
-    files = sorted((manifests / "splits").glob("[!.]*.parquet"))
+    splits, unread = _read_splits(manifests / "splits", path)
     return Data(
         table=table,
         rejects=_read_rejects(manifests / "rejects.parquet"),
-        splits=tuple(_read_split(file, path) for file in files),
+        splits=splits,
         synthetic=synthetic_corpora(facts, corpora),
         digest=file_digest(path),
         facts=facts,
+        unread=unread,
     )
 
 
@@ -155,8 +159,21 @@ def _read_rejects(path: Path) -> pa.Table:
     return _read(path, REJECT_COLUMNS, ManifestError, "build it again with 'ser manifest build'")[0]
 
 
+def _read_splits(folder: Path, manifest: Path) -> tuple[tuple[SplitFile, ...], tuple[Unread, ...]]:
+    splits: list[SplitFile] = []
+    unread: list[Unread] = []
+    for path in sorted(folder.glob("[!.]*.parquet")):
+        try:
+            splits.append(_read_split(path, manifest))
+        except SplitError as error:
+            unread.append(Unread("split", path.stem, str(error)))
+    return tuple(splits), tuple(unread)
+
+
 def _read_split(path: Path, manifest: Path) -> SplitFile:
-    table, facts = _read(path, SPLIT_COLUMNS, SplitError, "make it again with 'ser manifest split'")
+    again = f"make it again with 'ser manifest split {shlex.quote(path.stem)}'"
+    table, facts = _read(path, SPLIT_COLUMNS, SplitError, again)
     made_for = str(facts.get("manifest_digest", ""))
     name = str(facts.get("name") or path.stem)
-    return SplitFile(name, table, facts, stale=made_for != file_digest(manifest, max(1, len(made_for) // 2)))
+    size = min(64, max(1, len(made_for) // 2))  # BLAKE2b gives 1 to 64 bytes
+    return SplitFile(name, table, facts, stale=made_for != file_digest(manifest, size))

@@ -26,12 +26,9 @@ MAX_FOLD_NAMES = 8
 def split_section(data: Data) -> Section:
     """Write the part on splits; every split is checked here again, from its own rows."""
     if not data.splits:
-        return Section(
-            "splits",
-            "Splits",
-            (text("There is no split yet. Make one with ", Code("ser manifest split"), "."),),
-            3,
-        )
+        none = "No split could be read" if data.unread else "There is no split yet"
+        blank = text(f"{none}. Make one with ", Code("ser manifest split"), ".")
+        return Section("splits", "Splits", (blank,), 3)
     facts = [split_facts(data, split) for split in data.splits]
     blocks: list[Block] = [
         text(

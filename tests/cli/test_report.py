@@ -59,18 +59,45 @@ def test_unknown_run_is_one_line(folder, words):
     assert not (folder / "reports").exists()
 
 
-def test_broken_run_is_named(folder):
+@pytest.fixture
+def broken(folder):
+    """The folder with a run whose settings cannot be read."""
     run = folder / "runs" / "mine"
     run.mkdir(parents=True)
     (run / "settings.json").write_text("{}")
+    return folder
+
+
+def test_broken_run_is_named_and_the_page_is_written(broken):
     result = call()
+    assert result.exit_code == 1
+    assert result.stdout == "reports/report.html\n"
+    assert "\nrun mine could not be read: runs/mine/settings.json: " in result.stderr
+    assert "next:" not in result.stderr
+    page = (broken / "reports" / "report.html").read_text()
+    assert "run mine could not be read: runs/mine/settings.json: " in page
+
+
+def test_broken_run_that_is_asked_for_is_an_error(broken):
+    result = call("--runs", "mine")
     assert result.exit_code == 1
     assert result.stderr.startswith("ser: runs/mine/settings.json: ")
     assert result.stderr.count("\n") == 1
+    assert not (broken / "reports").exists()
+
+
+def test_broken_split_is_named_and_the_page_is_written(folder):
+    (folder / "manifests" / "splits").mkdir()
+    (folder / "manifests" / "splits" / "mine.parquet").write_bytes(b"no")
+    result = call()
+    assert result.exit_code == 1
+    assert "\nsplit mine could not be read: manifests/splits/mine.parquet: " in result.stderr
+    assert "'ser manifest split mine'" in result.stderr
+    assert "No split could be read" in (folder / "reports" / "report.html").read_text()
 
 
 def test_interrupted_report_says_that_the_old_one_stays(folder, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ser_pipeline.report.make_report", interrupt)

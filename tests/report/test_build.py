@@ -11,7 +11,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from ser_pipeline.errors import ManifestError, ReportError, RunError
+from ser_pipeline.errors import ManifestError, ReportError, RunError, SplitError
 from ser_pipeline.report import build as room
 from ser_pipeline.report import choose_runs, make_report
 
@@ -133,8 +133,35 @@ def test_run_that_cannot_be_read_is_named_and_the_old_report_stays(manifests, ru
     before = (tmp_path / "out" / "report.html").read_bytes()
     (runs / "two" / "scores.json").write_text("{}")
     with pytest.raises(RunError, match=r"two/scores\.json: parts"):
-        make_report(manifests, choose_runs(runs), tmp_path / "out")
+        make_report(manifests, choose_runs(runs, ["one", "two"]), tmp_path / "out", strict=True)
     assert (tmp_path / "out" / "report.html").read_bytes() == before
+
+
+@pytest.mark.usefixtures("no_drawings")
+def test_what_cannot_be_read_is_named_and_the_rest_is_shown(manifests, runs, tmp_path):
+    (runs / "two" / "scores.json").write_text("{")
+    (manifests / "splits" / "stratified.parquet").write_bytes(b"no")
+    summary = make_report(manifests, choose_runs(runs), tmp_path / "out")
+    assert (summary.runs, summary.unfinished) == (1, ("begun",))
+    split, run = summary.unread
+    assert split.startswith("split stratified could not be read: ")
+    assert "'ser manifest split stratified'" in split
+    assert run.startswith(f"run two could not be read: {runs}/two/scores.json: ")
+    page = summary.page.read_text()
+    assert "run two could not be read: " in page
+    assert "split stratified could not be read: " in page
+    assert 'id="run-r2"' not in page
+    assert "run two could not be read: " in (tmp_path / "out" / "report.md").read_text()
+    listed = json.loads((tmp_path / "out" / "report.json").read_text())["unread"]
+    assert [(entry["kind"], entry["name"]) for entry in listed] == [("split", "stratified"), ("run", "two")]
+
+
+@pytest.mark.usefixtures("no_drawings")
+def test_unreadable_split_of_a_run_on_the_page_is_an_error(manifests, runs, tmp_path):
+    (manifests / "splits" / "speaker.parquet").write_bytes(b"no")
+    with pytest.raises(SplitError, match=r"cannot be read .* 'ser manifest split speaker'"):
+        make_report(manifests, choose_runs(runs), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("no_drawings")

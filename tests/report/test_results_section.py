@@ -107,7 +107,7 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
     blocks = results_section([], unfinished, "d").blocks
     table = next(block for block in blocks if isinstance(block, Table))
     assert [row.cells[4].text for row in table.rows] == [
-        "the rest of its training: repeat its command with --resume",
+        "the rest of its training: ser train --resume started",
         "its scores: ser evaluate trained",
     ]
     assert not any(column.numeric for column in table.columns)

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.report.runs import choose_runs, read_curves, read_runs
+from ser_pipeline.report.runs import choose_runs, read_curves, read_runs, read_sound_runs
 
 
 @pytest.fixture
@@ -32,8 +32,44 @@ def test_run_without_scores_is_unfinished(tmp_path, rows, fake):
     assert [(run.name, run.trained) for run in read_runs([folder])[1]] == [("started", False)]
 
 
+def test_run_whose_training_goes_on_shows_no_scores(tmp_path, rows, fake):
+    folder = fake.run(tmp_path, "going", rows, "d", stopped=None)
+    assert (folder / "scores.json").is_file()
+    finished, unfinished = read_runs([folder])
+    assert not finished
+    assert [(run.name, run.trained) for run in unfinished] == [("going", False)]
+
+
+def test_bad_runs_are_listed_beside_the_good_ones(tmp_path, rows, fake):
+    folders = [fake.run(tmp_path, name, rows, "d", epochs=2) for name in ("bad", "good", "worse", "fine")]
+    (folders[0] / "scores.json").write_text("{")
+    (folders[2] / "settings.json").write_bytes(b"\xff")
+    finished, unfinished, unread = read_sound_runs(folders)
+    assert [(run.tag, run.info.name) for run in finished] == [("R1", "good"), ("R2", "fine")]
+    assert not unfinished
+    assert [(entry.kind, entry.name) for entry in unread] == [("run", "bad"), ("run", "worse")]
+    assert "worse/settings.json: " in unread[1].reason
+
+
+def test_runs_without_readable_settings_are_chosen_last(tmp_path, rows, fake):
+    for name in ("a", "b"):
+        fake.run(tmp_path, name, rows, "d", epochs=2)
+    (tmp_path / "a" / "settings.json").write_text("{}")
+    assert [run.name for run in choose_runs(tmp_path)] == ["b", "a"]
+    with pytest.raises(RunError, match="there are: a, b"):
+        choose_runs(tmp_path, ["two"])
+
+
+@pytest.mark.parametrize("content", [b"epoch,train_loss\n1," + b"0" * 200_000 + b"\n"])
+def test_metrics_that_no_reader_takes_name_the_run(run, content):
+    (run / "metrics.csv").write_bytes(content)
+    with pytest.raises(RunError, match=r"one/metrics.csv: cannot be read \(field larger"):
+        read_runs([run])
+
+
 def test_run_that_only_lacks_scores_is_trained(run):
     (run / "scores.json").unlink()
+    (run / "model.safetensors").unlink()  # a run of all folds has its weights in the folders of the folds
     finished, unfinished = read_runs([run])
     assert not finished
     assert unfinished[0].trained

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.errors import ManifestError, SplitError
+from ser_pipeline.errors import ManifestError
 from ser_pipeline.report.sources import file_digest, read_data, synthetic_corpora
 
 
@@ -57,10 +57,20 @@ def test_manifest_with_foreign_metadata_is_refused(tmp_path, rows):
         read_data(tmp_path)
 
 
-def test_damaged_split_names_its_command(manifests):
+def test_damaged_split_is_listed_with_its_command(manifests):
     (manifests / "splits" / "speaker.parquet").write_bytes(b"no")
-    with pytest.raises(SplitError, match=r"speaker\.parquet: cannot be read .* 'ser manifest split'"):
-        read_data(manifests)
+    data = read_data(manifests)
+    assert [split.name for split in data.splits] == ["stratified"]
+    (unread,) = data.unread
+    assert (unread.kind, unread.name) == ("split", "speaker")
+    assert "speaker.parquet: cannot be read" in unread.reason
+    assert unread.reason.endswith("make it again with 'ser manifest split speaker'")
+
+
+@pytest.mark.parametrize("digest", ["", "a", "00" * 200])
+def test_split_of_a_digest_of_any_length_is_stale(manifests, rows, fake, digest):
+    fake.split(manifests, "odd", rows, fake.by_speaker, manifest_digest=digest)
+    assert [split.name for split in read_data(manifests).splits if split.stale] == ["odd"]
 
 
 def test_split_of_another_manifest_is_stale(manifests, rows, fake):
