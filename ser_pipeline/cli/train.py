@@ -231,6 +231,8 @@ def _announce(data: "RunData") -> None:
     if data.failed:
         clip, reason = data.failed[0]
         say(f"{len(data.failed)} clips are left out, the store could not use them, as {clip}: {reason}")
+    if not data.counts()["test"]:
+        say(f"split '{data.split.name}': no clip chosen is in the test part; there will be no test score")
     clips = zip(data.task.emotions, data.class_counts()["train"], strict=True)
     absent = [emotion for emotion, count in clips if not count]
     if absent:

@@ -81,9 +81,8 @@ def select_examples(
     table = manifest.select([*COLUMNS, "emotion_id"])
     classes = class_lookup(task)[table["emotion_id"].to_numpy()]
     keep = (parts != UNUSED) & (classes >= 0)
-    keep &= _chosen(table["corpus"], corpora, "corpus", exact=True)
+    keep &= chosen_rows(manifest, corpora, languages)
     keep &= _chosen(table["corpus"], task.corpora, "corpus", exact=True)
-    keep &= _chosen(table["language"], languages, "language", exact=False)
     if not keep.any():
         raise TrainingError(
             f"task '{task.name}': no clip of {', '.join(task.emotions)} in the corpora, languages and "
@@ -91,6 +90,18 @@ def select_examples(
         )
     rows = np.flatnonzero(keep)
     return Examples(table.select(COLUMNS).take(pa.array(rows)), parts[rows], classes[rows])
+
+
+def chosen_rows(
+    manifest: pa.Table, corpora: Sequence[str], languages: Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    """Which rows of a manifest lie in the corpora and languages asked for, shape ``(rows,)``.
+
+    Raises:
+        SettingsError: a corpus or language that the manifest does not have.
+    """
+    keep = _chosen(manifest["corpus"], corpora, "corpus", exact=True)
+    return keep & _chosen(manifest["language"], languages, "language", exact=False)
 
 
 def class_lookup(task: Task) -> npt.NDArray[np.int64]:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_pipeline.datasets.examples import select_examples
+from ser_pipeline.datasets.examples import UNUSED, chosen_rows, class_lookup, select_examples
 from ser_pipeline.datasets.locate import locate
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.tasks import resolve_task
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
+from ser_pipeline.records import PARTS
 from ser_pipeline.results import SplitInfo
 from ser_pipeline.settings import Recipe
 from ser_pipeline.store import Store, open_store
@@ -38,6 +39,14 @@ class Inputs:
     split: Split
     store: Store
     task: Task
+
+    def tests(self, fold: int) -> bool:
+        """Whether a fold tests any of the clips chosen."""
+        parts = parts_for(self.split, self.manifest, fold)
+        recipe, table = self.recipe, self.manifest.table
+        known = class_lookup(self.task)[table["emotion_id"].to_numpy()] >= 0
+        tested = (parts == PARTS.index("test")) & known
+        return bool((tested & chosen_rows(table, recipe.corpora, recipe.languages)).any())
 
     def run_data(self, fold: int | str | None = None) -> RunData:
         """Clips of a run.
@@ -121,4 +130,5 @@ def _task(
 ) -> Task:
     rows = manifest.table.num_rows
     parts = np.zeros(rows, np.int8) if split.folds else parts_for(split, manifest)
+    parts = np.where(chosen_rows(manifest.table, recipe.corpora, recipe.languages), parts, UNUSED)
     return resolve_task(recipe.task, manifest.table, parts, merges=recipe.merges, own=own_tasks)

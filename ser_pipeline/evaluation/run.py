@@ -17,7 +17,7 @@ from ser_pipeline.labels import Task
 from ser_pipeline.results import RunInfo, RunScores, read_result
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_device
-from ser_pipeline.training.folds import fold_folder, fold_folders
+from ser_pipeline.training.folds import fold_folder, fold_folders, tested_folds
 from ser_pipeline.training.info import SETTINGS, check_same
 
 SCORES = "scores.json"
@@ -76,7 +76,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     Raises:
         RunError: a fold has not been trained; and as :func:`score_run`.
     """
-    missing = [number for number in range(len(inputs.split.folds)) if not _trained(folder, number)]
+    folds = tested_folds(inputs)
+    missing = [number for number in folds if not _trained(folder, number)]
     if missing:
         raise RunError(
             f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
@@ -84,8 +85,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         )
     tested: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
-    for number in range(len(inputs.split.folds)):
-        place, data = fold_folder(folder, number), inputs.run_data(number)
+    for number, data in folds.items():
+        place = fold_folder(folder, number)
         check_same(read_result(RunInfo, place / SETTINGS), data, place)
         predictions, scores = _predicted(place, data, device)
         write_predictions(place, predictions)
@@ -108,6 +109,11 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
         )
     clips = data.clips(np.arange(len(data.examples)), card.gains_db, memory_limit=0)
     probabilities = predict_clips(network, clips, device=choose_device(device))
+    if not np.isfinite(probabilities).all():
+        raise RunError(
+            f"{folder}: its network gives probabilities that are no numbers; train it again with a "
+            "lower --lr, or check the store with 'ser cache verify'"
+        )
     fold = None if data.split.fold is None else int(data.split.fold)
     predictions = prediction_table(data.examples, probabilities, card.emotions, fold)
     priors = {fold: training_priors(predictions, data.examples.table, len(card.emotions))}

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs
-from ser_pipeline.errors import RunError
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.errors import RunError, SerError, TrainingError
 from ser_pipeline.models import build_model, parameter_count
 from ser_pipeline.results import RunInfo
 from ser_pipeline.training.info import SETTINGS, describe, write_info
 from ser_pipeline.training.recorder import Listener
-from ser_pipeline.training.run import train_run
+from ser_pipeline.training.run import forget_scores, train_run
 
 
 def fold_folder(folder: Path, number: int) -> Path:
@@ -28,6 +29,29 @@ def fold_folders(folder: Path) -> list[Path]:
     """Run folders of all folds that were begun, by number."""
     found = [path.parent for path in folder.glob(f"fold-*/{SETTINGS}")]
     return sorted(found, key=lambda path: int(path.name.removeprefix("fold-")))
+
+
+def tested_folds(inputs: Inputs) -> dict[int, RunData]:
+    """Clips of every fold that tests at least one of those chosen, by number.
+
+    All folds are looked at before one is trained, so that none fails after hours.
+
+    Raises:
+        TrainingError: a fold has no training clips, or no fold has test clips.
+    """
+    folds = {}
+    for number, name in enumerate(inputs.split.folds):
+        if not inputs.tests(number):
+            continue
+        try:
+            folds[number] = inputs.run_data(number)
+        except SerError as error:
+            raise TrainingError(
+                f"fold {number} ({name}): {error}; choose other corpora or another split"
+            ) from None
+    if not folds:
+        raise TrainingError(f"split '{inputs.split.name}': no fold has a test clip among those chosen")
+    return folds
 
 
 def train_folds(
@@ -58,19 +82,22 @@ def train_folds(
         raise RunError(f"split '{inputs.split.name}' has no folds; leave out --fold {ALL_FOLDS}")
     parent = _parent_info(inputs, folder, command)
     write_info(folder, parent)
+    tested = tested_folds(inputs)
     seconds = 0.0
-    for number, name in enumerate(names):
-        on_fold(number, name)
-        data = inputs.run_data(number)
+    for number, data in tested.items():
+        on_fold(number, names[number])
+        forget_scores(folder)
         seconds += train_run(data, fold_folder(folder, number), listener, command=command).seconds or 0.0
-    done = {"seconds": round(seconds, 1), "stopped": f"all {len(names)} folds are done"}
+    left_out = len(names) - len(tested)
+    skipped = f"; {left_out} have no test clip among those chosen" if left_out else ""
+    done = {"seconds": round(seconds, 1), "stopped": f"all {len(tested)} folds are done{skipped}"}
     complete = parent.model_copy(update=done)
     write_info(folder, complete)
     return complete
 
 
 def _parent_info(inputs: Inputs, folder: Path, command: str) -> RunInfo:
-    data = inputs.run_data(0)
+    data = next(iter(tested_folds(inputs).values()))
     size = parameter_count(
         build_model(inputs.recipe.model, data.store.front_end.n_mels, len(data.task.emotions))
     )

@@ -1,5 +1,6 @@
 """What stays of each epoch: a line of metrics, the best weights, and a state to go on from."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -8,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import TrainingError
 from ser_pipeline.results import METRIC_COLUMNS
 from ser_pipeline.settings import TrainOptions
 from ser_pipeline.training.checkpoint import ModelCard, save_model
@@ -101,10 +103,19 @@ class Recorder(Callback):
             self.listener.step_done(len(batch.targets) * trainer.world_size)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what stays of the epoch, then the state that goes on from it."""
+        """Write what stays of the epoch, then the state that goes on from it.
+
+        Raises:
+            TrainingError: the loss is no number; the state of the epoch before is kept.
+        """
         if not isinstance(pl_module, TrainedNetwork):
             raise TypeError(f"a Recorder watches a TrainedNetwork, not {type(pl_module).__name__}")
         row = self._row(trainer, pl_module)
+        if not math.isfinite(row["train_loss"] or 0.0):
+            raise TrainingError(
+                f"epoch {row['epoch']}: the training loss is not finite; lower --lr, "
+                "or check the store with 'ser cache verify'"
+            )
         self.history.append(row)
         best = best_row(self.history, self.options)
         trainer.should_stop = out_of_patience(self.history, self.options)

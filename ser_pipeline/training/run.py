@@ -17,11 +17,14 @@ from ser_pipeline.settings import TrainOptions
 from ser_pipeline.training.checkpoint import CARD, ModelCard
 from ser_pipeline.training.data import RunBatches
 from ser_pipeline.training.device import choose_device, choose_precision
-from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, read_metrics
+from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, write_metrics
 from ser_pipeline.training.info import describe, write_info
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.quiet import quiet_lightning
 from ser_pipeline.training.recorder import LAST, Listener, Recorder
+
+SCORED = ("scores.json", "predictions.parquet")
+"""Files that say how good a run's weights are."""
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
 """What torch raises for a file that is cut, foreign, or holds more than plain data."""
@@ -66,8 +69,15 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
             options,
             first_epoch=len(history),
         )
+        forget_scores(folder)
         _fit(module, batches, recorder, device, folder / LAST if history else None)
     return _finish(folder, info, options)
+
+
+def forget_scores(folder: Path) -> None:
+    """Take away the scores of weights that are about to change."""
+    for name in SCORED:
+        (folder / name).unlink(missing_ok=True)
 
 
 def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
@@ -158,8 +168,9 @@ def _history(checkpoint: Path) -> list[Row]:
 
 
 def _finish(folder: Path, info: RunInfo, options: TrainOptions) -> RunInfo:
-    """Write down which epoch counts and why training ended, as ``metrics.csv`` tells."""
-    history = read_metrics(folder / METRICS)
+    """Write down which epoch counts and why training ended, as the last checkpoint tells."""
+    history = _history(folder / LAST)
+    write_metrics(folder / METRICS, history)
     best = best_row(history, options)
     seconds = sum(float(row[f"{part}_seconds"] or 0) for row in history for part in ("train", "validation"))
     if best[f"validation_{options.monitor}"] is None:

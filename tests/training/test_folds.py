@@ -1,6 +1,7 @@
 import pytest
 
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import RunError, TrainingError
+from ser_pipeline.manifest import make_split, read_manifest, write_split
 from ser_pipeline.results import RunInfo, read_result
 from ser_pipeline.training.folds import fold_folders, train_folds
 
@@ -63,3 +64,23 @@ def test_more_than_nine_folds_stay_in_order(tmp_path):
         (tmp_path / f"fold-{number}").mkdir()
         (tmp_path / f"fold-{number}" / "settings.json").touch()
     assert [folder.name for folder in fold_folders(tmp_path)] == ["fold-0", "fold-2", "fold-10"]
+
+
+def test_a_fold_without_a_test_clip_is_left_out(toy, tmp_path):
+    write_split(toy.manifests, make_split(read_manifest(toy.manifests), "loso"))
+    inputs = toy.inputs(split="loso", fold="all", corpora=("emodb",), train={"epochs": 1})
+    told = []
+    info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_fold=lambda *fold: told.append(fold))
+    assert {name.partition("-")[0] for _, name in told} == {"emodb"}
+    assert info.stopped.startswith(f"all {len(told)} folds are done; ")
+    assert "have no test clip among those chosen" in info.stopped
+    assert info.counts == {"test": 60}
+
+
+def test_a_fold_without_training_clips_is_said_before_any_is_trained(toy, tmp_path):
+    inputs = toy.inputs(split="loco", fold="all", corpora=("emodb",), train={"epochs": 1})
+    with pytest.raises(
+        TrainingError, match=r"fold 0 \(emodb\): .* no training clip .*; choose other corpora"
+    ):
+        train_folds(inputs, tmp_path / "r", Silent(), command="c")
+    assert fold_folders(tmp_path / "r") == []

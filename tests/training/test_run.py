@@ -263,3 +263,30 @@ def test_two_processes_train_as_one_would(trained):
     # not the same: each process normalises its own half of a batch
     assert rows[0]["train_loss"] == pytest.approx(alone[0]["train_loss"], abs=0.1)
     assert rows[0]["learning_rate"] == alone[0]["learning_rate"]
+
+
+def test_new_epochs_take_the_scores_of_old_weights_away(trained):
+    folder, _ = trained(train={"epochs": 1})
+    for name in ("scores.json", "predictions.parquet"):
+        (folder / name).write_text("of epoch 1")
+    trained(train={"epochs": 1})
+    assert (folder / "scores.json").read_text() == "of epoch 1"  # nothing was trained
+    trained(train={"epochs": 2})
+    assert not (folder / "scores.json").exists()
+    assert not (folder / "predictions.parquet").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(trained):
+    with pytest.raises(TrainingError, match="epoch 1: the training loss is not finite; lower --lr"):
+        trained(train={"epochs": 3, "learning_rate": 1e30, "warmup_epochs": 0, "clip_norm": 1e30})
+
+
+@pytest.mark.parametrize("content", [None, "x,y\n1,2\n", "epoch,train_loss\none,two\n"])
+def test_metrics_follow_the_checkpoint(trained, content):
+    folder, first = trained()
+    before = (folder / "metrics.csv").read_text()
+    (folder / "metrics.csv").unlink()
+    if content is not None:
+        (folder / "metrics.csv").write_text(content)
+    assert trained()[1] == first
+    assert (folder / "metrics.csv").read_text() == before
