@@ -211,7 +211,9 @@ def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "R
     recipe = inputs.recipe
     with epoch_display(recipe.train.devices) as display:
         if recipe.fold == ALL_FOLDS:
-            info = train_folds(inputs, folder, display, command=command, on_fold=_say_fold)
+            info = train_folds(
+                inputs, folder, display, command=command, on_fold=_say_fold, on_skipped=_say_skipped
+            )
             return info, score_folds(folder, inputs)
         data = inputs.run_data(recipe.fold)
         _announce(data)
@@ -221,6 +223,10 @@ def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "R
 
 def _say_fold(number: int, name: str) -> None:
     say(f"fold {number}: {name}")
+
+
+def _say_skipped(skipped: int, folds: int) -> None:
+    say(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
 
 
 def _announce(data: "RunData") -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_pipeline.datasets.examples import UNUSED, chosen_rows, class_lookup, select_examples
-from ser_pipeline.datasets.locate import locate
+from ser_pipeline.datasets.examples import UNUSED, chosen_rows, select_examples
+from ser_pipeline.datasets.locate import Located, locate
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.tasks import resolve_task
 from ser_pipeline.errors import TrainingError
@@ -41,12 +41,12 @@ class Inputs:
     task: Task
 
     def tests(self, fold: int) -> bool:
-        """Whether a fold tests any of the clips chosen."""
-        parts = parts_for(self.split, self.manifest, fold)
-        recipe, table = self.recipe, self.manifest.table
-        known = class_lookup(self.task)[table["emotion_id"].to_numpy()] >= 0
-        tested = (parts == PARTS.index("test")) & known
-        return bool((tested & chosen_rows(table, recipe.corpora, recipe.languages)).any())
+        """Whether a fold tests any of the clips chosen.
+
+        Raises:
+            TrainingError: no clip is left in any part.
+        """
+        return bool((self._located(fold).examples.part == PARTS.index("test")).any())
 
     def run_data(self, fold: int | str | None = None) -> RunData:
         """Clips of a run.
@@ -61,19 +61,14 @@ class Inputs:
             TrainingError: no clip, or no training clip, is left.
         """
         number = None if fold is None else fold_number(self.split, fold)
-        parts = parts_for(self.split, self.manifest, number)
-        recipe = self.recipe
-        examples = select_examples(
-            self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
-        )
-        located = locate(self.store, examples)
+        located = self._located(number)
         if not (located.examples.part == 0).any():
             raise TrainingError(
                 f"split '{self.split.name}': no training clip of task '{self.task.name}' is left"
             )
         name = None if number is None else str(number)
         return RunData(
-            recipe=recipe.model_copy(update={"fold": name}),
+            recipe=self.recipe.model_copy(update={"fold": name}),
             task=self.task,
             split=self.split_info(name),
             manifest_digest=self.manifest.digest,
@@ -83,6 +78,14 @@ class Inputs:
             positions=located.positions,
             failed=located.failed,
         )
+
+    def _located(self, number: int | None) -> Located:
+        """Clips of a fold that the store has."""
+        recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
+        examples = select_examples(
+            self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
+        )
+        return locate(self.store, examples)
 
     def split_info(self, fold: str | None) -> SplitInfo:
         """The split as results name it."""

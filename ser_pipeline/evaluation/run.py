@@ -76,8 +76,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     Raises:
         RunError: a fold has not been trained; and as :func:`score_run`.
     """
-    folds = tested_folds(inputs)
-    missing = [number for number in folds if not _trained(folder, number)]
+    numbers = tested_folds(inputs)
+    missing = [number for number in numbers if not _trained(folder, number)]
     if missing:
         raise RunError(
             f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
@@ -85,8 +85,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         )
     tested: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
-    for number, data in folds.items():
-        place = fold_folder(folder, number)
+    for number in numbers:
+        place, data = fold_folder(folder, number), inputs.run_data(number)
         check_same(read_result(RunInfo, place / SETTINGS), data, place)
         predictions, scores = _predicted(place, data, device)
         write_predictions(place, predictions)

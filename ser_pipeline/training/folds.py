@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs
-from ser_pipeline.datasets.run_data import RunData
-from ser_pipeline.errors import RunError, SerError, TrainingError
+from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.models import build_model, parameter_count
 from ser_pipeline.results import RunInfo
 from ser_pipeline.training.info import SETTINGS, describe, write_info
 from ser_pipeline.training.recorder import Listener
-from ser_pipeline.training.run import forget_scores, train_run
+from ser_pipeline.training.run import check_classes, forget_scores, train_run, unfinished
 
 
 def fold_folder(folder: Path, number: int) -> Path:
@@ -31,27 +30,16 @@ def fold_folders(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.removeprefix("fold-")))
 
 
-def tested_folds(inputs: Inputs) -> dict[int, RunData]:
-    """Clips of every fold that tests at least one of those chosen, by number.
-
-    All folds are looked at before one is trained, so that none fails after hours.
+def tested_folds(inputs: Inputs) -> list[int]:
+    """Numbers of the folds that test at least one of the clips chosen.
 
     Raises:
-        TrainingError: a fold has no training clips, or no fold has test clips.
+        TrainingError: there is no such fold, or no clip at all.
     """
-    folds = {}
-    for number, name in enumerate(inputs.split.folds):
-        if not inputs.tests(number):
-            continue
-        try:
-            folds[number] = inputs.run_data(number)
-        except SerError as error:
-            raise TrainingError(
-                f"fold {number} ({name}): {error}; choose other corpora or another split"
-            ) from None
-    if not folds:
+    numbers = [number for number in range(len(inputs.split.folds)) if inputs.tests(number)]
+    if not numbers:
         raise TrainingError(f"split '{inputs.split.name}': no fold has a test clip among those chosen")
-    return folds
+    return numbers
 
 
 def train_folds(
@@ -61,8 +49,12 @@ def train_folds(
     *,
     command: str,
     on_fold: Callable[[int, str], None] = lambda number, name: None,
+    on_skipped: Callable[[int, int], None] = lambda skipped, folds: None,
 ) -> RunInfo:
     """Train every fold of a split, or go on with those that are not done.
+
+    All folds are looked at before the first is trained, so that none fails after hours. Folds that
+    test none of the clips chosen are left out.
 
     The parent's ``settings.json`` stands for all of them: ``fold`` is ``all``, its clips are the
     test clips of all folds, its seconds their sum.
@@ -73,31 +65,50 @@ def train_folds(
         listener: is told of steps and epochs.
         command: as typed, for the record.
         on_fold: is told number and name of each fold before it begins.
+        on_skipped: is told how many of how many folds are left out, if any.
 
     Raises:
         RunError: the split has no folds; and as :func:`ser_pipeline.training.run.train_run`.
+        TrainingError: no fold has test clips, or a fold that has them cannot be trained.
     """
     names = inputs.split.folds
     if not names:
         raise RunError(f"split '{inputs.split.name}' has no folds; leave out --fold {ALL_FOLDS}")
-    parent = _parent_info(inputs, folder, command)
+    numbers = tested_folds(inputs)
+    _check_folds(inputs, numbers)
+    parent = _parent_info(inputs, numbers[0], folder, command)
     write_info(folder, parent)
-    tested = tested_folds(inputs)
-    seconds = 0.0
-    for number, data in tested.items():
-        on_fold(number, names[number])
+    skipped = len(names) - len(numbers)
+    if skipped:
+        on_skipped(skipped, len(names))
+    if any(unfinished(fold_folder(folder, number), inputs.recipe.train) for number in numbers):
         forget_scores(folder)
+    seconds = 0.0
+    for number in numbers:
+        on_fold(number, names[number])
+        data = inputs.run_data(number)
         seconds += train_run(data, fold_folder(folder, number), listener, command=command).seconds or 0.0
-    left_out = len(names) - len(tested)
-    skipped = f"; {left_out} have no test clip among those chosen" if left_out else ""
-    done = {"seconds": round(seconds, 1), "stopped": f"all {len(tested)} folds are done{skipped}"}
+    left_out = f"; {skipped} have no test clip among those chosen" if skipped else ""
+    done = {"seconds": round(seconds, 1), "stopped": f"all {len(numbers)} folds are done{left_out}"}
     complete = parent.model_copy(update=done)
     write_info(folder, complete)
     return complete
 
 
-def _parent_info(inputs: Inputs, folder: Path, command: str) -> RunInfo:
-    data = next(iter(tested_folds(inputs).values()))
+def _check_folds(inputs: Inputs, numbers: list[int]) -> None:
+    """Make sure that each fold has training clips of two classes."""
+    for number in numbers:
+        try:
+            check_classes(inputs.run_data(number))
+        except TrainingError as error:
+            name = inputs.split.folds[number]
+            raise TrainingError(
+                f"fold {number} ({name}): {error}; choose other corpora or another split"
+            ) from None
+
+
+def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> RunInfo:
+    data = inputs.run_data(number)
     size = parameter_count(
         build_model(inputs.recipe.model, data.store.front_end.n_mels, len(data.task.emotions))
     )

@@ -44,17 +44,3 @@ def write_metrics(path: Path, history: Sequence[Row]) -> None:
         writer = csv.DictWriter(file, METRIC_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
-
-
-def read_metrics(path: Path) -> list[Row]:
-    """Read ``metrics.csv`` back; no file is no epoch."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{name: _number(name, text) for name, text in line.items()} for line in csv.DictReader(file)]
-
-
-def _number(name: str, text: str) -> float | int | None:
-    if not text:
-        return None
-    return int(text) if name == "epoch" else float(text)

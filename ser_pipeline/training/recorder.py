@@ -106,14 +106,14 @@ class Recorder(Callback):
         """Write what stays of the epoch, then the state that goes on from it.
 
         Raises:
-            TrainingError: the loss is no number; the state of the epoch before is kept.
+            TrainingError: a loss is not finite; the files of the epoch before are kept.
         """
         if not isinstance(pl_module, TrainedNetwork):
             raise TypeError(f"a Recorder watches a TrainedNetwork, not {type(pl_module).__name__}")
         row = self._row(trainer, pl_module)
-        if not math.isfinite(row["train_loss"] or 0.0):
+        if not all(math.isfinite(row[f"{part}_loss"] or 0.0) for part in ("train", "validation")):
             raise TrainingError(
-                f"epoch {row['epoch']}: the training loss is not finite; lower --lr, "
+                f"epoch {row['epoch']}: the loss is not finite; lower --lr, "
                 "or check the store with 'ser cache verify'"
             )
         self.history.append(row)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
+import numpy as np
 import torch
 
 from ser_pipeline.datasets.run_data import RunData
@@ -58,7 +59,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     info = describe(data, folder, command=command, parameters=parameter_count(module.network))
     history = _history(folder / LAST)
     write_info(folder, info)
-    if len(history) < options.epochs and not out_of_patience(history, options):
+    if _goes_on(history, options):
         gains = read_result(ModelCard, folder / CARD).gains_db if history else data.gains()
         recorder = Recorder(
             folder, _card(data, gains), options, clips=len(data.rows("train")), listener=listener
@@ -72,6 +73,27 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         forget_scores(folder)
         _fit(module, batches, recorder, device, folder / LAST if history else None)
     return _finish(folder, info, options)
+
+
+def unfinished(folder: Path, options: TrainOptions) -> bool:
+    """Whether :func:`train_run` would train another epoch in a folder.
+
+    Raises:
+        RunError: ``last.ckpt`` is damaged.
+    """
+    return _goes_on(_history(folder / LAST), options)
+
+
+def check_classes(data: RunData) -> None:
+    """Make sure that there is something to tell apart.
+
+    Raises:
+        TrainingError: the training clips are all of one class.
+    """
+    if np.count_nonzero(data.class_counts()["train"]) < 2:
+        raise TrainingError(
+            f"task '{data.task.name}': the training clips are all of one class; choose other corpora or task"
+        )
 
 
 def forget_scores(folder: Path) -> None:
@@ -97,12 +119,9 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
 
 def _module(data: RunData) -> TrainedNetwork:
     """Network with fresh weights and objective; the weights depend on the seed alone."""
+    check_classes(data)
     options, emotions = data.recipe.train, data.task.emotions
     counts = torch.tensor(data.class_counts()["train"])
-    if int((counts > 0).sum()) < 2:
-        raise TrainingError(
-            f"task '{data.task.name}': the training clips are all of one class; choose other corpora or task"
-        )
     torch.manual_seed(options.seed)
     network = build_model(data.recipe.model, data.store.front_end.n_mels, len(emotions))
     loss = build_loss(
@@ -153,6 +172,10 @@ def _fit(
         )
         start = None if checkpoint is None else str(checkpoint)
         trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
+
+
+def _goes_on(history: list[Row], options: TrainOptions) -> bool:
+    return len(history) < options.epochs and not out_of_patience(history, options)
 
 
 def _history(checkpoint: Path) -> list[Row]:
