@@ -71,26 +71,30 @@ def train_folds(
         RunError: the split has no folds; and as :func:`ser_pipeline.training.run.train_run`.
         TrainingError: no fold has test clips, or a fold that has them cannot be trained.
     """
-    names = inputs.split.folds
-    if not names:
+    if not inputs.split.folds:
         raise RunError(f"split '{inputs.split.name}' has no folds; leave out --fold {ALL_FOLDS}")
     numbers = tested_folds(inputs)
     _check_folds(inputs, numbers)
     parent = _parent_info(inputs, numbers[0], folder, command)
     write_info(folder, parent)
-    skipped = len(names) - len(numbers)
+    skipped = len(inputs.split.folds) - len(numbers)
     if skipped:
-        on_skipped(skipped, len(names))
+        on_skipped(skipped, len(inputs.split.folds))
     if any(unfinished(fold_folder(folder, number), inputs.recipe.train) for number in numbers):
         forget_scores(folder)
     seconds = 0.0
     for number in numbers:
-        on_fold(number, names[number])
-        data = inputs.run_data(number)
-        seconds += train_run(data, fold_folder(folder, number), listener, command=command).seconds or 0.0
+        on_fold(number, inputs.split.folds[number])
+        run = train_run(inputs.run_data(number), fold_folder(folder, number), listener, command=command)
+        seconds += run.seconds or 0.0
+    return _finish(folder, parent, seconds, done=len(numbers), skipped=skipped)
+
+
+def _finish(folder: Path, parent: RunInfo, seconds: float, *, done: int, skipped: int) -> RunInfo:
+    """Write down that all folds are done, and how many are left out."""
     left_out = f"; {skipped} have no test clip among those chosen" if skipped else ""
-    done = {"seconds": round(seconds, 1), "stopped": f"all {len(numbers)} folds are done{left_out}"}
-    complete = parent.model_copy(update=done)
+    update = {"seconds": round(seconds, 1), "stopped": f"all {done} folds are done{left_out}"}
+    complete = parent.model_copy(update=update)
     write_info(folder, complete)
     return complete
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ser_pipeline.manifest import make_split, read_manifest, write_split
 from ser_pipeline.results import RunInfo, RunScores, read_result
 
 
@@ -60,6 +61,20 @@ def test_every_fold_is_trained_and_pooled(ser, tmp_path):
     assert list(read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts) == ["test"]
     train(ser, "--split", "loco", "--fold", "nemo", "--epochs", 1, "--name", "b")
     assert info(tmp_path, "b").split.fold == "1"
+
+
+def test_folds_that_test_nothing_are_counted(ser, toy):
+    manifest = read_manifest(toy.manifests)
+    write_split(toy.manifests, make_split(manifest, "loso"))
+    words = ["--split", "loso", "--fold", "all", "--corpora", "emodb", "--epochs", 1]
+    said = train(ser, *words).stderr.splitlines()
+    assert said.count("5 of 10 folds are left out, they test none of the clips chosen") == 1
+
+
+def test_a_run_without_test_clips_says_so(ser, toy):
+    write_split(toy.manifests, make_split(read_manifest(toy.manifests), "loso"))
+    said = train(ser, "--split", "loso", "--fold", "9", "--corpora", "emodb", "--epochs", 1).stderr
+    assert "split 'loso': no clip chosen is in the test part; there will be no test score" in said
 
 
 def test_a_run_goes_on(ser, tmp_path):

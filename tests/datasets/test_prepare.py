@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ser_pipeline.errors import SettingsError, SplitError, StoreMissing, TrainingError
+from ser_pipeline.labels import Task
 from ser_pipeline.manifest import read_manifest
 
 
@@ -70,6 +71,30 @@ def test_folds_are_chosen_by_number_or_name(toy):
 def test_task_all_is_the_same_in_every_fold(toy):
     inputs = toy.inputs(split="loco", task="all")
     assert inputs.task.emotions == ("anger", "happiness", "neutral", "sadness")
+
+
+def test_task_all_looks_at_the_corpora_and_languages_chosen_only(toy):
+    toy.rows = [
+        (*row[:3], 4, row[4]) if row[0] == "nemo" and row[3] == 3 else row
+        for row in toy.rows
+        for _ in range(2)  # 30 clips of each emotion and corpus
+    ]
+    toy.rows = [(*row[:4], number) for number, row in enumerate(toy.rows)]
+    toy.write_manifest()
+    toy.write_store()
+    common = ("anger", "happiness", "neutral")
+    assert set(toy.inputs(split="loco", task="all").task.emotions) == {*common, "sadness", "fear"}
+    for chosen, last in (({"corpora": ("emodb",)}, "sadness"), ({"languages": ("pl",)}, "fear")):
+        assert set(toy.inputs(split="loco", task="all", **chosen).task.emotions) == {*common, last}
+
+
+def test_a_fold_whose_test_clips_are_filtered_out_or_failed_tests_nothing(toy):
+    inputs = toy.inputs(split="loco", corpora=("emodb",))
+    assert [inputs.tests(fold) for fold in (0, 1)] == [True, False]
+    elsewhere = replace(toy.inputs(split="loco"), task=Task("mine", ("anger", "sadness"), {}, ("nemo",)))
+    assert [elsewhere.tests(fold) for fold in (0, 1)] == [False, True]
+    toy.write_store(failed=range(60))
+    assert [toy.inputs(split="loco").tests(fold) for fold in (0, 1)] == [False, True]
 
 
 def test_missing_inputs_name_their_command(toy):

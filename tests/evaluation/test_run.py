@@ -4,11 +4,14 @@ import shutil
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+import torch
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.predictions import read_predictions
 from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
+from ser_pipeline.manifest import make_split, read_manifest, write_split
 from ser_pipeline.results import RunScores, read_result
+from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
 
@@ -82,6 +85,27 @@ def test_a_fold_that_is_missing_is_named(toy, tmp_path):
     shutil.rmtree(tmp_path / "run" / "fold-1")
     with pytest.raises(RunError, match=r"fold 1 is not trained \(1 in all\); go on with 'ser train --resume"):
         evaluate_run(tmp_path / "run", **places(toy))
+
+
+def test_folds_that_test_nothing_are_not_expected(toy, tmp_path):
+    write_split(toy.manifests, make_split(read_manifest(toy.manifests), "loso"))
+    inputs = toy.inputs(split="loso", fold="all", corpora=("emodb",), train={"epochs": 1})
+    train_folds(inputs, tmp_path / "run", Silent(), command="c")
+    scores = score_folds(tmp_path / "run", inputs)
+    assert scores.parts["test"].pooled.clips == 60
+    assert evaluate_run(tmp_path / "run", **places(toy)) == scores
+
+
+def test_a_network_that_diverged_is_not_scored(run, monkeypatch):
+    folder, data = run
+    network, card = load_model(folder)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.fill_(float("nan"))
+    monkeypatch.setattr("ser_pipeline.evaluation.run.load_model", lambda _: (network, card))
+    with pytest.raises(RunError, match="probabilities that are no numbers; train it again with a lower --lr"):
+        score_run(folder, data)
+    assert not (folder / "scores.json").exists()
 
 
 def test_a_network_of_other_emotions_is_refused(run):

@@ -3,6 +3,7 @@ import pytest
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.manifest import make_split, read_manifest, write_split
 from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training import folds
 from ser_pipeline.training.folds import fold_folders, train_folds
 
 
@@ -69,8 +70,16 @@ def test_more_than_nine_folds_stay_in_order(tmp_path):
 def test_a_fold_without_a_test_clip_is_left_out(toy, tmp_path):
     write_split(toy.manifests, make_split(read_manifest(toy.manifests), "loso"))
     inputs = toy.inputs(split="loso", fold="all", corpora=("emodb",), train={"epochs": 1})
-    told = []
-    info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_fold=lambda *fold: told.append(fold))
+    told, skipped = [], []
+    info = train_folds(
+        inputs,
+        tmp_path / "r",
+        Silent(),
+        command="c",
+        on_fold=lambda *fold: told.append(fold),
+        on_skipped=lambda *counts: skipped.append(counts),
+    )
+    assert skipped == [(10 - len(told), 10)]
     assert {name.partition("-")[0] for _, name in told} == {"emodb"}
     assert info.stopped.startswith(f"all {len(told)} folds are done; ")
     assert "have no test clip among those chosen" in info.stopped
@@ -83,4 +92,33 @@ def test_a_fold_without_training_clips_is_said_before_any_is_trained(toy, tmp_pa
         TrainingError, match=r"fold 0 \(emodb\): .* no training clip .*; choose other corpora"
     ):
         train_folds(inputs, tmp_path / "r", Silent(), command="c")
-    assert fold_folders(tmp_path / "r") == []
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_fold_with_training_clips_of_one_class_is_said_before_any_is_trained(toy, tmp_path):
+    toy.rows = [row for row in toy.rows if row[0] == "emodb" or row[3] == 0]
+    toy.write_manifest()
+    toy.write_store()
+    inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
+    with pytest.raises(TrainingError, match=r"fold 0 \(emodb\): .* all of one class"):
+        train_folds(inputs, tmp_path / "r", Silent(), command="c")
+    assert not (tmp_path / "r").exists()
+
+
+def test_no_fold_without_test_clips_is_an_error(toy, monkeypatch):
+    inputs = toy.inputs(split="loco", fold="all")
+    monkeypatch.setattr(type(inputs), "tests", lambda *_: False)
+    with pytest.raises(TrainingError, match="split 'loco': no fold has a test clip among those chosen"):
+        folds.tested_folds(inputs)
+
+
+def test_pooled_scores_go_only_when_a_fold_is_trained(toy, tmp_path):
+    scores = [tmp_path / "r" / name for name in ("scores.json", "predictions.parquet")]
+    for epochs, kept in ((1, False), (1, True), (2, False)):
+        inputs = toy.inputs(split="loco", fold="all", train={"epochs": epochs})
+        train_folds(inputs, tmp_path / "r", Silent(), command="c")
+        if epochs == 1 and not kept:
+            for path in scores:
+                path.write_text("of epoch 1")
+        else:
+            assert [path.exists() for path in scores] == [kept, kept]

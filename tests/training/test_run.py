@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import signal
@@ -10,11 +11,13 @@ import torch
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.settings import TrainOptions
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.history import read_metrics
-from ser_pipeline.training.run import balanced_weights, train_run
+from ser_pipeline.training.module import TrainedNetwork
+from ser_pipeline.training.run import balanced_weights, train_run, unfinished
 
 NO_MASKS = {"spec_augment": {"frequency_masks": 0, "time_masks": 0}}
+DIVERGED = "epoch {}: the loss is not finite; lower --lr, or check the store with 'ser cache verify'"
 FILES = {"settings.json", "metrics.csv", "model.safetensors", "model.json", "last.ckpt"}
 
 
@@ -46,6 +49,12 @@ def trained(toy, tmp_path):
         return folder, info
 
     return run
+
+
+def read_metrics(path):
+    """What stands in ``metrics.csv``, in numbers."""
+    with path.open(newline="") as file:
+        return [{k: float(v) if v else None for k, v in line.items()} for line in csv.DictReader(file)]
 
 
 def weights(folder):
@@ -277,8 +286,30 @@ def test_new_epochs_take_the_scores_of_old_weights_away(trained):
 
 
 def test_a_loss_that_is_no_number_ends_the_run(trained):
-    with pytest.raises(TrainingError, match="epoch 1: the training loss is not finite; lower --lr"):
+    with pytest.raises(TrainingError, match=DIVERGED.format(1)):
         trained(train={"epochs": 3, "learning_rate": 1e30, "warmup_epochs": 0, "clip_norm": 1e30})
+
+
+@pytest.mark.parametrize("step", ["training_step", "validation_step"])
+def test_a_run_that_diverges_keeps_the_epochs_before(trained, monkeypatch, step):
+    folder, _ = trained(train={"epochs": 1})
+    before = {
+        name: (folder / name).read_bytes() for name in ("last.ckpt", "metrics.csv", "model.safetensors")
+    }
+    right = getattr(TrainedNetwork, step)
+
+    def wrong(module, batch, batch_idx):
+        loss = right(module, batch, batch_idx)
+        totals = module.train_totals if step == "training_step" else module.validation_totals
+        totals.loss += float("nan")
+        return loss
+
+    monkeypatch.setattr(TrainedNetwork, step, wrong)
+    with pytest.raises(TrainingError, match=DIVERGED.format(2)):
+        trained(train={"epochs": 3})
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert unfinished(folder, TrainOptions(epochs=3))
+    assert not unfinished(folder, TrainOptions(epochs=1))
 
 
 @pytest.mark.parametrize("content", [None, "x,y\n1,2\n", "epoch,train_loss\none,two\n"])
