@@ -26,9 +26,6 @@ Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 Series = dict[str, npt.NDArray[np.floating]]
 
-ALGORITHM_VERSION = 1
-"""Raised whenever the same settings give other numbers; part of every store's fingerprint."""
-
 
 def extract(wave: Float32s, options: FeatureOptions, *, modality: str = "speech") -> Float32s:
     """Measure the features of :data:`ser_pipeline.features.catalogue.FEATURES`.

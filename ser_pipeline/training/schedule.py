@@ -28,6 +28,8 @@ def rate_factor(step: int, steps_per_epoch: int, options: TrainOptions) -> float
     warmup = options.warmup_epochs * steps_per_epoch
     if step < warmup:
         return (step + 1) / warmup
+    if options.restart_epochs is None:
+        return 1.0
     place, length = step - warmup, options.restart_epochs * steps_per_epoch
     while place >= length:
         place, length = place - length, length * options.restart_factor

@@ -89,3 +89,23 @@ def test_a_task_must_be_able_to_name_a_run(tmp_path):
     (tmp_path / "ser.toml").write_text("[tasks]\n'a/b' = ['anger', 'calm']\n")
     with pytest.raises(SettingsError, match="tasks: 'a/b' cannot name a task"):
         own_tasks(tmp_path / "ser.toml")
+
+
+def test_false_in_a_file_switches_an_option_off(tmp_path):
+    (tmp_path / "ser.toml").write_text(
+        "[train]\npatience = false\nspec_augment = false\n[front_end]\ntrim_db = false\n"
+    )
+    chosen = configured(tmp_path / "ser.toml")
+    assert (chosen.train.patience, chosen.train.spec_augment, chosen.front_end.trim_db) == (None, None, None)
+
+
+def test_preset_paper_says_of_the_feature_network_no_more_than_the_report():
+    network = recipe("paper", model={"name": "cnn1d"})
+    assert network.train.optimizer == "adam"
+    assert (network.train.weight_decay, network.train.patience, network.train.restart_epochs) == (
+        0,
+        None,
+        None,
+    )
+    assert network.train.loss == "ce"
+    assert recipe("paper").train.loss == "distance_ce"

@@ -1,0 +1,49 @@
+"""Frozen options, their presets, and ``ser.toml``.
+
+Everything that changes a number is an option here, is passed to what needs it, and is
+stored with what it made. Flags win over the file, the file over the defaults.
+"""
+
+from ser_pipeline.settings.features import (
+    FEATURE_SETS,
+    FEATURES_VERSION,
+    LAG_MARGIN,
+    FeatureOptions,
+    FeatureSet,
+    SmileOptions,
+)
+from ser_pipeline.settings.files import configured, own_tasks, read_toml
+from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
+from ser_pipeline.settings.options import Options, checked
+from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, recipe
+from ser_pipeline.settings.stored import KINDS, StoreOptions, feature_options, options_of
+from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, SpecAugment, TrainOptions
+
+__all__ = [
+    "FEATURES_VERSION",
+    "FEATURE_SETS",
+    "FRONT_END_VERSION",
+    "KINDS",
+    "LAG_MARGIN",
+    "MODEL_INPUTS",
+    "PRESETS",
+    "FeatureOptions",
+    "FeatureSet",
+    "FrontEnd",
+    "ModelOptions",
+    "Normalise",
+    "Options",
+    "Preset",
+    "Recipe",
+    "SmileOptions",
+    "SpecAugment",
+    "StoreOptions",
+    "TrainOptions",
+    "checked",
+    "configured",
+    "feature_options",
+    "options_of",
+    "own_tasks",
+    "read_toml",
+    "recipe",
+]

@@ -1,0 +1,128 @@
+"""All that decides a model, and the presets it starts from."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.settings.features import FeatureOptions, FeatureSet
+from ser_pipeline.settings.front_end import FrontEnd
+from ser_pipeline.settings.options import Options, checked
+from ser_pipeline.settings.stored import StoreOptions, feature_options
+from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, TrainOptions
+
+Preset = Literal["default", "paper"]
+PRESETS: tuple[Preset, ...] = ("default", "paper")
+Normalise = Literal["none", "relative", "speaker"]
+
+
+class Recipe(Options):
+    """All that decides a model: preset, inputs, network, training, data choice.
+
+    Attributes:
+        front_end: of models that learn from mels.
+        features: of models that learn from our own named features.
+        feature_set: which features such a model learns from.
+        normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
+            centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
+            puts each clip's values in relation to reference values of the same clip.
+    """
+
+    preset: Preset = "default"
+    front_end: FrontEnd = FrontEnd()
+    features: FeatureOptions = FeatureOptions()
+    feature_set: FeatureSet = "named"
+    normalise: Normalise = "none"
+    model: ModelOptions = ModelOptions()
+    train: TrainOptions = TrainOptions()
+    task: str = "4class"
+    merges: dict[str, str] = Field(default_factory=dict)
+    split: str = "speaker"
+    fold: str | None = None
+    corpora: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> StoreOptions:
+        """Options of the store that the model learns from, with how they are read."""
+        if MODEL_INPUTS.get(self.model.name, "mels") == "mels":
+            return self.front_end
+        return feature_options(self.feature_set, self.features)
+
+
+_PAPER: dict[str, Any] = {
+    "preset": "paper",
+    "front_end": {
+        "prop_decrease": 0.5,
+        "level": "clip_rms",
+        "reference": "clip_max",
+        "scale": "clip_minmax",
+    },
+    "model": {"masked": False},
+    "train": {
+        "optimizer": "adam",
+        "warmup_epochs": 0,
+        "monitor": "accuracy",
+        "loss": "distance_ce",
+    },
+    "merges": {"calm": "neutral", "excitement": "happiness"},
+    "split": "stratified",
+}
+
+_PAPER_FEATURES: dict[str, Any] = {
+    "train": {
+        "weight_decay": 0.0,
+        "restart_epochs": False,
+        "loss": "ce",
+        "label_smoothing": 0.0,
+        "class_weights": False,
+        "patience": False,
+    },
+}
+"""What the source report says of its 1-D CNN: Adam, nothing else, all epochs."""
+
+
+def recipe(preset: str = "default", **changes: Any) -> Recipe:
+    """Make the recipe of a preset, with changes merged into it.
+
+    Args:
+        preset: ``default`` or ``paper``.
+        **changes: values by field of :class:`Recipe`; mappings are merged into the field's own,
+            and a value of None is left out.
+
+    Raises:
+        SettingsError: no such preset, field, or value.
+
+    Examples:
+        >>> recipe("paper", train={"epochs": 3}).train.optimizer
+        'adam'
+        >>> recipe().front_end.max_frames
+        173
+    """
+    if preset not in PRESETS:
+        raise SettingsError(f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}")
+    base: Mapping[str, Any] = _PAPER if preset == "paper" else {}
+    model = changes.get("model") or {}
+    if preset == "paper" and MODEL_INPUTS.get(str(model.get("name")), "mels") == "features":
+        base = merged(_PAPER, _PAPER_FEATURES)
+    values = merged(base, changes)
+    return checked(Recipe, values, where="settings")
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested settings; a value of None says nothing, and merges of emotions are taken whole.
+
+    Examples:
+        >>> merged({"train": {"epochs": 3, "seed": 1}}, {"train": {"epochs": 5}, "task": None})
+        {'train': {'epochs': 5, 'seed': 1}}
+    """
+    both = dict(base)
+    for key, value in over.items():
+        if value is None:
+            continue
+        old = both.get(key)
+        if isinstance(value, Mapping) and key != "merges":
+            value = merged(old if isinstance(old, Mapping) else {}, value)
+        both[key] = value
+    return both

@@ -1,0 +1,109 @@
+"""Options of networks and of how they are fitted."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
+
+MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyType(
+    {
+        "crnn": "mels",
+        "cnn1d": "features",
+        "dnn": "features",
+        "svm": "features",
+        "logreg": "features",
+        "gboost": "features",
+    }
+)
+"""What each model learns from, by its name in ``ser train NAME``."""
+
+
+class SpecAugment(Options):
+    """Random masks over a mel spectrogram, never over padding.
+
+    Attributes:
+        frequency_masks: number of masked bands of bands.
+        frequency_width: widest mask, in mel bands.
+        time_masks: number of masked stretches.
+        time_width: widest mask, in frames.
+    """
+
+    frequency_masks: Annotated[int, Field(ge=0)] = 2
+    frequency_width: Annotated[int, Field(ge=0)] = 9
+    time_masks: Annotated[int, Field(ge=0)] = 2
+    time_width: Annotated[int, Field(ge=0)] = 19
+
+
+class ModelOptions(Options):
+    """Shape of a network.
+
+    Attributes:
+        name: architecture, as in ``ser train NAME``.
+        masked: keep padding out of every layer; preset ``paper`` has no mask.
+        attention: pool over time by attention instead of the mean.
+        bidirectional: read the steps both ways.
+        dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, after the
+            first block and the hidden layer of ``cnn1d``, after both hidden layers of ``dnn``.
+        c: inverse strength of the penalty of ``svm`` and ``logreg``, and learning rate of ``gboost``;
+            None tries several and takes the best on validation clips.
+    """
+
+    name: str = "crnn"
+    masked: bool = True
+    attention: bool = True
+    bidirectional: bool = True
+    dropout: Share = 0.3
+    c: Positive | None = None
+
+
+class TrainOptions(Options):
+    """How a network is fitted.
+
+    Attributes:
+        epochs: at most this many.
+        batch_size: clips a step.
+        optimizer: ``adamw`` decays weights apart from the gradient, ``adam`` adds L2 to it.
+        learning_rate: peak.
+        weight_decay: strength of the decay.
+        warmup_epochs: linear rise before the cosine.
+        restart_epochs: length of the first cosine cycle; None keeps the rate after the warm-up.
+        restart_factor: each cycle is this much longer than the last.
+        clip_norm: largest gradient norm.
+        patience: epochs without a better ``monitor`` before stopping; None never stops early.
+        monitor: validation score that picks the checkpoint.
+        loss: objective.
+        label_smoothing: share of the target spread over all classes.
+        class_weights: weight classes by inverse training frequency, mean 1.
+        spec_augment: masks over mels, drawn anew for each clip and epoch; None for none.
+        seed: of weights, order and masks.
+        precision: ``auto`` is bf16 where the processor multiplies it natively, else fp32.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: processes that train together.
+        workers: processes that read batches; 0 reads in the training process.
+
+    In ``ser.toml`` ``false`` stands for None.
+    """
+
+    epochs: Count = 150
+    batch_size: Count = 40
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: Positive = 0.001
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_epochs: Annotated[int, Field(ge=0)] = 5
+    restart_epochs: Annotated[Count | None, OFF] = 10
+    restart_factor: Count = 2
+    clip_norm: Positive = 1.0
+    patience: Annotated[Count | None, OFF] = 28
+    monitor: Literal["uar", "accuracy"] = "uar"
+    loss: Literal["ce", "distance_ce"] = "ce"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    class_weights: bool = True
+    spec_augment: Annotated[SpecAugment | None, OFF] = SpecAugment()
+    seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: Count = 1
+    workers: Annotated[int, Field(ge=0)] = 0

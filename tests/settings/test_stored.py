@@ -1,0 +1,36 @@
+import pytest
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.settings import (
+    KINDS,
+    FeatureOptions,
+    FrontEnd,
+    SmileOptions,
+    feature_options,
+    options_of,
+    recipe,
+)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_options_come_back_from_what_a_store_says_of_itself(kind):
+    made = {
+        "mels": FrontEnd(n_mels=80),
+        "features": FeatureOptions(speech_db=25.0),
+        "egemaps": SmileOptions(feature_set="egemaps"),
+        "compare": SmileOptions(feature_set="compare", trim_db=None),
+    }[kind]
+    assert made.kind == kind
+    assert options_of(kind, made.model_dump(mode="json")) == made
+
+
+def test_a_kind_that_does_not_exist_is_named():
+    with pytest.raises(SettingsError, match="store kind 'waves' does not exist; valid are mels, features"):
+        options_of("waves", {})
+
+
+def test_each_model_finds_its_store():
+    assert recipe().inputs.kind == "mels"
+    assert recipe(model={"name": "svm"}).inputs == FeatureOptions()
+    assert recipe(model={"name": "svm"}, feature_set="egemaps").inputs == SmileOptions(feature_set="egemaps")
+    assert feature_options("named", FeatureOptions(speech_db=20.0)).speech_db == 20.0
