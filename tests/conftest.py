@@ -106,8 +106,38 @@ class Toy:
         for name in ("speaker", "loco"):
             write_split(self.manifests, make_split(manifest, name))
 
+    def write_features(self, feature_set="named") -> np.ndarray:
+        """Write a store of vectors: emotions move some columns, speakers all of them."""
+        from ser_pipeline.front_end import layout_of
+        from ser_pipeline.settings import FeatureOptions, feature_options
+        from ser_pipeline.store import provenance, store_folder
+        from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
+
+        rng = np.random.default_rng(1)
+        options = feature_options(feature_set, FeatureOptions())
+        layout = layout_of(options)
+        count, columns = len(self.rows), layout.shape[0]
+        speakers = {key: 5 * rng.standard_normal(columns) for key in sorted({row[:3] for row in self.rows})}
+        values = 20 + rng.standard_normal((count, columns))
+        for number, row in enumerate(self.rows):
+            values[number] += speakers[row[:3]]
+            values[number, 10 * row[3] : 10 * row[3] + 10] += 3
+        rows = ShardRows(
+            values.astype(np.float32),
+            np.ones(count, np.int16),
+            np.full(count, -20, np.float32),
+            np.array([self.digest(number) for number in range(count)], "S32"),
+            np.zeros(count, np.int16),
+            np.array(["speech" if feature_set == "named" else ""] * count, "S8"),
+        )
+        folder = store_folder(self.cache, options)
+        described = provenance(options)
+        write_shard(shard_path(folder, 0), rows, layout=layout, name=folder.name, described=described)
+        return rows.values
+
     def write_store(self, failed=(), missing=()) -> None:
         """Write one shard; rows whose numbers are given failed, or were never computed."""
+        from ser_pipeline.front_end import layout_of
         from ser_pipeline.store import provenance, store_folder
         from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
 
@@ -127,13 +157,20 @@ class Toy:
             levels,
             np.array([self.digest(number) for number in kept], "S32"),
             np.zeros(len(kept), np.int16),
+            np.zeros(len(kept), "S8"),
             tuple((self.digest(number), "silent") for number in sorted(failed)),
         )
         for level in ("clip_rms", "none"):
             front_end = self.front_end.model_copy(update={"level": level})
-            folder = store_folder(self.cache, "mels", front_end)
-            described = provenance("mels", front_end)
-            write_shard(shard_path(folder, 0), rows, name=folder.name, described=described)
+            folder = store_folder(self.cache, front_end)
+            described = provenance(front_end)
+            write_shard(
+                shard_path(folder, 0),
+                rows,
+                layout=layout_of(front_end),
+                name=folder.name,
+                described=described,
+            )
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ser_pipeline.audio import prepare, read_recording, spectral_gate
 from ser_pipeline.bench.measure import Figure, paired, seconds
 from ser_pipeline.bench.plain import plain_mel, plain_store
 from ser_pipeline.features import log_mel
-from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.settings import FrontEnd
 from ser_pipeline.store import build_store
@@ -99,21 +99,32 @@ def two_workers(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd)
 
 def complete(work: Path, front_end: FrontEnd, rows: int = 10_000) -> Figure:
     """Seconds of a second call on a complete store of made clips, in a fresh process."""
+    from ser_pipeline.front_end import layout_of
     from ser_pipeline.store.identity import fingerprint, provenance
-    from ser_pipeline.store.shard import DTYPE, KEY_DTYPE, ShardRows, shard_path, write_shard
+    from ser_pipeline.store.shard import ASPECT_DTYPE, KEY_DTYPE, ShardRows, shard_path, write_shard
 
-    described = provenance("mels", front_end)
+    described = provenance(front_end)
     folder = work / "full" / "mels" / fingerprint(described)
     digests = [f"{number:032x}" for number in range(rows)]
     shape = (front_end.n_mels, front_end.max_frames)
     for number, start in enumerate(range(0, rows, 128)):
         keys = np.array(digests[start : start + 128], KEY_DTYPE)
         count = len(keys)
-        values = np.zeros((count, *shape), DTYPE)
+        values = np.zeros((count, *shape), np.float16)
         ones = np.ones(count, np.int16)
-        made = ShardRows(values, ones, np.zeros(count, np.float32), keys, ones * 0)
-        write_shard(shard_path(folder, number), made, name=folder.name, described=described)
-    table = pa.table({"path": digests, "audio_digest": digests, "duration_s": [1.0] * rows})
+        made = ShardRows(
+            values, ones, np.zeros(count, np.float32), keys, ones * 0, np.zeros(count, ASPECT_DTYPE)
+        )
+        write_shard(
+            shard_path(folder, number),
+            made,
+            layout=layout_of(front_end),
+            name=folder.name,
+            described=described,
+        )
+    table = pa.table(
+        {"path": digests, "audio_digest": digests, "duration_s": [1.0] * rows, "modality": ["speech"] * rows}
+    )
     pq.write_table(table, work / "full.parquet")
     code = (
         "import sys, pathlib, types, pyarrow.parquet as pq\n"

@@ -18,7 +18,7 @@ ROUNDS = 5
 def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Figure:
     """Clips a second in shuffled batches of 40, against reading rows one by one through h5py."""
     build_store(manifest, data, work / "read", front_end)
-    store = open_store(work / "read", "mels", front_end)
+    store = open_store(work / "read", front_end)
     order = np.random.default_rng(0).permutation(len(store))
     files = {
         number: h5py.File(shard_path(store.folder, number)) for number in np.unique(store.shards).tolist()

@@ -64,7 +64,7 @@ def _train(setting: Setting) -> Iterator[Figure]:
 
     front_end = FrontEnd(denoise="none")
     build_store(setting.manifest, setting.data, setting.work / "read", front_end)
-    store = open_store(setting.work / "read", "mels", front_end)
+    store = open_store(setting.work / "read", front_end)
     _, frames, _ = store.read(range(min(len(store), learning.BATCH)))
     yield learning.training_step(frames)
 

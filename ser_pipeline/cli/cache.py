@@ -1,134 +1,29 @@
-"""Commands of ``ser cache``: build the feature store and look after it."""
+"""Commands of ``ser cache``: those that build stores, and those that look after them."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_pipeline.cli.cache_build import features, mels
 from ser_pipeline.cli.common import (
     CacheOption,
     DataOption,
     Format,
     FormatOption,
-    JobsOption,
     ManifestsOption,
-    next_step,
     out,
     plain_errors,
-    progress,
     say,
     show_table,
 )
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
-    from ser_pipeline.settings import FrontEnd
-    from ser_pipeline.store import BuildSummary
 
 app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
-
-PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
-DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
-LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
-
-
-@app.command()
-def mels(
-    data: DataOption = Path("DataSets"),
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    jobs: JobsOption = 1,
-    preset: PresetOption = None,
-    denoise: DenoiseOption = None,
-    prop_decrease: Annotated[
-        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
-    ] = None,
-    level: LevelOption = None,
-    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
-    shards: Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Compute at most this many recordings now.")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option(help="Try recordings again that failed before.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False,
-) -> None:
-    """Compute the mel spectrograms of every recording in the manifest."""
-    from ser_pipeline.manifest import read_manifest
-    from ser_pipeline.store import build_store, parse_shards
-
-    with plain_errors("run the same command again to continue"):
-        front_end = _front_end(
-            preset, denoise=denoise, prop_decrease=prop_decrease, level=level, n_mels=n_mels
-        )
-        with _Shown() as shown:
-            summary = build_store(
-                read_manifest(manifests),
-                data,
-                cache,
-                front_end,
-                jobs=jobs,
-                shards=parse_shards(shards) if shards else (0, None),
-                limit=limit,
-                retry_failed=retry_failed,
-                dry_run=dry_run,
-                on_start=shown.start,
-                on_progress=shown.advance,
-            )
-        _tell(summary, dry_run)
-        if summary.failures and not dry_run:
-            raise typer.Exit(1)
-    if not dry_run:
-        next_step("ser train crnn" + (" --preset paper" if preset == "paper" else ""))
-
-
-def _front_end(preset: str | None, **changes: object) -> "FrontEnd":
-    from ser_pipeline.settings import configured
-
-    return configured(Path("ser.toml"), preset, front_end=changes).front_end
-
-
-class _Shown:
-    """A progress display that is opened when the amount of work is known."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._advance: Callable[[int], None] | None = None
-
-    def __enter__(self) -> "_Shown":
-        return self
-
-    def start(self, total: int) -> None:
-        """Open the display."""
-        self._advance = self._stack.enter_context(progress("mels", total))
-
-    def advance(self, count: int) -> None:
-        """Count recordings that are done."""
-        if self._advance is not None:
-            self._advance(count)
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-
-def _tell(summary: "BuildSummary", dry_run: bool) -> None:
-    for line in summary.repaired:
-        say(f"set aside and computed again: {line}")
-    if summary.failures:
-        say(f"{len(summary.failures)} recordings have no row:")
-        for failure in summary.failures[:10]:
-            say(f"  {failure.path}: {failure.reason}")
-        if len(summary.failures) > 10:
-            say(f"  and {len(summary.failures) - 10} more; 'ser cache status --failures' lists all")
-    if dry_run:
-        left = summary.wanted - summary.present - len(summary.failures)
-        out(f"{summary.folder}: would compute {left} of {summary.wanted} recordings")
-        return
-    out(
-        f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} recordings "
-        f"({summary.computed} computed now, {len(summary.failures)} failed)"
-    )
+app.command()(mels)
+app.command()(features)
 
 
 def _manifest(manifests: Path) -> "Manifest | None":

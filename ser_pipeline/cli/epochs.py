@@ -87,11 +87,11 @@ def epoch_line(report: "EpochReport") -> str:
     row = report.row
     score = row["validation_uar"]
     parts = [
-        f"epoch {row['epoch']:>3}/{report.epochs}",
+        f"{report.word} {row['epoch']:>3}/{report.epochs}",
         f"train loss {row['train_loss']:.3f}",
         "no validation" if score is None else f"validation UAR {score:.3f}",
         "*" if row["epoch"] == report.best_epoch else " ",
-        f"lr {row['learning_rate']:.2e}",
+        report.note or f"lr {row['learning_rate']:.2e}",
         f"{report.clips_per_second:.0f} clips/s",
     ]
     if report.patience_seconds:

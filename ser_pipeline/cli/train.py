@@ -22,6 +22,7 @@ _FIELDS = {
     "attention": ("model", "attention"),
     "bidirectional": ("model", "bidirectional"),
     "dropout": ("model", "dropout"),
+    "c": ("model", "c"),
     "level": ("front_end", "level"),
     "denoise": ("front_end", "denoise"),
     "prop_decrease": ("front_end", "prop_decrease"),
@@ -45,7 +46,7 @@ _FIELDS = {
 }
 """Flag -> section and field of the recipe."""
 
-_ALONE = ("task", "split", "fold")
+_ALONE = ("task", "split", "fold", "feature_set", "normalise")
 """Flags that are fields of the recipe itself."""
 
 _LISTS = ("corpora", "languages")
@@ -61,7 +62,10 @@ _SETTINGS = Path("ser.toml")
 
 def train(
     ctx: typer.Context,
-    model: Annotated[str | None, typer.Argument(help="Architecture: crnn.", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(help="crnn on mels; cnn1d, dnn, svm, logreg, gboost on features.", show_default=False),
+    ] = None,
     task: Annotated[str | None, typer.Option(help="4class, 6class, iemocap4, all, or your own.")] = None,
     split: Annotated[str | None, typer.Option(help="Split file, as speaker or stratified.")] = None,
     fold: Annotated[str | None, typer.Option(help="Fold by number or name, or 'all'.")] = None,
@@ -69,6 +73,14 @@ def train(
     languages: Annotated[str | None, typer.Option(help="Only these languages, as de,pl.")] = None,
     preset: Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")] = None,
     merge: Annotated[str | None, typer.Option(help="Count emotions as others, as calm=neutral.")] = None,
+    feature_set: Annotated[
+        str | None, typer.Option("--set", help="Features: named, egemaps or compare.")
+    ] = None,
+    normalise: Annotated[str | None, typer.Option(help="Of features: none, relative or speaker.")] = None,
+    c: Annotated[
+        float | None,
+        typer.Option("--c", help="Inverse penalty of svm and logreg, rate of gboost; else chosen."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips a step.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adamw or adam.")] = None,
@@ -102,7 +114,7 @@ def train(
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Train a network on the cached mels, and score every part."""
+    """Train a model on the cached mels or features, and score every part."""
     params = ctx.params
     with plain_errors():
         if threads is not None:

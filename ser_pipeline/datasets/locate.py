@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.datasets.batch import RowStore
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.mels import MelStore
 from ser_pipeline.errors import StoreMissing, TrainingError
 from ser_pipeline.store import build_command
 
@@ -26,7 +26,7 @@ class Located:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-def locate(store: MelStore, examples: Examples) -> Located:
+def locate(store: RowStore, examples: Examples) -> Located:
     """Look every clip up.
 
     Raises:
@@ -35,14 +35,13 @@ def locate(store: MelStore, examples: Examples) -> Located:
         TrainingError: every clip failed.
     """
     digests = examples.table["audio_digest"].to_pylist()
-    positions = store.rows(digests)
+    positions = store.rows(digests, modalities=examples.table["modality"].to_pylist())
     here = positions >= 0
     reasons = {number: store.failures.get(digests[number]) for number in np.flatnonzero(~here).tolist()}
     lacking = sum(reason is None for reason in reasons.values())
     if lacking:
         raise StoreMissing(
-            f"the store lacks {lacking} of {len(examples)} clips; "
-            f"run '{build_command('mels', store.front_end)}'"
+            f"the store lacks {lacking} of {len(examples)} clips; run '{build_command(store.options)}'"
         )
     names = examples.table["utterance_id"]
     failed = tuple((names[number].as_py(), str(reason)) for number, reason in reasons.items())

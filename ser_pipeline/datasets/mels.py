@@ -1,54 +1,20 @@
 """Batches of mel spectrograms, read from the store and nothing else."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
+from ser_pipeline.datasets.batch import READ_AT_ONCE, Batch, Clips, RowStore
 from ser_pipeline.datasets.level import shift_levels
-from ser_pipeline.settings import FrontEnd
 
 MEMORY_LIMIT = 2 << 30
 """Bytes of mels that are kept in memory; more are read from the store batch by batch."""
 
-READ_AT_ONCE = 1024
 
-
-class MelStore(Protocol):
-    """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
-
-    fingerprint: str
-    front_end: FrontEnd
-    failures: dict[str, str]
-
-    def rows(self, digests: Sequence[str], variant: int = 0) -> npt.NDArray[np.int64]:
-        """Positions of recordings, -1 where the store has none."""
-
-    def read(self, positions: npt.ArrayLike) -> tuple[Any, Any, Any]:
-        """Mels, valid frames and levels in dB of some rows."""
-
-
-class Batch(NamedTuple):
-    """Clips that are scored together.
-
-    Attributes:
-        mels: shape ``(batch, n_mels, frames)``, float32.
-        lengths: valid frames, shape ``(batch,)``.
-        targets: class numbers, shape ``(batch,)``.
-        numbers: of the clips in their data set, shape ``(batch,)``.
-    """
-
-    mels: Tensor
-    lengths: Tensor
-    targets: Tensor
-    numbers: Tensor
-
-
-class MelClips(Dataset[Batch]):
+class MelClips(Clips):
     """Clips by number, a whole batch at a time.
 
     Args:
@@ -61,7 +27,7 @@ class MelClips(Dataset[Batch]):
 
     def __init__(
         self,
-        store: MelStore,
+        store: RowStore,
         positions: npt.NDArray[np.int64],
         targets: npt.NDArray[np.int64],
         shift: npt.NDArray[np.float32] | None = None,
@@ -72,18 +38,13 @@ class MelClips(Dataset[Batch]):
         self._positions = positions
         self._targets = torch.from_numpy(np.array(targets, np.int64))
         self._shift = shift if shift is not None and shift.any() else None
-        front_end = store.front_end
-        self._shape = (front_end.n_mels, front_end.max_frames)
+        self._shape = store.shape
         size = len(positions) * self._shape[0] * self._shape[1] * 2
         self._kept = self._keep() if size <= memory_limit else None
 
     def __len__(self) -> int:
         """Number of clips."""
         return len(self._positions)
-
-    def __getitem__(self, index: int) -> Batch:
-        """One clip, as a batch of one."""
-        return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Read some clips at once; torch's loader calls this with a batch's numbers."""
@@ -111,15 +72,10 @@ class MelClips(Dataset[Batch]):
         return values, frames
 
 
-def read_levels(store: MelStore, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def read_levels(store: RowStore, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
     parts = [
         store.read(positions[start : start + READ_AT_ONCE])[2]
         for start in range(0, len(positions), READ_AT_ONCE)
     ]
     return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
-
-
-def whole_batch(batch: Any) -> Any:
-    """Collation for the loader: the data set already returns whole batches."""
-    return batch

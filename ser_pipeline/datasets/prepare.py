@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from ser_pipeline.datasets.examples import UNUSED, chosen_rows, select_examples
 from ser_pipeline.datasets.locate import Located, locate
 from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.datasets.tasks import resolve_task
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.labels import Task
@@ -27,10 +29,10 @@ class Inputs:
     """What the runs of one recipe share, whatever the fold.
 
     Attributes:
-        recipe: task, split, fold, corpora, languages and front end.
+        recipe: task, split, fold, corpora, languages and inputs.
         manifest: the recordings.
         split: its parts or folds.
-        store: the mels.
+        store: mels or features.
         task: the classes; all folds of a split have the same, so that their scores can be pooled.
     """
 
@@ -77,7 +79,20 @@ class Inputs:
             examples=located.examples,
             positions=located.positions,
             failed=located.failed,
+            around=self._around(number) if self.recipe.normalise == "speaker" else None,
         )
+
+    def _around(self, number: int | None) -> Surroundings:
+        """Every clip of the chosen corpora that the split uses and the store has."""
+        recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
+        table = self.manifest.table
+        used = (parts != UNUSED) & chosen_rows(table, recipe.corpora, recipe.languages)
+        chosen = table.select(["audio_digest", "modality", "speaker_id"]).filter(pa.array(used))
+        modalities = chosen["modality"].to_pylist()
+        positions = self.store.rows(chosen["audio_digest"].to_pylist(), modalities=modalities)
+        here = positions >= 0
+        speakers = np.asarray(chosen["speaker_id"].to_numpy(zero_copy_only=False), np.str_)
+        return Surroundings(positions[here], parts[used][here], speakers[here])
 
     def _located(self, number: int | None) -> Located:
         """Clips of a fold that the store has."""
@@ -110,7 +125,7 @@ def read_inputs(
     """Read manifest, split and store.
 
     Args:
-        recipe: task, split and front end.
+        recipe: task, split and inputs.
         manifests: folder of the manifest and its splits.
         cache: folder of the stores.
         task: classes, where they are known; otherwise the recipe's task is resolved.
@@ -124,7 +139,7 @@ def read_inputs(
     """
     manifest = read_manifest(manifests)
     split = read_split(manifests, recipe.split, manifest)
-    store = open_store(cache, "mels", recipe.front_end)
+    store = open_store(cache, recipe.inputs)
     return Inputs(recipe, manifest, split, store, task or _task(recipe, manifest, split, own_tasks))
 
 

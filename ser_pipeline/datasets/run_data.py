@@ -1,18 +1,26 @@
 """The clips of a run, ready to be read in batches."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.datasets.batch import Clips, RowStore
 from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.datasets.level import corpus_gains, shifts
-from ser_pipeline.datasets.mels import MEMORY_LIMIT, MelClips, MelStore, read_levels
+from ser_pipeline.datasets.mels import MEMORY_LIMIT, MelClips, read_levels
+from ser_pipeline.datasets.scaling import first_step, learn_scaling
+from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
+from ser_pipeline.datasets.vectors import VectorClips, read_vectors
+from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.records import PARTS
 from ser_pipeline.results import SplitInfo
-from ser_pipeline.settings import Recipe
+from ser_pipeline.settings import FrontEnd, Recipe
+
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class RunData:
         examples: clips of all parts.
         positions: their rows in the store, shape ``(clips,)``.
         failed: (utterance id, reason) of clips that the store could not use.
+        around: every clip of the split, whatever its emotion; for normalising by speaker alone.
     """
 
     recipe: Recipe
@@ -36,12 +45,13 @@ class RunData:
     split: SplitInfo
     manifest_digest: str
     synthetic: bool
-    store: MelStore
+    store: RowStore
     examples: Examples
-    positions: npt.NDArray[np.int64]
+    positions: Rows
     failed: tuple[tuple[str, str], ...]
+    around: Surroundings | None = None
 
-    def rows(self, part: str) -> npt.NDArray[np.int64]:
+    def rows(self, part: str) -> Rows:
         """Numbers of the clips of one part."""
         return np.flatnonzero(self.examples.part == PARTS.index(part))
 
@@ -61,20 +71,49 @@ class RunData:
         """Different values of a column of the manifest among the clips, sorted."""
         return tuple(sorted(set(self.examples.column(column).tolist())))
 
-    def gains(self) -> dict[str, float]:
-        """Level of each corpus over training clips, in dB to the target; empty at other levels."""
-        front_end = self.recipe.front_end
-        if front_end.level != "corpus_rms":
-            return {}
+    def learned(self) -> Learned:
+        """What reading the clips takes from the training part: gains of corpora, or scales of features."""
         rows = self.rows("train")
+        if not isinstance(self.recipe.inputs, FrontEnd):
+            values = self._vectors(rows)
+            return Learned(scaling=learn_scaling(values, self.store.names, self.recipe.normalise))
+        if self.recipe.front_end.level != "corpus_rms":
+            return Learned()
         levels = read_levels(self.store, self.positions[rows])
-        return corpus_gains(levels, self.examples.column("corpus")[rows], front_end.target_rms)
+        corpora = self.examples.column("corpus")[rows]
+        return Learned(gains_db=corpus_gains(levels, corpora, self.recipe.front_end.target_rms))
 
-    def clips(
-        self, rows: npt.NDArray[np.int64], gains: Mapping[str, float], *, memory_limit: int = MEMORY_LIMIT
-    ) -> MelClips:
-        """Data set of some clips, in the order given."""
-        shift = shifts(gains, self.examples.column("corpus")[rows], self.store.front_end)
-        return MelClips(
-            self.store, self.positions[rows], self.examples.target[rows], shift, memory_limit=memory_limit
-        )
+    def clips(self, rows: Rows, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips:
+        """Data set of some clips, in the order given.
+
+        Args:
+            rows: numbers of the clips.
+            learned: from the training part of this run.
+            memory_limit: bytes of mels to keep in memory.
+
+        Raises:
+            RunError: what was learned is of other inputs than these.
+        """
+        targets = self.examples.target[rows]
+        if isinstance(self.store.options, FrontEnd):
+            corpora = self.examples.column("corpus")[rows]
+            shift = shifts(learned.gains_db, corpora, self.store.options)
+            return MelClips(self.store, self.positions[rows], targets, shift, memory_limit=memory_limit)
+        if learned.scaling is None or learned.scaling.names != self.store.names:
+            raise RunError("the model was trained on other features than the store holds; train it again")
+        return VectorClips(learned.scaling.apply(self._vectors(rows)), targets)
+
+    def _vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
+        """Features of some clips after the first step of their normalisation."""
+        mode = self.recipe.normalise
+        values = first_step(read_vectors(self.store, self.positions[rows]), self.store.names, mode)
+        if mode != "speaker" or self.around is None:
+            return values
+        part, speakers = self.examples.part[rows], self.examples.column("speaker_id")[rows]
+        return self._described.apply(values, self.around.describing(part, speakers))
+
+    @cached_property
+    def _described(self) -> Described:
+        if self.around is None:
+            raise RunError("speakers cannot be described without the split's other clips")
+        return describe_speakers(self.store, self.around)

@@ -4,15 +4,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ser_pipeline.datasets.mels import MelClips
+from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.sampler import ordered_batches
-from ser_pipeline.models import CRNN
+from ser_pipeline.models import Network
 
 BATCH = 64
 """Clips scored at once; decisions do not depend on it."""
 
 
-def predict_clips(network: CRNN, clips: MelClips, *, device: str = "cpu") -> npt.NDArray[np.float32]:
+def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> npt.NDArray[np.float32]:
     """Probabilities of clips.
 
     Args:
@@ -28,6 +28,6 @@ def predict_clips(network: CRNN, clips: MelClips, *, device: str = "cpu") -> npt
     with torch.inference_mode():
         for numbers in ordered_batches(len(clips), BATCH):
             batch = clips.__getitems__(numbers)
-            logits = network(batch.mels.to(device), batch.lengths.to(device))
+            logits = network(batch.inputs.to(device), batch.lengths.to(device))
             parts.append(logits.float().softmax(1).cpu().numpy())
     return np.concatenate(parts)

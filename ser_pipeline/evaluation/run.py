@@ -107,7 +107,7 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
             f"{folder}: its network tells {', '.join(card.emotions)} apart, the run is about "
             f"{', '.join(data.task.emotions)}; train it again"
         )
-    clips = data.clips(np.arange(len(data.examples)), card.gains_db, memory_limit=0)
+    clips = data.clips(np.arange(len(data.examples)), card.learned, memory_limit=0)
     probabilities = predict_clips(network, clips, device=choose_device(device))
     if not np.isfinite(probabilities).all():
         raise RunError(

@@ -13,7 +13,8 @@ from ser_pipeline.features.energy import crossing_series, energy_series, energy_
 from ser_pipeline.features.formants import formant_series
 from ser_pipeline.features.frames import Frames, frame_wave
 from ser_pipeline.features.marks import mark_periods
-from ser_pipeline.features.pitch import Pitch, track_pitch
+from ser_pipeline.features.pitch import track_pitch
+from ser_pipeline.features.praat import PraatVoice
 from ser_pipeline.features.rhythm import onset_strength, rhythm_singles
 from ser_pipeline.features.rows import Over
 from ser_pipeline.features.shape import shape_series
@@ -40,7 +41,7 @@ def extract(wave: Float32s, options: FeatureOptions, *, modality: str = "speech"
 
     Raises:
         AudioError: ``wave`` is not 1-D, has no samples, or some that are not finite.
-        SettingsError: there is no such modality.
+        SettingsError: there is no such modality, or Praat is asked for and not installed.
 
     Examples:
         >>> from ser_pipeline.features.catalogue import NAMES
@@ -51,8 +52,7 @@ def extract(wave: Float32s, options: FeatureOptions, *, modality: str = "speech"
     if modality not in ("speech", "song"):
         raise SettingsError(f"modality '{modality}' does not exist; valid are speech, song")
     frames = frame_wave(wave, options)
-    pitch = track_pitch(frames, options.ceiling_hz(modality))
-    series, singles = measure(frames, pitch, options.ceiling_hz(modality))
+    series, singles = measure(frames, options.ceiling_hz(modality))
     vector = np.empty(len(FEATURES))
     _from_singles(vector, singles)
     everywhere = np.ones(frames.count, np.bool_)
@@ -62,36 +62,40 @@ def extract(wave: Float32s, options: FeatureOptions, *, modality: str = "speech"
     return vector.astype(np.float32)
 
 
-def measure(frames: Frames, pitch: Pitch, ceiling_hz: float) -> tuple[Series, dict[str, float]]:
+def measure(frames: Frames, ceiling_hz: float) -> tuple[Series, dict[str, float]]:
     """Every series and every single number the table names.
 
     Args:
         frames: of the clip.
-        pitch: of its frames.
         ceiling_hz: highest pitch searched.
     """
     mels = mel_levels(frames)
     onsets = onset_strength(mels)
-    voiced = pitch.voiced
-    series = {
+    praat = PraatVoice(frames, ceiling_hz) if frames.options.voice == "praat" else None
+    pitch = track_pitch(frames, ceiling_hz) if praat is None else praat.pitch
+    series: Series = {
         **mfcc_series(mels),
         **shape_series(frames),
         **tone_series(frames),
         **energy_series(frames),
-        **crossing_series(frames, voiced),
         "onset_strength": onsets,
+        **crossing_series(frames, pitch.voiced),
         **pitch_series(frames, pitch),
         **voice_series(frames, pitch, ceiling_hz),
-        **formant_series(frames, pitch),
+        **formant_series(frames, pitch, None if praat is None else praat.resonances()),
     }
     singles = {
         **energy_singles(frames),
-        **rhythm_singles(frames, onsets, voiced),
+        **rhythm_singles(frames, onsets, pitch.voiced),
         **pitch_singles(frames, pitch),
-        **voice_singles(mark_periods(frames, pitch), frames.options.sample_rate),
         "duration": frames.duration_s,
-        "voiced_duration": float(np.count_nonzero(voiced)) * frames.hop_s,
+        "voiced_duration": float(np.count_nonzero(pitch.voiced)) * frames.hop_s,
     }
+    if praat is None:
+        singles |= voice_singles(mark_periods(frames, pitch), frames.options.sample_rate)
+    else:
+        series["hnr"] = praat.noise()
+        singles |= praat.regularity()
     return series, singles
 
 

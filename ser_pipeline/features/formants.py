@@ -26,7 +26,7 @@ MARGIN_HZ = 50.0
 """Resonances this near to either end of the band are not formants."""
 
 
-def formant_series(frames: Frames, pitch: Pitch) -> Series:
+def formant_series(frames: Frames, pitch: Pitch, found: tuple[Float64s, Float64s] | None = None) -> Series:
     """Formants 1 to 4, their bandwidths and levels, and their spacing; each of shape ``(frames,)``.
 
     The frame's powers below ``formant_ceiling_hz`` alone, with pre-emphasis, are turned into the
@@ -37,6 +37,7 @@ def formant_series(frames: Frames, pitch: Pitch) -> Series:
     Args:
         frames: of the clip.
         pitch: of its frames.
+        found: frequencies and bandwidths by another method, each ``(voiced frames, 4)`` in Hz.
 
     References:
         Makhoul, J. (1975), "Spectral linear prediction: properties and applications".
@@ -44,8 +45,10 @@ def formant_series(frames: Frames, pitch: Pitch) -> Series:
     """
     voiced = pitch.voiced
     power = frames.power[voiced]
-    correlation = power.astype(np.float64) @ _cosines(frames.options)
-    hz, width = resonances(correlation, frames.options.formant_ceiling_hz)
+    if found is None:
+        correlation = power.astype(np.float64) @ _cosines(frames.options)
+        found = resonances(correlation, frames.options.formant_ceiling_hz)
+    hz, width = found
     level = decibels(_peak_near(power, pitch.hz[voiced] / 2, hz[:, :3], frames.options))
     level -= harmonic_levels(frames, pitch, 1)[:, None]
     series: Series = {}

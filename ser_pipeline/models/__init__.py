@@ -1,4 +1,4 @@
-"""Networks, one architecture per file."""
+"""Models, one architecture per file."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,16 +7,39 @@ from typing import Final
 from torch import nn
 
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.models.cnn1d import CNN1D
 from ser_pipeline.models.crnn import CRNN
+from ser_pipeline.models.dnn import DNN
+from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
+from ser_pipeline.models.network import Network
 from ser_pipeline.settings import ModelOptions
 
-MODELS: Final[Mapping[str, type[CRNN]]] = MappingProxyType({"crnn": CRNN})
+MODELS: Final[Mapping[str, type[Network]]] = MappingProxyType(
+    {
+        "crnn": CRNN,
+        "cnn1d": CNN1D,
+        "dnn": DNN,
+        "svm": EstimatorNetwork,
+        "logreg": EstimatorNetwork,
+        "gboost": EstimatorNetwork,
+    }
+)
 """Architectures by name, as in ``ser train NAME``."""
 
-__all__ = ["CRNN", "MODELS", "build_model", "model_class", "parameter_count"]
+__all__ = [
+    "CNN1D",
+    "CRNN",
+    "DNN",
+    "MODELS",
+    "EstimatorNetwork",
+    "Network",
+    "build_model",
+    "model_class",
+    "parameter_count",
+]
 
 
-def model_class(name: str) -> type[CRNN]:
+def model_class(name: str) -> type[Network]:
     """Look an architecture up by name.
 
     Raises:
@@ -27,20 +50,22 @@ def model_class(name: str) -> type[CRNN]:
     return MODELS[name]
 
 
-def build_model(options: ModelOptions, n_mels: int, n_classes: int) -> CRNN:
+def build_model(options: ModelOptions, n_inputs: int, n_classes: int) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:
         options: architecture and its options.
-        n_mels: mel bands.
+        n_inputs: mel bands, or features.
         n_classes: number of outputs.
 
     Raises:
         SettingsError: no such architecture.
     """
-    return model_class(options.name).from_options(options, n_mels, n_classes)
+    return model_class(options.name).from_options(options, n_inputs, n_classes)
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Number of trainable numbers in a network."""
+    """Number of trainable numbers in a network, or of fitted ones in a classifier."""
+    if isinstance(network, EstimatorNetwork):
+        return fitted_numbers(network.estimator)
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

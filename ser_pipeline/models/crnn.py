@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from ser_pipeline.models.network import Network
 from ser_pipeline.models.strip import Level, lay_out, put, take
 from ser_pipeline.settings import ModelOptions
 
@@ -23,7 +24,7 @@ HIDDEN = 128
 HEAD = 64
 
 
-class CRNN(nn.Module):
+class CRNN(Network):
     """Mel spectrograms to class scores.
 
     With ``masked``, frames beyond a clip's length reach no layer, so padding never changes a

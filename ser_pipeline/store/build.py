@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.errors import StoreCorrupt, StoreError
-from ser_pipeline.settings import FrontEnd
+from ser_pipeline.settings import StoreOptions
 from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.lock import shard_range
 from ser_pipeline.store.plan import Chunk, Failure, chunks, lacking, recordings
@@ -63,9 +63,8 @@ def build_store(
     manifest: "Manifest",
     data: Path,
     cache: Path,
-    front_end: FrontEnd,
+    options: StoreOptions,
     *,
-    kind: str = "mels",
     jobs: int = 1,
     shards: tuple[int, int | None] = (0, None),
     limit: int | None = None,
@@ -80,8 +79,7 @@ def build_store(
         manifest: whose recordings are wanted.
         data: folder the manifest's paths are relative to.
         cache: folder of all stores.
-        front_end: settings; they decide which store.
-        kind: ``mels``.
+        options: settings; they decide which store.
         jobs: worker processes; 1 works in this process.
         shards: range of the plan to work on, for job arrays.
         limit: compute at most this many recordings now.
@@ -94,8 +92,8 @@ def build_store(
         StoreError: another build holds these shards, the folder cannot be written to, or the
             recordings are not where the manifest says.
     """
-    folder = store_folder(cache, kind, front_end)
-    plan = chunks(recordings(manifest.table))
+    folder = store_folder(cache, options)
+    plan = chunks(recordings(manifest.table, options))
     part = plan[shards[0] : shards[1]]
     if plan and not part:
         raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
@@ -112,7 +110,7 @@ def build_store(
             on_start(sum(len(chunk.clips) for chunk in todo))
         computed = 0
         failures: list[Failure] = []
-        for done in _run(folder, data, kind, front_end, todo, jobs):
+        for done in _run(folder, data, options, todo, jobs):
             computed += done.computed
             failures += done.failures
             if on_progress is not None:
@@ -127,14 +125,15 @@ class _State:
 
     folder: Path
     part: Sequence[Chunk]
-    rows: frozenset[str]
+    rows: frozenset[tuple[str, str]]
     failed: dict[str, str]
     damaged: tuple[str, ...]
 
     @property
-    def done(self) -> frozenset[str]:
-        """Digests that need no work."""
-        return self.rows | self.failed.keys()
+    def done(self) -> frozenset[tuple[str, str]]:
+        """Recordings that need no work."""
+        failed = (clip.key for chunk in self.part for clip in chunk.clips if clip.digest in self.failed)
+        return self.rows | frozenset(failed)
 
     @property
     def lacking(self) -> bool:
@@ -154,15 +153,14 @@ class _State:
             Failure(clip.path, self.failed[clip.digest], True) for clip in clips if clip.digest in self.failed
         ]
         every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
-        present = sum(clip.digest in self.rows for clip in clips)
+        present = sum(clip.key in self.rows for clip in clips)
         return BuildSummary(self.folder, shards, len(clips), present, computed, every, repaired)
 
 
 def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool) -> _State:
     index = read_index(folder, write=False) if folder.is_dir() else Index(SCHEMA.empty_table())
-    rows = frozenset(digest for digest, variant in index.places() if variant == 0)
     failed = {} if retry_failed else index.failures()
-    return _State(folder, part, rows, failed, index.damaged)
+    return _State(folder, part, index.clean(), failed, index.damaged)
 
 
 def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
@@ -174,14 +172,12 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
     return damaged
 
 
-def _run(
-    folder: Path, data: Path, kind: str, front_end: FrontEnd, todo: list[Chunk], jobs: int
-) -> Iterator["Done"]:
+def _run(folder: Path, data: Path, options: StoreOptions, todo: list[Chunk], jobs: int) -> Iterator["Done"]:
     # numba and the decoders load only where there is work: a complete store answers at once
     from ser_pipeline.store.work import Work, make_shard
 
     longest_first = sorted(todo, key=lambda chunk: -chunk.seconds)  # no straggler at the end
-    works = [Work(folder, data, kind, front_end, chunk) for chunk in longest_first]
+    works = [Work(folder, data, options, chunk) for chunk in longest_first]
     if jobs == 1 or len(works) <= 1:
         yield from map(make_shard, works)
         return

@@ -2,36 +2,59 @@
 
 import hashlib
 import json
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import soundfile
 
-from ser_pipeline.settings import FRONT_END_VERSION, FrontEnd
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.settings import (
+    FEATURES_VERSION,
+    FRONT_END_VERSION,
+    FeatureOptions,
+    FrontEnd,
+    StoreOptions,
+)
 
 _LIBRARIES = ("librosa", "numpy", "scipy", "soxr")
 """Libraries whose version can change a number of every front end."""
 
 
-def provenance(kind: str, front_end: FrontEnd) -> dict[str, Any]:
+def provenance(options: StoreOptions) -> dict[str, Any]:
     """All that decides what a store holds: settings, algorithm and library versions.
 
     Args:
-        kind: ``mels``.
-        front_end: its stored part counts; how a corpus's level is set at reading does not.
+        options: their stored part counts; how a corpus's level is set at reading does not.
+
+    Raises:
+        SettingsError: a library that the options need is not installed.
     """
-    libraries = {name: version(name) for name in _LIBRARIES}
+    libraries = {name: _version(name, options.kind) for name in (*_LIBRARIES, *_more_libraries(options))}
     libraries["libsndfile"] = str(soundfile.__libsndfile_version__)
-    if front_end.denoise == "reference":
-        libraries["noisereduce"] = version("noisereduce")
-    if front_end.denoise == "gate":
-        libraries["numba"] = version("numba")
     return {
-        "kind": kind,
-        "algorithm": FRONT_END_VERSION,
-        "settings": front_end.stored.model_dump(mode="json"),
+        "kind": options.kind,
+        "algorithm": FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION,
+        "settings": options.stored.model_dump(mode="json"),
         "libraries": libraries,
     }
+
+
+def _more_libraries(options: StoreOptions) -> tuple[str, ...]:
+    if isinstance(options, FrontEnd):
+        return {"reference": ("noisereduce",), "gate": ("numba",)}.get(options.denoise, ())
+    if isinstance(options, FeatureOptions):
+        return ("numba", "praat-parselmouth") if options.voice == "praat" else ("numba",)
+    return ("opensmile",)
+
+
+def _version(library: str, kind: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        raise SettingsError(
+            f"a store of {kind} with these settings needs {library}, which is not installed; "
+            f"install it with pip install {library}"
+        ) from None
 
 
 def fingerprint(described: dict[str, Any]) -> str:

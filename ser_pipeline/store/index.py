@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
     [
         ("audio_digest", pa.string()),
         ("variant", pa.int16()),
+        ("aspect", pa.string()),
         ("shard", pa.int32()),
         ("row", pa.int32()),
         ("frames", pa.int16()),
@@ -31,6 +32,9 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+
+
+_KEY = ["audio_digest", "variant", "aspect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,10 @@ class Index:
     table: pa.Table
     damaged: tuple[str, ...] = ()
 
-    def places(self) -> dict[tuple[str, int], tuple[int, int]]:
-        """Key -> (shard, row) of every recording that has a row."""
-        good = self.table.filter(pc.invert(self.table["failed"]))
-        columns = (good[name].to_pylist() for name in ("audio_digest", "variant", "shard", "row"))
-        return {(digest, variant): (shard, row) for digest, variant, shard, row in zip(*columns, strict=True)}
+    def clean(self) -> frozenset[tuple[str, str]]:
+        """Digest and aspect of every recording whose clean clip has a row."""
+        good = self.table.filter(pc.and_(pc.invert(self.table["failed"]), pc.equal(self.table["variant"], 0)))
+        return frozenset(zip(good["audio_digest"].to_pylist(), good["aspect"].to_pylist(), strict=True))
 
     def failures(self) -> dict[str, str]:
         """Digest -> reason of every recording that could not be used."""
@@ -90,9 +93,9 @@ def read_index(folder: Path, *, write: bool = True) -> Index:
 
 def _first_of_each(table: pa.Table) -> pa.Table:
     """One row of each key, by shard and row: a good one before a failed one, an earlier before a later."""
-    keys = table.select(["audio_digest", "variant", "shard", "row", "failed"]).to_pandas()
+    keys = table.select([*_KEY, "shard", "row", "failed"]).to_pandas()
     keys = keys.sort_values(["failed", "shard", "row"], kind="stable")
-    keys = keys.drop_duplicates(["audio_digest", "variant"], keep="first").sort_values(["shard", "row"])
+    keys = keys.drop_duplicates(_KEY, keep="first").sort_values(["shard", "row"])
     return table.take(pa.array(keys.index.to_numpy())).combine_chunks()
 
 
@@ -125,6 +128,7 @@ def _rows_of(path: Path) -> pa.Table:
     columns: list[Iterable[Any]] = [
         [key.decode() for key in keys.digests] + [digest for digest, _ in keys.failed],
         keys.variants.tolist() + [0] * bad,
+        [aspect.decode() for aspect in keys.aspects] + [""] * bad,
         [number] * (good + bad),
         list(range(good)) + [-1] * bad,
         keys.frames.tolist() + [0] * bad,

@@ -10,21 +10,22 @@ import numpy as np
 
 from ser_pipeline.atomic import TEMPORARY_SUFFIX
 from ser_pipeline.audio import read_recording
-from ser_pipeline.errors import AudioError, StoreCorrupt
-from ser_pipeline.front_end import mel_of_wave
-from ser_pipeline.settings import PRESETS, FrontEnd, recipe
+from ser_pipeline.errors import AudioError, SettingsError, StoreCorrupt
+from ser_pipeline.front_end import layout_of
+from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.settings import PRESETS, FrontEnd, options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import differences, fingerprint, provenance
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.lock import EVERY_SHARD, shard_range
-from ser_pipeline.store.read import Store
+from ser_pipeline.store.read import Store, changes
 from ser_pipeline.store.shard import read_rows, shard_number, shard_path, write_shard
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
 TOLERANCE = 2e-3
-"""Largest difference of a recomputed value: one step of float16 near 1, and rounding."""
+"""Largest difference of a recomputed value, relative where it is above 1: a step of float16, rounding."""
 
 _PARTIAL_AGE_S = 3600
 
@@ -35,7 +36,7 @@ class StoreStatus:
 
     Attributes:
         folder: of the store.
-        kind: ``mels``.
+        kind: as ``mels`` or ``features``.
         preset: preset with these settings, or how they differ from the default.
         rows: recordings it holds.
         failed: recordings that could not be used.
@@ -75,7 +76,7 @@ def status(cache: Path, manifest: "Manifest | None") -> list[StoreStatus]:
 
 def _status(folder: Path, digests: Set[str] | None) -> StoreStatus:
     index = read_index(folder, write=False)
-    rows = {digest for digest, variant in index.places() if variant == 0}
+    rows = {digest for digest, _ in index.clean()}
     failed = index.failures().keys()
     missing = None if digests is None else len(digests - rows)
     described = describe(folder)
@@ -109,16 +110,22 @@ def _state(
 
 def outdated(described: dict[str, Any]) -> list[str]:
     """Why the same settings would make another store today; empty if they would not."""
-    front_end = FrontEnd.model_validate(described["settings"])
-    return differences(described, provenance(described["kind"], front_end))
+    try:
+        options = options_of(described["kind"], described["settings"])
+        return differences(described, provenance(options))
+    except SettingsError as error:  # settings of another version, or an extra that is gone
+        return [str(error)]
 
 
 def settings_in_words(described: dict[str, Any]) -> str:
     """Name the preset a store belongs to, or its differences from the nearest one."""
+    try:
+        options = options_of(described["kind"], described["settings"])
+    except SettingsError:
+        return "of another version"
     names = []
-    for preset in PRESETS:
-        base = recipe(preset).front_end.stored.model_dump(mode="json")
-        changed = [f"{key}={value}" for key, value in described["settings"].items() if base.get(key) != value]
+    for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
+        changed = [f"{key}={value}" for key, value in changes(options, preset).items()]
         names.append(" ".join([preset, *changed]))
     return min(names, key=lambda name: name.count(" "))
 
@@ -173,16 +180,17 @@ def verify(
 def _recompute(
     folder: Path, manifest: "Manifest", data: Path, described: dict[str, Any], sample: int, seed: int
 ) -> tuple[int, list[str]]:
-    front_end = FrontEnd.model_validate(described["settings"])
-    store = Store(folder, folder.parent.name, front_end, read_index(folder, write=False))
-    digests, paths = (manifest.table[name].to_pylist() for name in ("audio_digest", "path"))
-    positions = store.rows(digests)
+    options = options_of(described["kind"], described["settings"])
+    store = Store(folder, options, read_index(folder, write=False))
+    columns = ("audio_digest", "path", "modality")
+    digests, paths, modalities = (manifest.table[name].to_pylist() for name in columns)
+    positions = store.rows(digests, modalities=modalities)
     present = np.flatnonzero(positions >= 0)
     chosen = np.random.default_rng(seed).permutation(present)[:sample]
     problems = []
     for number in sorted(chosen.tolist()):
         try:
-            recording = read_recording(data / paths[number], front_end.sample_rate)
+            recording = read_recording(data / paths[number], options.sample_rate)
         except AudioError as error:
             problems.append(f"cannot recompute {paths[number]}: {error}")
             continue
@@ -192,9 +200,9 @@ def _recompute(
             )
             continue
         values, frames, _ = store.read([positions[number]])
-        mel = mel_of_wave(recording.wave, front_end)
-        off = float(np.abs(values[0].astype(np.float32) - mel.values).max())
-        if int(frames[0]) != mel.frames or not off <= TOLERANCE:  # also where it is not a number
+        row = row_of_wave(recording.wave, options, modality=modalities[number])
+        off = float((np.abs(values[0] - row.values) / np.maximum(1, np.abs(row.values))).max())
+        if int(frames[0]) != row.frames or not off <= TOLERANCE:  # also where it is not a number
             problems.append(
                 f"{paths[number]}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
@@ -317,4 +325,6 @@ def _drop_rows(path: Path, digests: frozenset[str]) -> None:
     if described is None or not (keep or failed):
         path.unlink()
     else:
-        write_shard(path, rows.take(keep, failed), name=fingerprint(described), described=described)
+        layout = layout_of(options_of(described["kind"], described["settings"]))
+        kept = rows.take(keep, failed)
+        write_shard(path, kept, layout=layout, name=fingerprint(described), described=described)

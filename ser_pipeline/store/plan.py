@@ -10,16 +10,34 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ser_pipeline.front_end import aspect_of
+from ser_pipeline.settings import StoreOptions
+
 MIN_CLIPS, MAX_CLIPS = 32, 512
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording to compute: its file below the data folder, its digest, its length."""
+    """One recording to compute.
+
+    Attributes:
+        path: of its file below the data folder.
+        digest: of its bytes.
+        duration_s: its length.
+        modality: ``speech`` or ``song``.
+        aspect: what of its description its row depends on.
+    """
 
     path: str
     digest: str
     duration_s: float
+    modality: str = "speech"
+    aspect: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Digest and aspect, which tell recordings' rows apart."""
+        return self.digest, self.aspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +75,13 @@ def clips_per_shard(recordings: int) -> int:
     return size
 
 
-def recordings(manifest: pa.Table) -> list[Clip]:
+def recordings(manifest: pa.Table, options: StoreOptions) -> list[Clip]:
     """Every recording of a manifest once, in its order."""
-    columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s"))
-    unique: dict[str, Clip] = {}
-    for path, digest, duration_s in zip(*columns, strict=True):
-        unique.setdefault(digest, Clip(path, digest, duration_s))
+    columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
+    unique: dict[tuple[str, str], Clip] = {}
+    for path, digest, duration_s, modality in zip(*columns, strict=True):
+        clip = Clip(path, digest, duration_s, modality, aspect_of(options, modality))
+        unique.setdefault(clip.key, clip)
     return list(unique.values())
 
 
@@ -80,18 +99,18 @@ def chunks(clips: Sequence[Clip]) -> list[Chunk]:
     ]
 
 
-def lacking(plan: Sequence[Chunk], done: Container[str], limit: int | None = None) -> list[Chunk]:
+def lacking(plan: Sequence[Chunk], done: Container[tuple[str, str]], limit: int | None = None) -> list[Chunk]:
     """What is still to do of a plan.
 
     Args:
         plan: chunks.
-        done: digests that need no work.
+        done: digest and aspect of recordings that need no work.
         limit: keep at most this many clips, the first ones.
     """
     left = limit if limit is not None else sum(len(chunk.clips) for chunk in plan)
     todo = []
     for chunk in plan:
-        clips = tuple(clip for clip in chunk.clips if clip.digest not in done)[:left]
+        clips = tuple(clip for clip in chunk.clips if clip.key not in done)[:left]
         left -= len(clips)
         if clips:
             todo.append(Chunk(chunk.number, clips))

@@ -9,35 +9,48 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
-from ser_pipeline.settings import PRESETS, FrontEnd, recipe
+from ser_pipeline.front_end import aspect_of, layout_of
+from ser_pipeline.settings import PRESETS, FeatureOptions, FrontEnd, SmileOptions, StoreOptions, recipe
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
-from ser_pipeline.store.shard import DTYPE, ShardKeys, damaged, read_keys, row_checksum, shard_path
+from ser_pipeline.store.shard import ShardKeys, Values, damaged, read_keys, row_checksum, shard_path
 
 
-def store_folder(cache: Path, kind: str, front_end: FrontEnd) -> Path:
+def store_folder(cache: Path, options: StoreOptions) -> Path:
     """Folder of the store of these settings."""
-    return cache / kind / fingerprint(provenance(kind, front_end))
+    return cache / options.kind / fingerprint(provenance(options))
 
 
-def build_command(kind: str, front_end: FrontEnd) -> str:
+def build_command(options: StoreOptions) -> str:
     """The command that builds the store of these settings.
 
     Examples:
-        >>> build_command("mels", recipe("paper").front_end)
+        >>> build_command(recipe("paper").front_end)
         'ser cache mels --preset paper'
-        >>> build_command("mels", FrontEnd(n_mels=80))
+        >>> build_command(FrontEnd(n_mels=80))
         'ser cache mels --n-mels 80'
+        >>> build_command(SmileOptions(feature_set="egemaps"))
+        'ser cache features --set egemaps'
     """
     candidates = []
-    for preset in PRESETS:
-        base = recipe(preset).front_end.stored.model_dump()
+    for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
         flags = [] if preset == "default" else [f"--preset {preset}"]
-        for name, value in front_end.stored.model_dump().items():
-            if value != base[name]:
-                flags.append(f"--{name.replace('_', '-')} {'none' if value is None else value}")
+        flags += [f"--{name.replace('_', '-')} {value}" for name, value in changes(options, preset).items()]
         candidates.append(flags)
-    return " ".join(["ser cache", kind, *min(candidates, key=len)])
+    if isinstance(options, SmileOptions):
+        candidates[0].insert(0, f"--set {options.feature_set}")
+    command = "mels" if isinstance(options, FrontEnd) else "features"
+    return " ".join(["ser cache", command, *min(candidates, key=len)])
+
+
+def changes(options: StoreOptions, preset: str = "default") -> dict[str, Any]:
+    """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
+    bases: dict[str, StoreOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
+    smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
+    base: StoreOptions = bases.get(options.kind, smile)
+    usual = base.stored.model_dump(mode="json")
+    now = options.stored.model_dump(mode="json")
+    return {name: "none" if value is None else value for name, value in now.items() if value != usual[name]}
 
 
 class Store:
@@ -48,30 +61,32 @@ class Store:
 
     Attributes:
         folder: of the store.
-        kind: ``mels``.
+        options: settings it was built with.
+        kind: of its rows.
         fingerprint: its name.
-        front_end: settings it was built with.
+        shape: of one row.
+        names: of the columns of a vector; empty for mels.
         shards: shard of each position, shape ``(rows,)``.
         shard_rows: row within that shard, shape ``(rows,)``.
     """
 
-    def __init__(self, folder: Path, kind: str, front_end: FrontEnd, index: Index) -> None:
+    def __init__(self, folder: Path, options: StoreOptions, index: Index) -> None:
+        layout = layout_of(options)
         self.folder = folder
-        self.kind = kind
+        self.options = options
+        self.kind = options.kind
         self.fingerprint = folder.name
-        self.front_end = front_end
+        self.shape = layout.shape
+        self.names = layout.names
+        self._dtype = np.dtype(layout.dtype)
         self.failures = index.failures()
         table = index.table.filter(pc.invert(index.table["failed"]))
         self.shards = table["shard"].to_numpy()
         self.shard_rows = table["row"].to_numpy()
-        self._position = {
-            key: number
-            for number, key in enumerate(
-                zip(table["audio_digest"].to_pylist(), table["variant"].to_pylist(), strict=True)
-            )
-        }
+        keys = (table[name].to_pylist() for name in ("audio_digest", "variant", "aspect"))
+        self._position = {key: number for number, key in enumerate(zip(*keys, strict=True))}
         self._checked = np.zeros(len(self.shard_rows), bool)
-        self._open: dict[int, tuple[ShardKeys, npt.NDArray[np.float16]]] = {}
+        self._open: dict[int, tuple[ShardKeys, Values]] = {}
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -81,37 +96,40 @@ class Store:
         """Leave open files behind: every process opens its own."""
         return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self.shard_rows), bool)}
 
-    def rows(self, digests: Sequence[str], variant: int = 0) -> npt.NDArray[np.int64]:
+    def rows(
+        self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
+    ) -> npt.NDArray[np.int64]:
         """Positions of recordings, -1 where the store has none.
 
         Args:
             digests: of the recordings' bytes.
             variant: 0 is the clean clip.
+            modalities: of the recordings; looked at where values depend on it, None means speech.
 
         Returns:
             Shape ``(len(digests),)``.
         """
         find = self._position.get
-        return np.array([find((digest, variant), -1) for digest in digests], np.int64)
+        known = modalities if modalities is not None else ["speech"] * len(digests)
+        aspects = [aspect_of(self.options, modality) for modality in known]
+        keys = zip(digests, aspects, strict=True)
+        return np.array([find((digest, variant, aspect), -1) for digest, aspect in keys], np.int64)
 
-    def read(
-        self, positions: npt.ArrayLike
-    ) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def read(self, positions: npt.ArrayLike) -> tuple[Values, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Read rows by position.
 
         Args:
             positions: from :meth:`rows`, shape ``(n,)``.
 
         Returns:
-            Values ``(n, n_mels, max_frames)``, frames that hold sound ``(n,)``, and levels in dB
+            Values ``(n, *shape)``, frames that hold sound ``(n,)``, and levels in dB
             of full scale ``(n,)``.
 
         Raises:
             StoreCorrupt: a row's bytes are not those that were written.
         """
         wanted = np.asarray(positions, np.int64)
-        shape = (self.front_end.n_mels, self.front_end.max_frames)
-        values = np.empty((wanted.size, *shape), DTYPE)
+        values = np.empty((wanted.size, *self.shape), self._dtype)
         frames = np.empty(wanted.size, np.int64)
         level_db = np.empty(wanted.size, np.float32)
         order = np.argsort(wanted, kind="stable")  # neighbours on disk are read one after another
@@ -125,25 +143,30 @@ class Store:
                 self._check(position, values[place], keys, row)
         return values, frames, level_db
 
-    def _check(self, position: int, values: npt.NDArray[np.float16], keys: ShardKeys, row: int) -> None:
+    def _check(self, position: int, values: Values, keys: ShardKeys, row: int) -> None:
         found = row_checksum(
-            values, keys.frames[row], keys.level_db[row], keys.digests[row], keys.variants[row]
+            values,
+            keys.frames[row],
+            keys.level_db[row],
+            keys.digests[row],
+            keys.variants[row],
+            keys.aspects[row],
         )
         if found != keys.checksums[row]:
             path = shard_path(self.folder, int(self.shards[position]))
             raise damaged(path, f"row {row} differs from what was written")
         self._checked[position] = True
 
-    def _shard_of(self, number: int) -> tuple[ShardKeys, npt.NDArray[np.float16]]:
+    def _shard_of(self, number: int) -> tuple[ShardKeys, Values]:
         opened = self._open.get(number)
         if opened is None:
             path = shard_path(self.folder, number)
             try:
                 keys = read_keys(path)
-                if keys.offset is None:
-                    raise damaged(path, "its values have no place in the file")
+                if keys.offset is None or (keys.shape, keys.dtype) != (self.shape, self._dtype):
+                    raise damaged(path, "its values are not of this store's shape and type")
                 mapped = np.memmap(
-                    path, DTYPE, mode="r", offset=keys.offset, shape=(len(keys.digests), *keys.shape)
+                    path, keys.dtype, mode="r", offset=keys.offset, shape=(len(keys.digests), *keys.shape)
                 )
             except FileNotFoundError:
                 raise StoreCorrupt(f"{path}: gone since the store was opened; build it again") from None
@@ -153,22 +176,21 @@ class Store:
         return opened
 
 
-def open_store(cache: Path, kind: str, front_end: FrontEnd) -> Store:
+def open_store(cache: Path, options: StoreOptions) -> Store:
     """Open the store of these settings.
 
     Args:
         cache: folder of all stores.
-        kind: ``mels``.
-        front_end: settings; ``level`` corpus_rms and none share one store.
+        options: settings; ``level`` corpus_rms and none share one store.
 
     Raises:
         StoreMissing: it has not been built; the message names the command that does.
         StoreCorrupt: a shard cannot be read.
     """
-    folder = store_folder(cache, kind, front_end)
+    folder = store_folder(cache, options)
     index = read_index(folder) if folder.is_dir() else None
     if index is not None and index.damaged:
         raise StoreCorrupt(index.damaged[0])
     if index is None or index.table.num_rows == 0:
-        raise StoreMissing(f"{folder}: no {kind} for these settings; run '{build_command(kind, front_end)}'")
-    return Store(folder, kind, front_end.stored, index)
+        raise StoreMissing(f"{folder}: no {options.kind} for these settings; run '{build_command(options)}'")
+    return Store(folder, options.stored, index)

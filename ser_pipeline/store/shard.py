@@ -2,16 +2,18 @@
 
 Layout::
 
-    /mels          float16 (rows, bands, frames)  contiguous, so that it can be mapped
+    /mels          float16 (rows, bands, frames)  contiguous, so that it can be mapped; or
+    /features      float32 (rows, columns)        likewise, with /feature_name and /feature_unit
     /frames        int16   (rows,)                frames that hold sound
     /level_db      float32 (rows,)                level before levelling, dB of full scale
-    /audio_digest  S32     (rows,)                key, with /variant
+    /audio_digest  S32     (rows,)                key, with /variant and /aspect
     /variant       int16   (rows,)                0 is the clean clip
+    /aspect        S8      (rows,)                modality, where the values depend on it; else empty
     /checksum      uint32  (rows,)                CRC-32 of the row's values, frames, level and key
     /failed_digest S32, /failed_reason            recordings that could not be used
 
-Attributes of the file: ``schema``, ``kind``, ``fingerprint``, ``provenance`` (JSON),
-``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
+Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``fingerprint``,
+``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
 """
 
 import hashlib
@@ -29,12 +31,15 @@ import numpy.typing as npt
 from ser_pipeline import __version__
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
+from ser_pipeline.front_end.layout import Layout
 
-SCHEMA_VERSION = 1
-DTYPE = np.dtype(np.float16)
+SCHEMA_VERSION = 2
 KEY_DTYPE = np.dtype("S32")
+ASPECT_DTYPE = np.dtype("S8")
+VECTORS = "features"
+"""Name of the values of every kind whose rows are vectors."""
 
-Values = npt.NDArray[np.float16]
+Values = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,12 @@ class ShardRows:
     """Rows of a shard and the recordings that failed.
 
     Attributes:
-        values: float16, shape ``(rows, ...)``.
+        values: of the layout's type, shape ``(rows, ...)``.
         frames: int16, shape ``(rows,)``.
         level_db: float32, shape ``(rows,)``.
         digests: S32, shape ``(rows,)``.
         variants: int16, shape ``(rows,)``.
+        aspects: S8, shape ``(rows,)``.
         failed: (digest, reason) of each recording that could not be used.
     """
 
@@ -55,6 +61,7 @@ class ShardRows:
     level_db: npt.NDArray[np.float32]
     digests: npt.NDArray[np.bytes_]
     variants: npt.NDArray[np.int16]
+    aspects: npt.NDArray[np.bytes_]
     failed: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
@@ -70,6 +77,7 @@ class ShardRows:
             self.level_db[pick],
             self.digests[pick],
             self.variants[pick],
+            self.aspects[pick],
             failed,
         )
 
@@ -95,6 +103,7 @@ def joined(parts: Sequence[ShardRows]) -> ShardRows:
         np.concatenate([part.level_db for part in parts]),
         digests,
         np.concatenate([part.variants for part in parts]),
+        np.concatenate([part.aspects for part in parts]),
         tuple(sorted(failed.items())),
     )
 
@@ -103,33 +112,52 @@ def row_checksums(rows: ShardRows) -> npt.NDArray[np.uint32]:
     """CRC-32 of each row, shape ``(rows,)``."""
     return np.array(
         [
-            row_checksum(rows.values[i], rows.frames[i], rows.level_db[i], rows.digests[i], rows.variants[i])
+            row_checksum(
+                rows.values[i],
+                rows.frames[i],
+                rows.level_db[i],
+                rows.digests[i],
+                rows.variants[i],
+                rows.aspects[i],
+            )
             for i in range(len(rows))
         ],
         np.uint32,
     )
 
 
-def row_checksum(values: Values, frames: Any, level_db: Any, digest: bytes, variant: Any) -> int:
+def row_checksum(
+    values: Values, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
+) -> int:
     """CRC-32 over one row's values and everything that is said of it."""
-    head = np.int16(frames).tobytes() + np.float32(level_db).tobytes() + np.int16(variant).tobytes() + digest
+    numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
+    head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
     return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
 
 
-def _key_checksum(digests: Any, variants: Any, checksums: Any, failed: Sequence[tuple[str, str]]) -> str:
+def _key_checksum(
+    digests: Any, variants: Any, aspects: Any, checksums: Any, failed: Sequence[tuple[str, str]]
+) -> str:
     hashed = hashlib.blake2b(digest_size=16)
-    for table in (digests.astype(KEY_DTYPE), variants.astype("<i2"), checksums.astype("<u4")):
+    tables = (
+        digests.astype(KEY_DTYPE),
+        variants.astype("<i2"),
+        aspects.astype(ASPECT_DTYPE),
+        checksums.astype("<u4"),
+    )
+    for table in tables:
         hashed.update(np.ascontiguousarray(table).tobytes())
     hashed.update(json.dumps([list(item) for item in failed]).encode())
     return hashed.hexdigest()
 
 
-def write_shard(path: Path, rows: ShardRows, *, name: str, described: dict[str, Any]) -> None:
+def write_shard(path: Path, rows: ShardRows, *, layout: Layout, name: str, described: dict[str, Any]) -> None:
     """Write a shard whole, beside its target, then rename it into place.
 
     Args:
         path: of the shard.
         rows: all of it.
+        layout: type, unit and column names of the values.
         name: fingerprint of the store.
         described: provenance of the store.
 
@@ -137,30 +165,36 @@ def write_shard(path: Path, rows: ShardRows, *, name: str, described: dict[str, 
         SerError: disk full or folder not writable; what stood there before is untouched.
     """
     # made in memory: HDF5 itself crashes at exit when a disk is full
-    image = _image(rows, name, described)
+    image = _image(rows, layout, name, described)
     with write_atomically(path) as part:
         part.write_bytes(image)
 
 
-def _image(rows: ShardRows, name: str, described: dict[str, Any]) -> bytes:
+def _image(rows: ShardRows, layout: Layout, name: str, described: dict[str, Any]) -> bytes:
     checksums = row_checksums(rows)
     with h5py.File("shard", "w", driver="core", backing_store=False, libver="latest") as file:
         file.attrs["schema"] = SCHEMA_VERSION
         file.attrs["kind"] = described["kind"]
+        file.attrs["values"] = values = VECTORS if layout.names else "mels"
         file.attrs["fingerprint"] = name
         file.attrs["provenance"] = json.dumps(described, sort_keys=True)
         file.attrs["tool_version"] = __version__
-        file.attrs["key_checksum"] = _key_checksum(rows.digests, rows.variants, checksums, rows.failed)
-        _dataset(file, "mels", rows.values.astype(DTYPE, copy=False), "about [-1, 1]; see provenance")
+        file.attrs["key_checksum"] = _key_checksum(
+            rows.digests, rows.variants, rows.aspects, checksums, rows.failed
+        )
+        _dataset(file, values, rows.values.astype(layout.dtype, copy=False), layout.unit)
         _dataset(file, "frames", rows.frames, "frames that hold sound")
         _dataset(file, "level_db", rows.level_db, "dB of full scale, before levelling")
         _dataset(file, "audio_digest", rows.digests.astype(KEY_DTYPE), "BLAKE2b-128 of the recording's bytes")
         _dataset(file, "variant", rows.variants, "0 is the clean clip")
+        _dataset(file, "aspect", rows.aspects.astype(ASPECT_DTYPE), "modality, where the values depend on it")
         _dataset(file, "checksum", checksums, "CRC-32")
+        _texts(file, "feature_name", layout.names)
+        _texts(file, "feature_unit", layout.units)
         failed = [digest for digest, _ in rows.failed]
         reasons = [reason for _, reason in rows.failed]
         _dataset(file, "failed_digest", np.array(failed, KEY_DTYPE), "recordings that could not be used")
-        file.create_dataset("failed_reason", data=reasons, dtype=h5py.string_dtype(), shape=(len(reasons),))
+        _texts(file, "failed_reason", reasons)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image
@@ -170,26 +204,35 @@ def _dataset(file: h5py.File, name: str, data: npt.NDArray[Any], unit: str) -> N
     file.create_dataset(name, data=data, track_times=False).attrs["unit"] = unit
 
 
+def _texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    """Strings of any length; a table without any is left out, but for the reasons."""
+    if texts or name == "failed_reason":
+        file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
+
+
 @dataclass(frozen=True, slots=True)
 class ShardKeys:
     """What a shard holds, without its values.
 
     Attributes:
         digests: S32, shape ``(rows,)``.
-        variants, frames, level_db, checksums: shape ``(rows,)``.
+        variants, aspects, frames, level_db, checksums: shape ``(rows,)``.
         failed: (digest, reason).
         shape: of one row.
+        dtype: of the values.
         offset: where the values start in the file, in bytes.
         described: provenance of the store.
     """
 
     digests: npt.NDArray[np.bytes_]
     variants: npt.NDArray[np.int16]
+    aspects: npt.NDArray[np.bytes_]
     frames: npt.NDArray[np.int16]
     level_db: npt.NDArray[np.float32]
     checksums: npt.NDArray[np.uint32]
     failed: tuple[tuple[str, str], ...]
     shape: tuple[int, ...]
+    dtype: np.dtype[np.floating]
     offset: int | None
     described: dict[str, Any]
 
@@ -209,15 +252,17 @@ def read_keys(path: Path) -> ShardKeys:
                 )
             failed_digests = [key.decode() for key in file["failed_digest"][()]]
             reasons = [str(reason) for reason in file["failed_reason"].asstr()[()]]
-            values = file["mels"]
+            values = file[str(file.attrs["values"])]
             keys = ShardKeys(
                 file["audio_digest"][()],
                 file["variant"][()],
+                file["aspect"][()],
                 file["frames"][()],
                 file["level_db"][()],
                 file["checksum"][()],
                 tuple(zip(failed_digests, reasons, strict=True)),
                 tuple(values.shape[1:]),
+                values.dtype,
                 values.id.get_offset(),
                 json.loads(file.attrs["provenance"]),
             )
@@ -226,7 +271,7 @@ def read_keys(path: Path) -> ShardKeys:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise damaged(path, f"{type(error).__name__} while reading its tables") from None
-    if written != _key_checksum(keys.digests, keys.variants, keys.checksums, keys.failed):
+    if written != _key_checksum(keys.digests, keys.variants, keys.aspects, keys.checksums, keys.failed):
         raise damaged(path, "its key table is not the one that was written")
     return keys
 
@@ -240,10 +285,12 @@ def read_rows(path: Path) -> ShardRows:
     keys = read_keys(path)
     try:
         with h5py.File(path, "r") as file:
-            values = file["mels"][()]
+            values = file[str(file.attrs["values"])][()]
     except (OSError, KeyError) as error:
         raise damaged(path, f"{type(error).__name__} while reading its values") from None
-    rows = ShardRows(values, keys.frames, keys.level_db, keys.digests, keys.variants, keys.failed)
+    rows = ShardRows(
+        values, keys.frames, keys.level_db, keys.digests, keys.variants, keys.aspects, keys.failed
+    )
     wrong = np.flatnonzero(row_checksums(rows) != keys.checksums)
     if wrong.size:
         raise damaged(path, f"{wrong.size} of {len(rows)} rows differ from what was written")

@@ -4,7 +4,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Generator
 from torch.utils.data import DataLoader
 
-from ser_pipeline.datasets.mels import Batch, MelClips, whole_batch
+from ser_pipeline.datasets.batch import Batch, Clips, whole_batch
 from ser_pipeline.datasets.sampler import EpochBatches, ordered_batches
 from ser_pipeline.settings import TrainOptions
 
@@ -23,7 +23,7 @@ class RunBatches(LightningDataModule):
     """
 
     def __init__(
-        self, train: MelClips, validation: MelClips, options: TrainOptions, *, first_epoch: int = 0
+        self, train: Clips, validation: Clips, options: TrainOptions, *, first_epoch: int = 0
     ) -> None:
         super().__init__()
         self.train = train
@@ -47,7 +47,7 @@ class RunBatches(LightningDataModule):
         batches = ordered_batches(len(self.validation), SCORING_BATCH, rank=rank, world=world)
         return self._loader(self.validation, batches)
 
-    def _loader(self, clips: MelClips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
+    def _loader(self, clips: Clips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
         # a loader draws from its generator when it starts; torch's own must stay as the epoch set it
         return DataLoader(
             clips,

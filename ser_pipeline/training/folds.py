@@ -80,7 +80,7 @@ def train_folds(
     skipped = len(inputs.split.folds) - len(numbers)
     if skipped:
         on_skipped(skipped, len(inputs.split.folds))
-    if any(unfinished(fold_folder(folder, number), inputs.recipe.train) for number in numbers):
+    if any(unfinished(fold_folder(folder, number), inputs.recipe) for number in numbers):
         forget_scores(folder)
     seconds = 0.0
     for number in numbers:
@@ -113,9 +113,7 @@ def _check_folds(inputs: Inputs, numbers: list[int]) -> None:
 
 def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> RunInfo:
     data = inputs.run_data(number)
-    size = parameter_count(
-        build_model(inputs.recipe.model, data.store.front_end.n_mels, len(data.task.emotions))
-    )
+    size = parameter_count(build_model(inputs.recipe.model, data.store.shape[0], len(data.task.emotions)))
     info = describe(data, folder, command=command, parameters=size)
     tested = np.bincount(data.examples.target, minlength=len(data.task.emotions))  # each clip by one fold
     return info.model_copy(

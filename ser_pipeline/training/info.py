@@ -15,7 +15,7 @@ from ser_pipeline.training.device import choose_device, choose_precision
 
 SETTINGS = "settings.json"
 
-_LIBRARIES = ("ser-pipeline", "torch", "lightning", "numpy", "pyarrow", "h5py", "safetensors")
+_LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
 
 
 def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> RunInfo:
@@ -44,7 +44,7 @@ def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> R
         merges=dict(data.task.merges),
         split=data.split,
         manifest_digest=data.manifest_digest,
-        store_kind="mels",
+        store_kind=data.store.kind,
         store_fingerprint=data.store.fingerprint,
         counts=data.counts(),
         class_counts=data.class_counts(),

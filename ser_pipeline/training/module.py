@@ -7,10 +7,10 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from ser_pipeline.datasets.mels import Batch
+from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.datasets.spec_augment import spec_augment
 from ser_pipeline.losses import CrossEntropy
-from ser_pipeline.models import CRNN
+from ser_pipeline.models import Network
 from ser_pipeline.settings import TrainOptions
 from ser_pipeline.training.device import keep_freed_memory
 from ser_pipeline.training.schedule import rate_factor
@@ -35,7 +35,7 @@ class TrainedNetwork(LightningModule):
 
     def __init__(
         self,
-        network: CRNN,
+        network: Network,
         loss: CrossEntropy,
         options: TrainOptions,
         *,
@@ -68,11 +68,11 @@ class TrainedNetwork(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, a scalar."""
-        mels = batch.mels
-        if self.options.spec_augment is not None:
+        inputs = batch.inputs
+        if self.options.spec_augment is not None and inputs.ndim == 3:  # vectors have no time to mask
             options, value = self.options.spec_augment, self.pad_value
-            mels = spec_augment(mels, batch.lengths, options, self.draws, value=value)
-        logits = self.network(mels, batch.lengths)
+            inputs = spec_augment(inputs, batch.lengths, options, self.draws, value=value)
+        logits = self.network(inputs, batch.lengths)
         losses = self.loss.per_clip(logits, batch.targets)
         self.train_totals.add(losses, logits, batch.targets)
         self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
@@ -86,7 +86,7 @@ class TrainedNetwork(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch, always in fp32."""
         with torch.autocast(self.device.type, enabled=False):
-            logits = self.network(batch.mels, batch.lengths)
+            logits = self.network(batch.inputs, batch.lengths)
             losses = self.loss.per_clip(logits, batch.targets)
         self.validation_totals.add(losses, logits, batch.targets)
 

@@ -30,6 +30,8 @@ class EpochReport:
         best_epoch: best so far, counted from 1.
         clips_per_second: training clips.
         patience_seconds: until training stops if nothing gets better; None if it would not.
+        word: what an epoch is called.
+        note: what sets this one apart from the others.
     """
 
     row: Row
@@ -37,6 +39,8 @@ class EpochReport:
     best_epoch: int
     clips_per_second: float
     patience_seconds: float | None
+    word: str = "epoch"
+    note: str = ""
 
 
 class Listener(Protocol):

@@ -8,14 +8,16 @@ import lightning.pytorch as lightning
 import numpy as np
 import torch
 
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.sampler import EpochBatches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
-from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
 from ser_pipeline.results import RunInfo, read_result
-from ser_pipeline.settings import TrainOptions
+from ser_pipeline.settings import Recipe, TrainOptions
 from ser_pipeline.training.checkpoint import CARD, ModelCard
+from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.data import RunBatches
 from ser_pipeline.training.device import choose_device, choose_precision
 from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, write_metrics
@@ -54,19 +56,23 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
     options = data.recipe.train
+    check_classes(data)
+    if model_class(data.recipe.model.name) is EstimatorNetwork:
+        forget_scores(folder)
+        return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
     device = choose_device(options.device)
     module = _module(data)
     info = describe(data, folder, command=command, parameters=parameter_count(module.network))
     history = _history(folder / LAST)
     write_info(folder, info)
     if _goes_on(history, options):
-        gains = read_result(ModelCard, folder / CARD).gains_db if history else data.gains()
+        learned = read_result(ModelCard, folder / CARD).learned if history else data.learned()
         recorder = Recorder(
-            folder, _card(data, gains), options, clips=len(data.rows("train")), listener=listener
+            folder, model_card(data, learned), options, clips=len(data.rows("train")), listener=listener
         )
         batches = RunBatches(
-            data.clips(data.rows("train"), gains),
-            data.clips(data.rows("validation"), gains),
+            data.clips(data.rows("train"), learned),
+            data.clips(data.rows("validation"), learned),
             options,
             first_epoch=len(history),
         )
@@ -75,13 +81,15 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     return _finish(folder, info, options)
 
 
-def unfinished(folder: Path, options: TrainOptions) -> bool:
-    """Whether :func:`train_run` would train another epoch in a folder.
+def unfinished(folder: Path, recipe: Recipe) -> bool:
+    """Whether :func:`train_run` would fit anything in a folder.
 
     Raises:
         RunError: ``last.ckpt`` is damaged.
     """
-    return _goes_on(_history(folder / LAST), options)
+    if model_class(recipe.model.name) is EstimatorNetwork:
+        return not is_done(folder)
+    return _goes_on(_history(folder / LAST), recipe.train)
 
 
 def check_classes(data: RunData) -> None:
@@ -119,11 +127,10 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
 
 def _module(data: RunData) -> TrainedNetwork:
     """Network with fresh weights and objective; the weights depend on the seed alone."""
-    check_classes(data)
     options, emotions = data.recipe.train, data.task.emotions
     counts = torch.tensor(data.class_counts()["train"])
     torch.manual_seed(options.seed)
-    network = build_model(data.recipe.model, data.store.front_end.n_mels, len(emotions))
+    network = build_model(data.recipe.model, data.store.shape[0], len(emotions))
     loss = build_loss(
         options.loss,
         emotions,
@@ -131,17 +138,18 @@ def _module(data: RunData) -> TrainedNetwork:
         label_smoothing=options.label_smoothing,
     )
     batches = EpochBatches(int(counts.sum()), options.batch_size, seed=options.seed, world=options.devices)
-    pad_value = data.store.front_end.pad_value
+    pad_value = data.recipe.front_end.pad_value
     return TrainedNetwork(network, loss, options, steps_per_epoch=max(1, len(batches)), pad_value=pad_value)
 
 
-def _card(data: RunData, gains: dict[str, float]) -> ModelCard:
+def model_card(data: RunData, learned: Learned) -> ModelCard:
+    """What ``model.json`` will say, but for the epoch."""
     return ModelCard(
         model=data.recipe.model,
         emotions=data.task.emotions,
         merges=dict(data.task.merges),
-        front_end=data.recipe.front_end,
-        gains_db=gains,
+        inputs=data.recipe.inputs,
+        learned=learned,
         store_fingerprint=data.store.fingerprint,
         synthetic=data.synthetic,
         epoch=0,

@@ -4,7 +4,7 @@ import soundfile as sf
 
 from ser_pipeline.audio import decode_file
 from ser_pipeline.bench.plain import plain_mel, plain_store
-from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.settings import FrontEnd, recipe
 
 

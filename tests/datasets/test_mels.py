@@ -9,7 +9,7 @@ class CountingStore:
     """Wraps a store and counts how often it is read."""
 
     def __init__(self, store):
-        self.store, self.front_end, self.reads = store, store.front_end, []
+        self.store, self.shape, self.reads = store, store.shape, []
 
     def read(self, positions):
         self.reads.append(len(positions))
@@ -26,8 +26,8 @@ def test_a_batch_is_what_the_store_holds(clips):
     store, data = clips
     batch = MelClips(store, data.positions, data.examples.target).__getitems__([5, 0, 7])
     values, frames, _ = data.store.read(data.positions[[5, 0, 7]])
-    assert batch.mels.dtype == torch.float32
-    assert (batch.mels.numpy() == values.astype(np.float32)).all()
+    assert batch.inputs.dtype == torch.float32
+    assert (batch.inputs.numpy() == values.astype(np.float32)).all()
     assert batch.lengths.tolist() == frames.tolist()
     assert batch.targets.tolist() == data.examples.target[[5, 0, 7]].tolist()
     assert batch.numbers.tolist() == [5, 0, 7]
@@ -56,11 +56,11 @@ def test_clips_that_do_not_fit_are_read_a_batch_at_a_time_with_the_same_result(c
 def test_reading_twice_shifts_once(clips):
     store, data = clips
     kept = MelClips(store, data.positions, data.examples.target, np.full(120, 0.25, np.float32))
-    first, again = kept[4].mels.clone(), kept[4].mels
+    first, again = kept[4].inputs.clone(), kept[4].inputs
     assert torch.equal(first, again)
     plain = MelClips(store, data.positions, data.examples.target)[4]
     inside = slice(0, int(plain.lengths[0]))
-    assert torch.allclose(first[..., inside], plain.mels[..., inside] + 0.25)
+    assert torch.allclose(first[..., inside], plain.inputs[..., inside] + 0.25)
 
 
 def test_levels_are_the_stores(clips):

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.errors import SettingsError, SplitError, StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import read_manifest
@@ -24,7 +25,7 @@ def test_no_speaker_is_in_two_parts(toy):
 
 def test_gains_come_from_training_clips_only(toy):
     data = toy.data(front_end={"level": "corpus_rms"})
-    assert data.gains() == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
+    assert data.learned().gains_db == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
     asked = []
 
     class Watched:
@@ -32,22 +33,23 @@ def test_gains_come_from_training_clips_only(toy):
             asked.extend(positions.tolist())
             return data.store.read(positions)
 
-    replace(data, store=Watched()).gains()
+    replace(data, store=Watched()).learned()
     assert sorted(asked) == sorted(data.positions[data.rows("train")].tolist())
 
 
 def test_other_levels_have_no_gains(toy):
-    assert toy.data().gains() == {}
+    assert toy.data().learned() == Learned()
 
 
 def test_gains_reach_the_clips(toy):
     data = toy.data(front_end={"level": "corpus_rms"})
     rows = np.flatnonzero(data.examples.column("corpus") == "nemo")[:3]
     plain, moved = (
-        data.clips(rows, gains).__getitems__([0, 1, 2]) for gains in ({}, {"nemo": 6.0, "*": 0.0})
+        data.clips(rows, gains).__getitems__([0, 1, 2])
+        for gains in (Learned(), Learned(gains_db={"nemo": 6.0, "*": 0.0}))
     )
     inside = (slice(None), slice(None), slice(0, 20))
-    assert (moved.mels - plain.mels)[inside].numpy() == pytest.approx(0.1, abs=1e-6)
+    assert (moved.inputs - plain.inputs)[inside].numpy() == pytest.approx(0.1, abs=1e-6)
 
 
 def test_filters_reach_the_clips(toy):
@@ -113,4 +115,4 @@ def test_a_fold_without_training_clips_is_an_error(toy):
 
 def test_the_store_alone_is_enough(toy):
     assert not list(toy.folder.rglob("*.wav"))  # there never was a recording
-    assert len(toy.data().clips(np.arange(120), {})) == 120
+    assert len(toy.data().clips(np.arange(120), Learned())) == 120

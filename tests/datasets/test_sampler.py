@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from ser_pipeline.datasets.mels import whole_batch
+from ser_pipeline.datasets.batch import whole_batch
 from ser_pipeline.datasets.sampler import EpochBatches, ordered_batches
 
 

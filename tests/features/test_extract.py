@@ -126,7 +126,7 @@ def test_another_rate_and_transform_give_near_the_same(voice, rate):
 
 
 def test_everything_measured_is_in_the_table(voice):
-    series, singles = measure(voice.frames, voice.pitch, 500.0)
+    series, singles = measure(voice.frames, 500.0)
     in_frames = {feature.series for feature in FEATURES if feature.over != "clip"}
     assert set(series) == in_frames
     assert set(singles) == {feature.series for feature in FEATURES if feature.over == "clip"}

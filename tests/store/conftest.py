@@ -41,6 +41,7 @@ class Corpus:
                 "path": names,
                 "audio_digest": [self.digest(name) for name in names],
                 "duration_s": [0.4] * len(names),
+                "modality": ["speech"] * len(names),
             }
         )
         return SimpleNamespace(table=table, facts={})

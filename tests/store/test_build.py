@@ -12,7 +12,7 @@ import soundfile as sf
 
 from ser_pipeline.audio import decode_file
 from ser_pipeline.errors import StoreCorrupt, StoreError, StoreMissing
-from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.settings import FrontEnd, recipe
 from ser_pipeline.store import build_store, open_store, parse_shards, store_folder
 from ser_pipeline.store.lock import shard_range
@@ -33,7 +33,7 @@ def build(corpus, cache, front_end, **options):
 def test_rows_are_what_the_front_end_says(corpus, tmp_path, front_end):
     summary = build(corpus, tmp_path / "cache", front_end)
     assert (summary.wanted, summary.computed, summary.failures) == (40, 40, ())
-    store = open_store(tmp_path / "cache", "mels", front_end)
+    store = open_store(tmp_path / "cache", front_end)
     names = ["c07.wav", "c39.wav", "c07.wav"]
     values, frames, level_db = store.read(store.rows([corpus.digest(name) for name in names]))
     for row, name in enumerate(names):
@@ -45,14 +45,14 @@ def test_rows_are_what_the_front_end_says(corpus, tmp_path, front_end):
 def test_any_number_of_jobs_writes_the_same_bytes(corpus, tmp_path, front_end):
     for jobs in (1, 2):
         build(corpus, tmp_path / f"cache{jobs}", front_end, jobs=jobs)
-    one, two = (store_folder(tmp_path / f"cache{jobs}", "mels", front_end) for jobs in (1, 2))
+    one, two = (store_folder(tmp_path / f"cache{jobs}", front_end) for jobs in (1, 2))
     assert contents(one) == contents(two)
     assert len(contents(one)) == 2
 
 
 def test_a_complete_store_is_left_alone_and_reads_no_audio(corpus, tmp_path, front_end):
     build(corpus, tmp_path / "cache", front_end)
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     before = times(folder)
     manifest = corpus.manifest()
     for path in corpus.folder.iterdir():
@@ -75,19 +75,19 @@ def test_a_changed_setting_makes_another_store(field, tmp_path):
     }
     value = other[field] if field in other else getattr(FrontEnd(), field) + 1
     changed = FrontEnd().model_copy(update={field: value})
-    assert store_folder(tmp_path, "mels", changed) != store_folder(tmp_path, "mels", FrontEnd())
+    assert store_folder(tmp_path, changed) != store_folder(tmp_path, FrontEnd())
 
 
 def test_settings_live_side_by_side(corpus, tmp_path, front_end):
     louder = front_end.model_copy(update={"level": "none"})
     build(corpus, tmp_path / "cache", front_end)
-    first = times(store_folder(tmp_path / "cache", "mels", front_end))
+    first = times(store_folder(tmp_path / "cache", front_end))
     build(corpus, tmp_path / "cache", louder)
-    assert times(store_folder(tmp_path / "cache", "mels", front_end)) == first
+    assert times(store_folder(tmp_path / "cache", front_end)) == first
     digest = [corpus.digest("c00.wav")]
     values = []
     for settings in (front_end, louder):
-        store = open_store(tmp_path / "cache", "mels", settings)
+        store = open_store(tmp_path / "cache", settings)
         values.append(store.read(store.rows(digest))[0])
     assert not np.array_equal(*values)
 
@@ -97,7 +97,7 @@ def test_a_changed_recording_recomputes_itself_alone(corpus, tmp_path, front_end
     corpus.add("c35.wav", 999)
     summary = build(corpus, tmp_path / "cache", front_end)
     assert (summary.computed, summary.present) == (1, 39)
-    store = open_store(tmp_path / "cache", "mels", front_end)
+    store = open_store(tmp_path / "cache", front_end)
     values, _, _ = store.read(store.rows([corpus.digest("c35.wav")]))
     mel = mel_of_wave(decode_file(corpus.folder / "c35.wav", front_end.sample_rate), front_end)
     assert np.array_equal(values[0], mel.values.astype(np.float16))
@@ -118,7 +118,7 @@ def test_new_recordings_are_added(corpus, tmp_path, front_end):
     corpus.add("b.wav", 500)  # sorts first, so every chunk moves by one
     summary = build(corpus, tmp_path / "cache", front_end)
     assert (summary.computed, summary.present) == (1, 40)
-    store = open_store(tmp_path / "cache", "mels", front_end)
+    store = open_store(tmp_path / "cache", front_end)
     assert (store.rows([corpus.digest(name) for name in corpus.names]) >= 0).all()
 
 
@@ -142,25 +142,25 @@ def test_a_bad_recording_is_named_and_the_rest_is_built(corpus, tmp_path, front_
     again = build(corpus, tmp_path / "cache", front_end)
     assert again.computed == 0
     assert [failure.path for failure in again.failures] == ["c03.wav", "c04.wav"]
-    assert open_store(tmp_path / "cache", "mels", front_end).failures.keys() == {
+    assert open_store(tmp_path / "cache", front_end).failures.keys() == {
         corpus.digest("c03.wav"),
         corpus.digest("c04.wav"),
     }
 
 
 def test_failed_recordings_can_be_tried_again(corpus, tmp_path, front_end, monkeypatch):
-    def refuse(wave, front_end):
+    def refuse(wave, front_end, modality):
         from ser_pipeline.errors import AudioError
 
         raise AudioError("not today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ser_pipeline.store.work.mel_of_wave", refuse)
+        patched.setattr("ser_pipeline.store.work.row_of_wave", refuse)
         assert len(build(corpus, tmp_path / "cache", front_end, limit=1).failures) == 1
     assert build(corpus, tmp_path / "cache", front_end).computed == 39
     summary = build(corpus, tmp_path / "cache", front_end, retry_failed=True)
     assert (summary.computed, summary.failures) == (1, ())
-    assert open_store(tmp_path / "cache", "mels", front_end).failures == {}
+    assert open_store(tmp_path / "cache", front_end).failures == {}
 
 
 def test_a_recording_that_is_gone_or_changed_is_tried_again_next_time(corpus, tmp_path, front_end):
@@ -189,8 +189,8 @@ def test_shard_ranges_of_a_job_array_make_the_whole(corpus, tmp_path, front_end)
     second = build(corpus, tmp_path / "cache", front_end, shards=(1, None))
     assert (first.wanted, second.wanted, first.shards) == (32, 8, 2)
     build(corpus, tmp_path / "whole", front_end)
-    assert contents(store_folder(tmp_path / "cache", "mels", front_end)) == contents(
-        store_folder(tmp_path / "whole", "mels", front_end)
+    assert contents(store_folder(tmp_path / "cache", front_end)) == contents(
+        store_folder(tmp_path / "whole", front_end)
     )
 
 
@@ -204,7 +204,7 @@ def test_a_wrong_range_is_refused(text, message):
 
 
 def test_two_builds_of_the_same_shards_one_says_so(corpus, tmp_path, front_end):
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     folder.mkdir(parents=True)
     holder = subprocess.Popen(
         [
@@ -239,12 +239,12 @@ def test_the_data_folder_must_be_there(corpus, tmp_path, front_end):
 def test_a_store_that_was_not_built_names_its_command(tmp_path):
     front_end = recipe("paper", front_end={"n_mels": 80}).front_end
     with pytest.raises(StoreMissing, match=re.escape("run 'ser cache mels --preset paper --n-mels 80'")):
-        open_store(tmp_path, "mels", front_end)
+        open_store(tmp_path, front_end)
 
 
 def test_flipped_bytes_are_never_served(corpus, tmp_path, front_end):
     build(corpus, tmp_path / "cache", front_end)
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     path = folder / "shard-00000.h5"
     from ser_pipeline.store.shard import read_keys
 
@@ -253,7 +253,7 @@ def test_flipped_bytes_are_never_served(corpus, tmp_path, front_end):
     stamp = path.stat()
     path.write_bytes(data)
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    store = open_store(tmp_path / "cache", "mels", front_end)
+    store = open_store(tmp_path / "cache", front_end)
     with pytest.raises(StoreCorrupt, match="row 0 differs from what was written"):
         store.read(store.rows([corpus.digest("c00.wav")]))
 
@@ -261,7 +261,7 @@ def test_flipped_bytes_are_never_served(corpus, tmp_path, front_end):
 @pytest.mark.parametrize("cut", [0, 100, 5_000, -10])
 def test_a_truncated_shard_is_set_aside_and_built_again(corpus, tmp_path, front_end, cut):
     build(corpus, tmp_path / "cache", front_end)
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     before = contents(folder)
     path = folder / "shard-00001.h5"
     path.write_bytes(path.read_bytes()[:cut])
@@ -294,7 +294,7 @@ def test_a_full_disk_says_so_and_the_next_call_continues(corpus, tmp_path, front
     )
     assert result.returncode == 1
     assert "no space left to write; nothing was lost" in result.stderr
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     assert not list(folder.glob("*.h5"))
     assert build(corpus, tmp_path / "cache", front_end).computed == 40
 
@@ -316,7 +316,7 @@ def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_en
         "build_store(corpus.manifest(), corpus.folder, pathlib.Path(sys.argv[3]),\n"
         "            FrontEnd(denoise='none', n_mels=16, max_s=1.0), jobs=2)\n"
     )
-    folder = store_folder(tmp_path / "cache", "mels", front_end)
+    folder = store_folder(tmp_path / "cache", front_end)
     command = [
         sys.executable,
         "-c",
@@ -343,7 +343,7 @@ def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_en
         if attempt % 2:
             finished = now  # after a kill of the parent alone a worker may still finish its shard
     build(corpus, tmp_path / "cache", front_end)
-    assert contents(folder) == contents(store_folder(tmp_path / "whole", "mels", front_end))
+    assert contents(folder) == contents(store_folder(tmp_path / "whole", front_end))
 
 
 def test_shards_beyond_the_plan_are_refused(corpus, tmp_path, front_end):

@@ -8,6 +8,8 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.errors import StoreError
+from ser_pipeline.front_end import Row
+from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.settings import recipe
 from ser_pipeline.store import build_store, open_store, store_folder
 from ser_pipeline.store import fingerprint as prints
@@ -24,7 +26,7 @@ def built(corpus, tmp_path, front_end):
 def test_a_complete_store_is_current(built, corpus):
     (found,) = status(built, corpus.manifest())
     assert (found.rows, found.failed, found.missing, found.foreign, found.state) == (40, 0, 0, 0, "current")
-    assert found.preset == "default denoise=none max_s=1.0 n_mels=16"
+    assert found.preset == "default denoise=none n_mels=16 max_s=1.0"
 
 
 def test_a_new_recording_makes_it_incomplete(built, corpus):
@@ -54,7 +56,7 @@ def test_another_algorithm_is_another_store(front_end, monkeypatch):
 def prints_of(front_end):
     from ser_pipeline.store import provenance
 
-    return provenance("mels", front_end)
+    return provenance(front_end)
 
 
 def test_settings_are_named_after_the_nearest_preset(tmp_path):
@@ -65,12 +67,12 @@ def test_settings_are_named_after_the_nearest_preset(tmp_path):
 
 
 def test_a_whole_store_verifies(built, corpus, front_end):
-    report = verify(store_folder(built, "mels", front_end), corpus.manifest(), corpus.folder, sample=7)
+    report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=7)
     assert (report.shards, report.rows, report.recomputed, report.problems) == (2, 40, 7, ())
 
 
 def test_every_flipped_byte_of_a_value_is_found_and_repaired(built, corpus, front_end, rng):
-    folder = store_folder(built, "mels", front_end)
+    folder = store_folder(built, front_end)
     path = folder / "shard-00001.h5"
     data = bytearray(path.read_bytes())
     keys = read_keys(path)
@@ -86,7 +88,7 @@ def test_every_flipped_byte_of_a_value_is_found_and_repaired(built, corpus, fron
 
 
 def test_any_flipped_byte_is_harmless_or_found(built, front_end, rng):
-    folder = store_folder(built, "mels", front_end)
+    folder = store_folder(built, front_end)
     path = folder / "shard-00001.h5"
     whole = path.read_bytes()
     from ser_pipeline.store.shard import read_rows
@@ -110,14 +112,12 @@ def test_any_flipped_byte_is_harmless_or_found(built, front_end, rng):
 
 
 def test_numbers_that_no_recording_gives_are_found(built, corpus, front_end, monkeypatch):
-    from ser_pipeline.front_end import Mel, mel_of_wave
-
-    def other(wave, settings):
+    def other(wave, settings, modality):
         mel = mel_of_wave(wave, settings)
-        return Mel(mel.values + 0.1, mel.frames, mel.level_db)
+        return Row(mel.values + 0.1, mel.frames, mel.level_db)
 
-    monkeypatch.setattr("ser_pipeline.store.maintain.mel_of_wave", other)
-    report = verify(store_folder(built, "mels", front_end), corpus.manifest(), corpus.folder, sample=3)
+    monkeypatch.setattr("ser_pipeline.store.maintain.row_of_wave", other)
+    report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)
     assert len(report.problems) == 3
     assert "recomputed values differ by 0.1" in report.problems[0]
 
@@ -126,7 +126,7 @@ def test_a_changed_recording_is_named_by_verify(built, corpus, front_end):
     manifest = corpus.manifest()
     for name in corpus.names:
         sf.write(corpus.folder / name, np.ones(8_000) * 0.1, 16_000)
-    report = verify(store_folder(built, "mels", front_end), manifest, corpus.folder, sample=2)
+    report = verify(store_folder(built, front_end), manifest, corpus.folder, sample=2)
     assert all("changed since the manifest was built" in problem for problem in report.problems)
     assert len(report.problems) == 2
 
@@ -135,16 +135,16 @@ def test_rows_of_recordings_that_are_gone_can_be_dropped(built, corpus, front_en
     corpus.names = corpus.names[:10]
     listed = garbage(built, corpus.manifest())
     assert [len(item.rows) for item in listed] == [22, 8]
-    assert len(open_store(built, "mels", front_end)) == 40  # listing deletes nothing
+    assert len(open_store(built, front_end)) == 40  # listing deletes nothing
     collect(listed)
-    store = open_store(built, "mels", front_end)
+    store = open_store(built, front_end)
     assert len(store) == 10
     assert (store.rows([corpus.digest(name) for name in corpus.names]) >= 0).all()
     assert garbage(built, corpus.manifest()) == []
 
 
 def test_only_old_left_overs_are_garbage(built, corpus, front_end):
-    folder = store_folder(built, "mels", front_end)
+    folder = store_folder(built, front_end)
     for name, age in ((".shard-00000.h5.1-a.partial", 7_200), (".shard-00000.h5.2-b.partial", 10)):
         (folder / name).write_bytes(b"x")
         os.utime(folder / name, (time.time() - age,) * 2)
@@ -161,7 +161,7 @@ def test_a_manifest_of_a_few_recordings_condemns_no_rows(built, corpus):
 def test_what_a_build_works_on_is_left_alone(built, corpus, front_end):
     corpus.names = corpus.names[:10]
     listed = garbage(built, corpus.manifest())
-    folder = store_folder(built, "mels", front_end)
+    folder = store_folder(built, front_end)
     code = (
         "import sys, pathlib\nfrom ser_pipeline.store.lock import shard_range\n"
         "with shard_range(pathlib.Path(sys.argv[1]), 0, 1):\n"
@@ -176,16 +176,14 @@ def test_what_a_build_works_on_is_left_alone(built, corpus, front_end):
             collect(listed)
     finally:
         holder.communicate("")
-    assert len(open_store(built, "mels", front_end)) == 40
+    assert len(open_store(built, front_end)) == 40
 
 
 def test_values_that_are_no_numbers_are_found(built, corpus, front_end, monkeypatch):
-    from ser_pipeline.front_end import Mel, mel_of_wave
-
-    def nowhere(wave, settings):
+    def nowhere(wave, settings, modality):
         mel = mel_of_wave(wave, settings)
-        return Mel(mel.values * np.nan, mel.frames, mel.level_db)
+        return Row(mel.values * np.nan, mel.frames, mel.level_db)
 
-    monkeypatch.setattr("ser_pipeline.store.maintain.mel_of_wave", nowhere)
-    report = verify(store_folder(built, "mels", front_end), corpus.manifest(), corpus.folder, sample=3)
+    monkeypatch.setattr("ser_pipeline.store.maintain.row_of_wave", nowhere)
+    report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)
     assert len(report.problems) == 3

@@ -2,6 +2,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ser_pipeline.settings import FeatureOptions, FrontEnd
 from ser_pipeline.store.plan import MAX_CLIPS, MIN_CLIPS, Clip, chunks, clips_per_shard, lacking, recordings
 
 
@@ -26,13 +27,19 @@ def test_every_recording_is_in_exactly_one_chunk(count):
 @given(st.sets(st.integers(0, 99)), st.integers(0, 120))
 def test_only_what_is_lacking_is_done_up_to_the_limit(done, limit):
     clips = made(100)
-    todo = lacking(chunks(clips), {clips[number].digest for number in done}, limit)
+    todo = lacking(chunks(clips), {clips[number].key for number in done}, limit)
     expected = [clip for number, clip in enumerate(clips) if number not in done][:limit]
     assert [clip for chunk in todo for clip in chunk.clips] == expected
 
 
 def test_a_recording_counts_once():
-    table = pa.table(
-        {"path": ["a", "b", "c"], "audio_digest": ["1", "2", "1"], "duration_s": [1.0, 2.0, 1.0]}
-    )
-    assert [clip.path for clip in recordings(table)] == ["a", "b"]
+    columns = {"path": ["a", "b", "c"], "audio_digest": ["1", "2", "1"], "duration_s": [1.0, 2.0, 1.0]}
+    table = pa.table(columns | {"modality": ["speech", "song", "speech"]})
+    assert [clip.path for clip in recordings(table, FrontEnd())] == ["a", "b"]
+
+
+def test_one_recording_called_speech_and_song_counts_twice_where_that_changes_numbers():
+    columns = {"path": ["a", "b"], "audio_digest": ["1", "1"], "duration_s": [1.0, 1.0]}
+    table = pa.table(columns | {"modality": ["speech", "song"]})
+    assert [clip.path for clip in recordings(table, FrontEnd())] == ["a"]
+    assert [clip.aspect for clip in recordings(table, FeatureOptions())] == ["speech", "song"]

@@ -12,7 +12,7 @@ from ser_pipeline.store import build_command, build_store, open_store, store_fol
 @pytest.fixture
 def store(corpus, tmp_path, front_end):
     build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", front_end)
-    return open_store(tmp_path / "cache", "mels", front_end)
+    return open_store(tmp_path / "cache", front_end)
 
 
 def test_unknown_recordings_have_no_row(store, corpus):
@@ -65,7 +65,7 @@ def test_any_h5py_user_can_read_a_shard(store, corpus):
 
 def test_a_level_set_at_reading_shares_the_store_of_recorded_levels(tmp_path):
     kept, moved = FrontEnd(level="none"), FrontEnd(level="corpus_rms")
-    assert store_folder(tmp_path, "mels", kept) == store_folder(tmp_path, "mels", moved)
+    assert store_folder(tmp_path, kept) == store_folder(tmp_path, moved)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_a_level_set_at_reading_shares_the_store_of_recorded_levels(tmp_path):
     ],
 )
 def test_the_command_that_builds_a_store(front_end, command):
-    assert build_command("mels", front_end) == command
+    assert build_command(front_end) == command

@@ -5,6 +5,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
 from ser_pipeline.settings import FrontEnd, ModelOptions
@@ -13,8 +14,8 @@ from ser_pipeline.training.checkpoint import CARD, WEIGHTS, ModelCard, load_mode
 CARD_FOR_TWO = ModelCard(
     model=ModelOptions(attention=False, bidirectional=False),
     emotions=("anger", "sadness"),
-    front_end=FrontEnd(n_mels=8, level="corpus_rms"),
-    gains_db={"emodb": 1.5, "*": 1.5},
+    inputs=FrontEnd(n_mels=8, level="corpus_rms"),
+    learned=Learned(gains_db={"emodb": 1.5, "*": 1.5}),
     store_fingerprint="f" * 16,
     synthetic=True,
     epoch=3,

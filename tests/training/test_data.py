@@ -2,6 +2,7 @@ from itertools import chain
 
 import pytest
 
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.training.data import RunBatches
 
 
@@ -10,7 +11,7 @@ def batches(toy):
     def make(**options):
         data = toy.data(train=options)
         first_epoch = options.pop("first_epoch", 0)
-        clips = [data.clips(data.rows(part), {}) for part in ("train", "validation")]
+        clips = [data.clips(data.rows(part), Learned()) for part in ("train", "validation")]
         return RunBatches(*clips, data.recipe.train, first_epoch=first_epoch)
 
     return make

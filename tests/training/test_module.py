@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ser_pipeline.datasets.mels import Batch
+from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import CRNN
 from ser_pipeline.settings import TrainOptions
@@ -42,6 +42,6 @@ def test_validation_is_scored_in_fp32():
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         network.validation_step(batch, 0)
     with torch.no_grad():
-        expected = network.loss.per_clip(network.network(batch.mels, batch.lengths), batch.targets)
+        expected = network.loss.per_clip(network.network(batch.inputs, batch.lengths), batch.targets)
     scores = network.validation_totals.scores(lambda tensor: tensor)
     assert scores["loss"] == pytest.approx(expected.mean().item(), rel=1e-6)

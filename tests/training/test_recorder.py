@@ -13,7 +13,7 @@ def recorder(folder, **options):
     card = ModelCard(
         model=ModelOptions(),
         emotions=("anger", "fear"),
-        front_end=FrontEnd(),
+        inputs=FrontEnd(),
         store_fingerprint="f",
         synthetic=False,
         epoch=0,

@@ -198,7 +198,7 @@ def test_the_paper_preset_trains(toy, tmp_path):
 
 def test_gains_are_kept_with_the_network(trained):
     folder, _ = trained(front_end={"level": "corpus_rms"})
-    assert load_model(folder)[1].gains_db == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
+    assert load_model(folder)[1].learned.gains_db == pytest.approx({"emodb": 0.0, "nemo": 6.0, "*": 3.0})
     trained(front_end={"level": "corpus_rms"}, train={"epochs": 3})
 
 

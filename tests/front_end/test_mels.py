@@ -5,7 +5,7 @@ import pytest
 
 from ser_pipeline.audio import decode_file
 from ser_pipeline.errors import AudioError
-from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.settings import FrontEnd, recipe
 
 

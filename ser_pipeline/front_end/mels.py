@@ -1,10 +1,4 @@
-"""The one path from a recording to what a network sees.
-
-The feature store, prediction, streaming and the demo all call :func:`mel_of_wave`; there is
-no second front end anywhere.
-"""
-
-from dataclasses import dataclass
+"""From a wave to the mel spectrogram a network sees."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,27 +6,13 @@ import numpy.typing as npt
 from ser_pipeline.audio import prepare
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features import log_mel
+from ser_pipeline.front_end.row import Row
 from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Mel:
-    """A mel spectrogram as the store keeps it.
-
-    Attributes:
-        values: shape ``(n_mels, max_frames)``; frames from ``frames`` on are padding.
-        frames: frames that hold sound.
-        level_db: RMS level of the trimmed wave before levelling, in dB of full scale.
-    """
-
-    values: Float32s
-    frames: int
-    level_db: float
-
-
-def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Mel:
+def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Row:
     """Denoise, trim, level, transform and pad one clip.
 
     Args:
@@ -49,4 +29,4 @@ def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Mel:
     frames = min(mel.shape[1], front_end.max_frames)
     values = np.full((front_end.n_mels, front_end.max_frames), front_end.pad_value, np.float32)
     values[:, :frames] = mel[:, :frames]
-    return Mel(values, frames, prepared.level_db)
+    return Row(values, frames, prepared.level_db)

@@ -1,0 +1,195 @@
+"""Commands of ``ser cache`` that build stores."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ser_pipeline.cli.common import (
+    CacheOption,
+    DataOption,
+    JobsOption,
+    ManifestsOption,
+    next_step,
+    out,
+    plain_errors,
+    progress,
+    say,
+)
+
+if TYPE_CHECKING:
+    from ser_pipeline.settings import Recipe, StoreOptions
+    from ser_pipeline.store import BuildSummary
+
+PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
+DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
+LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
+ShardsOption = Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")]
+RetryOption = Annotated[bool, typer.Option(help="Try recordings again that failed before.")]
+DryOption = Annotated[bool, typer.Option(help="Only say what would be done.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Folders a build reads and writes, and how much of it is done now."""
+
+    data: Path
+    manifests: Path
+    cache: Path
+    jobs: int
+    shards: str | None
+    limit: int | None
+    retry_failed: bool
+    dry_run: bool
+
+
+def mels(
+    data: DataOption = Path("DataSets"),
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    jobs: JobsOption = 1,
+    preset: PresetOption = None,
+    denoise: DenoiseOption = None,
+    prop_decrease: Annotated[
+        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
+    ] = None,
+    level: LevelOption = None,
+    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
+    shards: ShardsOption = None,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    dry_run: DryOption = False,
+) -> None:
+    """Compute the mel spectrograms of every recording in the manifest."""
+    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run)
+    with plain_errors():
+        changes = {"denoise": denoise, "prop_decrease": prop_decrease, "level": level, "n_mels": n_mels}
+        options = _settings(preset, front_end=changes).front_end
+        build(options, where, "ser train crnn" + (" --preset paper" if preset == "paper" else ""))
+
+
+def features(
+    data: DataOption = Path("DataSets"),
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    jobs: JobsOption = 1,
+    feature_set: Annotated[
+        str | None, typer.Option("--set", help="named (our 253), egemaps or compare (both by openSMILE).")
+    ] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="Who measures pitch, voice quality, formants: own or praat.")
+    ] = None,
+    pitch_floor_hz: Annotated[float | None, typer.Option(help="Lowest pitch searched.")] = None,
+    pitch_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in speech.")] = None,
+    song_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in song.")] = None,
+    shards: ShardsOption = None,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    dry_run: DryOption = False,
+) -> None:
+    """Compute hand-crafted features of every recording in the manifest."""
+    from ser_pipeline.errors import SettingsError
+    from ser_pipeline.settings import feature_options
+
+    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run)
+    with plain_errors():
+        changes = {
+            "voice": voice,
+            "pitch_floor_hz": pitch_floor_hz,
+            "pitch_ceiling_hz": pitch_ceiling_hz,
+            "song_ceiling_hz": song_ceiling_hz,
+        }
+        chosen = _settings(None, features=changes, feature_set=feature_set)
+        given = [flag for flag, value in changes.items() if value is not None]
+        if chosen.feature_set != "named" and given:
+            flag = given[0].replace("_", "-")
+            raise SettingsError(f"--{flag} is a setting of our own features; openSMILE's sets are fixed")
+        named = chosen.feature_set == "named"
+        step = "ser train cnn1d" + ("" if named else f" --set {chosen.feature_set}")
+        build(feature_options(chosen.feature_set, chosen.features), where, step)
+
+
+def build(options: "StoreOptions", where: Where, step: str) -> None:
+    """Build one store, showing how far it is, and name the next command.
+
+    Args:
+        options: of the store.
+        where: folders, and how much to do.
+        step: the command that comes next.
+    """
+    from ser_pipeline.manifest import read_manifest
+    from ser_pipeline.store import build_store, parse_shards
+
+    with _Shown(options.kind) as shown:
+        summary = build_store(
+            read_manifest(where.manifests),
+            where.data,
+            where.cache,
+            options,
+            jobs=where.jobs,
+            shards=parse_shards(where.shards) if where.shards else (0, None),
+            limit=where.limit,
+            retry_failed=where.retry_failed,
+            dry_run=where.dry_run,
+            on_start=shown.start,
+            on_progress=shown.advance,
+        )
+    _tell(summary, where.dry_run)
+    if where.dry_run:
+        return
+    if summary.failures:
+        raise typer.Exit(1)
+    next_step(step)
+
+
+def _settings(preset: str | None, **changes: Any) -> "Recipe":
+    from ser_pipeline.settings import configured
+
+    return configured(Path("ser.toml"), preset, **changes)
+
+
+class _Shown:
+    """A progress display that is opened when the amount of work is known."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._stack = ExitStack()
+        self._advance: Callable[[int], None] | None = None
+
+    def __enter__(self) -> "_Shown":
+        return self
+
+    def start(self, total: int) -> None:
+        """Open the display."""
+        self._advance = self._stack.enter_context(progress(self._what, total))
+
+    def advance(self, count: int) -> None:
+        """Count recordings that are done."""
+        if self._advance is not None:
+            self._advance(count)
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+
+def _tell(summary: "BuildSummary", dry_run: bool) -> None:
+    for line in summary.repaired:
+        say(f"set aside and computed again: {line}")
+    if summary.failures:
+        say(f"{len(summary.failures)} recordings have no row:")
+        for failure in summary.failures[:10]:
+            say(f"  {failure.path}: {failure.reason}")
+        if len(summary.failures) > 10:
+            say(f"  and {len(summary.failures) - 10} more; 'ser cache status --failures' lists all")
+    if dry_run:
+        left = summary.wanted - summary.present - len(summary.failures)
+        out(f"{summary.folder}: would compute {left} of {summary.wanted} recordings")
+        return
+    out(
+        f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} recordings "
+        f"({summary.computed} computed now, {len(summary.failures)} failed)"
+    )

@@ -1,0 +1,70 @@
+"""What a model is given at once, and what is asked of a store for it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ser_pipeline.settings import StoreOptions
+
+READ_AT_ONCE = 1024
+"""Rows read in one go where many are wanted."""
+
+
+class RowStore(Protocol):
+    """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
+
+    fingerprint: str
+    kind: str
+    options: StoreOptions
+    shape: tuple[int, ...]
+    names: tuple[str, ...]
+    failures: dict[str, str]
+
+    def rows(
+        self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Positions of recordings, -1 where the store has none."""
+
+    def read(self, positions: npt.ArrayLike) -> tuple[Any, Any, Any]:
+        """Values, valid frames and levels in dB of some rows."""
+
+
+class Batch(NamedTuple):
+    """Clips that are scored together.
+
+    Attributes:
+        inputs: mels of shape ``(batch, n_mels, frames)`` or features ``(batch, features)``, float32.
+        lengths: valid frames, shape ``(batch,)``; 1 for features.
+        targets: class numbers, shape ``(batch,)``.
+        numbers: of the clips in their data set, shape ``(batch,)``.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor
+    numbers: Tensor
+
+
+class Clips(Dataset[Batch]):
+    """Clips by number, a whole batch at a time."""
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Batch:
+        """One clip, as a batch of one."""
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Read some clips at once; torch's loader calls this with a batch's numbers."""
+        raise NotImplementedError
+
+
+def whole_batch(batch: Any) -> Any:
+    """Collation for the loader: the data set already returns whole batches."""
+    return batch

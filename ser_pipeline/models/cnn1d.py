@@ -1,0 +1,66 @@
+"""The source report's first approach: a convolution along the vector of features.
+
+Sizes  three convolutions (64, 128, 128 channels, width 5) with batch norm and ReLU, the first two
+       followed by a max pool over 2; dropout after the first pool and after the one hidden layer
+       (128 units). The report gives the order of the layers and no sizes; these are ours.
+       1,163,332 parameters with 253 features and 4 classes.
+"""
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ser_pipeline.models.network import Network
+from ser_pipeline.settings import ModelOptions
+
+CHANNELS = (64, 128, 128)
+WIDTH = 5
+HIDDEN = 128
+
+
+class CNN1D(Network):
+    """Vectors of features to class scores.
+
+    Neighbours in the vector are related only within a group of features, so a convolution along
+    it is a weak assumption; it is here because the report makes it.
+
+    Args:
+        n_features: length of the vector, at least 4.
+        n_classes: number of outputs.
+        dropout: share of units dropped after the first pool and the hidden layer.
+    """
+
+    def __init__(self, n_features: int, n_classes: int, *, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.classes = n_classes
+        first, second, third = CHANNELS
+        self.convolutions = nn.Sequential(
+            *_block(1, first),
+            nn.MaxPool1d(2),
+            nn.Dropout(dropout),
+            *_block(first, second),
+            nn.MaxPool1d(2),
+            *_block(second, third),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(third * (n_features // 4), HIDDEN),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(HIDDEN, n_classes),
+        )
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
+        """Build the network that the options describe."""
+        return cls(n_inputs, n_classes, dropout=options.dropout)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Class scores, shape ``(batch, classes)``, of vectors ``(batch, features)``."""
+        x = self.convolutions(inputs[:, None])  # (batch, channels, features // 4)
+        scores: Tensor = self.head(torch.flatten(x, 1))
+        return scores
+
+
+def _block(into: int, out: int) -> tuple[nn.Module, ...]:
+    return nn.Conv1d(into, out, WIDTH, padding=WIDTH // 2), nn.BatchNorm1d(out), nn.ReLU()

@@ -1,0 +1,48 @@
+"""The source report's baseline: three dense layers over the vector of features.
+
+Sizes  256 and 128 hidden units with ReLU and dropout, then the classes; the report gives the number
+       of layers alone. 98,436 parameters with 253 features and 4 classes.
+"""
+
+from typing import Self
+
+from torch import Tensor, nn
+
+from ser_pipeline.models.network import Network
+from ser_pipeline.settings import ModelOptions
+
+HIDDEN = (256, 128)
+
+
+class DNN(Network):
+    """Vectors of features to class scores.
+
+    Args:
+        n_features: length of the vector.
+        n_classes: number of outputs.
+        dropout: share of units dropped after each hidden layer.
+    """
+
+    def __init__(self, n_features: int, n_classes: int, *, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.classes = n_classes
+        first, second = HIDDEN
+        self.layers = nn.Sequential(
+            nn.Linear(n_features, first),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(first, second),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(second, n_classes),
+        )
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
+        """Build the network that the options describe."""
+        return cls(n_inputs, n_classes, dropout=options.dropout)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Class scores, shape ``(batch, classes)``, of vectors ``(batch, features)``."""
+        scores: Tensor = self.layers(inputs)
+        return scores

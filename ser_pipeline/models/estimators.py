@@ -1,0 +1,111 @@
+"""scikit-learn's classifiers behind the interface of a network."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from torch import Tensor
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.models.network import Network
+from ser_pipeline.settings import ModelOptions
+
+LEAST_PROBABILITY: Final = 1e-7
+"""Probabilities are raised to this before their logarithm is taken."""
+
+CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
+    {
+        "svm": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1, 1.0),
+        "logreg": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0),
+        "gboost": (0.05, 0.1),
+    }
+)
+"""What is tried on validation clips where ``c`` is not given: inverse penalties, or learning rates."""
+
+TRUSTED: Final = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""Types beyond scikit-learn's public ones that a model file may hold; nothing else is ever loaded."""
+
+
+class EstimatorNetwork(Network):
+    """A fitted classifier; its class scores are logarithms of its probabilities.
+
+    Args:
+        estimator: has ``predict_proba`` and ``classes_``.
+        n_classes: number of outputs; classes the estimator never saw get the least probability.
+    """
+
+    def __init__(self, estimator: Any, n_classes: int) -> None:
+        super().__init__()
+        self.estimator = estimator
+        self.classes = n_classes
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
+        """An estimator that is not fitted yet."""
+        c = options.c or CANDIDATES[options.name][0]
+        return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Logarithms of probabilities, shape ``(batch, classes)``."""
+        probabilities = np.zeros((len(inputs), self.classes))
+        if len(inputs):
+            seen = np.asarray(self.estimator.classes_, np.int64)
+            probabilities[:, seen] = self.estimator.predict_proba(inputs.cpu().numpy())
+        logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float32)
+        return torch.from_numpy(logs).to(inputs.device)
+
+
+def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: Any = None) -> Any:
+    """Build a classifier that is not fitted yet.
+
+    Args:
+        name: ``svm``, ``logreg`` or ``gboost``.
+        c: inverse strength of the penalty, or the learning rate of ``gboost``.
+        balanced: weight classes by inverse training frequency.
+        seed: of what is drawn.
+        splits: (training rows, held-out rows) for fitting the svm's probabilities; None fits them on
+            scikit-learn's own five folds.
+
+    Raises:
+        SettingsError: no such classifier.
+    """
+    weights = "balanced" if balanced else None
+    if name == "logreg":
+        return LogisticRegression(C=c, class_weight=weights, max_iter=5_000, random_state=seed)
+    if name == "svm":
+        machine = LinearSVC(C=c, class_weight=weights, max_iter=20_000, random_state=seed)
+        return CalibratedClassifierCV(machine, method="sigmoid", cv=splits, ensemble=False)
+    if name == "gboost":
+        return HistGradientBoostingClassifier(
+            learning_rate=c,
+            max_iter=150,
+            max_leaf_nodes=15,
+            max_bins=63,
+            max_features=0.2,
+            min_samples_leaf=10,
+            l2_regularization=1.0,
+            early_stopping=False,  # its own held-out rows would be clips of the same speakers
+            class_weight=weights,
+            random_state=seed,
+        )
+    raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(CANDIDATES)}")
+
+
+def fitted_numbers(estimator: Any) -> int:
+    """How many numbers a fitted classifier consists of: weights, or thresholds and leaves of trees."""
+    if hasattr(estimator, "calibrated_classifiers_"):
+        inner = estimator.calibrated_classifiers_[0]
+        return fitted_numbers(inner.estimator) + 2 * len(inner.calibrators)
+    if hasattr(estimator, "coef_"):
+        return int(estimator.coef_.size + estimator.intercept_.size)
+    return int(sum(len(tree.nodes) for trees in getattr(estimator, "_predictors", ()) for tree in trees))

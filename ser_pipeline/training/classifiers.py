@@ -1,0 +1,201 @@
+"""A run of a scikit-learn classifier: the same folder, from the same clips, without epochs."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from torch.nn import functional as F
+
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.vectors import VectorClips
+from ser_pipeline.errors import TrainingError
+from ser_pipeline.metrics import accuracy, confusion_matrix, uar
+from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, fitted_numbers, make_estimator
+from ser_pipeline.results import METRIC_COLUMNS, RunInfo, read_result
+from ser_pipeline.training.checkpoint import CARD, ModelCard, save_model
+from ser_pipeline.training.history import METRICS, Row, write_metrics
+from ser_pipeline.training.info import SETTINGS, describe, write_info
+from ser_pipeline.training.recorder import EpochReport, Listener
+
+FOLDS: Final = 5
+"""Parts of the training speakers whose held-out decisions give the svm its probabilities."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One fitted classifier and how it did.
+
+    Attributes:
+        c: inverse strength of its penalty, or its learning rate.
+        network: the classifier.
+        row: its scores by the names of :data:`ser_pipeline.results.METRIC_COLUMNS`.
+    """
+
+    c: float
+    network: EstimatorNetwork
+    row: Row
+
+
+def train_classifier(
+    data: RunData, folder: Path, listener: Listener, card: ModelCard, *, command: str
+) -> RunInfo:
+    """Fit a classifier, choosing its penalty on validation clips where none is given.
+
+    Args:
+        data: clips and recipe.
+        folder: of the run; made where it is missing.
+        listener: is told of each candidate as of an epoch.
+        card: of the model.
+        command: as typed, for the record.
+
+    Returns:
+        What was written to ``settings.json``; a folder that is done is left as it is.
+
+    Raises:
+        TrainingError: the training clips are too few to fit it.
+        RunError: the folder's run began with other recordings or settings.
+    """
+    before = describe(data, folder, command=command, parameters=0)
+    if is_done(folder):
+        return read_result(RunInfo, folder / SETTINGS)
+    write_info(folder, before)
+    train, validation = (data.clips(data.rows(part), card.learned) for part in ("train", "validation"))
+    if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
+        raise TypeError("a classifier learns from vectors")
+    candidates: list[Candidate] = []
+    for c in _choices(data, len(validation)):
+        listener.epoch_began(len(candidates) + 1, len(train))
+        candidates.append(_fit(data, train, validation, c, number=len(candidates) + 1))
+        listener.step_done(len(train))
+        listener.epoch_done(_report(candidates, data))
+    best = _best(candidates, data)
+    write_metrics(folder / METRICS, [{**best.row, "epoch": 1}])
+    save_model(folder, best.network, card.model_copy(update={"epoch": 1}))
+    info = describe(data, folder, command=command, parameters=fitted_numbers(best.network.estimator))
+    return _finish(folder, info, candidates, best)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a folder holds a fitted classifier."""
+    return (folder / CARD).is_file()
+
+
+def _choices(data: RunData, validation: int) -> tuple[float, ...]:
+    """Values of ``c`` to try: the one given, or all candidates if there is something to choose by."""
+    options = data.recipe.model
+    if options.c is not None:
+        return (options.c,)
+    every = CANDIDATES[options.name]
+    return every if validation else (every[len(every) // 2],)
+
+
+def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *, number: int) -> Candidate:
+    options = data.recipe.train
+    name = data.recipe.model.name
+    splits = _splits(data, train) if name == "svm" else None
+    estimator = make_estimator(name, c, balanced=options.class_weights, seed=options.seed, splits=splits)
+    started = time.perf_counter()
+    with _one_line(name):
+        estimator.fit(train.values.numpy(), train.targets.numpy())
+    if splits is not None:
+        estimator.set_params(cv=None)  # the folds are rows of this training set; a model file needs none
+    network = EstimatorNetwork(estimator, len(data.task.emotions))
+    fitted = time.perf_counter()
+    found = [_scores(network, clips) for clips in (train, validation)]
+    ended = time.perf_counter()
+    values = (
+        number, found[0]["loss"], found[0]["accuracy"], found[1]["loss"], found[1]["accuracy"],
+        found[1]["uar"], None, round(fitted - started, 3), round(ended - fitted, 3),
+    )  # fmt: skip
+    return Candidate(c, network, dict(zip(METRIC_COLUMNS, values, strict=True)))
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """scikit-learn's complaints about data as errors of ours."""
+    try:
+        with warnings.catch_warnings():
+            # a penalty so weak that the solver stops early loses on validation clips anyway
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            yield
+    except ValueError as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(f"{name} cannot be fitted to these training clips: {reason}") from None
+
+
+def _splits(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
+    """Folds of the training clips, no speaker on both sides; by clip with a single speaker."""
+    targets = train.targets.numpy()
+    speakers = data.examples.column("speaker_id")[data.rows("train")]
+    smallest = int(np.unique(targets, return_counts=True)[1].min())
+    people = len(np.unique(speakers))
+    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
+    if folds < 2:
+        raise TrainingError("svm needs two training clips of each class to fit its probabilities")
+    seed = data.recipe.train.seed
+    kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
+    folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)
+    return _whole([*folded], targets, smallest, seed)
+
+
+def _whole(
+    folds: list[tuple[Any, Any]], targets: npt.NDArray[np.int64], smallest: int, seed: int
+) -> list[tuple[Any, Any]]:
+    """The folds, or ones by clip where a class would be missing from what a fold is fitted to."""
+    classes = len(np.unique(targets))
+    if all(len(np.unique(targets[fit])) == classes for fit, _ in folds):
+        return folds
+    plain = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
+    return [*plain.split(targets, targets)]
+
+
+def _scores(network: EstimatorNetwork, clips: VectorClips) -> dict[str, float | None]:
+    if not len(clips):
+        return dict.fromkeys(("loss", "accuracy", "uar"))
+    logs = network(clips.values, torch.ones(len(clips)))
+    confusion = confusion_matrix(clips.targets.numpy(), logs.argmax(1).numpy(), network.classes)
+    loss = float(F.nll_loss(logs.log_softmax(1), clips.targets))
+    return {"loss": loss, "accuracy": float(accuracy(confusion)), "uar": float(uar(confusion))}
+
+
+def _best(candidates: list[Candidate], data: RunData) -> Candidate:
+    """The first candidate, of the strongest penalty, with the best validation score."""
+    key = f"validation_{data.recipe.train.monitor}"
+    return max(candidates, key=lambda candidate: candidate.row[key] or 0.0)
+
+
+def _report(candidates: list[Candidate], data: RunData) -> EpochReport:
+    row = candidates[-1].row
+    best = candidates.index(_best(candidates, data)) + 1
+    rate = len(data.rows("train")) / max(float(row["train_seconds"] or 0), 1e-9)
+    of = len(_choices(data, len(data.rows("validation"))))
+    return EpochReport(row, of, best, rate, None, word="try", note=f"c {candidates[-1].c:g}")
+
+
+def _finish(folder: Path, info: RunInfo, candidates: list[Candidate], best: Candidate) -> RunInfo:
+    """Write down what was tried and which candidate counts."""
+    tried = [
+        {"c": candidate.c, **{key: candidate.row[f"validation_{key}"] for key in ("uar", "accuracy")}}
+        for candidate in candidates
+    ]
+    seconds = sum(float(item.row["train_seconds"] or 0) for item in candidates)
+    word = "rate" if info.model == "gboost" else "c"
+    chosen = f"; {len(tried)} tried, best on validation clips" if len(tried) > 1 else ""
+    update = {
+        "best_epoch": 1,
+        "stopped": f"fitted with {word} = {best.c:g}{chosen}",
+        "seconds": round(seconds, 1),
+        "extra": {**info.extra, "c": best.c, "candidates": tried},
+    }
+    complete = info.model_copy(update=update)
+    write_info(folder, complete)
+    return complete
