@@ -59,7 +59,7 @@ class PraatVoice:
         self._praat = _library()
         self._frames = frames
         options = frames.options
-        least = round(3 * options.sample_rate / options.pitch_floor_hz) + 1  # else Praat refuses the sound
+        least = round(6.1 * options.sample_rate / options.pitch_floor_hz)  # else Praat refuses the sound
         wave = np.pad(frames.wave.astype(np.float64), (0, max(0, least - frames.wave.size)))
         self._sound = self._praat.Sound(wave, options.sample_rate)
         self._times = (
@@ -106,6 +106,7 @@ class PraatVoice:
         points = call([self._sound, self._tracked], "To PointProcess (cc)")
         found = {name: call(points, query, *_SPAN) for name, query in _JITTER.items()}
         found |= {name: call([self._sound, points], query, *_LEAPS) for name, query in _SHIMMER.items()}
+        found["jitter_absolute"] *= 1e6  # from seconds
         return {name: float(np.nan_to_num(value)) for name, value in found.items()}
 
 
