@@ -1,12 +1,8 @@
 """Whether measured effects go the way that others have published."""
 
 from math import comb
-from typing import Literal
 
-Direction = Literal["up", "down", "mixed", "not stated"]
-"""``mixed``: the sources contradict each other or themselves."""
-
-Verdict = Literal["agrees", "opposes", "unclear", "not compared"]
+from ser_pipeline.explanations import Direction, Verdict
 
 
 def verdict(direction: Direction, low: float | None, high: float | None) -> Verdict:

@@ -200,8 +200,8 @@ def effect_similarity(first: Floats, second: Floats) -> Floats:
         pair = np.stack([first[:, column], second[:, column]])
         pair = pair[:, np.isfinite(pair).all(0)]
         if pair.shape[1] > 2 and pair.std(1).min() > 0:
-            both: Floats = np.corrcoef(pair)
-            found[column] = both[0, 1]
+            x, y = pair - pair.mean(1, keepdims=True)
+            found[column] = x @ y / np.sqrt((x @ x) * (y @ y))
     return found
 
 

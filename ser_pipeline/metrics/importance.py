@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
-from ser_pipeline.metrics.scores import Floats, uar
+from ser_pipeline.metrics.scores import Floats
 
 Values = npt.NDArray[np.floating[Any]]
 Predict = Callable[[Values], npt.NDArray[np.integer[Any]]]
@@ -49,7 +49,7 @@ class _Clips:
     cell: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
-    def hits(self, decisions: npt.NDArray[np.integer[Any]]) -> Floats:
+    def hits(self, decisions: npt.NDArray[np.int64]) -> Floats:
         """Right decisions by speaker and class; ``(repeats, clips)`` -> ``(repeats, speakers, classes)``."""
         right = decisions == self.targets
         cells = self.counts.size
@@ -107,7 +107,7 @@ def permutation_importance(
     clips = _clips(targets, speakers, classes)
     orders = np.array([rng.permutation(len(values)) for _ in range(repeats)])
     draws = _Draws.make(clips.counts, repeats, resamples, rng)
-    base = clips.hits(np.asarray(_decide(predict, values, max_rows))[None])[0]
+    base = clips.hits(decide(predict, values, max_rows)[None])[0]
     columns: list[tuple[float, float, float, float]] = []
     for hits in _permuted_hits(values, orders, sets, clips, predict, max_rows):
         lost = base - hits  # (repeats, speakers, classes)
@@ -116,18 +116,6 @@ def permutation_importance(
         advance(1)
     drop, low, high, spread = np.array(columns, np.float64).reshape(-1, 4).T
     return Importance(drop, low, high, spread)
-
-
-def base_score(values: Values, targets: npt.ArrayLike, predict: Predict, classes: int) -> float:
-    """UAR of the model on the clips as they are."""
-    clips = _clips(targets, np.zeros(len(values), np.int64), classes)
-    hits = clips.hits(np.asarray(_decide(predict, values, MAX_ROWS))[None])[0, 0]
-    return float(uar(np.diag(hits) + _misses(clips.counts[0] - hits)))
-
-
-def _misses(lost: Floats) -> Floats:
-    """Put misses beside the diagonal: which class they went to does not count in UAR."""
-    return np.roll(np.diag(lost), 1, axis=1)
 
 
 @dataclass(frozen=True)
@@ -192,15 +180,16 @@ def _permuted_hits(
         for start in range(0, len(orders), copies):
             some = orders[start : start + copies]
             table[: some.size, chosen] = part[some.reshape(-1)]
-            decisions = _decide(predict, table[: some.size], max_rows)
+            decisions = decide(predict, table[: some.size], max_rows)
             found.append(clips.hits(decisions.reshape(len(some), rows)))
         table[:, chosen] = np.tile(part, (copies, 1))
         yield np.concatenate(found)
 
 
-def _decide(predict: Predict, values: Values, max_rows: int) -> npt.NDArray[np.integer[Any]]:
+def decide(predict: Predict, values: Values, max_rows: int = MAX_ROWS) -> npt.NDArray[np.int64]:
+    """Decisions on clips, shape ``(clips,)``, asked for at most ``max_rows`` at a time."""
     parts = [predict(values[start : start + max_rows]) for start in range(0, len(values), max_rows)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 
 def _mean_recall(hits: Floats, counts: npt.NDArray[np.int64] | Floats) -> Floats:

@@ -4,7 +4,7 @@ from sklearn.inspection import permutation_importance as second_opinion
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
-from ser_pipeline.metrics.importance import base_score, permutation_importance
+from ser_pipeline.metrics.importance import decide, permutation_importance
 
 
 def sign_rule(table):
@@ -131,9 +131,6 @@ def test_interval_is_that_of_a_plain_loop(clips):
     assert (found.low[0], found.high[0]) == pytest.approx(tuple(np.quantile(drops, [0.025, 0.975])))
 
 
-def test_base_score_is_balanced_accuracy(clips, rng):
-    values, targets, _ = clips
-    decided = rng.integers(0, 2, 80)
-    assert base_score(values, targets, lambda table: decided, 3) == pytest.approx(
-        balanced_accuracy_score(targets, decided)
-    )
+def test_decisions_are_asked_for_in_pieces(clips):
+    assert (decide(sign_rule, clips[0], max_rows=9) == sign_rule(clips[0])).all()
+    assert decide(sign_rule, clips[0][:0]).shape == (0,)
