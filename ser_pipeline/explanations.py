@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import FiniteFloat, ValidationError
 
 from ser_pipeline.errors import RunError
+from ser_pipeline.results import Estimate
 from ser_pipeline.settings import Options
 
 EXPLANATION: Final = "explanation.json"
@@ -24,8 +25,8 @@ direction is published."""
 Table = tuple[tuple[FiniteFloat | None, ...], ...]
 
 
-class Interval(Options):
-    """A number with its 95 % interval; the ends are None where none can be given."""
+class Interval(Estimate):
+    """An estimate whose numbers are finite: a file that holds others is refused."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None

@@ -128,8 +128,8 @@ def explain_clips(
         closest=tables.feature_pairs(correlations, names, PAIRS),
         profiles=cells,
         summary=tables.profile_summary(cells),
-        importance_interval=_importance_words(people, repeats, seed),
-        effect_interval=describe_intervals(list(everyone.names), seed),
+        importance_interval=_interval_words(people, seed, repeats),
+        effect_interval=_interval_words(everyone.names, seed),
         notes=(*_notes(heard, emotions), *_level_notes(clips, names)),
     )
 
@@ -214,10 +214,11 @@ def _clips_of(clips: RunClips, language: str | None) -> int:
     return len(clips.targets) if language is None else int((clips.languages == language).sum())
 
 
-def _importance_words(people: list[str], repeats: int, seed: int) -> str:
-    """Say how the intervals of importance were made: repeats are drawn beside speakers."""
-    words = describe_intervals(people, seed)
-    return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1)
+def _interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
+    """Say how intervals over speakers were made, and over repeats where these were drawn too."""
+    words = describe_intervals(list(people), seed)
+    words = words.replace(": read the scores per speaker instead", ": an interval of so few says little")
+    return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
 
 
 def _notes(heard: RunClips, emotions: Sequence[str]) -> tuple[str, ...]:
