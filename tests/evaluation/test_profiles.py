@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from ser_pipeline.evaluation.profiles import (
@@ -48,3 +50,19 @@ def test_properties_are_found_by_the_names_of_their_features():
 def test_what_no_source_says_is_not_stated():
     assert published("speech rate", "disgust").direction == "not stated"
     assert published("speech rate", "surprise").sources == ()
+
+
+def test_the_page_has_the_same_table():
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    head = next(row for row in rows if row[0] == "property")
+    assert head[2:] == list(PROFILED)
+    for row in PROPERTIES:
+        name, features, *directions = next(cells for cells in rows if cells[0] == row.name)
+        told = ", ".join(
+            f"`{feature}`" + (" (turned)" if sign < 0 else "") for feature, sign in row.features.items()
+        )
+        assert features == told
+        stated = [published(name, emotion).direction for emotion in PROFILED]
+        assert [direction or "not stated" for direction in directions] == stated
