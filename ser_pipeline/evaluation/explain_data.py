@@ -34,7 +34,8 @@ class RunClips:
     """Clips of all parts of a run; arrays have shape ``(clips,)`` but for ``values``.
 
     Attributes:
-        values: as the store holds them, shape ``(clips, features)``.
+        values: what the model is given, shape ``(clips, features)``; a level or scale of each speaker's own
+            may have been taken away, effects are the same.
         targets: class numbers in the order of the run's emotions.
         speakers: names.
         languages: BCP 47 tags.
