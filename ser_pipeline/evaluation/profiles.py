@@ -4,6 +4,8 @@ Directions only, no sizes: the sources measure other units, against other emotio
 recorded where at least one of the three states it; where they contradict each other it is
 ``mixed``, and a property that none of them names for an emotion is ``not stated``. Their hot
 anger is read as our anger, elation and joy as happiness, panic fear and fear as fear.
+
+Not every cell has been compared with the printed page; whoever cites one looks it up first.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,6 +9,8 @@ from ser_pipeline.report.facts import language_title
 
 ARROWS = {"up": "\u2191 up", "down": "\u2193 down", "mixed": "mixed", "not stated": "not stated"}
 
+_CITING = "Published directions are summaries of reviews: look a cell up in its source before citing it."
+
 
 def profile_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) -> Iterator[Block]:
     """Compare the effects with published directions: a sentence and a table, by emotion."""
@@ -38,7 +40,7 @@ def profile_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) 
         caption="Published vocal profiles and what these recordings show (Hedges' g, 95 % intervals)",
         columns=columns,
         groups=groups,
-        notes=(_features(explanation), f"Intervals: {explanation.effect_interval}."),
+        notes=(_features(explanation), f"Intervals: {explanation.effect_interval}.", _CITING),
         marks=marks,
     )
 
