@@ -7,6 +7,7 @@ A run is a folder ``runs/<name>/``::
     model.safetensors    weights, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
     scores.json          RunScores
+    explanation.json     Explanation, of ser_pipeline.explanations; where the run was explained
     last.ckpt            state for ``--resume``
 """
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, SplitError
 from ser_pipeline.report.data_section import data_sections
-from ser_pipeline.report.document import Report, numbered
+from ser_pipeline.report.document import Report, Section, numbered
+from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.machine import json_text
 from ser_pipeline.report.markdown import markdown_text
 from ser_pipeline.report.method_section import method_section
@@ -105,7 +106,7 @@ def compose(
         split_section(data),
         method_section(runs),
         results_section(runs, unfinished, data.digest),
-        *(run_section(run, data.digest) for run in runs),
+        *(section for run in runs for section in _run_sections(run, data.digest)),
     )
     return Report(
         title=TITLE,
@@ -113,6 +114,13 @@ def compose(
         sections=numbered(sections),
         banner=banner(data, runs, unfinished),
     )
+
+
+def _run_sections(run: Run, digest: str) -> Iterator[Section]:
+    """The part on a run, and what its features tell where it has been explained."""
+    yield run_section(run, digest)
+    if run.explanation is not None:
+        yield explain_section(run, run.explanation, digest)
 
 
 def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:

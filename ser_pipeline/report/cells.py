@@ -39,7 +39,26 @@ def score(estimate: Estimate | None, *, strong: bool = False) -> Cell:
     """Make a cell of a score in percent, its interval as second line."""
     if estimate is None:
         return missing()
-    return Cell(f"{100 * estimate.value:.1f}", estimate.value, note=interval(estimate), strong=strong)
+    text = f"{100 * estimate.value:.1f}".replace("-", MINUS)
+    return Cell(text, estimate.value, note=interval(estimate), strong=strong)
+
+
+def effect(value: float | None, low: float | None, high: float | None, *, strong: bool = False) -> Cell:
+    """Make a cell of a number around zero with its sign, its interval as second line."""
+    if value is None:
+        return missing()
+    inside = "" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+    return Cell(signed(value), value, note=inside, strong=strong)
+
+
+def signed(value: float) -> str:
+    """Write a number with two decimals and its sign.
+
+    Examples:
+        >>> signed(0.5), signed(-1.204).replace(MINUS, "-"), signed(-0.001)
+        ('+0.50', '-1.20', '0.00')
+    """
+    return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", MINUS)
 
 
 def interval(estimate: Estimate) -> str:
@@ -51,7 +70,10 @@ def interval(estimate: Estimate) -> str:
     """
     if estimate.low is None or estimate.high is None:
         return ""
-    return f"{100 * estimate.low:.1f}{EN_DASH}{100 * estimate.high:.1f}"
+    low, high = f"{100 * estimate.low:.1f}", f"{100 * estimate.high:.1f}"
+    if low.startswith("-"):  # a dash beside a minus cannot be read
+        return f"{low} to {high}".replace("-", MINUS)
+    return f"{low}{EN_DASH}{high}"
 
 
 def percent_text(share: float) -> str:

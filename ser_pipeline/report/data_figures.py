@@ -67,6 +67,7 @@ def heat_cells(
     texts: Sequence[Sequence[str]],
     rows: Sequence[str],
     columns: Sequence[str],
+    palette: str = HEAT,
 ) -> None:
     """Draw a heat map with a text in each cell, dark on light and light on dark; no text, no cell.
 
@@ -76,12 +77,13 @@ def heat_cells(
         texts: of each cell.
         rows: labels, top first.
         columns: labels.
+        palette: of matplotlib; 0.5 is its middle.
     """
     blank = np.array([[not text for text in row] for row in texts])
     axes.pcolormesh(
-        np.ma.masked_where(blank, shares), cmap=HEAT, vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.6
+        np.ma.masked_where(blank, shares), cmap=palette, vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.6
     )
-    colours = colormaps[HEAT](np.clip(shares, 0, 1))
+    colours = colormaps[palette](np.clip(shares, 0, 1))
     for row, column in np.ndindex(*shares.shape):
         light = float(colours[row, column, :3] @ (0.2126, 0.7152, 0.0722)) > 0.42
         axes.text(

@@ -46,6 +46,9 @@ PNG_DPI: Final = 160
 HEAT: Final = "cividis"
 """Colours of heat maps: even steps of lightness, for every kind of eye and in grey."""
 
+SIGNED: Final = "PuOr_r"
+"""Colours of heat maps around zero: purple below, orange above, told apart by every kind of eye."""
+
 _SETTINGS: Final[Any] = MappingProxyType(
     {
         "axes.edgecolor": MUTED,

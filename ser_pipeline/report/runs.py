@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ser_pipeline.errors import RunError, some
+from ser_pipeline.explanations import EXPLANATION, Explanation, read_explanation
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.run_scores import read_info, read_scores
 from ser_pipeline.report.unread import Unread
@@ -67,6 +68,7 @@ class Run:
         curves: one per training.
         predictions: of the part that is shown, None where the run keeps none.
         model_bytes: size of the weights on disk, None where they are not there.
+        explanation: what its features tell, None where it has not been explained.
     """
 
     tag: str
@@ -76,6 +78,7 @@ class Run:
     curves: tuple[Curve, ...]
     predictions: Predictions | None
     model_bytes: int | None
+    explanation: Explanation | None = None
 
     @property
     def part(self) -> str:
@@ -183,7 +186,18 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         curves=read_curves(folder),
         predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
         model_bytes=weights.stat().st_size if weights.is_file() else None,
+        explanation=_read_explanation(folder, info),
     )
+
+
+def _read_explanation(folder: Path, info: RunInfo) -> Explanation | None:
+    found = read_explanation(folder)
+    if found is not None and found.emotions != info.emotions:
+        raise RunError(
+            f"{folder / EXPLANATION}: is about {', '.join(found.emotions)}, the run about "
+            f"{', '.join(info.emotions)}; explain it again with 'ser explain {folder}'"
+        )
+    return found
 
 
 def read_curves(folder: Path) -> tuple[Curve, ...]:

@@ -1,6 +1,7 @@
 """Small fake manifests, splits and runs: result files as the other rooms write them."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
+from ser_pipeline.explanations import (
+    EffectTable,
+    Explanation,
+    FeatureName,
+    FeaturePair,
+    Importance,
+    Interval,
+    LanguageEffect,
+    LanguagePair,
+    ProfileCell,
+    ProfileSummary,
+)
 from ser_pipeline.labels import emotion_id
 from ser_pipeline.results import (
     METRIC_COLUMNS,
@@ -291,6 +304,73 @@ def _write_metrics(path: Path, epochs: int, skill: float) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def explanation_of(
+    emotions: Sequence[str] = ("anger", "happiness", "neutral", "sadness"),
+    names: Sequence[str] = ("pitch_st_mean", "pitch_hz_std", "level_mean", "tempo"),
+    groups: Sequence[str] = ("pitch", "pitch", "energy", "rhythm"),
+    languages: Sequence[str] = ("de", "pl"),
+    **changes: Any,
+) -> Explanation:
+    """An explanation with numbers that can be told apart: feature ``n`` drops ``5 - 2 n`` points."""
+    held = list(dict.fromkeys(groups))
+    count = len(emotions)
+
+    def drop(name: str, place: int) -> Importance:
+        value = (5 - 2 * place) / 100
+        inside = Interval(value=value, low=value - 0.02, high=value + 0.03)
+        return Importance(name=name, drop=inside, spread=0.011)
+
+    def effects(language: str | None, shift: float) -> EffectTable:
+        values = [[(-1) ** e * (1.5 - 0.5 * n) + shift for e in range(count)] for n in range(len(names))]
+        values[-1] = [None] * count
+        low, high = (
+            [[None if v is None else v + side for v in row] for row in values] for side in (-0.3, 0.4)
+        )
+        return EffectTable(language=language, clips=90, speakers=9, values=values, low=low, high=high)
+
+    effect = Interval(value=1.25, low=0.5, high=2.0)
+    cells = tuple(
+        ProfileCell(
+            property=row, emotion=emotion, features=("pitch_st_mean", "-other"), direction=direction,
+            sources=("Author 1999",) if direction != "not stated" else (), effect=effect, verdict=verdict,
+            by_language=tuple(
+                LanguageEffect(language=tag, effect=effect if tag == "de" else None, verdict="not compared")
+                for tag in languages
+            ),
+        )
+        for row, emotion, direction, verdict in (
+            ("mean pitch", "anger", "up", "agrees"),
+            ("mean pitch", "sadness", "down", "opposes"),
+            ("speech rate", "anger", "mixed", "not compared"),
+            ("speech rate", "sadness", "not stated", "not compared"),
+        )
+    )  # fmt: skip
+    facts = {
+        "part": "test", "clips": 36, "speakers": 2, "seed": 0, "repeats": 20, "emotions": emotions,
+        "features": [
+            FeatureName(name=name, unit="Hz", group=group) for name, group in zip(names, groups, strict=True)
+        ],
+        "groups": held,
+        "uar": Interval(value=0.61, low=0.5, high=0.7),
+        "importances": [drop(name, place) for place, name in enumerate(names)],
+        "group_importances": [drop(name, place) for place, name in enumerate(held)],
+        "effects": [effects(None, 0.0), *(effects(tag, 0.1) for tag in languages)],
+        "languages": [
+            LanguagePair(
+                first=first, second=second, similarity=[*(0.5 - 0.3 * e for e in range(count - 1)), None]
+            )
+            for first, second in itertools.combinations(languages, 2)
+        ],
+        "group_correlations": [[1.0 if a == b else 0.25 for a in held] for b in held],
+        "closest": [FeaturePair(first=names[0], second=names[1], correlation=-0.987)],
+        "profiles": cells,
+        "summary": ProfileSummary(agrees=1, opposes=1, unclear=3, chance=0.75),
+        "importance_interval": "how drops were drawn", "effect_interval": "how effects were drawn",
+        "notes": ["a remark"],
+    } | changes  # fmt: skip
+    return Explanation(**facts)
+
+
 def write_manifests(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
     write_manifest(
         folder,
@@ -325,6 +405,7 @@ def fake() -> SimpleNamespace:
         run=write_run,
         by_speaker=by_speaker,
         digest=digest_of,
+        explanation=explanation_of,
     )
 
 

@@ -38,3 +38,16 @@ def test_bars_hold_the_share():
 def test_negative_numbers_have_a_true_minus():
     assert cells.count(-1).text == f"{MINUS}1"
     assert cells.decimal(-0.5).text == f"{MINUS}0.50"
+
+
+def test_signed_numbers_keep_their_sign():
+    assert cells.effect(None, None, None) == cells.missing()
+    cell = cells.effect(-0.456, -0.9, -0.001, strong=True)
+    assert (cell.text, cell.note, cell.value) == (f"{MINUS}0.46", f"{MINUS}0.90 to 0.00", -0.456)
+    assert cell.strong
+    assert cells.effect(1.0, None, None).note == ""
+
+
+def test_a_drop_below_zero_is_written_with_words():
+    assert cells.interval(Estimate(value=0, low=-0.021, high=0.034)) == f"{MINUS}2.1 to 3.4"
+    assert cells.score(Estimate(value=-0.01)).text == f"{MINUS}1.0"

@@ -56,6 +56,7 @@ def report(tmp_path_factory, fake):
         fake.run(folder / "runs", "one", rows, data.digest, epochs=3),
         fake.run(folder / "runs", "two", rows, data.digest, split=heard, synthetic=True, epochs=3),
     ]
+    (folders[1] / "explanation.json").write_text(fake.explanation().model_dump_json())
     return compose(data, *read_runs(folders))
 
 
@@ -107,7 +108,7 @@ def test_tables_have_captions_and_scopes(page):
 
 def test_drawings_say_what_they_show(page):
     drawings = [attrs for tag, attrs in Page(page).tags if tag == "svg"]
-    assert len(drawings) == 4 + 1 + 2 * 5
+    assert len(drawings) == 4 + 1 + 2 * 5 + 5
     assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 20 for attrs in drawings)
 
 

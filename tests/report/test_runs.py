@@ -182,3 +182,20 @@ def test_unknown_run_lists_what_is_there(run):
 def test_unknown_run_in_an_empty_folder_says_so(tmp_path):
     with pytest.raises(RunError, match="there are: none yet"):
         choose_runs(tmp_path, ["two"])
+
+
+def test_an_explanation_is_read_with_its_run(run, fake):
+    assert read_runs([run])[0][0].explanation is None
+    written = fake.explanation()
+    (run / "explanation.json").write_text(written.model_dump_json())
+    assert read_runs([run])[0][0].explanation == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "explain it again with 'ser explain"), (None, "is about x, y, the run about")]
+)
+def test_an_explanation_that_does_not_fit_names_the_run(run, fake, text, message):
+    foreign = fake.explanation(emotions=("x", "y"))
+    (run / "explanation.json").write_text(text or foreign.model_dump_json())
+    with pytest.raises(RunError, match=message):
+        read_runs([run])

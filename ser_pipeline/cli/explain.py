@@ -1,0 +1,169 @@
+"""The command ``ser explain``: what the features of a run tell."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ser_pipeline.cli.common import (
+    CacheOption,
+    Format,
+    FormatOption,
+    ManifestsOption,
+    RunsOption,
+    next_step,
+    out,
+    plain_errors,
+    progress,
+    say,
+    show_table,
+)
+
+if TYPE_CHECKING:
+    from ser_pipeline.explanations import Explanation, Importance, Interval
+
+STRONGEST = 5
+"""Features that are shown of each emotion."""
+
+
+def explain(
+    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
+    part: Annotated[str, typer.Option(help="Part that importance is measured on.")] = "test",
+    repeats: Annotated[int, typer.Option(min=1, help="Permutations of each feature and group.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of permutations and intervals.")] = 0,
+    top: Annotated[int, typer.Option(min=1, help="Features to show; the file has all.")] = 20,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    runs: RunsOption = Path("runs"),
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Tell which features a run decides by, and how each emotion moves them; writes explanation.json.
+
+    Importance is what UAR loses when a feature, or a group of them, is dealt out anew among the clips of one
+    part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles.
+    """
+    from ser_pipeline.errors import SettingsError
+    from ser_pipeline.evaluation import explain as room
+    from ser_pipeline.records import PARTS
+    from ser_pipeline.training.names import find_run
+
+    with plain_errors("nothing was written; run the same command again"):
+        if part not in PARTS:
+            raise SettingsError(f"--part {part}: valid are {', '.join(PARTS)}")
+        folder = find_run(run, runs)
+        with ExitStack() as stack:
+            found = room.explain_run(
+                folder,
+                manifests=manifests,
+                cache=cache,
+                part=part,
+                repeats=repeats,
+                seed=seed,
+                device=device,
+                advance=_bar(stack),
+            )
+        show_explanation(found, top, fmt)
+        say(f"written: {folder / 'explanation.json'}")
+    next_step("ser report")
+
+
+def _bar(stack: ExitStack) -> Callable[[int, int], None]:
+    """Show progress from the first step on: how many there are is only known then."""
+    held: list[Callable[[int], None]] = []
+
+    def advance(done: int, total: int) -> None:
+        if not held:
+            held.append(stack.enter_context(progress("permute", total, "features and groups")))
+        held[0](done)
+
+    return advance
+
+
+def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table) -> None:
+    """Print an explanation: tables of the most telling, all of it as JSON, or as CSV a line per feature."""
+    if fmt is Format.json:
+        out(found.model_dump_json(indent=2))
+    elif fmt is Format.csv:
+        columns = ["feature", "unit", "group", "drop", "low", "high", "spread"]
+        columns += [f"g_{emotion}" for emotion in found.emotions]
+        show_table(found.part, columns, _lines(found), fmt)
+    else:
+        _show_tables(found, top)
+
+
+def _lines(found: "Explanation") -> list[list[Any]]:
+    rows = zip(found.features, found.importances, found.effects[0].values, strict=True)
+    return [
+        [feature.name, feature.unit, feature.group, *_numbers(entry.drop), entry.spread, *effects]
+        for feature, entry, effects in rows
+    ]
+
+
+def _numbers(estimate: "Interval") -> list[float | None]:
+    return [estimate.value, estimate.low, estimate.high]
+
+
+def _show_tables(found: "Explanation", top: int) -> None:
+    columns = ["drop of UAR", "from", "to", "over repeats"]
+    say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
+    groups = [_drop(entry) for entry in _by_drop(found.group_importances)]
+    show_table("importance of groups", ["group", *columns], groups)
+    features = [_drop(entry) for entry in _by_drop(found.importances)[:top]]
+    show_table("importance of features", ["feature", *columns], features)
+    say(f"importance: {found.importance_interval}")
+    show_table("strongest effects", ["emotion", "feature", "g", "from", "to"], _strongest(found))
+    say(f"effects, within speakers, over all parts: {found.effect_interval}")
+    _show_profiles(found)
+    for note in found.notes:
+        say(f"note: {note}")
+
+
+def _by_drop(entries: "tuple[Importance, ...]") -> "list[Importance]":
+    return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
+
+
+def _drop(entry: "Importance") -> list[Any]:
+    return [entry.name, *_numbers(entry.drop), entry.spread]
+
+
+def _strongest(found: "Explanation") -> list[list[Any]]:
+    """The features that each emotion moves furthest, the furthest first."""
+    whole = found.effects[0]
+    rows: list[list[Any]] = []
+    for place, emotion in enumerate(found.emotions):
+        effects = [
+            (value, feature.name, low[place], high[place])
+            for feature, values, low, high in zip(
+                found.features, whole.values, whole.low, whole.high, strict=True
+            )
+            if (value := values[place]) is not None
+        ]
+        for value, name, low_end, high_end in sorted(effects, key=lambda row: -abs(row[0]))[:STRONGEST]:
+            rows.append([emotion, name, value, low_end, high_end])
+    return rows
+
+
+def _show_profiles(found: "Explanation") -> None:
+    stated = [cell for cell in found.profiles if cell.direction in ("up", "down")]
+    if not stated:
+        say("vocal profiles: none of these features and emotions has a published direction")
+        return
+    rows = [
+        [
+            cell.emotion,
+            cell.property,
+            cell.direction,
+            cell.effect.value if cell.effect else None,
+            cell.verdict,
+        ]
+        for cell in stated
+    ]
+    show_table("published vocal profiles", ["emotion", "property", "published", "g", "verdict"], rows)
+    summary = found.summary
+    say(
+        f"vocal profiles: {summary.agrees} clear effects go the published way, {summary.opposes} the other, "
+        f"{summary.unclear} are not clear; a coin does as well with probability {summary.chance:.2g}"
+    )

@@ -1,0 +1,247 @@
+"""Explain a run: which features its decisions rest on, and how emotions move them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.datasets.prepare import ALL_FOLDS
+from ser_pipeline.errors import RunError, some
+from ser_pipeline.evaluation import explain_tables as tables
+from ser_pipeline.evaluation.explain_data import Load, RunClips, load_clips
+from ser_pipeline.explanations import EXPLANATION, Explanation, FeatureName, Importance, Interval
+from ser_pipeline.metrics import bootstrap_intervals, describe_intervals, speaker_confusions, uar
+from ser_pipeline.metrics.correlation import group_correlations, rank_correlations
+from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
+from ser_pipeline.metrics.importance import decide, permutation_importance
+from ser_pipeline.results import RunInfo, read_result
+
+REPEATS = 20
+PAIRS = 20
+"""Pairs of features that the file lists."""
+
+PEAK = "peak_level"
+"""Feature that tells whether recordings were scaled one by one."""
+
+SCALED_DB = 0.5
+"""Spread of a speaker's peaks below which they were; people who speak as they like differ by far more."""
+
+UNGROUPED = "other"
+"""Group of features whose set names none."""
+
+
+def explain_run(
+    folder: Path,
+    *,
+    manifests: Path,
+    cache: Path,
+    part: str = "test",
+    repeats: int = REPEATS,
+    seed: int = 0,
+    device: str = "auto",
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    load: Load = load_clips,
+) -> Explanation:
+    """Explain a run from its model and the store, and write ``explanation.json`` beside them.
+
+    Args:
+        folder: of the run.
+        manifests: folder of the manifest and the split it was trained on.
+        cache: folder of the stores.
+        part: of the split that importance is measured on.
+        repeats: permutations of each feature and group.
+        seed: of permutations and draws.
+        device: what to compute on.
+        advance: called with the number of permuted sets done since, and of all sets.
+        load: reads the clips and the model.
+
+    Raises:
+        RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
+    """
+    info = read_result(RunInfo, folder / "settings.json")
+    if info.split.fold == ALL_FOLDS:
+        raise RunError(f"{folder}: has a model for every fold; explain one, as 'ser explain {folder}/fold-0'")
+    clips = load(folder, info, manifests=manifests, cache=cache, device=device)
+    explanation = explain_clips(clips, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
+    write_explanation(folder, explanation)
+    return explanation
+
+
+def explain_clips(
+    clips: RunClips,
+    emotions: Sequence[str],
+    *,
+    part: str = "test",
+    repeats: int = REPEATS,
+    seed: int = 0,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Explanation:
+    """Measure importance on the clips of one part; effects, correlations and profiles on all clips.
+
+    Importance is about a model and needs clips it was not made from. The rest is about the recordings,
+    and more of their speakers say more.
+
+    Args:
+        clips: of all parts; features that name no group are one of their own.
+        emotions: class names.
+        part: that importance is measured on.
+        repeats: permutations of each feature and group.
+        seed: of permutations and draws.
+        advance: called with the number of permuted sets done since, and of all sets.
+
+    Raises:
+        RunError: no clips of that part, a value that is no number, or arrays that do not fit together.
+    """
+    check_clips(clips, part, len(emotions))
+    heard = clips.of(part)
+    named = tuple(
+        FeatureName(name=each.name, unit=each.unit, group=each.group or UNGROUPED) for each in clips.features
+    )
+    names = tuple(each.name for each in named)
+    groups = tuple(dict.fromkeys(each.group for each in named))
+    found = _importances(heard, named, groups, len(emotions), repeats, seed, advance)
+    people = np.unique(heard.speakers).tolist()
+    effects = _effects(clips, len(emotions))
+    everyone = effects[None]
+    correlations = rank_correlations(clips.values, clips.speakers)
+    cells = tables.profile_cells(effects, names, emotions, seed)
+    return Explanation(
+        part=part,
+        clips=len(heard.targets),
+        speakers=len(people),
+        seed=seed,
+        repeats=repeats,
+        emotions=tuple(emotions),
+        features=named,
+        groups=groups,
+        uar=_uar(heard, len(emotions), seed),
+        importances=found[: len(named)],
+        group_importances=found[len(named) :],
+        effects=tuple(
+            tables.effect_table(each, _clips_of(clips, tag), tag, seed) for tag, each in effects.items()
+        ),
+        languages=tables.language_pairs({tag: each for tag, each in effects.items() if tag is not None}),
+        group_correlations=tables.full(
+            group_correlations(correlations, [each.group for each in named], groups)
+        ),
+        closest=tables.feature_pairs(correlations, names, PAIRS),
+        profiles=cells,
+        summary=tables.profile_summary(cells),
+        importance_interval=_interval_words(people, seed, repeats),
+        effect_interval=_interval_words(everyone.names, seed),
+        notes=(*_notes(heard, emotions), *_level_notes(clips, names)),
+    )
+
+
+def write_explanation(folder: Path, explanation: Explanation) -> None:
+    """Write a run's ``explanation.json``."""
+    with write_atomically(folder / EXPLANATION) as part:
+        part.write_text(explanation.model_dump_json() + "\n", encoding="utf-8")
+
+
+def check_clips(clips: RunClips, part: str, classes: int) -> None:
+    """Refuse clips that cannot be explained.
+
+    Raises:
+        RunError: no clips of that part, a value that is no number, or arrays that do not fit together.
+    """
+    shape = (len(clips.targets), len(clips.features))
+    if clips.values.shape != shape:
+        raise RunError(
+            f"features: values of shape {clips.values.shape}, expected {shape}: clips by features; "
+            "the store is not the run's own"
+        )
+    if not (clips.parts == part).any():
+        there = ", ".join(np.unique(clips.parts).tolist()) or "none"
+        raise RunError(f"part {part}: the run has no clips of it; there are: {there}")
+    if clips.targets.min() < 0 or clips.targets.max() >= classes:
+        raise RunError(f"features: a clip is of class {clips.targets.max()}, the run has {classes}")
+    bad = np.flatnonzero(~np.isfinite(clips.values).all(0))
+    if len(bad):
+        names = [clips.features[at].name for at in bad.tolist()]
+        raise RunError(
+            f"features: values that are no numbers in {some(names)}; check with 'ser cache verify'"
+        )
+
+
+def _importances(
+    heard: RunClips,
+    named: Sequence[FeatureName],
+    groups: Sequence[str],
+    classes: int,
+    repeats: int,
+    seed: int,
+    advance: Callable[[int, int], None],
+) -> tuple[Importance, ...]:
+    """Importance of every feature, then of every group."""
+    sets = [[at] for at in range(len(named))]
+    sets += [[at for at, each in enumerate(named) if each.group == group] for group in groups]
+    drops = permutation_importance(
+        heard.values,
+        heard.targets,
+        heard.speakers,
+        heard.predict,
+        sets,
+        classes=classes,
+        repeats=repeats,
+        seed=seed,
+        advance=lambda done: advance(done, len(sets)),
+    )
+    return tables.importances([*(each.name for each in named), *groups], drops)
+
+
+def _uar(heard: RunClips, classes: int, seed: int) -> Interval:
+    decisions = decide(heard.predict, heard.values)
+    by_speaker, _ = speaker_confusions(heard.targets, decisions, heard.speakers, classes)
+    low, high = bootstrap_intervals(by_speaker, seed=seed).get("uar", (np.nan, np.nan))
+    return tables.known(float(uar(by_speaker.sum(0))), low, high)
+
+
+def _effects(clips: RunClips, classes: int) -> dict[str | None, SpeakerEffects]:
+    """Effects over all clips, under None, and in each language where there are several."""
+    found: dict[str | None, SpeakerEffects] = {
+        None: speaker_effects(clips.values, clips.targets, clips.speakers, classes)
+    }
+    tags = np.unique(clips.languages).tolist()
+    for tag in tags if len(tags) > 1 else ():
+        rows = clips.languages == tag
+        found[tag] = speaker_effects(clips.values[rows], clips.targets[rows], clips.speakers[rows], classes)
+    return found
+
+
+def _clips_of(clips: RunClips, language: str | None) -> int:
+    return len(clips.targets) if language is None else int((clips.languages == language).sum())
+
+
+def _interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
+    """Say how intervals over speakers were made, and over repeats where these were drawn too."""
+    words = describe_intervals(list(people), seed)
+    words = words.replace(": read the scores per speaker instead", ": an interval of so few says little")
+    return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
+
+
+def _notes(heard: RunClips, emotions: Sequence[str]) -> tuple[str, ...]:
+    """What a reader must know of the clips that importance was measured on."""
+    notes = []
+    there = set(heard.targets.tolist())
+    absent = [name for number, name in enumerate(emotions) if number not in there]
+    if absent:
+        notes.append(f"no clips of {some(absent)} in this part: importance is about the other emotions")
+    still = int((np.ptp(heard.values, axis=0) == 0).sum())
+    if still:
+        notes.append(f"features that are the same in all of these clips, whose importance is 0: {still}")
+    return tuple(notes)
+
+
+def _level_notes(clips: RunClips, names: tuple[str, ...]) -> Iterator[str]:
+    """Say where recordings were scaled one by one: their energy was taken away before they were published."""
+    if PEAK not in names:
+        return
+    peaks = clips.values[:, names.index(PEAK)]
+    for tag in np.unique(clips.languages).tolist():
+        here = clips.languages == tag
+        people = np.unique(clips.speakers[here])
+        spreads = [float(peaks[here & (clips.speakers == name)].std()) for name in people]
+        if here.sum() > len(people) and max(spreads) < SCALED_DB:
+            yield f"in {tag} every recording peaks at the same level: its energy says nothing about emotion"

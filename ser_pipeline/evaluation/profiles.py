@@ -1,0 +1,144 @@
+"""Published vocal profiles: where each emotion moves each acoustic property.
+
+Directions only, no sizes: the sources measure other units, against other emotions. A direction is
+recorded where at least one of the three states it; where they contradict each other it is
+``mixed``, and a property that none of them names for an emotion is ``not stated``. Their hot
+anger is read as our anger, elation and joy as happiness, panic fear and fear as fear.
+
+Not every cell has been compared with the printed page; whoever cites one looks it up first.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from ser_pipeline.explanations import Direction
+
+BANSE: Final = "Banse & Scherer 1996"
+SCHERER: Final = "Scherer 2003"
+JUSLIN: Final = "Juslin & Laukka 2003"
+
+SOURCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        BANSE: "Acoustic profiles in vocal emotion expression. Journal of Personality and Social Psychology "
+        "70(3), 614-636, doi:10.1037/0022-3514.70.3.614: its summary of what studies agree on",
+        SCHERER: "Vocal communication of emotion: a review of research paradigms. Speech Communication "
+        "40(1-2), 227-256, doi:10.1016/S0167-6393(02)00084-5: table 2",
+        JUSLIN: "Communication of emotions in vocal expression and music performance. Psychological Bulletin "
+        "129(5), 770-814, doi:10.1037/0033-2909.129.5.770: table 11",
+    }
+)
+"""Source -> where it says so."""
+
+PROFILED: Final = ("anger", "happiness", "sadness", "fear", "disgust", "boredom")
+"""Emotions that the sources have profiles of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """Something acoustic that a profile is about.
+
+    Attributes:
+        name: in words.
+        features: named features that stand for it -> 1 where they rise with it, -1 where they fall.
+    """
+
+    name: str
+    features: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is published of one property in one emotion.
+
+    Attributes:
+        property: name of a :class:`Property`.
+        emotion: one of :data:`PROFILED`.
+        direction: of the property, against other speech of the same person.
+        sources: keys of :data:`SOURCES`.
+    """
+
+    property: str
+    emotion: str
+    direction: Direction
+    sources: tuple[str, ...]
+
+
+PROPERTIES: Final = (
+    Property("mean pitch", {"pitch_st_mean": 1, "pitch_hz_p50": 1}),
+    Property("pitch variability", {"pitch_hz_std": 1}),  # in Hz, as the sources measure it
+    Property("pitch range", {"pitch_st_range": 1}),
+    Property("pitch contour", {"pitch_trend": 1, "pitch_shift": 1}),
+    Property("mean energy", {"level_mean": 1, "clip_level": 1}),
+    Property("energy variability", {"level_std": 1}),
+    Property("high-frequency energy", {"alpha_ratio_mean": 1, "hammarberg_mean": -1}),
+    Property("speech rate", {"syllable_rate": 1}),
+)
+
+_ALL: Final = (BANSE, SCHERER, JUSLIN)
+
+PUBLISHED: Final = (
+    Published("mean pitch", "anger", "up", _ALL),
+    Published("mean pitch", "happiness", "up", _ALL),
+    Published("mean pitch", "fear", "up", _ALL),
+    Published("mean pitch", "sadness", "down", _ALL),
+    Published("mean pitch", "disgust", "mixed", (BANSE,)),
+    Published("pitch variability", "anger", "up", _ALL),
+    Published("pitch variability", "happiness", "up", _ALL),
+    Published("pitch variability", "fear", "mixed", _ALL),
+    Published("pitch variability", "sadness", "down", (SCHERER, JUSLIN)),
+    Published("pitch variability", "boredom", "down", (SCHERER,)),
+    Published("pitch range", "anger", "up", (BANSE, SCHERER)),
+    Published("pitch range", "happiness", "up", (BANSE, SCHERER)),
+    Published("pitch range", "fear", "mixed", _ALL),
+    Published("pitch range", "sadness", "down", (BANSE, SCHERER)),
+    Published("pitch range", "boredom", "down", (SCHERER,)),
+    Published("pitch contour", "anger", "mixed", _ALL),
+    Published("pitch contour", "happiness", "up", (JUSLIN,)),
+    Published("pitch contour", "fear", "up", (JUSLIN,)),
+    Published("pitch contour", "sadness", "down", _ALL),
+    Published("mean energy", "anger", "up", _ALL),
+    Published("mean energy", "happiness", "up", _ALL),
+    Published("mean energy", "fear", "mixed", (SCHERER, JUSLIN)),
+    Published("mean energy", "sadness", "down", _ALL),
+    Published("energy variability", "anger", "up", (JUSLIN,)),
+    Published("energy variability", "fear", "up", (JUSLIN,)),
+    Published("energy variability", "sadness", "down", (JUSLIN,)),
+    Published("high-frequency energy", "anger", "up", _ALL),
+    Published("high-frequency energy", "happiness", "up", (BANSE, SCHERER)),
+    Published("high-frequency energy", "fear", "mixed", _ALL),
+    Published("high-frequency energy", "sadness", "down", _ALL),
+    Published("speech rate", "anger", "up", _ALL),
+    Published("speech rate", "happiness", "up", _ALL),
+    Published("speech rate", "fear", "up", _ALL),
+    Published("speech rate", "sadness", "down", _ALL),
+    Published("speech rate", "boredom", "down", (SCHERER,)),
+)
+
+
+def published(property_name: str, emotion: str) -> Published:
+    """What the sources say, ``not stated`` where they say nothing.
+
+    Examples:
+        >>> published("mean pitch", "sadness").direction, published("mean energy", "disgust").direction
+        ('down', 'not stated')
+    """
+    for row in PUBLISHED:
+        if (row.property, row.emotion) == (property_name, emotion):
+            return row
+    return Published(property_name, emotion, "not stated", ())
+
+
+def measured_properties(names: tuple[str, ...]) -> Iterator[tuple[Property, list[int], list[int]]]:
+    """Properties that some of the features stand for, with the features' numbers and signs.
+
+    Examples:
+        >>> [(row.name, columns, signs) for row, columns, signs in measured_properties(("a", "level_std"))]
+        [('energy variability', [1], [1])]
+    """
+    place = {name: number for number, name in enumerate(names)}
+    for row in PROPERTIES:
+        columns = [place[name] for name in row.features if name in place]
+        if columns:
+            yield row, columns, [row.features[names[column]] for column in columns]

@@ -1,0 +1,179 @@
+"""The part on what a run's features tell: which ones its decisions rest on, and how emotions move them."""
+
+from collections.abc import Sequence
+
+from ser_pipeline.explanations import Explanation, Importance
+from ser_pipeline.report import cells
+from ser_pipeline.report.document import (
+    Block,
+    Callout,
+    Column,
+    Figure,
+    Mark,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    text,
+)
+from ser_pipeline.report.explain_effects import correlation_blocks, effect_blocks, language_blocks
+from ser_pipeline.report.explain_figures import importance_panel
+from ser_pipeline.report.explain_profiles import profile_blocks
+from ser_pipeline.report.results_section import run_marks
+from ser_pipeline.report.runs import Run
+
+TOP = 20
+"""Features that are shown."""
+
+
+def explain_section(run: Run, explanation: Explanation, manifest_digest: str) -> Section:
+    """Write the part on what the features of a run tell."""
+    marks, tag = run_marks(run, manifest_digest), run.tag.lower()
+    blocks: list[Block] = [
+        _opening(run, explanation),
+        *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in explanation.notes),
+        *_importance_blocks(run, explanation, marks),
+        *effect_blocks(run.tag, explanation, marks),
+        *language_blocks(run.tag, explanation, marks),
+        *profile_blocks(run.tag, explanation, marks),
+        *correlation_blocks(run.tag, explanation, marks),
+    ]
+    return Section(f"explain-{tag}", f"{run.tag}: what the features tell", tuple(blocks), 3, marks)
+
+
+def _opening(run: Run, explanation: Explanation) -> Block:
+    people = cells.plural(explanation.speakers, "speaker")
+    clips = cells.plural(explanation.clips, f"{explanation.part} clip")
+    whole = explanation.effects[0]
+    return text(
+        f"Importance: {run.tag} reaches a UAR of {cells.score_text(explanation.uar)} on {clips} of {people}. "
+        f"A feature, or all of a group together, is dealt out anew among these clips, "
+        f"{explanation.repeats} times; what UAR loses is its importance. Features that say the same stand "
+        "in for each other, so that a low importance does not mean that a feature tells nothing. "
+        f"Effects: how far an emotion moves a feature, over {cells.plural(whole.clips, 'clip')} of "
+        f"{cells.plural(whole.speakers, 'speaker')} of all parts, each speaker compared with themselves only."
+    )
+
+
+def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ...]) -> list[Block]:
+    groups = _by_drop(explanation.group_importances)
+    features = _by_drop(explanation.importances)[:TOP]
+    tag = run.tag.lower()
+    figure = Figure(
+        f"importance-{tag}",
+        f"Importance in {run.tag} of groups of features (left) and of the {len(features)} features that cost "
+        "most (right): drop of UAR in points with 95 % intervals; groups and features below zero did "
+        "no good on these clips",
+        (
+            importance_panel(f"group-importance-{tag}", "a group of features", groups, bars=True),
+            importance_panel(f"feature-importance-{tag}", "a feature", features, bars=False),
+        ),
+        marks,
+    )
+    return [
+        _told(groups, features),
+        figure,
+        _groups_table(run, explanation, groups, marks),
+        _features_table(run, explanation, features, marks),
+    ]
+
+
+def _by_drop(entries: Sequence[Importance]) -> list[Importance]:
+    return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
+
+
+def _told(groups: Sequence[Importance], features: Sequence[Importance]) -> Block:
+    clear = [entry.name for entry in groups if entry.drop.low is not None and entry.drop.low > 0]
+    sure = (
+        f"Groups whose interval lies above zero: {', '.join(clear)}."
+        if clear
+        else "No group has an interval that lies above zero."
+    )
+    return text(
+        f"The group {groups[0].name} costs most, {_points(groups[0])} points; the feature "
+        f"{features[0].name} most of all single ones, {_points(features[0])}. {sure}"
+    )
+
+
+def _points(entry: Importance) -> str:
+    inside = cells.interval(entry.drop)
+    return f"{100 * entry.drop.value:.1f}" + (f" ({inside})" if inside else "")
+
+
+def _groups_table(
+    run: Run, explanation: Explanation, groups: Sequence[Importance], marks: tuple[Mark, ...]
+) -> Table:
+    sizes = {group: sum(each.group == group for each in explanation.features) for group in explanation.groups}
+    rows = tuple(
+        Row(
+            (
+                cells.words(entry.name),
+                cells.count(sizes.get(entry.name)),
+                cells.score(entry.drop),
+                cells.percent(entry.spread),
+            )
+        )
+        for entry in groups
+    )
+    columns = (
+        Column("Group", numeric=False),
+        Column("Features"),
+        Column("Drop of UAR, points"),
+        Column("Deviation over repeats"),
+    )
+    return Table(
+        key=f"group-importance-{run.tag.lower()}",
+        caption=f"Importance of groups of features in {run.tag}",
+        columns=columns,
+        groups=(RowGroup(rows),),
+        notes=(f"Intervals: {explanation.importance_interval}.",),
+        marks=marks,
+    )
+
+
+def _features_table(
+    run: Run, explanation: Explanation, features: Sequence[Importance], marks: tuple[Mark, ...]
+) -> Table:
+    named = {feature.name: (at, feature) for at, feature in enumerate(explanation.features)}
+    rows = []
+    for entry in features:
+        at, feature = named[entry.name]
+        rows.append(
+            Row(
+                (
+                    cells.words(feature.name),
+                    cells.words(feature.group),
+                    cells.words(feature.unit),
+                    cells.score(entry.drop),
+                    cells.words(_strongest(explanation, at)),
+                )
+            )
+        )
+    columns = (
+        Column("Feature", numeric=False),
+        Column("Group", numeric=False),
+        Column("Unit", numeric=False),
+        Column("Drop of UAR, points"),
+        Column("Strongest effect, g", numeric=False),
+    )
+    return Table(
+        key=f"feature-importance-{run.tag.lower()}",
+        caption=f"The {len(rows)} features of {run.tag} that cost most",
+        columns=columns,
+        groups=(RowGroup(tuple(rows)),),
+        notes=(f"All {len(explanation.features)} are in explanation.json of the run.",),
+        marks=marks,
+    )
+
+
+def _strongest(explanation: Explanation, feature: int) -> str:
+    """The emotion that moves a feature most, with its effect."""
+    effects = [
+        (emotion, value)
+        for emotion, value in zip(explanation.emotions, explanation.effects[0].values[feature], strict=True)
+        if value is not None
+    ]
+    if not effects:
+        return ""
+    emotion, value = max(effects, key=lambda pair: abs(pair[1]))
+    return f"{emotion} {cells.signed(value)}"

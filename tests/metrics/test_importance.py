@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from sklearn.inspection import permutation_importance as second_opinion
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+
+from ser_pipeline.metrics.importance import decide, permutation_importance
+
+
+def sign_rule(table):
+    return (table[:, 0] > 0).astype(int)
+
+
+@pytest.fixture
+def clips(rng):
+    """Values, targets and speakers of 80 clips; only the first feature tells the two classes apart."""
+    targets = np.tile([0, 1], 40)
+    values = np.column_stack([2.0 * targets - 1, rng.normal(size=(80, 3))])
+    return values, targets, np.repeat(list("abcd"), 20)
+
+
+def test_a_feature_the_model_ignores_has_none_at_all(clips):
+    found = permutation_importance(*clips, sign_rule, [[1], [2, 3], []], classes=2, repeats=7)
+    for row in (found.drop, found.low, found.high, found.spread):
+        assert (row == 0).all()
+
+
+def test_the_feature_a_rule_is_made_of_costs_what_its_orders_cost(clips):
+    values, targets, speakers = clips
+    found = permutation_importance(
+        values, targets, speakers, sign_rule, [[0], [0, 1]], classes=2, repeats=30, seed=3
+    )
+    rng = np.random.default_rng(3)
+    orders = [rng.permutation(80) for _ in range(30)]
+    drops = [1 - balanced_accuracy_score(targets, sign_rule(values[order])) for order in orders]
+    assert found.drop == pytest.approx([np.mean(drops)] * 2)
+    assert found.spread == pytest.approx([np.std(drops)] * 2)
+    assert found.drop[0] == pytest.approx(0.5, abs=0.05)  # two even classes: half of them meet their own
+    assert (found.low < found.drop).all()
+    assert (found.high > found.drop).all()
+
+
+def test_scikit_learn_finds_the_same(rng):
+    targets = rng.integers(0, 3, 300)
+    values = rng.normal(size=(300, 4)) + np.outer(targets, [1.5, 0.7, 0.2, 0])
+    model = LogisticRegression().fit(values, targets)
+    speakers = rng.choice(list("abcdef"), 300)
+    found = permutation_importance(
+        values, targets, speakers, model.predict, [[n] for n in range(4)], classes=3, repeats=100
+    )
+    expected = second_opinion(
+        model, values, targets, scoring="balanced_accuracy", n_repeats=100, random_state=1
+    )
+    assert found.drop == pytest.approx(expected.importances_mean, abs=0.012)
+    assert found.spread == pytest.approx(expected.importances_std, abs=0.006)
+
+
+def test_size_of_a_call_changes_nothing(clips):
+    whole = permutation_importance(*clips, sign_rule, [[0], [1]], classes=2, repeats=5)
+    for rows in (7, 80, 170):
+        sizes = []
+
+        def rule(table, sizes=sizes):
+            sizes.append(len(table))
+            return sign_rule(table)
+
+        found = permutation_importance(*clips, rule, [[0], [1]], classes=2, repeats=5, max_rows=rows)
+        assert max(sizes) <= rows
+        assert (found.drop == whole.drop).all()
+        assert (found.low == whole.low).all()
+
+
+def test_the_values_are_left_as_they_were(clips):
+    values = clips[0].copy()
+    permutation_importance(*clips, sign_rule, [[0, 1], [2]], classes=2, repeats=3)
+    assert (clips[0] == values).all()
+
+
+def test_columns_of_a_set_move_together(clips):
+    values, targets, speakers = clips
+    values[:, 1] = values[:, 0]
+
+    def both_agree(table):
+        return np.where(table[:, 0] == table[:, 1], sign_rule(table), 1 - targets[: len(table)])
+
+    found = permutation_importance(
+        values, targets, speakers, both_agree, [[0], [0, 1]], classes=2, repeats=20, max_rows=80
+    )
+    assert found.drop[0] == pytest.approx(
+        found.drop[1]
+    )  # here a clip that meets its own is all that is right
+    assert (permutation_importance(values, targets, speakers, lambda t: (t[:, 0] != t[:, 1]).astype(int),
+            [[0, 1]], classes=2, repeats=5).drop == 0).all()  # fmt: skip
+
+
+def test_seed_decides(clips):
+    one, same, other = (
+        permutation_importance(*clips, sign_rule, [[0]], classes=2, repeats=4, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert one.drop == same.drop
+    assert one.low == same.low
+    assert one.drop != other.drop
+
+
+def test_one_speaker_has_no_interval(clips):
+    values, targets, _ = clips
+    found = permutation_importance(values, targets, ["a"] * 80, sign_rule, [[0]], classes=2, repeats=3)
+    assert np.isnan(found.low[0])
+    assert np.isnan(found.high[0])
+    assert found.drop[0] > 0.3
+
+
+def test_interval_is_that_of_a_plain_loop(clips):
+    values, targets, speakers = clips
+    found = permutation_importance(
+        values, targets, speakers, sign_rule, [[0]], classes=2, repeats=3, seed=9, resamples=50
+    )
+    rng = np.random.default_rng(9)
+    orders = [rng.permutation(80) for _ in range(3)]
+    taken = rng.multinomial(4, np.full(4, 1 / 4), 50)
+    shares = rng.multinomial(3, np.full(3, 1 / 3), 50)
+    drops = []
+    for times, share in zip(taken, shares, strict=True):
+        weights = times[np.searchsorted(list("abcd"), speakers)]
+        scores = [
+            balanced_accuracy_score(targets, sign_rule(values[order]), sample_weight=weights)
+            for order in orders
+        ]
+        drops.append(1 - np.average(scores, weights=share))
+    assert (found.low[0], found.high[0]) == pytest.approx(tuple(np.quantile(drops, [0.025, 0.975])))
+
+
+def test_decisions_are_asked_for_in_pieces(clips):
+    assert (decide(sign_rule, clips[0], max_rows=9) == sign_rule(clips[0])).all()
+    assert decide(sign_rule, clips[0][:0]).shape == (0,)
