@@ -34,7 +34,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-FRONT_END_VERSION = 1
+FRONT_END_VERSION = 2
 """Raised whenever the same settings give other numbers; part of every store's fingerprint."""
 
 
