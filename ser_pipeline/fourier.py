@@ -21,24 +21,29 @@ import numpy.typing as npt
 from ser_pipeline.compiled import inlined, vectorised
 
 Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+Floats = Float32s | Float64s
 
 
-def _roots(rows: int, columns: int) -> tuple[Float32s, Float32s, Float32s, Float32s]:
+def _roots(rows: int, columns: int) -> tuple[Float64s, Float64s, Float64s, Float64s]:
     """Cosines and sines of the whole circle, then those of the turn, row by row."""
     points = rows * columns
-    circle = np.exp(-2j * np.pi * np.arange(points) / points).astype(np.complex64)
+    circle = np.exp(-2j * np.pi * np.arange(points) / points)
     turn = circle[np.outer(np.arange(rows), np.arange(columns)).ravel() % points]
     return circle.real.copy(), circle.imag.copy(), turn.real.copy(), turn.imag.copy()
 
 
-_COS_1024, _SIN_1024, _TURN_COS_1024, _TURN_SIN_1024 = _roots(32, 32)
-_COS_2048, _SIN_2048, _TURN_COS_2048, _TURN_SIN_2048 = _roots(64, 32)
+def _single(values: tuple[Float64s, ...]) -> tuple[Float32s, ...]:
+    return tuple(value.astype(np.float32) for value in values)
+
+
+_COS_DOUBLE, _SIN_DOUBLE, _TURN_COS_DOUBLE, _TURN_SIN_DOUBLE = _roots(32, 32)
+_COS_1024, _SIN_1024, _TURN_COS_1024, _TURN_SIN_1024 = _single(_roots(32, 32))
+_COS_2048, _SIN_2048, _TURN_COS_2048, _TURN_SIN_2048 = _single(_roots(64, 32))
 
 
 @inlined
-def _four(
-    x: Float32s, y: Float32s, left: int, stride: int, points: int, cosines: Float32s, sines: Float32s
-) -> None:
+def _four(x: Floats, y: Floats, left: int, stride: int, points: int, cosines: Floats, sines: Floats) -> None:
     """Split ``stride`` transforms of ``left`` points, side by side, into four each."""
     quarter = left // 4
     step = quarter * stride
@@ -65,7 +70,7 @@ def _four(
 
 
 @inlined
-def _two(x: Float32s, y: Float32s, stride: int, points: int) -> None:
+def _two(x: Floats, y: Floats, stride: int, points: int) -> None:
     """Finish ``stride`` transforms of two points, side by side."""
     for q in range(stride):
         p = q + points
@@ -74,7 +79,7 @@ def _two(x: Float32s, y: Float32s, stride: int, points: int) -> None:
 
 
 @inlined
-def _turn(x: Float32s, y: Float32s, rows: int, columns: int, cosines: Float32s, sines: Float32s) -> None:
+def _turn(x: Floats, y: Floats, rows: int, columns: int, cosines: Floats, sines: Floats) -> None:
     """Turn each value by its row times its column, and transpose."""
     points = rows * columns
     for row in range(rows):
@@ -98,6 +103,23 @@ def transform_1024(x: Float32s, y: Float32s) -> None:
     _turn(y, x, 32, 32, _TURN_COS_1024, _TURN_SIN_1024)
     _four(x, y, 32, 32, 1024, _COS_1024, _SIN_1024)
     _four(y, x, 8, 128, 1024, _COS_1024, _SIN_1024)
+    _two(x, y, 512, 1024)
+
+
+@vectorised
+def transform_1024_double(x: Float64s, y: Float64s) -> None:
+    """Like :func:`transform_1024`, in float64.
+
+    Args:
+        x: float64, shape ``(2048,)``.
+        y: float64, shape ``(2048,)``.
+    """
+    _four(x, y, 32, 32, 1024, _COS_DOUBLE, _SIN_DOUBLE)
+    _four(y, x, 8, 128, 1024, _COS_DOUBLE, _SIN_DOUBLE)
+    _two(x, y, 512, 1024)
+    _turn(y, x, 32, 32, _TURN_COS_DOUBLE, _TURN_SIN_DOUBLE)
+    _four(x, y, 32, 32, 1024, _COS_DOUBLE, _SIN_DOUBLE)
+    _four(y, x, 8, 128, 1024, _COS_DOUBLE, _SIN_DOUBLE)
     _two(x, y, 512, 1024)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.fourier import transform_1024, transform_2048
+from ser_pipeline.fourier import transform_1024, transform_1024_double, transform_2048
 
 SIZES = [(1024, transform_1024), (2048, transform_2048)]
 
@@ -37,3 +37,11 @@ def test_exchanged_parts_give_the_way_back(rng, points, transform):
     transform(values.copy(), spectrum)
     transform(np.roll(spectrum, points), back)
     assert np.roll(back, points) / points == pytest.approx(values, abs=1e-5)
+
+
+def test_the_double_transform_has_double_precision(rng):
+    values = rng.standard_normal(2048)
+    expected = np.fft.fft(complex_of(values))
+    spectrum = np.empty_like(values)
+    transform_1024_double(values.copy(), spectrum)
+    assert np.abs(complex_of(spectrum) - expected).max() < 1e-15 * np.abs(expected).max()

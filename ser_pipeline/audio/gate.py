@@ -26,6 +26,7 @@ from ser_pipeline.errors import AudioError
 from ser_pipeline.scratch import scratch
 
 Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
 
 PADDING = 30_000
 CHUNK = 600_000
@@ -97,8 +98,11 @@ def _triangle(half: int) -> Float32s:
 
 
 @lru_cache(maxsize=1)
-def _window() -> Float32s:
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+def _windows() -> tuple[Float64s, Float32s]:
+    """Half a Hann window for :func:`analyse`; a whole one with all factors of the way back."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    # four squared Hann windows sum to 1.5 everywhere; the transform is not normalised
+    return hann / 2, (hann / (1.5 * N_FFT)).astype(np.float32)
 
 
 def _gate_region(
@@ -122,8 +126,9 @@ def _gate_region(
     low, high = max(0, offset), min(wave.size, offset + (frames - 1) * HOP + N_FFT)
     span[low - offset : high - offset] = wave[low:high]
     spectra = scratch("gate spectra", 4 * pairs * BINS)
+    there, back = _windows()
     magnitude, average = scratch("gate mask", 2 * pairs * BINS), scratch("gate average", frames * BINS)
-    analyse(span, _window() * np.float32(0.5), spectra, magnitude)
+    analyse(span, there, spectra, magnitude)
     mask = magnitude[: frames * BINS]  # an odd last frame has a partner that does not count
     pole = _pole(sample_rate)
     average_forwards(mask, average, pole, first > 0)
@@ -133,8 +138,6 @@ def _gate_region(
     if frames % 2:
         spectra[-2 * BINS :] = 0
     span[:] = 0
-    # four squared Hann windows sum to 1.5 everywhere; the transform is not normalised
-    back = _window() * np.float32(1 / (1.5 * N_FFT))
     synthesise(spectra, mask, columns, np.float32(prop_decrease), back, span)
     gated = np.zeros(wave.size, np.float32)
     gated[low:high] = span[low - offset : high - offset]
