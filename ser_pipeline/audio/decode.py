@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
     """
     if wave.size == 0:
         raise AudioError(f"{name}: empty: the recording has no samples")
-    if not np.isfinite(wave).all():
+    loudest = max(float(wave.max()), -float(wave.min()))  # NaN if any sample is
+    if not math.isfinite(loudest):
         raise AudioError(
             f"{name}: non-finite: {np.count_nonzero(~np.isfinite(wave))} samples are NaN or infinite"
         )
@@ -113,10 +115,9 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
         raise AudioError(
             f"{name}: too short: {wave.size / sample_rate * 1000:.0f} ms; at least {MIN_CLIP_S * 1000:.0f} ms"
         )
-    peak = float(np.abs(wave).max())
-    if peak > LOUDEST_PEAK:
-        raise AudioError(f"{name}: no sound: samples up to {peak:.0e} times full scale")
-    if peak < SILENCE_PEAK:
+    if loudest > LOUDEST_PEAK:
+        raise AudioError(f"{name}: no sound: samples up to {loudest:.0e} times full scale")
+    if loudest < SILENCE_PEAK:
         raise AudioError(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
 
 

@@ -6,27 +6,33 @@ and only where there is sound: noisereduce surrounds every clip with 30,000 zero
 recursive average does there has a closed form. ``reference=True`` calls noisereduce itself.
 """
 
+import math
 import warnings
 from functools import lru_cache
 
-import numba
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
+from ser_pipeline.audio.gate_loops import (
+    BINS,
+    HOP,
+    N_FFT,
+    analyse,
+    average_forwards,
+    mask_backwards,
+    synthesise,
+)
 from ser_pipeline.errors import AudioError
+from ser_pipeline.scratch import scratch
 
 Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
 
-N_FFT = 1024
-HOP = 256
 PADDING = 30_000
 CHUNK = 600_000
 TIME_CONSTANT_S = 2.0
 SMOOTH_HZ = 500
 SMOOTH_MS = 50
-THRESHOLD = 2.0
-SLOPE = 10.0
 
 
 def spectral_gate(
@@ -92,8 +98,11 @@ def _triangle(half: int) -> Float32s:
 
 
 @lru_cache(maxsize=1)
-def _window() -> Float32s:
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+def _windows() -> tuple[Float64s, Float32s]:
+    """Half a Hann window for :func:`analyse`; a whole one with all factors of the way back."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    # four squared Hann windows sum to 1.5 everywhere; the transform is not normalised
+    return hann / 2, (hann / (1.5 * N_FFT)).astype(np.float32)
 
 
 def _gate_region(
@@ -110,113 +119,32 @@ def _gate_region(
     total = lead + wave.size + trail
     first = max(0, (lead - half) // HOP + 1) if lead else 0
     last = min((lead + wave.size + half - 1) // HOP, total // HOP)
-    spectrum = _stft(wave, first * HOP - half - lead, last - first + 1)
-    magnitude = np.abs(spectrum)
-    t_frames = TIME_CONSTANT_S * sample_rate / HOP
-    pole = (np.sqrt(1 + 4 * t_frames**2) - 1) / (2 * t_frames**2)
-    ratio = _rise_over_average(magnitude, np.float32(pole), total // HOP - last, first > 0)
-    mask = _sigmoid(ratio)
-    smooth = _smooth(mask, rows, columns, np.float32(prop_decrease))
-    spectrum *= smooth
-    return _istft(spectrum, first * HOP - half - lead, wave.size)
-
-
-def _stft(wave: Float32s, offset: int, frames: int) -> npt.NDArray[np.complex64]:
-    """Spectra of ``frames`` windows, the first starting at sample ``offset`` (may be negative)."""
-    span = np.zeros((frames - 1) * HOP + N_FFT, np.float32)
-    low, high = max(0, offset), min(wave.size, offset + span.size)
+    frames, pairs = last - first + 1, (last - first + 2) // 2
+    offset = first * HOP - half - lead
+    span = scratch("gate span", 2 * pairs * HOP + N_FFT)
+    span[:] = 0
+    low, high = max(0, offset), min(wave.size, offset + (frames - 1) * HOP + N_FFT)
     span[low - offset : high - offset] = wave[low:high]
-    view = np.lib.stride_tricks.sliding_window_view(span, N_FFT)[::HOP]
-    spectrum: npt.NDArray[np.complex64] = scipy.fft.rfft(view * _window(), axis=1, overwrite_x=True)
-    return spectrum
+    spectra = scratch("gate spectra", 4 * pairs * BINS)
+    there, back = _windows()
+    magnitude, average = scratch("gate mask", 2 * pairs * BINS), scratch("gate average", frames * BINS)
+    analyse(span, there, spectra, magnitude)
+    mask = magnitude[: frames * BINS]  # an odd last frame has a partner that does not count
+    pole = _pole(sample_rate)
+    average_forwards(mask, average, pole, first > 0)
+    mask_backwards(
+        mask, average, pole, total // HOP - last, np.pad(rows, (0, -rows.size % 4)), rows.size // 2
+    )
+    if frames % 2:
+        spectra[-2 * BINS :] = 0
+    span[:] = 0
+    synthesise(spectra, mask, columns, np.float32(prop_decrease), back, span)
+    gated = np.zeros(wave.size, np.float32)
+    gated[low:high] = span[low - offset : high - offset]
+    return gated
 
 
-def _istft(spectrum: npt.NDArray[np.complex64], offset: int, length: int) -> Float32s:
-    """Overlap-add with the same window; four squared Hann windows sum to 1.5 everywhere."""
-    pieces = scipy.fft.irfft(spectrum, n=N_FFT, axis=1, overwrite_x=True)
-    pieces *= _window() * np.float32(1 / 1.5)
-    overlap = N_FFT // HOP
-    blocks = np.zeros((len(pieces) + overlap - 1, HOP), np.float32)
-    parts = pieces.reshape(len(pieces), overlap, HOP)
-    for number in range(overlap):
-        blocks[number : number + len(pieces)] += parts[:, number]
-    summed = blocks.reshape(-1)
-    wave = np.zeros(length, np.float32)
-    low, high = max(0, offset), min(length, offset + summed.size)
-    wave[low:high] = summed[low - offset : high - offset]
-    return wave
-
-
-def _sigmoid(ratio: Float32s) -> Float32s:
-    """Gate opening for the ratio magnitude / average: 1 / (1 + exp(-slope (ratio - 1 - threshold)))."""
-    ratio *= np.float32(-SLOPE)
-    ratio += np.float32(SLOPE * (1 + THRESHOLD))
-    np.exp(ratio, out=ratio)
-    ratio += np.float32(1)
-    np.reciprocal(ratio, out=ratio)
-    return ratio
-
-
-@numba.njit(cache=True, nogil=True)
-def _rise_over_average(magnitude, pole, trailing, zeros_before):  # type: ignore[no-untyped-def]
-    """Magnitude over its average, smoothed by one pole forwards, then backwards.
-
-    Shape ``(frames, bins)`` in and out. ``trailing`` silent frames follow, and silent ones go
-    before if ``zeros_before``; else the filter starts in the first frame's steady state.
-    """
-    frames, bins = magnitude.shape
-    keep = np.float32(1) - pole
-    average = np.empty_like(magnitude)
-    state = np.zeros(bins, np.float32)
-    if not zeros_before:
-        state[:] = magnitude[0]
-    for frame in range(frames):
-        for band in range(bins):
-            state[band] = pole * magnitude[frame, band] + keep * state[band]
-            average[frame, band] = state[band]
-    if trailing > 0:
-        # forwards the average decays by `keep` a frame; backwards it starts in the last frame's
-        # steady state: a geometric series, summed up to the frame after the sound
-        decay = np.float64(keep)
-        series = np.float64(pole) * decay * (1 - decay ** (2 * trailing - 2)) / (1 - decay**2)
-        factor = np.float32(series + decay ** (2 * trailing - 1))
-        for band in range(bins):
-            state[band] *= factor
-    for frame in range(frames - 1, -1, -1):
-        for band in range(bins):
-            if trailing > 0 or frame < frames - 1:
-                state[band] = pole * average[frame, band] + keep * state[band]
-            else:
-                state[band] = average[frame, band]
-            smoothed = state[band]
-            average[frame, band] = magnitude[frame, band] / smoothed if smoothed > 0 else np.float32(0)
-    return average
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _smooth(mask, rows, columns, amount):  # type: ignore[no-untyped-def]
-    """Smooth over frequency, then time; outside the mask all is shut. Shape kept."""
-    frames, bins = mask.shape
-    half = len(rows) // 2
-    padded = np.zeros(bins + 2 * half, np.float32)
-    narrow = np.empty_like(mask)
-    for frame in range(frames):
-        padded[half : half + bins] = mask[frame]
-        for band in range(bins):
-            narrow[frame, band] = np.float32(0)
-        for tap in range(len(rows)):
-            weight = rows[tap]
-            for band in range(bins):
-                narrow[frame, band] += weight * padded[band + tap]
-    smooth = np.empty_like(mask)
-    reach = len(columns) // 2
-    for frame in range(frames):
-        for band in range(bins):
-            smooth[frame, band] = np.float32(1) - amount
-        for tap in range(len(columns)):
-            other = frame + tap - reach
-            if 0 <= other < frames:
-                weight = columns[tap] * amount
-                for band in range(bins):
-                    smooth[frame, band] += weight * narrow[other, band]
-    return smooth
+def _pole(sample_rate: int) -> np.float32:
+    """Share of a new frame in a band's average."""
+    t_frames = TIME_CONSTANT_S * sample_rate / HOP
+    return np.float32((math.sqrt(1 + 4 * t_frames**2) - 1) / (2 * t_frames**2))

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.audio.energy import energy
+
 Float32s = npt.NDArray[np.float32]
 
 FLOOR_DB = -200.0
@@ -23,7 +25,7 @@ def rms_db(wave: Float32s) -> float:
         >>> rms_db(np.zeros(4, np.float32))
         -200.0
     """
-    power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
+    power = energy(wave) / wave.size if wave.size else 0.0
     return round(10 * math.log10(power), 6) if power > 10 ** (FLOOR_DB / 10) else FLOOR_DB
 
 
@@ -37,5 +39,5 @@ def to_level(wave: Float32s, target_rms: float) -> Float32s:
     Returns:
         Shape ``(samples,)``.
     """
-    rms = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if wave.size else 0.0
+    rms = math.sqrt(energy(wave) / wave.size) if wave.size else 0.0
     return wave * np.float32(target_rms / rms) if rms > 0 else wave

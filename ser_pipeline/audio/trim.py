@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.audio.energy import block_energies
+
 Float32s = npt.NDArray[np.float32]
 
 FRAME = 2048
@@ -38,10 +40,9 @@ def _frame_power(wave: Float32s) -> npt.NDArray[np.float64]:
     """Mean square of each centred frame, shape ``(1 + samples // HOP,)``."""
     blocks = FRAME // HOP
     frames = 1 + wave.size // HOP
-    padded = np.zeros((frames + blocks) * HOP, np.float32)
-    padded[FRAME // 2 : FRAME // 2 + wave.size] = wave
-    energy = np.einsum("ij,ij->i", *[padded.reshape(-1, HOP).astype(np.float64)] * 2)
-    power: npt.NDArray[np.float64] = (
-        np.lib.stride_tricks.sliding_window_view(energy, blocks)[:frames].sum(axis=1) / FRAME
-    )
+    own = block_energies(wave, HOP)
+    energies = np.zeros(frames + blocks, np.float64)
+    energies[blocks // 2 : blocks // 2 + own.size] = own
+    windows = np.lib.stride_tricks.sliding_window_view(energies, blocks)[:frames]
+    power: npt.NDArray[np.float64] = windows.sum(axis=1) / FRAME
     return power

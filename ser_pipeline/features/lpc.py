@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.features.compiled import compiled
+from ser_pipeline.compiled import compiled
 
 Float64s = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.features.compiled import compiled
+from ser_pipeline.compiled import compiled
 from ser_pipeline.features.frames import Frames, unbroken
 from ser_pipeline.features.pitch import Pitch
 

@@ -1,5 +1,6 @@
 """Log-mel spectrograms on a scale near [-1, 1]."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -7,9 +8,12 @@ import numpy.typing as npt
 import scipy.fft
 
 from ser_pipeline.errors import AudioError
+from ser_pipeline.features.mel_loops import N_FFT, mel_power
+from ser_pipeline.scratch import scratch
 from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
+Int64s = npt.NDArray[np.int64]
 
 
 def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
@@ -32,9 +36,7 @@ def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
     if wave.ndim != 1 or wave.size == 0:
         raise AudioError(f"a mel spectrogram needs a mono wave with samples, found shape {wave.shape}")
     wave = wave[: round(front_end.max_s * front_end.sample_rate)]
-    power = _power_spectrum(wave, front_end.n_fft, front_end.hop_length)
-    mel = power @ mel_filters(front_end.sample_rate, front_end.n_fft, front_end.n_mels).T
-    return np.ascontiguousarray(_scaled(mel, front_end).T)
+    return _scaled(_mel_power(wave, front_end), front_end)
 
 
 @lru_cache(maxsize=8)
@@ -51,22 +53,42 @@ def _window(n_fft: int) -> Float32s:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
 
 
-def _power_spectrum(wave: Float32s, n_fft: int, hop_length: int) -> Float32s:
-    """Squared magnitudes of centred windows, shape ``(frames, 1 + n_fft // 2)``."""
-    frames = 1 + wave.size // hop_length
-    span = np.zeros((frames - 1) * hop_length + n_fft, np.float32)
-    used = wave[: span.size - n_fft // 2]
+@lru_cache(maxsize=8)
+def _narrow_filters(sample_rate: int, n_mels: int) -> tuple[Int64s, Int64s, Float32s]:
+    """First bin of each filter, where its weights start, and all weights that are not zero."""
+    filters = mel_filters(sample_rate, N_FFT, n_mels)
+    filled = filters > 0
+    first = np.where(filled.any(axis=1), filled.argmax(axis=1), 0)
+    starts = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
+    return first.astype(np.int64), starts.astype(np.int64), filters[filled]
+
+
+def _mel_power(wave: Float32s, front_end: FrontEnd) -> Float32s:
+    """Mel powers of centred windows, shape ``(n_mels, frames)``."""
+    n_fft, hop, n_mels = front_end.n_fft, front_end.hop_length, front_end.n_mels
+    frames = 1 + wave.size // hop
+    whole = (frames - 1) * hop + n_fft
+    span = scratch("mel span", whole + hop)
+    used = wave[: whole - n_fft // 2]
+    span[: n_fft // 2] = 0
     span[n_fft // 2 : n_fft // 2 + used.size] = used
-    view = np.lib.stride_tricks.sliding_window_view(span, n_fft)[::hop_length]
+    span[n_fft // 2 + used.size :] = 0
+    if n_fft == N_FFT:
+        mel = np.empty((n_mels, frames), np.float32)
+        narrow = _narrow_filters(front_end.sample_rate, n_mels)
+        mel_power(span, hop, _window(n_fft) * np.float32(0.5), *narrow, mel)
+        return mel
+    view = np.lib.stride_tricks.sliding_window_view(span[:whole], n_fft)[::hop]
     spectrum = scipy.fft.rfft(view * _window(n_fft), axis=1, overwrite_x=True)
-    power: Float32s = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    dense: Float32s = mel_filters(front_end.sample_rate, n_fft, n_mels) @ power.T
+    return dense
 
 
 def _scaled(mel: Float32s, front_end: FrontEnd) -> Float32s:
     """Powers to the network's scale, shape kept."""
-    tiny = np.float32(1e-10)
-    level = 10 * np.log10(np.maximum(mel, tiny))
+    # NumPy's natural logarithm fills vector registers, its decadic one does not
+    level = np.log(np.maximum(mel, np.float32(1e-10))) * np.float32(10 / math.log(10))
     if front_end.reference == "clip_max":
         level -= level.max()
     level = np.maximum(level, np.float32(front_end.floor_db))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from ser_pipeline.features.compiled import compiled
+from ser_pipeline.compiled import compiled
 from ser_pipeline.features.frames import Frames, hann
 from ser_pipeline.settings import LAG_MARGIN, FeatureOptions
 

@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import noisereduce
 import numpy as np
 import pytest
 
 from ser_pipeline.audio.decode import decode_file
 from ser_pipeline.audio.gate import spectral_gate
+from ser_pipeline.audio.gate_loops import BINS, mask_backwards
 from ser_pipeline.errors import AudioError
 
 RATE = 22_050
@@ -79,3 +82,19 @@ def test_equals_noisereduce_on_real_clips(real_data):
     for path in clips:
         wave = decode_file(path, RATE)
         assert np.abs(spectral_gate(wave, RATE) - spectral_gate(wave, RATE, reference=True)).max() < 1e-4
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0, 2.9, 3.0, 3.1, 4.0, 5.0, 8.0, 1e6, 1e30])
+def test_the_gate_opens_by_a_logistic_curve(ratio):
+    magnitude = np.full(BINS, ratio, np.float32)
+    mask_backwards(magnitude, np.ones(BINS, np.float32), np.float32(0.01), 0, np.float32([1, 0, 0, 0]), 0)
+    expected = 1 / (1 + np.exp(np.float64(min(700, 10 * (3 - ratio)))))
+    assert magnitude == pytest.approx(expected, rel=1e-5)
+
+
+def test_threads_do_not_disturb_each_other(rng):
+    waves = [speechlike(rng, seconds) for seconds in (0.5, 1.0, 1.5, 2.0)] * 4
+    expected = [spectral_gate(wave, RATE) for wave in waves]
+    with ThreadPoolExecutor(4) as pool:
+        gated = list(pool.map(lambda wave: spectral_gate(wave, RATE), waves))
+    assert all(np.array_equal(one, other) for one, other in zip(gated, expected, strict=True))

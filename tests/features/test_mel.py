@@ -26,6 +26,23 @@ def test_default_scale_equals_librosa(rng, samples, n_mels):
     assert log_mel(wave, front_end) == pytest.approx((level + 80) / 60 - 1, abs=1e-4)
 
 
+@pytest.mark.parametrize("n_fft", [512, 1000, 2048])
+@pytest.mark.parametrize("hop_length", [160, 512])
+@pytest.mark.parametrize("sample_rate", [16_000, 22_050])
+def test_other_windows_equal_librosa(rng, n_fft, hop_length, sample_rate):
+    wave = (0.1 * rng.standard_normal(30_000)).astype(np.float32)
+    front_end = FrontEnd(n_fft=n_fft, hop_length=hop_length, sample_rate=sample_rate, n_mels=40)
+    level = np.maximum(librosa.power_to_db(plain_power(wave, front_end), ref=1.0, top_db=None), -80)
+    assert log_mel(wave, front_end) == pytest.approx((level + 80) / 60 - 1, abs=1e-4)
+
+
+def test_a_loud_frame_leaves_its_silent_partner_alone():
+    wave = np.zeros(16 * 2048, np.float32)
+    wave[:2048] = np.sin(2 * np.pi * 1_000 * np.arange(2048) / 22_050)
+    front_end = FrontEnd(hop_length=4096)  # windows that share no sample share a transform
+    assert (log_mel(wave, front_end)[:, 1:] == -1).all()
+
+
 def test_paper_scale_equals_librosa(rng):
     wave = (np.hanning(50_000) * rng.standard_normal(50_000)).astype(np.float32)
     front_end = recipe("paper").front_end

@@ -1,7 +1,8 @@
 import numba
 import numpy as np
+import pytest
 
-from ser_pipeline.features.compiled import compiled
+from ser_pipeline.compiled import compiled, inlined, vectorised
 
 
 def total(values):
@@ -14,6 +15,17 @@ def total(values):
 def test_gives_what_python_gives(rng):
     values = rng.standard_normal(100)
     assert compiled(total)(values) == total(values)
+
+
+@pytest.mark.parametrize("decorator", [vectorised, inlined])
+def test_sums_in_another_order_differ_by_rounding_alone(rng, decorator):
+    values = rng.standard_normal(100)
+    assert decorator(total)(values) == pytest.approx(total(values), abs=1e-13)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_not_finite_stays_so(wrong):
+    assert not np.isfinite(vectorised(total)(np.array([1.0, wrong, 1.0])))
 
 
 def test_compiles_anew_where_nothing_can_be_kept(monkeypatch):
