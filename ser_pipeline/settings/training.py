@@ -75,6 +75,8 @@ class TrainOptions(Options):
         patience: epochs without a better ``monitor`` before stopping; None never stops early.
         monitor: validation score that picks the checkpoint.
         loss: objective.
+        distance_weight: of the expected distance beside cross-entropy, for ``expected_distance``.
+        focal_gamma: how fast clips that are already sure lose their weight, for ``focal``.
         label_smoothing: share of the target spread over all classes.
         class_weights: weight classes by inverse training frequency, mean 1.
         spec_augment: masks over mels, drawn anew for each clip and epoch; None for none.
@@ -98,7 +100,9 @@ class TrainOptions(Options):
     clip_norm: Positive = 1.0
     patience: Annotated[Count | None, OFF] = 28
     monitor: Literal["uar", "accuracy"] = "uar"
-    loss: Literal["ce", "distance_ce"] = "ce"
+    loss: Literal["ce", "distance_ce", "expected_distance", "focal"] = "ce"
+    distance_weight: Annotated[float, Field(ge=0)] = 1.0
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     class_weights: bool = True
     spec_augment: Annotated[SpecAugment | None, OFF] = SpecAugment()
