@@ -8,15 +8,18 @@ from torch import nn
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.crnn import CRNN
+from ser_pipeline.models.mhsa import MHSA
+from ser_pipeline.models.network import Network
+from ser_pipeline.models.resnet import ResNet
 from ser_pipeline.settings import ModelOptions
 
-MODELS: Final[Mapping[str, type[CRNN]]] = MappingProxyType({"crnn": CRNN})
+MODELS: Final[Mapping[str, type[Network]]] = MappingProxyType({"crnn": CRNN, "resnet": ResNet, "mhsa": MHSA})
 """Architectures by name, as in ``ser train NAME``."""
 
-__all__ = ["CRNN", "MODELS", "build_model", "model_class", "parameter_count"]
+__all__ = ["CRNN", "MHSA", "MODELS", "Network", "ResNet", "build_model", "model_class", "parameter_count"]
 
 
-def model_class(name: str) -> type[CRNN]:
+def model_class(name: str) -> type[Network]:
     """Look an architecture up by name.
 
     Raises:
@@ -27,7 +30,7 @@ def model_class(name: str) -> type[CRNN]:
     return MODELS[name]
 
 
-def build_model(options: ModelOptions, n_mels: int, n_classes: int) -> CRNN:
+def build_model(options: ModelOptions, n_mels: int, n_classes: int) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:

@@ -17,7 +17,7 @@ from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import Options, checked
 from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, recipe
 from ser_pipeline.settings.stored import KINDS, StoreOptions, feature_options, options_of
-from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, SpecAugment, TrainOptions
+from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, Pooling, SpecAugment, TrainOptions
 
 __all__ = [
     "FEATURES_VERSION",
@@ -33,6 +33,7 @@ __all__ = [
     "ModelOptions",
     "Normalise",
     "Options",
+    "Pooling",
     "Preset",
     "Recipe",
     "SmileOptions",

@@ -11,6 +11,8 @@ from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
 MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyType(
     {
         "crnn": "mels",
+        "resnet": "mels",
+        "mhsa": "mels",
         "cnn1d": "features",
         "dnn": "features",
         "svm": "features",
@@ -19,6 +21,9 @@ MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyTyp
     }
 )
 """What each model learns from, by its name in ``ser train NAME``."""
+
+Pooling = Literal["attention", "mean", "stats"]
+"""How the steps of a clip become one vector."""
 
 
 class SpecAugment(Options):
@@ -43,10 +48,14 @@ class ModelOptions(Options):
     Attributes:
         name: architecture, as in ``ser train NAME``.
         masked: keep padding out of every layer; preset ``paper`` has no mask.
-        attention: pool over time by attention instead of the mean.
-        bidirectional: read the steps both ways.
-        dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, after the
-            first block and the hidden layer of ``cnn1d``, after both hidden layers of ``dnn``.
+        attention: weigh steps when pooling over time; without, all steps of a clip count alike.
+        pooling: of ``crnn``: ``attention`` and ``mean`` keep the mean over steps, ``stats`` the standard
+            deviation beside it; ``mean`` is ``attention`` without weights. ``resnet`` always keeps
+            both, ``mhsa`` the mean.
+        bidirectional: read the steps of ``crnn`` both ways.
+        dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, in the head of
+            ``resnet``, in the head and layers of ``mhsa``, after the first block and the hidden layer
+            of ``cnn1d``, after both hidden layers of ``dnn``.
         c: inverse strength of the penalty of ``svm`` and ``logreg``, and learning rate of ``gboost``;
             None tries several and takes the best on validation clips.
     """
@@ -54,6 +63,7 @@ class ModelOptions(Options):
     name: str = "crnn"
     masked: bool = True
     attention: bool = True
+    pooling: Pooling = "attention"
     bidirectional: bool = True
     dropout: Share = 0.3
     c: Positive | None = None
