@@ -97,7 +97,7 @@ def describe_speakers(store: RowStore, around: Surroundings) -> Described:
     scale = np.sqrt(np.maximum(squares / np.maximum(clips, 1)[:, None] - np.square(mean), 0))
     few = clips[:-1] < MIN_CLIPS
     mean[:-1][few], scale[:-1][few] = mean[-1], scale[-1]
-    return Described(names, mean + offset, np.where(scale <= 1e-6 * np.abs(mean + offset), 0.0, scale))
+    return Described(names, mean + offset, np.where(scale <= 1e-9 * np.abs(mean + offset), 0.0, scale))
 
 
 def _typical(store: RowStore, positions: npt.NDArray[np.int64]) -> Float64s:
