@@ -43,14 +43,14 @@ def test_a_speaker_of_training_is_described_by_training_clips_alone(rng):
 
 def test_someone_new_in_two_parts_is_described_in_each(rng):
     values = rng.normal(0, 1, (30, 2))
-    around, found = described(values, [0] * 10 + [1] * 10 + [2] * 10, ["a"] * 10 + ["b"] * 20)
+    _, found = described(values, [0] * 10 + [1] * 10 + [2] * 10, ["a"] * 10 + ["b"] * 20)
     assert found.names.tolist() == ["0/a", "1/b", "2/b"]
     assert found.center[1] == pytest.approx(values[10:20].mean(0), abs=1e-5)
 
 
 def test_too_few_clips_are_described_by_all_of_training(rng):
     values = rng.normal(7, 2, (20 + MIN_CLIPS - 1, 2))
-    around, found = described(values, [0] * 20 + [2] * (MIN_CLIPS - 1), ["a"] * 20 + ["b"] * (MIN_CLIPS - 1))
+    _, found = described(values, [0] * 20 + [2] * (MIN_CLIPS - 1), ["a"] * 20 + ["b"] * (MIN_CLIPS - 1))
     assert found.center[1] == pytest.approx(values[:20].mean(0), abs=1e-4)
     assert found.scale[1] == pytest.approx(values[:20].std(0), abs=1e-4)
 
