@@ -57,18 +57,6 @@ _LISTS = ("corpora", "languages")
 _OFF = {"early_stopping": "patience", "spec_augment": "spec_augment"}
 """Switch -> field of the training options that is empty when it is off."""
 
-_ONLY_MELS = {
-    "masks", "attention", "bidirectional", "pooling", "level", "denoise", "prop_decrease", "n_mels",
-    "spec_augment",
-}  # fmt: skip
-_ONLY_FEATURES = {"feature_set", "normalise"}
-_ONLY_CLASSIFIERS = {"c"}
-_ONLY_NETWORKS = {
-    "epochs", "batch_size", "optimizer", "lr", "weight_decay", "warmup_epochs", "patience", "early_stopping",
-    "loss", "distance_weight", "focal_gamma", "label_smoothing", "dropout", "precision", "devices", "workers",
-}  # fmt: skip
-"""Flags that say something about some models alone."""
-
 _ON_RESUME = {"epochs", "device", "devices", "workers"}
 """Flags that may change when a run goes on; all else stays as the run began."""
 
@@ -199,14 +187,11 @@ def _check_flags(model: str, said: dict[str, Any]) -> None:
         SettingsError: a flag that says something about other models alone.
     """
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.models import EstimatorNetwork, model_class
-    from ser_pipeline.settings import MODEL_INPUTS
+    from ser_pipeline.settings import applies
 
-    mels = MODEL_INPUTS[model] == "mels"
-    classifier = model_class(model) is EstimatorNetwork
-    useless = _ONLY_FEATURES if mels else _ONLY_MELS
-    useless |= _ONLY_NETWORKS if classifier else _ONLY_CLASSIFIERS
-    idle = sorted(useless & said.keys())
+    settings = {flag: ".".join(field) for flag, field in _FIELDS.items()}
+    settings |= {flag: flag for flag in _ALONE} | {flag: f"train.{field}" for flag, field in _OFF.items()}
+    idle = sorted(flag for flag in said if flag in settings and not applies(settings[flag], model))
     if idle:
         flag = {"feature_set": "set"}.get(idle[0], idle[0]).replace("_", "-")
         raise SettingsError(f"--{flag}: says nothing about model {model}; leave it out")

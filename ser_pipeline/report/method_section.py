@@ -18,14 +18,23 @@ from ser_pipeline.report.document import (
     text,
 )
 from ser_pipeline.report.runs import Run
-from ser_pipeline.settings import Recipe, recipe
+from ser_pipeline.settings import Recipe, applies, recipe
 
 NOT_COMPARED = frozenset(
     {"preset", "task", "fold", "corpora", "languages", "train.device", "train.devices", "train.workers"}
 )
 """What is asked rather than how it is answered, and what changes no number."""
 
-_GROUPS = {"front_end": "Front end", "model": "Network", "train": "Training", "": "Labels and split"}
+IDLE = "–"  # noqa: RUF001 - what every table shows where there is nothing
+"""Stands for a setting that changes nothing for a model."""
+
+_GROUPS = {
+    "front_end": "Front end",
+    "features": "Features",
+    "model": "Network",
+    "train": "Training",
+    "": "Labels and split",
+}
 
 
 def method_section(runs: Sequence[Run]) -> Section:
@@ -33,8 +42,8 @@ def method_section(runs: Sequence[Run]) -> Section:
     blocks: list[Block] = [
         text(
             "Every recording goes through one front end: resampled to mono, denoised by a spectral gate, "
-            "trimmed, levelled, and turned into a mel spectrogram. Training, evaluation and prediction read "
-            "the same numbers. Preset ",
+            "trimmed, levelled, and turned into a mel spectrogram; for models of features it is trimmed and "
+            "measured. Training, evaluation and prediction read the same numbers. Preset ",
             Code("paper"),
             " follows the source report to the letter; preset ",
             Code("default"),
@@ -86,15 +95,22 @@ def differing(runs: Sequence[Run]) -> dict[str, tuple[str, list[str]]]:
     """Settings in which at least one run differs from preset ``paper``.
 
     Returns:
-        Setting -> the preset's value, and the value of each run.
+        Setting -> the preset's value, and the value of each run; :data:`IDLE` where a setting says
+        nothing about the run's model.
     """
     paper = flat(recipe("paper"))
-    made = [flat(run.info.recipe) for run in runs]
+    made = [_telling(run) for run in runs]
     return {
         name: (value, [values[name] for values in made])
         for name, value in paper.items()
-        if name not in NOT_COMPARED and any(values[name] != value for values in made)
+        if name not in NOT_COMPARED and any(values[name] not in (value, IDLE) for values in made)
     }
+
+
+def _telling(run: Run) -> dict[str, str]:
+    """Settings of a run, those that change nothing for its model left open."""
+    values = flat(run.info.recipe)
+    return {name: value if applies(name, run.info.model) else IDLE for name, value in values.items()}
 
 
 def _settings_table(runs: Sequence[Run]) -> Table:
@@ -117,9 +133,14 @@ def _settings_table(runs: Sequence[Run]) -> Table:
         caption="Settings in which a run differs from preset paper; '=' where it does not",
         columns=columns,
         groups=(RowGroup((presets,)), *(RowGroup(tuple(rows), title) for title, rows in groups.items())),
-        notes=("All other settings that change a number are equal to the preset's.",),
+        notes=(
+            "All other settings that change a number are equal to the preset's. "
+            f"'{IDLE}': the setting says nothing about the run's model.",
+        ),
     )
 
 
 def _setting(value: str, paper: str) -> Cell:
+    if value == IDLE:
+        return cells.words(value)
     return cells.words("=") if value == paper else cells.words(value, strong=True)

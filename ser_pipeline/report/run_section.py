@@ -23,6 +23,7 @@ from ser_pipeline.report.run_errors import certainty_blocks, emotion_blocks, gro
 from ser_pipeline.report.run_figures import curve_panels
 from ser_pipeline.report.runs import Run
 from ser_pipeline.results import PartScores
+from ser_pipeline.settings import CLASSIFIERS
 
 FEW_SPEAKERS = 10
 """Below this many test speakers an interval says little."""
@@ -68,8 +69,9 @@ def _facts(run: Run) -> Facts:
     counts = ", ".join(f"{part} {cells.thousands(clips)}" for part, clips in info.counts.items())
     merges = "; ".join(f"{source} counts as {target}" for source, target in info.merges.items())
     epochs = max((epoch["epoch"] for curve in run.curves for epoch in curve.epochs), default=None)
-    kept = f"epoch {info.best_epoch} kept" if info.best_epoch is not None else ""
-    seen = f"{epochs:.0f} epochs" if epochs is not None else ""
+    by_epochs = info.model not in CLASSIFIERS
+    kept = f"epoch {info.best_epoch} kept" if info.best_epoch is not None and by_epochs else ""
+    seen = f"{epochs:.0f} epochs" if epochs is not None and by_epochs else ""
     took = cells.duration(info.seconds) if info.seconds is not None else ""
     items: list[tuple[str, tuple[Words, ...]]] = [
         (
@@ -103,7 +105,35 @@ def _machine(run: Run) -> str:
     return ", ".join(filter(None, words))
 
 
+def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
+    """What was tried before a classifier was chosen."""
+    tried = run.info.extra.get("candidates", [])
+    chosen = run.info.extra.get("c")
+    rows = tuple(
+        Row(
+            (
+                cells.words(f"{entry['c']:g}", strong=entry["c"] == chosen),
+                cells.percent(entry.get("uar")),
+                cells.percent(entry.get("accuracy")),
+            )
+        )
+        for entry in tried
+    )
+    if not rows:
+        return text("A classifier has no learning curve; of each fold its own penalty was chosen.")
+    what = "learning rates" if run.info.model == "gboost" else "inverse penalties"
+    return Table(
+        key=f"candidates-{run.tag.lower()}",
+        caption=f"What was tried for {run.tag}, on validation recordings: {what}, the chosen one in bold",
+        columns=(Column("c"), Column("UAR, %"), Column("Accuracy, %")),
+        groups=(RowGroup(rows),),
+        marks=marks,
+    )
+
+
 def _curves(run: Run, marks: tuple[Mark, ...]) -> Block:
+    if run.info.model in CLASSIFIERS:
+        return _candidates(run, marks)
     panels = curve_panels(run)
     if not panels:
         return text("This run kept no learning curve.")

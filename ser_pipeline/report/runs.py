@@ -19,7 +19,7 @@ from ser_pipeline.report.run_scores import read_info, read_scores
 from ser_pipeline.report.unread import Unread
 from ser_pipeline.results import METRIC_COLUMNS, PartScores, RunInfo, RunScores
 
-WEIGHTS = "model.safetensors"
+WEIGHTS = ("model.safetensors", "model.skops")
 
 Epoch = dict[str, float]
 """One line of ``metrics.csv``: what was measured, by column; a missing value is absent."""
@@ -177,7 +177,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         return Unfinished(folder.name, info, ended)
     scores = read_scores(folder, info)
     shown = [part for part in PARTS if part in scores.parts][-1]
-    weights = folder / WEIGHTS
+    weights = [path for name in WEIGHTS if (path := folder / name).is_file()]
     return Run(
         tag=f"R{number}",
         path=folder,
@@ -185,7 +185,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         scores=scores,
         curves=read_curves(folder),
         predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
-        model_bytes=weights.stat().st_size if weights.is_file() else None,
+        model_bytes=sum(path.stat().st_size for path in weights) or None,
         explanation=_read_explanation(folder, info),
     )
 

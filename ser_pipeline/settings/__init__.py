@@ -4,6 +4,7 @@ Everything that changes a number is an option here, is passed to what needs it, 
 stored with what it made. Flags win over the file, the file over the defaults.
 """
 
+from ser_pipeline.settings.applies import applies
 from ser_pipeline.settings.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.settings.features import (
     FEATURE_SETS,
@@ -18,10 +19,18 @@ from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import Options, checked
 from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, recipe
 from ser_pipeline.settings.stored import KINDS, StoreOptions, feature_options, options_of
-from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, Pooling, SpecAugment, TrainOptions
+from ser_pipeline.settings.training import (
+    CLASSIFIERS,
+    MODEL_INPUTS,
+    ModelOptions,
+    Pooling,
+    SpecAugment,
+    TrainOptions,
+)
 
 __all__ = [
     "AUGMENT_VERSION",
+    "CLASSIFIERS",
     "FEATURES_VERSION",
     "FEATURE_SETS",
     "FRONT_END_VERSION",
@@ -46,6 +55,7 @@ __all__ = [
     "StoreOptions",
     "TrainOptions",
     "WaveAugment",
+    "applies",
     "checked",
     "configured",
     "feature_options",

@@ -22,6 +22,9 @@ MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyTyp
 )
 """What each model learns from, by its name in ``ser train NAME``."""
 
+CLASSIFIERS: Final = frozenset({"svm", "logreg", "gboost"})
+"""Models by scikit-learn: fitted at once, without epochs."""
+
 Pooling = Literal["attention", "mean", "stats"]
 """How the steps of a clip become one vector."""
 

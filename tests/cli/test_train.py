@@ -167,3 +167,48 @@ def test_a_class_without_training_clips_is_named(ser, toy):
     toy.write_store()
     said = train(ser, "--split", "loco", "--fold", 0, "--task", "6class", "--epochs", 1).stderr
     assert "no training clip of fear, surprise" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "flag"),
+    [
+        ("crnn", ["--normalise", "speaker"], "--normalise"),
+        ("crnn", ["--set", "egemaps"], "--set"),
+        ("crnn", ["--c", 0.1], "--c"),
+        ("svm", ["--epochs", 3], "--epochs"),
+        ("svm", ["--no-early-stopping"], "--early-stopping"),
+        ("dnn", ["--no-masks"], "--masks"),
+        ("logreg", ["--n-mels", 80], "--n-mels"),
+        ("cnn1d", ["--no-spec-augment"], "--spec-augment"),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused(ser, model, words, flag):
+    result = ser("train", model, *words, status=1)
+    assert result.stderr == f"ser: {flag}: says nothing about model {model}; leave it out\n"
+
+
+def test_a_model_of_features_names_the_command_that_makes_them(ser):
+    result = ser("train", "svm", "--set", "compare", status=1)
+    assert "no compare for these settings; run 'ser cache features --set compare'" in result.stderr
+    assert "ser cache features'" in ser("train", "logreg", status=1).stderr
+
+
+def test_a_classifier_is_trained_explained_and_reported(ser, tmp_path, toy):
+    toy.write_features()
+    result = ser("train", "logreg", "--name", "a", "--normalise", "speaker")
+    assert "try   1/8" in result.stderr
+    assert "logreg, anger, happiness, neutral, sadness: train 72" in result.stderr
+    explained = ser("explain", "a", "--repeats", 2, "--top", 3)
+    assert "importance of groups" in explained.stdout
+    assert (tmp_path / "runs" / "a" / "explanation.json").is_file()
+    assert ser("evaluate", "a").stdout
+    ser("train", "--resume", "a")  # nothing left to do, and nothing is lost
+    ser("report")
+    page = (tmp_path / "reports" / "report.html").read_text()
+    assert "what the features tell" in page
+    assert "What was tried for R1" in page
+
+
+def test_only_runs_on_features_can_be_explained(ser):
+    train(ser, "--name", "a", "--epochs", 1)
+    assert "trained on mels, which have no names" in ser("explain", "a", status=1).stderr

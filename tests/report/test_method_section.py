@@ -56,3 +56,14 @@ def test_without_runs_the_matrix_stands_alone():
     blocks = method_section([]).blocks
     assert not any(isinstance(block, Table) for block in blocks)
     assert any(isinstance(block, Figure) for block in blocks)
+
+
+def test_settings_that_say_nothing_about_a_model_are_left_open(tmp_path, rows, fake):
+    svm = fake.run(
+        tmp_path, "svm", rows, "d", model="svm", recipe={"model": {"name": "svm"}, "normalise": "speaker"}
+    )
+    crnn = fake.run(tmp_path, "crnn", rows, "d", epochs=2)
+    found = differing(read_runs([svm, crnn])[0])
+    assert found["train.optimizer"] == ("adam", ["–", "adamw"])  # noqa: RUF001
+    assert found["front_end.scale"] == ("clip_minmax", ["–", "fixed"])  # noqa: RUF001
+    assert found["normalise"] == ("none", ["speaker", "–"])  # noqa: RUF001

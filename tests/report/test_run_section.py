@@ -1,6 +1,6 @@
 import pytest
 
-from ser_pipeline.report.document import Callout, Facts, Table, plain
+from ser_pipeline.report.document import Callout, Facts, Figure, Table, plain
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.runs import read_runs
 from ser_pipeline.results import SplitInfo
@@ -96,3 +96,25 @@ def test_runs_without_one_part_are_shown(tmp_path, rows, fake, parts):
     )
     classes = next(table for table in blocks_of(section, Table) if table.key == "classes-r1")
     assert classes.caption == f"Emotions of R1 on the {parts[1]} recordings"
+
+
+def test_a_classifier_shows_what_was_tried_instead_of_a_curve(tmp_path, rows, fake):
+    extra = {"c": 0.01, "candidates": [{"c": c, "uar": c, "accuracy": 0.5} for c in (0.001, 0.01)]}
+    section = section_of(
+        tmp_path, rows, fake, model="logreg", stopped="fitted with c = 0.01; 2 tried", extra=extra
+    )
+    tried = next(table for table in blocks_of(section, Table) if table.key == "candidates-r1")
+    assert [[cell.text for cell in row.cells] for row in tried.rows] == [
+        ["0.001", "0.1", "50.0"],
+        ["0.01", "1.0", "50.0"],
+    ]
+    assert [row.cells[0].strong for row in tried.rows] == [False, True]
+    told = {name: plain(words) for name, words in blocks_of(section, Facts)[0].items}
+    assert told["Training"].startswith("fitted with c = 0.01; 2 tried")
+    assert not [figure for figure in blocks_of(section, Figure) if figure.key.startswith("training")]
+
+
+def test_a_classifier_of_folds_has_nothing_to_show(tmp_path, rows, fake):
+    section = section_of(tmp_path, rows, fake, model="svm")
+    texts = [plain(block.words) for block in section.blocks if hasattr(block, "words")]
+    assert "A classifier has no learning curve; of each fold its own penalty was chosen." in texts
