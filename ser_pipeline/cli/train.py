@@ -40,6 +40,9 @@ _FIELDS = {
     "distance_weight": ("train", "distance_weight"),
     "focal_gamma": ("train", "focal_gamma"),
     "label_smoothing": ("train", "label_smoothing"),
+    "contrastive_weight": ("train", "contrastive_weight"),
+    "soft_labels": ("train", "soft_labels"),
+    "intensity_strength": ("train", "intensity_strength"),
     "class_weights": ("train", "class_weights"),
     "seed": ("train", "seed"),
     "precision": ("train", "precision"),
@@ -102,6 +105,15 @@ def train(
     ] = None,
     focal_gamma: Annotated[float | None, typer.Option(help="How much focal favours hard clips.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Share spread over all classes.")] = None,
+    contrastive_weight: Annotated[
+        float | None, typer.Option(help="Of the contrastive loss beside the other.")
+    ] = None,
+    soft_labels: Annotated[
+        float | None, typer.Option(help="Share of the target that follows raters' votes.")
+    ] = None,
+    intensity_strength: Annotated[
+        float | None, typer.Option(help="How much more clear clips count; 0 not at all.")
+    ] = None,
     class_weights: Annotated[bool | None, typer.Option(help="Weight by inverse frequency.")] = None,
     spec_augment: Annotated[bool, typer.Option(help="Random masks over the mels.")] = True,
     masks: Annotated[bool | None, typer.Option(help="Keep padding out of every layer.")] = None,

@@ -41,12 +41,16 @@ class Batch(NamedTuple):
         lengths: valid frames, shape ``(batch,)``; 1 for features.
         targets: class numbers, shape ``(batch,)``.
         numbers: of the clips in their data set, shape ``(batch,)``.
+        soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
+        weights: of the clips in the loss, shape ``(batch,)``.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     numbers: Tensor
+    soft: Tensor | None = None
+    weights: Tensor | None = None
 
 
 class Clips(Dataset[Batch]):

@@ -14,6 +14,7 @@ from ser_pipeline.records import PARTS
 
 COLUMNS = (
     "utterance_id", "audio_digest", "corpus", "language", "gender", "intensity", "modality", "speaker_id",
+    "emotion_id", "votes", "rated_intensity",
 )  # fmt: skip
 """Columns of the manifest that training and evaluation look at."""
 
@@ -78,7 +79,7 @@ def select_examples(
         SettingsError: a corpus or language that the manifest does not have.
         TrainingError: no clip is left.
     """
-    table = manifest.select([*COLUMNS, "emotion_id"])
+    table = manifest.select(COLUMNS)
     classes = class_lookup(task)[table["emotion_id"].to_numpy()]
     keep = (parts != UNUSED) & (classes >= 0)
     keep &= chosen_rows(manifest, corpora, languages)
@@ -89,7 +90,7 @@ def select_examples(
             "split chosen; 'ser manifest show' lists what there is"
         )
     rows = np.flatnonzero(keep)
-    return Examples(table.select(COLUMNS).take(pa.array(rows)), parts[rows], classes[rows])
+    return Examples(table.take(pa.array(rows)), parts[rows], classes[rows])
 
 
 def chosen_rows(

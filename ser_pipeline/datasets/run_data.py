@@ -5,14 +5,18 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from ser_pipeline.datasets.batch import Clips, RowStore
 from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.intensity import intensity_weights
 from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.datasets.level import corpus_gains, shifts
 from ser_pipeline.datasets.mels import MEMORY_LIMIT, MelClips, read_levels
 from ser_pipeline.datasets.scaling import first_step, learn_scaling
+from ser_pipeline.datasets.soft import soft_targets
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
+from ser_pipeline.datasets.training_clips import TrainingClips
 from ser_pipeline.datasets.vectors import VectorClips, read_vectors
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
@@ -102,6 +106,26 @@ class RunData:
         if learned.scaling is None or learned.scaling.names != self.store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
         return VectorClips(learned.scaling.apply(self.vectors(rows)), targets)
+
+    def training_clips(self, learned: Learned) -> Clips:
+        """Data set of the training part, with votes as targets and weights where the recipe wants them.
+
+        Args:
+            learned: from :meth:`learned`.
+        """
+        rows, options = self.rows("train"), self.recipe.train
+        clips = self.clips(rows, learned)
+        if not (options.soft_labels or options.intensity_strength):
+            return clips
+        table = self.examples.table.take(pa.array(rows))
+        targets = self.examples.target[rows]
+        soft = (
+            soft_targets(table["votes"], targets, self.task, share=options.soft_labels)
+            if options.soft_labels
+            else None
+        )
+        strength = options.intensity_strength
+        return TrainingClips(clips, soft, intensity_weights(table, strength=strength) if strength else None)
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
         """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.

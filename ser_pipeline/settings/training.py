@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from ser_pipeline.settings.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
 
 MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyType(
@@ -93,6 +94,13 @@ class TrainOptions(Options):
         label_smoothing: share of the target spread over all classes.
         class_weights: weight classes by inverse training frequency, mean 1.
         spec_augment: masks over mels, drawn anew for each clip and epoch; None for none.
+        random_crop: a stretch of each mel in its place; None for none.
+        random_gain: louder and quieter mels; None for none.
+        mixup: two clips in one; None for none.
+        contrastive_weight: of the supervised contrastive loss on embeddings, beside ``loss``.
+        contrastive_temperature: of that loss.
+        soft_labels: share of the target that follows the raters' votes, where a clip has some.
+        intensity_strength: how much more clips count that show their emotion more clearly; 0 not at all.
         seed: of weights, order and masks.
         precision: ``auto`` is bf16 where the processor multiplies it natively, else fp32.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -119,6 +127,13 @@ class TrainOptions(Options):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     class_weights: bool = True
     spec_augment: Annotated[SpecAugment | None, OFF] = SpecAugment()
+    random_crop: Annotated[RandomCrop | None, OFF] = None
+    random_gain: Annotated[RandomGain | None, OFF] = None
+    mixup: Annotated[Mixup | None, OFF] = None
+    contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
+    contrastive_temperature: Positive = 0.1
+    soft_labels: Share = 0.0
+    intensity_strength: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -8,13 +8,14 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from ser_pipeline.datasets.batch import Batch
-from ser_pipeline.datasets.spec_augment import spec_augment
 from ser_pipeline.losses import CrossEntropy
-from ser_pipeline.models import Network
-from ser_pipeline.settings import TrainOptions
+from ser_pipeline.losses.contrastive import supervised_contrastive
+from ser_pipeline.models import EmbeddingNetwork, Network
+from ser_pipeline.settings import FrontEnd, TrainOptions
 from ser_pipeline.training.device import keep_freed_memory
 from ser_pipeline.training.schedule import rate_factor
 from ser_pipeline.training.totals import Totals
+from ser_pipeline.training.vary import vary
 
 
 class TrainedNetwork(LightningModule):
@@ -27,8 +28,8 @@ class TrainedNetwork(LightningModule):
         network: to train.
         loss: objective.
         options: how.
+        front_end: of the mels: their scale, and what masks are filled with.
         steps_per_epoch: batches of an epoch.
-        pad_value: what SpecAugment's masks are filled with.
     """
 
     draws: torch.Generator
@@ -38,16 +39,16 @@ class TrainedNetwork(LightningModule):
         network: Network,
         loss: CrossEntropy,
         options: TrainOptions,
+        front_end: FrontEnd,
         *,
         steps_per_epoch: int,
-        pad_value: float = -1.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
         self.options = options
         self.steps_per_epoch = steps_per_epoch
-        self.pad_value = pad_value
+        self.front_end = front_end
         self.learning_rate = 0.0
         self.train_totals = Totals(loss.classes, torch.device("cpu"))
         self.validation_totals = Totals(loss.classes, torch.device("cpu"))
@@ -68,15 +69,26 @@ class TrainedNetwork(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, a scalar."""
-        inputs = batch.inputs
-        if self.options.spec_augment is not None and inputs.ndim == 3:  # vectors have no time to mask
-            options, value = self.options.spec_augment, self.pad_value
-            inputs = spec_augment(inputs, batch.lengths, options, self.draws, value=value)
-        logits = self.network(inputs, batch.lengths)
-        losses = self.loss.per_clip(logits, batch.targets)
+        batch = vary(batch, self.options, self.front_end, self.loss.classes, self.draws)
+        logits, embeddings = self._scored(batch)
+        losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)
         self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
-        return losses.mean()
+        if embeddings is None:
+            return losses.mean()
+        apart = supervised_contrastive(
+            embeddings, batch.targets, temperature=self.options.contrastive_temperature
+        )
+        return losses.mean() + self.options.contrastive_weight * apart
+
+    def _scored(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Class scores, and embeddings where the objective looks at them."""
+        if not self.options.contrastive_weight:
+            return self.network(batch.inputs, batch.lengths), None
+        if not isinstance(self.network, EmbeddingNetwork):
+            raise TypeError(f"{type(self.network).__name__} has no embedding for the contrastive loss")
+        embeddings = self.network.embed(batch.inputs, batch.lengths)
+        return self.network.head(embeddings), embeddings
 
     def on_validation_epoch_start(self) -> None:
         """Start the clock of validation."""

@@ -71,7 +71,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
             folder, model_card(data, learned), options, clips=len(data.rows("train")), listener=listener
         )
         batches = RunBatches(
-            data.clips(data.rows("train"), learned),
+            data.training_clips(learned),
             data.clips(data.rows("validation"), learned),
             options,
             first_epoch=len(history),
@@ -140,8 +140,7 @@ def _module(data: RunData) -> TrainedNetwork:
         focal_gamma=options.focal_gamma,
     )
     batches = EpochBatches(int(counts.sum()), options.batch_size, seed=options.seed, world=options.devices)
-    pad_value = data.recipe.front_end.pad_value
-    return TrainedNetwork(network, loss, options, steps_per_epoch=max(1, len(batches)), pad_value=pad_value)
+    return TrainedNetwork(network, loss, options, data.recipe.front_end, steps_per_epoch=max(1, len(batches)))
 
 
 def model_card(data: RunData, learned: Learned) -> ModelCard:

@@ -4,7 +4,7 @@ import torch
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import CRNN
-from ser_pipeline.settings import TrainOptions
+from ser_pipeline.settings import FrontEnd, TrainOptions
 from ser_pipeline.training.module import TrainedNetwork
 
 
@@ -12,7 +12,7 @@ def module(**options):
     torch.manual_seed(0)
     network = CRNN(8, 4, channels=(2, 2, 2), hidden=4)
     loss = build_loss("ce", ("anger", "happiness", "neutral", "sadness"))
-    return TrainedNetwork(network, loss, TrainOptions(**options), steps_per_epoch=10)
+    return TrainedNetwork(network, loss, TrainOptions(**options), FrontEnd(n_mels=8), steps_per_epoch=10)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])

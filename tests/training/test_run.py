@@ -11,7 +11,7 @@ import torch
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.results import RunInfo, read_result
-from ser_pipeline.settings import TrainOptions
+from ser_pipeline.settings import TrainOptions, recipe
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.run import balanced_weights, train_run, unfinished
@@ -308,8 +308,8 @@ def test_a_run_that_diverges_keeps_the_epochs_before(trained, monkeypatch, step)
     with pytest.raises(TrainingError, match=DIVERGED.format(2)):
         trained(train={"epochs": 3})
     assert {name: (folder / name).read_bytes() for name in before} == before
-    assert unfinished(folder, TrainOptions(epochs=3))
-    assert not unfinished(folder, TrainOptions(epochs=1))
+    assert unfinished(folder, recipe(train={"epochs": 3}))
+    assert not unfinished(folder, recipe(train={"epochs": 1}))
 
 
 @pytest.mark.parametrize("content", [None, "x,y\n1,2\n", "epoch,train_loss\none,two\n"])
@@ -321,3 +321,35 @@ def test_metrics_follow_the_checkpoint(trained, content):
         (folder / "metrics.csv").write_text(content)
     assert trained()[1] == first
     assert (folder / "metrics.csv").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"loss": "expected_distance", "distance_weight": 0.5},
+        {"loss": "focal", "mixup": {"alpha": 0.4}},
+        {"contrastive_weight": 0.5, "soft_labels": 1.0, "intensity_strength": 0.5},
+        {"random_crop": {"share": 0.7}, "random_gain": {"gain_db": (-3, 3)}},
+    ],
+)
+def test_every_objective_and_change_trains_and_repeats(trained, train):
+    first, _ = trained("a", train=train)
+    second, _ = trained("b", train=train)
+    assert weights(first).keys() == weights(second).keys()
+    for name, tensor in weights(first).items():
+        assert torch.equal(tensor, weights(second)[name]), name
+
+
+def test_a_contrastive_loss_needs_an_embedding():
+    from ser_pipeline.datasets.batch import Batch
+    from ser_pipeline.losses import build_loss
+    from ser_pipeline.models import EstimatorNetwork
+    from ser_pipeline.settings import FrontEnd
+
+    network = EstimatorNetwork(None, 2)
+    loss = build_loss("ce", ("anger", "sadness"))
+    options = TrainOptions(contrastive_weight=1.0)
+    module = TrainedNetwork(network, loss, options, FrontEnd(), steps_per_epoch=1)
+    batch = Batch(torch.ones(1, 2), torch.ones(1), torch.zeros(1), torch.zeros(1))
+    with pytest.raises(TypeError, match="EstimatorNetwork has no embedding for the contrastive loss"):
+        module._scored(batch)
