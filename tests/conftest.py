@@ -106,8 +106,8 @@ class Toy:
         for name in ("speaker", "loco"):
             write_split(self.manifests, make_split(manifest, name))
 
-    def write_features(self, feature_set="named") -> np.ndarray:
-        """Write a store of vectors: emotions move some columns, speakers all of them."""
+    def write_features(self, feature_set="named", values=None) -> np.ndarray:
+        """Write a store of vectors, those given or made ones: emotions move some columns, speakers all."""
         from ser_pipeline.front_end import layout_of
         from ser_pipeline.settings import FeatureOptions, feature_options
         from ser_pipeline.store import provenance, store_folder
@@ -118,10 +118,11 @@ class Toy:
         layout = layout_of(options)
         count, columns = len(self.rows), layout.shape[0]
         speakers = {key: 5 * rng.standard_normal(columns) for key in sorted({row[:3] for row in self.rows})}
-        values = 20 + rng.standard_normal((count, columns))
-        for number, row in enumerate(self.rows):
-            values[number] += speakers[row[:3]]
-            values[number, 10 * row[3] : 10 * row[3] + 10] += 3
+        if values is None:
+            values = 20 + rng.standard_normal((count, columns))
+            for number, row in enumerate(self.rows):
+                values[number] += speakers[row[:3]]
+                values[number, 10 * row[3] : 10 * row[3] + 10] += 3
         rows = ShardRows(
             values.astype(np.float32),
             np.ones(count, np.int16),

@@ -10,6 +10,7 @@ from ser_pipeline.cli import cache, corpora, manifest
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
 from ser_pipeline.cli.evaluate import evaluate
+from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.quickstart import quickstart
 from ser_pipeline.cli.report import report
 from ser_pipeline.cli.train import train
@@ -26,6 +27,7 @@ app.add_typer(manifest.app, name="manifest")
 app.add_typer(cache.app, name="cache")
 app.command()(train)
 app.command()(evaluate)
+app.command()(explain)
 app.command()(report)
 app.command()(bench)
 app.command()(quickstart)

@@ -21,6 +21,7 @@ _FIELDS = {
     "masks": ("model", "masked"),
     "attention": ("model", "attention"),
     "bidirectional": ("model", "bidirectional"),
+    "pooling": ("model", "pooling"),
     "dropout": ("model", "dropout"),
     "c": ("model", "c"),
     "level": ("front_end", "level"),
@@ -36,6 +37,8 @@ _FIELDS = {
     "patience": ("train", "patience"),
     "monitor": ("train", "monitor"),
     "loss": ("train", "loss"),
+    "distance_weight": ("train", "distance_weight"),
+    "focal_gamma": ("train", "focal_gamma"),
     "label_smoothing": ("train", "label_smoothing"),
     "class_weights": ("train", "class_weights"),
     "seed": ("train", "seed"),
@@ -54,6 +57,18 @@ _LISTS = ("corpora", "languages")
 _OFF = {"early_stopping": "patience", "spec_augment": "spec_augment"}
 """Switch -> field of the training options that is empty when it is off."""
 
+_ONLY_MELS = {
+    "masks", "attention", "bidirectional", "pooling", "level", "denoise", "prop_decrease", "n_mels",
+    "spec_augment",
+}  # fmt: skip
+_ONLY_FEATURES = {"feature_set", "normalise"}
+_ONLY_CLASSIFIERS = {"c"}
+_ONLY_NETWORKS = {
+    "epochs", "batch_size", "optimizer", "lr", "weight_decay", "warmup_epochs", "patience", "early_stopping",
+    "loss", "distance_weight", "focal_gamma", "label_smoothing", "dropout", "precision", "devices", "workers",
+}  # fmt: skip
+"""Flags that say something about some models alone."""
+
 _ON_RESUME = {"epochs", "device", "devices", "workers"}
 """Flags that may change when a run goes on; all else stays as the run began."""
 
@@ -64,7 +79,10 @@ def train(
     ctx: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(help="crnn on mels; cnn1d, dnn, svm, logreg, gboost on features.", show_default=False),
+        typer.Argument(
+            help="crnn, resnet, mhsa on mels; cnn1d, dnn, svm, logreg, gboost on features.",
+            show_default=False,
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="4class, 6class, iemocap4, all, or your own.")] = None,
     split: Annotated[str | None, typer.Option(help="Split file, as speaker or stratified.")] = None,
@@ -90,13 +108,18 @@ def train(
     patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better score.")] = None,
     early_stopping: Annotated[bool, typer.Option(help="Stop when patience is over.")] = True,
     monitor: Annotated[str | None, typer.Option(help="Validation score: uar or accuracy.")] = None,
-    loss: Annotated[str | None, typer.Option(help="ce or distance_ce.")] = None,
+    loss: Annotated[str | None, typer.Option(help="ce, distance_ce, expected_distance or focal.")] = None,
+    distance_weight: Annotated[
+        float | None, typer.Option(help="Of the distance in expected_distance.")
+    ] = None,
+    focal_gamma: Annotated[float | None, typer.Option(help="How much focal favours hard clips.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="Share spread over all classes.")] = None,
     class_weights: Annotated[bool | None, typer.Option(help="Weight by inverse frequency.")] = None,
     spec_augment: Annotated[bool, typer.Option(help="Random masks over the mels.")] = True,
     masks: Annotated[bool | None, typer.Option(help="Keep padding out of every layer.")] = None,
     attention: Annotated[bool | None, typer.Option(help="Pool over time by attention.")] = None,
     bidirectional: Annotated[bool | None, typer.Option(help="Read the steps both ways.")] = None,
+    pooling: Annotated[str | None, typer.Option(help="Over time: attention, mean or stats.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Share of units dropped.")] = None,
     level: Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")] = None,
     denoise: Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")] = None,
@@ -159,12 +182,34 @@ def _begun(params: dict[str, Any]) -> tuple[Path, "Inputs"]:
     from ser_pipeline.settings import own_tasks
     from ser_pipeline.training.names import new_run, run_name
 
-    recipe = _recipe(_given(params))
+    said = _given(params)
+    recipe = _recipe(said)
     model_class(recipe.model.name)  # a wrong name is said before anything is read
+    _check_flags(recipe.model.name, said)
     name = params["name"] or run_name(recipe, datetime.now().astimezone())
     folder = new_run(params["runs"], name)
     own = own_tasks(_SETTINGS)
     return folder, read_inputs(recipe, manifests=params["manifests"], cache=params["cache"], own_tasks=own)
+
+
+def _check_flags(model: str, said: dict[str, Any]) -> None:
+    """Refuse flags that would do nothing.
+
+    Raises:
+        SettingsError: a flag that says something about other models alone.
+    """
+    from ser_pipeline.errors import SettingsError
+    from ser_pipeline.models import EstimatorNetwork, model_class
+    from ser_pipeline.settings import MODEL_INPUTS
+
+    mels = MODEL_INPUTS[model] == "mels"
+    classifier = model_class(model) is EstimatorNetwork
+    useless = _ONLY_FEATURES if mels else _ONLY_MELS
+    useless |= _ONLY_NETWORKS if classifier else _ONLY_CLASSIFIERS
+    idle = sorted(useless & said.keys())
+    if idle:
+        flag = {"feature_set": "set"}.get(idle[0], idle[0]).replace("_", "-")
+        raise SettingsError(f"--{flag}: says nothing about model {model}; leave it out")
 
 
 def _recipe(said: dict[str, Any]) -> "Recipe":

@@ -75,7 +75,7 @@ class RunData:
         """What reading the clips takes from the training part: gains of corpora, or scales of features."""
         rows = self.rows("train")
         if not isinstance(self.recipe.inputs, FrontEnd):
-            values = self._vectors(rows)
+            values = self.vectors(rows)
             return Learned(scaling=learn_scaling(values, self.store.names, self.recipe.normalise))
         if self.recipe.front_end.level != "corpus_rms":
             return Learned()
@@ -101,10 +101,14 @@ class RunData:
             return MelClips(self.store, self.positions[rows], targets, shift, memory_limit=memory_limit)
         if learned.scaling is None or learned.scaling.names != self.store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
-        return VectorClips(learned.scaling.apply(self._vectors(rows)), targets)
+        return VectorClips(learned.scaling.apply(self.vectors(rows)), targets)
 
-    def _vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
-        """Features of some clips after the first step of their normalisation."""
+    def vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
+        """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.
+
+        They are centred by speaker or related to their own clip where the recipe says so, and not yet
+        standardised.
+        """
         mode = self.recipe.normalise
         values = first_step(read_vectors(self.store, self.positions[rows]), self.store.names, mode)
         if mode != "speaker" or self.around is None:

@@ -84,7 +84,7 @@ def describe_speakers(store: RowStore, around: Surroundings) -> Described:
     everyone = len(names)
     clips = np.zeros(everyone + 1)
     total, squares = (np.zeros((everyone + 1, store.shape[0])) for _ in range(2))
-    offset = _typical(store, positions)
+    offset = _typical(store, around.positions[around.part == TRAIN])
     for start in range(0, len(positions), READ_AT_ONCE):
         part = slice(start, start + READ_AT_ONCE)
         values = store.read(positions[part])[0].astype(np.float64) - offset
@@ -97,10 +97,10 @@ def describe_speakers(store: RowStore, around: Surroundings) -> Described:
     scale = np.sqrt(np.maximum(squares / np.maximum(clips, 1)[:, None] - np.square(mean), 0))
     few = clips[:-1] < MIN_CLIPS
     mean[:-1][few], scale[:-1][few] = mean[-1], scale[-1]
-    return Described(names, mean + offset, np.where(scale <= 1e-6 * np.abs(mean + offset), 0.0, scale))
+    return Described(names, mean + offset, np.where(scale <= 1e-9 * np.abs(mean + offset), 0.0, scale))
 
 
 def _typical(store: RowStore, positions: npt.NDArray[np.int64]) -> Float64s:
-    """A value near each column's mean: sums of squares around it lose no digits."""
+    """A value near each column's mean over training clips: sums of squares around it lose few digits."""
     some: Float64s = store.read(positions[:READ_AT_ONCE])[0].astype(np.float64).mean(axis=0)
     return some

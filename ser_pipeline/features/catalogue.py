@@ -70,14 +70,25 @@ GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATU
 
 _HEAD = """# Named features
 
-`ser_pipeline.features.extract` turns a mono wave into {count} numbers. This page is written by
-`ser_pipeline.features.catalogue.as_markdown()` from the table the extractor itself follows.
+`ser cache features` writes {count} numbers for every recording, in the order of this page, beside the mels and in the
+same kind of [store](store.md); `ser_pipeline.features.extract.extract` makes them of any mono wave. This page is
+written by `ser_pipeline.features.catalogue.as_markdown()` from the table the extractor itself follows.
+
+    ser cache features --jobs 16
+    ser cache features --pitch-ceiling-hz 600       # another search range is another store
+    ser cache features --voice praat                # pitch, voice quality and formants by Praat (extra `praat`)
+    ser cache features --set egemaps                # openSMILE's eGeMAPSv02, 88 numbers (extra `opensmile`)
+    ser cache features --set compare                # openSMILE's ComParE 2016, 6,373 numbers
+
+Song is searched up to another ceiling than speech, so a row belongs to a recording *and* to what it is said to be:
+one that turns from speech into song in the manifest is computed again.
 
 ## How they are measured
 
 - The wave is at 16 kHz, the lowest rate of the supported corpora, so that no feature tells a corpus by its
-  bandwidth. Its mean is taken away. It may be trimmed before; it is never levelled here: gain moves
-  `rms_mean`, `rms_std` and the features in dBFS, and nothing else.
+  bandwidth. The store cuts both ends where they are 30 dB below the loudest frame (`trim_db`), so that a long silence
+  before the first word is no mark of a corpus. No noise is taken away and nothing is levelled: gain moves `rms_mean`,
+  `rms_std` and the features in dBFS, and nothing else. The mean of the wave is taken away.
 - Frames are Hann windows of three periods of the lowest pitch (46 ms at 65 Hz), one every 10 ms, wholly
   inside the wave. One Fourier transform of 1,024 points serves every feature, pitch and formants too.
 - Spectral features and mel bands look at 50 Hz to 7 kHz only: below is rumble, and above recordings that were

@@ -14,6 +14,7 @@ class DistanceCrossEntropy(CrossEntropy):
 
     The factor is a constant for the gradient. With the published matrices, whose diagonal is 1, a
     wrong decision costs less than a right one at equal probability: that is the method as published.
+    For a target distribution ``t`` the factor is its mean, ``sum_y t[y] D[y, argmax p]``.
 
     Args:
         emotions: class names in the order of the logits.
@@ -32,7 +33,8 @@ class DistanceCrossEntropy(CrossEntropy):
         super().__init__(emotions, class_weights=class_weights, label_smoothing=label_smoothing)
         self.register_buffer("distances", torch.tensor(distance_matrix(emotions)), persistent=False)
 
-    def per_clip(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Loss of each clip, shape ``(batch,)``, computed in fp32."""
+    def _losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Loss of each clip before clip weights; targets are class numbers or distributions."""
         decided = logits.detach().argmax(1)
-        return super().per_clip(logits, targets) * self.distances[targets, decided]
+        factor = (self._distributions(targets) * self.distances[:, decided].T).sum(1)
+        return super()._losses(logits, targets) * factor

@@ -11,12 +11,16 @@ from ser_pipeline.models.cnn1d import CNN1D
 from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.dnn import DNN
 from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
-from ser_pipeline.models.network import Network
+from ser_pipeline.models.mhsa import MHSA
+from ser_pipeline.models.network import EmbeddingNetwork, Network
+from ser_pipeline.models.resnet import ResNet
 from ser_pipeline.settings import ModelOptions
 
 MODELS: Final[Mapping[str, type[Network]]] = MappingProxyType(
     {
         "crnn": CRNN,
+        "resnet": ResNet,
+        "mhsa": MHSA,
         "cnn1d": CNN1D,
         "dnn": DNN,
         "svm": EstimatorNetwork,
@@ -30,9 +34,12 @@ __all__ = [
     "CNN1D",
     "CRNN",
     "DNN",
+    "MHSA",
     "MODELS",
+    "EmbeddingNetwork",
     "EstimatorNetwork",
     "Network",
+    "ResNet",
     "build_model",
     "model_class",
     "parameter_count",

@@ -3,7 +3,7 @@
 Sizes  three convolutions (64, 128, 128 channels, width 5) with batch norm and ReLU, the first two
        followed by a max pool over 2; dropout after the first pool and after the one hidden layer
        (128 units). The report gives the order of the layers and no sizes; these are ours.
-       1,163,332 parameters with 253 features and 4 classes.
+       1,156,996 parameters with 253 features and 4 classes.
 """
 
 from typing import Self
@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from ser_pipeline.models.network import Network
+from ser_pipeline.models.network import EmbeddingNetwork
 from ser_pipeline.settings import ModelOptions
 
 CHANNELS = (64, 128, 128)
@@ -19,7 +19,7 @@ WIDTH = 5
 HIDDEN = 128
 
 
-class CNN1D(Network):
+class CNN1D(EmbeddingNetwork):
     """Vectors of features to class scores.
 
     Neighbours in the vector are related only within a group of features, so a convolution along
@@ -55,11 +55,10 @@ class CNN1D(Network):
         """Build the network that the options describe."""
         return cls(n_inputs, n_classes, dropout=options.dropout)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Class scores, shape ``(batch, classes)``, of vectors ``(batch, features)``."""
+    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the convolutions find in vectors ``(batch, features)``, flat."""
         x = self.convolutions(inputs[:, None])  # (batch, channels, features // 4)
-        scores: Tensor = self.head(torch.flatten(x, 1))
-        return scores
+        return torch.flatten(x, 1)
 
 
 def _block(into: int, out: int) -> tuple[nn.Module, ...]:

@@ -8,13 +8,13 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from ser_pipeline.models.network import Network
+from ser_pipeline.models.network import EmbeddingNetwork
 from ser_pipeline.settings import ModelOptions
 
 HIDDEN = (256, 128)
 
 
-class DNN(Network):
+class DNN(EmbeddingNetwork):
     """Vectors of features to class scores.
 
     Args:
@@ -27,22 +27,22 @@ class DNN(Network):
         super().__init__()
         self.classes = n_classes
         first, second = HIDDEN
-        self.layers = nn.Sequential(
+        self.hidden = nn.Sequential(
             nn.Linear(n_features, first),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(first, second),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(second, n_classes),
         )
+        self.head = nn.Sequential(nn.Linear(second, n_classes))
 
     @classmethod
     def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
         """Build the network that the options describe."""
         return cls(n_inputs, n_classes, dropout=options.dropout)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """Class scores, shape ``(batch, classes)``, of vectors ``(batch, features)``."""
-        scores: Tensor = self.layers(inputs)
-        return scores
+    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Second hidden layer over vectors ``(batch, features)``, shape ``(batch, 128)``."""
+        found: Tensor = self.hidden(inputs)
+        return found

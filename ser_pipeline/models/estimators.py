@@ -55,7 +55,7 @@ class EstimatorNetwork(Network):
         c = options.c or CANDIDATES[options.name][0]
         return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logarithms of probabilities, shape ``(batch, classes)``."""
         probabilities = np.zeros((len(inputs), self.classes))
         if len(inputs):

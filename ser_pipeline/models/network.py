@@ -1,13 +1,17 @@
-"""What every model has in common, whatever it learns from."""
+"""What every model has in common: inputs of clips to class scores, most of them by way of an embedding."""
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 from torch import Tensor, nn
 
 from ser_pipeline.settings import ModelOptions
 
+HEAD = 64
+"""Hidden units of a head."""
 
-class Network(nn.Module):
+
+class Network(nn.Module, ABC):
     """Inputs of clips to class scores.
 
     Attributes:
@@ -17,6 +21,7 @@ class Network(nn.Module):
     classes: int
 
     @classmethod
+    @abstractmethod
     def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
         """Build the network that the options describe, with fresh weights from torch's own generator.
 
@@ -25,13 +30,37 @@ class Network(nn.Module):
             n_inputs: mel bands, or features.
             n_classes: number of outputs.
         """
-        raise NotImplementedError
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    @abstractmethod
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Class scores before the softmax, shape ``(batch, classes)``.
 
         Args:
-            inputs: mels ``(batch, n_mels, frames)`` or features ``(batch, features)``.
-            lengths: valid frames of each clip, shape ``(batch,)``; not looked at for features.
+            inputs: mels ``(batch, n_mels, frames)``, about [-1, 1], or features ``(batch, features)``.
+            lengths: valid frames of each clip, shape ``(batch,)``; None if all are valid. Not looked at
+                for features, and by a network without mask.
         """
-        raise NotImplementedError
+
+
+class EmbeddingNetwork(Network):
+    """A network whose ``forward`` is ``head`` after ``embed``.
+
+    Attributes:
+        head: from an embedding to class scores.
+    """
+
+    head: nn.Sequential
+
+    @abstractmethod
+    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Summarise clips, shape ``(batch, d)``; arguments as of :meth:`forward`."""
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Class scores before the softmax, shape ``(batch, classes)``."""
+        logits: Tensor = self.head(self.embed(inputs, lengths))
+        return logits
+
+
+def classifier(width: int, n_classes: int, dropout: float) -> nn.Sequential:
+    """Build a head: one hidden layer with dropout, then the classes."""
+    return nn.Sequential(nn.Linear(width, HEAD), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HEAD, n_classes))

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 ROW_STEP = 128
 """Strips are made this much longer at a time, so that few different shapes occur: the library
@@ -48,15 +49,22 @@ class Strip:
 
     Attributes:
         source: index of each valid frame in the batch flattened to ``(batch * frames,)``.
-        levels: one for each convolution.
+        levels: one in front of each pooling.
+        after: one more, for convolutions behind the last pooling.
         steps: steps of each clip after the last pooling, shape ``(batch,)``, on the CPU.
         places: index of each step in a batch flattened to ``(batch * longest,)``.
     """
 
     source: Tensor
     levels: tuple[Level, ...]
+    after: Level
     steps: Tensor
     places: Tensor
+
+    def steps_of(self, rows: Tensor) -> Tensor:
+        """Put what is left of each clip into a batch: ``(rows, ...) -> (batch, longest, features)``."""
+        batch, longest = len(self.steps), int(self.steps.max())
+        return put(rows.flatten(1), self.places, batch * longest).view(batch, longest, -1)
 
 
 def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
@@ -90,7 +98,8 @@ def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
         counts = (counts // 2).clamp(min=1)
     longest = int(counts.max())
     places = _ranges(order * longest, counts[order])
-    on_device = tuple(
+    after, _ = _level(counts, order)
+    *before, last = (
         Level(
             each.counts,
             each.rows,
@@ -99,9 +108,37 @@ def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
             each.paired,
             each.single,
         )
-        for each in levels
+        for each in (*levels, after)
     )
-    return Strip(source.to(device), on_device, counts, places.to(device))
+    return Strip(source.to(device), tuple(before), last, counts, places.to(device))
+
+
+def as_image(rows: Tensor) -> Tensor:
+    """``(rows, mels, channels)`` to one channels-last image ``(1, channels, rows, mels)``."""
+    return rows[None].permute(0, 3, 1, 2)
+
+
+def as_rows(image: Tensor) -> Tensor:
+    """One image ``(1, channels, rows, mels)`` to ``(rows, mels, channels)``."""
+    return image.permute(0, 2, 3, 1)[0]
+
+
+def pooled(rows: Tensor, level: Level) -> Tensor:
+    """Pool 2x2 within clips.
+
+    Args:
+        rows: valid frames in the order ``level.leaving``, shape ``(rows, mels, channels)``.
+        level: where they come from.
+
+    Returns:
+        Half of both, in the order in which the next level expects its arrivals. A last frame without
+        a partner is dropped, an only one is pooled over mels alone.
+    """
+    pairs = as_image(rows[: level.paired])
+    if not level.single:
+        return as_rows(F.max_pool2d(pairs, 2))
+    alone = F.max_pool2d(as_image(rows[level.paired : level.paired + level.single]), (1, 2))
+    return as_rows(torch.cat([F.max_pool2d(pairs, 2), alone], 2) if level.paired else alone)
 
 
 def _level(counts: Tensor, order: Tensor) -> tuple[Level, Tensor]:

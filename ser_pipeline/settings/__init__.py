@@ -4,6 +4,7 @@ Everything that changes a number is an option here, is passed to what needs it, 
 stored with what it made. Flags win over the file, the file over the defaults.
 """
 
+from ser_pipeline.settings.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.settings.features import (
     FEATURE_SETS,
     FEATURES_VERSION,
@@ -17,9 +18,10 @@ from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import Options, checked
 from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, recipe
 from ser_pipeline.settings.stored import KINDS, StoreOptions, feature_options, options_of
-from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, SpecAugment, TrainOptions
+from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, Pooling, SpecAugment, TrainOptions
 
 __all__ = [
+    "AUGMENT_VERSION",
     "FEATURES_VERSION",
     "FEATURE_SETS",
     "FRONT_END_VERSION",
@@ -30,15 +32,20 @@ __all__ = [
     "FeatureOptions",
     "FeatureSet",
     "FrontEnd",
+    "Mixup",
     "ModelOptions",
     "Normalise",
     "Options",
+    "Pooling",
     "Preset",
+    "RandomCrop",
+    "RandomGain",
     "Recipe",
     "SmileOptions",
     "SpecAugment",
     "StoreOptions",
     "TrainOptions",
+    "WaveAugment",
     "checked",
     "configured",
     "feature_options",

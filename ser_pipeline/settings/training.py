@@ -11,6 +11,8 @@ from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
 MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyType(
     {
         "crnn": "mels",
+        "resnet": "mels",
+        "mhsa": "mels",
         "cnn1d": "features",
         "dnn": "features",
         "svm": "features",
@@ -19,6 +21,9 @@ MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyTyp
     }
 )
 """What each model learns from, by its name in ``ser train NAME``."""
+
+Pooling = Literal["attention", "mean", "stats"]
+"""How the steps of a clip become one vector."""
 
 
 class SpecAugment(Options):
@@ -43,10 +48,14 @@ class ModelOptions(Options):
     Attributes:
         name: architecture, as in ``ser train NAME``.
         masked: keep padding out of every layer; preset ``paper`` has no mask.
-        attention: pool over time by attention instead of the mean.
-        bidirectional: read the steps both ways.
-        dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, after the
-            first block and the hidden layer of ``cnn1d``, after both hidden layers of ``dnn``.
+        attention: weigh steps when pooling over time; without, all steps of a clip count alike.
+        pooling: of ``crnn``: ``attention`` and ``mean`` keep the mean over steps, ``stats`` the standard
+            deviation beside it; ``mean`` is ``attention`` without weights. ``resnet`` always keeps
+            both, ``mhsa`` the mean.
+        bidirectional: read the steps of ``crnn`` both ways.
+        dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, in the head of
+            ``resnet``, in the head and layers of ``mhsa``, after the first block and the hidden layer
+            of ``cnn1d``, after both hidden layers of ``dnn``.
         c: inverse strength of the penalty of ``svm`` and ``logreg``, and learning rate of ``gboost``;
             None tries several and takes the best on validation clips.
     """
@@ -54,6 +63,7 @@ class ModelOptions(Options):
     name: str = "crnn"
     masked: bool = True
     attention: bool = True
+    pooling: Pooling = "attention"
     bidirectional: bool = True
     dropout: Share = 0.3
     c: Positive | None = None
@@ -75,6 +85,8 @@ class TrainOptions(Options):
         patience: epochs without a better ``monitor`` before stopping; None never stops early.
         monitor: validation score that picks the checkpoint.
         loss: objective.
+        distance_weight: of the expected distance beside cross-entropy, for ``expected_distance``.
+        focal_gamma: how fast clips that are already sure lose their weight, for ``focal``.
         label_smoothing: share of the target spread over all classes.
         class_weights: weight classes by inverse training frequency, mean 1.
         spec_augment: masks over mels, drawn anew for each clip and epoch; None for none.
@@ -98,7 +110,9 @@ class TrainOptions(Options):
     clip_norm: Positive = 1.0
     patience: Annotated[Count | None, OFF] = 28
     monitor: Literal["uar", "accuracy"] = "uar"
-    loss: Literal["ce", "distance_ce"] = "ce"
+    loss: Literal["ce", "distance_ce", "expected_distance", "focal"] = "ce"
+    distance_weight: Annotated[float, Field(ge=0)] = 1.0
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     class_weights: bool = True
     spec_augment: Annotated[SpecAugment | None, OFF] = SpecAugment()

@@ -136,6 +136,8 @@ def _module(data: RunData) -> TrainedNetwork:
         emotions,
         class_weights=balanced_weights(counts) if options.class_weights else None,
         label_smoothing=options.label_smoothing,
+        distance_weight=options.distance_weight,
+        focal_gamma=options.focal_gamma,
     )
     batches = EpochBatches(int(counts.sum()), options.batch_size, seed=options.seed, world=options.devices)
     pad_value = data.recipe.front_end.pad_value

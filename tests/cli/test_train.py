@@ -128,7 +128,10 @@ def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
         (["--corpora", "tess"], "corpus 'tess' is not in the manifest; it has emodb, nemo"),
         (["--merge", "calm"], "merge 'calm' is not 'source=target'"),
         (["--preset", "mine"], "preset 'mine' does not exist"),
-        (["--loss", "mse"], "train.loss: Input should be 'ce' or 'distance_ce'"),
+        (
+            ["--loss", "mse"],
+            "train.loss: Input should be 'ce', 'distance_ce', 'expected_distance' or 'focal'",
+        ),
         (["--precision", "fp8"], "train.precision: Input should be"),
         (["--lr", -1], "train.learning_rate"),
         (["--name", "a/b"], "cannot name a run"),

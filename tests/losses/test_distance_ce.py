@@ -47,3 +47,9 @@ def test_emotions_without_a_matrix_are_refused():
 def test_the_matrix_follows_the_order_of_the_classes():
     loss = build_loss("distance_ce", ("sadness", "anger"))
     assert loss.distances.tolist() == [pytest.approx([1.0, 0.6]), pytest.approx([0.6, 1.0])]
+
+
+def test_a_distribution_has_the_mean_distance_of_its_classes():
+    logits, soft = torch.tensor([[0.0, 0.0, 0.0, 1.0]]), torch.tensor([[0.5, 0.5, 0.0, 0.0]])
+    found = build_loss("distance_ce", FOUR)(logits, torch.tensor([0]), soft=soft)
+    assert found.item() == pytest.approx((0.6 + 0.8) / 2 * math.log(3 + math.e))  # anger, happiness

@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models import CRNN, MODELS, build_model, parameter_count
+from ser_pipeline.models.front import plain_steps
 from ser_pipeline.settings import ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
@@ -159,7 +160,7 @@ def test_one_direction_reads_the_past_only():
     mels, _ = clips([80], frames=80)
     changed = mels.clone()
     changed[:, :, 60:] = 0.9
-    steps = [network._plain_steps(x) for x in (mels, changed)]
+    steps = [plain_steps(network.convolutions, network.norms, x) for x in (mels, changed)]
     before, after = (network.lstm(x)[0] for x in steps)
     assert torch.allclose(before[:, :6], after[:, :6])  # a step sees half a step beyond its end
     assert not torch.allclose(before[:, 8:], after[:, 8:], atol=1e-3)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ser_pipeline.models.strip import ROW_STEP, lay_out, put, take
+from ser_pipeline.models.strip import ROW_STEP, lay_out, pooled, put, take
 
 LENGTHS = [
     [1],
@@ -58,3 +58,18 @@ def test_gradients_of_take_and_put_are_exact(rng):
     assert torch.autograd.gradcheck(lambda x: take(x, rows), values)
     assert torch.autograd.gradgradcheck(lambda x: take(x, rows), values)
     assert torch.autograd.gradcheck(lambda x: put(x[:3], rows, 7), values)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_what_is_pooled_arrives_on_the_next_strip_clip_by_clip(lengths):
+    plan = lay_out(torch.tensor(lengths), 200, 1)
+    level = plan.levels[0]
+    frames = [[100 * clip + frame for frame in range(length)] for clip, length in enumerate(lengths)]
+    rows = torch.tensor([float(value) for clip in frames for value in clip])[:, None, None].expand(-1, 2, 1)
+    strip = put(rows, level.arrivals, level.rows)
+    halves = pooled(take(strip, level.leaving), level)
+    after = put(halves, plan.after.arrivals, plan.after.rows)[:, 0, 0]
+    expected = [clip[1::2] if len(clip) > 1 else clip for clip in frames]
+    starts = torch.tensor([len(half) + 1 for half in expected]).cumsum(0).tolist()
+    for half, end in zip(expected, starts, strict=True):
+        assert after[end - 1 - len(half) : end - 1].tolist() == half

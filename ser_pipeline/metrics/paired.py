@@ -1,0 +1,156 @@
+"""Two arms of an experiment on the same test clips: how far apart, and how sure that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES, SCORES
+from ser_pipeline.metrics.scores import Floats
+
+PERMUTATIONS: Final = 10_000
+ALL_SIGNS: Final = 12
+"""Up to this many speakers every way of swapping arms is tried; with more, a sample."""
+
+_CHUNK = 250
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One score of two arms.
+
+    Attributes:
+        first: score of the first arm, mean over its seeds.
+        second: of the second.
+        difference: first minus second.
+        low: of the 95 % interval of the difference; None with fewer than two speakers.
+        high: of the same interval.
+        p: probability of a difference this far from zero if it made none which arm hears a speaker.
+        speakers: of the test clips.
+        seeds: runs of the first and the second arm.
+    """
+
+    first: float
+    second: float
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    speakers: int
+    seeds: tuple[int, int]
+
+
+def compare(
+    first: npt.NDArray[np.int64],
+    second: npt.NDArray[np.int64],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    permutations: int = PERMUTATIONS,
+) -> Mapping[str, Comparison]:
+    """Compare two arms by accuracy, UAR and macro-F1.
+
+    The interval draws speakers with replacement, the same ones for both arms, and where an arm has
+    several seeds, draws of these as well: a claim is about a method, not about one start of it. With
+    one seed it is about these two networks alone. The p-value swaps the arms of each speaker, with
+    counts averaged over seeds.
+
+    Args:
+        first: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)``, rows true
+            classes, as :func:`ser_pipeline.metrics.speaker_confusions` gives them.
+        second: the same of the other arm, whose number of seeds may differ.
+        seed: of all draws.
+        resamples: draws of the interval.
+        permutations: draws of the p-value, where not every swap is tried.
+
+    Returns:
+        Score -> comparison.
+
+    Raises:
+        RunError: the arms did not score the same clips.
+
+    References:
+        Dror et al., "The Hitchhiker's Guide to Testing Statistical Significance in NLP", ACL 2018;
+        drawing in two directions: Owen and Eckles, "Bootstrapping data arrays of arbitrary order",
+        Annals of Applied Statistics 6, 2012.
+
+    Examples:
+        >>> right, wrong = np.array([[2, 0], [0, 2]]), np.array([[0, 2], [2, 0]])
+        >>> found = compare(np.array([[right] * 8]), np.array([[wrong] * 8]))["uar"]
+        >>> found.difference, found.low, found.high, found.p
+        (1.0, 1.0, 1.0, 0.0078125)
+    """
+    truths = [np.unique(arm.sum(-1), axis=0) for arm in (first, second)]
+    if any(len(truth) != 1 for truth in truths) or not np.array_equal(truths[0], truths[1]):
+        raise RunError("runs that are compared must score the same clips of the same speakers")
+    drawn = _drawn_differences(first, second, seed, resamples)
+    p_values = _p_values(first.mean(0), second.mean(0), seed, permutations)
+    found = {}
+    for name, score in SCORES.items():
+        one, other = (float(score(arm.sum(1)).mean()) for arm in (first, second))
+        low, high = _interval(drawn.get(name))
+        found[name] = Comparison(
+            first=one,
+            second=other,
+            difference=one - other,
+            low=low,
+            high=high,
+            p=p_values[name],
+            speakers=first.shape[1],
+            seeds=(len(first), len(second)),
+        )
+    return found
+
+
+def _interval(drawn: Floats | None) -> tuple[float, float] | tuple[None, None]:
+    if drawn is None:
+        return None, None
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _drawn_differences(
+    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], seed: int, resamples: int
+) -> dict[str, Floats]:
+    """Differences over draws of speakers and seeds, shape ``(resamples,)`` each."""
+    speakers = first.shape[1]
+    if speakers < 2:
+        return {}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[Floats]] = {name: [] for name in SCORES}
+    for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
+        size = min(_CHUNK, resamples - start)
+        times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
+        shares = [rng.multinomial(len(arm), np.full(len(arm), 1 / len(arm)), size) for arm in (first, second)]
+        pairs = [
+            (np.tensordot(times, arm.astype(np.float64), (1, 1)), share / len(arm))
+            for arm, share in zip((first, second), shares, strict=True)
+        ]  # confusions (draws, seeds, classes, classes), shares (draws, seeds)
+        for name, score in SCORES.items():
+            one, other = ((score(confusions) * share).sum(1) for confusions, share in pairs)
+            drawn[name].append(one - other)
+    return {name: np.concatenate(parts) for name, parts in drawn.items()}
+
+
+def _p_values(first: Floats, second: Floats, seed: int, permutations: int) -> dict[str, float]:
+    """Share of swaps with a difference at least as large; ``(speakers, classes, classes)`` each."""
+    speakers, every = len(first), len(first) <= ALL_SIGNS
+    total, gap = first.sum(0) + second.sum(0), first - second
+    rng = np.random.default_rng((seed, 1))
+    swaps = 2**speakers if every else permutations
+    extreme = dict.fromkeys(SCORES, 0)
+    for start in range(0, swaps, _CHUNK):
+        numbers = np.arange(start, min(start + _CHUNK, swaps))
+        bits = (
+            numbers[:, None] >> np.arange(speakers) if every else rng.integers(0, 2, (len(numbers), speakers))
+        )
+        ones = (total + np.tensordot(1.0 - 2 * (bits & 1), gap, 1)) / 2  # (swaps, classes, classes)
+        for name, score in SCORES.items():
+            observed = abs(float(score(first.sum(0)) - score(second.sum(0))))
+            extreme[name] += int((np.abs(score(ones) - score(total - ones)) >= observed - _ROUNDING).sum())
+    # a sample must count what was observed as one of its own, else p could be zero
+    return {name: (count + (not every)) / (swaps + (not every)) for name, count in extreme.items()}

@@ -1,0 +1,143 @@
+"""A residual convolutional network: blocks with a short cut, attentive statistics over time.
+
+Sizes  stem 3x3 of 32 channels; residual blocks of 32, 64, 128 channels, two 3x3 convolutions each;
+       2x2 pooling between them; a linear layer from each step's bands and channels to 256;
+       attention 256 -> 64 -> 1; mean and standard deviation; head 512 -> 64 -> classes.
+Source He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; Okabe et al.,
+       "Attentive Statistics Pooling for Deep Speaker Embedding", Interspeech 2018.
+"""
+
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ser_pipeline.models.front import upright, valid_frames
+from ser_pipeline.models.network import EmbeddingNetwork, classifier
+from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_statistics
+from ser_pipeline.models.strip import Level, as_image, as_rows, lay_out, pooled, put, take
+from ser_pipeline.settings import ModelOptions
+
+CHANNELS = (32, 64, 128)
+WIDTH = 256
+
+
+class ResNet(EmbeddingNetwork):
+    """Mel spectrograms to class scores by residual blocks.
+
+    With ``masked``, frames beyond a clip's length reach no layer, as in the CRNN: every convolution
+    sees zeros there, batch statistics and pooling see valid frames alone, and a clip of ``n`` frames
+    gives ``max(1, n // 8)`` steps to pool. Without it every layer is a plain one over all frames.
+
+    Args:
+        n_mels: mel bands, at least 8.
+        n_classes: number of outputs.
+        masked: keep padding out.
+        attention: weigh steps when pooling them.
+        dropout: share of units dropped in the head.
+        channels: of the residual blocks; the stem has those of the first.
+        width: numbers that describe a step.
+    """
+
+    def __init__(
+        self,
+        n_mels: int,
+        n_classes: int,
+        *,
+        masked: bool = True,
+        attention: bool = True,
+        dropout: float = 0.3,
+        channels: tuple[int, ...] = CHANNELS,
+        width: int = WIDTH,
+    ) -> None:
+        super().__init__()
+        self.masked = masked
+        self.classes = n_classes
+        self.stem = Convolution(1, channels[0])
+        self.blocks = nn.ModuleList(Residual(*sizes) for sizes in pairwise((channels[0], *channels)))
+        self.project = nn.Linear(channels[-1] * (n_mels // 2 ** len(channels)), width)
+        self.attention = attention_layer(width) if attention else None
+        self.head = classifier(2 * width, n_classes, dropout)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
+        """Build the network that the options describe."""
+        return cls(
+            n_mels, n_classes, masked=options.masked, attention=options.attention, dropout=options.dropout
+        )
+
+    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Summarise clips: mean and deviation over steps, shape ``(batch, 2 * width)``."""
+        counts = None
+        if self.masked and lengths is not None:
+            steps, counts = self._masked_steps(inputs, lengths)
+        else:
+            x = F.relu(self.stem(upright(inputs)))
+            for block in self.blocks:
+                x = block(F.max_pool2d(x, 2))  # (batch, channels, frames, mels)
+            steps = x.permute(0, 2, 3, 1).flatten(2)
+        states = self.project(steps)  # (batch, steps, width)
+        return weighted_statistics(states, step_weights(self.attention, states, counts))
+
+    def _masked_steps(self, mels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps of each clip, zero beyond its own, and how many it has (on the CPU)."""
+        plan = lay_out(lengths, mels.shape[2], len(self.blocks))
+        here, *ahead = (*plan.levels, plan.after)
+        x = F.relu(self.stem(valid_frames(mels, plan.source), here))  # (valid, mels, channels)
+        for block, level in zip(self.blocks, ahead, strict=True):
+            strip = put(x, here.arrivals, here.rows)
+            x = block(pooled(take(strip, here.leaving), here), level)
+            here = level
+        return plan.steps_of(x), plan.steps
+
+
+class Residual(nn.Module):
+    """Two convolutions and a short cut around them; a 1x1 convolution where channels differ.
+
+    Args:
+        into: channels that come in.
+        out: channels that go out.
+    """
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.first = Convolution(into, out)
+        self.second = Convolution(out, out)
+        self.short_cut = nn.Conv2d(into, out, 1, bias=False) if into != out else nn.Identity()
+
+    def forward(self, x: Tensor, level: Level | None = None) -> Tensor:
+        """Apply to an image, or to the valid frames of a level; the shape but for channels stays."""
+        y = self.second(F.relu(self.first(x, level)), level)
+        short = self.short_cut(x) if level is None else as_rows(self.short_cut(as_image(x)))
+        return F.relu(y + short)
+
+
+class Convolution(nn.Module):
+    """A 3x3 convolution and its batch norm.
+
+    Args:
+        into: channels that come in.
+        out: channels that go out.
+    """
+
+    def __init__(self, into: int, out: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(into, out, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out)
+
+    def forward(self, x: Tensor, level: Level | None = None) -> Tensor:
+        """Convolve and normalise.
+
+        Args:
+            x: an image ``(batch, channels, frames, mels)``; with ``level``, the valid frames of all
+                clips ``(valid, mels, channels)`` in the order of its arrivals.
+            level: where the clips lie on a strip.
+        """
+        if level is None:
+            image: Tensor = self.norm(self.convolution(x))
+            return image
+        strip = as_rows(self.convolution(as_image(put(x, level.arrivals, level.rows))))
+        return as_rows(self.norm(as_image(take(strip, level.arrivals))))

@@ -1,0 +1,169 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ser_pipeline.models import CRNN, MHSA, MODELS, ResNet, build_model, parameter_count
+from ser_pipeline.settings import MODEL_INPUTS, ModelOptions
+
+LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
+
+SMALL = {
+    "crnn": lambda **options: CRNN(16, 4, channels=(4, 6, 8), hidden=5, **options),
+    "crnn-stats": lambda **options: CRNN(16, 4, channels=(4, 6, 8), hidden=5, pooling="stats", **options),
+    "resnet": lambda **options: ResNet(16, 4, channels=(4, 6, 8), width=10, **options),
+    "mhsa": lambda **options: MHSA(16, 4, channels=(4, 6, 8), width=16, heads=2, layers=2, **options),
+}
+NAMES = sorted(SMALL)
+
+
+def random_network(name, **options):
+    """A network whose layers and running statistics are all far from their start."""
+    torch.manual_seed(0)
+    network = SMALL[name](**options)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.2, 1.0)
+            nn.init.uniform_(module.weight, 0.5, 2.0)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+        elif isinstance(module, nn.Linear):
+            nn.init.uniform_(module.weight, -0.5, 0.5)
+    return network
+
+
+def clips(lengths=LENGTHS, frames=173, pad=-1.0):
+    generator = torch.Generator().manual_seed(1)
+    mels = torch.full((len(lengths), 16, frames), pad)
+    for number, length in enumerate(lengths):
+        mels[number, :, :length] = torch.rand(16, length, generator=generator) * 2 - 1
+    return mels, torch.tensor(lengths)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("frames", "fill"), [(173, 7.0), (200, -1.0), (400, 0.0)])
+def test_padding_changes_no_decision(name, frames, fill):
+    network = random_network(name).eval()
+    with torch.no_grad():
+        expected = network(*clips())
+        assert torch.allclose(network(*clips(frames=frames, pad=fill)), expected, atol=1e-5)
+    assert expected.std(0).max() > 0.05  # the network tells these clips apart at all
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_mixed_lengths_equals_its_clips_one_by_one(name):
+    network = random_network(name).eval()
+    mels, lengths = clips()
+    with torch.no_grad():
+        together = network(mels, lengths)
+        alone = [network(mels[i : i + 1, :, :n], lengths[i : i + 1]) for i, n in enumerate(LENGTHS)]
+    assert torch.allclose(torch.cat(alone), together, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_sees_no_padding_either(name):
+    networks = [random_network(name, dropout=0.0).train() for _ in range(2)]
+    outputs = [networks[0](*clips()), networks[1](*clips(frames=260, pad=3.0))]
+    assert torch.allclose(*outputs, atol=1e-5)
+    statistics = [dict(network.named_buffers()) for network in networks]
+    for key, value in statistics[0].items():
+        assert torch.allclose(value, statistics[1][key], atol=1e-5), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("length", [8, 9, 100, 173])
+def test_an_unpadded_clip_needs_no_mask(name, length):
+    network = random_network(name).eval()
+    mels, lengths = clips([length])
+    with torch.no_grad():
+        assert torch.allclose(network(mels[:, :, :length]), network(mels, lengths), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_mask_padding_counts(name):
+    network = random_network(name, masked=False).eval()
+    with torch.no_grad():
+        mels, lengths = clips()
+        assert torch.equal(network(mels, lengths), network(mels))
+        assert not torch.allclose(network(clips(frames=400)[0]), network(mels), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_the_heads_answer_to_the_embedding(name):
+    network = random_network(name).eval()
+    mels, lengths = clips()
+    with torch.no_grad():
+        embedding = network.embed(mels, lengths)
+        assert embedding.shape == (len(LENGTHS), network.head[0].in_features)
+        assert torch.equal(network.head(embedding), network(mels, lengths))
+    assert embedding.std(0).max() > 0.01
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_attention_steps_count_alike(name):
+    plain = SMALL[name](attention=False)
+    assert plain.attention is None
+    assert parameter_count(SMALL[name]()) - parameter_count(plain) > 64
+    mels, lengths = clips([40, 16])
+    assert plain.eval()(mels, lengths).isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_in_both_precisions_are_finite_and_close(name):
+    network = random_network(name, dropout=0.0).train()
+    expected = network(*clips()).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(*clips())
+    found.float().square().sum().backward()
+    assert torch.allclose(found.float(), expected, atol=0.05 * float(expected.abs().max()) + 0.1)
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_silent_clips_have_finite_gradients(name):
+    network = random_network(name).train()
+    network(torch.full((4, 16, 40), -1.0), torch.tensor([40, 40, 8, 3])).square().sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in network.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_toy_network_learns_eight_clips_by_heart(name):
+    torch.manual_seed(0)
+    network = SMALL[name](dropout=0.0)
+    mels, lengths = clips([60, 44, 31, 8, 50, 20, 13, 60], frames=60)
+    labels = torch.tensor([0, 1, 2, 3, 3, 2, 1, 0])
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(120):
+        loss = F.cross_entropy(network(mels, lengths), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (network.eval()(mels, lengths).argmax(1) == labels).all()
+
+
+def test_settings_know_what_every_model_learns_from():
+    assert MODEL_INPUTS.keys() == MODELS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "count"),
+    [
+        ("crnn", {"pooling": "stats"}, 2_243_973),
+        ("resnet", {}, 749_477),
+        ("mhsa", {}, 704_389),
+        ("cnn1d", {}, 1_156_996),
+        ("dnn", {}, 98_436),
+    ],
+)
+def test_parameters_are_as_documented(name, options, count):
+    inputs = 96 if MODEL_INPUTS[name] == "mels" else 253
+    assert parameter_count(build_model(ModelOptions(name=name, **options), inputs, 4)) == count
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODELS if MODEL_INPUTS[name] == "mels"))
+def test_options_reach_the_network(name):
+    options = ModelOptions(name=name, masked=False, attention=False, dropout=0.12)
+    network = build_model(options, 80, 6)
+    assert (network.masked, network.attention, network.classes) == (False, None, 6)
+    assert {module.p for module in network.modules() if isinstance(module, nn.Dropout)} == {0.12}
+    assert network(torch.zeros(2, 80, 16)).shape == (2, 6)

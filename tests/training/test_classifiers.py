@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+
+from ser_pipeline.datasets.speakers import MIN_CLIPS
+from ser_pipeline.errors import RunError, TrainingError
+from ser_pipeline.evaluation.run import evaluate_run, score_run
+from ser_pipeline.models import EstimatorNetwork
+from ser_pipeline.models.estimators import CANDIDATES
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.checkpoint import CARD, CLASSIFIER, load_model
+from ser_pipeline.training.classifiers import _splits
+from ser_pipeline.training.run import train_run, unfinished
+
+CLASSIFIERS = sorted(CANDIDATES)
+
+
+class Watch:
+    def __init__(self):
+        self.reports = []
+
+    def epoch_began(self, epoch, clips): ...
+
+    def step_done(self, clips): ...
+
+    def epoch_done(self, report):
+        self.reports.append(report)
+
+
+@pytest.fixture
+def featured(toy):
+    toy.vectors = toy.write_features()
+    return toy
+
+
+@pytest.fixture
+def fitted(featured, tmp_path):
+    def run(name, model, watch=None, c=None, **changes):
+        data = featured.data(model={"name": model, "c": c}, **changes)
+        folder = tmp_path / "runs" / name
+        info = train_run(data, folder, watch or Watch(), command=f"ser train {model}")
+        return folder, info, data
+
+    return run
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS)
+def test_a_run_has_the_files_of_any_other(fitted, featured, model):
+    folder, info, data = fitted("a", model, c=0.05, normalise="speaker")
+    scores = score_run(folder, data)
+    assert {path.name for path in folder.iterdir()} == {
+        "settings.json", "metrics.csv", "model.json", "model.skops", "predictions.parquet", "scores.json",
+    }  # fmt: skip
+    assert scores.parts["test"].pooled.uar.value > 0.6  # the emotions are there to be found
+    assert (info.store_kind, info.best_epoch, info.extra["c"]) == ("features", 1, 0.05)
+    assert info.parameters > 0
+    again = evaluate_run(folder, manifests=featured.manifests, cache=featured.cache)
+    assert again == scores
+
+
+def test_the_penalty_is_chosen_on_validation_clips(fitted):
+    watch = Watch()
+    _, info, _ = fitted("a", "logreg", watch)
+    tried = info.extra["candidates"]
+    assert [entry["c"] for entry in tried] == list(CANDIDATES["logreg"])
+    best = max(entry["uar"] for entry in tried)
+    assert info.extra["c"] == next(entry["c"] for entry in tried if entry["uar"] == best)
+    assert [report.note for report in watch.reports][:2] == ["c 0.0001", "c 0.0003"]
+
+
+def test_a_finished_folder_is_left_as_it_is(fitted, featured):
+    folder, info, data = fitted("a", "logreg", c=0.01)
+    stamp = (folder / CLASSIFIER).stat().st_mtime_ns
+    assert not unfinished(folder, data.recipe)
+    assert train_run(data, folder, Watch(), command="") == info
+    assert (folder / CLASSIFIER).stat().st_mtime_ns == stamp
+
+
+def test_the_same_seed_gives_the_same_probabilities(fitted):
+    tables = []
+    for name in "ab":
+        folder, _, data = fitted(name, "gboost", c=0.1)
+        score_run(folder, data)
+        tables.append((folder / "predictions.parquet").read_bytes())
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize("model", CLASSIFIERS)
+def test_a_classifier_comes_back_as_it_was(fitted, model):
+    folder, _, data = fitted("a", model, c=0.05)
+    network, card = load_model(folder)
+    assert isinstance(network, EstimatorNetwork)
+    clips = data.clips(np.arange(10), card.learned)
+    batch = clips.__getitems__(range(10))
+    assert network(batch.inputs).exp().sum(1).numpy() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_foreign_file_is_refused(fitted):
+    import skops.io
+
+    folder, _, _ = fitted("a", "logreg", c=0.01)
+    (folder / CLASSIFIER).write_bytes(b"PK nonsense")
+    with pytest.raises(RunError, match=r"is not the file that model\.json was written for"):
+        load_model(folder)
+    content = skops.io.dumps({"a": np.ones(3)})
+    (folder / CLASSIFIER).write_bytes(content)
+    from ser_pipeline.training.checkpoint import ModelCard, _digest
+
+    card = read_result(ModelCard, folder / CARD).model_copy(update={"weights_digest": _digest(content)})
+    (folder / CARD).write_text(card.model_dump_json())
+    with pytest.raises(RunError, match="does not take the 253 features"):
+        load_model(folder)
+
+
+def test_types_beyond_the_list_are_never_loaded(fitted):
+    import skops.io
+
+    from ser_pipeline.training.checkpoint import ModelCard, _digest
+
+    folder, _, _ = fitted("a", "logreg", c=0.01)
+    content = skops.io.dumps(Watch())  # any type of ours
+    (folder / CLASSIFIER).write_bytes(content)
+    card = read_result(ModelCard, folder / CARD).model_copy(update={"weights_digest": _digest(content)})
+    (folder / CARD).write_text(card.model_dump_json())
+    with pytest.raises(RunError, match=r"does not fit model\.json: .*[Uu]ntrusted"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("normalise", ["none", "relative", "speaker"])
+def test_a_poisoned_validation_row_changes_nothing_that_is_learned(featured, fitted, normalise, tmp_path):
+    """Statistics come from training rows only: a wild value elsewhere must not move them."""
+    clean = featured.data(model={"name": "logreg"}, normalise=normalise)
+    learned = clean.learned()
+    fitted_clean, _, _ = fitted("clean", "logreg", c=0.01, normalise=normalise)
+
+    values = featured.vectors.copy()
+    ids = clean.examples.table["audio_digest"].to_pylist()
+    for part in ("validation", "test"):
+        values[int(ids[clean.rows(part)[0]], 16)] = 1e6
+    featured.write_features(values=values)
+    poisoned = featured.data(model={"name": "logreg"}, normalise=normalise)
+    assert poisoned.learned() == learned
+    rows = clean.rows("train")
+    assert np.array_equal(poisoned.vectors(rows), clean.vectors(rows))
+    fitted_poisoned, _, _ = fitted("poisoned", "logreg", c=0.01, normalise=normalise)
+    models = [load_model(folder)[0].estimator.coef_ for folder in (fitted_clean, fitted_poisoned)]
+    assert np.array_equal(*models)
+
+
+def test_normalising_by_speaker_finds_emotions_under_loud_speakers(fitted):
+    uar = {}
+    for mode in ("none", "speaker"):
+        folder, _, data = fitted(mode, "logreg", c=0.01, normalise=mode)
+        uar[mode] = score_run(folder, data).parts["test"].pooled.uar.value
+    assert uar["speaker"] >= uar["none"]
+    assert uar["speaker"] > 0.9
+
+
+def test_speakers_are_described_by_clips_of_other_emotions_too(featured):
+    two = featured.data(model={"name": "logreg"}, normalise="speaker", task="4class", corpora=("emodb",))
+    assert len(two.around.positions) == 60
+    assert len(two.around.positions) / featured.SPEAKERS >= MIN_CLIPS
+
+
+def test_probabilities_of_the_svm_come_from_held_out_speakers(featured):
+    data = featured.data(model={"name": "svm"})
+    rows, learned = data.rows("train"), data.learned()
+    speakers = data.examples.column("speaker_id")[rows]
+    for fit, held in _splits(data, data.clips(rows, learned)):
+        assert not set(speakers[fit]) & set(speakers[held])
+
+
+def test_too_few_clips_for_an_svm_say_so(featured, tmp_path):
+    data = featured.data(model={"name": "svm"})
+    data.examples.target[:] = 0
+    data.examples.target[data.rows("train")[0]] = 1
+    with pytest.raises(TrainingError, match="svm needs two training clips of each class"):
+        train_run(data, tmp_path / "r", Watch(), command="")
+
+
+@pytest.mark.parametrize("model", ["cnn1d", "dnn"])
+def test_networks_learn_from_features_too(fitted, featured, model):
+    train = {"epochs": 6, "learning_rate": 0.01}
+    folder, info, data = fitted("a", model, train=train, normalise="speaker")
+    assert score_run(folder, data).parts["test"].pooled.uar.value > 0.6
+    assert info.store_kind == "features"
+    assert load_model(folder)[1].learned.scaling.mode == "speaker"
+    assert evaluate_run(folder, manifests=featured.manifests, cache=featured.cache).parts.keys()
+
+
+def test_opensmiles_sets_are_stores_like_any_other(featured, fitted):
+    pytest.importorskip("opensmile")
+    featured.write_features("egemaps")
+    folder, info, _ = fitted("a", "logreg", c=0.01, feature_set="egemaps", normalise="speaker")
+    assert info.store_kind == "egemaps"
+    assert len(load_model(folder)[1].learned.scaling.names) == 88
+
+
+def test_every_fold_is_fitted(featured, tmp_path):
+    from ser_pipeline.training.folds import train_folds
+
+    inputs = featured.inputs(model={"name": "logreg", "c": 0.01}, split="loco", fold="all")
+    info = train_folds(inputs, tmp_path / "all", Watch(), command="")
+    assert info.stopped == "all 2 folds are done"
+    assert read_result(RunInfo, tmp_path / "all" / "fold-1" / "settings.json").extra["c"] == 0.01
