@@ -1,7 +1,6 @@
 """Decode a recording to mono float32 at one sample rate, and say what is wrong with it."""
 
 import hashlib
-import io
 import math
 import os
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from ser_pipeline.audio.memory_file import MemoryFile
 from ser_pipeline.errors import AudioError, AudioMissing
 from ser_pipeline.records import MIN_CLIP_S
+from ser_pipeline.scratch import scratch
 
 Float32s = npt.NDArray[np.float32]
 
@@ -62,9 +63,10 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         with path.open("rb") as handle:
             size = os.fstat(handle.fileno()).st_size
             if size <= _WHOLE_FILE_BYTES:
-                data = handle.read()
+                room = scratch("file", size // 4 + 1).data.cast("B")
+                data = room[: handle.readinto(room[:size])]
                 digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
-                wave = _decode(io.BytesIO(data), path.name, sample_rate, max_s)
+                wave = _decode(MemoryFile(data), path.name, sample_rate, max_s)
             else:  # hours of audio: hash in pieces, decode from the same open file
                 digest = hashlib.file_digest(
                     handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)
@@ -81,11 +83,13 @@ def decode_file(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Flo
     return read_recording(path, sample_rate, max_s=max_s).wave
 
 
-def _decode(source: BinaryIO, name: str, sample_rate: int, max_s: float) -> Float32s:
+def _decode(source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float) -> Float32s:
     try:
         with soundfile.SoundFile(source) as file:
             own_rate = int(file.samplerate)
-            samples = file.read(round(max_s * own_rate), dtype="float32", always_2d=True)
+            frames = min(round(max_s * own_rate), file.frames)
+            room = scratch("decoded", frames * file.channels).reshape(frames, file.channels)
+            samples = file.read(out=room)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
@@ -134,9 +138,7 @@ def resample(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
         (22050,)
     """
     if sample_rate == wanted_rate:
-        return np.ascontiguousarray(wave)
+        return wave.copy()
     length = -(-wave.size * wanted_rate // sample_rate)
-    changed = soxr.resample(np.ascontiguousarray(wave), sample_rate, wanted_rate, quality="HQ")
-    fitted = np.zeros(length, np.float32)
-    fitted[: min(length, changed.size)] = changed[:length]
-    return fitted
+    changed: Float32s = soxr.resample(np.ascontiguousarray(wave), sample_rate, wanted_rate, quality="HQ")
+    return changed[:length] if changed.size >= length else np.pad(changed, (0, length - changed.size))

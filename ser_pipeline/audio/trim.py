@@ -43,6 +43,5 @@ def _frame_power(wave: Float32s) -> npt.NDArray[np.float64]:
     own = block_energies(wave, HOP)
     energies = np.zeros(frames + blocks, np.float64)
     energies[blocks // 2 : blocks // 2 + own.size] = own
-    windows = np.lib.stride_tricks.sliding_window_view(energies, blocks)[:frames]
-    power: npt.NDArray[np.float64] = windows.sum(axis=1) / FRAME
+    power: npt.NDArray[np.float64] = np.convolve(energies, np.full(blocks, 1 / FRAME), "valid")[:frames]
     return power

@@ -17,6 +17,7 @@ class Figure:
         reference: what it is compared with.
         reference_rate: of the reference; None where there is no reference.
         floor: smallest ratio, or rate where there is no reference, that is acceptable.
+        goal: ratio or rate aimed at.
         note: breakdown, or how it was measured.
     """
 
@@ -26,6 +27,7 @@ class Figure:
     reference: str = ""
     reference_rate: float | None = None
     floor: float | None = None
+    goal: float | None = None
     note: str = ""
 
     @property
@@ -41,13 +43,26 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def paired(one: Callable[[], object], other: Callable[[], object], rounds: int) -> tuple[float, float]:
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Seconds this process kept a processor busy during one call, whatever else the machine does."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def paired(
+    one: Callable[[], object],
+    other: Callable[[], object],
+    rounds: int,
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> tuple[float, float]:
     """Median seconds of two pieces of work that run in turn, after one unmeasured round.
 
     Args:
         one: first piece.
         other: second piece.
         rounds: measured rounds.
+        clock: :func:`seconds`, or :func:`cpu_seconds` for work in this process alone.
 
     Examples:
         >>> all(value >= 0 for value in paired(lambda: None, lambda: None, 3))
@@ -55,5 +70,5 @@ def paired(one: Callable[[], object], other: Callable[[], object], rounds: int) 
     """
     one()
     other()
-    pairs = [(seconds(one), seconds(other)) for _ in range(rounds)]
+    pairs = [(clock(one), clock(other)) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)

@@ -7,12 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, learning, reading
+from ser_pipeline.bench import building, caching, learning, memory, reading
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.settings import FrontEnd
 from ser_pipeline.store import open_store
+
+MANY = 1024
+"""Recordings, or all there are, that two workers share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +24,36 @@ class Setting:
 
     Attributes:
         manifest: of the sampled clips.
+        many: of more clips, for what a few would be over too soon.
         data: folder its paths are relative to.
         work: folder to write to.
     """
 
     manifest: Manifest
+    many: Manifest
     data: Path
     work: Path
 
 
 def _mels(setting: Setting) -> Iterator[Figure]:
     yield from caching.against_plain(
-        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", 4.0
+        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", (4.0, 8.0)
     )
 
 
 def _mels_noisy(setting: Setting) -> Iterator[Figure]:
     front_end = FrontEnd(denoise="none")
     yield from caching.against_plain(
-        setting.manifest, setting.data, setting.work, front_end, "noise kept", 1.3
+        setting.manifest, setting.data, setting.work, front_end, "noise kept", (1.3, 2.0)
     )
 
 
 def _workers(setting: Setting) -> Iterator[Figure]:
-    yield caching.two_workers(setting.manifest, setting.data, setting.work, FrontEnd())
+    yield caching.two_workers(setting.many, setting.data, setting.work, FrontEnd())
+
+
+def _memory(setting: Setting) -> Iterator[Figure]:
+    yield from memory.worker_memory(setting.manifest, setting.data, setting.work, FrontEnd())
 
 
 def _complete(setting: Setting) -> Iterator[Figure]:
@@ -74,6 +83,7 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingPro
         "mels": _mels,
         "mels-noisy": _mels_noisy,
         "workers": _workers,
+        "memory": _memory,
         "complete": _complete,
         "read": _read,
         "manifest": _manifest,
@@ -100,10 +110,11 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
         raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
     if not data.is_dir():
         raise SettingsError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
-    manifest = caching.sampled(read_manifest(manifests), clips)
+    whole = read_manifest(manifests)
+    manifest = caching.sampled(whole, clips)
     if manifest.table.num_rows < learning.BATCH:
         raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
-        setting = Setting(manifest, data, Path(folder))
+        setting = Setting(manifest, caching.sampled(whole, MANY), data, Path(folder))
         for name in names or BENCHES:
             yield from BENCHES[name](setting)

@@ -44,7 +44,8 @@ def bench(
                     ratio,
                     figure.reference,
                     figure.floor,
+                    figure.goal,
                     figure.note,
                 )
             )
-    show_table("speed", ("work", "rate", "unit", "ratio", "against", "floor", "how"), rows, fmt)
+    show_table("speed", ("work", "rate", "unit", "ratio", "against", "floor", "goal", "how"), rows, fmt)

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
 
-FRONT_END_VERSION = 2
+FRONT_END_VERSION = 3
 """Raised whenever the same settings give other numbers; part of every store's fingerprint."""
 
 

@@ -120,3 +120,13 @@ def test_resampled_length_is_rounded_up(samples):
     assert resample(np.ones(samples, np.float32), 48_000, 22_050).size == int(
         np.ceil(samples * 22_050 / 48_000)
     )
+
+
+@pytest.mark.parametrize("wanted_rate", [16_000, 22_050])
+def test_a_recording_keeps_its_samples_when_the_next_is_read(tmp_path, wanted_rate):
+    sf.write(tmp_path / "a.wav", tone(hz=300), 16_000)
+    sf.write(tmp_path / "b.wav", tone(hz=500), 16_000)
+    first = decode_file(tmp_path / "a.wav", wanted_rate)
+    before = first.copy()
+    decode_file(tmp_path / "b.wav", wanted_rate)
+    assert np.array_equal(first, before)

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ser_pipeline.bench.measure import Figure, paired, seconds
+from ser_pipeline.bench.measure import Figure, cpu_seconds, paired, seconds
 
 
 def test_ratio_is_to_the_reference():
@@ -17,3 +17,11 @@ def test_slow_work_takes_longer():
 
 def test_seconds_are_seconds():
     assert seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, abs=0.04)
+
+
+def test_waiting_costs_no_processor_time():
+    assert cpu_seconds(lambda: time.sleep(0.05)) < 0.03
+
+
+def test_pairs_are_timed_by_the_clock_that_is_given():
+    assert paired(lambda: None, lambda: None, 3, lambda work: 2.0) == (2.0, 2.0)

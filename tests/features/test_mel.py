@@ -82,6 +82,13 @@ def test_silence_is_the_floor_on_both_scales():
         assert (log_mel(np.zeros(5_000, np.float32), front_end) == -1).all()
 
 
+@pytest.mark.parametrize("sample_rate", [1_500, 16_000, 22_050, 48_000])
+@pytest.mark.parametrize(("n_fft", "n_mels"), [(2048, 96), (1024, 40), (1000, 21), (400, 8)])
+def test_filters_equal_librosas(sample_rate, n_fft, n_mels):
+    expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    assert mel_filters(sample_rate, n_fft, n_mels) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
 def test_filters_are_made_once():
     assert mel_filters(22_050, 2048, 96) is mel_filters(22_050, 2048, 96)
 
