@@ -10,6 +10,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.settings import FrontEnd
+from ser_pipeline.store import build_store
 
 
 class Corpus:
@@ -59,3 +60,10 @@ def corpus(tmp_path) -> Corpus:
 def front_end() -> FrontEnd:
     """Quick settings: no noise reduction, few bands, one second."""
     return FrontEnd(denoise="none", n_mels=16, max_s=1.0)
+
+
+@pytest.fixture
+def built(corpus, tmp_path, front_end) -> Path:
+    """Cache folder with a complete store."""
+    build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", front_end)
+    return tmp_path / "cache"
