@@ -80,6 +80,11 @@ class ShardRows:
         """Number of rows."""
         return len(self.digests)
 
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Digest and aspect of every clean clip."""
+        clean = np.flatnonzero(self.variants == 0).tolist()
+        return frozenset((self.digests[row].decode(), self.aspects[row].decode()) for row in clean)
+
     def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
         """Some of the rows, with other failures."""
         pick = np.asarray(rows, np.intp)
