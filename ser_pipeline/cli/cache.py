@@ -145,3 +145,30 @@ def gc(
             say(f"freed {total:.1f} MiB")
         else:
             say(f"{total:.1f} MiB in {len(found)} places; 'ser cache gc --yes' deletes them")
+
+
+@app.command()
+def merge(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Caches to copy in; none only makes indexes."),
+    ] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Copy whole shards of other caches in, and make the index of every store anew."""
+    from ser_pipeline.errors import StoreError
+    from ser_pipeline.store.merge import merge_caches
+
+    with plain_errors():
+        found = merge_caches(cache, folders or [])
+        if not found:
+            raise StoreError(f"{cache}: holds no store; pass --cache, or run 'ser cache mels' to make one")
+        for store in found:
+            out(
+                f"{store.folder}: {store.rows} recordings ({store.copied} shards copied, "
+                f"{store.known} already here, {len(store.refused)} refused)"
+            )
+            for line in store.refused[:10]:
+                say(f"  {line}")
+        if any(store.refused for store in found):
+            raise typer.Exit(1)
