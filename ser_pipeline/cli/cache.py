@@ -47,8 +47,8 @@ def status(
 ) -> None:
     """Show every store: its settings, what it holds, what it lacks, and why it is not current."""
     from ser_pipeline.store.index import read_index
-    from ser_pipeline.store.maintain import status as describe_stores
-    from ser_pipeline.store.maintain import stores
+    from ser_pipeline.store.status import status as describe_stores
+    from ser_pipeline.store.status import stores
 
     with plain_errors():
         if failures:
@@ -94,9 +94,9 @@ def verify(
 ) -> None:
     """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
     from ser_pipeline.errors import StoreError
-    from ser_pipeline.store.maintain import repair as set_aside
-    from ser_pipeline.store.maintain import stores
-    from ser_pipeline.store.maintain import verify as check
+    from ser_pipeline.store.status import stores
+    from ser_pipeline.store.verify import repair as set_aside
+    from ser_pipeline.store.verify import verify as check
 
     with plain_errors():
         manifest = _manifest(manifests)
@@ -128,7 +128,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
 ) -> None:
     """List what no command can use any more; delete it with --yes."""
-    from ser_pipeline.store.maintain import collect, garbage, partial
+    from ser_pipeline.store.garbage import collect, garbage, partial
 
     with plain_errors():
         manifest = _manifest(manifests)
@@ -145,3 +145,30 @@ def gc(
             say(f"freed {total:.1f} MiB")
         else:
             say(f"{total:.1f} MiB in {len(found)} places; 'ser cache gc --yes' deletes them")
+
+
+@app.command()
+def merge(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Caches to copy in; none only makes indexes."),
+    ] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Copy whole shards of other caches in, and make the index of every store anew."""
+    from ser_pipeline.errors import StoreError
+    from ser_pipeline.store.merge import merge_caches
+
+    with plain_errors():
+        found = merge_caches(cache, folders or [])
+        if not found:
+            raise StoreError(f"{cache}: holds no store; pass --cache, or run 'ser cache mels' to make one")
+        for store in found:
+            out(
+                f"{store.folder}: {store.rows} recordings ({store.copied} shards copied, "
+                f"{store.known} already here, {len(store.refused)} refused)"
+            )
+            for line in store.refused[:10]:
+                say(f"  {line}")
+        if any(store.refused for store in found):
+            raise typer.Exit(1)

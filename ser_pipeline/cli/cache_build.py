@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,12 +25,26 @@ if TYPE_CHECKING:
     from ser_pipeline.settings import Recipe, StoreOptions
     from ser_pipeline.store import BuildSummary
 
+
+class Backend(StrEnum):
+    """Who does the work of a build."""
+
+    loky = "loky"
+    dask = "dask"
+
+
 PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
 DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
 LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
 ShardsOption = Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")]
 RetryOption = Annotated[bool, typer.Option(help="Try recordings again that failed before.")]
+BackendOption = Annotated[
+    Backend, typer.Option("--backend", help="Who works: loky (this machine) or dask (a cluster).")
+]
+SchedulerOption = Annotated[
+    str | None, typer.Option("--scheduler", help="Address of the Dask scheduler, as tcp://10.0.0.1:8786.")
+]
 DryOption = Annotated[bool, typer.Option(help="Only say what would be done.")]
 
 
@@ -45,6 +60,8 @@ class Where:
     limit: int | None
     retry_failed: bool
     dry_run: bool
+    backend: Backend = Backend.loky
+    scheduler: str | None = None
 
 
 def mels(
@@ -63,9 +80,11 @@ def mels(
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
     dry_run: DryOption = False,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Compute the mel spectrograms of every recording in the manifest."""
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run)
+    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
     with plain_errors():
         changes = {"denoise": denoise, "prop_decrease": prop_decrease, "level": level, "n_mels": n_mels}
         options = _settings(preset, front_end=changes).front_end
@@ -90,12 +109,14 @@ def features(
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
     dry_run: DryOption = False,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Compute hand-crafted features of every recording in the manifest."""
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.settings import feature_options
 
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run)
+    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
     with plain_errors():
         changes = {
             "voice": voice,
@@ -131,6 +152,7 @@ def build(options: "StoreOptions", where: Where, step: str) -> None:
             where.cache,
             options,
             jobs=where.jobs,
+            scheduler=_scheduler(where),
             shards=parse_shards(where.shards) if where.shards else (0, None),
             limit=where.limit,
             retry_failed=where.retry_failed,
@@ -144,6 +166,16 @@ def build(options: "StoreOptions", where: Where, step: str) -> None:
     if summary.failures:
         raise typer.Exit(1)
     next_step(step)
+
+
+def _scheduler(where: Where) -> str | None:
+    from ser_pipeline.errors import SettingsError
+
+    if (where.backend is Backend.dask) != (where.scheduler is not None):
+        raise SettingsError(
+            "--backend dask and --scheduler go together, as in --backend dask --scheduler tcp://10.0.0.1:8786"
+        )
+    return where.scheduler
 
 
 def _settings(preset: str | None, **changes: Any) -> "Recipe":

@@ -9,13 +9,13 @@ from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.settings import StoreOptions
 from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.lock import shard_range
-from ser_pipeline.store.plan import Chunk, Failure, chunks, lacking, recordings
+from ser_pipeline.store.plan import Chunk, Done, Failure, Work, chunks, lacking, recordings
 from ser_pipeline.store.read import store_folder
+from ser_pipeline.store.run import run_dask, run_here, run_local
 from ser_pipeline.store.shard import read_keys
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
-    from ser_pipeline.store.work import Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def build_store(
     options: StoreOptions,
     *,
     jobs: int = 1,
+    scheduler: str | None = None,
     shards: tuple[int, int | None] = (0, None),
     limit: int | None = None,
     retry_failed: bool = False,
@@ -81,6 +82,7 @@ def build_store(
         cache: folder of all stores.
         options: settings; they decide which store.
         jobs: worker processes; 1 works in this process.
+        scheduler: address of a Dask scheduler whose workers do the work; None works here.
         shards: range of the plan to work on, for job arrays.
         limit: compute at most this many recordings now.
         retry_failed: try recordings again that failed before.
@@ -110,7 +112,7 @@ def build_store(
             on_start(sum(len(chunk.clips) for chunk in todo))
         computed = 0
         failures: list[Failure] = []
-        for done in _run(folder, data, options, todo, jobs):
+        for done in _run([Work(folder, data, options, chunk) for chunk in todo], jobs, scheduler):
             computed += done.computed
             failures += done.failures
             if on_progress is not None:
@@ -172,20 +174,12 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
     return damaged
 
 
-def _run(folder: Path, data: Path, options: StoreOptions, todo: list[Chunk], jobs: int) -> Iterator["Done"]:
-    # numba and the decoders load only where there is work: a complete store answers at once
-    from ser_pipeline.store.work import Work, make_shard
-
-    longest_first = sorted(todo, key=lambda chunk: -chunk.seconds)  # no straggler at the end
-    works = [Work(folder, data, options, chunk) for chunk in longest_first]
-    if jobs == 1 or len(works) <= 1:
-        yield from map(make_shard, works)
-        return
-    import joblib
-
-    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-        yield from parallel(joblib.delayed(make_shard)(work) for work in works)
+def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:
+    longest_first = sorted(works, key=lambda work: -work.chunk.seconds)  # no straggler at the end
+    if scheduler is not None and works:
+        # another machine has another working folder
+        return run_dask([work.absolute() for work in longest_first], scheduler)
+    return run_here(longest_first) if jobs == 1 or len(works) <= 1 else run_local(longest_first, jobs)
 
 
 def describe(folder: Path) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Keep two builds of the same shards apart.
 
-One lock file per store; byte *i* of it stands for shard *i*. The operating system frees the
-bytes when their process ends, however it ends.
+Two lock files per store, one of builds and one of their workers; byte *i* stands for shard *i*.
+The operating system frees the bytes when their process ends, however it ends.
 """
 
 import fcntl
@@ -38,6 +38,29 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
                 f"{folder}: another build works on {_words(start, stop)}; "
                 "wait for it, or give disjoint --shards"
             ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def one_shard(folder: Path, number: int) -> Iterator[None]:
+    """Wait for a shard, and hold it while the block runs.
+
+    A worker whose parent was killed may still be at it. Whoever comes next waits, finds the
+    shard finished and leaves it alone, so that nothing is computed twice.
+
+    Raises:
+        SerError: the folder cannot be written to.
+    """
+    path = folder / "workers.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise explained(error, path) from None
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX, 1, number, os.SEEK_SET)
         yield
     finally:
         os.close(handle)

@@ -6,7 +6,8 @@ already lies in any shard is left where it is, whatever chunk it would fall into
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -60,6 +61,29 @@ class Failure:
     path: str
     reason: str
     kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All a worker needs to make one shard."""
+
+    folder: Path
+    data: Path
+    options: StoreOptions
+    chunk: Chunk
+
+    def absolute(self) -> "Work":
+        """The same work with folders that do not depend on where it is done from."""
+        return replace(self, folder=self.folder.absolute(), data=self.data.absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a worker says of one shard: how many of its clips have a row now, and which have none."""
+
+    number: int
+    computed: int
+    failures: tuple[Failure, ...]
 
 
 def clips_per_shard(recordings: int) -> int:

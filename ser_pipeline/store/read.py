@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
 from ser_pipeline.settings import PRESETS, FeatureOptions, FrontEnd, SmileOptions, StoreOptions, recipe
+from ser_pipeline.store.checksums import Values, row_checksum
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
-from ser_pipeline.store.shard import ShardKeys, Values, damaged, read_keys, row_checksum, shard_path
+from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, shard_path
 
 
 def store_folder(cache: Path, options: StoreOptions) -> Path:

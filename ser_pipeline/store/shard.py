@@ -16,9 +16,7 @@ Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``
 ``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
 """
 
-import hashlib
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +30,28 @@ from ser_pipeline import __version__
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.front_end.layout import Layout
+from ser_pipeline.store.checksums import ASPECT_DTYPE, KEY_DTYPE, Values, key_checksum, row_checksums
 
 SCHEMA_VERSION = 2
-KEY_DTYPE = np.dtype("S32")
-ASPECT_DTYPE = np.dtype("S8")
 VECTORS = "features"
 """Name of the values of every kind whose rows are vectors."""
 
-Values = npt.NDArray[np.floating]
+__all__ = [
+    "ASPECT_DTYPE",
+    "KEY_DTYPE",
+    "SCHEMA_VERSION",
+    "VECTORS",
+    "ShardKeys",
+    "ShardRows",
+    "Values",
+    "damaged",
+    "joined",
+    "read_keys",
+    "read_rows",
+    "shard_number",
+    "shard_path",
+    "write_shard",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,11 @@ class ShardRows:
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.digests)
+
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Digest and aspect of every clean clip."""
+        clean = np.flatnonzero(self.variants == 0).tolist()
+        return frozenset((self.digests[row].decode(), self.aspects[row].decode()) for row in clean)
 
     def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
         """Some of the rows, with other failures."""
@@ -108,49 +125,6 @@ def joined(parts: Sequence[ShardRows]) -> ShardRows:
     )
 
 
-def row_checksums(rows: ShardRows) -> npt.NDArray[np.uint32]:
-    """CRC-32 of each row, shape ``(rows,)``."""
-    return np.array(
-        [
-            row_checksum(
-                rows.values[i],
-                rows.frames[i],
-                rows.level_db[i],
-                rows.digests[i],
-                rows.variants[i],
-                rows.aspects[i],
-            )
-            for i in range(len(rows))
-        ],
-        np.uint32,
-    )
-
-
-def row_checksum(
-    values: Values, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
-) -> int:
-    """CRC-32 over one row's values and everything that is said of it."""
-    numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
-    head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
-    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
-
-
-def _key_checksum(
-    digests: Any, variants: Any, aspects: Any, checksums: Any, failed: Sequence[tuple[str, str]]
-) -> str:
-    hashed = hashlib.blake2b(digest_size=16)
-    tables = (
-        digests.astype(KEY_DTYPE),
-        variants.astype("<i2"),
-        aspects.astype(ASPECT_DTYPE),
-        checksums.astype("<u4"),
-    )
-    for table in tables:
-        hashed.update(np.ascontiguousarray(table).tobytes())
-    hashed.update(json.dumps([list(item) for item in failed]).encode())
-    return hashed.hexdigest()
-
-
 def write_shard(path: Path, rows: ShardRows, *, layout: Layout, name: str, described: dict[str, Any]) -> None:
     """Write a shard whole, beside its target, then rename it into place.
 
@@ -179,7 +153,7 @@ def _image(rows: ShardRows, layout: Layout, name: str, described: dict[str, Any]
         file.attrs["fingerprint"] = name
         file.attrs["provenance"] = json.dumps(described, sort_keys=True)
         file.attrs["tool_version"] = __version__
-        file.attrs["key_checksum"] = _key_checksum(
+        file.attrs["key_checksum"] = key_checksum(
             rows.digests, rows.variants, rows.aspects, checksums, rows.failed
         )
         _dataset(file, values, rows.values.astype(layout.dtype, copy=False), layout.unit)
@@ -271,7 +245,7 @@ def read_keys(path: Path) -> ShardKeys:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise damaged(path, f"{type(error).__name__} while reading its tables") from None
-    if written != _key_checksum(keys.digests, keys.variants, keys.aspects, keys.checksums, keys.failed):
+    if written != key_checksum(keys.digests, keys.variants, keys.aspects, keys.checksums, keys.failed):
         raise damaged(path, "its key table is not the one that was written")
     return keys
 

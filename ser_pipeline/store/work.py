@@ -1,6 +1,5 @@
 """What one worker does: the recordings of one chunk, from file to shard."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,9 @@ from ser_pipeline.audio import read_recording
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt
 from ser_pipeline.front_end import Layout, Row, layout_of
 from ser_pipeline.front_end.rows import row_of_wave
-from ser_pipeline.settings import StoreOptions
 from ser_pipeline.store.identity import fingerprint, provenance
-from ser_pipeline.store.plan import Chunk, Clip, Failure
+from ser_pipeline.store.lock import one_shard
+from ser_pipeline.store.plan import Clip, Done, Failure, Work
 from ser_pipeline.store.shard import (
     ASPECT_DTYPE,
     KEY_DTYPE,
@@ -23,33 +22,27 @@ from ser_pipeline.store.shard import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All a worker needs to make one shard."""
-
-    folder: Path
-    data: Path
-    options: StoreOptions
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a worker says of one shard."""
-
-    number: int
-    computed: int
-    failures: tuple[Failure, ...]
-
-
 def make_shard(work: Work) -> Done:
-    """Compute the clips a shard lacks and write it with what it already holds."""
+    """Compute the clips a shard lacks and write it with what it already holds.
+
+    Running it again, at the same time or later, changes nothing: what the shard holds by then
+    is kept, and a shard that gains nothing is not written.
+    """
+    with one_shard(work.folder, work.chunk.number):
+        return _make(work)
+
+
+def _make(work: Work) -> Done:
     path = shard_path(work.folder, work.chunk.number)
     old = _existing(path)
+    present = frozenset() if old is None else old.keys()
     made: list[tuple[Clip, Row]] = []
     failures: list[Failure] = []
-    kept: dict[str, str] = dict(old.failed) if old is not None else {}
+    before: dict[str, str] = dict(old.failed) if old is not None else {}
+    kept = dict(before)
     for clip in work.chunk.clips:
+        if clip.key in present:
+            continue
         try:
             made.append((clip, _row(work, clip)))
         except AudioMissing as error:  # not the recording's fault: tried again next time
@@ -57,13 +50,16 @@ def make_shard(work: Work) -> Done:
         except AudioError as error:
             kept[clip.digest] = str(error)
             failures.append(Failure(clip.path, str(error), True))
-    layout = layout_of(work.options)
-    new = _rows(made, layout, tuple(sorted(kept.items())))
+    if made or kept != before:
+        _write(work, path, old, _rows(made, layout_of(work.options), tuple(sorted(kept.items()))))
+    return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures))
+
+
+def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> None:
     rows = new if old is None else joined([old, new])
-    if len(rows) or rows.failed:
-        described = provenance(work.options)
-        write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
-    return Done(work.chunk.number, len(made), tuple(failures))
+    described = provenance(work.options)
+    layout = layout_of(work.options)
+    write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
 
 
 def _row(work: Work, clip: Clip) -> Row:

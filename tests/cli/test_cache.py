@@ -131,3 +131,54 @@ def test_verifying_nothing_is_no_success(home):
     result = ser("cache", "verify", "--cache", "nowhere")
     assert result.exit_code == 1
     assert "nowhere: holds no store" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["features", "--set", "magic"], 1),
+        (["features", "--voice", "hal"], 1),
+        (["features", "--pitch-floor-hz", "-1"], 1),
+        (["features", "--pitch-floor-hz", "600"], 1),
+        (["features", "--pitch-ceiling-hz", "9000"], 1),
+        (["features", "--song-ceiling-hz", "nan"], 1),
+        (["features", "--set", "egemaps", "--voice", "own"], 1),
+        (["features", "--shards", "9:1"], 1),
+        (["features", "--data", "nowhere"], 1),
+        (["features", "--manifests", "nowhere"], 1),
+        (["features", "--jobs", "0"], 2),
+        (["features", "--limit", "0"], 2),
+        (["mels", "--jobs", "many"], 2),
+        (["mels", "--limit", "-3"], 2),
+        (["mels", "--n-mels", "2"], 2),
+        (["mels", "--manifests", "nowhere"], 1),
+        (["mels", "--prop-decrease", "nan"], 1),
+        (["mels", "--unknown"], 2),
+        (["mels", "--backend", "slurm"], 2),
+        (["mels", "--backend", "dask"], 1),
+        (["features", "--scheduler", "tcp://127.0.0.1:9"], 1),
+        (["merge", "nowhere"], 1),
+        (["status", "--format", "xml"], 2),
+        (["verify", "--sample", "-1"], 2),
+        (["verify", "--seed", "x"], 2),
+        (["verify", "--cache", "nowhere"], 1),
+        (["gc", "--yes", "please"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_every_wrong_value_is_said_and_loses_nothing(home, words, status):
+    assert ser("cache", "mels", "--denoise", "none").exit_code == 0
+    before = {path: path.read_bytes() for path in home.rglob("cache/**/*.h5")}
+    result = ser("cache", *words)
+    assert result.exit_code == status
+    if status == 1:
+        said = [line for line in result.stderr.strip().splitlines() if "without a manifest" not in line]
+        assert len(said) == 1
+        assert said[0].startswith("ser: ")
+    else:
+        assert (
+            "Invalid value" in result.stderr
+            or "No such option" in result.stderr
+            or "unexpected" in result.stderr
+        )
+    assert {path: path.read_bytes() for path in home.rglob("cache/**/*.h5")} == before

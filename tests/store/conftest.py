@@ -1,6 +1,8 @@
 """A small corpus of tones, and a manifest of it, for the store's tests."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,8 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.settings import FrontEnd
+from ser_pipeline.store import build_store
+from ser_pipeline.store.shard import read_keys, read_rows
 
 
 class Corpus:
@@ -59,3 +63,73 @@ def corpus(tmp_path) -> Corpus:
 def front_end() -> FrontEnd:
     """Quick settings: no noise reduction, few bands, one second."""
     return FrontEnd(denoise="none", n_mels=16, max_s=1.0)
+
+
+@pytest.fixture
+def built(corpus, tmp_path, front_end) -> Path:
+    """Cache folder with a complete store."""
+    build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", front_end)
+    return tmp_path / "cache"
+
+
+class Home:
+    """A folder as a user has it: EMO-DB by name, tones by content, worked on by real commands.
+
+    Attributes:
+        folder: holds ``DataSets``, ``manifests`` and ``cache``.
+    """
+
+    SPEAKERS = ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")
+    SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
+    QUICK = ("--denoise", "none", "--n-mels", "16")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wav = folder / "DataSets" / "EmoDB" / "wav"
+
+    def fill(self, count: int, seconds: float = 0.3) -> None:
+        self.wav.mkdir(parents=True, exist_ok=True)
+        t = np.arange(round(seconds * 16_000)) / 16_000
+        names = (
+            f"{a}{b}{c}{d}.wav" for c in "WFN" for d in "ab" for a in self.SPEAKERS for b in self.SENTENCES
+        )
+        for number, name in zip(range(count), names, strict=False):
+            sf.write(self.wav / name, 0.2 * np.sin(2 * np.pi * (200 + number) * t), 16_000)
+
+    def popen(self, *words: str, **options) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ser_pipeline", *words],
+            cwd=self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def ser(self, *words: str, **options) -> tuple[int, str, str]:
+        process = self.popen(*words, **options)
+        printed, said = process.communicate(timeout=300)
+        return process.returncode, printed, said
+
+    def mels(self, *words: str, **options) -> tuple[int, str, str]:
+        return self.ser("cache", "mels", *self.QUICK, *words, **options)
+
+    def stamps(self, cache: str = "cache") -> dict[str, tuple[int, int]]:
+        found = (self.folder / cache).glob("*/*/shard-*.h5")
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+    def contents(self, cache: str = "cache") -> dict[str, str]:
+        """Every key -> its values and attributes, and every shard's own attributes."""
+        held = {}
+        for path in sorted((self.folder / cache).glob("*/*/shard-*.h5")):
+            rows, keys = read_rows(path), read_keys(path)
+            for row in range(len(rows)):
+                key = (rows.digests[row], int(rows.variants[row]), rows.aspects[row])
+                held[key] = (rows.values[row].tobytes(), int(rows.frames[row]), float(rows.level_db[row]))
+            held[path.name] = (rows.failed, keys.described)
+        return held
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(tmp_path)

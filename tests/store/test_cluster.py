@@ -1,0 +1,106 @@
+"""A real Dask cluster: a scheduler and worker processes that talk over the loopback."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ser_pipeline.errors import StoreError
+from ser_pipeline.store.plan import Chunk, Work
+from ser_pipeline.store.run import run_dask
+
+dask = pytest.importorskip("distributed")
+
+
+class Cluster:
+    """A scheduler and three workers, each a process of its own."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+        self.processes: list[subprocess.Popen] = []
+        file = folder / "scheduler.json"
+        self.start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), "--no-dashboard"
+        )
+        deadline = time.monotonic() + 60
+        while not file.exists() or not (found := re.search(r"tcp://[\d.:]+", file.read_text())):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        self.address = found[0]
+        for _ in range(3):
+            words = (
+                "--nworkers",
+                "1",
+                "--nthreads",
+                "1",
+                "--no-nanny",
+                "--no-dashboard",
+                "--local-directory",
+            )
+            self.start("worker", self.address, *words, str(folder))
+
+    def start(self, *words) -> None:
+        with (self.folder / f"log-{len(self.processes)}").open("w") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,
+                )
+            )
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    folder = tmp_path / "dask"
+    folder.mkdir()
+    made = Cluster(folder)
+    yield made
+    made.stop()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_makes_the_same_bytes(home, cluster):
+    home.fill(600, seconds=1.0)
+    assert home.ser("manifest", "build")[0] == 0
+    assert home.mels("--cache", "local", "--jobs", "2")[0] == 0
+    words = ("cache", "mels", *home.QUICK, "--backend", "dask", "--scheduler", cluster.address)
+    process = home.popen(*words)
+    deadline = time.monotonic() + 120
+    while len(home.stamps()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    cluster.processes[1].send_signal(signal.SIGKILL)
+    printed, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert "600 of 600 recordings (600 computed now, 0 failed)" in printed
+    assert "mels: 600 clips in" in said
+    assert home.contents() == home.contents("local")
+    before = home.stamps()
+    assert "(0 computed now" in home.ser(*words)[1]
+    assert home.stamps() == before
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, front_end, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.store.run._REACH_S", 1)
+    work = Work(tmp_path, tmp_path, front_end, Chunk(0, ()))
+    with pytest.raises(StoreError, match=r"tcp://127.0.0.1:9: cannot be reached .*'dask scheduler'"):
+        list(run_dask([work], "tcp://127.0.0.1:9"))
+    with pytest.raises(StoreError, match="nonsense://x: cannot be reached"):
+        list(run_dask([work], "nonsense://x"))
+
+
+def test_without_the_extra_its_name_is_said(tmp_path, front_end, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(StoreError, match=re.escape("pip install 'ser-pipeline[cluster]'")):
+        list(run_dask([Work(tmp_path, tmp_path, front_end, Chunk(0, ()))], "tcp://127.0.0.1:9"))

@@ -1,0 +1,155 @@
+"""What users and machines do to a build: kill it, fill its disk, start it twice."""
+
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+KILLS = 20
+CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
+
+
+def workers_of(pid: int) -> list[int]:
+    """Worker processes of a build."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        found = [int(child) for child in children.read_text().split()]
+        return [child for child in found if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+def kill(process: subprocess.Popen, who: str) -> None:
+    if who == "group":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif who == "worker" and (workers := workers_of(process.pid)):
+        os.kill(workers[0], signal.SIGKILL)
+    else:
+        process.kill()
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
+    home.fill(600)
+    assert home.ser("manifest", "build")[0] == 0
+    assert home.mels("--cache", "whole", "--jobs", "2")[0] == 0
+    finished: dict[str, tuple[int, int]] = {}
+    lines = []
+    for attempt in range(KILLS):
+        process = home.popen(
+            "cache", "mels", *home.QUICK, "--jobs", "2", "--limit", "200", start_new_session=True
+        )
+        time.sleep(float(rng.uniform(0.2, 3.0)))
+        kill(process, ("parent", "group", "worker")[attempt % 3])
+        _, said = process.communicate(timeout=120)
+        lines += [line for line in said.splitlines() if line.startswith("ser:")]
+        assert "Traceback" not in said
+        now = home.stamps()
+        assert finished.items() <= now.items(), "a finished shard was written again"
+        finished = now
+    assert all("a worker was killed" in line for line in lines)
+    while "600 of 600" not in home.mels("--jobs", "2", "--limit", "200")[1]:
+        pass
+    assert finished.items() <= home.stamps().items()
+    assert home.contents() == home.contents("whole")
+
+
+def small_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_file_that_may_not_grow_is_one_line(home, jobs):
+    home.fill(40)
+    assert home.ser("manifest", "build")[0] == 0
+    status, _, said = home.mels("--jobs", jobs, preexec_fn=small_files)
+    assert status == 1
+    (line,) = [line for line in said.splitlines() if line.startswith("ser:")]
+    assert "no space left to write; nothing was lost" in line
+    assert "Traceback" not in said
+    assert home.stamps().keys() <= {"shard-00001.h5"}  # the short one fits
+    assert not list(home.folder.glob("cache/*/*/.*partial"))
+    assert "40 of 40" in home.mels()[1]
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_the_next_call_goes_on(home):
+    home.fill(200)
+    assert home.ser("manifest", "build")[0] == 0
+    cache = home.folder / "cache"
+    cache.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(cache)], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount a small disk")
+    try:
+        status, _, said = home.mels()
+        assert (status, "no space left to write; nothing was lost" in said) == (1, True)
+        assert "Traceback" not in said
+        finished = home.stamps()
+        assert 0 < len(finished) < 7
+        subprocess.run(["mount", "-o", "remount,size=60m", str(cache)], check=True)
+        assert "200 of 200" in home.mels()[1]
+        assert finished.items() <= home.stamps().items()
+        assert home.ser("cache", "verify", "--sample", "5")[0] == 0
+    finally:
+        subprocess.run(["umount", str(cache)], check=True)
+
+
+def without_override() -> None:
+    """Root writes everywhere; without this right it is held to permissions as anyone is."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
+    home.fill(40)
+    assert home.ser("manifest", "build")[0] == 0
+    cache = home.folder / "cache"
+    cache.mkdir(mode=0o555)
+    status, _, said = home.mels(preexec_fn=without_override)
+    assert (status, "not writable; choose another folder or change its permissions" in said) == (1, True)
+    assert len(said.strip().splitlines()) == 1
+    cache.chmod(0o755)
+    assert home.mels()[0] == 0
+    (store,) = cache.glob("mels/*")
+    (store / "index.parquet").unlink()
+    store.chmod(0o555)
+    assert "40 of 40" in home.mels(preexec_fn=without_override)[1]
+    assert home.ser("cache", "verify", preexec_fn=without_override)[0] == 0
+    shutil.rmtree(store)
+
+
+def first_shard(home) -> None:
+    deadline = time.monotonic() + 60
+    while not home.stamps():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_two_builds_at_once_one_works_one_says_so_and_disjoint_ranges_work_together(home):
+    home.fill(600, seconds=0.5)
+    assert home.ser("manifest", "build")[0] == 0
+    first = home.popen("cache", "mels", *home.QUICK, "--shards", "0:9")
+    first_shard(home)
+    first.send_signal(signal.SIGSTOP)  # it holds its shards, however fast it is
+    status, _, said = home.mels("--shards", "8:12")
+    assert (status, "another build works on shards 8:12" in said) == (1, True)
+    second = home.popen("cache", "mels", *home.QUICK, "--shards", "9:")
+    first_status = second.wait(timeout=120)
+    first.send_signal(signal.SIGCONT)
+    printed = [process.communicate(timeout=120)[0] for process in (first, second)]
+    assert (first_status, first.returncode) == (0, 0)
+    assert sum(int(text.split("(")[1].split()[0]) for text in printed) == 600
+    assert "600 of 600 recordings (0 computed now" in home.mels()[1]
+    held = [key for key in home.contents() if isinstance(key, tuple)]
+    assert len(np.unique([key[0] for key in held])) == len(held) == 600
