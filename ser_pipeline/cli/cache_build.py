@@ -115,6 +115,7 @@ def features(
     """Compute hand-crafted features of every recording in the manifest."""
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.settings import feature_options
+    from ser_pipeline.store import build_command
 
     where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
     with plain_errors():
@@ -129,9 +130,8 @@ def features(
         if chosen.feature_set != "named" and given:
             flag = given[0].replace("_", "-")
             raise SettingsError(f"--{flag} is a setting of our own features; openSMILE's sets are fixed")
-        named = chosen.feature_set == "named"
-        step = "ser train cnn1d" + ("" if named else f" --set {chosen.feature_set}")
-        build(feature_options(chosen.feature_set, chosen.features), where, step)
+        options = feature_options(chosen.feature_set, chosen.features)
+        build(options, where, build_command(options).replace("ser cache features", "ser train cnn1d"))
 
 
 def build(options: "StoreOptions", where: Where, step: str) -> None:

@@ -28,6 +28,10 @@ _FIELDS = {
     "denoise": ("front_end", "denoise"),
     "prop_decrease": ("front_end", "prop_decrease"),
     "n_mels": ("front_end", "n_mels"),
+    "voice": ("features", "voice"),
+    "pitch_floor_hz": ("features", "pitch_floor_hz"),
+    "pitch_ceiling_hz": ("features", "pitch_ceiling_hz"),
+    "song_ceiling_hz": ("features", "song_ceiling_hz"),
     "epochs": ("train", "epochs"),
     "batch_size": ("train", "batch_size"),
     "optimizer": ("train", "optimizer"),
@@ -86,6 +90,12 @@ def train(
         str | None, typer.Option("--set", help="Features: named, egemaps or compare.")
     ] = None,
     normalise: Annotated[str | None, typer.Option(help="Of features: none, relative or speaker.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="Who measured pitch, voice and formants: own or praat.")
+    ] = None,
+    pitch_floor_hz: Annotated[float | None, typer.Option(help="Lowest pitch searched.")] = None,
+    pitch_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in speech.")] = None,
+    song_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in song.")] = None,
     c: Annotated[
         float | None,
         typer.Option("--c", help="Inverse penalty of svm and logreg, rate of gboost; else chosen."),

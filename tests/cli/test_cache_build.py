@@ -1,0 +1,69 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """EMO-DB with four tones, and its manifest."""
+    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(["03a01Wa", "03a01Fa", "08a01Wa", "08a01Na"]):
+        wave = 0.2 * np.sin(2 * np.pi * (150 + 20 * number) * np.arange(8_000) / 16_000)
+        sf.write(folder / f"{name}.wav", wave, 16_000)
+    monkeypatch.chdir(tmp_path)
+    assert ser("manifest", "build").exit_code == 0
+    return tmp_path
+
+
+def ser(*words):
+    return CliRunner().invoke(app, words)
+
+
+def test_features_stand_in_a_shard_with_names_and_units(home):
+    result = ser("cache", "features")
+    assert "4 of 4 recordings (4 computed now, 0 failed)" in result.stdout
+    assert "next: ser train cnn1d\n" in result.stderr
+    (path,) = (home / "cache" / "features").glob("*/shard-*.h5")
+    with h5py.File(path) as shard:
+        names = [name.decode() for name in shard["feature_name"][()]]
+        units = [unit.decode() for unit in shard["feature_unit"][()]]
+        values = shard["features"][()]
+        assert set(shard["aspect"][()].tolist()) == {b"speech"}
+    assert values.shape == (4, 253)
+    assert values.dtype == np.float32
+    assert units[names.index("pitch_hz_mean")] == "Hz"
+    pitches = sorted(values[:, names.index("pitch_hz_mean")].tolist())
+    assert pitches == pytest.approx([150, 170, 190, 210], abs=0.5)
+    assert "(0 computed now" in ser("cache", "features").stdout
+
+
+def test_settings_of_the_store_are_in_the_next_command(home):
+    assert (
+        "next: ser train cnn1d --pitch-ceiling-hz 600.0"
+        in ser("cache", "features", "--pitch-ceiling-hz", "600").stderr
+    )
+    rows = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert [row["settings"] for row in rows] == ["default pitch_ceiling_hz=600.0"]
+    result = ser("train", "logreg", "--pitch-ceiling-hz", "700")
+    assert "run 'ser cache features --pitch-ceiling-hz 700.0'" in result.stderr
+
+
+def test_a_settings_file_reaches_the_store(home):
+    (home / "ser.toml").write_text("[features]\ntrim_db = false\nspeech_db = 25\n")
+    assert ser("cache", "features").exit_code == 0
+    (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert row["settings"] == "default speech_db=25.0 trim_db=none"
+
+
+def test_opensmiles_sets_are_kinds_of_their_own(home):
+    pytest.importorskip("opensmile")
+    result = ser("cache", "features", "--set", "egemaps")
+    assert "next: ser train cnn1d --set egemaps" in result.stderr
+    assert len(list((home / "cache" / "egemaps").glob("*/shard-*.h5"))) == 1
