@@ -1,7 +1,7 @@
 """Commands of ``ser cache``: those that build stores, and those that look after them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,8 @@ from ser_pipeline.cli.common import (
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
+
+_SMILE: tuple[Literal["egemaps", "compare"], ...] = ("egemaps", "compare")
 
 app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
 app.command()(mels)
@@ -40,6 +42,9 @@ def _manifest(manifests: Path) -> "Manifest | None":
 
 @app.command()
 def status(
+    name: Annotated[
+        str | None, typer.Argument(help="Show one store in full: its name, or how that begins.")
+    ] = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     failures: Annotated[bool, typer.Option("--failures", help="List every recording that failed.")] = False,
@@ -47,10 +52,13 @@ def status(
 ) -> None:
     """Show every store: its settings, what it holds, what it lacks, and why it is not current."""
     from ser_pipeline.store.index import read_index
+    from ser_pipeline.store.status import find_store, stores
     from ser_pipeline.store.status import status as describe_stores
-    from ser_pipeline.store.status import stores
 
     with plain_errors():
+        if name is not None:
+            _details(find_store(cache, name), manifests, cache, fmt)
+            return
         if failures:
             rows = [
                 (str(folder), digest, reason)
@@ -79,6 +87,25 @@ def status(
             for item in found
         ]
         show_table("feature stores", columns, cells, fmt)
+
+
+def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
+    """Show one store: its state, what it depends on, which recordings changed."""
+    from ser_pipeline.settings import configured, feature_options
+    from ser_pipeline.store.status import details
+    from ser_pipeline.store.status import status as describe_stores
+
+    recipe = configured(Path("ser.toml"))
+    options = (
+        recipe.front_end,
+        recipe.features,
+        *(feature_options(name, recipe.features) for name in _SMILE),
+    )
+    (found,) = (item for item in describe_stores(cache, _manifest(manifests)) if item.folder == folder)
+    rows = [("folder", str(folder)), ("state", found.state), ("recordings", str(found.rows))]
+    rows += details(folder, {item.kind: item for item in options})
+    rows += [("recording changed", path) for path in found.changed]
+    show_table(f"{found.kind} {folder.name}", ("what", "value"), rows, fmt)
 
 
 @app.command()

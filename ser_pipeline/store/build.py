@@ -13,6 +13,7 @@ from ser_pipeline.store.plan import Chunk, Done, Failure, Work, chunks, lacking,
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.run import run_dask, run_here, run_local
 from ser_pipeline.store.shard import read_keys
+from ser_pipeline.store.sources import note_sources
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -99,7 +100,7 @@ def build_store(
     part = plan[shards[0] : shards[1]]
     if plan and not part:
         raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
-    state = _state(folder, part, retry_failed)
+    state = _state(folder, part, retry_failed, write=not dry_run)
     if dry_run or not state.lacking:
         return state.summary(len(plan))
     if not data.is_dir():
@@ -117,7 +118,9 @@ def build_store(
             failures += done.failures
             if on_progress is not None:
                 on_progress(done.computed + len(done.failures))
-        read_index(folder)
+        present = read_index(folder).clean()
+        clips = (clip for chunk in part for clip in chunk.clips if clip.key in present)
+        note_sources(folder, {clip.path: clip.digest for clip in clips})
     return state.summary(len(plan), computed, failures, repaired)
 
 
@@ -159,8 +162,8 @@ class _State:
         return BuildSummary(self.folder, shards, len(clips), present, computed, every, repaired)
 
 
-def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool) -> _State:
-    index = read_index(folder, write=False) if folder.is_dir() else Index(SCHEMA.empty_table())
+def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bool = True) -> _State:
+    index = read_index(folder, write=write) if folder.is_dir() else Index(SCHEMA.empty_table())
     failed = {} if retry_failed else index.failures()
     return _State(folder, part, index.clean(), failed, index.damaged)
 

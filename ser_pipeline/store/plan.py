@@ -1,6 +1,7 @@
 """Which recordings belong to which shard, and which of them are still to be computed.
 
-The plan depends on the manifest alone: its recordings in order, cut into chunks. Chunk *i* is
+The plan depends on the manifest alone: its recordings in order, cut into
+chunks of about as much sound each. Chunk *i* is
 the business of shard *i*, so job arrays can share the work by shard numbers. A recording that
 already lies in any shard is left where it is, whatever chunk it would fall into today.
 """
@@ -15,6 +16,8 @@ from ser_pipeline.front_end import aspect_of
 from ser_pipeline.settings import StoreOptions
 
 MIN_CLIPS, MAX_CLIPS = 32, 512
+_ROUNDING = 1 + 1e-9
+"""Equal clips fill a chunk exactly, whatever their sum rounds to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,32 @@ def recordings(manifest: pa.Table, options: StoreOptions) -> list[Clip]:
 
 
 def chunks(clips: Sequence[Clip]) -> list[Chunk]:
-    """Cut recordings into chunks; chunk *i* belongs to shard *i*.
+    """Cut recordings into chunks of about as much sound each; chunk *i* belongs to shard *i*.
+
+    A chunk ends when it holds the sound of :func:`clips_per_shard` mean clips, or twice as many
+    clips, so that a corpus of long clips beside one of short ones leaves no straggler and no
+    shard is huge.
 
     Examples:
         >>> [len(c.clips) for c in chunks([Clip(str(i), str(i), 1.0) for i in range(40)])]
         [32, 8]
+        >>> [len(c.clips) for c in chunks([Clip(str(i), str(i), 1.0 + 9 * (i < 8)) for i in range(64)])]
+        [6, 50, 8]
     """
     size = clips_per_shard(len(clips))
-    return [
-        Chunk(number, tuple(clips[start : start + size]))
-        for number, start in enumerate(range(0, len(clips), size))
-    ]
+    most = min(2 * size, MAX_CLIPS)
+    quota = size * sum(clip.duration_s for clip in clips) / max(1, len(clips))
+    plan: list[Chunk] = []
+    current: list[Clip] = []
+    seconds = 0.0
+    for clip in clips:
+        full = seconds + clip.duration_s > quota * _ROUNDING if quota else len(current) == size
+        if current and (full or len(current) == most):
+            plan.append(Chunk(len(plan), tuple(current)))
+            current, seconds = [], 0.0
+        current.append(clip)
+        seconds += clip.duration_s
+    return [*plan, Chunk(len(plan), tuple(current))] if current else plan
 
 
 def lacking(plan: Sequence[Chunk], done: Container[tuple[str, str]], limit: int | None = None) -> list[Chunk]:

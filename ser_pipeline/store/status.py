@@ -1,16 +1,17 @@
 """What each store below a cache folder is, and whether it is current."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_pipeline.errors import SettingsError
-from ser_pipeline.settings import PRESETS, FrontEnd, options_of
+from ser_pipeline.errors import SettingsError, StoreMissing, some
+from ser_pipeline.settings import PRESETS, FrontEnd, StoreOptions, options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.read import changes
+from ser_pipeline.store.sources import changed_sources
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -29,6 +30,7 @@ class StoreStatus:
         missing: recordings of the manifest without a row.
         foreign: rows that no recording of the manifest has.
         size_bytes: of its files.
+        changed: paths of recordings whose bytes are others than when it was built.
         state: ``current``, ``incomplete``, ``damaged``, ``empty`` or ``outdated``, with the reason.
     """
 
@@ -41,6 +43,7 @@ class StoreStatus:
     foreign: int | None
     size_bytes: int
     state: str
+    changed: tuple[str, ...] = ()
 
 
 def stores(cache: Path) -> Iterator[Path]:
@@ -56,15 +59,25 @@ def status(cache: Path, manifest: "Manifest | None") -> list[StoreStatus]:
         cache: folder of all stores.
         manifest: to count what is missing; None leaves that out.
     """
-    digests = None if manifest is None else set(manifest.table["audio_digest"].to_pylist())
-    return [_status(folder, digests) for folder in stores(cache)]
+    return [_status(folder, _wanted(manifest)) for folder in stores(cache)]
 
 
-def _status(folder: Path, digests: Set[str] | None) -> StoreStatus:
+def _wanted(manifest: "Manifest | None") -> dict[str, str] | None:
+    """Path -> digest of every recording."""
+    if manifest is None:
+        return None
+    paths, digests = (manifest.table[name].to_pylist() for name in ("path", "audio_digest"))
+    return dict(zip(paths, digests, strict=True))
+
+
+def _status(folder: Path, wanted: Mapping[str, str] | None) -> StoreStatus:
     index = read_index(folder, write=False)
     rows = {digest for digest, _ in index.clean()}
     failed = index.failures().keys()
+    digests = None if wanted is None else set(wanted.values())
     missing = None if digests is None else len(digests - rows)
+    changed = [] if wanted is None else changed_sources(folder, wanted, rows | failed)
+    unknown = 0 if digests is None else len(digests - rows - failed)
     described = describe(folder)
     return StoreStatus(
         folder=folder,
@@ -75,12 +88,13 @@ def _status(folder: Path, digests: Set[str] | None) -> StoreStatus:
         missing=missing,
         foreign=None if digests is None else len(rows - digests),
         size_bytes=sum(path.stat().st_size for path in folder.glob("*") if path.is_file()),
-        state=_state(described, index.damaged, missing, len(failed)),
+        state=_state(described, index.damaged, unknown, changed),
+        changed=tuple(changed),
     )
 
 
 def _state(
-    described: dict[str, Any] | None, damaged: tuple[str, ...], missing: int | None, failed: int
+    described: dict[str, Any] | None, damaged: tuple[str, ...], unknown: int, changed: list[str]
 ) -> str:
     if damaged:
         return f"damaged: {len(damaged)} shards cannot be read"
@@ -89,9 +103,50 @@ def _state(
     old = outdated(described)
     if old:
         return "outdated: " + "; ".join(old)
-    if missing is not None and missing > failed:
-        return f"incomplete: {missing - failed} recordings to compute"
-    return "current"
+    if not unknown:
+        return "current"
+    why = [f"recording changed: {some(changed, show=3)}"] if changed else []
+    new = unknown - len(changed)
+    why += [f"{new} new"] if new > 0 and changed else []
+    return "; ".join([f"incomplete: {unknown} recordings to compute", *why])
+
+
+def details(folder: Path, today: Mapping[str, StoreOptions]) -> Iterator[tuple[str, str]]:
+    """All that a store's numbers depend on, and how that differs from what would be built today.
+
+    Args:
+        folder: of the store.
+        today: kind -> settings of today, by preset and ``ser.toml``.
+
+    Yields:
+        What, and its value.
+    """
+    described = describe(folder)
+    if described is None:
+        yield "state", "empty"
+        return
+    for part in ("algorithm", "settings", "libraries"):
+        value = described[part]
+        inner = value.items() if isinstance(value, dict) else [("version", value)]
+        yield from ((f"{part}.{key}", str(held)) for key, held in inner)
+    options = today.get(described["kind"])
+    if options is not None:
+        for line in differences(described, provenance(options)):
+            yield "differs from today's settings", line
+
+
+def find_store(cache: Path, name: str) -> Path:
+    """Folder of the store of that name, or of the only one whose name begins so.
+
+    Raises:
+        StoreMissing: none, or more than one.
+    """
+    names = [folder for folder in stores(cache) if folder.name.startswith(name)]
+    if len(names) != 1:
+        known = some([f"{folder.parent.name}/{folder.name}" for folder in names or stores(cache)])
+        found = "no store" if not names else f"{len(names)} stores"
+        raise StoreMissing(f"{cache}: {found} of name '{name}'; there are: {known or 'none'}")
+    return names[0]
 
 
 def outdated(described: dict[str, Any]) -> list[str]:

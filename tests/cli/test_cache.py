@@ -57,6 +57,20 @@ def test_a_bad_recording_is_named_and_the_status_tells(home):
     assert "silent" in row["reason"]
 
 
+def test_one_store_in_full_names_what_changed(home):
+    ser("cache", "mels", "--denoise", "none")
+    path = home / "DataSets" / "EmoDB" / "wav" / "03a01Wa.wav"
+    sf.write(path, 0.1 * np.sin(np.arange(9_000)), 16_000)
+    ser("manifest", "build")
+    (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
+    assert row["state"] == "incomplete: 1 recordings to compute; recording changed: EmoDB/wav/03a01Wa.wav"
+    rows = json.loads(ser("cache", "status", row["store"][:6], "--format", "json").stdout)
+    said = [(line["what"], line["value"]) for line in rows]
+    assert ("differs from today's settings", "settings.denoise: none, now gate") in said
+    assert ("recording changed", "EmoDB/wav/03a01Wa.wav") in said
+    assert "no store of name 'nope'" in ser("cache", "status", "nope").stderr
+
+
 def test_dry_run_writes_nothing(home):
     result = ser("cache", "mels", "--dry-run")
     assert "would compute 12 of 12" in result.stdout

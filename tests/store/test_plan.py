@@ -24,6 +24,29 @@ def test_every_recording_is_in_exactly_one_chunk(count):
     assert [chunk.number for chunk in plan] == list(range(len(plan)))
 
 
+@given(st.lists(st.floats(0.01, 60), max_size=1_500))
+def test_chunks_hold_about_as_much_sound_each(durations):
+    clips = [Clip(str(number), str(number), seconds) for number, seconds in enumerate(durations)]
+    plan = chunks(clips)
+    assert [clip for chunk in plan for clip in chunk.clips] == clips
+    quota = clips_per_shard(len(clips)) * sum(durations) / max(1, len(clips))
+    for chunk in plan:
+        assert len(chunk.clips) <= MAX_CLIPS
+        assert len(chunk.clips) == 1 or chunk.seconds <= quota * 1.0001
+
+
+def test_a_corpus_of_long_clips_is_cut_finer_than_one_of_short_clips():
+    clips = [Clip(str(number), str(number), 2.0 if number < 4_000 else 12.0) for number in range(8_000)]
+    plan = chunks(clips)
+    seconds = [chunk.seconds for chunk in plan[:-1]]
+    assert max(seconds) < 1.1 * clips_per_shard(8_000) * 7
+    assert len(plan[0].clips) > 1.5 * len(plan[-2].clips)
+
+
+def test_clips_of_unknown_length_are_cut_by_count():
+    assert [len(chunk.clips) for chunk in chunks([Clip(str(n), str(n), 0.0) for n in range(40)])] == [32, 8]
+
+
 @given(st.sets(st.integers(0, 99)), st.integers(0, 120))
 def test_only_what_is_lacking_is_done_up_to_the_limit(done, limit):
     clips = made(100)

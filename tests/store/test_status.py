@@ -1,7 +1,10 @@
+import pytest
+
+from ser_pipeline.errors import StoreMissing
 from ser_pipeline.settings import recipe
 from ser_pipeline.store import fingerprint as prints
 from ser_pipeline.store import provenance
-from ser_pipeline.store.status import settings_in_words, status
+from ser_pipeline.store.status import details, find_store, settings_in_words, status, stores
 
 
 def test_a_complete_store_is_current(built, corpus):
@@ -14,6 +17,33 @@ def test_a_new_recording_makes_it_incomplete(built, corpus):
     corpus.add("new.wav", 400)
     (found,) = status(built, corpus.manifest())
     assert found.state == "incomplete: 1 recordings to compute"
+
+
+def test_a_changed_recording_is_named(built, corpus):
+    corpus.add("c07.wav", 400)
+    corpus.add("new.wav", 401)
+    (found,) = status(built, corpus.manifest())
+    assert found.state == "incomplete: 2 recordings to compute; recording changed: c07.wav; 1 new"
+    assert found.changed == ("c07.wav",)
+
+
+def test_details_say_how_a_store_differs_from_today(built, front_end):
+    (folder,) = stores(built)
+    said = list(details(folder, {"mels": front_end.model_copy(update={"n_mels": 20})}))
+    assert ("settings.n_mels", "16") in said
+    assert ("differs from today's settings", "settings.n_mels: 16, now 20") in said
+    assert [value for what, value in details(folder, {"mels": front_end}) if "differs" in what] == []
+
+
+def test_a_store_is_found_by_how_its_name_begins(built):
+    (folder,) = stores(built)
+    assert find_store(built, folder.name[:4]) == folder
+    with pytest.raises(StoreMissing, match=f"no store of name 'x'; there are: mels/{folder.name}"):
+        find_store(built, "x")
+    (folder.parent / ("z" * 16)).mkdir()
+    with pytest.raises(StoreMissing, match="2 stores of name ''"):
+        find_store(built, "")
+    assert list(details(folder.parent / ("z" * 16), {})) == [("state", "empty")]
 
 
 def test_another_algorithm_is_another_store(front_end, monkeypatch):
