@@ -16,7 +16,7 @@ from ser_pipeline.settings import (
     StoreOptions,
 )
 
-_LIBRARIES = ("librosa", "numpy", "scipy", "soxr")
+_LIBRARIES = ("numba", "numpy", "scipy", "soxr")
 """Libraries whose version can change a number of every front end."""
 
 
@@ -41,9 +41,9 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
 
 def _more_libraries(options: StoreOptions) -> tuple[str, ...]:
     if isinstance(options, FrontEnd):
-        return {"reference": ("noisereduce",), "gate": ("numba",)}.get(options.denoise, ())
+        return ("noisereduce", "librosa") if options.denoise == "reference" else ()
     if isinstance(options, FeatureOptions):
-        return ("numba", "praat-parselmouth") if options.voice == "praat" else ("numba",)
+        return ("librosa", "praat-parselmouth") if options.voice == "praat" else ("librosa",)
     return ("opensmile",)
 
 
