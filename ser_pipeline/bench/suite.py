@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, learning, memory, reading
+from ser_pipeline.bench import building, caching, layouts, learning, memory, reading, scale
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -86,6 +86,8 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingPro
         "memory": _memory,
         "complete": _complete,
         "read": _read,
+        "layouts": lambda s: layouts.layouts(s.manifest, s.data, s.work, FrontEnd()),
+        "scale": lambda s: scale.figures(s.work),
         "manifest": _manifest,
         "train": _train,
     }

@@ -23,6 +23,7 @@ class RowStore(Protocol):
     shape: tuple[int, ...]
     names: tuple[str, ...]
     failures: dict[str, str]
+    shards: npt.NDArray[np.int32]
 
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
@@ -54,7 +55,15 @@ class Batch(NamedTuple):
 
 
 class Clips(Dataset[Batch]):
-    """Clips by number, a whole batch at a time."""
+    """Clips by number, a whole batch at a time.
+
+    Attributes:
+        shards: shard of each clip where clips are read batch by batch; None where they are in memory.
+        buffer: clips that fit into memory at a time.
+    """
+
+    shards: npt.NDArray[np.int64] | None = None
+    buffer: int = 0
 
     def __len__(self) -> int:
         """Number of clips."""

@@ -39,8 +39,12 @@ class MelClips(Clips):
         self._targets = torch.from_numpy(np.array(targets, np.int64))
         self._shift = shift if shift is not None and shift.any() else None
         self._shape = store.shape
-        size = len(positions) * self._shape[0] * self._shape[1] * 2
-        self._kept = self._keep() if size <= memory_limit else None
+        clip = self._shape[0] * self._shape[1] * 2
+        fits = len(positions) * clip <= memory_limit
+        self._kept = self._keep() if fits else None
+        if not fits:  # a shuffle over all shards would read the disk at random, again each epoch
+            self.shards = np.asarray(store.shards[positions], np.int64)
+            self.buffer = max(1, memory_limit // clip)
 
     def __len__(self) -> int:
         """Number of clips."""

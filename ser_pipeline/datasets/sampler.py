@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
+from ser_pipeline.datasets.shuffle import Rows, buffered_order
+
 
 class EpochBatches(Sampler[list[int]]):
     """Batches of clip numbers, shuffled anew each epoch.
@@ -18,6 +20,8 @@ class EpochBatches(Sampler[list[int]]):
         seed: of the order.
         rank: number of this process.
         world: number of processes.
+        shards: shard of each clip, where clips do not fit into memory; None shuffles all at once.
+        buffer: clips that are mixed at a time, with ``shards``.
 
     Examples:
         >>> order = EpochBatches(5, 2, seed=0)
@@ -25,13 +29,25 @@ class EpochBatches(Sampler[list[int]]):
         ([2, 2, 1], [0, 1, 2, 3, 4])
     """
 
-    def __init__(self, clips: int, batch_size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        clips: int,
+        batch_size: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        shards: Rows | None = None,
+        buffer: int = 0,
+    ) -> None:
         self.clips = clips
         self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
         self.world = world
         self.epoch = 0
+        self._shards = shards
+        self._buffer = buffer
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next, counted from 0."""
@@ -44,7 +60,11 @@ class EpochBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield this process's share of each batch."""
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.clips)
+        rng = np.random.default_rng((self.seed, self.epoch))
+        if self._shards is None:
+            order = rng.permutation(self.clips)
+        else:
+            order = buffered_order(self._shards, self._buffer, rng)
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield order[start : start + self.batch_size][self.rank :: self.world].tolist()
 

@@ -36,7 +36,13 @@ class RunBatches(LightningDataModule):
         """Shuffled batches; the order depends on seed and epoch alone."""
         rank, world = self._process()
         self.batches = EpochBatches(
-            len(self.train), self.options.batch_size, seed=self.options.seed, rank=rank, world=world
+            len(self.train),
+            self.options.batch_size,
+            seed=self.options.seed,
+            rank=rank,
+            world=world,
+            shards=self.train.shards,
+            buffer=self.train.buffer,
         )
         self.batches.set_epoch(self.first_epoch)
         return self._loader(self.train, self.batches)

@@ -9,7 +9,7 @@ class CountingStore:
     """Wraps a store and counts how often it is read."""
 
     def __init__(self, store):
-        self.store, self.shape, self.reads = store, store.shape, []
+        self.store, self.shape, self.shards, self.reads = store, store.shape, store.shards, []
 
     def read(self, positions):
         self.reads.append(len(positions))
@@ -68,3 +68,11 @@ def test_levels_are_the_stores(clips):
     levels = read_levels(store, data.positions)
     assert set(levels.tolist()) == {-20.0, -26.0}
     assert read_levels(store, data.positions[:0]).shape == (0,)
+
+
+def test_only_clips_that_do_not_fit_are_shuffled_by_shards(clips):
+    store, data = clips
+    assert MelClips(store, data.positions, data.examples.target).shards is None
+    read = MelClips(store, data.positions, data.examples.target, memory_limit=10 * 8 * 44 * 2)
+    assert read.shards.tolist() == [0] * 120
+    assert read.buffer == 10

@@ -1,5 +1,6 @@
 from itertools import chain
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -21,6 +22,21 @@ def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
     assert batches(1, 2) == batches(1, 2)
     assert batches(1, 2) != batches(1, 3)
     assert batches(1, 2) != batches(2, 2)
+
+
+@pytest.mark.parametrize("world", [1, 3])
+def test_shuffling_by_shards_is_seeded_and_shared_alike(world):
+    def batches(epoch, rank=0, world=1):
+        order = EpochBatches(
+            90, 10, seed=1, rank=rank, world=world, shards=np.repeat(np.arange(9), 10), buffer=30
+        )
+        order.set_epoch(epoch)
+        return list(order)
+
+    assert sorted(chain(*batches(0))) == list(range(90))
+    assert batches(0) == batches(0) != batches(1)
+    for batch, *parts in zip(batches(2), *(batches(2, rank, world) for rank in range(world)), strict=True):
+        assert sorted(batch) == sorted(chain(*parts))
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -52,8 +68,10 @@ class Numbers(torch.utils.data.Dataset):
         return torch.tensor(numbers)
 
 
+@pytest.mark.parametrize("by_shards", [False, True])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_order_does_not_depend_on_workers(workers):
-    order = EpochBatches(20, 6, seed=3)
+def test_order_does_not_depend_on_workers(workers, by_shards):
+    shards = np.repeat(np.arange(4), 5) if by_shards else None
+    order = EpochBatches(20, 6, seed=3, shards=shards, buffer=8)
     loader = DataLoader(Numbers(), batch_sampler=order, num_workers=workers, collate_fn=whole_batch)
-    assert [batch.tolist() for batch in loader] == list(EpochBatches(20, 6, seed=3))
+    assert [batch.tolist() for batch in loader] == list(EpochBatches(20, 6, seed=3, shards=shards, buffer=8))
