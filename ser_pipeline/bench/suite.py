@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, learning, reading
+from ser_pipeline.bench import building, caching, learning, reading, workers
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -21,11 +21,13 @@ class Setting:
 
     Attributes:
         manifest: of the sampled clips.
+        whole: manifest they were sampled from.
         data: folder its paths are relative to.
         work: folder to write to.
     """
 
     manifest: Manifest
+    whole: Manifest
     data: Path
     work: Path
 
@@ -44,7 +46,9 @@ def _mels_noisy(setting: Setting) -> Iterator[Figure]:
 
 
 def _workers(setting: Setting) -> Iterator[Figure]:
-    yield caching.two_workers(setting.manifest, setting.data, setting.work, FrontEnd())
+    clips = max(setting.manifest.table.num_rows, workers.LEAST_CLIPS)
+    manifest = caching.sampled(setting.whole, clips)
+    yield from workers.worker_figures(manifest, setting.data, setting.work, FrontEnd())
 
 
 def _complete(setting: Setting) -> Iterator[Figure]:
@@ -100,10 +104,11 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
         raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
     if not data.is_dir():
         raise SettingsError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
-    manifest = caching.sampled(read_manifest(manifests), clips)
+    whole = read_manifest(manifests)
+    manifest = caching.sampled(whole, clips)
     if manifest.table.num_rows < learning.BATCH:
         raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
-        setting = Setting(manifest, data, Path(folder))
+        setting = Setting(manifest, whole, data, Path(folder))
         for name in names or BENCHES:
             yield from BENCHES[name](setting)

@@ -17,3 +17,7 @@ def test_slow_work_takes_longer():
 
 def test_seconds_are_seconds():
     assert seconds(lambda: time.sleep(0.05)) == pytest.approx(0.05, abs=0.04)
+
+
+def test_processor_time_does_not_count_waiting():
+    assert seconds(lambda: time.sleep(0.05), time.process_time) < 0.04
