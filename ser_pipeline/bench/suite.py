@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, learning, reading, workers
+from ser_pipeline.bench import building, caching, learning, memory, reading, vectors, workers
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -51,6 +51,15 @@ def _workers(setting: Setting) -> Iterator[Figure]:
     yield from workers.worker_figures(manifest, setting.data, setting.work, FrontEnd())
 
 
+def _memory(setting: Setting) -> Iterator[Figure]:
+    manifest = caching.sampled(setting.whole, memory.SHARD_CLIPS)
+    yield from memory.memory_figures(manifest, setting.data, setting.work, FrontEnd())
+
+
+def _features(setting: Setting) -> Iterator[Figure]:
+    yield from vectors.feature_figures(setting.manifest, setting.data)
+
+
 def _complete(setting: Setting) -> Iterator[Figure]:
     yield caching.complete(setting.work, FrontEnd())
 
@@ -78,6 +87,8 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingPro
         "mels": _mels,
         "mels-noisy": _mels_noisy,
         "workers": _workers,
+        "memory": _memory,
+        "features": _features,
         "complete": _complete,
         "read": _read,
         "manifest": _manifest,

@@ -22,7 +22,7 @@ def home(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(BENCHES) - {"complete", "workers", "mels"}))
+@pytest.mark.parametrize("name", sorted(set(BENCHES) - {"complete", "workers", "mels", "memory"}))
 def test_every_bench_gives_rates(home, name):
     figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
     assert figures
