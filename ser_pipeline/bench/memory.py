@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import soundfile
 
 from ser_pipeline.audio.decode import read_recording
+from ser_pipeline.bench import one_build
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.settings import FrontEnd
@@ -22,18 +23,6 @@ SHARD_CLIPS = 512
 LONG_S = 1800
 LONG_RATE = 44_100
 COLUMNS = ("path", "audio_digest", "duration_s", "modality")
-
-_CODE = """
-import pathlib, sys, types
-import pyarrow.parquet as pq
-from ser_pipeline.bench.memory import peak_mib
-from ser_pipeline.settings import FrontEnd
-from ser_pipeline.store import build_store
-manifest = types.SimpleNamespace(table=pq.read_table(sys.argv[1]))
-front_end = FrontEnd.model_validate_json(sys.argv[3])
-summary = build_store(manifest, pathlib.Path("."), pathlib.Path(sys.argv[2]), front_end, shards=(0, 1))
-print(summary.computed, peak_mib())
-"""
 
 
 def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
@@ -62,27 +51,12 @@ def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontE
         yield Figure(f"memory, {name}", mib, "MiB", note=note)
 
 
-def peak_mib() -> float:
-    """Peak resident memory of this process, in MiB.
-
-    Linux counts it per program in ``VmHWM``; the portable ``ru_maxrss`` there also remembers the
-    process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
 def _built(table: pa.Table, target: Path, front_end: FrontEnd) -> tuple[float, float]:
     """Rows made, and peak memory in MiB, of building a table's first shard in a process of its own."""
     rows = target.with_suffix(".parquet")
     pq.write_table(table, rows)
-    call = [sys.executable, "-c", _CODE, str(rows), str(target), front_end.model_dump_json()]
+    script = [sys.executable, "-P", one_build.__file__]  # -P: its neighbours are no top-level modules
+    call = [*script, str(rows), str(target), front_end.model_dump_json()]
     said = subprocess.run(call, check=True, capture_output=True, text=True).stdout.split()
     return float(said[0]), float(said[1])
 
