@@ -13,7 +13,11 @@ from ser_pipeline.scratch import scratch
 from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
+
+LINEAR_HZ, LINEAR_MEL = 1000.0, 15.0
+"""Where Slaney's scale stops being linear."""
 
 
 def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
@@ -41,11 +45,40 @@ def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
 
 @lru_cache(maxsize=8)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
-    """Mel filter bank, shape ``(n_mels, 1 + n_fft // 2)``."""
-    import librosa
+    """Mel filter bank: triangles of equal area between neighbours on Slaney's mel scale, from 0 Hz up.
 
-    filters: Float32s = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
-    return filters
+    The same numbers as ``librosa.filters.mel``, without loading librosa: each worker starts
+    sooner, and about 50 MiB smaller.
+
+    Args:
+        sample_rate: in Hz.
+        n_fft: length of the transform.
+        n_mels: number of filters.
+
+    Returns:
+        Shape ``(n_mels, 1 + n_fft // 2)``.
+
+    References:
+        Slaney, M. "Auditory Toolbox", version 2, Interval Research Corporation, 1998.
+    """
+    bins_hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    corners = _hz_of_mel(np.linspace(0, _mel_of_hz(sample_rate / 2), n_mels + 2))
+    width, away = np.diff(corners), np.subtract.outer(corners, bins_hz)
+    rising, falling = -away[:-2] / width[:-1, None], away[2:] / width[1:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    area: Float32s = (filters * (2 / (corners[2:] - corners[:-2]))[:, None]).astype(np.float32)
+    return area
+
+
+def _mel_of_hz(hz: float) -> float:
+    """Slaney's scale: linear up to 1 kHz, 15 mel; then 27 steps for each factor of 6.4."""
+    return 3 * hz / 200 if hz < LINEAR_HZ else LINEAR_MEL + 27 * math.log(hz / LINEAR_HZ) / math.log(6.4)
+
+
+def _hz_of_mel(mel: Float64s) -> Float64s:
+    """Inverse of :func:`_mel_of_hz`, for an array."""
+    above = LINEAR_HZ * np.exp(math.log(6.4) / 27 * (mel - LINEAR_MEL))
+    return np.where(mel < LINEAR_MEL, 200 / 3 * mel, above)
 
 
 @lru_cache(maxsize=8)
