@@ -36,25 +36,23 @@ class Figure:
         return None if self.reference_rate is None else self.rate / self.reference_rate
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call, in seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time of one call, in seconds.
 
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Seconds this process kept a processor busy during one call, whatever else the machine does."""
-    start = time.process_time()
+    Args:
+        work: what to time.
+        clock: wall time; or ``time.process_time``, which other processes on the machine hardly touch.
+    """
+    start = clock()
     work()
-    return time.process_time() - start
+    return clock() - start
 
 
 def paired(
     one: Callable[[], object],
     other: Callable[[], object],
     rounds: int,
-    clock: Callable[[Callable[[], object]], float] = seconds,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float]:
     """Median seconds of two pieces of work that run in turn, after one unmeasured round.
 
@@ -62,7 +60,7 @@ def paired(
         one: first piece.
         other: second piece.
         rounds: measured rounds.
-        clock: :func:`seconds`, or :func:`cpu_seconds` for work in this process alone.
+        clock: see :func:`seconds`.
 
     Examples:
         >>> all(value >= 0 for value in paired(lambda: None, lambda: None, 3))
@@ -70,5 +68,5 @@ def paired(
     """
     one()
     other()
-    pairs = [(clock(one), clock(other)) for _ in range(rounds)]
+    pairs = [(seconds(one, clock), seconds(other, clock)) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)

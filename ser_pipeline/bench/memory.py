@@ -1,4 +1,4 @@
-"""How much memory a caching worker takes at most, on clips and on a recording of half an hour."""
+"""Peak memory of building a store: a small corpus, the largest shard there is, and half an hour of sound."""
 
 import subprocess
 import sys
@@ -6,67 +6,76 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
+from ser_pipeline.audio.decode import read_recording
+from ser_pipeline.bench import one_build
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.settings import FrontEnd
 
+LARGE_CORPUS = 20_000
+"""Recordings of a corpus whose shards are as long as any corpus's."""
+
+SHARD_CLIPS = 512
 LONG_S = 1800
-AIMS = "at most 600 MiB, goal 350"
-
-_WORKER = """
-import pathlib, resource, sys, types
-import pyarrow.parquet as pq
-from ser_pipeline.audio import read_recording
-from ser_pipeline.front_end.rows import row_of_wave
-from ser_pipeline.settings import FrontEnd
-from ser_pipeline.store import build_store
-
-def say():
-    # what getrusage says begins with the parent's own peak; Linux has a better figure
-    status = pathlib.Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
-    mac = 1024 if sys.platform == "darwin" else 1
-    print(peaks[0] if peaks else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / mac)
-
-table, data, cache, long, options = sys.argv[1:]
-front_end = FrontEnd.model_validate_json(options)
-manifest = types.SimpleNamespace(table=pq.read_table(table))
-build_store(manifest, pathlib.Path(data), pathlib.Path(cache), front_end)
-say()
-row_of_wave(read_recording(pathlib.Path(long), front_end.sample_rate).wave, front_end)
-say()
-"""
+LONG_RATE = 44_100
+COLUMNS = ("path", "audio_digest", "duration_s", "modality")
 
 
-def worker_memory(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
-    """Largest resident memory of a fresh process that caches clips, then one long recording.
+def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
+    """Peak resident memory of a fresh process that builds one shard.
+
+    It loads what a worker loads, and the table of the manifest besides. A corpus of 10,000 clips
+    or of a million has shards of at most 512 clips, so the second figure holds for both.
 
     Args:
-        manifest: of the clips.
+        manifest: clips to build, 512 of them at most.
         data: folder its paths are relative to.
         work: folder to write to.
         front_end: settings.
     """
-    table, long = work / "memory.parquet", work / "long.wav"
-    pq.write_table(manifest.table, table)
-    _write_long(long, front_end.sample_rate)
-    words = [str(table), str(data), str(work / "memory"), str(long), front_end.model_dump_json()]
-    said = subprocess.run(
-        [sys.executable, "-c", _WORKER, *words], check=True, capture_output=True, text=True
-    ).stdout
-    clips, longest = (float(line) for line in said.split())
-    yield Figure("memory of a caching worker", clips, "MiB", note=f"{manifest.table.num_rows} clips; {AIMS}")
-    yield Figure("memory with a recording of 30 minutes", longest, "MiB", note=AIMS)
+    clips = manifest.table.select(COLUMNS).slice(0, SHARD_CLIPS)
+    paths = [str((data / path).resolve()) for path in clips["path"].to_pylist()]
+    clips = clips.set_column(0, "path", pa.array(paths))
+    corpora = {
+        "a small corpus": clips.slice(0, 40),
+        f"a corpus of {LARGE_CORPUS:,} clips": pa.concat_tables([clips, _made_up(LARGE_CORPUS, clips)]),
+        "a recording of 30 minutes": pa.concat_tables([_long(work, clips), clips.slice(0, 8)]),
+    }
+    for name, table in corpora.items():
+        computed, mib = _built(table, work / f"memory {name}", front_end)
+        note = f"peak of one process that built {computed:.0f} clips; floor 600 MiB at most, goal 350"
+        yield Figure(f"memory, {name}", mib, "MiB", note=note)
 
 
-def _write_long(path: Path, sample_rate: int) -> None:
-    """Half an hour of noise at 48 kHz, or at the wanted rate if that is higher."""
-    rate = max(48_000, sample_rate)
-    second = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
-    with soundfile.SoundFile(path, "w", rate, 1) as file:
+def _built(table: pa.Table, target: Path, front_end: FrontEnd) -> tuple[float, float]:
+    """Rows made, and peak memory in MiB, of building a table's first shard in a process of its own."""
+    rows = target.with_suffix(".parquet")
+    pq.write_table(table, rows)
+    script = [sys.executable, "-P", one_build.__file__]  # -P: its neighbours are no top-level modules
+    call = [*script, str(rows), str(target), front_end.model_dump_json()]
+    said = subprocess.run(call, check=True, capture_output=True, text=True).stdout.split()
+    return float(said[0]), float(said[1])
+
+
+def _made_up(rows: int, like: pa.Table) -> pa.Table:
+    """Rows of recordings that are never read: their shards are not built."""
+    names = [f"made-up-{number:032x}" for number in range(rows)]
+    columns = [names, names, [1.0] * rows, ["speech"] * rows]
+    return pa.table(columns, names=list(COLUMNS)).cast(like.schema)
+
+
+def _long(work: Path, like: pa.Table) -> pa.Table:
+    """A manifest's row of half an hour of tone and noise, which is written here."""
+    path = work / "long.wav"
+    rng = np.random.default_rng(0)
+    with soundfile.SoundFile(path, "w", LONG_RATE, 1) as file:
+        tone = 0.2 * np.sin(2 * np.pi * 220 * np.arange(LONG_RATE) / LONG_RATE)
         for _ in range(LONG_S):
-            file.write(second)
+            file.write(tone + 0.01 * rng.standard_normal(LONG_RATE))
+    digest = read_recording(path, LONG_RATE, max_s=1.0).digest
+    columns = [[str(path.resolve())], [digest], [float(LONG_S)], ["speech"]]
+    return pa.table(columns, names=list(COLUMNS)).cast(like.schema)

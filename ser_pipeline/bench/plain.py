@@ -72,3 +72,42 @@ def plain_store(paths: list[Path], target: Path, front_end: FrontEnd) -> None:
             padded = np.full((front_end.n_mels, front_end.max_frames), front_end.pad_value, np.float32)
             padded[:, : mel.shape[1]] = mel
             file.create_dataset(str(number), data=padded)
+
+
+def plain_features(path: Path, sample_rate: int) -> Float32s:
+    """Means and deviations of what librosa offers for speech, one call after another; no pitch.
+
+    Args:
+        path: of the recording.
+        sample_rate: in Hz.
+
+    Returns:
+        Shape ``(183,)``: 20 MFCCs with two orders of deltas, centroid, bandwidth, roll-off,
+        flatness, zero crossings, RMS, contrast of 7 bands, 12 chroma, 6 tonnetz, each as mean and
+        standard deviation; and the tempo.
+    """
+    import librosa
+
+    wave, _ = librosa.load(path, sr=sample_rate)
+    wave, _ = librosa.effects.trim(wave, top_db=30)
+    power = np.abs(librosa.stft(wave, n_fft=1024, hop_length=160))
+    mfcc = librosa.feature.mfcc(y=wave, sr=sample_rate, n_fft=1024, hop_length=160)
+    chroma = librosa.feature.chroma_stft(S=power**2, sr=sample_rate, n_fft=1024)
+    tracks = [
+        mfcc,
+        librosa.feature.delta(mfcc),
+        librosa.feature.delta(mfcc, order=2),
+        librosa.feature.spectral_centroid(S=power, sr=sample_rate, n_fft=1024),
+        librosa.feature.spectral_bandwidth(S=power, sr=sample_rate, n_fft=1024),
+        librosa.feature.spectral_rolloff(S=power, sr=sample_rate, n_fft=1024),
+        librosa.feature.spectral_flatness(S=power),
+        librosa.feature.zero_crossing_rate(wave, frame_length=1024, hop_length=160),
+        librosa.feature.rms(S=power, frame_length=1024),
+        librosa.feature.spectral_contrast(S=power, sr=sample_rate, n_fft=1024),
+        chroma,
+        librosa.feature.tonnetz(chroma=chroma, sr=sample_rate),
+    ]
+    tempo = librosa.feature.tempo(y=wave, sr=sample_rate, hop_length=160)
+    means = [track.mean(axis=1) for track in tracks]
+    spreads = [track.std(axis=1) for track in tracks]
+    return np.concatenate([*means, *spreads, tempo]).astype(np.float32)

@@ -7,15 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, layouts, learning, memory, reading, scale
+from ser_pipeline.bench import building, caching, layouts, learning, memory, reading, scale, vectors, workers
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.settings import FrontEnd
 from ser_pipeline.store import open_store
-
-MANY = 1024
-"""Recordings, or all there are, that two workers share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +21,13 @@ class Setting:
 
     Attributes:
         manifest: of the sampled clips.
-        many: of more clips, for what a few would be over too soon.
+        whole: manifest they were sampled from.
         data: folder its paths are relative to.
         work: folder to write to.
     """
 
     manifest: Manifest
-    many: Manifest
+    whole: Manifest
     data: Path
     work: Path
 
@@ -49,11 +46,18 @@ def _mels_noisy(setting: Setting) -> Iterator[Figure]:
 
 
 def _workers(setting: Setting) -> Iterator[Figure]:
-    yield caching.two_workers(setting.many, setting.data, setting.work, FrontEnd())
+    clips = max(setting.manifest.table.num_rows, workers.LEAST_CLIPS)
+    manifest = caching.sampled(setting.whole, clips)
+    yield from workers.worker_figures(manifest, setting.data, setting.work, FrontEnd())
 
 
 def _memory(setting: Setting) -> Iterator[Figure]:
-    yield from memory.worker_memory(setting.manifest, setting.data, setting.work, FrontEnd())
+    manifest = caching.sampled(setting.whole, memory.SHARD_CLIPS)
+    yield from memory.memory_figures(manifest, setting.data, setting.work, FrontEnd())
+
+
+def _features(setting: Setting) -> Iterator[Figure]:
+    yield from vectors.feature_figures(setting.manifest, setting.data)
 
 
 def _complete(setting: Setting) -> Iterator[Figure]:
@@ -84,15 +88,19 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingPro
         "mels-noisy": _mels_noisy,
         "workers": _workers,
         "memory": _memory,
+        "features": _features,
         "complete": _complete,
         "read": _read,
         "layouts": lambda s: layouts.layouts(s.manifest, s.data, s.work, FrontEnd()),
-        "scale": lambda s: scale.figures(s.work),
         "manifest": _manifest,
         "train": _train,
+        "scale": lambda s: scale.figures(s.work),
     }
 )
 """Benches by name, in the order they run."""
+
+LONG: Final = frozenset({"scale"})
+"""Benches that run only when they are named: they take half an hour."""
 
 
 def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Figure]:
@@ -117,6 +125,6 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
     if manifest.table.num_rows < learning.BATCH:
         raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
-        setting = Setting(manifest, caching.sampled(whole, MANY), data, Path(folder))
-        for name in names or BENCHES:
+        setting = Setting(manifest, whole, data, Path(folder))
+        for name in names or [name for name in BENCHES if name not in LONG]:
             yield from BENCHES[name](setting)

@@ -36,10 +36,3 @@ def test_every_bench_gives_rates(home, name):
 def test_wrong_values_are_refused(home, names, data, message):
     with pytest.raises(SettingsError, match=message):
         next(run_benches(home / "manifests", home / data, names, 40))
-
-
-@pytest.mark.slow
-def test_memory_is_of_a_whole_worker_and_grows_with_a_long_recording(home):
-    clips, longest = run_benches(home / "manifests", home / "DataSets", ["memory"], 40)
-    assert clips.unit == "MiB"
-    assert 50 < clips.rate <= longest.rate < 600

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import librosa
 import numpy as np
 import pytest
@@ -97,3 +100,22 @@ def test_filters_are_made_once():
 def test_only_a_mono_wave_has_a_spectrogram(shape):
     with pytest.raises(AudioError, match="needs a mono wave"):
         log_mel(np.zeros(shape, np.float32), FrontEnd())
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_mels"),
+    [(22_050, 2048, 96), (22_050, 2048, 80), (16_000, 1024, 40), (48_000, 2048, 128), (1_600, 256, 21)],
+)
+def test_filters_are_librosas_to_the_last_bit(sample_rate, n_fft, n_mels):
+    expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    assert np.array_equal(mel_filters(sample_rate, n_fft, n_mels), expected)
+
+
+def test_mels_load_no_librosa():
+    code = (
+        "import sys, numpy as np\n"
+        "from ser_pipeline.front_end.mels import mel_of_wave\nfrom ser_pipeline.settings import FrontEnd\n"
+        "mel_of_wave(np.ones(8000, np.float32), FrontEnd())\n"
+        "sys.exit('librosa' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
