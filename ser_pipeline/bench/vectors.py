@@ -32,9 +32,9 @@ def feature_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
         for path in paths:
             plain_features(path, FeatureOptions().sample_rate)
 
-    for reference, aims, other in (
-        ("openSMILE eGeMAPS (88 numbers)", (1.0, 2.5), smile),
-        ("librosa (183 numbers)", (None, None), librosas),
+    for reference, floor, goal, other in (
+        ("openSMILE eGeMAPS (88 numbers)", 1.0, 2.5, smile),
+        ("librosa (183 numbers)", None, None, librosas),
     ):
         try:
             mine, theirs = paired(own, other, ROUNDS, time.process_time)
@@ -42,7 +42,7 @@ def feature_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
             yield Figure(f"{WORK}, {reference} left out", 0.0, "clips/s", note=str(error))
             continue
         note = f"{clips} clips, processor time, {sound_s / mine:.0f} x real time; {_stages(paths, mine)}"
-        yield Figure(WORK, clips / mine, "clips/s", reference, clips / theirs, *aims, note)
+        yield Figure(WORK, clips / mine, "clips/s", reference, clips / theirs, floor, goal, note)
 
 
 def _each(paths: list[Path], options: StoreOptions) -> Callable[[], None]:
