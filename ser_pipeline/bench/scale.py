@@ -39,8 +39,11 @@ _BEFORE = """
 import json, sys, time
 from pathlib import Path
 from ser_pipeline.manifest import make_split, read_manifest
+from ser_pipeline.manifest.validate import check_rows
 from ser_pipeline.settings import FrontEnd
 from ser_pipeline.store import build_store, store_folder
+from ser_pipeline.store.index import read_index
+from ser_pipeline.store.status import status
 folder, tiny = Path(sys.argv[1]), FrontEnd.model_validate_json(sys.argv[2])
 manifests, cache = folder / "manifests", folder / "cache"
 start = time.perf_counter()
