@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import SerError, StoreCorrupt
-from ser_pipeline.store.shard import read_keys, shard_number
+from ser_pipeline.store.identity import fingerprint
+from ser_pipeline.store.shard import damaged, read_keys, shard_number
 
 SCHEMA = pa.schema(
     [
@@ -126,6 +127,8 @@ def _read(path: Path) -> tuple[pa.Table | None, dict[str, Any]]:
 
 def _rows_of(path: Path) -> pa.Table:
     keys = read_keys(path)
+    if fingerprint(keys.described) != path.parent.name:
+        raise damaged(path, "it was made with other settings or library versions than its store")
     number, good, bad = shard_number(path), len(keys.digests), len(keys.failed)
     columns: list[Iterable[Any]] = [
         [key.decode() for key in keys.digests] + [digest for digest, _ in keys.failed],

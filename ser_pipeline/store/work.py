@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_pipeline.audio import read_recording
-from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt
+from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
 from ser_pipeline.front_end import Layout, Row, layout_of
 from ser_pipeline.front_end.rows import row_of_wave
 from ser_pipeline.store.identity import fingerprint, provenance
@@ -27,9 +27,22 @@ def make_shard(work: Work) -> Done:
 
     Running it again, at the same time or later, changes nothing: what the shard holds by then
     is kept, and a shard that gains nothing is not written.
+
+    Raises:
+        StoreError: this process would make other numbers than the store is named after.
     """
+    _refuse_strangers(work)
     with one_shard(work.folder, work.chunk.number):
         return _make(work)
+
+
+def _refuse_strangers(work: Work) -> None:
+    """A worker on another machine may have other library versions: its rows belong to another store."""
+    if work.chunk.clips and fingerprint(provenance(work.options)) != work.folder.name:
+        raise StoreError(
+            f"{work.folder}: a worker has other settings or library versions than this machine and would "
+            "make another store; install the same versions everywhere, as constraints.txt lists them"
+        )
 
 
 def _make(work: Work) -> Done:

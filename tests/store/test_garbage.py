@@ -16,7 +16,7 @@ def test_another_library_version_is_named(corpus, tmp_path, front_end, monkeypat
         patched.setattr("ser_pipeline.store.identity.version", lambda name: "0.0.1")
         build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", front_end)
     (found,) = status(tmp_path / "cache", corpus.manifest())
-    assert found.state.startswith("outdated: libraries.librosa: 0.0.1, now ")
+    assert found.state.startswith("outdated: libraries.numba: 0.0.1, now ")
     (item,) = garbage(tmp_path / "cache", corpus.manifest())
     assert "libraries.soxr" in item.reason
     collect([item])

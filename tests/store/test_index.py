@@ -28,3 +28,14 @@ def test_index_holds_what_the_shards_say(corpus, tmp_path, front_end):
     store = open_store(tmp_path, front_end)
     position = store.rows([corpus.digest("c33.wav")])[0]
     assert (store.shards[position], store.shard_rows[position]) == (1, 1)
+
+
+def test_a_shard_of_another_store_is_never_served(corpus, tmp_path, front_end):
+    build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
+    folder = store_folder(tmp_path, front_end)
+    other = store_folder(tmp_path, front_end.model_copy(update={"n_mels": 24}))
+    other.mkdir()
+    (other / "shard-00000.h5").write_bytes((folder / "shard-00000.h5").read_bytes())
+    index = read_index(other)
+    assert index.table.num_rows == 0
+    assert "made with other settings or library versions than its store" in index.damaged[0]
