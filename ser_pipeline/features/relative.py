@@ -76,7 +76,7 @@ def relative(values: Floats, names: tuple[str, ...]) -> Floats:
 
     Examples:
         >>> row = np.ones((1, 253), np.float32)
-        >>> row[0, NAMES.index("pitch_hz_mean")] = 200.0
+        >>> row[0, NAMES.index("pitch_hz_p50")] = 200.0
         >>> row[0, NAMES.index("pitch_hz_std")] = 20.0
         >>> round(float(relative(row, NAMES)[0, NAMES.index("pitch_hz_std")]), 3)
         0.1
