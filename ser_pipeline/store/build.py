@@ -11,7 +11,7 @@ from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.lock import shard_range
 from ser_pipeline.store.plan import Chunk, Done, Failure, Work, chunks, lacking, recordings
 from ser_pipeline.store.read import store_folder
-from ser_pipeline.store.run import run_dask, run_here, run_local
+from ser_pipeline.store.run import run_here, run_local
 from ser_pipeline.store.shard import read_keys
 from ser_pipeline.store.sources import note_sources
 
@@ -180,6 +180,8 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
 def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:
     longest_first = sorted(works, key=lambda work: -work.chunk.seconds)  # no straggler at the end
     if scheduler is not None and works:
+        from ser_pipeline.store.cluster import run_dask
+
         # another machine has another working folder
         return run_dask([work.absolute() for work in longest_first], scheduler)
     return run_here(longest_first) if jobs == 1 or len(works) <= 1 else run_local(longest_first, jobs)

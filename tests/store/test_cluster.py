@@ -1,5 +1,6 @@
 """A real Dask cluster: a scheduler and worker processes that talk over the loopback."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,8 +10,8 @@ import time
 import pytest
 
 from ser_pipeline.errors import StoreError
+from ser_pipeline.store.cluster import run_dask
 from ser_pipeline.store.plan import Chunk, Work
-from ser_pipeline.store.run import run_dask
 
 dask = pytest.importorskip("distributed")
 
@@ -18,8 +19,9 @@ dask = pytest.importorskip("distributed")
 class Cluster:
     """A scheduler and three workers, each a process of its own."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder, forgives: int = 3) -> None:
         self.folder = folder
+        self.forgives = forgives
         self.processes: list[subprocess.Popen] = []
         file = folder / "scheduler.json"
         self.start(
@@ -50,6 +52,7 @@ class Cluster:
                     stdout=log,
                     stderr=log,
                     cwd=self.folder,
+                    env={**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self.forgives)},
                 )
             )
 
@@ -60,10 +63,10 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster(tmp_path, request):
     folder = tmp_path / "dask"
     folder.mkdir()
-    made = Cluster(folder)
+    made = Cluster(folder, getattr(request, "param", 3))
     yield made
     made.stop()
 
@@ -91,8 +94,36 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_bytes(home, cluster):
     assert home.stamps() == before
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("cluster", [0], indirect=True)  # one lost worker is one too many
+@pytest.mark.parametrize(
+    ("lost", "line"),
+    [(slice(1, None), "workers were lost several times"), (slice(0, 1), "the scheduler went away")],
+    ids=["workers", "scheduler"],
+)
+def test_what_a_cluster_cannot_mend_is_one_line(home, cluster, lost, line):
+    home.fill(100)
+    assert home.ser("manifest", "build")[0] == 0
+    for worker in cluster.processes[1:]:
+        worker.send_signal(signal.SIGSTOP)  # they take shards and never finish one
+    words = ("cache", "mels", *home.QUICK, "--backend", "dask", "--scheduler", cluster.address)
+    process = home.popen(*words)
+    while not list(home.folder.glob("cache/*/*/build.lock")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    time.sleep(5)
+    for victim in cluster.processes[lost]:
+        victim.kill()
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert line in said.splitlines()[-1]
+    assert "100 of 100" in home.mels()[1]
+
+
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, front_end, monkeypatch):
-    monkeypatch.setattr("ser_pipeline.store.run._REACH_S", 1)
+    monkeypatch.setattr("ser_pipeline.store.cluster._REACH_S", 1)
     work = Work(tmp_path, tmp_path, front_end, Chunk(0, ()))
     with pytest.raises(StoreError, match=r"tcp://127.0.0.1:9: cannot be reached .*'dask scheduler'"):
         list(run_dask([work], "tcp://127.0.0.1:9"))
