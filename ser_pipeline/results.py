@@ -59,7 +59,10 @@ class Scores(Options):
         accuracy: share of correct decisions.
         uar: mean recall over the classes present (balanced accuracy): the headline.
         macro_f1: mean F1 over the classes present.
-        ece: expected calibration error, 15 equal-width bins.
+        ece: expected calibration error of the stated probabilities, 15 equal-width bins.
+        ece_before: the same without the temperature; None where the model has none.
+        answered: share of clips whose confidence reaches the model's threshold; None without one.
+        answered_accuracy: share of correct decisions among these; None where there are none.
         error_distance: mean distance of wrong decisions, None where the task has no matrix.
         classes: one entry per class of the task, in its order.
         confusion: counts, rows are true classes, columns decisions.
@@ -74,6 +77,9 @@ class Scores(Options):
     uar: Estimate
     macro_f1: Estimate
     ece: float
+    ece_before: float | None = None
+    answered: float | None = None
+    answered_accuracy: float | None = None
     error_distance: float | None
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
@@ -104,11 +110,30 @@ class PartScores(Options):
     groups: tuple[GroupScores, ...] = ()
 
 
+class Certainty(Options):
+    """What a model's validation clips say of how sure it should be.
+
+    Attributes:
+        temperature: probabilities are stated as ``p^(1/T)``, scaled to sum to 1.
+        abstain_below: confidence below which the model had better not answer; None where no threshold
+            halves its errors.
+    """
+
+    temperature: float
+    abstain_below: float | None = None
+
+
 class RunScores(Options):
-    """All scores of a run; ``parts`` is keyed by train, validation, test."""
+    """All scores of a run.
+
+    Attributes:
+        parts: keyed by train, validation, test.
+        certainty: of the run's model; None without validation clips, and for folds, which have one each.
+    """
 
     schema_version: int = RESULT_SCHEMA
     parts: dict[str, PartScores]
+    certainty: Certainty | None = None
 
 
 class SplitInfo(Options):
