@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ser_pipeline.datasets.balance import draw_chances
 from ser_pipeline.datasets.batch import Clips, RowStore
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.intensity import intensity_weights
@@ -126,6 +127,19 @@ class RunData:
         )
         strength = options.intensity_strength
         return TrainingClips(clips, soft, intensity_weights(table, strength=strength) if strength else None)
+
+    def chances(self) -> npt.NDArray[np.float64] | None:
+        """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
+        rows, balance = self.rows("train"), self.recipe.train.balance
+        if not balance:
+            return None
+        return draw_chances(self.examples.column("corpus")[rows], self.examples.target[rows], balance)
+
+    def drawn_counts(self) -> npt.NDArray[np.float64]:
+        """Training clips of each class that an epoch draws on average, shape ``(classes,)``."""
+        targets, chances = self.examples.target[self.rows("train")], self.chances()
+        weights = None if chances is None else len(targets) * chances
+        return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
         """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.

@@ -38,12 +38,14 @@ class SpecAugment(Options):
         frequency_width: widest mask, in mel bands.
         time_masks: number of masked stretches.
         time_width: widest mask, in frames.
+        fill: of masked cells: ``silence``, or each band's ``mean`` over the clip.
     """
 
     frequency_masks: Annotated[int, Field(ge=0)] = 2
     frequency_width: Annotated[int, Field(ge=0)] = 9
     time_masks: Annotated[int, Field(ge=0)] = 2
     time_width: Annotated[int, Field(ge=0)] = 19
+    fill: Literal["silence", "mean"] = "silence"
 
 
 class ModelOptions(Options):
@@ -52,6 +54,9 @@ class ModelOptions(Options):
     Attributes:
         name: architecture, as in ``ser train NAME``.
         masked: keep padding out of every layer; preset ``paper`` has no mask.
+        own_scale: put each clip's mels on a scale of its own before the first layer: a floor below its loud
+            cells, and no band's mean over the clip; of networks that learn from mels. For mels at
+            ``reference = one`` and ``scale = fixed``.
         attention: weigh steps when pooling over time; without, all steps of a clip count alike.
         pooling: of ``crnn``: ``attention`` and ``mean`` keep the mean over steps, ``stats`` the standard
             deviation beside it; ``mean`` is ``attention`` without weights. ``resnet`` always keeps
@@ -66,6 +71,7 @@ class ModelOptions(Options):
 
     name: str = "crnn"
     masked: bool = True
+    own_scale: bool = False
     attention: bool = True
     pooling: Pooling = "attention"
     bidirectional: bool = True
@@ -86,6 +92,10 @@ class TrainOptions(Options):
         restart_epochs: length of the first cosine cycle; None keeps the rate after the warm-up.
         restart_factor: each cycle is this much longer than the last.
         clip_norm: largest gradient norm.
+        averaging: the network that is scored and kept is a running mean of the weights, of which each step
+            leaves this share; 0 keeps the last weights.
+        balance: how much rarer pairs of corpus and class are drawn oftener: 1 draws all pairs alike, 0 takes
+            every clip once an epoch.
         patience: epochs without a better ``monitor`` before stopping; None never stops early.
         monitor: validation score that picks the checkpoint.
         loss: objective.
@@ -119,6 +129,8 @@ class TrainOptions(Options):
     restart_epochs: Annotated[Count | None, OFF] = 10
     restart_factor: Count = 2
     clip_norm: Positive = 1.0
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    balance: Share = 0.0
     patience: Annotated[Count | None, OFF] = 28
     monitor: Literal["uar", "accuracy"] = "uar"
     loss: Literal["ce", "distance_ce", "expected_distance", "focal"] = "ce"

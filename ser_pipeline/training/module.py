@@ -1,5 +1,6 @@
 """One network in training: steps, epochs, and what they add up to."""
 
+import copy
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from ser_pipeline.losses import CrossEntropy
 from ser_pipeline.losses.contrastive import supervised_contrastive
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.settings import FrontEnd, TrainOptions
+from ser_pipeline.training.averaging import average_into
 from ser_pipeline.training.device import keep_freed_memory
 from ser_pipeline.training.schedule import rate_factor
 from ser_pipeline.training.totals import Totals
@@ -45,6 +47,7 @@ class TrainedNetwork(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
+        self.mean = copy.deepcopy(network).requires_grad_(False) if options.averaging else None
         self.loss = loss
         self.options = options
         self.steps_per_epoch = steps_per_epoch
@@ -52,6 +55,11 @@ class TrainedNetwork(LightningModule):
         self.learning_rate = 0.0
         self.train_totals = Totals(loss.classes, torch.device("cpu"))
         self.validation_totals = Totals(loss.classes, torch.device("cpu"))
+
+    @property
+    def kept(self) -> Network:
+        """What is scored and saved: the network, or the running mean of its weights."""
+        return self.network if self.mean is None else self.mean
 
     def on_fit_start(self) -> None:
         """Prepare this process."""
@@ -90,6 +98,12 @@ class TrainedNetwork(LightningModule):
         embeddings = self.network.embed(batch.inputs, batch.lengths)
         return self.network.head(embeddings), embeddings
 
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Take the step's weights into their mean."""
+        if self.mean is not None:
+            step = self.global_step - 1
+            average_into(self.mean, self.network, step=step, averaging=self.options.averaging)
+
     def on_validation_epoch_start(self) -> None:
         """Start the clock of validation."""
         self.train_totals.stop()
@@ -98,7 +112,7 @@ class TrainedNetwork(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch, always in fp32."""
         with torch.autocast(self.device.type, enabled=False):
-            logits = self.network(batch.inputs, batch.lengths)
+            logits = self.kept(batch.inputs, batch.lengths)
             losses = self.loss.per_clip(logits, batch.targets)
         self.validation_totals.add(losses, logits, batch.targets)
 

@@ -141,6 +141,22 @@ def interruptible():
 
 
 @pytest.mark.usefixtures("interruptible")
+def test_the_mean_of_weights_is_kept_and_goes_on_where_it_stopped(trained):
+    options = {"averaging": 0.9, "balance": 0.5, "learning_rate": 0.003}
+    whole, _ = trained("whole", train={"epochs": 3, "patience": False, **options})
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", watch=Watch(interrupt_in=3), train={"epochs": 3, "patience": False, **options})
+    parts, _ = trained("parts", train={"epochs": 3, "patience": False, **options})
+    assert same(weights(whole), weights(parts))
+    saved = state(whole)["state_dict"]
+    assert not torch.equal(saved["mean.head.3.weight"], saved["network.head.3.weight"])
+    without, _ = trained("without", train={"epochs": 1, **options, "averaging": 0})
+    one, _ = trained("one", train={"epochs": 1, **options})
+    assert same(weights(one), {k[5:]: v for k, v in state(one)["state_dict"].items() if k[:5] == "mean."})
+    assert not same(weights(one), weights(without))
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_whole_files_and_the_run_goes_on_as_if_nothing_had_been(trained):
     options = {"epochs": 3, "learning_rate": 0.003}
     straight, _ = trained("straight", train=options)
@@ -329,6 +345,7 @@ def test_metrics_follow_the_checkpoint(trained, content):
         {"loss": "expected_distance", "distance_weight": 0.5},
         {"loss": "focal", "mixup": {"alpha": 0.4}},
         {"contrastive_weight": 0.5, "soft_labels": 1.0, "intensity_strength": 0.5},
+        {"averaging": 0.9, "balance": 1.0, "spec_augment": {"fill": "mean"}},
         {"random_crop": {"share": 0.7}, "random_gain": {"gain_db": (-3, 3)}},
     ],
 )
