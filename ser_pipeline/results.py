@@ -6,6 +6,7 @@ A run is a folder ``runs/<name>/``::
     metrics.csv          one line per epoch, columns METRIC_COLUMNS
     model.safetensors    weights, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
+    dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
     scores.json          RunScores
     explanation.json     Explanation, of ser_pipeline.explanations; where the run was explained
     last.ckpt            state for ``--resume``
@@ -106,6 +107,10 @@ class PartScores(Options):
     pooled: Scores
     macro_corpora: dict[str, float] = Field(
         description="accuracy, uar, macro_f1: means over the corpora of the part"
+    )
+    concordance: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
     )
     groups: tuple[GroupScores, ...] = ()
 

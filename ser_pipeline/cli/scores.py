@@ -51,6 +51,8 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     distance = "not defined" if pooled.error_distance is None else f"{pooled.error_distance:.3f}"
     before = "" if pooled.ece_before is None else f" ({pooled.ece_before:.3f} before the temperature)"
     say(f"{part}: calibration error {pooled.ece:.3f}{before}; mean distance of errors {distance}")
+    for name, agreement in scores.concordance.items():
+        say(f"{part}: {name}: concordance " + ("not known" if agreement is None else f"{agreement:.3f}"))
     if pooled.answered is not None:
         right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
         say(f"{part}: sure of {pooled.answered:.3f} of the clips, accuracy among them {right}")

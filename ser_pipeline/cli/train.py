@@ -23,6 +23,8 @@ _FIELDS = {
     "attention": ("model", "attention"),
     "bidirectional": ("model", "bidirectional"),
     "pooling": ("model", "pooling"),
+    "dimensions": ("model", "dimensions"),
+    "dimension_weight": ("train", "dimension_weight"),
     "dropout": ("model", "dropout"),
     "c": ("model", "c"),
     "level": ("front_end", "level"),
@@ -140,6 +142,10 @@ def train(
     attention: Annotated[bool | None, typer.Option(help="Pool over time by attention.")] = None,
     bidirectional: Annotated[bool | None, typer.Option(help="Read the steps both ways.")] = None,
     pooling: Annotated[str | None, typer.Option(help="Over time: attention, mean or stats.")] = None,
+    dimensions: Annotated[
+        bool | None, typer.Option(help="A second head for valence, arousal and dominance.")
+    ] = None,
+    dimension_weight: Annotated[float | None, typer.Option(help="Of that head's concordance loss.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Share of units dropped.")] = None,
     level: Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")] = None,
     denoise: Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")] = None,

@@ -109,14 +109,15 @@ class RunData:
         return VectorClips(learned.scaling.apply(self.vectors(rows)), targets)
 
     def training_clips(self, learned: Learned) -> Clips:
-        """Data set of the training part, with votes as targets and weights where the recipe wants them.
+        """Data set of the training part; with votes as targets, weights, ratings where the recipe wants them.
 
         Args:
             learned: from :meth:`learned`.
         """
         rows, options = self.rows("train"), self.recipe.train
         clips = self.clips(rows, learned)
-        if not (options.soft_labels or options.intensity_strength):
+        dimensions = self.recipe.model.dimensions
+        if not (options.soft_labels or options.intensity_strength or dimensions):
             return clips
         table = self.examples.table.take(pa.array(rows))
         targets = self.examples.target[rows]
@@ -126,7 +127,9 @@ class RunData:
             else None
         )
         strength = options.intensity_strength
-        return TrainingClips(clips, soft, intensity_weights(table, strength=strength) if strength else None)
+        weights = intensity_weights(table, strength=strength) if strength else None
+        ratings = self.examples.take(rows).ratings() if dimensions else None
+        return TrainingClips(clips, soft, weights, ratings)
 
     def chances(self) -> npt.NDArray[np.float64] | None:
         """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""

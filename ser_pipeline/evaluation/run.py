@@ -12,10 +12,12 @@ from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.certainty import certainty_of, learn_certainty, state
-from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.evaluation.dimensions import dimension_table, keep_dimensions, tested_dimensions
+from ser_pipeline.evaluation.predict import predict_clips, rate_clips
 from ser_pipeline.evaluation.predictions import prediction_table, write_predictions
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.labels import Task
+from ser_pipeline.models import EmbeddingNetwork
 from ser_pipeline.results import Certainty, RunInfo, RunScores, read_result
 from ser_pipeline.training.checkpoint import ModelCard, load_model, write_card
 from ser_pipeline.training.device import choose_device
@@ -104,6 +106,9 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     pooled = pa.concat_tables(tested)
     scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors, certainties)
     scores = scores.model_copy(update={"certainty": None})  # each fold has its own
+    if inputs.recipe.model.dimensions:
+        rated = tested_dimensions([fold_folder(folder, number) for number in numbers])
+        scores = keep_dimensions(folder, rated, scores)
     write_predictions(folder, pooled)
     _write_scores(folder, scores)
     return scores
@@ -128,7 +133,11 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
     predictions = prediction_table(data.examples, stated, card.emotions, fold)
     priors = {fold: training_priors(predictions, data.examples.table, len(card.emotions))}
     known = {} if certainty is None else {fold: certainty}
-    return predictions, score_predictions(predictions, data.examples.table, card.emotions, priors, known)
+    scores = score_predictions(predictions, data.examples.table, card.emotions, priors, known)
+    if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
+        rated = rate_clips(network, clips, device=choose_device(device))
+        scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
+    return predictions, scores
 
 
 def _stated(

@@ -40,6 +40,6 @@ def applies(setting: str, model: str) -> bool:
         return not mels
     if setting in _OF_CLASSIFIERS:
         return model in CLASSIFIERS
-    if group == "train" or setting == "model.dropout":
+    if group == "train" or setting in ("model.dropout", "model.dimensions"):
         return model not in CLASSIFIERS or setting in _OF_BOTH
     return True

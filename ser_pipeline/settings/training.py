@@ -61,6 +61,7 @@ class ModelOptions(Options):
         pooling: of ``crnn``: ``attention`` and ``mean`` keep the mean over steps, ``stats`` the standard
             deviation beside it; ``mean`` is ``attention`` without weights. ``resnet`` always keeps
             both, ``mhsa`` the mean.
+        dimensions: a second head for valence, arousal and dominance, fitted where clips are rated.
         bidirectional: read the steps of ``crnn`` both ways.
         dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, in the head of
             ``resnet``, in the head and layers of ``mhsa``, after the first block and the hidden layer
@@ -74,6 +75,7 @@ class ModelOptions(Options):
     own_scale: bool = False
     attention: bool = True
     pooling: Pooling = "attention"
+    dimensions: bool = False
     bidirectional: bool = True
     dropout: Share = 0.3
     c: Positive | None = None
@@ -109,6 +111,7 @@ class TrainOptions(Options):
         mixup: two clips in one; None for none.
         contrastive_weight: of the supervised contrastive loss on embeddings, beside ``loss``.
         contrastive_temperature: of that loss.
+        dimension_weight: of the concordance loss of valence, arousal and dominance, beside ``loss``.
         soft_labels: share of the target that follows the raters' votes, where a clip has some.
         intensity_strength: how much more clips count that show their emotion more clearly; 0 not at all.
         seed: of weights, order and masks.
@@ -144,6 +147,7 @@ class TrainOptions(Options):
     mixup: Annotated[Mixup | None, OFF] = None
     contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
     contrastive_temperature: Positive = 0.1
+    dimension_weight: Annotated[float, Field(ge=0)] = 1.0
     soft_labels: Share = 0.0
     intensity_strength: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0)] = 0

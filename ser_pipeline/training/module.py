@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import CrossEntropy
+from ser_pipeline.losses.ccc import ccc_loss
 from ser_pipeline.losses.contrastive import supervised_contrastive
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.settings import FrontEnd, TrainOptions
@@ -82,16 +83,24 @@ class TrainedNetwork(LightningModule):
         losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)
         self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
-        if embeddings is None:
-            return losses.mean()
-        apart = supervised_contrastive(
-            embeddings, batch.targets, temperature=self.options.contrastive_temperature
-        )
-        return losses.mean() + self.options.contrastive_weight * apart
+        return losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
+
+    def _beside(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        """What the objective wants of embeddings: classes apart, ratings met."""
+        options, wanted = self.options, embeddings.new_zeros(())
+        if options.contrastive_weight:
+            apart = supervised_contrastive(
+                embeddings, batch.targets, temperature=options.contrastive_temperature
+            )
+            wanted = wanted + options.contrastive_weight * apart
+        head = getattr(self.network, "dimensions", None)
+        if head is not None and batch.ratings is not None:
+            wanted = wanted + options.dimension_weight * ccc_loss(head(embeddings), batch.ratings)
+        return wanted
 
     def _scored(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Class scores, and embeddings where the objective looks at them."""
-        if not self.options.contrastive_weight:
+        if not self.options.contrastive_weight and getattr(self.network, "dimensions", None) is None:
             return self.network(batch.inputs, batch.lengths), None
         if not isinstance(self.network, EmbeddingNetwork):
             raise TypeError(f"{type(self.network).__name__} has no embedding for the contrastive loss")

@@ -26,7 +26,7 @@ from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.quiet import quiet_lightning
 from ser_pipeline.training.recorder import LAST, Listener, Recorder
 
-SCORED = ("scores.json", "predictions.parquet")
+SCORED = ("scores.json", "predictions.parquet", "dimensions.parquet")
 """Files that say how good a run's weights are."""
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)

@@ -10,6 +10,7 @@ import torch
 
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
+from ser_pipeline.models import build_model
 from ser_pipeline.results import RunInfo, read_result
 from ser_pipeline.settings import TrainOptions, recipe
 from ser_pipeline.training.checkpoint import load_model
@@ -288,6 +289,31 @@ def test_two_processes_train_as_one_would(trained):
     # not the same: each process normalises its own half of a batch
     assert rows[0]["train_loss"] == pytest.approx(alone[0]["train_loss"], abs=0.1)
     assert rows[0]["learning_rate"] == alone[0]["learning_rate"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_same_network_where_no_layer_looks_at_the_batch(toy, tmp_path):
+    toy.write_features()
+    found = []
+    for name, devices in (("one", 1), ("two", 2)):
+        train = {"devices": devices, "precision": "fp32", "batch_size": 24, "class_weights": False}
+        data = toy.data(model={"name": "dnn", "dropout": 0.0}, train=train)
+        train_run(data, tmp_path / name, Watch(), command="c")
+        found.append((weights(tmp_path / name), read_metrics(tmp_path / name / "metrics.csv")))
+    (one, alone), (two, shared) = found
+    moved = 0.0
+    for name, fresh in weights_before(data).items():
+        assert torch.allclose(two[name], one[name], atol=1e-5)
+        moved = max(moved, float((one[name] - fresh).abs().max()))
+    assert moved > 1e-3
+    for key in ("train_loss", "validation_loss", "train_accuracy", "validation_uar"):
+        assert [row[key] for row in shared] == pytest.approx([row[key] for row in alone], abs=1e-5)
+
+
+def weights_before(data):
+    """Weights of the network before its first step."""
+    torch.manual_seed(data.recipe.train.seed)
+    return build_model(data.recipe.model, 253, 4).state_dict()
 
 
 def test_new_epochs_take_the_scores_of_old_weights_away(trained):
