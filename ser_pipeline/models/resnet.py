@@ -18,7 +18,7 @@ from ser_pipeline.models.front import upright, valid_frames
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
 from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_statistics
 from ser_pipeline.models.scale import own_scale
-from ser_pipeline.models.strip import Level, as_image, as_rows, lay_out, pooled, put, take
+from ser_pipeline.models.strip import Level, as_image, as_rows, convolved, lay_out, pooled, put, take
 from ser_pipeline.settings import ModelOptions
 
 CHANNELS = (32, 64, 128)
@@ -150,5 +150,5 @@ class Convolution(nn.Module):
         if level is None:
             image: Tensor = self.norm(self.convolution(x))
             return image
-        strip = as_rows(self.convolution(as_image(put(x, level.arrivals, level.rows))))
+        strip = convolved(self.convolution, x, level)
         return as_rows(self.norm(as_image(take(strip, level.arrivals))))
