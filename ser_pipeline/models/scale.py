@@ -36,21 +36,15 @@ def own_scale(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
         speaker identification and verification", JASA 55, 1974: taking the mean over time.
     """
     if lengths is None:
-        floor = _loud(mels.flatten(1), mels[0].numel() // LOUD)[:, None, None] - DEPTH
-        raised = torch.maximum(mels, floor)
+        cells = mels.flatten(1)
+        loud = cells.topk(cells.shape[1] // LOUD + 1, 1).values[:, -1]
+        raised = torch.maximum(mels, loud[:, None, None] - DEPTH)
         return GAIN * (raised - raised.mean(2, keepdim=True))
     counts = lengths.to(mels.device)
     valid = (torch.arange(mels.shape[2], device=mels.device) < counts[:, None])[:, None, :]
-    cells = mels.masked_fill(~valid, -torch.inf).flatten(1)
-    floor = _loud(cells, counts * mels.shape[1] // LOUD)[:, None, None] - DEPTH
-    raised = torch.maximum(mels, floor).masked_fill(~valid, 0)
+    louder = counts * mels.shape[1] // LOUD  # cells of each clip above the level sought
+    loudest = mels.masked_fill(~valid, -torch.inf).flatten(1).topk(int(louder.max()) + 1, 1).values
+    loud = loudest.gather(1, louder[:, None])
+    raised = torch.maximum(mels, loud[:, :, None] - DEPTH).masked_fill(~valid, 0)
     mean = raised.sum(2, keepdim=True) / counts[:, None, None]
     return torch.where(valid, GAIN * (raised - mean), mels)
-
-
-def _loud(cells: Tensor, louder: Tensor | int) -> Tensor:
-    """The cell that ``louder`` others of its clip are above: ``(batch, cells) -> (batch,)``."""
-    if isinstance(louder, Tensor):
-        highest = cells.topk(int(louder.max()) + 1, 1).values
-        return highest.gather(1, louder[:, None])[:, 0]
-    return cells.topk(louder + 1, 1).values[:, louder]
