@@ -6,6 +6,7 @@ A run is a folder ``runs/<name>/``::
     metrics.csv          one line per epoch, columns METRIC_COLUMNS
     model.safetensors    weights, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
+    dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
     scores.json          RunScores
     explanation.json     Explanation, of ser_pipeline.explanations; where the run was explained
     last.ckpt            state for ``--resume``
@@ -59,7 +60,10 @@ class Scores(Options):
         accuracy: share of correct decisions.
         uar: mean recall over the classes present (balanced accuracy): the headline.
         macro_f1: mean F1 over the classes present.
-        ece: expected calibration error, 15 equal-width bins.
+        ece: expected calibration error of the stated probabilities, 15 equal-width bins.
+        ece_before: the same without the temperature; None where the model has none.
+        answered: share of clips whose confidence reaches the model's threshold; None without one.
+        answered_accuracy: share of correct decisions among these; None where there are none.
         error_distance: mean distance of wrong decisions, None where the task has no matrix.
         classes: one entry per class of the task, in its order.
         confusion: counts, rows are true classes, columns decisions.
@@ -74,6 +78,9 @@ class Scores(Options):
     uar: Estimate
     macro_f1: Estimate
     ece: float
+    ece_before: float | None = None
+    answered: float | None = None
+    answered_accuracy: float | None = None
     error_distance: float | None
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
@@ -101,14 +108,37 @@ class PartScores(Options):
     macro_corpora: dict[str, float] = Field(
         description="accuracy, uar, macro_f1: means over the corpora of the part"
     )
+    concordance: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
+    )
     groups: tuple[GroupScores, ...] = ()
 
 
+class Certainty(Options):
+    """What a model's validation clips say of how sure it should be.
+
+    Attributes:
+        temperature: probabilities are stated as ``p^(1/T)``, scaled to sum to 1.
+        abstain_below: confidence below which the model had better not answer; None where no threshold
+            halves its errors.
+    """
+
+    temperature: float
+    abstain_below: float | None = None
+
+
 class RunScores(Options):
-    """All scores of a run; ``parts`` is keyed by train, validation, test."""
+    """All scores of a run.
+
+    Attributes:
+        parts: keyed by train, validation, test.
+        certainty: of the run's model; None without validation clips, and for folds, which have one each.
+    """
 
     schema_version: int = RESULT_SCHEMA
     parts: dict[str, PartScores]
+    certainty: Certainty | None = None
 
 
 class SplitInfo(Options):

@@ -75,7 +75,8 @@ class Toy:
     def digest(self, number: int) -> str:
         return f"{number:032x}"
 
-    def write_manifest(self) -> None:
+    def write_manifest(self, ratings=None) -> None:
+        """Write it with its splits; ``ratings`` gives each row's valence, arousal and dominance, or None."""
         import pyarrow as pa
 
         from ser_pipeline.manifest import SCHEMA, make_split, read_manifest, write_split
@@ -98,6 +99,7 @@ class Toy:
                 "duration_s": 1.0,
                 "sample_rate": 16_000,
                 "channels": 1,
+                **dict.fromkeys(("valence", "arousal", "dominance"), ratings and ratings[number]),
             }
             for number, (corpus, language, speaker, emotion, take) in enumerate(self.rows)
         ]

@@ -5,7 +5,7 @@ import torch
 
 from ser_pipeline.bench.measure import Figure, paired
 from ser_pipeline.models import build_model
-from ser_pipeline.settings import ModelOptions, TrainOptions
+from ser_pipeline.settings import ModelOptions, TrainOptions, recipe
 from ser_pipeline.training.device import choose_precision, keep_freed_memory
 
 BATCH = 40
@@ -25,7 +25,7 @@ def training_step(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Figure:
     lengths = torch.as_tensor(frames[:BATCH])
     targets = torch.arange(BATCH) % 4
     bf16 = choose_precision(TrainOptions(), "cpu") == "bf16-mixed"
-    own, plain = build_model(ModelOptions(), 96, 4), build_model(ModelOptions(masked=False), 96, 4)
+    own, plain = build_model(recipe().model, 96, 4), build_model(ModelOptions(masked=False), 96, 4)
 
     def step(network: torch.nn.Module, low_precision: bool) -> None:
         optimizer = torch.optim.AdamW(network.parameters())

@@ -49,7 +49,13 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     ]
     show_table(f"{part}: overall", ["", "accuracy", "UAR", "macro-F1"], whole)
     distance = "not defined" if pooled.error_distance is None else f"{pooled.error_distance:.3f}"
-    say(f"{part}: calibration error {pooled.ece:.3f}; mean distance of errors {distance}")
+    before = "" if pooled.ece_before is None else f" ({pooled.ece_before:.3f} before the temperature)"
+    say(f"{part}: calibration error {pooled.ece:.3f}{before}; mean distance of errors {distance}")
+    for name, agreement in scores.concordance.items():
+        say(f"{part}: {name}: concordance " + ("not known" if agreement is None else f"{agreement:.3f}"))
+    if pooled.answered is not None:
+        right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
+        say(f"{part}: sure of {pooled.answered:.3f} of the clips, accuracy among them {right}")
     classes = [[c.emotion, c.clips, c.precision, c.recall, c.f1] for c in pooled.classes]
     show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
     confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]

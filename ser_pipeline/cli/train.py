@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 _FIELDS = {
     "model": ("model", "name"),
     "masks": ("model", "masked"),
+    "own_scale": ("model", "own_scale"),
     "attention": ("model", "attention"),
     "bidirectional": ("model", "bidirectional"),
     "pooling": ("model", "pooling"),
+    "dimensions": ("model", "dimensions"),
+    "dimension_weight": ("train", "dimension_weight"),
     "dropout": ("model", "dropout"),
     "c": ("model", "c"),
     "level": ("front_end", "level"),
@@ -38,6 +41,8 @@ _FIELDS = {
     "lr": ("train", "learning_rate"),
     "weight_decay": ("train", "weight_decay"),
     "warmup_epochs": ("train", "warmup_epochs"),
+    "averaging": ("train", "averaging"),
+    "balance": ("train", "balance"),
     "patience": ("train", "patience"),
     "monitor": ("train", "monitor"),
     "loss": ("train", "loss"),
@@ -106,6 +111,12 @@ def train(
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Strength of the decay.")] = None,
     warmup_epochs: Annotated[int | None, typer.Option(min=0, help="Epochs of linear rise.")] = None,
+    averaging: Annotated[
+        float | None, typer.Option(help="Share a step leaves of the mean of weights; 0 takes the last.")
+    ] = None,
+    balance: Annotated[
+        float | None, typer.Option(help="How much oftener rare corpora and emotions are drawn.")
+    ] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better score.")] = None,
     early_stopping: Annotated[bool, typer.Option(help="Stop when patience is over.")] = True,
     monitor: Annotated[str | None, typer.Option(help="Validation score: uar or accuracy.")] = None,
@@ -127,9 +138,14 @@ def train(
     class_weights: Annotated[bool | None, typer.Option(help="Weight by inverse frequency.")] = None,
     spec_augment: Annotated[bool, typer.Option(help="Random masks over the mels.")] = True,
     masks: Annotated[bool | None, typer.Option(help="Keep padding out of every layer.")] = None,
+    own_scale: Annotated[bool | None, typer.Option(help="Put each clip on a scale of its own.")] = None,
     attention: Annotated[bool | None, typer.Option(help="Pool over time by attention.")] = None,
     bidirectional: Annotated[bool | None, typer.Option(help="Read the steps both ways.")] = None,
     pooling: Annotated[str | None, typer.Option(help="Over time: attention, mean or stats.")] = None,
+    dimensions: Annotated[
+        bool | None, typer.Option(help="A second head for valence, arousal and dominance.")
+    ] = None,
+    dimension_weight: Annotated[float | None, typer.Option(help="Of that head's concordance loss.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Share of units dropped.")] = None,
     level: Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")] = None,
     denoise: Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")] = None,

@@ -44,6 +44,7 @@ class Batch(NamedTuple):
         numbers: of the clips in their data set, shape ``(batch,)``.
         soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
         weights: of the clips in the loss, shape ``(batch,)``.
+        ratings: valence, arousal and dominance, NaN where a clip has none, shape ``(batch, 3)``.
     """
 
     inputs: Tensor
@@ -52,6 +53,7 @@ class Batch(NamedTuple):
     numbers: Tensor
     soft: Tensor | None = None
     weights: Tensor | None = None
+    ratings: Tensor | None = None
 
 
 class Clips(Dataset[Batch]):

@@ -14,7 +14,7 @@ from ser_pipeline.records import PARTS
 
 COLUMNS = (
     "utterance_id", "audio_digest", "corpus", "language", "gender", "intensity", "modality", "speaker_id",
-    "emotion_id", "votes", "rated_intensity",
+    "emotion_id", "votes", "rated_intensity", "valence", "arousal", "dominance",
 )  # fmt: skip
 """Columns of the manifest that training and evaluation look at."""
 
@@ -44,6 +44,13 @@ class Examples:
         """A column as strings, shape ``(clips,)``."""
         values: npt.NDArray[np.str_] = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
         return values
+
+    def ratings(self) -> npt.NDArray[np.float32]:
+        """Valence, arousal and dominance in [-1, 1], NaN where a clip has none, shape ``(clips, 3)``."""
+        columns = [
+            self.table[name].to_numpy(zero_copy_only=False) for name in ("valence", "arousal", "dominance")
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Examples":
         """Some of the clips, by number or by mask."""

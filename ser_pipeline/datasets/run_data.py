@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ser_pipeline.datasets.balance import draw_chances
 from ser_pipeline.datasets.batch import Clips, RowStore
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.intensity import intensity_weights
@@ -108,14 +109,15 @@ class RunData:
         return VectorClips(learned.scaling.apply(self.vectors(rows)), targets)
 
     def training_clips(self, learned: Learned) -> Clips:
-        """Data set of the training part, with votes as targets and weights where the recipe wants them.
+        """Data set of the training part; with votes as targets, weights, ratings where the recipe wants them.
 
         Args:
             learned: from :meth:`learned`.
         """
         rows, options = self.rows("train"), self.recipe.train
         clips = self.clips(rows, learned)
-        if not (options.soft_labels or options.intensity_strength):
+        dimensions = self.recipe.model.dimensions
+        if not (options.soft_labels or options.intensity_strength or dimensions):
             return clips
         table = self.examples.table.take(pa.array(rows))
         targets = self.examples.target[rows]
@@ -125,7 +127,22 @@ class RunData:
             else None
         )
         strength = options.intensity_strength
-        return TrainingClips(clips, soft, intensity_weights(table, strength=strength) if strength else None)
+        weights = intensity_weights(table, strength=strength) if strength else None
+        ratings = self.examples.take(rows).ratings() if dimensions else None
+        return TrainingClips(clips, soft, weights, ratings)
+
+    def chances(self) -> npt.NDArray[np.float64] | None:
+        """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
+        rows, balance = self.rows("train"), self.recipe.train.balance
+        if not balance:
+            return None
+        return draw_chances(self.examples.column("corpus")[rows], self.examples.target[rows], balance)
+
+    def drawn_counts(self) -> npt.NDArray[np.float64]:
+        """Training clips of each class that an epoch draws on average, shape ``(classes,)``."""
+        targets, chances = self.examples.target[self.rows("train")], self.chances()
+        weights = None if chances is None else len(targets) * chances
+        return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
         """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.

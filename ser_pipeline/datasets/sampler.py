@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from ser_pipeline.datasets.shuffle import Rows, buffered_order
@@ -22,6 +23,8 @@ class EpochBatches(Sampler[list[int]]):
         world: number of processes.
         shards: shard of each clip, where clips do not fit into memory; None shuffles all at once.
         buffer: clips that are mixed at a time, with ``shards``.
+        chances: of each clip to be drawn, shape ``(clips,)``: an epoch draws as many clips as there are,
+            with repeats; None takes every clip once.
 
     Examples:
         >>> order = EpochBatches(5, 2, seed=0)
@@ -39,6 +42,7 @@ class EpochBatches(Sampler[list[int]]):
         world: int = 1,
         shards: Rows | None = None,
         buffer: int = 0,
+        chances: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.clips = clips
         self.batch_size = batch_size
@@ -48,6 +52,7 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch = 0
         self._shards = shards
         self._buffer = buffer
+        self._chances = chances
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next, counted from 0."""
@@ -61,10 +66,13 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         """Yield this process's share of each batch."""
         rng = np.random.default_rng((self.seed, self.epoch))
+        drawn = np.arange(self.clips)
+        if self._chances is not None:
+            drawn = rng.choice(self.clips, self.clips, p=self._chances)
         if self._shards is None:
-            order = rng.permutation(self.clips)
+            order = rng.permutation(drawn)
         else:
-            order = buffered_order(self._shards, self._buffer, rng)
+            order = drawn[buffered_order(self._shards[drawn], self._buffer, rng)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield order[start : start + self.batch_size][self.rank :: self.world].tolist()
 

@@ -17,9 +17,9 @@ def spec_augment(
     Args:
         mels: shape ``(batch, n_mels, frames)``; left as it is.
         lengths: valid frames of each clip, shape ``(batch,)``.
-        options: number and width of the masks.
+        options: number and width of the masks, and what fills them.
         generator: on the CPU; draws first, then masks are applied.
-        value: of masked cells: silence.
+        value: silence.
 
     Returns:
         Shape ``(batch, n_mels, frames)``.
@@ -34,7 +34,12 @@ def spec_augment(
     stretch = _masked(lengths.cpu(), frames, options.time_masks, options.time_width, generator)
     blank = bands[:, :, None] | stretch[:, None, :]
     blank &= (torch.arange(frames) < lengths.cpu()[:, None])[:, None, :]
-    return mels.masked_fill(blank.to(mels.device), value)
+    if options.fill == "silence":
+        return mels.masked_fill(blank.to(mels.device), value)
+    counts = lengths.to(mels.device)[:, None, None]
+    beyond = torch.arange(frames, device=mels.device) >= counts
+    mean = mels.masked_fill(beyond, 0).sum(2, keepdim=True) / counts
+    return torch.where(blank.to(mels.device), mean, mels)
 
 
 def _masked(sizes: Tensor, cells: int, masks: int, widest: int, generator: Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,12 +11,15 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.evaluation.certainty import certainty_of, learn_certainty, state
+from ser_pipeline.evaluation.dimensions import dimension_table, keep_dimensions, tested_dimensions
+from ser_pipeline.evaluation.predict import predict_clips, rate_clips
 from ser_pipeline.evaluation.predictions import prediction_table, write_predictions
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.labels import Task
-from ser_pipeline.results import RunInfo, RunScores, read_result
-from ser_pipeline.training.checkpoint import load_model
+from ser_pipeline.models import EmbeddingNetwork
+from ser_pipeline.results import Certainty, RunInfo, RunScores, read_result
+from ser_pipeline.training.checkpoint import ModelCard, load_model, write_card
 from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.folds import fold_folder, fold_folders, tested_folds
 from ser_pipeline.training.info import SETTINGS, check_same
@@ -26,7 +30,8 @@ SCORES = "scores.json"
 def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "auto") -> RunScores:
     """Predict and score a run anew from its network and the store; no audio is read.
 
-    A run of all folds is scored fold by fold, and the folds' test predictions are pooled.
+    A run of all folds is scored fold by fold, and the folds' test predictions are pooled. A model
+    that has no temperature yet gets one from its validation clips.
 
     Args:
         folder: of the run.
@@ -55,6 +60,8 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path) -> Inputs:
 
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:
     """Predict and score every part of one run; writes ``predictions.parquet`` and ``scores.json``.
+
+    Fits the temperature of a model that has none and saves it with the model.
 
     Args:
         folder: of the run; has its network.
@@ -85,6 +92,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         )
     tested: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
+    certainties: dict[int | None, Certainty] = {}
     for number in numbers:
         place, data = fold_folder(folder, number), inputs.run_data(number)
         check_same(read_result(RunInfo, place / SETTINGS), data, place)
@@ -93,8 +101,14 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         _write_scores(place, scores)
         tested.append(predictions.filter(pc.equal(predictions["part"], "test")))
         priors[number] = training_priors(predictions, data.examples.table, len(data.task.emotions))
+        if scores.certainty is not None:
+            certainties[number] = scores.certainty
     pooled = pa.concat_tables(tested)
-    scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors)
+    scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors, certainties)
+    scores = scores.model_copy(update={"certainty": None})  # each fold has its own
+    if inputs.recipe.model.dimensions:
+        rated = tested_dimensions([fold_folder(folder, number) for number in numbers])
+        scores = keep_dimensions(folder, rated, scores)
     write_predictions(folder, pooled)
     _write_scores(folder, scores)
     return scores
@@ -114,10 +128,30 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
             f"{folder}: its network gives probabilities that are no numbers; train it again with a "
             "lower --lr, or check the store with 'ser cache verify'"
         )
+    stated, certainty = _stated(folder, card, data, probabilities)
     fold = None if data.split.fold is None else int(data.split.fold)
-    predictions = prediction_table(data.examples, probabilities, card.emotions, fold)
+    predictions = prediction_table(data.examples, stated, card.emotions, fold)
     priors = {fold: training_priors(predictions, data.examples.table, len(card.emotions))}
-    return predictions, score_predictions(predictions, data.examples.table, card.emotions, priors)
+    known = {} if certainty is None else {fold: certainty}
+    scores = score_predictions(predictions, data.examples.table, card.emotions, priors, known)
+    if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
+        rated = rate_clips(network, clips, device=choose_device(device))
+        scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
+    return predictions, scores
+
+
+def _stated(
+    folder: Path, card: ModelCard, data: RunData, probabilities: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], Certainty | None]:
+    """Probabilities at the model's temperature, which is fitted and saved where it has none."""
+    certainty = certainty_of(card)
+    if certainty is None:
+        rows = data.rows("validation")
+        certainty = learn_certainty(probabilities[rows], data.examples.target[rows])
+        if certainty is None:
+            return probabilities, None
+        write_card(folder, card.model_copy(update=certainty.model_dump()))
+    return state(probabilities, certainty), certainty
 
 
 def _trained(folder: Path, number: int) -> bool:

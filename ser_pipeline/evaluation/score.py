@@ -25,13 +25,26 @@ from ser_pipeline.metrics import (
     precision,
     recall,
     speaker_confusions,
+    temper,
     uar,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.results import ClassScore, Estimate, GroupKind, GroupScores, PartScores, RunScores, Scores
+from ser_pipeline.results import (
+    Certainty,
+    ClassScore,
+    Estimate,
+    GroupKind,
+    GroupScores,
+    PartScores,
+    RunScores,
+    Scores,
+)
 
 Priors = Mapping[int | None, Mapping[str, tuple[int, ...]]]
 """Fold -> corpus -> training clips of each class; fold None where there are none."""
+
+Certainties = Mapping[int | None, Certainty]
+"""Fold -> what its model learned from its validation clips; fold None where there are none."""
 
 GROUPS: Final[Mapping[GroupKind, str]] = {
     "corpus": "corpus",
@@ -51,7 +64,9 @@ class Decisions:
     Attributes:
         target: class numbers, shape ``(clips,)``.
         predicted: class numbers, shape ``(clips,)``.
-        probabilities: shape ``(clips, classes)``.
+        probabilities: as stated, shape ``(clips, classes)``.
+        temperature: of the model that decided each clip, NaN where it has none, shape ``(clips,)``.
+        threshold: below which that model had better not answer, likewise.
         guess: what the corpora's priors would have said, shape ``(clips,)``.
         facts: columns of the manifest by kind of group, shape ``(clips,)`` each.
         emotions: class names.
@@ -60,6 +75,8 @@ class Decisions:
     target: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
+    temperature: npt.NDArray[np.float64]
+    threshold: npt.NDArray[np.float64]
     guess: npt.NDArray[np.int64]
     facts: Mapping[GroupKind, npt.NDArray[np.str_]]
     emotions: tuple[str, ...]
@@ -82,7 +99,13 @@ def training_priors(predictions: pa.Table, manifest: pa.Table, classes: int) -> 
 
 
 def score_predictions(
-    predictions: pa.Table, manifest: pa.Table, emotions: Sequence[str], priors: Priors, *, seed: int = 0
+    predictions: pa.Table,
+    manifest: pa.Table,
+    emotions: Sequence[str],
+    priors: Priors,
+    certainties: Certainties | None = None,
+    *,
+    seed: int = 0,
 ) -> RunScores:
     """Score every part that has clips.
 
@@ -91,17 +114,18 @@ def score_predictions(
         manifest: its table; has at least the columns of :data:`GROUPS` and ``utterance_id``.
         emotions: class names.
         priors: training clips by fold, corpus and class, for the guess without listening.
+        certainties: temperature and threshold by fold, of models that have them.
         seed: of the bootstrap.
 
     Raises:
         RunError: a prediction of a recording that the manifest does not have.
     """
-    parts = {}
+    parts, known = {}, certainties or {}
     for part in PARTS:
         rows = predictions.filter(pc.equal(predictions["part"], part))
         if rows.num_rows:
-            parts[part] = score_part(_decisions(rows, manifest, tuple(emotions), priors), seed=seed)
-    return RunScores(parts=parts)
+            parts[part] = score_part(_decisions(rows, manifest, tuple(emotions), priors, known), seed=seed)
+    return RunScores(parts=parts, certainty=next(iter(known.values())) if len(known) == 1 else None)
 
 
 def score_part(decisions: Decisions, *, seed: int = 0) -> PartScores:
@@ -134,6 +158,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
         uar=estimate("uar", uar(confusion)),
         macro_f1=estimate("macro_f1", macro_f1(confusion)),
         ece=expected_calibration_error(decisions.probabilities, decisions.target),
+        **_certainty(decisions),
         error_distance=_error_distance(confusion, decisions.emotions),
         classes=_by_class(confusion, decisions.emotions),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
@@ -141,6 +166,20 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
         confound_uar=float(uar(guessed)),
         interval=describe_intervals(speakers, seed),
     )
+
+
+def _certainty(decisions: Decisions) -> dict[str, float | None]:
+    """Calibration error before the temperature, and what answering only when sure is worth."""
+    found: dict[str, float | None] = {}
+    if not np.isnan(decisions.temperature).any():
+        before = temper(decisions.probabilities, 1 / decisions.temperature[:, None])
+        found["ece_before"] = expected_calibration_error(before, decisions.target)
+    if not np.isnan(decisions.threshold).any():
+        answered = decisions.probabilities.max(1) >= decisions.threshold
+        hits = (decisions.predicted == decisions.target)[answered]
+        found["answered"] = float(answered.mean())
+        found["answered_accuracy"] = float(hits.mean()) if len(hits) else None
+    return found
 
 
 def _by_class(confusion: npt.NDArray[np.int64], emotions: Sequence[str]) -> tuple[ClassScore, ...]:
@@ -180,18 +219,30 @@ def _by_group(decisions: Decisions, kind: GroupKind) -> list[GroupScores]:
     return [GroupScores(by=kind, **dict(zip(fields, row, strict=True))) for row in columns]
 
 
-def _decisions(rows: pa.Table, manifest: pa.Table, emotions: tuple[str, ...], priors: Priors) -> Decisions:
+def _decisions(
+    rows: pa.Table,
+    manifest: pa.Table,
+    emotions: tuple[str, ...],
+    priors: Priors,
+    certainties: Certainties,
+) -> Decisions:
     columns = _facts(rows, manifest, [*GROUPS.values()])
     facts = {kind: columns[column] for kind, column in GROUPS.items()}
     guess = np.zeros(rows.num_rows, np.int64)
+    temperature, threshold = np.full((2, rows.num_rows), np.nan)
     folds = np.array([-1 if fold is None else fold for fold in rows["fold"].to_pylist()])
     for fold, counts in priors.items():
         here = folds == (-1 if fold is None else fold)
         guess[here] = majority_guess(facts["corpus"][here], counts, len(emotions))
+        if certainty := certainties.get(fold):
+            temperature[here] = certainty.temperature
+            threshold[here] = np.nan if certainty.abstain_below is None else certainty.abstain_below
     return Decisions(
         target=rows["target"].to_numpy().astype(np.int64),
         predicted=rows["predicted"].to_numpy().astype(np.int64),
         probabilities=np.column_stack([rows[f"p_{name}"].to_numpy() for name in emotions]).astype(np.float64),
+        temperature=temperature,
+        threshold=threshold,
         guess=guess,
         facts=facts,
         emotions=emotions,

@@ -59,12 +59,12 @@ def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> flo
     return float(np.exp(found.x))
 
 
-def temper(probabilities: npt.ArrayLike, temperature: float) -> Floats:
+def temper(probabilities: npt.ArrayLike, temperature: float | Floats) -> Floats:
     """Soften or sharpen probabilities: ``p^(1 / T)``, scaled to sum to 1.
 
     Args:
         probabilities: shape ``(clips, classes)``, rows sum to 1.
-        temperature: 1 leaves them as they are.
+        temperature: 1 leaves them as they are; one number, or one for each clip of shape ``(clips, 1)``.
 
     Examples:
         >>> temper([[0.8, 0.2]], 2.0).round(3)

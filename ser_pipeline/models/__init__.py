@@ -66,9 +66,14 @@ def build_model(options: ModelOptions, n_inputs: int, n_classes: int) -> Network
         n_classes: number of outputs.
 
     Raises:
-        SettingsError: no such architecture.
+        SettingsError: no such architecture, or a classifier with dimensions.
     """
-    return model_class(options.name).from_options(options, n_inputs, n_classes)
+    network = model_class(options.name).from_options(options, n_inputs, n_classes)
+    if options.dimensions:
+        if not isinstance(network, EmbeddingNetwork):
+            raise SettingsError(f"model '{options.name}' cannot have dimensions; only networks can")
+        network.add_dimensions(options.dropout)
+    return network
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ser_pipeline.models.front import masked_steps, plain_steps
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
 from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_mean, weighted_statistics
+from ser_pipeline.models.scale import own_scale
 from ser_pipeline.settings import ModelOptions, Pooling
 
 CHANNELS = (32, 64, 128)
@@ -35,6 +36,7 @@ class CRNN(EmbeddingNetwork):
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
+        scaled: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         pooling: ``mean`` weighs no step; ``stats`` keeps the standard deviation beside the mean.
         bidirectional: read the steps both ways.
@@ -49,6 +51,7 @@ class CRNN(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
+        scaled: bool = False,
         attention: bool = True,
         pooling: Pooling = "attention",
         bidirectional: bool = True,
@@ -58,6 +61,7 @@ class CRNN(EmbeddingNetwork):
     ) -> None:
         super().__init__()
         self.masked = masked
+        self.scaled = scaled
         self.classes = n_classes
         self.statistics = pooling == "stats"
         self.convolutions = nn.ModuleList(
@@ -80,6 +84,7 @@ class CRNN(EmbeddingNetwork):
             n_mels,
             n_classes,
             masked=options.masked,
+            scaled=options.own_scale,
             attention=options.attention,
             pooling=options.pooling,
             bidirectional=options.bidirectional,
@@ -102,6 +107,8 @@ class CRNN(EmbeddingNetwork):
 
     def _context(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         counts = None
+        if self.scaled:
+            mels = own_scale(mels, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = masked_steps(self.convolutions, self.norms, mels, lengths)
             packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.strip import Level, as_image, as_rows, lay_out, pooled, put, take
+from ser_pipeline.models.strip import Level, as_image, as_rows, convolved, lay_out, pooled, take
 
 
 def plain_steps(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module], mels: Tensor) -> Tensor:
@@ -47,8 +47,7 @@ def masked_steps(
     plan = lay_out(lengths, mels.shape[2], len(convolutions))
     rows = valid_frames(mels, plan.source)
     for convolution, norm, level in zip(convolutions, norms, plan.levels, strict=True):
-        strip = put(rows, level.arrivals, level.rows)  # (rows, mels, channels)
-        rows = _block(norm, as_rows(convolution(as_image(strip))), level)
+        rows = _block(norm, convolved(convolution, rows, level), level)  # (rows, mels, channels)
     return plan.steps_of(rows), plan.steps
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ser_pipeline.models.front import masked_steps, plain_steps
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
 from ser_pipeline.models.pooling import attention_layer, step_weights, valid_steps, weighted_mean
+from ser_pipeline.models.scale import own_scale
 from ser_pipeline.settings import ModelOptions
 
 CHANNELS = (32, 64, 128)
@@ -38,6 +39,7 @@ class MHSA(EmbeddingNetwork):
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
+        scaled: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         dropout: share of units dropped in the layers and the head.
         channels: of the convolutions.
@@ -52,6 +54,7 @@ class MHSA(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
+        scaled: bool = False,
         attention: bool = True,
         dropout: float = 0.3,
         channels: tuple[int, ...] = CHANNELS,
@@ -61,6 +64,7 @@ class MHSA(EmbeddingNetwork):
     ) -> None:
         super().__init__()
         self.masked = masked
+        self.scaled = scaled
         self.classes = n_classes
         self.convolutions = nn.ModuleList(
             nn.Conv2d(into, out, 3, padding=1) for into, out in pairwise((1, *channels))
@@ -77,12 +81,19 @@ class MHSA(EmbeddingNetwork):
     def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
         """Build the network that the options describe."""
         return cls(
-            n_mels, n_classes, masked=options.masked, attention=options.attention, dropout=options.dropout
+            n_mels,
+            n_classes,
+            masked=options.masked,
+            scaled=options.own_scale,
+            attention=options.attention,
+            dropout=options.dropout,
         )
 
     def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Summarise clips: the mean over steps, shape ``(batch, width)``."""
         counts, valid = None, None
+        if self.scaled:
+            inputs = own_scale(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
             valid = valid_steps(counts, steps)

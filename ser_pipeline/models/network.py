@@ -5,6 +5,7 @@ from typing import Self
 
 from torch import Tensor, nn
 
+from ser_pipeline.models.dimensions import DimensionHead
 from ser_pipeline.settings import ModelOptions
 
 HEAD = 64
@@ -47,9 +48,15 @@ class EmbeddingNetwork(Network):
 
     Attributes:
         head: from an embedding to class scores.
+        dimensions: from an embedding to valence, arousal and dominance; None without that head.
     """
 
     head: nn.Sequential
+    dimensions: DimensionHead | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dimensions = None
 
     @abstractmethod
     def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -59,6 +66,24 @@ class EmbeddingNetwork(Network):
         """Class scores before the softmax, shape ``(batch, classes)``."""
         logits: Tensor = self.head(self.embed(inputs, lengths))
         return logits
+
+    def rate(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.
+
+        Raises:
+            TypeError: the network has no head for them.
+        """
+        if self.dimensions is None:
+            raise TypeError(f"this {type(self).__name__} has no head for valence, arousal and dominance")
+        rated: Tensor = self.dimensions(self.embed(inputs, lengths))
+        return rated
+
+    def add_dimensions(self, dropout: float) -> None:
+        """Give the network a head for valence, arousal and dominance, with fresh weights."""
+        first = self.head[0]
+        if not isinstance(first, nn.Linear):
+            raise TypeError(f"the head of {type(self).__name__} does not begin with a linear layer")
+        self.dimensions = DimensionHead(first.in_features, dropout)
 
 
 def classifier(width: int, n_classes: int, dropout: float) -> nn.Sequential:

@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from ser_pipeline.models.front import upright, valid_frames
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
 from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_statistics
-from ser_pipeline.models.strip import Level, as_image, as_rows, lay_out, pooled, put, take
+from ser_pipeline.models.scale import own_scale
+from ser_pipeline.models.strip import Level, as_image, as_rows, convolved, lay_out, pooled, put, take
 from ser_pipeline.settings import ModelOptions
 
 CHANNELS = (32, 64, 128)
@@ -35,6 +36,7 @@ class ResNet(EmbeddingNetwork):
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
+        scaled: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         dropout: share of units dropped in the head.
         channels: of the residual blocks; the stem has those of the first.
@@ -47,6 +49,7 @@ class ResNet(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
+        scaled: bool = False,
         attention: bool = True,
         dropout: float = 0.3,
         channels: tuple[int, ...] = CHANNELS,
@@ -54,6 +57,7 @@ class ResNet(EmbeddingNetwork):
     ) -> None:
         super().__init__()
         self.masked = masked
+        self.scaled = scaled
         self.classes = n_classes
         self.stem = Convolution(1, channels[0])
         self.blocks = nn.ModuleList(Residual(*sizes) for sizes in pairwise((channels[0], *channels)))
@@ -66,12 +70,19 @@ class ResNet(EmbeddingNetwork):
     def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
         """Build the network that the options describe."""
         return cls(
-            n_mels, n_classes, masked=options.masked, attention=options.attention, dropout=options.dropout
+            n_mels,
+            n_classes,
+            masked=options.masked,
+            scaled=options.own_scale,
+            attention=options.attention,
+            dropout=options.dropout,
         )
 
     def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Summarise clips: mean and deviation over steps, shape ``(batch, 2 * width)``."""
         counts = None
+        if self.scaled:
+            inputs = own_scale(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = self._masked_steps(inputs, lengths)
         else:
@@ -139,5 +150,5 @@ class Convolution(nn.Module):
         if level is None:
             image: Tensor = self.norm(self.convolution(x))
             return image
-        strip = as_rows(self.convolution(as_image(put(x, level.arrivals, level.rows))))
+        strip = convolved(self.convolution, x, level)
         return as_rows(self.norm(as_image(take(strip, level.arrivals))))

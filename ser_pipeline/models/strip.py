@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+SHELF = 512
+"""Rows of one piece of the first strip; half as many on each further one. In fp32 the library behind the
+convolutions takes twice as long for the gradient of one very tall image as for that of several."""
 
 ROW_STEP = 128
 """Strips are made this much longer at a time, so that few different shapes occur: the library
@@ -28,6 +32,7 @@ class Level:
     Attributes:
         counts: valid frames of each clip, shape ``(batch,)``.
         rows: length of the strip.
+        pieces: of equal length that it is cut into; no clip lies in two.
         arrivals: row of each valid frame, in the order in which the level before delivers them.
         leaving: the same rows in the order in which pooling wants them: frames in pairs, then the
             only frame of clips that have one, then the last frame of other clips of odd length.
@@ -37,6 +42,7 @@ class Level:
 
     counts: Tensor
     rows: int
+    pieces: int
     arrivals: Tensor
     leaving: Tensor
     paired: int
@@ -92,17 +98,18 @@ def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
     batch = torch.arange(len(counts))
     source = _ranges(batch * frames, counts)
     order, levels = batch, []
-    for _ in range(blocks):
-        level, order = _level(counts, order)
+    for block in range(blocks):
+        level, order = _level(counts, order, SHELF >> block)
         levels.append(level)
         counts = (counts // 2).clamp(min=1)
     longest = int(counts.max())
     places = _ranges(order * longest, counts[order])
-    after, _ = _level(counts, order)
+    after, _ = _level(counts, order, SHELF >> blocks)
     *before, last = (
         Level(
             each.counts,
             each.rows,
+            each.pieces,
             each.arrivals.to(device),
             each.leaving.to(device),
             each.paired,
@@ -111,6 +118,22 @@ def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
         for each in (*levels, after)
     )
     return Strip(source.to(device), tuple(before), last, counts, places.to(device))
+
+
+def convolved(layer: nn.Module, rows: Tensor, level: Level) -> Tensor:
+    """Lay valid frames out on a strip and convolve it.
+
+    Args:
+        layer: keeps height and width of an image, and sees no further than the next row.
+        rows: valid frames in the order ``level.arrivals``, shape ``(valid, mels, channels)``.
+        level: where they go.
+
+    Returns:
+        The whole strip, shape ``(level.rows, mels, channels)``.
+    """
+    pieces = put(rows, level.arrivals, level.rows).view(level.pieces, -1, *rows.shape[1:])
+    image: Tensor = layer(pieces.permute(0, 3, 1, 2))  # (pieces, channels, rows, mels), channels last
+    return image.permute(0, 2, 3, 1).flatten(0, 1)
 
 
 def as_image(rows: Tensor) -> Tensor:
@@ -141,18 +164,37 @@ def pooled(rows: Tensor, level: Level) -> Tensor:
     return as_rows(torch.cat([F.max_pool2d(pairs, 2), alone], 2) if level.paired else alone)
 
 
-def _level(counts: Tensor, order: Tensor) -> tuple[Level, Tensor]:
+def _level(counts: Tensor, order: Tensor, shelf: int) -> tuple[Level, Tensor]:
     """One level, and the order of clips in which it hands frames on."""
-    starts = (counts + 1).cumsum(0) - (counts + 1)
-    rows = -(-int((counts + 1).sum()) // ROW_STEP) * ROW_STEP
+    starts, pieces, length = _places(counts, shelf)
     alone = counts == 1
     several, singles = (~alone).nonzero()[:, 0], alone.nonzero()[:, 0]
     paired = _ranges(starts[several], counts[several] // 2 * 2)
     odd = several[counts[several] % 2 == 1]
     leaving = torch.cat([paired, starts[singles], starts[odd] + counts[odd] - 1])
     arrivals = _ranges(starts[order], counts[order])
-    level = Level(counts, rows, arrivals, leaving, len(paired), len(singles))
+    level = Level(counts, pieces * length, pieces, arrivals, leaving, len(paired), len(singles))
     return level, torch.cat([several, singles])
+
+
+def _places(counts: Tensor, shelf: int) -> tuple[Tensor, int, int]:
+    """First row of each clip, number of pieces and their length; a zero row follows every clip.
+
+    Long clips first, each goes into the first piece with room for it. What fits into one piece is one,
+    no longer than it has to be.
+    """
+    sizes = (counts + 1).tolist()
+    if sum(sizes) <= shelf:
+        return (counts + 1).cumsum(0) - (counts + 1), 1, -(-sum(sizes) // ROW_STEP) * ROW_STEP
+    length = max(shelf, -(-max(sizes) // ROW_STEP) * ROW_STEP)
+    starts, taken = [0] * len(sizes), list[int]()
+    for clip in sorted(range(len(sizes)), key=lambda clip: -sizes[clip]):
+        room = (piece for piece, used in enumerate(taken) if used + sizes[clip] <= length)
+        piece = next(room, len(taken))
+        taken += [0] if piece == len(taken) else []
+        starts[clip] = piece * length + taken[piece]
+        taken[piece] += sizes[clip]
+    return torch.tensor(starts), len(taken), length
 
 
 def _ranges(starts: Tensor, counts: Tensor) -> Tensor:
@@ -183,7 +225,9 @@ class _Put(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, rows: Tensor, total: int) -> Tensor:
         ctx.save_for_backward(rows)
-        return values.new_zeros(total, *values.shape[1:]).index_copy_(0, rows, values)
+        gaps = torch.ones(total, dtype=torch.bool, device=rows.device).index_fill_(0, rows, 0).nonzero()[:, 0]
+        strip = values.new_empty(total, *values.shape[1:])  # most rows are written once, not zeroed first
+        return strip.index_fill_(0, gaps, 0).index_copy_(0, rows, values)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:

@@ -14,7 +14,7 @@ from ser_pipeline.report.document import Block, Column, Figure, Mark, Row, RowGr
 from ser_pipeline.report.facts import corpus_title, language_title
 from ser_pipeline.report.run_figures import calibration_panel, confusion_panel, coverage_panel
 from ser_pipeline.report.runs import Predictions, Run
-from ser_pipeline.results import GroupKind, GroupScores
+from ser_pipeline.results import GroupKind, GroupScores, Scores
 
 MAX_GROUPS = 20
 """Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""
@@ -140,7 +140,38 @@ def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
         (calibration_panel(run, predictions), coverage_panel(run, predictions)),
         marks,
     )
-    return [figure, *_mistakes(run, predictions, marks)]
+    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks)]
+
+
+def _abstaining(run: Run) -> list[Block]:
+    """Say what temperature and threshold were learned on validation clips, and what they are worth."""
+    certainty, told = run.scores.certainty, []
+    if certainty is not None:
+        told.append(
+            f"Temperature {certainty.temperature:.2f}, fitted on validation recordings: the probabilities "
+            "below are stated with it, no decision depends on it."
+        )
+        if certainty.abstain_below is not None:
+            told.append(
+                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} had better "
+                "not answer: from there on it errs half as often on validation recordings."
+            )
+    for part in ("validation", "test"):
+        scores = run.scored(part)
+        told += [] if scores is None else _answered(part, scores.pooled)
+    return [text(" ".join(told))] if told else []
+
+
+def _answered(part: str, pooled: Scores) -> list[str]:
+    """One sentence on the clips that reach the threshold, or none without a threshold."""
+    if pooled.answered is None:
+        return []
+    right = pooled.answered_accuracy
+    wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
+    return [
+        f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
+        f"of all clips {cells.percent_text(1 - pooled.accuracy.value)} would be."
+    ]
 
 
 def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> list[Block]:

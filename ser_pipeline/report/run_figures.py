@@ -136,8 +136,13 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
     """Draw the error rate left when the model may decline its least sure clips."""
     coverage, risk = risk_coverage(predictions)
     chosen = np.unique(np.linspace(0, len(risk) - 1, MAX_POINTS).astype(int))
+    pooled = run.shown.pooled
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
         axes.plot(100 * coverage[chosen], 100 * risk[chosen], color=VERMILLION)
+        if pooled.answered and pooled.answered_accuracy is not None:
+            place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
+            axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
+            axes.legend(loc="upper left")
         axes.set_xlabel(f"clips decided in %, surest first ({run.part})")
         axes.set_ylabel("wrong decisions in %")
         axes.set_xlim(0, 102)

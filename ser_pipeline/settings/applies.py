@@ -4,8 +4,18 @@ from typing import Final
 
 from ser_pipeline.settings.training import CLASSIFIERS, MODEL_INPUTS
 
-_OF_MELS: Final = frozenset({"model.masked", "model.attention", "model.bidirectional", "model.pooling",
-                             "train.spec_augment", "train.random_crop", "train.random_gain"})  # fmt: skip
+_OF_MELS: Final = frozenset(
+    {
+        "model.masked",
+        "model.own_scale",
+        "model.attention",
+        "model.bidirectional",
+        "model.pooling",
+        "train.spec_augment",
+        "train.random_crop",
+        "train.random_gain",
+    }
+)
 _OF_CLASSIFIERS: Final = frozenset({"model.c"})
 _OF_BOTH: Final = frozenset({"train.class_weights", "train.monitor", "train.seed"})
 """Settings of training that classifiers have too."""
@@ -30,6 +40,6 @@ def applies(setting: str, model: str) -> bool:
         return not mels
     if setting in _OF_CLASSIFIERS:
         return model in CLASSIFIERS
-    if group == "train" or setting == "model.dropout":
+    if group == "train" or setting in ("model.dropout", "model.dimensions"):
         return model not in CLASSIFIERS or setting in _OF_BOTH
     return True

@@ -51,6 +51,17 @@ class Recipe(Options):
         return feature_options(self.feature_set, self.features)
 
 
+_OWN: dict[str, Any] = {
+    "model": {"own_scale": True},
+    "train": {
+        "epochs": 35,  # the second cosine ends there
+        "averaging": 0.99,
+        "balance": 0.5,
+        "spec_augment": {"fill": "mean"},
+    },
+}
+"""Preset ``default`` of networks on mels, beyond each option's own default; docs/results.md says why."""
+
 _PAPER: dict[str, Any] = {
     "preset": "paper",
     "front_end": {
@@ -102,10 +113,11 @@ def recipe(preset: str = "default", **changes: Any) -> Recipe:
     """
     if preset not in PRESETS:
         raise SettingsError(f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}")
-    base: Mapping[str, Any] = _PAPER if preset == "paper" else {}
     model = changes.get("model") or {}
-    if preset == "paper" and MODEL_INPUTS.get(str(model.get("name")), "mels") == "features":
-        base = merged(_PAPER, _PAPER_FEATURES)
+    mels = MODEL_INPUTS.get(str(model.get("name")), "mels") == "mels"
+    base: Mapping[str, Any] = _OWN if mels else {}
+    if preset == "paper":
+        base = _PAPER if mels else merged(_PAPER, _PAPER_FEATURES)
     values = merged(base, changes)
     return checked(Recipe, values, where="settings")
 

@@ -38,12 +38,14 @@ class SpecAugment(Options):
         frequency_width: widest mask, in mel bands.
         time_masks: number of masked stretches.
         time_width: widest mask, in frames.
+        fill: of masked cells: ``silence``, or each band's ``mean`` over the clip.
     """
 
     frequency_masks: Annotated[int, Field(ge=0)] = 2
     frequency_width: Annotated[int, Field(ge=0)] = 9
     time_masks: Annotated[int, Field(ge=0)] = 2
     time_width: Annotated[int, Field(ge=0)] = 19
+    fill: Literal["silence", "mean"] = "silence"
 
 
 class ModelOptions(Options):
@@ -52,10 +54,14 @@ class ModelOptions(Options):
     Attributes:
         name: architecture, as in ``ser train NAME``.
         masked: keep padding out of every layer; preset ``paper`` has no mask.
+        own_scale: put each clip's mels on a scale of its own before the first layer: a floor below its loud
+            cells, and no band's mean over the clip; of networks that learn from mels. For mels at
+            ``reference = one`` and ``scale = fixed``.
         attention: weigh steps when pooling over time; without, all steps of a clip count alike.
         pooling: of ``crnn``: ``attention`` and ``mean`` keep the mean over steps, ``stats`` the standard
             deviation beside it; ``mean`` is ``attention`` without weights. ``resnet`` always keeps
             both, ``mhsa`` the mean.
+        dimensions: a second head for valence, arousal and dominance, fitted where clips are rated.
         bidirectional: read the steps of ``crnn`` both ways.
         dropout: share of units dropped: in the head and between LSTM layers of ``crnn``, in the head of
             ``resnet``, in the head and layers of ``mhsa``, after the first block and the hidden layer
@@ -66,8 +72,10 @@ class ModelOptions(Options):
 
     name: str = "crnn"
     masked: bool = True
+    own_scale: bool = False
     attention: bool = True
     pooling: Pooling = "attention"
+    dimensions: bool = False
     bidirectional: bool = True
     dropout: Share = 0.3
     c: Positive | None = None
@@ -86,6 +94,10 @@ class TrainOptions(Options):
         restart_epochs: length of the first cosine cycle; None keeps the rate after the warm-up.
         restart_factor: each cycle is this much longer than the last.
         clip_norm: largest gradient norm.
+        averaging: the network that is scored and kept is a running mean of the weights, of which each step
+            leaves this share; 0 keeps the last weights.
+        balance: how much rarer pairs of corpus and class are drawn oftener: 1 draws all pairs alike, 0 takes
+            every clip once an epoch.
         patience: epochs without a better ``monitor`` before stopping; None never stops early.
         monitor: validation score that picks the checkpoint.
         loss: objective.
@@ -99,6 +111,7 @@ class TrainOptions(Options):
         mixup: two clips in one; None for none.
         contrastive_weight: of the supervised contrastive loss on embeddings, beside ``loss``.
         contrastive_temperature: of that loss.
+        dimension_weight: of the concordance loss of valence, arousal and dominance, beside ``loss``.
         soft_labels: share of the target that follows the raters' votes, where a clip has some.
         intensity_strength: how much more clips count that show their emotion more clearly; 0 not at all.
         seed: of weights, order and masks.
@@ -119,6 +132,8 @@ class TrainOptions(Options):
     restart_epochs: Annotated[Count | None, OFF] = 10
     restart_factor: Count = 2
     clip_norm: Positive = 1.0
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    balance: Share = 0.0
     patience: Annotated[Count | None, OFF] = 28
     monitor: Literal["uar", "accuracy"] = "uar"
     loss: Literal["ce", "distance_ce", "expected_distance", "focal"] = "ce"
@@ -132,6 +147,7 @@ class TrainOptions(Options):
     mixup: Annotated[Mixup | None, OFF] = None
     contrastive_weight: Annotated[float, Field(ge=0)] = 0.0
     contrastive_temperature: Positive = 0.1
+    dimension_weight: Annotated[float, Field(ge=0)] = 1.0
     soft_labels: Share = 0.0
     intensity_strength: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0)] = 0

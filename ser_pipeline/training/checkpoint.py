@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.learned import Learned
@@ -21,6 +21,7 @@ from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_cl
 from ser_pipeline.models.estimators import TRUSTED
 from ser_pipeline.results import read_result
 from ser_pipeline.settings import FrontEnd, ModelOptions, Options, StoreOptions
+from ser_pipeline.settings.options import Positive, Share
 
 WEIGHTS = "model.safetensors"
 CLASSIFIER = "model.skops"
@@ -41,7 +42,9 @@ class ModelCard(Options):
         store_fingerprint: of the store it was trained on.
         synthetic: some of the training recordings were synthesised.
         epoch: the epoch whose weights these are, counted from 1.
-        calibration: of its probabilities; None where none was made.
+        temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
+            when the run is scored, None before that or without such clips: 1 then.
+        abstain_below: confidence below which the model had better not answer; None where none is known.
         weights_digest: BLAKE2b of the weights file.
     """
 
@@ -54,8 +57,17 @@ class ModelCard(Options):
     store_fingerprint: str
     synthetic: bool
     epoch: int
-    calibration: dict[str, Any] | None = None
+    temperature: Positive | None = None
+    abstain_below: Share | None = None
     weights_digest: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_calibration(cls, values: Any) -> Any:
+        """Read cards of before there was a temperature: they held an empty ``calibration``."""
+        if isinstance(values, dict) and values.get("calibration", ...) is None:
+            return {name: value for name, value in values.items() if name != "calibration"}
+        return values
 
     @property
     def n_inputs(self) -> int:
@@ -79,9 +91,17 @@ def save_model(folder: Path, network: Network, card: ModelCard) -> None:
     content = _content(network)
     with write_atomically(weights_path(folder, card)) as part:
         part.write_bytes(content)
-    complete = card.model_copy(update={"weights_digest": _digest(content)})
+    write_card(folder, card.model_copy(update={"weights_digest": _digest(content)}))
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write ``model.json`` alone, beside weights that stay as they are.
+
+    Raises:
+        SerError: the folder cannot be written to.
+    """
     with write_atomically(folder / CARD) as part:
-        part.write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        part.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def load_model(folder: Path) -> tuple[Network, ModelCard]:

@@ -1,5 +1,7 @@
 """Loaders of a run's batches, made by each process for itself."""
 
+import numpy as np
+import numpy.typing as npt
 from lightning.pytorch import LightningDataModule
 from torch import Generator
 from torch.utils.data import DataLoader
@@ -19,16 +21,24 @@ class RunBatches(LightningDataModule):
         train: clips to fit.
         validation: clips to score after each epoch; may be empty.
         options: batch size, seed and workers.
+        chances: of each training clip to be drawn; None takes every clip once an epoch.
         first_epoch: the epoch that comes first, counted from 0; not 0 in a resumed run.
     """
 
     def __init__(
-        self, train: Clips, validation: Clips, options: TrainOptions, *, first_epoch: int = 0
+        self,
+        train: Clips,
+        validation: Clips,
+        options: TrainOptions,
+        *,
+        chances: npt.NDArray[np.float64] | None = None,
+        first_epoch: int = 0,
     ) -> None:
         super().__init__()
         self.train = train
         self.validation = validation
         self.options = options
+        self.chances = chances
         self.first_epoch = first_epoch
         self.batches: EpochBatches | None = None
 
@@ -43,6 +53,7 @@ class RunBatches(LightningDataModule):
             world=world,
             shards=self.train.shards,
             buffer=self.train.buffer,
+            chances=self.chances,
         )
         self.batches.set_epoch(self.first_epoch)
         return self._loader(self.train, self.batches)

@@ -1,5 +1,6 @@
 """One network in training: steps, epochs, and what they add up to."""
 
+import copy
 from typing import Any, cast
 
 import numpy as np
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import CrossEntropy
+from ser_pipeline.losses.ccc import ccc_loss
 from ser_pipeline.losses.contrastive import supervised_contrastive
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.settings import FrontEnd, TrainOptions
+from ser_pipeline.training.averaging import average_into
 from ser_pipeline.training.device import keep_freed_memory
 from ser_pipeline.training.schedule import rate_factor
 from ser_pipeline.training.totals import Totals
@@ -45,6 +48,7 @@ class TrainedNetwork(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
+        self.mean = copy.deepcopy(network).requires_grad_(False) if options.averaging else None
         self.loss = loss
         self.options = options
         self.steps_per_epoch = steps_per_epoch
@@ -52,6 +56,11 @@ class TrainedNetwork(LightningModule):
         self.learning_rate = 0.0
         self.train_totals = Totals(loss.classes, torch.device("cpu"))
         self.validation_totals = Totals(loss.classes, torch.device("cpu"))
+
+    @property
+    def kept(self) -> Network:
+        """What is scored and saved: the network, or the running mean of its weights."""
+        return self.network if self.mean is None else self.mean
 
     def on_fit_start(self) -> None:
         """Prepare this process."""
@@ -74,21 +83,35 @@ class TrainedNetwork(LightningModule):
         losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)
         self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
-        if embeddings is None:
-            return losses.mean()
-        apart = supervised_contrastive(
-            embeddings, batch.targets, temperature=self.options.contrastive_temperature
-        )
-        return losses.mean() + self.options.contrastive_weight * apart
+        return losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
+
+    def _beside(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        """What the objective wants of embeddings: classes apart, ratings met."""
+        options, wanted = self.options, embeddings.new_zeros(())
+        if options.contrastive_weight:
+            apart = supervised_contrastive(
+                embeddings, batch.targets, temperature=options.contrastive_temperature
+            )
+            wanted = wanted + options.contrastive_weight * apart
+        head = getattr(self.network, "dimensions", None)
+        if head is not None and batch.ratings is not None:
+            wanted = wanted + options.dimension_weight * ccc_loss(head(embeddings), batch.ratings)
+        return wanted
 
     def _scored(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Class scores, and embeddings where the objective looks at them."""
-        if not self.options.contrastive_weight:
+        if not self.options.contrastive_weight and getattr(self.network, "dimensions", None) is None:
             return self.network(batch.inputs, batch.lengths), None
         if not isinstance(self.network, EmbeddingNetwork):
             raise TypeError(f"{type(self.network).__name__} has no embedding for the contrastive loss")
         embeddings = self.network.embed(batch.inputs, batch.lengths)
         return self.network.head(embeddings), embeddings
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Take the step's weights into their mean."""
+        if self.mean is not None:
+            step = self.global_step - 1
+            average_into(self.mean, self.network, step=step, averaging=self.options.averaging)
 
     def on_validation_epoch_start(self) -> None:
         """Start the clock of validation."""
@@ -98,7 +121,7 @@ class TrainedNetwork(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch, always in fp32."""
         with torch.autocast(self.device.type, enabled=False):
-            logits = self.network(batch.inputs, batch.lengths)
+            logits = self.kept(batch.inputs, batch.lengths)
             losses = self.loss.per_clip(logits, batch.targets)
         self.validation_totals.add(losses, logits, batch.targets)
 

@@ -129,7 +129,7 @@ class Recorder(Callback):
             return
         write_metrics(self.folder / METRICS, self.history)
         if best is row:
-            save_model(self.folder, pl_module.network, self.card.model_copy(update={"epoch": row["epoch"]}))
+            save_model(self.folder, pl_module.kept, self.card.model_copy(update={"epoch": row["epoch"]}))
         with write_atomically(last) as part:
             trainer.save_checkpoint(part)
         self.listener.epoch_done(self._report(row, int(best["epoch"] or 0)))

@@ -26,7 +26,7 @@ from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.quiet import quiet_lightning
 from ser_pipeline.training.recorder import LAST, Listener, Recorder
 
-SCORED = ("scores.json", "predictions.parquet")
+SCORED = ("scores.json", "predictions.parquet", "dimensions.parquet")
 """Files that say how good a run's weights are."""
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
@@ -74,6 +74,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
             data.training_clips(learned),
             data.clips(data.rows("validation"), learned),
             options,
+            chances=data.chances(),
             first_epoch=len(history),
         )
         forget_scores(folder)
@@ -114,7 +115,8 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
     """Weights by inverse training frequency; their mean over training clips is 1.
 
     Args:
-        counts: training clips of each class, shape ``(classes,)``; a class without gets 0.
+        counts: training clips of each class, or how many an epoch draws on average, shape
+            ``(classes,)``; a class without gets 0.
 
     Examples:
         >>> balanced_weights(torch.tensor([30, 10]))
@@ -128,7 +130,7 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
 def _module(data: RunData) -> TrainedNetwork:
     """Network with fresh weights and objective; the weights depend on the seed alone."""
     options, emotions = data.recipe.train, data.task.emotions
-    counts = torch.tensor(data.class_counts()["train"])
+    clips, counts = len(data.rows("train")), torch.from_numpy(data.drawn_counts())
     torch.manual_seed(options.seed)
     network = build_model(data.recipe.model, data.store.shape[0], len(emotions))
     loss = build_loss(
@@ -139,7 +141,7 @@ def _module(data: RunData) -> TrainedNetwork:
         distance_weight=options.distance_weight,
         focal_gamma=options.focal_gamma,
     )
-    batches = EpochBatches(int(counts.sum()), options.batch_size, seed=options.seed, world=options.devices)
+    batches = EpochBatches(clips, options.batch_size, seed=options.seed, world=options.devices)
     return TrainedNetwork(network, loss, options, data.recipe.front_end, steps_per_epoch=max(1, len(batches)))
 
 

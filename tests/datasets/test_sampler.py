@@ -24,6 +24,19 @@ def test_the_same_seed_and_epoch_give_the_same_batches_and_others_do_not():
     assert batches(1, 2) != batches(2, 2)
 
 
+@pytest.mark.parametrize("shards", [None, np.arange(50) // 10])
+def test_clips_are_drawn_by_their_chances(shards):
+    chances = np.where(np.arange(50) < 10, 0.08, 0.005)  # 0.8 for the first ten
+    order = EpochBatches(50, 7, seed=0, chances=chances, shards=shards, buffer=20)
+    drawn = []
+    for epoch in range(40):
+        order.set_epoch(epoch)
+        drawn += chain(*order)
+    assert len(drawn) == 40 * 50
+    assert np.mean(np.array(drawn) < 10) == pytest.approx(0.8, abs=0.03)
+    assert len(set(drawn)) == 50
+
+
 @pytest.mark.parametrize("world", [1, 3])
 def test_shuffling_by_shards_is_seeded_and_shared_alike(world):
     def batches(epoch, rank=0, world=1):

@@ -21,6 +21,20 @@ def test_masks_lie_over_valid_frames_only():
     assert (found == -1).any()
 
 
+def test_masks_can_be_filled_with_each_bands_mean():
+    mels = torch.rand(4, 96, 173, generator=torch.Generator().manual_seed(3))
+    filled, blank = (
+        spec_augment(mels, LENGTHS, SpecAugment(fill=fill), torch.Generator().manual_seed(4), value=-9.0)
+        for fill in ("mean", "silence")
+    )
+    masked = blank == -9
+    assert masked[0].any()
+    assert torch.equal(filled[~masked], mels[~masked])
+    for clip, where, before, length in zip(filled, masked, mels, LENGTHS.tolist(), strict=True):
+        mean = before[:, :length].mean(1)[:, None].expand(96, 173)
+        assert torch.allclose(clip[where], mean[where], atol=1e-6)
+
+
 def test_the_same_seed_draws_the_same_masks():
     assert torch.equal(masked(seed=1)[0], masked(seed=1)[0])
     assert not torch.equal(masked(seed=1)[0], masked(seed=2)[0])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -6,12 +7,15 @@ import pyarrow.compute as pc
 import pytest
 import torch
 
+from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.predictions import read_predictions
 from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
 from ser_pipeline.manifest import make_split, read_manifest, write_split
-from ser_pipeline.results import RunScores, read_result
-from ser_pipeline.training.checkpoint import load_model
+from ser_pipeline.metrics import expected_calibration_error, fit_temperature, temper
+from ser_pipeline.results import Certainty, RunScores, read_result
+from ser_pipeline.training.checkpoint import load_model, write_card
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
 
@@ -53,6 +57,49 @@ def test_every_part_is_predicted_and_scored(run):
     assert scores.parts["test"].pooled.accuracy.value == pytest.approx(right)
 
 
+def test_a_temperature_is_fitted_on_validation_clips_and_saved_with_the_model(run):
+    folder, data = run
+    raw = predict_clips(load_model(folder)[0], data.clips(np.arange(len(data.examples)), Learned()))
+    scores = score_run(folder, data)
+    rows, targets = data.rows("validation"), data.examples.target
+    temperature = load_model(folder)[1].temperature
+    assert temperature == pytest.approx(fit_temperature(raw[rows], targets[rows]))
+    assert scores.certainty.temperature == temperature
+    predictions = read_predictions(folder, EMOTIONS)
+    stated = np.column_stack([predictions[f"p_{name}"].to_numpy() for name in EMOTIONS])
+    assert stated == pytest.approx(temper(raw, temperature), abs=1e-6)
+    assert (predictions["predicted"].to_numpy() == raw.argmax(1)).all()
+    test = data.rows("test")
+    pooled = scores.parts["test"].pooled
+    assert pooled.ece_before == pytest.approx(expected_calibration_error(raw[test], targets[test]), abs=1e-5)
+    assert pooled.ece == pytest.approx(expected_calibration_error(stated[test], targets[test]), abs=1e-6)
+
+
+def test_a_temperature_that_is_there_is_kept(run):
+    folder, data = run
+    write_card(folder, load_model(folder)[1].model_copy(update={"temperature": 3.0, "abstain_below": 0.3}))
+    scores = score_run(folder, data)
+    assert scores.certainty == Certainty(temperature=3.0, abstain_below=0.3)
+    stated = read_predictions(folder, EMOTIONS)
+    sure = np.max([stated[f"p_{name}"].to_numpy() for name in EMOTIONS], axis=0) >= 0.3
+    test = np.array(stated["part"].to_pylist()) == "test"
+    hits = (stated["target"].to_numpy() == stated["predicted"].to_numpy())[test & sure]
+    pooled = scores.parts["test"].pooled
+    assert pooled.answered == pytest.approx(sure[test].mean())
+    assert pooled.answered_accuracy == pytest.approx(hits.mean())
+
+
+def test_without_validation_clips_probabilities_stay_as_they_are(toy, tmp_path):
+    data = toy.data(train=TRAIN | {"epochs": 1})
+    part = np.where(data.examples.part == 1, 0, data.examples.part).astype(np.int8)
+    data = dataclasses.replace(data, examples=dataclasses.replace(data.examples, part=part))
+    train_run(data, tmp_path / "run", Silent(), command="c")
+    scores = score_run(tmp_path / "run", data)
+    assert scores.certainty is None
+    assert load_model(tmp_path / "run")[1].temperature is None
+    assert scores.parts["test"].pooled.ece_before is None
+
+
 def test_evaluating_again_gives_the_same_files(run, toy):
     folder, data = run
     score_run(folder, data)
@@ -68,6 +115,8 @@ def test_folds_are_pooled_in_the_parent(toy, tmp_path):
     train_folds(inputs, tmp_path / "run", Silent(), command="c")
     scores = score_folds(tmp_path / "run", inputs)
     assert list(scores.parts) == ["test"]
+    assert scores.certainty is None
+    assert scores.parts["test"].pooled.ece_before is not None
     assert scores.parts["test"].pooled.clips == 120
     pooled = read_predictions(tmp_path / "run", EMOTIONS)
     for fold, corpus in enumerate(("emodb", "nemo")):

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from ser_pipeline.report.document import Table, plain
 from ser_pipeline.report.facts import corpus_title
 from ser_pipeline.report.run_errors import MAX_GROUPS, certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.report.runs import read_runs
-from ser_pipeline.results import GroupScores
+from ser_pipeline.results import Certainty, GroupScores
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -53,6 +55,26 @@ def test_long_lists_of_speakers_keep_the_lowest(run):
 def test_run_without_groups_has_no_group_table(run):
     scores = run.scores.model_copy(update={"parts": {"test": run.shown.model_copy(update={"groups": ()})}})
     assert group_blocks(type(run)(**{**vars(run), "scores": scores}), ()) == []
+
+
+def with_threshold(run):
+    """The same run with a temperature, and a threshold that half of the clips reach."""
+    known = {"ece_before": 0.2, "answered": 0.5, "answered_accuracy": 0.75}
+    parts = {
+        part: scores.model_copy(update={"pooled": scores.pooled.model_copy(update=known)})
+        for part, scores in run.scores.parts.items()
+    }
+    certainty = Certainty(temperature=1.25, abstain_below=0.4)
+    return replace(run, scores=run.scores.model_copy(update={"parts": parts, "certainty": certainty}))
+
+
+def test_temperature_and_threshold_are_told(run):
+    told = plain(certainty_blocks(with_threshold(run), ())[0].words)
+    wrong = 100 * (1 - run.shown.pooled.accuracy.value)
+    assert told.startswith("Temperature 1.25, fitted on validation recordings")
+    assert "Below a confidence of 40.0 % R1 had better not answer" in told
+    assert "Validation: 50.0 % of the clips are answered, 25.0 % of them wrong" in told
+    assert f"Test: 50.0 % of the clips are answered, 25.0 % of them wrong; of all clips {wrong:.1f} %" in told
 
 
 def test_surest_mistakes_name_recordings(run):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,14 @@ def test_calibration_and_coverage_say_their_result(run):
     wrong = 1 - run.shown.pooled.accuracy.value
     assert "expected calibration error" in calibration_panel(run, run.predictions).alt
     assert f"{100 * wrong:.1f} % among all" in coverage_panel(run, run.predictions).alt
+
+
+def test_the_threshold_is_marked_on_the_curve(run):
+    pooled = run.shown.pooled.model_copy(update={"answered": 0.5, "answered_accuracy": 0.75})
+    test = run.shown.model_copy(update={"pooled": pooled})
+    known = replace(run, scores=run.scores.model_copy(update={"parts": {"test": test}}))
+    assert "threshold chosen on validation clips" in coverage_panel(known, run.predictions).inline
+    assert "threshold" not in coverage_panel(run, run.predictions).inline
 
 
 def test_comparison_tells_every_part_of_every_run(run):

@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.settings import FrontEnd, configured, own_tasks, read_toml, recipe
+from ser_pipeline.settings import FrontEnd, ModelOptions, configured, own_tasks, read_toml, recipe
 
 
 def test_presets_differ_where_the_paper_is_defective():
@@ -13,6 +13,22 @@ def test_presets_differ_where_the_paper_is_defective():
     assert paper.train.loss == "distance_ce"
     assert paper.merges == {"calm": "neutral", "excitement": "happiness"}
     assert default.merges == {}
+
+
+def test_what_was_found_to_help_is_on_for_networks_on_mels_and_off_for_all_else():
+    for changes in ({}, {"model": {"name": "mhsa"}}):
+        found = recipe(**changes)
+        assert found.model.own_scale
+        assert (found.train.epochs, found.train.averaging, found.train.balance) == (35, 0.99, 0.5)
+        assert found.train.spec_augment.fill == "mean"
+    for other in (recipe("paper"), recipe(model={"name": "dnn"})):
+        assert not other.model.own_scale
+        assert (other.train.epochs, other.train.averaging) == (150, 0)
+        assert (other.train.balance, other.train.batch_size, other.train.patience) == (0, 40, 28)
+
+
+def test_runs_of_before_an_option_was_there_are_read_as_they_were():
+    assert not ModelOptions.model_validate({"name": "crnn", "masked": True}).own_scale
 
 
 def test_four_seconds_are_173_frames():

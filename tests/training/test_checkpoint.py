@@ -9,7 +9,7 @@ from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
 from ser_pipeline.settings import FrontEnd, ModelOptions
-from ser_pipeline.training.checkpoint import CARD, WEIGHTS, ModelCard, load_model, save_model
+from ser_pipeline.training.checkpoint import CARD, WEIGHTS, ModelCard, load_model, save_model, write_card
 
 CARD_FOR_TWO = ModelCard(
     model=ModelOptions(attention=False, bidirectional=False),
@@ -42,7 +42,7 @@ def test_the_files_are_plain_tensors_and_json(saved):
     folder, network = saved
     assert safetensors.torch.load_file(folder / WEIGHTS).keys() == network.state_dict().keys()
     card = json.loads((folder / CARD).read_text())
-    assert card["calibration"] is None
+    assert (card["temperature"], card["abstain_below"]) == (None, None)
     assert card["emotions"] == ["anger", "sadness"]
     assert sorted(path.name for path in folder.iterdir()) == [CARD, WEIGHTS]
 
@@ -69,6 +69,30 @@ def test_missing_files_are_named(saved):
 def rewrite(folder, **changes):
     card = json.loads((folder / CARD).read_text()) | changes
     (folder / CARD).write_text(json.dumps(card))
+
+
+def test_a_card_of_before_there_was_a_temperature_is_read(saved):
+    folder, _ = saved
+    card = json.loads((folder / CARD).read_text())
+    old = {name: value for name, value in card.items() if name not in ("temperature", "abstain_below")}
+    (folder / CARD).write_text(json.dumps(old | {"calibration": None}))
+    assert load_model(folder)[1].temperature is None
+
+
+def test_the_card_alone_can_be_written_again(saved):
+    folder, _ = saved
+    _, card = load_model(folder)
+    weights = (folder / WEIGHTS).read_bytes()
+    write_card(folder, card.model_copy(update={"temperature": 1.5}))
+    assert load_model(folder)[1].temperature == 1.5
+    assert (folder / WEIGHTS).read_bytes() == weights
+
+
+def test_a_temperature_of_zero_is_refused(saved):
+    folder, _ = saved
+    rewrite(folder, temperature=0)
+    with pytest.raises(RunError, match=r"model.json: temperature: Input should be greater than 0"):
+        load_model(folder)
 
 
 def test_weights_of_another_shape_are_refused(saved):

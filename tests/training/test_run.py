@@ -10,6 +10,7 @@ import torch
 
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
+from ser_pipeline.models import build_model
 from ser_pipeline.results import RunInfo, read_result
 from ser_pipeline.settings import TrainOptions, recipe
 from ser_pipeline.training.checkpoint import load_model
@@ -138,6 +139,22 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_the_mean_of_weights_is_kept_and_goes_on_where_it_stopped(trained):
+    options = {"averaging": 0.9, "balance": 0.5, "learning_rate": 0.003}
+    whole, _ = trained("whole", train={"epochs": 3, "patience": False, **options})
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", watch=Watch(interrupt_in=3), train={"epochs": 3, "patience": False, **options})
+    parts, _ = trained("parts", train={"epochs": 3, "patience": False, **options})
+    assert same(weights(whole), weights(parts))
+    saved = state(whole)["state_dict"]
+    assert not torch.equal(saved["mean.head.3.weight"], saved["network.head.3.weight"])
+    without, _ = trained("without", train={"epochs": 1, **options, "averaging": 0})
+    one, _ = trained("one", train={"epochs": 1, **options})
+    assert same(weights(one), {k[5:]: v for k, v in state(one)["state_dict"].items() if k[:5] == "mean."})
+    assert not same(weights(one), weights(without))
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -274,6 +291,31 @@ def test_two_processes_train_as_one_would(trained):
     assert rows[0]["learning_rate"] == alone[0]["learning_rate"]
 
 
+@pytest.mark.slow
+def test_two_processes_train_the_same_network_where_no_layer_looks_at_the_batch(toy, tmp_path):
+    toy.write_features()
+    found = []
+    for name, devices in (("one", 1), ("two", 2)):
+        train = {"devices": devices, "precision": "fp32", "batch_size": 24, "class_weights": False}
+        data = toy.data(model={"name": "dnn", "dropout": 0.0}, train=train)
+        train_run(data, tmp_path / name, Watch(), command="c")
+        found.append((weights(tmp_path / name), read_metrics(tmp_path / name / "metrics.csv")))
+    (one, alone), (two, shared) = found
+    moved = 0.0
+    for name, fresh in weights_before(data).items():
+        assert torch.allclose(two[name], one[name], atol=1e-5)
+        moved = max(moved, float((one[name] - fresh).abs().max()))
+    assert moved > 1e-3
+    for key in ("train_loss", "validation_loss", "train_accuracy", "validation_uar"):
+        assert [row[key] for row in shared] == pytest.approx([row[key] for row in alone], abs=1e-5)
+
+
+def weights_before(data):
+    """Weights of the network before its first step."""
+    torch.manual_seed(data.recipe.train.seed)
+    return build_model(data.recipe.model, 253, 4).state_dict()
+
+
 def test_new_epochs_take_the_scores_of_old_weights_away(trained):
     folder, _ = trained(train={"epochs": 1})
     for name in ("scores.json", "predictions.parquet"):
@@ -329,6 +371,7 @@ def test_metrics_follow_the_checkpoint(trained, content):
         {"loss": "expected_distance", "distance_weight": 0.5},
         {"loss": "focal", "mixup": {"alpha": 0.4}},
         {"contrastive_weight": 0.5, "soft_labels": 1.0, "intensity_strength": 0.5},
+        {"averaging": 0.9, "balance": 1.0, "spec_augment": {"fill": "mean"}},
         {"random_crop": {"share": 0.7}, "random_gain": {"gain_db": (-3, 3)}},
     ],
 )
