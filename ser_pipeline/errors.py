@@ -11,6 +11,7 @@ valid or what to do; the command line prints that line and ends with status 1::
     |   +-- SplitError     a split that is missing, foreign or leaks
     +-- AudioError         a recording that cannot be decoded or used
     |   +-- AudioMissing   a recording that is not there, or not the one that was described
+    |   +-- AudioSilent    a recording in which nothing can be heard
     +-- StoreError         a feature store that is missing, locked or damaged
     |   +-- StoreMissing   the store has not been built for these settings
     |   +-- StoreCorrupt   a shard whose bytes are not those that were written
@@ -50,6 +51,10 @@ class AudioError(SerError):
 
 class AudioMissing(AudioError):
     """A recording that is not there, or not the one that was described."""
+
+
+class AudioSilent(AudioError):
+    """A recording in which nothing can be heard."""
 
 
 class StoreError(SerError):

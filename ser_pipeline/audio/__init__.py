@@ -1,6 +1,6 @@
 """From a recording to a mono float32 wave: decode, gate, trim, level."""
 
-from ser_pipeline.audio.decode import Recording, decode_file, read_recording
+from ser_pipeline.audio.decode import Recording, decode_bytes, decode_file, read_recording
 from ser_pipeline.audio.gate import spectral_gate
 from ser_pipeline.audio.level import rms_db, to_level
 from ser_pipeline.audio.prepare import Prepared, prepare
@@ -10,6 +10,7 @@ __all__ = [
     "Prepared",
     "Recording",
     "active_span",
+    "decode_bytes",
     "decode_file",
     "prepare",
     "read_recording",

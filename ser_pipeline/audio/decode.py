@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from ser_pipeline.audio.memory_file import MemoryFile
-from ser_pipeline.errors import AudioError, AudioMissing
+from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import MIN_CLIP_S
 from ser_pipeline.scratch import scratch
 
@@ -83,6 +83,24 @@ def decode_file(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Flo
     return read_recording(path, sample_rate, max_s=max_s).wave
 
 
+def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WINDOW_S) -> Float32s:
+    """Decode a whole file that lies in memory, as one that was sent or read from a pipe.
+
+    Args:
+        data: content of a file of any format libsndfile reads.
+        name: for messages.
+        sample_rate: wanted, in Hz.
+        max_s: seconds to decode at most.
+
+    Returns:
+        Mono samples, shape ``(samples,)``.
+
+    Raises:
+        AudioError: undecodable, empty, non-finite, silent or too short.
+    """
+    return _decode(MemoryFile(memoryview(data)), name, sample_rate, max_s)
+
+
 def _decode(source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float) -> Float32s:
     try:
         with soundfile.SoundFile(source) as file:
@@ -106,7 +124,8 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
         name: of the recording, for the message.
 
     Raises:
-        AudioError: empty, non-finite, silent, absurdly loud, or shorter than 0.1 s.
+        AudioError: empty, non-finite, absurdly loud, or shorter than 0.1 s.
+        AudioSilent: nothing can be heard.
     """
     if wave.size == 0:
         raise AudioError(f"{name}: empty: the recording has no samples")
@@ -122,7 +141,7 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
     if loudest > LOUDEST_PEAK:
         raise AudioError(f"{name}: no sound: samples up to {loudest:.0e} times full scale")
     if loudest < SILENCE_PEAK:
-        raise AudioError(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
+        raise AudioSilent(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
 
 
 def resample(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:

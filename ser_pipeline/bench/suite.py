@@ -7,7 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.bench import building, caching, layouts, learning, memory, reading, scale, vectors, workers
+from ser_pipeline.bench import (
+    building,
+    caching,
+    layouts,
+    learning,
+    memory,
+    predicting,
+    reading,
+    scale,
+    vectors,
+    workers,
+)
 from ser_pipeline.bench.measure import Figure
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -94,6 +105,7 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingPro
         "layouts": lambda s: layouts.layouts(s.manifest, s.data, s.work, FrontEnd()),
         "manifest": _manifest,
         "train": _train,
+        "predict": lambda s: predicting.predict_figures(s.manifest, s.data),
         "scale": lambda s: scale.figures(s.work),
     }
 )

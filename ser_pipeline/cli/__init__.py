@@ -11,6 +11,9 @@ from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
 from ser_pipeline.cli.evaluate import evaluate
 from ser_pipeline.cli.explain import explain
+from ser_pipeline.cli.export import export
+from ser_pipeline.cli.listen import listen
+from ser_pipeline.cli.predict import predict
 from ser_pipeline.cli.quickstart import quickstart
 from ser_pipeline.cli.report import report
 from ser_pipeline.cli.train import train
@@ -29,6 +32,9 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(explain)
 app.command()(report)
+app.command()(predict)
+app.command()(listen)
+app.command()(export)
 app.command()(bench)
 app.command()(quickstart)
 

@@ -14,13 +14,21 @@ READ_AT_ONCE = 1024
 """Rows read in one go where many are wanted."""
 
 
-class RowStore(Protocol):
+class ReadableRows(Protocol):
+    """Rows by position, and their shape."""
+
+    shape: tuple[int, ...]
+
+    def read(self, positions: npt.ArrayLike) -> tuple[Any, Any, Any]:
+        """Values, valid frames and levels in dB of some rows."""
+
+
+class RowStore(ReadableRows, Protocol):
     """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
 
     fingerprint: str
     kind: str
     options: StoreOptions
-    shape: tuple[int, ...]
     names: tuple[str, ...]
     failures: dict[str, str]
     shards: npt.NDArray[np.int32]
@@ -29,9 +37,6 @@ class RowStore(Protocol):
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
     ) -> npt.NDArray[np.int64]:
         """Positions of recordings, -1 where the store has none."""
-
-    def read(self, positions: npt.ArrayLike) -> tuple[Any, Any, Any]:
-        """Values, valid frames and levels in dB of some rows."""
 
 
 class Batch(NamedTuple):

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.features.relative import relative
 from ser_pipeline.settings import Normalise, Options
 
 Floats = npt.NDArray[np.floating]
@@ -103,4 +102,8 @@ def first_step(values: Float32s, names: tuple[str, ...], mode: Normalise) -> Flo
         names: of the columns.
         mode: of the normalisation.
     """
-    return relative(values, names) if mode == "relative" else values
+    if mode != "relative":
+        return values
+    from ser_pipeline.features.relative import relative  # loads a fifth of a second that mels do without
+
+    return relative(values, names)

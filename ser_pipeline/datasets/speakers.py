@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.datasets.batch import READ_AT_ONCE, RowStore
+from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows
 from ser_pipeline.datasets.scaling import inverse
 from ser_pipeline.records import PARTS
 
@@ -70,7 +70,7 @@ class Described:
         return centred
 
 
-def describe_speakers(store: RowStore, around: Surroundings) -> Described:
+def describe_speakers(store: ReadableRows, around: Surroundings) -> Described:
     """Measure every speaker of a split, reading the store in bounded pieces.
 
     Args:
@@ -100,7 +100,7 @@ def describe_speakers(store: RowStore, around: Surroundings) -> Described:
     return Described(names, mean + offset, np.where(scale <= 1e-9 * np.abs(mean + offset), 0.0, scale))
 
 
-def _typical(store: RowStore, positions: npt.NDArray[np.int64]) -> Float64s:
+def _typical(store: ReadableRows, positions: npt.NDArray[np.int64]) -> Float64s:
     """A value near each column's mean over training clips: sums of squares around it lose few digits."""
     some: Float64s = store.read(positions[:READ_AT_ONCE])[0].astype(np.float64).mean(axis=0)
     return some

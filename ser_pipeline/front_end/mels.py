@@ -29,4 +29,6 @@ def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Row:
     frames = min(mel.shape[1], front_end.max_frames)
     values = np.full((front_end.n_mels, front_end.max_frames), front_end.pad_value, np.float32)
     values[:, :frames] = mel[:, :frames]
-    return Row(values, frames, prepared.level_db)
+    first, last = prepared.span
+    span = (first, min(last, first + round(front_end.max_s * front_end.sample_rate)))
+    return Row(values, frames, prepared.level_db, span)

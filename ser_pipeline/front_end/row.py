@@ -17,8 +17,10 @@ class Row:
             features of shape ``(features,)``.
         frames: mel frames that hold sound; 1 for a vector of features.
         level_db: RMS level of the trimmed wave before levelling, in dB of full scale.
+        span: first and end sample of what the values were made of, counted in the wave.
     """
 
     values: Float32s
     frames: int
     level_db: float
+    span: tuple[int, int]

@@ -36,28 +36,27 @@ def row_of_wave(wave: Float32s, options: StoreOptions, *, modality: str = "speec
 def _named(wave: Float32s, options: FeatureOptions, modality: str) -> Row:
     from ser_pipeline.features.extract import extract
 
-    kept = _trimmed(wave, options.trim_db)
-    return _vector(extract(kept, options, modality=modality), kept)
+    span = _span(wave, options.trim_db)
+    kept = wave[slice(*span)]
+    return _vector(extract(kept, options, modality=modality), kept, span)
 
 
 def _smile(wave: Float32s, options: SmileOptions) -> Row:
     from ser_pipeline.features.smile import functionals
 
-    kept = _trimmed(wave, options.trim_db)
-    return _vector(functionals(kept, options), kept)
+    span = _span(wave, options.trim_db)
+    kept = wave[slice(*span)]
+    return _vector(functionals(kept, options), kept, span)
 
 
-def _trimmed(wave: Float32s, trim_db: float | None) -> Float32s:
-    if trim_db is None:
-        return wave
-    first, last = active_span(wave, trim_db)
-    return wave[first:last]
+def _span(wave: Float32s, trim_db: float | None) -> tuple[int, int]:
+    return (0, wave.size) if trim_db is None else active_span(wave, trim_db)
 
 
-def _vector(values: npt.NDArray[Any], wave: Float32s) -> Row:
+def _vector(values: npt.NDArray[Any], wave: Float32s, span: tuple[int, int]) -> Row:
     if not np.isfinite(values).all():
         raise AudioError(
             f"{np.count_nonzero(~np.isfinite(values))} of its features are not finite; "
             "the recording cannot be used"
         )
-    return Row(values.astype(np.float32), 1, rms_db(wave))
+    return Row(values.astype(np.float32), 1, rms_db(wave), span)

@@ -6,10 +6,6 @@ from typing import Any, Final, Self
 
 import numpy as np
 import torch
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from ser_pipeline.errors import SettingsError
@@ -79,6 +75,12 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
     Raises:
         SettingsError: no such classifier.
     """
+    # half a second that a network's prediction, which passes here on its way, does without
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
     weights = "balanced" if balanced else None
     if name == "logreg":
         return LogisticRegression(C=c, class_weight=weights, max_iter=5_000, random_state=seed)

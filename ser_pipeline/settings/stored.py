@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.settings.features import FeatureOptions, FeatureSet, SmileOptions
-from ser_pipeline.settings.front_end import FrontEnd
+from ser_pipeline.settings.features import FEATURES_VERSION, FeatureOptions, FeatureSet, SmileOptions
+from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import checked
 
 StoreOptions = FrontEnd | FeatureOptions | SmileOptions
@@ -30,6 +30,16 @@ def options_of(kind: str, settings: Mapping[str, Any]) -> StoreOptions:
     if kind not in KINDS:
         raise SettingsError(f"store kind '{kind}' does not exist; valid are {', '.join(KINDS)}")
     return checked(KINDS[kind], settings, where=f"settings of a store of {kind}")
+
+
+def algorithm_version(options: StoreOptions) -> int:
+    """Version of the code that turns a wave into rows of these options.
+
+    Examples:
+        >>> algorithm_version(FrontEnd()) == FRONT_END_VERSION
+        True
+    """
+    return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION
 
 
 def feature_options(feature_set: FeatureSet, named: FeatureOptions) -> StoreOptions:

@@ -9,11 +9,10 @@ import soundfile
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.settings import (
-    FEATURES_VERSION,
-    FRONT_END_VERSION,
     FeatureOptions,
     FrontEnd,
     StoreOptions,
+    algorithm_version,
 )
 
 _LIBRARIES = ("numba", "numpy", "scipy", "soxr")
@@ -33,7 +32,7 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
     libraries["libsndfile"] = str(soundfile.__libsndfile_version__)
     return {
         "kind": options.kind,
-        "algorithm": FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION,
+        "algorithm": algorithm_version(options),
         "settings": options.stored.model_dump(mode="json"),
         "libraries": libraries,
     }

@@ -8,73 +8,32 @@ of weights, which only ever loads a fixed list of types. Nothing here is a pickl
 import hashlib
 import zipfile
 from pathlib import Path
-from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
-from pydantic import Field, model_validator
 
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.datasets.learned import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
 from ser_pipeline.results import read_result
-from ser_pipeline.settings import FrontEnd, ModelOptions, Options, StoreOptions
-from ser_pipeline.settings.options import Positive, Share
+from ser_pipeline.training.card import CARD, ModelCard
+
+__all__ = [
+    "CARD",
+    "CLASSIFIER",
+    "WEIGHTS",
+    "ModelCard",
+    "load_model",
+    "save_model",
+    "weights_path",
+    "write_card",
+]
 
 WEIGHTS = "model.safetensors"
 CLASSIFIER = "model.skops"
-CARD = "model.json"
 _MISFITS = (RuntimeError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile)
 """What the two libraries raise for a file that is cut, foreign, or of other types and shapes."""
-
-
-class ModelCard(Options):
-    """``model.json``: what a network is and how to feed it.
-
-    Attributes:
-        model: architecture and its options.
-        emotions: class names in the order of the outputs.
-        merges: emotion -> emotion it counts as.
-        inputs: settings of the mels or features it was trained on.
-        learned: what reading them takes from the training clips: gains, or scales.
-        store_fingerprint: of the store it was trained on.
-        synthetic: some of the training recordings were synthesised.
-        epoch: the epoch whose weights these are, counted from 1.
-        temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
-            when the run is scored, None before that or without such clips: 1 then.
-        abstain_below: confidence below which the model had better not answer; None where none is known.
-        weights_digest: BLAKE2b of the weights file.
-    """
-
-    schema_version: Literal[2] = 2
-    model: ModelOptions
-    emotions: tuple[str, ...]
-    merges: dict[str, str] = Field(default_factory=dict)
-    inputs: StoreOptions
-    learned: Learned = Learned()
-    store_fingerprint: str
-    synthetic: bool
-    epoch: int
-    temperature: Positive | None = None
-    abstain_below: Share | None = None
-    weights_digest: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_calibration(cls, values: Any) -> Any:
-        """Read cards of before there was a temperature: they held an empty ``calibration``."""
-        if isinstance(values, dict) and values.get("calibration", ...) is None:
-            return {name: value for name, value in values.items() if name != "calibration"}
-        return values
-
-    @property
-    def n_inputs(self) -> int:
-        """Mel bands, or features."""
-        if isinstance(self.inputs, FrontEnd):
-            return self.inputs.n_mels
-        return len(self.learned.scaling.names) if self.learned.scaling else 0
 
 
 def save_model(folder: Path, network: Network, card: ModelCard) -> None:

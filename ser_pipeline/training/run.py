@@ -15,7 +15,7 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
 from ser_pipeline.results import RunInfo, read_result
-from ser_pipeline.settings import Recipe, TrainOptions
+from ser_pipeline.settings import Recipe, TrainOptions, algorithm_version
 from ser_pipeline.training.checkpoint import CARD, ModelCard
 from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.data import RunBatches
@@ -156,6 +156,7 @@ def model_card(data: RunData, learned: Learned) -> ModelCard:
         store_fingerprint=data.store.fingerprint,
         synthetic=data.synthetic,
         epoch=0,
+        inputs_version=algorithm_version(data.recipe.inputs),
     )
 
 

@@ -1,0 +1,112 @@
+"""The command ``ser export``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ser_pipeline.cli.common import RunsOption, out, plain_errors, say
+
+if TYPE_CHECKING:
+    from ser_pipeline.serving.export import Comparison, Export
+    from ser_pipeline.serving.model import Model
+
+MOST_CLIPS = 200
+"""Recordings a graph is compared on at most, evenly picked from those given."""
+
+
+class Target(StrEnum):
+    """What a network can be written as."""
+
+    onnx = "onnx"
+
+
+def export(
+    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
+    target: Annotated[Target, typer.Option("--format", help="What to write.")] = Target.onnx,
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights in LSTM and linear layers.")] = False,
+    front_end: Annotated[
+        bool, typer.Option("--front-end", help="Take samples: trim, level, mels and dB in the graph.")
+    ] = False,
+    check: Annotated[
+        list[str] | None, typer.Option(help="Recordings, folders or patterns to compare on.")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--model-card", help="Write the model card (Markdown) and nothing else.")
+    ] = False,
+    to: Annotated[Path | None, typer.Option("--out", help="File to write; else in the run's folder.")] = None,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Write a network as one ONNX file with all that feeding it takes, or the model's card."""
+    from ser_pipeline.serving.load import find_model
+
+    with plain_errors():
+        folder = find_model(run, runs)
+        if card:
+            _write_card(folder, to)
+            return
+        path = to or folder / f"{'model-wave' if front_end else 'model'}{'-int8' if int8 else ''}.{target}"
+        _write_graph(folder, path, int8=int8, front_end=front_end, check=check or [])
+
+
+def _write_card(folder: Path, to: Path | None) -> None:
+    from ser_pipeline.atomic import write_atomically
+    from ser_pipeline.serving.model_card import write_model_card
+
+    path = to or folder / "model-card.md"
+    text = write_model_card(folder)
+    with write_atomically(path) as part:
+        part.write_text(text, encoding="utf-8")
+    out(f"{path}: model card")
+
+
+def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check: list[str]) -> None:
+    from ser_pipeline import load_model
+    from ser_pipeline.serving.export import export_graph
+
+    model = load_model(folder)
+    waves = _waves(model, check)
+    made = export_graph(model, path, int8=int8, front_end=front_end, waves=waves, trained_on=_corpora(folder))
+    out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes '{made.facts.takes}'")
+    _tell(made)
+
+
+def _waves(model: "Model", check: list[str]) -> list[Any]:
+    """Samples of the recordings given, evenly thinned; those that cannot be used are told."""
+    from ser_pipeline.audio import decode_file
+    from ser_pipeline.errors import AudioError
+    from ser_pipeline.serving.files import expand
+
+    paths, failures = expand(check)
+    for failure in failures:
+        say(f"ser: {failure.reason}")
+    waves = []
+    for path in paths[:: -(-len(paths) // MOST_CLIPS) or 1]:
+        try:
+            waves.append(decode_file(path, model.sample_rate))
+        except AudioError as error:
+            say(f"ser: {error}; left out")
+    return waves
+
+
+def _corpora(folder: Path) -> tuple[str, ...]:
+    from ser_pipeline.results import RunInfo, read_result
+
+    settings = folder / "settings.json"
+    return read_result(RunInfo, settings).corpora if settings.is_file() else ()
+
+
+def _tell(made: "Export") -> None:
+    say(_sentence("made-up sounds", made.made_up))
+    if made.clips is None:
+        say("give recordings to compare on with --check")
+    else:
+        say(_sentence("recordings", made.clips))
+
+
+def _sentence(what: str, found: "Comparison") -> str:
+    return (
+        f"beside the network, on {found.clips} {what}: probabilities differ by at most {found.largest:.2g}, "
+        f"{100 * found.agreement:.1f} % same decisions"
+    )

@@ -1,0 +1,162 @@
+"""Sound as it arrives: from a microphone, or from a recording played as if it were live."""
+
+import itertools
+import queue
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.serving.prediction import Prediction
+from ser_pipeline.serving.reading import file_blocks
+from ser_pipeline.serving.stream import Stream
+
+Float32s = npt.NDArray[np.float32]
+
+BLOCK_S: Final = 0.1
+"""Seconds that arrive at a time."""
+
+MICROPHONE_RATE: Final = 16_000
+"""Sample rate a microphone is asked for, in Hz."""
+
+
+@dataclass
+class Timing:
+    """How long answers took.
+
+    Attributes:
+        sound_s: seconds of sound that arrived.
+        busy_s: seconds spent on it.
+        answers_s: of each answer, seconds from its last sample's arrival.
+    """
+
+    sound_s: float = 0.0
+    busy_s: float = 0.0
+    answers_s: list[float] = field(default_factory=list)
+
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work for a second of sound; below 1 keeps up."""
+        return self.busy_s / self.sound_s if self.sound_s else 0.0
+
+    def sentence(self) -> str:
+        """Both in words.
+
+        Examples:
+            >>> Timing(10.0, 0.5, [0.01, 0.02, 0.03]).sentence()
+            '3 answers in 10.0 s of sound: 20 ms each (at most 30 ms), real-time factor 0.050'
+        """
+        if not self.answers_s:
+            return f"no answer in {self.sound_s:.1f} s of sound"
+        return (
+            f"{len(self.answers_s)} answers in {self.sound_s:.1f} s of sound: "
+            f"{1000 * statistics.median(self.answers_s):.0f} ms each (at most "
+            f"{1000 * max(self.answers_s):.0f} ms), real-time factor {self.real_time_factor:.3f}"
+        )
+
+
+def answers(
+    stream: Stream, blocks: Iterable[Float32s], sample_rate: int, timing: Timing
+) -> Iterator[Prediction]:
+    """Push blocks into a stream and give its predictions, keeping time.
+
+    Args:
+        stream: predicts.
+        blocks: of samples, each of shape ``(n,)``; when they end the stream is finished.
+        sample_rate: of the blocks, in Hz.
+        timing: is filled.
+
+    Raises:
+        AudioError: the blocks hold no sound that can be used.
+    """
+    for block in blocks:
+        timing.sound_s += block.size / sample_rate
+        yield from _timed(partial(stream.push, block), timing)
+    yield from _timed(stream.finish, timing)
+
+
+def _timed(work: Any, timing: Timing) -> list[Prediction]:
+    started = time.perf_counter()
+    said: list[Prediction] = work()
+    took = time.perf_counter() - started
+    timing.busy_s += took
+    timing.answers_s += [took] * len(said)
+    return said
+
+
+@contextmanager
+def played(path: Path, *, live: bool) -> Iterator[tuple[int, Iterator[Float32s]]]:
+    """A recording in blocks of a tenth of a second.
+
+    Args:
+        path: of the recording.
+        live: give each block when it would have been heard; else at once.
+
+    Yields:
+        Sample rate in Hz, and the blocks.
+
+    Raises:
+        AudioMissing: it cannot be opened.
+        AudioError: it cannot be decoded.
+    """
+    with file_blocks(path, str(path)) as opened:
+        blocks = _cut(opened, round(BLOCK_S * opened.sample_rate))
+        yield opened.sample_rate, _paced(blocks, opened.sample_rate) if live else blocks
+
+
+def _cut(blocks: Iterable[Float32s], size: int) -> Iterator[Float32s]:
+    for block in blocks:
+        for start in range(0, block.size, size):
+            yield block[start : start + size]
+
+
+def _paced(blocks: Iterable[Float32s], sample_rate: int) -> Iterator[Float32s]:
+    started, heard_s = time.monotonic(), 0.0
+    for block in blocks:
+        heard_s += block.size / sample_rate
+        time.sleep(max(0.0, started + heard_s - time.monotonic()))
+        yield block
+
+
+@contextmanager
+def microphone() -> Iterator[tuple[int, Iterator[Float32s]]]:
+    """What the default microphone hears, until the block is left.
+
+    Yields:
+        Sample rate in Hz, and blocks of a tenth of a second without end.
+
+    Raises:
+        SettingsError: the extra ``listen``, PortAudio, or a microphone is missing.
+    """
+    try:
+        import sounddevice
+    except (ModuleNotFoundError, OSError):
+        raise SettingsError(
+            "listening needs sounddevice and PortAudio; pip install 'ser-pipeline[listen]', or play a "
+            "recording with --file"
+        ) from None
+    heard: queue.SimpleQueue[Float32s] = queue.SimpleQueue()
+
+    def arrived(samples: Any, _frames: int, _time: Any, _status: Any) -> None:
+        heard.put(samples[:, 0].copy())
+
+    try:
+        stream = sounddevice.InputStream(
+            MICROPHONE_RATE,
+            blocksize=round(BLOCK_S * MICROPHONE_RATE),
+            channels=1,
+            dtype="float32",
+            callback=arrived,
+        )
+    except sounddevice.PortAudioError as error:
+        raise SettingsError(f"no microphone can be used: {error}; play a recording with --file") from None
+    with stream:
+        yield MICROPHONE_RATE, (heard.get() for _ in itertools.count())

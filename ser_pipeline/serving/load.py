@@ -1,0 +1,166 @@
+"""Load a trained model from a run, its files, or an exported graph; nothing is ever unpickled."""
+
+from pathlib import Path
+from typing import Final
+
+from ser_pipeline.errors import RunError, SerError
+from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.results import runs_in
+from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.scorer import TorchScorer
+from ser_pipeline.settings import FrontEnd, algorithm_version
+from ser_pipeline.training.card import CARD, ModelCard
+
+RUNS: Final = Path("runs")
+_FORMATS: Final = "a run folder, its model.json or model.safetensors, or an .onnx file of 'ser export'"
+
+
+def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> Model:
+    """Load a model that predicts on recordings.
+
+    Args:
+        source: a run folder or the name of one, ``model.json`` or its neighbour in a run folder, or an
+            ``.onnx`` file; None takes the newest run.
+        runs: folder of the runs.
+
+    Raises:
+        RunError: nothing there, a damaged or foreign file, or a model whose label list, front end or
+            shapes do not fit.
+        SettingsError: an extra that is not installed.
+
+    Examples:
+        >>> load_model("runs/best").predict("a.wav")  # doctest: +SKIP
+    """
+    path = find_model(None if source is None else Path(source), Path(runs))
+    if path.suffix == ".onnx":
+        from ser_pipeline.serving.graph import load_graph
+
+        card, scorer = load_graph(path)
+        check_card(card, path)
+        return Model(card, scorer, path.name)
+    return _of_run(path)
+
+
+def find_model(source: Path | None, runs: Path) -> Path:
+    """Folder of a run, or a graph's file.
+
+    Raises:
+        RunError: there is none, or the file is none of those a model is kept in.
+    """
+    if source is None:
+        return _newest(runs)
+    for place in (source, runs / source):
+        if (place / CARD).is_file():
+            return place
+        if place.is_file():
+            return _by_file(place)
+        if place.is_dir():
+            raise RunError(f"{place}: holds no {CARD}: {_no_model(place)}")
+    there = ", ".join(folder.name for folder in _usable(runs)[-10:]) or "none"
+    raise RunError(f"model '{source}' does not exist; the newest in {runs} are: {there}")
+
+
+def _by_file(path: Path) -> Path:
+    if path.suffix == ".onnx":
+        return path
+    if path.name == CARD or path.suffix in (".safetensors", ".skops"):
+        if not (path.parent / CARD).is_file():
+            raise RunError(f"{path.parent / CARD}: not found; {path.name} alone does not say what it is")
+        return path.parent
+    raise RunError(f"{path}: not a model; pass {_FORMATS}")
+
+
+def _no_model(folder: Path) -> str:
+    if (folder / "settings.json").is_file():
+        folds = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
+        if folds:
+            return f"its models are one for each fold; pass one of them, as {folder / folds[0]}"
+        return "its training was not finished; go on with 'ser train --resume'"
+    return f"pass {_FORMATS}"
+
+
+def _newest(runs: Path) -> Path:
+    found = _usable(runs)
+    if not found:
+        raise RunError(f"{runs}: holds no trained model; train one with 'ser train crnn', or pass --model")
+    return found[-1]
+
+
+def _usable(runs: Path) -> list[Path]:
+    """Runs that can predict, oldest first; those that cannot be read are passed over."""
+    if not runs.is_dir():
+        return []
+    try:
+        every = runs_in(runs)
+    except SerError:  # one foreign folder among them: order by time of writing instead
+        cards = sorted(runs.glob(f"*/{CARD}"), key=lambda path: (path.stat().st_mtime, path.parent.name))
+        return [path.parent for path in cards]
+    return [folder for folder in every if (folder / CARD).is_file()]
+
+
+def _of_run(folder: Path) -> Model:
+    from ser_pipeline.training.checkpoint import load_model as load_network
+
+    network, card = load_network(folder)
+    check_card(card, folder / CARD)
+    _check_finite(network.state_dict(), folder)
+    return Model(card, TorchScorer(network, masked=card.model.masked), folder.name)
+
+
+def _check_finite(tensors: dict[str, object], folder: Path) -> None:
+    import torch
+
+    for name, tensor in tensors.items():
+        if isinstance(tensor, torch.Tensor) and not torch.isfinite(tensor).all():
+            raise RunError(f"{folder}: weights '{name}' are not all finite numbers; train it again")
+
+
+def check_card(card: ModelCard, path: Path) -> None:
+    """Refuse a model that this version cannot feed or whose labels are none.
+
+    Args:
+        card: of the model.
+        path: it was read from, for the message.
+
+    Raises:
+        RunError: a label list, front end or scaling that does not fit.
+    """
+    unknown = [name for name in card.emotions if name not in EMOTIONS]
+    if unknown:
+        raise RunError(f"{path}: emotions: '{unknown[0]}' does not exist; valid are {', '.join(EMOTIONS)}")
+    if len(card.emotions) < 2 or len(set(card.emotions)) != len(card.emotions):
+        raise RunError(f"{path}: emotions: two or more different ones are needed, found {[*card.emotions]}")
+    now = algorithm_version(card.inputs)
+    if card.inputs_version not in (None, now):
+        raise RunError(
+            f"{path}: inputs_version: trained on {card.inputs.kind} of version {card.inputs_version}, this "
+            f"program makes version {now}; install the version it was trained with, or train it again"
+        )
+    if isinstance(card.inputs, FrontEnd):
+        _check_gains(card, path)
+    else:
+        _check_scaling(card, path)
+
+
+def _check_gains(card: ModelCard, path: Path) -> None:
+    from ser_pipeline.datasets.level import OTHER_CORPORA
+
+    levelled = isinstance(card.inputs, FrontEnd) and card.inputs.level == "corpus_rms"
+    if levelled != bool(card.learned.gains_db) or (levelled and OTHER_CORPORA not in card.learned.gains_db):
+        raise RunError(f"{path}: learned.gains_db: does not fit the front end's level; train it again")
+
+
+def _check_scaling(card: ModelCard, path: Path) -> None:
+    from ser_pipeline.front_end import layout_of
+
+    scaling = card.learned.scaling
+    if scaling is None:
+        raise RunError(f"{path}: learned.scaling: missing for a model of features; train it again")
+    names = layout_of(card.inputs).names
+    if scaling.names != names:
+        raise RunError(
+            f"{path}: learned.scaling: its {len(scaling.names)} features are not the {len(names)} that this "
+            f"program computes; train it again"
+        )
+    if not len(scaling.names) == len(scaling.center) == len(scaling.scale):
+        raise RunError(f"{path}: learned.scaling: names, center and scale differ in length; train it again")

@@ -1,0 +1,274 @@
+"""A trained model that predicts on recordings."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
+from ser_pipeline.errors import AudioError, AudioSilent, RunError
+from ser_pipeline.serving.clips import Clip, clip_of_wave, normalised, speaker_wise, stacked
+from ser_pipeline.serving.prediction import (
+    Failure,
+    Prediction,
+    PredictOptions,
+    decide,
+    silence,
+)
+from ser_pipeline.serving.reading import Blocks, file_blocks
+from ser_pipeline.serving.scorer import Scorer
+from ser_pipeline.serving.stream import Window, Windows
+from ser_pipeline.settings import FrontEnd
+from ser_pipeline.training.card import ModelCard
+
+Float32s = npt.NDArray[np.float32]
+USUAL = PredictOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model, from :func:`ser_pipeline.load_model`.
+
+    Attributes:
+        card: what it is and how it is fed.
+        scorer: network or graph.
+        name: of its run or file.
+    """
+
+    card: ModelCard
+    scorer: Scorer
+    name: str
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """Class names, in the order of the outputs."""
+        return self.card.emotions
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waves it looks at, in Hz."""
+        return self.card.inputs.sample_rate
+
+    @property
+    def longest_s(self) -> float:
+        """Longest stretch it looks at once, in seconds."""
+        return self.card.inputs.max_s if isinstance(self.card.inputs, FrontEnd) else 4.0
+
+    def predict(
+        self, source: str | Path | bytes, options: PredictOptions = USUAL, *, name: str | None = None
+    ) -> Prediction:
+        """Predict on one recording.
+
+        Up to a minute, it is one clip, treated as in training: a network of mels looks at its first
+        four seconds after trimming. Of a longer one, probabilities are means over windows.
+
+        Args:
+            source: a file, or the bytes of one, of any format libsndfile reads.
+            options: when to abstain, and the like.
+            name: of the recording; None takes the file's.
+
+        Raises:
+            AudioMissing: the file cannot be opened.
+            AudioError: it cannot be decoded, is empty, or too short.
+            RunError: the model needs to know the speaker.
+
+        Examples:
+            >>> load_model("runs/best").predict("a.wav").decision  # doctest: +SKIP
+            'anger'
+        """
+        name = name or _name(source)
+        self.check_speaker()
+        try:
+            wave = self._decoded(source, name)
+            if wave.size < WINDOW_S * self.sample_rate:
+                return self.predict_clip(self._clip(wave, options, name), options, name)
+        except AudioSilent:
+            pass  # all of it, or the first minute of an hour
+        return self._long(source, options, name)
+
+    def predict_wave(
+        self, wave: Float32s, sample_rate: int, options: PredictOptions = USUAL, *, name: str = "wave"
+    ) -> Prediction:
+        """Predict on samples, as one clip whatever their length.
+
+        Args:
+            wave: mono samples in [-1, 1], shape ``(samples,)``.
+            sample_rate: in Hz.
+            options: when to abstain, and the like.
+            name: of the recording.
+
+        Raises:
+            AudioError: not mono, not finite, empty, or too short.
+            RunError: the model needs to know the speaker.
+        """
+        self.check_speaker()
+        try:
+            clip = self._clip(mono(wave, sample_rate, self.sample_rate), options, name)
+        except AudioSilent:
+            return silence(name, 0.0, wave.size / sample_rate)
+        return self.predict_clip(clip, options, name)
+
+    def predict_many(
+        self, paths: Iterable[Path | bytes], options: PredictOptions = USUAL, *, one_speaker: bool = False
+    ) -> Iterator[Prediction | Failure]:
+        """Predict on files one after another; one that cannot be used is told and passed over.
+
+        Args:
+            paths: of the recordings, or the bytes of one.
+            options: when to abstain, and the like.
+            one_speaker: all are of one person; for models that normalise features by speaker, which then
+                need five or more.
+
+        Raises:
+            RunError: the model needs to know the speaker, or more recordings.
+        """
+        if speaker_wise(self.card):
+            yield from self._of_one_speaker([*paths], options, one_speaker=one_speaker)
+            return
+        for path in paths:
+            try:
+                yield self.predict(path, options)
+            except AudioError as error:
+                yield Failure(_name(path), str(error))
+
+    def timeline(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> Iterator[Prediction]:
+        """Predict on windows of a recording, one after another; memory does not grow with its length.
+
+        Args:
+            source: a file, or the bytes of one.
+            options: length and distance of windows, and the like.
+
+        Yields:
+            Predictions in order of time; ``start_s`` and ``end_s`` are the window's.
+
+        Raises:
+            AudioMissing: the file cannot be opened.
+            AudioError: it cannot be decoded, is empty, or too short.
+            RunError: the model needs to know the speaker.
+        """
+        self.check_speaker()
+        name = _name(source)
+        with file_blocks(source, name) as blocks:
+            for window in self._windows(blocks, options):
+                yield self.predict_window(window, options, name)
+
+    def predict_window(self, window: Window, options: PredictOptions, name: str) -> Prediction:
+        """Predict on one window of a longer recording; the times are the window's."""
+        rate = self.sample_rate
+        start_s, end_s = window.start / rate, (window.start + window.wave.size) / rate
+        logits = self._window_logits(window, options)
+        if logits is None:
+            return silence(name, start_s, end_s)
+        return self._decide(logits, options, name, (start_s, end_s))
+
+    def clip(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> Clip:
+        """What the network sees of a recording, for those who want to look at it.
+
+        Raises:
+            AudioError: as :meth:`predict`; AudioSilent where nothing is heard.
+        """
+        name = _name(source)
+        return self._clip(self._decoded(source, name), options, name)
+
+    def predict_clip(self, clip: Clip, options: PredictOptions = USUAL, name: str = "clip") -> Prediction:
+        """Predict on what the front end made of a recording."""
+        return self._decide(self._logits(clip), options, name, (clip.start_s, clip.end_s))
+
+    def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
+        with file_blocks(source, name) as blocks:
+            every = [self._window_logits(window, options) for window in self._windows(blocks, options)]
+        heard = [logits for logits in every if logits is not None]
+        if not heard:
+            return silence(name, 0.0, blocks.duration_s)
+        return self._decide(np.stack(heard), options, name, (0.0, blocks.duration_s))
+
+    def _windows(self, blocks: Blocks, options: PredictOptions) -> Iterator[Window]:
+        cutter = Windows(
+            blocks.sample_rate, self.sample_rate, options.window_s or self.longest_s, options.hop_s
+        )
+        for block in blocks:
+            yield from cutter.push(block)
+        yield from cutter.finish()
+
+    def _window_logits(self, window: Window, options: PredictOptions) -> Float32s | None:
+        try:
+            return self._logits(self._clip(window.wave, options, "window"))
+        except AudioSilent:
+            return None
+
+    def _decoded(self, source: str | Path | bytes, name: str) -> Float32s:
+        if isinstance(source, bytes):
+            return decode_bytes(source, name, self.sample_rate)
+        return decode_file(Path(source), self.sample_rate)
+
+    def _clip(self, wave: Float32s, options: PredictOptions, name: str) -> Clip:
+        return clip_of_wave(wave, self.card, corpus=options.corpus, modality=options.modality, name=name)
+
+    def _logits(self, clip: Clip) -> Float32s:
+        values = clip.values
+        if values.ndim == 1:
+            values = normalised(values[None], self.card, one_speaker=False)[0]
+        return self.scorer.logits(values, clip.frames)
+
+    def _decide(
+        self, logits: Float32s, options: PredictOptions, name: str, span_s: tuple[float, float]
+    ) -> Prediction:
+        if not np.isfinite(logits).all():
+            raise RunError(f"{self.name}: its network gives scores that are no numbers; train it again")
+        return decide(
+            logits,
+            self.emotions,
+            name=name,
+            span_s=span_s,
+            temperature=self.card.temperature,
+            abstain=self._threshold(options),
+        )
+
+    def _threshold(self, options: PredictOptions) -> float:
+        return (self.card.abstain_below or 0.0) if options.abstain == "auto" else options.abstain
+
+    def check_speaker(self) -> None:
+        """Refuse single recordings where the model wants several of one person."""
+        if speaker_wise(self.card):
+            normalised(np.zeros((1, 1), np.float32), self.card, one_speaker=False)
+
+    def _of_one_speaker(
+        self, paths: Sequence[Path | bytes], options: PredictOptions, *, one_speaker: bool
+    ) -> Iterator[Prediction | Failure]:
+        found: list[Clip | Prediction | Failure] = []
+        for path in paths:
+            name = _name(path)
+            try:
+                found.append(self._clip(self._decoded(path, name), options, name))
+            except AudioSilent:
+                found.append(silence(name, 0.0, 0.0))
+            except AudioError as error:
+                found.append(Failure(name, str(error)))
+        clips = [each for each in found if isinstance(each, Clip)]
+        vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
+        for path, each in zip(paths, found, strict=True):
+            if isinstance(each, Clip):
+                logits = self.scorer.logits(next(vectors), each.frames)
+                yield self._decide(logits, options, _name(path), (each.start_s, each.end_s))
+            else:
+                yield each
+
+
+def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
+    """Check samples handed over in memory, and resample them.
+
+    Raises:
+        AudioError: not one-dimensional, or a sample rate no recording has.
+    """
+    samples = np.asarray(wave, np.float32)
+    if samples.ndim != 1:
+        raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
+    if not 1_000 <= sample_rate <= 768_000:
+        raise AudioError(f"sample rate {sample_rate} Hz; between 1,000 and 768,000 are valid")
+    return resample(samples, sample_rate, wanted_rate)
+
+
+def _name(source: str | Path | bytes) -> str:
+    return "recording" if isinstance(source, bytes) else str(source)

@@ -1,0 +1,179 @@
+"""A model card: what a model is, what it was trained on, how good it is, and what it must not be used for."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ser_pipeline import __version__
+from ser_pipeline.corpora import CORPORA
+from ser_pipeline.errors import RunError
+from ser_pipeline.results import Estimate, PartScores, RunInfo, RunScores, read_result
+from ser_pipeline.serving.load import check_card
+from ser_pipeline.settings import FrontEnd
+from ser_pipeline.training.card import CARD, ModelCard
+
+GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
+"""Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
+
+LIMITS: Final = (
+    "It tells apart only the emotions above, and must name one of them for any voice, noise or music it "
+    "hears.",
+    "It learned from actors who were told what to show. People who speak to each other sound different, and "
+    "what somebody sounds like is not what they feel.",
+    "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
+    "works for anybody else, or over a telephone.",
+    "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
+    "by window.",
+)
+
+INTENDED: Final = (
+    "Research and teaching on speech emotion recognition; comparing methods on the corpora above.",
+    "Looking at one's own recordings, and at recordings of people who agreed to it.",
+)
+
+FORBIDDEN: Final = (
+    "**Forbidden in the European Union**: inferring emotions of people at their workplace or in education, "
+    "but for medical or safety reasons (Regulation (EU) 2024/1689, Article 5(1)(f), in force since 2 "
+    "February 2025).",
+    "**High risk there** in all other uses (Annex III, point 1(c)), with the duties that follow; people who "
+    "are exposed to emotion recognition must be told so (Article 50(3)).",
+    "Recordings of a voice are personal data, and may tell of health: the GDPR applies, as other laws may "
+    "elsewhere.",
+    "Not for decisions about anybody: hiring, grades, credit, insurance, policing, border control, care.",
+)
+
+
+def write_model_card(folder: Path) -> str:
+    """Write the card of a run.
+
+    Args:
+        folder: of the run; it has been scored.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        RunError: a result file is missing or damaged, or the model does not fit.
+    """
+    info = read_result(RunInfo, folder / "settings.json")
+    scores = read_result(RunScores, folder / "scores.json")
+    card = read_result(ModelCard, folder / CARD)
+    check_card(card, folder / CARD)
+    if card.emotions != info.emotions:
+        raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")
+    parts = (_opening(info, card), _data(info), _scores(info, scores), _certainty(card), _use(info))
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
+    yield f"# Model card: {info.name}"
+    yield ""
+    if info.synthetic:
+        yield "> Trained on **synthetic voices**: what it says of real speech means nothing."
+        yield ""
+    yield f"Tells {_listed(card.emotions)} apart in recordings of speech."
+    yield ""
+    rows = [
+        ("architecture", f"{info.model}, {info.parameters:,} parameters"),
+        ("input", _input(card)),
+        ("labels merged", ", ".join(f"{a} into {b}" for a, b in info.merges.items()) or "none"),
+        ("trained", f"{info.created} with ser {__version__}, `{info.command}`"),
+        ("epoch kept", f"{card.epoch}; {info.stopped or 'not finished'}"),
+        ("weights", f"BLAKE2b `{card.weights_digest}`"),
+    ]
+    yield from _table(("", ""), rows)
+
+
+def _input(card: ModelCard) -> str:
+    options = card.inputs
+    if isinstance(options, FrontEnd):
+        return (
+            f"{options.n_mels} mel bands of at most {options.max_s:g} s at {options.sample_rate:,} Hz, "
+            f"noise reduction `{options.denoise}`, level `{options.level}`"
+        )
+    mode = card.learned.scaling.mode if card.learned.scaling else "none"
+    return f"{card.n_inputs} features ({options.kind}), normalised `{mode}`"
+
+
+def _data(info: RunInfo) -> Iterator[str]:
+    yield from ("## Training data and its licences", "")
+    rows = []
+    for name in info.corpora:
+        card = CORPORA[name].CARD if name in CORPORA else None
+        told = (card.licence, card.source) if card else ("not known to this program", "")
+        rows.append((name, *told))
+    yield from _table(("corpus", "licence", "source"), rows)
+    counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
+    yield f"Clips: {counts}. Languages: {', '.join(info.languages) or 'unknown'}."
+    yield ""
+    yield (
+        "**The weights inherit these terms**: a model trained on a corpus that is free for non-commercial "
+        "use only is itself free for that use only, and the strictest of the licences above counts."
+    )
+    yield ""
+
+
+def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
+    yield from ("## Scores", "")
+    rows = [
+        (name, part.pooled.clips, part.pooled.speakers, *(_share(each) for each in _headline(part)),
+         f"{part.pooled.ece:.3f}")
+        for name, part in scores.parts.items()
+    ]  # fmt: skip
+    yield from _table(("part", "clips", "speakers", "UAR", "accuracy", "macro-F1", "calibration error"), rows)
+    yield f"Split `{info.split.name}`: {info.split.note}"
+    yield ""
+    shown = "test" if "test" in scores.parts else next(reversed(scores.parts))
+    part = scores.parts[shown]
+    yield from (f"### By emotion ({shown})", "")
+    emotions = [(c.emotion, c.clips, f"{c.precision:.3f}", f"{c.recall:.3f}") for c in part.pooled.classes]
+    yield from _table(("emotion", "clips", "precision", "recall"), emotions)
+    yield from (f"### By group ({shown})", "")
+    groups = [
+        (g.by, g.name, g.clips, g.speakers, f"{g.uar:.3f}", f"{g.accuracy:.3f}")
+        for g in part.groups
+        if g.by in GROUPS
+    ]
+    yield from _table(("by", "group", "clips", "speakers", "UAR", "accuracy"), groups)
+
+
+def _headline(part: PartScores) -> tuple[Estimate, Estimate, Estimate]:
+    return part.pooled.uar, part.pooled.accuracy, part.pooled.macro_f1
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _certainty(card: ModelCard) -> Iterator[str]:
+    yield from ("## Confidence", "")
+    if card.temperature is None:
+        yield "Not calibrated: stated probabilities tend to be too high."
+    else:
+        yield f"Probabilities are stated at temperature {card.temperature:.3f}, fitted on validation clips."
+    if card.abstain_below is not None:
+        yield f"Below a confidence of {card.abstain_below:.3f} it had better not answer (`--abstain auto`)."
+    yield ""
+
+
+def _use(info: RunInfo) -> Iterator[str]:
+    yield from ("## Limits", "", *(f"- {line}" for line in LIMITS))
+    if info.split.leaks_speakers:
+        yield "- Its scores are of people it knows: the split mixes speakers."
+    yield from ("", "## Intended use", "", *(f"- {line}" for line in INTENDED))
+    yield from ("", "## What it must not be used for", "", *(f"- {line}" for line in FORBIDDEN))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    for row in rows:
+        cells = (str(cell).replace("|", "\\|") for cell in row)
+        yield f"| {' | '.join(cells)} |"
+    yield ""

@@ -1,0 +1,162 @@
+"""What is said of one recording, or of one window of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from ser_pipeline.settings import Options
+from ser_pipeline.settings.options import Positive, Share
+
+Floats = npt.NDArray[np.floating]
+Float64s = npt.NDArray[np.float64]
+
+NO_SPEECH: Final = "no speech"
+"""Decision on a recording in which nothing is loud enough to be heard."""
+
+UNCERTAIN: Final = "uncertain"
+"""Decision where the confidence lies below what was asked for."""
+
+
+class PredictOptions(Options):
+    """How to predict.
+
+    Attributes:
+        abstain: decisions of a lower confidence become ``uncertain``; 0 always decides, ``auto`` takes
+            the threshold that was learned with the model, if there is one.
+        corpus: corpus whose recording level these have, for models of level ``corpus_rms``; None takes
+            the mean level of all training corpora.
+        modality: our own features search a higher pitch in ``song``.
+        window_s: length of a window of long recordings, in seconds; None takes the longest clip the
+            model looks at.
+        hop_s: from one window's end to the next one's, in seconds.
+    """
+
+    abstain: Share | Literal["auto"] = 0.0
+    corpus: str | None = None
+    modality: Literal["speech", "song"] = "speech"
+    window_s: Positive | None = Field(default=None, ge=0.5, le=60)
+    hop_s: Positive = Field(default=1.0, ge=0.05, le=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says.
+
+    Attributes:
+        name: of the recording.
+        decision: an emotion, ``uncertain`` or ``no speech``.
+        emotion: the likeliest emotion, whether or not it was decided for; None without speech.
+        confidence: its probability; None without speech.
+        probabilities: emotion -> probability, calibrated where the model is; empty without speech.
+        start_s: where what was looked at begins, in seconds from the recording's start.
+        end_s: where it ends.
+        windows: how many windows it is the mean of.
+    """
+
+    name: str
+    decision: str
+    emotion: str | None
+    confidence: float | None
+    probabilities: dict[str, float]
+    start_s: float
+    end_s: float
+    windows: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction as JSON has it; numbers rounded to what they are good for.
+
+        Examples:
+            >>> silence("a.wav", 0.0, 1.5).as_dict()["decision"]
+            'no speech'
+        """
+        return {
+            "file": self.name,
+            "decision": self.decision,
+            "emotion": self.emotion,
+            "confidence": None if self.confidence is None else round(self.confidence, 6),
+            "probabilities": {name: round(value, 6) for name, value in self.probabilities.items()},
+            "start_s": round(self.start_s, 3),
+            "end_s": round(self.end_s, 3),
+            "windows": self.windows,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording that cannot be predicted.
+
+    Attributes:
+        name: of the recording.
+        reason: one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+def softmax(logits: Floats, temperature: float = 1.0) -> Float64s:
+    """Class scores to probabilities along the last axis.
+
+    Args:
+        logits: shape ``(..., classes)``.
+        temperature: above 1 softens, below 1 sharpens.
+
+    Examples:
+        >>> softmax(np.log([0.8, 0.2]), 2.0).round(3)
+        array([0.667, 0.333])
+    """
+    scaled = np.asarray(logits, np.float64) / temperature
+    weights = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares: Float64s = weights / weights.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def decide(
+    logits: Floats,
+    emotions: Sequence[str],
+    *,
+    name: str,
+    span_s: tuple[float, float],
+    temperature: float | None,
+    abstain: float,
+) -> Prediction:
+    """Turn class scores into a prediction.
+
+    Args:
+        logits: of one recording, shape ``(classes,)``, or of several windows of it,
+            ``(windows, classes)``, whose probabilities are averaged.
+        emotions: class names.
+        name: of the recording.
+        span_s: where what was looked at begins and ends, in seconds.
+        temperature: of the calibration; None leaves probabilities as they are.
+        abstain: least confidence to decide.
+
+    Examples:
+        >>> said = decide(np.log([0.8, 0.2]), ("anger", "fear"), name="a.wav", span_s=(0, 1),
+        ...               temperature=2.0, abstain=0.7)
+        >>> said.decision, said.emotion, round(said.confidence, 3)
+        ('uncertain', 'anger', 0.667)
+    """
+    rows = np.atleast_2d(logits)
+    probabilities = softmax(rows, temperature or 1.0).mean(axis=0)
+    best = int(probabilities.argmax())
+    confidence = float(probabilities[best])
+    return Prediction(
+        name=name,
+        decision=emotions[best] if confidence >= abstain else UNCERTAIN,
+        emotion=emotions[best],
+        confidence=confidence,
+        probabilities=dict(zip(emotions, probabilities.tolist(), strict=True)),
+        start_s=span_s[0],
+        end_s=span_s[1],
+        windows=len(rows),
+    )
+
+
+def silence(name: str, start_s: float, end_s: float) -> Prediction:
+    """Prediction on a stretch in which nothing is heard."""
+    return Prediction(name, NO_SPEECH, None, None, {}, start_s, end_s)

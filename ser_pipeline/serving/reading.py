@@ -1,0 +1,75 @@
+"""Read a recording of any length block by block."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from ser_pipeline.errors import AudioError, AudioMissing
+
+Float32s = npt.NDArray[np.float32]
+
+BLOCK_S: Final = 10.0
+"""Seconds read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """An open recording.
+
+    Attributes:
+        sample_rate: in Hz.
+        duration_s: as its header says.
+    """
+
+    sample_rate: int
+    duration_s: float
+    _file: Any
+    _name: str
+
+    def __iter__(self) -> Iterator[Float32s]:
+        """Mono samples, block after block, each of shape ``(n,)``.
+
+        Raises:
+            AudioError: a block cannot be decoded.
+        """
+        size = round(BLOCK_S * self.sample_rate)
+        try:
+            for block in self._file.blocks(size, dtype="float32", always_2d=True):
+                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        except soundfile.LibsndfileError as error:
+            raise _undecodable(self._name, error) from None
+
+
+@contextmanager
+def file_blocks(source: str | Path | bytes, name: str) -> Iterator[Blocks]:
+    """Open a recording for reading in blocks.
+
+    Args:
+        source: a file, or the bytes of one.
+        name: for messages.
+
+    Raises:
+        AudioMissing: the file cannot be opened.
+        AudioError: no recording libsndfile can decode.
+    """
+    try:
+        with (
+            io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as handle,
+            soundfile.SoundFile(handle) as file,
+        ):
+            yield Blocks(int(file.samplerate), file.frames / file.samplerate, file, name)
+    except soundfile.LibsndfileError as error:
+        raise _undecodable(name, error) from None
+    except OSError as error:
+        raise AudioMissing(f"{name}: cannot be read: {error.strerror or error}") from None
+
+
+def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
+    return AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}")

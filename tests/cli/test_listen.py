@@ -1,0 +1,58 @@
+import json
+import sys
+
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+from tests.serving.conftest import RATE, save_random, voice
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_random(tmp_path / "runs" / "small")
+    sf.write(tmp_path / "a.wav", voice(2.2), RATE)
+    (tmp_path / "text.wav").write_text("no sound")
+    return tmp_path
+
+
+def ser(*words, status=0):
+    result = CliRunner().invoke(app, ["listen", "--model", "small", *words])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_a_recording_is_told_every_half_second(here):
+    result = ser("--file", "a.wav", "--at-once")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["1.0", "1.5", "2.0", "2.2"]
+    assert "4 answers in 2.2 s of sound" in result.stderr
+    assert "real-time factor" in result.stderr
+
+
+def test_json_lines_are_those_of_the_timeline(here):
+    live = ser("--file", "a.wav", "--at-once", "--format", "json").stdout
+    words = ["predict", "a.wav", "--timeline", "--hop", "0.5", "--model", "small", "--format", "json"]
+    offline = CliRunner().invoke(app, words).stdout
+    pairs = zip(live.splitlines(), offline.splitlines(), strict=True)
+    for one, other in (map(json.loads, pair) for pair in pairs):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+        assert one["end_s"] == other["end_s"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["--file", "gone.wav"], 1, "gone.wav: cannot be read"),
+        (["--file", "text.wav"], 1, "text.wav: not a recording"),
+        (["--file", "a.wav", "--hop", "-1"], 1, "listen: hop_s"),
+        (["--file", "a.wav", "--abstain", "x"], 1, "listen: abstain"),
+        ([], 1, "listening needs sounddevice"),
+    ],
+)
+def test_wrong_words_are_one_clear_line(here, monkeypatch, words, status, says):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    result = ser(*words, status=status)
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1

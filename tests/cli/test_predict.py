@@ -1,0 +1,144 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+from PIL import Image
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+from tests.serving.conftest import RATE, save_random, voice
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_random(tmp_path / "runs" / "small")
+    for number in range(3):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        sf.write(tmp_path / "clips" / f"{number}.wav", voice(1.0 + number, number), RATE)
+    (tmp_path / "text.wav").write_text("no sound")
+    sf.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
+    return tmp_path
+
+
+def ser(*words, status=0, **more):
+    result = CliRunner().invoke(app, ["predict", "--model", "small", *map(str, words)], **more)
+    assert result.exit_code == status, result.output
+    return result
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_folder_is_told_as_json_lines(here):
+    result = ser("clips", "--format", "json")
+    said = lines(result)
+    assert [each["file"] for each in said] == [f"clips/{number}.wav" for number in range(3)]
+    for each in said:
+        assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert each["confidence"] == pytest.approx(max(each["probabilities"].values()))
+        assert each["decision"] == max(each["probabilities"], key=each["probabilities"].get)
+    assert "predicted: 3 recordings in" in result.stderr
+
+
+def test_csv_has_a_line_for_each_and_a_header(here):
+    rows = [*csv.DictReader(io.StringIO(ser("clips", "silent.wav", "--format", "csv").stdout))]
+    assert [row["file"] for row in rows] == ["clips/0.wav", "clips/1.wav", "clips/2.wav", "silent.wav"]
+    assert rows[3]["decision"] == "no speech"
+    assert rows[3]["confidence"] == rows[3]["anger"] == ""
+    assert float(rows[0]["anger"]) > 0
+
+
+def test_the_table_shows_files_and_decisions(here):
+    shown = ser("clips/1.wav").stdout
+    for word in ("clips/1.wav", "decision", "anger", "sadness"):
+        assert word in shown
+
+
+def test_a_bad_file_is_told_and_the_others_are_done(here):
+    result = ser("clips/0.wav", "text.wav", "gone.wav", "*.ogg", "clips/1.wav", "--format", "json", status=1)
+    said = lines(result)
+    assert [each["file"] for each in said if "error" not in each] == ["clips/0.wav", "clips/1.wav"]
+    assert {each["file"] for each in said if "error" in each} == {"*.ogg", "text.wav", "gone.wav"}
+    for reason in ("not a recording libsndfile", "gone.wav: cannot be read", "*.ogg: matches no file"):
+        assert reason in result.stderr
+    assert "3 could not be used" in result.stderr
+
+
+def test_standard_input_is_a_recording(here):
+    content = (here / "clips" / "1.wav").read_bytes()
+    (piped,) = lines(ser("-", "--format", "json", input=content))
+    (named,) = lines(ser("clips/1.wav", "--format", "json"))
+    assert piped == named | {"file": "recording"}
+
+
+def test_uncertain_where_confidence_is_low(here):
+    (said,) = lines(ser("clips/1.wav", "--abstain", "1", "--format", "json"))
+    assert said["decision"] == "uncertain"
+    assert said["emotion"] is not None
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_timeline_and_its_picture(here, kind):
+    sf.write(here / "long.wav", np.concatenate([voice(5.0), np.zeros(2 * RATE), voice(3.0, 1)]), RATE)
+    words = ("long.wav", "--timeline", "--hop", "0.5", "--picture", f"a.{kind}", "--format", "json")
+    said = lines(ser(*words))
+    assert [each["end_s"] for each in said] == [1 + 0.5 * number for number in range(19)]
+    assert {each["decision"] == "no speech" for each in said} == {True, False}
+    if kind == "png":
+        with Image.open(here / "a.png") as image:
+            assert image.size[0] > 1000
+            assert len(image.convert("RGB").resize((90, 32)).getcolors(10_000)) > 10
+    else:
+        assert "</svg>" in (here / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ([], 2, "Missing argument"),
+        (["clips", "--abstain", "2"], 1, "predict: abstain"),
+        (["clips", "--hop", "0"], 1, "predict: hop_s"),
+        (["clips", "--window", "0.01"], 1, "predict: window_s"),
+        (["clips", "--modality", "dance"], 1, "predict: modality"),
+        (["clips", "--format", "xml"], 2, "xml"),
+        (["clips", "--picture", "a.png"], 1, "--picture draws the --timeline of one recording"),
+        (["clips/0.wav", "--timeline", "--picture", "a.gif"], 1, "must end in .png, .svg or .pdf"),
+        (["clips", "--threads", "0"], 2, "threads"),
+    ],
+)
+def test_wrong_words_are_one_clear_line(here, words, status, says):
+    result = CliRunner().invoke(app, ["predict", "--model", "small", *words])
+    assert result.exit_code == status
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("model", ["nowhere", "text.wav", "clips"])
+def test_what_is_no_model_is_one_clear_line(here, model):
+    result = CliRunner().invoke(app, ["predict", "clips/0.wav", "--model", model])
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("ser: ")
+
+
+def test_a_model_of_synthetic_voices_says_so(here):
+    save_random(here / "runs" / "synthetic", synthetic=True)
+    result = CliRunner().invoke(app, ["predict", "clips/0.wav", "--model", "synthetic"])
+    assert "trained on synthetic voices" in result.stderr
+
+
+def test_asking_for_help_loads_nothing_heavy(here):
+    script = (
+        "import sys; from typer.testing import CliRunner; from ser_pipeline.cli import app\n"
+        "assert CliRunner().invoke(app, ['predict', '--help']).exit_code == 0\n"
+        "print({'torch', 'numpy', 'pandas', 'soundfile', 'numba', 'onnxruntime'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,115 @@
+"""Recordings of made voices, a store of them, and models with weights nobody trained."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import soundfile as sf
+import torch
+
+from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.level import shifts
+from ser_pipeline.datasets.mels import MelClips
+from ser_pipeline.evaluation.certainty import certainty_of, state
+from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.models import build_model
+from ser_pipeline.settings import FrontEnd, ModelOptions, algorithm_version
+from ser_pipeline.store import build_store, open_store
+from ser_pipeline.training.card import ModelCard
+from ser_pipeline.training.checkpoint import load_model as load_network
+from ser_pipeline.training.checkpoint import save_model
+
+EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+SMALL = FrontEnd(denoise="none", n_mels=16, max_s=1.0)
+RATE = 16_000
+
+
+def voice(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray:
+    """A gliding hum with breath in it: never silent, nowhere the same."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * sample_rate)) / sample_rate
+    pitch = 120 + 40 * np.sin(2 * np.pi * (0.7 + 0.1 * seed) * t)
+    phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
+    tone = sum(np.sin(k * phase) / k for k in range(1, 12))
+    loud = 0.6 + 0.4 * np.sin(2 * np.pi * 3 * t + seed)
+    return (0.1 * loud * tone + 0.002 * rng.standard_normal(t.size)).astype(np.float32)
+
+
+def save_random(folder: Path, inputs=SMALL, learned=None, **changes) -> Path:
+    """Save a network with random weights whose scores differ from clip to clip."""
+    options = ModelOptions(**changes.pop("model", {"name": "crnn"}))
+    values = {
+        "model": options,
+        "emotions": EMOTIONS,
+        "inputs": inputs,
+        "learned": learned or Learned(),
+        "store_fingerprint": "0" * 16,
+        "synthetic": False,
+        "epoch": 1,
+        "inputs_version": algorithm_version(inputs),
+        **changes,
+    }
+    card = ModelCard(**values)
+    torch.manual_seed(1)
+    network = build_model(options, card.n_inputs, len(card.emotions))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(2.5)
+    save_model(folder, network, card)
+    return folder
+
+
+class Voices:
+    """Recordings below one folder, and what the store and the network make of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        for number in range(6):
+            wave = voice(0.5 + 0.4 * number, number, RATE if number % 2 else 48_000)
+            sf.write(folder / f"v{number}.wav", wave, RATE if number % 2 else 48_000)
+        self.paths = sorted(folder.iterdir())
+        self.digests = [hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in self.paths]
+
+    def store(self, options):
+        table = pa.table(
+            {
+                "utterance_id": [f"made/{path.name}" for path in self.paths],
+                "path": [path.name for path in self.paths],
+                "audio_digest": self.digests,
+                "duration_s": [1.0] * len(self.paths),
+                "modality": ["speech"] * len(self.paths),
+            }
+        )
+        cache = self.folder.parent / "cache"
+        build_store(SimpleNamespace(table=table, facts={}), self.folder, cache, options.stored)
+        return open_store(cache, options.stored)
+
+    def cached(self, run: Path, corpus: str = "emodb") -> np.ndarray:
+        """Probabilities of the stored mels, as ``ser evaluate`` states them."""
+        network, card = load_network(run)
+        store = self.store(card.inputs)
+        count = len(self.paths)
+        shift = shifts(card.learned.gains_db, [corpus] * count, card.inputs)
+        clips = MelClips(store, store.rows(self.digests), np.zeros(count, np.int64), shift)
+        return state(predict_clips(network, clips), certainty_of(card))
+
+
+@pytest.fixture
+def voices(tmp_path) -> Voices:
+    return Voices(tmp_path / "voices")
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """Folder of a small masked CRNN of mels without noise reduction."""
+    return save_random(tmp_path / "runs" / "small")
+
+
+def shares(predictions) -> np.ndarray:
+    """Probabilities of predictions, shape ``(n, classes)``."""
+    return np.array([list(said.probabilities.values()) for said in predictions])

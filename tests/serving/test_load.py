@@ -1,0 +1,150 @@
+import json
+import os
+import pickle
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from ser_pipeline import load_model
+from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.scaling import Scaling, learn_scaling
+from ser_pipeline.errors import RunError
+from ser_pipeline.features.catalogue import NAMES
+from ser_pipeline.settings import FeatureOptions
+from ser_pipeline.training.card import CARD
+from ser_pipeline.training.checkpoint import WEIGHTS, _digest
+from tests.serving.conftest import SMALL, save_random
+
+
+def rewrite(folder, **changes):
+    card = json.loads((folder / CARD).read_text()) | changes
+    (folder / CARD).write_text(json.dumps(card))
+
+
+def test_a_model_is_found_by_folder_name_and_file(run):
+    for source in (run, str(run), run / CARD, run / WEIGHTS):
+        assert load_model(source).name == "small"
+    assert load_model("small", runs=run.parent).name == "small"
+
+
+def test_the_newest_run_with_a_model_is_the_default(run, tmp_path):
+    save_random(tmp_path / "runs" / "later")
+    (tmp_path / "runs" / "unfinished").mkdir()
+    for number, name in enumerate(("later", "small", "unfinished")):
+        # written by another version: the order of the files' times counts then
+        (tmp_path / "runs" / name / "settings.json").write_text("{}")
+        if name != "unfinished":
+            card = tmp_path / "runs" / name / CARD
+            os.utime(card, (number, number))
+    assert load_model(runs=tmp_path / "runs").name == "small"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("nowhere", r"model 'nowhere' does not exist; the newest in .*runs are: none"),
+        ("text.txt", r"text.txt: not a model; pass a run folder, its model.json"),
+        ("empty", r"empty: holds no model.json: pass a run folder"),
+        ("started", r"started: holds no model.json: its training was not finished"),
+        ("folded", r"folded: holds no model.json: its models are one for each fold; .*fold-0"),
+        ("alone.safetensors", r"model.json: not found; alone.safetensors alone does not say"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path, monkeypatch, source, says):
+    monkeypatch.chdir(tmp_path)
+    for name in ("text.txt", "alone.safetensors"):
+        (tmp_path / name).write_text("text")
+    for name in ("empty", "started", "folded"):
+        (tmp_path / name).mkdir()
+    for name in ("started", "folded"):
+        (tmp_path / name / "settings.json").write_text("{}")
+    save_random(tmp_path / "folded" / "fold-0")
+    with pytest.raises(RunError, match=says):
+        load_model(source)
+
+
+def test_without_a_run_the_command_that_makes_one_is_named(tmp_path):
+    with pytest.raises(RunError, match=r"holds no trained model; train one with 'ser train crnn'"):
+        load_model(runs=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"emotions": ["anger", "happiness", "neutral", "joy"]},
+            r"emotions: 'joy' does not exist; valid are",
+        ),
+        ({"emotions": ["anger", "anger", "neutral", "fear"]}, r"emotions: two or more different"),
+        ({"emotions": ["anger", "fear"]}, r"does not fit model.json"),
+        ({"inputs_version": 1}, r"inputs_version: trained on mels of version 1, this program makes version"),
+        ({"inputs": {**SMALL.model_dump(), "n_mels": 24}}, r"does not fit model.json"),
+        ({"inputs": {**SMALL.model_dump(), "denoise": "magic"}}, r"model.json: inputs"),
+        ({"inputs": {**SMALL.model_dump(), "level": "corpus_rms"}}, r"learned.gains_db: does not fit"),
+        ({"learned": {"gains_db": {"*": 3.0}}}, r"learned.gains_db: does not fit"),
+        ({"temperature": 0}, r"model.json: temperature"),
+        ({"schema_version": 1}, r"model.json: schema_version"),
+        ({"model": {"name": "transformer9"}}, r"model 'transformer9' does not exist"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(run, changes, says):
+    rewrite(run, **changes)
+    with pytest.raises(Exception, match=says) as caught:
+        load_model(run)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["names", "center", "missing"])
+def test_a_scaling_that_does_not_fit_is_refused(tmp_path, what):
+    # torch warns of networks without inputs, which is what a card without scaling asks for
+    warnings.filterwarnings("ignore", "Initializing zero-element")
+    values = np.random.default_rng(0).normal(size=(3, len(NAMES)))
+    scaling = learn_scaling(values, NAMES, "none")
+    broken = {
+        "names": Scaling(**{**scaling.model_dump(), "names": (*NAMES[1:], "mystery")}),
+        "center": Scaling(**{**scaling.model_dump(), "center": scaling.center[1:]}),
+        "missing": scaling,
+    }[what]
+    folder = save_random(tmp_path / "run", FeatureOptions(), Learned(scaling=broken), model={"name": "dnn"})
+    if what == "missing":
+        rewrite(folder, learned={})
+    with pytest.raises(RunError, match=r"learned.scaling|does not fit model.json"):
+        load_model(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(run):
+    tensors = safetensors.torch.load_file(run / WEIGHTS)
+    tensors["head.0.bias"][3] = torch.nan
+    content = safetensors.torch.save(tensors)
+    (run / WEIGHTS).write_bytes(content)
+    rewrite(run, weights_digest=_digest(content))
+    with pytest.raises(RunError, match=r"weights 'head.0.bias' are not all finite"):
+        load_model(run)
+
+
+class Bomb:
+    """Unpickling it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pkl", "model.safetensors", "model.onnx"])
+def test_a_pickle_is_never_opened(run, tmp_path, name):
+    path = run / name
+    path.write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    with pytest.raises(Exception, match=r"not a model|is not the file that|not an ONNX"):
+        load_model(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_model_moved_elsewhere_still_loads(run, tmp_path):
+    shutil.copytree(run, tmp_path / "elsewhere" / "m")
+    assert load_model(tmp_path / "elsewhere" / "m").emotions == load_model(run).emotions

@@ -1,0 +1,216 @@
+import numpy as np
+import pytest
+import soundfile as sf
+
+from ser_pipeline import load_model
+from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.scaling import first_step, learn_scaling
+from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
+from ser_pipeline.datasets.vectors import VectorClips, read_vectors
+from ser_pipeline.errors import AudioError, AudioMissing, RunError
+from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.serving.prediction import Failure, PredictOptions
+from ser_pipeline.settings import FeatureOptions, FrontEnd, recipe
+from ser_pipeline.training.checkpoint import load_model as load_network
+from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
+
+PAPER = recipe("paper").front_end.model_copy(update={"n_mels": 16, "max_s": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "more"),
+    [
+        (SMALL, {}),
+        (SMALL, {"temperature": 1.7}),
+        (FrontEnd(n_mels=16, max_s=1.0), {}),
+        (FrontEnd(denoise="none"), {"model": {"name": "resnet"}}),
+        (SMALL, {"model": {"name": "mhsa"}}),
+        (PAPER, {"model": {"name": "crnn", "masked": False}}),
+        (
+            FrontEnd(denoise="none", n_mels=16, max_s=1.0, level="corpus_rms"),
+            {"learned": Learned(gains_db={"emodb": 6.0, "nemo": -4.0, "*": 1.0})},
+        ),
+    ],
+    ids=["small", "tempered", "gate", "resnet", "mhsa", "paper", "corpus-level"],
+)
+def test_a_file_is_told_as_its_cached_clip(voices, tmp_path, inputs, more):
+    run = save_random(tmp_path / "run", inputs, **more)
+    model, options = load_model(run), PredictOptions(corpus="emodb")
+    said = shares(model.predict(path, options) for path in voices.paths)
+    expected = voices.cached(run)
+    assert np.ptp(expected, axis=0).max() > 0.005  # clips differ, so equality says something
+    assert said == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_unknown_corpus_has_the_mean_level(voices, tmp_path):
+    inputs = SMALL.model_copy(update={"level": "corpus_rms"})
+    gains = {"emodb": 6.0, "nemo": -4.0, "*": 1.0}
+    model = load_model(save_random(tmp_path / "run", inputs, Learned(gains_db=gains)))
+    said = shares(model.predict(path) for path in voices.paths)
+    assert said == pytest.approx(voices.cached(tmp_path / "run", "my own"), abs=1e-5)
+    assert np.abs(said - voices.cached(tmp_path / "run", "emodb")).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["dnn", "cnn1d"])
+@pytest.mark.parametrize("mode", ["none", "relative"])
+def test_models_of_features_tell_files_as_their_cached_vectors(voices, tmp_path, name, mode):
+    store = voices.store(FeatureOptions())
+    values = first_step(read_vectors(store, store.rows(voices.digests)), store.names, mode)
+    learned = Learned(scaling=learn_scaling(values, store.names, mode))
+    run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": name})
+    network, _ = load_network(run)
+    clips = VectorClips(learned.scaling.apply(values), np.zeros(len(values), np.int64))
+    said = shares(load_model(run).predict(path) for path in voices.paths)
+    assert said == pytest.approx(predict_clips(network, clips), abs=1e-5)
+
+
+@pytest.fixture
+def by_speaker(voices, tmp_path):
+    store = voices.store(FeatureOptions())
+    vectors = read_vectors(store, store.rows(voices.digests))
+    count = len(vectors)
+    around = Surroundings(np.arange(count), np.zeros(count, np.int8), np.full(count, "v"))
+    values = describe_speakers(store, around).apply(vectors, np.full(count, "0/v"))
+    learned = Learned(scaling=learn_scaling(values, store.names, "speaker"))
+    run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": "dnn"})
+    clips = VectorClips(learned.scaling.apply(values), np.zeros(count, np.int64))
+    return load_model(run), predict_clips(load_network(run)[0], clips)
+
+
+def test_a_model_by_speaker_describes_the_one_who_speaks(by_speaker, voices):
+    model, expected = by_speaker
+    said = [*model.predict_many(voices.paths, one_speaker=True)]
+    assert shares(said) == pytest.approx(expected, abs=1e-5)
+    assert [each.name for each in said] == [str(path) for path in voices.paths]
+
+
+def test_a_model_by_speaker_refuses_to_guess_the_speaker(by_speaker, voices):
+    model, _ = by_speaker
+    for ask in (
+        lambda: model.predict(voices.paths[0]),
+        lambda: [*model.predict_many(voices.paths)],
+        lambda: [*model.predict_many(voices.paths[:4], one_speaker=True)],
+        lambda: [*model.timeline(voices.paths[0])],
+        lambda: model.predict_wave(voice(1.0), RATE),
+    ):
+        with pytest.raises(RunError, match=r"needs 5 or more recordings of one person .*--one-speaker"):
+            ask()
+
+
+def test_bytes_are_told_as_their_file(run, voices):
+    model = load_model(run)
+    for path in voices.paths:
+        assert shares([model.predict(path.read_bytes())]) == pytest.approx(shares([model.predict(path)]))
+
+
+def test_samples_are_told_as_their_file(run, tmp_path):
+    wave = voice(1.5)
+    sf.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    model = load_model(run)
+    assert shares([model.predict_wave(wave, RATE)]) == pytest.approx(
+        shares([model.predict(tmp_path / "a.wav")])
+    )
+
+
+def test_the_seconds_used_are_those_between_the_silences(run, tmp_path):
+    wave = np.concatenate([np.zeros(RATE), voice(0.6), np.zeros(RATE // 2)]).astype(np.float32)
+    sf.write(tmp_path / "a.wav", wave, RATE)
+    said = load_model(run).predict(tmp_path / "a.wav")
+    assert said.start_s == pytest.approx(1.0, abs=0.1)
+    assert said.end_s == pytest.approx(1.6, abs=0.1)
+
+
+def test_only_the_longest_stretch_a_network_sees_is_used(run, tmp_path):
+    sf.write(tmp_path / "a.wav", voice(3.0), RATE)
+    said = load_model(run).predict(tmp_path / "a.wav")
+    assert said.end_s - said.start_s == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-6, 1e-4])
+def test_silence_is_no_speech(run, tmp_path, gain):
+    sf.write(tmp_path / "a.wav", gain * voice(1.5), RATE, subtype="FLOAT")
+    said = load_model(run).predict(tmp_path / "a.wav")
+    assert (said.decision, said.emotion, said.confidence, said.probabilities) == ("no speech", None, None, {})
+    assert said.end_s == pytest.approx(1.5)
+
+
+def test_low_confidence_abstains_and_still_names_the_likeliest(run, voices):
+    model = load_model(run)
+    sure = model.predict(voices.paths[3])
+    unsure = model.predict(voices.paths[3], PredictOptions(abstain=1.0))
+    assert (sure.decision, unsure.decision, unsure.emotion) == (sure.emotion, "uncertain", sure.emotion)
+
+
+def test_auto_abstains_below_the_threshold_of_the_model(tmp_path, voices):
+    for threshold, expected in ((1.0, "uncertain"), (0.0, None), (None, None)):
+        model = load_model(save_random(tmp_path / str(threshold), abstain_below=threshold))
+        said = model.predict(voices.paths[3], PredictOptions(abstain="auto"))
+        assert said.decision == (expected or said.emotion)
+
+
+def test_more_than_a_minute_is_the_mean_of_its_windows(run, tmp_path):
+    sf.write(tmp_path / "a.wav", voice(61.0), RATE)
+    model, options = load_model(run), PredictOptions(hop_s=5.0)
+    windows = [*model.timeline(tmp_path / "a.wav", options)]
+    said = model.predict(tmp_path / "a.wav", options)
+    assert said.windows == len(windows) == 13
+    assert shares([said])[0] == pytest.approx(shares(windows).mean(axis=0), abs=1e-6)
+    assert (said.start_s, said.end_s) == (0.0, 61.0)
+
+
+def test_speech_after_a_silent_minute_is_heard(run, tmp_path):
+    sf.write(tmp_path / "a.wav", np.concatenate([np.zeros(61 * 8000), voice(2.0, 0, 8000)]), 8000)
+    said = load_model(run).predict(tmp_path / "a.wav", PredictOptions(hop_s=1.0))
+    assert said.emotion is not None
+    assert said.windows == 3
+
+
+def test_one_bad_file_stops_no_other(run, voices, tmp_path):
+    bad = tmp_path / "text.wav"
+    bad.write_text("not sound")
+    said = [*load_model(run).predict_many([voices.paths[0], bad, tmp_path / "none.wav", voices.paths[1]])]
+    assert [type(each) is Failure for each in said] == [False, True, True, False]
+    assert "text.wav: not a recording libsndfile can decode" in said[1].reason
+    assert "none.wav: cannot be read: No such file" in said[2].reason
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not a recording"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "not a recording"),
+        (np.zeros(99, np.int8).tobytes(), "not a"),
+    ],
+)
+def test_what_is_no_recording_is_refused(run, tmp_path, content, says):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(AudioError, match=says):
+        load_model(run).predict(tmp_path / "a.wav")
+    with pytest.raises(AudioError, match=says):
+        [*load_model(run).timeline(tmp_path / "a.wav")]
+
+
+def test_too_short_a_clip_is_refused(run, tmp_path):
+    sf.write(tmp_path / "a.wav", voice(0.05), RATE)
+    with pytest.raises(AudioError, match=r"too short: 50 ms; at least 100 ms"):
+        load_model(run).predict(tmp_path / "a.wav")
+
+
+def test_a_missing_file_is_named(run):
+    for ask in (load_model(run).predict, lambda path: [*load_model(run).timeline(path)]):
+        with pytest.raises(AudioMissing, match=r"nowhere.wav: cannot be read: No such file"):
+            ask("nowhere.wav")
+
+
+@pytest.mark.parametrize(
+    ("wave", "rate", "says"),
+    [
+        (np.zeros((3, 100), np.float32), RATE, r"shape \(samples,\)"),
+        (np.full(RATE, np.nan, np.float32), RATE, "non-finite"),
+        (np.zeros(0, np.float32), RATE, "empty"),
+        (np.zeros(RATE, np.float32), 7, "sample rate 7 Hz"),
+    ],
+)
+def test_samples_that_say_nothing_are_refused(run, wave, rate, says):
+    with pytest.raises(AudioError, match=says):
+        load_model(run).predict_wave(wave, rate)

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.run import score_run
+from ser_pipeline.serving.model_card import write_model_card
+from ser_pipeline.training.run import train_run
+
+
+class Silent:
+    """Keeps nothing of what it is told."""
+
+    def epoch_began(self, epoch, clips): ...
+
+    def step_done(self, clips): ...
+
+    def epoch_done(self, report): ...
+
+
+@pytest.fixture
+def trained(toy, tmp_path):
+    folder = tmp_path / "runs" / "toy"
+    data = toy.data()
+    train_run(data, folder, Silent(), command="ser train crnn")
+    score_run(folder, data)
+    return folder
+
+
+def test_the_card_says_what_a_reader_must_know(trained):
+    text = write_model_card(trained)
+    for heading in ("Training data and its licences", "Scores", "By emotion (test)", "By group (test)",
+                    "Confidence", "Limits", "Intended use", "What it must not be used for"):  # fmt: skip
+        assert f"# {heading}\n" in text
+    for words in ("CC BY-NC-SA", "nemo", "emodb", "Article 5(1)(f)", "workplace or in education",
+                  "weights inherit", "`ser train crnn`", "temperature"):  # fmt: skip
+        assert words in text
+    scores = json.loads((trained / "scores.json").read_text())["parts"]["test"]["pooled"]
+    assert f"{scores['uar']['value']:.3f}" in text
+    assert "speaker |" not in text.split("By group")[1].split("Confidence")[0].replace("speakers |", "")
+
+
+def test_tables_are_whole(trained):
+    widths = []
+    for line in write_model_card(trained).splitlines():
+        if line.startswith("|"):
+            widths.append(line.replace(r"\|", "").count("|"))
+        elif widths:
+            assert len(set(widths)) == 1
+            widths = []
+
+
+def test_synthetic_voices_are_named(trained):
+    settings = json.loads((trained / "settings.json").read_text())
+    (trained / "settings.json").write_text(json.dumps(settings | {"synthetic": True}))
+    assert "synthetic voices" in write_model_card(trained).splitlines()[2]
+
+
+def test_a_run_without_scores_has_no_card(trained):
+    (trained / "scores.json").unlink()
+    with pytest.raises(RunError, match=r"scores\.json: not found"):
+        write_model_card(trained)
+
+
+def test_a_model_of_another_run_is_refused(trained):
+    card = json.loads((trained / "model.json").read_text())
+    card["emotions"] = card["emotions"][::-1]
+    (trained / "model.json").write_text(json.dumps(card))
+    with pytest.raises(RunError, match="name different emotions"):
+        write_model_card(trained)
