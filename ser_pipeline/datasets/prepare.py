@@ -12,6 +12,7 @@ from ser_pipeline.datasets.locate import Located, locate
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.datasets.tasks import resolve_task
+from ser_pipeline.datasets.training_rows import restrict_training
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
@@ -99,6 +100,10 @@ class Inputs:
         recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
         examples = select_examples(
             self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
+        )
+        chosen_rows(self.manifest.table, recipe.train_corpora, ())  # a corpus that is not there is said
+        examples = restrict_training(
+            examples, corpora=recipe.train_corpora, share=recipe.train_share, seed=recipe.train.seed
         )
         return locate(self.store, examples)
 
