@@ -1,6 +1,12 @@
 """Scores, without torch: training's early stopping and the report use the same ones."""
 
-from ser_pipeline.metrics.bootstrap import SCORES, bootstrap_intervals, describe_intervals, speaker_confusions
+from ser_pipeline.metrics.bootstrap import (
+    RESAMPLES,
+    SCORES,
+    bootstrap_intervals,
+    describe_intervals,
+    speaker_confusions,
+)
 from ser_pipeline.metrics.calibration import expected_calibration_error
 from ser_pipeline.metrics.claims import Verdict, holm, verdict
 from ser_pipeline.metrics.concordance import ccc
@@ -20,6 +26,7 @@ from ser_pipeline.metrics.scores import accuracy, confusion_matrix, f1, macro_f1
 from ser_pipeline.metrics.temperature import Calibration, calibrate, fit_temperature, temper
 
 __all__ = [
+    "RESAMPLES",
     "SCORES",
     "Calibration",
     "Comparison",

@@ -27,7 +27,7 @@ class Recipe(Options):
         normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
             centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
             puts each clip's values in relation to reference values of the same clip.
-        train_corpora: train on these corpora only, and validate on them; test clips stay those of ``corpora``.
+        train_corpora: train and validate on these corpora only; test clips stay those of ``corpora``.
         train_share: train on this share of each corpus's training speakers, chosen by the seed.
     """
 
