@@ -94,7 +94,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         tested.append(predictions.filter(pc.equal(predictions["part"], "test")))
         priors[number] = training_priors(predictions, data.examples.table, len(data.task.emotions))
     pooled = pa.concat_tables(tested)
-    scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors)
+    scores = score_predictions(pooled, inputs.manifest.table, data.task.emotions, priors)
     write_predictions(folder, pooled)
     _write_scores(folder, scores)
     return scores
