@@ -19,7 +19,7 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Tested:
+class Decided:
     """What a cell said of its test clips.
 
     Attributes:
@@ -35,7 +35,7 @@ class Tested:
     emotions: tuple[str, ...]
 
 
-def read_tested(folder: Path) -> Tested:
+def read_decided(folder: Path) -> Decided:
     """Read the test decisions of a run.
 
     Raises:
@@ -44,7 +44,7 @@ def read_tested(folder: Path) -> Tested:
     emotions = read_result(RunInfo, folder / "settings.json").emotions
     table = read_predictions(folder, emotions)
     rows = table.filter(pc.equal(table["part"], "test")).sort_by("utterance_id")
-    return Tested(
+    return Decided(
         clips=np.asarray(rows["utterance_id"].to_pylist(), np.str_),
         target=rows["target"].to_numpy().astype(np.int64),
         predicted=rows["predicted"].to_numpy().astype(np.int64),
@@ -63,7 +63,7 @@ class Decisions:
 
     runs: Path
     manifest: Manifest
-    _read: dict[str, Tested] = field(default_factory=dict)
+    _read: dict[str, Decided] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Sort what is looked up by utterance."""
@@ -74,10 +74,10 @@ class Decisions:
             for name in table.column_names
         }
 
-    def of(self, key: str) -> Tested:
+    def of(self, key: str) -> Decided:
         """Decisions of a cell that is done."""
         if key not in self._read:
-            self._read[key] = read_tested(cell_folder(self.runs, key))
+            self._read[key] = read_decided(cell_folder(self.runs, key))
         return self._read[key]
 
     def fact(self, clips: Names, name: str) -> Names:

@@ -26,7 +26,7 @@ def ordered(tiers: Sequence[Sequence[Need]], costs: Mapping[str, float], seconds
         >>> ordered([[("a", "b"), ("c",)], [("d",)]], {"a": 9, "b": 1, "c": 5, "d": 2, "e": 1}, 100)
         ['c', 'a', 'b', 'd', 'e']
         >>> ordered([[("a", "b"), ("c",)], [("d",)]], {"a": 9, "b": 1, "c": 5, "d": 2, "e": 1}, 8)
-        ['c', 'd', 'e']
+        ['c', 'd', 'b']
     """
     queue: dict[str, None] = {}
     left = seconds

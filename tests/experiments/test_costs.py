@@ -1,0 +1,40 @@
+import pytest
+
+from ser_pipeline.experiments.costs import TYPICAL_EPOCHS, seconds_per_work, work_of
+from ser_pipeline.experiments.place import all_records
+from ser_pipeline.experiments.run import estimates
+
+
+def text(settings, protocol='split = "speaker"'):
+    return f'title = "T"\nseeds = [0]\n[protocols]\np = {{ {protocol} }}\n[arms.a]\nsettings = {{ {settings} }}\n'
+
+
+def work(lab, *words):
+    return work_of(lab.progress(text(*words)).cells[0], lab.ground())
+
+
+def test_work_grows_with_clips_folds_and_epochs(lab):
+    logreg = 'model = { name = "logreg" }'
+    assert work(lab, logreg) == 120
+    assert work(lab, logreg + ", train_share = 0.5") == 60
+    assert work(lab, logreg + ', train_corpora = ["emodb"]') == 60
+    assert work(lab, logreg, 'split = "loco", fold = "all"') == 240
+    assert work(lab, 'model = { name = "dnn" }, train = { epochs = 3 }') == 360
+    assert work(lab, 'model = { name = "dnn" }, train = { epochs = 999 }') == 120 * TYPICAL_EPOCHS
+
+
+def test_estimates_follow_what_was_measured(lab):
+    lab.run(text('model = { name = "logreg", c = 0.1 }'))
+    (record,) = all_records(lab.runs)
+    assert seconds_per_work([record])["logreg"] == pytest.approx(record.seconds / 120)
+    assert seconds_per_work([])["logreg"] > 0
+    progress = lab.progress(text('model = { name = "logreg", c = 0.2 }'), name="other")
+    (seconds,) = estimates(progress, lab.places).values()
+    assert seconds == pytest.approx(record.seconds)
+
+
+def test_a_store_that_lacks_recordings_costs_too(lab):
+    with_store = estimates(lab.progress(text('model = { name = "logreg" }')), lab.places)
+    other = text('model = { name = "logreg" }, features = { pitch_floor_hz = 70.0 }')
+    without = estimates(lab.progress(other), lab.places)
+    assert sum(without.values()) == pytest.approx(sum(with_store.values()) + 120 * 0.03)
