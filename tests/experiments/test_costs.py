@@ -6,7 +6,8 @@ from ser_pipeline.experiments.run import estimates
 
 
 def text(settings, protocol='split = "speaker"'):
-    return f'title = "T"\nseeds = [0]\n[protocols]\np = {{ {protocol} }}\n[arms.a]\nsettings = {{ {settings} }}\n'
+    head = f'title = "T"\nseeds = [0]\n[protocols]\np = {{ {protocol} }}\n'
+    return f"{head}[arms.a]\nsettings = {{ {settings} }}\n"
 
 
 def work(lab, *words):

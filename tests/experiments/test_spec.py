@@ -1,7 +1,17 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.experiments.spec import find_experiment, parse_experiment, shipped_names
+from ser_pipeline.experiments.arms import Groups, designed
+from ser_pipeline.experiments.spec import (
+    ArmSpec,
+    ClaimSpec,
+    find_experiment,
+    parse_experiment,
+    shipped_names,
+)
 
 ARM = '[arms.one]\nsettings = { model = { name = "dnn" } }\n'
 HEAD = 'title = "T"\n'
@@ -20,8 +30,15 @@ def test_every_shipped_experiment_reads_and_has_three_seeds(name):
     assert found.claims
 
 
-def test_the_shipped_ones_are_those_of_the_docs():
-    assert shipped_names() == ["ablations", "cross-corpus", "hypotheses", "learning-curve"]
+def test_the_page_names_the_shipped_ones_and_its_example_reads():
+    page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|", page.partition("## Running")[0], re.MULTILINE)
+    assert sorted(rows) == shipped_names()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    found = designed(parse_experiment(example, "page.toml"), Groups((), {}))
+    assert list(found.names) == ["dnn", "focal[train.focal_gamma=1.0]", "focal[train.focal_gamma=2.0]"]
+    for kind in (ArmSpec, ClaimSpec):
+        assert all(f"`{name}`" in page for name in kind.model_fields if name not in ("text", "emotion"))
 
 
 def test_a_file_is_named_by_its_stem(tmp_path):
