@@ -28,8 +28,8 @@ from ser_pipeline.cli.findings import show_findings
 
 if TYPE_CHECKING:
     from ser_pipeline.experiments.cells import Cell
+    from ser_pipeline.experiments.place import Places
     from ser_pipeline.experiments.progress import Progress, State
-    from ser_pipeline.experiments.run import Places
     from ser_pipeline.training.recorder import EpochReport
 
 app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge claims.")
@@ -68,7 +68,7 @@ def run(
     """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
     with plain_errors():
         from ser_pipeline.experiments.budget import parse_budget
-        from ser_pipeline.experiments.run import Places
+        from ser_pipeline.experiments.place import Places
 
         if threads is not None:
             import torch
@@ -166,16 +166,16 @@ def _run(
 
 def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds: float, jobs: int) -> None:
     """Say which cells would be trained, in which order."""
+    from ser_pipeline.experiments.costs import estimates, total
     from ser_pipeline.experiments.order import ordered
-    from ser_pipeline.experiments.run import estimates
 
     costs = estimates(progress, places, only, jobs=jobs)
-    queue = ordered(progress.needs(), costs, seconds)
+    queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)
     cells = {cell.key: cell for cell in progress.cells}
-    rows = [[number, cells[key].label, _duration(costs[key])] for number, key in enumerate(queue, 1)]
+    rows = [[number, cells[key].label, _duration(costs[key].training)] for number, key in enumerate(queue, 1)]
     show_table("would train, in this order", ["", "cell", "estimate"], rows)
     out(
-        f"{len(queue)} runs to train, about {_duration(sum(costs[key] for key in queue))}; "
+        f"{len(queue)} runs to train, about {_duration(total([costs[key] for key in queue]))}; "
         f"{len(costs) - len(queue)} more do not fit; "
         f"{sum(state.status == 'done' for state in progress.states.values())} are done"
     )

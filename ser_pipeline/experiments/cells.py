@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ser_pipeline.datasets.examples import chosen_rows
 from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
 from ser_pipeline.experiments.arms import Arm, Design, Groups
@@ -164,7 +165,9 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
     try:
         if recipe.task != "all":
             task_named(recipe.task, ground.own_tasks)
-    except LabelError as error:
+        for corpora in (recipe.corpora, recipe.train_corpora):
+            chosen_rows(ground.manifest.table, corpora, recipe.languages)
+    except (LabelError, SettingsError) as error:
         raise SettingsError(f"{where}: {error}") from None
     for group, value in arm.own.items():
         names = [f"{group}.{name}" for name in value] if isinstance(value, dict) else [group]

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -93,6 +94,21 @@ def all_records(runs: Path) -> list[CellRecord]:
     """Records of every cell there is, of whichever experiment."""
     keys = sorted(path.parent.name for path in (runs / FOLDER / CELLS).glob(f"*/{RECORD}"))
     return [record for key in keys if (record := read_record(runs, key)) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders an experiment reads and writes.
+
+    Attributes:
+        data: of the recordings; read only where a store lacks some.
+        cache: of the stores.
+        runs: of the runs.
+    """
+
+    data: Path
+    cache: Path
+    runs: Path
 
 
 @contextmanager

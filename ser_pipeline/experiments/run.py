@@ -1,47 +1,27 @@
 """Run an experiment: what is missing, in the order that decides most claims, within a budget."""
 
-import fnmatch
 import math
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
-from ser_pipeline.errors import SerError, SettingsError
+from ser_pipeline.errors import SerError
 from ser_pipeline.experiments.cells import Cell, Ground
-from ser_pipeline.experiments.costs import BUILD_SECONDS, seconds_per_work, work_of
+from ser_pipeline.experiments.costs import estimates, total, work_of
 from ser_pipeline.experiments.one import Clock, OutOfTimeError, train_cell
 from ser_pipeline.experiments.order import ordered
-from ser_pipeline.experiments.place import all_records, only_one
+from ser_pipeline.experiments.place import Places, only_one, read_record
 from ser_pipeline.experiments.progress import NOT_YET, Progress, State
-from ser_pipeline.settings import StoreOptions
 from ser_pipeline.store import build_store
 from ser_pipeline.training.recorder import EpochReport
 
 NO_TIME: Final = "the budget was over"
-NOT_ASKED: Final = "left out by --only"
 
 _FAULTS: Final = (
     SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
 )  # fmt: skip
 """What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Folders an experiment reads and writes.
-
-    Attributes:
-        data: of the recordings; read only where a store lacks some.
-        cache: of the stores.
-        runs: of the runs.
-    """
-
-    data: Path
-    cache: Path
-    runs: Path
 
 
 class Building(Protocol):
@@ -68,50 +48,6 @@ class Watcher(Protocol):
 
     def ended(self, cell: Cell, state: State) -> None:
         """A cell has ended, well or not."""
-
-
-def estimates(
-    progress: Progress, places: Places, only: Sequence[str] = (), *, jobs: int = 1
-) -> dict[str, float]:
-    """Seconds that each missing cell should take, its store included where that lacks recordings.
-
-    Args:
-        progress: its cells.
-        places: folders.
-        only: patterns of arms to run, as ``dnn*``; none runs all.
-        jobs: processes that build stores.
-
-    Returns:
-        Seconds by key; cells that ``only`` leaves out are marked and not in it.
-
-    Raises:
-        SettingsError: a pattern that no arm matches.
-    """
-    names = sorted({cell.arm for cell in progress.cells})
-    for pattern in only:
-        if not fnmatch.filter(names, pattern):
-            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {', '.join(names)}")
-    rates = seconds_per_work(all_records(places.runs))
-    builds: dict[StoreOptions, float] = {}
-    found: dict[str, float] = {}
-    for cell in progress.cells:
-        if not cell.key or progress.states[cell.key].status != "not run" or cell.key in found:
-            continue
-        if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
-            progress.states[cell.key] = State("not run", NOT_ASKED)
-            continue
-        options = cell.recipe.inputs.stored
-        if options not in builds:
-            builds[options] = _build_seconds(progress.ground, places, options)
-        found[cell.key] = (
-            work_of(cell, progress.ground) * rates[cell.recipe.model.name] + builds[options] / jobs
-        )
-    return found
-
-
-def _build_seconds(ground: Ground, places: Places, options: StoreOptions) -> float:
-    planned = build_store(ground.manifest, places.data, places.cache, options, dry_run=True)
-    return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
 
 
 def run_cells(
@@ -147,11 +83,12 @@ def run_cells(
     with only_one(places.runs):
         while True:
             costs = estimates(progress, places, only, jobs=jobs)
-            queue = ordered(progress.needs(), costs, deadline - time.monotonic())
+            seconds = {key: cost.seconds for key, cost in costs.items()}
+            queue = ordered(progress.needs(), seconds, deadline - time.monotonic())
             if not queue:
                 break
             cell = next(cell for cell in progress.cells if cell.key == queue[0])
-            watcher.began(cell, len(queue), sum(costs[key] for key in queue))
+            watcher.began(cell, len(queue), total([costs[key] for key in queue]))
             state = _one(cell, progress.ground, places, watcher, clock, jobs=jobs, command=command)
             progress.states[cell.key] = state
             watcher.ended(cell, state)
@@ -167,6 +104,9 @@ def _one(
 ) -> State:
     """Build what a cell reads, and train it; whatever is wrong with it ends it alone."""
     options, work = cell.recipe.inputs.stored, work_of(cell, ground)
+    known = read_record(places.runs, cell.key)
+    if known is not None:  # another process has done it meanwhile
+        return State("done", record=known)
     try:
         with watcher.building(options.kind) as shown:
             build_store(

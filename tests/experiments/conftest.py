@@ -4,8 +4,9 @@ import torch
 
 from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.cells import Ground, cells_of
+from ser_pipeline.experiments.place import Places
 from ser_pipeline.experiments.progress import examined
-from ser_pipeline.experiments.run import Places, run_cells
+from ser_pipeline.experiments.run import run_cells
 from ser_pipeline.experiments.spec import parse_experiment
 from ser_pipeline.manifest import read_manifest
 
@@ -104,10 +105,14 @@ class Lab:
         return examined(design, ground, cells_of(design, ground, epochs=epochs), self.runs)
 
     def run(self, text=SMALL, name="small", **options):
-        watcher = Quiet()
         progress = self.progress(text, name)
+        return progress, self.finish(progress, **options)
+
+    def finish(self, progress, **options):
+        """Run the cells that are missing."""
+        watcher = Quiet()
         run_cells(progress, self.places, watcher, command="c", **options)
-        return progress, watcher
+        return watcher
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.experiments.arms import designed
+from ser_pipeline.experiments.cells import cells_of
+from ser_pipeline.experiments.spec import find_experiment, shipped_names
 from ser_pipeline.manifest import split_names
 
 HEAD = 'title = "T"\nseeds = [0]\n'
@@ -20,6 +23,7 @@ def arm(settings, rest=""):
         (arm("train = { epoch = 3 }"), "arm 'a': .*train.epoch: Extra inputs are not permitted"),
         (arm('train = { loss = "mse" }'), "arm 'a': .*train.loss: Input should be"),
         (arm('preset = "report"'), "arm 'a': preset 'report' does not exist; valid are default, paper"),
+        (arm('train_corpora = ["emo"]'), "arm 'a': corpus 'emo' is not in the manifest; it has emodb, nemo"),
         (arm('task = "5class"'), "arm 'a': task '5class' does not exist; valid are 4class"),
         (
             arm('model = { name = "svm" }, train = { loss = "focal" }'),
@@ -76,3 +80,16 @@ def test_groups_are_corpora_and_languages(lab):
     found = lab.ground().groups()
     assert found.corpora == ("emodb", "nemo")
     assert found.languages == {"de": ("emodb",), "pl": ("nemo",)}
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_experiment_can_be_laid_out_on_any_recordings(lab, name):
+    ground = lab.ground()
+    design = designed(find_experiment(name), ground.groups())
+    cells = cells_of(design, ground)
+    assert len({(cell.arm, cell.protocol, cell.seed) for cell in cells}) == len(cells)
+    assert not [cell.label for cell in cells if cell.problem]
+    arms = {claim.first for claim in design.claims} | {
+        claim.second for claim in design.claims if claim.second
+    }
+    assert arms <= {cell.arm for cell in cells}

@@ -1,8 +1,7 @@
 import pytest
 
-from ser_pipeline.experiments.costs import TYPICAL_EPOCHS, seconds_per_work, work_of
+from ser_pipeline.experiments.costs import TYPICAL_EPOCHS, estimates, seconds_per_work, total, work_of
 from ser_pipeline.experiments.place import all_records
-from ser_pipeline.experiments.run import estimates
 
 
 def text(settings, protocol='split = "speaker"'):
@@ -30,12 +29,20 @@ def test_estimates_follow_what_was_measured(lab):
     assert seconds_per_work([record])["logreg"] == pytest.approx(record.seconds / 120)
     assert seconds_per_work([])["logreg"] > 0
     progress = lab.progress(text('model = { name = "logreg", c = 0.2 }'), name="other")
-    (seconds,) = estimates(progress, lab.places).values()
-    assert seconds == pytest.approx(record.seconds)
+    (cost,) = estimates(progress, lab.places).values()
+    assert cost.seconds == pytest.approx(record.seconds)
 
 
-def test_a_store_that_lacks_recordings_costs_too(lab):
-    with_store = estimates(lab.progress(text('model = { name = "logreg" }')), lab.places)
+def test_a_store_that_lacks_recordings_is_paid_once(lab):
+    there = estimates(lab.progress(text('model = { name = "logreg" }')), lab.places)
     other = text('model = { name = "logreg" }, features = { pitch_floor_hz = 70.0 }')
-    without = estimates(lab.progress(other), lab.places)
-    assert sum(without.values()) == pytest.approx(sum(with_store.values()) + 120 * 0.03)
+    lacking = estimates(
+        lab.progress(other + '[arms.b]\nsettings = { model = { name = "svm" } }\n'), lab.places
+    )
+    (ready,) = there.values()
+    first, second = lacking.values()
+    assert (ready.building, second.building) == (0, 0)
+    assert first.building == pytest.approx(120 * 0.03)
+    assert total([first, first, second]) == pytest.approx(
+        2 * first.training + second.seconds + first.building
+    )

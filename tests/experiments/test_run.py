@@ -4,13 +4,17 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.experiments import one
+from ser_pipeline.experiments.costs import NOT_ASKED
 from ser_pipeline.experiments.one import Clock, OutOfTimeError
 from ser_pipeline.experiments.place import cell_folder, only_one, read_record
-from ser_pipeline.experiments.run import NO_TIME, NOT_ASKED
+from ser_pipeline.experiments.run import NO_TIME
 from ser_pipeline.experiments.summary import write_findings
+from ser_pipeline.manifest import digest_file
+from ser_pipeline.store import open_store
 
 LONG = """
 title = "Long"
@@ -161,3 +165,40 @@ def test_a_damaged_record_is_not_a_result(lab):
     (cell_folder(lab.runs, key) / "predictions.parquet").write_bytes(b"cut")
     with pytest.raises(RunError, match=r"predictions\.parquet: cannot be read"):
         write_findings(lab.progress(LONG), lab.runs)
+
+
+MELS = """
+title = "Mels"
+seeds = [0]
+[settings]
+front_end = { n_mels = 8, max_s = 1.0, denoise = "none" }
+train = { epochs = 1, batch_size = 16 }
+[arms.crnn]
+settings = { model = { name = "crnn" } }
+"""
+
+
+def test_a_store_that_is_not_there_is_built_first(lab, rng, monkeypatch):
+    data = lab.places.data
+    waves = [0.1 * rng.standard_normal(4_000) for _ in lab.toy.rows]
+    digests = []
+    for (corpus, _, speaker, emotion, take), wave in zip(lab.toy.rows, waves, strict=True):
+        path = data / corpus / f"{speaker}-{emotion}-{take}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, wave, 16_000)
+        digests.append(digest_file(path))
+    monkeypatch.setattr(lab.toy, "digest", digests.__getitem__)
+    lab.toy.write_manifest()
+    progress, watcher = lab.run(MELS)
+    assert statuses(progress) == ["done"]
+    assert watcher.built == ["mels"]
+    front_end = progress.cells[0].recipe.front_end
+    assert open_store(lab.toy.cache, front_end).shape == (8, front_end.max_frames)
+
+
+def test_what_another_process_has_finished_meanwhile_is_not_trained_again(lab, monkeypatch):
+    stale = lab.progress(LONG)
+    lab.run(LONG)
+    monkeypatch.setattr("ser_pipeline.experiments.run.train_cell", None)
+    lab.finish(stale)
+    assert statuses(stale) == ["done"]
