@@ -41,6 +41,19 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(inline="always")(function))
 
 
+def fused(function: F) -> F:
+    """Make a piece of :func:`vectorised` functions, compiled into each of them.
+
+    Without this a process that compiles the caller may run the piece's own machine code and a
+    process that finds the caller on disk the copy in it; where sums are reordered, the two
+    differ in their last bits.
+
+    Args:
+        function: of arrays and numbers, in the subset of Python that numba knows.
+    """
+    return cast(F, numba.njit(error_model="numpy", fastmath=set(REORDERED), forceinline=True)(function))
+
+
 def _compiled(function: F, *, fastmath: bool | set[str]) -> F:
     try:
         return cast(F, numba.njit(cache=True, error_model="numpy", fastmath=fastmath)(function))

@@ -18,7 +18,7 @@ real and imaginary parts on the way in and out, and dividing by ``points``.
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.compiled import inlined, vectorised
+from ser_pipeline.compiled import fused, inlined
 
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
@@ -89,7 +89,7 @@ def _turn(x: Floats, y: Floats, rows: int, columns: int, cosines: Floats, sines:
             y[o + points] = x[i] * sines[i] + x[i + points] * cosines[i]
 
 
-@vectorised
+@fused
 def transform_1024(x: Float32s, y: Float32s) -> None:
     """Complex transform of 1,024 points from ``x``, which is used up, into ``y``.
 
@@ -106,7 +106,7 @@ def transform_1024(x: Float32s, y: Float32s) -> None:
     _two(x, y, 512, 1024)
 
 
-@vectorised
+@fused
 def transform_1024_double(x: Float64s, y: Float64s) -> None:
     """Like :func:`transform_1024`, in float64.
 
@@ -123,7 +123,7 @@ def transform_1024_double(x: Float64s, y: Float64s) -> None:
     _two(x, y, 512, 1024)
 
 
-@vectorised
+@fused
 def transform_2048(x: Float32s, y: Float32s) -> None:
     """Complex transform of 2,048 points from ``x``, which is used up, into ``y``.
 

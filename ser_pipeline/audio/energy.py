@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.compiled import vectorised
+from ser_pipeline.compiled import fused, vectorised
 
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
@@ -20,10 +20,7 @@ def energy(wave: Float32s) -> float:
         >>> energy(np.full(4, 0.5, np.float32))
         1.0
     """
-    total = 0.0
-    for i in range(len(wave)):
-        total += np.float64(wave[i]) * np.float64(wave[i])
-    return total
+    return _energy(wave)
 
 
 @vectorised
@@ -43,5 +40,13 @@ def block_energies(wave: Float32s, block: int) -> Float64s:
     """
     energies = np.empty((len(wave) + block - 1) // block, np.float64)
     for number in range(len(energies)):
-        energies[number] = energy(wave[number * block : (number + 1) * block])
+        energies[number] = _energy(wave[number * block : (number + 1) * block])
     return energies
+
+
+@fused
+def _energy(wave: Float32s) -> float:
+    total = 0.0
+    for i in range(len(wave)):
+        total += np.float64(wave[i]) * np.float64(wave[i])
+    return total
