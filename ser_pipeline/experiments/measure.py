@@ -62,13 +62,13 @@ def measured(claim: ClaimSpec, arms: Sequence[Sequence[str]], clips: Names, deci
     """Measure a claim on some clips.
 
     Args:
-        claim: any but of kind ``faster``.
+        claim: any but of kind ``faster``, about emotions that the task has.
         arms: keys of the seeds of each arm.
         clips: that all of them were tested on.
         decisions: of the cells.
 
     Raises:
-        LabelError: an emotion the task does not have, or emotions without distances.
+        LabelError: distances of emotions that have none.
     """
     counts = [decisions.counts(keys, clips) for keys in arms]
     emotions = decisions.of(arms[0][0]).emotions

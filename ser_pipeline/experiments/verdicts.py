@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ser_pipeline.errors import LabelError
 from ser_pipeline.experiments.decisions import Decisions
 from ser_pipeline.experiments.measure import WORDS, Measured, measured, speeds, unit_of
 from ser_pipeline.experiments.progress import Progress
 from ser_pipeline.experiments.spec import ClaimSpec
 from ser_pipeline.findings import Beside, ClaimFinding, Figures, Outcome
+from ser_pipeline.labels import distance_matrix
 from ser_pipeline.metrics import holm, verdict
 
 LEAST_SEEDS: Final = 3
@@ -141,6 +143,11 @@ def _seeded_or_not(decisions: Decisions, claim: ClaimSpec, arms: Sequence[Sequen
 
 def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
     """Why a claim about emotions cannot be looked at in a task; empty where it can."""
+    if claim.score == "error_distance":
+        try:
+            distance_matrix(emotions)
+        except LabelError as error:
+            return str(error).partition(":")[0]
     if claim.kind == "best class" and claim.emotion not in emotions:
         return f"the task has no {claim.emotion}"
     if claim.kind == "top confusions":

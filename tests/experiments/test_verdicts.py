@@ -211,6 +211,15 @@ def test_one_arm_under_two_protocols(court):
     assert (found.outcome, found.second) == ("holds", "one (people)")
 
 
+def test_emotions_without_distances_are_said(court):
+    others = ("anger", "happiness", "neutral", "boredom")
+    place = court(claim(score="error_distance"))
+    place.put("one", [0.5], emotions=others).put("two", [0.5], emotions=others)
+    (found,) = place.judge()
+    assert found.outcome == "not decidable here"
+    assert found.reason == "no distance matrix holds anger, happiness, neutral, boredom"
+
+
 def test_arms_that_are_the_same_runs_or_tell_others_apart_decide_nothing(court):
     (found,) = court(claim(second="one")).put("one", [0.5]).judge()
     assert found.reason == "with these recordings both arms are the same training runs"
