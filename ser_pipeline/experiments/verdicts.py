@@ -147,7 +147,7 @@ def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
         try:
             distance_matrix(emotions)
         except LabelError as error:
-            return str(error).partition(":")[0]
+            return str(error).partition(";")[0]
     if claim.kind == "best class" and claim.emotion not in emotions:
         return f"the task has no {claim.emotion}"
     if claim.kind == "top confusions":
