@@ -62,7 +62,8 @@ def _claim_row(claim: "ClaimFinding") -> list[Any]:
     text += f" ({claim.reason})" if claim.reason else ""
     where = claim.tested or "all"
     people = f"{claim.figures.clips} clips, {claim.figures.speakers} speakers" if claim.figures else ""
-    p = "" if claim.corrected_p is None else f"{claim.corrected_p:.3f}"
+    corrected = claim.corrected_p
+    p = "" if corrected is None else "< 0.001" if corrected < 0.001 else f"{corrected:.3f}"
     tested = f"{where}: {people}" if people and claim.unit != "clips/s" else where
     return [claim.outcome, claim.family, text, *_numbers(claim.figures, claim.unit), p, tested]
 

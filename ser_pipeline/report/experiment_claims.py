@@ -40,12 +40,16 @@ def _claim_row(claim: ClaimFinding, *, heard: bool) -> Row:
             cells.words(claim.text, note="; ".join(filter(None, details))),
             cells.words(claim.outcome, strong=claim.outcome == "holds"),
             *_numbers(figures, claim.unit),
-            cells.decimal(claim.corrected_p, 3),
+            _p_value(claim.corrected_p),
             cells.count(None if counted is None else counted.clips),
             cells.count(None if counted is None else counted.speakers),
         ),
         marks=("speakers heard",) if heard else (),
     )
+
+
+def _p_value(p: float | None) -> Cell:
+    return Cell("< 0.001", p) if p is not None and p < 0.001 else cells.decimal(p, 3)
 
 
 def _numbers(figures: Figures | None, unit: Unit) -> tuple[Cell, Cell, Cell]:

@@ -79,6 +79,11 @@ def test_a_claim_shows_verdict_figures_and_what_was_tested():
     assert row.cells[0].note == "UAR of a : b; protocol people"
 
 
+def test_a_small_p_is_not_shown_as_zero():
+    (row,) = tables(findings(claims=(claim(corrected_p=0.0004),)))["claims-mine"].rows
+    assert (row.cells[5].text, row.cells[5].value) == ("< 0.001", 0.0004)
+
+
 def test_what_did_not_run_shows_no_figure():
     found = findings(claims=(claim(figures=None, corrected_p=None, outcome="not run", reason="3 missing"),))
     (row,) = tables(found)["claims-mine"].rows
