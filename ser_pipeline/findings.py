@@ -4,9 +4,12 @@
 row per cell and seed.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Final, Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import FiniteFloat, ValidationError
 
 from ser_pipeline.errors import RunError
@@ -210,6 +213,30 @@ class Findings(Options):
     def outcomes(self) -> dict[Outcome, int]:
         """How many claims have which verdict."""
         return {outcome: sum(claim.outcome == outcome for claim in self.claims) for outcome in OUTCOMES}
+
+
+def count_cells(path: Path) -> dict[CellStatus, int]:
+    """Count the cells of an experiment by how they stand, also while it runs.
+
+    Args:
+        path: of its table of cells.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        found = Counter(pq.read_table(path, columns=["status"])["status"].to_pylist())
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(
+            f"{path}: cannot be read: {reason}; make it again with 'ser experiment run {path.parent.name}'"
+        ) from None
+    return {"done": found["done"], "failed": found["failed"], "not run": found["not run"]}
+
+
+def tables_in(runs: Path) -> list[Path]:
+    """Tables of cells below a folder of runs, by name of their experiment."""
+    return sorted((runs / "experiments").glob(f"*/{CELLS_TABLE}"))
 
 
 def findings_in(runs: Path) -> list[Path]:

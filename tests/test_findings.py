@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.findings import Findings, findings_in, read_findings
+from ser_pipeline.findings import Findings, count_cells, findings_in, read_findings
 
 
 @pytest.fixture
@@ -45,3 +45,11 @@ def test_a_file_that_cannot_be_read_says_what_to_do(path, content, message):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(RunError, match="not found; make it again"):
         read_findings(tmp_path / "mine" / "findings.json")
+
+
+def test_a_damaged_table_says_what_to_do(tmp_path):
+    path = tmp_path / "mine" / "cells.parquet"
+    path.parent.mkdir()
+    path.write_bytes(b"cut")
+    with pytest.raises(RunError, match=r"cannot be read: .*make it again with 'ser experiment run mine'"):
+        count_cells(path)

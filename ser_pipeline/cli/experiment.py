@@ -92,17 +92,19 @@ def run(
 def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """List the experiments there are, and how far they have come."""
     from ser_pipeline.experiments.spec import find_experiment, shipped_names
-    from ser_pipeline.findings import findings_in, read_findings
+    from ser_pipeline.findings import count_cells, findings_in, read_findings, tables_in
 
     with plain_errors():
         found = {path.parent.name: read_findings(path) for path in findings_in(runs)}
+        cells = {path.parent.name: count_cells(path) for path in tables_in(runs)}
         rows = []
-        for name in sorted({*shipped_names(), *found}):
-            title = found[name].title if name in found else find_experiment(name).title
-            cells = found[name].cells() if name in found else dict.fromkeys(("done", "failed", "not run"))
+        for name in sorted({*shipped_names(), *found, *cells}):
+            shipped = find_experiment(name).title if name in shipped_names() else ""
+            title = found[name].title if name in found else shipped
+            counts = cells[name].values() if name in cells else [None] * 3
             verdicts = found[name].outcomes() if name in found else {}
             told = ", ".join(f"{count} {outcome}" for outcome, count in verdicts.items() if count)
-            rows.append([name, title, *cells.values(), told or ("" if name in found else "not run")])
+            rows.append([name, title, *counts, told or ("" if name in found else "not judged")])
         show_table("experiments", ["name", "title", "done", "failed", "not run", "claims"], rows, fmt)
 
 

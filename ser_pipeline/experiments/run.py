@@ -11,8 +11,9 @@ from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.costs import estimates, total, work_of
 from ser_pipeline.experiments.one import Clock, OutOfTimeError, train_cell
 from ser_pipeline.experiments.order import ordered
-from ser_pipeline.experiments.place import Places, only_one, read_record
+from ser_pipeline.experiments.place import Places, experiment_folder, only_one, read_record
 from ser_pipeline.experiments.progress import NOT_YET, Progress, State
+from ser_pipeline.experiments.table import cell_table, write_table
 from ser_pipeline.store import build_store
 from ser_pipeline.training.recorder import EpochReport
 
@@ -62,7 +63,8 @@ def run_cells(
 ) -> None:
     """Train what is missing; a cell that fails is noted, and the next one begins.
 
-    The order is made anew after each cell, from what the cells so far have taken.
+    The order is made anew after each cell, from what the cells so far have taken, and the table of
+    cells is written anew.
 
     Args:
         progress: its states are brought up to date as cells end.
@@ -80,6 +82,7 @@ def run_cells(
     """
     deadline = time.monotonic() + budget_s
     clock = Clock(deadline, watcher.epoch_done)
+    folder = experiment_folder(places.runs, progress.design.experiment.name)
     with only_one(places.runs):
         while True:
             costs = estimates(progress, places, only, jobs=jobs)
@@ -92,6 +95,7 @@ def run_cells(
             state = _one(cell, progress.ground, places, watcher, clock, jobs=jobs, command=command)
             progress.states[cell.key] = state
             watcher.ended(cell, state)
+            write_table(folder, cell_table(progress))
             if state.reason == NO_TIME:
                 break
     for key in costs:

@@ -38,12 +38,36 @@ def test_run_list_show_report(ser, small, tmp_path):
     assert [row["name"] for row in listed] == [
         "ablations", "cross-corpus", "hypotheses", "learning-curve", "small",
     ]  # fmt: skip
-    assert (listed[-1]["done"], listed[0]["claims"]) == (6, "not run")
+    assert (listed[-1]["done"], listed[0]["claims"]) == (6, "not judged")
     for name in ("small", "small.toml"):
         found = json.loads(ser("experiment", "show", name, "--format", "json").stdout)
         assert found["claims"][0]["figures"]["seeds"] == [3, 3]
     ser("report")
     assert "More is better" in (tmp_path / "reports" / "report.html").read_text()
+
+
+def test_a_run_that_is_killed_leaves_its_progress(ser, small, monkeypatch):
+    from ser_pipeline.experiments import run, summary
+
+    train, calls = run.train_cell, []
+
+    def second_kills(*args, **options):
+        calls.append(args)
+        if len(calls) == 2:
+            raise SystemExit(9)
+        return train(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train_cell", second_kills)
+        patch.setattr(summary, "write_findings", lambda *args, **options: None)
+        ser("experiment", "run", "small.toml", status=9)
+    (row,) = [
+        row
+        for row in json.loads(ser("experiment", "list", "--format", "json").stdout)
+        if row["name"] == "small"
+    ]
+    assert (row["done"], row["not run"], row["claims"]) == (1, 5, "not judged")
+    assert "5 runs to train" in ser("experiment", "run", "small.toml", "--dry-run").stdout
 
 
 def test_a_dry_run_trains_nothing(ser, small, tmp_path):
