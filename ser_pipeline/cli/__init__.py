@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ser_pipeline import __version__
-from ser_pipeline.cli import cache, corpora, manifest
+from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
 from ser_pipeline.cli.evaluate import evaluate
@@ -31,6 +31,7 @@ app.add_typer(cache.app, name="cache")
 app.command()(train)
 app.command()(evaluate)
 app.command()(explain)
+app.add_typer(experiment.app, name="experiment")
 app.command()(report)
 app.command()(predict)
 app.command()(listen)

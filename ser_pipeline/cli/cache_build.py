@@ -145,7 +145,7 @@ def build(options: "StoreOptions", where: Where, step: str) -> None:
     from ser_pipeline.manifest import read_manifest
     from ser_pipeline.store import build_store, parse_shards
 
-    with _Shown(options.kind) as shown:
+    with Shown(options.kind) as shown:
         summary = build_store(
             read_manifest(where.manifests),
             where.data,
@@ -184,7 +184,7 @@ def _settings(preset: str | None, **changes: Any) -> "Recipe":
     return configured(Path("ser.toml"), preset, **changes)
 
 
-class _Shown:
+class Shown:
     """A progress display that is opened when the amount of work is known."""
 
     def __init__(self, what: str) -> None:
@@ -192,7 +192,8 @@ class _Shown:
         self._stack = ExitStack()
         self._advance: Callable[[int], None] | None = None
 
-    def __enter__(self) -> "_Shown":
+    def __enter__(self) -> "Shown":
+        """Show nothing yet."""
         return self
 
     def start(self, total: int) -> None:
@@ -205,6 +206,7 @@ class _Shown:
             self._advance(count)
 
     def __exit__(self, *error: object) -> None:
+        """Close the display."""
         self._stack.close()
 
 

@@ -21,16 +21,23 @@ def report(
     manifests: ManifestsOption = Path("manifests"),
     to: OutOption = Path("reports"),
 ) -> None:
-    """Write report.html, report.md, report.json and figures from the manifest and the runs.
+    """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
 
     Needs no audio and no network; the page opens from disk. A run or split that cannot be read is
     named on the page, and the command ends with status 1; a run chosen by --runs must be readable.
     """
     with plain_errors("the old report is untouched; run the same command again"):
+        from ser_pipeline.findings import findings_in
         from ser_pipeline.report import choose_runs, make_report
 
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
-        summary = make_report(manifests, choose_runs(runs_dir, names), to, strict=bool(names))
+        summary = make_report(
+            manifests,
+            choose_runs(runs_dir, names),
+            to,
+            experiments=findings_in(runs_dir),
+            strict=bool(names),
+        )
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""
     say(f"{summary.recordings} recordings, {summary.runs} runs{unfinished}{synthetic}")

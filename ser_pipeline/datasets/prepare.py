@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.datasets.examples import UNUSED, chosen_rows, select_examples
+from ser_pipeline.datasets.examples import UNUSED, Examples, chosen_rows, select_examples
 from ser_pipeline.datasets.locate import Located, locate
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.datasets.tasks import resolve_task
+from ser_pipeline.datasets.training_rows import restrict_training
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
@@ -94,12 +95,21 @@ class Inputs:
         speakers = np.asarray(chosen["speaker_id"].to_numpy(zero_copy_only=False), np.str_)
         return Surroundings(positions[here], parts[used][here], speakers[here])
 
-    def _located(self, number: int | None) -> Located:
+    def every_clip(self, fold: int) -> Examples:
+        """Clips of a fold, those that training leaves out too."""
+        return self._located(fold, restricted=False).examples
+
+    def _located(self, number: int | None, *, restricted: bool = True) -> Located:
         """Clips of a fold that the store has."""
         recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
         examples = select_examples(
             self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
         )
+        if restricted:
+            chosen_rows(self.manifest.table, recipe.train_corpora, ())  # a corpus that is not there is said
+            examples = restrict_training(
+                examples, corpora=recipe.train_corpora, share=recipe.train_share, seed=recipe.train.seed
+            )
         return locate(self.store, examples)
 
     def split_info(self, fold: str | None) -> SplitInfo:

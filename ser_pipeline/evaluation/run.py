@@ -104,7 +104,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         if scores.certainty is not None:
             certainties[number] = scores.certainty
     pooled = pa.concat_tables(tested)
-    scores = score_predictions(pooled, data.examples.table, data.task.emotions, priors, certainties)
+    scores = score_predictions(pooled, inputs.manifest.table, data.task.emotions, priors, certainties)
     scores = scores.model_copy(update={"certainty": None})  # each fold has its own
     if inputs.recipe.model.dimensions:
         rated = tested_dimensions([fold_folder(folder, number) for number in numbers])

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES, SCORES
+from ser_pipeline.metrics.bootstrap import RESAMPLES, SCORES
+from ser_pipeline.metrics.draws import Score, drawn_scores, percentile_interval
 from ser_pipeline.metrics.scores import Floats
 
 PERMUTATIONS: Final = 10_000
@@ -51,8 +52,9 @@ def compare(
     seed: int = 0,
     resamples: int = RESAMPLES,
     permutations: int = PERMUTATIONS,
+    scores: Mapping[str, Score] = SCORES,
 ) -> Mapping[str, Comparison]:
-    """Compare two arms by accuracy, UAR and macro-F1.
+    """Compare two arms by accuracy, UAR and macro-F1, or by scores of one's own.
 
     The interval draws speakers with replacement, the same ones for both arms, and where an arm has
     several seeds, draws of these as well: a claim is about a method, not about one start of it. With
@@ -66,6 +68,7 @@ def compare(
         seed: of all draws.
         resamples: draws of the interval.
         permutations: draws of the p-value, where not every swap is tried.
+        scores: name -> score of counts of shape ``(..., classes, classes)``.
 
     Returns:
         Score -> comparison.
@@ -87,12 +90,15 @@ def compare(
     truths = [np.unique(arm.sum(-1), axis=0) for arm in (first, second)]
     if any(len(truth) != 1 for truth in truths) or not np.array_equal(truths[0], truths[1]):
         raise RunError("runs that are compared must score the same clips of the same speakers")
-    drawn = _drawn_differences(first, second, seed, resamples)
-    p_values = _p_values(first.mean(0), second.mean(0), seed, permutations)
+    drawn = {
+        name: values[0] - values[1]
+        for name, values in drawn_scores((first, second), scores, seed=seed, resamples=resamples).items()
+    }
+    p_values = _p_values(first.mean(0), second.mean(0), seed, permutations, scores)
     found = {}
-    for name, score in SCORES.items():
+    for name, score in scores.items():
         one, other = (float(score(arm.sum(1)).mean()) for arm in (first, second))
-        low, high = _interval(drawn.get(name))
+        low, high = percentile_interval(drawn.get(name))
         found[name] = Comparison(
             first=one,
             second=other,
@@ -106,50 +112,22 @@ def compare(
     return found
 
 
-def _interval(drawn: Floats | None) -> tuple[float, float] | tuple[None, None]:
-    if drawn is None:
-        return None, None
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def _drawn_differences(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], seed: int, resamples: int
-) -> dict[str, Floats]:
-    """Differences over draws of speakers and seeds, shape ``(resamples,)`` each."""
-    speakers = first.shape[1]
-    if speakers < 2:
-        return {}
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[Floats]] = {name: [] for name in SCORES}
-    for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
-        size = min(_CHUNK, resamples - start)
-        times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
-        shares = [rng.multinomial(len(arm), np.full(len(arm), 1 / len(arm)), size) for arm in (first, second)]
-        pairs = [
-            (np.tensordot(times, arm.astype(np.float64), (1, 1)), share / len(arm))
-            for arm, share in zip((first, second), shares, strict=True)
-        ]  # confusions (draws, seeds, classes, classes), shares (draws, seeds)
-        for name, score in SCORES.items():
-            one, other = ((score(confusions) * share).sum(1) for confusions, share in pairs)
-            drawn[name].append(one - other)
-    return {name: np.concatenate(parts) for name, parts in drawn.items()}
-
-
-def _p_values(first: Floats, second: Floats, seed: int, permutations: int) -> dict[str, float]:
+def _p_values(
+    first: Floats, second: Floats, seed: int, permutations: int, scores: Mapping[str, Score]
+) -> dict[str, float]:
     """Share of swaps with a difference at least as large; ``(speakers, classes, classes)`` each."""
     speakers, every = len(first), len(first) <= ALL_SIGNS
     total, gap = first.sum(0) + second.sum(0), first - second
     rng = np.random.default_rng((seed, 1))
     swaps = 2**speakers if every else permutations
-    extreme = dict.fromkeys(SCORES, 0)
+    extreme = dict.fromkeys(scores, 0)
     for start in range(0, swaps, _CHUNK):
         numbers = np.arange(start, min(start + _CHUNK, swaps))
         bits = (
             numbers[:, None] >> np.arange(speakers) if every else rng.integers(0, 2, (len(numbers), speakers))
         )
         ones = (total + np.tensordot(1.0 - 2 * (bits & 1), gap, 1)) / 2  # (swaps, classes, classes)
-        for name, score in SCORES.items():
+        for name, score in scores.items():
             observed = abs(float(score(first.sum(0)) - score(second.sum(0))))
             extreme[name] += int((np.abs(score(ones) - score(total - ones)) >= observed - _ROUNDING).sum())
     # a sample must count what was observed as one of its own, else p could be zero

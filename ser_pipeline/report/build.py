@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import ReportError, SplitError
+from ser_pipeline.errors import ReportError, RunError, SplitError
+from ser_pipeline.findings import Findings, read_findings
 from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, Section, numbered
+from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.machine import json_text
 from ser_pipeline.report.markdown import markdown_text
@@ -34,7 +36,7 @@ class ReportSummary:
         recordings: rows of the manifest.
         runs: finished runs with numbers on the page.
         unfinished: names of runs without numbers.
-        unread: runs and splits that could not be read, one line each, with the reason.
+        unread: runs, splits and experiments that could not be read, one line each, with the reason.
         figures: number of drawings.
         page_bytes: size of the page.
         synthetic: some recordings were synthesised.
@@ -50,7 +52,14 @@ class ReportSummary:
     synthetic: bool
 
 
-def make_report(manifests: Path, runs: Sequence[Path], out: Path, *, strict: bool = False) -> ReportSummary:
+def make_report(
+    manifests: Path,
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    experiments: Sequence[Path] = (),
+    strict: bool = False,
+) -> ReportSummary:
     """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
 
     Nothing is written before everything is rendered; the same input gives the same bytes.
@@ -59,6 +68,7 @@ def make_report(manifests: Path, runs: Sequence[Path], out: Path, *, strict: boo
         manifests: folder that ``ser manifest build`` wrote to.
         runs: run folders, in the order they are shown; may be empty.
         out: folder to write to.
+        experiments: files of findings, in the order they are shown; one that cannot be read is named.
         strict: raise for a run that cannot be read, instead of naming it on the page.
 
     Raises:
@@ -72,8 +82,9 @@ def make_report(manifests: Path, runs: Sequence[Path], out: Path, *, strict: boo
     data = read_data(manifests)
     finished, unfinished, bad = (*read_runs(runs), []) if strict else read_sound_runs(runs)
     _need_splits(data, finished)
-    unread = (*data.unread, *bad)
-    report = compose(data, finished, unfinished, unread)
+    found, lost = _read_experiments(experiments)
+    unread = (*data.unread, *bad, *lost)
+    report = compose(data, finished, unfinished, unread, found)
     texts = {
         "report.md": markdown_text(report),
         "report.json": json_text(report, finished, unfinished, unread),
@@ -88,6 +99,17 @@ def make_report(manifests: Path, runs: Sequence[Path], out: Path, *, strict: boo
     )
 
 
+def _read_experiments(paths: Sequence[Path]) -> tuple[list[Findings], list[Unread]]:
+    found: list[Findings] = []
+    lost: list[Unread] = []
+    for path in paths:
+        try:
+            found.append(read_findings(path))
+        except RunError as error:
+            lost.append(Unread("experiment", path.parent.name, str(error)))
+    return found, lost
+
+
 def _need_splits(data: Data, runs: Sequence[Run]) -> None:
     """Refuse numbers whose split cannot be checked for leaks."""
     used = {run.info.split.name for run in runs}
@@ -97,7 +119,11 @@ def _need_splits(data: Data, runs: Sequence[Run]) -> None:
 
 
 def compose(
-    data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished], unread: Sequence[Unread] = ()
+    data: Data,
+    runs: Sequence[Run],
+    unfinished: Sequence[Unfinished],
+    unread: Sequence[Unread] = (),
+    experiments: Sequence[Findings] = (),
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     sections = (
@@ -105,6 +131,7 @@ def compose(
         *data_sections(data),
         split_section(data),
         method_section(runs),
+        *experiment_sections(experiments, data.digest),
         results_section(runs, unfinished, data.digest),
         *(section for run in runs for section in _run_sections(run, data.digest)),
     )

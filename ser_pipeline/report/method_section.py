@@ -21,7 +21,17 @@ from ser_pipeline.report.runs import Run
 from ser_pipeline.settings import Recipe, applies, recipe
 
 NOT_COMPARED = frozenset(
-    {"preset", "task", "fold", "corpora", "languages", "train.device", "train.devices", "train.workers"}
+    {
+        "preset",
+        "task",
+        "fold",
+        "corpora",
+        "languages",
+        "train_corpora",
+        "train.device",
+        "train.devices",
+        "train.workers",
+    }
 )
 """What is asked rather than how it is answered, and what changes no number."""
 

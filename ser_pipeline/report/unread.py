@@ -9,15 +9,15 @@ from ser_pipeline.report.document import Block, Bullets, Callout
 
 @dataclass(frozen=True)
 class Unread:
-    """A run folder or split file that could not be read.
+    """A run folder, split file or experiment that could not be read.
 
     Attributes:
-        kind: ``run`` or ``split``.
-        name: of the run folder, or of the split.
+        kind: ``run``, ``split`` or ``experiment``.
+        name: of the run folder, the split or the experiment.
         reason: one line with the file, what is wrong, and what to do.
     """
 
-    kind: Literal["run", "split"]
+    kind: Literal["run", "split", "experiment"]
     name: str
     reason: str
 

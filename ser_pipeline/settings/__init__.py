@@ -17,7 +17,7 @@ from ser_pipeline.settings.features import (
 from ser_pipeline.settings.files import configured, own_tasks, read_toml
 from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import Options, checked
-from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, recipe
+from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, merged, recipe
 from ser_pipeline.settings.stored import KINDS, StoreOptions, algorithm_version, feature_options, options_of
 from ser_pipeline.settings.training import (
     CLASSIFIERS,
@@ -60,6 +60,7 @@ __all__ = [
     "checked",
     "configured",
     "feature_options",
+    "merged",
     "options_of",
     "own_tasks",
     "read_toml",

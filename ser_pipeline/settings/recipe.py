@@ -1,7 +1,7 @@
 """All that decides a model, and the presets it starts from."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ class Recipe(Options):
         normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
             centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
             puts each clip's values in relation to reference values of the same clip.
+        train_corpora: train and validate on these corpora only; test clips stay those of ``corpora``.
+        train_share: train on this share of each corpus's training speakers, chosen by the seed.
     """
 
     preset: Preset = "default"
@@ -42,6 +44,8 @@ class Recipe(Options):
     fold: str | None = None
     corpora: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    train_corpora: tuple[str, ...] = ()
+    train_share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
     def inputs(self) -> StoreOptions:

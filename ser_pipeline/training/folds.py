@@ -115,12 +115,13 @@ def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> Run
     data = inputs.run_data(number)
     size = parameter_count(build_model(inputs.recipe.model, data.store.shape[0], len(data.task.emotions)))
     info = describe(data, folder, command=command, parameters=size)
-    tested = np.bincount(data.examples.target, minlength=len(data.task.emotions))  # each clip by one fold
+    clips = inputs.every_clip(number)  # each is tested by one fold
+    tested = np.bincount(clips.target, minlength=len(data.task.emotions))
     return info.model_copy(
         update={
             "recipe": inputs.recipe.model_copy(update={"fold": ALL_FOLDS}),
             "split": inputs.split_info(ALL_FOLDS),
-            "counts": {"test": len(data.examples)},
+            "counts": {"test": len(clips)},
             "class_counts": {"test": tuple(tested.tolist())},
         }
     )

@@ -179,3 +179,15 @@ def test_a_run_on_another_manifest_is_refused(run, toy):
 def test_a_folder_that_is_no_run_is_refused(tmp_path, toy):
     with pytest.raises(RunError, match=r"settings.json: not found; the run is incomplete"):
         evaluate_run(tmp_path, **places(toy))
+
+
+def test_folds_whose_training_leaves_clips_out_are_pooled_over_all_test_clips(toy, tmp_path):
+    split = make_split(read_manifest(toy.manifests), "kfold", folds=2)
+    write_split(toy.manifests, split)
+    changes = {"split": "kfold", "fold": "all", "train_corpora": ("emodb",), "train": {"epochs": 1}}
+    inputs = toy.inputs(**changes)
+    info = train_folds(inputs, tmp_path / "r", Silent(), command="c")
+    scores = score_folds(tmp_path / "r", inputs)
+    assert scores.parts["test"].pooled.clips == info.counts["test"] == 120
+    predicted = read_predictions(tmp_path / "r", EMOTIONS)["utterance_id"].to_pylist()
+    assert sorted(predicted) == sorted(inputs.manifest.table["utterance_id"].to_pylist())

@@ -1,0 +1,227 @@
+"""Commands of ``ser experiment``: run what is missing, list, show what follows."""
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ser_pipeline.cli.cache_build import Shown
+from ser_pipeline.cli.common import (
+    CacheOption,
+    Format,
+    FormatOption,
+    JobsOption,
+    ManifestsOption,
+    RunsOption,
+    next_step,
+    one_line,
+    out,
+    plain_errors,
+    say,
+    show_table,
+)
+from ser_pipeline.cli.findings import show_findings
+
+if TYPE_CHECKING:
+    from ser_pipeline.experiments.cells import Cell
+    from ser_pipeline.experiments.place import Places
+    from ser_pipeline.experiments.progress import Progress, State
+    from ser_pipeline.training.recorder import EpochReport
+
+app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge claims.")
+
+NameArgument = Annotated[
+    str, typer.Argument(help="hypotheses, ablations, cross-corpus, learning-curve, or a TOML file.")
+]
+QUIET_S = 30.0
+"""Seconds between lines about the epochs of a long cell."""
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    name: NameArgument,
+    budget: Annotated[
+        str | None, typer.Option(help="Wall time, as 90m or 1h30m; what does not fit is left.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Arms to run, as 'dnn*'; repeat it or separate by commas.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most this many epochs in any network.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder that holds the corpora; else that of the manifest."),
+    ] = None,
+    jobs: JobsOption = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    runs: RunsOption = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
+    with plain_errors():
+        from ser_pipeline.experiments.budget import parse_budget
+        from ser_pipeline.experiments.place import Places
+
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
+        seconds = parse_budget(budget)
+        progress = _progress(name, manifests, runs, epochs)
+        places = Places(data or progress.ground.manifest.data, cache, runs)
+        patterns = [part.strip() for item in only or () for part in item.split(",") if part.strip()]
+        if dry_run:
+            _tell_plan(progress, places, patterns, seconds, jobs)
+            return
+        command = shlex.join(["ser", "experiment", "run", name])
+        failed = _run(progress, places, seconds, patterns, epochs, jobs, command)
+    next_step("ser report")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
+    """List the experiments there are, and how far they have come."""
+    from ser_pipeline.experiments.spec import find_experiment, shipped_names
+    from ser_pipeline.findings import count_cells, findings_in, read_findings, tables_in
+
+    with plain_errors():
+        found = {path.parent.name: read_findings(path) for path in findings_in(runs)}
+        cells = {path.parent.name: count_cells(path) for path in tables_in(runs)}
+        rows = []
+        for name in sorted({*shipped_names(), *found, *cells}):
+            shipped = find_experiment(name).title if name in shipped_names() else ""
+            title = found[name].title if name in found else shipped
+            counts = cells[name].values() if name in cells else [None] * 3
+            verdicts = found[name].outcomes() if name in found else {}
+            told = ", ".join(f"{count} {outcome}" for outcome, count in verdicts.items() if count)
+            rows.append([name, title, *counts, told or ("" if name in found else "not judged")])
+        show_table("experiments", ["name", "title", "done", "failed", "not run", "claims"], rows, fmt)
+
+
+@app.command()
+def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
+    """Show the verdicts and scores of an experiment, as far as it has run."""
+    from ser_pipeline.experiments.spec import find_experiment
+    from ser_pipeline.findings import FINDINGS, read_findings
+
+    with plain_errors():
+        path = runs / "experiments" / Path(name).name.removesuffix(".toml") / FINDINGS
+        if not path.is_file():
+            experiment = find_experiment(name)
+            rows = [[claim.family, claim.text, "not run"] for claim in experiment.claims]
+            show_table(experiment.title, ["family", "claim", "verdict"], rows, fmt)
+            next_step(f"ser experiment run {shlex.quote(name)}")
+            return
+        show_findings(read_findings(path), fmt)
+
+
+def _progress(name: str, manifests: Path, runs: Path, epochs: int | None) -> "Progress":
+    """Cells of an experiment on the recordings at hand."""
+    from ser_pipeline.experiments.arms import designed
+    from ser_pipeline.experiments.cells import SETTINGS_FILE, Ground, cells_of
+    from ser_pipeline.experiments.progress import examined
+    from ser_pipeline.experiments.spec import find_experiment
+    from ser_pipeline.manifest import read_manifest
+    from ser_pipeline.settings import own_tasks
+
+    experiment = find_experiment(name)
+    ground = Ground(manifests, read_manifest(manifests), own_tasks(SETTINGS_FILE))
+    design = designed(experiment, ground.groups())
+    return examined(design, ground, cells_of(design, ground, epochs=epochs), runs)
+
+
+def _run(
+    progress: "Progress",
+    places: "Places",
+    seconds: float,
+    only: list[str],
+    epochs: int | None,
+    jobs: int,
+    command: str,
+) -> int:
+    """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
+    from ser_pipeline.experiments.run import run_cells
+    from ser_pipeline.experiments.summary import write_findings
+
+    try:
+        run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=jobs)
+    finally:
+        findings = write_findings(progress, places.runs, epochs=epochs)
+    show_findings(findings)
+    cells = findings.cells()
+    out(
+        f"{places.runs / 'experiments' / findings.name}: {cells['done']} runs done, "
+        f"{cells['failed']} failed, {cells['not run']} not run"
+    )
+    return cells["failed"]
+
+
+def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds: float, jobs: int) -> None:
+    """Say which cells would be trained, in which order."""
+    from ser_pipeline.experiments.costs import estimates, total
+    from ser_pipeline.experiments.order import ordered
+
+    costs = estimates(progress, places, only, jobs=jobs)
+    queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)
+    cells = {cell.key: cell for cell in progress.cells}
+    rows = [[number, cells[key].label, _duration(costs[key].training)] for number, key in enumerate(queue, 1)]
+    show_table("would train, in this order", ["", "cell", "estimate"], rows)
+    out(
+        f"{len(queue)} runs to train, about {_duration(total([costs[key] for key in queue]))}; "
+        f"{len(costs) - len(queue)} more do not fit; "
+        f"{sum(state.status == 'done' for state in progress.states.values())} are done"
+    )
+
+
+class _Lines:
+    """Writes a line to stderr as cells begin and end, and now and then within a long one."""
+
+    def __init__(self) -> None:
+        self._said = self._began = time.monotonic()
+        self._ahead = ""
+
+    @contextmanager
+    def building(self, kind: str) -> Iterator[Shown]:
+        """Show the store that a cell needs first."""
+        with Shown(kind) as shown:
+            yield shown
+
+    def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
+        """Remember how much is ahead; it is said with the result."""
+        self._said = self._began = time.monotonic()
+        self._ahead = f"{ahead} to go, about {_duration(seconds)}"
+        say(f"{cell.label} ({self._ahead})")
+
+    def epoch_done(self, report: "EpochReport") -> None:
+        """Say how a long training goes."""
+        if time.monotonic() - self._said < QUIET_S:
+            return
+        self._said = time.monotonic()
+        uar = report.row["validation_uar"]
+        score = "" if uar is None else f", validation UAR {100 * float(uar):.1f} %"
+        say(f"  {report.word} {report.row['epoch']} of at most {report.epochs}{score}")
+
+    def ended(self, cell: "Cell", state: "State") -> None:
+        """Say what came of it."""
+        took = _duration(time.monotonic() - self._began)
+        if state.record is None:
+            say(one_line(f"  {state.status} after {took}: {state.reason}"))
+        else:
+            say(f"  test UAR {100 * state.record.uar:.1f} % in {took}")
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"

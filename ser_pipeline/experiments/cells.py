@@ -1,0 +1,176 @@
+"""The training runs of an experiment."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ser_pipeline.datasets.examples import chosen_rows
+from ser_pipeline.datasets.prepare import ALL_FOLDS
+from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
+from ser_pipeline.experiments.arms import Arm, Design, Groups
+from ser_pipeline.experiments.identity import cell_key
+from ser_pipeline.labels import task_named
+from ser_pipeline.manifest import KINDS, Manifest, Split, make_split, read_split, split_names, write_split
+from ser_pipeline.settings import MODEL_INPUTS, Recipe, applies, configured, merged
+
+SETTINGS_FILE: Final = Path("ser.toml")
+LEAST_CLIPS: Final = 40
+"""A corpus with fewer recordings teaches nothing alone; ``each`` leaves it out."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run, of all folds where its protocol has folds.
+
+    Attributes:
+        arm: name.
+        protocol: name.
+        recipe: all that is trained; the seed is part of it.
+        key: names its folder; empty where the split cannot be made.
+        problem: why it cannot be trained; empty where nothing is known against it.
+    """
+
+    arm: str
+    protocol: str
+    recipe: Recipe
+    key: str
+    problem: str = ""
+
+    @property
+    def seed(self) -> int:
+        """Of weights, order and masks."""
+        return self.recipe.train.seed
+
+    @property
+    def label(self) -> str:
+        """As progress and messages call it."""
+        return f"{self.arm}, {self.protocol}, seed {self.seed}"
+
+
+@dataclass
+class Ground:
+    """The recordings that cells are trained on.
+
+    Attributes:
+        manifests: folder of the manifest and its splits.
+        manifest: the recordings.
+        own_tasks: tasks of ``ser.toml``.
+    """
+
+    manifests: Path
+    manifest: Manifest
+    own_tasks: Mapping[str, Sequence[str]]
+    _splits: dict[str, Split] = field(default_factory=dict)
+
+    def split(self, name: str) -> Split:
+        """A split, made in memory where its file is not there.
+
+        Raises:
+            SplitError: it does not exist, cannot be made, or is of another manifest.
+        """
+        if name not in self._splits:
+            if name in split_names(self.manifests):
+                self._splits[name] = read_split(self.manifests, name, self.manifest)
+            elif name in KINDS:
+                self._splits[name] = make_split(self.manifest, name)
+            else:
+                valid = ", ".join(sorted({*KINDS, *split_names(self.manifests)}))
+                raise SplitError(f"split '{name}' does not exist; valid are {valid}")
+        return self._splits[name]
+
+    def write_split(self, name: str) -> None:
+        """Write a split's file where it is not there yet."""
+        if name not in split_names(self.manifests):
+            write_split(self.manifests, self.split(name))
+
+    def groups(self) -> Groups:
+        """Corpora of at least :data:`LEAST_CLIPS` recordings, and their languages."""
+        columns = [self.manifest.table[name].to_pylist() for name in ("corpus", "language")]
+        clips = Counter(columns[0])
+        corpora = tuple(sorted(corpus for corpus, count in clips.items() if count >= LEAST_CLIPS))
+        languages: dict[str, set[str]] = {}
+        for corpus, tag in set(zip(*columns, strict=True)):
+            if corpus in corpora:
+                languages.setdefault(tag.partition("-")[0], set()).add(corpus)
+        return Groups(corpora, {tag: tuple(sorted(languages[tag])) for tag in sorted(languages)})
+
+
+def cells_of(design: Design, ground: Ground, *, epochs: int | None = None) -> list[Cell]:
+    """Every cell of an experiment, arm by arm, protocol by protocol, seed by seed.
+
+    Args:
+        design: arms and claims.
+        ground: the recordings.
+        epochs: at most this many in every network, instead of what the experiment says.
+
+    Raises:
+        SettingsError: a setting, model, task or split that does not exist; the message names the arm.
+    """
+    return [
+        _cell(design, ground, arm, protocol, seed, epochs)
+        for arm in design.arms
+        for protocol in arm.protocols
+        for seed in design.experiment.seeds
+    ]
+
+
+def _cell(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, epochs: int | None) -> Cell:
+    where = f"experiment '{design.experiment.name}': arm '{arm.name}'"
+    changes = merged(arm.settings, design.experiment.protocols[protocol])
+    changes = merged(changes, {"train": {"seed": seed, "epochs": epochs}})
+    recipe = _recipe(changes, where)
+    _check(recipe, arm, ground, where)
+    try:
+        split = ground.split(recipe.split)
+        if bool(split.folds) != (recipe.fold is not None):
+            needs = f"needs fold = '{ALL_FOLDS}'" if split.folds else "has no folds; leave out 'fold'"
+            raise SettingsError(f"{where}: protocol '{protocol}': split '{recipe.split}' {needs}")
+    except SplitError as error:
+        if recipe.split not in KINDS:
+            raise SettingsError(f"{where}: protocol '{protocol}': {error}") from None
+        return Cell(arm.name, protocol, recipe, "", str(error))
+    try:
+        key = cell_key(
+            recipe,
+            manifest_digest=ground.manifest.digest,
+            split_digest=split.digest,
+            own_tasks=ground.own_tasks,
+        )
+    except SerError as error:  # an extra that is not installed
+        return Cell(arm.name, protocol, recipe, "", str(error))
+    return Cell(arm.name, protocol, recipe, key)
+
+
+def _recipe(changes: dict[str, Any], where: str) -> Recipe:
+    preset = changes.pop("preset", None)
+    try:
+        return configured(SETTINGS_FILE, preset, **changes)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}; docs/training.md lists the settings") from None
+    except TypeError:
+        raise SettingsError(f"{where}: a setting has a name that is none; use those of ser.toml") from None
+
+
+def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
+    """Say what cannot be trained before anything is.
+
+    Raises:
+        SettingsError: no such model or task, or a setting of the arm that says nothing about its model.
+    """
+    model = recipe.model.name
+    if model not in MODEL_INPUTS:
+        raise SettingsError(f"{where}: model '{model}' does not exist; valid are {', '.join(MODEL_INPUTS)}")
+    try:
+        if recipe.task != "all":
+            task_named(recipe.task, ground.own_tasks)
+        for corpora in (recipe.corpora, recipe.train_corpora):
+            chosen_rows(ground.manifest.table, corpora, recipe.languages)
+    except (LabelError, SettingsError) as error:
+        raise SettingsError(f"{where}: {error}") from None
+    for group, value in arm.own.items():
+        names = [f"{group}.{name}" for name in value] if isinstance(value, dict) else [group]
+        idle = [name for name in names if group != "merges" and not applies(name, model)]
+        if idle:
+            raise SettingsError(f"{where}: '{idle[0]}' says nothing about model {model}; leave it out")

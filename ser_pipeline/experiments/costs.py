@@ -1,0 +1,134 @@
+"""How long a cell will take, learned from the cells that are done."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from types import MappingProxyType
+from typing import Final
+
+import pyarrow.compute as pc
+
+from ser_pipeline.datasets.examples import chosen_rows
+from ser_pipeline.datasets.prepare import ALL_FOLDS
+from ser_pipeline.errors import SerError, SettingsError
+from ser_pipeline.experiments.cells import Cell, Ground
+from ser_pipeline.experiments.place import CellRecord, Places, all_records
+from ser_pipeline.experiments.progress import Progress, State
+from ser_pipeline.settings import CLASSIFIERS, MODEL_INPUTS, StoreOptions
+from ser_pipeline.store import build_store
+
+NOT_ASKED: Final = "left out by --only"
+TYPICAL_EPOCHS: Final = 80
+"""After which early stopping has usually ended a training that may go on longer."""
+
+_FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
+    {"crnn": 0.01, "resnet": 0.02, "mhsa": 0.01, "cnn1d": 6e-4, "dnn": 1.5e-4,
+     "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
+)  # fmt: skip
+"""Seconds per unit of work, one thread, where no cell of the model is done yet."""
+
+BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
+    {"mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3}
+)
+"""Seconds to compute a recording for a store of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds that a cell should take.
+
+    Attributes:
+        training: training and scoring.
+        building: what its store lacks; cells of the same store pay it once.
+        store: options of that store.
+    """
+
+    training: float
+    building: float
+    store: StoreOptions
+
+    @property
+    def seconds(self) -> float:
+        """What this cell takes if it comes first."""
+        return self.training + self.building
+
+
+def total(costs: Iterable[Cost]) -> float:
+    """Seconds that some cells should take together."""
+    builds: dict[StoreOptions, float] = {}
+    training = 0.0
+    for cost in costs:
+        training += cost.training
+        builds[cost.store] = cost.building
+    return training + sum(builds.values())
+
+
+def estimates(
+    progress: Progress, places: Places, only: Sequence[str] = (), *, jobs: int = 1
+) -> dict[str, Cost]:
+    """Estimate every missing cell.
+
+    Args:
+        progress: its cells; those that ``only`` leaves out are marked.
+        places: folders.
+        only: patterns of arms to run, as ``dnn*``; none runs all.
+        jobs: processes that build stores.
+
+    Returns:
+        Costs by key, in the experiment's order, of the cells that may be run.
+
+    Raises:
+        SettingsError: a pattern that no arm matches.
+    """
+    names = sorted({cell.arm for cell in progress.cells})
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {', '.join(names)}")
+    rates = seconds_per_work(all_records(places.runs))
+    builds: dict[StoreOptions, float] = {}
+    found: dict[str, Cost] = {}
+    for cell in progress.cells:
+        if not cell.key or progress.states[cell.key].status != "not run" or cell.key in found:
+            continue
+        if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
+            progress.states[cell.key] = State("not run", NOT_ASKED)
+            continue
+        options = cell.recipe.inputs.stored
+        if options not in builds:
+            builds[options] = _build_seconds(progress.ground, places, options) / jobs
+        training = work_of(cell, progress.ground) * rates[cell.recipe.model.name]
+        found[cell.key] = Cost(training, builds[options], options)
+    return found
+
+
+def _build_seconds(ground: Ground, places: Places, options: StoreOptions) -> float:
+    try:
+        planned = build_store(ground.manifest, places.data, places.cache, options, dry_run=True)
+    except SerError:
+        return 0.0  # said when a cell asks for the store
+    return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
+
+
+def work_of(cell: Cell, ground: Ground) -> float:
+    """Recordings to learn from, times folds, times epochs; a classifier has one."""
+    recipe, table = cell.recipe, ground.manifest.table
+    rows = chosen_rows(table, recipe.corpora, recipe.languages)
+    if recipe.train_corpora:
+        rows = rows & chosen_rows(table, recipe.train_corpora, ())
+    emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
+    clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
+    folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
+    epochs = 1 if recipe.model.name in CLASSIFIERS else min(recipe.train.epochs, TYPICAL_EPOCHS)
+    return max(1.0, float(clips * folds * epochs))
+
+
+def seconds_per_work(records: Sequence[CellRecord]) -> dict[str, float]:
+    """Median seconds per unit of work of each model; a first guess where nothing was measured."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        found.setdefault(record.model, []).append(record.seconds / record.work)
+    return {
+        model: median(found[model]) if model in found else _FIRST_GUESS.get(model, 0.01)
+        for model in MODEL_INPUTS
+    }

@@ -1,0 +1,136 @@
+"""Where cells and findings are kept, and the record of a cell that is done."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from ser_pipeline.atomic import explained, write_atomically
+from ser_pipeline.errors import RunError
+from ser_pipeline.results import read_result
+from ser_pipeline.settings import Options
+
+FOLDER: Final = "experiments"
+CELLS: Final = "cells"
+RECORD: Final = "cell.json"
+
+
+class CellRecord(Options):
+    """``cell.json``, the last file of a cell: what is there without it is not finished.
+
+    Attributes:
+        key: of the cell.
+        model: architecture.
+        seconds: wall time of training and scoring, over all sittings.
+        work: what it was estimated by: recordings, folds and epochs.
+        train_clips: of all folds together.
+        test_clips: that were scored.
+        test_speakers: who said them.
+        parameters: of the network.
+        best_epoch: whose weights were kept; None with folds.
+        validation_uar: None with folds, or without validation clips.
+        accuracy: on test clips; likewise the following scores.
+        error_distance: None where the task has no distances.
+        front_end_ms: from samples to input, a clip of three seconds, on this machine.
+        network_ms: from input to decision.
+    """
+
+    schema_version: Literal[1] = 1
+    key: str
+    model: str
+    seconds: float
+    work: float
+    train_clips: int
+    test_clips: int
+    test_speakers: int
+    parameters: int
+    best_epoch: int | None
+    validation_uar: float | None
+    accuracy: float
+    uar: float
+    macro_f1: float
+    ece: float
+    error_distance: float | None
+    front_end_ms: float
+    network_ms: float
+
+
+def cell_folder(runs: Path, key: str) -> Path:
+    """Run folder of a cell.
+
+    Examples:
+        >>> cell_folder(Path("runs"), "ab12").as_posix()
+        'runs/experiments/cells/ab12'
+    """
+    return runs / FOLDER / CELLS / key
+
+
+def experiment_folder(runs: Path, name: str) -> Path:
+    """Folder of an experiment's results."""
+    return runs / FOLDER / name
+
+
+def read_record(runs: Path, key: str) -> CellRecord | None:
+    """Record of a cell; None where it is not finished, or was written by another version."""
+    path = cell_folder(runs, key) / RECORD
+    if not key or not path.is_file():
+        return None
+    try:
+        return read_result(CellRecord, path)
+    except RunError:
+        return None  # it is trained on from its checkpoint, or scored again: nothing is lost
+
+
+def write_record(runs: Path, record: CellRecord) -> None:
+    """Write the record of a cell that is done."""
+    with write_atomically(cell_folder(runs, record.key) / RECORD) as part:
+        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def all_records(runs: Path) -> list[CellRecord]:
+    """Records of every cell there is, of whichever experiment."""
+    keys = sorted(path.parent.name for path in (runs / FOLDER / CELLS).glob(f"*/{RECORD}"))
+    return [record for key in keys if (record := read_record(runs, key)) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders an experiment reads and writes.
+
+    Attributes:
+        data: of the recordings; read only where a store lacks some.
+        cache: of the stores.
+        runs: of the runs.
+    """
+
+    data: Path
+    cache: Path
+    runs: Path
+
+
+@contextmanager
+def only_one(runs: Path) -> Iterator[None]:
+    """Hold a folder of experiments while the block runs; the system frees it however the process ends.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    path = runs / FOLDER / "running.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise explained(error, path) from None
+    try:
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(
+                f"{path.parent}: another experiment runs here; wait for it, or choose another --runs"
+            ) from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,128 @@
+"""Run an experiment: what is missing, in the order that decides most claims, within a budget."""
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from ser_pipeline.errors import SerError
+from ser_pipeline.experiments.cells import Cell, Ground
+from ser_pipeline.experiments.costs import estimates, total, work_of
+from ser_pipeline.experiments.one import Clock, OutOfTimeError, train_cell
+from ser_pipeline.experiments.order import ordered
+from ser_pipeline.experiments.place import Places, experiment_folder, only_one, read_record
+from ser_pipeline.experiments.progress import NOT_YET, Progress, State
+from ser_pipeline.experiments.table import cell_table, write_table
+from ser_pipeline.store import build_store
+from ser_pipeline.training.recorder import EpochReport
+
+NO_TIME: Final = "the budget was over"
+
+_FAULTS: Final = (
+    SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
+)  # fmt: skip
+"""What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
+
+
+class Building(Protocol):
+    """Shows how far a store is."""
+
+    def start(self, total: int) -> None:
+        """So many recordings are to be computed."""
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+
+
+class Watcher(Protocol):
+    """Whoever watches an experiment."""
+
+    def building(self, kind: str) -> AbstractContextManager[Building]:
+        """A store is being built while the block runs."""
+
+    def began(self, cell: Cell, ahead: int, seconds: float) -> None:
+        """A cell begins; with it, ``ahead`` cells are expected to take ``seconds``."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """An epoch of the cell is done."""
+
+    def ended(self, cell: Cell, state: State) -> None:
+        """A cell has ended, well or not."""
+
+
+def run_cells(
+    progress: Progress,
+    places: Places,
+    watcher: Watcher,
+    *,
+    command: str,
+    budget_s: float = math.inf,
+    only: Sequence[str] = (),
+    jobs: int = 1,
+) -> None:
+    """Train what is missing; a cell that fails is noted, and the next one begins.
+
+    The order is made anew after each cell, from what the cells so far have taken, and the table of
+    cells is written anew.
+
+    Args:
+        progress: its states are brought up to date as cells end.
+        places: folders.
+        watcher: is told of everything.
+        command: as typed.
+        budget_s: wall time; a cell that is not expected to fit is not begun, and a network is stopped
+            after the epoch in which the time is over.
+        only: patterns of arms to run.
+        jobs: processes that build stores.
+
+    Raises:
+        RunError: another process runs experiments in the same folder.
+        KeyboardInterrupt: Ctrl-C; what is done is kept, the rest goes on next time.
+    """
+    deadline = time.monotonic() + budget_s
+    clock = Clock(deadline, watcher.epoch_done)
+    folder = experiment_folder(places.runs, progress.design.experiment.name)
+    with only_one(places.runs):
+        while True:
+            costs = estimates(progress, places, only, jobs=jobs)
+            seconds = {key: cost.seconds for key, cost in costs.items()}
+            queue = ordered(progress.needs(), seconds, deadline - time.monotonic())
+            if not queue:
+                break
+            cell = next(cell for cell in progress.cells if cell.key == queue[0])
+            watcher.began(cell, len(queue), total([costs[key] for key in queue]))
+            state = _one(cell, progress.ground, places, watcher, clock, jobs=jobs, command=command)
+            progress.states[cell.key] = state
+            watcher.ended(cell, state)
+            write_table(folder, cell_table(progress))
+            if state.reason == NO_TIME:
+                break
+    for key in costs:
+        if progress.states[key].reason == NOT_YET:
+            progress.states[key] = State("not run", NO_TIME)
+
+
+def _one(
+    cell: Cell, ground: Ground, places: Places, watcher: Watcher, clock: Clock, *, jobs: int, command: str
+) -> State:
+    """Build what a cell reads, and train it; whatever is wrong with it ends it alone."""
+    options, work = cell.recipe.inputs.stored, work_of(cell, ground)
+    known = read_record(places.runs, cell.key)
+    if known is not None:  # another process has done it meanwhile
+        return State("done", record=known)
+    try:
+        with watcher.building(options.kind) as shown:
+            build_store(
+                ground.manifest, places.data, places.cache, options,
+                jobs=jobs, on_start=shown.start, on_progress=shown.advance,
+            )  # fmt: skip
+        record = train_cell(
+            cell, ground, clock, cache=places.cache, runs=places.runs, work=work, command=command
+        )
+    except OutOfTimeError:
+        return State("not run", NO_TIME)
+    except _FAULTS as error:
+        name = "" if isinstance(error, SerError) else f"{type(error).__name__}: "
+        return State("failed", f"{name}{str(error).partition(chr(10))[0]}")
+    return State("done", record=record)

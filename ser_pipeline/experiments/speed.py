@@ -1,0 +1,73 @@
+"""Time from samples to a decision, of one clip at a time."""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.settings import StoreOptions
+from ser_pipeline.training.checkpoint import load_model
+
+CLIP_S: Final = 3.0
+REPEATS: Final = 7
+
+
+def decision_ms(folder: Path) -> tuple[float, float]:
+    """Time a run's network on a made clip of three seconds, warm, one clip at a time.
+
+    Args:
+        folder: of a run; has its network.
+
+    Returns:
+        Milliseconds of wall time from samples to input, and from input to probabilities: the smallest of
+        several, since whatever else the machine does only adds to it.
+
+    Raises:
+        RunError: the network is missing or damaged.
+    """
+    network, card = load_model(folder)
+    row = row_of_wave(_voice(card.inputs.sample_rate), card.inputs)
+    values = row.values.astype(np.float32)[None]
+    if card.learned.scaling is not None:
+        values = card.learned.scaling.apply(values)
+    inputs, lengths = torch.as_tensor(values), torch.tensor([row.frames])
+
+    def decide() -> None:
+        with torch.inference_mode():
+            network(inputs, lengths).softmax(1)
+
+    return _front_end_ms(card.inputs), _least_ms(decide)
+
+
+@lru_cache(maxsize=32)
+def _front_end_ms(options: StoreOptions) -> float:
+    wave = _voice(options.sample_rate)
+    return _least_ms(lambda: row_of_wave(wave, options))
+
+
+def _least_ms(work: Callable[[], object]) -> float:
+    """Smallest wall time of several calls in milliseconds, after one that warms up."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return round(1000 * min(times), 3)
+
+
+def _voice(sample_rate: int) -> npt.NDArray[np.float32]:
+    """Three seconds that every front end can work on: a voice of falling pitch, in syllables."""
+    t = np.arange(round(CLIP_S * sample_rate)) / sample_rate
+    phase = 2 * np.pi * np.cumsum(180 - 20 * t) / sample_rate
+    tone = np.sum([np.sin(k * phase) / k for k in range(1, 21)], axis=0)
+    loud = 0.02 + np.clip(np.sin(2 * np.pi * 3 * t), 0, 1)
+    noise = np.random.default_rng(0).normal(0, 0.01, t.size)
+    wave: npt.NDArray[np.float32] = (0.1 * loud * tone + 0.1 * noise).astype(np.float32)
+    return wave

@@ -1,0 +1,186 @@
+"""From cells to verdicts: what holds, what does not, what cannot be told, what did not run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ser_pipeline.errors import LabelError
+from ser_pipeline.experiments.decisions import Decisions
+from ser_pipeline.experiments.measure import WORDS, Measured, measured, speeds, unit_of
+from ser_pipeline.experiments.progress import Progress
+from ser_pipeline.experiments.spec import ClaimSpec
+from ser_pipeline.findings import Beside, ClaimFinding, Figures, Outcome
+from ser_pipeline.labels import distance_matrix
+from ser_pipeline.metrics import holm, verdict
+
+LEAST_SEEDS: Final = 3
+LEAST_SPEAKERS: Final = 6
+"""With fewer, no swap of arms has a p-value of 0.05."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A claim under one protocol: what was measured, or why nothing was."""
+
+    measured: Measured | None
+    outcome: Outcome = "not decidable here"
+    reason: str = ""
+
+
+def judged(progress: Progress, decisions: Decisions) -> tuple[ClaimFinding, ...]:
+    """Judge every claim of an experiment.
+
+    A claim one of whose cells did not run reads ``not run``; one whose cell failed cannot be decided.
+    P-values are corrected by Holm over the family, where claims without a p-value count as 1, so that a
+    verdict does not become harder to keep when the others have run.
+
+    Args:
+        progress: cells and how they stand.
+        decisions: of the cells that are done.
+    """
+    claims = progress.design.claims
+    looks = [_look(progress, decisions, claim, beside=False) for claim in claims]
+    p_values = [
+        1.0 if look.measured is None or look.measured.figures.p is None else look.measured.figures.p
+        for look in looks
+    ]
+    corrected = _corrected([claim.family for claim in claims], p_values)
+    return tuple(
+        _finding(progress, decisions, claim, look, p)
+        for claim, look, p in zip(claims, looks, corrected, strict=True)
+    )
+
+
+def _corrected(families: Sequence[str], p_values: Sequence[float]) -> list[float]:
+    found = list(p_values)
+    for family in dict.fromkeys(families):
+        rows = [number for number, name in enumerate(families) if name == family]
+        for number, p in zip(rows, holm([p_values[row] for row in rows]).tolist(), strict=True):
+            found[number] = p
+    return found
+
+
+def _finding(
+    progress: Progress, decisions: Decisions, claim: ClaimSpec, look: _Look, corrected: float
+) -> ClaimFinding:
+    figures = None if look.measured is None else look.measured.figures
+    outcome, reason = _outcome(claim, look, corrected)
+    return ClaimFinding(
+        text=claim.text,
+        family=claim.family,
+        kind=claim.kind,
+        score="speed" if claim.kind == "faster" else WORDS[claim.score],
+        unit=unit_of(claim),
+        first=claim.first,
+        second=claim.second if claim.against == claim.protocol else f"{claim.second} ({claim.against})",
+        protocol=claim.protocol,
+        tested=", ".join((*claim.corpora, *claim.languages)),
+        claimed=-claim.margin if claim.kind == "no worse" else claim.value or claim.at_least,
+        figures=figures,
+        corrected_p=None if figures is None or figures.p is None else corrected,
+        outcome=outcome,
+        reason=reason,
+        beside=_beside(progress, decisions, claim, figures) if claim.beside else None,
+    )
+
+
+def _outcome(claim: ClaimSpec, look: _Look, corrected: float) -> tuple[Outcome, str]:
+    """The verdict, and what must be known of it."""
+    found = look.measured
+    if found is None or look.reason:
+        return look.outcome, look.reason
+    if found.decides is None:
+        words: Outcome = (
+            "not decidable here" if found.met is None else "holds" if found.met else "does not hold"
+        )
+        return words, found.note
+    notes = [found.note] if found.note else []
+    if found.figures.speakers < LEAST_SPEAKERS:
+        notes.append(f"{found.figures.speakers} test speakers are too few to decide")
+    return verdict(found.decides, corrected, at_least=claim.at_least), "; ".join(notes)
+
+
+def _look(progress: Progress, decisions: Decisions, claim: ClaimSpec, *, beside: bool) -> _Look:
+    arms = progress.wanted(claim, beside=beside)
+    missing = _missing(progress, claim, arms)
+    if missing is not None:
+        return missing
+    if claim.kind == "faster":
+        return _seeded(speeds(*(progress.records(keys) for keys in arms)), arms)
+    return _seeded_or_not(decisions, claim, arms)
+
+
+def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look | None:
+    """Why nothing can be measured: a cell failed, or did not run, or both arms are one."""
+    keys = [key for arm in arms for key in arm]
+    failed = [cell for cell in progress.cells if cell.key in keys and progress.state(cell).status == "failed"]
+    broken = [cell for cell in progress.cells if not cell.key and cell.arm in (claim.first, claim.second)]
+    if failed or not all(keys):
+        cell = (failed or broken)[0]
+        return _Look(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
+    waiting = [key for key in dict.fromkeys(keys) if progress.states[key].status != "done"]
+    if waiting:
+        reason = progress.states[waiting[0]].reason
+        return _Look(None, "not run", f"{len(waiting)} of {len(set(keys))} runs are missing: {reason}")
+    if len(arms) == 2 and set(arms[0]) == set(arms[1]):
+        return _Look(None, reason="with these recordings both arms are the same training runs")
+    return None
+
+
+def _seeded_or_not(decisions: Decisions, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look:
+    every = [key for arm in arms for key in arm]
+    emotions = {decisions.of(key).emotions for key in every}
+    if len(emotions) > 1:
+        return _Look(None, reason="the arms tell different emotions apart")
+    reason = _outside(claim, next(iter(emotions)))
+    if reason:
+        return _Look(None, reason=reason)
+    clips = decisions.common(every, corpora=claim.corpora, languages=claim.languages)
+    if not len(clips):
+        return _Look(None, reason="no test clip is common to all of these runs")
+    return _seeded(measured(claim, arms, clips, decisions), arms)
+
+
+def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
+    """Why a claim about emotions cannot be looked at in a task; empty where it can."""
+    if claim.score == "error_distance":
+        try:
+            distance_matrix(emotions)
+        except LabelError as error:
+            return str(error).partition(";")[0]
+    if claim.kind == "best class" and claim.emotion not in emotions:
+        return f"the task has no {claim.emotion}"
+    if claim.kind == "top confusions":
+        inside = {frozenset(pair) for pair in claim.pairs if set(pair) <= set(emotions)}
+        if not inside or len(inside) == len(emotions) * (len(emotions) - 1) // 2:
+            return "the task has none, or no others, of these confusions"
+    return ""
+
+
+def _seeded(found: Measured, arms: Sequence[Sequence[str]]) -> _Look:
+    """Figures of fewer than three seeds are shown, and decide nothing."""
+    fewest = min(len(arm) for arm in arms)
+    if fewest < LEAST_SEEDS:
+        return _Look(found, reason=f"{fewest} of at least {LEAST_SEEDS} seeds")
+    return _Look(found)
+
+
+def _beside(progress: Progress, decisions: Decisions, claim: ClaimSpec, honest: Figures | None) -> Beside:
+    """The claim's figures under the protocol beside, and what makes the difference."""
+    look = _look(progress, decisions, claim, beside=True)
+    if look.measured is None:
+        return Beside(protocol=claim.beside, reason=look.reason)
+    figures = look.measured.figures
+    return Beside(protocol=claim.beside, figures=figures, note=_difference(progress, claim, honest, figures))
+
+
+def _difference(progress: Progress, claim: ClaimSpec, honest: Figures | None, figures: Figures) -> str:
+    if honest is None or unit_of(claim) != "points" or claim.kind == "top confusions":
+        return ""
+    leaks = [progress.leaks(name) for name in (claim.protocol, claim.beside)]
+    cause = "knowing the speakers" if leaks == [False, True] else "the protocol"
+    gaps = [(claim.first, figures.first - honest.first)]
+    if claim.second and figures.second is not None and honest.second is not None:
+        gaps.append((claim.second, figures.second - honest.second))
+    words = " and ".join(f"{100 * gap:+.1f} points for {arm}" for arm, gap in gaps)
+    return f"{cause} makes {words}"

@@ -1,0 +1,142 @@
+import json
+
+import pytest
+
+SMALL = """
+title = "Small"
+seeds = [0, 1, 2]
+
+[arms.low]
+settings = { model = { name = "logreg", c = 0.003 } }
+
+[arms.high]
+settings = { model = { name = "logreg", c = 0.3 } }
+
+[[claims]]
+text = "More is better"
+first = "high"
+second = "low"
+"""
+
+
+@pytest.fixture
+def small(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.experiments.one.decision_ms", lambda folder: (2.0, 1.0))
+    toy.write_features()
+    (tmp_path / "small.toml").write_text(SMALL)
+
+
+def test_run_list_show_report(ser, small, tmp_path):
+    shown = ser("experiment", "run", "small.toml")
+    assert "6 runs done, 0 failed, 0 not run" in shown.stdout
+    assert "More is better" in shown.stdout
+    assert "high, speaker, seed 0 (6 to go, about" in shown.stderr
+    assert "next: ser report" in shown.stderr
+    again = ser("experiment", "run", "small.toml")
+    assert "seed 0" not in again.stderr
+    listed = json.loads(ser("experiment", "list", "--format", "json").stdout)
+    assert [row["name"] for row in listed] == [
+        "ablations", "cross-corpus", "hypotheses", "learning-curve", "small",
+    ]  # fmt: skip
+    assert (listed[-1]["done"], listed[0]["claims"]) == (6, "not judged")
+    for name in ("small", "small.toml"):
+        found = json.loads(ser("experiment", "show", name, "--format", "json").stdout)
+        assert found["claims"][0]["figures"]["seeds"] == [3, 3]
+    ser("report")
+    assert "More is better" in (tmp_path / "reports" / "report.html").read_text()
+
+
+def test_a_run_that_is_killed_leaves_its_progress(ser, small, monkeypatch):
+    from ser_pipeline.experiments import run, summary
+
+    train, calls = run.train_cell, []
+
+    def second_kills(*args, **options):
+        calls.append(args)
+        if len(calls) == 2:
+            raise SystemExit(9)
+        return train(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train_cell", second_kills)
+        patch.setattr(summary, "write_findings", lambda *args, **options: None)
+        ser("experiment", "run", "small.toml", status=9)
+    (row,) = [
+        row
+        for row in json.loads(ser("experiment", "list", "--format", "json").stdout)
+        if row["name"] == "small"
+    ]
+    assert (row["done"], row["not run"], row["claims"]) == (1, 5, "not judged")
+    assert "5 runs to train" in ser("experiment", "run", "small.toml", "--dry-run").stdout
+
+
+def test_a_dry_run_trains_nothing(ser, small, tmp_path):
+    shown = ser("experiment", "run", "small.toml", "--dry-run")
+    assert "6 runs to train" in shown.stdout
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "slow.toml").write_text(SMALL.replace("logreg", "gboost"))
+    none = ser("experiment", "run", "slow.toml", "--dry-run", "--budget", "1s")
+    assert "0 runs to train, about 0 s; 6 more do not fit; 0 are done" in none.stdout
+
+
+def test_what_never_ran_reads_not_run(ser):
+    shown = ser("experiment", "show", "hypotheses", "--format", "csv")
+    lines = shown.stdout.strip().splitlines()
+    assert lines[0] == "family,claim,verdict"
+    assert len(lines) > 30
+    assert all(line.endswith(",not run") for line in lines[1:])
+    assert "next: ser experiment run hypotheses" in shown.stderr
+
+
+def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_path):
+    text = SMALL + '[arms.mels]\nsettings = { model = { name = "crnn" }, front_end = { n_mels = 9 } }\n'
+    (tmp_path / "small.toml").write_text(text)
+    shown = ser("experiment", "run", "small.toml", "--data", "nowhere", status=1)
+    assert "6 runs done, 3 failed, 0 not run" in shown.stdout
+    assert "failed after 0 s: nowhere: not a folder" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
+        (("show", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
+        (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' is not a time above zero"),
+        (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has such a name; there are high, low"),
+        (("run", "bad.toml"), "ser: bad.toml: arm: no such key; valid are title, about, seeds"),
+        (("run", "hypotheses", "--manifests", "nowhere"), "ser: nowhere/manifest.parquet: not found"),
+    ],
+)
+def test_wrong_input_is_one_line(ser, small, tmp_path, words, message):
+    (tmp_path / "bad.toml").write_text('title = "T"\n[arm.a]\n[arms.a]\n')
+    result = ser("experiment", *words, status=1)
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("ser: ")]
+    assert message in line
+    assert "Traceback" not in result.stderr
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_so(ser, small, monkeypatch, tmp_path):
+    from ser_pipeline.experiments import run
+
+    train, calls = run.train_cell, []
+
+    def second_interrupts(*args, **options):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train(*args, **options)
+
+    monkeypatch.setattr(run, "train_cell", second_interrupts)
+    result = ser("experiment", "run", "small.toml", status=130)
+    assert "run the same command again to continue" in result.stderr
+    found = json.loads(ser("experiment", "show", "small", "--format", "json").stdout)
+    assert [(arm["done"], arm["waiting"]) for arm in found["arms"]] == [(0, 3), (1, 2)]
+    assert found["claims"][0]["outcome"] == "not run"
+
+
+def test_a_damaged_result_file_says_what_to_do(ser, tmp_path):
+    path = tmp_path / "runs" / "experiments" / "mine" / "findings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    result = ser("experiment", "show", "mine", status=1)
+    assert "make it again with 'ser experiment run mine'" in result.stderr

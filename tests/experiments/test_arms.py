@@ -1,0 +1,108 @@
+import pytest
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.experiments.arms import Groups, designed
+from ser_pipeline.experiments.spec import find_experiment, parse_experiment, shipped_names
+
+GROUPS = Groups(("emodb", "nemo", "savee"), {"de": ("emodb",), "en": ("savee",), "pl": ("nemo",)})
+
+
+def design(text):
+    return designed(parse_experiment(f'title = "T"\n{text}', "x.toml"), GROUPS)
+
+
+def test_one_arm_and_claim_for_each_corpus():
+    found = design(
+        """
+        [settings.train]
+        epochs = 3
+        [arms."from {corpus}"]
+        each = "corpus"
+        settings = { train_corpora = ["{corpus}"], train = { lr = 1 } }
+        [[claims]]
+        text = "{a} to {b}"
+        each = "pair"
+        first = "from {a}"
+        second = "from {b}"
+        corpora = ["{b}"]
+        """
+    )
+    assert list(found.names) == ["from emodb", "from nemo", "from savee"]
+    assert found.names["from nemo"].settings == {
+        "train": {"epochs": 3, "lr": 1},
+        "train_corpora": ["nemo"],
+    }
+    assert len(found.claims) == 6
+    assert (found.claims[0].text, found.claims[0].corpora) == ("emodb to nemo", ("nemo",))
+
+
+def test_a_language_stands_for_its_corpora():
+    found = design('[arms."{language}"]\neach = "language"\nsettings = { train_corpora = "{corpora}" }')
+    assert {name: arm.settings["train_corpora"] for name, arm in found.names.items()} == {
+        "de": ["emodb"],
+        "en": ["savee"],
+        "pl": ["nemo"],
+    }
+
+
+def test_variations_are_spelled_out_and_named():
+    found = design(
+        '[arms.dnn]\nvary = { "train.loss" = ["ce", "focal"], "train.class_weights" = [true, false] }'
+    )
+    assert list(found.names) == [
+        "dnn[train.loss=ce,train.class_weights=true]",
+        "dnn[train.loss=ce,train.class_weights=false]",
+        "dnn[train.loss=focal,train.class_weights=true]",
+        "dnn[train.loss=focal,train.class_weights=false]",
+    ]
+    assert found.arms[3].settings == {"train": {"loss": "focal", "class_weights": False}}
+
+
+def test_arms_run_under_the_protocols_of_their_claims():
+    found = design(
+        """
+        [protocols]
+        people = { split = "kfold" }
+        clips = { split = "stratified" }
+        [arms.a]
+        [arms.b]
+        [arms.c]
+        [[claims]]
+        text = "x"
+        first = "a"
+        second = "b"
+        beside = "clips"
+        [[claims]]
+        text = "y"
+        first = "c"
+        second = "c"
+        protocol = "clips"
+        against = "people"
+        """
+    )
+    assert {name: arm.protocols for name, arm in found.names.items()} == {
+        "a": ("people", "clips"),
+        "b": ("people", "clips"),
+        "c": ("clips", "people"),
+    }
+    assert [(claim.protocol, claim.against) for claim in found.claims] == [
+        ("people", "people"),
+        ("clips", "people"),
+    ]
+
+
+def test_arms_and_protocols_that_do_not_exist_are_named():
+    with pytest.raises(SettingsError, match="claim 'x': arm 'c' does not exist; valid are a"):
+        design("[arms.a]\n[[claims]]\ntext = 'x'\nfirst = 'a'\nsecond = 'c'\n")
+    with pytest.raises(SettingsError, match="arm 'a': protocol 'folds' does not exist; valid are speaker"):
+        design("[arms.a]\nprotocols = ['folds']\n")
+    with pytest.raises(SettingsError, match="claim 'x': protocol 'p' does not exist"):
+        design("[arms.a]\n[[claims]]\ntext = 'x'\nfirst = 'a'\nsecond = 'a'\nbeside = 'p'\n")
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_experiment_fits_any_set_of_corpora(name):
+    for groups in (GROUPS, Groups(("emodb",), {"de": ("emodb",)}), Groups((), {})):
+        found = designed(find_experiment(name), groups)
+        assert found.arms
+        assert not any("{" in arm.name for arm in found.arms)

@@ -1,0 +1,95 @@
+import pytest
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.experiments.arms import designed
+from ser_pipeline.experiments.cells import cells_of
+from ser_pipeline.experiments.spec import find_experiment, shipped_names
+from ser_pipeline.manifest import split_names
+
+HEAD = 'title = "T"\nseeds = [0]\n'
+
+
+def arm(settings, rest=""):
+    return f"{HEAD}[arms.a]\nsettings = {{ {settings} }}\n{rest}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            arm('model = { name = "crn" }'),
+            "experiment 'x': arm 'a': model 'crn' does not exist; valid are crnn",
+        ),
+        (arm("train = { epoch = 3 }"), "arm 'a': .*train.epoch: Extra inputs are not permitted"),
+        (arm('train = { loss = "mse" }'), "arm 'a': .*train.loss: Input should be"),
+        (arm('preset = "report"'), "arm 'a': preset 'report' does not exist; valid are default, paper"),
+        (arm('train_corpora = ["emo"]'), "arm 'a': corpus 'emo' is not in the manifest; it has emodb, nemo"),
+        (arm('task = "5class"'), "arm 'a': task '5class' does not exist; valid are 4class"),
+        (
+            arm('model = { name = "svm" }, train = { loss = "focal" }'),
+            "arm 'a': 'train.loss' says nothing about model svm; leave it out",
+        ),
+        (
+            arm("", '[protocols]\np = { split = "tenfold" }\n'),
+            "protocol 'p': split 'tenfold' does not exist; valid are kfold, loco",
+        ),
+        (arm("", '[protocols]\np = { split = "loco" }\n'), "split 'loco' needs fold = 'all'"),
+        (arm("", '[protocols]\np = { split = "speaker", fold = "all" }\n'), "split 'speaker' has no folds"),
+    ],
+)
+def test_wrong_settings_name_the_arm_before_anything_is_trained(lab, text, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        lab.progress(text, name="x")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_split_is_made_when_it_is_needed(lab):
+    text = arm('model = { name = "logreg", c = 0.1 }', '[protocols]\np = { split = "stratified" }\n')
+    before = lab.progress(text)
+    assert "stratified" not in split_names(lab.toy.manifests)
+    after, _ = lab.run(text)
+    assert "stratified" in split_names(lab.toy.manifests)
+    assert [cell.key for cell in before.cells] == [cell.key for cell in after.cells]
+    assert lab.progress(text).cells[0].key == after.cells[0].key
+
+
+def test_a_split_that_these_recordings_do_not_allow_fails_its_cells_alone(lab, monkeypatch):
+    from ser_pipeline.errors import SplitError
+    from ser_pipeline.experiments import cells
+
+    def refused(manifest, name):
+        raise SplitError("too few people")
+
+    monkeypatch.setattr(cells, "make_split", refused)
+    progress, _ = lab.run(arm("", '[protocols]\np = { split = "lolo", fold = "all" }\n'))
+    state = progress.state(progress.cells[0])
+    assert (state.status, state.reason) == ("failed", "too few people")
+
+
+def test_settings_of_ser_toml_come_before_those_of_the_experiment(lab, tmp_path):
+    (tmp_path / "ser.toml").write_text("[train]\nbatch_size = 7\nepochs = 9\n")
+    recipe = lab.progress(arm("train = { epochs = 4 }")).cells[0].recipe
+    assert (recipe.train.batch_size, recipe.train.epochs) == (7, 4)
+
+
+def test_epochs_of_the_command_win(lab):
+    assert lab.progress(arm("train = { epochs = 4 }"), epochs=2).cells[0].recipe.train.epochs == 2
+
+
+def test_groups_are_corpora_and_languages(lab):
+    found = lab.ground().groups()
+    assert found.corpora == ("emodb", "nemo")
+    assert found.languages == {"de": ("emodb",), "pl": ("nemo",)}
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_experiment_can_be_laid_out_on_any_recordings(lab, name):
+    ground = lab.ground()
+    design = designed(find_experiment(name), ground.groups())
+    cells = cells_of(design, ground)
+    assert len({(cell.arm, cell.protocol, cell.seed) for cell in cells}) == len(cells)
+    assert not [cell.label for cell in cells if cell.problem]
+    arms = {claim.first for claim in design.claims} | {
+        claim.second for claim in design.claims if claim.second
+    }
+    assert arms <= {cell.arm for cell in cells}
