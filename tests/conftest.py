@@ -6,6 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ser_pipeline.first_import import before_librosa
+
+before_librosa()  # the processes of one test run start at once
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:

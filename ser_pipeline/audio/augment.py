@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve
 
+from ser_pipeline.first_import import before_librosa
 from ser_pipeline.settings import WaveAugment
 
 Float32s = npt.NDArray[np.float32]
@@ -163,6 +164,7 @@ def _frozen(
     name: str, wave: Float32s, sample_rate: int, options: dict[str, Any], **parameters: float
 ) -> Float32s:
     """Apply a transform of audiomentations with parameters of our own."""
+    before_librosa()
     import audiomentations
 
     transform = getattr(audiomentations, name)(p=1.0, **options)

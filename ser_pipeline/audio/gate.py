@@ -23,6 +23,7 @@ from ser_pipeline.audio.gate_loops import (
     synthesise,
 )
 from ser_pipeline.errors import AudioError
+from ser_pipeline.first_import import before_librosa
 from ser_pipeline.scratch import scratch
 
 Float32s = npt.NDArray[np.float32]
@@ -68,6 +69,7 @@ def spectral_gate(
 
 
 def _noisereduce(wave: Float32s, sample_rate: int, prop_decrease: float) -> Float32s:
+    before_librosa()
     import noisereduce
 
     with warnings.catch_warnings():

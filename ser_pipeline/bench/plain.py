@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.first_import import before_librosa
 from ser_pipeline.settings import FrontEnd
 
 Float32s = npt.NDArray[np.float32]
@@ -20,6 +21,7 @@ def plain_mel(path: Path, front_end: FrontEnd) -> Float32s:
     Returns:
         Shape ``(n_mels, frames)``, unpadded.
     """
+    before_librosa()
     import librosa
     import noisereduce
 
@@ -86,6 +88,7 @@ def plain_features(path: Path, sample_rate: int) -> Float32s:
         flatness, zero crossings, RMS, contrast of 7 bands, 12 chroma, 6 tonnetz, each as mean and
         standard deviation; and the tempo.
     """
+    before_librosa()
     import librosa
 
     wave, _ = librosa.load(path, sr=sample_rate)

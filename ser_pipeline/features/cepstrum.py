@@ -7,6 +7,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from ser_pipeline.features.frames import BAND_HZ, Frames, decibels
+from ser_pipeline.first_import import before_librosa
 
 Float32s = npt.NDArray[np.float32]
 Series = dict[str, npt.NDArray[np.floating]]
@@ -68,6 +69,7 @@ def deltas(values: Float32s) -> Float32s:
 @lru_cache(maxsize=8)
 def _filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
     """Slaney's mel filters between the ends of the band, shape ``(1 + n_fft // 2, n_mels)``."""
+    before_librosa()
     import librosa
 
     low, high = BAND_HZ

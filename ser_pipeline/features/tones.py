@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.features.frames import Frames
+from ser_pipeline.first_import import before_librosa
 
 Float32s = npt.NDArray[np.float32]
 Series = dict[str, npt.NDArray[np.floating]]
@@ -37,6 +38,7 @@ def tone_series(frames: Frames) -> Series:
 @lru_cache(maxsize=8)
 def _chroma_filters(sample_rate: int, n_fft: int) -> Float32s:
     """Weight of each bin in each pitch class, shape ``(1 + n_fft // 2, 12)``."""
+    before_librosa()
     import librosa
 
     filters = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=0.0, n_chroma=12)

@@ -36,7 +36,7 @@ def test_settings_that_differ_show_both_values(runs):
         "calm = neutral, excitement = happiness",
         ["calm = neutral, excitement = happiness", "none"],
     )
-    assert found["train.spec_augment"][1][1].endswith("time_masks = 0, time_width = 19")
+    assert found["train.spec_augment"][1][1].endswith("time_masks = 0, time_width = 19, fill = mean")
     assert "train.device" not in found
     assert "task" not in found
 
