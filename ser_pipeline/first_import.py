@@ -38,7 +38,7 @@ def before_librosa() -> None:
 
 
 def _mark() -> Path | None:
-    """File that is there once librosa, as it is installed now, has been imported; None where none can be kept."""
+    """File that is there once librosa as installed now has been imported; None where none can be kept."""
     found = importlib.util.find_spec("librosa")
     if found is None or found.origin is None:
         return None
