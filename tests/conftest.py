@@ -142,6 +142,29 @@ class Toy:
         write_shard(shard_path(folder, 0), rows, layout=layout, name=folder.name, described=described)
         return rows.values
 
+    def write_variants(self, copies: int, **changes) -> None:
+        """Write variants of every recording: all cells hold 1 + variant + number / 100."""
+        from ser_pipeline.front_end import layout_of
+        from ser_pipeline.store import provenance, store_folder
+        from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
+
+        options = self.recipe(train={"copies": copies}, **changes).variants
+        keys = [(number, copy) for number in range(len(self.rows)) for copy in range(1, copies + 1)]
+        values = np.empty((len(keys), *layout_of(options).shape), np.float16)
+        for place, (number, copy) in enumerate(keys):
+            values[place] = 1 + copy + number / 100
+        rows = ShardRows(
+            values,
+            np.full(len(keys), self.front_end.max_frames, np.int16),
+            np.full(len(keys), -20, np.float32),
+            np.array([self.digest(number) for number, _ in keys], "S32"),
+            np.array([copy for _, copy in keys], np.int16),
+            np.zeros(len(keys), "S8"),
+        )
+        folder, described = store_folder(self.cache, options), provenance(options)
+        path = shard_path(folder, 0)
+        write_shard(path, rows, layout=layout_of(options), name=folder.name, described=described)
+
     def write_store(self, failed=(), missing=()) -> None:
         """Write one shard; rows whose numbers are given failed, or were never computed."""
         from ser_pipeline.front_end import layout_of

@@ -10,7 +10,7 @@ from ser_pipeline.bench.plain import plain_features
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.front_end.rows import row_of_wave
 from ser_pipeline.manifest import Manifest
-from ser_pipeline.settings import FeatureOptions, SmileOptions, StoreOptions
+from ser_pipeline.settings import FeatureOptions, InputOptions, SmileOptions
 
 ROUNDS = 3
 WORK = "253 features"
@@ -45,7 +45,7 @@ def feature_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
         yield Figure(WORK, clips / mine, "clips/s", reference, clips / theirs, floor, goal, note)
 
 
-def _each(paths: list[Path], options: StoreOptions) -> Callable[[], None]:
+def _each(paths: list[Path], options: InputOptions) -> Callable[[], None]:
     def work() -> None:
         for path in paths:
             row_of_wave(decode_file(path, options.sample_rate), options)

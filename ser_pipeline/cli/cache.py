@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ser_pipeline.cli.cache_build import features, mels
+from ser_pipeline.cli.cache_build import augment, features, mels
 from ser_pipeline.cli.common import (
     CacheOption,
     DataOption,
@@ -26,6 +26,7 @@ _SMILE: tuple[Literal["egemaps", "compare"], ...] = ("egemaps", "compare")
 app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
 app.command()(mels)
 app.command()(features)
+app.command()(augment)
 
 
 def _manifest(manifests: Path) -> "Manifest | None":

@@ -134,13 +134,72 @@ def features(
         build(options, where, build_command(options).replace("ser cache features", "ser train cnn1d"))
 
 
-def build(options: "StoreOptions", where: Where, step: str) -> None:
+def augment(
+    copies: Annotated[
+        int, typer.Option("--copies", min=1, max=1000, help="Random variants of each recording.")
+    ],
+    data: DataOption = Path("DataSets"),
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    jobs: JobsOption = 1,
+    of: Annotated[str, typer.Option(help="mels, features, egemaps or compare.")] = "mels",
+    preset: PresetOption = None,
+    denoise: DenoiseOption = None,
+    prop_decrease: Annotated[
+        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
+    ] = None,
+    level: LevelOption = None,
+    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
+    shards: ShardsOption = None,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    dry_run: DryOption = False,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Compute random variants of every recording: pitch, tempo, noise, and what [augment] in ser.toml adds.
+
+    Training alone reads them, and of training clips only: ser train ... --copies N.
+    """
+    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
+    with plain_errors():
+        changes = {"denoise": denoise, "prop_decrease": prop_decrease, "level": level, "n_mels": n_mels}
+        given = [flag for flag, value in {"preset": preset, **changes}.items() if value is not None]
+        options = _augmented(of, _settings(preset, front_end=changes), given)
+        trained = {"mels": "ser train crnn", "features": "ser train dnn"}.get(of, f"ser train dnn --set {of}")
+        step = trained + (" --preset paper" if preset == "paper" else "")
+        build(options, where, f"{step} --copies {copies}", copies)
+
+
+def _augmented(of: str, chosen: "Recipe", given: list[str]) -> "StoreOptions":
+    """Options of the store of variants asked for.
+
+    Raises:
+        SettingsError: no such inputs, or flags that are settings of mels.
+    """
+    from ser_pipeline.errors import SettingsError
+    from ser_pipeline.settings import Augmented, SmileOptions
+
+    if of == "mels":
+        return Augmented(inputs=chosen.front_end, changes=chosen.augment)
+    if given:
+        raise SettingsError(f"--{given[0].replace('_', '-')}: says nothing about {of}; leave it out")
+    if of == "features":
+        return Augmented(inputs=chosen.features, changes=chosen.augment)
+    if of in ("egemaps", "compare"):
+        smile = SmileOptions(feature_set="egemaps" if of == "egemaps" else "compare")
+        return Augmented(inputs=smile, changes=chosen.augment)
+    raise SettingsError(f"--of {of}: does not exist; valid are mels, features, egemaps, compare")
+
+
+def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> None:
     """Build one store, showing how far it is, and name the next command.
 
     Args:
         options: of the store.
         where: folders, and how much to do.
         step: the command that comes next.
+        copies: variants of each recording, in a store of variants.
     """
     from ser_pipeline.manifest import read_manifest
     from ser_pipeline.store import build_store, parse_shards
@@ -151,6 +210,7 @@ def build(options: "StoreOptions", where: Where, step: str) -> None:
             where.data,
             where.cache,
             options,
+            copies=copies,
             jobs=where.jobs,
             scheduler=_scheduler(where),
             shards=parse_shards(where.shards) if where.shards else (0, None),
@@ -160,7 +220,7 @@ def build(options: "StoreOptions", where: Where, step: str) -> None:
             on_start=shown.start,
             on_progress=shown.advance,
         )
-    _tell(summary, where.dry_run)
+    _tell(summary, where.dry_run, "variants" if options.kind.startswith("augmented") else "recordings")
     if where.dry_run:
         return
     if summary.failures:
@@ -210,20 +270,20 @@ class Shown:
         self._stack.close()
 
 
-def _tell(summary: "BuildSummary", dry_run: bool) -> None:
+def _tell(summary: "BuildSummary", dry_run: bool, what: str) -> None:
     for line in summary.repaired:
         say(f"set aside and computed again: {line}")
     if summary.failures:
-        say(f"{len(summary.failures)} recordings have no row:")
+        say(f"{len(summary.failures)} {what} have no row:")
         for failure in summary.failures[:10]:
             say(f"  {failure.path}: {failure.reason}")
         if len(summary.failures) > 10:
             say(f"  and {len(summary.failures) - 10} more; 'ser cache status --failures' lists all")
     if dry_run:
         left = summary.wanted - summary.present - len(summary.failures)
-        out(f"{summary.folder}: would compute {left} of {summary.wanted} recordings")
+        out(f"{summary.folder}: would compute {left} of {summary.wanted} {what}")
         return
     out(
-        f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} recordings "
+        f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} {what} "
         f"({summary.computed} computed now, {len(summary.failures)} failed)"
     )

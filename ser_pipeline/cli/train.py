@@ -53,6 +53,7 @@ _FIELDS = {
     "soft_labels": ("train", "soft_labels"),
     "intensity_strength": ("train", "intensity_strength"),
     "class_weights": ("train", "class_weights"),
+    "copies": ("train", "copies"),
     "seed": ("train", "seed"),
     "precision": ("train", "precision"),
     "device": ("train", "device"),
@@ -137,6 +138,9 @@ def train(
     ] = None,
     class_weights: Annotated[bool | None, typer.Option(help="Weight by inverse frequency.")] = None,
     spec_augment: Annotated[bool, typer.Option(help="Random masks over the mels.")] = True,
+    copies: Annotated[
+        int | None, typer.Option(min=0, help="Variants of each training clip, from 'ser cache augment'.")
+    ] = None,
     masks: Annotated[bool | None, typer.Option(help="Keep padding out of every layer.")] = None,
     own_scale: Annotated[bool | None, typer.Option(help="Put each clip on a scale of its own.")] = None,
     attention: Annotated[bool | None, typer.Option(help="Pool over time by attention.")] = None,
@@ -278,7 +282,7 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
     train = info.recipe.train.model_dump() | {flag: said[flag] for flag in _ON_RESUME & set(said)}
     recipe = info.recipe.model_copy(update={"train": checked(TrainOptions, train, where="settings")})
     changed = info.model_copy(update={"recipe": recipe})
-    return folder, inputs_of(changed, manifests=params["manifests"], cache=params["cache"])
+    return folder, inputs_of(changed, manifests=params["manifests"], cache=params["cache"], scoring=False)
 
 
 def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "RunScores"]:

@@ -9,17 +9,17 @@ import pyarrow as pa
 
 from ser_pipeline.datasets.examples import UNUSED, Examples, chosen_rows, select_examples
 from ser_pipeline.datasets.locate import Located, locate
-from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.run_data import RunData, Variants
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.datasets.tasks import resolve_task
 from ser_pipeline.datasets.training_rows import restrict_training
-from ser_pipeline.errors import TrainingError
+from ser_pipeline.errors import StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
 from ser_pipeline.records import PARTS
 from ser_pipeline.results import SplitInfo
 from ser_pipeline.settings import Recipe
-from ser_pipeline.store import Store, open_store
+from ser_pipeline.store import Store, build_command, open_store
 
 ALL_FOLDS = "all"
 """Value of ``--fold`` that trains every fold."""
@@ -35,6 +35,7 @@ class Inputs:
         split: its parts or folds.
         store: mels or features.
         task: the classes; all folds of a split have the same, so that their scores can be pooled.
+        variants: store of random variants, where the recipe learns from some.
     """
 
     recipe: Recipe
@@ -42,6 +43,7 @@ class Inputs:
     split: Split
     store: Store
     task: Task
+    variants: Store | None = None
 
     def tests(self, fold: int) -> bool:
         """Whether a fold tests any of the clips chosen.
@@ -81,7 +83,30 @@ class Inputs:
             positions=located.positions,
             failed=located.failed,
             around=self._around(number) if self.recipe.normalise == "speaker" else None,
+            variants=self._variants(located.examples.of_part("train")),
         )
+
+    def _variants(self, examples: Examples) -> Variants | None:
+        """Rows of the variants of training clips.
+
+        Raises:
+            StoreMissing: some were never computed.
+        """
+        if self.variants is None:
+            return None
+        copies = self.recipe.train.copies
+        digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
+        positions = np.stack(
+            [self.variants.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
+        )
+        lacking = int((positions < 0).sum())
+        if lacking:
+            command = build_command(self.variants.options, copies)
+            raise StoreMissing(
+                f"{self.variants.folder}: lacks {lacking} of {positions.size} variants of training clips; "
+                f"run '{command}'"
+            )
+        return Variants(self.variants, positions)
 
     def _around(self, number: int | None) -> Surroundings:
         """Every clip of the chosen corpora that the split uses and the store has."""
@@ -131,6 +156,7 @@ def read_inputs(
     cache: Path,
     task: Task | None = None,
     own_tasks: Mapping[str, Sequence[str]] | None = None,
+    scoring: bool = False,
 ) -> Inputs:
     """Read manifest, split and store.
 
@@ -140,6 +166,7 @@ def read_inputs(
         cache: folder of the stores.
         task: classes, where they are known; otherwise the recipe's task is resolved.
         own_tasks: tasks of ``ser.toml``.
+        scoring: nothing is to be learned, so no store of variants is opened.
 
     Raises:
         ManifestError: no manifest, or a foreign one.
@@ -150,7 +177,15 @@ def read_inputs(
     manifest = read_manifest(manifests)
     split = read_split(manifests, recipe.split, manifest)
     store = open_store(cache, recipe.inputs)
-    return Inputs(recipe, manifest, split, store, task or _task(recipe, manifest, split, own_tasks))
+    variants = None if scoring else recipe.variants
+    return Inputs(
+        recipe,
+        manifest,
+        split,
+        store,
+        task or _task(recipe, manifest, split, own_tasks),
+        None if variants is None else open_store(cache, variants, recipe.train.copies),
+    )
 
 
 def _task(

@@ -17,15 +17,28 @@ from ser_pipeline.datasets.mels import MEMORY_LIMIT, MelClips, read_levels
 from ser_pipeline.datasets.scaling import first_step, learn_scaling
 from ser_pipeline.datasets.soft import soft_targets
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
-from ser_pipeline.datasets.training_clips import TrainingClips
+from ser_pipeline.datasets.training_clips import JoinedClips, TrainingClips
 from ser_pipeline.datasets.vectors import VectorClips, read_vectors
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.records import PARTS
 from ser_pipeline.results import SplitInfo
-from ser_pipeline.settings import FrontEnd, Recipe
+from ser_pipeline.settings import FrontEnd, Recipe, inputs_of
 
 Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Random variants of the training clips.
+
+    Attributes:
+        store: that holds them.
+        positions: their rows in it, one line for each variant, shape ``(copies, training clips)``.
+    """
+
+    store: RowStore
+    positions: Rows
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class RunData:
         positions: their rows in the store, shape ``(clips,)``.
         failed: (utterance id, reason) of clips that the store could not use.
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
+        variants: random variants of the training clips; None for none.
     """
 
     recipe: Recipe
@@ -55,6 +69,7 @@ class RunData:
     positions: Rows
     failed: tuple[tuple[str, str], ...]
     around: Surroundings | None = None
+    variants: Variants | None = None
 
     def rows(self, part: str) -> Rows:
         """Numbers of the clips of one part."""
@@ -99,23 +114,29 @@ class RunData:
         Raises:
             RunError: what was learned is of other inputs than these.
         """
-        targets = self.examples.target[rows]
-        if isinstance(self.store.options, FrontEnd):
+        return self._clips(self.store, self.positions[rows], rows, learned, memory_limit)
+
+    def _clips(
+        self, store: RowStore, positions: Rows, rows: Rows, learned: Learned, memory_limit: int
+    ) -> Clips:
+        """Rows of a store as what they are variants of."""
+        targets, inputs = self.examples.target[rows], inputs_of(store.options)
+        if isinstance(inputs, FrontEnd):
             corpora = self.examples.column("corpus")[rows]
-            shift = shifts(learned.gains_db, corpora, self.store.options)
-            return MelClips(self.store, self.positions[rows], targets, shift, memory_limit=memory_limit)
-        if learned.scaling is None or learned.scaling.names != self.store.names:
+            shift = shifts(learned.gains_db, corpora, inputs)
+            return MelClips(store, positions, targets, shift, memory_limit=memory_limit)
+        if learned.scaling is None or learned.scaling.names != store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
-        return VectorClips(learned.scaling.apply(self.vectors(rows)), targets)
+        return VectorClips(learned.scaling.apply(self._first_step(store, positions, rows)), targets)
 
     def training_clips(self, learned: Learned) -> Clips:
-        """Data set of the training part; with votes as targets, weights, ratings where the recipe wants them.
+        """Data set of the training part, alone with variants; votes as targets, weights, ratings if wanted.
 
         Args:
             learned: from :meth:`learned`.
         """
-        rows, options = self.rows("train"), self.recipe.train
-        clips = self.clips(rows, learned)
+        rows, options = self.learned_rows(), self.recipe.train
+        clips = self._with_variants(learned)
         dimensions = self.recipe.model.dimensions
         if not (options.soft_labels or options.intensity_strength or dimensions):
             return clips
@@ -131,16 +152,32 @@ class RunData:
         ratings = self.examples.take(rows).ratings() if dimensions else None
         return TrainingClips(clips, soft, weights, ratings)
 
+    def _with_variants(self, learned: Learned) -> Clips:
+        """The training clips, and their variants after them, in as much memory."""
+        rows, known = self.rows("train"), self.variants
+        if known is None:
+            return self.clips(rows, learned)
+        limit = MEMORY_LIMIT // (1 + len(known.positions))
+        parts = [self.clips(rows, learned, memory_limit=limit)]
+        for positions in known.positions:
+            parts.append(self._clips(known.store, positions, rows, learned, limit))
+        return JoinedClips(parts)
+
+    def learned_rows(self) -> Rows:
+        """Number of the clip of each row that training learns from: itself, then each variant."""
+        copies = 0 if self.variants is None else len(self.variants.positions)
+        return np.tile(self.rows("train"), 1 + copies)
+
     def chances(self) -> npt.NDArray[np.float64] | None:
         """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
-        rows, balance = self.rows("train"), self.recipe.train.balance
+        rows, balance = self.learned_rows(), self.recipe.train.balance
         if not balance:
             return None
         return draw_chances(self.examples.column("corpus")[rows], self.examples.target[rows], balance)
 
     def drawn_counts(self) -> npt.NDArray[np.float64]:
         """Training clips of each class that an epoch draws on average, shape ``(classes,)``."""
-        targets, chances = self.examples.target[self.rows("train")], self.chances()
+        targets, chances = self.examples.target[self.learned_rows()], self.chances()
         weights = None if chances is None else len(targets) * chances
         return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 
@@ -150,8 +187,11 @@ class RunData:
         They are centred by speaker or related to their own clip where the recipe says so, and not yet
         standardised.
         """
+        return self._first_step(self.store, self.positions[rows], rows)
+
+    def _first_step(self, store: RowStore, positions: Rows, rows: Rows) -> npt.NDArray[np.floating]:
         mode = self.recipe.normalise
-        values = first_step(read_vectors(self.store, self.positions[rows]), self.store.names, mode)
+        values = first_step(read_vectors(store, positions), store.names, mode)
         if mode != "speaker" or self.around is None:
             return values
         part, speakers = self.examples.part[rows], self.examples.column("speaker_id")[rows]

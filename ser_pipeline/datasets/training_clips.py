@@ -9,6 +9,42 @@ import torch
 from ser_pipeline.datasets.batch import Batch, Clips
 
 
+class JoinedClips(Clips):
+    """Clips of several sets as one, numbered set after set.
+
+    Args:
+        parts: the sets, all of as many clips.
+    """
+
+    def __init__(self, parts: Sequence[Clips]) -> None:
+        self.parts = tuple(parts)
+        self.each = len(parts[0])
+        shards = [part.shards for part in parts if part.shards is not None]
+        if len(shards) == len(parts):  # a shard of one store is none of another
+            starts = np.cumsum([0, *(int(part.max(initial=-1)) + 1 for part in shards)])
+            self.shards = np.concatenate([part + start for part, start in zip(shards, starts, strict=False)])
+            self.buffer = sum(part.buffer for part in parts)
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return self.each * len(self.parts)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Some clips at once, in the order asked for."""
+        numbers = np.asarray(indices, np.int64)
+        part, inner = np.divmod(numbers, self.each)
+        order = np.argsort(part, kind="stable")
+        batches = [
+            self.parts[which].__getitems__(inner[order[part[order] == which]].tolist())
+            for which in np.unique(part).tolist()
+        ]
+        back = torch.from_numpy(np.argsort(order, kind="stable"))
+        inputs, lengths, targets = (
+            torch.cat([batch[column] for batch in batches])[back] for column in range(3)
+        )
+        return Batch(inputs, lengths, targets, torch.from_numpy(numbers))
+
+
 class TrainingClips(Clips):
     """Clips whose batches carry soft targets and weights.
 

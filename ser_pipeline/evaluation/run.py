@@ -52,10 +52,17 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
     return score_folds(folder, inputs, device=device)
 
 
-def inputs_of(info: RunInfo, *, manifests: Path, cache: Path) -> Inputs:
-    """Manifest, split and store of a run that was trained before, with its own classes."""
+def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = True) -> Inputs:
+    """Manifest, split and store of a run that was trained before, with its own classes.
+
+    Args:
+        info: of the run.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        scoring: the run is not trained further, so no store of variants is opened.
+    """
     task = Task(info.recipe.task, info.emotions, info.merges, info.corpora)
-    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task)
+    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task, scoring=scoring)
 
 
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:

@@ -15,7 +15,7 @@ from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Progress, State
-from ser_pipeline.settings import CLASSIFIERS, MODEL_INPUTS, StoreOptions
+from ser_pipeline.settings import CLASSIFIERS, MODEL_INPUTS, Recipe, StoreOptions
 from ser_pipeline.store import build_store
 
 NOT_ASKED: Final = "left out by --only"
@@ -29,9 +29,24 @@ _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
 """Seconds per unit of work, one thread, where no cell of the model is done yet."""
 
 BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
-    {"mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3}
-)
+    {
+        "mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3,
+        "augmented-mels": 0.05, "augmented-features": 0.06,
+        "augmented-egemaps": 0.09, "augmented-compare": 0.35,
+    }
+)  # fmt: skip
 """Seconds to compute a recording for a store of each kind."""
+
+
+Wanted = tuple[StoreOptions, int]
+"""Options of a store, and variants of each recording in it."""
+
+
+def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
+    """What must be in the cache before a recipe can be trained."""
+    variants = recipe.variants
+    clean: Wanted = (recipe.inputs.stored, 1)
+    return (clean,) if variants is None else (clean, (variants.stored, recipe.train.copies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +55,16 @@ class Cost:
 
     Attributes:
         training: training and scoring.
-        building: what its store lacks; cells of the same store pay it once.
-        store: options of that store.
+        builds: (store, seconds) for what each of its stores lacks; cells of the same store pay it once.
     """
 
     training: float
-    building: float
-    store: StoreOptions
+    builds: tuple[tuple[Wanted, float], ...]
+
+    @property
+    def building(self) -> float:
+        """What this cell's stores lack."""
+        return sum(seconds for _, seconds in self.builds)
 
     @property
     def seconds(self) -> float:
@@ -56,11 +74,11 @@ class Cost:
 
 def total(costs: Iterable[Cost]) -> float:
     """Seconds that some cells should take together."""
-    builds: dict[StoreOptions, float] = {}
+    builds: dict[Wanted, float] = {}
     training = 0.0
     for cost in costs:
         training += cost.training
-        builds[cost.store] = cost.building
+        builds |= cost.builds
     return training + sum(builds.values())
 
 
@@ -86,7 +104,7 @@ def estimates(
         if not fnmatch.filter(names, pattern):
             raise SettingsError(f"--only {pattern}: no arm has such a name; there are {', '.join(names)}")
     rates = seconds_per_work(all_records(places.runs))
-    builds: dict[StoreOptions, float] = {}
+    builds: dict[Wanted, float] = {}
     found: dict[str, Cost] = {}
     for cell in progress.cells:
         if not cell.key or progress.states[cell.key].status != "not run" or cell.key in found:
@@ -94,17 +112,20 @@ def estimates(
         if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
             progress.states[cell.key] = State("not run", NOT_ASKED)
             continue
-        options = cell.recipe.inputs.stored
-        if options not in builds:
-            builds[options] = _build_seconds(progress.ground, places, options) / jobs
+        stores = wanted_stores(cell.recipe)
+        for store in stores:
+            if store not in builds:
+                builds[store] = _build_seconds(progress.ground, places, *store) / jobs
         training = work_of(cell, progress.ground) * rates[cell.recipe.model.name]
-        found[cell.key] = Cost(training, builds[options], options)
+        found[cell.key] = Cost(training, tuple((store, builds[store]) for store in stores))
     return found
 
 
-def _build_seconds(ground: Ground, places: Places, options: StoreOptions) -> float:
+def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies: int) -> float:
     try:
-        planned = build_store(ground.manifest, places.data, places.cache, options, dry_run=True)
+        planned = build_store(
+            ground.manifest, places.data, places.cache, options, copies=copies, dry_run=True
+        )
     except SerError:
         return 0.0  # said when a cell asks for the store
     return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
@@ -120,7 +141,7 @@ def work_of(cell: Cell, ground: Ground) -> float:
     clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
     folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
     epochs = 1 if recipe.model.name in CLASSIFIERS else min(recipe.train.epochs, TYPICAL_EPOCHS)
-    return max(1.0, float(clips * folds * epochs))
+    return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs))
 
 
 def seconds_per_work(records: Sequence[CellRecord]) -> dict[str, float]:

@@ -35,7 +35,11 @@ def deciding(recipe: Recipe) -> dict[str, Any]:
         flat |= {f"{field}.{name}": each for name, each in value.items()} if inner else {field: value}
     model = recipe.model.name
     return {
-        name: value for name, value in flat.items() if name not in _CHANGES_NOTHING and applies(name, model)
+        name: value
+        for name, value in flat.items()
+        if name not in _CHANGES_NOTHING
+        and applies(name, model)
+        and (recipe.train.copies or not name.startswith("augment."))
     }
 
 
@@ -65,5 +69,7 @@ def cell_key(
         "split": split_digest,
         "store": provenance(recipe.inputs),
     }
+    if recipe.variants is not None:
+        content["variants"] = provenance(recipe.variants)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

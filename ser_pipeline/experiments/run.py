@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from ser_pipeline.errors import SerError
 from ser_pipeline.experiments.cells import Cell, Ground
-from ser_pipeline.experiments.costs import estimates, total, work_of
+from ser_pipeline.experiments.costs import estimates, total, wanted_stores, work_of
 from ser_pipeline.experiments.one import Clock, OutOfTimeError, train_cell
 from ser_pipeline.experiments.order import ordered
 from ser_pipeline.experiments.place import Places, experiment_folder, only_one, read_record
@@ -107,16 +107,17 @@ def _one(
     cell: Cell, ground: Ground, places: Places, watcher: Watcher, clock: Clock, *, jobs: int, command: str
 ) -> State:
     """Build what a cell reads, and train it; whatever is wrong with it ends it alone."""
-    options, work = cell.recipe.inputs.stored, work_of(cell, ground)
+    work = work_of(cell, ground)
     known = read_record(places.runs, cell.key)
     if known is not None:  # another process has done it meanwhile
         return State("done", record=known)
     try:
-        with watcher.building(options.kind) as shown:
-            build_store(
-                ground.manifest, places.data, places.cache, options,
-                jobs=jobs, on_start=shown.start, on_progress=shown.advance,
-            )  # fmt: skip
+        for options, copies in wanted_stores(cell.recipe):
+            with watcher.building(options.kind) as shown:
+                build_store(
+                    ground.manifest, places.data, places.cache, options,
+                    copies=copies, jobs=jobs, on_start=shown.start, on_progress=shown.advance,
+                )  # fmt: skip
         record = train_cell(
             cell, ground, clock, cache=places.cache, runs=places.runs, work=work, command=command
         )

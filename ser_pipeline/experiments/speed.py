@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ser_pipeline.front_end.rows import row_of_wave
-from ser_pipeline.settings import StoreOptions
+from ser_pipeline.settings import InputOptions
 from ser_pipeline.training.checkpoint import load_model
 
 CLIP_S: Final = 3.0
@@ -46,7 +46,7 @@ def decision_ms(folder: Path) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=32)
-def _front_end_ms(options: StoreOptions) -> float:
+def _front_end_ms(options: InputOptions) -> float:
     wave = _voice(options.sample_rate)
     return _least_ms(lambda: row_of_wave(wave, options))
 

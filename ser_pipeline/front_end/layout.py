@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.settings import FeatureOptions, FrontEnd, StoreOptions
+from ser_pipeline.settings import FeatureOptions, FrontEnd, StoreOptions, inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,11 @@ def layout_of(options: StoreOptions) -> Layout:
     Raises:
         SettingsError: openSMILE, which alone knows its names, is not installed.
     """
-    if isinstance(options, FrontEnd):
-        shape = (options.n_mels, options.max_frames)
+    inputs = inputs_of(options)
+    if isinstance(inputs, FrontEnd):
+        shape = (inputs.n_mels, inputs.max_frames)
         return Layout(shape, np.float16, "about [-1, 1]; see provenance")
-    if isinstance(options, FeatureOptions):
+    if isinstance(inputs, FeatureOptions):
         from ser_pipeline.features.catalogue import FEATURES
 
         names = tuple(row.name for row in FEATURES)
@@ -44,7 +45,7 @@ def layout_of(options: StoreOptions) -> Layout:
         return Layout((len(names),), np.float32, "each column's own; see feature_unit", names, units)
     from ser_pipeline.features.smile import column_names
 
-    names = column_names(options)
+    names = column_names(inputs)
     return Layout((len(names),), np.float32, "each column's own; see openSMILE's book", names)
 
 
@@ -54,4 +55,4 @@ def aspect_of(options: StoreOptions, modality: str) -> str:
     Returns:
         The modality for our own features, whose pitch search it decides; else nothing.
     """
-    return modality if isinstance(options, FeatureOptions) else ""
+    return modality if isinstance(inputs_of(options), FeatureOptions) else ""

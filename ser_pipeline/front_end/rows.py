@@ -9,12 +9,19 @@ from ser_pipeline.audio import active_span, rms_db
 from ser_pipeline.errors import AudioError
 from ser_pipeline.front_end.mels import mel_of_wave
 from ser_pipeline.front_end.row import Row
-from ser_pipeline.settings import FeatureOptions, FrontEnd, SmileOptions, StoreOptions
+from ser_pipeline.settings import (
+    Augmented,
+    FeatureOptions,
+    FrontEnd,
+    InputOptions,
+    SmileOptions,
+    StoreOptions,
+)
 
 Float32s = npt.NDArray[np.float32]
 
 
-def row_of_wave(wave: Float32s, options: StoreOptions, *, modality: str = "speech") -> Row:
+def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speech") -> Row:
     """Compute what a store of these options keeps of a wave.
 
     Args:
@@ -31,6 +38,30 @@ def row_of_wave(wave: Float32s, options: StoreOptions, *, modality: str = "speec
     if isinstance(options, FeatureOptions):
         return _named(wave, options, modality)
     return _smile(wave, options)
+
+
+def row_of_variant(
+    wave: Float32s, options: StoreOptions, *, digest: str, variant: int = 0, modality: str = "speech"
+) -> Row:
+    """Compute what a store of these options keeps of one variant of a recording.
+
+    Args:
+        wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
+        options: of recordings as they are, or of variants.
+        digest: of the recording; with the variant's number it seeds all draws.
+        variant: 0 is the recording as it is.
+        modality: ``speech`` or ``song``.
+
+    Raises:
+        AudioError: the wave gives no finite numbers.
+        SettingsError: an extra that is not installed.
+    """
+    if isinstance(options, Augmented):
+        from ser_pipeline.audio.augment import augment  # alone loads scipy.signal
+
+        wave = augment(wave, options.sample_rate, options.changes, digest=digest, variant=variant)
+        options = options.inputs
+    return row_of_wave(wave, options, modality=modality)
 
 
 def _named(wave: Float32s, options: FeatureOptions, modality: str) -> Row:

@@ -41,6 +41,7 @@ IDLE = "–"  # noqa: RUF001 - what every table shows where there is nothing
 _GROUPS = {
     "front_end": "Front end",
     "features": "Features",
+    "augment": "Variants of recordings",
     "model": "Network",
     "train": "Training",
     "": "Labels and split",

@@ -18,7 +18,16 @@ from ser_pipeline.settings.files import configured, own_tasks, read_toml
 from ser_pipeline.settings.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.settings.options import Options, checked
 from ser_pipeline.settings.recipe import PRESETS, Normalise, Preset, Recipe, merged, recipe
-from ser_pipeline.settings.stored import KINDS, StoreOptions, algorithm_version, feature_options, options_of
+from ser_pipeline.settings.stored import (
+    KINDS,
+    Augmented,
+    InputOptions,
+    StoreOptions,
+    algorithm_version,
+    feature_options,
+    inputs_of,
+    options_of,
+)
 from ser_pipeline.settings.training import (
     CLASSIFIERS,
     MODEL_INPUTS,
@@ -38,9 +47,11 @@ __all__ = [
     "LAG_MARGIN",
     "MODEL_INPUTS",
     "PRESETS",
+    "Augmented",
     "FeatureOptions",
     "FeatureSet",
     "FrontEnd",
+    "InputOptions",
     "Mixup",
     "ModelOptions",
     "Normalise",
@@ -60,6 +71,7 @@ __all__ = [
     "checked",
     "configured",
     "feature_options",
+    "inputs_of",
     "merged",
     "options_of",
     "own_tasks",

@@ -17,7 +17,7 @@ _OF_MELS: Final = frozenset(
     }
 )
 _OF_CLASSIFIERS: Final = frozenset({"model.c"})
-_OF_BOTH: Final = frozenset({"train.class_weights", "train.monitor", "train.seed"})
+_OF_BOTH: Final = frozenset({"train.class_weights", "train.copies", "train.monitor", "train.seed"})
 """Settings of training that classifiers have too."""
 
 

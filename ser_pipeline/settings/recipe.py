@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.settings.augment import WaveAugment
 from ser_pipeline.settings.features import FeatureOptions, FeatureSet
 from ser_pipeline.settings.front_end import FrontEnd
 from ser_pipeline.settings.options import Options, checked
-from ser_pipeline.settings.stored import StoreOptions, feature_options
+from ser_pipeline.settings.stored import Augmented, InputOptions, feature_options
 from ser_pipeline.settings.training import MODEL_INPUTS, ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
@@ -27,6 +28,7 @@ class Recipe(Options):
         normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
             centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
             puts each clip's values in relation to reference values of the same clip.
+        augment: how the variants are drawn of which ``train.copies`` join each training clip.
         train_corpora: train and validate on these corpora only; test clips stay those of ``corpora``.
         train_share: train on this share of each corpus's training speakers, chosen by the seed.
     """
@@ -36,6 +38,7 @@ class Recipe(Options):
     features: FeatureOptions = FeatureOptions()
     feature_set: FeatureSet = "named"
     normalise: Normalise = "none"
+    augment: WaveAugment = WaveAugment()
     model: ModelOptions = ModelOptions()
     train: TrainOptions = TrainOptions()
     task: str = "4class"
@@ -48,11 +51,16 @@ class Recipe(Options):
     train_share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
-    def inputs(self) -> StoreOptions:
+    def inputs(self) -> InputOptions:
         """Options of the store that the model learns from, with how they are read."""
         if MODEL_INPUTS.get(self.model.name, "mels") == "mels":
             return self.front_end
         return feature_options(self.feature_set, self.features)
+
+    @property
+    def variants(self) -> Augmented | None:
+        """Options of the store of variants that training reads beside ``inputs``; None for none."""
+        return Augmented(inputs=self.inputs, changes=self.augment) if self.train.copies else None
 
 
 _OWN: dict[str, Any] = {

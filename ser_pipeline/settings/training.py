@@ -105,6 +105,7 @@ class TrainOptions(Options):
         focal_gamma: how fast clips that are already sure lose their weight, for ``focal``.
         label_smoothing: share of the target spread over all classes.
         class_weights: weight classes by inverse training frequency, mean 1.
+        copies: random variants of each training clip that are learned beside it.
         spec_augment: masks over mels, drawn anew for each clip and epoch; None for none.
         random_crop: a stretch of each mel in its place; None for none.
         random_gain: louder and quieter mels; None for none.
@@ -141,6 +142,7 @@ class TrainOptions(Options):
     focal_gamma: Annotated[float, Field(ge=0)] = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     class_weights: bool = True
+    copies: Annotated[int, Field(ge=0)] = 0
     spec_augment: Annotated[SpecAugment | None, OFF] = SpecAugment()
     random_crop: Annotated[RandomCrop | None, OFF] = None
     random_gain: Annotated[RandomGain | None, OFF] = None

@@ -9,7 +9,7 @@ from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.settings import StoreOptions
 from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.lock import shard_range
-from ser_pipeline.store.plan import Chunk, Done, Failure, Work, chunks, lacking, recordings
+from ser_pipeline.store.plan import Chunk, Done, Failure, Key, Work, chunks, lacking, recordings
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.run import run_here, run_local
 from ser_pipeline.store.shard import read_keys
@@ -66,6 +66,7 @@ def build_store(
     cache: Path,
     options: StoreOptions,
     *,
+    copies: int = 1,
     jobs: int = 1,
     scheduler: str | None = None,
     shards: tuple[int, int | None] = (0, None),
@@ -82,6 +83,7 @@ def build_store(
         data: folder the manifest's paths are relative to.
         cache: folder of all stores.
         options: settings; they decide which store.
+        copies: variants of each recording, in a store of variants.
         jobs: worker processes; 1 works in this process.
         scheduler: address of a Dask scheduler whose workers do the work; None works here.
         shards: range of the plan to work on, for job arrays.
@@ -96,7 +98,7 @@ def build_store(
             recordings are not where the manifest says.
     """
     folder = store_folder(cache, options)
-    plan = chunks(recordings(manifest.table, options))
+    plan = chunks(recordings(manifest.table, options, copies))
     part = plan[shards[0] : shards[1]]
     if plan and not part:
         raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
@@ -118,7 +120,7 @@ def build_store(
             failures += done.failures
             if on_progress is not None:
                 on_progress(done.computed + len(done.failures))
-        present = read_index(folder).clean()
+        present = read_index(folder).keys()
         clips = (clip for chunk in part for clip in chunk.clips if clip.key in present)
         note_sources(folder, {clip.path: clip.digest for clip in clips})
     return state.summary(len(plan), computed, failures, repaired)
@@ -130,12 +132,12 @@ class _State:
 
     folder: Path
     part: Sequence[Chunk]
-    rows: frozenset[tuple[str, str]]
+    rows: frozenset[Key]
     failed: dict[str, str]
     damaged: tuple[str, ...]
 
     @property
-    def done(self) -> frozenset[tuple[str, str]]:
+    def done(self) -> frozenset[Key]:
         """Recordings that need no work."""
         failed = (clip.key for chunk in self.part for clip in chunk.clips if clip.digest in self.failed)
         return self.rows | frozenset(failed)
@@ -165,7 +167,7 @@ class _State:
 def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bool = True) -> _State:
     index = read_index(folder, write=write) if folder.is_dir() else Index(SCHEMA.empty_table())
     failed = {} if retry_failed else index.failures()
-    return _State(folder, part, index.clean(), failed, index.damaged)
+    return _State(folder, part, index.keys(), failed, index.damaged)
 
 
 def _set_damaged_aside(folder: Path) -> tuple[str, ...]:

@@ -9,14 +9,19 @@ import soundfile
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.settings import (
+    AUGMENT_VERSION,
+    Augmented,
     FeatureOptions,
     FrontEnd,
+    InputOptions,
     StoreOptions,
     algorithm_version,
+    inputs_of,
 )
 
 _LIBRARIES = ("numba", "numpy", "scipy", "soxr")
 """Libraries whose version can change a number of every front end."""
+_OF_VARIANTS = ("audiomentations", "python-stretch")
 
 
 def provenance(options: StoreOptions) -> dict[str, Any]:
@@ -28,17 +33,22 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
     Raises:
         SettingsError: a library that the options need is not installed.
     """
-    libraries = {name: _version(name, options.kind) for name in (*_LIBRARIES, *_more_libraries(options))}
+    inputs, changed = inputs_of(options), isinstance(options, Augmented)
+    names = (*_LIBRARIES, *_more_libraries(inputs), *(_OF_VARIANTS if changed else ()))
+    libraries = {name: _version(name, options.kind) for name in names}
     libraries["libsndfile"] = str(soundfile.__libsndfile_version__)
+    algorithm: Any = algorithm_version(inputs)
+    if changed:
+        algorithm = {"inputs": algorithm, "changes": AUGMENT_VERSION}
     return {
         "kind": options.kind,
-        "algorithm": algorithm_version(options),
+        "algorithm": algorithm,
         "settings": options.stored.model_dump(mode="json"),
         "libraries": libraries,
     }
 
 
-def _more_libraries(options: StoreOptions) -> tuple[str, ...]:
+def _more_libraries(options: InputOptions) -> tuple[str, ...]:
     if isinstance(options, FrontEnd):
         return ("noisereduce", "librosa") if options.denoise == "reference" else ()
     if isinstance(options, FeatureOptions):

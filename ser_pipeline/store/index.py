@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import SerError, StoreCorrupt
 from ser_pipeline.store.identity import fingerprint
+from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import damaged, read_keys, shard_number
 
 SCHEMA = pa.schema(
@@ -49,12 +50,15 @@ class Index:
     table: pa.Table
     damaged: tuple[str, ...] = ()
 
-    def clean(self) -> frozenset[tuple[str, str]]:
-        """Digest and aspect of every recording whose clean clip has a row."""
+    def keys(self) -> frozenset[Key]:
+        """Digest, variant and aspect of every row."""
         # in plain loops: given a Python number to compare with, Arrow loads pandas, half a second
-        columns = (self.table[name].to_pylist() for name in ("audio_digest", "aspect", "variant", "failed"))
-        rows = zip(*columns, strict=True)
-        return frozenset((digest, aspect) for digest, aspect, variant, bad in rows if not (variant or bad))
+        columns = (self.table[name].to_pylist() for name in (*_KEY, "failed"))
+        return frozenset(
+            (digest, variant, aspect)
+            for digest, variant, aspect, bad in zip(*columns, strict=True)
+            if not bad
+        )
 
     def failures(self) -> dict[str, str]:
         """Digest -> reason of every recording that could not be used."""

@@ -13,16 +13,20 @@ from pathlib import Path
 import pyarrow as pa
 
 from ser_pipeline.front_end import aspect_of
-from ser_pipeline.settings import StoreOptions
+from ser_pipeline.settings import Augmented, StoreOptions
 
 MIN_CLIPS, MAX_CLIPS = 32, 512
 _ROUNDING = 1 + 1e-9
 """Equal clips fill a chunk exactly, whatever their sum rounds to."""
 
 
+Key = tuple[str, int, str]
+"""Digest of the recording, number of the variant, aspect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording to compute.
+    """One recording to compute, or one variant of it.
 
     Attributes:
         path: of its file below the data folder.
@@ -30,6 +34,7 @@ class Clip:
         duration_s: its length.
         modality: ``speech`` or ``song``.
         aspect: what of its description its row depends on.
+        variant: 0 is the recording as it is, 1 and above are random.
     """
 
     path: str
@@ -37,11 +42,12 @@ class Clip:
     duration_s: float
     modality: str = "speech"
     aspect: str = ""
+    variant: int = 0
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Digest and aspect, which tell recordings' rows apart."""
-        return self.digest, self.aspect
+    def key(self) -> Key:
+        """What tells rows apart."""
+        return self.digest, self.variant, self.aspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,22 @@ def clips_per_shard(recordings: int) -> int:
     return size
 
 
-def recordings(manifest: pa.Table, options: StoreOptions) -> list[Clip]:
-    """Every recording of a manifest once, in its order."""
+def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> list[Clip]:
+    """Every recording of a manifest once, in its order.
+
+    Args:
+        manifest: its table.
+        options: of the store.
+        copies: variants of each recording, side by side, in a store of variants.
+    """
     columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
-    unique: dict[tuple[str, str], Clip] = {}
+    variants = range(1, copies + 1) if isinstance(options, Augmented) else range(1)
+    unique: dict[Key, Clip] = {}
     for path, digest, duration_s, modality in zip(*columns, strict=True):
-        clip = Clip(path, digest, duration_s, modality, aspect_of(options, modality))
-        unique.setdefault(clip.key, clip)
+        aspect = aspect_of(options, modality)
+        for variant in variants:
+            clip = Clip(path, digest, duration_s, modality, aspect, variant)
+            unique.setdefault(clip.key, clip)
     return list(unique.values())
 
 
@@ -141,12 +156,12 @@ def chunks(clips: Sequence[Clip]) -> list[Chunk]:
     return [*plan, Chunk(len(plan), tuple(current))] if current else plan
 
 
-def lacking(plan: Sequence[Chunk], done: Container[tuple[str, str]], limit: int | None = None) -> list[Chunk]:
+def lacking(plan: Sequence[Chunk], done: Container[Key], limit: int | None = None) -> list[Chunk]:
     """What is still to do of a plan.
 
     Args:
         plan: chunks.
-        done: digest and aspect of recordings that need no work.
+        done: keys of clips that need no work.
         limit: keep at most this many clips, the first ones.
     """
     left = limit if limit is not None else sum(len(chunk.clips) for chunk in plan)

@@ -10,10 +10,22 @@ import pyarrow.compute as pc
 
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
-from ser_pipeline.settings import PRESETS, FeatureOptions, FrontEnd, SmileOptions, StoreOptions, recipe
+from ser_pipeline.settings import (
+    PRESETS,
+    Augmented,
+    FeatureOptions,
+    FrontEnd,
+    InputOptions,
+    SmileOptions,
+    StoreOptions,
+    WaveAugment,
+    inputs_of,
+    recipe,
+)
 from ser_pipeline.store.checksums import Values, row_checksum
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
+from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, shard_path
 
 
@@ -22,8 +34,8 @@ def store_folder(cache: Path, options: StoreOptions) -> Path:
     return cache / options.kind / fingerprint(provenance(options))
 
 
-def build_command(options: StoreOptions) -> str:
-    """The command that builds the store of these settings.
+def build_command(options: StoreOptions, copies: int = 1) -> str:
+    """The command that builds the store of these settings, with so many variants where it is one of them.
 
     Examples:
         >>> build_command(recipe("paper").front_end)
@@ -32,23 +44,38 @@ def build_command(options: StoreOptions) -> str:
         'ser cache mels --n-mels 80'
         >>> build_command(SmileOptions(feature_set="egemaps"))
         'ser cache features --set egemaps'
+        >>> build_command(Augmented(inputs=FrontEnd()), copies=2)
+        'ser cache augment --copies 2'
     """
+    inputs = inputs_of(options)
+    if isinstance(options, Augmented):
+        of = [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
+        return " ".join(["ser cache augment", f"--copies {copies}", *of, *_flags(inputs)])
+    if isinstance(inputs, SmileOptions):
+        return f"ser cache features --set {inputs.feature_set}"
+    return " ".join(["ser cache", "mels" if isinstance(inputs, FrontEnd) else "features", *_flags(inputs)])
+
+
+def _flags(options: InputOptions) -> list[str]:
+    """The fewest flags that make these settings."""
     candidates = []
     for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
         flags = [] if preset == "default" else [f"--preset {preset}"]
         flags += [f"--{name.replace('_', '-')} {value}" for name, value in changes(options, preset).items()]
         candidates.append(flags)
-    if isinstance(options, SmileOptions):
-        candidates[0].insert(0, f"--set {options.feature_set}")
-    command = "mels" if isinstance(options, FrontEnd) else "features"
-    return " ".join(["ser cache", command, *min(candidates, key=len)])
+    return min(candidates, key=len)
 
 
-def changes(options: StoreOptions, preset: str = "default") -> dict[str, Any]:
+def drawn_changes(changes: WaveAugment) -> dict[str, Any]:
+    """Options in which the drawing of variants differs from the default."""
+    return changes.model_dump(mode="json", exclude_defaults=True)
+
+
+def changes(options: InputOptions, preset: str = "default") -> dict[str, Any]:
     """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
-    bases: dict[str, StoreOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
+    bases: dict[str, InputOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
     smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
-    base: StoreOptions = bases.get(options.kind, smile)
+    base: InputOptions = bases.get(options.kind, smile)
     usual = base.stored.model_dump(mode="json")
     now = options.stored.model_dump(mode="json")
     return {name: "none" if value is None else value for name, value in now.items() if value != usual[name]}
@@ -96,6 +123,15 @@ class Store:
     def __getstate__(self) -> dict[str, Any]:
         """Leave open files behind: every process opens its own."""
         return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self.shard_rows), bool)}
+
+    @property
+    def copies(self) -> int:
+        """Highest number of a variant; 0 where recordings lie as they are."""
+        return max((variant for _, variant, _ in self._position), default=0)
+
+    def find(self, key: Key) -> int:
+        """Position of one row, -1 where the store has none."""
+        return self._position.get(key, -1)
 
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
@@ -177,12 +213,13 @@ class Store:
         return opened
 
 
-def open_store(cache: Path, options: StoreOptions) -> Store:
+def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
     """Open the store of these settings.
 
     Args:
         cache: folder of all stores.
         options: settings; ``level`` corpus_rms and none share one store.
+        copies: variants wanted of a store of them, for the message where there is none.
 
     Raises:
         StoreMissing: it has not been built; the message names the command that does.
@@ -193,5 +230,6 @@ def open_store(cache: Path, options: StoreOptions) -> Store:
     if index is not None and index.damaged:
         raise StoreCorrupt(index.damaged[0])
     if index is None or index.table.num_rows == 0:
-        raise StoreMissing(f"{folder}: no {options.kind} for these settings; run '{build_command(options)}'")
+        what = options.kind.replace("-", " ")
+        raise StoreMissing(f"{folder}: no {what} for these settings; run '{build_command(options, copies)}'")
     return Store(folder, options.stored, index)

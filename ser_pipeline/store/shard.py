@@ -80,10 +80,10 @@ class ShardRows:
         """Number of rows."""
         return len(self.digests)
 
-    def keys(self) -> frozenset[tuple[str, str]]:
-        """Digest and aspect of every clean clip."""
-        clean = np.flatnonzero(self.variants == 0).tolist()
-        return frozenset((self.digests[row].decode(), self.aspects[row].decode()) for row in clean)
+    def keys(self) -> frozenset[tuple[str, int, str]]:
+        """Digest, variant and aspect of every row."""
+        rows = zip(self.digests.tolist(), self.variants.tolist(), self.aspects.tolist(), strict=True)
+        return frozenset((digest.decode(), variant, aspect.decode()) for digest, variant, aspect in rows)
 
     def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
         """Some of the rows, with other failures."""

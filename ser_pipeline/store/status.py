@@ -1,16 +1,17 @@
 """What each store below a cache folder is, and whether it is current."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.errors import SettingsError, StoreMissing, some
-from ser_pipeline.settings import PRESETS, FrontEnd, StoreOptions, options_of
+from ser_pipeline.settings import PRESETS, Augmented, FrontEnd, StoreOptions, inputs_of, options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import differences, provenance
-from ser_pipeline.store.index import read_index
-from ser_pipeline.store.read import changes
+from ser_pipeline.store.index import Index, read_index
+from ser_pipeline.store.read import changes, drawn_changes
 from ser_pipeline.store.sources import changed_sources
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _wanted(manifest: "Manifest | None") -> dict[str, str] | None:
 
 def _status(folder: Path, wanted: Mapping[str, str] | None) -> StoreStatus:
     index = read_index(folder, write=False)
-    rows = {digest for digest, _ in index.clean()}
+    rows = _whole(index)
     failed = index.failures().keys()
     digests = None if wanted is None else set(wanted.values())
     missing = None if digests is None else len(digests - rows)
@@ -91,6 +92,14 @@ def _status(folder: Path, wanted: Mapping[str, str] | None) -> StoreStatus:
         state=_state(described, index.damaged, unknown, changed),
         changed=tuple(changed),
     )
+
+
+def _whole(index: Index) -> frozenset[str]:
+    """Recordings that have as many variants as any has."""
+    keys = index.keys()
+    last = max((variant for _, variant, _ in keys), default=0)
+    have = Counter(digest for digest, variant, _ in keys if variant)
+    return frozenset(digest for digest, _, _ in keys if have[digest] >= last)
 
 
 def _state(
@@ -164,8 +173,11 @@ def settings_in_words(described: dict[str, Any]) -> str:
         options = options_of(described["kind"], described["settings"])
     except SettingsError:
         return "of another version"
-    names = []
-    for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
-        changed = [f"{key}={value}" for key, value in changes(options, preset).items()]
-        names.append(" ".join([preset, *changed]))
+    drawn: list[str] = []
+    if isinstance(options, Augmented):
+        drawn = [f"{key}={value}" for key, value in drawn_changes(options.changes).items()]
+    inputs, names = inputs_of(options), []
+    for preset in PRESETS if isinstance(inputs, FrontEnd) else PRESETS[:1]:
+        changed = [f"{key}={value}" for key, value in changes(inputs, preset).items()]
+        names.append(" ".join([preset, *changed, *drawn]))
     return min(names, key=lambda name: name.count(" "))

@@ -1,18 +1,21 @@
 """Whether a store is whole: every byte read again, some rows computed anew."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.audio import read_recording
 from ser_pipeline.errors import AudioError, StoreCorrupt
-from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.front_end.rows import row_of_variant
 from ser_pipeline.settings import options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.lock import shard_range
+from ser_pipeline.store.plan import Clip, recordings
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import read_rows, shard_number
 
@@ -75,31 +78,37 @@ def _recompute(
 ) -> tuple[int, list[str]]:
     options = options_of(described["kind"], described["settings"])
     store = Store(folder, options, read_index(folder, write=False))
-    columns = ("audio_digest", "path", "modality")
-    digests, paths, modalities = (manifest.table[name].to_pylist() for name in columns)
-    positions = store.rows(digests, modalities=modalities)
-    present = np.flatnonzero(positions >= 0)
-    chosen = np.random.default_rng(seed).permutation(present)[:sample]
+    wanted = recordings(manifest.table, options, copies=max(1, store.copies))
+    present = [(clip, position) for clip in wanted if (position := store.find(clip.key)) >= 0]
+    chosen = np.random.default_rng(seed).permutation(len(present))[:sample]
     problems = []
     for number in sorted(chosen.tolist()):
+        clip, position = present[number]
         try:
-            recording = read_recording(data / paths[number], options.sample_rate)
+            recording = read_recording(data / clip.path, options.sample_rate)
         except AudioError as error:
-            problems.append(f"cannot recompute {paths[number]}: {error}")
+            problems.append(f"cannot recompute {clip.path}: {error}")
             continue
-        if recording.digest != digests[number]:
-            problems.append(
-                f"{paths[number]}: changed since the manifest was built; run 'ser manifest build'"
-            )
+        if recording.digest != clip.digest:
+            problems.append(f"{clip.path}: changed since the manifest was built; run 'ser manifest build'")
             continue
-        values, frames, _ = store.read([positions[number]])
-        row = row_of_wave(recording.wave, options, modality=modalities[number])
-        off = float((np.abs(values[0] - row.values) / np.maximum(1, np.abs(row.values))).max())
-        if int(frames[0]) != row.frames or not off <= TOLERANCE:  # also where it is not a number
+        off = _off(store, position, clip, recording.wave)
+        if not off <= TOLERANCE:  # also where it is not a number
             problems.append(
-                f"{paths[number]}: recomputed values differ by {off:.2g}; delete {folder} and build it"
+                f"{clip.path}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
     return len(chosen), problems
+
+
+def _off(store: Store, position: int, clip: Clip, wave: npt.NDArray[np.float32]) -> float:
+    """Largest difference between a row and what its recording gives today."""
+    values, frames, _ = store.read([position])
+    row = row_of_variant(
+        wave, store.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
+    )
+    if int(frames[0]) != row.frames:
+        return math.inf
+    return float((np.abs(values[0] - row.values) / np.maximum(1, np.abs(row.values))).max())
 
 
 def repair(report: VerifyReport) -> int:

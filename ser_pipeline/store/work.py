@@ -1,13 +1,15 @@
 """What one worker does: the recordings of one chunk, from file to shard."""
 
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.audio import read_recording
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
 from ser_pipeline.front_end import Layout, Row, layout_of
-from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.front_end.rows import row_of_variant
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.lock import one_shard
 from ser_pipeline.store.plan import Clip, Done, Failure, Work
@@ -53,11 +55,15 @@ def _make(work: Work) -> Done:
     failures: list[Failure] = []
     before: dict[str, str] = dict(old.failed) if old is not None else {}
     kept = dict(before)
-    for clip in work.chunk.clips:
-        if clip.key in present:
-            continue
+    lacking = [clip for clip in work.chunk.clips if clip.key not in present]
+    decode = lru_cache(maxsize=1)(partial(_wave, work))  # the variants of a recording lie side by side
+    for clip in lacking:
         try:
-            made.append((clip, _row(work, clip)))
+            wave = decode(clip.path, clip.digest)
+            row = row_of_variant(
+                wave, work.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
+            )
+            made.append((clip, row))
         except AudioMissing as error:  # not the recording's fault: tried again next time
             failures.append(Failure(clip.path, str(error), False))
         except AudioError as error:
@@ -75,12 +81,12 @@ def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> Non
     write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
 
 
-def _row(work: Work, clip: Clip) -> Row:
-    path = work.data / clip.path
+def _wave(work: Work, name: str, digest: str) -> npt.NDArray[np.float32]:
+    path = work.data / name
     recording = read_recording(path, work.options.sample_rate)
-    if recording.digest != clip.digest:
+    if recording.digest != digest:
         raise AudioMissing(f"{path.name}: changed since the manifest was built; run 'ser manifest build'")
-    return row_of_wave(recording.wave, work.options, modality=clip.modality)
+    return recording.wave
 
 
 def _existing(path: Path) -> ShardRows | None:
@@ -102,7 +108,7 @@ def _rows(made: list[tuple[Clip, Row]], layout: Layout, failed: tuple[tuple[str,
         np.array([row.frames for _, row in made], np.int16),
         np.array([row.level_db for _, row in made], np.float32),
         np.array([clip.digest for clip, _ in made], KEY_DTYPE),
-        np.zeros(len(made), np.int16),
+        np.array([clip.variant for clip, _ in made], np.int16),
         np.array([clip.aspect for clip, _ in made], ASPECT_DTYPE),
         failed,
     )

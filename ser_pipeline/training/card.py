@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.settings import FrontEnd, ModelOptions, Options, StoreOptions
+from ser_pipeline.settings import FrontEnd, InputOptions, ModelOptions, Options
 from ser_pipeline.settings.options import Positive, Share
 
 CARD = "model.json"
@@ -34,7 +34,7 @@ class ModelCard(Options):
     model: ModelOptions
     emotions: tuple[str, ...]
     merges: dict[str, str] = Field(default_factory=dict)
-    inputs: StoreOptions
+    inputs: InputOptions
     learned: Learned = Learned()
     store_fingerprint: str
     synthetic: bool

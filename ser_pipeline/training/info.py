@@ -58,6 +58,7 @@ def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> R
             "precision": choose_precision(data.recipe.train, device),
             "threads": torch.get_num_threads(),
             "failed_clips": len(data.failed),
+            **({} if data.variants is None else {"variants": data.variants.store.fingerprint}),
         },
     )
 

@@ -67,3 +67,39 @@ def test_opensmiles_sets_are_kinds_of_their_own(home):
     result = ser("cache", "features", "--set", "egemaps")
     assert "next: ser train cnn1d --set egemaps" in result.stderr
     assert len(list((home / "cache" / "egemaps").glob("*/shard-*.h5"))) == 1
+
+
+def test_variants_are_built_and_the_next_command_learns_from_them(home):
+    result = ser("cache", "augment", "--copies", "2", "--denoise", "none", "--n-mels", "16")
+    assert result.exit_code == 0, result.stderr
+    assert "augmented-mels" in result.stdout
+    assert "8 of 8 variants (8 computed now, 0 failed)" in result.stdout
+    assert "next: ser train crnn --copies 2" in result.stderr
+    dry = ser("cache", "augment", "--copies", "3", "--denoise", "none", "--n-mels", "16", "--dry-run")
+    assert "would compute 4 of 12 variants" in dry.stdout
+
+
+def test_variants_follow_the_settings_file(home):
+    ser("cache", "augment", "--copies", "1", "--denoise", "none", "--n-mels", "16", "--limit", "1")
+    (home / "ser.toml").write_text("[augment]\ntelephone_p = 1.0\n")
+    ser("cache", "augment", "--copies", "1", "--denoise", "none", "--n-mels", "16", "--limit", "1")
+    assert len(list((home / "cache" / "augmented-mels").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--copies", "2", "--of", "words"), "--of words: does not exist; valid are mels, features"),
+        (("--copies", "2", "--of", "features", "--n-mels", "16"), "--n-mels: says nothing about features"),
+    ],
+)
+def test_wrong_words_about_variants_are_one_line(home, words, line):
+    result = ser("cache", "augment", *words)
+    assert result.exit_code == 1
+    assert line in result.stderr
+    assert not (home / "cache").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--copies", "0"), ("--copies", "many")])
+def test_the_number_of_variants_must_be_said(home, words):
+    assert ser("cache", "augment", *words).exit_code == 2

@@ -3,9 +3,11 @@ import pytest
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.settings import (
     KINDS,
+    Augmented,
     FeatureOptions,
     FrontEnd,
     SmileOptions,
+    WaveAugment,
     feature_options,
     options_of,
     recipe,
@@ -19,6 +21,10 @@ def test_options_come_back_from_what_a_store_says_of_itself(kind):
         "features": FeatureOptions(speech_db=25.0),
         "egemaps": SmileOptions(feature_set="egemaps"),
         "compare": SmileOptions(feature_set="compare", trim_db=None),
+        "augmented-mels": Augmented(inputs=FrontEnd(n_mels=80), changes=WaveAugment(seed=3)),
+        "augmented-features": Augmented(inputs=FeatureOptions()),
+        "augmented-egemaps": Augmented(inputs=SmileOptions(feature_set="egemaps")),
+        "augmented-compare": Augmented(inputs=SmileOptions(feature_set="compare")),
     }[kind]
     assert made.kind == kind
     assert options_of(kind, made.model_dump(mode="json")) == made

@@ -148,13 +148,13 @@ def test_a_bad_recording_is_named_and_the_rest_is_built(corpus, tmp_path, front_
 
 
 def test_failed_recordings_can_be_tried_again(corpus, tmp_path, front_end, monkeypatch):
-    def refuse(wave, front_end, modality):
+    def refuse(wave, front_end, **described):
         from ser_pipeline.errors import AudioError
 
         raise AudioError("not today")
 
     with monkeypatch.context() as patched:
-        patched.setattr("ser_pipeline.store.work.row_of_wave", refuse)
+        patched.setattr("ser_pipeline.store.work.row_of_variant", refuse)
         assert len(build(corpus, tmp_path / "cache", front_end, limit=1).failures) == 1
     assert build(corpus, tmp_path / "cache", front_end).computed == 39
     summary = build(corpus, tmp_path / "cache", front_end, retry_failed=True)

@@ -51,11 +51,11 @@ def test_any_flipped_byte_is_harmless_or_found(built, front_end, rng):
 
 
 def test_numbers_that_no_recording_gives_are_found(built, corpus, front_end, monkeypatch):
-    def other(wave, settings, modality):
+    def other(wave, settings, **described):
         mel = mel_of_wave(wave, settings)
         return Row(mel.values + 0.1, mel.frames, mel.level_db, mel.span)
 
-    monkeypatch.setattr("ser_pipeline.store.verify.row_of_wave", other)
+    monkeypatch.setattr("ser_pipeline.store.verify.row_of_variant", other)
     report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)
     assert len(report.problems) == 3
     assert "recomputed values differ by 0.1" in report.problems[0]
@@ -71,10 +71,10 @@ def test_a_changed_recording_is_named_by_verify(built, corpus, front_end):
 
 
 def test_values_that_are_no_numbers_are_found(built, corpus, front_end, monkeypatch):
-    def nowhere(wave, settings, modality):
+    def nowhere(wave, settings, **described):
         mel = mel_of_wave(wave, settings)
         return Row(mel.values * np.nan, mel.frames, mel.level_db, mel.span)
 
-    monkeypatch.setattr("ser_pipeline.store.verify.row_of_wave", nowhere)
+    monkeypatch.setattr("ser_pipeline.store.verify.row_of_variant", nowhere)
     report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)
     assert len(report.problems) == 3
