@@ -19,6 +19,7 @@ class Figure:
         floor: smallest ratio, or rate where there is no reference, that is acceptable.
         goal: ratio or rate aimed at.
         note: breakdown, or how it was measured.
+        peak_mib: peak memory of the process that did it, where that was measured.
     """
 
     work: str
@@ -29,6 +30,7 @@ class Figure:
     floor: float | None = None
     goal: float | None = None
     note: str = ""
+    peak_mib: float | None = None
 
     @property
     def ratio(self) -> float | None:

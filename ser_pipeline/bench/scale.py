@@ -22,7 +22,7 @@ from ser_pipeline.store.shard import ASPECT_DTYPE, KEY_DTYPE, ShardRows, shard_p
 
 TINY = FrontEnd(denoise="none", n_mels=8, max_s=0.1)
 """Quick settings: what is measured is the machinery, not the signal processing."""
-KEYS, CLIPS = (10_000, 100_000, 1_000_000), (1_000, 10_000)
+KEYS, CLIPS = (10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000)
 STEPS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "read": "read_manifest(manifests)",
@@ -82,7 +82,8 @@ def measured(step: str, folder: Path, rows: int) -> Figure:
     """Run one step in a fresh process."""
     words = [sys.executable, "-c", _BEFORE + STEPS[step] + _AFTER, str(folder), TINY.model_dump_json()]
     said = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return Figure(f"{step} {rows:,}", said["seconds"], "s", note=f"peak {said['mib']:.0f} MiB")
+    note = f"peak {said['mib']:.0f} MiB"
+    return Figure(f"{step} {rows:,}", said["seconds"], "s", note=note, peak_mib=said["mib"])
 
 
 def make_manifest(folder: Path, rows: int) -> None:

@@ -14,7 +14,7 @@ from ser_pipeline.manifest import Manifest
 from ser_pipeline.settings import FrontEnd
 from ser_pipeline.store import build_store
 
-LEAST_CLIPS = 600
+LEAST_CLIPS = 1_600
 """Of a build that is long against the start of its workers and the end of its last shard."""
 
 ROUNDS = 3

@@ -21,6 +21,9 @@ def bench(
     data: DataOption = Path("DataSets"),
     manifests: ManifestsOption = Path("manifests"),
     clips: Annotated[int, typer.Option(min=40, help="Recordings to work on, chosen at random.")] = 120,
+    plot: Annotated[
+        Path | None, typer.Option(help="SVG file to draw time and memory against size in, of bench scale.")
+    ] = None,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Measure speed against plain pipelines on the same recordings, one thread a worker."""
@@ -28,9 +31,13 @@ def bench(
 
     with plain_errors(), threadpool_limits(1):
         from ser_pipeline.bench import run_benches
+        from ser_pipeline.errors import SettingsError
 
-        rows = []
+        if plot is not None and "scale" not in (names or []):
+            raise SettingsError("--plot draws what bench scale measures; run 'ser bench scale --plot FILE'")
+        rows, found = [], []
         for figure in run_benches(manifests, data, names or [], clips):
+            found.append(figure)
             ratio = None if figure.ratio is None else round(figure.ratio, 2)
             say(
                 f"{figure.work}: {figure.rate:.4g} {figure.unit}"
@@ -48,4 +55,8 @@ def bench(
                     figure.note,
                 )
             )
+        if plot is not None:
+            from ser_pipeline.bench.scale_plot import draw_scale
+
+            draw_scale([figure for figure in found if figure.peak_mib is not None], plot)
     show_table("speed", ("work", "rate", "unit", "ratio", "against", "floor", "goal", "how"), rows, fmt)

@@ -13,11 +13,12 @@ from ser_pipeline.errors import AudioError, StoreCorrupt
 from ser_pipeline.front_end.rows import row_of_variant
 from ser_pipeline.settings import options_of
 from ser_pipeline.store.build import describe
+from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.lock import shard_range
 from ser_pipeline.store.plan import Clip, recordings
 from ser_pipeline.store.read import Store
-from ser_pipeline.store.shard import read_rows, shard_number
+from ser_pipeline.store.shard import read_keys, read_rows, shard_number
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -61,6 +62,8 @@ def verify(
     for path in sorted(folder.glob("shard-*.h5")):
         shards += 1
         try:
+            if fingerprint(read_keys(path).described) != folder.name:
+                raise StoreCorrupt(f"{path}: was made with other settings or library versions than its store")
             rows += len(read_rows(path))
         except StoreCorrupt as error:
             problems.append(str(error))

@@ -22,7 +22,7 @@ def home(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(BENCHES) - {"complete", "workers", "mels", "memory", "scale"}))
+@pytest.mark.parametrize("name", sorted(set(BENCHES) - {"complete", "mels", "memory", "scale"}))
 def test_every_bench_gives_rates(home, name):
     figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
     assert figures
@@ -36,3 +36,13 @@ def test_every_bench_gives_rates(home, name):
 def test_wrong_values_are_refused(home, names, data, message):
     with pytest.raises(SettingsError, match=message):
         next(run_benches(home / "manifests", home / data, names, 40))
+
+
+@pytest.mark.slow
+def test_memory_is_of_processes_that_build(home, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.bench.memory.LONG_S", 5)
+    monkeypatch.setattr("ser_pipeline.bench.memory.LARGE_CORPUS", 600)
+    small, large, long = run_benches(home / "manifests", home / "DataSets", ["memory"], 40)
+    assert all("peak of one process that built" in figure.note for figure in (small, large, long))
+    assert "built 0 clips" not in small.note + large.note + long.note
+    assert all(50 < figure.rate < 2000 for figure in (small, large, long))

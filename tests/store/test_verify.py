@@ -61,6 +61,16 @@ def test_numbers_that_no_recording_gives_are_found(built, corpus, front_end, mon
     assert "recomputed values differ by 0.1" in report.problems[0]
 
 
+def test_a_shard_of_another_store_is_found(built, corpus, front_end):
+    folder = store_folder(built, front_end)
+    other = store_folder(built, front_end.model_copy(update={"n_mels": 12}))
+    folder.rename(other)
+    report = verify(other, None, None, sample=0)
+    assert report.rows == 0
+    assert len(report.problems) == len(report.damaged) == len(list(other.glob("shard-*.h5")))
+    assert "was made with other settings or library versions than its store" in report.problems[0]
+
+
 def test_a_changed_recording_is_named_by_verify(built, corpus, front_end):
     manifest = corpus.manifest()
     for name in corpus.names:
