@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,9 +27,11 @@ from ser_pipeline.cli.common import (
 from ser_pipeline.cli.findings import show_findings
 
 if TYPE_CHECKING:
-    from ser_pipeline.experiments.cells import Cell
+    from ser_pipeline.experiments.arms import Design
+    from ser_pipeline.experiments.cells import Cell, Ground
     from ser_pipeline.experiments.place import Places
     from ser_pipeline.experiments.progress import Progress, State
+    from ser_pipeline.experiments.search import Trial
     from ser_pipeline.training.recorder import EpochReport
 
 app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge claims.")
@@ -88,6 +90,64 @@ def run(
         raise typer.Exit(1)
 
 
+@app.command()
+def search(
+    name: Annotated[str, typer.Argument(help="TOML file with a [search] table.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="How many to train; else the file's.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Wall time, as 90m or 1h30m.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most this many epochs in any network.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder that holds the corpora; else that of the manifest."),
+    ] = None,
+    jobs: JobsOption = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
+    manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Try settings of one arm for the best validation score; test clips are not looked at."""
+    with plain_errors():
+        from ser_pipeline.experiments.budget import parse_budget
+        from ser_pipeline.experiments.place import Places
+        from ser_pipeline.experiments.search import search as search_settings
+
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
+        seconds = parse_budget(budget)
+        design, ground = _design(name, manifests)
+        places = Places(data or ground.manifest.data, cache, runs)
+        done = search_settings(
+            design, ground, places, _Lines("validation"),
+            command=shlex.join(["ser", "experiment", "search", name]),
+            trials=trials, epochs=epochs, budget_s=seconds, jobs=jobs,
+        )  # fmt: skip
+        _tell_best(done, runs)
+
+
+def _tell_best(done: "list[Trial]", runs: Path) -> None:
+    """Print the settings of the best trial, as lines for the settings file."""
+    from ser_pipeline.errors import RunError
+    from ser_pipeline.experiments.place import cell_folder
+    from ser_pipeline.experiments.search import as_toml, best
+
+    ended = [trial for trial in done if trial.score is not None]
+    found = best(done)
+    if found is None or found.score is None:
+        reason = done[-1].state.reason if done else "no trial"
+        raise RunError(f"no trial came to an end: {reason}")
+    say(
+        f"best of {len(ended)}: trial {found.number}, validation UAR {100 * found.score:.1f} %, "
+        f"{cell_folder(runs, found.cell.key)}; the best of many is flattered by what it was chosen on. "
+        "For ser.toml:"
+    )
+    out(as_toml(found.values))
+
+
 @app.command("list")
 def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """List the experiments there are, and how far they have come."""
@@ -127,17 +187,24 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
 
 def _progress(name: str, manifests: Path, runs: Path, epochs: int | None) -> "Progress":
     """Cells of an experiment on the recordings at hand."""
-    from ser_pipeline.experiments.arms import designed
-    from ser_pipeline.experiments.cells import SETTINGS_FILE, Ground, cells_of
+    from ser_pipeline.experiments.cells import cells_of
     from ser_pipeline.experiments.progress import examined
+
+    design, ground = _design(name, manifests)
+    return examined(design, ground, cells_of(design, ground, epochs=epochs), runs)
+
+
+def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
+    """An experiment for the recordings at hand."""
+    from ser_pipeline.experiments.arms import designed
+    from ser_pipeline.experiments.cells import SETTINGS_FILE, Ground
     from ser_pipeline.experiments.spec import find_experiment
     from ser_pipeline.manifest import read_manifest
     from ser_pipeline.settings import own_tasks
 
     experiment = find_experiment(name)
     ground = Ground(manifests, read_manifest(manifests), own_tasks(SETTINGS_FILE))
-    design = designed(experiment, ground.groups())
-    return examined(design, ground, cells_of(design, ground, epochs=epochs), runs)
+    return designed(experiment, ground.groups()), ground
 
 
 def _run(
@@ -186,7 +253,8 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
 class _Lines:
     """Writes a line to stderr as cells begin and end, and now and then within a long one."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: Literal["test", "validation"] = "test") -> None:
+        self._part = part
         self._said = self._began = time.monotonic()
         self._ahead = ""
 
@@ -217,7 +285,8 @@ class _Lines:
         if state.record is None:
             say(one_line(f"  {state.status} after {took}: {state.reason}"))
         else:
-            say(f"  test UAR {100 * state.record.uar:.1f} % in {took}")
+            uar = state.record.uar if self._part == "test" else state.record.validation_uar
+            say(f"  {self._part} UAR {100 * uar:.1f} % in {took}" if uar is not None else f"  done in {took}")
 
 
 def _duration(seconds: float) -> str:

@@ -109,14 +109,19 @@ def cells_of(design: Design, ground: Ground, *, epochs: int | None = None) -> li
         SettingsError: a setting, model, task or split that does not exist; the message names the arm.
     """
     return [
-        _cell(design, ground, arm, protocol, seed, epochs)
+        cell_of(design, ground, arm, protocol, seed, epochs)
         for arm in design.arms
         for protocol in arm.protocols
         for seed in design.experiment.seeds
     ]
 
 
-def _cell(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, epochs: int | None) -> Cell:
+def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, epochs: int | None) -> Cell:
+    """One cell of an arm.
+
+    Raises:
+        SettingsError: a setting, model, task or split that does not exist; the message names the arm.
+    """
     where = f"experiment '{design.experiment.name}': arm '{arm.name}'"
     changes = merged(arm.settings, design.experiment.protocols[protocol])
     changes = merged(changes, {"train": {"seed": seed, "epochs": epochs}})

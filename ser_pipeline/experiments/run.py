@@ -92,7 +92,10 @@ def run_cells(
                 break
             cell = next(cell for cell in progress.cells if cell.key == queue[0])
             watcher.began(cell, len(queue), total([costs[key] for key in queue]))
-            state = _one(cell, progress.ground, places, watcher, clock, jobs=jobs, command=command)
+            state = run_cell(
+                cell, progress.ground, places, watcher, clock,
+                work=work_of(cell, progress.ground), jobs=jobs, command=command,
+            )  # fmt: skip
             progress.states[cell.key] = state
             watcher.ended(cell, state)
             write_table(folder, cell_table(progress))
@@ -103,11 +106,29 @@ def run_cells(
             progress.states[key] = State("not run", NO_TIME)
 
 
-def _one(
-    cell: Cell, ground: Ground, places: Places, watcher: Watcher, clock: Clock, *, jobs: int, command: str
+def run_cell(
+    cell: Cell,
+    ground: Ground,
+    places: Places,
+    watcher: Watcher,
+    clock: Clock,
+    *,
+    work: float,
+    jobs: int,
+    command: str,
 ) -> State:
-    """Build what a cell reads, and train it; whatever is wrong with it ends it alone."""
-    work = work_of(cell, ground)
+    """Build what a cell reads, and train it; whatever is wrong with it ends it alone.
+
+    Args:
+        cell: what to train.
+        ground: the recordings.
+        places: folders.
+        watcher: is told of the stores that are built.
+        clock: ends the training when the budget is over.
+        work: what the cell was estimated by.
+        jobs: processes that build stores.
+        command: as typed.
+    """
     known = read_record(places.runs, cell.key)
     if known is not None:  # another process has done it meanwhile
         return State("done", record=known)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from ser_pipeline.errors import LabelError, SettingsError
 from ser_pipeline.labels import emotion_id
@@ -86,6 +86,56 @@ class ClaimSpec(Options):
     each: Each | Literal["pair"] | None = None
 
 
+class Among(Options):
+    """What a search may try for one field.
+
+    Attributes:
+        choices: one of these.
+        low: or a number from here
+        high: to here, both included.
+        log: drawn evenly over the logarithm.
+        whole: whole numbers.
+    """
+
+    choices: Annotated[list[Any], Field(min_length=1)] | None = None
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Among":
+        if (self.choices is None) == (self.low is None or self.high is None):
+            raise ValueError("needs either choices, or low and high")
+        if self.choices is None:
+            low, high = self.ends()
+            if low >= high or (self.log and low <= 0):
+                raise ValueError("low must lie below high, and above 0 with log")
+        return self
+
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest number."""
+        return float(self.low or 0.0), float(self.high or 0.0)
+
+
+class SearchSpec(Options):
+    """What ``ser experiment search`` tries.
+
+    Attributes:
+        arm: whose settings are varied.
+        protocol: whose validation clips decide; the first of the file by default.
+        trials: how many to train.
+        seed: of what is drawn.
+        space: field of a recipe, as ``train.learning_rate`` -> what it may be.
+    """
+
+    arm: str
+    protocol: str = ""
+    trials: Annotated[int, Field(ge=1)] = 30
+    seed: Annotated[int, Field(ge=0)] = 0
+    space: Annotated[dict[str, Among], Field(min_length=1)]
+
+
 class Experiment(Options):
     """A file.
 
@@ -98,6 +148,7 @@ class Experiment(Options):
         protocols: name -> fields of a recipe that say who trains and who tests.
         arms: by name.
         claims: in the order they are shown.
+        search: what ``ser experiment search`` tries; None for nothing.
     """
 
     name: str
@@ -108,9 +159,10 @@ class Experiment(Options):
     protocols: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"speaker": {"split": "speaker"}})
     arms: Annotated[dict[str, ArmSpec], Field(min_length=1)]
     claims: tuple[ClaimSpec, ...] = ()
+    search: SearchSpec | None = None
 
 
-_PARTS: Final[Mapping[str, type[Options]]] = {"arms": ArmSpec, "claims": ClaimSpec}
+_PARTS: Final[Mapping[str, type[Options]]] = {"arms": ArmSpec, "claims": ClaimSpec, "search": SearchSpec}
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "better": ("second",),
     "no worse": ("second",),
