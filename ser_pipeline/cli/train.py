@@ -62,10 +62,10 @@ _FIELDS = {
 }
 """Flag -> section and field of the recipe."""
 
-_ALONE = ("task", "split", "fold", "feature_set", "normalise")
+_ALONE = ("task", "split", "fold", "feature_set", "normalise", "train_share")
 """Flags that are fields of the recipe itself."""
 
-_LISTS = ("corpora", "languages")
+_LISTS = ("corpora", "languages", "train_corpora")
 
 _OFF = {"early_stopping": "patience", "spec_augment": "spec_augment"}
 """Switch -> field of the training options that is empty when it is off."""
@@ -90,6 +90,12 @@ def train(
     fold: Annotated[str | None, typer.Option(help="Fold by number or name, or 'all'.")] = None,
     corpora: Annotated[str | None, typer.Option(help="Only these corpora, as emodb,nemo.")] = None,
     languages: Annotated[str | None, typer.Option(help="Only these languages, as de,pl.")] = None,
+    train_corpora: Annotated[
+        str | None, typer.Option(help="Learn from these corpora only; test clips stay the same.")
+    ] = None,
+    train_share: Annotated[
+        float | None, typer.Option(help="Learn from this share of each corpus's training speakers.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")] = None,
     merge: Annotated[str | None, typer.Option(help="Count emotions as others, as calm=neutral.")] = None,
     feature_set: Annotated[

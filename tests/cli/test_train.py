@@ -212,3 +212,17 @@ def test_a_classifier_is_trained_explained_and_reported(ser, tmp_path, toy):
 def test_only_runs_on_features_can_be_explained(ser):
     train(ser, "--name", "a", "--epochs", 1)
     assert "trained on mels, which have no names" in ser("explain", "a", status=1).stderr
+
+
+def test_less_to_learn_from_and_the_same_test_clips(ser, tmp_path):
+    train(ser, "--name", "all", "--epochs", 1)
+    train(ser, "--name", "one", "--epochs", 1, "--train-corpora", "emodb")
+    train(ser, "--name", "few", "--epochs", 1, "--train-share", 0.3)
+    every, one, few = (info(tmp_path, name) for name in ("all", "one", "few"))
+    assert (one.recipe.train_corpora, few.recipe.train_share) == (("emodb",), 0.3)
+    assert one.counts["train"] == every.counts["train"] // 2
+    assert few.counts["train"] == every.counts["train"] // 3
+    assert one.counts["test"] == few.counts["test"] == every.counts["test"]
+    result = train(ser, "--train-corpora", "savee", status=1)
+    assert "savee" in result.stderr
+    assert "Traceback" not in result.stderr
