@@ -9,6 +9,7 @@ from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
+from ser_pipeline.cli.compare import compare
 from ser_pipeline.cli.evaluate import evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -33,6 +34,7 @@ app.command()(evaluate)
 app.command()(explain)
 app.add_typer(experiment.app, name="experiment")
 app.command()(report)
+app.command()(compare)
 app.command()(predict)
 app.command()(listen)
 app.command()(export)

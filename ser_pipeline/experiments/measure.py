@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from ser_pipeline.experiments.decisions import Counts, Decisions, Names
+from ser_pipeline.evaluation.decisions import Counts, Names, RunDecisions
 from ser_pipeline.experiments.place import CellRecord
 from ser_pipeline.experiments.spec import ClaimSpec
 from ser_pipeline.findings import Figures, Unit
@@ -58,7 +58,9 @@ def unit_of(claim: ClaimSpec) -> Unit:
     return "distance" if claim.score == "error_distance" else "points"
 
 
-def measured(claim: ClaimSpec, arms: Sequence[Sequence[str]], clips: Names, decisions: Decisions) -> Measured:
+def measured(
+    claim: ClaimSpec, arms: Sequence[Sequence[str]], clips: Names, decisions: RunDecisions
+) -> Measured:
     """Measure a claim on some clips.
 
     Args:

@@ -1,6 +1,7 @@
 """Findings of an experiment: every arm's scores, and the verdicts."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 
@@ -8,10 +9,10 @@ import numpy as np
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.decisions import Counts, Names, RunDecisions
 from ser_pipeline.experiments.cells import Cell
-from ser_pipeline.experiments.decisions import Counts, Decisions, Names
 from ser_pipeline.experiments.measure import clips_per_second
-from ser_pipeline.experiments.place import experiment_folder
+from ser_pipeline.experiments.place import cell_folder, experiment_folder
 from ser_pipeline.experiments.progress import Progress
 from ser_pipeline.experiments.table import cell_table, write_table
 from ser_pipeline.experiments.verdicts import judged
@@ -43,7 +44,7 @@ def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None)
     Raises:
         RunError: the result files of a cell are damaged.
     """
-    decisions = Decisions(runs, progress.ground.manifest)
+    decisions = RunDecisions(partial(cell_folder, runs), progress.ground.manifest)
     experiment = progress.design.experiment
     table = progress.ground.manifest.table
     found = Findings(
@@ -84,7 +85,7 @@ def _protocols(progress: Progress) -> tuple[ProtocolNote, ...]:
     return tuple(notes)
 
 
-def _arm(progress: Progress, decisions: Decisions, arm: str, protocol: str) -> ArmFinding:
+def _arm(progress: Progress, decisions: RunDecisions, arm: str, protocol: str) -> ArmFinding:
     cells = [cell for cell in progress.cells if (cell.arm, cell.protocol) == (arm, protocol)]
     states = [progress.state(cell) for cell in cells]
     keys = [cell.key for cell, state in zip(cells, states, strict=True) if state.status == "done"]
@@ -100,7 +101,7 @@ def _arm(progress: Progress, decisions: Decisions, arm: str, protocol: str) -> A
     return _scored(found, progress, decisions, keys) if keys else found
 
 
-def _scored(found: ArmFinding, progress: Progress, decisions: Decisions, keys: list[str]) -> ArmFinding:
+def _scored(found: ArmFinding, progress: Progress, decisions: RunDecisions, keys: list[str]) -> ArmFinding:
     clips, records = decisions.common(keys), progress.records(keys)
     if not len(clips):
         raise RunError(f"arm '{found.arm}': its seeds were tested on different clips; delete their cells")
@@ -129,7 +130,7 @@ def _scored(found: ArmFinding, progress: Progress, decisions: Decisions, keys: l
     )
 
 
-def _by_corpus(decisions: Decisions, keys: list[str], clips: Names) -> tuple[CorpusScore, ...]:
+def _by_corpus(decisions: RunDecisions, keys: list[str], clips: Names) -> tuple[CorpusScore, ...]:
     corpora = decisions.fact(clips, "corpus")
     found = []
     for corpus in np.unique(corpora).tolist():

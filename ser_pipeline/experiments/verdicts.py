@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ser_pipeline.errors import LabelError
-from ser_pipeline.experiments.decisions import Decisions
+from ser_pipeline.evaluation.decisions import RunDecisions
 from ser_pipeline.experiments.measure import WORDS, Measured, measured, speeds, unit_of
 from ser_pipeline.experiments.progress import Progress
 from ser_pipeline.experiments.spec import ClaimSpec
@@ -27,7 +27,7 @@ class _Look:
     reason: str = ""
 
 
-def judged(progress: Progress, decisions: Decisions) -> tuple[ClaimFinding, ...]:
+def judged(progress: Progress, decisions: RunDecisions) -> tuple[ClaimFinding, ...]:
     """Judge every claim of an experiment.
 
     A claim one of whose cells did not run reads ``not run``; one whose cell failed cannot be decided.
@@ -61,7 +61,7 @@ def _corrected(families: Sequence[str], p_values: Sequence[float]) -> list[float
 
 
 def _finding(
-    progress: Progress, decisions: Decisions, claim: ClaimSpec, look: _Look, corrected: float
+    progress: Progress, decisions: RunDecisions, claim: ClaimSpec, look: _Look, corrected: float
 ) -> ClaimFinding:
     figures = None if look.measured is None else look.measured.figures
     outcome, reason = _outcome(claim, look, corrected)
@@ -100,7 +100,7 @@ def _outcome(claim: ClaimSpec, look: _Look, corrected: float) -> tuple[Outcome, 
     return verdict(found.decides, corrected, at_least=claim.at_least), "; ".join(notes)
 
 
-def _look(progress: Progress, decisions: Decisions, claim: ClaimSpec, *, beside: bool) -> _Look:
+def _look(progress: Progress, decisions: RunDecisions, claim: ClaimSpec, *, beside: bool) -> _Look:
     arms = progress.wanted(claim, beside=beside)
     missing = _missing(progress, claim, arms)
     if missing is not None:
@@ -127,7 +127,7 @@ def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]
     return None
 
 
-def _seeded_or_not(decisions: Decisions, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look:
+def _seeded_or_not(decisions: RunDecisions, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look:
     every = [key for arm in arms for key in arm]
     emotions = {decisions.of(key).emotions for key in every}
     if len(emotions) > 1:
@@ -165,7 +165,7 @@ def _seeded(found: Measured, arms: Sequence[Sequence[str]]) -> _Look:
     return _Look(found)
 
 
-def _beside(progress: Progress, decisions: Decisions, claim: ClaimSpec, honest: Figures | None) -> Beside:
+def _beside(progress: Progress, decisions: RunDecisions, claim: ClaimSpec, honest: Figures | None) -> Beside:
     """The claim's figures under the protocol beside, and what makes the difference."""
     look = _look(progress, decisions, claim, beside=True)
     if look.measured is None:

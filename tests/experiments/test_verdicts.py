@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.experiments.decisions import Decided, Decisions
+from ser_pipeline.evaluation.decisions import Decided, RunDecisions
 from ser_pipeline.experiments.place import CellRecord
 from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.verdicts import judged
@@ -36,7 +36,7 @@ class Court:
 
     def __init__(self, lab, claims, seeds=(0, 1, 2)):
         self.progress = lab.progress(HEAD.format(seeds=list(seeds)) + claims)
-        self.decisions = Decisions(lab.runs, lab.ground().manifest)
+        self.decisions = RunDecisions(lab.runs.joinpath, lab.ground().manifest)
         table = lab.ground().manifest.table.sort_by("utterance_id")
         self.clips = np.array(table["utterance_id"].to_pylist())
         self.target = table["emotion_id"].to_numpy().astype(np.int64)

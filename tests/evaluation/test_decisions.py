@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from ser_pipeline.experiments.decisions import Decided, Decisions
+from ser_pipeline.evaluation.decisions import Decided, RunDecisions
+from ser_pipeline.manifest import read_manifest
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 
 
 @pytest.fixture
-def decisions(lab):
-    return Decisions(lab.runs, lab.ground().manifest)
+def decisions(toy):
+    return RunDecisions(toy.folder.joinpath, read_manifest(toy.manifests))
 
 
 def put(decisions, key, clips, rng):

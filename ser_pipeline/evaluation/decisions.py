@@ -1,6 +1,6 @@
-"""Test decisions of cells, joined with who said each clip."""
+"""Test decisions of runs, joined with who said each clip."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from ser_pipeline.evaluation.predictions import read_predictions
-from ser_pipeline.experiments.place import cell_folder
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import speaker_confusions
 from ser_pipeline.results import RunInfo, read_result
@@ -20,7 +19,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Decided:
-    """What a cell said of its test clips.
+    """What a run said of its test clips.
 
     Attributes:
         clips: utterance ids, sorted, shape ``(clips,)``.
@@ -53,15 +52,15 @@ def read_decided(folder: Path) -> Decided:
 
 
 @dataclass
-class Decisions:
-    """Test decisions of cells by key, read once.
+class RunDecisions:
+    """Test decisions of runs by key, read once.
 
     Attributes:
-        runs: folder of the runs.
+        folder: of the run of a key.
         manifest: of the recordings.
     """
 
-    runs: Path
+    folder: Callable[[str], Path]
     manifest: Manifest
     _read: dict[str, Decided] = field(default_factory=dict)
 
@@ -75,9 +74,9 @@ class Decisions:
         }
 
     def of(self, key: str) -> Decided:
-        """Decisions of a cell that is done."""
+        """RunDecisions of a run that is scored."""
         if key not in self._read:
-            self._read[key] = read_decided(cell_folder(self.runs, key))
+            self._read[key] = read_decided(self.folder(key))
         return self._read[key]
 
     def fact(self, clips: Names, name: str) -> Names:
@@ -88,10 +87,10 @@ class Decisions:
     def common(
         self, keys: Sequence[str], *, corpora: Sequence[str] = (), languages: Sequence[str] = ()
     ) -> Names:
-        """Clips that every one of some cells was tested on.
+        """Clips that every one of some runs was tested on.
 
         Args:
-            keys: of cells that are done.
+            keys: of runs that are scored.
             corpora: only clips of these; none takes all.
             languages: only clips of these; ``en`` takes ``en-US`` too.
         """

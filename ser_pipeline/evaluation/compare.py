@@ -1,0 +1,165 @@
+"""Compare finished runs on the same test clips, from their result files alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from ser_pipeline.errors import RunError, some
+from ser_pipeline.evaluation.decisions import RunDecisions
+from ser_pipeline.manifest import Manifest
+from ser_pipeline.metrics import Comparison, compare, holm, verdict
+from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.training.info import SETTINGS
+
+Answer = Literal["higher", "lower", "not decidable here"]
+"""How the second arm scores, beside the first."""
+
+SCORES_SHOWN: Final = ("uar", "accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class ComparedArm:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        name: of the run, or of the first and how many there are.
+        folders: of the runs.
+        leaks: some of its test speakers were heard in training.
+        synthetic: it was trained on synthetic voices.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    leaks: bool
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class ComparedScore:
+    """One score of an arm beside that of the first.
+
+    Attributes:
+        arm: that is compared with the first one.
+        score: ``uar``, ``accuracy`` or ``macro_f1``.
+        found: its ``first`` is the arm, its ``second`` the arm it is compared with.
+        corrected_p: over all arms, for this score.
+        answer: in words.
+    """
+
+    arm: ComparedArm
+    score: str
+    found: Comparison
+    corrected_p: float
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What came of it.
+
+    Attributes:
+        base: the arm that others are compared with.
+        scores: by arm, then by score.
+        clips: that all runs were tested on.
+        left_out: test clips of some runs that others were not tested on.
+    """
+
+    base: ComparedArm
+    scores: tuple[ComparedScore, ...]
+    clips: int
+    left_out: int
+
+
+def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
+    """Compare runs with the first one.
+
+    Runs whose settings differ in the seed alone count as one arm, and its interval draws seeds as well;
+    where all given runs are such, each is an arm of its own.
+
+    Args:
+        folders: of two runs or more.
+        manifest: that they were trained on; it knows who speaks.
+
+    Raises:
+        RunError: fewer than two runs, one that is not scored, or runs of other recordings or emotions.
+    """
+    infos = {folder: read_result(RunInfo, folder / SETTINGS) for folder in dict.fromkeys(folders)}
+    if len(infos) < 2:
+        raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
+    _check(infos, manifest)
+    arms = _arms(infos)
+    decisions = RunDecisions(Path, manifest)
+    keys = [str(folder) for folder in infos]
+    clips = decisions.common(keys)
+    if not len(clips):
+        raise RunError(f"{some([folder.name for folder in infos])}: no clip was tested by all of them")
+    every = {clip for key in keys for clip in decisions.of(key).clips.tolist()}
+    counts = {arm: decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms}
+    base, *others = arms
+    found = [compare(counts[arm], counts[base]) for arm in others]
+    rows: list[ComparedScore] = []
+    for score in SCORES_SHOWN:
+        corrected = holm([each[score].p for each in found])
+        for arm, each, p in zip(others, found, corrected.tolist(), strict=True):
+            rows.append(ComparedScore(arm, score, each[score], p, _answer(each[score], p)))
+    rows.sort(key=lambda row: others.index(row.arm))
+    return Compared(base, tuple(rows), len(clips), len(every) - len(clips))
+
+
+def _answer(found: Comparison, p: float) -> Answer:
+    if verdict(found, p) == "holds":
+        return "higher"
+    low, high = found.low, found.high
+    turned = Comparison(
+        first=found.second,
+        second=found.first,
+        difference=-found.difference,
+        low=None if high is None else -high,
+        high=None if low is None else -low,
+        p=found.p,
+        speakers=found.speakers,
+        seeds=found.seeds[::-1],
+    )
+    return "lower" if verdict(turned, p) == "holds" else "not decidable here"
+
+
+def _check(infos: dict[Path, RunInfo], manifest: Manifest) -> None:
+    first = next(iter(infos.values()))
+    for folder, info in infos.items():
+        if info.manifest_digest != manifest.digest:
+            raise RunError(
+                f"{folder}: was trained on other recordings than the manifest holds; "
+                "pass --manifests with its own"
+            )
+        if info.emotions != first.emotions:
+            raise RunError(
+                f"{folder}: tells {', '.join(info.emotions)} apart, "
+                f"{first.name} {', '.join(first.emotions)}; "
+                "only runs of the same emotions can be compared"
+            )
+
+
+def _arms(infos: dict[Path, RunInfo]) -> list[ComparedArm]:
+    groups: dict[str, list[Path]] = {}
+    for folder, info in infos.items():
+        train = info.recipe.train.model_copy(update={"seed": 0})
+        recipe = info.recipe.model_copy(update={"train": train})
+        groups.setdefault(f"{recipe.model_dump_json()} {info.split.digest} {info.split.fold}", []).append(
+            folder
+        )
+    kept = list(groups.values())
+    if len(kept) == 1:
+        kept = [[folder] for folder in infos]
+    return [_arm(folders, infos) for folders in kept]
+
+
+def _arm(folders: list[Path], infos: dict[Path, RunInfo]) -> ComparedArm:
+    found = [infos[folder] for folder in folders]
+    more = f" and {len(folders) - 1} more seeds" if len(folders) > 1 else ""
+    return ComparedArm(
+        name=f"{folders[0].name}{more}",
+        folders=tuple(folders),
+        leaks=any(info.split.leaks_speakers for info in found),
+        synthetic=any(info.synthetic for info in found),
+    )

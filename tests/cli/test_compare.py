@@ -1,0 +1,35 @@
+import csv
+import io
+import json
+
+
+def train(ser, name, *words):
+    ser("train", "crnn", "--threads", 1, "--epochs", 1, "--name", name, *words)
+
+
+def test_two_runs_side_by_side(ser):
+    train(ser, "a")
+    train(ser, "b", "--no-attention")
+    train(ser, "b1", "--no-attention", "--seed", 1)
+    result = ser("compare", "a", "b", "b1")
+    assert "beside a, in percent" in result.stdout
+    assert "24 test clips of 2 speakers" in result.stderr
+    assert "so few speakers decide nothing" in result.stderr
+    rows = json.loads(ser("compare", "a", "b", "runs/b1", "--format", "json").stdout)
+    assert [row["score"] for row in rows] == ["UAR", "accuracy", "macro-F1"]
+    assert rows[0]["run"] == "b and 1 more seeds"
+    assert rows[0]["beside the base"] == "not decidable here"
+    lines = list(csv.DictReader(io.StringIO(ser("compare", "a", "b", "--format", "csv").stdout)))
+    assert (
+        float(lines[0]["difference"]) == round(float(lines[0]["run's"]) - float(lines[0]["base"]), 1)
+        or abs(float(lines[0]["difference"])) < 100
+    )
+
+
+def test_wrong_words_are_one_line(ser):
+    train(ser, "a")
+    assert (
+        "run 'nope' does not exist; the newest in runs are: a" in ser("compare", "a", "nope", status=1).stderr
+    )
+    assert "a comparison needs two runs" in ser("compare", "a", status=1).stderr
+    ser("compare", status=2)

@@ -1,0 +1,101 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.evaluation.compare import compare_runs
+from ser_pipeline.evaluation.predictions import prediction_schema, write_predictions
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.training.info import describe, write_info
+
+EMOTIONS = ("anger", "happiness", "neutral", "sadness")
+
+
+@pytest.fixture
+def bench(toy):
+    return Bench(toy)
+
+
+class Bench:
+    """Runs whose decisions on all 120 clips of the toy are made up."""
+
+    def __init__(self, toy):
+        self.toy, self.manifest = toy, read_manifest(toy.manifests)
+        self.target = self.manifest.table["emotion_id"].to_numpy().astype(np.int64)
+        self.said = {}
+
+    def run(self, name, right, seed=0, clips=slice(None), **changes):
+        folder = self.toy.folder / "runs" / name
+        folder.mkdir(parents=True)
+        data = self.toy.data(train={"seed": seed, **changes.pop("train", {})}, **changes)
+        write_info(folder, describe(data, folder, command="ser train", parameters=1))
+        rng = np.random.default_rng((seed, len(name)))
+        hit = rng.random(len(self.target)) < right
+        predicted = np.where(hit, self.target, (self.target + rng.integers(1, 4, len(self.target))) % 4)
+        self.said[folder] = predicted[clips]
+        count = len(self.target[clips])
+        columns = {
+            "utterance_id": self.manifest.table["utterance_id"].to_pylist()[clips],
+            "part": ["test"] * count,
+            "fold": [None] * count,
+            "target": self.target[clips],
+            "predicted": predicted[clips],
+            **{f"p_{name}": np.full(count, 0.25, np.float32) for name in EMOTIONS},
+        }
+        write_predictions(folder, pa.table(columns, prediction_schema(EMOTIONS)))
+        return folder
+
+
+def test_scores_are_scikit_learns_and_a_large_difference_is_found(bench):
+    good, bad = bench.run("good", 0.9), bench.run("bad", 0.4, train={"loss": "focal"})
+    found = compare_runs([bad, good], bench.manifest)
+    assert (found.base.name, found.clips, found.left_out) == ("bad", 120, 0)
+    by_score = {row.score: row for row in found.scores}
+    assert by_score["uar"].found.first == pytest.approx(
+        balanced_accuracy_score(bench.target, bench.said[good])
+    )
+    assert by_score["accuracy"].found.second == pytest.approx(accuracy_score(bench.target, bench.said[bad]))
+    assert {row.answer for row in found.scores} == {"higher"}
+    turned = compare_runs([good, bad], bench.manifest)
+    assert {row.answer for row in turned.scores} == {"lower"}
+    assert turned.scores[0].found.difference == pytest.approx(-found.scores[0].found.difference)
+
+
+def test_runs_that_differ_in_seed_alone_are_one_arm(bench):
+    seeds = [bench.run(f"a{seed}", 0.6, seed) for seed in range(3)]
+    other = bench.run("b", 0.6, train={"loss": "focal"})
+    found = compare_runs([*seeds, other], bench.manifest)
+    assert found.base.folders == tuple(seeds)
+    assert found.base.name == "a0 and 2 more seeds"
+    assert found.scores[0].found.seeds == (1, 3)
+    assert {row.arm.name for row in found.scores} == {"b"}
+    alone = compare_runs(seeds, bench.manifest)
+    assert {row.arm.name for row in alone.scores} == {"a1", "a2"}
+
+
+def test_p_values_are_corrected_over_the_arms(bench):
+    folders = [bench.run("a", 0.5), *(bench.run(name, 0.9, model={"dropout": 0.1 * number})
+               for number, name in enumerate(("b", "bb", "bbb")))]  # fmt: skip
+    found = compare_runs(folders, bench.manifest)
+    smallest = min(row.found.p for row in found.scores if row.score == "uar")
+    assert min(row.corrected_p for row in found.scores if row.score == "uar") == pytest.approx(3 * smallest)
+
+
+def test_only_clips_that_all_were_tested_on_count(bench):
+    every, half = bench.run("a", 0.9), bench.run("b", 0.5, clips=slice(0, 60), train={"loss": "focal"})
+    found = compare_runs([every, half], bench.manifest)
+    assert (found.clips, found.left_out) == (60, 60)
+
+
+def test_what_cannot_be_compared_is_said(bench, toy):
+    one = bench.run("a", 0.9)
+    with pytest.raises(RunError, match="a comparison needs two runs"):
+        compare_runs([one, one], bench.manifest)
+    two = bench.run("b", 0.9, clips=slice(0, 60), train={"loss": "focal"})
+    three = bench.run("c", 0.9, clips=slice(60, 120), train={"loss": "focal"})
+    with pytest.raises(RunError, match="no clip was tested by all of them"):
+        compare_runs([two, three, one], bench.manifest)
+    toy.write_manifest(ratings=[0.1] * 120)
+    with pytest.raises(RunError, match="was trained on other recordings than the manifest holds"):
+        compare_runs([one, two], read_manifest(toy.manifests))
