@@ -13,6 +13,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.certainty import certainty_of, learn_certainty, state
 from ser_pipeline.evaluation.dimensions import dimension_table, keep_dimensions, tested_dimensions
+from ser_pipeline.evaluation.inside import write_insights
 from ser_pipeline.evaluation.predict import predict_clips, rate_clips
 from ser_pipeline.evaluation.predictions import prediction_table, write_predictions
 from ser_pipeline.evaluation.score import score_predictions, training_priors
@@ -144,6 +145,8 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
     if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
         rated = rate_clips(network, clips, device=choose_device(device))
         scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
+    if fold is None:
+        write_insights(folder, network, clips, predictions, device=choose_device(device))
     return predictions, scores
 
 

@@ -55,10 +55,10 @@ class CNN1D(EmbeddingNetwork):
         """Build the network that the options describe."""
         return cls(n_inputs, n_classes, dropout=options.dropout)
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
         """What the convolutions find in vectors ``(batch, features)``, flat."""
         x = self.convolutions(inputs[:, None])  # (batch, channels, features // 4)
-        return torch.flatten(x, 1)
+        return torch.flatten(x, 1), None
 
 
 def _block(into: int, out: int) -> tuple[nn.Module, ...]:

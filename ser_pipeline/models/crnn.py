@@ -91,30 +91,17 @@ class CRNN(EmbeddingNetwork):
             dropout=options.dropout,
         )
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Summarise clips: the context, twice as long with statistics, shape ``(batch, d)``."""
-        return self._context(inputs, lengths)[0]
-
-    def forward_with_attention(self, mels: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Score clips and say which steps decided.
-
-        Returns:
-            Logits, shape ``(batch, n_classes)``, and weights over steps of eight frames, shape
-            ``(batch, steps)``: each row sums to 1 and is 0 beyond the clip's own steps.
-        """
-        context, weights = self._context(mels, lengths)
-        return self.head(context), weights
-
-    def _context(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Summarise clips: the context, twice as long with statistics; steps are of eight frames."""
         counts = None
         if self.scaled:
-            mels = own_scale(mels, lengths if self.masked else None)
+            inputs = own_scale(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
-            steps, counts = masked_steps(self.convolutions, self.norms, mels, lengths)
+            steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
             packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)
             states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         else:
-            states, _ = self.lstm(plain_steps(self.convolutions, self.norms, mels))
+            states, _ = self.lstm(plain_steps(self.convolutions, self.norms, inputs))
         weights = step_weights(self.attention, states, counts)  # states (batch, steps, 2 * hidden)
         pool = weighted_statistics if self.statistics else weighted_mean
-        return pool(states, weights), weights
+        return pool(states, weights), None if self.attention is None else weights

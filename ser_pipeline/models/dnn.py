@@ -42,7 +42,7 @@ class DNN(EmbeddingNetwork):
         """Build the network that the options describe."""
         return cls(n_inputs, n_classes, dropout=options.dropout)
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
         """Second hidden layer over vectors ``(batch, features)``, shape ``(batch, 128)``."""
         found: Tensor = self.hidden(inputs)
-        return found
+        return found, None

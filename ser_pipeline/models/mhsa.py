@@ -89,7 +89,7 @@ class MHSA(EmbeddingNetwork):
             dropout=options.dropout,
         )
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Summarise clips: the mean over steps, shape ``(batch, width)``."""
         counts, valid = None, None
         if self.scaled:
@@ -104,7 +104,8 @@ class MHSA(EmbeddingNetwork):
         for layer in self.layers:
             x = layer(x, valid)
         x = self.norm(x)
-        return weighted_mean(x, step_weights(self.attention, x, counts))
+        weights = step_weights(self.attention, x, counts)
+        return weighted_mean(x, weights), None if self.attention is None else weights
 
 
 class Layer(nn.Module):

@@ -59,8 +59,21 @@ class EmbeddingNetwork(Network):
         self.dimensions = None
 
     @abstractmethod
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Summarise clips, and say how much each of their steps counts.
+
+        Args:
+            inputs: as of :meth:`forward`.
+            lengths: as of :meth:`forward`.
+
+        Returns:
+            Shape ``(batch, d)``, and weights over steps of equal length, shape ``(batch, steps)``: each row
+            sums to 1 and is 0 beyond the clip's own steps. None where the network weighs no steps.
+        """
+
     def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Summarise clips, shape ``(batch, d)``; arguments as of :meth:`forward`."""
+        return self.summarise(inputs, lengths)[0]
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Class scores before the softmax, shape ``(batch, classes)``."""

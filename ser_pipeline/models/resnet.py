@@ -78,7 +78,7 @@ class ResNet(EmbeddingNetwork):
             dropout=options.dropout,
         )
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Summarise clips: mean and deviation over steps, shape ``(batch, 2 * width)``."""
         counts = None
         if self.scaled:
@@ -91,7 +91,8 @@ class ResNet(EmbeddingNetwork):
                 x = block(F.max_pool2d(x, 2))  # (batch, channels, frames, mels)
             steps = x.permute(0, 2, 3, 1).flatten(2)
         states = self.project(steps)  # (batch, steps, width)
-        return weighted_statistics(states, step_weights(self.attention, states, counts))
+        weights = step_weights(self.attention, states, counts)
+        return weighted_statistics(states, weights), None if self.attention is None else weights
 
     def _masked_steps(self, mels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Steps of each clip, zero beyond its own, and how many it has (on the CPU)."""

@@ -12,6 +12,7 @@ from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
+from ser_pipeline.report.inside_section import inside_section
 from ser_pipeline.report.machine import json_text
 from ser_pipeline.report.markdown import markdown_text
 from ser_pipeline.report.method_section import method_section
@@ -133,7 +134,7 @@ def compose(
         method_section(runs),
         *experiment_sections(experiments, data.digest),
         results_section(runs, unfinished, data.digest),
-        *(section for run in runs for section in _run_sections(run, data.digest)),
+        *(section for run in runs for section in _run_sections(run, data)),
     )
     return Report(
         title=TITLE,
@@ -143,11 +144,14 @@ def compose(
     )
 
 
-def _run_sections(run: Run, digest: str) -> Iterator[Section]:
-    """The part on a run, and what its features tell where it has been explained."""
-    yield run_section(run, digest)
+def _run_sections(run: Run, data: Data) -> Iterator[Section]:
+    """The part on a run, what its network makes of clips, and what its features tell, as far as is known."""
+    yield run_section(run, data.digest)
+    inside = inside_section(run, data)
+    if inside is not None:
+        yield inside
     if run.explanation is not None:
-        yield explain_section(run, run.explanation, digest)
+        yield explain_section(run, run.explanation, data.digest)
 
 
 def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:

@@ -130,6 +130,35 @@ def canvas(width: float, height: float, margins: Margins | None = None) -> Itera
         yield figure, axes
 
 
+@contextmanager
+def grid(width: float, height: float, rows: int, columns: int) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Yield a figure with several pairs of axes, row by row, in the report's style.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        rows: of axes.
+        columns: of axes.
+    """
+    with rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height))
+        made = figure.subplots(rows, columns, squeeze=False)
+        figure.subplots_adjust(
+            left=0.45 / width,
+            right=1 - 0.1 / width,
+            bottom=0.42 / height,
+            top=1 - 0.3 / height,
+            wspace=_gap(0.55, width - 0.55, columns),
+            hspace=_gap(0.66, height - 0.72, rows),
+        )
+        yield figure, list(made.flat)
+
+
+def _gap(inches: float, room: float, count: int) -> float:
+    """Gap between axes as matplotlib wants it, as a multiple of their size."""
+    return inches * count / (room - (count - 1) * inches)
+
+
 _svg_canvas: Any = FigureCanvasSVG
 _png_canvas: Any = FigureCanvasAgg
 """The backends' printers carry no types."""

@@ -14,6 +14,14 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.explanations import EXPLANATION, Explanation, read_explanation
+from ser_pipeline.insights import (
+    ATTENTION,
+    EMBEDDINGS,
+    AttendedClip,
+    Embeddings,
+    read_attention,
+    read_embeddings,
+)
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.run_scores import read_info, read_scores
 from ser_pipeline.report.unread import Unread
@@ -69,6 +77,8 @@ class Run:
         predictions: of the part that is shown, None where the run keeps none.
         model_bytes: size of the weights on disk, None where they are not there.
         explanation: what its features tell, None where it has not been explained.
+        attended: clips with the attention over them; none where the run keeps none.
+        embeddings: where the network puts clips, None where the run does not keep it.
     """
 
     tag: str
@@ -79,6 +89,8 @@ class Run:
     predictions: Predictions | None
     model_bytes: int | None
     explanation: Explanation | None = None
+    attended: tuple[AttendedClip, ...] = ()
+    embeddings: Embeddings | None = None
 
     @property
     def part(self) -> str:
@@ -187,7 +199,29 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
         model_bytes=sum(path.stat().st_size for path in weights) or None,
         explanation=_read_explanation(folder, info),
+        attended=_read_attended(folder, info),
+        embeddings=_read_embeddings(folder, info),
     )
+
+
+def _read_attended(folder: Path, info: RunInfo) -> tuple[AttendedClip, ...]:
+    clips = tuple(read_attention(folder))
+    _known(folder / ATTENTION, info, [label for clip in clips for label in (clip.target, clip.predicted)])
+    return clips
+
+
+def _read_embeddings(folder: Path, info: RunInfo) -> Embeddings | None:
+    found = read_embeddings(folder)
+    if found is not None:
+        _known(folder / EMBEDDINGS, info, found.target.tolist())
+    return found
+
+
+def _known(path: Path, info: RunInfo, labels: Sequence[int]) -> None:
+    if any(not 0 <= label < len(info.emotions) for label in labels):
+        raise RunError(
+            f"{path}: has classes that the run does not know; make it again with 'ser evaluate {path.parent}'"
+        )
 
 
 def _read_explanation(folder: Path, info: RunInfo) -> Explanation | None:

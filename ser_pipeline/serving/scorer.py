@@ -55,14 +55,17 @@ class TorchScorer:
         """See :meth:`Scorer.attention`."""
         import torch
 
-        from ser_pipeline.models import CRNN
+        from ser_pipeline.models import EmbeddingNetwork
 
-        if not isinstance(self.network, CRNN) or self.network.attention is None:
+        if not isinstance(self.network, EmbeddingNetwork):
             return None
         inputs, lengths = self._inputs(values, frames)
         with torch.inference_mode():
-            weights: Float32s = self.network.forward_with_attention(inputs, lengths)[1][0].numpy()
-        return weights
+            _, weights = self.network.summarise(inputs, lengths)
+        if weights is None:
+            return None
+        found: Float32s = weights[0].numpy()
+        return found
 
     def _inputs(self, values: Float32s, frames: int) -> tuple[Any, Any]:
         import torch

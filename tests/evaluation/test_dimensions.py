@@ -7,19 +7,9 @@ from ser_pipeline.models import EmbeddingNetwork
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
+from tests.evaluation.conftest import Silent
 
 TRAIN = {"epochs": 8, "learning_rate": 0.003, "averaging": 0, "spec_augment": False}
-
-
-class Silent:
-    def epoch_began(self, epoch, clips):
-        pass
-
-    def step_done(self, clips):
-        pass
-
-    def epoch_done(self, report):
-        pass
 
 
 @pytest.fixture

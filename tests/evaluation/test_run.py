@@ -18,20 +18,10 @@ from ser_pipeline.results import Certainty, RunScores, read_result
 from ser_pipeline.training.checkpoint import load_model, write_card
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
+from tests.evaluation.conftest import Silent
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 TRAIN = {"epochs": 6, "learning_rate": 0.003, "spec_augment": {"frequency_masks": 0, "time_masks": 0}}
-
-
-class Silent:
-    def epoch_began(self, epoch, clips):
-        pass
-
-    def step_done(self, clips):
-        pass
-
-    def epoch_done(self, report):
-        pass
 
 
 @pytest.fixture
