@@ -42,7 +42,7 @@ def quickstart(
             str(seed),
         ],
         ["evaluate", *kept, "--cache", store, "--runs", runs],
-        ["report", *kept, "--runs-dir", runs, "--out", reports],
+        ["report", *kept, "--cache", store, "--runs-dir", runs, "--out", reports],
     ]
     with plain_errors():
         for number, step in enumerate(steps, 1):

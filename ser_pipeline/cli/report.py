@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pipeline.cli.common import ManifestsOption, next_step, one_line, out, plain_errors, say
+from ser_pipeline.cli.common import CacheOption, ManifestsOption, next_step, one_line, out, plain_errors, say
 
 RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
 RunNames = Annotated[
@@ -20,6 +20,8 @@ def report(
     runs: RunNames = None,
     manifests: ManifestsOption = Path("manifests"),
     to: OutOption = Path("reports"),
+    cache: CacheOption = Path("cache"),
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF too.")] = False,
 ) -> None:
     """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
 
@@ -35,8 +37,10 @@ def report(
             manifests,
             choose_runs(runs_dir, names),
             to,
+            cache=cache,
             experiments=findings_in(runs_dir),
             strict=bool(names),
+            pdf=pdf,
         )
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""

@@ -10,6 +10,7 @@ from ser_pipeline.errors import ReportError, RunError, SplitError
 from ser_pipeline.findings import Findings, read_findings
 from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, Section, numbered
+from ser_pipeline.report.drawing import pdf_drawn
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.inside_section import inside_section
@@ -23,6 +24,7 @@ from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.runs import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.report.sources import Data, read_data
 from ser_pipeline.report.split_section import split_section
+from ser_pipeline.report.store_facts import StoreFacts, read_store_facts
 from ser_pipeline.report.unread import Unread, unread_blocks
 
 TITLE = "Speech emotion recognition: report"
@@ -58,8 +60,10 @@ def make_report(
     runs: Sequence[Path],
     out: Path,
     *,
+    cache: Path | None = None,
     experiments: Sequence[Path] = (),
     strict: bool = False,
+    pdf: bool = False,
 ) -> ReportSummary:
     """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
 
@@ -69,7 +73,9 @@ def make_report(
         manifests: folder that ``ser manifest build`` wrote to.
         runs: run folders, in the order they are shown; may be empty.
         out: folder to write to.
+        cache: folder of the stores, whose levels and steps of a few recordings are shown; None shows none.
         experiments: files of findings, in the order they are shown; one that cannot be read is named.
+        pdf: write each drawing as PDF too.
         strict: raise for a run that cannot be read, instead of naming it on the page.
 
     Raises:
@@ -84,8 +90,10 @@ def make_report(
     finished, unfinished, bad = (*read_runs(runs), []) if strict else read_sound_runs(runs)
     _need_splits(data, finished)
     found, lost = _read_experiments(experiments)
-    unread = (*data.unread, *bad, *lost)
-    report = compose(data, finished, unfinished, unread, found)
+    store = StoreFacts() if cache is None else read_store_facts(cache, finished)
+    unread = (*data.unread, *bad, *lost, *store.unread)
+    with pdf_drawn(pdf):
+        report = compose(data, finished, unfinished, unread, found, store)
     texts = {
         "report.md": markdown_text(report),
         "report.json": json_text(report, finished, unfinished, unread),
@@ -125,13 +133,14 @@ def compose(
     unfinished: Sequence[Unfinished],
     unread: Sequence[Unread] = (),
     experiments: Sequence[Findings] = (),
+    store: StoreFacts | None = None,
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     sections = (
         glance_section(data, runs),
-        *data_sections(data),
+        *data_sections(data, store),
         split_section(data),
-        method_section(runs),
+        method_section(runs, () if store is None else store.steps),
         *experiment_sections(experiments, data.digest),
         results_section(runs, unfinished, data.digest),
         *(section for run in runs for section in _run_sections(run, data)),
@@ -158,6 +167,8 @@ def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:
     for panel in report.panels:
         yield f"figures/{panel.name}.png", panel.png
         yield f"figures/{panel.name}.svg", panel.svg
+        if panel.pdf is not None:
+            yield f"figures/{panel.name}.pdf", panel.pdf
 
 
 def _put(out: Path, drawings: dict[str, bytes], texts: dict[str, bytes]) -> None:

@@ -33,10 +33,17 @@ from ser_pipeline.report.document import (
 )
 from ser_pipeline.report.facts import CORPORA, corpus_order, corpus_title
 from ser_pipeline.report.sources import Data
+from ser_pipeline.report.step_figures import level_panel
+from ser_pipeline.report.store_facts import StoreFacts
 
 
-def data_sections(data: Data) -> list[Section]:
-    """Write the chapter on recordings, labels, languages and durations."""
+def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
+    """Write the chapter on recordings, labels, languages, durations and levels.
+
+    Args:
+        data: the manifest and what lies beside it.
+        store: a store of mels, which knows levels; None where there is none.
+    """
     corpora = corpus_facts(data)
     marks: tuple[Mark, ...] = ("synthetic",) if data.synthetic else ()
     return [
@@ -44,7 +51,30 @@ def data_sections(data: Data) -> list[Section]:
         Section("speakers", "Speakers", (_speakers_table(corpora),), 3),
         Section("labels", "Labels", _labels(data, marks), 3),
         Section("languages", "Languages and durations", _languages(data, corpora, marks), 3),
+        *_levels(data, store, marks),
     ]
+
+
+def _levels(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> list[Section]:
+    """The part on loudness; nothing where no store knows it."""
+    if store is None:
+        return []
+    by_corpus: dict[str, list[str]] = {}
+    columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
+    for corpus, digest in zip(*columns, strict=True):
+        by_corpus.setdefault(corpus, []).append(digest)
+    levels = {corpus: store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
+    levels = {corpus: found[np.isfinite(found)] for corpus, found in levels.items()}
+    levels = {corpus: found for corpus, found in levels.items() if len(found)}
+    if not levels:
+        return []
+    figure = Figure(
+        "levels",
+        "Levels after trimming and before levelling, by corpus: what a network could tell corpora apart by",
+        (level_panel(levels),),
+        marks,
+    )
+    return [Section("levels", "Levels", (figure,), 3)]
 
 
 def corpus_marks(corpus: CorpusFacts) -> tuple[Mark, ...]:

@@ -154,6 +154,7 @@ class Panel:
         inline: the same for inside the page: inks follow the page's colours.
         png: raster drawing.
         wide: takes a whole line of the page.
+        pdf: vector drawing for papers, None where none was asked for.
     """
 
     name: str
@@ -162,6 +163,12 @@ class Panel:
     inline: str = field(repr=False)
     png: bytes = field(repr=False)
     wide: bool = False
+    pdf: bytes | None = field(default=None, repr=False)
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of the files that it is written to."""
+        return ("png", "svg") if self.pdf is None else ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -76,6 +78,7 @@ _SETTINGS: Final[Any] = MappingProxyType(
     }
 )
 
+_with_pdf: ContextVar[bool] = ContextVar("with_pdf", default=False)
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 _FONT: Final = re.compile(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*")
@@ -161,6 +164,7 @@ def _gap(inches: float, room: float, count: int) -> float:
 
 _svg_canvas: Any = FigureCanvasSVG
 _png_canvas: Any = FigureCanvasAgg
+_pdf_canvas: Any = FigureCanvasPdf
 """The backends' printers carry no types."""
 
 
@@ -169,8 +173,35 @@ def panel(figure: Figure, name: str, alt: str, *, wide: bool = False) -> Panel:
     alt = _CONTROL.sub("", alt)
     svg, png = _rendered(figure)
     return Panel(
-        name=name, alt=alt, svg=_file_svg(svg, alt), inline=_inline_svg(svg, name, alt), png=png, wide=wide
+        name=name,
+        alt=alt,
+        svg=_file_svg(svg, alt),
+        inline=_inline_svg(svg, name, alt),
+        png=png,
+        wide=wide,
+        pdf=_pdf(figure) if _with_pdf.get() else None,
     )
+
+
+@contextmanager
+def pdf_drawn(wanted: bool) -> Iterator[None]:
+    """Draw every panel of the block as PDF too, which takes half as long again."""
+    token = _with_pdf.set(wanted)
+    try:
+        yield
+    finally:
+        _with_pdf.reset(token)
+
+
+def _pdf(figure: Figure) -> bytes:
+    drawn = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.set_facecolor("white")
+        _pdf_canvas(figure).print_pdf(
+            drawn, metadata={"CreationDate": None, "Creator": None, "Producer": None}
+        )
+    return drawn.getvalue()
 
 
 def _rendered(figure: Figure) -> tuple[bytes, bytes]:

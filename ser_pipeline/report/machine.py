@@ -101,7 +101,7 @@ def _figure(figure: Figure) -> dict[str, Any]:
         "caption": figure.caption,
         "marks": list(figure.marks),
         "panels": [
-            {"alt": panel.alt, "files": [f"figures/{panel.name}.png", f"figures/{panel.name}.svg"]}
+            {"alt": panel.alt, "files": [f"figures/{panel.name}.{suffix}" for suffix in panel.suffixes]}
             for panel in figure.panels
         ],
     }

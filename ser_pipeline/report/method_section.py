@@ -18,7 +18,9 @@ from ser_pipeline.report.document import (
     text,
 )
 from ser_pipeline.report.runs import Run
+from ser_pipeline.report.step_figures import steps_panel
 from ser_pipeline.settings import Recipe, applies, recipe
+from ser_pipeline.steps import ClipSteps
 
 NOT_COMPARED = frozenset(
     {
@@ -48,8 +50,13 @@ _GROUPS = {
 }
 
 
-def method_section(runs: Sequence[Run]) -> Section:
-    """Write the chapter on method."""
+def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Section:
+    """Write the chapter on method.
+
+    Args:
+        runs: on the page.
+        steps: recordings to show step by step.
+    """
     blocks: list[Block] = [
         text(
             "Every recording goes through one front end: resampled to mono, denoised by a spectral gate, "
@@ -61,6 +68,8 @@ def method_section(runs: Sequence[Run]) -> Section:
             " repairs its defects.",
         )
     ]
+    if steps:
+        blocks.append(_steps(steps))
     if runs:
         blocks.append(_settings_table(runs))
     blocks.append(
@@ -72,6 +81,15 @@ def method_section(runs: Sequence[Run]) -> Section:
         )
     )
     return Section("method", "Method", tuple(blocks), 2)
+
+
+def _steps(steps: Sequence[ClipSteps]) -> Figure:
+    names = "; ".join(clip.utterance_id for clip in steps)
+    return Figure(
+        "steps",
+        f"The front end step by step, on a recording of median length of each of four corpora: {names}",
+        tuple(steps_panel(clip, number) for number, clip in enumerate(steps, 1)),
+    )
 
 
 def flat(values: Recipe) -> dict[str, str]:

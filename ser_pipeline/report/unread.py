@@ -9,15 +9,15 @@ from ser_pipeline.report.document import Block, Bullets, Callout
 
 @dataclass(frozen=True)
 class Unread:
-    """A run folder, split file or experiment that could not be read.
+    """A run folder, split file, experiment or file of a store that could not be read.
 
     Attributes:
-        kind: ``run``, ``split`` or ``experiment``.
-        name: of the run folder, the split or the experiment.
+        kind: ``run``, ``split``, ``experiment`` or ``store``.
+        name: of the run folder, the split, the experiment or the store.
         reason: one line with the file, what is wrong, and what to do.
     """
 
-    kind: Literal["run", "split", "experiment"]
+    kind: Literal["run", "split", "experiment", "store"]
     name: str
     reason: str
 
