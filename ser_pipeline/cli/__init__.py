@@ -10,6 +10,7 @@ from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
 from ser_pipeline.cli.compare import compare
+from ser_pipeline.cli.demo import demo
 from ser_pipeline.cli.evaluate import evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -38,6 +39,7 @@ app.command()(compare)
 app.command()(predict)
 app.command()(listen)
 app.command()(export)
+app.command()(demo)
 app.command()(bench)
 app.command()(quickstart)
 

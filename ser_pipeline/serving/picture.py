@@ -29,9 +29,15 @@ def draw_timeline(predictions: Sequence[Prediction], emotions: Sequence[str], pa
     Raises:
         SerError: the file cannot be written.
     """
-    import matplotlib
+    figure = timeline_figure(predictions, emotions)
+    title = os.path.basename(predictions[0].name).replace("$", r"\$")
+    figure.axes[0].set_title(title, loc="left", fontsize=10)
+    with write_atomically(path) as part:
+        figure.savefig(part, format=path.suffix[1:], dpi=150)
 
-    matplotlib.use("Agg")
+
+def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str]) -> Any:
+    """Draw probabilities over time as a figure of matplotlib; arguments as of :func:`draw_timeline`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 3.2), layout="constrained")
@@ -39,10 +45,8 @@ def draw_timeline(predictions: Sequence[Prediction], emotions: Sequence[str], pa
     _fill(axes, predictions, emotions)
     axes.set(xlabel="seconds (middle of the window)", ylabel="probability", ylim=(0, 1))
     axes.set_xlim(0, max(predictions[-1].end_s, 0.1))
-    axes.set_title(os.path.basename(predictions[0].name).replace("$", r"\$"), loc="left", fontsize=10)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
-    with write_atomically(path) as part:
-        figure.savefig(part, format=path.suffix[1:], dpi=150)
+    return figure
 
 
 def _fill(axes: Any, predictions: Sequence[Prediction], emotions: Sequence[str]) -> None:
