@@ -72,6 +72,7 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
         blocks.append(_steps(steps))
     if runs:
         blocks.append(_settings_table(runs))
+        blocks += _networks(runs)
     blocks.append(
         Figure(
             "distance-matrix",
@@ -81,6 +82,30 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
         )
     )
     return Section("method", "Method", tuple(blocks), 2)
+
+
+def _networks(runs: Sequence[Run]) -> list[Block]:
+    """Parts of each kind of network and their parameters; nothing where no run tells."""
+    groups = []
+    seen: set[tuple[tuple[str, int], ...]] = set()
+    for run in runs:
+        parts = run.info.extra.get("layers")
+        if not isinstance(parts, Mapping) or (key := tuple(parts.items())) in seen:
+            continue
+        seen.add(key)
+        total = max(1, run.info.parameters)
+        rows = tuple(
+            Row(
+                (cells.words(str(name)), cells.count(int(count)), cells.percent(int(count) / total, bar=True))
+            )
+            for name, count in parts.items()
+        )
+        groups.append(RowGroup(rows, f"{run.tag}: {run.info.model}, {run.info.parameters:,} parameters"))
+    if not groups:
+        return []
+    columns = (Column("Part", numeric=False), Column("Parameters"), Column("Share, %"))
+    caption = "Networks: parameters of each part, one run for each shape"
+    return [Table(key="networks", caption=caption, columns=columns, groups=tuple(groups))]
 
 
 def _steps(steps: Sequence[ClipSteps]) -> Figure:

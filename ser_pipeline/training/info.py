@@ -1,6 +1,7 @@
 """``settings.json``: all that repeats a run, and the check that a run goes on as it began."""
 
 import platform
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
+from ser_pipeline.models import Network
 from ser_pipeline.results import RunInfo, read_result
 from ser_pipeline.training.device import choose_device, choose_precision
 
@@ -18,7 +20,16 @@ SETTINGS = "settings.json"
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
 
 
-def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> RunInfo:
+def layer_parameters(network: Network) -> dict[str, int]:
+    """Parameters of each part of a network, by name, in the order of its definition."""
+    return {
+        name: sum(values.numel() for values in part.parameters()) for name, part in network.named_children()
+    }
+
+
+def describe(
+    data: RunData, folder: Path, *, command: str, parameters: int, layers: Mapping[str, int] | None = None
+) -> RunInfo:
     """Describe a run that begins, or goes on if the folder has been described before.
 
     Args:
@@ -26,6 +37,7 @@ def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> R
         folder: of the run.
         command: as typed; that of the first start stays.
         parameters: of the network.
+        layers: parameters of each part of it; None where it has no parts.
 
     Raises:
         RunError: the folder's run began with other recordings, split, mels or classes.
@@ -58,6 +70,7 @@ def describe(data: RunData, folder: Path, *, command: str, parameters: int) -> R
             "precision": choose_precision(data.recipe.train, device),
             "threads": torch.get_num_threads(),
             "failed_clips": len(data.failed),
+            **({"layers": dict(layers)} if layers else {}),
             **({} if data.variants is None else {"variants": data.variants.store.fingerprint}),
         },
     )

@@ -21,7 +21,7 @@ from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.data import RunBatches
 from ser_pipeline.training.device import choose_device, choose_precision
 from ser_pipeline.training.history import METRICS, Row, best_row, out_of_patience, write_metrics
-from ser_pipeline.training.info import describe, write_info
+from ser_pipeline.training.info import describe, layer_parameters, write_info
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.quiet import quiet_lightning
 from ser_pipeline.training.recorder import LAST, Listener, Recorder
@@ -62,7 +62,13 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
     device = choose_device(options.device)
     module = _module(data)
-    info = describe(data, folder, command=command, parameters=parameter_count(module.network))
+    info = describe(
+        data,
+        folder,
+        command=command,
+        parameters=parameter_count(module.network),
+        layers=layer_parameters(module.network),
+    )
     history = _history(folder / LAST)
     write_info(folder, info)
     if _goes_on(history, options):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ser_pipeline.report.document import Figure, Table
@@ -67,3 +69,16 @@ def test_settings_that_say_nothing_about_a_model_are_left_open(tmp_path, rows, f
     assert found["train.optimizer"] == ("adam", ["–", "adamw"])  # noqa: RUF001
     assert found["front_end.scale"] == ("clip_minmax", ["–", "fixed"])  # noqa: RUF001
     assert found["normalise"] == ("none", ["speaker", "–"])  # noqa: RUF001
+
+
+def test_parts_of_networks_are_listed_once_for_each_shape(runs):
+    def told(run, layers):
+        info = run.info.model_copy(update={"extra": {**run.info.extra, "layers": layers}, "parameters": 30})
+        return replace(run, info=info)
+
+    same, other = {"lstm": 20, "head": 10}, {"lstm": 30}
+    shown = [told(runs[0], same), told(runs[1], same), told(runs[0], other), runs[1]]
+    table = next(b for b in method_section(shown).blocks if isinstance(b, Table) and b.key == "networks")
+    assert [len(group.rows) for group in table.groups] == [2, 1]
+    assert [cell.text for cell in table.rows[0].cells] == ["lstm", "20", "66.7"]
+    assert not any(isinstance(b, Table) and b.key == "networks" for b in method_section(runs).blocks)
