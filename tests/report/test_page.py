@@ -7,8 +7,10 @@ import subprocess
 import zlib
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from ser_pipeline.insights import AttendedClip, write_attention
 from ser_pipeline.report import make_report
 from ser_pipeline.report.build import compose
 from ser_pipeline.report.page import html_page
@@ -156,7 +158,11 @@ def test_browser_shows_the_page_without_complaint(manifests, tmp_path, rows, fak
     if chromium is None:
         pytest.skip("no Chromium here: install it to see the page as a browser does")
     folder = fake.run(tmp_path / "runs", "one", rows, fake.digest(manifests), epochs=3)
+    mel = np.linspace(-1, 1, 96 * 120, dtype=np.float32).reshape(96, 120)
+    weights = np.full(15, 1 / 15, np.float32)
+    write_attention(folder, [AttendedClip("emodb/1", "test", 0, 1, 0.5, mel, weights)] * 8)
     summary = make_report(manifests, [folder], tmp_path / "out")
+    assert "<image" in summary.page.read_text()
     shot = tmp_path / "shot.png"
     seen = subprocess.run(
         [
