@@ -64,6 +64,7 @@ def _model(model: Path | None, runs: Path) -> "tuple[Model | None, str]":
     try:
         loaded = load_model(model, runs=runs)
         loaded.check_speaker()
+        loaded.warm_up()
         return loaded, ""
     except RunError as error:
         if model is not None:

@@ -35,6 +35,7 @@ def listen(
         given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop, "corpus": corpus}
         options = checked(PredictOptions, given, where="listen")
         loaded = load_model(model, runs=runs)
+        loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
         opened = microphone() if file is None else played(file, live=live)
         name = "microphone" if file is None else str(file)

@@ -176,6 +176,14 @@ class Model:
         """Predict on what the front end made of a recording."""
         return self._decide(self._logits(clip), options, name, (clip.start_s, clip.end_s))
 
+    def warm_up(self) -> None:
+        """Predict on a made-up sound, so that nothing is compiled or loaded once recordings come."""
+        if speaker_wise(self.card):
+            return
+        time = np.arange(self.sample_rate) / self.sample_rate
+        hum = 0.1 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))
+        self.predict_wave(hum.astype(np.float32), self.sample_rate)
+
     def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
         with file_blocks(source, name) as blocks:
             every = [self._window_logits(window, options) for window in self._windows(blocks, options)]

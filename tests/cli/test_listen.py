@@ -56,3 +56,12 @@ def test_wrong_words_are_one_clear_line(here, monkeypatch, words, status, says):
     result = ser(*words, status=status)
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_the_model_is_warm_before_it_listens(here, monkeypatch):
+    from ser_pipeline.serving.model import Model
+
+    called = []
+    monkeypatch.setattr(Model, "warm_up", lambda self: called.append(self.name))
+    ser("--file", "a.wav", "--at-once")
+    assert called == ["small"]

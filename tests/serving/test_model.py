@@ -214,3 +214,9 @@ def test_a_missing_file_is_named(run):
 def test_samples_that_say_nothing_are_refused(run, wave, rate, says):
     with pytest.raises(AudioError, match=says):
         load_model(run).predict_wave(wave, rate)
+
+
+def test_warming_up_changes_nothing(run, voices):
+    cold, warm = load_model(run), load_model(run)
+    warm.warm_up()
+    assert warm.predict(voices.paths[0]) == cold.predict(voices.paths[0])
