@@ -34,9 +34,12 @@ def test_the_page_names_the_shipped_ones_and_its_example_reads():
     page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \|", page.partition("## Running")[0], re.MULTILINE)
     assert sorted(rows) == shipped_names()
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    example, search = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     found = designed(parse_experiment(example, "page.toml"), Groups((), {}))
     assert list(found.names) == ["dnn", "focal[train.focal_gamma=1.0]", "focal[train.focal_gamma=2.0]"]
+    searched = parse_experiment(example + search.replace('"speaker"', '"clips"'), "page.toml").search
+    assert searched.arm == "dnn"
+    assert len(searched.space) == 3
     for kind in (ArmSpec, ClaimSpec):
         assert all(f"`{name}`" in page for name in kind.model_fields if name not in ("text", "emotion"))
 
