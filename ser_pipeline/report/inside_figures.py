@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ser_pipeline.insights import AttendedClip, Embeddings
 from ser_pipeline.report.cells import percent_text
@@ -75,8 +76,11 @@ def _attention(axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: 
     for colour, width in ((PAPER, 3.2), (VERMILLION, 1.6)):
         axes.stairs(height * scale, edges, color=colour, linewidth=width)
     axes.axhline(scale, color=PAPER, linewidth=0.8, linestyle=":")
-    axes.set(xlabel="seconds", ylabel="mel band", xlim=(0, length), ylim=(0, bands))
-    axes.xaxis.labelpad = axes.yaxis.labelpad = 1
+    axes.set(xlim=(0, length), ylim=(0, bands), yticks=[])  # each label takes its time to be drawn
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel("seconds", labelpad=1)
+    if number % COLUMNS == 1:
+        axes.set_ylabel("mel bands", labelpad=1)
     axes.set_title(readable(f"{number}: {_told(clip, emotions)}", 60), fontsize=8.5)
     largest = int(clip.weights.argmax())
     return (

@@ -28,6 +28,9 @@ from ser_pipeline.report.sources import Data
 
 Names = npt.NDArray[np.str_]
 
+SHOWN: Final = 6
+"""Clips whose attention is drawn: each takes a tenth of a second."""
+
 CLEAR: Final = 0.05
 """Difference of two gains over chance that is worth a word."""
 
@@ -37,7 +40,7 @@ def inside_section(run: Run, data: Data) -> Section | None:
     blocks: list[Block] = []
     marks = run_marks(run, data.digest)
     if run.attended:
-        blocks.append(_attention(run, run.attended, marks))
+        blocks.append(_attention(run, run.attended[:SHOWN], marks))
     if run.embeddings is not None:
         blocks += _map(run, run.embeddings, data, marks)
     if not blocks:
