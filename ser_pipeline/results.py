@@ -8,12 +8,15 @@ A run is a folder ``runs/<name>/``::
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
     dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
     scores.json          RunScores
+    latency.json         Latency; of runs that 'ser train' or 'ser evaluate' scored
+    attention.parquet    chosen clips with the weights of their steps, of ser_pipeline.insights
+    embeddings.parquet   vectors of clips, and their places on a map, of ser_pipeline.insights
     explanation.json     Explanation, of ser_pipeline.explanations; where the run was explained
     last.ckpt            state for ``--resume``
 """
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +26,7 @@ from ser_pipeline.settings import Options, Recipe
 R = TypeVar("R", bound=Options)
 
 RESULT_SCHEMA = 1
+LATENCY: Final = "latency.json"
 
 METRIC_COLUMNS = (
     "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
@@ -139,6 +143,21 @@ class RunScores(Options):
     schema_version: int = RESULT_SCHEMA
     parts: dict[str, PartScores]
     certainty: Certainty | None = None
+
+
+class Latency(Options):
+    """``latency.json``: time of one decision on a clip of three seconds, warm, one at a time.
+
+    Attributes:
+        front_end_ms: from samples to the model's input.
+        network_ms: from input to probabilities.
+        threads: of the process.
+    """
+
+    schema_version: int = RESULT_SCHEMA
+    front_end_ms: float
+    network_ms: float
+    threads: int
 
 
 class SplitInfo(Options):

@@ -31,6 +31,7 @@ def evaluate(
     """Score a run anew from its network and the store, and show every score of one part."""
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.evaluation.run import evaluate_run
+    from ser_pipeline.experiments.speed import keep_latency
     from ser_pipeline.records import PARTS
     from ser_pipeline.results import RunInfo, read_result
     from ser_pipeline.training.names import find_run
@@ -45,6 +46,8 @@ def evaluate(
         folder = find_run(run, runs)
         scores = evaluate_run(folder, manifests=manifests, cache=cache, device=device)
         info = read_result(RunInfo, folder / "settings.json")
+        if info.recipe.fold != "all":
+            keep_latency(folder)
         if part not in scores.parts:
             raise SettingsError(f"--part {part}: this run's split has only {', '.join(scores.parts)}")
         if fmt is Format.table:

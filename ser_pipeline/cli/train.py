@@ -295,6 +295,7 @@ def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "R
     """Train and score, showing each epoch."""
     from ser_pipeline.datasets.prepare import ALL_FOLDS
     from ser_pipeline.evaluation.run import score_folds, score_run
+    from ser_pipeline.experiments.speed import keep_latency
     from ser_pipeline.training.folds import train_folds
     from ser_pipeline.training.run import train_run
 
@@ -308,7 +309,9 @@ def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "R
         data = inputs.run_data(recipe.fold)
         _announce(data)
         info = train_run(data, folder, display, command=command)
-    return info, score_run(folder, data)
+    scores = score_run(folder, data)
+    keep_latency(folder)
+    return info, scores
 
 
 def _say_fold(number: int, name: str) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ser_pipeline.atomic import write_atomically
 from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.results import LATENCY, Latency
 from ser_pipeline.settings import InputOptions
 from ser_pipeline.training.checkpoint import load_model
 
@@ -43,6 +45,19 @@ def decision_ms(folder: Path) -> tuple[float, float]:
             network(inputs, lengths).softmax(1)
 
     return _front_end_ms(card.inputs), _least_ms(decide)
+
+
+def keep_latency(folder: Path) -> Latency:
+    """Measure :func:`decision_ms` of a run and write it to ``latency.json``.
+
+    Raises:
+        RunError: the network is missing or damaged.
+    """
+    front_end_ms, network_ms = decision_ms(folder)
+    found = Latency(front_end_ms=front_end_ms, network_ms=network_ms, threads=torch.get_num_threads())
+    with write_atomically(folder / LATENCY) as part:
+        part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -216,6 +216,8 @@ def _cost_table(runs: Sequence[Run]) -> Table:
         Column("Epoch kept"),
         Column("Training, min"),
         Column("Training clips a second"),
+        Column("Front end, ms"),
+        Column("Network, ms"),
         Column("Ended because", numeric=False),
     )
     return Table(
@@ -223,7 +225,11 @@ def _cost_table(runs: Sequence[Run]) -> Table:
         caption="What each run cost",
         columns=columns,
         groups=(RowGroup(tuple(map(_cost_row, runs))),),
-        notes=("Clips a second: training clips divided by the median training time of an epoch.",),
+        notes=(
+            "Clips a second: training clips divided by the median training time of an epoch. Front end and "
+            "network: time of one decision on a clip of three seconds, warm, one at a time, on the machine "
+            "that scored the run.",
+        ),
     )
 
 
@@ -241,6 +247,8 @@ def _cost_row(run: Run) -> Row:
             cells.count(info.best_epoch),
             cells.decimal(None if info.seconds is None else info.seconds / 60, 1),
             cells.decimal(rate, 0),
+            cells.decimal(None if run.latency is None else run.latency.front_end_ms, 1),
+            cells.decimal(None if run.latency is None else run.latency.network_ms, 1),
             cells.words(info.stopped or ""),
         )
     )

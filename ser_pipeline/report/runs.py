@@ -25,7 +25,15 @@ from ser_pipeline.insights import (
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.run_scores import read_info, read_scores
 from ser_pipeline.report.unread import Unread
-from ser_pipeline.results import METRIC_COLUMNS, PartScores, RunInfo, RunScores
+from ser_pipeline.results import (
+    LATENCY,
+    METRIC_COLUMNS,
+    Latency,
+    PartScores,
+    RunInfo,
+    RunScores,
+    read_result,
+)
 
 WEIGHTS = ("model.safetensors", "model.skops")
 
@@ -79,6 +87,7 @@ class Run:
         explanation: what its features tell, None where it has not been explained.
         attended: clips with the attention over them; none where the run keeps none.
         embeddings: where the network puts clips, None where the run does not keep it.
+        latency: time of one decision, None where it was not measured.
     """
 
     tag: str
@@ -91,6 +100,7 @@ class Run:
     explanation: Explanation | None = None
     attended: tuple[AttendedClip, ...] = ()
     embeddings: Embeddings | None = None
+    latency: Latency | None = None
 
     @property
     def part(self) -> str:
@@ -201,6 +211,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         explanation=_read_explanation(folder, info),
         attended=_read_attended(folder, info),
         embeddings=_read_embeddings(folder, info),
+        latency=read_result(Latency, folder / LATENCY) if (folder / LATENCY).is_file() else None,
     )
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ser_pipeline.manifest import make_split, read_manifest, write_split
-from ser_pipeline.results import RunInfo, RunScores, read_result
+from ser_pipeline.results import Latency, RunInfo, RunScores, read_result
 
 
 def train(ser, *words, status=0):
@@ -21,6 +21,9 @@ def test_train_says_what_it_does_and_scores_every_part(ser, tmp_path):
     assert "next: ser report" in result.stderr
     for word in ("train", "validation", "test", "macro-F1"):
         assert word in result.stdout
+    timed = read_result(Latency, tmp_path / "runs" / "a" / "latency.json")
+    assert 0 < timed.network_ms < 1000
+    assert timed.threads == 1
     scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json")
     assert list(scores.parts) == ["train", "validation", "test"]
 

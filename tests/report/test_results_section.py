@@ -1,5 +1,6 @@
 import pytest
 
+from ser_pipeline.errors import RunError
 from ser_pipeline.report.document import Table, plain
 from ser_pipeline.report.results_section import (
     best_by_validation,
@@ -8,7 +9,7 @@ from ser_pipeline.report.results_section import (
     results_section,
 )
 from ser_pipeline.report.runs import read_runs
-from ser_pipeline.results import SplitInfo
+from ser_pipeline.results import Latency, SplitInfo
 
 HEARD = SplitInfo(
     name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard in training."
@@ -117,3 +118,20 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
 def test_no_runs_say_how_to_get_them():
     (block,) = results_section([], [], "d").blocks
     assert "Train and score one with ser train crnn, then run ser report again" in plain(block.words)
+
+
+def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows, fake):
+    folder = fake.run(tmp_path, "one", rows, "d", task="4class")
+    (run,) = read_runs([folder])[0]
+    assert run.latency is None
+    found = Latency(front_end_ms=4.25, network_ms=9.5, threads=1)
+    (folder / "latency.json").write_text(found.model_dump_json())
+    runs = read_runs([folder])[0]
+    cost = next(
+        block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
+    )
+    shown = dict(zip([column.title for column in cost.columns], cost.rows[0].cells, strict=True))
+    assert (shown["Front end, ms"].value, shown["Network, ms"].value) == (4.25, 9.5)
+    (folder / "latency.json").write_text("{}")
+    with pytest.raises(RunError, match=r"latency\.json: front_end_ms"):
+        read_runs([folder])
