@@ -23,7 +23,7 @@ from ser_pipeline.serving.clips import clip_of_wave
 from ser_pipeline.serving.export import export_graph
 from ser_pipeline.serving.load import load_model
 from ser_pipeline.serving.model import Model
-from ser_pipeline.settings import FrontEnd, ModelOptions, algorithm_version
+from ser_pipeline.settings import FrontEnd, ModelOptions, algorithm_version, recipe
 from ser_pipeline.training.card import ModelCard
 from ser_pipeline.training.checkpoint import save_model
 
@@ -134,7 +134,7 @@ def _plain(front_end: FrontEnd) -> Callable[[Path], object]:
 
 
 def _random_model(folder: Path, front_end: FrontEnd) -> Model:
-    options = ModelOptions()
+    options = recipe("default").model
     card = ModelCard(
         model=options,
         emotions=("anger", "happiness", "neutral", "sadness"),

@@ -27,6 +27,7 @@ MODELS = {
     "stats": (SMALL, {"model": {"name": "crnn", "pooling": "stats"}}),
     "resnet": (SMALL, {"model": {"name": "resnet"}}),
     "mhsa": (SMALL, {"model": {"name": "mhsa"}}),
+    "scaled": (SMALL, {"model": {"name": "crnn", "own_scale": True}}),
     "padded": (PAPER, {"model": {"name": "crnn", "masked": False}}),
     "level": (LEVEL, {"learned": GAINS}),
     "tempered": (SMALL, {"temperature": 2.5}),
