@@ -1,8 +1,7 @@
 """Read a recording of any length block by block."""
 
-import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from ser_pipeline.audio.memory_file import MemoryFile
 from ser_pipeline.errors import AudioError, AudioMissing
 
 Float32s = npt.NDArray[np.float32]
@@ -60,15 +60,18 @@ def file_blocks(source: str | Path | bytes, name: str) -> Iterator[Blocks]:
         AudioError: no recording libsndfile can decode.
     """
     try:
-        with (
-            io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as handle,
-            soundfile.SoundFile(handle) as file,
-        ):
+        with _opened(source) as handle, soundfile.SoundFile(handle) as file:
             yield Blocks(int(file.samplerate), file.frames / file.samplerate, file, name)
     except soundfile.LibsndfileError as error:
         raise _undecodable(name, error) from None
     except OSError as error:
         raise AudioMissing(f"{name}: cannot be read: {error.strerror or error}") from None
+
+
+def _opened(source: str | Path | bytes) -> AbstractContextManager[Any]:
+    if isinstance(source, bytes):
+        return nullcontext(MemoryFile(memoryview(source)))
+    return Path(source).open("rb")
 
 
 def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
