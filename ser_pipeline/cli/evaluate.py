@@ -30,8 +30,8 @@ def evaluate(
 ) -> None:
     """Score a run anew from its network and the store, and show every score of one part."""
     from ser_pipeline.errors import SettingsError
+    from ser_pipeline.evaluation.latency import keep_latency
     from ser_pipeline.evaluation.run import evaluate_run
-    from ser_pipeline.experiments.speed import keep_latency
     from ser_pipeline.records import PARTS
     from ser_pipeline.results import RunInfo, read_result
     from ser_pipeline.training.names import find_run

@@ -294,8 +294,8 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
 def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "RunScores"]:
     """Train and score, showing each epoch."""
     from ser_pipeline.datasets.prepare import ALL_FOLDS
+    from ser_pipeline.evaluation.latency import keep_latency
     from ser_pipeline.evaluation.run import score_folds, score_run
-    from ser_pipeline.experiments.speed import keep_latency
     from ser_pipeline.training.folds import train_folds
     from ser_pipeline.training.run import train_run
 

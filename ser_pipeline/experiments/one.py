@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ser_pipeline.datasets.prepare import ALL_FOLDS, read_inputs
 from ser_pipeline.errors import SerError, TrainingError
+from ser_pipeline.evaluation.latency import decision_ms
 from ser_pipeline.evaluation.run import score_folds, score_run
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, cell_folder, write_record
-from ser_pipeline.experiments.speed import decision_ms
 from ser_pipeline.results import RunInfo, RunScores, read_result
 from ser_pipeline.training.folds import fold_folders, train_folds
 from ser_pipeline.training.info import SETTINGS

@@ -110,9 +110,8 @@ def search(
     with only_one(places.runs):
         for trial in _trials(_study(spec), design, ground, spec, epochs, count, done):
             watcher.began(trial.cell, count - trial.number + 1, _expected(done, count))
-            known = read_record(places.runs, trial.cell.key)
-            state = State("done", record=known) if known else State("not run", NO_TIME)
-            if known is None and time.monotonic() < deadline:
+            state = State("not run", NO_TIME)
+            if time.monotonic() < deadline or read_record(places.runs, trial.cell.key) is not None:
                 work = work_of(trial.cell, ground)
                 state = run_cell(
                     trial.cell, ground, places, watcher, clock, work=work, jobs=jobs, command=command

@@ -1,18 +1,21 @@
 """A desk that takes recordings from many people at once: bounded in size, length and queue."""
 
-import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import soundfile
 
+from ser_pipeline.audio.memory_file import MemoryFile
 from ser_pipeline.errors import SerError
 from ser_pipeline.serving.model import Model
 
 T = TypeVar("T")
+
+DENSEST: Final = 768_000
+"""Samples a second over all channels: 192 kHz in four, or 96 kHz in eight. More would fill memory."""
 
 
 class TooMuchError(SerError):
@@ -47,6 +50,29 @@ class Limits:
     def size(self) -> int:
         """Bytes of one recording."""
         return round(self.megabytes * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a recording says of itself, before anything is decoded.
+
+    Attributes:
+        seconds: its length.
+        samples_a_second: over all channels.
+    """
+
+    seconds: float
+    samples_a_second: int
+
+
+def read_header(content: bytes) -> Header | None:
+    """Look at a recording's header; None where libsndfile makes nothing of it."""
+    try:
+        with soundfile.SoundFile(MemoryFile(memoryview(content))) as file:
+            rate = max(1, int(file.samplerate))
+            return Header(file.frames / rate, rate * file.channels)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError):
+        return None
 
 
 class Desk:
@@ -117,13 +143,15 @@ class Desk:
         """
         if len(content) > self.limits.size:
             raise TooMuchError(f"larger than {self.limits.megabytes:g} MB; send a shorter piece")
-        try:
-            info = soundfile.info(io.BytesIO(content))
-        except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError):
+        found = read_header(content)
+        if found is None:
             return  # decoding says in words what is wrong with it
-        seconds = info.frames / info.samplerate if info.samplerate else 0.0
-        if seconds > self.limits.seconds:
-            raise TooMuchError(f"{seconds:.0f} s long; up to {self.limits.seconds:.0f} s are taken")
+        if found.seconds > self.limits.seconds:
+            raise TooMuchError(f"{found.seconds:.0f} s long; up to {self.limits.seconds:.0f} s are taken")
+        if found.samples_a_second > DENSEST:
+            raise TooMuchError(
+                f"{found.samples_a_second:,} samples a second over all channels; up to {DENSEST:,} are taken"
+            )
 
     def close(self) -> None:
         """Finish what is being worked on, and take no more."""

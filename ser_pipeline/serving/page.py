@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from ser_pipeline.errors import AudioSilent, SerError
 from ser_pipeline.serving.clips import Clip
-from ser_pipeline.serving.desk import Desk
+from ser_pipeline.serving.desk import Desk, read_header
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction, PredictOptions
 
@@ -138,17 +138,10 @@ def _looked_at(
     if clip is not None:
         weights = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
         clip = clip if clip.values.ndim == 2 else None
-    windows = [*model.timeline(content, options)] if said.windows > 1 or _long(content) else []
+    header = read_header(content)
+    long = said.windows > 1 or (header is not None and header.seconds > LONG_S)
+    windows = [*model.timeline(content, options)] if long else []
     return said, clip, weights, windows
-
-
-def _long(content: bytes) -> bool:
-    import io
-
-    import soundfile
-
-    info = soundfile.info(io.BytesIO(content))
-    return bool(info.frames > LONG_S * info.samplerate)
 
 
 def _sentence(said: Prediction) -> str:

@@ -2,19 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.lock import EVERY_SHARD, shard_range
+from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path
 from ser_pipeline.store.status import stores
 
@@ -67,7 +66,7 @@ def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
     with shard_range(folder, 0, EVERY_SHARD):
         copied, known, refused = 0, 0, []
         here = read_index(folder)
-        keys = set(_index_keys(here.table.filter(pc.invert(here.table["failed"]))))
+        keys = set(here.keys())
         failed = set(here.failures())
         for path in (path for source in sources for path in sorted(source.glob("shard-*.h5"))):
             try:
@@ -87,12 +86,7 @@ def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
     return Merged(folder, good, copied, known, (*refused, *index.damaged))
 
 
-def _index_keys(table: pa.Table) -> Iterator[tuple[str, int, str]]:
-    columns = (table[name].to_pylist() for name in ("audio_digest", "variant", "aspect"))
-    return zip(*columns, strict=True)
-
-
-def _checked(path: Path, folder: Path) -> tuple[set[tuple[str, int, str]], set[str]]:
+def _checked(path: Path, folder: Path) -> tuple[frozenset[Key], set[str]]:
     """Keys of a whole shard and its failed digests.
 
     Raises:
@@ -105,8 +99,7 @@ def _checked(path: Path, folder: Path) -> tuple[set[tuple[str, int, str]], set[s
         raise StoreCorrupt(
             f"{path}: made with other settings or library versions than {folder.name}; left out"
         )
-    digests, aspects = ([key.decode() for key in keys] for keys in (rows.digests, rows.aspects))
-    return set(zip(digests, rows.variants.tolist(), aspects, strict=True)), {key for key, _ in rows.failed}
+    return rows.keys(), {key for key, _ in rows.failed}
 
 
 def _copy(path: Path, folder: Path) -> None:

@@ -24,6 +24,13 @@ def recording(seconds=1.0, seed=0, rate=16_000, form="WAV"):
     return content.getvalue()
 
 
+def dense():
+    """A tenth of a second of silence in 200 channels of 64 kHz: small in FLAC's like, large in memory."""
+    content = io.BytesIO()
+    sf.write(content, np.zeros((640, 200), np.float32), 64_000, format="W64", subtype="PCM_U8")
+    return content.getvalue()
+
+
 @pytest.fixture
 def client(run):
     limits = Limits(megabytes=1.0, seconds=20.0, waiting=4)
@@ -60,6 +67,7 @@ def test_options_are_followed(client):
         ("/predict", {"content": b"text"}, 422, "not a recording"),
         ("/predict", {"content": b"x" * 1_100_000}, 413, "larger than 1 MB"),
         ("/predict", {"content": recording(21.0, rate=8_000)}, 413, "21 s long; up to 20 s are taken"),
+        ("/predict", {"content": dense()}, 413, "12,800,000 samples a second over all channels; up to 768,000"),
         ("/predict", {"content": recording(0.01)}, 422, "short"),
         ("/predict", {"data": {"text": "no file"}}, 422, "not a recording"),
         ("/predict", {"files": {"file": ("a.wav", b"")}}, 400, "is empty"),

@@ -1,19 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.experiments.speed import decision_ms
+from ser_pipeline.evaluation.latency import decision_ms
 from ser_pipeline.training.run import train_run
-
-
-class Silent:
-    def epoch_began(self, epoch, clips):
-        pass
-
-    def step_done(self, clips):
-        pass
-
-    def epoch_done(self, report):
-        pass
+from tests.evaluation.conftest import Silent
 
 
 @pytest.mark.parametrize("model", ["crnn", "logreg"])
