@@ -90,7 +90,7 @@ def _train(setting: Setting) -> Iterator[Figure]:
     build_store(setting.manifest, setting.data, setting.work / "read", front_end)
     store = open_store(setting.work / "read", front_end)
     _, frames, _ = store.read(range(min(len(store), learning.BATCH)))
-    yield learning.training_step(frames)
+    yield from learning.training_steps(frames)
 
 
 BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingProxyType(

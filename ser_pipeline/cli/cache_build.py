@@ -22,7 +22,7 @@ from ser_pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from ser_pipeline.settings import Recipe, StoreOptions
+    from ser_pipeline.settings import FeatureSet, Recipe, StoreOptions
     from ser_pipeline.store import BuildSummary
 
 
@@ -35,6 +35,8 @@ class Backend(StrEnum):
 
 PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
 DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
+PropDecreaseOption = Annotated[float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")]
+MelsOption = Annotated[int | None, typer.Option("--n-mels", min=8, help="Mel bands.")]
 LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
 ShardsOption = Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")]
@@ -71,11 +73,9 @@ def mels(
     jobs: JobsOption = 1,
     preset: PresetOption = None,
     denoise: DenoiseOption = None,
-    prop_decrease: Annotated[
-        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
-    ] = None,
+    prop_decrease: PropDecreaseOption = None,
     level: LevelOption = None,
-    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
+    n_mels: MelsOption = None,
     shards: ShardsOption = None,
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
@@ -145,11 +145,9 @@ def augment(
     of: Annotated[str, typer.Option(help="mels, features, egemaps or compare.")] = "mels",
     preset: PresetOption = None,
     denoise: DenoiseOption = None,
-    prop_decrease: Annotated[
-        float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")
-    ] = None,
+    prop_decrease: PropDecreaseOption = None,
     level: LevelOption = None,
-    n_mels: Annotated[int | None, typer.Option(min=8, help="Mel bands.")] = None,
+    n_mels: MelsOption = None,
     shards: ShardsOption = None,
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
@@ -178,18 +176,17 @@ def _augmented(of: str, chosen: "Recipe", given: list[str]) -> "StoreOptions":
         SettingsError: no such inputs, or flags that are settings of mels.
     """
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.settings import Augmented, SmileOptions
+    from ser_pipeline.settings import Augmented, feature_options
 
     if of == "mels":
         return Augmented(inputs=chosen.front_end, changes=chosen.augment)
+    sets: dict[str, FeatureSet] = {"features": "named", "egemaps": "egemaps", "compare": "compare"}
+    if of not in sets:
+        raise SettingsError(f"--of {of}: does not exist; valid are mels, {', '.join(sets)}")
     if given:
         raise SettingsError(f"--{given[0].replace('_', '-')}: says nothing about {of}; leave it out")
-    if of == "features":
-        return Augmented(inputs=chosen.features, changes=chosen.augment)
-    if of in ("egemaps", "compare"):
-        smile = SmileOptions(feature_set="egemaps" if of == "egemaps" else "compare")
-        return Augmented(inputs=smile, changes=chosen.augment)
-    raise SettingsError(f"--of {of}: does not exist; valid are mels, features, egemaps, compare")
+    inputs = feature_options(sets[of], chosen.features)
+    return Augmented(inputs=inputs, changes=chosen.augment)
 
 
 def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> None:

@@ -67,7 +67,12 @@ def test_options_are_followed(client):
         ("/predict", {"content": b"text"}, 422, "not a recording"),
         ("/predict", {"content": b"x" * 1_100_000}, 413, "larger than 1 MB"),
         ("/predict", {"content": recording(21.0, rate=8_000)}, 413, "21 s long; up to 20 s are taken"),
-        ("/predict", {"content": dense()}, 413, "12,800,000 samples a second over all channels; up to 768,000"),
+        (
+            "/predict",
+            {"content": dense()},
+            413,
+            "12,800,000 samples a second over all channels; up to 768,000",
+        ),
         ("/predict", {"content": recording(0.01)}, 422, "short"),
         ("/predict", {"data": {"text": "no file"}}, 422, "not a recording"),
         ("/predict", {"files": {"file": ("a.wav", b"")}}, 400, "is empty"),
