@@ -12,12 +12,14 @@ valid or what to do; the command line prints that line and ends with status 1::
     +-- AudioError         a recording that cannot be decoded or used
     |   +-- AudioMissing   a recording that is not there, or not the one that was described
     |   +-- AudioSilent    a recording in which nothing can be heard
+    |   +-- AudioTooLarge  a recording that is longer or larger than a server takes
     +-- StoreError         a feature store that is missing, locked or damaged
     |   +-- StoreMissing   the store has not been built for these settings
     |   +-- StoreCorrupt   a shard whose bytes are not those that were written
     +-- TrainingError      a run that cannot start, go on or be resumed
     +-- RunError           a run folder that is missing, incomplete or foreign
     +-- ReportError        a report that cannot be made
+    +-- ServerBusy         a server that has enough to do; ask again later
 """
 
 
@@ -57,6 +59,10 @@ class AudioSilent(AudioError):
     """A recording in which nothing can be heard."""
 
 
+class AudioTooLarge(AudioError):
+    """A recording that is longer or larger than a server takes."""
+
+
 class StoreError(SerError):
     """A feature store that is missing, locked or damaged."""
 
@@ -79,6 +85,10 @@ class RunError(SerError):
 
 class ReportError(SerError):
     """A report that cannot be made."""
+
+
+class ServerBusy(SerError):
+    """A server that has enough to do; ask again later."""
 
 
 def some(items: list[str], *, show: int = 10) -> str:

@@ -1,186 +1,195 @@
-"""Predictions over plain HTTP: ``POST /predict``, ``GET /health``, an OpenAPI description."""
+"""Predictions over HTTP: ``POST /predict``, ``GET /health``, and a page that lists them."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.formparsers import MultiPartException
-from starlette.types import Message
+from pydantic import Field
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_pipeline import __version__
-from ser_pipeline.errors import AudioError, RunError, SerError
-from ser_pipeline.serving.desk import BusyError, Desk, NoModelError, TooMuchError
-from ser_pipeline.serving.prediction import PredictOptions
+from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
+from ser_pipeline.serving.api_page import api_page
+from ser_pipeline.serving.look import checked_duration
+from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.service import NO_MODEL, Service
+from ser_pipeline.serving.uploads import BadBody, read_recording
 
-_STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
-    (TooMuchError, 413), (BusyError, 429), (NoModelError, 503), (AudioError, 422), (RunError, 422),
-)  # fmt: skip
-"""Kind of error -> status."""
+STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
+    (ServerBusy, 429),
+    (AudioTooLarge, 413),
+    (BadBody, 400),
+    (AudioError, 422),
+    (RunError, 422),
+)
+"""HTTP status of an error; the first that fits."""
 
-_BODY: Final[dict[str, Any]] = {
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+
+BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "A recording of any format libsndfile reads: the bytes, or a form with one file.",
+        "description": "A recording of any format libsndfile reads: raw, or as the file of a form.",
         "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": BINARY,
             "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
+                "schema": {"type": "object", "properties": {"file": BINARY["schema"]}, "required": ["file"]}
             },
         },
     }
 }
 
-_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"description": "Nothing was sent, or a form without a file."},
-    413: {"description": "The recording is larger or longer than is taken."},
-    422: {"description": "It cannot be decoded, is too short, or an option does not fit."},
-    429: {"description": "Too many recordings wait; try again after Retry-After seconds."},
-    503: {"description": "There is no model; the answer says how to get one."},
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"description": "The form cannot be read, or holds no file."},
+    413: {"description": "The recording is larger or longer than this server takes."},
+    422: {"description": "No recording that can be used, or a parameter that does not fit."},
+    429: {"description": "Too many wait already; come back after the seconds of Retry-After."},
+    503: {"description": "There is no model."},
 }
 
 
-def http_app(desk: Desk) -> FastAPI:
-    """Make the application.
+POLICY: Final = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
+"""Content security policy: a browser fetches nothing from elsewhere, whatever a page asks for."""
+
+
+class Headers:
+    """Give every answer the headers that keep a page to itself.
 
     Args:
-        desk: does the work; it is closed when the server stops, and all of ``app.state.closing`` is called.
+        app: the application within.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; see ASGI."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def http_app(service: Service) -> FastAPI:
+    """Build the application.
+
+    Args:
+        service: predicts; it is stopped when the application ends.
     """
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(desk.close)
-        for close in app.state.closing:
-            close()
+        await asyncio.to_thread(service.stop)
 
     app = FastAPI(
-        title="ser", version=__version__, summary="Emotion of recordings of speech.", docs_url=None,
-        redoc_url=None, lifespan=life,
-    )  # fmt: skip
-    app.state.closing = []
-    app.add_exception_handler(SerError, _refused)
-    _routes(app, desk)
+        title="ser: speech emotion recognition",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
+    )
+    app.add_middleware(Headers)
+    _add_errors(app)
+    _add_predict(app, service)
+    _add_rest(app, service)
     return app
 
 
-def _routes(app: FastAPI, desk: Desk) -> None:
-    @app.get("/health", summary="Whether there is a model, and how much waits.")
-    def health() -> dict[str, Any]:
-        found: dict[str, Any] = {"status": "ok" if desk.has_model else "no model", "waiting": desk.waiting}
-        if desk.has_model:
-            model = desk.model
-            found |= {
-                "model": model.name,
-                "emotions": list(model.emotions),
-                "synthetic": model.card.synthetic,
-            }
-        return found
-
-    @app.post("/predict", summary="Emotion of a recording.", openapi_extra=_BODY, responses=_ANSWERS)
+def _add_predict(app: FastAPI, service: Service) -> None:
+    @app.post("/predict", openapi_extra=BODY, responses=REFUSED)
     async def predict(
         request: Request,
-        abstain: Annotated[
-            str, Query(description="Confidence below which the decision is 'uncertain', or auto.")
-        ] = "0",
-        timeline: Annotated[bool, Query(description="One answer for each window.")] = False,
+        timeline: Annotated[bool, Query(description="Also one prediction for each window.")] = False,
         hop_s: Annotated[float, Query(ge=0.1, le=60, description="Seconds between windows.")] = 1.0,
+        abstain: Annotated[
+            Annotated[float, Field(ge=0, le=1)] | Literal["auto"],
+            Query(description="Confidence below which to say 'uncertain'; auto takes the model's own."),
+        ] = 0.0,
+        modality: Annotated[Literal["speech", "song"], Query(description="What is heard.")] = "speech",
     ) -> dict[str, Any]:
-        content, name = await _recording(request, desk.limits.size)
-        options = _options(abstain, hop_s)
-        work = _work(desk, content, name, options, timeline=timeline)
-        return await asyncio.wrap_future(desk.submit(work))
-
-    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    def docs() -> str:
-        return _page(app.openapi())
-
-
-def _work(
-    desk: Desk, content: bytes, name: str, options: PredictOptions, *, timeline: bool
-) -> Callable[[], dict[str, Any]]:
-    def work() -> dict[str, Any]:
-        model = desk.model
-        desk.check(content)
-        if timeline:
-            windows = [said.as_dict() | {"file": name} for said in model.timeline(content, options)]
-            return {"model": model.name, "file": name, "windows": windows}
-        return {"model": model.name} | model.predict(content, options, name=name).as_dict()
-
-    return work
+        """Tell the emotion of one recording."""
+        if service.model is None:
+            raise HTTPException(503, NO_MODEL)
+        options = PredictOptions(abstain=abstain, hop_s=hop_s, modality=modality)
+        with service.place() as place:
+            content = await read_recording(request, place, service.limits.body_s)
+            work = service.start(lambda model: _answer(model, content, options, service, timeline))
+            return await asyncio.wrap_future(work)
 
 
-def _options(abstain: str, hop_s: float) -> PredictOptions:
-    try:
-        share: Any = "auto" if abstain == "auto" else float(abstain)
-        return PredictOptions(abstain=share, hop_s=hop_s)
-    except ValueError:
-        raise HTTPException(422, "abstain must be a number from 0 to 1, or auto") from None
+def _answer(
+    model: Model, content: bytes, options: PredictOptions, service: Service, timeline: bool
+) -> dict[str, Any]:
+    """What is sent back for a recording."""
+    duration_s = checked_duration(content, service.limits, "recording")
+    answer = _without_file(model.predict(content, options))
+    answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
+    if timeline:
+        answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]
+    return answer
 
 
-async def _recording(request: Request, limit: int) -> tuple[bytes, str]:
-    """The bytes that were sent, read no further than is taken, and the file's name."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit + 4096:  # room for what a form puts around the file
-            raise TooMuchError(f"larger than {limit / 1e6:g} MB; send a shorter piece")
-        parts.append(part)
-    body = b"".join(parts)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await _from_form(request, body)
-    if not body:
-        raise HTTPException(400, "nothing was sent; send the bytes of a recording, or a form with a file")
-    return body, "recording"
+def _without_file(said: Prediction) -> dict[str, Any]:
+    return {name: value for name, value in said.as_dict().items() if name != "file"}
 
 
-async def _from_form(request: Request, body: bytes) -> tuple[bytes, str]:
-    async def replay() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+def _add_rest(app: FastAPI, service: Service) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Whether a model is loaded, and how many recordings wait."""
+        model = service.model
+        return {
+            "status": "ok" if model else "no model",
+            "model": model.name if model else None,
+            "emotions": list(model.emotions) if model else [],
+            "waiting": service.waiting,
+            "version": __version__,
+        }
 
-    try:
-        async with Request(request.scope, replay).form(max_files=1, max_fields=16) as form:
-            for value in form.values():
-                if not isinstance(value, str):
-                    content = await value.read()
-                    if not content:
-                        raise HTTPException(400, "the file that was sent is empty")
-                    return content, value.filename or "recording"
-    except MultiPartException as error:
-        raise HTTPException(400, f"the form cannot be read: {error.message}") from None
-    raise HTTPException(400, "the form has no file; name it 'file'")
-
-
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
-    headers = {"Retry-After": "1"} if status == 429 else None
-    return JSONResponse({"detail": str(error)}, status, headers)
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(api_page(app.openapi()))
 
 
-def _page(described: dict[str, Any]) -> str:
-    """The OpenAPI description as a page that loads nothing."""
-    from html import escape
+def _add_errors(app: FastAPI) -> None:
+    """Every refusal is a sentence: ``{"error": "..."}``."""
 
-    rows = [
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(told.get('summary', ''))}</p>"
-        f"<pre>{escape(json.dumps(told, indent=2))}</pre>"
-        for path, methods in described["paths"].items()
-        for method, told in methods.items()
-    ]
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>ser: HTTP</title>"
-        "<meta name=viewport content='width=device-width'><style>body{font:16px/1.5 system-ui;"
-        "max-width:50rem;margin:2rem auto;padding:0 1rem}"
-        "pre{overflow:auto;background:#8881;padding:1rem}</style>"
-        "<h1>Predictions over HTTP</h1>"
-        "<pre>curl --data-binary @a.wav http://127.0.0.1:7860/predict\n"
-        "curl -F file=@a.wav 'http://127.0.0.1:7860/predict?timeline=true'</pre>"
-        "<p>For programs: <a href=openapi.json>openapi.json</a></p>" + "".join(rows)
-    )
+    @app.exception_handler(SerError)
+    async def refused(_request: Request, error: Exception) -> JSONResponse:
+        status = next((number for kind, number in STATUS if isinstance(error, kind)), 422)
+        return _said(status, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+        first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+        place = first.get("loc", ("", "request"))[1]  # what follows names kinds of numbers
+        return _said(422, f"{place}: {first.get('msg', 'does not fit')}")
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: Exception) -> JSONResponse:
+        return _said(400, "the connection ended before the recording did")
+
+    @app.exception_handler(HTTPException)
+    async def other(_request: Request, error: Exception) -> JSONResponse:
+        status = error.status_code if isinstance(error, HTTPException) else 400
+        return _said(status, str(getattr(error, "detail", error)))
+
+
+def _said(status: int, sentence: str) -> JSONResponse:
+    headers = {"Retry-After": "2"} if status == 429 else None
+    return JSONResponse({"error": sentence}, status, headers=headers)

@@ -133,12 +133,15 @@ class Model:
             except AudioError as error:
                 yield Failure(_name(path), str(error))
 
-    def timeline(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> Iterator[Prediction]:
+    def timeline(
+        self, source: str | Path | bytes, options: PredictOptions = USUAL, *, name: str | None = None
+    ) -> Iterator[Prediction]:
         """Predict on windows of a recording, one after another; memory does not grow with its length.
 
         Args:
             source: a file, or the bytes of one.
             options: length and distance of windows, and the like.
+            name: of the recording; None takes the file's.
 
         Yields:
             Predictions in order of time; ``start_s`` and ``end_s`` are the window's.
@@ -149,7 +152,7 @@ class Model:
             RunError: the model needs to know the speaker.
         """
         self.check_speaker()
-        name = _name(source)
+        name = name or _name(source)
         with file_blocks(source, name) as blocks:
             for window in self._windows(blocks, options):
                 yield self.predict_window(window, options, name)

@@ -1,211 +1,158 @@
-"""The demo page: record or upload, see what the model says and where it looked."""
+"""The demo page: record or upload, and see what the model says and why.
+
+Gradio's recorder makes WAV in the browser, so nothing here converts sound. Pictures are part of the
+answer; the only files are what was uploaded, which Gradio needs to play it, in a folder that is emptied
+every minute and removed in the end.
+"""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-import gradio as gr
-import numpy as np
+import soundfile
 from fastapi import FastAPI
 
-from ser_pipeline.errors import AudioSilent, SerError
-from ser_pipeline.serving.clips import Clip
-from ser_pipeline.serving.desk import Desk, read_header
+from ser_pipeline.acquire.synth import ROOMS, synth_recording
+from ser_pipeline.errors import SerError
+from ser_pipeline.serving.fragments import answer, picture, sentences
+from ser_pipeline.serving.look import Look, look
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.picture import mel_figure, timeline_figure
+from ser_pipeline.serving.prediction import PredictOptions
+from ser_pipeline.serving.service import NO_MODEL, Service
+from ser_pipeline.settings import FrontEnd
 
-LONG_S: Final = 8.0
-"""A recording longer than this is shown over time as well."""
+KEPT_S: Final = 300
+"""Uploads are kept this long at most, for the player of the page."""
 
-KEPT_S: Final = 600
-"""Files of the page that are older are deleted."""
+HOP_S: Final = 0.5
+"""Seconds between windows of a longer recording."""
 
-_CSS: Final = """
-footer {display: none !important}
-#trust {font-size: 0.9rem}
-"""
+ANSWER_S: Final = 120
+"""The page waits this long for an answer."""
+
+STYLE: Final = Path(__file__).parent / "templates" / "demo.css"
+FONTS: Final = ("system-ui", "sans-serif")
+VOICES: Final = (("anger", 3, "female"), ("happiness", 5, "male"), ("neutral", 2, "female"),
+                 ("sadness", 8, "male"))  # fmt: skip
+"""Emotion, voice and sex of the examples."""
 
 
-def mount_page(app: FastAPI, desk: Desk) -> FastAPI:
-    """Put the page at the root of an application.
+def add_page(app: FastAPI, service: Service, trusted: Sequence[str], folder: Path) -> FastAPI:
+    """Put the page at ``/`` of an application.
 
     Args:
-        app: with the routes of HTTP, which come first.
-        desk: does the work.
+        app: with the HTTP interface.
+        service: predicts.
+        trusted: what to say of the model.
+        folder: for uploads and examples; the caller removes it.
     """
-    os.environ["GRADIO_TEMP_DIR"] = str(_folder())
-    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-    blocks = _blocks(desk)
-    blocks.queue(max_size=desk.limits.waiting, default_concurrency_limit=desk.limits.workers, api_open=False)
-    mounted: FastAPI = gr.mount_gradio_app(
-        app, blocks, path="/", max_file_size=desk.limits.size, ssr_mode=False, theme=theme, css=_CSS,
-        footer_links=[], enable_monitoring=False, pwa=False, mcp_server=False,
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import gradio
+
+    theme = gradio.themes.Soft(
+        primary_hue="teal", font=FONTS, font_mono=("ui-monospace", "monospace"), radius_size="md"
+    )
+    with gradio.Blocks(
+        title="ser: emotion in speech", analytics_enabled=False, delete_cache=(60, KEPT_S)
+    ) as blocks:
+        _lay_out(gradio, service, trusted, folder)
+    blocks.queue(max_size=service.limits.waiting, default_concurrency_limit=8, api_open=False)
+    mounted: FastAPI = gradio.mount_gradio_app(
+        app, blocks, path="/", theme=theme, css_paths=STYLE, footer_links=[], run_history=False,
+        max_file_size=service.limits.max_bytes, ssr_mode=False, enable_monitoring=False, show_error=True,
+        allowed_paths=[str(folder)],
     )  # fmt: skip
-    app.state.closing.append(remove_files)
     return mounted
 
 
-def _blocks(desk: Desk) -> Any:
-    with gr.Blocks(
-        title="ser: emotion in speech", analytics_enabled=False, delete_cache=(60, KEPT_S)
-    ) as page:
-        gr.Markdown("# Emotion in speech")
-        if not desk.has_model:
-            gr.Markdown(f"There is no model yet. {desk.missing}")
-            return page
-        model = desk.model
-        gr.Markdown(trust(model), elem_id="trust")
-        with gr.Row():
-            with gr.Column():
-                sound = gr.Audio(
-                    sources=["upload", "microphone"], type="filepath", label="Recording", format=None,
-                    elem_id="recording", buttons=[], editable=False,
-                )  # fmt: skip
-                button = gr.Button("What does it sound like?", variant="primary", elem_id="ask")
-                examples = _examples()
-                if examples:
-                    gr.Examples(
-                        examples, sound, label="A machine's voice, to try it with", cache_examples=False
-                    )
-                gr.Markdown(
-                    f"Up to {desk.limits.seconds:.0f} s and {desk.limits.megabytes:g} MB. Nothing is kept: "
-                    f"recordings are deleted after {KEPT_S // 60} minutes."
-                )
-            with gr.Column():
-                said = gr.Markdown(elem_id="said")
-                bars = gr.Label(label="Probabilities", elem_id="bars", show_heading=False)
-                picture = gr.Plot(show_label=False, elem_id="picture")
-                time = gr.Plot(show_label=False, elem_id="timeline", visible=False)
-        outputs = [said, bars, picture, time]
-        button.click(
-            lambda path: _answer(desk, path), sound, outputs, api_visibility="private", concurrency_limit=None
-        )
-    return page
-
-
-def trust(model: Model) -> str:
-    """What a model was trained on, and how far to believe it, in a few sentences."""
-    card = model.card
-    lines = [f"**{model.name}** tells {', '.join(card.emotions)} apart."]
-    if card.synthetic:
-        lines.append("It was trained on **synthetic voices**: what it says of real speech means nothing.")
-    if card.temperature is None:
-        lines.append("Its probabilities are not calibrated: they tend to be too high.")
-    lines.append(
-        "It learned acted emotions of few speakers, and is wrong often: of people it never heard, perhaps "
-        "every second or third time. It hears how something is said, not what somebody feels. Not for "
-        "decisions about people; at work and in schools, inferring emotions is forbidden in the EU."
+def _lay_out(gradio: Any, service: Service, trusted: Sequence[str], folder: Path) -> None:
+    limits = service.limits
+    gradio.Markdown("# Emotion in speech\nSpeak, or choose a recording; the model says what it hears.")
+    if service.model is None:
+        gradio.HTML(sentences([_capital(NO_MODEL)], "error"), elem_id="ser-result")
+        return
+    heard = gradio.Audio(
+        sources=["microphone", "upload"], type="filepath", label="Recording", elem_id="ser-audio",
+        buttons=[], editable=False,
+    )  # fmt: skip
+    gradio.Examples(
+        examples=[[str(path)] for path in _examples(folder)],
+        example_labels=[f"{emotion} ({sex})" for emotion, _, sex in VOICES],
+        inputs=[heard], label="Synthetic voices", cache_examples=False, api_visibility="private",
+    )  # fmt: skip
+    result = gradio.HTML(elem_id="ser-result")
+    with gradio.Accordion("What it was trained on, and how far to trust it", open=True):
+        gradio.HTML(sentences(trusted, "trust"))
+    gradio.HTML(
+        f"<p class='ser-note'>At most {limits.max_mb:g} MB and {limits.max_s:g} s. Recordings are deleted "
+        f"within {KEPT_S // 60 + 1} minutes and sent nowhere else. <a href='docs'>For programs</a></p>"
     )
-    return " ".join(lines)
+    heard.change(
+        lambda path: shown(service, path),
+        [heard],
+        [result],
+        api_visibility="private",
+        trigger_mode="always_last",
+    )
 
 
-def _answer(desk: Desk, path: str | None) -> tuple[Any, ...]:
-    """What the page shows of a recording."""
+def shown(service: Service, path: str | None) -> str:
+    """HTML for a recording that was uploaded.
+
+    Args:
+        service: predicts.
+        path: of the upload; None after the page was cleared.
+    """
     if path is None:
-        raise gr.Error("Record something or choose a file first.", print_exception=False)
+        return ""
     try:
-        content = Path(path).read_bytes()
-        said, clip, weights, windows = desk.submit(lambda: _looked_at(desk, content)).result()
+        with service.place() as place:
+            size = Path(path).stat().st_size
+            place.grow(size)
+            content = Path(path).read_bytes()
+            options = PredictOptions(abstain="auto", hop_s=HOP_S)
+            work = service.start(lambda model: look(model, content, options, service.limits, "The recording"))
+            return _html(work.result(ANSWER_S), service.model)
     except SerError as error:
-        raise gr.Error(f"{str(error)[:1].upper()}{str(error)[1:]}", print_exception=False) from None
+        return sentences([_capital(str(error))], "error")
+    except TimeoutError:
+        return sentences([f"There was no answer within {ANSWER_S} s; try a shorter recording."], "error")
     except OSError:
-        raise gr.Error("The recording is gone; send it again.", print_exception=False) from None
-    shown = gr.update(value=_over_time(windows, desk.model.emotions), visible=True)
-    return (
-        _sentence(said),
-        said.probabilities or None,
-        None if clip is None else _seen(clip, weights),
-        shown if windows else gr.update(value=None, visible=False),
-    )
+        return sentences(["The recording is not there any more; record or upload it again."], "error")
 
 
-def _looked_at(
-    desk: Desk, content: bytes
-) -> tuple[Prediction, Clip | None, "np.typing.NDArray[np.float32] | None", list[Prediction]]:
-    desk.check(content)
-    model, options = desk.model, PredictOptions(abstain="auto", hop_s=0.5)
-    said = model.predict(content, options, name="recording")
-    try:
-        clip: Clip | None = model.clip(content, options)
-    except AudioSilent:
-        clip = None
-    weights = None
-    if clip is not None:
-        weights = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
-        clip = clip if clip.values.ndim == 2 else None
-    header = read_header(content)
-    long = said.windows > 1 or (header is not None and header.seconds > LONG_S)
-    windows = [*model.timeline(content, options)] if long else []
-    return said, clip, weights, windows
+def _html(found: Look, model: Model | None) -> str:
+    if model is None:
+        return sentences([NO_MODEL], "error")
+    parts = [answer(found)]
+    options = model.card.inputs
+    if found.timeline:
+        figure = timeline_figure(found.timeline, model.emotions)
+        parts.append(picture(figure, "Emotion over time: probabilities in overlapping windows."))
+    if found.clip is not None and isinstance(options, FrontEnd):
+        line = (
+            "" if found.attention is None else " The line is the network's attention: high where it looked."
+        )
+        figure = mel_figure(found.clip, found.attention, options)
+        parts.append(picture(figure, f"What the network saw: {options.n_mels} mel bands.{line}"))
+    return "".join(parts)
 
 
-def _sentence(said: Prediction) -> str:
-    if said.emotion is None or said.confidence is None:
-        return "### No speech is heard."
-    sure = f"{100 * said.confidence:.0f} %"
-    if said.decision == "uncertain":
-        return f"### Uncertain: perhaps {said.emotion}, {sure} sure."
-    return f"### {said.decision[:1].upper()}{said.decision[1:]}, {sure} sure."
-
-
-def _seen(clip: Clip, weights: "np.typing.NDArray[np.float32] | None") -> Any:
-    """The mel, and over it how much each step counted."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 2.6), layout="constrained")
-    axes = figure.subplots()
-    mel = clip.values[:, : clip.frames]
-    length = max(clip.end_s - clip.start_s, 0.01)
-    axes.imshow(mel, cmap="cividis", origin="lower", aspect="auto", extent=(0, length, 0, len(mel)))
-    axes.set(xlabel="seconds after trimming", ylabel="mel band")
-    if weights is not None:
-        own = weights[: max(1, int(np.flatnonzero(weights).max(initial=0)) + 1)]
-        height = own * len(own) * len(mel) / max(4.0, 1.1 * float((own * len(own)).max()))
-        for colour, width in (("white", 3.2), ("#d55e00", 1.6)):
-            axes.stairs(height, np.linspace(0, length, len(own) + 1), color=colour, linewidth=width)
-        axes.set_title("what the model saw; line: how much each moment counted", loc="left", fontsize=9)
-        axes.set_ylim(0, len(mel))
-    return figure
-
-
-def _over_time(windows: Sequence[Prediction], emotions: Sequence[str]) -> Any:
-    from ser_pipeline.serving.picture import timeline_figure
-
-    return timeline_figure(windows, emotions) if windows else None
-
-
-def _examples() -> list[str]:
-    """A few recordings by the synthetic voice, in a folder that goes with the process."""
-    import soundfile as sf
-
-    from ser_pipeline.serving.voices import example_waves
-
-    folder, paths = _folder(), []
-    for name, wave, rate in example_waves():
-        path = folder / f"{name}.wav"
-        sf.write(path, wave, rate, subtype="PCM_16")
-        paths.append(str(path))
+def _examples(folder: Path) -> list[Path]:
+    """Write recordings of synthetic voices."""
+    paths = []
+    for emotion, seed, sex in VOICES:
+        path = folder / "examples" / f"{emotion}.wav"
+        path.parent.mkdir(exist_ok=True)
+        wave = synth_recording(emotion, seed, sex="male" if sex == "male" else "female", corpus="emodb")
+        soundfile.write(path, wave, ROOMS["emodb"].sample_rate)
+        paths.append(path)
     return paths
 
 
-def _folder() -> Path:
-    """A new folder that :func:`remove_files` removes."""
-    folder = Path(tempfile.mkdtemp(prefix="ser-demo-"))
-    _FOLDERS.append(folder)
-    return folder
-
-
-_FOLDERS: list[Path] = []
-
-
-def remove_files() -> None:
-    """Remove examples, and what was uploaded."""
-    import shutil
-
-    while _FOLDERS:
-        shutil.rmtree(_FOLDERS.pop(), ignore_errors=True)
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.serving.clips import Clip
 from ser_pipeline.serving.prediction import Prediction
+from ser_pipeline.serving.scorer import FRAMES_PER_STEP
+from ser_pipeline.settings import FrontEnd
+
+Float32s = npt.NDArray[np.float32]
 
 COLOURS = {
     "anger": "#c0392b", "happiness": "#e0a100", "neutral": "#7f8c8d", "sadness": "#2e6da4",
@@ -29,24 +35,64 @@ def draw_timeline(predictions: Sequence[Prediction], emotions: Sequence[str], pa
     Raises:
         SerError: the file cannot be written.
     """
-    figure = timeline_figure(predictions, emotions)
-    title = os.path.basename(predictions[0].name).replace("$", r"\$")
-    figure.axes[0].set_title(title, loc="left", fontsize=10)
+    figure = timeline_figure(predictions, emotions, os.path.basename(predictions[0].name))
     with write_atomically(path) as part:
         figure.savefig(part, format=path.suffix[1:], dpi=150)
 
 
-def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str]) -> Any:
-    """Draw probabilities over time as a figure of matplotlib; arguments as of :func:`draw_timeline`."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str], title: str = "") -> Any:
+    """The same as a matplotlib figure."""
+    figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
     _fill(axes, predictions, emotions)
     axes.set(xlabel="seconds (middle of the window)", ylabel="probability", ylim=(0, 1))
     axes.set_xlim(0, max(predictions[-1].end_s, 0.1))
+    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=10)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
     return figure
+
+
+def mel_figure(clip: Clip, attention: Float32s | None, front_end: FrontEnd) -> Any:
+    """A matplotlib figure of the mels a network saw, with its attention over them.
+
+    Args:
+        clip: of mels.
+        attention: weights of steps of eight frames, shape ``(steps,)``; None leaves them out.
+        front_end: of the model.
+    """
+    figure = _figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    seconds = front_end.hop_length / front_end.sample_rate
+    end_s = clip.start_s + clip.frames * seconds
+    axes.imshow(
+        clip.values[:, : clip.frames], origin="lower", aspect="auto", cmap="magma",
+        extent=(clip.start_s, end_s, 0, front_end.n_mels),
+    )  # fmt: skip
+    axes.set(xlabel="seconds", ylabel="mel band")
+    if attention is not None:
+        _draw_attention(axes, attention, clip.start_s, FRAMES_PER_STEP * seconds, end_s)
+    return figure
+
+
+def _draw_attention(axes: Any, attention: Float32s, start_s: float, step_s: float, end_s: float) -> None:
+    """A line over the mels, highest where the network looks most."""
+    weights = attention[: max(1, round((end_s - start_s) / step_s))]
+    above = axes.twinx()
+    edges = start_s + step_s * np.arange(weights.size + 1)
+    edges[-1] = end_s
+    above.stairs(weights, edges, color="#7fffd4", linewidth=2.2)
+    above.set_ylim(0, 1.15 * float(weights.max()))
+    above.set_xlim(start_s, end_s)
+    above.set_ylabel("attention")
+
+
+def _figure(width: float, height: float) -> Any:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _fill(axes: Any, predictions: Sequence[Prediction], emotions: Sequence[str]) -> None:

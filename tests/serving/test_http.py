@@ -1,177 +1,264 @@
+import asyncio
 import io
-import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import numpy as np
+import psutil
 import pytest
 import soundfile as sf
 
 from ser_pipeline import load_model
-from tests.serving.conftest import voice
-
-pytest.importorskip("fastapi")
-from fastapi.testclient import TestClient
-
-from ser_pipeline.errors import AudioError
-from ser_pipeline.serving.desk import BusyError, Desk, Limits, NoModelError, TooMuchError
 from ser_pipeline.serving.http import http_app
+from ser_pipeline.serving.service import Limits, Service
+from tests.serving.conftest import RATE, save_random, voice
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:starlette")
 
 
-def recording(seconds=1.0, seed=0, rate=16_000, form="WAV"):
-    content = io.BytesIO()
-    sf.write(content, voice(seconds, seed, rate), rate, format=form)
-    return content.getvalue()
+def recording(seconds: float = 1.0, seed: int = 0, kind: str = "WAV", channels: int = 1) -> bytes:
+    held = io.BytesIO()
+    sf.write(held, np.repeat(voice(seconds, seed)[:, None], channels, 1), RATE, format=kind)
+    return held.getvalue()
 
 
-def dense():
-    """A tenth of a second of silence in 200 channels of 64 kHz: small in FLAC's like, large in memory."""
-    content = io.BytesIO()
-    sf.write(content, np.zeros((640, 200), np.float32), 64_000, format="W64", subtype="PCM_U8")
-    return content.getvalue()
+class Client:
+    """Talks to an application without a socket."""
+
+    def __init__(self, service: Service) -> None:
+        self.app = http_app(service)
+        self.service = service
+
+    def send(self, method, path, **more):
+        async def ask():
+            # an error that escapes fails the test, as no answer to a client would
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://ser") as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(ask())
+
+    def post(self, content=None, query="", **more):
+        return self.send("POST", f"/predict{query}", content=content, **more)
 
 
 @pytest.fixture
 def client(run):
-    limits = Limits(megabytes=1.0, seconds=20.0, waiting=4)
-    with TestClient(http_app(Desk(load_model(run), limits)), raise_server_exceptions=False) as made:
-        yield made
+    service = Service(load_model(run), Limits(max_mb=1, max_s=20))
+    yield Client(service)
+    service.stop()
 
 
-def test_bytes_and_forms_give_what_the_model_says(client, run):
-    content = recording()
-    expected = load_model(run).predict(content, name="recording").as_dict()
-    raw = client.post("/predict", content=content)
-    assert raw.status_code == 200
-    assert raw.json() == {"model": "small", **expected}
-    form = client.post("/predict", files={"file": ("a.flac", recording(form="FLAC"))})
-    assert form.json()["file"] == "a.flac"
-    assert form.json()["decision"] == expected["decision"]
+def refused(answer, status, says):
+    assert answer.status_code == status, answer.text
+    assert list(answer.json()) == ["error"]
+    assert says in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
 
 
-def test_options_are_followed(client):
-    unsure = client.post("/predict?abstain=1", content=recording()).json()
-    assert unsure["decision"] == "uncertain"
-    windows = client.post("/predict?timeline=true&hop_s=0.5", content=recording(3.0)).json()["windows"]
-    assert len(windows) > 3
-    assert windows[0]["start_s"] < windows[-1]["start_s"]
-    quiet = io.BytesIO()
-    sf.write(quiet, np.zeros(16_000), 16_000, format="WAV")
-    assert client.post("/predict", content=quiet.getvalue()).json()["decision"] == "no speech"
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG"])
+def test_a_raw_body_and_a_form_are_answered_alike_and_as_in_python(client, run, kind):
+    content = recording(1.4, 3, kind)
+    said = client.post(content).json()
+    assert said == client.post(files={"file": ("ä.bin", content)}).json()
+    expected = load_model(run).predict(content)
+    assert said["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+    assert (said["decision"], said["model"], said["synthetic"]) == (expected.decision, "small", False)
+    assert said["duration_s"] == pytest.approx(1.4, abs=0.01)
+
+
+def test_a_timeline_is_added_where_it_is_asked_for(client, run):
+    content = recording(4.0)
+    said = client.post(content, "?timeline=true").json()["timeline"]
+    assert [each["end_s"] for each in said] == [each.end_s for each in load_model(run).timeline(content)]
+    assert "timeline" not in client.post(content).json()
+
+
+def test_low_confidence_is_uncertain_and_silence_no_speech(client):
+    assert client.post(recording(), "?abstain=1").json()["decision"] == "uncertain"
+    held = io.BytesIO()
+    sf.write(held, np.zeros(RATE), RATE, format="WAV")
+    assert client.post(held.getvalue()).json()["decision"] == "no speech"
 
 
 @pytest.mark.parametrize(
-    ("path", "send", "status", "reason"),
+    ("content", "query", "status", "says"),
     [
-        ("/predict", {"content": b""}, 400, "nothing was sent"),
-        ("/predict", {"content": b"text"}, 422, "not a recording"),
-        ("/predict", {"content": b"x" * 1_100_000}, 413, "larger than 1 MB"),
-        ("/predict", {"content": recording(21.0, rate=8_000)}, 413, "21 s long; up to 20 s are taken"),
-        (
-            "/predict",
-            {"content": dense()},
-            413,
-            "12,800,000 samples a second over all channels; up to 768,000",
-        ),
-        ("/predict", {"content": recording(0.01)}, 422, "short"),
-        ("/predict", {"data": {"text": "no file"}}, 422, "not a recording"),
-        ("/predict", {"files": {"file": ("a.wav", b"")}}, 400, "is empty"),
-        ("/predict?abstain=maybe", {"content": recording()}, 422, "abstain must be a number"),
-        ("/predict?hop_s=0", {"content": recording()}, 422, "greater_than_equal"),
+        (b"", "", 422, "empty"),
+        (b"no sound at all", "", 422, "not a recording libsndfile can decode"),
+        (recording(0.01), "", 422, "too short: 10 ms"),
+        (recording(25.0), "", 413, "25 s long; at most 20 s"),
+        (recording(25.0, kind="FLAC"), "", 413, "25 s long"),
+        (recording(0.3, channels=60), "", 413, "60 channels"),
+        (bytes(1_000_001), "", 413, "at most 1 MB"),
+        (recording(), "?abstain=2", 422, "abstain"),
+        (recording(), "?modality=dance", 422, "modality"),
+        (recording(), "?timeline=perhaps", 422, "timeline"),
     ],
 )
-def test_what_cannot_be_answered_has_a_reason(client, path, send, status, reason):
-    answer = client.post(path, **send)
-    assert answer.status_code == status, answer.text
-    assert reason in answer.text
+def test_what_does_not_fit_is_refused_with_a_sentence(client, content, query, status, says):
+    refused(client.post(content, query), status, says)
+    assert client.service.waiting == 0
 
 
-def test_a_form_without_a_file_or_without_an_end_is_refused(client):
-    head = {"content-type": "multipart/form-data; boundary=x"}
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({"content-type": "multipart/form-data"}, "Missing boundary"),
+        ({"content-type": "multipart/form-data; boundary=x"}, "form"),
+    ],
+)
+def test_a_form_that_is_none_is_refused(client, headers, says):
+    refused(client.post(recording(), headers=headers), 400, says)
+
+
+def test_a_form_without_a_file_is_refused(client):
     body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
-    assert "has no file" in client.post("/predict", content=body, headers=head).text
-    broken = client.post("/predict", content=b"--y\r\nnonsense", headers=head)
-    assert broken.status_code == 400
-    assert (
-        client.post("/predict", content=b"a", headers={"content-type": "multipart/form-data"}).status_code
-        == 400
-    )
+    refused(client.post(body, headers={"content-type": "multipart/form-data; boundary=x"}), 400, "no file")
 
 
-def test_health_and_descriptions_load_nothing(client):
-    assert client.get("/health").json() == {
-        "status": "ok", "waiting": 0, "model": "small",
-        "emotions": ["anger", "happiness", "neutral", "sadness"], "synthetic": False,
-    }  # fmt: skip
-    described = client.get("/openapi.json").json()
+def test_a_body_without_a_length_is_cut_off_while_it_is_read(client):
+    read = []
+
+    async def pieces():
+        for _ in range(1000):
+            read.append(100_000)
+            yield bytes(100_000)
+
+    async def ask():
+        scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict",
+                 "headers": [], "query_string": b"", "http_version": "1.1", "scheme": "http",
+                 "server": ("ser", 80)}  # fmt: skip
+        source, sent = pieces(), []
+
+        async def receive():
+            return {"type": "http.request", "body": await anext(source), "more_body": True}
+
+        async def send(message):
+            sent.append(message)
+
+        await client.app(scope, receive, send)
+        return sent[0]["status"]
+
+    assert asyncio.run(ask()) == 413
+    assert sum(read) <= 1_200_000
+
+
+def test_a_recording_that_comes_too_slowly_is_given_up(run):
+    service = Service(load_model(run), Limits(body_s=0.05))
+
+    async def slow():
+        yield b"RIFF"
+        await asyncio.sleep(5)
+
+    refused(Client(service).post(slow()), 400, "had not arrived")
+    assert service.waiting == 0
+    service.stop()
+
+
+def test_those_who_find_no_place_are_told_to_come_back(run):
+    service = Service(load_model(run), Limits(waiting=1))
+    with service.place():
+        answer = Client(service).post(recording())
+    refused(answer, 429, "try again in a moment")
+    assert answer.headers["retry-after"]
+    assert Client(service).post(recording()).status_code == 200
+    service.stop()
+
+
+def test_the_bytes_of_all_that_wait_are_bounded(run):
+    service = Service(load_model(run), Limits(max_mb=0.04))
+    client = Client(service)
+    with service.place() as place:
+        for _ in range(8):
+            service.hold(39_000)
+        refused(client.post(recording(1.0)), 429, "memory")
+        place.size = 8 * 39_000
+    assert client.post(recording(1.0)).status_code == 200
+    service.stop()
+
+
+def test_health_tells_what_is_served(client):
+    said = client.send("GET", "/health").json()
+    assert (said["status"], said["model"], said["waiting"]) == ("ok", "small", 0)
+
+
+def test_without_a_model_it_says_how_to_get_one():
+    client = Client(Service(None, Limits()))
+    refused(client.post(recording()), 503, "ser train crnn")
+    assert client.send("GET", "/health").json()["status"] == "no model"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/predict", 405), ("GET", "/nowhere", 404)])
+def test_other_addresses_are_refused_as_json(client, method, path, status):
+    refused(client.send(method, path), status, "Not")
+
+
+def test_the_interface_is_described_without_fetching_anything(client):
+    described = client.send("GET", "/openapi.json").json()
     assert set(described["paths"]) == {"/predict", "/health"}
-    assert {"413", "422", "429", "503"} <= described["paths"]["/predict"]["post"]["responses"].keys()
-    page = client.get("/docs").text
-    assert "POST /predict" in page
-    assert "src=" not in page
-    assert "https://" not in page
-    assert client.get("/predict").status_code == 405
-    assert client.get("/nothing").status_code == 404
+    body = described["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "application/octet-stream"}
+    page = client.send("GET", "/docs")
+    assert "POST /predict" in page.text
+    assert "src=" not in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]
 
 
-def test_without_a_model_the_way_to_one_is_said():
-    desk = Desk(None, Limits(), "train one with 'ser train crnn'")
-    with TestClient(http_app(desk)) as client:
-        assert client.get("/health").json()["status"] == "no model"
-        answer = client.post("/predict", content=recording())
-        assert answer.status_code == 503
-        assert "ser train crnn" in answer.json()["detail"]
-    with pytest.raises(NoModelError):
-        _ = desk.model
-
-
-def test_a_full_queue_says_so_and_empties(run):
-    desk, gate = Desk(load_model(run), Limits(waiting=2)), threading.Event()
-    held = [desk.submit(gate.wait) for _ in range(2)]
-    with TestClient(http_app(desk)) as client:
-        answer = client.post("/predict", content=recording())
-        assert answer.status_code == 429
-        assert answer.headers["retry-after"] == "1"
-        gate.set()
-        assert [future.result(10) for future in held] == [True, True]
-        deadline = time.monotonic() + 10
-        while desk.waiting and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert client.post("/predict", content=recording()).status_code == 200
-    with pytest.raises(BusyError, match="is stopping"):
-        desk.submit(gate.wait)
-
-
-def test_limits_are_looked_at_before_anything_is_decoded(run):
-    desk = Desk(load_model(run), Limits(megabytes=0.01, seconds=1.0))
-    with pytest.raises(TooMuchError, match=r"larger than 0\.01 MB"):
-        desk.check(b"x" * 10_001)
-    with pytest.raises(TooMuchError, match="2 s long"):
-        Desk(None, Limits(seconds=1.0)).check(recording(2.0))
-    desk.check(b"x")  # what it is, is said when it is decoded
-    with pytest.raises(AudioError):
-        load_model(run).predict(b"x", name="a")
-
-
-# Starlette leaves the file of a form without an end to the garbage collector
-@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
-@pytest.mark.filterwarnings("ignore:Exception ignored.*Spooled:pytest.PytestUnraisableExceptionWarning")
-def test_fuzzed_bodies_never_break_it(client):
-    rng = np.random.default_rng(3)
-    seeds = [recording(0.3), recording(0.3, form="FLAC"), recording(0.3, form="OGG"), b"RIFF" + bytes(60)]
-    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+def test_fuzzed_bodies_are_never_an_error_of_the_server(client):
+    rng = np.random.default_rng(0)
+    whole = [recording(0.3, kind=kind) for kind in ("WAV", "FLAC", "OGG", "AIFF", "W64", "AU")]
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--x--\r\n'
     seen = set()
     for number in range(240):
-        body = bytearray(seeds[number % len(seeds)])
-        for _ in range(int(rng.integers(1, 20))):
-            body[int(rng.integers(0, min(len(body), 200)))] = int(rng.integers(0, 256))
-        body = body[: int(rng.integers(0, len(body) + 1))]
-        headers = {}
-        if number % 5 == 0:
-            body, headers = form + body, {"content-type": "multipart/form-data; boundary=x"}
-        answer = client.post("/predict", content=bytes(body), headers=headers)
-        seen.add(answer.status_code)
-        assert answer.status_code < 500, (number, answer.text)
-        json.loads(answer.text)
+        body = bytearray(whole[number % len(whole)])
+        if number % 3 == 0:
+            body = body[: rng.integers(len(body))]
+        for place in rng.integers(0, min(len(body), 120) or 1, 1 + number % 9):
+            body[place : place + 1] = bytes([rng.integers(256)])
+        content, headers = bytes(body), {}
+        if number % 4 == 0:
+            content, headers = bytearray(form % content), {"content-type": "multipart/form-data; boundary=x"}
+            for place in rng.integers(0, 90, number % 5):
+                content[place] = rng.integers(256)
+        seen.add(client.post(bytes(content), headers=headers).status_code)
     assert seen <= {200, 400, 413, 422}
-    assert client.post("/predict", content=recording()).status_code == 200
+    assert {200, 422} <= seen
+    assert client.service.waiting == 0
+
+
+def test_fifty_at_once_are_all_answered_and_memory_stays(tmp_path):
+    import uvicorn
+
+    service = Service(load_model(save_random(tmp_path / "run")), Limits())
+    server = uvicorn.Server(uvicorn.Config(http_app(service), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/predict"
+    bodies = [recording(0.5 + 0.02 * number, number) for number in range(50)]
+
+    def ask(number: int) -> tuple[int, str]:
+        answer = line.post(address, content=bodies[number])
+        return answer.status_code, str(answer.json()["probabilities"])
+
+    memory = []
+    try:
+        with (
+            httpx.Client(timeout=60, limits=httpx.Limits(max_connections=50)) as line,
+            ThreadPoolExecutor(50) as clients,
+        ):
+            for _ in range(4):
+                rounds = list(clients.map(ask, range(50)))
+                assert {status for status, _ in rounds} == {200}
+                memory.append(psutil.Process().memory_info().rss)
+            alone = [ask(number) for number in range(0, 50, 10)]
+        assert alone == rounds[::10]
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert memory[-1] - memory[1] < 24 << 20
+    assert service.waiting == 0

@@ -1,0 +1,116 @@
+"""Serve a model: the page and the HTTP interface, on this computer unless told otherwise."""
+
+import importlib.util
+import signal
+import socket
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.serving.load import RUNS, find_model, load_model
+from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.service import Limits, Service
+from ser_pipeline.serving.trust import trust
+
+NEEDED: Final = ("fastapi", "gradio", "multipart", "uvicorn")
+
+GRACE_S: Final = 10
+"""Requests that have begun may take this long after the server is told to stop."""
+
+
+def check_installed() -> None:
+    """Refuse where the extra is missing.
+
+    Raises:
+        SettingsError: it is.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"the demo needs {', '.join(missing)}; install with pip install 'ser-pipeline[demo]'"
+        )
+
+
+def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] | None:
+    """Load the model to serve, with the place it came from; None where nothing was ever trained.
+
+    Raises:
+        RunError: a model was named and cannot be used, or it cannot judge one recording alone.
+    """
+    try:
+        place = find_model(source, runs)
+    except RunError:
+        if source is not None:
+            raise
+        return None
+    model = load_model(place)
+    model.check_speaker()
+    model.warm_up()
+    return model, place
+
+
+@contextmanager
+def application(loaded: tuple[Model, Path] | None, limits: Limits, *, page: bool = True) -> Iterator[Any]:
+    """The ASGI application, with a folder for uploads that is removed in the end.
+
+    Args:
+        loaded: model and where it came from.
+        limits: what it takes.
+        page: with the page, or the HTTP interface alone.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pydub, which looks for a program that is not needed
+        from ser_pipeline.serving.http import http_app
+
+        service = Service(loaded[0] if loaded else None, limits)
+        app = http_app(service)
+        with tempfile.TemporaryDirectory(prefix="ser-demo-", ignore_cleanup_errors=True) as folder:
+            if page:
+                from ser_pipeline.serving.page import add_page
+
+                app = add_page(app, service, trust(*loaded) if loaded else (), Path(folder).resolve())
+            yield app
+
+
+def serve(app: Any, host: str, port: int) -> None:
+    """Answer until told to stop by Ctrl-C or SIGTERM.
+
+    Args:
+        app: from :func:`application`.
+        host: address to listen on.
+        port: to listen on.
+
+    Raises:
+        SettingsError: the port cannot be used.
+    """
+    import uvicorn
+
+    _check_port(host, port)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, access_log=False
+    )
+    # uvicorn stops in good order on either, then raises the signal again: leave by way of every 'with'
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.Server(config).run()
+    except KeyboardInterrupt:  # how a server is ended
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"{host}:{port}: cannot be used: {error.strerror or error}; choose another --port or --host"
+        ) from None

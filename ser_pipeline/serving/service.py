@@ -1,0 +1,141 @@
+"""A model shared by many who ask at once: so many may wait, so much may be sent, one works at a time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from pydantic import Field
+
+from ser_pipeline.errors import AudioTooLarge, ServerBusy
+from ser_pipeline.serving.model import Model
+from ser_pipeline.settings import Options
+from ser_pipeline.settings.options import Positive
+
+T = TypeVar("T")
+
+HELD: Final = 8
+"""Bytes of all recordings that wait together, as a multiple of the largest one allowed."""
+
+
+class Limits(Options):
+    """What a server takes.
+
+    Attributes:
+        max_mb: largest recording, in megabytes as it is sent.
+        max_s: longest recording, in seconds.
+        waiting: requests that may be worked on or wait; others are told to come back.
+        body_s: seconds within which a recording must have arrived.
+    """
+
+    max_mb: Positive = Field(default=25.0, le=1024)
+    max_s: Positive = Field(default=300.0, le=7200)
+    waiting: int = Field(default=64, ge=1, le=4096)
+    body_s: Positive = Field(default=30.0, le=600)
+
+    @property
+    def max_bytes(self) -> int:
+        """Largest recording, in bytes."""
+        return round(self.max_mb * 1e6)
+
+
+class Place:
+    """One request's place among those that wait, and the bytes it has sent.
+
+    Args:
+        service: whose place it is.
+    """
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self.size = 0
+
+    @property
+    def most(self) -> int:
+        """Bytes one recording may have."""
+        return self._service.limits.max_bytes
+
+    def grow(self, size: int) -> None:
+        """Account for bytes before they are kept.
+
+        Raises:
+            AudioTooLarge: it has sent more than one recording may have.
+            ServerBusy: all that wait hold too much together.
+        """
+        if self.size + size > self.most:
+            raise AudioTooLarge(f"more than {self.most / 1e6:g} MB; send a shorter recording")
+        self._service.hold(size)
+        self.size += size
+
+
+class Service:
+    """Predicts for many at once, in the order in which they asked.
+
+    Args:
+        model: of one recording at a time; None refuses all work.
+        limits: how many may wait, and how much they may send.
+    """
+
+    def __init__(self, model: Model | None, limits: Limits) -> None:
+        self.model = model
+        self.limits = limits
+        self.waiting = 0
+        self._held = 0
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="ser-predict")
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """Take a place among those that wait, until the block is left.
+
+        Raises:
+            ServerBusy: there is none.
+        """
+        with self._lock:
+            if self.waiting >= self.limits.waiting:
+                raise ServerBusy(f"{self.waiting} recordings are waiting already; try again in a moment")
+            self.waiting += 1
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            with self._lock:
+                self.waiting -= 1
+                self._held -= place.size
+
+    def hold(self, size: int) -> None:
+        """Account for bytes that are kept in memory.
+
+        Raises:
+            ServerBusy: too much is kept already.
+        """
+        with self._lock:
+            if self._held + size > HELD * self.limits.max_bytes:
+                raise ServerBusy("the recordings that wait fill the memory set aside; try again in a moment")
+            self._held += size
+
+    def start(self, work: Callable[[Model], T]) -> "Future[T]":
+        """Hand work to the one thread that predicts.
+
+        Raises:
+            ServerBusy: there is no model, or the server is stopping.
+        """
+        model = self.model
+        if model is None:
+            raise ServerBusy(NO_MODEL)
+        try:
+            return self._worker.submit(work, model)
+        except RuntimeError:
+            raise ServerBusy("the server is stopping; ask another one") from None
+
+    def stop(self) -> None:
+        """Finish what has begun and take nothing more."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+NO_MODEL: Final = (
+    "there is no trained model yet; train one with 'ser train crnn', or pass a run or an .onnx file with "
+    "--model, and start 'ser demo' again"
+)
+"""What is said where a model is missing."""
