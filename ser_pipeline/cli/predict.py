@@ -37,7 +37,10 @@ def predict(
     ] = None,
     abstain: AbstainOption = "0",
     window: WindowOption = None,
-    hop: Annotated[float, typer.Option(help="Seconds from one window to the next.")] = 1.0,
+    hop: Annotated[
+        float | None,
+        typer.Option(help="Seconds from one window to the next: 1 with --timeline, else half a window."),
+    ] = None,
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="All recordings are of one person.")
     ] = False,

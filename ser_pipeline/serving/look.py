@@ -11,7 +11,7 @@ from ser_pipeline.audio.memory_file import MemoryFile
 from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
 from ser_pipeline.serving.clips import Clip
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.prediction import HOP_S, Prediction, PredictOptions
 from ser_pipeline.serving.service import Limits
 
 Float32s = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ def look(model: Model, content: bytes, options: PredictOptions, limits: Limits, 
     """
     duration_s = checked_duration(content, limits, name)
     prediction = model.predict(content, options, name=name)
-    long = duration_s > model.longest_s + options.hop_s
+    long = duration_s > model.longest_s + (options.hop_s or HOP_S)
     timeline = tuple(model.timeline(content, options, name=name)) if long else ()
     try:
         clip = model.clip(content, options)

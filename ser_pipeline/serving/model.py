@@ -11,6 +11,7 @@ from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resam
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.serving.clips import Clip, clip_of_wave, normalised, speaker_wise, stacked
 from ser_pipeline.serving.prediction import (
+    HOP_S,
     Failure,
     Prediction,
     PredictOptions,
@@ -154,7 +155,7 @@ class Model:
         self.check_speaker()
         name = name or _name(source)
         with file_blocks(source, name) as blocks:
-            for window in self._windows(blocks, options):
+            for window in self._windows(blocks, options, HOP_S):
                 yield self.predict_window(window, options, name)
 
     def predict_window(self, window: Window, options: PredictOptions, name: str) -> Prediction:
@@ -189,15 +190,16 @@ class Model:
 
     def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
         with file_blocks(source, name) as blocks:
-            every = [self._window_logits(window, options) for window in self._windows(blocks, options)]
+            windows = self._windows(blocks, options, (options.window_s or self.longest_s) / 2)
+            every = [self._window_logits(window, options) for window in windows]
         heard = [logits for logits in every if logits is not None]
         if not heard:
             return silence(name, 0.0, blocks.duration_s)
         return self._decide(np.stack(heard), options, name, (0.0, blocks.duration_s))
 
-    def _windows(self, blocks: Blocks, options: PredictOptions) -> Iterator[Window]:
+    def _windows(self, blocks: Blocks, options: PredictOptions, hop_s: float) -> Iterator[Window]:
         cutter = Windows(
-            blocks.sample_rate, self.sample_rate, options.window_s or self.longest_s, options.hop_s
+            blocks.sample_rate, self.sample_rate, options.window_s or self.longest_s, options.hop_s or hop_s
         )
         for block in blocks:
             yield from cutter.push(block)

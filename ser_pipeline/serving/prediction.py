@@ -17,6 +17,9 @@ Float64s = npt.NDArray[np.float64]
 NO_SPEECH: Final = "no speech"
 """Decision on a recording in which nothing is loud enough to be heard."""
 
+HOP_S: Final = 1.0
+"""From one window of a timeline to the next, in seconds."""
+
 UNCERTAIN: Final = "uncertain"
 """Decision where the confidence lies below what was asked for."""
 
@@ -32,14 +35,15 @@ class PredictOptions(Options):
         modality: our own features search a higher pitch in ``song``.
         window_s: length of a window of long recordings, in seconds; None takes the longest clip the
             model looks at.
-        hop_s: from one window's end to the next one's, in seconds.
+        hop_s: from one window's end to the next one's, in seconds. None takes a second in a timeline, half a
+            second in a live stream, and half a window where a long recording gets one prediction.
     """
 
     abstain: Share | Literal["auto"] = 0.0
     corpus: str | None = None
     modality: Literal["speech", "song"] = "speech"
     window_s: Positive | None = Field(default=None, ge=0.5, le=60)
-    hop_s: Positive = Field(default=1.0, ge=0.05, le=60)
+    hop_s: Positive | None = Field(default=None, ge=0.05, le=60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,11 +134,14 @@ class Stream:
         self, model: "Model", sample_rate: int, options: PredictOptions | None = None, *, name: str = "stream"
     ) -> None:
         model.check_speaker()
-        self.options = options or PredictOptions(hop_s=LIVE_HOP_S)
+        self.options = options or PredictOptions()
         self.name = name
         self._model = model
         self._windows = Windows(
-            sample_rate, model.sample_rate, self.options.window_s or model.longest_s, self.options.hop_s
+            sample_rate,
+            model.sample_rate,
+            self.options.window_s or model.longest_s,
+            self.options.hop_s or LIVE_HOP_S,
         )
 
     def push(self, samples: npt.ArrayLike) -> list[Prediction]:

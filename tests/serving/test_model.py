@@ -158,6 +158,15 @@ def test_more_than_a_minute_is_the_mean_of_its_windows(run, tmp_path):
     assert (said.start_s, said.end_s) == (0.0, 61.0)
 
 
+def test_windows_of_a_mean_overlap_by_half_where_nothing_else_is_said(run, tmp_path):
+    sf.write(tmp_path / "a.wav", voice(61.0), RATE)
+    model, wide = load_model(run), PredictOptions(window_s=4.0)
+    said = model.predict(tmp_path / "a.wav", wide)
+    assert said == model.predict(tmp_path / "a.wav", wide.model_copy(update={"hop_s": 2.0}))
+    assert said.windows == 31
+    assert len([*model.timeline(tmp_path / "a.wav", wide)]) == 61
+
+
 def test_speech_after_a_silent_minute_is_heard(run, tmp_path):
     sf.write(tmp_path / "a.wav", np.concatenate([np.zeros(61 * 8000), voice(2.0, 0, 8000)]), 8000)
     said = load_model(run).predict(tmp_path / "a.wav", PredictOptions(hop_s=1.0))
