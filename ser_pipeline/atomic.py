@@ -6,8 +6,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_pipeline.errors import SerError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TEMPORARY_SUFFIX = ".partial"
 """Ends the name of every file that is not finished; nothing reads these."""
@@ -47,6 +51,22 @@ def write_atomically(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def write_parquet(path: Path, table: "pa.Table") -> None:
+    """Write a table as Parquet, whole or not at all, compressed by zstd.
+
+    Args:
+        path: the file to be.
+        table: its rows.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    import pyarrow.parquet as pq
+
+    with write_atomically(path) as part:
+        pq.write_table(table, part, compression="zstd")
 
 
 def explained(error: OSError, path: Path) -> SerError:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import RunError
 
 ATTENTION: Final = "attention.parquet"
@@ -93,7 +93,7 @@ def write_attention(folder: Path, clips: Sequence[AttendedClip]) -> None:
         }
         for clip in clips
     ]
-    _write(folder / ATTENTION, pa.Table.from_pylist(rows, _ATTENTION_SCHEMA))
+    write_parquet(folder / ATTENTION, pa.Table.from_pylist(rows, _ATTENTION_SCHEMA))
 
 
 def read_attention(folder: Path) -> list[AttendedClip]:
@@ -133,7 +133,7 @@ def write_embeddings(folder: Path, found: Embeddings) -> None:
         "y": pa.array(np.ascontiguousarray(found.places[:, 1], np.float32)),
         "vector": pa.FixedSizeListArray.from_arrays(flat, width),
     }
-    _write(folder / EMBEDDINGS, pa.table(columns))
+    write_parquet(folder / EMBEDDINGS, pa.table(columns))
 
 
 def read_embeddings(folder: Path) -> Embeddings | None:
@@ -162,11 +162,6 @@ def drop_insights(folder: Path) -> None:
     """Remove both files: a network that is scored anew may have neither."""
     for name in (ATTENTION, EMBEDDINGS):
         (folder / name).unlink(missing_ok=True)
-
-
-def _write(path: Path, table: pa.Table) -> None:
-    with write_atomically(path) as part:
-        pq.write_table(table, part, compression="zstd")
 
 
 def _read(path: Path, folder: Path) -> pa.Table | None:

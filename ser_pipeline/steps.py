@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import StoreCorrupt
 
 STEPS: Final = "steps.parquet"
@@ -95,8 +95,7 @@ def write_steps(folder: Path, clips: Sequence[ClipSteps]) -> None:
         }
         for clip in clips
     ]
-    with write_atomically(folder / STEPS) as part:
-        pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), part, compression="zstd")
+    write_parquet(folder / STEPS, pa.Table.from_pylist(rows, _SCHEMA))
 
 
 def read_steps(folder: Path) -> list[ClipSteps]:

@@ -1,8 +1,10 @@
 import errno
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.atomic import explained, write_atomically
+from ser_pipeline.atomic import explained, write_atomically, write_parquet
 from ser_pipeline.errors import SerError
 
 
@@ -62,3 +64,12 @@ def test_failures_say_what_to_do(tmp_path, number, message):
     import os
 
     assert message in str(explained(OSError(number, os.strerror(number)), tmp_path / "a"))
+
+
+def test_a_table_is_written_whole_and_compressed(tmp_path):
+    table = pa.table({"a": [1, 2, 3]})
+    write_parquet(tmp_path / "b" / "a.parquet", table)
+    assert pq.read_table(tmp_path / "b" / "a.parquet").equals(table)
+    assert pq.read_metadata(tmp_path / "b" / "a.parquet").row_group(0).column(0).compression == "ZSTD"
+    with pytest.raises(SerError, match=r"a\.parquet: cannot be written"):
+        write_parquet(tmp_path / "b" / "a.parquet" / "a.parquet", table)

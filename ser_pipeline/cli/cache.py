@@ -92,16 +92,17 @@ def status(
 
 def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
     """Show one store: its state, what it depends on, which recordings changed."""
-    from ser_pipeline.settings import configured, feature_options
+    from ser_pipeline.settings import Augmented, configured, feature_options
     from ser_pipeline.store.status import details
     from ser_pipeline.store.status import status as describe_stores
 
     recipe = configured(Path("ser.toml"))
-    options = (
+    plain = (
         recipe.front_end,
         recipe.features,
         *(feature_options(name, recipe.features) for name in _SMILE),
     )
+    options = (*plain, *(Augmented(inputs=each, changes=recipe.augment) for each in plain))
     (found,) = (item for item in describe_stores(cache, _manifest(manifests)) if item.folder == folder)
     rows = [("folder", str(folder)), ("state", found.state), ("recordings", str(found.rows))]
     rows += details(folder, {item.kind: item for item in options})

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.metrics import ccc
 from ser_pipeline.models.dimensions import DIMENSIONS
@@ -48,8 +48,7 @@ def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores) -> RunScor
         table: from :func:`dimension_table`.
         scores: of the same clips.
     """
-    with write_atomically(folder / RATINGS) as part:
-        pq.write_table(table, part, compression="zstd")
+    write_parquet(folder / RATINGS, table)
     return with_concordance(scores, table)
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.errors import RunError
 from ser_pipeline.records import PARTS
@@ -55,8 +55,7 @@ def prediction_table(
 
 def write_predictions(folder: Path, table: pa.Table) -> None:
     """Write a run's predictions."""
-    with write_atomically(folder / PREDICTIONS) as part:
-        pq.write_table(table, part, compression="zstd")
+    write_parquet(folder / PREDICTIONS, table)
 
 
 def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import Arm, Design
 from ser_pipeline.experiments.cells import Cell, Ground, cell_of
@@ -261,5 +260,4 @@ def _write(path: Path, trials: list[Trial]) -> None:
         }
         for trial in trials
     ]
-    with write_atomically(path) as part:
-        pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), part, compression="zstd")
+    write_parquet(path, pa.Table.from_pylist(rows, _SCHEMA))

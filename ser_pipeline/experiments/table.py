@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.experiments.cells import Cell
 from ser_pipeline.experiments.identity import deciding
 from ser_pipeline.experiments.place import CellRecord
@@ -67,6 +66,5 @@ def _row(name: str, progress: Progress, cell: Cell) -> dict[str, Any]:
 def write_table(folder: Path, table: pa.Table) -> Path:
     """Write the table, whole or not at all."""
     path = folder / CELLS_TABLE
-    with write_atomically(path) as part:
-        pq.write_table(table, part, compression="zstd")
+    write_parquet(path, table)
     return path

@@ -5,6 +5,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ser_pipeline.insights import AttendedClip, Embeddings
 from ser_pipeline.report import cells
@@ -93,7 +95,8 @@ def _map(run: Run, found: Embeddings, data: Data, marks: tuple[Mark, ...]) -> li
 def _groups(run: Run, found: Embeddings, data: Data) -> dict[str, Names]:
     """What each clip on the map is; corpus and speaker where the manifest knows every clip."""
     groups = {"emotion": np.array([run.info.emotions[number] for number in found.target])}
-    columns = (data.table[name].to_pylist() for name in ("utterance_id", "corpus", "speaker_id"))
+    table = data.table.filter(pc.is_in(data.table["utterance_id"], pa.array(found.clips)))
+    columns = (table[name].to_pylist() for name in ("utterance_id", "corpus", "speaker_id"))
     known = {clip: (corpus, speaker) for clip, corpus, speaker in zip(*columns, strict=True)}
     if all(clip in known for clip in found.clips):
         groups["corpus"] = np.array([corpus_title(known[clip][0]) for clip in found.clips])

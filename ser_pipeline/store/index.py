@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt
 from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.plan import Key
@@ -151,7 +151,6 @@ def _rows_of(path: Path) -> pa.Table:
 
 def _write(path: Path, table: pa.Table, stamps: dict[str, list[int]]) -> None:
     try:
-        with write_atomically(path) as part:
-            pq.write_table(table.replace_schema_metadata({b"shards": json.dumps(stamps).encode()}), part)
+        write_parquet(path, table.replace_schema_metadata({b"shards": json.dumps(stamps).encode()}))
     except SerError:
         return  # a read-only store works without: the index is then made at each opening

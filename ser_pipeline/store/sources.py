@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError
 
 _FILE = "sources.parquet"
@@ -31,8 +31,7 @@ def note_sources(folder: Path, built: Mapping[str, str]) -> None:
     known = read_sources(folder) | dict(built)
     table = pa.table({"path": list(known), "audio_digest": list(known.values())})
     try:
-        with write_atomically(folder / _FILE) as part:
-            pq.write_table(table, part, compression="zstd")
+        write_parquet(folder / _FILE, table)
     except SerError:
         return  # an explanation less; the store itself is whole
 

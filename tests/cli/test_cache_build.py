@@ -83,7 +83,21 @@ def test_variants_follow_the_settings_file(home):
     ser("cache", "augment", "--copies", "1", "--denoise", "none", "--n-mels", "16", "--limit", "1")
     (home / "ser.toml").write_text("[augment]\ntelephone_p = 1.0\n")
     ser("cache", "augment", "--copies", "1", "--denoise", "none", "--n-mels", "16", "--limit", "1")
-    assert len(list((home / "cache" / "augmented-mels").iterdir())) == 2
+    folders = sorted((home / "cache" / "augmented-mels").iterdir(), key=lambda path: path.stat().st_mtime)
+    assert len(folders) == 2
+    (home / "ser.toml").write_text(
+        "[augment]\ntelephone_p = 1.0\n[front_end]\ndenoise = 'none'\nn_mels = 16\n"
+    )
+    said = [
+        [
+            line["value"]
+            for line in json.loads(ser("cache", "status", folder.name, "--format", "json").stdout)
+            if "differs" in line["what"]
+        ]
+        for folder in folders
+    ]
+    assert ["telephone_p" in line for line in said[0]] == [True]
+    assert said[1] == []
 
 
 @pytest.mark.parametrize(
