@@ -1,5 +1,6 @@
 """Commands of ``ser experiment``: run what is missing, list, show what follows."""
 
+import fnmatch
 import shlex
 import time
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ def run(
         seconds = parse_budget(budget)
         progress = _progress(name, manifests, runs, epochs)
         places = Places(data or progress.ground.manifest.data, cache, runs)
-        patterns = [part.strip() for item in only or () for part in item.split(",") if part.strip()]
+        patterns = _patterns(only or [], {cell.arm for cell in progress.cells})
         if dry_run:
             _tell_plan(progress, places, patterns, seconds, jobs)
             return
@@ -183,6 +184,16 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
             next_step(f"ser experiment run {shlex.quote(name)}")
             return
         show_findings(read_findings(path), fmt)
+
+
+def _patterns(only: list[str], arms: set[str]) -> list[str]:
+    """What each ``--only`` names: an arm whose name has a comma, or several between commas."""
+    found: list[str] = []
+    for item in only:
+        whole = item.strip()
+        parts = [whole] if fnmatch.filter(arms, whole) else [part.strip() for part in whole.split(",")]
+        found += [part for part in parts if part]
+    return found
 
 
 def _progress(name: str, manifests: Path, runs: Path, epochs: int | None) -> "Progress":

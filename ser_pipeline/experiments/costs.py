@@ -102,7 +102,7 @@ def estimates(
     names = sorted({cell.arm for cell in progress.cells})
     for pattern in only:
         if not fnmatch.filter(names, pattern):
-            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {', '.join(names)}")
+            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {'; '.join(names)}")
     rates = seconds_per_work(all_records(places.runs))
     builds: dict[Wanted, float] = {}
     found: dict[str, Cost] = {}

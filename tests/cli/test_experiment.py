@@ -102,7 +102,7 @@ def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_pat
         (("run", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("show", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' is not a time above zero"),
-        (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has such a name; there are high, low"),
+        (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has such a name; there are high; low"),
         (("run", "bad.toml"), "ser: bad.toml: arm: no such key; valid are title, about, seeds"),
         (("run", "hypotheses", "--manifests", "nowhere"), "ser: nowhere/manifest.parquet: not found"),
     ],
@@ -140,3 +140,16 @@ def test_a_damaged_result_file_says_what_to_do(ser, tmp_path):
     path.write_text("{")
     result = ser("experiment", "show", "mine", status=1)
     assert "make it again with 'ser experiment run mine'" in result.stderr
+
+
+def test_only_takes_a_name_with_a_comma_or_names_between_commas(ser, small, tmp_path):
+    text = SMALL.replace("[arms.high]", '[arms."high, very"]').replace(
+        'first = "high"', 'first = "high, very"'
+    )
+    (tmp_path / "small.toml").write_text(text)
+    whole = ser("experiment", "run", "small.toml", "--only", "high, very", "--dry-run").stdout
+    assert "high, very" in whole
+    assert "low" not in whole
+    both = ser("experiment", "run", "small.toml", "--only", "high*, low", "--dry-run").stdout
+    assert "high, very" in both
+    assert "low" in both
