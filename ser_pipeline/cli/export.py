@@ -1,19 +1,17 @@
 """The command ``ser export``."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pipeline.cli.common import RunsOption, out, plain_errors, say
+from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say
 
 if TYPE_CHECKING:
-    from ser_pipeline.serving.export import Comparison, Export
+    from ser_pipeline.serving.export import Comparison, Export, Float32s
     from ser_pipeline.serving.model import Model
-
-MOST_CLIPS = 200
-"""Recordings a graph is compared on at most, evenly picked from those given."""
 
 
 class Target(StrEnum):
@@ -64,30 +62,32 @@ def _write_card(folder: Path, to: Path | None) -> None:
 def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check: list[str]) -> None:
     from ser_pipeline import load_model
     from ser_pipeline.serving.export import export_graph
+    from ser_pipeline.serving.files import expand
 
     model = load_model(folder)
-    waves = _waves(model, check)
+    paths, failures = expand(check)
+    for failure in failures:
+        say(f"ser: {failure.reason}")
+    waves = _waves(model, paths)
     made = export_graph(model, path, int8=int8, front_end=front_end, waves=waves, trained_on=_corpora(folder))
     out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes '{made.facts.takes}'")
     _tell(made)
 
 
-def _waves(model: "Model", check: list[str]) -> list[Any]:
-    """Samples of the recordings given, evenly thinned; those that cannot be used are told."""
+def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":
+    """Samples of recordings, one after another; those that cannot be used are told."""
     from ser_pipeline.audio import decode_file
     from ser_pipeline.errors import AudioError
-    from ser_pipeline.serving.files import expand
 
-    paths, failures = expand(check)
-    for failure in failures:
-        say(f"ser: {failure.reason}")
-    waves = []
-    for path in paths[:: -(-len(paths) // MOST_CLIPS) or 1]:
-        try:
-            waves.append(decode_file(path, model.sample_rate))
-        except AudioError as error:
-            say(f"ser: {error}; left out")
-    return waves
+    if not paths:
+        return
+    with progress("compare", len(paths), "recordings") as advance:
+        for path in paths:
+            try:
+                yield decode_file(path, model.sample_rate)
+            except AudioError as error:
+                say(f"ser: {error}; left out")
+            advance(1)
 
 
 def _corpora(folder: Path) -> tuple[str, ...]:
@@ -106,7 +106,8 @@ def _tell(made: "Export") -> None:
 
 
 def _sentence(what: str, found: "Comparison") -> str:
+    fewer = f" ({found.unusable} silent or too short ones left out)" if found.unusable else ""
     return (
-        f"beside the network, on {found.clips} {what}: probabilities differ by at most {found.largest:.2g}, "
-        f"{100 * found.agreement:.1f} % same decisions"
+        f"beside the network, on {found.clips} {what}{fewer}: probabilities differ by "
+        f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % same decisions"
     )

@@ -5,7 +5,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from ser_pipeline import __version__
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.errors import AudioError, RunError, SettingsError
+from ser_pipeline.serving.clips import Clip
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import FRAMES_PER_STEP, TorchScorer
@@ -43,11 +44,13 @@ class Comparison:
 
     Attributes:
         clips: how many were compared.
+        unusable: how many were left out: nothing is heard in them, or they are too short.
         largest: largest difference of a probability.
         agreement: share of clips with the same likeliest emotion.
     """
 
     clips: int
+    unusable: int
     largest: float
     agreement: float
 
@@ -77,7 +80,7 @@ def export_graph(
     *,
     int8: bool = False,
     front_end: bool = False,
-    waves: Sequence[Float32s] = (),
+    waves: Iterable[Float32s] = (),
     trained_on: tuple[str, ...] = (),
 ) -> Export:
     """Write a network as an ONNX graph and compare it with the original.
@@ -101,16 +104,17 @@ def export_graph(
     session = open_session(content, str(path))
     sounds = [_sound(seconds, model.sample_rate) for seconds in LENGTHS_S]
     made_up = compare(model, session, facts, sounds)
-    clips = compare(model, session, facts, waves) if waves else None
+    clips = compare(model, session, facts, waves)
     for found in (made_up, clips):
-        if found is not None and not int8 and found.largest > EXACT:
+        if not int8 and found.largest > EXACT:
             raise RunError(
                 f"{path}: the graph's probabilities differ by {found.largest:.2g} from the network's, "
                 f"at most {EXACT:g} is allowed; nothing was written"
             )
     with write_atomically(path) as part:
         part.write_bytes(content)
-    return Export(path, len(content), facts, made_up, clips)
+    given = clips.clips + clips.unusable > 0
+    return Export(path, len(content), facts, made_up, clips if given else None)
 
 
 def _check_installed() -> None:
@@ -254,11 +258,14 @@ def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
     Raises:
         AudioError: nothing can be made of it.
     """
-    from ser_pipeline.serving.clips import clip_of_wave, normalised
+    from ser_pipeline.serving.clips import clip_of_wave
 
-    if facts.takes == "wave":
-        return wave
-    clip = clip_of_wave(wave, model.card)
+    return wave if facts.takes == "wave" else _input_of(model, facts, clip_of_wave(wave, model.card))
+
+
+def _input_of(model: Model, facts: GraphFacts, clip: Clip) -> Float32s:
+    from ser_pipeline.serving.clips import normalised
+
     if facts.takes == "features":
         some = np.repeat(clip.values[None], 5, axis=0)  # enough to describe a speaker by
         vector: Float32s = normalised(some, model.card, one_speaker=True)[0]
@@ -268,7 +275,7 @@ def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
     return values
 
 
-def compare(model: Model, session: Any, facts: GraphFacts, waves: Sequence[Float32s]) -> Comparison:
+def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> Comparison:
     """Run a graph and the network it was made of on the same sounds.
 
     Args:
@@ -280,20 +287,26 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Sequence[Float
     from ser_pipeline.serving.clips import clip_of_wave
     from ser_pipeline.serving.prediction import softmax
 
-    own, theirs = [], []
+    own, theirs, unusable = [], [], 0
     for wave in waves:
-        values = graph_input(model, facts, wave)
+        try:
+            clip = clip_of_wave(wave, model.card)
+        except AudioError:
+            unusable += 1
+            continue
+        values = wave if facts.takes == "wave" else _input_of(model, facts, clip)
         given = values if facts.takes == "wave" else values[None]
         theirs.append(session.run(["probabilities"], {facts.takes: given})[0][0])
         if facts.takes == "features":
             logits = model.scorer.logits(values, 1)
         else:
-            clip = clip_of_wave(wave, model.card)
             logits = model.scorer.logits(clip.values, clip.frames)
         own.append(softmax(logits, model.card.temperature or 1.0))
+    if not own:
+        return Comparison(0, unusable, 0.0, 1.0)
     ours, graphs = np.array(own), np.array(theirs)
     same = float((ours.argmax(1) == graphs.argmax(1)).mean())
-    return Comparison(len(waves), float(np.abs(ours - graphs).max()), same)
+    return Comparison(len(own), unusable, float(np.abs(ours - graphs).max()), same)
 
 
 def _sound(seconds: float, sample_rate: int) -> Float32s:
