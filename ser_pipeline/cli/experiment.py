@@ -40,6 +40,11 @@ app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge cla
 NameArgument = Annotated[
     str, typer.Argument(help="hypotheses, ablations, cross-corpus, learning-curve, or a TOML file.")
 ]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="At most this many epochs in any network.")]
+CorporaOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder that holds the corpora; else that of the manifest.")
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of one process.")]
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
 
@@ -54,15 +59,10 @@ def run(
     only: Annotated[
         list[str] | None, typer.Option(help="Arms to run, as 'dnn*'; repeat it or separate by commas.")
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="At most this many epochs in any network.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder that holds the corpora; else that of the manifest."),
-    ] = None,
+    epochs: EpochsOption = None,
+    data: CorporaOption = None,
     jobs: JobsOption = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
+    threads: ThreadsOption = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
@@ -73,10 +73,7 @@ def run(
         from ser_pipeline.experiments.budget import parse_budget
         from ser_pipeline.experiments.place import Places
 
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
+        _limit(threads)
         seconds = parse_budget(budget)
         progress = _progress(name, manifests, runs, epochs)
         places = Places(data or progress.ground.manifest.data, cache, runs)
@@ -96,15 +93,10 @@ def search(
     name: Annotated[str, typer.Argument(help="TOML file with a [search] table.")],
     trials: Annotated[int | None, typer.Option(min=1, help="How many to train; else the file's.")] = None,
     budget: Annotated[str | None, typer.Option(help="Wall time, as 90m or 1h30m.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="At most this many epochs in any network.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder that holds the corpora; else that of the manifest."),
-    ] = None,
+    epochs: EpochsOption = None,
+    data: CorporaOption = None,
     jobs: JobsOption = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
+    threads: ThreadsOption = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
@@ -115,10 +107,7 @@ def search(
         from ser_pipeline.experiments.place import Places
         from ser_pipeline.experiments.search import search as search_settings
 
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
+        _limit(threads)
         seconds = parse_budget(budget)
         design, ground = _design(name, manifests)
         places = Places(data or ground.manifest.data, cache, runs)
@@ -184,6 +173,14 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
             next_step(f"ser experiment run {shlex.quote(name)}")
             return
         show_findings(read_findings(path), fmt)
+
+
+def _limit(threads: int | None) -> None:
+    """Let the networks of this process take so many threads."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def _patterns(only: list[str], arms: set[str]) -> list[str]:
