@@ -12,6 +12,7 @@ import torch
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.front_end.rows import row_of_wave
+from ser_pipeline.models import one_clip
 from ser_pipeline.results import LATENCY, Latency
 from ser_pipeline.settings import InputOptions
 from ser_pipeline.training.checkpoint import load_model
@@ -38,7 +39,7 @@ def decision_ms(folder: Path) -> tuple[float, float]:
     values = row.values.astype(np.float32)[None]
     if card.learned.scaling is not None:
         values = card.learned.scaling.apply(values)
-    inputs, lengths = torch.as_tensor(values), torch.tensor([row.frames])
+    inputs, lengths = one_clip(values[0], row.frames, masked=card.model.masked)
 
     def decide() -> None:
         with torch.inference_mode():

@@ -12,7 +12,7 @@ from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.dnn import DNN
 from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
 from ser_pipeline.models.mhsa import MHSA
-from ser_pipeline.models.network import EmbeddingNetwork, Network
+from ser_pipeline.models.network import EmbeddingNetwork, Network, one_clip
 from ser_pipeline.models.resnet import ResNet
 from ser_pipeline.settings import ModelOptions
 
@@ -42,6 +42,7 @@ __all__ = [
     "ResNet",
     "build_model",
     "model_class",
+    "one_clip",
     "parameter_count",
 ]
 

@@ -3,10 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from ser_pipeline.models.dimensions import DimensionHead
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.settings import FRAMES_PER_STEP, ModelOptions
 
 HEAD = 64
 """Hidden units of a head."""
@@ -102,3 +105,23 @@ class EmbeddingNetwork(Network):
 def classifier(width: int, n_classes: int, dropout: float) -> nn.Sequential:
     """Build a head: one hidden layer with dropout, then the classes."""
     return nn.Sequential(nn.Linear(width, HEAD), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HEAD, n_classes))
+
+
+def one_clip(values: npt.NDArray[np.float32], frames: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
+    """What a network is handed of one clip alone.
+
+    Without its padding a clip needs no mask, which is faster and gives the same scores.
+
+    Args:
+        values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
+        frames: mel frames that hold sound.
+        masked: the network keeps padding out.
+
+    Returns:
+        A batch of one, and its length where the network has to know it.
+    """
+    if values.ndim == 1:
+        return torch.from_numpy(values)[None], None
+    if masked and frames >= FRAMES_PER_STEP:
+        return torch.from_numpy(values[None, :, :frames].copy()), None
+    return torch.from_numpy(values[None]), torch.tensor([frames])

@@ -20,8 +20,8 @@ from ser_pipeline.errors import AudioError, RunError, SettingsError
 from ser_pipeline.serving.clips import Clip
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import FRAMES_PER_STEP, TorchScorer
-from ser_pipeline.settings import CLASSIFIERS, FrontEnd
+from ser_pipeline.serving.scorer import TorchScorer
+from ser_pipeline.settings import CLASSIFIERS, FRAMES_PER_STEP, FrontEnd
 
 Float32s = npt.NDArray[np.float32]
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.serving.clips import Clip
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.serving.scorer import FRAMES_PER_STEP
-from ser_pipeline.settings import FrontEnd
+from ser_pipeline.settings import FRAMES_PER_STEP, FrontEnd
 
 Float32s = npt.NDArray[np.float32]
 

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.settings import FRAMES_PER_STEP
+
 if TYPE_CHECKING:
     from ser_pipeline.models import Network
 
 Float32s = npt.NDArray[np.float32]
-
-FRAMES_PER_STEP = 8
-"""Mel frames behind one step of a network, and the fewest it can look at without its mask."""
 
 
 class Scorer(Protocol):
@@ -46,7 +45,9 @@ class TorchScorer:
         """See :meth:`Scorer.logits`."""
         import torch
 
-        inputs, lengths = self._inputs(values, frames)
+        from ser_pipeline.models import one_clip
+
+        inputs, lengths = one_clip(values, frames, masked=self.masked)
         with torch.inference_mode():
             scores: Float32s = self.network(inputs, lengths)[0].numpy()
         return scores
@@ -55,26 +56,17 @@ class TorchScorer:
         """See :meth:`Scorer.attention`."""
         import torch
 
-        from ser_pipeline.models import EmbeddingNetwork
+        from ser_pipeline.models import EmbeddingNetwork, one_clip
 
         if not isinstance(self.network, EmbeddingNetwork):
             return None
-        inputs, lengths = self._inputs(values, frames)
+        inputs, lengths = one_clip(values, frames, masked=self.masked)
         with torch.inference_mode():
             _, weights = self.network.summarise(inputs, lengths)
         if weights is None:
             return None
         found: Float32s = weights[0].numpy()
         return found
-
-    def _inputs(self, values: Float32s, frames: int) -> tuple[Any, Any]:
-        import torch
-
-        if values.ndim == 1:
-            return torch.from_numpy(values)[None], None
-        if self.masked and frames >= FRAMES_PER_STEP:
-            return torch.from_numpy(values[None, :, :frames].copy()), None
-        return torch.from_numpy(values[None]), torch.tensor([frames])
 
 
 class OnnxScorer:

@@ -30,6 +30,7 @@ from ser_pipeline.settings.stored import (
 )
 from ser_pipeline.settings.training import (
     CLASSIFIERS,
+    FRAMES_PER_STEP,
     MODEL_INPUTS,
     ModelOptions,
     Pooling,
@@ -42,6 +43,7 @@ __all__ = [
     "CLASSIFIERS",
     "FEATURES_VERSION",
     "FEATURE_SETS",
+    "FRAMES_PER_STEP",
     "FRONT_END_VERSION",
     "KINDS",
     "LAG_MARGIN",

@@ -9,6 +9,9 @@ from pydantic import Field
 from ser_pipeline.settings.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.settings.options import OFF, Count, Options, Positive, Share
 
+FRAMES_PER_STEP: Final = 8
+"""Mel frames behind one step of a network, and the fewest it can look at without its mask."""
+
 MODEL_INPUTS: Final[Mapping[str, Literal["mels", "features"]]] = MappingProxyType(
     {
         "crnn": "mels",

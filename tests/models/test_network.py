@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ser_pipeline.models import CRNN, MHSA, MODELS, ResNet, build_model, parameter_count
+from ser_pipeline.models import CRNN, MHSA, MODELS, ResNet, build_model, one_clip, parameter_count
 from ser_pipeline.settings import MODEL_INPUTS, ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
@@ -167,3 +168,19 @@ def test_options_reach_the_network(name):
     assert (network.masked, network.attention, network.classes) == (False, None, 6)
     assert {module.p for module in network.modules() if isinstance(module, nn.Dropout)} == {0.12}
     assert network(torch.zeros(2, 80, 16)).shape == (2, 6)
+
+
+def test_one_clip_without_its_padding_scores_as_with_a_mask():
+    torch.manual_seed(0)
+    network = build_model(ModelOptions(name="crnn"), 16, 4).eval()
+    values = np.full((16, 40), -1, np.float32)
+    values[:, :27] = np.random.default_rng(0).normal(size=(16, 27))
+    inputs, lengths = one_clip(values, 27, masked=True)
+    assert (inputs.shape, lengths) == ((1, 16, 27), None)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(values)[None], torch.tensor([27]))
+        torch.testing.assert_close(network(inputs, lengths), expected, atol=1e-5, rtol=1e-5)
+    for frames, masked in ((27, False), (5, True)):
+        inputs, lengths = one_clip(values, frames, masked=masked)
+        assert (inputs.shape, lengths.tolist()) == ((1, 16, 40), [frames])
+    assert one_clip(values[:, 0], 1, masked=True)[0].shape == (1, 16)
