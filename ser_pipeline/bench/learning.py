@@ -3,15 +3,16 @@
 import multiprocessing
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from ser_pipeline.bench import plain_network
 from ser_pipeline.bench.measure import Figure
-from ser_pipeline.models import Network, build_model
+from ser_pipeline.bench.plain_network import PlainCRNN
+from ser_pipeline.models import build_model
 from ser_pipeline.settings import ModelOptions, TrainOptions, recipe
 from ser_pipeline.training.device import choose_precision, keep_freed_memory
 
@@ -21,12 +22,51 @@ FRAMES = 173
 ROUNDS = 5
 
 
+class Training:
+    """Steps of AdamW on one padded batch of noise.
+
+    Args:
+        network: its weights are trained.
+        scores: of padded mels; None takes the network itself.
+        batch: clips.
+        n_mels: mel bands.
+        frames: of the padded batch.
+        bf16: compute in bf16.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        batch: int,
+        n_mels: int,
+        frames: int,
+        *,
+        scores: Callable[[Tensor], Tensor] | None = None,
+        bf16: bool = False,
+    ) -> None:
+        self._scores = scores or network
+        self._bf16 = bf16
+        self._optimizer = torch.optim.AdamW(network.parameters())
+        self._mels = torch.randn(batch, n_mels, frames)
+        self._targets = torch.arange(batch) % 4
+
+    def step(self) -> float:
+        """Train one step; returns its processor time in seconds."""
+        began = time.process_time()
+        self._optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+            loss = nn.functional.cross_entropy(self._scores(self._mels).float(), self._targets)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
+        self._optimizer.step()
+        return time.process_time() - began
+
+
 def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Figure]:
     """Clips a second of a training step with one thread, in processor time.
 
-    The reference is :class:`ser_pipeline.bench.plain_network.PlainCRNN`, in a process of its own. The second
-    figure compares with our own network fed padded batches in fp32: what is left is the padding that is
-    not computed, and the precision.
+    The reference is :class:`ser_pipeline.bench.plain_network.PlainCRNN`, in a process of its own, since how
+    the C library keeps freed memory is set for a whole process. The second figure compares with our own
+    network fed padded batches in fp32: what is left is the padding that is not computed, and the precision.
 
     Args:
         frames: lengths of real clips, at least 40; mels of noise are given these lengths.
@@ -34,29 +74,17 @@ def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterat
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     keep_freed_memory()
-    mels = torch.randn(BATCH, N_MELS, FRAMES)
     lengths = torch.as_tensor(frames[:BATCH])
-    targets = torch.arange(BATCH) % 4
     bf16 = choose_precision(TrainOptions(), "cpu") == "bf16-mixed"
-    own, padded = build_model(recipe().model, N_MELS, 4), build_model(ModelOptions(masked=False), N_MELS, 4)
-    optimizers = {network: torch.optim.AdamW(network.parameters()) for network in (own, padded)}
-
-    def step(network: Network, low_precision: bool) -> float:
-        began = time.process_time()
-        optimizers[network].zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
-            loss = torch.nn.functional.cross_entropy(network(mels, lengths).float(), targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
-        optimizers[network].step()
-        return time.process_time() - began
-
+    size = (BATCH, N_MELS, FRAMES)
+    network = build_model(recipe().model, N_MELS, 4)
+    own = Training(network, *size, scores=lambda mels: network(mels, lengths), bf16=bf16)
+    padded = Training(build_model(ModelOptions(masked=False), N_MELS, 4), *size)
     spawn = multiprocessing.get_context("spawn")
-    made = (BATCH, N_MELS, FRAMES)
     try:
-        with ProcessPoolExecutor(1, spawn, initializer=plain_network.prepare, initargs=made) as other:
+        with ProcessPoolExecutor(1, spawn, initializer=_prepare, initargs=size) as other:
             rounds = [
-                (step(own, bf16), other.submit(plain_network.step).result(), step(padded, False))
-                for _ in range(ROUNDS + 1)
+                (own.step(), other.submit(_plain_step).result(), padded.step()) for _ in range(ROUNDS + 1)
             ][1:]
     finally:
         torch.set_num_threads(threads)
@@ -65,3 +93,16 @@ def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterat
     work = "CRNN training step, batch 40, one thread"
     yield Figure(work, fast, "clips/s", "as one would write it, fp32", plain, 2.0, 2.8, note)
     yield Figure(f"{work}, of that", fast, "clips/s", "the same network padded, fp32", slow, note=note)
+
+
+_PLAIN: list[Training] = []
+"""What the process of the plain network trains."""
+
+
+def _prepare(batch: int, n_mels: int, frames: int) -> None:
+    torch.set_num_threads(1)
+    _PLAIN[:] = [Training(PlainCRNN(n_mels, 4), batch, n_mels, frames)]
+
+
+def _plain_step() -> float:
+    return _PLAIN[0].step()

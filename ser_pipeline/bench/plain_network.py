@@ -1,13 +1,11 @@
 """The network of the source report as one would write it with PyTorch's own layers: reference and oracle.
 
 Every choice is the library's default: channels before height and width, padded batches, fp32, ReLU before
-pooling. Run in a process of its own, since how the C library keeps freed memory is set for a whole process.
+pooling.
 """
 
 import itertools
-import time
 
-import torch
 from torch import Tensor, nn
 
 CHANNELS = (1, 32, 64, 128)
@@ -44,43 +42,3 @@ class PlainCRNN(nn.Module):
         weights = self.attention(states).softmax(1)
         scores: Tensor = self.head((states * weights).sum(1))
         return scores
-
-
-class Training:
-    """Steps of AdamW on one padded batch of noise.
-
-    Args:
-        network: takes mels.
-        batch: clips.
-        n_mels: mel bands.
-        frames: of the padded batch.
-    """
-
-    def __init__(self, network: nn.Module, batch: int, n_mels: int, frames: int) -> None:
-        self.network = network
-        self.optimizer = torch.optim.AdamW(network.parameters())
-        self.mels = torch.randn(batch, n_mels, frames)
-        self.targets = torch.arange(batch) % 4
-
-    def step(self) -> float:
-        """Train one step; returns its processor time in seconds."""
-        began = time.process_time()
-        self.optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(self.network(self.mels), self.targets)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
-        self.optimizer.step()
-        return time.process_time() - began
-
-
-_TRAINING: list[Training] = []
-
-
-def prepare(batch: int, n_mels: int, frames: int) -> None:
-    """Make the network of this process, with one thread."""
-    torch.set_num_threads(1)
-    _TRAINING[:] = [Training(PlainCRNN(n_mels, 4), batch, n_mels, frames)]
-
-
-def step() -> float:
-    """One step of the network of this process; its processor time in seconds."""
-    return _TRAINING[0].step()

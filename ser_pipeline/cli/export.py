@@ -99,15 +99,18 @@ def _corpora(folder: Path) -> tuple[str, ...]:
 
 def _tell(made: "Export") -> None:
     say(_sentence("made-up sounds", made.made_up))
-    if made.clips is None:
-        say("give recordings to compare on with --check")
-    else:
+    if made.clips.clips:
         say(_sentence("recordings", made.clips))
+    else:
+        say(f"compared on no recordings{_fewer(made.clips)}; give some with --check")
+
+
+def _fewer(found: "Comparison") -> str:
+    return f" ({found.unusable} silent or too short ones left out)" if found.unusable else ""
 
 
 def _sentence(what: str, found: "Comparison") -> str:
-    fewer = f" ({found.unusable} silent or too short ones left out)" if found.unusable else ""
     return (
-        f"beside the network, on {found.clips} {what}{fewer}: probabilities differ by "
+        f"beside the network, on {found.clips} {what}{_fewer(found)}: probabilities differ by "
         f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % same decisions"
     )

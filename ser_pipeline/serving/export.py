@@ -64,14 +64,14 @@ class Export:
         size: in bytes.
         facts: its metadata.
         made_up: comparison on made-up sounds of three lengths.
-        clips: comparison on recordings; None where none were given.
+        clips: comparison on recordings; on none of them where none were given or could be used.
     """
 
     path: Path
     size: int
     facts: GraphFacts
     made_up: Comparison
-    clips: Comparison | None
+    clips: Comparison
 
 
 def export_graph(
@@ -113,8 +113,7 @@ def export_graph(
             )
     with write_atomically(path) as part:
         part.write_bytes(content)
-    given = clips.clips + clips.unusable > 0
-    return Export(path, len(content), facts, made_up, clips if given else None)
+    return Export(path, len(content), facts, made_up, clips)
 
 
 def _check_installed() -> None:

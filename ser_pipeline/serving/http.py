@@ -177,7 +177,7 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
-        place = first.get("loc", ("", "request"))[1]  # what follows names kinds of numbers
+        place = next(iter(first.get("loc", ())[1:]), "request")  # what follows names kinds of numbers
         return _said(422, f"{place}: {first.get('msg', 'does not fit')}")
 
     @app.exception_handler(ClientDisconnect)

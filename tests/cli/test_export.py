@@ -41,6 +41,22 @@ def test_a_graph_lands_in_the_runs_folder(here, flags, name, takes):
     assert "gone.wav: cannot be read" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ([], "compared on no recordings; give some with --check"),
+        (["--check", "gone.wav"], "compared on no recordings; give some"),
+        (
+            ["--check", "quiet.wav"],
+            "compared on no recordings (1 silent or too short ones left out); give some",
+        ),
+    ],
+)
+def test_a_graph_that_was_compared_on_nothing_says_so(here, check, says):
+    sf.write(here / "quiet.wav", 1e-3 * voice(1.0), RATE, subtype="FLOAT")
+    assert says in ser("export", "small", *check).stderr
+
+
 def test_a_graph_predicts_like_its_run(here):
     ser("export", "small", "--out", "m.onnx")
     one, other = (
