@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_pipeline.first_import import before_librosa
+from ser_pipeline.dsp.safe_import import before_librosa
 
 before_librosa()  # the processes of one test run start at once
 
@@ -45,7 +45,7 @@ class Toy:
     SPEAKERS = 5
 
     def __init__(self, folder: Path) -> None:
-        from ser_pipeline.settings import FrontEnd
+        from ser_pipeline.options import FrontEnd
 
         self.folder = folder
         self.manifests = folder / "manifests"
@@ -62,7 +62,7 @@ class Toy:
         self.write_store()
 
     def recipe(self, **changes):
-        from ser_pipeline.settings import recipe
+        from ser_pipeline.options import recipe
 
         train = {"batch_size": 16, "epochs": 2, "warmup_epochs": 0, **changes.pop("train", {})}
         front_end = {"n_mels": 8, "max_s": 1.0, **changes.pop("front_end", {})}
@@ -83,8 +83,9 @@ class Toy:
         """Write it with its splits; ``ratings`` gives each row's valence, arousal and dominance, or None."""
         import pyarrow as pa
 
-        from ser_pipeline.manifest import SCHEMA, make_split, read_manifest, write_split
-        from ser_pipeline.manifest.tables import write_table
+        from ser_pipeline.manifest import SCHEMA, read_manifest
+        from ser_pipeline.manifest.schema import write_table
+        from ser_pipeline.splits import make_split, write_split
 
         rows = [
             {
@@ -115,7 +116,7 @@ class Toy:
     def write_features(self, feature_set="named", values=None) -> np.ndarray:
         """Write a store of vectors, those given or made ones: emotions move some columns, speakers all."""
         from ser_pipeline.front_end import layout_of
-        from ser_pipeline.settings import FeatureOptions, feature_options
+        from ser_pipeline.options import FeatureOptions, feature_options
         from ser_pipeline.store import provenance, store_folder
         from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
 

@@ -1,10 +1,8 @@
 """From a recording to a mono float32 wave: decode, gate, trim, level."""
 
 from ser_pipeline.audio.decode import Recording, decode_bytes, decode_file, read_recording
-from ser_pipeline.audio.gate import spectral_gate
-from ser_pipeline.audio.level import rms_db, to_level
-from ser_pipeline.audio.prepare import Prepared, prepare
-from ser_pipeline.audio.trim import active_span
+from ser_pipeline.audio.prepare import Prepared, active_span, prepare, rms_db, to_level
+from ser_pipeline.dsp.gate import spectral_gate
 
 __all__ = [
     "Prepared",

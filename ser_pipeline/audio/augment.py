@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import fftconvolve
 
-from ser_pipeline.first_import import before_librosa
-from ser_pipeline.settings import WaveAugment
-
-Float32s = npt.NDArray[np.float32]
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.options import WaveAugment
 
 TELEPHONE_HZ: Final = (300.0, 3400.0)
 """Band of narrow-band telephony (ITU-T G.712)."""

@@ -1,16 +1,132 @@
 """The part of the front end that works on samples: gate, trim, level."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.audio.gate import spectral_gate
-from ser_pipeline.audio.level import rms_db, to_level
-from ser_pipeline.audio.trim import active_span
-from ser_pipeline.settings import FrontEnd
+from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.dsp.compiled import fused, vectorised
+from ser_pipeline.dsp.gate import spectral_gate
+from ser_pipeline.options import FrontEnd
 
-Float32s = npt.NDArray[np.float32]
+
+@vectorised
+def energy(wave: Float32s) -> float:
+    """Sum of squares.
+
+    Args:
+        wave: shape ``(samples,)``.
+
+    Examples:
+        >>> energy(np.full(4, 0.5, np.float32))
+        1.0
+    """
+    return _energy(wave)
+
+
+@vectorised
+def block_energies(wave: Float32s, block: int) -> Float64s:
+    """Sum of squares of each block of samples; the last block may be shorter.
+
+    Args:
+        wave: shape ``(samples,)``.
+        block: samples in a block.
+
+    Returns:
+        Shape ``(ceil(samples / block),)``.
+
+    Examples:
+        >>> block_energies(np.ones(5, np.float32), 2)
+        array([2., 2., 1.])
+    """
+    energies = np.empty((len(wave) + block - 1) // block, np.float64)
+    for number in range(len(energies)):
+        energies[number] = _energy(wave[number * block : (number + 1) * block])
+    return energies
+
+
+@fused
+def _energy(wave: Float32s) -> float:
+    total = 0.0
+    for i in range(len(wave)):
+        total += np.float64(wave[i]) * np.float64(wave[i])
+    return total
+
+
+FLOOR_DB = -200.0
+"""Level of perfect silence."""
+
+
+def rms_db(wave: Float32s) -> float:
+    """RMS level in dB; an RMS of 1.0 is 0 dB.
+
+    Args:
+        wave: shape ``(samples,)``.
+
+    Examples:
+        >>> rms_db(np.full(4, 0.1, np.float32))
+        -20.0
+        >>> rms_db(np.zeros(4, np.float32))
+        -200.0
+    """
+    power = energy(wave) / wave.size if wave.size else 0.0
+    return round(10 * math.log10(power), 6) if power > 10 ** (FLOOR_DB / 10) else FLOOR_DB
+
+
+def to_level(wave: Float32s, target_rms: float) -> Float32s:
+    """Scale a wave to an RMS of ``target_rms``; silence stays as it is, nothing is clipped.
+
+    Args:
+        wave: shape ``(samples,)``.
+        target_rms: of full scale.
+
+    Returns:
+        Shape ``(samples,)``.
+    """
+    rms = math.sqrt(energy(wave) / wave.size) if wave.size else 0.0
+    return wave * np.float32(target_rms / rms) if rms > 0 else wave
+
+
+FRAME = 2048
+HOP = 512
+
+
+def active_span(wave: Float32s, trim_db: float) -> tuple[int, int]:
+    """Samples between the first and the last frame that is near the loudest one.
+
+    Frames of 2,048 samples every 512, centred, as ``librosa.effects.trim`` has them.
+
+    Args:
+        wave: mono samples, shape ``(samples,)``.
+        trim_db: frames more than this below the loudest count as silence, in dB.
+
+    Returns:
+        First sample and the one after the last; the whole wave if all of it is silent.
+
+    Examples:
+        >>> wave = np.zeros(20_480, np.float32)
+        >>> wave[10_240:12_288] = 0.5
+        >>> active_span(wave, 20.0)
+        (9728, 13312)
+    """
+    power = _frame_power(wave)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-trim_db / 10))
+    if loud.size == 0:
+        return 0, wave.size
+    return int(loud[0]) * HOP, min(wave.size, (int(loud[-1]) + 1) * HOP)
+
+
+def _frame_power(wave: Float32s) -> npt.NDArray[np.float64]:
+    """Mean square of each centred frame, shape ``(1 + samples // HOP,)``."""
+    blocks = FRAME // HOP
+    frames = 1 + wave.size // HOP
+    own = block_energies(wave, HOP)
+    energies = np.zeros(frames + blocks, np.float64)
+    energies[blocks // 2 : blocks // 2 + own.size] = own
+    power: npt.NDArray[np.float64] = np.convolve(energies, np.full(blocks, 1 / FRAME), "valid")[:frames]
+    return power
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,11 @@ from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import DEBUG
-from ser_pipeline.cli.compare import compare
-from ser_pipeline.cli.demo import demo
-from ser_pipeline.cli.evaluate import evaluate
+from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
-from ser_pipeline.cli.listen import listen
-from ser_pipeline.cli.predict import predict
-from ser_pipeline.cli.quickstart import quickstart
-from ser_pipeline.cli.report import report
+from ser_pipeline.cli.predict import demo, listen, predict
+from ser_pipeline.cli.report import quickstart, report
 from ser_pipeline.cli.train import train
 
 app = typer.Typer(

@@ -30,7 +30,7 @@ def bench(
     from threadpoolctl import threadpool_limits
 
     with plain_errors(), threadpool_limits(1):
-        from ser_pipeline.bench import run_benches
+        from ser_pipeline.benchmarks import run_benches
         from ser_pipeline.errors import SettingsError
 
         if plot is not None and "scale" not in (names or []):
@@ -56,7 +56,7 @@ def bench(
                 )
             )
         if plot is not None:
-            from ser_pipeline.bench.scale_plot import draw_scale
+            from ser_pipeline.benchmarks.scale import draw_scale
 
             draw_scale([figure for figure in found if figure.peak_mib is not None], plot)
     show_table("speed", ("work", "rate", "unit", "ratio", "against", "floor", "goal", "how"), rows, fmt)

@@ -92,7 +92,7 @@ def status(
 
 def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
     """Show one store: its state, what it depends on, which recordings changed."""
-    from ser_pipeline.settings import Augmented, configured, feature_options
+    from ser_pipeline.options import Augmented, configured, feature_options
     from ser_pipeline.store.status import details
     from ser_pipeline.store.status import status as describe_stores
 
@@ -123,9 +123,9 @@ def verify(
 ) -> None:
     """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
     from ser_pipeline.errors import StoreError
+    from ser_pipeline.store.maintenance import repair as set_aside
+    from ser_pipeline.store.maintenance import verify as check
     from ser_pipeline.store.status import stores
-    from ser_pipeline.store.verify import repair as set_aside
-    from ser_pipeline.store.verify import verify as check
 
     with plain_errors():
         manifest = _manifest(manifests)
@@ -157,7 +157,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
 ) -> None:
     """List what no command can use any more; delete it with --yes."""
-    from ser_pipeline.store.garbage import collect, garbage, partial
+    from ser_pipeline.store.maintenance import collect, garbage, partial
 
     with plain_errors():
         manifest = _manifest(manifests)
@@ -186,7 +186,7 @@ def merge(
 ) -> None:
     """Copy whole shards of other caches in, and make the index of every store anew."""
     from ser_pipeline.errors import StoreError
-    from ser_pipeline.store.merge import merge_caches
+    from ser_pipeline.store.maintenance import merge_caches
 
     with plain_errors():
         found = merge_caches(cache, folders or [])

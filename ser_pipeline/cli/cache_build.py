@@ -22,7 +22,7 @@ from ser_pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from ser_pipeline.settings import FeatureSet, Recipe, StoreOptions
+    from ser_pipeline.options import FeatureSet, Recipe, StoreOptions
     from ser_pipeline.store import BuildSummary
 
 
@@ -114,7 +114,7 @@ def features(
 ) -> None:
     """Compute hand-crafted features of every recording in the manifest."""
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.settings import feature_options
+    from ser_pipeline.options import feature_options
     from ser_pipeline.store import build_command
 
     where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
@@ -176,7 +176,7 @@ def _augmented(of: str, chosen: "Recipe", given: list[str]) -> "StoreOptions":
         SettingsError: no such inputs, or flags that are settings of mels.
     """
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.settings import Augmented, feature_options
+    from ser_pipeline.options import Augmented, feature_options
 
     if of == "mels":
         return Augmented(inputs=chosen.front_end, changes=chosen.augment)
@@ -221,7 +221,7 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
     if where.dry_run:
         return
     if summary.computed:
-        from ser_pipeline.store.steps import keep_steps
+        from ser_pipeline.store.work import keep_steps
 
         keep_steps(read_manifest(where.manifests), where.data, where.cache, options)
     if summary.failures:
@@ -240,7 +240,7 @@ def _scheduler(where: Where) -> str | None:
 
 
 def _settings(preset: str | None, **changes: Any) -> "Recipe":
-    from ser_pipeline.settings import configured
+    from ser_pipeline.options import configured
 
     return configured(Path("ser.toml"), preset, **changes)
 

@@ -64,7 +64,7 @@ def synth(
     jobs: JobsOption = 1,
 ) -> None:
     """Write small synthetic corpora in the official layouts: a machine's voice, nobody's recording."""
-    from ser_pipeline.acquire import synth as synthesis
+    from ser_pipeline import synth as synthesis
 
     with plain_errors():
         chosen = [name.strip() for name in corpora.split(",") if name.strip()]

@@ -1,7 +1,7 @@
-"""The command ``ser evaluate``."""
+"""The commands ``ser evaluate`` and ``ser compare``, and how scores are shown."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,10 +12,85 @@ from ser_pipeline.cli.common import (
     ManifestsOption,
     RunsOption,
     next_step,
+    out,
     plain_errors,
     say,
+    show_table,
 )
-from ser_pipeline.cli.scores import show_part, show_parts
+
+if TYPE_CHECKING:
+    from ser_pipeline.evaluation.compare import Compared, ComparedScore
+    from ser_pipeline.runs.types import Estimate, PartScores, RunInfo, RunScores
+
+
+def show_parts(info: "RunInfo", scores: "RunScores") -> None:
+    """Show a line of scores for each part, and what must be known of them."""
+    columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
+    rows = []
+    for part, part_scores in scores.parts.items():
+        pooled = part_scores.pooled
+        numbers = [pooled.accuracy.value, *interval(pooled.uar), pooled.macro_f1.value]
+        rows.append([part, pooled.clips, pooled.speakers, *numbers])
+    show_table(f"{info.name}: {', '.join(info.emotions)}", columns, rows)
+    for part, part_scores in scores.parts.items():
+        if part != "train":
+            say(f"{part}: {part_scores.pooled.interval}")
+    say(f"split '{info.split.name}': {info.split.note}")
+    if info.synthetic:
+        say("some of these recordings are synthetic voices: the scores say nothing about real speech")
+
+
+def show_part(info: "RunInfo", part: str, scores: "PartScores", fmt: Format = Format.table) -> None:
+    """Show everything about one part.
+
+    Tables on a screen; as JSON one object with every score; as CSV one line for all clips and one
+    for each group.
+    """
+    if fmt is Format.json:
+        out(scores.model_dump_json(indent=2))
+    elif fmt is Format.csv:
+        columns = ["part", "by", "group", "clips", "speakers", "accuracy", "uar", "macro_f1"]
+        show_table(part, columns, [[part, *row] for row in _lines(scores)], fmt)
+    else:
+        _show_tables(info, part, scores)
+
+
+def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
+    pooled, macro = scores.pooled, scores.macro_corpora
+    whole = [
+        ["all clips", pooled.accuracy.value, pooled.uar.value, pooled.macro_f1.value],
+        ["mean of corpora", macro["accuracy"], macro["uar"], macro["macro_f1"]],
+        ["guess from the corpus alone", pooled.confound_accuracy, pooled.confound_uar, None],
+    ]
+    show_table(f"{part}: overall", ["", "accuracy", "UAR", "macro-F1"], whole)
+    distance = "not defined" if pooled.error_distance is None else f"{pooled.error_distance:.3f}"
+    before = "" if pooled.ece_before is None else f" ({pooled.ece_before:.3f} before the temperature)"
+    say(f"{part}: calibration error {pooled.ece:.3f}{before}; mean distance of errors {distance}")
+    for name, agreement in scores.concordance.items():
+        say(f"{part}: {name}: concordance " + ("not known" if agreement is None else f"{agreement:.3f}"))
+    if pooled.answered is not None:
+        right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
+        say(f"{part}: sure of {pooled.answered:.3f} of the clips, accuracy among them {right}")
+    classes = [[c.emotion, c.clips, c.precision, c.recall, c.f1] for c in pooled.classes]
+    show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
+    confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]
+    show_table(f"{part}: confusion, rows are true", ["true", *info.emotions], confusion)
+    columns = ["by", "group", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
+    show_table(f"{part}: groups", columns, _lines(scores)[1:])
+
+
+def _lines(scores: "PartScores") -> list[list[Any]]:
+    """All clips, then each group: kind, name, clips, speakers, accuracy, UAR, macro-F1."""
+    pooled = scores.pooled
+    estimates = (pooled.accuracy, pooled.uar, pooled.macro_f1)
+    whole = ["all", "all", pooled.clips, pooled.speakers, *(estimate.value for estimate in estimates)]
+    groups = [[g.by, g.name, g.clips, g.speakers, g.accuracy, g.uar, g.macro_f1] for g in scores.groups]
+    return [whole, *groups]
+
+
+def interval(estimate: "Estimate") -> list[float | None]:
+    """A score with the ends of its interval."""
+    return [estimate.value, estimate.low, estimate.high]
 
 
 def evaluate(
@@ -30,11 +105,10 @@ def evaluate(
 ) -> None:
     """Score a run anew from its network and the store, and show every score of one part."""
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.evaluation.latency import keep_latency
-    from ser_pipeline.evaluation.run import evaluate_run
+    from ser_pipeline.evaluation.run import evaluate_run, keep_latency
     from ser_pipeline.records import PARTS
-    from ser_pipeline.results import RunInfo, read_result
-    from ser_pipeline.training.names import find_run
+    from ser_pipeline.runs.names import find_run
+    from ser_pipeline.runs.types import RunInfo, read_result
 
     with plain_errors():
         if part not in PARTS:
@@ -55,3 +129,71 @@ def evaluate(
         show_part(info, part, scores.parts[part], fmt)
         say(f"written: {folder / 'predictions.parquet'}, {folder / 'scores.json'}")
     next_step("ser report")
+
+
+_WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
+
+
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="Runs by folder or name; the first is the base.")
+    ],
+    manifests: ManifestsOption = Path("manifests"),
+    runs: RunsOption = Path("runs"),
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Compare runs with the first one, on the same test clips: how far apart, and how sure that is.
+
+    Runs that differ in their seed alone count as one.
+    """
+    with plain_errors():
+        from ser_pipeline.evaluation.compare import compare_runs
+        from ser_pipeline.manifest import read_manifest
+        from ser_pipeline.runs.names import find_run
+
+        folders = [find_run(Path(name), runs) for name in names]
+        found = compare_runs(folders, read_manifest(manifests))
+    columns = ("run", "score", "base", "run's", "difference", "95 % interval", "p (Holm)", "beside the base")
+    rows = [_row(row, fmt) for row in found.scores]
+    show_table(f"beside {found.base.name}, in percent", columns, rows, fmt)
+    for line in _notes(found):
+        say(line)
+
+
+def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
+    found = row.found
+    interval = (
+        ""
+        if found.low is None or found.high is None
+        else f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
+    )
+    p = f"{row.corrected_p:.3f}" if row.corrected_p >= 0.001 else "< 0.001"
+    return (
+        row.arm.name,
+        _WORDS[row.score],
+        f"{100 * found.second:.1f}",
+        f"{100 * found.first:.1f}",
+        f"{100 * found.difference:+.1f}",
+        interval,
+        p if fmt is Format.table else row.corrected_p,
+        row.answer,
+    )
+
+
+def _notes(found: "Compared") -> list[str]:
+    first = found.scores[0].found
+    lines = [
+        f"{found.clips} test clips of {first.speakers} speakers"
+        + (f"; {found.left_out} clips that not all were tested on are left out" if found.left_out else ""),
+        "intervals draw speakers, the same for both, and seeds where there are several; "
+        "p swaps the two for each speaker",
+    ]
+    if 2.0 ** (1 - first.speakers) > 0.05:
+        lines.append("so few speakers decide nothing, whatever the difference")
+    arms = [found.base, *(row.arm for row in found.scores)]
+    leaking = sorted({arm.name for arm in arms if arm.leaks})
+    if leaking:
+        lines.append(f"heard their test speakers in training: {', '.join(leaking)}")
+    if any(arm.synthetic for arm in arms):
+        lines.append("some of these recordings are synthetic voices: this says nothing about real speech")
+    return lines

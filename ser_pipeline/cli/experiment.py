@@ -70,8 +70,8 @@ def run(
 ) -> None:
     """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
     with plain_errors():
-        from ser_pipeline.experiments.budget import parse_budget
         from ser_pipeline.experiments.place import Places
+        from ser_pipeline.experiments.schedule import parse_budget
 
         _limit(threads)
         seconds = parse_budget(budget)
@@ -103,8 +103,8 @@ def search(
 ) -> None:
     """Try settings of one arm for the best validation score; test clips are not looked at."""
     with plain_errors():
-        from ser_pipeline.experiments.budget import parse_budget
         from ser_pipeline.experiments.place import Places
+        from ser_pipeline.experiments.schedule import parse_budget
         from ser_pipeline.experiments.search import search as search_settings
 
         _limit(threads)
@@ -142,7 +142,7 @@ def _tell_best(done: "list[Trial]", runs: Path) -> None:
 def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """List the experiments there are, and how far they have come."""
     from ser_pipeline.experiments.spec import find_experiment, shipped_names
-    from ser_pipeline.findings import count_cells, findings_in, read_findings, tables_in
+    from ser_pipeline.runs.findings import count_cells, findings_in, read_findings, tables_in
 
     with plain_errors():
         found = {path.parent.name: read_findings(path) for path in findings_in(runs)}
@@ -162,7 +162,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
 def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """Show the verdicts and scores of an experiment, as far as it has run."""
     from ser_pipeline.experiments.spec import find_experiment
-    from ser_pipeline.findings import FINDINGS, read_findings
+    from ser_pipeline.runs.findings import FINDINGS, read_findings
 
     with plain_errors():
         path = runs / "experiments" / Path(name).name.removesuffix(".toml") / FINDINGS
@@ -208,7 +208,7 @@ def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
     from ser_pipeline.experiments.cells import SETTINGS_FILE, Ground
     from ser_pipeline.experiments.spec import find_experiment
     from ser_pipeline.manifest import read_manifest
-    from ser_pipeline.settings import own_tasks
+    from ser_pipeline.options import own_tasks
 
     experiment = find_experiment(name)
     ground = Ground(manifests, read_manifest(manifests), own_tasks(SETTINGS_FILE))
@@ -226,7 +226,7 @@ def _run(
 ) -> int:
     """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
     from ser_pipeline.experiments.run import run_cells
-    from ser_pipeline.experiments.summary import write_findings
+    from ser_pipeline.experiments.verdicts import write_findings
 
     try:
         run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=jobs)
@@ -243,8 +243,7 @@ def _run(
 
 def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds: float, jobs: int) -> None:
     """Say which cells would be trained, in which order."""
-    from ser_pipeline.experiments.costs import estimates, total
-    from ser_pipeline.experiments.order import ordered
+    from ser_pipeline.experiments.schedule import estimates, ordered, total
 
     costs = estimates(progress, places, only, jobs=jobs)
     queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)

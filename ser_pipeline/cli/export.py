@@ -10,7 +10,8 @@ import typer
 from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say
 
 if TYPE_CHECKING:
-    from ser_pipeline.serving.export import Comparison, Export, Float32s
+    from ser_pipeline.arrays import Float32s
+    from ser_pipeline.serving.export import Comparison, Export
     from ser_pipeline.serving.model import Model
 
 
@@ -62,7 +63,7 @@ def _write_card(folder: Path, to: Path | None) -> None:
 def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check: list[str]) -> None:
     from ser_pipeline import load_model
     from ser_pipeline.serving.export import export_graph
-    from ser_pipeline.serving.files import expand
+    from ser_pipeline.serving.reading import expand
 
     model = load_model(folder)
     paths, failures = expand(check)
@@ -91,7 +92,7 @@ def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":
 
 
 def _corpora(folder: Path) -> tuple[str, ...]:
-    from ser_pipeline.results import RunInfo, read_result
+    from ser_pipeline.runs.types import RunInfo, read_result
 
     settings = folder / "settings.json"
     return read_result(RunInfo, settings).corpora if settings.is_file() else ()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ser_pipeline.cli.common import Format, out, say, show_table
 
 if TYPE_CHECKING:
-    from ser_pipeline.findings import ArmFinding, ClaimFinding, Figures, Findings
+    from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings
 
 
 def show_findings(found: "Findings", fmt: Format = Format.table) -> None:

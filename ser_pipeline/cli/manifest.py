@@ -22,7 +22,8 @@ from ser_pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from ser_pipeline.manifest import BuildSummary, Manifest, Split
+    from ser_pipeline.manifest import BuildSummary, Manifest
+    from ser_pipeline.splits import Split
 
 DATA = Path("DataSets")
 MANIFESTS = Path("manifests")
@@ -54,7 +55,8 @@ def build(
 ) -> None:
     """Scan every corpus below --data and write the manifest, its rejects, and the split 'speaker'."""
     with plain_errors("the old manifest is untouched; run the same command again to continue"):
-        from ser_pipeline.manifest import build_manifest, refuse_rejects
+        from ser_pipeline.api import build_manifest
+        from ser_pipeline.manifest import refuse_rejects
 
         say(f"looking for recordings below {data}")
         with _reading() as on_progress:
@@ -87,10 +89,10 @@ def show(
     """Count clips, speakers, hours and classes per corpus, language and emotion."""
     with plain_errors():
         from ser_pipeline.manifest import read_manifest
-        from ser_pipeline.manifest.overview import COLUMNS, SHOWN, combined, overview
+        from ser_pipeline.manifest.summary import COLUMNS, SHOWN_GROUPS, combined, overview
 
         manifest = read_manifest(manifests, COLUMNS)
-        tables = {group: overview(manifest.table, group) for group in by or SHOWN}
+        tables = {group: overview(manifest.table, group) for group in by or SHOWN_GROUPS}
         if fmt is Format.table:
             for group, (columns, rows) in tables.items():
                 show_table(f"by {group}", columns, rows, fmt)
@@ -112,12 +114,13 @@ def validate(
 ) -> None:
     """Check the manifest, the recordings it names, and its splits again."""
     with plain_errors():
+        from ser_pipeline.api import validate_manifest
         from ser_pipeline.errors import ManifestError
-        from ser_pipeline.manifest import read_manifest, split_names
-        from ser_pipeline.manifest.validate import validate as check
+        from ser_pipeline.manifest import read_manifest
+        from ser_pipeline.splits import split_names
 
         folder = data or read_manifest(manifests, []).data
-        manifest, found = check(manifests, data=folder if audio else None, jobs=jobs)
+        manifest, found = validate_manifest(manifests, data=folder if audio else None, jobs=jobs)
         for line in found.examples:
             say(f"  {one_line(line)}")
         if found.count:
@@ -151,9 +154,10 @@ def split(
 ) -> None:
     """Make a split, or read a published one, and show what each part really gets."""
     with plain_errors():
-        from ser_pipeline.manifest import parse_ratios, read_manifest, write_split
-        from ser_pipeline.manifest.published import IMPORT_COLUMNS
-        from ser_pipeline.manifest.splits import make_split
+        from ser_pipeline.manifest import read_manifest
+        from ser_pipeline.splits import parse_ratios, write_split
+        from ser_pipeline.splits.make import make_split
+        from ser_pipeline.splits.published import IMPORT_COLUMNS
 
         manifest = read_manifest(manifests, IMPORT_COLUMNS)
         if source is not None:
@@ -179,9 +183,9 @@ def query(
 ) -> None:
     """Ask the tables a question in SQL (DuckDB); nothing else can be read, and nothing written."""
     with plain_errors():
-        from ser_pipeline.manifest.query import query as run
+        from ser_pipeline.api import query_manifest
 
-        columns, rows = run(manifests, sql)
+        columns, rows = query_manifest(manifests, sql)
         show_table(f"{len(rows)} rows", columns, rows, fmt)
 
 
@@ -223,7 +227,7 @@ def _show_summary(summary: "BuildSummary") -> None:
 
 
 def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
-    from ser_pipeline.manifest.shares import ALL, split_shares
+    from ser_pipeline.splits.folds import ALL, split_shares
 
     shares = split_shares(split, manifest)
     rows = list(shares.rows)
@@ -237,7 +241,7 @@ def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
 
 def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":
     from ser_pipeline.errors import some
-    from ser_pipeline.manifest.published import import_split
+    from ser_pipeline.splits.published import import_split
 
     read = import_split(manifest, source, name, seed=seed, allow_leaks=leaks_speakers)
     if read.unknown:

@@ -1,18 +1,105 @@
-"""The command ``ser predict``."""
+"""The commands ``ser predict``, ``ser listen`` and ``ser demo``."""
 
+import csv
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ser_pipeline.cli.common import Format, FormatOption, RunsOption, one_line, plain_errors, progress, say
-from ser_pipeline.cli.said import Printer, share_or_auto
+from ser_pipeline.cli.common import (
+    Format,
+    FormatOption,
+    RunsOption,
+    one_line,
+    out,
+    plain_errors,
+    progress,
+    say,
+    show_table,
+)
 
 if TYPE_CHECKING:
     from ser_pipeline.serving.model import Model
     from ser_pipeline.serving.prediction import Failure, Prediction, PredictOptions
+
+
+S = TypeVar("S")
+
+
+def share_or_auto(text: str) -> float | str:
+    """Read ``--abstain``: a number, or a word to be checked by the options.
+
+    Examples:
+        >>> share_or_auto("0.5"), share_or_auto("auto")
+        (0.5, 'auto')
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+class Printer:
+    """Prints predictions: JSON lines and CSV at once, a table at the end.
+
+    Args:
+        emotions: class names, for the columns.
+        fmt: of the output.
+
+    Attributes:
+        failed: how many recordings could not be used.
+    """
+
+    def __init__(self, emotions: Sequence[str], fmt: Format) -> None:
+        self.failed = 0
+        self._emotions = emotions
+        self._fmt = fmt
+        self._rows: list[list[Any]] = []
+        self._csv = csv.writer(sys.stdout, lineterminator="\n")
+        if fmt is Format.csv:
+            self._csv.writerow(self._columns())
+
+    def add(self, said: "Prediction | Failure") -> "Prediction | Failure":
+        """Print one, or keep it for the table; gives it back."""
+        from ser_pipeline.serving.prediction import Failure
+
+        if isinstance(said, Failure):
+            self.failed += 1
+            say(f"ser: {one_line(said.reason)}")
+            if self._fmt is Format.json:
+                out(json.dumps({"file": said.name, "error": said.reason}, ensure_ascii=False))
+        elif self._fmt is Format.json:
+            out(json.dumps(said.as_dict(), ensure_ascii=False))
+        else:
+            self._add_row(self._row(said))
+        return said
+
+    def end(self) -> None:
+        """Print the table, where one was asked for."""
+        if self._fmt is Format.table and self._rows:
+            show_table("predictions", self._columns(), self._rows)
+        if self.failed:
+            say(f"{self.failed} could not be used")
+
+    def _add_row(self, row: list[Any]) -> None:
+        if self._fmt is Format.csv:
+            self._csv.writerow(row)
+        else:
+            self._rows.append(row)
+
+    def _columns(self) -> list[str]:
+        return ["file", "decision", "confidence", *self._emotions, "from s", "to s"]
+
+    def _row(self, said: "Prediction") -> list[Any]:
+        shares = [round(said.probabilities[name], 6) if said.emotion else None for name in self._emotions]
+        confidence = None if said.confidence is None else round(said.confidence, 6)
+        return [
+            said.name, said.decision, confidence, *shares, round(said.start_s, 3), round(said.end_s, 3),
+        ]  # fmt: skip
+
 
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Run (folder or name) or .onnx file; else the newest run.")
@@ -52,9 +139,9 @@ def predict(
 ) -> None:
     """Tell the emotion of recordings; with --format json one JSON object a line."""
     from ser_pipeline import load_model
-    from ser_pipeline.serving.files import expand
+    from ser_pipeline.options import checked
     from ser_pipeline.serving.prediction import PredictOptions
-    from ser_pipeline.settings import checked
+    from ser_pipeline.serving.reading import expand
 
     with plain_errors("give the recordings that are left"):
         given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop,
@@ -138,3 +225,85 @@ def _draw(picture: Path, kept: list[Any], emotions: Sequence[str]) -> None:
     if predictions:
         draw_timeline(predictions, emotions, picture)
         say(f"written: {picture}")
+
+
+def listen(
+    file: Annotated[Path | None, typer.Option(help="Recording to play; else the microphone.")] = None,
+    model: ModelOption = None,
+    live: Annotated[
+        bool, typer.Option("--live/--at-once", help="Play --file at its own pace, or as fast as it goes.")
+    ] = True,
+    abstain: AbstainOption = "0",
+    window: WindowOption = None,
+    hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 0.5,
+    corpus: CorpusOption = None,
+    runs: RunsOption = Path("runs"),
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Tell the emotion of what the microphone hears, every half second; Ctrl-C ends."""
+    from ser_pipeline import load_model
+    from ser_pipeline.options import checked
+    from ser_pipeline.serving.live import Timing, answers, microphone, played
+    from ser_pipeline.serving.prediction import PredictOptions
+    from ser_pipeline.serving.stream import Stream
+
+    timing = Timing()
+    with plain_errors():
+        given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop, "corpus": corpus}
+        options = checked(PredictOptions, given, where="listen")
+        loaded = load_model(model, runs=runs)
+        loaded.warm_up()
+        printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
+        opened = microphone() if file is None else played(file, live=live)
+        name = "microphone" if file is None else str(file)
+        try:
+            with opened as (sample_rate, blocks):
+                if file is None:
+                    say("listening; Ctrl-C ends")
+                for said in answers(
+                    Stream(loaded, sample_rate, options, name=name), blocks, sample_rate, timing
+                ):
+                    if printer is None:
+                        out(_line(said.end_s, said.decision, said.confidence))
+                    else:
+                        printer.add(said)
+        except KeyboardInterrupt:  # how a microphone is left
+            say("")
+        say(timing.sentence())
+
+
+def _line(end_s: float, decision: str, confidence: float | None) -> str:
+    bar = "" if confidence is None else f"{confidence:5.2f} {'#' * round(20 * confidence)}"
+    return f"{end_s:8.1f} s  {decision:<12} {bar}".rstrip()
+
+
+def demo(
+    model: ModelOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; others can reach 0.0.0.0.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    max_mb: Annotated[float, typer.Option("--max-mb", help="Largest recording, in MB.")] = 25.0,
+    max_s: Annotated[float, typer.Option("--max-seconds", help="Longest recording, in seconds.")] = 300.0,
+    waiting: Annotated[int, typer.Option("--queue", help="Recordings that may wait; others get a 429.")] = 64,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="The page, or the HTTP interface alone.")
+    ] = True,
+    runs: RunsOption = Path("runs"),
+) -> None:
+    """Serve a page to record or upload speech, and POST /predict for programs; on this computer only."""
+    from ser_pipeline.options import checked
+    from ser_pipeline.serving.demo import application, check_installed, model_or_none, serve
+    from ser_pipeline.serving.service import NO_MODEL, Limits
+
+    with plain_errors("start it again at any time"):
+        check_installed()
+        limits = checked(Limits, {"max_mb": max_mb, "max_s": max_s, "waiting": waiting}, where="demo")
+        loaded = model_or_none(model, runs)
+        if loaded is None:
+            say(f"ser: {NO_MODEL}")
+        with application(loaded, limits, page=page) as app:
+            what = f"model {loaded[0].name}" if loaded else "no model"
+            address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            out(f"{address}  ({what}; Ctrl-C ends)")
+            if host not in ("127.0.0.1", "localhost", "::1"):
+                say("others on this network can reach it; there is no password")
+            serve(app, host, port)

@@ -8,13 +8,13 @@ import typer
 
 from ser_pipeline.cli.common import CacheOption, ManifestsOption, RunsOption, next_step, plain_errors, say
 from ser_pipeline.cli.epochs import epoch_display
-from ser_pipeline.cli.scores import show_parts
+from ser_pipeline.cli.evaluate import show_parts
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
     from ser_pipeline.datasets.run_data import RunData
-    from ser_pipeline.results import RunInfo, RunScores
-    from ser_pipeline.settings import Recipe
+    from ser_pipeline.options import Recipe
+    from ser_pipeline.runs.types import RunInfo, RunScores
 
 _FIELDS = {
     "model": ("model", "name"),
@@ -215,8 +215,8 @@ def _begun(params: dict[str, Any]) -> tuple[Path, "Inputs"]:
 
     from ser_pipeline.datasets.prepare import read_inputs
     from ser_pipeline.models import model_class
-    from ser_pipeline.settings import own_tasks
-    from ser_pipeline.training.names import new_run, run_name
+    from ser_pipeline.options import own_tasks
+    from ser_pipeline.runs.names import new_run, run_name
 
     said = _given(params)
     recipe = _recipe(said)
@@ -235,7 +235,7 @@ def _check_flags(model: str, said: dict[str, Any]) -> None:
         SettingsError: a flag that says something about other models alone.
     """
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.settings import applies
+    from ser_pipeline.options import applies
 
     settings = {flag: ".".join(field) for flag, field in _FIELDS.items()}
     settings |= {flag: flag for flag in _ALONE} | {flag: f"train.{field}" for flag, field in _OFF.items()}
@@ -247,7 +247,7 @@ def _check_flags(model: str, said: dict[str, Any]) -> None:
 
 def _recipe(said: dict[str, Any]) -> "Recipe":
     from ser_pipeline.labels import parse_merges
-    from ser_pipeline.settings import configured
+    from ser_pipeline.options import configured
 
     changes: dict[str, Any] = {name: said[name] for name in _ALONE if name in said}
     for flag, (section, field) in _FIELDS.items():
@@ -267,9 +267,9 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
     """Folder and inputs of a run that goes on."""
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.evaluation.run import inputs_of
-    from ser_pipeline.results import RunInfo, read_result
-    from ser_pipeline.settings import TrainOptions, checked
-    from ser_pipeline.training.names import find_run
+    from ser_pipeline.options import TrainOptions, checked
+    from ser_pipeline.runs.names import find_run
+    from ser_pipeline.runs.types import RunInfo, read_result
 
     folder = find_run(run, params["runs"])
     info = read_result(RunInfo, folder / "settings.json")
@@ -294,8 +294,7 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
 def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "RunScores"]:
     """Train and score, showing each epoch."""
     from ser_pipeline.datasets.prepare import ALL_FOLDS
-    from ser_pipeline.evaluation.latency import keep_latency
-    from ser_pipeline.evaluation.run import score_folds, score_run
+    from ser_pipeline.evaluation.run import keep_latency, score_folds, score_run
     from ser_pipeline.training.folds import train_folds
     from ser_pipeline.training.run import train_run
 

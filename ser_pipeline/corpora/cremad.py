@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.files import listed
-from ser_pipeline.corpora.names import misnamed, unknown_code
+from ser_pipeline.corpora.files import listed, misnamed, unknown_code
 from ser_pipeline.corpora.tables import Facts, Row, Table, age_of, gender_of, read_table, share_of
 from ser_pipeline.records import CorpusCard, Intensity, Record, Reject, Utterance
 

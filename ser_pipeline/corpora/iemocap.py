@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.files import listed
-from ser_pipeline.corpora.names import contradiction, misnamed, nearest_folder, unknown_code
+from ser_pipeline.corpora.files import contradiction, listed, misnamed, nearest_folder, unknown_code
 from ser_pipeline.corpora.tables import Facts, Table, read_text
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import OTHER

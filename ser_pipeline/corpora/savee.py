@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.files import listed
-from ser_pipeline.corpora.names import contradiction, misnamed, unknown_code
+from ser_pipeline.corpora.files import contradiction, listed, misnamed, unknown_code
 from ser_pipeline.records import CorpusCard, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(

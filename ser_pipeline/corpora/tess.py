@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.files import listed
-from ser_pipeline.corpora.names import contradiction, misnamed, nearest_folder, unknown_code
+from ser_pipeline.corpora.files import contradiction, listed, misnamed, nearest_folder, unknown_code
 from ser_pipeline.records import CorpusCard, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(

@@ -1,6 +1,7 @@
-"""The clips of a task: which rows of a manifest take part, in which part, as which class."""
+"""The clips of a task: its classes, the rows that take part, and in which part."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,63 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.errors import SettingsError, TrainingError
-from ser_pipeline.labels import Task
+from ser_pipeline.arrays import Bools
+from ser_pipeline.errors import LabelError, SettingsError, TrainingError
+from ser_pipeline.labels import EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS
+
+MIN_CLIPS = 20
+MIN_SPEAKERS = 2
+
+
+def resolve_task(
+    name: str,
+    manifest: pa.Table,
+    parts: npt.NDArray[np.int8],
+    *,
+    merges: Mapping[str, str] | None = None,
+    own: Mapping[str, Sequence[str]] | None = None,
+) -> Task:
+    """Look a task up and add merges.
+
+    Args:
+        name: as given to ``--task``.
+        manifest: its table.
+        parts: part code of each row, shape ``(rows,)``.
+        merges: emotion -> emotion it counts as; those that lead out of the task are left out.
+        own: tasks of ``ser.toml``, name -> emotions.
+
+    Raises:
+        LabelError: no such task, or ``all`` finds fewer than two classes.
+    """
+    chosen = merges or {}
+    if name == "all" and "all" not in (own or {}):
+        return _all_classes(manifest, parts, chosen)
+    return task_named(name, own).merged(chosen)
+
+
+def _all_classes(manifest: pa.Table, parts: npt.NDArray[np.int8], merges: Mapping[str, str]) -> Task:
+    """Every class with at least 20 clips and two speakers in each part that has clips."""
+    everything = Task("all", tuple(name for name in EMOTIONS if name not in merges)).merged(merges)
+    classes = class_lookup(everything)[manifest["emotion_id"].to_numpy()]
+    speakers = np.unique(manifest["speaker_id"].to_numpy(zero_copy_only=False), return_inverse=True)[1]
+    used = [code for code in np.unique(parts) if code >= 0]
+    emotions = tuple(
+        name
+        for number, name in enumerate(everything.emotions)
+        if used and all(_enough(speakers[(classes == number) & (parts == code)]) for code in used)
+    )
+    if len(emotions) < 2:
+        raise LabelError(
+            f"task 'all': {len(emotions)} emotions have {MIN_CLIPS} clips and {MIN_SPEAKERS} speakers in "
+            "each part, two are needed; name a task, or build the manifest from more recordings"
+        )
+    return Task("all", emotions).merged(merges)
+
+
+def _enough(speakers: npt.NDArray[np.int64]) -> bool:
+    return len(speakers) >= MIN_CLIPS and len(np.unique(speakers)) >= MIN_SPEAKERS
+
 
 COLUMNS = (
     "utterance_id", "audio_digest", "corpus", "language", "gender", "intensity", "modality", "speaker_id",
@@ -141,4 +196,41 @@ def _chosen(
         raise SettingsError(f"{what} '{missing[0]}' is not in the manifest; it has {', '.join(present)}")
     kept = sorted({name for names in matches.values() for name in names})
     mask: npt.NDArray[np.bool_] = pc.is_in(column, pa.array(kept)).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def restrict_training(examples: Examples, *, corpora: Sequence[str], share: float, seed: int) -> Examples:
+    """Leave clips out of training, and none out of testing.
+
+    Args:
+        examples: clips of all parts.
+        corpora: train on these only; none trains on all. Validation clips of others go too, else what is
+            called trained on one corpus would have its epoch chosen by labels of another.
+        share: of each corpus's training speakers to keep, in (0, 1]; at least one speaker stays. A
+            larger share holds all speakers of a smaller one with the same seed.
+        seed: of the choice of speakers.
+
+    Returns:
+        The clips in their order; those of ``test`` are all there.
+    """
+    train = examples.part == PARTS.index("train")
+    test = examples.part == PARTS.index("test")
+    keep = test | np.isin(examples.column("corpus"), list(corpora)) if corpora else np.ones(len(train), bool)
+    if share < 1:
+        keep &= ~train | _of_some_speakers(examples, keep & train, share, seed)
+    return examples if keep.all() else examples.take(keep)
+
+
+def _of_some_speakers(examples: Examples, rows: Bools, share: float, seed: int) -> Bools:
+    """Clips of the speakers that stay, whichever corpus a clip of theirs is from."""
+    corpora, speakers = examples.column("corpus"), examples.column("speaker_id")
+    first: dict[str, str] = {}
+    for speaker, corpus in zip(speakers[rows].tolist(), corpora[rows].tolist(), strict=True):
+        first.setdefault(speaker, corpus)
+    rng = np.random.default_rng(seed)
+    kept: list[str] = []
+    for corpus in sorted(set(first.values())):
+        people = rng.permutation(sorted(speaker for speaker, home in first.items() if home == corpus))
+        kept += people[: math.ceil(share * len(people))].tolist()
+    mask: Bools = np.isin(speakers, kept)
     return mask

@@ -5,21 +5,70 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from ser_pipeline.datasets.examples import UNUSED, Examples, chosen_rows, select_examples
-from ser_pipeline.datasets.locate import Located, locate
+from ser_pipeline.datasets.batch import RowStore
+from ser_pipeline.datasets.examples import (
+    UNUSED,
+    Examples,
+    chosen_rows,
+    resolve_task,
+    restrict_training,
+    select_examples,
+)
 from ser_pipeline.datasets.run_data import RunData, Variants
 from ser_pipeline.datasets.speakers import Surroundings
-from ser_pipeline.datasets.tasks import resolve_task
-from ser_pipeline.datasets.training_rows import restrict_training
 from ser_pipeline.errors import StoreMissing, TrainingError
 from ser_pipeline.labels import Task
-from ser_pipeline.manifest import Manifest, Split, fold_number, parts_for, read_manifest, read_split
+from ser_pipeline.manifest import Manifest, read_manifest
+from ser_pipeline.options import Recipe
 from ser_pipeline.records import PARTS
-from ser_pipeline.results import SplitInfo
-from ser_pipeline.settings import Recipe
+from ser_pipeline.runs.types import SplitInfo
+from ser_pipeline.splits import Split, fold_number, parts_for, read_split
 from ser_pipeline.store import Store, build_command, open_store
+
+
+@dataclass(frozen=True)
+class Located:
+    """Clips that the store holds.
+
+    Attributes:
+        examples: the clips.
+        positions: their rows in the store, shape ``(clips,)``.
+        failed: (utterance id, reason) of each clip whose recording could not be used.
+    """
+
+    examples: Examples
+    positions: npt.NDArray[np.int64]
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def locate(store: RowStore, examples: Examples) -> Located:
+    """Look every clip up.
+
+    Raises:
+        StoreMissing: clips were neither computed nor failed: the store is not finished. The message
+            names the command that finishes it.
+        TrainingError: every clip failed.
+    """
+    digests = examples.table["audio_digest"].to_pylist()
+    positions = store.rows(digests, modalities=examples.table["modality"].to_pylist())
+    here = positions >= 0
+    reasons = {number: store.failures.get(digests[number]) for number in np.flatnonzero(~here).tolist()}
+    lacking = sum(reason is None for reason in reasons.values())
+    if lacking:
+        raise StoreMissing(
+            f"the store lacks {lacking} of {len(examples)} clips; run '{build_command(store.options)}'"
+        )
+    names = examples.table["utterance_id"]
+    failed = tuple((names[number].as_py(), str(reason)) for number, reason in reasons.items())
+    if len(failed) == len(examples):
+        raise TrainingError(
+            f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
+        )
+    return Located(examples.take(here), positions[here], failed)
+
 
 ALL_FOLDS = "all"
 """Value of ``--fold`` that trains every fold."""

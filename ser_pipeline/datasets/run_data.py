@@ -7,25 +7,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ser_pipeline.datasets.balance import draw_chances
-from ser_pipeline.datasets.batch import Clips, RowStore
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.datasets.batch import (
+    MEMORY_LIMIT,
+    Clips,
+    MelClips,
+    RowStore,
+    VectorClips,
+    read_levels,
+    read_vectors,
+)
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.intensity import intensity_weights
-from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.datasets.level import corpus_gains, shifts
-from ser_pipeline.datasets.mels import MEMORY_LIMIT, MelClips, read_levels
-from ser_pipeline.datasets.scaling import first_step, learn_scaling
-from ser_pipeline.datasets.soft import soft_targets
+from ser_pipeline.datasets.normalise import Learned, corpus_gains, first_step, learn_scaling, shifts
+from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
-from ser_pipeline.datasets.training_clips import JoinedClips, TrainingClips
-from ser_pipeline.datasets.vectors import VectorClips, read_vectors
+from ser_pipeline.datasets.targets import JoinedClips, TrainingClips, intensity_weights, soft_targets
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
+from ser_pipeline.options import FrontEnd, Recipe, inputs_of
 from ser_pipeline.records import PARTS
-from ser_pipeline.results import SplitInfo
-from ser_pipeline.settings import FrontEnd, Recipe, inputs_of
-
-Rows = npt.NDArray[np.int64]
+from ser_pipeline.runs.types import SplitInfo
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Variants:
     """
 
     store: RowStore
-    positions: Rows
+    positions: Int64s
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ class RunData:
     synthetic: bool
     store: RowStore
     examples: Examples
-    positions: Rows
+    positions: Int64s
     failed: tuple[tuple[str, str], ...]
     around: Surroundings | None = None
     variants: Variants | None = None
 
-    def rows(self, part: str) -> Rows:
+    def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
         return np.flatnonzero(self.examples.part == PARTS.index(part))
 
@@ -103,7 +104,7 @@ class RunData:
         corpora = self.examples.column("corpus")[rows]
         return Learned(gains_db=corpus_gains(levels, corpora, self.recipe.front_end.target_rms))
 
-    def clips(self, rows: Rows, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips:
+    def clips(self, rows: Int64s, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips:
         """Data set of some clips, in the order given.
 
         Args:
@@ -117,7 +118,7 @@ class RunData:
         return self._clips(self.store, self.positions[rows], rows, learned, memory_limit)
 
     def _clips(
-        self, store: RowStore, positions: Rows, rows: Rows, learned: Learned, memory_limit: int
+        self, store: RowStore, positions: Int64s, rows: Int64s, learned: Learned, memory_limit: int
     ) -> Clips:
         """Rows of a store as what they are variants of."""
         targets, inputs = self.examples.target[rows], inputs_of(store.options)
@@ -163,7 +164,7 @@ class RunData:
             parts.append(self._clips(known.store, positions, rows, learned, limit))
         return JoinedClips(parts)
 
-    def learned_rows(self) -> Rows:
+    def learned_rows(self) -> Int64s:
         """Number of the clip of each row that training learns from: itself, then each variant."""
         copies = 0 if self.variants is None else len(self.variants.positions)
         return np.tile(self.rows("train"), 1 + copies)
@@ -181,7 +182,7 @@ class RunData:
         weights = None if chances is None else len(targets) * chances
         return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 
-    def vectors(self, rows: Rows) -> npt.NDArray[np.floating]:
+    def vectors(self, rows: Int64s) -> npt.NDArray[np.floating]:
         """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.
 
         They are centred by speaker or related to their own clip where the recipe says so, and not yet
@@ -189,7 +190,7 @@ class RunData:
         """
         return self._first_step(self.store, self.positions[rows], rows)
 
-    def _first_step(self, store: RowStore, positions: Rows, rows: Rows) -> npt.NDArray[np.floating]:
+    def _first_step(self, store: RowStore, positions: Int64s, rows: Int64s) -> npt.NDArray[np.floating]:
         mode = self.recipe.normalise
         values = first_step(read_vectors(store, positions), store.names, mode)
         if mode != "speaker" or self.around is None:

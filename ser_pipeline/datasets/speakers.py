@@ -13,11 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows
-from ser_pipeline.datasets.scaling import inverse
+from ser_pipeline.datasets.normalise import inverse
 from ser_pipeline.records import PARTS
-
-Float64s = npt.NDArray[np.float64]
 
 MIN_CLIPS: Final = 5
 """A speaker with fewer clips is described by all training clips together."""

@@ -9,13 +9,17 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
-from ser_pipeline.evaluation.explain_data import Load, RunClips, load_clips
-from ser_pipeline.explanations import EXPLANATION, Explanation, FeatureName, Importance, Interval
+from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
 from ser_pipeline.metrics import bootstrap_intervals, describe_intervals, speaker_confusions, uar
-from ser_pipeline.metrics.correlation import group_correlations, rank_correlations
 from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
-from ser_pipeline.metrics.importance import decide, permutation_importance
-from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.metrics.importance import (
+    decide,
+    group_correlations,
+    permutation_importance,
+    rank_correlations,
+)
+from ser_pipeline.runs.explanation import EXPLANATION, Explanation, FeatureName, Importance, Interval
+from ser_pipeline.runs.types import RunInfo, read_result
 
 REPEATS = 20
 PAIRS = 20

@@ -1,13 +1,26 @@
-"""Run a network over clips: always in fp32, in evaluation mode."""
+"""Run a network over clips, always in fp32, and learn how sure it may say it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import torch
 
+from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.batch import Clips
-from ser_pipeline.datasets.sampler import ordered_batches
+from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.sampling import ordered_batches
+from ser_pipeline.metrics import ccc, fit_temperature, risk_coverage, temper, threshold_for_risk
 from ser_pipeline.models import EmbeddingNetwork, Network
-from ser_pipeline.models.dimensions import DIMENSIONS
+from ser_pipeline.models.network import DIMENSIONS
+from ser_pipeline.records import PARTS
+from ser_pipeline.runs.types import Certainty, RunScores
+from ser_pipeline.training.checkpoint import ModelCard
 
 BATCH = 64
 """Clips scored at once; decisions do not depend on it."""
@@ -56,3 +69,107 @@ def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> npt
             logits = network(batch.inputs.to(device), batch.lengths.to(device))
             parts.append(logits.float().softmax(1).cpu().numpy())
     return np.concatenate(parts)
+
+
+ERRORS_LEFT: Final = 0.5
+"""The threshold is set where this share of the error rate is left among the clips answered."""
+
+
+def certainty_of(card: ModelCard) -> Certainty | None:
+    """What a model's card says; None where nothing was fitted."""
+    if card.temperature is None:
+        return None
+    return Certainty(temperature=card.temperature, abstain_below=card.abstain_below)
+
+
+def learn_certainty(
+    probabilities: npt.NDArray[np.floating], targets: npt.NDArray[np.int64]
+) -> Certainty | None:
+    """Fit the temperature, and find from which confidence on a model errs half as often.
+
+    Args:
+        probabilities: of validation clips as the network gives them, shape ``(clips, classes)``.
+        targets: class numbers, shape ``(clips,)``.
+
+    Returns:
+        Temperature, and threshold at that temperature; None without clips.
+    """
+    if len(targets) == 0:
+        return None
+    temperature = fit_temperature(probabilities, targets)
+    stated = state(probabilities, Certainty(temperature=temperature))
+    wanted = ERRORS_LEFT * risk_coverage(stated, targets).risk[-1]
+    found = threshold_for_risk(stated, targets, float(wanted))
+    return Certainty(temperature=temperature, abstain_below=None if found is None else found[0])
+
+
+def state(probabilities: npt.NDArray[np.floating], certainty: Certainty | None) -> npt.NDArray[np.float32]:
+    """Probabilities as the model states them, shape kept; as they are where nothing was fitted.
+
+    Args:
+        probabilities: shape ``(clips, classes)``, rows sum to 1.
+        certainty: of the model.
+    """
+    if certainty is None:
+        return probabilities.astype(np.float32)
+    return temper(probabilities, certainty.temperature).astype(np.float32)
+
+
+RATINGS = "dimensions.parquet"
+
+
+def dimension_table(examples: Examples, rated: npt.NDArray[np.float32], fold: int | None) -> pa.Table:
+    """Put a network's ratings into their table, with the raters' own beside them.
+
+    Args:
+        examples: the clips.
+        rated: by the network, shape ``(clips, 3)``.
+        fold: that tests the clips of part ``test``; None without folds.
+    """
+    known = examples.ratings()
+    columns: dict[str, Any] = {
+        "utterance_id": examples.table["utterance_id"],
+        "part": pa.array(np.array(PARTS)[examples.part]),
+        "fold": pa.array([fold] * len(examples), pa.int16()),
+    }
+    for place, name in enumerate(DIMENSIONS):
+        columns[name] = pa.array(np.ascontiguousarray(rated[:, place]))
+        columns[f"rated_{name}"] = pa.array(np.ascontiguousarray(known[:, place]), from_pandas=True)
+    return pa.table(columns)
+
+
+def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores) -> RunScores:
+    """Write a run's ratings, and add to its scores how closely they follow the raters'.
+
+    Args:
+        folder: of the run.
+        table: from :func:`dimension_table`.
+        scores: of the same clips.
+    """
+    write_parquet(folder / RATINGS, table)
+    return with_concordance(scores, table)
+
+
+def tested_dimensions(folders: Sequence[Path]) -> pa.Table:
+    """Ratings of the test clips of several folds, one after another."""
+    tables = [pq.read_table(folder / RATINGS) for folder in folders]
+    return pa.concat_tables(table.filter(pc.equal(table["part"], "test")) for table in tables)
+
+
+def with_concordance(scores: RunScores, table: pa.Table) -> RunScores:
+    """Add to each part's scores how closely the network's ratings follow the raters'.
+
+    Args:
+        scores: of the same clips.
+        table: from :func:`dimension_table`.
+    """
+    parts = {}
+    for part, found in scores.parts.items():
+        rows = table.filter(pc.equal(table["part"], part))
+        agreement = {name: ccc(_column(rows, f"rated_{name}"), _column(rows, name)) for name in DIMENSIONS}
+        parts[part] = found.model_copy(update={"concordance": agreement})
+    return scores.model_copy(update={"parts": parts})
+
+
+def _column(rows: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    return np.asarray(rows[name].to_numpy(zero_copy_only=False), np.float64)

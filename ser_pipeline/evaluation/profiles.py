@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from ser_pipeline.explanations import Direction
+from ser_pipeline.metrics.effect import Direction
 
 BANSE: Final = "Banse & Scherer 1996"
 SCHERER: Final = "Scherer 2003"

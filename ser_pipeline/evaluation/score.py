@@ -29,7 +29,7 @@ from ser_pipeline.metrics import (
     uar,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.results import (
+from ser_pipeline.runs.types import (
     Certainty,
     ClassScore,
     Estimate,
@@ -110,7 +110,7 @@ def score_predictions(
     """Score every part that has clips.
 
     Args:
-        predictions: columns of :func:`ser_pipeline.evaluation.predictions.prediction_schema`.
+        predictions: columns of :func:`ser_pipeline.runs.predictions.prediction_schema`.
         manifest: its table; has at least the columns of :data:`GROUPS` and ``utterance_id``.
         emotions: class names.
         priors: training clips by fold, corpus and class, for the guess without listening.

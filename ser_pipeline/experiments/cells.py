@@ -9,11 +9,11 @@ from typing import Any, Final
 from ser_pipeline.datasets.examples import chosen_rows
 from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
-from ser_pipeline.experiments.arms import Arm, Design, Groups
-from ser_pipeline.experiments.identity import cell_key
+from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
-from ser_pipeline.manifest import KINDS, Manifest, Split, make_split, read_split, split_names, write_split
-from ser_pipeline.settings import MODEL_INPUTS, Recipe, applies, configured, merged
+from ser_pipeline.manifest import Manifest
+from ser_pipeline.options import MODEL_INPUTS, Recipe, applies, configured, merged
+from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
 SETTINGS_FILE: Final = Path("ser.toml")
 LEAST_CLIPS: Final = 40

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from ser_pipeline.evaluation.decisions import Counts, Names, RunDecisions
+from ser_pipeline.arrays import Int64s, Strings
+from ser_pipeline.evaluation.compare import RunDecisions
 from ser_pipeline.experiments.place import CellRecord
 from ser_pipeline.experiments.spec import ClaimSpec
-from ser_pipeline.findings import Figures, Unit
 from ser_pipeline.labels import distance_matrix
 from ser_pipeline.metrics import (
     SCORES,
@@ -27,6 +27,7 @@ from ser_pipeline.metrics import (
     percentile_interval,
     recall,
 )
+from ser_pipeline.runs.findings import Figures, Unit
 
 WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "error_distance": "distance of errors"}
@@ -59,7 +60,7 @@ def unit_of(claim: ClaimSpec) -> Unit:
 
 
 def measured(
-    claim: ClaimSpec, arms: Sequence[Sequence[str]], clips: Names, decisions: RunDecisions
+    claim: ClaimSpec, arms: Sequence[Sequence[str]], clips: Strings, decisions: RunDecisions
 ) -> Measured:
     """Measure a claim on some clips.
 
@@ -79,7 +80,7 @@ def measured(
     return _alone(claim, counts[0], emotions, len(clips))
 
 
-def _paired(claim: ClaimSpec, counts: list[Counts], emotions: tuple[str, ...], clips: int) -> Measured:
+def _paired(claim: ClaimSpec, counts: list[Int64s], emotions: tuple[str, ...], clips: int) -> Measured:
     lower = claim.score == "error_distance"
     score: Score = (
         partial(error_distance, distances=distance_matrix(emotions)) if lower else SCORES[claim.score]
@@ -99,7 +100,7 @@ def _paired(claim: ClaimSpec, counts: list[Counts], emotions: tuple[str, ...], c
     return Measured(figures, found)
 
 
-def _alone(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...], clips: int) -> Measured:
+def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: int) -> Measured:
     """Claims about one arm: its lead over something else, drawn over speakers and seeds."""
     lead, first, second, note = _LEADS[claim.kind](claim, counts, emotions)
     draws = drawn_scores((counts,), {"it": lead}).get("it")
@@ -116,12 +117,12 @@ Lead = tuple[Score, float, float | None, str]
 """What must lie above zero, first and second figure, and what else was seen."""
 
 
-def _reaches(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...]) -> Lead:
+def _reaches(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
     score, value = SCORES[claim.score], claim.value or 0.0
     return lambda each: score(each) - value, float(score(counts.sum(1)).mean()), value, ""
 
 
-def _best_class(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...]) -> Lead:
+def _best_class(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
     number = _number(claim.emotion, emotions)
     recalls = recall(counts.sum(1)).mean(0)
     order = np.argsort(-recalls, kind="stable")
@@ -131,7 +132,7 @@ def _best_class(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...]) -> 
     return lead, first, first - float(lead(counts.sum(1)).mean()), note
 
 
-def _top_confusions(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...]) -> Lead:
+def _top_confusions(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
     known = [pair for pair in claim.pairs if set(pair) <= set(emotions)]
     pairs = [(_number(one, emotions), _number(other, emotions)) for one, other in known]
     whole = counts.sum((0, 1))
@@ -145,7 +146,7 @@ def _top_confusions(claim: ClaimSpec, counts: Counts, emotions: tuple[str, ...])
     return lead, float(lead(counts.sum(1)).mean()), None, note
 
 
-_LEADS: Final[Mapping[str, Callable[[ClaimSpec, Counts, tuple[str, ...]], Lead]]] = MappingProxyType(
+_LEADS: Final[Mapping[str, Callable[[ClaimSpec, Int64s, tuple[str, ...]], Lead]]] = MappingProxyType(
     {"reaches": _reaches, "best class": _best_class, "top confusions": _top_confusions}
 )
 

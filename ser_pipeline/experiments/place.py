@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from ser_pipeline.atomic import explained, write_atomically
 from ser_pipeline.errors import RunError
-from ser_pipeline.results import read_result
-from ser_pipeline.settings import Options
+from ser_pipeline.options import Options
+from ser_pipeline.runs.types import read_result
 
 FOLDER: Final = "experiments"
 CELLS: Final = "cells"

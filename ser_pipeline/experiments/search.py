@@ -14,13 +14,12 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import Arm, Design
 from ser_pipeline.experiments.cells import Cell, Ground, cell_of
-from ser_pipeline.experiments.costs import work_of
-from ser_pipeline.experiments.one import Clock
 from ser_pipeline.experiments.place import Places, experiment_folder, only_one, read_record
 from ser_pipeline.experiments.progress import State
-from ser_pipeline.experiments.run import NO_TIME, Watcher, run_cell
+from ser_pipeline.experiments.run import NO_TIME, Clock, Watcher, run_cell
+from ser_pipeline.experiments.schedule import work_of
 from ser_pipeline.experiments.spec import Among, SearchSpec
-from ser_pipeline.settings import merged
+from ser_pipeline.options import merged
 
 if TYPE_CHECKING:
     import optuna

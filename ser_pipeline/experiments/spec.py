@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ser_pipeline.errors import LabelError, SettingsError
 from ser_pipeline.labels import emotion_id
-from ser_pipeline.settings import Options
+from ser_pipeline.options import Options
 
 Each = Literal["corpus", "language"]
 Kind = Literal["better", "no worse", "reaches", "best class", "top confusions", "faster"]

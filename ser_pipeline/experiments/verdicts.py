@@ -2,16 +2,44 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean, median
 from typing import Final
 
-from ser_pipeline.errors import LabelError
-from ser_pipeline.evaluation.decisions import RunDecisions
-from ser_pipeline.experiments.measure import WORDS, Measured, measured, speeds, unit_of
-from ser_pipeline.experiments.progress import Progress
+import numpy as np
+
+from ser_pipeline.arrays import Int64s, Strings
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import LabelError, RunError
+from ser_pipeline.evaluation.compare import RunDecisions
+from ser_pipeline.experiments.cells import Cell
+from ser_pipeline.experiments.measure import WORDS, Measured, clips_per_second, measured, speeds, unit_of
+from ser_pipeline.experiments.place import cell_folder, experiment_folder
+from ser_pipeline.experiments.progress import Progress, cell_table, write_table
 from ser_pipeline.experiments.spec import ClaimSpec
-from ser_pipeline.findings import Beside, ClaimFinding, Figures, Outcome
 from ser_pipeline.labels import distance_matrix
-from ser_pipeline.metrics import holm, verdict
+from ser_pipeline.metrics import (
+    RESAMPLES,
+    SCORES,
+    drawn_scores,
+    holm,
+    percentile_interval,
+    uar,
+    verdict,
+)
+from ser_pipeline.runs.findings import (
+    FINDINGS,
+    ArmFinding,
+    Beside,
+    ClaimFinding,
+    CorpusScore,
+    Figures,
+    Findings,
+    Outcome,
+    ProtocolNote,
+)
+from ser_pipeline.runs.types import Estimate
 
 LEAST_SEEDS: Final = 3
 LEAST_SPEAKERS: Final = 6
@@ -184,3 +212,123 @@ def _difference(progress: Progress, claim: ClaimSpec, honest: Figures | None, fi
         gaps.append((claim.second, figures.second - honest.second))
     words = " and ".join(f"{100 * gap:+.1f} points for {arm}" for arm, gap in gaps)
     return f"{cause} makes {words}"
+
+
+INTERVAL = (
+    f"95 % percentile bootstrap, {RESAMPLES:,} draws of speakers and of seeds, the same speakers for both "
+    "arms; p-values of comparisons swap the arms of each speaker, others come from the draws; "
+    "Holm's correction over each family, claims without a p-value counted as 1"
+)
+
+
+def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None) -> Findings:
+    """Judge an experiment as far as it has come; writes ``cells.parquet``, then ``findings.json``.
+
+    Args:
+        progress: cells and how they stand.
+        runs: folder of the runs.
+        epochs: that the command said, for the record.
+
+    Raises:
+        RunError: the result files of a cell are damaged.
+    """
+    decisions = RunDecisions(partial(cell_folder, runs), progress.ground.manifest)
+    experiment = progress.design.experiment
+    table = progress.ground.manifest.table
+    found = Findings(
+        name=experiment.name,
+        title=experiment.title,
+        about=experiment.about,
+        manifest_digest=progress.ground.manifest.digest,
+        synthetic=progress.ground.manifest.synthetic,
+        corpora=tuple(sorted(set(table["corpus"].to_pylist()))),
+        seeds=experiment.seeds,
+        epochs=epochs,
+        protocols=_protocols(progress),
+        arms=tuple(_arm(progress, decisions, *pair) for pair in _pairs(progress.cells)),
+        claims=judged(progress, decisions),
+        interval=INTERVAL,
+    )
+    folder = experiment_folder(runs, experiment.name)
+    write_table(folder, cell_table(progress))
+    with write_atomically(folder / FINDINGS) as part:
+        part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def _pairs(cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((cell.arm, cell.protocol) for cell in cells))
+
+
+def _protocols(progress: Progress) -> tuple[ProtocolNote, ...]:
+    """Who trains and who tests, for every protocol that something runs under."""
+    notes = []
+    for name in dict.fromkeys(cell.protocol for cell in progress.cells):
+        cells = [cell for cell in progress.cells if cell.protocol == name]
+        known = next((cell for cell in cells if cell.key), None)
+        split = progress.ground.split(known.recipe.split) if known else None
+        note = cells[0].problem if split is None else split.note
+        leaks = split is not None and split.leaks_speakers
+        notes.append(ProtocolNote(name=name, split=cells[0].recipe.split, leaks_speakers=leaks, note=note))
+    return tuple(notes)
+
+
+def _arm(progress: Progress, decisions: RunDecisions, arm: str, protocol: str) -> ArmFinding:
+    cells = [cell for cell in progress.cells if (cell.arm, cell.protocol) == (arm, protocol)]
+    states = [progress.state(cell) for cell in cells]
+    keys = [cell.key for cell, state in zip(cells, states, strict=True) if state.status == "done"]
+    found = ArmFinding(
+        arm=arm,
+        protocol=protocol,
+        model=cells[0].recipe.model.name,
+        done=len(keys),
+        failed=sum(state.status == "failed" for state in states),
+        waiting=sum(state.status == "not run" for state in states),
+        reason=next((state.reason for state in states if state.status != "done"), ""),
+    )
+    return _scored(found, progress, decisions, keys) if keys else found
+
+
+def _scored(found: ArmFinding, progress: Progress, decisions: RunDecisions, keys: list[str]) -> ArmFinding:
+    clips, records = decisions.common(keys), progress.records(keys)
+    if not len(clips):
+        raise RunError(f"arm '{found.arm}': its seeds were tested on different clips; delete their cells")
+    counts = decisions.counts(keys, clips)
+    drawn = drawn_scores((counts,), SCORES)
+    estimates = {}
+    for name, score in SCORES.items():
+        low, high = percentile_interval(drawn[name][0] if drawn else None)
+        estimates[name] = Estimate(value=float(score(counts.sum(1)).mean()), low=low, high=high)
+    each = uar(counts.sum(1))
+    distances = [r.error_distance for r in records if r.error_distance is not None]
+    validation = [r.validation_uar for r in records if r.validation_uar is not None]
+    return found.model_copy(
+        update={
+            **estimates,
+            "clips": len(clips),
+            "speakers": counts.shape[1],
+            "lowest_uar": float(each.min()),
+            "highest_uar": float(each.max()),
+            "validation_uar": fmean(validation) if validation else None,
+            "error_distance": fmean(distances) if distances else None,
+            "seconds": median(r.seconds for r in records),
+            "clips_per_second": median(clips_per_second(r) for r in records),
+            "corpora": _by_corpus(decisions, keys, clips),
+        }
+    )
+
+
+def _by_corpus(decisions: RunDecisions, keys: list[str], clips: Strings) -> tuple[CorpusScore, ...]:
+    corpora = decisions.fact(clips, "corpus")
+    found = []
+    for corpus in np.unique(corpora).tolist():
+        counts: Int64s = decisions.counts(keys, clips[corpora == corpus])
+        found.append(
+            CorpusScore(
+                corpus=corpus,
+                clips=int(counts[0].sum()),
+                speakers=counts.shape[1],
+                uar=float(uar(counts.sum(1)).mean()),
+            )
+        )
+    return tuple(found)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ser_pipeline.features.rows import Over, Series
-from ser_pipeline.features.rows_sound import SOUND_ROWS
-from ser_pipeline.features.rows_voice import VOICE_ROWS
+from ser_pipeline.features.definitions import SOUND_ROWS, VOICE_ROWS, Over, Series
 from ser_pipeline.features.statistics import UNITLESS, WORDS
 
 _FRAMES = {"all": "all frames", "speech": "speech frames", "voiced": "voiced frames"}

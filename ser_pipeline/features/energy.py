@@ -1,13 +1,11 @@
-"""Level, energy and zero crossings."""
+"""Level, energy and zero crossings; tempo, onsets, syllables, speech and pauses."""
 
 import numpy as np
-import numpy.typing as npt
+import scipy.ndimage
+import scipy.signal
 
-from ser_pipeline.features.frames import FLOOR_DB, Frames
-
-Reals = npt.NDArray[np.floating]
-Bools = npt.NDArray[np.bool_]
-Series = dict[str, npt.NDArray[np.floating]]
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Series
+from ser_pipeline.dsp.frames import FLOOR_DB, Frames, unbroken
 
 
 def energy_series(frames: Frames) -> Series:
@@ -57,7 +55,7 @@ def crossing_series(frames: Frames, voiced: Bools) -> Series:
     return {"zero_crossings": rate, "zero_crossings_voiced": np.where(voiced, rate, np.nan)}
 
 
-def slope(times: Reals, values: Reals) -> float:
+def slope(times: Floats, values: Floats) -> float:
     """Least-squares slope of values over times, 0 where there are fewer than two.
 
     Examples:
@@ -68,3 +66,124 @@ def slope(times: Reals, values: Reals) -> float:
         return 0.0
     centred = times - times.mean()
     return float(centred @ (values - values.mean()) / (centred @ centred))
+
+
+RANGE_DB = 80.0
+"""Mel levels further below the clip's greatest are raised to it before onsets are looked for."""
+
+TEMPO_BPM = (40.0, 240.0)
+"""Slowest and fastest tempo searched."""
+
+TEMPO_CENTRE_BPM = 120.0
+"""Tempo preferred where several fit; an octave away counts as one standard deviation."""
+
+ONSET_NEAR_S = 0.03
+ONSET_WIDE_S = 0.10
+ONSET_SHARE = 0.10
+ONSET_DB = 1.0
+"""An onset is the greatest rise within 30 ms and passes the mean of the 100 ms around it by a
+tenth of the clip's greatest rise and by 1 dB."""
+
+PAUSE_S = 0.15
+"""Shortest stretch without speech that is a pause."""
+
+SYLLABLE_SMOOTH_S = 0.05
+SYLLABLE_DIP_DB = 2.0
+"""A syllable is a voiced maximum of the level, smoothed over 50 ms, between dips of 2 dB."""
+
+
+def onset_strength(mels: Float32s) -> Float64s:
+    """Mean rise of the mel levels since the frame before, in dB, shape ``(frames,)``.
+
+    Args:
+        mels: in dB, shape ``(frames, n_mels)``.
+    """
+    raised = np.maximum(mels, mels.max() - np.float32(RANGE_DB))
+    strength = np.zeros(len(mels))
+    strength[1:] = np.maximum(np.diff(raised, axis=0), 0).mean(axis=1)
+    return strength
+
+
+def rhythm_singles(frames: Frames, onsets: Float64s, voiced: Bools) -> dict[str, float]:
+    """Features of the clip's course in time; 0 where there is nothing to measure.
+
+    Args:
+        frames: of the clip.
+        onsets: onset strength, shape ``(frames,)``.
+        voiced: frames with a pitch, shape ``(frames,)``.
+    """
+    tempo, strength = _tempo(onsets, frames.hop_s)
+    seconds = frames.duration_s
+    found = {
+        "tempo": tempo,
+        "tempo_strength": strength,
+        "onset_rate": _onsets(onsets, frames.hop_s) / seconds,
+        "syllable_rate": _syllables(frames, voiced) / seconds,
+    }
+    return found | _pauses(frames.speech, frames.hop_s, seconds) | _voiced_stretches(voiced, frames)
+
+
+def _tempo(onsets: Float64s, hop_s: float) -> tuple[float, float]:
+    """Tempo in beats per minute and the autocorrelation at its period."""
+    slowest, fastest = TEMPO_BPM
+    first = round(60 / fastest / hop_s)
+    last = min(round(60 / slowest / hop_s), onsets.size // 2)  # two beats must fit
+    centred = onsets - onsets.mean()
+    energy = float(centred @ centred) / onsets.size
+    if last < first or energy <= 1e-12:
+        return 0.0, 0.0
+    lags = np.arange(first, last + 1)
+    alike = np.array([centred[lag:] @ centred[:-lag] / (onsets.size - lag) for lag in lags]) / energy
+    bpm = 60 / (lags * hop_s)
+    best = int(np.argmax(alike * np.exp(-0.5 * np.log2(bpm / TEMPO_CENTRE_BPM) ** 2)))
+    if alike[best] <= 0:
+        return 0.0, 0.0
+    return float(bpm[best]), min(float(alike[best]), 1.0)
+
+
+def _onsets(onsets: Float64s, hop_s: float) -> int:
+    """Number of onsets."""
+    near, wide = round(ONSET_NEAR_S / hop_s), round(ONSET_WIDE_S / hop_s)
+    greatest = scipy.ndimage.maximum_filter1d(onsets, 2 * near + 1, mode="nearest")
+    around = scipy.ndimage.uniform_filter1d(onsets, 2 * wide + 1, mode="nearest")
+    margin = max(ONSET_SHARE * float(onsets.max()), ONSET_DB)
+    peak = (onsets >= greatest) & (onsets >= around + margin)
+    return len(unbroken(peak))  # a level top is one onset
+
+
+def _syllables(frames: Frames, voiced: Bools) -> int:
+    """Number of syllable nuclei (de Jong & Wempe 2009)."""
+    width = round(SYLLABLE_SMOOTH_S / frames.hop_s)
+    level = scipy.ndimage.uniform_filter1d(frames.level_db, width, mode="nearest")
+    edged = np.concatenate([[level.min() - 100], level, [level.min() - 100]])
+    peaks = scipy.signal.find_peaks(edged, prominence=SYLLABLE_DIP_DB)[0] - 1
+    return int(np.count_nonzero(voiced[peaks] & frames.speech[peaks]))
+
+
+def _pauses(speech: Bools, hop_s: float, seconds: float) -> dict[str, float]:
+    """Pauses lie between speech; shorter gaps belong to the stretch around them."""
+    runs = unbroken(speech)
+    gaps = (runs[1:, 0] - runs[:-1, 1]) * hop_s
+    pauses = gaps[gaps >= PAUSE_S - hop_s / 2]
+    starts = np.concatenate([runs[:1, 0], runs[1:, 0][gaps >= PAUSE_S - hop_s / 2]])
+    ends = np.concatenate([runs[:-1, 1][gaps >= PAUSE_S - hop_s / 2], runs[-1:, 1]])
+    stretches = (ends - starts) * hop_s
+    return {
+        "speech_share": float(speech.mean()),
+        "pause_share": float(pauses.sum()) / seconds,
+        "pause_rate": pauses.size / seconds,
+        "pause_mean": float(pauses.mean()) if pauses.size else 0.0,
+        "pause_max": float(pauses.max()) if pauses.size else 0.0,
+        "stretch_mean": float(stretches.mean()) if stretches.size else 0.0,
+        "stretch_std": float(stretches.std()) if stretches.size else 0.0,
+    }
+
+
+def _voiced_stretches(voiced: Bools, frames: Frames) -> dict[str, float]:
+    runs = unbroken(voiced)
+    lengths = (runs[:, 1] - runs[:, 0]) * frames.hop_s
+    return {
+        "voiced_run_rate": lengths.size / frames.duration_s,
+        "voiced_run_mean": float(lengths.mean()) if lengths.size else 0.0,
+        "voiced_run_std": float(lengths.std()) if lengths.size else 0.0,
+    }

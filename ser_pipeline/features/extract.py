@@ -5,27 +5,26 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s, Float64s, Series
+from ser_pipeline.dsp.formants import formant_series
+from ser_pipeline.dsp.frames import Frames, frame_wave
+from ser_pipeline.dsp.marks import mark_periods
+from ser_pipeline.dsp.pitch import track_pitch
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.features.catalogue import FEATURES
-from ser_pipeline.features.cepstrum import mel_levels, mfcc_series
-from ser_pipeline.features.contour import pitch_series, pitch_singles
-from ser_pipeline.features.energy import crossing_series, energy_series, energy_singles
-from ser_pipeline.features.formants import formant_series
-from ser_pipeline.features.frames import Frames, frame_wave
-from ser_pipeline.features.marks import mark_periods
-from ser_pipeline.features.pitch import track_pitch
-from ser_pipeline.features.praat import PraatVoice
-from ser_pipeline.features.rhythm import onset_strength, rhythm_singles
-from ser_pipeline.features.rows import Over
-from ser_pipeline.features.shape import shape_series
+from ser_pipeline.features.definitions import Over
+from ser_pipeline.features.energy import (
+    crossing_series,
+    energy_series,
+    energy_singles,
+    onset_strength,
+    rhythm_singles,
+)
+from ser_pipeline.features.external import PraatVoice
+from ser_pipeline.features.spectrum import mel_levels, mfcc_series, shape_series, tone_series
 from ser_pipeline.features.statistics import STATISTICS
-from ser_pipeline.features.tones import tone_series
-from ser_pipeline.features.voice import voice_series, voice_singles
-from ser_pipeline.settings import FeatureOptions
-
-Float32s = npt.NDArray[np.float32]
-Float64s = npt.NDArray[np.float64]
-Series = dict[str, npt.NDArray[np.floating]]
+from ser_pipeline.features.voice import pitch_series, pitch_singles, voice_series, voice_singles
+from ser_pipeline.options import FeatureOptions
 
 
 def extract(wave: Float32s, options: FeatureOptions, *, modality: str = "speech") -> Float32s:

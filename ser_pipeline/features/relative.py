@@ -17,10 +17,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.features.catalogue import FEATURES, NAMES, Feature
-
-Floats = npt.NDArray[np.float32]
 
 REFERENCES: Final = ("p50", "mean")
 """Statistics that can be a series' reference, best first."""
@@ -61,7 +60,7 @@ class Plan(NamedTuple):
     divided: npt.NDArray[np.bool_]
 
 
-def relative(values: Floats, names: tuple[str, ...]) -> Floats:
+def relative(values: Float32s, names: tuple[str, ...]) -> Float32s:
     """Put features in relation to reference values of the same clip.
 
     Args:
@@ -88,7 +87,7 @@ def relative(values: Floats, names: tuple[str, ...]) -> Floats:
     found = np.where(plan.taken, values - reference, values)
     some = np.abs(reference) > 1e-12
     ratio = np.divide(found, reference, out=np.zeros_like(found), where=some & plan.divided)
-    result: Floats = np.where(plan.divided, ratio, found).astype(np.float32)
+    result: Float32s = np.where(plan.divided, ratio, found).astype(np.float32)
     return result
 
 

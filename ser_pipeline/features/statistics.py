@@ -7,7 +7,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-Float64s = npt.NDArray[np.float64]
+from ser_pipeline.arrays import Float64s
+
 Statistic = Callable[[Float64s], Float64s]
 
 

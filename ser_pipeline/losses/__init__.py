@@ -11,12 +11,8 @@ from typing import Any, Final
 from torch import Tensor
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.losses.ccc import ccc_loss
-from ser_pipeline.losses.ce import CrossEntropy
-from ser_pipeline.losses.contrastive import supervised_contrastive
-from ser_pipeline.losses.distance_ce import DistanceCrossEntropy
-from ser_pipeline.losses.expected_distance import ExpectedDistance
-from ser_pipeline.losses.focal import Focal
+from ser_pipeline.losses.auxiliary import ccc_loss, supervised_contrastive
+from ser_pipeline.losses.classification import CrossEntropy, DistanceCrossEntropy, ExpectedDistance, Focal
 
 LOSSES: Final[Mapping[str, type[CrossEntropy]]] = MappingProxyType(
     {

@@ -1,46 +1,42 @@
-"""Build the manifest: scan the corpora, read what is new, and write what can be used."""
+"""Build the manifest: scan the corpora, read what is new, and write what can be used.
+
+A build leaves ``.build.json``: a digest over the names, sizes and times of all files below the
+data folder (tables too), the options, and this package's own code. While it stays the same, and
+the manifest is the one that was written, building again would write the same bytes.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.corpora.discover import discover
-from ser_pipeline.errors import CorpusError, ManifestError, SplitError
-from ser_pipeline.manifest.ledger import LEDGER_NAME, Ledger, Progress
-from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest, read_manifest
-from ser_pipeline.manifest.rows import Find, Modules, Scanned, scan_corpora
-from ser_pipeline.manifest.schema import REJECT_SCHEMA
-from ser_pipeline.manifest.sift import in_order, sift
-from ser_pipeline.manifest.split import Recipe, Split
-from ser_pipeline.manifest.split_files import load_split, split_names, split_path, write_split
-from ser_pipeline.manifest.splits import make_split
-from ser_pipeline.manifest.stamp import Stamp, absolute, inputs_digest, read_stamp, write_stamp
-from ser_pipeline.manifest.summary import BuildSummary, count_by, refuse_rejects, summarise
-from ser_pipeline.manifest.tables import write_table
+from ser_pipeline.errors import CorpusError, ManifestError
+from ser_pipeline.manifest.fingerprint import Stamp, absolute, inputs_digest, read_stamp, write_stamp
+from ser_pipeline.manifest.probe_cache import LEDGER_NAME, Ledger, Progress
+from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
+from ser_pipeline.manifest.scan import Find, Modules, Scanned, in_order, scan_corpora, sift
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
+from ser_pipeline.manifest.summary import BuildSummary, count_by, summarise
 from ser_pipeline.manifest.validate import check_rows
-from ser_pipeline.records import PARTS
-
-DEFAULT_SPLIT: Final = "speaker"
 
 
-def build_manifest(
+def write_manifest(
     data: Path,
     out: Path,
     *,
     jobs: int = 1,
     rehash: bool = False,
     decode: bool = False,
-    strict: bool = False,
     limit: int | None = None,
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
     find: Find = discover,
 ) -> BuildSummary:
-    """Write the manifest of every corpus below a folder, its rejects, and the default split.
+    """Write the manifest of every corpus below a folder, and its rejects.
 
     The manifest is replaced at the end, whole. What was read is kept, also when the build is
     interrupted, and is not read again while it is unchanged.
@@ -51,7 +47,6 @@ def build_manifest(
         jobs: recordings read at once.
         rehash: read all recordings, changed or not.
         decode: also decode each, so that silent and damaged samples are found now.
-        strict: raise at the end if any recording was rejected.
         limit: take this many recordings of each corpus, by a fixed random choice.
         on_progress: called with how many recordings are read, and of how many.
         corpora: corpus id -> module, other than the shipped ones.
@@ -59,7 +54,7 @@ def build_manifest(
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
-        ManifestError: no recording can be used, or ``strict`` and some cannot.
+        ManifestError: no recording can be used.
         SerError: ``out`` cannot be written to.
     """
     if not data.is_dir():
@@ -82,9 +77,6 @@ def build_manifest(
         summary = _write(data, out, scanned, probes, read, settings)
         if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
             write_stamp(out, _stamp(data, seen, summary))
-    summary = summary.with_warnings(_write_splits(summary, out))
-    if strict:
-        refuse_rejects(summary)
     return summary
 
 
@@ -161,37 +153,3 @@ def _nothing_usable(data: Path, out: Path, rejects: pa.Table) -> str:
         f"{data}: none of {rejects.num_rows} recordings can be used, so no manifest was written"
         f"{why}; all reasons are in {out / REJECTS_NAME}"
     )
-
-
-def _write_splits(summary: BuildSummary, out: Path) -> list[str]:
-    """Write the default split, made as it was before; say which splits no longer fit."""
-    recipe, lines, fits = Recipe(DEFAULT_SPLIT), [], False
-    for name in split_names(out):
-        try:
-            old = load_split(split_path(out, name))
-        except SplitError as error:
-            if name != DEFAULT_SPLIT:
-                lines.append(str(error))
-            continue
-        same = old.manifest_digest == summary.digest
-        if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
-            recipe, fits = old.recipe, same
-        elif not same:
-            lines.append(f"split {name} is of an earlier manifest; make it again with '{old.command}'")
-    if not fits:
-        manifest = read_manifest(summary.path)
-        split = make_split(manifest, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
-        write_split(out, split)
-        lines += empty_parts(split)
-    return lines
-
-
-def empty_parts(split: Split) -> list[str]:
-    """A line for each part of a split that nobody is in."""
-    filled = set(split.table["part"].unique().to_pylist())
-    wanted = [part for part, ratio in zip(PARTS, split.recipe.ratios, strict=True) if ratio > 0]
-    return [
-        f"split {split.name}: part {part} is empty; three speakers of one corpus are needed to fill all parts"
-        for part in wanted
-        if part not in filled
-    ]

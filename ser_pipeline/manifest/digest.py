@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import ser_pipeline
+
 DIGEST_BYTES: Final = 16
 """Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
 
@@ -39,4 +41,18 @@ def digest_stream(file: BinaryIO) -> str:
     state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     while chunk := file.read(CHUNK_BYTES):
         state.update(chunk)
+    return state.hexdigest()
+
+
+def source_digest(*patterns: str) -> str:
+    """Digest of this package's version and of some of its source files.
+
+    Args:
+        patterns: of paths below the package, as for ``Path.glob``.
+    """
+    state = hashlib.blake2b(ser_pipeline.__version__.encode(), digest_size=DIGEST_BYTES)
+    package = Path(ser_pipeline.__file__).parent
+    for pattern in patterns:
+        for path in sorted(package.glob(pattern)):
+            state.update(path.name.encode() + path.read_bytes())
     return state.hexdigest()

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.read import read_manifest, read_rejects
-from ser_pipeline.manifest.schema import EMOTION_NAMES, SPLIT_SCHEMA
-from ser_pipeline.manifest.split_files import load_split, split_names, split_path
+from ser_pipeline.manifest.schema import EMOTION_NAMES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,12 +28,13 @@ CONFIG: Final = {
 TABLES: Final = ("manifest", "rejects", "splits")
 
 
-def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def query(folder: Path, sql: str, *, splits: pa.Table) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Run one SELECT over the tables ``manifest``, ``rejects`` and ``splits``.
 
     Args:
         folder: of the manifest.
         sql: one statement; ``manifest`` has the column ``emotion`` beside ``emotion_id``.
+        splits: rows of all splits, by :func:`ser_pipeline.splits.split.all_splits`.
 
     Returns:
         Column names, and rows of plain values.
@@ -47,7 +47,7 @@ def query(folder: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     tables = {
         "manifest": manifest_view(folder),
         "rejects": read_rejects(folder),
-        "splits": all_splits(folder),
+        "splits": splits,
     }
     with duckdb.connect(":memory:", config=dict(CONFIG)) as connection:
         for name, table in tables.items():
@@ -74,20 +74,6 @@ def manifest_view(folder: Path) -> pa.Table:
     ids = table["emotion_id"].to_numpy().astype(np.int64) % len(names)
     place = table.schema.get_field_index("emotion_id") + 1
     return table.add_column(place, "emotion", names.take(pa.array(ids)))
-
-
-def all_splits(folder: Path) -> pa.Table:
-    """The rows of all splits, with the split's name in the column ``split``.
-
-    Raises:
-        SplitError: one of them cannot be read.
-    """
-    tables = []
-    for name in split_names(folder):
-        rows = load_split(split_path(folder, name)).table
-        tables.append(rows.add_column(0, "split", pa.array([name] * rows.num_rows, pa.string())))
-    empty = SPLIT_SCHEMA.empty_table().add_column(0, "split", pa.array([], pa.string()))
-    return pa.concat_tables(tables) if tables else empty
 
 
 def plain(cell: Any) -> Any:

@@ -1,15 +1,16 @@
-"""Read a manifest that ``build`` wrote."""
+"""Read a manifest that ``build`` wrote, and tell manifests apart by their digest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA
-from ser_pipeline.manifest.stamp import read_stamp
-from ser_pipeline.manifest.tables import read_table
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.manifest.fingerprint import read_stamp
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, read_table
 
 MANIFEST_NAME: Final = "manifest.parquet"
 REJECTS_NAME: Final = "rejects.parquet"
@@ -76,3 +77,27 @@ def read_rejects(folder: Path) -> pa.Table:
         ManifestError: the file is missing, damaged, foreign, or of another schema version.
     """
     return read_table(folder / REJECTS_NAME, REJECT_SCHEMA, remedy=BUILD).table
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A text column as numbers.
+
+    Attributes:
+        of: shape ``(rows,)``, position of each row's text in ``names``.
+        names: the texts that occur, sorted.
+    """
+
+    of: Int64s
+    names: tuple[str, ...]
+
+
+def codes(column: pa.ChunkedArray) -> Codes:
+    """Number the texts of a column that has no null."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    return Codes(rank[indices], tuple(names[place] for place in order))

@@ -1,10 +1,25 @@
-"""The columns of the manifest and of the files beside it; one version for all of them."""
+"""The columns of the manifest and of the files beside it, and how every such table is written and read.
 
-from typing import Final, get_args
+A file's facts are one JSON object under the metadata key ``ser``: schema and tool version and
+what the writer adds. No time and no absolute path is among them, so that the same input gives
+the same bytes.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, get_args
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ser_pipeline import __version__
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER
+from ser_pipeline.manifest.digest import digest_file, digest_stream
 from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
 
 SCHEMA_VERSION: Final = 1
@@ -87,3 +102,110 @@ RATINGS: Final[dict[str, tuple[float, float]]] = {
     "rated_intensity": (0.0, 1.0),
 }
 """Column -> the range it must lie in."""
+
+
+FACTS_KEY: Final = b"ser"
+
+ROW_GROUP: Final = 1 << 16
+"""Rows a reader must hold at once; bounds memory whatever the size of the corpus."""
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table as it was read: its rows, its facts, and the digest of the file's bytes."""
+
+    table: pa.Table
+    facts: Mapping[str, Any]
+    digest: str
+
+
+def with_facts(table: pa.Table, facts: Mapping[str, Any]) -> pa.Table:
+    """Put facts into a table's metadata, with the versions that wrote it."""
+    full = {"schema_version": SCHEMA_VERSION, "tool_version": __version__, **facts}
+    text = json.dumps(full, sort_keys=True, ensure_ascii=False)
+    return table.replace_schema_metadata({FACTS_KEY: text.encode()})
+
+
+def write_rows(table: pa.Table, target: pa.NativeFile) -> None:
+    """Write Parquet in the one form this package writes: zstd, small row groups, checksums."""
+    pq.write_table(table, target, row_group_size=ROW_GROUP, compression="zstd", write_page_checksum=True)
+
+
+def write_table(table: pa.Table, facts: Mapping[str, Any], path: Path) -> str:
+    """Write a table whole or not at all.
+
+    Returns:
+        Digest of the file's bytes.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    with write_atomically(path) as part:
+        with pa.OSFile(os.fsencode(part), "wb") as file:
+            write_rows(with_facts(table, facts), file)
+        digest = digest_file(part)
+    return digest
+
+
+def read_table(
+    path: Path,
+    schema: pa.Schema,
+    *,
+    remedy: str,
+    columns: Sequence[str] | None = None,
+    error: type[ManifestError] = ManifestError,
+) -> TableFile:
+    """Read a table and check that it is what this version writes.
+
+    Args:
+        path: the file.
+        schema: its columns must be exactly these.
+        remedy: the command that makes the file, for messages.
+        columns: read only these; all by default.
+        error: what to raise.
+
+    Raises:
+        ManifestError: the file is missing, damaged, foreign, or of another schema version.
+    """
+    try:
+        # One open file, so that a rebuild in between cannot mix two of them; and Arrow's own kind of
+        # file: its threads may let go of it after Python has ended, which aborts with one of Python's.
+        with pa.OSFile(os.fsencode(path)) as file:
+            digest = digest_stream(file)
+            file.seek(0)
+            source = pq.ParquetFile(file, page_checksum_verification=True)
+            facts = _facts(source.schema_arrow, path, remedy, error)
+            _same_columns(source.schema_arrow, schema, path, remedy, error)
+            table = source.read(columns=None if columns is None else list(columns))
+    except FileNotFoundError:
+        raise error(f"{path}: not found; make it with '{remedy}'") from None
+    except (pa.ArrowException, OSError) as problem:
+        detail = str(problem).partition("\n")[0]
+        raise error(f"{path}: cannot be read ({detail}); make it again with '{remedy}'") from None
+    return TableFile(table.replace_schema_metadata(None), facts, digest)
+
+
+def _facts(found: pa.Schema, path: Path, remedy: str, error: type[ManifestError]) -> Mapping[str, Any]:
+    try:
+        facts = json.loads((found.metadata or {})[FACTS_KEY])
+        version = facts["schema_version"]
+    except (KeyError, TypeError, ValueError):
+        raise error(f"{path}: was not written by 'ser'; make it with '{remedy}'") from None
+    if version != SCHEMA_VERSION:
+        raise error(
+            f"{path}: has schema version {version}, this ser reads version {SCHEMA_VERSION}; "
+            f"make it again with '{remedy}'"
+        )
+    return dict(facts)
+
+
+def _same_columns(
+    found: pa.Schema, wanted: pa.Schema, path: Path, remedy: str, error: type[ManifestError]
+) -> None:
+    if found.equals(wanted):
+        return
+    odd = [field.name for field in wanted if field.name not in found.names]
+    odd += [name for name in found.names if name not in wanted.names]
+    odd += [f.name for f in wanted if f.name in found.names and not found.field(f.name).equals(f)]
+    what = f"columns {', '.join(odd)} differ" if odd else "its columns stand in another order"
+    raise error(f"{path}: {what} from schema version {SCHEMA_VERSION}; make it again with '{remedy}'")

@@ -1,4 +1,4 @@
-"""Check a manifest again: its rows, the recordings it names, and the splits made from it."""
+"""Check a manifest again: its rows, and the recordings it names."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER_ID
-from ser_pipeline.manifest.ledger import LEDGER_NAME, Ledger
 from ser_pipeline.manifest.probe import SAMPLE_RATES
+from ser_pipeline.manifest.probe_cache import LEDGER_NAME, Ledger
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import RATINGS, VOCABULARIES
-from ser_pipeline.manifest.split_files import read_split, split_names
 from ser_pipeline.records import MIN_CLIP_S
 
 SHOWN: Final = 10
@@ -86,11 +85,6 @@ def validate(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifes
     _check_counts(manifest, found)
     if data is not None:
         _check_files(manifest, data, jobs, found)
-    for name in split_names(folder):
-        try:
-            read_split(folder, name, manifest)
-        except ManifestError as error:
-            found.add(str(error))
     return manifest, found
 
 

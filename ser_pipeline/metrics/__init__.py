@@ -3,27 +3,41 @@
 from ser_pipeline.metrics.bootstrap import (
     RESAMPLES,
     SCORES,
-    bootstrap_intervals,
-    describe_intervals,
-    speaker_confusions,
-)
-from ser_pipeline.metrics.calibration import expected_calibration_error
-from ser_pipeline.metrics.claims import Verdict, holm, verdict
-from ser_pipeline.metrics.concordance import ccc
-from ser_pipeline.metrics.confound import class_counts, majority_guess
-from ser_pipeline.metrics.distance import error_distance, mean_error_distance
-from ser_pipeline.metrics.draws import (
     Score,
     best_class_lead,
+    bootstrap_intervals,
     bootstrap_p,
     confusion_lead,
+    describe_intervals,
     drawn_scores,
     percentile_interval,
+    speaker_confusions,
 )
-from ser_pipeline.metrics.paired import Comparison, compare
-from ser_pipeline.metrics.risk import RiskCoverage, risk_coverage, threshold_for_risk
-from ser_pipeline.metrics.scores import accuracy, confusion_matrix, f1, macro_f1, precision, recall, uar
-from ser_pipeline.metrics.temperature import Calibration, calibrate, fit_temperature, temper
+from ser_pipeline.metrics.calibration import (
+    Calibration,
+    RiskCoverage,
+    calibrate,
+    expected_calibration_error,
+    fit_temperature,
+    risk_coverage,
+    temper,
+    threshold_for_risk,
+)
+from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
+from ser_pipeline.metrics.scores import (
+    accuracy,
+    ccc,
+    class_counts,
+    confusion_matrix,
+    error_distance,
+    f1,
+    macro_f1,
+    majority_guess,
+    mean_error_distance,
+    precision,
+    recall,
+    uar,
+)
 
 __all__ = [
     "RESAMPLES",

@@ -1,13 +1,14 @@
-"""Intervals by resampling speakers: clips of one person are not independent of each other."""
+"""Intervals by resampling speakers, for one score or for several arms and seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.metrics.scores import Floats, accuracy, macro_f1, uar
+from ser_pipeline.arrays import Float64s
+from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
@@ -70,7 +71,7 @@ def bootstrap_intervals(
         return {}
     rng = np.random.default_rng(seed)
     flat = by_speaker.reshape(speakers, -1).astype(np.float64)
-    drawn: dict[str, list[Floats]] = {name: [] for name in SCORES}
+    drawn: dict[str, list[Float64s]] = {name: [] for name in SCORES}
     for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
         size = min(_CHUNK, resamples - start)
         times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
@@ -97,3 +98,128 @@ def describe_intervals(names: list[str], seed: int = 0) -> str:
             f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(names)}): read the scores per speaker instead"
         )
     return text
+
+
+Score = Callable[[Counts], Float64s]
+"""From counts of shape ``(..., classes, classes)`` to a score of shape ``(...)``."""
+
+
+def drawn_scores(
+    arms: Sequence[npt.NDArray[np.int64]],
+    scores: Mapping[str, Score],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[str, tuple[Float64s, ...]]:
+    """Draw speakers, the same ones for all arms, and seeds of each arm, all with replacement.
+
+    Args:
+        arms: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)`` each; the
+            number of seeds may differ.
+        scores: what to compute of each draw.
+        seed: of all draws.
+        resamples: number of draws.
+
+    Returns:
+        Score -> one array per arm, shape ``(resamples,)``; empty with fewer than two speakers, where
+        nothing can be drawn.
+
+    References:
+        Owen and Eckles, "Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics
+        6, 2012.
+    """
+    speakers = arms[0].shape[1]
+    if speakers < 2:
+        return {}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[list[Float64s]]] = {name: [[] for _ in arms] for name in scores}
+    for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
+        size = min(_CHUNK, resamples - start)
+        times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
+        shares = [rng.multinomial(len(arm), np.full(len(arm), 1 / len(arm)), size) / len(arm) for arm in arms]
+        for number, (arm, share) in enumerate(zip(arms, shares, strict=True)):
+            confusions = np.tensordot(
+                times, arm.astype(np.float64), (1, 1)
+            )  # (draws, seeds, classes, classes)
+            for name, score in scores.items():
+                drawn[name][number].append((score(confusions) * share).sum(1))
+    return {name: tuple(np.concatenate(parts) for parts in each) for name, each in drawn.items()}
+
+
+def percentile_interval(draws: Float64s | None) -> tuple[float, float] | tuple[None, None]:
+    """The middle 95 % of draws; (None, None) without.
+
+    Examples:
+        >>> percentile_interval(np.full(9, 0.5))
+        (0.5, 0.5)
+    """
+    if draws is None:
+        return None, None
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_p(draws: Float64s, null: float = 0.0) -> float:
+    """Two-sided p-value of a value by its draws: twice the smaller share on one side of it.
+
+    Args:
+        draws: shape ``(resamples,)``.
+        null: the value that is tested.
+
+    References:
+        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 15.4: achieved
+        significance levels; one draw is added, so that it is never 0.
+
+    Examples:
+        >>> bootstrap_p(np.array([0.1, 0.2, 0.3, 0.4, -0.1, 0.2, 0.1, 0.3, 0.2]))
+        0.4
+    """
+    side = min(int((draws <= null).sum()), int((draws >= null).sum()))
+    return min(1.0, 2 * (side + 1) / (len(draws) + 1))
+
+
+def best_class_lead(confusion: Counts, number: int) -> Float64s:
+    """How far the recall of one class lies above the best of the others; below 0 where it does not.
+
+    Args:
+        confusion: counts, shape ``(..., classes, classes)``, rows true classes.
+        number: of the class.
+
+    Examples:
+        >>> best_class_lead(np.array([[4, 0], [2, 2]]), 0)
+        array(0.5)
+    """
+    recalls = recall(confusion)
+    others = np.delete(recalls, number, axis=-1).max(-1)
+    lead: Float64s = np.asarray(recalls[..., number] - others)
+    return lead
+
+
+def confusion_lead(confusion: Counts, pairs: Sequence[tuple[int, int]]) -> Float64s:
+    """How far the rarest of some confusions lies above the most frequent of all others.
+
+    A confusion of two classes is the mean of both shares: clips of one that were taken for the other.
+
+    Args:
+        confusion: counts, shape ``(..., classes, classes)``, rows true classes.
+        pairs: class numbers of the confusions that are said to be most frequent.
+
+    Returns:
+        Shape ``(...)``, a difference of shares: above 0 where ``pairs`` are the most frequent ones.
+
+    Examples:
+        >>> confusion_lead(np.array([[6, 4, 0], [2, 8, 0], [0, 1, 9]]), [(0, 1)])
+        array(0.25)
+    """
+    classes = confusion.shape[-1]
+    total = confusion.sum(-1, keepdims=True)
+    shares = np.divide(confusion, total, out=np.zeros(confusion.shape), where=total > 0)
+    both = (shares + np.swapaxes(shares, -1, -2)) / 2
+    named = {(min(pair), max(pair)) for pair in pairs}
+    every = [(first, second) for first in range(classes) for second in range(first + 1, classes)]
+    least = np.min([both[..., first, second] for first, second in every if (first, second) in named], axis=0)
+    most = np.max(
+        [both[..., first, second] for first, second in every if (first, second) not in named], axis=0
+    )
+    lead: Float64s = np.asarray(least - most)
+    return lead

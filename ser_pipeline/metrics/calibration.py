@@ -1,7 +1,14 @@
-"""How far stated probabilities are from how often decisions are right."""
+"""How honest stated probabilities are, and what is gained by answering only when sure."""
+
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from ser_pipeline.arrays import Float64s
 
 BINS = 15
 
@@ -34,3 +41,161 @@ def expected_calibration_error(
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
     gap = np.bincount(place, hit - confidence, bins)
     return float(np.abs(gap).sum() / len(scores))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCoverage:
+    """Risk of the clips that are answered, at every threshold of confidence.
+
+    Attributes:
+        threshold: confidences that occur, falling, shape ``(points,)``; clips at or above are answered.
+        coverage: share of clips that are answered, shape ``(points,)``; ends at 1.
+        risk: share of wrong decisions among these, shape ``(points,)``; ends at 1 - accuracy.
+        area: mean risk when clips are answered one after another, the surest first.
+    """
+
+    threshold: Float64s
+    coverage: Float64s
+    risk: Float64s
+    area: float
+
+
+def risk_coverage(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> RiskCoverage:
+    """Trade answers for errors.
+
+    Args:
+        probabilities: shape ``(clips, classes)``; confidence is the largest of a row.
+        targets: class numbers, shape ``(clips,)``.
+
+    Returns:
+        The curve; within equal confidence errors count as spread evenly. Without clips it has no points
+        and an area of 0.
+
+    References:
+        Geifman and El-Yaniv, "Selective Classification for Deep Neural Networks", NeurIPS 2017.
+
+    Examples:
+        >>> curve = risk_coverage([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]], [0, 1, 1])
+        >>> curve.coverage.round(2), curve.risk.round(2), round(curve.area, 3)
+        (array([0.33, 0.67, 1.  ]), array([0.  , 0.5 , 0.33]), 0.278)
+    """
+    scores = np.asarray(probabilities, np.float64)
+    clips = len(scores)
+    if clips == 0:
+        return RiskCoverage(np.zeros(0), np.zeros(0), np.zeros(0), 0.0)
+    confidence = scores.max(1)
+    wrong = scores.argmax(1) != np.asarray(targets)
+    rising, place = np.unique(confidence, return_inverse=True)
+    answered = np.bincount(place)[::-1].cumsum()  # clips at or above each threshold, falling
+    errors = np.bincount(place, wrong)[::-1].cumsum()
+    each = np.arange(1, clips + 1)
+    area = np.mean(np.interp(each, [0, *answered], [0, *errors]) / each)
+    return RiskCoverage(rising[::-1], answered / clips, errors / answered, float(area))
+
+
+def threshold_for_risk(
+    probabilities: npt.ArrayLike, targets: npt.ArrayLike, wanted: float
+) -> tuple[float, float] | None:
+    """Find the confidence from which on answers are wrong at most so often.
+
+    To be chosen on validation clips: on those it was chosen on, it looks better than it is.
+
+    Args:
+        probabilities: shape ``(clips, classes)``.
+        targets: class numbers, shape ``(clips,)``.
+        wanted: share of wrong decisions among those answered.
+
+    Returns:
+        Threshold and coverage, of all thresholds with that risk the one that answers most; None where
+        none has it.
+
+    Examples:
+        >>> threshold_for_risk([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]], [0, 1, 1], wanted=0.4)
+        (0.6, 1.0)
+    """
+    curve = risk_coverage(probabilities, targets)
+    fits = np.flatnonzero(curve.risk <= wanted)
+    return (float(curve.threshold[fits[-1]]), float(curve.coverage[fits[-1]])) if len(fits) else None
+
+
+RANGE: Final = (0.05, 20.0)
+"""Temperatures that are tried."""
+
+_LEAST = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What tempering does to some clips.
+
+    Attributes:
+        temperature: fitted on validation clips.
+        ece_before: expected calibration error of the clips as they were.
+        ece_after: the same, tempered.
+    """
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+
+
+def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> float:
+    """Find the temperature at which validation clips are most likely.
+
+    Args:
+        probabilities: shape ``(clips, classes)``, rows sum to 1.
+        targets: class numbers, shape ``(clips,)``.
+
+    Returns:
+        The temperature, in :data:`RANGE`: above 1 for a network that is too sure of itself; 1 without
+        clips.
+
+    References:
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
+    """
+    logits, numbers = _logits(probabilities), np.asarray(targets, np.int64)
+    if len(numbers) == 0:
+        return 1.0
+    rows = np.arange(len(numbers))
+
+    def cost(log_temperature: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, numbers].mean())
+
+    bounds = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x))
+
+
+def temper(probabilities: npt.ArrayLike, temperature: float | Float64s) -> Float64s:
+    """Soften or sharpen probabilities: ``p^(1 / T)``, scaled to sum to 1.
+
+    Args:
+        probabilities: shape ``(clips, classes)``, rows sum to 1.
+        temperature: 1 leaves them as they are; one number, or one for each clip of shape ``(clips, 1)``.
+
+    Examples:
+        >>> temper([[0.8, 0.2]], 2.0).round(3)
+        array([[0.667, 0.333]])
+    """
+    tempered: Float64s = softmax(_logits(probabilities) / temperature, axis=1)
+    return tempered
+
+
+def calibrate(probabilities: npt.ArrayLike, targets: npt.ArrayLike, temperature: float) -> Calibration:
+    """Measure what a temperature does to clips that it was not fitted on.
+
+    Args:
+        probabilities: shape ``(clips, classes)``, rows sum to 1.
+        targets: class numbers, shape ``(clips,)``.
+        temperature: from :func:`fit_temperature` on other clips.
+    """
+    before = expected_calibration_error(probabilities, targets)
+    return Calibration(
+        temperature, before, expected_calibration_error(temper(probabilities, temperature), targets)
+    )
+
+
+def _logits(probabilities: npt.ArrayLike) -> Float64s:
+    """Logarithms; zeros, as rounding makes them, count as the smallest normal float32."""
+    logits: Float64s = np.log(np.maximum(np.asarray(probabilities, np.float64), _LEAST))
+    return logits

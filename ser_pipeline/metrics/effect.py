@@ -6,14 +6,22 @@ close to the microphone in all of its clips therefore adds nothing.
 """
 
 from dataclasses import dataclass
-from math import lgamma
-from typing import Final
+from math import comb, lgamma
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
-from ser_pipeline.metrics.scores import Floats
+
+Direction = Literal["up", "down", "mixed", "not stated"]
+"""Where an emotion moves a property; ``mixed``: the sources contradict each other or themselves."""
+
+Agreement = Literal["agrees", "opposes", "unclear", "not compared"]
+"""``unclear``: the interval holds 0 or there is none; ``not compared``: there is no effect, or no one
+direction is published."""
+
 
 MIN_CLIPS: Final = 2
 """Fewest clips a speaker needs of an emotion, and of the others, to have an effect of it."""
@@ -35,8 +43,8 @@ class SpeakerEffects:
         names: of the speakers, in order.
     """
 
-    g: Floats
-    weights: Floats
+    g: Float64s
+    weights: Float64s
     names: tuple[str, ...]
 
     @property
@@ -64,7 +72,7 @@ def small_sample_factor(freedom: int) -> float:
     return float(np.exp(lgamma(half) - lgamma(half - 0.5)) / np.sqrt(half))
 
 
-def hedges_g(one: npt.ArrayLike, rest: npt.ArrayLike) -> Floats:
+def hedges_g(one: npt.ArrayLike, rest: npt.ArrayLike) -> Float64s:
     """Standardised difference of the means of two groups.
 
     Args:
@@ -81,7 +89,7 @@ def hedges_g(one: npt.ArrayLike, rest: npt.ArrayLike) -> Floats:
     """
     first, second = np.asarray(one, np.float64), np.asarray(rest, np.float64)
     targets = np.repeat([0, 1], [len(first), len(second)])
-    found: Floats = _within(np.concatenate([first, second]), targets, 2)[:, 0]
+    found: Float64s = _within(np.concatenate([first, second]), targets, 2)[:, 0]
     return found
 
 
@@ -120,16 +128,16 @@ def speaker_effects(
     return SpeakerEffects(g, weights, tuple(names.tolist()))
 
 
-def mean_effects(effects: SpeakerEffects) -> Floats:
+def mean_effects(effects: SpeakerEffects) -> Float64s:
     """Weighted mean over speakers, shape ``(features, classes)``; NaN where no speaker has any."""
     once = np.ones((1, len(effects.names)))
-    found: Floats = _weighted(effects, once)[0]
+    found: Float64s = _weighted(effects, once)[0]
     return found
 
 
 def effect_intervals(
     effects: SpeakerEffects, *, seed: int = 0, resamples: int = RESAMPLES
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64s, Float64s]:
     """Percentile intervals of :func:`mean_effects`, drawing speakers with replacement.
 
     Args:
@@ -180,7 +188,7 @@ def combined(effects: SpeakerEffects, columns: list[int], signs: list[int]) -> S
     return SpeakerEffects(mean, effects.weights, effects.names)
 
 
-def effect_similarity(first: Floats, second: Floats) -> Floats:
+def effect_similarity(first: Float64s, second: Float64s) -> Float64s:
     """Correlation over features of two sets of effects, as of two languages, by emotion.
 
     Args:
@@ -205,7 +213,7 @@ def effect_similarity(first: Floats, second: Floats) -> Floats:
     return found
 
 
-def _within(values: Floats, targets: npt.NDArray[np.int64], classes: int) -> Floats:
+def _within(values: Float64s, targets: npt.NDArray[np.int64], classes: int) -> Float64s:
     """Hedges' g of each class against the others, shape ``(features, classes)``."""
     clips = len(values)
     found = np.full((values.shape[1], classes), np.nan)
@@ -228,7 +236,7 @@ def _within(values: Floats, targets: npt.NDArray[np.int64], classes: int) -> Flo
     return found
 
 
-def _weighted(effects: SpeakerEffects, times: npt.NDArray[np.int64] | Floats) -> Floats:
+def _weighted(effects: SpeakerEffects, times: npt.NDArray[np.int64] | Float64s) -> Float64s:
     """Mean over speakers, each taken ``times`` over, shape ``(draws, features, classes)``."""
     there = np.isfinite(effects.g)
     weights = np.where(there, effects.weights[:, None, :], 0.0)
@@ -236,15 +244,56 @@ def _weighted(effects: SpeakerEffects, times: npt.NDArray[np.int64] | Floats) ->
     flat = (len(effects.g), -1)
     total = times @ (weights * np.where(there, effects.g, 0.0)).reshape(flat)
     weight = times @ weights.reshape(flat)
-    mean: Floats = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    mean: Float64s = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
     return mean.reshape(shape)
 
 
-def _quantiles(drawn: Floats, tails: list[float]) -> tuple[Floats, Floats]:
+def _quantiles(drawn: Float64s, tails: list[float]) -> tuple[Float64s, Float64s]:
     """Quantiles over draws; a draw that holds no speaker with an effect is left out."""
-    found: Floats = np.asarray(np.quantile(np.where(np.isnan(drawn), 0.0, drawn), tails, axis=0))
+    found: Float64s = np.asarray(np.quantile(np.where(np.isnan(drawn), 0.0, drawn), tails, axis=0))
     for cell in np.argwhere(np.isnan(drawn).any(0)):
         values = drawn[:, cell[0], cell[1]]
         there = values[np.isfinite(values)]
         found[:, cell[0], cell[1]] = np.quantile(there, tails) if len(there) else np.nan
     return found[0], found[1]
+
+
+def agreement(direction: Direction, low: float | None, high: float | None) -> Agreement:
+    """Compare a measured effect with a published direction.
+
+    Args:
+        direction: as published.
+        low: lower end of the effect's interval, None where there is none.
+        high: upper end.
+
+    Returns:
+        ``unclear`` where the interval holds 0 or is missing; ``not compared`` where no one direction
+        is published.
+
+    Examples:
+        >>> agreement("up", 0.2, 0.9), agreement("down", 0.2, 0.9), agreement("up", -0.1, 0.9)
+        ('agrees', 'opposes', 'unclear')
+    """
+    if direction not in ("up", "down"):
+        return "not compared"
+    if low is None or high is None or low <= 0 <= high:
+        return "unclear"
+    return "agrees" if (low > 0) == (direction == "up") else "opposes"
+
+
+def chance_of_agreement(agrees: int, opposes: int) -> float:
+    """Probability that tossing a coin for each clear effect would agree as often or more.
+
+    Args:
+        agrees: clear effects that go the published way.
+        opposes: clear effects that go the other way.
+
+    Returns:
+        Upper tail of the binomial distribution with a share of one half; 1 where nothing is clear.
+
+    Examples:
+        >>> chance_of_agreement(3, 1)
+        0.3125
+    """
+    tosses = agrees + opposes
+    return float(sum(comb(tosses, heads) for heads in range(agrees, tosses + 1)) / 2**tosses)

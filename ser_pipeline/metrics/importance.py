@@ -1,4 +1,4 @@
-"""Permutation importance: what a model loses when a feature no longer belongs to its clip."""
+"""Permutation importance of features, and how much features say the same."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
+from ser_pipeline.arrays import Float64s, Floats
 from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
-from ser_pipeline.metrics.scores import Floats
 
-Values = npt.NDArray[np.floating[Any]]
-Predict = Callable[[Values], npt.NDArray[np.integer[Any]]]
+Predict = Callable[[Floats], npt.NDArray[np.integer[Any]]]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
 
 MAX_ROWS: Final = 8_192
@@ -29,10 +29,10 @@ class Importance:
         spread: standard deviation of the drop over repeats.
     """
 
-    drop: Floats
-    low: Floats
-    high: Floats
-    spread: Floats
+    drop: Float64s
+    low: Float64s
+    high: Float64s
+    spread: Float64s
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Clips:
     cell: npt.NDArray[np.int64]
     counts: npt.NDArray[np.int64]
 
-    def hits(self, decisions: npt.NDArray[np.int64]) -> Floats:
+    def hits(self, decisions: npt.NDArray[np.int64]) -> Float64s:
         """Right decisions by speaker and class; ``(repeats, clips)`` -> ``(repeats, speakers, classes)``."""
         right = decisions == self.targets
         cells = self.counts.size
@@ -59,7 +59,7 @@ class _Clips:
 
 
 def permutation_importance(
-    values: Values,
+    values: Floats,
     targets: npt.ArrayLike,
     speakers: npt.ArrayLike,
     predict: Predict,
@@ -128,9 +128,9 @@ class _Draws:
         counts: clips of each class, shape ``(draws, classes)``.
     """
 
-    speakers: Floats
-    repeats: Floats
-    counts: Floats
+    speakers: Float64s
+    repeats: Float64s
+    counts: Float64s
 
     @classmethod
     def make(
@@ -141,7 +141,7 @@ class _Draws:
         shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), resamples) / repeats
         return cls(taken, shares, taken @ counts)
 
-    def interval(self, lost: Floats) -> tuple[float, float]:
+    def interval(self, lost: Float64s) -> tuple[float, float]:
         """Ends at 95 % for lost hits of shape ``(repeats, speakers, classes)``."""
         repeats, people, classes = lost.shape
         if people < 2:
@@ -162,7 +162,7 @@ def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Cl
 
 
 def _permuted_hits(
-    values: Values,
+    values: Floats,
     orders: npt.NDArray[np.int64],
     sets: Sequence[Sequence[int]],
     clips: _Clips,
@@ -186,15 +186,96 @@ def _permuted_hits(
         yield np.concatenate(found)
 
 
-def decide(predict: Predict, values: Values, max_rows: int = MAX_ROWS) -> npt.NDArray[np.int64]:
+def decide(predict: Predict, values: Floats, max_rows: int = MAX_ROWS) -> npt.NDArray[np.int64]:
     """Decisions on clips, shape ``(clips,)``, asked for at most ``max_rows`` at a time."""
     parts = [predict(values[start : start + max_rows]) for start in range(0, len(values), max_rows)]
     return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 
-def _mean_recall(hits: Floats, counts: npt.NDArray[np.int64] | Floats) -> Floats:
+def _mean_recall(hits: Float64s, counts: npt.NDArray[np.int64] | Float64s) -> Float64s:
     """Mean over the classes present of hits per clip; the last axis is the class."""
     whole = np.broadcast_to(counts, hits.shape)
     shares = np.divide(hits, whole, out=np.zeros(hits.shape), where=whole > 0)
-    found: Floats = shares.sum(-1) / np.maximum((whole > 0).sum(-1), 1)
+    found: Float64s = shares.sum(-1) / np.maximum((whole > 0).sum(-1), 1)
     return found
+
+
+def rank_correlations(values: npt.ArrayLike, speakers: npt.ArrayLike) -> Float64s:
+    """Spearman's correlation of every two features within speakers, averaged by clips.
+
+    Args:
+        values: shape ``(clips, features)``, finite.
+        speakers: names, shape ``(clips,)``.
+
+    Returns:
+        ``sum_s n_s rho_s / sum_s n_s``, shape ``(features, features)``. A speaker in whose clips a
+        feature never changes is left out of that feature's means; 0 where none remains.
+
+    References:
+        Spearman, "The proof and measurement of association between two things", 1904.
+
+    Examples:
+        >>> rank_correlations([[1, 8], [2, 7], [3, 9], [11, 1], [12, 2], [13, 3]], list("aaabbb"))
+        array([[1.  , 0.75],
+               [0.75, 1.  ]])
+    """
+    table = np.asarray(values, np.float64)
+    names, place = np.unique(np.asarray(speakers, object).astype(str), return_inverse=True)
+    width = table.shape[1]
+    total, clips = np.zeros((width, width)), np.zeros((width, width))
+    for number in range(len(names)):
+        ranks, varies = _standard_ranks(table[place == number])
+        total += ranks.T @ ranks
+        clips += len(ranks) * np.outer(varies, varies)
+    return np.divide(total, clips, out=np.zeros(total.shape), where=clips > 0)
+
+
+def group_correlations(correlations: Float64s, groups: Sequence[str], names: Sequence[str]) -> Float64s:
+    """Mean absolute correlation between the features of every two groups.
+
+    Args:
+        correlations: shape ``(features, features)``.
+        groups: of each feature.
+        names: of the groups, in the order wanted.
+
+    Returns:
+        Shape ``(groups, groups)``; on the diagonal between different features of one group, 1 for a
+        group of one.
+
+    Examples:
+        >>> group_correlations(np.array([[1.0, -0.5], [-0.5, 1.0]]), ["a", "a"], ["a"])
+        array([[0.5]])
+    """
+    held = np.array([[group == name for group in groups] for name in names], np.float64)
+    sizes = held.sum(1)
+    sums = held @ np.abs(correlations) @ held.T
+    own = held @ np.abs(np.diag(correlations))
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    found: Float64s = np.divide(sums - np.diag(own), pairs, out=np.ones(sums.shape), where=pairs > 0)
+    return found
+
+
+def closest_pairs(correlations: Float64s, limit: int = 20) -> list[tuple[int, int, float]]:
+    """Pairs of features with the greatest absolute correlation, the greatest first.
+
+    Returns:
+        Numbers of the two features, the lower first, and their correlation.
+
+    Examples:
+        >>> closest_pairs(np.array([[1.0, 0.2, -0.9], [0.2, 1.0, 0.0], [-0.9, 0.0, 1.0]]), 1)
+        [(0, 2, -0.9)]
+    """
+    first, second = np.triu_indices(len(correlations), 1)
+    values = correlations[first, second]
+    order = np.lexsort((second, first, -np.abs(values)))[:limit]
+    return [(int(first[at]), int(second[at]), float(values[at])) for at in order]
+
+
+def _standard_ranks(values: Float64s) -> tuple[Float64s, npt.NDArray[np.bool_]]:
+    """Ranks with mean 0 and mean square 1, and which features vary; ties share their mean rank."""
+    ranks = rankdata(values, axis=0)
+    centred = ranks - ranks.mean(0)
+    deviation = np.sqrt((centred**2).mean(0))
+    varies: npt.NDArray[np.bool_] = deviation > 0
+    standard: Float64s = centred / np.where(varies, deviation, 1.0)
+    return standard, varies

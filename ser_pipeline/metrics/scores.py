@@ -1,15 +1,18 @@
-"""Scores of decisions, all from a confusion matrix.
+"""Scores of decisions: from a confusion matrix, by distance, by concordance, beside what a guess gives.
 
 Every function takes counts of shape ``(..., classes, classes)``, rows true classes and columns
 decisions, and works on the last two axes, so that a thousand resampled matrices cost one call.
 Classes that no clip belongs to are left out of means, as in scikit-learn's balanced accuracy.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64] | Floats
+from ser_pipeline.arrays import Float64s
+
+Counts = npt.NDArray[np.int64] | Float64s
 
 
 def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> npt.NDArray[np.int64]:
@@ -32,7 +35,7 @@ def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: 
     return np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
 
 
-def accuracy(confusion: Counts) -> Floats:
+def accuracy(confusion: Counts) -> Float64s:
     """Share of correct decisions; 0 where there are no clips.
 
     Examples:
@@ -43,7 +46,7 @@ def accuracy(confusion: Counts) -> Floats:
     return _ratio(hits, confusion.sum((-2, -1)))
 
 
-def recall(confusion: Counts) -> Floats:
+def recall(confusion: Counts) -> Float64s:
     """Share of each true class that was found, shape ``(..., classes)``; 0 for absent classes.
 
     Examples:
@@ -53,7 +56,7 @@ def recall(confusion: Counts) -> Floats:
     return _ratio(_diagonal(confusion), confusion.sum(-1))
 
 
-def precision(confusion: Counts) -> Floats:
+def precision(confusion: Counts) -> Float64s:
     """Share of each decision that was right, shape ``(..., classes)``; 0 where it was never made.
 
     Examples:
@@ -63,7 +66,7 @@ def precision(confusion: Counts) -> Floats:
     return _ratio(_diagonal(confusion), confusion.sum(-2))
 
 
-def f1(confusion: Counts) -> Floats:
+def f1(confusion: Counts) -> Float64s:
     """Harmonic mean of precision and recall by class, shape ``(..., classes)``.
 
     Examples:
@@ -73,7 +76,7 @@ def f1(confusion: Counts) -> Floats:
     return _ratio(2 * _diagonal(confusion), confusion.sum(-1) + confusion.sum(-2))
 
 
-def uar(confusion: Counts) -> Floats:
+def uar(confusion: Counts) -> Float64s:
     """Unweighted average recall over the classes present: balanced accuracy.
 
     References:
@@ -86,7 +89,7 @@ def uar(confusion: Counts) -> Floats:
     return _over_present(recall(confusion), confusion)
 
 
-def macro_f1(confusion: Counts) -> Floats:
+def macro_f1(confusion: Counts) -> Float64s:
     """Mean F1 over the classes present.
 
     Examples:
@@ -96,16 +99,127 @@ def macro_f1(confusion: Counts) -> Floats:
     return _over_present(f1(confusion), confusion)
 
 
-def _diagonal(confusion: Counts) -> Floats:
+def _diagonal(confusion: Counts) -> Float64s:
     return np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
 
 
-def _over_present(values: Floats, confusion: Counts) -> Floats:
+def _over_present(values: Float64s, confusion: Counts) -> Float64s:
     present = confusion.sum(-1) > 0
     return _ratio((values * present).sum(-1), present.sum(-1))
 
 
-def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
+def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Float64s:
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    result: Floats = np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+    result: Float64s = np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
     return result
+
+
+def class_counts(groups: npt.ArrayLike, targets: npt.ArrayLike, classes: int) -> dict[str, tuple[int, ...]]:
+    """Count the clips of each group by class, shape ``(classes,)`` each.
+
+    Examples:
+        >>> class_counts(["a", "a", "b"], [1, 1, 0], 2)
+        {'a': (0, 2), 'b': (1, 0)}
+    """
+    names = np.asarray(groups, object).astype(str)
+    numbers = np.asarray(targets, np.int64)
+    return {
+        str(name): tuple(np.bincount(numbers[names == name], minlength=classes).tolist())
+        for name in np.unique(names)
+    }
+
+
+def majority_guess(
+    groups: npt.ArrayLike, counts: Mapping[str, tuple[int, ...]], classes: int
+) -> npt.NDArray[np.int64]:
+    """Guess for each clip the most frequent training class of its group.
+
+    A score that does not beat this guess may come from telling corpora apart.
+
+    Args:
+        groups: names, as of corpora, shape ``(clips,)``.
+        counts: training clips of each group by class, from :func:`class_counts`.
+        classes: number of classes.
+
+    Returns:
+        Class numbers, shape ``(clips,)``; a group that training never saw gets the most frequent
+        class of all training clips. Ties go to the lower class number.
+
+    Examples:
+        >>> majority_guess(["a", "x"], {"a": (0, 2), "b": (5, 0)}, 2)
+        array([1, 0])
+    """
+    total = np.sum([*counts.values(), (0,) * classes], axis=0)
+    best = {name: int(np.argmax(row)) for name, row in counts.items()}
+    other = int(np.argmax(total))
+    names = np.asarray(groups, object).astype(str)
+    return np.array([best.get(name, other) for name in names.tolist()], np.int64)
+
+
+def mean_error_distance(confusion: npt.NDArray[np.int64], distances: npt.ArrayLike) -> float | None:
+    """Mean distance of the wrong decisions.
+
+    Args:
+        confusion: counts, shape ``(classes, classes)``, rows true classes.
+        distances: between classes, same shape; the diagonal is not looked at.
+
+    Returns:
+        None where no decision was wrong.
+
+    Examples:
+        >>> mean_error_distance(np.array([[5, 1], [3, 0]]), [[1.0, 0.5], [1.0, 1.0]])
+        0.875
+    """
+    errors = confusion * (1 - np.eye(len(confusion)))
+    count = errors.sum()
+    return float((errors * np.asarray(distances)).sum() / count) if count else None
+
+
+def error_distance(confusion: Counts, distances: npt.ArrayLike) -> Float64s:
+    """Mean distance of the wrong decisions, for many confusion matrices at once.
+
+    Args:
+        confusion: counts, shape ``(..., classes, classes)``, rows true classes.
+        distances: between classes, shape ``(classes, classes)``; the diagonal is not looked at.
+
+    Returns:
+        Shape ``(...)``; 0 where no decision was wrong.
+
+    Examples:
+        >>> error_distance(np.array([[[5, 1], [3, 0]], [[2, 0], [0, 2]]]), [[1.0, 0.5], [1.0, 1.0]])
+        array([0.875, 0.   ])
+    """
+    off = 1 - np.eye(confusion.shape[-1])
+    counts = (confusion * off).sum((-2, -1))
+    total = (confusion * off * np.asarray(distances, np.float64)).sum((-2, -1))
+    found: Float64s = np.divide(total, counts, out=np.zeros(counts.shape), where=counts > 0)
+    return found
+
+
+def ccc(ratings: npt.ArrayLike, predicted: npt.ArrayLike) -> float | None:
+    """Concordance correlation coefficient over rated clips.
+
+    Args:
+        ratings: shape ``(clips,)``; NaN where a clip has none.
+        predicted: shape ``(clips,)``.
+
+    Returns:
+        ``2 cov / (var + var + squared difference of means)``, moments divided by the number of
+        clips, in [-1, 1]; None with fewer than two ratings, or where nothing varies at all.
+
+    References:
+        Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45, 1989.
+
+    Examples:
+        >>> round(ccc([1.0, 2.0, float("nan")], [0.0, 2.0, 5.0]), 3)
+        0.667
+    """
+    x, y = np.asarray(ratings, np.float64), np.asarray(predicted, np.float64)
+    rated = ~np.isnan(x)
+    x, y = x[rated], y[rated]
+    if len(x) < 2:
+        return None
+    spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
+    if spread == 0:
+        return None
+    return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread)

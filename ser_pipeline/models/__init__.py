@@ -14,7 +14,7 @@ from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
 from ser_pipeline.models.mhsa import MHSA
 from ser_pipeline.models.network import EmbeddingNetwork, Network, one_clip
 from ser_pipeline.models.resnet import ResNet
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.options import ModelOptions
 
 MODELS: Final[Mapping[str, type[Network]]] = MappingProxyType(
     {

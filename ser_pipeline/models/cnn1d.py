@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_pipeline.models.network import EmbeddingNetwork
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.options import ModelOptions
 
 CHANNELS = (64, 128, 128)
 WIDTH = 5

@@ -14,11 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ser_pipeline.models.front import masked_steps, plain_steps
+from ser_pipeline.models.layers import (
+    attention_layer,
+    masked_steps,
+    own_scale,
+    plain_steps,
+    step_weights,
+    weighted_mean,
+    weighted_statistics,
+)
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
-from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_mean, weighted_statistics
-from ser_pipeline.models.scale import own_scale
-from ser_pipeline.settings import ModelOptions, Pooling
+from ser_pipeline.options import ModelOptions, Pooling
 
 CHANNELS = (32, 64, 128)
 HIDDEN = 128

@@ -9,7 +9,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from ser_pipeline.models.network import EmbeddingNetwork
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.options import ModelOptions
 
 HIDDEN = (256, 128)
 

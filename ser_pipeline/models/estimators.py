@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.network import Network
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.options import ModelOptions
 
 LEAST_PROBABILITY: Final = 1e-7
 """Probabilities are raised to this before their logarithm is taken."""

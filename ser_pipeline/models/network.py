@@ -1,15 +1,42 @@
-"""What every model has in common: inputs of clips to class scores, most of them by way of an embedding."""
+"""What every network has in common: inputs of clips to class scores, and a second head for dimensions.
+
+Sizes  embedding -> 64 -> 3, ReLU and dropout between, tanh at the end.
+"""
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ser_pipeline.models.dimensions import DimensionHead
-from ser_pipeline.settings import FRAMES_PER_STEP, ModelOptions
+from ser_pipeline.options import FRAMES_PER_STEP, ModelOptions
+
+HIDDEN: Final = 64
+
+DIMENSIONS: Final = ("valence", "arousal", "dominance")
+"""Columns of the manifest, in the order of the outputs."""
+
+
+class DimensionHead(nn.Module):
+    """Embeddings to ratings.
+
+    Args:
+        width: of an embedding.
+        dropout: share of hidden units dropped.
+    """
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(width, HIDDEN), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HIDDEN, len(DIMENSIONS))
+        )
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Valence, arousal and dominance in [-1, 1]: ``(batch, width) -> (batch, 3)``."""
+        return torch.tanh(self.layers(embeddings))
+
 
 HEAD = 64
 """Hidden units of a head."""

@@ -14,12 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.front import upright, valid_frames
+from ser_pipeline.models.layers import (
+    attention_layer,
+    own_scale,
+    step_weights,
+    upright,
+    valid_frames,
+    weighted_statistics,
+)
 from ser_pipeline.models.network import EmbeddingNetwork, classifier
-from ser_pipeline.models.pooling import attention_layer, step_weights, weighted_statistics
-from ser_pipeline.models.scale import own_scale
-from ser_pipeline.models.strip import Level, as_image, as_rows, convolved, lay_out, pooled, put, take
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.models.ragged import Level, as_image, as_rows, convolved, lay_out, pooled, put, take
+from ser_pipeline.options import ModelOptions
 
 CHANNELS = (32, 64, 128)
 WIDTH = 256

@@ -7,25 +7,23 @@ from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, RunError, SplitError
-from ser_pipeline.findings import Findings, read_findings
+from ser_pipeline.report.data_facts import StoreFacts, read_store_facts
 from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import pdf_drawn
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
-from ser_pipeline.report.inside_section import inside_section
-from ser_pipeline.report.machine import json_text
-from ser_pipeline.report.markdown import markdown_text
+from ser_pipeline.report.internals_section import inside_section
 from ser_pipeline.report.method_section import method_section
-from ser_pipeline.report.opening import banner, glance_section, opening
-from ser_pipeline.report.page import html_page
+from ser_pipeline.report.opening import banner, glance_section, opening, unread_blocks
+from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
-from ser_pipeline.report.runs import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.report.sources import Data, read_data
 from ser_pipeline.report.split_section import split_section
-from ser_pipeline.report.store_facts import StoreFacts, read_store_facts
-from ser_pipeline.report.unread import Unread, unread_blocks
+from ser_pipeline.runs.findings import Findings, read_findings
+from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
+from ser_pipeline.runs.types import Unread
 
 TITLE = "Speech emotion recognition: report"
 

@@ -3,7 +3,7 @@
 import math
 
 from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING, Cell
-from ser_pipeline.results import Estimate
+from ser_pipeline.runs.types import Estimate
 
 
 def words(text: str, *, target: str = "", note: str = "", strong: bool = False) -> Cell:

@@ -1,17 +1,23 @@
-"""Counts over the manifest: corpora, labels, languages, durations, rejects."""
+"""Counts over the manifest and levels in the store beside it."""
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.labels import EMOTIONS, OTHER, emotion_name
-from ser_pipeline.report.facts import corpus_order
-from ser_pipeline.report.sources import Data
+from ser_pipeline.previews import ClipSteps, read_steps
+from ser_pipeline.report.sources import Data, corpus_order
+from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.types import Unread
 
 SHOWN_EMOTIONS = (*EMOTIONS, OTHER)
 """Shared emotions in id order, ``other`` last."""
@@ -188,3 +194,56 @@ def languages(data: Data) -> list[LanguageFacts]:
         for row in counted.to_pylist()
     ]
     return sorted(found, key=lambda language: (-language.clips, language.tag))
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """What a page shows of a store of mels.
+
+    Attributes:
+        name: of its folder, which is its fingerprint; empty where there is no store.
+        levels: recording's digest -> RMS after trimming, before levelling, in dB of full scale.
+        steps: chosen recordings on their way through the front end.
+        unread: files that cannot be read.
+    """
+
+    name: str = ""
+    levels: dict[str, float] | None = None
+    steps: tuple[ClipSteps, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def levels_of(self, digests: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Levels of some recordings; those that the store does not hold are left out."""
+        known = self.levels or {}
+        return np.array([known[digest] for digest in digests if digest in known], np.float64)
+
+
+def read_store_facts(cache: Path, runs: Sequence[Run]) -> StoreFacts:
+    """Read what lies beside the shards of the store that the first run on mels used, or of the newest store.
+
+    Args:
+        cache: folder of all stores; it need not be there.
+        runs: on the page.
+    """
+    used = [run.info.store_fingerprint for run in runs if run.info.store_kind == "mels"]
+    there = [path for path in (cache / "mels").glob("*") if (path / "index.parquet").is_file()]
+    newest = sorted(there, key=lambda path: ((path / "index.parquet").stat().st_mtime_ns, path.name))
+    folder = next((cache / "mels" / name for name in used if cache / "mels" / name in there), None)
+    if folder is None:
+        folder = newest[-1] if newest and not used else None
+    if folder is None:
+        return StoreFacts()
+    unread: list[Unread] = []
+    levels: dict[str, float] | None = None
+    steps: list[ClipSteps] = []
+    try:
+        table = pq.read_table(folder / "index.parquet", columns=["audio_digest", "level_db", "failed"])
+        rows = table.filter(pc.invert(table["failed"]))
+        levels = dict(zip(rows["audio_digest"].to_pylist(), rows["level_db"].to_pylist(), strict=True))
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        unread.append(Unread("store", folder.name, str(error).partition("\n")[0]))
+    try:
+        steps = read_steps(folder)
+    except StoreCorrupt as error:
+        unread.append(Unread("store", folder.name, str(error)))
+    return StoreFacts(folder.name, levels, tuple(steps), tuple(unread))

@@ -8,13 +8,20 @@ from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
 from ser_pipeline.report import cells
 from ser_pipeline.report.data_facts import (
     CorpusFacts,
+    StoreFacts,
     corpus_facts,
     emotion_counts,
     label_map,
     languages,
     reject_reasons,
 )
-from ser_pipeline.report.data_figures import BRIGHTEST, duration_panel, emotion_panel, language_panel
+from ser_pipeline.report.data_figures import (
+    BRIGHTEST,
+    duration_panel,
+    emotion_panel,
+    language_panel,
+    level_panel,
+)
 from ser_pipeline.report.document import (
     EN_DASH,
     NO_BREAK,
@@ -31,10 +38,7 @@ from ser_pipeline.report.document import (
     Table,
     text,
 )
-from ser_pipeline.report.facts import CORPORA, corpus_order, corpus_title
-from ser_pipeline.report.sources import Data
-from ser_pipeline.report.step_figures import level_panel
-from ser_pipeline.report.store_facts import StoreFacts
+from ser_pipeline.report.sources import CORPORA, Data, corpus_order, corpus_title
 
 
 def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:

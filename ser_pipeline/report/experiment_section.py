@@ -2,11 +2,209 @@
 
 from collections.abc import Sequence
 
-from ser_pipeline.findings import OUTCOMES, Findings
 from ser_pipeline.report import cells
-from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
-from ser_pipeline.report.experiment_arms import arms_table, corpora_table
-from ser_pipeline.report.experiment_claims import beside_table, claims_table
+from ser_pipeline.report.document import (
+    EN_DASH,
+    MINUS,
+    Block,
+    Callout,
+    Cell,
+    Code,
+    Column,
+    Mark,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    text,
+)
+from ser_pipeline.report.sources import corpus_order, corpus_title
+from ser_pipeline.runs.findings import OUTCOMES, ArmFinding, ClaimFinding, Figures, Findings, Unit
+
+
+def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+    """Lay out what every arm scored and cost, a group for each protocol."""
+    columns = (
+        Column("Arm", numeric=False),
+        Column("Seeds", numeric=False),
+        Column("Clips"),
+        Column("Speakers"),
+        Column("Accuracy, %"),
+        Column("UAR, %"),
+        Column("Macro-F1, %"),
+        Column("UAR of seeds", numeric=False),
+        Column("Distance of errors"),
+        Column("Seconds a run"),
+        Column("Clips a second"),
+    )
+    groups = tuple(
+        RowGroup(
+            tuple(_arm_row(arm) for arm in found.arms if arm.protocol == note.name),
+            f"Protocol {note.name}: split {note.split}",
+            note.note.rstrip("."),
+            ("speakers heard",) if note.leaks_speakers else (),
+        )
+        for note in found.protocols
+    )
+    notes = (
+        "Scores are means over seeds, their intervals drawn over speakers and seeds. Clips a second: one "
+        "clip of three seconds at a time, from samples to decision, front end included, where it ran.",
+    )
+    return Table(f"arms-{found.name}", f"{found.title}: arms", columns, groups, notes, marks)
+
+
+def _arm_row(arm: ArmFinding) -> Row:
+    missing = arm.failed + arm.waiting
+    seeds = "failed" if arm.failed else "not run"
+    if arm.done:
+        seeds = f"{arm.done} of {arm.done + missing}" if missing else str(arm.done)
+    spread = ""
+    if arm.lowest_uar is not None and arm.highest_uar is not None:
+        spread = f"{100 * arm.lowest_uar:.1f}{EN_DASH}{100 * arm.highest_uar:.1f}"
+    return Row(
+        (
+            cells.words(arm.arm, note=arm.reason),
+            cells.words(seeds),
+            cells.count(arm.clips),
+            cells.count(arm.speakers),
+            cells.score(arm.accuracy),
+            cells.score(arm.uar),
+            cells.score(arm.macro_f1),
+            cells.words(spread),
+            cells.decimal(arm.error_distance, 3),
+            cells.decimal(arm.seconds, 0),
+            cells.decimal(arm.clips_per_second, 0),
+        )
+    )
+
+
+def corpora_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+    """Lay out the UAR of every arm on the test clips of every corpus."""
+    corpora = corpus_order({score.corpus for arm in found.arms for score in arm.corpora})
+    columns = (Column("Arm", numeric=False), *(Column(corpus_title(corpus)) for corpus in corpora))
+    groups = tuple(
+        RowGroup(
+            tuple(
+                _corpora_row(arm, corpora) for arm in found.arms if arm.protocol == note.name and arm.corpora
+            ),
+            f"Protocol {note.name}",
+            marks=("speakers heard",) if note.leaks_speakers else (),
+        )
+        for note in found.protocols
+    )
+    caption = f"{found.title}: UAR by corpus of the test clips, in percent, mean over seeds"
+    kept = tuple(group for group in groups if group.rows)
+    return Table(f"corpora-{found.name}", caption, columns, kept, marks=marks)
+
+
+def _corpora_row(arm: ArmFinding, corpora: Sequence[str]) -> Row:
+    by = {score.corpus: score for score in arm.corpora}
+    shown = [
+        Cell(f"{100 * by[name].uar:.1f}", by[name].uar, note=cells.plural(by[name].speakers, "speaker"))
+        if name in by
+        else cells.missing()
+        for name in corpora
+    ]
+    return Row((cells.words(arm.arm), *shown))
+
+
+def claims_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+    """Lay out the claims, a group for each family that was corrected together."""
+    columns = (
+        Column("Claim", numeric=False),
+        Column("Verdict", numeric=False),
+        Column("First"),
+        Column("Second"),
+        Column("Difference"),
+        Column("p, corrected"),
+        Column("Clips"),
+        Column("Speakers"),
+    )
+    leaky = {note.name for note in found.protocols if note.leaks_speakers}
+    rows: dict[str, list[Row]] = {}
+    for claim in found.claims:
+        rows.setdefault(claim.family, []).append(_claim_row(claim, heard=claim.protocol in leaky))
+    groups = tuple(RowGroup(tuple(each), title=family) for family, each in rows.items())
+    notes = (
+        "Scores in percent and differences in points, with intervals below; distances of errors as they are; "
+        "speeds in clips of three seconds a second. A positive difference speaks for the claim.",
+        f"Intervals: {found.interval}.",
+    )
+    return Table(f"claims-{found.name}", f"{found.title}: claims", columns, groups, notes, marks)
+
+
+def _claim_row(claim: ClaimFinding, *, heard: bool) -> Row:
+    arms = f"{claim.first} : {claim.second}" if claim.second else claim.first
+    details = (f"{claim.score} of {arms}", f"protocol {claim.protocol}", claim.tested, claim.reason)
+    figures = claim.figures
+    counted = figures if claim.unit != "clips/s" else None
+    return Row(
+        (
+            cells.words(claim.text, note="; ".join(filter(None, details))),
+            cells.words(claim.outcome, strong=claim.outcome == "holds"),
+            *_numbers(figures, claim.unit),
+            _p_value(claim.corrected_p),
+            cells.count(None if counted is None else counted.clips),
+            cells.count(None if counted is None else counted.speakers),
+        ),
+        marks=("speakers heard",) if heard else (),
+    )
+
+
+def _p_value(p: float | None) -> Cell:
+    return Cell("< 0.001", p) if p is not None and p < 0.001 else cells.decimal(p, 3)
+
+
+def _numbers(figures: Figures | None, unit: Unit) -> tuple[Cell, Cell, Cell]:
+    if figures is None:
+        return cells.missing(), cells.missing(), cells.missing()
+    inside = ""
+    if figures.low is not None and figures.high is not None:
+        inside = f"{_text(figures.low, unit, '+')} to {_text(figures.high, unit, '+')}"
+    second = cells.missing() if figures.second is None else Cell(_text(figures.second, unit), figures.second)
+    return (
+        Cell(_text(figures.first, unit), figures.first),
+        second,
+        Cell(_text(figures.difference, unit, "+"), figures.difference, note=inside),
+    )
+
+
+def _text(value: float, unit: Unit, sign: str = "") -> str:
+    form = f"{100 * value:{sign}.1f}" if unit == "points" else f"{value:{sign}.3g}"
+    return form.replace("-", MINUS)
+
+
+def beside_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+    """Lay out the claims that have figures under another protocol, and what makes the difference."""
+    columns = (
+        Column("Claim", numeric=False),
+        Column("First"),
+        Column("Second"),
+        Column("Difference"),
+        Column("What the protocols differ by", numeric=False),
+    )
+    leaky = {note.name: note.leaks_speakers for note in found.protocols}
+    groups = []
+    for name in dict.fromkeys(claim.beside.protocol for claim in found.claims if claim.beside):
+        rows = tuple(
+            _beside_row(each) for each in found.claims if each.beside and each.beside.protocol == name
+        )
+        note = next((each.note for each in found.protocols if each.name == name), "")
+        heard: tuple[Mark, ...] = ("speakers heard",) if leaky.get(name) else ()
+        groups.append(RowGroup(rows, f"Protocol {name}", note.rstrip("."), heard))
+    notes = (
+        "These figures decide nothing: they show what the source report's own protocol would have said.",
+    )
+    caption = f"{found.title}: the same claims under the protocol beside"
+    return Table(f"beside-{found.name}", caption, columns, tuple(groups), notes, marks)
+
+
+def _beside_row(claim: ClaimFinding) -> Row:
+    beside = claim.beside
+    if beside is None:
+        return Row(())
+    words = cells.words(beside.note or beside.reason)
+    return Row((cells.words(claim.text), *_numbers(beside.figures, claim.unit), words))
 
 
 def experiment_sections(found: Sequence[Findings], manifest_digest: str) -> tuple[Section, ...]:

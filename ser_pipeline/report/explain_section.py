@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ser_pipeline.explanations import Explanation, Importance
 from ser_pipeline.report import cells
 from ser_pipeline.report.document import (
     Block,
@@ -16,11 +15,16 @@ from ser_pipeline.report.document import (
     Table,
     text,
 )
-from ser_pipeline.report.explain_effects import correlation_blocks, effect_blocks, language_blocks
-from ser_pipeline.report.explain_figures import importance_panel
-from ser_pipeline.report.explain_profiles import profile_blocks
+from ser_pipeline.report.explain_effects import (
+    correlation_blocks,
+    effect_blocks,
+    importance_panel,
+    language_blocks,
+    profile_blocks,
+)
 from ser_pipeline.report.results_section import run_marks
-from ser_pipeline.report.runs import Run
+from ser_pipeline.runs.explanation import Explanation, Importance
+from ser_pipeline.runs.read import Run
 
 TOP = 20
 """Features that are shown."""

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ser_pipeline.options import Recipe, applies, recipe
+from ser_pipeline.previews import ClipSteps
 from ser_pipeline.report import cells
-from ser_pipeline.report.data_figures import distance_panel
+from ser_pipeline.report.data_figures import distance_panel, steps_panel
 from ser_pipeline.report.document import (
     Block,
     Cell,
@@ -17,10 +19,7 @@ from ser_pipeline.report.document import (
     Table,
     text,
 )
-from ser_pipeline.report.runs import Run
-from ser_pipeline.report.step_figures import steps_panel
-from ser_pipeline.settings import Recipe, applies, recipe
-from ser_pipeline.steps import ClipSteps
+from ser_pipeline.runs.read import Run
 
 NOT_COMPARED = frozenset(
     {

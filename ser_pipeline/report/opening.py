@@ -6,6 +6,7 @@ from ser_pipeline.report import cells
 from ser_pipeline.report.document import (
     Block,
     Bullets,
+    Callout,
     Code,
     Column,
     Row,
@@ -15,11 +16,11 @@ from ser_pipeline.report.document import (
     Words,
     text,
 )
-from ser_pipeline.report.facts import CLAIM_PROTOCOL, CORPORA, corpus_order, corpus_title
 from ser_pipeline.report.results_section import best_by_validation, run_key, run_marks
 from ser_pipeline.report.run_section import FEW_SPEAKERS
-from ser_pipeline.report.runs import Run, Unfinished
-from ser_pipeline.report.sources import Data
+from ser_pipeline.report.sources import CLAIM_PROTOCOL, CORPORA, Data, corpus_order, corpus_title
+from ser_pipeline.runs.read import Run, Unfinished
+from ser_pipeline.runs.types import Unread
 
 
 def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
@@ -162,3 +163,11 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
 
 def _tags(runs: Iterable[Run]) -> str:
     return ", ".join(run.tag for run in runs)
+
+
+def unread_blocks(unread: Sequence[Unread]) -> tuple[Block, ...]:
+    """Write what is missing from the report and why; nothing where all was read."""
+    if not unread:
+        return ()
+    warning = Callout("warning", ("This report is not complete. Missing from it, with the reason:",))
+    return (warning, Bullets(tuple((entry.line,) for entry in unread)))

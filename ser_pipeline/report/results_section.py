@@ -19,10 +19,10 @@ from ser_pipeline.report.document import (
     Table,
     text,
 )
-from ser_pipeline.report.facts import CLAIM_PROTOCOL, CLAIMS, Claim, corpus_order, corpus_title
 from ser_pipeline.report.run_figures import comparison_panel
-from ser_pipeline.report.runs import Run, Unfinished
-from ser_pipeline.results import Estimate, Scores
+from ser_pipeline.report.sources import CLAIM_PROTOCOL, CLAIMS, Claim, corpus_order, corpus_title
+from ser_pipeline.runs.read import Run, Unfinished
+from ser_pipeline.runs.types import Estimate, Scores
 
 SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
 SIDES = ("validation", "test")

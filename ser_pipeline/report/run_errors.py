@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from ser_pipeline.report import cells
-from ser_pipeline.report.analysis import (
+from ser_pipeline.report.document import Block, Column, Figure, Mark, Row, RowGroup, Table, text
+from ser_pipeline.report.run_figures import (
     MIN_GROUP_CLIPS,
+    calibration_panel,
+    confusion_panel,
+    coverage_panel,
     groups_by_kind,
     surest_mistakes,
     top_confusions,
     worst_groups,
 )
-from ser_pipeline.report.document import Block, Column, Figure, Mark, Row, RowGroup, Table, text
-from ser_pipeline.report.facts import corpus_title, language_title
-from ser_pipeline.report.run_figures import calibration_panel, confusion_panel, coverage_panel
-from ser_pipeline.report.runs import Predictions, Run
-from ser_pipeline.results import GroupKind, GroupScores, Scores
+from ser_pipeline.report.sources import corpus_title, language_title
+from ser_pipeline.runs.read import Predictions, Run
+from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
 
 MAX_GROUPS = 20
 """Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""

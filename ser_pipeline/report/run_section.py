@@ -1,5 +1,6 @@
 """The part on one run: what it was, how it learned, where it fails."""
 
+from ser_pipeline.options import CLASSIFIERS
 from ser_pipeline.records import PARTS
 from ser_pipeline.report import cells
 from ser_pipeline.report.document import (
@@ -17,13 +18,12 @@ from ser_pipeline.report.document import (
     Words,
     text,
 )
-from ser_pipeline.report.facts import corpus_title, language_title
 from ser_pipeline.report.results_section import run_key, run_marks
 from ser_pipeline.report.run_errors import certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.report.run_figures import curve_panels
-from ser_pipeline.report.runs import Run
-from ser_pipeline.results import PartScores
-from ser_pipeline.settings import CLASSIFIERS
+from ser_pipeline.report.sources import corpus_title, language_title
+from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.types import PartScores
 
 FEW_SPEAKERS = 10
 """Below this many test speakers an interval says little."""

@@ -14,8 +14,8 @@ from typing import Any, Final
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.serving.load import RUNS, find_model, load_model
 from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.model_card import trust
 from ser_pipeline.serving.service import Limits, Service
-from ser_pipeline.serving.trust import trust
 
 NEEDED: Final = ("fastapi", "gradio", "multipart", "uvicorn")
 

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_pipeline import __version__
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import AudioError, RunError, SettingsError
-from ser_pipeline.serving.clips import Clip
+from ser_pipeline.options import CLASSIFIERS, FRAMES_PER_STEP, FrontEnd
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import TorchScorer
-from ser_pipeline.settings import CLASSIFIERS, FRAMES_PER_STEP, FrontEnd
-
-Float32s = npt.NDArray[np.float32]
+from ser_pipeline.serving.scorer import Clip, TorchScorer
 
 OPSET: Final = 17
 """First version of ONNX's operators that has a Fourier transform of frames."""
@@ -154,7 +151,7 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
     """Trace a network into a graph; frames, or samples, stay free."""
     import torch
 
-    from ser_pipeline.serving.exported import Exported, WaveFront
+    from ser_pipeline.serving.graph import Exported, WaveFront
 
     if not isinstance(model.scorer, TorchScorer):
         raise TypeError("only networks can be traced")
@@ -257,13 +254,13 @@ def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
     Raises:
         AudioError: nothing can be made of it.
     """
-    from ser_pipeline.serving.clips import clip_of_wave
+    from ser_pipeline.serving.scorer import clip_of_wave
 
     return wave if facts.takes == "wave" else _input_of(model, facts, clip_of_wave(wave, model.card))
 
 
 def _input_of(model: Model, facts: GraphFacts, clip: Clip) -> Float32s:
-    from ser_pipeline.serving.clips import normalised
+    from ser_pipeline.serving.scorer import normalised
 
     if facts.takes == "features":
         some = np.repeat(clip.values[None], 5, axis=0)  # enough to describe a speaker by
@@ -283,8 +280,8 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
         facts: of the graph.
         waves: samples at the model's rate, each of shape ``(samples,)``.
     """
-    from ser_pipeline.serving.clips import clip_of_wave
     from ser_pipeline.serving.prediction import softmax
+    from ser_pipeline.serving.scorer import clip_of_wave
 
     own, theirs, unusable = [], [], 0
     for wave in waves:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, PackageLoader
 from pydantic import Field
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -16,12 +17,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
-from ser_pipeline.serving.api_page import api_page
-from ser_pipeline.serving.look import checked_duration
+from ser_pipeline.serving.details import checked_duration
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction, PredictOptions
-from ser_pipeline.serving.service import NO_MODEL, Service
-from ser_pipeline.serving.uploads import BadBody, read_recording
+from ser_pipeline.serving.service import NO_MODEL, BadBody, Service, read_recording
+
+
+def api_page(openapi: dict[str, Any]) -> str:
+    """HTML of an OpenAPI description.
+
+    Args:
+        openapi: as ``/openapi.json`` gives it.
+    """
+    templates = Environment(
+        loader=PackageLoader("ser_pipeline.serving"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return templates.get_template("api.html.j2").render(openapi=openapi)
+
 
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (ServerBusy, 429),

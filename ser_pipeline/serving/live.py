@@ -11,15 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.reading import file_blocks
 from ser_pipeline.serving.stream import Stream
-
-Float32s = npt.NDArray[np.float32]
 
 BLOCK_S: Final = 0.1
 """Seconds that arrive at a time."""

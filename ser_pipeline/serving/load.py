@@ -5,11 +5,11 @@ from typing import Final
 
 from ser_pipeline.errors import RunError, SerError
 from ser_pipeline.labels import EMOTIONS
-from ser_pipeline.results import runs_in
+from ser_pipeline.options import FrontEnd, algorithm_version
+from ser_pipeline.runs.card import CARD, ModelCard
+from ser_pipeline.runs.types import runs_in
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import TorchScorer
-from ser_pipeline.settings import FrontEnd, algorithm_version
-from ser_pipeline.training.card import CARD, ModelCard
 
 RUNS: Final = Path("runs")
 _FORMATS: Final = "a run folder, its model.json or model.safetensors, or an .onnx file of 'ser export'"
@@ -143,7 +143,7 @@ def check_card(card: ModelCard, path: Path) -> None:
 
 
 def _check_gains(card: ModelCard, path: Path) -> None:
-    from ser_pipeline.datasets.level import OTHER_CORPORA
+    from ser_pipeline.datasets.normalise import OTHER_CORPORA
 
     levelled = isinstance(card.inputs, FrontEnd) and card.inputs.level == "corpus_rms"
     if levelled != bool(card.learned.gains_db) or (levelled and OTHER_CORPORA not in card.learned.gains_db):

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
-from ser_pipeline.serving.clips import Clip, clip_of_wave, normalised, speaker_wise, stacked
+from ser_pipeline.options import FrontEnd
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import (
     HOP_S,
     Failure,
@@ -19,12 +20,9 @@ from ser_pipeline.serving.prediction import (
     silence,
 )
 from ser_pipeline.serving.reading import Blocks, file_blocks
-from ser_pipeline.serving.scorer import Scorer
+from ser_pipeline.serving.scorer import Clip, Scorer, clip_of_wave, normalised, speaker_wise, stacked
 from ser_pipeline.serving.stream import Window, Windows
-from ser_pipeline.settings import FrontEnd
-from ser_pipeline.training.card import ModelCard
 
-Float32s = npt.NDArray[np.float32]
 USUAL = PredictOptions()
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.serving.clips import Clip
+from ser_pipeline.options import FRAMES_PER_STEP, FrontEnd
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.settings import FRAMES_PER_STEP, FrontEnd
-
-Float32s = npt.NDArray[np.float32]
+from ser_pipeline.serving.scorer import Clip
 
 COLOURS = {
     "anger": "#c0392b", "happiness": "#e0a100", "neutral": "#7f8c8d", "sadness": "#2e6da4",

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
-from ser_pipeline.settings import Options
-from ser_pipeline.settings.options import Positive, Share
-
-Floats = npt.NDArray[np.floating]
-Float64s = npt.NDArray[np.float64]
+from ser_pipeline.arrays import Float64s, Floats
+from ser_pipeline.options import Options
+from ser_pipeline.options.base import Positive, Share
 
 NO_SPEECH: Final = "no speech"
 """Decision on a recording in which nothing is loud enough to be heard."""

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import AudioError
 from ser_pipeline.serving.prediction import Prediction, PredictOptions
 
 if TYPE_CHECKING:
     from ser_pipeline.serving.model import Model
 
-Float32s = npt.NDArray[np.float32]
 
 FIRST_S: Final = 1.0
 """Sound that is waited for before the first window, in seconds."""

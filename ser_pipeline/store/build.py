@@ -1,22 +1,118 @@
-"""Build a store: decode, front end, shards, in parallel and in any number of sittings."""
+"""Build a store: decode, front end, shards, in parallel and in any number of sittings.
 
-from collections.abc import Callable, Iterator, Sequence
+``sources.parquet`` decides nothing. Rows are keyed by the recording's bytes; without this file
+a changed recording is simply one that is to be computed.
+
+Nothing here loads a decoder or a compiler: workers do, each once, while this process already
+hands out chunks.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ser_pipeline.errors import StoreCorrupt, StoreError
-from ser_pipeline.settings import StoreOptions
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ser_pipeline.atomic import write_parquet
+from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
+from ser_pipeline.options import StoreOptions
 from ser_pipeline.store.index import SCHEMA, Index, read_index
-from ser_pipeline.store.lock import shard_range
-from ser_pipeline.store.plan import Chunk, Done, Failure, Key, Work, chunks, lacking, recordings
+from ser_pipeline.store.plan import Chunk, Done, Failure, Key, Work, chunks, lacking, recordings, shard_range
 from ser_pipeline.store.read import store_folder
-from ser_pipeline.store.run import run_here, run_local
 from ser_pipeline.store.shard import read_keys
-from ser_pipeline.store.sources import note_sources
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
+
+
+_FILE = "sources.parquet"
+
+
+def read_sources(folder: Path) -> dict[str, str]:
+    """Path -> digest of every recording a store was built of; empty where that is not known."""
+    try:
+        with pq.ParquetFile(folder / _FILE) as file:
+            table = file.read(["path", "audio_digest"])
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return {}
+    return dict(zip(table["path"].to_pylist(), table["audio_digest"].to_pylist(), strict=True))
+
+
+def note_sources(folder: Path, built: Mapping[str, str]) -> None:
+    """Remember the recordings a build made or found, beside those of earlier builds."""
+    known = read_sources(folder) | dict(built)
+    table = pa.table({"path": list(known), "audio_digest": list(known.values())})
+    try:
+        write_parquet(folder / _FILE, table)
+    except SerError:
+        return  # an explanation less; the store itself is whole
+
+
+def changed_sources(folder: Path, wanted: Mapping[str, str], present: Set[str]) -> list[str]:
+    """Paths whose bytes are others than when the store was built, and are not in it yet.
+
+    Args:
+        folder: of the store.
+        wanted: path -> digest by the manifest.
+        present: digests the store holds or has found unusable.
+    """
+    known = read_sources(folder)
+    return sorted(
+        path for path, digest in wanted.items() if digest not in present and known.get(path, digest) != digest
+    )
+
+
+_WATCH_S = 0.5
+_watched: set[int] = set()
+
+
+def run_here(works: Sequence[Work]) -> Iterator[Done]:
+    """Make shards one after another in this process."""
+    from ser_pipeline.store.work import make_shard
+
+    yield from map(make_shard, works)
+
+
+def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
+    """Make shards in worker processes of this machine, in the order they are finished.
+
+    Raises:
+        StoreError: a worker was killed.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    import joblib
+
+    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1):
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
+        try:
+            yield from parallel(joblib.delayed(_in_worker)(work, os.getpid()) for work in works)
+        except BrokenProcessPool:
+            raise StoreError(
+                f"{works[0].folder}: a worker was killed, perhaps for want of memory; what was finished "
+                "is whole: run the same command again, perhaps with fewer --jobs"
+            ) from None
+
+
+def _in_worker(work: Work, parent: int) -> Done:
+    from ser_pipeline.store.work import make_shard
+
+    if parent not in _watched:
+        _watched.add(parent)
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return make_shard(work)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after the one that started it, which may be killed without a word."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import soundfile
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.settings import (
+from ser_pipeline.options import (
     AUGMENT_VERSION,
     Augmented,
     FeatureOptions,

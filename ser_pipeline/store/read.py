@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from ser_pipeline.arrays import Floats
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
-from ser_pipeline.settings import (
+from ser_pipeline.options import (
     PRESETS,
     Augmented,
     FeatureOptions,
@@ -22,11 +23,10 @@ from ser_pipeline.settings import (
     inputs_of,
     recipe,
 )
-from ser_pipeline.store.checksums import Values, row_checksum
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.plan import Key
-from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, shard_path
+from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, shard_path
 
 
 def store_folder(cache: Path, options: StoreOptions) -> Path:
@@ -114,7 +114,7 @@ class Store:
         keys = (table[name].to_pylist() for name in ("audio_digest", "variant", "aspect"))
         self._position = {key: number for number, key in enumerate(zip(*keys, strict=True))}
         self._checked = np.zeros(len(self.shard_rows), bool)
-        self._open: dict[int, tuple[ShardKeys, Values]] = {}
+        self._open: dict[int, tuple[ShardKeys, Floats]] = {}
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -152,7 +152,7 @@ class Store:
         keys = zip(digests, aspects, strict=True)
         return np.array([find((digest, variant, aspect), -1) for digest, aspect in keys], np.int64)
 
-    def read(self, positions: npt.ArrayLike) -> tuple[Values, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def read(self, positions: npt.ArrayLike) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Read rows by position.
 
         Args:
@@ -180,7 +180,7 @@ class Store:
                 self._check(position, values[place], keys, row)
         return values, frames, level_db
 
-    def _check(self, position: int, values: Values, keys: ShardKeys, row: int) -> None:
+    def _check(self, position: int, values: Floats, keys: ShardKeys, row: int) -> None:
         found = row_checksum(
             values,
             keys.frames[row],
@@ -194,7 +194,7 @@ class Store:
             raise damaged(path, f"row {row} differs from what was written")
         self._checked[position] = True
 
-    def _shard_of(self, number: int) -> tuple[ShardKeys, Values]:
+    def _shard_of(self, number: int) -> tuple[ShardKeys, Floats]:
         opened = self._open.get(number)
         if opened is None:
             path = shard_path(self.folder, number)

@@ -16,7 +16,9 @@ Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``
 ``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
 """
 
+import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,31 +29,62 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline import __version__
+from ser_pipeline.arrays import Floats
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
-from ser_pipeline.front_end.layout import Layout
-from ser_pipeline.store.checksums import ASPECT_DTYPE, KEY_DTYPE, Values, key_checksum, row_checksums
+from ser_pipeline.front_end import Layout
+
+KEY_DTYPE = np.dtype("S32")
+ASPECT_DTYPE = np.dtype("S8")
+
+
+def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
+    """CRC-32 of each row, shape ``(rows,)``."""
+    return np.array(
+        [
+            row_checksum(
+                rows.values[i],
+                rows.frames[i],
+                rows.level_db[i],
+                rows.digests[i],
+                rows.variants[i],
+                rows.aspects[i],
+            )
+            for i in range(len(rows))
+        ],
+        np.uint32,
+    )
+
+
+def row_checksum(
+    values: Floats, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
+) -> int:
+    """CRC-32 over one row's values and everything that is said of it."""
+    numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
+    head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
+
+
+def key_checksum(
+    digests: Any, variants: Any, aspects: Any, checksums: Any, failed: Sequence[tuple[str, str]]
+) -> str:
+    """BLAKE2b-128 over the tables that say which row is whose."""
+    hashed = hashlib.blake2b(digest_size=16)
+    tables = (
+        digests.astype(KEY_DTYPE),
+        variants.astype("<i2"),
+        aspects.astype(ASPECT_DTYPE),
+        checksums.astype("<u4"),
+    )
+    for table in tables:
+        hashed.update(np.ascontiguousarray(table).tobytes())
+    hashed.update(json.dumps([list(item) for item in failed]).encode())
+    return hashed.hexdigest()
+
 
 SCHEMA_VERSION = 2
 VECTORS = "features"
 """Name of the values of every kind whose rows are vectors."""
-
-__all__ = [
-    "ASPECT_DTYPE",
-    "KEY_DTYPE",
-    "SCHEMA_VERSION",
-    "VECTORS",
-    "ShardKeys",
-    "ShardRows",
-    "Values",
-    "damaged",
-    "joined",
-    "read_keys",
-    "read_rows",
-    "shard_number",
-    "shard_path",
-    "write_shard",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +101,7 @@ class ShardRows:
         failed: (digest, reason) of each recording that could not be used.
     """
 
-    values: Values
+    values: Floats
     frames: npt.NDArray[np.int16]
     level_db: npt.NDArray[np.float32]
     digests: npt.NDArray[np.bytes_]

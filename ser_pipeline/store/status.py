@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.errors import SettingsError, StoreMissing, some
-from ser_pipeline.settings import PRESETS, Augmented, FrontEnd, StoreOptions, inputs_of, options_of
-from ser_pipeline.store.build import describe
+from ser_pipeline.options import PRESETS, Augmented, FrontEnd, StoreOptions, inputs_of, options_of
+from ser_pipeline.store.build import changed_sources, describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.read import changes, drawn_changes
-from ser_pipeline.store.sources import changed_sources
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest

@@ -16,8 +16,8 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
-from ser_pipeline.results import read_result
-from ser_pipeline.training.card import CARD, ModelCard
+from ser_pipeline.runs.card import CARD, ModelCard
+from ser_pipeline.runs.types import read_result
 
 __all__ = [
     "CARD",

@@ -15,16 +15,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from torch.nn import functional as F
 
+from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
-from ser_pipeline.datasets.vectors import VectorClips
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, confusion_matrix, uar
 from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, fitted_numbers, make_estimator
-from ser_pipeline.results import METRIC_COLUMNS, RunInfo, read_result
+from ser_pipeline.runs.types import METRIC_COLUMNS, SETTINGS, RunInfo, read_result
 from ser_pipeline.training.checkpoint import CARD, ModelCard, save_model
-from ser_pipeline.training.history import METRICS, Row, write_metrics
-from ser_pipeline.training.info import SETTINGS, describe, write_info
-from ser_pipeline.training.recorder import EpochReport, Listener
+from ser_pipeline.training.info import describe, write_info
+from ser_pipeline.training.recorder import METRICS, EpochReport, Listener, Row, write_metrics
 
 FOLDS: Final = 5
 """Parts of the training speakers whose held-out decisions give the svm its probabilities."""
@@ -37,7 +36,7 @@ class Candidate:
     Attributes:
         c: inverse strength of its penalty, or its learning rate.
         network: the classifier.
-        row: its scores by the names of :data:`ser_pipeline.results.METRIC_COLUMNS`.
+        row: its scores by the names of :data:`ser_pipeline.runs.types.METRIC_COLUMNS`.
     """
 
     c: float

@@ -12,10 +12,8 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import Network
-from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.runs.types import SETTINGS, RunInfo, read_result
 from ser_pipeline.training.device import choose_device, choose_precision
-
-SETTINGS = "settings.json"
 
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
 

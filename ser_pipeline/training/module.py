@@ -1,24 +1,141 @@
-"""One network in training: steps, epochs, and what they add up to."""
+"""One network in training: steps, epochs, learning rate, and the running mean of its weights."""
 
 import copy
-from typing import Any, cast
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from ser_pipeline.datasets.augment import vary
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import CrossEntropy
-from ser_pipeline.losses.ccc import ccc_loss
-from ser_pipeline.losses.contrastive import supervised_contrastive
+from ser_pipeline.losses.auxiliary import ccc_loss, supervised_contrastive
+from ser_pipeline.metrics import accuracy, uar
 from ser_pipeline.models import EmbeddingNetwork, Network
-from ser_pipeline.settings import FrontEnd, TrainOptions
-from ser_pipeline.training.averaging import average_into
+from ser_pipeline.options import FrontEnd, TrainOptions
 from ser_pipeline.training.device import keep_freed_memory
-from ser_pipeline.training.schedule import rate_factor
-from ser_pipeline.training.totals import Totals
-from ser_pipeline.training.vary import vary
+
+Reduce = Callable[[Tensor], Tensor]
+
+
+class Totals:
+    """Confusion counts and summed loss; they stay on the device until scores are asked for.
+
+    Args:
+        classes: number of classes.
+        device: to count on.
+
+    Attributes:
+        seconds: wall time between making and stopping this.
+    """
+
+    def __init__(self, classes: int, device: torch.device | str = "cpu") -> None:
+        self.classes = classes
+        self.confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+        kind = torch.float32 if torch.device(device).type == "mps" else torch.float64  # MPS has no float64
+        self.loss = torch.zeros((), dtype=kind, device=device)
+        self.seconds = 0.0
+        self._started = time.perf_counter()
+
+    def add(self, losses: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Count a batch.
+
+        Args:
+            losses: of each clip, shape ``(batch,)``.
+            logits: shape ``(batch, classes)``.
+            targets: class numbers, shape ``(batch,)``.
+        """
+        cells = targets * self.classes + logits.detach().argmax(1)
+        self.confusion += torch.bincount(cells, minlength=len(self.confusion))
+        self.loss += losses.detach().sum(dtype=self.loss.dtype)
+
+    def stop(self) -> None:
+        """Take the time; only the first call counts."""
+        self.seconds = self.seconds or time.perf_counter() - self._started
+
+    def scores(self, reduce: Reduce) -> dict[str, float | None]:
+        """Mean loss, accuracy and UAR; None without clips.
+
+        Args:
+            reduce: sums a tensor over all processes.
+        """
+        confusion = reduce(self.confusion).cpu().numpy().reshape(self.classes, self.classes)
+        loss = float(reduce(self.loss))
+        clips = int(confusion.sum())
+        if clips == 0:
+            return {"clips": 0, "loss": None, "accuracy": None, "uar": None}
+        return {
+            "clips": clips,
+            "loss": loss / clips,
+            "accuracy": float(accuracy(confusion)),
+            "uar": float(uar(confusion)),
+        }
+
+
+def rate_factor(step: int, steps_per_epoch: int, options: TrainOptions) -> float:
+    """Share of the peak learning rate for one optimizer step.
+
+    The rate moves with every step, not once an epoch. Over the warm-up it rises linearly and
+    reaches 1 with the warm-up's last step. Then each cycle falls from 1 towards 0 as half a cosine,
+    the first over ``restart_epochs`` and each further one ``restart_factor`` times as long.
+
+    Args:
+        step: number of the step, counted from 0.
+        steps_per_epoch: batches of an epoch.
+        options: ``warmup_epochs``, ``restart_epochs`` and ``restart_factor``.
+
+    References:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
+
+    Examples:
+        >>> options = TrainOptions(warmup_epochs=2, restart_epochs=10, restart_factor=2)
+        >>> [round(rate_factor(step, 1, options), 3) for step in (0, 1, 2, 7, 12, 22, 32)]
+        [0.5, 1.0, 1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+    warmup = options.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return (step + 1) / warmup
+    if options.restart_epochs is None:
+        return 1.0
+    place, length = step - warmup, options.restart_epochs * steps_per_epoch
+    while place >= length:
+        place, length = place - length, length * options.restart_factor
+    return (1 + math.cos(math.pi * place / length)) / 2
+
+
+_EARLY: Final = 10
+"""While there are few steps the mean forgets faster, so that fresh weights do not stay in it."""
+
+
+def average_into(mean: Network, network: Network, *, step: int, averaging: float) -> None:
+    """Move a mean of weights towards the weights of a step, in place.
+
+    The mean keeps ``min(averaging, step / (step + 9))`` of itself; with that its first value is
+    the first step's weights. Running statistics of batch norms are averaged alike, counters copied.
+
+    Args:
+        mean: network of the same shape.
+        network: after the step.
+        step: number of the step, counted from 0.
+        averaging: share that the mean keeps, below 1.
+
+    References:
+        Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control
+        and Optimization 30, 1992; as a running mean in Tarvainen and Valpola, "Mean teachers are better
+        role models", NeurIPS 2017.
+    """
+    kept = min(averaging, step / (step + _EARLY - 1))
+    with torch.no_grad():
+        for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - kept)
+            else:
+                old.copy_(new)
 
 
 class TrainedNetwork(LightningModule):

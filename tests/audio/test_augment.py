@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_pipeline.audio.augment import TELEPHONE_HZ, add_noise, apply, augment, draw, reverberate
-from ser_pipeline.settings import WaveAugment
+from ser_pipeline.options import WaveAugment
 
 RATE = 22_050
 OFF = {

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
-from ser_pipeline.bench.scale import figures
+from ser_pipeline.benchmarks.scale import figures
 from ser_pipeline.cli import app
 
 
@@ -24,7 +24,7 @@ def test_wrong_words_are_one_line(words, line, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_scale_is_drawn_where_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ser_pipeline.bench.scale.figures", partial(figures, keys=(600,), clips=(40,)))
+    monkeypatch.setattr("ser_pipeline.benchmarks.scale.figures", partial(figures, keys=(600,), clips=(40,)))
     assert CliRunner().invoke(app, ["corpora", "synth", "DataSets", "--corpora", "emodb"]).exit_code == 0
     assert CliRunner().invoke(app, ["manifest", "build"]).exit_code == 0
     result = CliRunner().invoke(app, ["bench", "scale", "--plot", "scale.svg", "--format", "csv"])

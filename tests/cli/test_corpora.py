@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from ser_pipeline.acquire.synth import MARKER
 from ser_pipeline.cli.corpora import app
 from ser_pipeline.corpora import CORPORA
+from ser_pipeline.synth import MARKER
 
 TINY = ["--seed", "3", "--size", "small", "--corpora", "tess"]
 

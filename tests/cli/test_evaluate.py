@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from ser_pipeline.results import RunScores, read_result
+from ser_pipeline.runs.types import RunScores, read_result
 
 
 def train(ser):

@@ -21,7 +21,7 @@ second = "low"
 
 @pytest.fixture
 def small(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("ser_pipeline.experiments.one.decision_ms", lambda folder: (2.0, 1.0))
+    monkeypatch.setattr("ser_pipeline.experiments.run.decision_ms", lambda folder: (2.0, 1.0))
     toy.write_features()
     (tmp_path / "small.toml").write_text(SMALL)
 
@@ -47,7 +47,7 @@ def test_run_list_show_report(ser, small, tmp_path):
 
 
 def test_a_run_that_is_killed_leaves_its_progress(ser, small, monkeypatch):
-    from ser_pipeline.experiments import run, summary
+    from ser_pipeline.experiments import run, verdicts
 
     train, calls = run.train_cell, []
 
@@ -59,7 +59,7 @@ def test_a_run_that_is_killed_leaves_its_progress(ser, small, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "train_cell", second_kills)
-        patch.setattr(summary, "write_findings", lambda *args, **options: None)
+        patch.setattr(verdicts, "write_findings", lambda *args, **options: None)
         ser("experiment", "run", "small.toml", status=9)
     (row,) = [
         row

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.evaluation import explain as room
-from ser_pipeline.evaluation.explain_data import RunClips
-from ser_pipeline.explanations import FeatureName, read_explanation
-from ser_pipeline.results import RunInfo, SplitInfo
-from ser_pipeline.settings import recipe
+from ser_pipeline.evaluation.explain_tables import RunClips
+from ser_pipeline.options import recipe
+from ser_pipeline.runs.explanation import FeatureName, read_explanation
+from ser_pipeline.runs.types import RunInfo, SplitInfo
 
 NAMES = (("pitch_st_mean", "semitones", "pitch"), ("level_mean", "dBFS", "energy"), ("a[b]", "1", "other"))
 

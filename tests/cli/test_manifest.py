@@ -10,7 +10,8 @@ import soundfile
 from typer.testing import CliRunner
 
 from ser_pipeline.cli.manifest import app
-from ser_pipeline.manifest import digest_file, read_manifest, read_split
+from ser_pipeline.manifest import digest_file, read_manifest
+from ser_pipeline.splits import read_split
 
 NAMES = [
     *(f"EmoDB/wav/{speaker}a01{emotion}a.wav" for speaker in ("03", "08", "09", "10") for emotion in "WFNT"),
@@ -129,7 +130,7 @@ def test_an_interrupt_says_how_to_continue(built, monkeypatch):
     def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ser_pipeline.manifest.build_manifest", interrupt)
+    monkeypatch.setattr("ser_pipeline.api.build_manifest", interrupt)
     result = CliRunner().invoke(app, ["build"])
     assert result.exit_code == 130
     assert "the old manifest is untouched; run the same command again to continue" in result.stderr

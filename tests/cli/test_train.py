@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from ser_pipeline.manifest import make_split, read_manifest, write_split
-from ser_pipeline.results import Latency, RunInfo, RunScores, read_result
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.runs.types import Latency, RunInfo, RunScores, read_result
+from ser_pipeline.splits import make_split, write_split
 
 
 def train(ser, *words, status=0):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import SettingsError, SplitError, StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import read_manifest
@@ -116,3 +116,24 @@ def test_a_fold_without_training_clips_is_an_error(toy):
 def test_the_store_alone_is_enough(toy):
     assert not list(toy.folder.rglob("*.wav"))  # there never was a recording
     assert len(toy.data().clips(np.arange(120), Learned())) == 120
+
+
+def test_failed_clips_are_left_out_and_named(toy):
+    toy.write_store(failed=[3, 17])
+    data = toy.data()
+    assert len(data.examples) == 118
+    assert data.failed == (("emodb/0-1-0", "silent"), ("emodb/1-1-2", "silent"))
+    assert "emodb/0-1-0" not in data.examples.table["utterance_id"].to_pylist()
+    assert (data.store.rows(data.examples.table["audio_digest"].to_pylist()) == data.positions).all()
+
+
+def test_an_unfinished_store_names_the_command_that_finishes_it(toy):
+    toy.write_store(missing=[5, 6, 7])
+    with pytest.raises(StoreMissing, match=r"the store lacks 3 of 120 clips; run 'ser cache mels --n-mels 8"):
+        toy.data()
+
+
+def test_a_store_of_failures_is_an_error(toy):
+    toy.write_store(failed=range(1, 120))
+    with pytest.raises(TrainingError, match="none of 60 clips could be used, as 'nemo/0-0-0': silent"):
+        toy.data(corpora=("nemo",))

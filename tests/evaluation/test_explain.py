@@ -6,12 +6,12 @@ import pytest
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.explain import explain_clips, explain_run, write_explanation
-from ser_pipeline.evaluation.explain_data import RunClips, load_clips
-from ser_pipeline.explanations import read_explanation
+from ser_pipeline.evaluation.explain_tables import RunClips, load_clips
 from ser_pipeline.features.catalogue import FEATURES
 from ser_pipeline.metrics.effect import mean_effects, speaker_effects
-from ser_pipeline.results import RunInfo, SplitInfo
-from ser_pipeline.settings import recipe
+from ser_pipeline.options import recipe
+from ser_pipeline.runs.explanation import read_explanation
+from ser_pipeline.runs.types import RunInfo, SplitInfo
 
 EMOTIONS = ("anger", "sadness", "neutral")
 WANTED = ("pitch_st_mean", "pitch_hz_p50", "level_mean", "mfcc_01_mean")

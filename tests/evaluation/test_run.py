@@ -7,14 +7,15 @@ import pyarrow.compute as pc
 import pytest
 import torch
 
-from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.predict import predict_clips
-from ser_pipeline.evaluation.predictions import read_predictions
-from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
-from ser_pipeline.manifest import make_split, read_manifest, write_split
+from ser_pipeline.evaluation.run import decision_ms, evaluate_run, score_folds, score_run
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.metrics import expected_calibration_error, fit_temperature, temper
-from ser_pipeline.results import Certainty, RunScores, read_result
+from ser_pipeline.runs.predictions import read_predictions
+from ser_pipeline.runs.types import Certainty, RunScores, read_result
+from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training.checkpoint import load_model, write_card
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
@@ -181,3 +182,17 @@ def test_folds_whose_training_leaves_clips_out_are_pooled_over_all_test_clips(to
     assert scores.parts["test"].pooled.clips == info.counts["test"] == 120
     predicted = read_predictions(tmp_path / "r", EMOTIONS)["utterance_id"].to_pylist()
     assert sorted(predicted) == sorted(inputs.manifest.table["utterance_id"].to_pylist())
+
+
+@pytest.mark.parametrize("model", ["crnn", "logreg"])
+def test_both_halves_take_time(toy, tmp_path, model):
+    toy.write_features()
+    train_run(toy.data(model={"name": model}, train={"epochs": 1}), tmp_path / "r", Silent(), command="c")
+    front_end, network = decision_ms(tmp_path / "r")
+    assert 0 < front_end < 5000
+    assert 0 < network < 5000
+
+
+def test_without_a_network_there_is_nothing_to_time(tmp_path):
+    with pytest.raises(RunError, match="not found"):
+        decision_ms(tmp_path)

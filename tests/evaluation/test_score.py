@@ -4,9 +4,9 @@ import pytest
 from sklearn import metrics as sk
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.predictions import prediction_schema
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.labels import EMOTIONS, distance_matrix
+from ser_pipeline.runs.predictions import prediction_schema
 
 FOUR = EMOTIONS[:4]
 CLIPS = 240

@@ -48,7 +48,7 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def quick_speed(monkeypatch):
     """The time of the front end is not what these tests are about."""
-    monkeypatch.setattr("ser_pipeline.experiments.one.decision_ms", lambda folder: (2.0, 1.0))
+    monkeypatch.setattr("ser_pipeline.experiments.run.decision_ms", lambda folder: (2.0, 1.0))
 
 
 class Quiet:

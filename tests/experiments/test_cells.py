@@ -4,7 +4,7 @@ from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.cells import cells_of
 from ser_pipeline.experiments.spec import find_experiment, shipped_names
-from ser_pipeline.manifest import split_names
+from ser_pipeline.splits import split_names
 
 HEAD = 'title = "T"\nseeds = [0]\n'
 

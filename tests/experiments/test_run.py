@@ -7,12 +7,11 @@ import pytest
 import soundfile
 
 from ser_pipeline.errors import RunError, SettingsError
-from ser_pipeline.experiments import one
-from ser_pipeline.experiments.costs import NOT_ASKED
-from ser_pipeline.experiments.one import Clock, OutOfTimeError
+from ser_pipeline.experiments import run
 from ser_pipeline.experiments.place import cell_folder, only_one, read_record
-from ser_pipeline.experiments.run import NO_TIME
-from ser_pipeline.experiments.summary import write_findings
+from ser_pipeline.experiments.run import NO_TIME, Clock, OutOfTimeError
+from ser_pipeline.experiments.schedule import NOT_ASKED
+from ser_pipeline.experiments.verdicts import write_findings
 from ser_pipeline.manifest import digest_file
 from ser_pipeline.store import open_store
 
@@ -71,7 +70,7 @@ def test_a_fault_of_a_library_stops_no_other_either(lab, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("out of memory\nand more")
 
-    monkeypatch.setattr(one, "train_run", broken)
+    monkeypatch.setattr(run, "train_run", broken)
     progress, _ = lab.run()
     assert set(statuses(progress)) == {"failed"}
     assert progress.state(progress.cells[0]).reason == "RuntimeError: out of memory"

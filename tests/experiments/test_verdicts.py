@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.evaluation.decisions import Decided, RunDecisions
+from ser_pipeline.evaluation.compare import Decided, RunDecisions
 from ser_pipeline.experiments.place import CellRecord
 from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.verdicts import judged

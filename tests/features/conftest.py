@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ser_pipeline.features.frames import frame_wave
-from ser_pipeline.features.pitch import track_pitch
-from ser_pipeline.settings import FeatureOptions
+from ser_pipeline.dsp.frames import frame_wave
+from ser_pipeline.dsp.pitch import track_pitch
+from ser_pipeline.options import FeatureOptions
 
 RATE = 16_000
 

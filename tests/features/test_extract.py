@@ -4,7 +4,7 @@ import pytest
 from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.features.catalogue import FEATURES, NAMES
 from ser_pipeline.features.extract import extract, measure
-from ser_pipeline.settings import FeatureOptions
+from ser_pipeline.options import FeatureOptions
 
 OPTIONS = FeatureOptions()
 SILENT = {"level_mean", "level_p10", "level_p50", "level_p90", "level_max", "peak_level", "clip_level"}

@@ -13,12 +13,12 @@ import pytest
 import scipy.stats
 
 from ser_pipeline.audio import decode_file
+from ser_pipeline.dsp.formants import formant_series, harmonic_levels
+from ser_pipeline.dsp.frames import frame_wave
+from ser_pipeline.dsp.pitch import track_pitch
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.features.extract import extract
-from ser_pipeline.features.formants import formant_series, harmonic_levels
-from ser_pipeline.features.frames import frame_wave
-from ser_pipeline.features.pitch import track_pitch
-from ser_pipeline.settings import FeatureOptions
+from ser_pipeline.options import FeatureOptions
 
 pytestmark = pytest.mark.real
 

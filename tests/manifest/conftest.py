@@ -9,18 +9,11 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from ser_pipeline.manifest import (
-    BuildSummary,
-    Manifest,
-    build_manifest,
-    digest_bytes,
-    read_manifest,
-    read_rejects,
-    read_split,
-)
+from ser_pipeline.api import build_manifest
+from ser_pipeline.manifest import BuildSummary, Manifest, digest_bytes, read_manifest, read_rejects
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME
-from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA
-from ser_pipeline.manifest.tables import write_table
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, write_table
+from ser_pipeline.splits import read_split
 
 Row = Mapping[str, Any]
 

@@ -5,15 +5,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.manifest import (
-    SCHEMA,
-    digest_file,
-    make_split,
-    read_manifest,
-    read_split,
-    write_split,
-)
-from ser_pipeline.manifest.build import empty_parts
+from ser_pipeline.manifest import SCHEMA, digest_file, read_manifest
+from ser_pipeline.splits import make_split, read_split, write_split
+from ser_pipeline.splits.make import empty_parts
 
 
 def test_a_clean_folder(data, out, built):

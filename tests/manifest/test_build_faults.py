@@ -6,17 +6,13 @@ import shutil
 import pytest
 import soundfile
 
+from ser_pipeline.api import build_manifest
 from ser_pipeline.corpora import emodb
 from ser_pipeline.errors import CorpusError, ManifestError, SerError
-from ser_pipeline.manifest import (
-    SCHEMA,
-    build_manifest,
-    read_manifest,
-    read_rejects,
-    read_split,
-)
-from ser_pipeline.manifest import ledger as ledger_module
+from ser_pipeline.manifest import SCHEMA, read_manifest, read_rejects
+from ser_pipeline.manifest import probe_cache as ledger_module
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
+from ser_pipeline.splits import read_split
 
 
 def test_every_bad_recording_is_a_reject_with_its_reason(data, out, record, built, rejects):

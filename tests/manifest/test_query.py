@@ -3,9 +3,10 @@ import decimal
 
 import pytest
 
+from ser_pipeline.api import query_manifest
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.manifest import make_split, write_split
-from ser_pipeline.manifest.query import plain, query
+from ser_pipeline.manifest.query import plain
+from ser_pipeline.splits import make_split, write_split
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def folder(manifest_of, people_rows):
 
 
 def test_emotions_have_names(folder):
-    columns, rows = query(
+    columns, rows = query_manifest(
         folder, "SELECT emotion_id, emotion, count(*) AS n FROM manifest GROUP BY ALL ORDER BY 1"
     )
     assert columns == ["emotion_id", "emotion", "n"]
@@ -36,25 +37,29 @@ def test_all_tables_can_be_joined(folder):
         SELECT part, count(*) FROM manifest JOIN splits USING (utterance_id)
         WHERE split = 'speaker' AND corpus = 'emodb' GROUP BY part ORDER BY part
     """
-    assert query(folder, sql)[1] == [("test", 8), ("train", 24), ("validation", 8)]
-    assert query(folder, "SELECT count(*) FROM rejects")[1] == [(0,)]
-    assert query(folder, "SELECT DISTINCT split FROM splits ORDER BY 1")[1] == [("loso",), ("speaker",)]
+    assert query_manifest(folder, sql)[1] == [("test", 8), ("train", 24), ("validation", 8)]
+    assert query_manifest(folder, "SELECT count(*) FROM rejects")[1] == [(0,)]
+    names = "SELECT DISTINCT split FROM splits ORDER BY 1"
+    assert query_manifest(folder, names)[1] == [
+        ("loso",),
+        ("speaker",),
+    ]
 
 
 def test_without_any_split(manifest_of, people_rows):
     folder = manifest_of(people_rows()).path.parent
-    assert query(folder, "FROM splits") == (["split", "utterance_id", "part", "fold"], [])
+    assert query_manifest(folder, "FROM splits") == (["split", "utterance_id", "part", "fold"], [])
 
 
 @pytest.mark.parametrize(
     "sql", ["WITH a AS (SELECT 1 AS x) SELECT x FROM a", "VALUES (1)", "FROM (SELECT 1)"]
 )
 def test_every_way_to_select(folder, sql):
-    assert query(folder, sql)[1] == [(1,)]
+    assert query_manifest(folder, sql)[1] == [(1,)]
 
 
 def test_describe_is_a_way_to_look(folder):
-    assert "emotion" in [row[0] for row in query(folder, "DESCRIBE manifest")[1]]
+    assert "emotion" in [row[0] for row in query_manifest(folder, "DESCRIBE manifest")[1]]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,7 @@ def test_no_file_can_be_read(folder, tmp_path, sql):
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\nsecret,1\n")
     with pytest.raises(ManifestError, match=r"query: .*(disabled by configuration|does not exist)"):
-        query(folder, sql.format(secret))
+        query_manifest(folder, sql.format(secret))
 
 
 @pytest.mark.parametrize(
@@ -102,14 +107,14 @@ def test_nothing_but_one_select_is_run(folder, tmp_path, sql):
     with pytest.raises(
         ManifestError, match=r"query: one SELECT is needed, found .*; tables are manifest, rejects, splits"
     ):
-        query(folder, sql.format(tmp_path))
+        query_manifest(folder, sql.format(tmp_path))
     assert not list(tmp_path.glob("out*"))
 
 
 def test_python_variables_are_no_tables(folder):
     secret = [1, 2, 3]
     with pytest.raises(ManifestError, match="secret does not exist"):
-        query(folder, "SELECT * FROM secret")
+        query_manifest(folder, "SELECT * FROM secret")
     assert secret
 
 
@@ -120,13 +125,13 @@ def test_a_mistake_is_one_line(folder, sql):
     with pytest.raises(
         ManifestError, match=r"^query: \w+ Error: .*; tables are manifest, rejects, splits$"
     ) as caught:
-        query(folder, sql)
+        query_manifest(folder, sql)
     assert "\n" not in str(caught.value)
 
 
 def test_maps_and_odd_numbers_are_plain(folder):
     sql = "SELECT votes, 1.5::DECIMAL(4,2), 'nan'::DOUBLE, DATE '2020-01-02', [1, NULL] FROM manifest LIMIT 1"
-    assert query(folder, sql)[1] == [({"0": 2, "3": 1}, 1.5, None, "2020-01-02", [1, None])]
+    assert query_manifest(folder, sql)[1] == [({"0": 2, "3": 1}, 1.5, None, "2020-01-02", [1, None])]
 
 
 @pytest.mark.parametrize(
@@ -149,4 +154,4 @@ def test_plain(cell, value):
 
 def test_a_missing_manifest(tmp_path):
     with pytest.raises(ManifestError, match="not found; make it with 'ser manifest build'"):
-        query(tmp_path, "SELECT 1")
+        query_manifest(tmp_path, "SELECT 1")

@@ -1,9 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.manifest import SPLIT_COLUMNS, digest_file, read_manifest, read_rejects
-from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA
-from ser_pipeline.manifest.tables import write_table
+from ser_pipeline.manifest import digest_file, read_manifest, read_rejects
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, write_table
+from ser_pipeline.splits import SPLIT_COLUMNS
 
 
 def test_folder_and_file_give_the_same(manifest_of):

@@ -1,18 +1,29 @@
 """The published form of the manifest: a change here is a new schema version."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
+import ser_pipeline
+from ser_pipeline.errors import ManifestError, SplitError
 from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.schema import (
+    FACTS_KEY,
     MEASURED,
     PART_CODES,
     RATINGS,
+    REJECT_SCHEMA,
+    ROW_GROUP,
     SCHEMA,
     SCHEMA_VERSION,
     SPLIT_SCHEMA,
     VOCABULARIES,
+    read_table,
+    write_table,
 )
 from ser_pipeline.records import PARTS, Utterance
 
@@ -71,3 +82,122 @@ def test_parts_are_numbered_in_their_order():
 def test_splits_have_three_columns():
     assert SPLIT_SCHEMA.names == ["utterance_id", "part", "fold"]
     assert SPLIT_SCHEMA.field("fold").type == pa.int16()
+
+
+TABLE = pa.table([["emodb"], ["a.wav"], ["too short"]], schema=REJECT_SCHEMA)
+
+
+def read(path, **options):
+    return read_table(path, REJECT_SCHEMA, remedy="ser manifest build", **options)
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "deep" / "a.parquet"
+    digest = write_table(TABLE, {"b": [1], "a": "ü"}, path)
+    file = read(path)
+    assert file.table.equals(TABLE)
+    assert file.digest == digest == digest_file(path)
+    assert file.facts == {
+        "schema_version": SCHEMA_VERSION,
+        "tool_version": ser_pipeline.__version__,
+        "a": "ü",
+        "b": [1],
+    }
+
+
+def test_the_same_rows_and_facts_give_the_same_bytes(tmp_path):
+    first = write_table(TABLE, {"a": 1, "b": 2}, tmp_path / "a.parquet")
+    assert write_table(TABLE, {"b": 2, "a": 1}, tmp_path / "b.parquet") == first
+    assert write_table(TABLE, {"a": 1, "b": 3}, tmp_path / "c.parquet") != first
+
+
+def test_only_some_columns(tmp_path):
+    write_table(TABLE, {}, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", columns=["path"]).table.column_names == ["path"]
+
+
+def test_a_reader_needs_to_hold_one_row_group(tmp_path):
+    rows = pa.table([pa.array(["x"] * (ROW_GROUP + 1))] * 3, schema=REJECT_SCHEMA)
+    write_table(rows, {}, tmp_path / "a.parquet")
+    assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 2
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(ManifestError, match=r"a.parquet: not found; make it with 'ser manifest build'"):
+        read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PAR1" + bytes(100) + b"PAR1"])
+def test_a_file_that_is_not_parquet(tmp_path, content):
+    (tmp_path / "a.parquet").write_bytes(content)
+    with pytest.raises(
+        ManifestError, match=r"a.parquet: cannot be read \(.*make it again with 'ser manifest build'"
+    ):
+        read(tmp_path / "a.parquet")
+
+
+def test_a_flipped_byte_is_found_or_harmless(tmp_path, rng):
+    path = tmp_path / "a.parquet"
+    names = [rng.bytes(20).hex() for _ in range(500)]
+    table = pa.table([names] * 3, schema=REJECT_SCHEMA)
+    write_table(table, {}, path)
+    whole = path.read_bytes()
+    found = 0
+    for place in rng.integers(4, len(whole) // 2, 20):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            assert read(path).table.equals(table)
+        except ManifestError:
+            found += 1
+    assert found > 15
+
+
+def test_a_truncated_file(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_table(TABLE, {}, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ManifestError, match="cannot be read"):
+        read(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {b"ser": b"no json"}, {b"ser": b"[1]"}, {b"ser": b"{}"}])
+def test_a_foreign_parquet_file(tmp_path, metadata):
+    pq.write_table(TABLE.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    with pytest.raises(ManifestError, match=r"a.parquet: was not written by 'ser'"):
+        read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1])
+def test_another_schema_version(tmp_path, version):
+    facts = json.dumps({"schema_version": version}).encode()
+    pq.write_table(TABLE.replace_schema_metadata({FACTS_KEY: facts}), tmp_path / "a.parquet")
+    with pytest.raises(
+        ManifestError,
+        match=f"has schema version {version}, this ser reads version 1; make it again with 'ser",
+    ):
+        read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (TABLE.drop_columns("path"), "columns path differ from schema version 1"),
+        (TABLE.append_column("more", pa.array([1])), "columns more differ"),
+        (TABLE.select(["path", "corpus", "reason"]), "its columns stand in another order"),
+        (
+            TABLE.cast(pa.schema([pa.field(f.name, pa.large_string()) for f in REJECT_SCHEMA])),
+            "columns corpus, path, reason",
+        ),
+    ],
+)
+def test_other_columns(tmp_path, table, message):
+    write_table(table, {}, tmp_path / "a.parquet")
+    with pytest.raises(ManifestError, match=message):
+        read(tmp_path / "a.parquet")
+
+
+def test_the_error_is_of_the_wanted_kind(tmp_path):
+    with pytest.raises(SplitError, match="not found"):
+        read(tmp_path / "a.parquet", error=SplitError)

@@ -3,11 +3,12 @@ import re
 import pyarrow as pa
 import pytest
 
-from ser_pipeline.manifest import build_manifest, make_split, read_manifest, write_split
+from ser_pipeline.api import build_manifest, validate_manifest
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME
-from ser_pipeline.manifest.schema import REJECT_SCHEMA
-from ser_pipeline.manifest.tables import write_table
-from ser_pipeline.manifest.validate import SHOWN, Findings, check_rows, validate
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
+from ser_pipeline.manifest.validate import SHOWN, Findings, check_rows
+from ser_pipeline.splits import make_split, write_split
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def built(data, tmp_path):
 def test_a_fresh_manifest_has_no_problem(built, data):
     for kind in ("stratified", "loso", "kfold", "loco"):
         write_split(built, make_split(read_manifest(built), kind))
-    manifest, found = validate(built, data=data, jobs=2)
+    manifest, found = validate_manifest(built, data=data, jobs=2)
     assert (found.count, found.examples) == (0, [])
     assert manifest.table.num_rows == 36
 
@@ -84,17 +85,17 @@ def test_all_problems_are_counted_and_ten_are_shown(in_memory):
 def test_recordings_that_are_gone_or_changed(built, data, record):
     (data / "EmoDB/wav/03a01Fa.wav").unlink()
     record(data / "EmoDB/wav/03a01Wa.wav", seed=77, seconds=0.5)
-    _, found = validate(built, data=data)
+    _, found = validate_manifest(built, data=data)
     assert found.count == 2
     assert found.examples[0].endswith(f"path 'EmoDB/wav/03a01Fa.wav' is not under {data}")
     assert found.examples[1].endswith(
         "path 'EmoDB/wav/03a01Wa.wav' has changed since; run 'ser manifest build'"
     )
-    assert validate(built, data=None)[1].count == 0
+    assert validate_manifest(built, data=None)[1].count == 0
 
 
 def test_a_data_folder_that_is_gone(built, tmp_path):
-    _, found = validate(built, data=tmp_path / "none")
+    _, found = validate_manifest(built, data=tmp_path / "none")
     assert found.count == 1
     assert (
         "none: no such folder, so no recording was looked up; pass --data, or --no-audio" in found.examples[0]
@@ -105,7 +106,7 @@ def test_a_split_that_does_not_fit_is_a_problem(built, data, record):
     write_split(built, make_split(read_manifest(built), "loso"))
     record(data / "EmoDB/wav/11a01Wa.wav", seed=78)
     build_manifest(data, built)
-    _, found = validate(built, data=data)
+    _, found = validate_manifest(built, data=data)
     assert found.count == 1
     assert "loso.parquet: was made for another manifest" in found.examples[0]
 
@@ -113,15 +114,15 @@ def test_a_split_that_does_not_fit_is_a_problem(built, data, record):
 def test_counts_that_do_not_agree(built):
     rejects = pa.Table.from_pylist([{"corpus": "emodb", "path": "x", "reason": "y"}], REJECT_SCHEMA)
     write_table(rejects, {}, built / REJECTS_NAME)
-    _, found = validate(built, data=None)
+    _, found = validate_manifest(built, data=None)
     assert "says 0 rejects, rejects.parquet has 1; run 'ser manifest build'" in found.examples[0]
     (built / REJECTS_NAME).unlink()
-    _, found = validate(built, data=None)
+    _, found = validate_manifest(built, data=None)
     assert "rejects.parquet: not found" in found.examples[0]
 
 
 def test_a_manifest_with_other_rows_than_it_says(built):
     manifest = read_manifest(built)
     write_table(manifest.table.slice(1), {"counts": {"rows": 36, "rejects": 0}}, built / MANIFEST_NAME)
-    _, found = validate(built, data=None)
+    _, found = validate_manifest(built, data=None)
     assert "says 36 rows and has 35" in found.examples[0]

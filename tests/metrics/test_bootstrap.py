@@ -2,9 +2,18 @@ import numpy as np
 import pytest
 
 from ser_pipeline.metrics import (
+    SCORES,
+    best_class_lead,
     bootstrap_intervals,
+    bootstrap_p,
+    compare,
+    confusion_lead,
     confusion_matrix,
     describe_intervals,
+    drawn_scores,
+    error_distance,
+    mean_error_distance,
+    percentile_interval,
     speaker_confusions,
     uar,
 )
@@ -54,3 +63,69 @@ def test_few_speakers_are_named():
     assert text.startswith("95 % percentile bootstrap over 2 speakers, 2000 resamples, seed 3")
     assert "fewer than 10 speakers (a-1, a-2)" in text
     assert "fewer" not in describe_intervals([f"a-{number}" for number in range(10)])
+
+
+def arm(rng, seeds=3, speakers=14, classes=4):
+    return rng.integers(0, 9, (seeds, speakers, classes, classes))
+
+
+def test_one_seed_draws_like_the_interval_of_a_single_run(rng):
+    counts = arm(rng, seeds=1)
+    drawn = drawn_scores([counts], SCORES, resamples=20_000)["uar"][0]
+    assert percentile_interval(drawn) == pytest.approx(
+        bootstrap_intervals(counts[0], resamples=20_000)["uar"], abs=0.004
+    )
+
+
+def test_seeds_that_differ_widen_the_interval(rng):
+    same = np.repeat(arm(rng, seeds=1) + 20 * np.eye(4, dtype=int), 3, axis=0)
+    other = same.copy()
+    other[1] = np.flip(other[1], -1)
+    widths = [
+        np.ptp(percentile_interval(drawn_scores([one], SCORES)["accuracy"][0])) for one in (same, other)
+    ]
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_arms_share_their_speakers(rng):
+    counts = arm(rng)
+    first, second = drawn_scores([counts[:1], counts[:1]], SCORES)["macro_f1"]
+    assert np.array_equal(first, second)
+
+
+def test_one_speaker_gives_nothing(rng):
+    assert drawn_scores([arm(rng, speakers=1)], SCORES) == {}
+    assert percentile_interval(None) == (None, None)
+
+
+def test_p_is_uniform_under_the_null(rng):
+    found = [bootstrap_p(rng.normal(rng.normal(), 1, 2000)) for _ in range(2000)]
+    assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.02)
+    assert bootstrap_p(np.full(999, 2.0)) == pytest.approx(0.002)
+    assert bootstrap_p(np.zeros(9)) == 1
+
+
+def test_error_distance_agrees_with_that_of_one_matrix(rng):
+    counts, distances = rng.integers(0, 9, (5, 3, 3)), rng.random((3, 3))
+    expected = [mean_error_distance(one, distances) for one in counts]
+    assert error_distance(counts, distances) == pytest.approx(expected)
+
+
+def test_scores_of_ones_own_are_compared(rng):
+    first = np.repeat(arm(rng, seeds=1), 2, axis=0)
+    second = np.flip(first, -1)
+    found = compare(first, second, scores={"own": lambda counts: counts[..., 0, 0] * 1.0})
+    assert set(found) == {"own"}
+    assert found["own"].difference == (first - second)[0, :, 0, 0].sum()
+
+
+def test_a_lead_changes_sign_with_the_class():
+    counts = np.array([[9, 1, 0], [3, 7, 0], [0, 5, 5]])
+    assert float(best_class_lead(counts, 0)) == pytest.approx(0.2)
+    assert float(best_class_lead(counts, 2)) == pytest.approx(-0.4)
+
+
+def test_the_most_frequent_confusions_lead():
+    counts = np.array([[8, 2, 0], [4, 6, 0], [1, 0, 9]])
+    assert float(confusion_lead(counts, [(1, 0)])) == pytest.approx(0.3 - 0.05)
+    assert float(confusion_lead(counts, [(0, 2)])) == pytest.approx(0.05 - 0.3)

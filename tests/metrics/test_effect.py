@@ -2,8 +2,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from ser_pipeline.metrics.effect import (
+    agreement,
+    chance_of_agreement,
     combined,
     effect_intervals,
     effect_similarity,
@@ -138,3 +141,27 @@ def test_similarity_is_pearsons_r(rng):
     found = effect_similarity(first, second)
     assert found[0] == pytest.approx(np.corrcoef(first[:, 0], second[:, 0])[0, 1])
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "expected"),
+    [
+        ("up", 0.1, 0.5, "agrees"),
+        ("down", -0.5, -0.1, "agrees"),
+        ("up", -0.5, -0.1, "opposes"),
+        ("down", 0.1, 0.5, "opposes"),
+        ("up", -0.1, 0.5, "unclear"),
+        ("down", 0.0, 0.5, "unclear"),
+        ("down", None, None, "unclear"),
+        ("mixed", 0.1, 0.5, "not compared"),
+        ("not stated", 0.1, 0.5, "not compared"),
+    ],
+)
+def test_interval_and_direction_make_a_verdict(direction, low, high, expected):
+    assert agreement(direction, low, high) == expected
+
+
+@pytest.mark.parametrize(("agrees", "opposes"), [(0, 0), (1, 0), (5, 5), (17, 3), (0, 4)])
+def test_chance_is_the_binomial_tail(agrees, opposes):
+    expected = binom.sf(agrees - 1, agrees + opposes, 0.5)
+    assert chance_of_agreement(agrees, opposes) == pytest.approx(expected)

@@ -1,8 +1,22 @@
 import numpy as np
 import pytest
+from scipy.stats import pearsonr
 from sklearn import metrics as sk
 
-from ser_pipeline.metrics import accuracy, confusion_matrix, f1, macro_f1, precision, recall, uar
+from ser_pipeline.labels import EMOTIONS, distance_matrix
+from ser_pipeline.metrics import (
+    accuracy,
+    ccc,
+    class_counts,
+    confusion_matrix,
+    f1,
+    macro_f1,
+    majority_guess,
+    mean_error_distance,
+    precision,
+    recall,
+    uar,
+)
 
 
 @pytest.fixture
@@ -50,3 +64,63 @@ def test_many_matrices_at_once_give_what_each_gives_alone(score, rng):
 @pytest.mark.parametrize("score", [accuracy, uar, macro_f1])
 def test_no_clips_give_zero(score):
     assert score(np.zeros((3, 3), np.int64)) == 0
+
+
+NAN = float("nan")
+
+
+def test_it_is_pearsons_correlation_times_the_bias_factor(rng):
+    ratings = rng.normal(0.1, 0.4, 60)
+    predicted = 0.5 * ratings + rng.normal(0.3, 0.2, 60)
+    scale = ratings.std() / predicted.std()
+    shift = (ratings.mean() - predicted.mean()) ** 2 / (ratings.std() * predicted.std())
+    bias = 2 / (scale + 1 / scale + shift)
+    assert ccc(ratings, predicted) == pytest.approx(pearsonr(ratings, predicted).statistic * bias)
+
+
+def test_unrated_clips_do_not_count(rng):
+    ratings, predicted = rng.normal(size=20), rng.normal(size=20)
+    gaps = np.where(np.arange(20) < 12, ratings, NAN)
+    assert ccc(gaps, predicted) == pytest.approx(ccc(ratings[:12], predicted[:12]))
+
+
+def test_agreement_is_one_and_symmetric(rng):
+    ratings, predicted = rng.normal(size=9), rng.normal(size=9)
+    assert ccc(ratings, ratings) == pytest.approx(1)
+    assert ccc(ratings, -ratings + 2 * ratings.mean()) == pytest.approx(-1)
+    assert ccc(ratings, predicted) == pytest.approx(ccc(predicted, ratings))
+
+
+@pytest.mark.parametrize(("ratings", "predicted"), [([1.0, NAN], [1.0, 2.0]), ([], []), ([1, 1], [1, 1])])
+def test_without_anything_that_varies_there_is_none(ratings, predicted):
+    assert ccc(ratings, predicted) is None
+
+
+def test_each_corpus_is_guessed_by_its_own_training_clips(rng):
+    groups = rng.choice(["a", "b"], 200)
+    targets = np.where(groups == "a", rng.choice(3, 200, p=[0.1, 0.8, 0.1]), 2)
+    counts = class_counts(groups, targets, 3)
+    assert counts["b"][2] == (groups == "b").sum()
+    assert majority_guess(["b", "a", "a"], counts, 3).tolist() == [2, 1, 1]
+
+
+def test_an_unseen_corpus_gets_the_commonest_class_of_all():
+    counts = {"a": (3, 0), "b": (0, 5)}
+    assert majority_guess(["c"], counts, 2).tolist() == [1]
+    assert majority_guess(["c"], {}, 2).tolist() == [0]
+
+
+def test_ties_go_to_the_lower_class():
+    assert majority_guess(["a"], {"a": (2, 2)}, 2).tolist() == [0]
+
+
+def test_is_the_mean_over_wrong_decisions(rng):
+    distances = np.array(distance_matrix(EMOTIONS[:4]))
+    targets, predicted = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
+    wrong = targets != predicted
+    expected = distances[targets[wrong], predicted[wrong]].mean()
+    assert mean_error_distance(confusion_matrix(targets, predicted, 4), distances) == pytest.approx(expected)
+
+
+def test_without_errors_there_is_no_distance():
+    assert mean_error_distance(np.diag([3, 4]), np.ones((2, 2))) is None

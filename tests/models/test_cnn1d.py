@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ser_pipeline.models import CNN1D, DNN, build_model
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.options import ModelOptions
 
 
 def test_it_has_the_layers_of_the_report():

@@ -5,8 +5,8 @@ from torch.nn import functional as F
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models import CRNN, MODELS, build_model, parameter_count
-from ser_pipeline.models.front import plain_steps
-from ser_pipeline.settings import ModelOptions
+from ser_pipeline.models.layers import plain_steps
+from ser_pipeline.options import ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
 

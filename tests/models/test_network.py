@@ -4,8 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ser_pipeline.errors import SettingsError
 from ser_pipeline.models import CRNN, MHSA, MODELS, ResNet, build_model, one_clip, parameter_count
-from ser_pipeline.settings import MODEL_INPUTS, ModelOptions
+from ser_pipeline.options import MODEL_INPUTS, ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
 
@@ -184,3 +185,26 @@ def test_one_clip_without_its_padding_scores_as_with_a_mask():
         inputs, lengths = one_clip(values, frames, masked=masked)
         assert (inputs.shape, lengths.tolist()) == ((1, 16, 40), [frames])
     assert one_clip(values[:, 0], 1, masked=True)[0].shape == (1, 16)
+
+
+@pytest.mark.parametrize("name", ["crnn", "resnet", "mhsa", "dnn", "cnn1d"])
+def test_every_network_can_have_the_head(name):
+    torch.manual_seed(0)
+    network = build_model(ModelOptions(name=name, dimensions=True), 16, 4).eval()
+    inputs = torch.randn(3, 16) if name in ("dnn", "cnn1d") else torch.rand(3, 16, 40)
+    lengths = torch.tensor([40, 20, 9])
+    rated = network.rate(inputs, lengths)
+    assert rated.shape == (3, 3)
+    assert rated.abs().max() <= 1
+    assert torch.equal(rated, network.dimensions(network.embed(inputs, lengths)))
+
+
+def test_the_head_adds_its_own_parameters_alone():
+    with_head, without = (build_model(ModelOptions(dimensions=on), 96, 4) for on in (True, False))
+    assert parameter_count(with_head) - parameter_count(without) == 256 * 64 + 64 + 64 * 3 + 3
+    assert parameter_count(without) == 2_227_589
+
+
+def test_a_classifier_cannot_have_it():
+    with pytest.raises(SettingsError, match="model 'svm' cannot have dimensions; only networks can"):
+        build_model(ModelOptions(name="svm", dimensions=True), 16, 4)

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
-from ser_pipeline.explanations import (
+from ser_pipeline.labels import emotion_id
+from ser_pipeline.options import recipe
+from ser_pipeline.runs.explanation import (
     EffectTable,
     Explanation,
     FeatureName,
@@ -26,8 +28,7 @@ from ser_pipeline.explanations import (
     ProfileCell,
     ProfileSummary,
 )
-from ser_pipeline.labels import emotion_id
-from ser_pipeline.results import (
+from ser_pipeline.runs.types import (
     METRIC_COLUMNS,
     ClassScore,
     Estimate,
@@ -38,7 +39,6 @@ from ser_pipeline.results import (
     Scores,
     SplitInfo,
 )
-from ser_pipeline.settings import recipe
 
 CODES = {
     "emodb": ("de", {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness", "L": "boredom"}),

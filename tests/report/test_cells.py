@@ -4,7 +4,7 @@ import pytest
 
 from ser_pipeline.report import cells
 from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING
-from ser_pipeline.results import Estimate
+from ser_pipeline.runs.types import Estimate
 
 
 @pytest.mark.parametrize(

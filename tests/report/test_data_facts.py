@@ -1,17 +1,25 @@
+import os
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.labels import emotion_name
+from ser_pipeline.previews import ClipSteps, outline, write_steps
+from ser_pipeline.report.build import make_report
 from ser_pipeline.report.data_facts import (
     corpus_facts,
     emotion_counts,
     label_map,
     languages,
+    read_store_facts,
     reject_reasons,
 )
 from ser_pipeline.report.sources import read_data
+from ser_pipeline.runs.read import choose_runs, read_runs
 
 
 @pytest.fixture
@@ -91,3 +99,65 @@ def test_languages_are_counted_most_frequent_first(data, rows):
     assert [language.clips for language in found] == [50, 40]
     assert [language.speakers for language in found] == [5, 5]
     assert sum(language.seconds for language in found) == pytest.approx(sum(r["duration_s"] for r in rows))
+
+
+def steps(name="emodb/01-W-0"):
+    wave = np.sin(np.linspace(0, 300, 16_000)).astype(np.float32)
+    mel = np.linspace(-1, 1, 16 * 30, dtype=np.float32).reshape(16, 30)
+    lines = outline(wave)
+    return ClipSteps(name, "ab", 1.0, 0.1, 0.8, -20.0, lines, lines / 2, lines, 0.02, mel)
+
+
+@pytest.fixture
+def cache(tmp_path, rows):
+    for name in ("f" * 16, "0" * 16):
+        folder = tmp_path / "cache" / "mels" / name
+        folder.mkdir(parents=True)
+        columns = {
+            "audio_digest": [row["audio_digest"] for row in rows] + ["bad"],
+            "level_db": [-20.0 - number % 9 for number in range(len(rows))] + [None],
+            "failed": [False] * len(rows) + [True],
+        }
+        pq.write_table(pa.table(columns), folder / "index.parquet")
+    os.utime(folder / "index.parquet", ns=(1, 1))
+    write_steps(tmp_path / "cache" / "mels" / ("f" * 16), [steps(), steps("<b>bad</b>")])
+    return tmp_path / "cache"
+
+
+def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache):
+    fake.manifest(tmp_path / "manifests", rows)
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache, pdf=True)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Levels by corpus. EmoDB: median" in page
+    assert "emodb/01-W-0: wave of 1.0 s" in page
+    assert "<b>bad</b>" not in page
+    for suffix in ("png", "svg", "pdf"):
+        assert (tmp_path / "out" / "figures" / f"steps-1.{suffix}").stat().st_size > 1000
+    assert (tmp_path / "out" / "figures" / "levels.pdf").read_bytes().startswith(b"%PDF")
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache)
+    assert not list((tmp_path / "out" / "figures").glob("*.pdf"))
+
+
+def test_the_store_of_a_run_comes_before_the_newest(tmp_path, rows, fake, cache):
+    folder = fake.run(tmp_path / "runs", "one", rows, "d", task="4class")
+    (run,) = read_runs([folder])[0]
+    assert read_store_facts(cache, []).name == "f" * 16
+    fingerprint = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "0" * 16})
+    assert read_store_facts(cache, [replace(run, info=fingerprint)]).name == "0" * 16
+    gone = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "1" * 16})
+    assert read_store_facts(cache, [replace(run, info=gone)]).name == ""
+
+
+def test_what_cannot_be_read_is_named(tmp_path, rows, fake, cache):
+    fake.manifest(tmp_path / "manifests", rows)
+    (cache / "mels" / ("f" * 16) / "steps.parquet").write_bytes(b"nothing")
+    summary = make_report(
+        tmp_path / "manifests", choose_runs(tmp_path / "runs"), tmp_path / "out", cache=cache
+    )
+    assert any("steps.parquet: cannot be read" in line for line in summary.unread)
+
+
+def test_without_a_store_there_is_no_such_part(tmp_path, rows, fake):
+    fake.manifest(tmp_path / "manifests", rows)
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=tmp_path / "cache")
+    assert "Levels by corpus" not in (tmp_path / "out" / "report.html").read_text()

@@ -2,7 +2,10 @@ import json
 
 import pytest
 
-from ser_pipeline.findings import (
+from ser_pipeline.report import make_report
+from ser_pipeline.report.document import MINUS, Table, plain
+from ser_pipeline.report.experiment_section import experiment_sections
+from ser_pipeline.runs.findings import (
     ArmFinding,
     Beside,
     ClaimFinding,
@@ -11,10 +14,7 @@ from ser_pipeline.findings import (
     Findings,
     ProtocolNote,
 )
-from ser_pipeline.report import make_report
-from ser_pipeline.report.document import MINUS, Table, plain
-from ser_pipeline.report.experiment_section import experiment_sections
-from ser_pipeline.results import Estimate
+from ser_pipeline.runs.types import Estimate
 
 FIGURES = Figures(
     first=0.6, second=0.55, difference=0.05, low=-0.01, high=0.1, p=0.2, clips=100, speakers=9, seeds=(3, 3)

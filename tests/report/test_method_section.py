@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from ser_pipeline.options import recipe
 from ser_pipeline.report.document import Figure, Table
 from ser_pipeline.report.method_section import differing, flat, method_section
-from ser_pipeline.report.runs import read_runs
-from ser_pipeline.settings import recipe
+from ser_pipeline.runs.read import read_runs
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 

@@ -2,9 +2,9 @@ import pytest
 
 from ser_pipeline.report.document import Bullets, Table, plain
 from ser_pipeline.report.opening import banner, glance_section, opening
-from ser_pipeline.report.runs import read_runs
 from ser_pipeline.report.sources import read_data
-from ser_pipeline.results import SplitInfo
+from ser_pipeline.runs.read import read_runs
+from ser_pipeline.runs.types import SplitInfo
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 

@@ -8,8 +8,8 @@ from ser_pipeline.report.results_section import (
     comparison_table,
     results_section,
 )
-from ser_pipeline.report.runs import read_runs
-from ser_pipeline.results import Latency, SplitInfo
+from ser_pipeline.runs.read import read_runs
+from ser_pipeline.runs.types import Latency, SplitInfo
 
 HEARD = SplitInfo(
     name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard in training."

@@ -10,7 +10,7 @@ from ser_pipeline.report.run_figures import (
     coverage_panel,
     curve_panels,
 )
-from ser_pipeline.report.runs import read_runs
+from ser_pipeline.runs.read import read_runs
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import pytest
 
 from ser_pipeline.report.document import Callout, Facts, Figure, Table, plain
 from ser_pipeline.report.run_section import run_section
-from ser_pipeline.report.runs import read_runs
-from ser_pipeline.results import SplitInfo
+from ser_pipeline.runs.read import read_runs
+from ser_pipeline.runs.types import SplitInfo
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 

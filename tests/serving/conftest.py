@@ -10,15 +10,13 @@ import pytest
 import soundfile as sf
 import torch
 
-from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.datasets.level import shifts
-from ser_pipeline.datasets.mels import MelClips
-from ser_pipeline.evaluation.certainty import certainty_of, state
-from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.datasets.batch import MelClips
+from ser_pipeline.datasets.normalise import Learned, shifts
+from ser_pipeline.evaluation.predict import certainty_of, predict_clips, state
 from ser_pipeline.models import build_model
-from ser_pipeline.settings import FrontEnd, ModelOptions, algorithm_version
+from ser_pipeline.options import FrontEnd, ModelOptions, algorithm_version
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.store import build_store, open_store
-from ser_pipeline.training.card import ModelCard
 from ser_pipeline.training.checkpoint import load_model as load_network
 from ser_pipeline.training.checkpoint import save_model
 

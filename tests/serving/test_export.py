@@ -8,14 +8,13 @@ import soundfile as sf
 
 from ser_pipeline import load_model
 from ser_pipeline.audio import decode_file
-from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.datasets.scaling import first_step, learn_scaling
-from ser_pipeline.datasets.vectors import read_vectors
+from ser_pipeline.datasets.batch import read_vectors
+from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.options import FeatureOptions, FrontEnd, recipe
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph
 from ser_pipeline.serving.prediction import PredictOptions
-from ser_pipeline.settings import FeatureOptions, FrontEnd, recipe
 from tests.serving.conftest import EMOTIONS, SMALL, save_random, shares, voice
 
 PAPER = recipe("paper").front_end.model_copy(update={"n_mels": 16, "max_s": 1.0, "denoise": "none"})

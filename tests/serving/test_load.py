@@ -10,12 +10,11 @@ import safetensors.torch
 import torch
 
 from ser_pipeline import load_model
-from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.datasets.scaling import Scaling, learn_scaling
+from ser_pipeline.datasets.normalise import Learned, Scaling, learn_scaling
 from ser_pipeline.errors import RunError
 from ser_pipeline.features.catalogue import NAMES
-from ser_pipeline.settings import FeatureOptions
-from ser_pipeline.training.card import CARD
+from ser_pipeline.options import FeatureOptions
+from ser_pipeline.runs.card import CARD
 from ser_pipeline.training.checkpoint import WEIGHTS, _digest
 from tests.serving.conftest import SMALL, save_random
 

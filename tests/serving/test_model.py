@@ -3,14 +3,13 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline import load_model
-from ser_pipeline.datasets.learned import Learned
-from ser_pipeline.datasets.scaling import first_step, learn_scaling
+from ser_pipeline.datasets.batch import VectorClips, read_vectors
+from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
-from ser_pipeline.datasets.vectors import VectorClips, read_vectors
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.options import FeatureOptions, FrontEnd, recipe
 from ser_pipeline.serving.prediction import Failure, PredictOptions
-from ser_pipeline.settings import FeatureOptions, FrontEnd, recipe
 from ser_pipeline.training.checkpoint import load_model as load_network
 from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
 

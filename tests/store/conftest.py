@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import soundfile as sf
 
-from ser_pipeline.settings import FrontEnd
+from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store
 from ser_pipeline.store.shard import read_keys, read_rows
 

@@ -11,10 +11,11 @@ import soundfile as sf
 
 from ser_pipeline.audio import decode_file
 from ser_pipeline.errors import StoreCorrupt, StoreError, StoreMissing
-from ser_pipeline.front_end.mels import mel_of_wave
-from ser_pipeline.settings import FrontEnd, recipe
+from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.options import FrontEnd, recipe
 from ser_pipeline.store import build_store, open_store, parse_shards, store_folder
-from ser_pipeline.store.lock import shard_range
+from ser_pipeline.store.build import changed_sources, note_sources, read_sources
+from ser_pipeline.store.plan import shard_range
 
 
 def contents(folder):
@@ -209,7 +210,7 @@ def test_two_builds_of_the_same_shards_one_says_so(corpus, tmp_path, front_end):
         [
             sys.executable,
             "-c",
-            "import sys, pathlib\nfrom ser_pipeline.store.lock import shard_range\n"
+            "import sys, pathlib\nfrom ser_pipeline.store.plan import shard_range\n"
             "with shard_range(pathlib.Path(sys.argv[1]), 0, 1):\n"
             "    print('held', flush=True)\n    sys.stdin.read()",
             str(folder),
@@ -277,7 +278,7 @@ def test_a_full_disk_says_so_and_the_next_call_continues(corpus, tmp_path, front
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "from conftest import Corpus\n"
-        "from ser_pipeline.settings import FrontEnd\n"
+        "from ser_pipeline.options import FrontEnd\n"
         "from ser_pipeline.store import build_store\n"
         "corpus = Corpus(pathlib.Path(sys.argv[2]))\n"
         "corpus.names = [path.name for path in corpus.folder.iterdir()]\n"
@@ -307,7 +308,7 @@ def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_en
         "import sys, pathlib\n"
         "sys.path.insert(0, sys.argv[1])\n"
         "from conftest import Corpus\n"
-        "from ser_pipeline.settings import FrontEnd\n"
+        "from ser_pipeline.options import FrontEnd\n"
         "from ser_pipeline.store import build_store\n"
         "corpus = Corpus(pathlib.Path(sys.argv[2]))\n"
         "corpus.names = [path.name for path in corpus.folder.iterdir()]\n"
@@ -348,3 +349,29 @@ def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_en
 def test_shards_beyond_the_plan_are_refused(corpus, tmp_path, front_end):
     with pytest.raises(StoreError, match="the plan has 2 shards, 0 to 1"):
         build(corpus, tmp_path / "cache", front_end, shards=(100, 200))
+
+
+def test_builds_add_to_what_is_known(tmp_path):
+    note_sources(tmp_path, {"a.wav": "1", "b.wav": "2"})
+    note_sources(tmp_path, {"b.wav": "3"})
+    assert read_sources(tmp_path) == {"a.wav": "1", "b.wav": "3"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 nonsense"])
+def test_without_it_nothing_is_said(tmp_path, content):
+    if content is not None:
+        (tmp_path / "sources.parquet").write_bytes(content)
+    assert read_sources(tmp_path) == {}
+    assert changed_sources(tmp_path, {"a.wav": "1"}, set()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_loses_the_explanation_alone(tmp_path):
+    (tmp_path / "sources.parquet").mkdir()
+    note_sources(tmp_path, {"a.wav": "1"})
+    assert read_sources(tmp_path) == {}
+
+
+def test_only_other_bytes_that_are_not_there_yet_count_as_changed(tmp_path):
+    note_sources(tmp_path, {"a.wav": "1", "b.wav": "2", "c.wav": "3"})
+    wanted = {"a.wav": "1", "b.wav": "9", "c.wav": "8", "d.wav": "4"}
+    assert changed_sources(tmp_path, wanted, {"1", "8"}) == ["b.wav"]

@@ -2,7 +2,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_pipeline.settings import FeatureOptions, FrontEnd
+from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.store.plan import MAX_CLIPS, MIN_CLIPS, Clip, chunks, clips_per_shard, lacking, recordings
 
 

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ser_pipeline.settings import FrontEnd, recipe
+from ser_pipeline.options import FrontEnd, recipe
 from ser_pipeline.store import build_command, build_store, open_store, store_folder
 
 

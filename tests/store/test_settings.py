@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.settings import FeatureOptions, FrontEnd, SmileOptions
+from ser_pipeline.options import FeatureOptions, FrontEnd, SmileOptions
 from ser_pipeline.store import build_store, fingerprint, open_store, provenance, store_folder
 
 BASES = (FrontEnd(), FeatureOptions(), SmileOptions(feature_set="egemaps"))

@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import StoreMissing
-from ser_pipeline.settings import recipe
+from ser_pipeline.options import recipe
 from ser_pipeline.store import fingerprint as prints
 from ser_pipeline.store import provenance
 from ser_pipeline.store.status import details, find_store, settings_in_words, status, stores
@@ -48,7 +48,7 @@ def test_a_store_is_found_by_how_its_name_begins(built):
 
 def test_another_algorithm_is_another_store(front_end, monkeypatch):
     before = prints(prints_of(front_end))
-    monkeypatch.setattr("ser_pipeline.settings.stored.FRONT_END_VERSION", 99)
+    monkeypatch.setattr("ser_pipeline.options.stored.FRONT_END_VERSION", 99)
     assert prints(prints_of(front_end)) != before
 
 

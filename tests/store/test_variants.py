@@ -6,12 +6,12 @@ import pytest
 from ser_pipeline.audio import read_recording
 from ser_pipeline.audio.augment import augment
 from ser_pipeline.errors import StoreMissing
-from ser_pipeline.front_end.rows import row_of_wave
-from ser_pipeline.settings import Augmented, FeatureOptions, WaveAugment
+from ser_pipeline.front_end import row_of_wave
+from ser_pipeline.options import Augmented, FeatureOptions, WaveAugment
 from ser_pipeline.store import build_store, open_store, store_folder
+from ser_pipeline.store.maintenance import verify
 from ser_pipeline.store.shard import read_rows
 from ser_pipeline.store.status import status
-from ser_pipeline.store.verify import verify
 
 ALWAYS = WaveAugment(pitch_p=0.0, stretch_p=1.0, noise_p=1.0)
 

@@ -5,10 +5,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from ser_pipeline.datasets.learned import Learned
+from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
-from ser_pipeline.settings import FrontEnd, ModelOptions
+from ser_pipeline.options import FrontEnd, ModelOptions
 from ser_pipeline.training.checkpoint import CARD, WEIGHTS, ModelCard, load_model, save_model, write_card
 
 CARD_FOR_TWO = ModelCard(

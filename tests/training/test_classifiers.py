@@ -6,7 +6,7 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.evaluation.run import evaluate_run, score_run
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import CANDIDATES
-from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.runs.types import RunInfo, read_result
 from ser_pipeline.training.checkpoint import CARD, CLASSIFIER, load_model
 from ser_pipeline.training.classifiers import _splits
 from ser_pipeline.training.run import train_run, unfinished

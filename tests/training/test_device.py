@@ -1,16 +1,20 @@
+import logging
 import platform
+import signal
+import warnings
 
 import pytest
 import torch
 
 from ser_pipeline.errors import TrainingError
-from ser_pipeline.settings import TrainOptions
+from ser_pipeline.options import TrainOptions
 from ser_pipeline.training import device as module
 from ser_pipeline.training.device import (
     choose_device,
     choose_precision,
     cpu_multiplies_bf16,
     keep_freed_memory,
+    quiet_lightning,
 )
 
 
@@ -61,3 +65,31 @@ def test_memory_is_kept_where_the_c_library_can(monkeypatch):
     assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not keep_freed_memory()
+
+
+def test_lightning_is_quiet_inside_and_as_before_outside():
+    logger = logging.getLogger("lightning.pytorch")
+    level, filters = logger.level, list(warnings.filters)
+    with quiet_lightning():
+        assert not logger.isEnabledFor(logging.INFO)
+        warnings.warn(
+            "The 'train_dataloader' does not have many workers which may be a bottleneck", stacklevel=1
+        )
+    assert (logger.level, warnings.filters) == (level, filters)
+
+
+def test_other_warnings_stay():
+    with quiet_lightning(), pytest.raises(UserWarning, match="something new"):
+        warnings.warn("something new", stacklevel=1)
+
+
+def test_lightnings_exit_is_ctrl_c_again():
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupted():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise SystemExit(1)
+
+    with pytest.raises(KeyboardInterrupt), quiet_lightning():
+        interrupted()
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,8 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import RunError, TrainingError
-from ser_pipeline.manifest import make_split, read_manifest, write_split
-from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.runs.types import RunInfo, read_result
+from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training import folds
 from ser_pipeline.training.folds import fold_folders, train_folds
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.results import RunInfo, read_result
+from ser_pipeline.runs.types import RunInfo, read_result
 from ser_pipeline.training.info import check_same, describe, write_info
 
 

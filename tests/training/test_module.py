@@ -1,11 +1,13 @@
+import math
+
 import pytest
 import torch
 
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import build_loss
-from ser_pipeline.models import CRNN
-from ser_pipeline.settings import FrontEnd, TrainOptions
-from ser_pipeline.training.module import TrainedNetwork
+from ser_pipeline.models import CRNN, build_model
+from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
+from ser_pipeline.training.module import TrainedNetwork, average_into, rate_factor
 
 
 def module(**options):
@@ -45,3 +47,69 @@ def test_validation_is_scored_in_fp32():
         expected = network.loss.per_clip(network.network(batch.inputs, batch.lengths), batch.targets)
     scores = network.validation_totals.scores(lambda tensor: tensor)
     assert scores["loss"] == pytest.approx(expected.mean().item(), rel=1e-6)
+
+
+def network(value):
+    made = build_model(ModelOptions(name="dnn"), 6, 4)
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.fill_(value)
+    return made
+
+
+def value_of(made):
+    values = {float(weight.detach().mean()) for weight in made.parameters()}
+    assert max(values) - min(values) < 1e-6
+    return values.pop()
+
+
+def test_the_first_step_is_taken_whole():
+    mean = network(7.0)
+    average_into(mean, network(1.0), step=0, averaging=0.9)
+    assert value_of(mean) == 1
+
+
+def test_the_mean_moves_by_a_fixed_share_once_there_are_many_steps():
+    mean = network(1.0)
+    for step in range(1000, 1003):
+        average_into(mean, network(0.0), step=step, averaging=0.9)
+    assert value_of(mean) == pytest.approx(0.9**3)
+
+
+def test_early_on_the_mean_forgets_faster():
+    mean = network(1.0)
+    average_into(mean, network(0.0), step=3, averaging=0.9)
+    assert value_of(mean) == pytest.approx(3 / 12)
+
+
+def test_statistics_of_batch_norms_are_averaged_and_counters_copied():
+    mean, now = (build_model(ModelOptions(), 16, 4) for _ in range(2))
+    now.norms[0].running_mean.fill_(1.0)
+    now.norms[0].num_batches_tracked.fill_(5)
+    average_into(mean, now, step=10_000, averaging=0.75)
+    assert mean.norms[0].running_mean.unique().tolist() == [0.25]
+    assert mean.norms[0].num_batches_tracked == 5
+
+
+def test_equals_torchs_warm_restarts_after_the_warm_up():
+    options = TrainOptions(warmup_epochs=0, restart_epochs=10, restart_factor=2, learning_rate=0.5)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    reference = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=10, T_mult=2)
+    for step in range(4 * 75):
+        reference.step(step / 4)
+        assert rate_factor(step, 4, options) * 0.5 == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_the_warm_up_rises_in_equal_steps_to_the_peak():
+    options = TrainOptions(warmup_epochs=2)
+    assert [rate_factor(step, 3, options) for step in range(7)] == pytest.approx(
+        [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1, 1]
+    )
+
+
+def test_cycles_without_growth_repeat():
+    options = TrainOptions(warmup_epochs=1, restart_epochs=3, restart_factor=1)
+    cycle = [rate_factor(step, 2, options) for step in range(2, 8)]
+    assert [rate_factor(step, 2, options) for step in range(8, 14)] == cycle
+    assert cycle[3] == pytest.approx(0.5)
+    assert cycle[-1] == pytest.approx((1 + math.cos(math.pi * 5 / 6)) / 2)

@@ -11,8 +11,8 @@ import torch
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.models import build_model
-from ser_pipeline.results import RunInfo, read_result
-from ser_pipeline.settings import TrainOptions, recipe
+from ser_pipeline.options import TrainOptions, recipe
+from ser_pipeline.runs.types import RunInfo, read_result
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.run import balanced_weights, train_run, unfinished
@@ -387,7 +387,7 @@ def test_a_contrastive_loss_needs_an_embedding():
     from ser_pipeline.datasets.batch import Batch
     from ser_pipeline.losses import build_loss
     from ser_pipeline.models import EstimatorNetwork
-    from ser_pipeline.settings import FrontEnd
+    from ser_pipeline.options import FrontEnd
 
     network = EstimatorNetwork(None, 2)
     loss = build_loss("ce", ("anger", "sadness"))

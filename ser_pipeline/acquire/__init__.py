@@ -1,1 +1,0 @@
-"""Where recordings come from: synthetic corpora (:mod:`ser_pipeline.acquire.synth`)."""

@@ -1,6 +1,0 @@
-"""Plain pipelines, and how much faster the toolkit's own are, in one run."""
-
-from ser_pipeline.bench.measure import Figure
-from ser_pipeline.bench.suite import BENCHES, run_benches
-
-__all__ = ["BENCHES", "Figure", "run_benches"]

@@ -1,0 +1,131 @@
+"""All benches by name, run one after another on the same clips."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from ser_pipeline.benchmarks import caching, learning, measure, predicting, scale, workers
+from ser_pipeline.benchmarks.measure import Figure
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.manifest import Manifest, read_manifest
+from ser_pipeline.options import FrontEnd
+from ser_pipeline.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the benches work on.
+
+    Attributes:
+        manifest: of the sampled clips.
+        whole: manifest they were sampled from.
+        data: folder its paths are relative to.
+        work: folder to write to.
+    """
+
+    manifest: Manifest
+    whole: Manifest
+    data: Path
+    work: Path
+
+
+def _mels(setting: Setting) -> Iterator[Figure]:
+    yield from caching.against_plain(
+        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", (4.0, 8.0)
+    )
+
+
+def _mels_noisy(setting: Setting) -> Iterator[Figure]:
+    front_end = FrontEnd(denoise="none")
+    yield from caching.against_plain(
+        setting.manifest, setting.data, setting.work, front_end, "noise kept", (1.3, 2.0)
+    )
+
+
+def _workers(setting: Setting) -> Iterator[Figure]:
+    clips = max(setting.manifest.table.num_rows, workers.LEAST_CLIPS)
+    manifest = caching.sampled(setting.whole, clips)
+    yield from workers.worker_figures(manifest, setting.data, setting.work, FrontEnd())
+
+
+def _memory(setting: Setting) -> Iterator[Figure]:
+    manifest = caching.sampled(setting.whole, measure.SHARD_CLIPS)
+    yield from measure.memory_figures(manifest, setting.data, setting.work, FrontEnd())
+
+
+def _features(setting: Setting) -> Iterator[Figure]:
+    yield from caching.feature_figures(setting.manifest, setting.data)
+
+
+def _complete(setting: Setting) -> Iterator[Figure]:
+    yield caching.complete(setting.work, FrontEnd())
+
+
+def _read(setting: Setting) -> Iterator[Figure]:
+    yield caching.shuffled_batches(setting.manifest, setting.data, setting.work, FrontEnd(denoise="none"))
+
+
+def _manifest(setting: Setting) -> Iterator[Figure]:
+    yield from caching.manifest_figures(setting.data, setting.work)
+
+
+def _train(setting: Setting) -> Iterator[Figure]:
+    from ser_pipeline.store import build_store
+
+    front_end = FrontEnd(denoise="none")
+    build_store(setting.manifest, setting.data, setting.work / "read", front_end)
+    store = open_store(setting.work / "read", front_end)
+    _, frames, _ = store.read(range(min(len(store), learning.BATCH)))
+    yield from learning.training_steps(frames)
+
+
+BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingProxyType(
+    {
+        "mels": _mels,
+        "mels-noisy": _mels_noisy,
+        "workers": _workers,
+        "memory": _memory,
+        "features": _features,
+        "complete": _complete,
+        "read": _read,
+        "layouts": lambda s: workers.layouts(s.manifest, s.data, s.work, FrontEnd()),
+        "manifest": _manifest,
+        "train": _train,
+        "predict": lambda s: predicting.predict_figures(s.manifest, s.data),
+        "scale": lambda s: scale.figures(s.work),
+    }
+)
+"""Benches by name, in the order they run."""
+
+LONG: Final = frozenset({"scale"})
+"""Benches that run only when they are named: they take half an hour."""
+
+
+def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Figure]:
+    """Run benches and give each figure as soon as it is measured.
+
+    Args:
+        manifests: folder of the manifest.
+        data: folder its paths are relative to.
+        names: which benches; empty runs all.
+        clips: recordings to work on, chosen at random.
+
+    Raises:
+        SettingsError: no such bench, or fewer than 40 recordings.
+    """
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
+    if not data.is_dir():
+        raise SettingsError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
+    whole = read_manifest(manifests)
+    manifest = caching.sampled(whole, clips)
+    if manifest.table.num_rows < learning.BATCH:
+        raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
+    with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
+        setting = Setting(manifest, whole, data, Path(folder))
+        for name in names or [name for name in BENCHES if name not in LONG]:
+            yield from BENCHES[name](setting)

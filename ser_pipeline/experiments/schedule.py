@@ -1,0 +1,222 @@
+"""Which cells are trained first, what they will cost, and how long an experiment may take."""
+
+import fnmatch
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from types import MappingProxyType
+from typing import Final
+
+import pyarrow.compute as pc
+
+from ser_pipeline.datasets.examples import chosen_rows
+from ser_pipeline.datasets.prepare import ALL_FOLDS
+from ser_pipeline.errors import SerError, SettingsError
+from ser_pipeline.experiments.cells import Cell, Ground
+from ser_pipeline.experiments.place import CellRecord, Places, all_records
+from ser_pipeline.experiments.progress import Need, Progress, State
+from ser_pipeline.options import CLASSIFIERS, MODEL_INPUTS, Recipe, StoreOptions
+from ser_pipeline.store import build_store
+
+_BUDGET = re.compile(r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")
+
+
+def parse_budget(text: str | None) -> float:
+    """Read a wall time in seconds; without one there is no end.
+
+    Raises:
+        SettingsError: not a time above zero.
+
+    Examples:
+        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget(None)
+        (5400.0, 5400.0, 45.0, inf)
+    """
+    if text is None:
+        return math.inf
+    match = _BUDGET.fullmatch(text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600.0 * hours + 60.0 * minutes + seconds
+    if total <= 0:
+        raise SettingsError(f"--budget '{text}' is not a time above zero, as 90m, 1h30m or 45s")
+    return total
+
+
+NOT_ASKED: Final = "left out by --only"
+TYPICAL_EPOCHS: Final = 80
+"""After which early stopping has usually ended a training that may go on longer."""
+
+_FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
+    {"crnn": 0.01, "resnet": 0.02, "mhsa": 0.01, "cnn1d": 6e-4, "dnn": 1.5e-4,
+     "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
+)  # fmt: skip
+"""Seconds per unit of work, one thread, where no cell of the model is done yet."""
+
+BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3,
+        "augmented-mels": 0.05, "augmented-features": 0.06,
+        "augmented-egemaps": 0.09, "augmented-compare": 0.35,
+    }
+)  # fmt: skip
+"""Seconds to compute a recording for a store of each kind."""
+
+
+Wanted = tuple[StoreOptions, int]
+"""Options of a store, and variants of each recording in it."""
+
+
+def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
+    """What must be in the cache before a recipe can be trained."""
+    variants = recipe.variants
+    clean: Wanted = (recipe.inputs.stored, 1)
+    return (clean,) if variants is None else (clean, (variants.stored, recipe.train.copies))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds that a cell should take.
+
+    Attributes:
+        training: training and scoring.
+        builds: (store, seconds) for what each of its stores lacks; cells of the same store pay it once.
+    """
+
+    training: float
+    builds: tuple[tuple[Wanted, float], ...]
+
+    @property
+    def building(self) -> float:
+        """What this cell's stores lack."""
+        return sum(seconds for _, seconds in self.builds)
+
+    @property
+    def seconds(self) -> float:
+        """What this cell takes if it comes first."""
+        return self.training + self.building
+
+
+def total(costs: Iterable[Cost]) -> float:
+    """Seconds that some cells should take together."""
+    builds: dict[Wanted, float] = {}
+    training = 0.0
+    for cost in costs:
+        training += cost.training
+        builds |= cost.builds
+    return training + sum(builds.values())
+
+
+def estimates(
+    progress: Progress, places: Places, only: Sequence[str] = (), *, jobs: int = 1
+) -> dict[str, Cost]:
+    """Estimate every missing cell.
+
+    Args:
+        progress: its cells; those that ``only`` leaves out are marked.
+        places: folders.
+        only: patterns of arms to run, as ``dnn*``; none runs all.
+        jobs: processes that build stores.
+
+    Returns:
+        Costs by key, in the experiment's order, of the cells that may be run.
+
+    Raises:
+        SettingsError: a pattern that no arm matches.
+    """
+    names = sorted({cell.arm for cell in progress.cells})
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {'; '.join(names)}")
+    rates = seconds_per_work(all_records(places.runs))
+    builds: dict[Wanted, float] = {}
+    found: dict[str, Cost] = {}
+    for cell in progress.cells:
+        if not cell.key or progress.states[cell.key].status != "not run" or cell.key in found:
+            continue
+        if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
+            progress.states[cell.key] = State("not run", NOT_ASKED)
+            continue
+        stores = wanted_stores(cell.recipe)
+        for store in stores:
+            if store not in builds:
+                builds[store] = _build_seconds(progress.ground, places, *store) / jobs
+        training = work_of(cell, progress.ground) * rates[cell.recipe.model.name]
+        found[cell.key] = Cost(training, tuple((store, builds[store]) for store in stores))
+    return found
+
+
+def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies: int) -> float:
+    try:
+        planned = build_store(
+            ground.manifest, places.data, places.cache, options, copies=copies, dry_run=True
+        )
+    except SerError:
+        return 0.0  # said when a cell asks for the store
+    return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
+
+
+def work_of(cell: Cell, ground: Ground) -> float:
+    """Recordings to learn from, times folds, times epochs; a classifier has one."""
+    recipe, table = cell.recipe, ground.manifest.table
+    rows = chosen_rows(table, recipe.corpora, recipe.languages)
+    if recipe.train_corpora:
+        rows = rows & chosen_rows(table, recipe.train_corpora, ())
+    emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
+    clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
+    folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
+    epochs = 1 if recipe.model.name in CLASSIFIERS else min(recipe.train.epochs, TYPICAL_EPOCHS)
+    return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs))
+
+
+def seconds_per_work(records: Sequence[CellRecord]) -> dict[str, float]:
+    """Median seconds per unit of work of each model; a first guess where nothing was measured."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        found.setdefault(record.model, []).append(record.seconds / record.work)
+    return {
+        model: median(found[model]) if model in found else _FIRST_GUESS.get(model, 0.01)
+        for model in MODEL_INPUTS
+    }
+
+
+def ordered(tiers: Sequence[Sequence[Need]], costs: Mapping[str, float], seconds: float) -> list[str]:
+    """Put cells in the order they are trained in.
+
+    The claim whose missing cells cost least is completed first, then the one that costs least with
+    these cells done, and so on, as long as it fits; a claim that cannot be completed waits. The
+    claims of a tier come before those of the next. What time is left goes to cells that complete
+    nothing, the cheapest first.
+
+    Args:
+        tiers: claims by the cells they need, most important tier first.
+        costs: seconds that each missing cell is expected to take.
+        seconds: that are left; infinite without a budget.
+
+    Returns:
+        Keys of the cells that are expected to fit.
+
+    Examples:
+        >>> ordered([[("a", "b"), ("c",)], [("d",)]], {"a": 9, "b": 1, "c": 5, "d": 2, "e": 1}, 100)
+        ['c', 'a', 'b', 'd', 'e']
+        >>> ordered([[("a", "b"), ("c",)], [("d",)]], {"a": 9, "b": 1, "c": 5, "d": 2, "e": 1}, 8)
+        ['c', 'd', 'b']
+    """
+    queue: dict[str, None] = {}
+    left = seconds
+    for tier in tiers:
+        waiting = [[key for key in need if key in costs] for need in tier]
+        while waiting:
+            missing = [[key for key in need if key not in queue] for need in waiting]
+            price = [sum(costs[key] for key in need) for need in missing]
+            best = min(range(len(price)), key=price.__getitem__)
+            if price[best] > left:
+                break
+            queue |= dict.fromkeys(missing[best])
+            left -= price[best]
+            waiting.pop(best)
+    for key in sorted(costs.keys() - queue.keys(), key=lambda key: (costs[key], key)):
+        if costs[key] <= left:
+            queue[key] = None
+            left -= costs[key]
+    return list(queue)

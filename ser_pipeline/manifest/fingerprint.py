@@ -1,0 +1,96 @@
+"""Know at a glance that nothing has changed since the last build.
+
+A build leaves ``.build.json``: a digest over the names, sizes and times of all files below the
+data folder (tables too), the options, and this package's own code. While it stays the same, and
+the manifest is the one that was written, building again would write the same bytes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.corpora.files import walk
+from ser_pipeline.manifest.digest import DIGEST_BYTES, digest_file, source_digest
+from ser_pipeline.manifest.probe_cache import Pool, file_states
+
+STAMP_NAME: Final = ".build.json"
+
+READERS: Final = ("labels.py", "records.py", "corpora/*.py", "manifest/*.py")
+"""The code that decides what a manifest holds."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the last build saw and wrote.
+
+    Attributes:
+        data: folder that held the corpora, as an absolute path.
+        seen: digest of what was there, by :func:`inputs_digest`.
+        outputs: file name -> digest of what was written.
+        summary: what was said on screen.
+    """
+
+    data: str
+    seen: str
+    outputs: Mapping[str, str]
+    summary: Mapping[str, Any]
+
+    def holds(self, folder: Path, seen: str) -> bool:
+        """Whether building again from what is ``seen`` now would write what is there."""
+        try:
+            return self.seen == seen and all(
+                digest_file(folder / name) == digest for name, digest in self.outputs.items()
+            )
+        except OSError:
+            return False
+
+
+def inputs_digest(data: Path, settings: Mapping[str, Any], *, jobs: int = 1) -> str:
+    """Digest of everything a build depends on, without opening a recording.
+
+    Args:
+        data: folder that holds the corpora.
+        settings: options that change what is written.
+        jobs: files looked up at once.
+
+    Raises:
+        CorpusError: ``data`` is no folder, or a folder in it cannot be listed.
+    """
+    paths = [f"{folder.path}/{name}" for folder in walk(data) for name in folder.files]
+    with Pool(jobs) as pool:
+        states = file_states(pool, data, paths)
+    made_by = {"code": source_digest(*READERS), "pyarrow": pa.__version__, "settings": dict(settings)}
+    state = hashlib.blake2b(json.dumps(made_by, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
+    state.update("\0".join(paths).encode("utf-8", "surrogateescape"))
+    state.update(states.tobytes())
+    return state.hexdigest()
+
+
+def read_stamp(folder: Path) -> Stamp | None:
+    """Read the stamp beside a manifest; None where it is missing or not to be understood."""
+    try:
+        return Stamp(**json.loads((folder / STAMP_NAME).read_bytes()))
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def write_stamp(folder: Path, stamp: Stamp) -> None:
+    """Write the stamp beside a manifest.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    with write_atomically(folder / STAMP_NAME) as part:
+        part.write_text(json.dumps(asdict(stamp), indent=1), encoding="utf-8")
+
+
+def absolute(data: Path) -> str:
+    """A folder's absolute path; links stay as they are."""
+    return os.path.abspath(data)

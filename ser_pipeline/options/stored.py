@@ -1,0 +1,105 @@
+"""What a feature store can hold, by the options that decide its numbers."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.options.augment import WaveAugment
+from ser_pipeline.options.base import Options, checked
+from ser_pipeline.options.features import FEATURES_VERSION, FeatureOptions, FeatureSet, SmileOptions
+from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
+
+InputOptions = FrontEnd | FeatureOptions | SmileOptions
+"""What a model is given of a recording as it is."""
+
+
+class Augmented(Options):
+    """Random variants of recordings, seen through the front end of ``inputs``.
+
+    Attributes:
+        inputs: what is computed of each variant.
+        changes: how variants are drawn.
+    """
+
+    inputs: InputOptions
+    changes: WaveAugment = WaveAugment()
+
+    @property
+    def kind(self) -> str:
+        """Name of the folder of such stores."""
+        return f"augmented-{self.inputs.kind}"
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waves that are changed, in Hz."""
+        return self.inputs.sample_rate
+
+    @property
+    def stored(self) -> "Augmented":
+        """The part that decides what a store holds."""
+        return Augmented(inputs=self.inputs.stored, changes=self.changes)
+
+
+StoreOptions = InputOptions | Augmented
+
+_PLAIN: Final[dict[str, type[StoreOptions]]] = {
+    "mels": FrontEnd,
+    "features": FeatureOptions,
+    "egemaps": SmileOptions,
+    "compare": SmileOptions,
+}
+
+KINDS: Final[Mapping[str, type[StoreOptions]]] = MappingProxyType(
+    _PLAIN | {f"augmented-{kind}": Augmented for kind in _PLAIN}
+)
+"""Kind of store, which is the name of its folder below ``cache/`` -> its options."""
+
+
+def options_of(kind: str, settings: Mapping[str, Any]) -> StoreOptions:
+    """Read a store's options back from its provenance.
+
+    Raises:
+        SettingsError: no such kind, or settings of another version.
+
+    Examples:
+        >>> options_of("egemaps", {"feature_set": "egemaps"}).kind
+        'egemaps'
+    """
+    if kind not in KINDS:
+        raise SettingsError(f"store kind '{kind}' does not exist; valid are {', '.join(KINDS)}")
+    return checked(KINDS[kind], settings, where=f"settings of a store of {kind}")
+
+
+def algorithm_version(options: InputOptions) -> int:
+    """Version of the code that turns a wave into rows of these options.
+
+    Examples:
+        >>> algorithm_version(FrontEnd()) == FRONT_END_VERSION
+        True
+    """
+    return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION
+
+
+def inputs_of(options: StoreOptions) -> InputOptions:
+    """What a store computes of each wave, whether the wave was changed before or not.
+
+    Examples:
+        >>> inputs_of(Augmented(inputs=FrontEnd())) == inputs_of(FrontEnd())
+        True
+    """
+    return options.inputs if isinstance(options, Augmented) else options
+
+
+def feature_options(feature_set: FeatureSet, named: FeatureOptions) -> FeatureOptions | SmileOptions:
+    """Options of the store of a feature set.
+
+    Args:
+        feature_set: ``named``, ``egemaps`` or ``compare``.
+        named: options of our own features; openSMILE's sets have options of their own.
+
+    Examples:
+        >>> feature_options("compare", FeatureOptions()).kind
+        'compare'
+    """
+    return named if feature_set == "named" else SmileOptions(feature_set=feature_set)

@@ -1,0 +1,337 @@
+"""The part on a network's inside: where it looks, and whether it knows emotions or corpora."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from ser_pipeline.arrays import Strings
+from ser_pipeline.report import cells
+from ser_pipeline.report.cells import percent_text
+from ser_pipeline.report.document import (
+    Block,
+    Column,
+    Figure,
+    Mark,
+    Panel,
+    Row,
+    RowGroup,
+    Section,
+    Table,
+    text,
+)
+from ser_pipeline.report.drawing import (
+    HEAT,
+    INK,
+    MUTED,
+    PAPER,
+    VERMILLION,
+    Margins,
+    canvas,
+    grid,
+    panel,
+    readable,
+)
+from ser_pipeline.report.results_section import run_key, run_marks
+from ser_pipeline.report.sources import Data, corpus_title
+from ser_pipeline.runs.internals import AttendedClip, Embeddings
+from ser_pipeline.runs.read import Run
+
+NEAREST: Final = 5
+"""Neighbours of a clip that are looked at."""
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How often the nearest clips share something.
+
+    Attributes:
+        share: of the nearest clips that share it, over all clips.
+        chance: what the same clips would share if neighbours were drawn at random.
+        clips: that have a neighbour.
+    """
+
+    share: float
+    chance: float
+    clips: int
+
+
+def nearness(
+    vectors: npt.NDArray[np.float32], names: Strings, apart: Strings | None = None
+) -> Nearness | None:
+    """Look at the nearest clips of each clip.
+
+    Args:
+        vectors: shape ``(clips, d)``; each column is standardised first.
+        names: what may be shared, shape ``(clips,)``.
+        apart: neighbours must differ in this, as in their speaker; None takes any other clip.
+
+    Returns:
+        None where no clip has :data:`NEAREST` neighbours.
+
+    Examples:
+        >>> found = nearness(np.eye(6, dtype=np.float32), np.array(["a"] * 6))
+        >>> found.share, found.chance, found.clips
+        (1.0, 1.0, 6)
+    """
+    values = vectors.astype(np.float64) - vectors.mean(0)
+    deviation = values.std(0)
+    values /= np.where(deviation > 0, deviation, 1)
+    squares = (values**2).sum(1)
+    distances = squares[:, None] + squares[None] - 2 * values @ values.T
+    barred = np.eye(len(values), dtype=bool) if apart is None else apart[:, None] == apart[None]
+    distances[barred] = np.inf
+    allowed = ~barred
+    usable = allowed.sum(1) >= NEAREST
+    if not usable.any():
+        return None
+    same = names[:, None] == names[None]
+    order = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
+    near = np.take_along_axis(same, order, axis=1)[usable].mean()
+    chance = ((same & allowed).sum(1)[usable] / allowed.sum(1)[usable]).mean()
+    return Nearness(float(near), float(chance), int(usable.sum()))
+
+
+CATEGORIES: Final = (
+    ("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"),
+    ("#e69f00", "v"), ("#56b4e9", "P"), ("#8c6d31", "X"),
+)  # fmt: skip
+"""Colour and mark of each group on a map: the palette of Okabe and Ito, told apart by every kind of eye."""
+
+COLUMNS: Final = 2
+LEVELS: Final = 12
+"""Steps of lightness of a mel, between 0 and 1."""
+
+_MAP = Margins(left=0.1, bottom=0.85, top=0.3)
+
+
+def attention_panel(
+    clips: Sequence[AttendedClip], emotions: Sequence[str], name: str, seconds: float
+) -> Panel:
+    """Draw the mels of clips, and over each how much its steps counted.
+
+    Args:
+        clips: what to draw.
+        emotions: class names.
+        name: of the drawing.
+        seconds: length of a frame.
+    """
+    rows = -(-len(clips) // COLUMNS)
+    with grid(3.5 * COLUMNS, 2.05 * rows + 0.1, rows, COLUMNS) as (figure, axes):
+        told = [
+            _attention_panel(axes[number], clip, emotions, number + 1, seconds)
+            for number, clip in enumerate(clips)
+        ]
+        for empty in axes[len(clips) :]:
+            empty.set_visible(False)
+        return panel(figure, name, "Mel spectrograms with attention. " + " ".join(told), wide=True)
+
+
+def _attention_panel(
+    axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: int, seconds: float
+) -> str:
+    """Draw one clip, and say in words what can be seen."""
+    bands, frames = clip.mel.shape
+    length = max(frames, 1) * seconds
+    edges = np.linspace(0, length, len(clip.weights) + 1)
+    height = clip.weights * len(clip.weights)
+    scale = bands / max(4.0, 1.1 * float(height.max(initial=1)))
+    axes.imshow(
+        np.round(LEVELS * clip.mel) / LEVELS,  # what no eye can tell apart makes a page no larger
+        cmap=HEAT, origin="lower", aspect="auto", extent=(0, length, 0, bands), vmin=-1, vmax=1,
+        interpolation="none",
+    )  # fmt: skip
+    for colour, width in ((PAPER, 3.2), (VERMILLION, 1.6)):
+        axes.stairs(height * scale, edges, color=colour, linewidth=width)
+    axes.axhline(scale, color=PAPER, linewidth=0.8, linestyle=":")
+    axes.set(xlim=(0, length), ylim=(0, bands), yticks=[])  # each label takes its time to be drawn
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel("seconds", labelpad=1)
+    if number % COLUMNS == 1:
+        axes.set_ylabel("mel bands", labelpad=1)
+    axes.set_title(readable(f"{number}: {_told(clip, emotions)}", 60), fontsize=8.5)
+    largest = int(clip.weights.argmax())
+    return (
+        f"{number}, {clip.utterance_id}, {length:.1f} s: {_told(clip, emotions)}; most weight at "
+        f"{edges[largest]:.1f} to {edges[largest + 1]:.1f} s, {height[largest]:.1f} times the even share."
+    )
+
+
+def _told(clip: AttendedClip, emotions: Sequence[str]) -> str:
+    true, decided = emotions[clip.target], emotions[clip.predicted]
+    sure = percent_text(clip.probability)
+    return f"{true}, {sure} sure" if true == decided else f"{true}, taken for {decided}, {sure} sure"
+
+
+def map_panel(found: Embeddings, groups: Strings, what: str, name: str) -> Panel:
+    """Draw the map of clips, coloured by a group.
+
+    Args:
+        found: places of the clips.
+        groups: of each clip, shape ``(clips,)``.
+        what: the group is, as ``corpus``.
+        name: of the drawing.
+    """
+    shown = [group for group, _ in Counter(groups.tolist()).most_common(len(CATEGORIES))]
+    styles: Mapping[str, tuple[str, str]] = dict(zip(sorted(shown), CATEGORIES, strict=False))
+    x, y = found.places.T
+    with canvas(3.3, 3.5, _MAP) as (figure, axes):
+        rest = ~np.isin(groups, shown)
+        if rest.any():
+            axes.scatter(x[rest], y[rest], 9, color=MUTED, marker=".", label="others", linewidths=0)
+        for group, (colour, mark) in styles.items():
+            axes.scatter(
+                x[groups == group], y[groups == group], 12,
+                color=colour, marker=mark, alpha=0.8, linewidths=0, label=readable(group, 16),
+            )  # fmt: skip
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(INK)
+        axes.set_title(f"by {what}")
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, handletextpad=0.1, columnspacing=0.8,
+            fontsize=7.5,
+        )  # fmt: skip
+        alt = f"Map of {len(groups)} clips by {what}: " + ", ".join(
+            f"{group} {count}" for group, count in Counter(groups.tolist()).most_common(8)
+        )
+        return panel(figure, name, alt)
+
+
+SHOWN: Final = 6
+"""Clips whose attention is drawn: each takes a tenth of a second."""
+
+CLEAR: Final = 0.05
+"""Difference of two gains over chance that is worth a word."""
+
+
+def inside_section(run: Run, data: Data) -> Section | None:
+    """Write the part on what a network makes of its clips; None for a run that keeps none of it."""
+    blocks: list[Block] = []
+    marks = run_marks(run, data.digest)
+    if run.attended:
+        blocks.append(_attention(run, run.attended[:SHOWN], marks))
+    if run.embeddings is not None:
+        blocks += _map(run, run.embeddings, data, marks)
+    if not blocks:
+        return None
+    return Section(f"{run_key(run)}-inside", f"{run.tag}: inside the network", tuple(blocks), 3, marks)
+
+
+def _attention(run: Run, clips: tuple[AttendedClip, ...], marks: tuple[Mark, ...]) -> Figure:
+    front_end, tag = run.info.recipe.front_end, run.tag.lower()
+    seconds = front_end.hop_length / front_end.sample_rate
+    names = "; ".join(f"{number} {clip.utterance_id}" for number, clip in enumerate(clips, 1))
+    return Figure(
+        key=f"attention-{tag}",
+        caption=(
+            f"Attention of {run.tag} over time, on the mels it was given: the {run.part} clips decided "
+            "rightly that it is surest of, one of each emotion, then its surest mistakes. The line is the "
+            f"weight of a step, as many times the even share; dotted: the even share. Clips: {names}"
+        ),
+        panels=(attention_panel(clips, run.info.emotions, f"attention-{tag}", seconds),),
+        marks=marks,
+    )
+
+
+def _map(run: Run, found: Embeddings, data: Data, marks: tuple[Mark, ...]) -> list[Block]:
+    tag = run.tag.lower()
+    groups = _groups(run, found, data)
+    panels = tuple(map_panel(found, names, what, f"map-{tag}-{what}") for what, names in groups.items())
+    blocks: list[Block] = [
+        Figure(
+            key=f"map-{tag}",
+            caption=(
+                f"{len(found.clips)} {found.part} clips as {run.tag} sees them: the vectors its head decides "
+                "from, on a plane (t-SNE; near clips lie near, distances between heaps mean nothing)"
+            ),
+            panels=panels,
+            marks=marks,
+        )
+    ]
+    speakers = groups.get("speaker")
+    measured: dict[str, Nearness | None] = {}
+    for what, names in groups.items():
+        apart = None if what == "speaker" else speakers
+        measured[what] = nearness(found.vectors, names, apart)
+    rows = {what: each for what, each in measured.items() if each is not None}
+    if rows:
+        blocks += [_answer(run, rows), _nearness_table(run, rows, marks)]
+    return blocks
+
+
+def _groups(run: Run, found: Embeddings, data: Data) -> dict[str, Strings]:
+    """What each clip on the map is; corpus and speaker where the manifest knows every clip."""
+    groups = {"emotion": np.array([run.info.emotions[number] for number in found.target])}
+    table = data.table.filter(pc.is_in(data.table["utterance_id"], pa.array(found.clips)))
+    columns = (table[name].to_pylist() for name in ("utterance_id", "corpus", "speaker_id"))
+    known = {clip: (corpus, speaker) for clip, corpus, speaker in zip(*columns, strict=True)}
+    if all(clip in known for clip in found.clips):
+        groups["corpus"] = np.array([corpus_title(known[clip][0]) for clip in found.clips])
+        groups["speaker"] = np.array([known[clip][1] for clip in found.clips])
+    return groups
+
+
+def _answer(run: Run, rows: Mapping[str, Nearness]) -> Block:
+    """Whether the network knows emotions or corpora, in a sentence."""
+    emotion, corpus = (_gain(rows.get(what)) for what in ("emotion", "corpus"))
+    if emotion is None or corpus is None:
+        return text(f"{run.tag}: clips of too few speakers to say whether emotions or corpora lie together.")
+    if abs(emotion - corpus) < CLEAR:
+        verdict = "emotions and corpora about as well"
+    else:
+        verdict = "emotions better than corpora" if emotion > corpus else "corpora better than emotions"
+    return text(
+        f"{run.tag} tells {verdict}: of the {NEAREST} clips nearest to a clip, spoken by others, "
+        f"{cells.percent_text(rows['emotion'].share)} show its emotion "
+        f"(chance {cells.percent_text(rows['emotion'].chance)}) and "
+        f"{cells.percent_text(rows['corpus'].share)} are of its corpus "
+        f"(chance {cells.percent_text(rows['corpus'].chance)})."
+    )
+
+
+def _gain(found: Nearness | None) -> float | None:
+    """How much of the way from chance to certainty is gone; None where there is no way."""
+    if found is None or found.chance >= 1:
+        return None
+    return (found.share - found.chance) / (1 - found.chance)
+
+
+def _nearness_table(run: Run, rows: Mapping[str, Nearness], marks: tuple[Mark, ...]) -> Table:
+    among = {"speaker": "any other clip"}
+    return Table(
+        key=f"nearness-{run.tag.lower()}",
+        caption=f"What the {NEAREST} nearest clips of {run.tag} share, in percent",
+        columns=(
+            Column("Shared", numeric=False),
+            Column("Neighbours", numeric=False),
+            Column("Nearest clips, %"),
+            Column("Chance, %"),
+            Column("Clips"),
+        ),
+        groups=(
+            RowGroup(
+                tuple(
+                    Row(
+                        (
+                            cells.words(what),
+                            cells.words(among.get(what, "clips of other speakers")),
+                            cells.percent(each.share, bar=True),
+                            cells.percent(each.chance),
+                            cells.count(each.clips),
+                        )
+                    )
+                    for what, each in rows.items()
+                )
+            ),
+        ),
+        notes=("Chance: what they would share if neighbours were drawn at random among the same clips.",),
+        marks=marks,
+    )

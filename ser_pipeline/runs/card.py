@@ -1,0 +1,60 @@
+"""``model.json``: what a trained model is and how to feed it; reading it needs no torch."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ser_pipeline.datasets.normalise import Learned
+from ser_pipeline.options import FrontEnd, InputOptions, ModelOptions, Options
+from ser_pipeline.options.base import Positive, Share
+
+CARD = "model.json"
+
+
+class ModelCard(Options):
+    """``model.json``: what a network is and how to feed it.
+
+    Attributes:
+        model: architecture and its options.
+        emotions: class names in the order of the outputs.
+        merges: emotion -> emotion it counts as.
+        inputs: settings of the mels or features it was trained on.
+        learned: what reading them takes from the training clips: gains, or scales.
+        store_fingerprint: of the store it was trained on.
+        synthetic: some of the training recordings were synthesised.
+        epoch: the epoch whose weights these are, counted from 1.
+        inputs_version: of the algorithm that made its inputs; None in cards of before it was kept.
+        temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
+            when the run is scored, None before that or without such clips: 1 then.
+        abstain_below: confidence below which the model had better not answer; None where none is known.
+        weights_digest: BLAKE2b of the weights file.
+    """
+
+    schema_version: Literal[2] = 2
+    model: ModelOptions
+    emotions: tuple[str, ...]
+    merges: dict[str, str] = Field(default_factory=dict)
+    inputs: InputOptions
+    learned: Learned = Learned()
+    store_fingerprint: str
+    synthetic: bool
+    epoch: int
+    inputs_version: int | None = None
+    temperature: Positive | None = None
+    abstain_below: Share | None = None
+    weights_digest: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_calibration(cls, values: Any) -> Any:
+        """Read cards of before there was a temperature: they held an empty ``calibration``."""
+        if isinstance(values, dict) and values.get("calibration", ...) is None:
+            return {name: value for name, value in values.items() if name != "calibration"}
+        return values
+
+    @property
+    def n_inputs(self) -> int:
+        """Mel bands, or features."""
+        if isinstance(self.inputs, FrontEnd):
+            return self.inputs.n_mels
+        return len(self.learned.scaling.names) if self.learned.scaling else 0

@@ -1,0 +1,223 @@
+"""``explanation.json`` of a run: what its features tell, for the report and for programs.
+
+It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import FiniteFloat, ValidationError
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.metrics.effect import Agreement, Direction
+from ser_pipeline.options import Options
+from ser_pipeline.runs.types import Estimate
+
+EXPLANATION: Final = "explanation.json"
+EXPLANATION_SCHEMA: Final = 1
+
+Table = tuple[tuple[FiniteFloat | None, ...], ...]
+
+
+class Interval(Estimate):
+    """An estimate whose numbers are finite: a file that holds others is refused."""
+
+    value: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
+
+
+class FeatureName(Options):
+    """A feature: its name, the unit of its values ("1" for plain numbers), and the group it belongs to."""
+
+    name: str
+    unit: str
+    group: str
+
+
+class Importance(Options):
+    """What permuting one feature, or all of one group, costs.
+
+    Attributes:
+        name: of the feature or group.
+        drop: of UAR, as a share; below 0 where the model did better without.
+        spread: standard deviation of the drop over repeats.
+    """
+
+    name: str
+    drop: Interval
+    spread: FiniteFloat
+
+
+class EffectTable(Options):
+    """Hedges' g of each emotion against the others, within speakers.
+
+    Attributes:
+        language: BCP 47 tag, or None for all clips.
+        clips: number of clips.
+        speakers: number of speakers.
+        values: shape ``(features, emotions)``; None where no speaker has an effect.
+        low: lower ends of the intervals, same shape.
+        high: upper ends, same shape.
+    """
+
+    language: str | None
+    clips: int
+    speakers: int
+    values: Table
+    low: Table
+    high: Table
+
+
+class LanguagePair(Options):
+    """How alike the effects are in two languages: Pearson's r over features, by emotion."""
+
+    first: str
+    second: str
+    similarity: tuple[FiniteFloat | None, ...]
+
+
+class FeaturePair(Options):
+    """Two features and Spearman's correlation between them within speakers."""
+
+    first: str
+    second: str
+    correlation: FiniteFloat
+
+
+class LanguageEffect(Options):
+    """Effect of a property in one language; None where no speaker of it has one."""
+
+    language: str
+    effect: Interval | None
+    verdict: Agreement
+
+
+class ProfileCell(Options):
+    """One property of one emotion, as measured and as published.
+
+    Attributes:
+        property: in words, as "mean pitch".
+        emotion: of the run.
+        features: that stand for the property, a minus before those that fall when it rises.
+        direction: as published.
+        sources: that state it.
+        effect: mean effect of the features, None where no speaker has one.
+        verdict: of the comparison.
+        by_language: the same in each language, where there are several.
+    """
+
+    property: str
+    emotion: str
+    features: tuple[str, ...]
+    direction: Direction
+    sources: tuple[str, ...]
+    effect: Interval | None
+    verdict: Agreement
+    by_language: tuple[LanguageEffect, ...] = ()
+
+
+class ProfileSummary(Options):
+    """Counts of verdicts.
+
+    Attributes:
+        agrees: clear effects that go the published way.
+        opposes: clear effects that go the other way.
+        unclear: effects that have a published direction but no clear one of their own.
+        chance: probability that a coin for each clear effect agrees as often or more.
+    """
+
+    agrees: int
+    opposes: int
+    unclear: int
+    chance: FiniteFloat
+
+
+class Explanation(Options):
+    """What the features of a run tell.
+
+    Attributes:
+        part: of the split that importance was measured on.
+        clips: of that part.
+        speakers: of that part.
+        seed: of permutations and draws.
+        repeats: permutations of each feature and group.
+        emotions: class names, in the order of every table.
+        features: in the order of every table.
+        groups: names, in the order of ``group_correlations``.
+        uar: of the model on the part, as it is.
+        importances: one per feature, in their order.
+        group_importances: one per group, in their order.
+        effects: over all clips of the run first, then by language where there are several.
+        languages: each pair of languages.
+        group_correlations: mean absolute correlation of features within and between groups.
+        closest: pairs of features that say most nearly the same.
+        profiles: properties with published directions; empty where no feature stands for one.
+        summary: of ``profiles``.
+        importance_interval: how those intervals were made, in words.
+        effect_interval: likewise.
+        notes: what a reader must know, one sentence each.
+    """
+
+    schema_version: int = EXPLANATION_SCHEMA
+    part: str
+    clips: int
+    speakers: int
+    seed: int
+    repeats: int
+    emotions: tuple[str, ...]
+    features: tuple[FeatureName, ...]
+    groups: tuple[str, ...]
+    uar: Interval
+    importances: tuple[Importance, ...]
+    group_importances: tuple[Importance, ...]
+    effects: tuple[EffectTable, ...]
+    languages: tuple[LanguagePair, ...]
+    group_correlations: tuple[tuple[FiniteFloat, ...], ...]
+    closest: tuple[FeaturePair, ...]
+    profiles: tuple[ProfileCell, ...]
+    summary: ProfileSummary
+    importance_interval: str
+    effect_interval: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Every table has a row or column for each feature, group and emotion it is about."""
+        features, emotions, groups = len(self.features), len(self.emotions), len(self.groups)
+        tables = (table for each in self.effects for table in (each.values, each.low, each.high))
+        return (
+            bool(self.effects)
+            and len(self.importances) == features
+            and len(self.group_importances) == groups
+            and all([len(row) for row in table] == [emotions] * features for table in tables)
+            and [len(row) for row in self.group_correlations] == [groups] * groups
+            and all(len(pair.similarity) == emotions for pair in self.languages)
+        )
+
+
+def read_explanation(folder: Path) -> Explanation | None:
+    """Read the explanation of a run; None where it has not been explained.
+
+    Raises:
+        RunError: the file cannot be read, was written by another version, or contradicts itself.
+    """
+    path = folder / EXPLANATION
+    again = f"explain it again with 'ser explain {folder}'"
+    try:
+        found = Explanation.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); check the disk and its rights") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise RunError(f"{path}: {place}: {first['msg']}; {again}") from None
+    if found.schema_version != EXPLANATION_SCHEMA:
+        raise RunError(
+            f"{path}: schema version {found.schema_version}, this ser reads {EXPLANATION_SCHEMA}; {again}"
+        )
+    if not found.fits:
+        raise RunError(f"{path}: its tables are not of the features and emotions it lists; {again}")
+    return found

@@ -1,0 +1,181 @@
+"""What a network made of some clips: where it looked, and where it put them. Result files of a run.
+
+``attention.parquet`` has a row per chosen clip with its mel and the weight of each step;
+``embeddings.parquet`` a row per clip with the vector that the head decides from and its place on a map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.atomic import write_parquet
+from ser_pipeline.errors import RunError
+
+ATTENTION: Final = "attention.parquet"
+EMBEDDINGS: Final = "embeddings.parquet"
+
+
+_ATTENTION_SCHEMA: Final = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("part", pa.string(), nullable=False),
+        pa.field("target", pa.int8(), nullable=False),
+        pa.field("predicted", pa.int8(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+        pa.field("n_mels", pa.int16(), nullable=False),
+        pa.field("mel", pa.list_(pa.float32()), nullable=False),
+        pa.field("weights", pa.list_(pa.float32()), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class AttendedClip:
+    """Where a network looked in one clip.
+
+    Attributes:
+        utterance_id: of the clip.
+        part: of the split.
+        target: true class number.
+        predicted: decided class number.
+        probability: stated for the decision.
+        mel: as the network was given it, without padding, shape ``(n_mels, frames)``.
+        weights: of steps of equal length over the frames, shape ``(steps,)``; the sum is 1.
+    """
+
+    utterance_id: str
+    part: str
+    target: int
+    predicted: int
+    probability: float
+    mel: Float32s
+    weights: Float32s
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Where a network put clips.
+
+    Attributes:
+        clips: utterance ids.
+        part: of the split.
+        target: true class numbers, shape ``(clips,)``.
+        vectors: what the head decides from, shape ``(clips, d)``.
+        places: on a map on which near vectors lie near, shape ``(clips, 2)``.
+    """
+
+    clips: tuple[str, ...]
+    part: str
+    target: npt.NDArray[np.int64]
+    vectors: Float32s
+    places: Float32s
+
+
+def write_attention(folder: Path, clips: Sequence[AttendedClip]) -> None:
+    """Write a run's chosen clips."""
+    rows = [
+        {
+            "utterance_id": clip.utterance_id,
+            "part": clip.part,
+            "target": clip.target,
+            "predicted": clip.predicted,
+            "probability": clip.probability,
+            "n_mels": len(clip.mel),
+            "mel": clip.mel.ravel(),
+            "weights": clip.weights,
+        }
+        for clip in clips
+    ]
+    write_parquet(folder / ATTENTION, pa.Table.from_pylist(rows, _ATTENTION_SCHEMA))
+
+
+def read_attention(folder: Path) -> list[AttendedClip]:
+    """Read a run's chosen clips; none where it keeps none.
+
+    Raises:
+        RunError: the file is damaged or another one.
+    """
+    table = _read(folder / ATTENTION, folder)
+    if table is None:
+        return []
+    _check(table.schema.equals(_ATTENTION_SCHEMA), folder / ATTENTION, folder)
+    return [
+        AttendedClip(
+            utterance_id=row["utterance_id"],
+            part=row["part"],
+            target=row["target"],
+            predicted=row["predicted"],
+            probability=row["probability"],
+            mel=np.array(row["mel"], np.float32).reshape(row["n_mels"], -1),
+            weights=np.array(row["weights"], np.float32),
+        )
+        for row in table.to_pylist()
+        if row["n_mels"] > 0 and len(row["mel"]) % row["n_mels"] == 0
+    ]
+
+
+def write_embeddings(folder: Path, found: Embeddings) -> None:
+    """Write where a run's network put clips."""
+    width = found.vectors.shape[1]
+    flat = pa.array(np.ascontiguousarray(found.vectors, np.float32).ravel())
+    columns: dict[str, Any] = {
+        "utterance_id": pa.array(found.clips, pa.string()),
+        "part": pa.array([found.part] * len(found.clips), pa.string()),
+        "target": pa.array(found.target.astype(np.int8)),
+        "x": pa.array(np.ascontiguousarray(found.places[:, 0], np.float32)),
+        "y": pa.array(np.ascontiguousarray(found.places[:, 1], np.float32)),
+        "vector": pa.FixedSizeListArray.from_arrays(flat, width),
+    }
+    write_parquet(folder / EMBEDDINGS, pa.table(columns))
+
+
+def read_embeddings(folder: Path) -> Embeddings | None:
+    """Read where a run's network put clips; None where that was not kept.
+
+    Raises:
+        RunError: the file is damaged or another one.
+    """
+    table = _read(folder / EMBEDDINGS, folder)
+    if table is None:
+        return None
+    names = ["utterance_id", "part", "target", "x", "y", "vector"]
+    fits = table.column_names == names and pa.types.is_fixed_size_list(table.schema.field("vector").type)
+    _check(fits and table.num_rows > 0, folder / EMBEDDINGS, folder)
+    vectors = table["vector"].combine_chunks()
+    return Embeddings(
+        clips=tuple(table["utterance_id"].to_pylist()),
+        part=table["part"][0].as_py(),
+        target=table["target"].to_numpy().astype(np.int64),
+        vectors=vectors.flatten().to_numpy().reshape(table.num_rows, -1).astype(np.float32),
+        places=np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1).astype(np.float32),
+    )
+
+
+def drop_insights(folder: Path) -> None:
+    """Remove both files: a network that is scored anew may have neither."""
+    for name in (ATTENTION, EMBEDDINGS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _read(path: Path, folder: Path) -> pa.Table | None:
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(
+            f"{path}: cannot be read: {reason}; make it again with 'ser evaluate {folder}'"
+        ) from None
+
+
+def _check(fits: bool, path: Path, folder: Path) -> None:
+    if not fits:
+        raise RunError(f"{path}: is not what a run keeps; make it again with 'ser evaluate {folder}'")

@@ -1,0 +1,276 @@
+"""Result types of a run: what training and evaluation write and the report reads.
+
+A run is a folder ``runs/<name>/``::
+
+    settings.json        RunInfo: all that repeats the run
+    metrics.csv          one line per epoch, columns METRIC_COLUMNS
+    model.safetensors    weights, with model.json: enough to predict on raw audio
+    predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
+    dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
+    scores.json          RunScores
+    latency.json         Latency; of runs that 'ser train' or 'ser evaluate' scored
+    attention.parquet    chosen clips with the weights of their steps, of ser_pipeline.runs.internals
+    embeddings.parquet   vectors of clips, and their places on a map, of ser_pipeline.runs.internals
+    explanation.json     Explanation, of ser_pipeline.runs.explanation; where the run was explained
+    last.ckpt            state for ``--resume``
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.options import Options, Recipe
+
+R = TypeVar("R", bound=Options)
+
+RESULT_SCHEMA = 1
+SETTINGS: Final = "settings.json"
+LATENCY: Final = "latency.json"
+
+METRIC_COLUMNS = (
+    "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
+    "validation_uar", "learning_rate", "train_seconds", "validation_seconds",
+)  # fmt: skip
+"""Columns of ``metrics.csv``; a missing value is empty."""
+
+GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
+
+
+class Estimate(Options):
+    """A score with its interval; ``low`` and ``high`` are None where none can be given."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class ClassScore(Options):
+    """Scores of one class; ``clips`` is how many truly belong to it."""
+
+    emotion: str
+    precision: float
+    recall: float
+    f1: float
+    clips: int
+
+
+class Scores(Options):
+    """Scores over one set of clips.
+
+    Attributes:
+        clips: number of clips.
+        speakers: number of different speakers.
+        accuracy: share of correct decisions.
+        uar: mean recall over the classes present (balanced accuracy): the headline.
+        macro_f1: mean F1 over the classes present.
+        ece: expected calibration error of the stated probabilities, 15 equal-width bins.
+        ece_before: the same without the temperature; None where the model has none.
+        answered: share of clips whose confidence reaches the model's threshold; None without one.
+        answered_accuracy: share of correct decisions among these; None where there are none.
+        error_distance: mean distance of wrong decisions, None where the task has no matrix.
+        classes: one entry per class of the task, in its order.
+        confusion: counts, rows are true classes, columns decisions.
+        confound_accuracy: accuracy of always guessing the corpus's most frequent training class.
+        confound_uar: UAR of the same guess.
+        interval: how the intervals were made, in words.
+    """
+
+    clips: int
+    speakers: int
+    accuracy: Estimate
+    uar: Estimate
+    macro_f1: Estimate
+    ece: float
+    ece_before: float | None = None
+    answered: float | None = None
+    answered_accuracy: float | None = None
+    error_distance: float | None
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confound_accuracy: float
+    confound_uar: float
+    interval: str
+
+
+class GroupScores(Options):
+    """Scores of one group of clips, as of one corpus or one speaker."""
+
+    by: GroupKind
+    name: str
+    clips: int
+    speakers: int
+    accuracy: float
+    uar: float
+    macro_f1: float
+
+
+class PartScores(Options):
+    """Scores of one part of a split, pooled over its clips, averaged over corpora, and by group."""
+
+    pooled: Scores
+    macro_corpora: dict[str, float] = Field(
+        description="accuracy, uar, macro_f1: means over the corpora of the part"
+    )
+    concordance: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
+    )
+    groups: tuple[GroupScores, ...] = ()
+
+
+class Certainty(Options):
+    """What a model's validation clips say of how sure it should be.
+
+    Attributes:
+        temperature: probabilities are stated as ``p^(1/T)``, scaled to sum to 1.
+        abstain_below: confidence below which the model had better not answer; None where no threshold
+            halves its errors.
+    """
+
+    temperature: float
+    abstain_below: float | None = None
+
+
+class RunScores(Options):
+    """All scores of a run.
+
+    Attributes:
+        parts: keyed by train, validation, test.
+        certainty: of the run's model; None without validation clips, and for folds, which have one each.
+    """
+
+    schema_version: int = RESULT_SCHEMA
+    parts: dict[str, PartScores]
+    certainty: Certainty | None = None
+
+
+class Latency(Options):
+    """``latency.json``: time of one decision on a clip of three seconds, warm, one at a time.
+
+    Attributes:
+        front_end_ms: from samples to the model's input.
+        network_ms: from input to probabilities.
+        threads: of the process.
+    """
+
+    schema_version: int = RESULT_SCHEMA
+    front_end_ms: float
+    network_ms: float
+    threads: int
+
+
+class SplitInfo(Options):
+    """Which split a run was made under.
+
+    Attributes:
+        name: as in ``--split``.
+        digest: of the split file.
+        leaks_speakers: the same people stand in training and test.
+        note: what a reader must know of it, one sentence.
+        fold: number of the fold, ``all``, or None where the split has none.
+    """
+
+    name: str
+    digest: str
+    leaks_speakers: bool
+    note: str
+    fold: str | None = None
+
+
+class RunInfo(Options):
+    """``settings.json``: all that repeats a run.
+
+    Attributes:
+        name: of the run folder.
+        created: ISO 8601 with zone.
+        command: as typed.
+        model: architecture.
+        emotions: class names, in the order of the outputs.
+        merges: emotion -> emotion it counts as.
+        counts: clips by part.
+        class_counts: part -> clips by class, in the order of ``emotions``.
+        corpora: corpus ids that the clips come from.
+        languages: of the clips.
+        synthetic: some of the recordings were made by ``ser corpora synth``.
+        best_epoch: the epoch whose weights were kept, counted from 1.
+        stopped: why training ended, in words.
+        seconds: wall time of training.
+        parameters: of the network.
+        versions: library -> version.
+    """
+
+    schema_version: int = RESULT_SCHEMA
+    name: str
+    created: str
+    command: str
+    model: str
+    recipe: Recipe
+    emotions: tuple[str, ...]
+    merges: dict[str, str]
+    split: SplitInfo
+    manifest_digest: str
+    store_kind: str
+    store_fingerprint: str
+    counts: dict[str, int]
+    class_counts: dict[str, tuple[int, ...]]
+    corpora: tuple[str, ...]
+    languages: tuple[str, ...]
+    synthetic: bool
+    best_epoch: int | None = None
+    stopped: str | None = None
+    seconds: float | None = None
+    parameters: int
+    versions: dict[str, str]
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run folder, split file, experiment or file of a store that could not be read.
+
+    Attributes:
+        kind: ``run``, ``split``, ``experiment`` or ``store``.
+        name: of the run folder, the split, the experiment or the store.
+        reason: one line with the file, what is wrong, and what to do.
+    """
+
+    kind: Literal["run", "split", "experiment", "store"]
+    name: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        """The whole as one line.
+
+        Examples:
+            >>> Unread("run", "mine", "runs/mine/settings.json: not JSON").line
+            'run mine could not be read: runs/mine/settings.json: not JSON'
+        """
+        return f"{self.kind} {self.name} could not be read: {self.reason}"
+
+
+def read_result(kind: type[R], path: Path) -> R:
+    """Read one JSON result file.
+
+    Raises:
+        RunError: the file is missing, is not JSON, or was written by another version.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; the run is incomplete, train it again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise RunError(
+            f"{path}: {place}: {first['msg']}; written by another version? train it again"
+        ) from None
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Folders of finished and unfinished runs below ``folder``, oldest first."""
+    found = [path.parent for path in folder.glob("*/settings.json")]
+    return sorted(found, key=lambda run: (read_result(RunInfo, run / "settings.json").created, run.name))

@@ -1,0 +1,88 @@
+"""All that is shown of one recording: the prediction, what the network saw, and emotion over time."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import soundfile
+
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.audio.decode import MemoryFile
+from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
+from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.prediction import HOP_S, Prediction, PredictOptions
+from ser_pipeline.serving.scorer import Clip
+from ser_pipeline.serving.service import Limits
+
+MOST_VALUES: Final = 768_000
+"""Most samples of all channels in a second; four channels of the highest sample rate in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found in a recording.
+
+    Attributes:
+        prediction: of the whole.
+        clip: what the network saw of the beginning; None where nothing was heard.
+        attention: weights of steps of eight frames, shape ``(steps,)``; None where the model has none.
+        timeline: predictions on windows; empty for a recording of one window.
+        duration_s: length of the recording.
+    """
+
+    prediction: Prediction
+    clip: Clip | None
+    attention: Float32s | None
+    timeline: tuple[Prediction, ...]
+    duration_s: float
+
+
+def look(model: Model, content: bytes, options: PredictOptions, limits: Limits, name: str) -> Look:
+    """Predict on a recording and keep what a page shows of it.
+
+    Args:
+        model: predicts.
+        content: bytes of a file of any format libsndfile reads.
+        options: when to abstain, and the like.
+        limits: of length.
+        name: of the recording.
+
+    Raises:
+        AudioTooLarge: longer than allowed.
+        AudioError: it cannot be used.
+    """
+    duration_s = checked_duration(content, limits, name)
+    prediction = model.predict(content, options, name=name)
+    long = duration_s > model.longest_s + (options.hop_s or HOP_S)
+    timeline = tuple(model.timeline(content, options, name=name)) if long else ()
+    try:
+        clip = model.clip(content, options)
+    except AudioSilent:
+        return Look(prediction, None, None, timeline, duration_s)
+    attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
+    return Look(prediction, clip, attention, timeline, duration_s)
+
+
+def checked_duration(content: bytes, limits: Limits, name: str) -> float:
+    """Seconds of a recording by its header, before anything is decoded.
+
+    Raises:
+        AudioTooLarge: longer than allowed, or with more samples a second than any recording needs.
+        AudioError: no recording libsndfile can decode.
+    """
+    if not content:
+        raise AudioError(f"{name}: empty: nothing was sent")
+    try:
+        with soundfile.SoundFile(MemoryFile(memoryview(content))) as file:
+            frames, sample_rate, channels = int(file.frames), int(file.samplerate), int(file.channels)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
+    if sample_rate * channels > MOST_VALUES:
+        raise AudioTooLarge(
+            f"{name}: {channels} channels at {sample_rate} Hz; at most {MOST_VALUES} samples a second"
+        )
+    if frames > limits.max_s * sample_rate:
+        raise AudioTooLarge(
+            f"{name}: {frames / sample_rate:.0f} s long; at most {limits.max_s:g} s are taken here, "
+            "'ser predict' takes any length"
+        )
+    return frames / sample_rate

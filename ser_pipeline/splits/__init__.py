@@ -1,0 +1,36 @@
+"""Splits: which clips train a model, tune it, and judge it; no speaker stands on two sides.
+
+Made from a manifest (:mod:`ser_pipeline.splits.make`) or imported as published, kept as
+``manifests/splits/<name>.parquet``, and checked for leaks whenever they are read.
+"""
+
+from ser_pipeline.splits.folds import fold_number, fold_parts, parts_for
+from ser_pipeline.splits.leaks import SPLIT_COLUMNS
+from ser_pipeline.splits.make import KINDS, make_split
+from ser_pipeline.splits.split import (
+    Recipe,
+    Split,
+    load_split,
+    parse_ratios,
+    read_split,
+    split_names,
+    split_path,
+    write_split,
+)
+
+__all__ = [
+    "KINDS",
+    "SPLIT_COLUMNS",
+    "Recipe",
+    "Split",
+    "fold_number",
+    "fold_parts",
+    "load_split",
+    "make_split",
+    "parse_ratios",
+    "parts_for",
+    "read_split",
+    "split_names",
+    "split_path",
+    "write_split",
+]

@@ -1,0 +1,140 @@
+"""Who must stay together, and what must never stand on both sides of a split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.read import Codes, codes
+from ser_pipeline.manifest.schema import NO_PART
+
+SPLIT_COLUMNS: Final = (
+    "utterance_id", "corpus", "audio_digest", "emotion_id", "speaker_id", "session_id", "gender", "language",
+)  # fmt: skip
+"""Columns of the manifest that splits are made from and checked against."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Rows of a manifest by who is heard in them.
+
+    Attributes:
+        units: smallest groups that may be parted: a speaker with all their corpora, or the
+            speakers of one session, whose voices are in each other's recordings.
+        families: corpora that share a unit, named ``ravdess+ravdess-song``.
+        corpora: of the rows.
+    """
+
+    units: Codes
+    families: Codes
+    corpora: Codes
+
+
+def joined(items: Int64s, groups: Int64s) -> Int64s:
+    """Number the sets of items that are linked by groups, directly or through others.
+
+    Args:
+        items: shape ``(links,)``, an item of each link, from 0.
+        groups: shape ``(links,)``, the group that link puts it in, from 0.
+
+    Returns:
+        Shape ``(items.max() + 1,)``, the set of each item.
+
+    Examples:
+        >>> joined(np.array([0, 1, 1, 2, 3]), np.array([0, 0, 1, 1, 2])).tolist()
+        [0, 0, 0, 1]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(items):
+        return items
+    n_items, n_groups = int(items.max()) + 1, int(groups.max()) + 1
+    shape = (n_items + n_groups,) * 2
+    links = coo_array((np.ones(len(items), np.int8), (items, groups + n_items)), shape=shape)
+    _, labels = connected_components(links, directed=False)
+    first_seen = np.unique(labels[:n_items], return_inverse=True)[1]
+    return np.asarray(first_seen, np.int64)
+
+
+def people(table: pa.Table) -> People:
+    """Group the rows of a manifest; the table needs ``SPLIT_COLUMNS``."""
+    speakers, corpora = codes(table["speaker_id"]), codes(table["corpus"])
+    sessions = _sessions(table)
+    pairs = np.unique(np.stack([speakers.of, sessions.of]), axis=1)
+    unit_of_speaker = joined(pairs[0], pairs[1])
+    units = Codes(unit_of_speaker[speakers.of], _unit_names(unit_of_speaker, speakers, sessions, pairs))
+    links = np.unique(np.stack([corpora.of, units.of]), axis=1)
+    family_of_corpus = joined(links[0], links[1])
+    names = joined_names(family_of_corpus, corpora.names)
+    return People(units, Codes(family_of_corpus[corpora.of], names), corpora)
+
+
+def _sessions(table: pa.Table) -> Codes:
+    """Session of each row within its corpus; a row without one is a session of its speaker alone."""
+    own = pc.binary_join_element_wise("s", table["corpus"], table["session_id"], "\n")
+    alone = pc.binary_join_element_wise("a", table["speaker_id"], "\n")
+    return codes(pa.chunked_array(pc.coalesce(own, alone)))
+
+
+def joined_names(group_of: Int64s, names: Sequence[str]) -> tuple[str, ...]:
+    """Name each group of things by the things in it."""
+    members: list[list[str]] = [[] for _ in range(int(group_of.max(initial=-1)) + 1)]
+    for name, group in zip(names, group_of.tolist(), strict=True):
+        members[group].append(name)
+    return tuple("+".join(sorted(group)) for group in members)
+
+
+def _unit_names(unit_of_speaker: Int64s, speakers: Codes, sessions: Codes, pairs: Int64s) -> tuple[str, ...]:
+    """A unit of one speaker is named by the speaker, one of partners by corpus and session."""
+    names = list(joined_names(unit_of_speaker, speakers.names))
+    for unit in np.flatnonzero(np.bincount(unit_of_speaker) > 1).tolist():
+        mine = np.unique(pairs[1][unit_of_speaker[pairs[0]] == unit])
+        kinds = (sessions.names[session].split("\n") for session in mine.tolist())
+        named = sorted("-".join(kind[1:]) for kind in kinds if kind[0] == "s")
+        names[unit] = "+".join(named) if named else names[unit]
+    return tuple(names)
+
+
+def on_both_sides(things: Codes, sides: Int64s) -> list[str]:
+    """Names of the things that stand on more than one side.
+
+    Args:
+        things: what each row is of.
+        sides: shape ``(rows,)``, the side of each row; ``NO_PART`` is no side.
+    """
+    taken = sides != NO_PART
+    thing, side = things.of[taken], sides[taken]
+    first = np.full(len(things.names), NO_PART, np.int64)
+    first[thing] = side
+    torn = np.unique(thing[first[thing] != side])
+    return [things.names[number] for number in torn.tolist()]
+
+
+def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = True) -> None:
+    """Check that no speaker and no audio stands on two sides.
+
+    Args:
+        table: rows of the manifest.
+        sides: shape ``(rows,)``, part or fold of each row; ``NO_PART`` is none.
+        where: what is checked, for messages.
+        speakers: look at speakers too; a split that says it leaks them need not be.
+
+    Raises:
+        SplitError: something stands on two sides; the first ten are named.
+    """
+    if speakers:
+        torn = on_both_sides(codes(table["speaker_id"]), sides)
+        if torn:
+            raise SplitError(f"{where}: speakers stand in more than one part: {some(torn)}")
+    audio = table["audio_digest"].combine_chunks().dictionary_encode()
+    if len(audio.dictionary) < len(audio):  # in a whole manifest each stands once, and nothing can be torn
+        things = Codes(audio.indices.to_numpy().astype(np.int64), tuple(audio.dictionary.to_pylist()))
+        torn = on_both_sides(things, sides)
+        if torn:
+            raise SplitError(f"{where}: the same audio stands in more than one part: {some(torn)}")

@@ -1,0 +1,259 @@
+"""Make the splits this package knows: which clips train a model, tune it, and judge it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.errors import SplitError
+from ser_pipeline.manifest.digest import digest_bytes
+from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
+from ser_pipeline.records import PARTS
+from ser_pipeline.splits.assign import Rows, deal_family, evenly, in_shares, quota
+from ser_pipeline.splits.leaks import joined, joined_names
+from ser_pipeline.splits.split import (
+    FOLDS,
+    MAX_FOLDS,
+    RATIOS,
+    Ratios,
+    Recipe,
+    Split,
+    checked_name,
+    checked_ratios,
+    fold_rows,
+    load_split,
+    part_rows,
+    ratios_text,
+    split_names,
+    split_path,
+    write_split,
+)
+
+Body = tuple[pa.Table, tuple[str, ...], str]
+"""Rows, names of the folds, and a note."""
+
+
+def make_split(
+    manifest: Manifest,
+    name: str = "speaker",
+    *,
+    seed: int = 0,
+    ratios: Ratios | None = None,
+    folds: int | None = None,
+    save_as: str | None = None,
+) -> Split:
+    """Make one of the splits this package knows.
+
+    Args:
+        manifest: has at least ``SPLIT_COLUMNS``.
+        name: one of ``KINDS``.
+        seed: another seed gives another split.
+        ratios: of train, validation and test, in any unit; 60/20/20 by default.
+        folds: number of folds, for ``kfold``; 5 by default.
+        save_as: name of the split; ``name`` by default.
+
+    Raises:
+        SplitError: no such split, options that do not fit it, or too few people for it.
+    """
+    if name not in KINDS:
+        raise SplitError(
+            f"split '{name}' does not exist; valid are {', '.join(KINDS)}; "
+            "published folds are read with --from FILE"
+        )
+    if folds is not None and name != "kfold":
+        raise SplitError(f"split {name} takes no --folds; only kfold does")
+    if save_as in KINDS and save_as != name:
+        raise SplitError(f"'{save_as}' is the name of another split; choose one of your own")
+    if not manifest.table.num_rows:
+        raise SplitError(f"{manifest.path}: has no recordings to split")
+    recipe = Recipe(name, seed, checked_ratios(ratios or RATIOS), FOLDS if folds is None else folds)
+    table, fold_names, note = KINDS[name](manifest.table, recipe)
+    leaks = name == "stratified"
+    split = Split(checked_name(save_as or name), recipe, table, fold_names, leaks, note, manifest.digest)
+    return split.sealed()
+
+
+def seeded(seed: int, *names: str) -> np.random.Generator:
+    """A generator of one's own for each name, so that a further corpus changes no other's split."""
+    return np.random.default_rng([seed, *(int(digest_bytes(name.encode())[:16], 16) for name in names)])
+
+
+def _speaker(table: pa.Table, recipe: Recipe) -> Body:
+    rows = Rows.of(table)
+    parts = np.empty(len(rows), np.int64)
+    sizes = partial(quota, ratios=recipe.ratios)
+    for number, family in enumerate(rows.people.families.names):
+        chosen = rows.people.families.of == number
+        rng = seeded(recipe.seed, family)
+        parts[chosen] = deal_family(rows, chosen, sizes, in_shares(recipe.ratios, sizes), rng)
+    note = f"Whole speakers, {ratios_text(recipe.ratios)} within each corpus: nobody is heard in two parts."
+    return part_rows(table["utterance_id"], parts), (), note
+
+
+def _stratified(table: pa.Table, recipe: Recipe) -> Body:
+    emotion = table["emotion_id"].to_numpy().astype(np.int64)
+    corpus = codes(table["corpus"]).of
+    _, stratum, sizes = np.unique(
+        np.stack([corpus, emotion]), axis=1, return_inverse=True, return_counts=True
+    )
+    ends = np.cumsum([quota(size, recipe.ratios) for size in sizes.tolist()], axis=1)
+    order = np.lexsort((_shuffled(table["audio_digest"], recipe.seed), stratum))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    rank -= (np.cumsum(sizes) - sizes)[stratum]
+    parts = (rank[:, None] >= ends[stratum]).sum(axis=1)
+    note = (
+        f"By clip, {ratios_text(recipe.ratios)} within each corpus and emotion: the same people speak in "
+        "training and test, so its scores do not hold for new speakers."
+    )
+    return part_rows(table["utterance_id"], parts), (), note
+
+
+def _shuffled(digests: pa.ChunkedArray, seed: int) -> "np.typing.NDArray[np.uint64]":
+    """A random number per recording that depends on its bytes and the seed alone."""
+    heads = pc.utf8_slice_codeunits(digests, 0, 16).to_numpy().astype("S16")
+    digits = heads.view(np.uint8).reshape(-1, 16)
+    nibbles = np.where(digits > ord("9"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint64)
+    key = np.zeros(len(nibbles), np.uint64)
+    for place in range(16):
+        key = (key << np.uint64(4)) | nibbles[:, place]
+    # splitmix64 mixes the seed in; its sums wrap around on purpose
+    key += np.uint64(int(digest_bytes(str(seed).encode())[:16], 16))
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))
+
+
+def _loso(table: pa.Table, recipe: Recipe) -> Body:
+    rows = Rows.of(table)
+    note = "Each fold tests one speaker, or one session of partners, that training never heard."
+    return _whole(table, rows, rows.people.units, recipe.kind), rows.people.units.names, note
+
+
+def _kfold(table: pa.Table, recipe: Recipe) -> Body:
+    rows = Rows.of(table)
+    count, k = len(rows.people.units.names), recipe.folds
+    if not 2 <= k <= count:
+        raise SplitError(f"kfold: --folds {k} does not fit {count} speakers; 2 to {count} are possible")
+    folds, families = np.empty(len(rows), np.int64), rows.people.families
+    clips = np.zeros(k, np.int64)
+    for number in np.argsort(-np.bincount(families.of), kind="stable").tolist():
+        chosen = families.of == number
+        sizes = partial(_smallest_first, clips)
+        rng = seeded(recipe.seed, families.names[number])
+        folds[chosen] = deal_family(rows, chosen, sizes, evenly(k), rng)
+        clips = clips + np.bincount(folds[chosen], minlength=k)
+    names = tuple(map(str, range(k)))
+    return (
+        _whole(table, rows, Codes(folds, names), recipe.kind),
+        names,
+        f"{k} folds of whole speakers, tested in turn: nobody is heard in training and test.",
+    )
+
+
+def _smallest_first(clips: Int64s, units: int) -> list[int]:
+    """Units of each fold; those that cannot be shared evenly go to the folds with fewest clips."""
+    sizes = np.full(len(clips), units // len(clips))
+    sizes[np.argsort(clips, kind="stable")[: units % len(clips)]] += 1
+    return [int(size) for size in sizes]
+
+
+def _loco(table: pa.Table, recipe: Recipe) -> Body:
+    rows = Rows.of(table)
+    note = "Each fold tests a corpus that training never heard; corpora that share speakers leave together."
+    return _whole(table, rows, rows.people.families, recipe.kind), rows.people.families.names, note
+
+
+def _lolo(table: pa.Table, recipe: Recipe) -> Body:
+    rows = Rows.of(table)
+    primary = pc.replace_substring_regex(pc.utf8_lower(table["language"]), "[-_].*", "")
+    languages = codes(primary)
+    links = np.unique(np.stack([languages.of, rows.people.units.of]), axis=1)
+    together = joined(links[0], links[1])
+    groups = Codes(together[languages.of], joined_names(together, languages.names))
+    note = (
+        "Each fold tests a language that training never heard (en-US and en-GB are one language); "
+        "languages that share speakers leave together."
+    )
+    return _whole(table, rows, groups, recipe.kind), groups.names, note
+
+
+def _whole(table: pa.Table, rows: Rows, folds: Codes, kind: str) -> pa.Table:
+    """Rows of a split whose folds are whole groups, if there are people left to train each fold."""
+    what = {"loco": "corpus", "lolo": "language"}.get(kind, "fold")
+    if len(folds.names) < 2:
+        raise SplitError(f"{kind} needs two or more to leave out one; there is one {what}: {folds.names[0]}")
+    if len(folds.names) > MAX_FOLDS:
+        raise SplitError(f"{kind} would have {len(folds.names)} folds; {MAX_FOLDS} at most: use kfold")
+    pairs = np.unique(np.stack([folds.of, rows.people.units.of]), axis=1)
+    left = len(rows.people.units.names) - np.bincount(pairs[0], minlength=len(folds.names))
+    if left.min() < 2:
+        name = folds.names[int(left.argmin())]
+        raise SplitError(
+            f"{kind}: fold {name} leaves {left.min()} speaker for training and validation; two are needed"
+        )
+    return fold_rows(table["utterance_id"], folds.of)
+
+
+KINDS: Final[Mapping[str, Callable[[pa.Table, Recipe], Body]]] = MappingProxyType(
+    {
+        "speaker": _speaker,
+        "stratified": _stratified,
+        "loso": _loso,
+        "kfold": _kfold,
+        "loco": _loco,
+        "lolo": _lolo,
+    }
+)
+"""Name -> how the split is made."""
+
+
+DEFAULT_SPLIT: Final = "speaker"
+
+
+def renew_splits(manifest: Path, digest: str) -> list[str]:
+    """Write the default split, made as it was before, beside a manifest that was just built.
+
+    Args:
+        manifest: the manifest's file.
+        digest: of the manifest.
+
+    Returns:
+        A line for each split that no longer fits, and for each part of the default split that is empty.
+    """
+    out = manifest.parent
+    recipe, lines, fits = Recipe(DEFAULT_SPLIT), [], False
+    for name in split_names(out):
+        try:
+            old = load_split(split_path(out, name))
+        except SplitError as error:
+            if name != DEFAULT_SPLIT:
+                lines.append(str(error))
+            continue
+        same = old.manifest_digest == digest
+        if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
+            recipe, fits = old.recipe, same
+        elif not same:
+            lines.append(f"split {name} is of an earlier manifest; make it again with '{old.command}'")
+    if not fits:
+        split = make_split(read_manifest(out), DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
+        write_split(out, split)
+        lines += empty_parts(split)
+    return lines
+
+
+def empty_parts(split: Split) -> list[str]:
+    """A line for each part of a split that nobody is in."""
+    filled = set(split.table["part"].unique().to_pylist())
+    wanted = [part for part, ratio in zip(PARTS, split.recipe.ratios, strict=True) if ratio > 0]
+    return [
+        f"split {split.name}: part {part} is empty; three speakers of one corpus are needed to fill all parts"
+        for part in wanted
+        if part not in filled
+    ]

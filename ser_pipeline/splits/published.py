@@ -1,0 +1,213 @@
+"""Read published parts or folds from CSV or JSON lines."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.read import Manifest, codes
+from ser_pipeline.manifest.schema import NO_PART, PART_CODES
+from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
+from ser_pipeline.splits.make import KINDS
+from ser_pipeline.splits.split import (
+    MAX_FOLDS,
+    PUBLISHED,
+    Recipe,
+    Split,
+    checked_name,
+    fold_rows,
+    part_rows,
+)
+
+IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path")
+"""Columns of the manifest that an import needs."""
+
+PART_NAMES: Final[Mapping[str, str]] = {
+    **{part: part for part in PART_CODES},
+    **{"training": "train", "trn": "train"},
+    **{"val": "validation", "valid": "validation", "dev": "validation", "development": "validation"},
+    **{"testing": "test", "tst": "test", "eval": "test"},
+}
+"""Names of parts in publications -> ours."""
+
+JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+"""Endings of files with one JSON object per line; all others are CSV."""
+
+SUFFIX: Final = r"\.[A-Za-z0-9]{1,5}$"
+
+
+@dataclass(frozen=True)
+class Import:
+    """A split that was read, and what did not match.
+
+    Attributes:
+        split: not yet written.
+        unknown: names in the file that the manifest does not have.
+        missing: utterance ids of the manifest that the file does not name.
+    """
+
+    split: Split
+    unknown: list[str]
+    missing: list[str]
+
+
+def import_split(
+    manifest: Manifest, source: Path, name: str, *, seed: int = 0, allow_leaks: bool = False
+) -> Import:
+    """Read published parts or folds.
+
+    The file is CSV, or JSON lines if its name ends in ``.jsonl``, ``.ndjson`` or ``.json``. It has
+    a column ``utterance_id`` or ``path``, and a column ``part`` or ``fold``; where it has both, a
+    filled fold counts. A path is one of the manifest or the corpus's official one, whatever its
+    suffix.
+
+    Args:
+        manifest: has at least ``IMPORT_COLUMNS``.
+        source: the file.
+        name: of the split to be.
+        seed: of the validation speakers of folds.
+        allow_leaks: accept speakers on both sides; the split says so ever after.
+
+    Raises:
+        SplitError: the file cannot be read, names nothing of the manifest, or leaks.
+    """
+    if name in KINDS:
+        raise SplitError(
+            f"'{name}' is a split that 'ser' makes itself; choose another name for published ones"
+        )
+    names, values, is_fold = _columns(_rows(source), source)
+    places = _places(manifest.table, names, source)
+    found = places >= 0
+    if not found.any():
+        raise SplitError(f"{source}: none of its names is in the manifest: {some(names.to_pylist())}")
+    values = [value for value, known in zip(values, found.tolist(), strict=True) if known]
+    sides, folds = _folds(values, source) if is_fold else (_parts(values, source), ())
+    spread = np.full(manifest.table.num_rows, NO_PART, np.int64)
+    spread[places[found]] = sides
+    leaks = _leaks(manifest.table, spread, source, allow_leaks)
+    split = _split(manifest, spread, folds, checked_name(name), seed, leaks, source)
+    missing = manifest.table["utterance_id"].filter(pa.array(spread == NO_PART)).to_pylist()
+    return Import(split.sealed(), names.filter(pa.array(~found)).to_pylist(), missing)
+
+
+def _rows(source: Path) -> dict[str, list[str]]:
+    """Columns of the file, as text; a blank or missing value is empty.
+
+    Raises:
+        SplitError: the file cannot be read.
+    """
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+        read = _json_lines if source.suffix in JSON_SUFFIXES else _csv_lines
+        lines = list(read(text))
+    except OSError as error:
+        raise SplitError(f"{source}: cannot be read ({error.strerror})") from None
+    except (ValueError, csv.Error) as error:
+        raise SplitError(f"{source}: cannot be read ({str(error).splitlines()[0]})") from None
+    if not lines:
+        raise SplitError(f"{source}: has no rows; columns utterance_id or path, and part or fold, are needed")
+    keys = dict.fromkeys(key for line in lines for key in line)
+    return {key: [_text(line.get(key)) for line in lines] for key in keys}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _csv_lines(text: str) -> Iterator[dict[str, Any]]:
+    for line in csv.DictReader(text.splitlines()):
+        yield {key.strip(): value for key, value in line.items() if key is not None}
+
+
+def _json_lines(text: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is not an object like {{'utterance_id': ..., 'part': ...}}")
+            yield row
+
+
+def _columns(rows: Mapping[str, list[str]], source: Path) -> tuple[pa.Array, list[str], bool]:
+    """Names, sides, and whether the sides are folds."""
+    key = next((name for name in ("utterance_id", "path") if name in rows), None)
+    sides = [name for name in ("part", "fold") if any(rows.get(name, ()))]
+    if key is None or not sides:
+        raise SplitError(
+            f"{source}: has columns {some(list(rows))}; utterance_id or path, and part or fold, are needed"
+        )
+    names = pa.array(rows[key], pa.string())
+    return names, rows[sides[-1]], sides[-1] == "fold"
+
+
+def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:
+    """Row of the manifest for each name, -1 where there is none."""
+    ids = table["utterance_id"].combine_chunks()
+    bare = pc.replace_substring_regex(pc.replace_substring(names, "\\", "/"), SUFFIX, "")
+    bare = pc.replace_substring_regex(bare, r"^\./", "")
+    paths = pc.replace_substring_regex(table["path"].combine_chunks(), SUFFIX, "")
+    official = pc.replace_substring_regex(ids, "^[^/]*/", "")
+    places = pc.coalesce(pc.index_in(names, ids), pc.index_in(bare, paths), pc.index_in(bare, official))
+    found = np.asarray(places.fill_null(-1), np.int64)
+    rows, counts = np.unique(found[found >= 0], return_counts=True)
+    twice = rows[counts > 1]
+    if len(twice):
+        raise SplitError(f"{source}: names a recording more than once: {some(ids.take(twice).to_pylist())}")
+    return found
+
+
+def _parts(values: Sequence[str], source: Path) -> Int64s:
+    odd = sorted({value for value in values if value.lower() not in PART_NAMES})
+    if odd:
+        shown = some([repr(value) for value in odd])
+        raise SplitError(f"{source}: parts {shown} do not exist; valid are {', '.join(PART_NAMES)}")
+    return np.array([PART_CODES[PART_NAMES[value.lower()]] for value in values], np.int64)
+
+
+def _folds(values: Sequence[str], source: Path) -> tuple[Int64s, tuple[str, ...]]:
+    """Number the folds, in the order of their numbers if all have one, else of their names."""
+    names = set(values)
+    if "" in names:
+        raise SplitError(f"{source}: {values.count('')} of its rows have no fold; each needs one")
+    numbers = all(name.isascii() and name.isdecimal() for name in names)
+    folds = tuple(sorted(names, key=int if numbers else None))
+    if not 2 <= len(folds) <= MAX_FOLDS:
+        raise SplitError(f"{source}: has {len(folds)} folds here; 2 to {MAX_FOLDS} are possible")
+    position = {name: number for number, name in enumerate(folds)}
+    return np.array([position[value] for value in values], np.int64), folds
+
+
+def _leaks(table: pa.Table, sides: Int64s, source: Path, allowed: bool) -> bool:
+    """Whether speakers stand on both sides, where that is allowed."""
+    check_sides(table, sides, str(source), speakers=False)
+    torn = on_both_sides(codes(table["speaker_id"]), sides)
+    if torn and not allowed:
+        raise SplitError(
+            f"{source}: puts {len(torn)} speakers into more than one part: {some(torn)}; "
+            "pass --leaks-speakers to take it all the same, and to have it said wherever its numbers show"
+        )
+    return bool(torn)
+
+
+def _split(
+    manifest: Manifest, sides: Int64s, folds: tuple[str, ...], name: str, seed: int, leaks: bool, source: Path
+) -> Split:
+    taken = pa.array(sides != NO_PART)
+    ids = manifest.table["utterance_id"].filter(taken)
+    values = sides[sides != NO_PART]
+    note = f"Published {'folds' if folds else 'parts'}, read from {source.name}."
+    outside = int((sides == NO_PART).sum())
+    if outside:
+        note += f" {outside} of {len(sides)} recordings are in none of them."
+    if leaks:
+        note += " The same people speak in training and test, so its scores do not hold for new speakers."
+    table = fold_rows(ids, values) if folds else part_rows(ids, values)
+    return Split(name, Recipe(PUBLISHED, seed), table, folds, leaks, note, manifest.digest)

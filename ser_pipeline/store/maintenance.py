@@ -1,0 +1,340 @@
+"""Look after stores: verify them, delete what no command can use, merge what several machines built."""
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
+from ser_pipeline.audio import read_recording
+from ser_pipeline.errors import AudioError, StoreCorrupt, StoreError
+from ser_pipeline.front_end import layout_of, row_of_variant
+from ser_pipeline.options import options_of
+from ser_pipeline.store.build import describe
+from ser_pipeline.store.identity import fingerprint
+from ser_pipeline.store.index import read_index
+from ser_pipeline.store.plan import EVERY_SHARD, Clip, Key, recordings, shard_range
+from ser_pipeline.store.read import Store
+from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
+from ser_pipeline.store.status import outdated, stores
+
+if TYPE_CHECKING:
+    from ser_pipeline.manifest import Manifest
+
+
+TOLERANCE = 2e-3
+"""Largest difference of a recomputed value, relative where it is above 1: a step of float16, rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What ``ser cache verify`` found.
+
+    Attributes:
+        shards: shards read.
+        rows: rows whose checksum fits.
+        recomputed: rows computed again from their recording.
+        problems: one line each.
+        damaged: shards that must be built again.
+    """
+
+    shards: int
+    rows: int
+    recomputed: int
+    problems: tuple[str, ...]
+    damaged: tuple[Path, ...]
+
+
+def verify(
+    folder: Path, manifest: "Manifest | None", data: Path | None, *, sample: int, seed: int = 0
+) -> VerifyReport:
+    """Read every byte of a store again, and compute a sample of its rows anew.
+
+    Args:
+        folder: of the store.
+        manifest: to find recordings; None recomputes nothing.
+        data: folder the manifest's paths are relative to.
+        sample: rows to recompute at most.
+        seed: of the choice.
+    """
+    problems, damaged, rows, shards = [], [], 0, 0
+    for path in sorted(folder.glob("shard-*.h5")):
+        shards += 1
+        try:
+            if fingerprint(read_keys(path).described) != folder.name:
+                raise StoreCorrupt(f"{path}: was made with other settings or library versions than its store")
+            rows += len(read_rows(path))
+        except StoreCorrupt as error:
+            problems.append(str(error))
+            damaged.append(path)
+    recomputed = 0
+    described = describe(folder)
+    if manifest is not None and data is not None and data.is_dir() and described is not None and not damaged:
+        recomputed, wrong = _recompute(folder, manifest, data, described, sample, seed)
+        problems += wrong
+    return VerifyReport(shards, rows, recomputed, tuple(problems), tuple(damaged))
+
+
+def _recompute(
+    folder: Path, manifest: "Manifest", data: Path, described: dict[str, Any], sample: int, seed: int
+) -> tuple[int, list[str]]:
+    options = options_of(described["kind"], described["settings"])
+    store = Store(folder, options, read_index(folder, write=False))
+    wanted = recordings(manifest.table, options, copies=max(1, store.copies))
+    present = [(clip, position) for clip in wanted if (position := store.find(clip.key)) >= 0]
+    chosen = np.random.default_rng(seed).permutation(len(present))[:sample]
+    problems = []
+    for number in sorted(chosen.tolist()):
+        clip, position = present[number]
+        try:
+            recording = read_recording(data / clip.path, options.sample_rate)
+        except AudioError as error:
+            problems.append(f"cannot recompute {clip.path}: {error}")
+            continue
+        if recording.digest != clip.digest:
+            problems.append(f"{clip.path}: changed since the manifest was built; run 'ser manifest build'")
+            continue
+        off = _off(store, position, clip, recording.wave)
+        if not off <= TOLERANCE:  # also where it is not a number
+            problems.append(
+                f"{clip.path}: recomputed values differ by {off:.2g}; delete {folder} and build it"
+            )
+    return len(chosen), problems
+
+
+def _off(store: Store, position: int, clip: Clip, wave: npt.NDArray[np.float32]) -> float:
+    """Largest difference between a row and what its recording gives today."""
+    values, frames, _ = store.read([position])
+    row = row_of_variant(
+        wave, store.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
+    )
+    if int(frames[0]) != row.frames:
+        return math.inf
+    return float((np.abs(values[0] - row.values) / np.maximum(1, np.abs(row.values))).max())
+
+
+def repair(report: VerifyReport) -> int:
+    """Set damaged shards aside, so that the next build computes their recordings again.
+
+    Raises:
+        StoreError: a build works on one of them.
+    """
+    for path in report.damaged:
+        with shard_range(path.parent, shard_number(path), shard_number(path) + 1):
+            path.rename(path.with_suffix(".h5.damaged"))
+    return len(report.damaged)
+
+
+_PARTIAL_AGE_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something ``ser cache gc`` can take away.
+
+    Attributes:
+        path: a file, or the folder of a store.
+        reason: why it is of no use.
+        size_bytes: freed by taking it away.
+        rows: digests to drop from the shard at ``path``; empty drops the whole.
+    """
+
+    path: Path
+    reason: str
+    size_bytes: int
+    rows: frozenset[str] = frozenset()
+
+
+def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
+    """List what no command can use any more; deletes nothing.
+
+    Args:
+        cache: folder of all stores.
+        manifest: rows of recordings it does not name are listed; None leaves them alone, and so
+            does a manifest that was built with ``--limit``.
+    """
+    found: list[Garbage] = []
+    whole = manifest is not None and not partial(manifest)
+    digests = frozenset(manifest.table["audio_digest"].to_pylist()) if manifest and whole else None
+    for folder in stores(cache):
+        described = describe(folder)
+        old = [] if described is None else outdated(described)
+        if old:
+            size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+            found.append(Garbage(folder, "outdated: " + "; ".join(old), size))
+            continue
+        found += _left_over(folder)
+        if digests is not None:
+            found += _foreign(folder, digests)
+    return found
+
+
+def partial(manifest: "Manifest") -> bool:
+    """The manifest was built with ``--limit``: a recording it does not name may well be there."""
+    return bool(manifest.facts.get("settings", {}).get("limit"))
+
+
+def _left_over(folder: Path) -> Iterator[Garbage]:
+    now = time.time()
+    for path in sorted(folder.iterdir()):
+        age = now - path.stat().st_mtime
+        if path.name.endswith(TEMPORARY_SUFFIX) and age > _PARTIAL_AGE_S:
+            yield Garbage(path, "left by an interrupted build", path.stat().st_size)
+        elif path.name.endswith(".damaged"):
+            yield Garbage(path, "damaged shard that was set aside", path.stat().st_size)
+
+
+def _foreign(folder: Path, digests: frozenset[str]) -> Iterator[Garbage]:
+    index = read_index(folder, write=False)
+    held = index.table.group_by("shard").aggregate([("audio_digest", "count")]).to_pydict()
+    counts = dict(zip(held["shard"], held["audio_digest_count"], strict=True))
+    by_shard: dict[int, set[str]] = {}
+    for digest, shard in zip(
+        index.table["audio_digest"].to_pylist(), index.table["shard"].to_pylist(), strict=True
+    ):
+        if digest not in digests:
+            by_shard.setdefault(shard, set()).add(digest)
+    for shard, rows in sorted(by_shard.items()):
+        path = shard_path(folder, shard)
+        size = round(path.stat().st_size * len(rows) / counts[shard])
+        yield Garbage(path, f"{len(rows)} rows of recordings not in the manifest", size, frozenset(rows))
+
+
+def collect(found: list[Garbage]) -> int:
+    """Take away what :func:`garbage` listed; returns the bytes freed.
+
+    Raises:
+        StoreError: a build works on the store; nothing of it is taken then.
+    """
+    for item in found:
+        folder = item.path if item.path.is_dir() else item.path.parent
+        with shard_range(folder, 0, EVERY_SHARD):
+            _take_away(item)
+    return sum(item.size_bytes for item in found)
+
+
+def _take_away(item: Garbage) -> None:
+    if item.path.is_dir():
+        for path in item.path.iterdir():
+            path.unlink()
+        item.path.rmdir()
+    elif item.rows:
+        _drop_rows(item.path, item.rows)
+    else:
+        item.path.unlink(missing_ok=True)
+
+
+def _drop_rows(path: Path, digests: frozenset[str]) -> None:
+    rows = read_rows(path)
+    described = describe(path.parent)
+    keep = [number for number, key in enumerate(rows.digests) if key.decode() not in digests]
+    failed = tuple(item for item in rows.failed if item[0] not in digests)
+    if described is None or not (keep or failed):
+        path.unlink()
+    else:
+        layout = layout_of(options_of(described["kind"], described["settings"]))
+        kept = rows.take(keep, failed)
+        write_shard(path, kept, layout=layout, name=fingerprint(described), described=described)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What ``ser cache merge`` did to one store.
+
+    Attributes:
+        folder: of the store.
+        rows: recordings it holds now.
+        copied: shards taken over.
+        known: shards all of whose recordings were there before.
+        refused: one line for each shard that was left out, or that is damaged here.
+    """
+
+    folder: Path
+    rows: int
+    copied: int
+    known: int
+    refused: tuple[str, ...]
+
+
+def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
+    """Copy whole shards of other caches in, and make every index anew.
+
+    A shard is read whole and checked before it is copied. It keeps its number where that is
+    free, and takes the next free one where it is not; nothing that stands here is overwritten.
+
+    Args:
+        cache: folder of all stores, to copy into.
+        others: folders of the same form; none only makes the indexes anew.
+
+    Raises:
+        StoreError: a folder that is no cache, or a build works on a store.
+    """
+    for other in others:
+        if not any(stores(other)):
+            raise StoreError(f"{other}: holds no store; pass the folder that holds 'mels' or 'features'")
+        if other.resolve() == cache.resolve():
+            raise StoreError(f"{other}: is the cache to merge into; pass the other ones")
+    sources: dict[Path, list[Path]] = {folder.relative_to(cache): [] for folder in stores(cache)}
+    for other in others:
+        for folder in stores(other):
+            sources.setdefault(folder.relative_to(other), []).append(folder)
+    return [_merge(cache / name, found) for name, found in sorted(sources.items())]
+
+
+def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
+    with shard_range(folder, 0, EVERY_SHARD):
+        copied, known, refused = 0, 0, []
+        here = read_index(folder)
+        keys = set(here.keys())
+        failed = set(here.failures())
+        for path in (path for source in sources for path in sorted(source.glob("shard-*.h5"))):
+            try:
+                theirs, bad = _checked(path, folder)
+            except StoreCorrupt as error:
+                refused.append(str(error))
+                continue
+            if theirs <= keys and bad <= failed | {digest for digest, _, _ in keys}:
+                known += 1
+                continue
+            _copy(path, folder)
+            keys |= theirs
+            failed |= bad
+            copied += 1
+        index = read_index(folder)
+    good = index.table.num_rows - len(index.failures())
+    return Merged(folder, good, copied, known, (*refused, *index.damaged))
+
+
+def _checked(path: Path, folder: Path) -> tuple[frozenset[Key], set[str]]:
+    """Keys of a whole shard and its failed digests.
+
+    Raises:
+        StoreCorrupt: its bytes are not those that were written, or it is of another store.
+    """
+    rows = read_rows(path)
+    with h5py.File(path, "r") as file:
+        said = str(file.attrs["fingerprint"])
+    if not said == folder.name == fingerprint(read_keys(path).described):
+        raise StoreCorrupt(
+            f"{path}: made with other settings or library versions than {folder.name}; left out"
+        )
+    return rows.keys(), {key for key, _ in rows.failed}
+
+
+def _copy(path: Path, folder: Path) -> None:
+    target = folder / path.name
+    if target.exists():
+        taken = [shard_number(other) for other in folder.glob("shard-*.h5")]
+        target = shard_path(folder, max(taken) + 1)
+    with write_atomically(target) as part:
+        shutil.copyfile(path, part)
+        if os.path.lexists(target):
+            raise StoreError(f"{target}: appeared while shards were copied; run the same command again")

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import soundfile as sf
+
+from ser_pipeline.api import build_manifest
+from ser_pipeline.benchmarks import BENCHES, run_benches
+from ser_pipeline.errors import SettingsError
+
+
+@pytest.fixture
+def home(tmp_path):
+    """EMO-DB with sixty tones, and its manifest."""
+    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    folder.mkdir(parents=True)
+    names = [f"{speaker}{sentence}{letter}a" for speaker in ("03", "08", "09", "10", "11")
+             for sentence in ("a01", "a02", "a04", "b01") for letter in "WFN"]  # fmt: skip
+    for number, name in enumerate(names):
+        wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(8_000) / 16_000)
+        sf.write(folder / f"{name}.wav", wave, 16_000)
+    build_manifest(tmp_path / "DataSets", tmp_path / "manifests", jobs=1)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(BENCHES) - {"complete", "mels", "memory", "scale"}))
+def test_every_bench_gives_rates(home, name):
+    figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
+    assert figures
+    assert all(figure.rate > 0 or figure.unit == "of [-1, 1]" for figure in figures)
+
+
+@pytest.mark.parametrize(
+    ("names", "data", "message"),
+    [(["fast"], "DataSets", "bench 'fast' does not exist; valid are mels"), ([], "none", "pass --data")],
+)
+def test_wrong_values_are_refused(home, names, data, message):
+    with pytest.raises(SettingsError, match=message):
+        next(run_benches(home / "manifests", home / data, names, 40))
+
+
+@pytest.mark.slow
+def test_memory_is_of_processes_that_build(home, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.benchmarks.measure.LONG_S", 5)
+    monkeypatch.setattr("ser_pipeline.benchmarks.measure.LARGE_CORPUS", 600)
+    small, large, long = run_benches(home / "manifests", home / "DataSets", ["memory"], 40)
+    assert all("peak of one process that built" in figure.note for figure in (small, large, long))
+    assert "built 0 clips" not in small.note + large.note + long.note
+    assert all(50 < figure.rate < 2000 for figure in (small, large, long))

@@ -1,0 +1,60 @@
+import pytest
+
+from ser_pipeline.cli.common import Format
+from ser_pipeline.cli.evaluate import interval, show_part
+from ser_pipeline.runs.types import ClassScore, Estimate, GroupScores, PartScores, Scores
+
+
+class Info:
+    emotions = ("anger", "fear")
+
+
+@pytest.fixture
+def scores():
+    score = Estimate(value=0.75, low=0.5, high=1.0)
+    pooled = Scores(
+        clips=4,
+        speakers=2,
+        accuracy=score,
+        uar=score,
+        macro_f1=score,
+        ece=0.1,
+        error_distance=None,
+        classes=tuple(
+            ClassScore(emotion=name, precision=1, recall=0.5, f1=0.6, clips=2) for name in Info.emotions
+        ),
+        confusion=((1, 1), (0, 2)),
+        confound_accuracy=0.5,
+        confound_uar=0.5,
+        interval="in words",
+    )
+    group = GroupScores(by="corpus", name="nemo", clips=4, speakers=2, accuracy=0.75, uar=0.75, macro_f1=0.7)
+    return PartScores(
+        pooled=pooled, macro_corpora={"accuracy": 0.75, "uar": 0.75, "macro_f1": 0.7}, groups=(group,)
+    )
+
+
+def test_a_score_stands_between_the_ends_of_its_interval():
+    assert interval(Estimate(value=0.5, low=0.4, high=0.6)) == [0.5, 0.4, 0.6]
+    assert interval(Estimate(value=0.5)) == [0.5, None, None]
+
+
+def test_csv_has_a_line_for_all_clips_and_one_for_each_group(scores, capsys):
+    show_part(Info, "test", scores, Format.csv)
+    assert capsys.readouterr().out.splitlines() == [
+        "part,by,group,clips,speakers,accuracy,uar,macro_f1",
+        "test,all,all,4,2,0.75,0.75,0.75",
+        "test,corpus,nemo,4,2,0.75,0.75,0.7",
+    ]
+
+
+def test_json_is_the_scores_themselves(scores, capsys):
+    show_part(Info, "test", scores, Format.json)
+    assert PartScores.model_validate_json(capsys.readouterr().out) == scores
+
+
+def test_tables_say_where_a_distance_is_not_defined(scores, capsys):
+    show_part(Info, "test", scores)
+    shown = capsys.readouterr()
+    assert "mean distance of errors not defined" in shown.err
+    assert "confusion" in shown.out

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+
+from ser_pipeline.datasets.batch import MelClips, read_levels
+
+
+class CountingStore:
+    """Wraps a store and counts how often it is read."""
+
+    def __init__(self, store):
+        self.store, self.shape, self.shards, self.reads = store, store.shape, store.shards, []
+
+    def read(self, positions):
+        self.reads.append(len(positions))
+        return self.store.read(positions)
+
+
+@pytest.fixture
+def clips(toy):
+    data = toy.data()
+    return CountingStore(data.store), data
+
+
+def test_a_batch_is_what_the_store_holds(clips):
+    store, data = clips
+    batch = MelClips(store, data.positions, data.examples.target).__getitems__([5, 0, 7])
+    values, frames, _ = data.store.read(data.positions[[5, 0, 7]])
+    assert batch.inputs.dtype == torch.float32
+    assert (batch.inputs.numpy() == values.astype(np.float32)).all()
+    assert batch.lengths.tolist() == frames.tolist()
+    assert batch.targets.tolist() == data.examples.target[[5, 0, 7]].tolist()
+    assert batch.numbers.tolist() == [5, 0, 7]
+
+
+def test_clips_that_fit_are_read_once(clips):
+    store, data = clips
+    kept = MelClips(store, data.positions, data.examples.target)
+    assert sum(store.reads) == len(kept) == 120
+    kept.__getitems__([1, 2])
+    assert sum(store.reads) == 120
+
+
+def test_clips_that_do_not_fit_are_read_a_batch_at_a_time_with_the_same_result(clips):
+    store, data = clips
+    shift = np.linspace(-0.3, 0.3, len(data.positions)).astype(np.float32)
+    kept = MelClips(store, data.positions, data.examples.target, shift)
+    store.reads.clear()
+    read = MelClips(store, data.positions, data.examples.target, shift, memory_limit=1000)
+    assert store.reads == []
+    one, other = (clips.__getitems__([9, 100, 3]) for clips in (read, kept))
+    assert store.reads == [3]
+    assert all(torch.equal(a, b) for a, b in zip(one[:4], other[:4], strict=True))
+
+
+def test_reading_twice_shifts_once(clips):
+    store, data = clips
+    kept = MelClips(store, data.positions, data.examples.target, np.full(120, 0.25, np.float32))
+    first, again = kept[4].inputs.clone(), kept[4].inputs
+    assert torch.equal(first, again)
+    plain = MelClips(store, data.positions, data.examples.target)[4]
+    inside = slice(0, int(plain.lengths[0]))
+    assert torch.allclose(first[..., inside], plain.inputs[..., inside] + 0.25)
+
+
+def test_levels_are_the_stores(clips):
+    store, data = clips
+    levels = read_levels(store, data.positions)
+    assert set(levels.tolist()) == {-20.0, -26.0}
+    assert read_levels(store, data.positions[:0]).shape == (0,)
+
+
+def test_only_clips_that_do_not_fit_are_shuffled_by_shards(clips):
+    store, data = clips
+    assert MelClips(store, data.positions, data.examples.target).shards is None
+    read = MelClips(store, data.positions, data.examples.target, memory_limit=10 * 8 * 44 * 2)
+    assert read.shards.tolist() == [0] * 120
+    assert read.buffer == 10

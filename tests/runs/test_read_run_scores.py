@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from ser_pipeline.errors import RunError
+from ser_pipeline.runs import read
+from ser_pipeline.runs.read import read_info, read_scores
+from ser_pipeline.runs.types import RunScores
+
+
+@pytest.fixture
+def run(tmp_path, rows, fake):
+    return fake.run(tmp_path / "runs", "one", rows, "digest", epochs=2)
+
+
+def change(run, value, *place):
+    path = run / "scores.json"
+    whole = json.loads(path.read_text())
+    inner = whole
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(whole))
+
+
+def test_scores_are_those_in_the_file(run):
+    scores = read_scores(run, read_info(run))
+    assert scores == RunScores.model_validate_json((run / "scores.json").read_bytes())
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("parts", "test", "pooled", "uar", "value"),
+        ("parts", "test", "pooled", "ece"),
+        ("parts", "test", "pooled", "classes", 1, "recall"),
+        ("parts", "validation", "macro_corpora", "uar"),
+        ("parts", "test", "groups", 0, "accuracy"),
+    ],
+)
+def test_number_that_is_none_is_named(run, place, value):
+    change(run, value, *place)
+    where = r"\.".join(map(str, place))
+    pattern = (
+        rf"one/scores\.json: {where}: the scores are not finite numbers; "
+        r"score it again with 'ser evaluate .*one' or train it again$"
+    )
+    with pytest.raises(RunError, match=pattern):
+        read_scores(run, read_info(run))
+
+
+@pytest.mark.parametrize(
+    "place", [("error_distance",), ("uar", "low"), ("accuracy", "high")], ids=lambda place: place[-1]
+)
+def test_numbers_that_may_be_absent_may_be_null(run, place):
+    change(run, None, "parts", "test", "pooled", *place)
+    assert "test" in read_scores(run, read_info(run)).parts
+
+
+def test_file_of_another_form_is_of_another_version(run):
+    (run / "scores.json").write_text('{"score": 1}')
+    with pytest.raises(RunError, match="written by another version"):
+        read_scores(run, read_info(run))
+
+
+def test_file_that_the_disk_refuses_names_the_run(run, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(read, "read_result", refuse)
+    with pytest.raises(RunError, match=r"one/settings\.json: cannot be read \(Permission denied\)"):
+        read_info(run)

@@ -1,0 +1,200 @@
+import csv
+import io
+import json
+
+import pytest
+
+from ser_pipeline.errors import SplitError
+from ser_pipeline.splits import make_split, parts_for, read_split, write_split
+from ser_pipeline.splits.published import PART_NAMES, import_split
+
+
+@pytest.fixture
+def manifest(manifest_of, people_rows):
+    rows = people_rows("emodb", 6, clips=1)
+    for row in rows:
+        name = row["utterance_id"].split("/")[1]
+        row.update(utterance_id=f"emodb/wav/{name}", path=f"EmoDB/wav/{name}.flac")
+    return manifest_of(rows)
+
+
+def ids(manifest):
+    return manifest.table["utterance_id"].to_pylist()
+
+
+def by_speaker(manifest, names):
+    """A row per recording; whole speakers get the names in turn."""
+    speakers = sorted(set(manifest.table["speaker_id"].to_pylist()))
+    of = {speaker: names[number % len(names)] for number, speaker in enumerate(speakers)}
+    return [of[speaker] for speaker in manifest.table["speaker_id"].to_pylist()]
+
+
+def write_csv(path, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def write_lines(path, rows):
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write"),
+    [("csv", write_csv), ("txt", write_csv), ("jsonl", write_lines), ("json", write_lines)],
+)
+def test_parts(tmp_path, manifest, suffix, write):
+    parts = by_speaker(manifest, ["train", "validation", "test"])
+    rows = [{"utterance_id": name, "part": part} for name, part in zip(ids(manifest), parts, strict=True)]
+    read = import_split(manifest, write(tmp_path / f"a.{suffix}", rows), "own")
+    assert (read.unknown, read.missing) == ([], [])
+    assert read.split.table["part"].to_pylist() == parts
+    assert read.split.note == f"Published parts, read from a.{suffix}."
+    assert not read.split.leaks_speakers
+    write_split(manifest.path.parent, read.split)
+    assert read_split(manifest.path.parent, "own", manifest) == read.split
+
+
+@pytest.mark.parametrize(
+    ("names", "folds"), [(["10", "9"], ("9", "10")), (["b", "a", "10"], ("10", "a", "b"))]
+)
+def test_folds_are_ordered_by_number_or_by_name(tmp_path, manifest, names, folds):
+    given = by_speaker(manifest, names)
+    rows = [{"utterance_id": name, "fold": fold} for name, fold in zip(ids(manifest), given, strict=True)]
+    split = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own").split
+    assert split.folds == folds
+    assert [split.folds[fold] for fold in split.table["fold"].to_pylist()] == given
+    assert set(parts_for(split, manifest, folds[0]).tolist()) == {0, 1, 2}
+
+
+def test_numbers_in_json_are_folds_too(tmp_path, manifest):
+    given = by_speaker(manifest, [1, 2, 3])
+    rows = [{"utterance_id": name, "fold": fold} for name, fold in zip(ids(manifest), given, strict=True)]
+    assert import_split(manifest, write_lines(tmp_path / "a.jsonl", rows), "own").split.folds == (
+        "1",
+        "2",
+        "3",
+    )
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda name: f"EmoDB/wav/{name}.flac",  # as in the manifest
+        lambda name: f"./EmoDB/wav/{name}.wav",  # with the official suffix
+        lambda name: f"EmoDB\\wav\\{name}.wav",  # from Windows
+        lambda name: f"wav/{name}.wav",  # the official path
+        lambda name: f"wav/{name}",
+        lambda name: f"emodb/wav/{name}",
+    ],
+)
+def test_paths_in_several_spellings(tmp_path, manifest, spelling):
+    names = [name.removeprefix("emodb/wav/") for name in ids(manifest)]
+    parts = by_speaker(manifest, ["train", "test"])
+    rows = [{"path": spelling(name), "part": part} for name, part in zip(names, parts, strict=True)]
+    read = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own")
+    assert read.split.table["part"].to_pylist() == parts
+
+
+def test_what_we_write_ourselves_can_be_read_back(tmp_path, manifest):
+    for kind in ("speaker", "kfold"):
+        made = make_split(manifest, kind)
+        source = write_csv(tmp_path / f"{kind}.csv", made.table.to_pylist())
+        read = import_split(manifest, source, "own").split
+        assert read.table.equals(made.table)
+
+
+@pytest.mark.parametrize("name", sorted(PART_NAMES))
+def test_other_names_of_parts(tmp_path, manifest, name):
+    rows = [{"utterance_id": ids(manifest)[0], "part": name.upper()}]
+    read = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own")
+    assert read.split.table["part"].to_pylist() == [PART_NAMES[name]]
+
+
+def test_unknown_and_missing_recordings_are_named(tmp_path, manifest):
+    rows = [{"utterance_id": name, "part": "train"} for name in ["emodb/wav/nobody", *ids(manifest)[3:]]]
+    read = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own")
+    assert read.unknown == ["emodb/wav/nobody"]
+    assert read.missing == ids(manifest)[:3]
+    assert read.split.note == "Published parts, read from a.csv. 3 of 24 recordings are in none of them."
+    assert parts_for(read.split, manifest).tolist() == [-1] * 3 + [0] * 21
+
+
+def test_a_fold_of_which_nothing_is_here_is_no_fold(tmp_path, manifest):
+    folds = by_speaker(manifest, ["1", "2"])
+    rows = [{"utterance_id": name, "fold": fold} for name, fold in zip(ids(manifest), folds, strict=True)]
+    rows.append({"utterance_id": "emodb/wav/nobody", "fold": "3"})
+    assert import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own").split.folds == ("1", "2")
+
+
+def test_a_byte_order_mark_and_blanks_do_no_harm(tmp_path, manifest):
+    source = tmp_path / "a.csv"
+    source.write_text(f"\ufeff utterance_id , part \n {ids(manifest)[0]} , train \n", encoding="utf-8")
+    assert import_split(manifest, source, "own").split.table.num_rows == 1
+
+
+def test_leaks_need_consent_and_are_said_ever_after(tmp_path, manifest):
+    parts = ["train", "test"] * 12
+    rows = [{"utterance_id": name, "part": part} for name, part in zip(ids(manifest), parts, strict=True)]
+    source = write_csv(tmp_path / "a.csv", rows)
+    with pytest.raises(
+        SplitError, match=r"puts 6 speakers into more than one part: emodb-000, .*--leaks-speakers"
+    ):
+        import_split(manifest, source, "own")
+    split = import_split(manifest, source, "own", allow_leaks=True).split
+    assert split.leaks_speakers
+    assert "do not hold for new speakers" in split.note
+    write_split(manifest.path.parent, split)
+    assert read_split(manifest.path.parent, "own", manifest).leaks_speakers
+
+
+def test_consent_without_a_leak_claims_none(tmp_path, manifest):
+    rows = [{"utterance_id": name, "part": "train"} for name in ids(manifest)]
+    read = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own", allow_leaks=True)
+    assert not read.split.leaks_speakers
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", "has no rows; columns utterance_id or path, and part or fold, are needed"),
+        ("a.csv", "utterance_id,part\n", "has no rows"),
+        (
+            "a.csv",
+            "id,part\nx,train\n",
+            "has columns id, part; utterance_id or path, and part or fold, are needed",
+        ),
+        ("a.csv", "utterance_id,set\nx,train\n", "has columns utterance_id, set;"),
+        ("a.csv", "utterance_id,part\nx,train\n", "none of its names is in the manifest: x"),
+        (
+            "a.csv",
+            "utterance_id,part\n{0},half\n",
+            "parts 'half' do not exist; valid are train, validation, test, ",
+        ),
+        ("a.csv", "utterance_id,part\n{0},train\n{1},\n", "parts '' do not exist"),
+        ("a.csv", "utterance_id,part\n{0},train\n{0},test\n", "names a recording more than once: emodb/wav/"),
+        ("a.csv", "utterance_id,fold\n{0},1\n{1},\n", "1 of its rows have no fold"),
+        ("a.csv", "utterance_id,fold\n{0},1\n", "has 1 folds here; 2 to 32767 are possible"),
+        ("a.jsonl", "[1]\n", "line 1 is not an object"),
+        ("a.jsonl", "no json\n", r"cannot be read \(Expecting value"),
+        ("a.csv", b"\xff\xfe", "cannot be read"),
+        ("a.csv", None, r"cannot be read \(No such file"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, manifest, name, content, message):
+    source = tmp_path / name
+    if isinstance(content, bytes):
+        source.write_bytes(content)
+    elif content is not None:
+        source.write_text(content.replace("{0}", ids(manifest)[0]).replace("{1}", ids(manifest)[1]))
+    with pytest.raises(SplitError, match=message):
+        import_split(manifest, source, "own")
+
+
+def test_a_name_that_ser_uses_itself(tmp_path, manifest):
+    with pytest.raises(SplitError, match="'speaker' is a split that 'ser' makes itself"):
+        import_split(manifest, tmp_path / "a.csv", "speaker")
