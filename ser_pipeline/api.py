@@ -9,8 +9,8 @@ from ser_pipeline.manifest.probe_cache import Progress
 from ser_pipeline.manifest.query import query
 from ser_pipeline.manifest.read import Manifest
 from ser_pipeline.manifest.scan import Find, Modules
-from ser_pipeline.manifest.summary import BuildSummary, refuse_rejects
-from ser_pipeline.manifest.validate import Findings, validate
+from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
+from ser_pipeline.manifest.validate import Problems, validate
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
 
@@ -27,7 +27,7 @@ def build_manifest(
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
     find: Find = discover,
-) -> BuildSummary:
+) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, its rejects, and the default split.
 
     The manifest is replaced at the end, whole. What was read is kept, also when the build is
@@ -67,7 +67,7 @@ def build_manifest(
     return summary
 
 
-def validate_manifest(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifest, Findings]:
+def validate_manifest(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifest, Problems]:
     """Check a manifest, the recordings it names and its splits, without decoding.
 
     Args:

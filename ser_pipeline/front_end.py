@@ -25,11 +25,11 @@ from ser_pipeline.options import (
     inputs_of,
 )
 
-__all__ = ["Layout", "Row", "aspect_of", "layout_of"]
+__all__ = ["Layout", "StoreRow", "aspect_of", "layout_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StoreRow:
     """One recording as the store keeps it.
 
     Attributes:
@@ -96,7 +96,7 @@ def aspect_of(options: StoreOptions, modality: str) -> str:
     return modality if isinstance(inputs_of(options), FeatureOptions) else ""
 
 
-def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Row:
+def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> StoreRow:
     """Denoise, trim, level, transform and pad one clip.
 
     Args:
@@ -115,10 +115,10 @@ def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> Row:
     values[:, :frames] = mel[:, :frames]
     first, last = prepared.span
     span = (first, min(last, first + round(front_end.max_s * front_end.sample_rate)))
-    return Row(values, frames, prepared.level_db, span)
+    return StoreRow(values, frames, prepared.level_db, span)
 
 
-def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speech") -> Row:
+def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speech") -> StoreRow:
     """Compute what a store of these options keeps of a wave.
 
     Args:
@@ -139,7 +139,7 @@ def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speec
 
 def row_of_variant(
     wave: Float32s, options: StoreOptions, *, digest: str, variant: int = 0, modality: str = "speech"
-) -> Row:
+) -> StoreRow:
     """Compute what a store of these options keeps of one variant of a recording.
 
     Args:
@@ -161,7 +161,7 @@ def row_of_variant(
     return row_of_wave(wave, options, modality=modality)
 
 
-def _named(wave: Float32s, options: FeatureOptions, modality: str) -> Row:
+def _named(wave: Float32s, options: FeatureOptions, modality: str) -> StoreRow:
     from ser_pipeline.features.extract import extract
 
     span = _span(wave, options.trim_db)
@@ -169,7 +169,7 @@ def _named(wave: Float32s, options: FeatureOptions, modality: str) -> Row:
     return _vector(extract(kept, options, modality=modality), kept, span)
 
 
-def _smile(wave: Float32s, options: SmileOptions) -> Row:
+def _smile(wave: Float32s, options: SmileOptions) -> StoreRow:
     from ser_pipeline.features.external import functionals
 
     span = _span(wave, options.trim_db)
@@ -181,10 +181,10 @@ def _span(wave: Float32s, trim_db: float | None) -> tuple[int, int]:
     return (0, wave.size) if trim_db is None else active_span(wave, trim_db)
 
 
-def _vector(values: npt.NDArray[Any], wave: Float32s, span: tuple[int, int]) -> Row:
+def _vector(values: npt.NDArray[Any], wave: Float32s, span: tuple[int, int]) -> StoreRow:
     if not np.isfinite(values).all():
         raise AudioError(
             f"{np.count_nonzero(~np.isfinite(values))} of its features are not finite; "
             "the recording cannot be used"
         )
-    return Row(values.astype(np.float32), 1, rms_db(wave), span)
+    return StoreRow(values.astype(np.float32), 1, rms_db(wave), span)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 
-before_librosa()  # the processes of one test run start at once
+prepare_librosa()  # the processes of one test run start at once
 
 
 @pytest.fixture

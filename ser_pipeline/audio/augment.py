@@ -14,7 +14,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.options import WaveAugment
 
 TELEPHONE_HZ: Final = (300.0, 3400.0)
@@ -162,7 +162,7 @@ def _frozen(
     name: str, wave: Float32s, sample_rate: int, options: dict[str, Any], **parameters: float
 ) -> Float32s:
     """Apply a transform of audiomentations with parameters of our own."""
-    before_librosa()
+    prepare_librosa()
     import audiomentations
 
     transform = getattr(audiomentations, name)(p=1.0, **options)

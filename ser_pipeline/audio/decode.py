@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.dsp.buffers import scratch
+from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import MIN_CLIP_S
 
@@ -101,7 +101,7 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         with path.open("rb") as handle:
             size = os.fstat(handle.fileno()).st_size
             if size <= _WHOLE_FILE_BYTES:
-                room = scratch("file", size // 4 + 1).data.cast("B")
+                room = buffer("file", size // 4 + 1).data.cast("B")
                 data = room[: handle.readinto(room[:size])]
                 digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
                 wave = _decode(MemoryFile(data), path.name, sample_rate, max_s)
@@ -144,7 +144,7 @@ def _decode(source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: f
         with soundfile.SoundFile(source) as file:
             own_rate = int(file.samplerate)
             frames = min(round(max_s * own_rate), file.frames)
-            room = scratch("decoded", frames * file.channels).reshape(frames, file.channels)
+            room = buffer("decoded", frames * file.channels).reshape(frames, file.channels)
             samples = file.read(out=room)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None

@@ -21,7 +21,7 @@ import soundfile
 from ser_pipeline.api import build_manifest
 from ser_pipeline.audio import decode_file, prepare, read_recording, spectral_gate
 from ser_pipeline.audio.decode import DIGEST_BYTES, resample
-from ser_pipeline.benchmarks.measure import Figure, paired, seconds
+from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
 from ser_pipeline.benchmarks.plain import plain_features, plain_mel, plain_store
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.features import log_mel
@@ -34,7 +34,7 @@ from ser_pipeline.store.shard import shard_path
 ROUNDS = 3
 
 
-def manifest_figures(data: Path, work: Path) -> list[Figure]:
+def manifest_figures(data: Path, work: Path) -> list[Measurement]:
     """Clips a second of a first build, rows a second of a second one."""
     out = work / "manifests"
 
@@ -48,8 +48,8 @@ def manifest_figures(data: Path, work: Path) -> list[Figure]:
         again.append(seconds(lambda: build_manifest(data, out, jobs=1)))
     rows = read_manifest(out).table.num_rows
     return [
-        Figure("manifest build", rows / statistics.median(fresh[1:]), "clips/s", floor=800),
-        Figure("manifest build, unchanged", rows / statistics.median(again[1:]), "rows/s", floor=20_000),
+        Measurement("manifest build", rows / statistics.median(fresh[1:]), "clips/s", floor=800),
+        Measurement("manifest build, unchanged", rows / statistics.median(again[1:]), "rows/s", floor=20_000),
     ]
 
 
@@ -57,7 +57,7 @@ BATCH = 40
 READING_ROUNDS = 5
 
 
-def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Figure:
+def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Measurement:
     """Clips a second in shuffled batches of 40, against reading rows one by one through h5py."""
     build_store(manifest, data, work / "read", front_end)
     store = open_store(work / "read", front_end)
@@ -77,7 +77,7 @@ def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: Fron
     own, other = paired(ours, singly, READING_ROUNDS)
     for file in files.values():
         file.close()
-    return Figure(
+    return Measurement(
         "shuffled batches of 40, warm", len(order) / own, "clips/s", "h5py, row by row", len(order) / other,
         note="floor 10,000 clips/s, goal 30,000",
     )  # fmt: skip
@@ -86,7 +86,7 @@ def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: Fron
 WORK = "253 features"
 
 
-def feature_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
+def feature_figures(manifest: Manifest, data: Path) -> Iterator[Measurement]:
     """Clips a second from file to features, on one thread, in processor time.
 
     Args:
@@ -109,12 +109,12 @@ def feature_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
         try:
             mine, theirs = paired(own, other, ROUNDS, time.process_time)
         except SettingsError as error:
-            yield Figure(f"{WORK}, {reference} left out", 0.0, "clips/s", note=str(error))
+            yield Measurement(f"{WORK}, {reference} left out", 0.0, "clips/s", note=str(error))
             continue
         note = (
             f"{clips} clips, processor time, {sound_s / mine:.0f} x real time; {_vector_stages(paths, mine)}"
         )
-        yield Figure(WORK, clips / mine, "clips/s", reference, clips / theirs, floor, goal, note)
+        yield Measurement(WORK, clips / mine, "clips/s", reference, clips / theirs, floor, goal, note)
 
 
 def _each(paths: list[Path], options: InputOptions) -> Callable[[], None]:
@@ -137,7 +137,7 @@ def _vector_stages(paths: list[Path], total_s: float) -> str:
 
 def against_plain(
     manifest: Manifest, data: Path, work: Path, front_end: FrontEnd, name: str, aims: tuple[float, float]
-) -> Iterator[Figure]:
+) -> Iterator[Measurement]:
     """Clips a second into HDF5 on one worker, against the plain pipeline on the same clips."""
     paths = [data / path for path in manifest.table["path"].to_pylist()]
 
@@ -151,7 +151,7 @@ def against_plain(
 
     own, other = paired(ours, plain, ROUNDS, time.process_time)
     clips, sound_s = len(paths), sum(manifest.table["duration_s"].to_pylist())
-    yield Figure(
+    yield Measurement(
         f"mels into HDF5, {name}", clips / own, "clips/s", "plain pipeline", clips / other, *aims,
         f"{clips} clips, processor time, {sound_s / own:.0f} x real time; {_stages(paths, front_end, own)}",
     )  # fmt: skip
@@ -188,7 +188,7 @@ def _steps(path: Path, front_end: FrontEnd) -> npt.NDArray[np.float64]:
     return np.diff([*times, time.process_time()])
 
 
-def _agreement(paths: list[Path], front_end: FrontEnd, name: str) -> Figure:
+def _agreement(paths: list[Path], front_end: FrontEnd, name: str) -> Measurement:
     """Largest difference from the plain pipeline where both trim alike."""
     largest, apart = 0.0, []
     for path in paths:
@@ -201,10 +201,10 @@ def _agreement(paths: list[Path], front_end: FrontEnd, name: str) -> Figure:
     note = f"{len(apart)} of {len(paths)} clips are trimmed otherwise" + (
         f": {', '.join(apart)}" if apart else ""
     )
-    return Figure(f"difference from plain, {name}", largest, "of [-1, 1]", note=note)
+    return Measurement(f"difference from plain, {name}", largest, "of [-1, 1]", note=note)
 
 
-def complete(work: Path, front_end: FrontEnd, rows: int = 10_000) -> Figure:
+def complete(work: Path, front_end: FrontEnd, rows: int = 10_000) -> Measurement:
     """Seconds of a second call on a complete store of made clips, in a fresh process."""
     from ser_pipeline.front_end import layout_of
     from ser_pipeline.store.identity import fingerprint, provenance
@@ -244,7 +244,7 @@ def complete(work: Path, front_end: FrontEnd, rows: int = 10_000) -> Figure:
     words = [sys.executable, "-c", code, str(work / "full.parquet"), str(work / "full")]
     call = [*words, front_end.model_dump_json()]
     spent = [seconds(lambda: subprocess.run(call, check=True)) for _ in range(ROUNDS + 1)]
-    return Figure(f"complete store of {rows:,} clips, called again", statistics.median(spent[1:]), "s")
+    return Measurement(f"complete store of {rows:,} clips, called again", statistics.median(spent[1:]), "s")
 
 
 def sampled(manifest: Manifest, clips: int, seed: int = 0) -> Manifest:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ser_pipeline.benchmarks.measure import Figure
+from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.models import build_model
 from ser_pipeline.options import ModelOptions, TrainOptions, recipe
 from ser_pipeline.training.device import choose_precision, keep_freed_memory
@@ -101,7 +101,7 @@ class Training:
         return time.process_time() - began
 
 
-def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Figure]:
+def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Measurement]:
     """Clips a second of a training step with one thread, in processor time.
 
     The reference is :class:`ser_pipeline.benchmarks.learning.PlainCRNN`, in a process of its own, since how
@@ -131,8 +131,8 @@ def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterat
     fast, plain, slow = (BATCH / statistics.median(times) for times in zip(*rounds, strict=True))
     note = f"bf16 {'on' if bf16 else 'off'}, mean of {float(lengths.float().mean()):.0f} of {FRAMES} frames"
     work = "CRNN training step, batch 40, one thread"
-    yield Figure(work, fast, "clips/s", "as one would write it, fp32", plain, 2.0, 2.8, note)
-    yield Figure(f"{work}, of that", fast, "clips/s", "the same network padded, fp32", slow, note=note)
+    yield Measurement(work, fast, "clips/s", "as one would write it, fp32", plain, 2.0, 2.8, note)
+    yield Measurement(f"{work}, of that", fast, "clips/s", "the same network padded, fp32", slow, note=note)
 
 
 _PLAIN: list[Training] = []

@@ -20,7 +20,7 @@ from ser_pipeline.options import FrontEnd
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Measurement:
     """One measured figure.
 
     Attributes:
@@ -96,7 +96,7 @@ LONG_RATE = 44_100
 COLUMNS = ("path", "audio_digest", "duration_s", "modality")
 
 
-def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
+def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:
     """Peak resident memory of a fresh process that builds one shard.
 
     It loads what a worker loads, and the table of the manifest besides. A corpus of 10,000 clips
@@ -119,7 +119,7 @@ def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontE
     for name, table in corpora.items():
         computed, mib = _built(table, work / f"memory {name}", front_end)
         note = f"peak of one process that built {computed:.0f} clips; floor 600 MiB at most, goal 350"
-        yield Figure(f"memory, {name}", mib, "MiB", note=note)
+        yield Measurement(f"memory, {name}", mib, "MiB", note=note)
 
 
 def _built(table: pa.Table, target: Path, front_end: FrontEnd) -> tuple[float, float]:

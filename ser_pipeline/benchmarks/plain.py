@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.options import FrontEnd
 
 
@@ -19,7 +19,7 @@ def plain_mel(path: Path, front_end: FrontEnd) -> Float32s:
     Returns:
         Shape ``(n_mels, frames)``, unpadded.
     """
-    before_librosa()
+    prepare_librosa()
     import librosa
     import noisereduce
 
@@ -86,7 +86,7 @@ def plain_features(path: Path, sample_rate: int) -> Float32s:
         flatness, zero crossings, RMS, contrast of 7 bands, 12 chroma, 6 tonnetz, each as mean and
         standard deviation; and the tempo.
     """
-    before_librosa()
+    prepare_librosa()
     import librosa
 
     wave, _ = librosa.load(path, sr=sample_rate)

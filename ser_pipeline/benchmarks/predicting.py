@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ser_pipeline.audio import decode_file
-from ser_pipeline.benchmarks.measure import Figure, seconds
+from ser_pipeline.benchmarks.measure import Measurement, seconds
 from ser_pipeline.benchmarks.plain import plain_mel
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import SettingsError
@@ -41,7 +41,7 @@ COLD_S = (4.0, 2.0)
 COLD_ROUNDS = 3
 
 
-def predict_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
+def predict_figures(manifest: Manifest, data: Path) -> Iterator[Measurement]:
     """Median time of one recording, file to probabilities, on one thread.
 
     The network is the full CRNN of preset ``default`` with random weights: they change no time.
@@ -63,7 +63,7 @@ def predict_figures(manifest: Manifest, data: Path) -> Iterator[Figure]:
         torch.set_num_threads(threads)
 
 
-def _figures(folder: Path, paths: Sequence[Path], note: str) -> Iterator[Figure]:
+def _figures(folder: Path, paths: Sequence[Path], note: str) -> Iterator[Measurement]:
     model = _random_model(folder / "run", FrontEnd())
     plain_ms = _median_ms(_plain(FrontEnd()), paths)
     yield _warm("fp32", model, paths, plain_ms, note)
@@ -72,7 +72,7 @@ def _figures(folder: Path, paths: Sequence[Path], note: str) -> Iterator[Figure]
             export_graph(model, folder / f"{bits}.onnx", int8=bits == "int8") for bits in ("fp32", "int8")
         ]
     except SettingsError as error:
-        yield Figure("predict, graphs left out", 0.0, "1/s", note=str(error))
+        yield Measurement("predict, graphs left out", 0.0, "1/s", note=str(error))
         graphs = []
     for made in graphs:
         name = f"ONNX {made.path.stem}, {made.size / 2**20:.2f} MiB"
@@ -81,10 +81,10 @@ def _figures(folder: Path, paths: Sequence[Path], note: str) -> Iterator[Figure]
         yield _cold(source, paths[0])
 
 
-def _warm(name: str, model: Model, paths: Sequence[Path], plain_ms: float, note: str) -> Figure:
+def _warm(name: str, model: Model, paths: Sequence[Path], plain_ms: float, note: str) -> Measurement:
     took_ms = _median_ms(model.predict, paths)
     floor, goal = WARM_MS
-    return Figure(
+    return Measurement(
         f"predict a 3 s file, warm, {name}: {took_ms:.1f} ms", 1000 / took_ms, "clips/s",
         "librosa, noisereduce, padded network", 1000 / plain_ms,
         note=f"{note}; {_stages(model, paths)}; plain {plain_ms:.0f} ms; "
@@ -92,7 +92,7 @@ def _warm(name: str, model: Model, paths: Sequence[Path], plain_ms: float, note:
     )  # fmt: skip
 
 
-def _cold(source: Path, path: Path) -> Figure:
+def _cold(source: Path, path: Path) -> Measurement:
     """A whole ``ser predict`` of one file, in a process of its own."""
     command = [sys.executable, "-m", "ser_pipeline", "predict", str(path.resolve()), "--model", str(source)]
     took = [
@@ -101,7 +101,7 @@ def _cold(source: Path, path: Path) -> Figure:
     kind = "ONNX" if source.suffix == ".onnx" else "run"
     took_s, (floor, goal) = statistics.median(took), COLD_S
     note = f"median of {COLD_ROUNDS}, whole process; floor {floor:.0f} s, goal {goal:.0f} s"
-    return Figure(f"ser predict, cold, {kind}: {took_s:.2f} s", 1 / took_s, "1/s", note=note)
+    return Measurement(f"ser predict, cold, {kind}: {took_s:.2f} s", 1 / took_s, "1/s", note=note)
 
 
 def _stages(model: Model, paths: Sequence[Path]) -> str:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.benchmarks.measure import Figure
+from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.front_end import layout_of
 from ser_pipeline.manifest import SCHEMA
 from ser_pipeline.manifest.schema import write_table
@@ -62,7 +62,9 @@ _SHARD = 512
 _SPEAKERS = 1_000
 
 
-def figures(work: Path, keys: tuple[int, ...] = KEYS, clips: tuple[int, ...] = CLIPS) -> Iterator[Figure]:
+def figures(
+    work: Path, keys: tuple[int, ...] = KEYS, clips: tuple[int, ...] = CLIPS
+) -> Iterator[Measurement]:
     """Seconds of every step at every size, with its peak memory.
 
     Args:
@@ -83,12 +85,12 @@ def figures(work: Path, keys: tuple[int, ...] = KEYS, clips: tuple[int, ...] = C
         yield measured("cache", folder, rows)
 
 
-def measured(step: str, folder: Path, rows: int) -> Figure:
+def measured(step: str, folder: Path, rows: int) -> Measurement:
     """Run one step in a fresh process."""
     words = [sys.executable, "-c", _BEFORE + STEPS[step] + _AFTER, str(folder), TINY.model_dump_json()]
     said = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     note = f"peak {said['mib']:.0f} MiB"
-    return Figure(f"{step} {rows:,}", said["seconds"], "s", note=note, peak_mib=said["mib"])
+    return Measurement(f"{step} {rows:,}", said["seconds"], "s", note=note, peak_mib=said["mib"])
 
 
 def make_manifest(folder: Path, rows: int) -> None:
@@ -150,7 +152,7 @@ _STYLES: Final = (
 """Colours of Okabe and Ito, told apart by every kind of eye, each with a marker of its own."""
 
 
-def draw_scale(figures: Sequence[Figure], path: Path) -> None:
+def draw_scale(figures: Sequence[Measurement], path: Path) -> None:
     """Write one line per step; a step whose time grows with its size has slope 1.
 
     Args:
@@ -168,7 +170,7 @@ def draw_scale(figures: Sequence[Figure], path: Path) -> None:
         drawing.savefig(part, format="svg", metadata={"Date": None})
 
 
-def _lines(axes: Axes, figures: Sequence[Figure], value: Callable[[Figure], float | None]) -> None:
+def _lines(axes: Axes, figures: Sequence[Measurement], value: Callable[[Measurement], float | None]) -> None:
     steps: dict[str, list[tuple[int, float]]] = {}
     for figure in figures:
         step, _, size = figure.work.rpartition(" ")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ser_pipeline.benchmarks import caching, learning, measure, predicting, scale, workers
-from ser_pipeline.benchmarks.measure import Figure
+from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.options import FrontEnd
@@ -32,47 +32,47 @@ class Setting:
     work: Path
 
 
-def _mels(setting: Setting) -> Iterator[Figure]:
+def _mels(setting: Setting) -> Iterator[Measurement]:
     yield from caching.against_plain(
         setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", (4.0, 8.0)
     )
 
 
-def _mels_noisy(setting: Setting) -> Iterator[Figure]:
+def _mels_noisy(setting: Setting) -> Iterator[Measurement]:
     front_end = FrontEnd(denoise="none")
     yield from caching.against_plain(
         setting.manifest, setting.data, setting.work, front_end, "noise kept", (1.3, 2.0)
     )
 
 
-def _workers(setting: Setting) -> Iterator[Figure]:
+def _workers(setting: Setting) -> Iterator[Measurement]:
     clips = max(setting.manifest.table.num_rows, workers.LEAST_CLIPS)
     manifest = caching.sampled(setting.whole, clips)
     yield from workers.worker_figures(manifest, setting.data, setting.work, FrontEnd())
 
 
-def _memory(setting: Setting) -> Iterator[Figure]:
+def _memory(setting: Setting) -> Iterator[Measurement]:
     manifest = caching.sampled(setting.whole, measure.SHARD_CLIPS)
     yield from measure.memory_figures(manifest, setting.data, setting.work, FrontEnd())
 
 
-def _features(setting: Setting) -> Iterator[Figure]:
+def _features(setting: Setting) -> Iterator[Measurement]:
     yield from caching.feature_figures(setting.manifest, setting.data)
 
 
-def _complete(setting: Setting) -> Iterator[Figure]:
+def _complete(setting: Setting) -> Iterator[Measurement]:
     yield caching.complete(setting.work, FrontEnd())
 
 
-def _read(setting: Setting) -> Iterator[Figure]:
+def _read(setting: Setting) -> Iterator[Measurement]:
     yield caching.shuffled_batches(setting.manifest, setting.data, setting.work, FrontEnd(denoise="none"))
 
 
-def _manifest(setting: Setting) -> Iterator[Figure]:
+def _manifest(setting: Setting) -> Iterator[Measurement]:
     yield from caching.manifest_figures(setting.data, setting.work)
 
 
-def _train(setting: Setting) -> Iterator[Figure]:
+def _train(setting: Setting) -> Iterator[Measurement]:
     from ser_pipeline.store import build_store
 
     front_end = FrontEnd(denoise="none")
@@ -82,7 +82,7 @@ def _train(setting: Setting) -> Iterator[Figure]:
     yield from learning.training_steps(frames)
 
 
-BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Figure]]]] = MappingProxyType(
+BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = MappingProxyType(
     {
         "mels": _mels,
         "mels-noisy": _mels_noisy,
@@ -104,7 +104,7 @@ LONG: Final = frozenset({"scale"})
 """Benches that run only when they are named: they take half an hour."""
 
 
-def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Figure]:
+def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Measurement]:
     """Run benches and give each figure as soon as it is measured.
 
     Args:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.benchmarks.measure import Figure, seconds
+from ser_pipeline.benchmarks.measure import Measurement, seconds
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.options import FrontEnd
@@ -32,7 +32,7 @@ CHUNKINGS: Final[Mapping[str, Callable[[tuple[int, ...]], dict[str, Any]]]] = Ma
 )
 
 
-def layouts(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
+def layouts(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:
     """Clips a second in shuffled batches, warm, for each type and chunking.
 
     Args:
@@ -48,7 +48,7 @@ def layouts(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> 
         yield _figure(values.astype(dtype), name, options(values.shape[1:]), work / "layout.h5")
 
 
-def _figure(values: npt.NDArray[Any], name: str, options: dict[str, Any], path: Path) -> Figure:
+def _figure(values: npt.NDArray[Any], name: str, options: dict[str, Any], path: Path) -> Measurement:
     def write() -> None:
         path.unlink(missing_ok=True)
         with h5py.File(path, "w", libver="latest") as file:
@@ -66,7 +66,7 @@ def _figure(values: npt.NDArray[Any], name: str, options: dict[str, Any], path: 
         )
         read = min(seconds(lambda: _batches(rows, order, values)) for _ in range(5))
     size = path.stat().st_size / 2**20
-    return Figure(
+    return Measurement(
         f"{values.dtype}, {name}", len(order) / read, "clips/s",
         note=f"{size:.2f} MiB for {len(values)} clips, written at {len(values) / written:.0f} clips/s",
     )  # fmt: skip
@@ -85,7 +85,7 @@ LEAST_CLIPS = 1_600
 ROUNDS = 3
 
 
-def worker_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Figure]:
+def worker_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:
     """Clips a second of two warm workers against one, by the clock and with a processor for each process.
 
     The clock tells of the machine as well: cores that are busy with other work, or share their
@@ -109,7 +109,7 @@ def worker_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontE
     rounds = [(_spent(lambda: build(2)), _spent(lambda: build(1))) for _ in range(ROUNDS)]
     two, one = (statistics.median(pair[side][0] for pair in rounds) for side in (0, 1))
     note = f"{clips} clips, {sound_s / two:.0f} x real time"
-    yield Figure("two workers", clips / two, "clips/s", "one worker", clips / one, 1.8, 1.9, note)
+    yield Measurement("two workers", clips / two, "clips/s", "one worker", clips / one, 1.8, 1.9, note)
     shares = [pair[0][1] for pair in rounds]
     if all(len(share) == 3 for share in shares):  # this process and two workers
         parent, busiest, other = (statistics.median(share[rank] for share in shares) for rank in range(3))
@@ -119,7 +119,7 @@ def worker_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontE
             f"workers {busiest:.2f} s and {other:.2f} s, handing out {parent:.2f} s"
         )
         rate = clips / (parent + busiest)
-        yield Figure(
+        yield Measurement(
             "two workers, processor time", rate, "clips/s", "one worker", clips / alone, 1.8, 1.9, note
         )
 

@@ -23,7 +23,7 @@ from ser_pipeline.cli.common import (
 
 if TYPE_CHECKING:
     from ser_pipeline.options import FeatureSet, Recipe, StoreOptions
-    from ser_pipeline.store import BuildSummary
+    from ser_pipeline.store import StoreSummary
 
 
 class Backend(StrEnum):
@@ -271,7 +271,7 @@ class Shown:
         self._stack.close()
 
 
-def _tell(summary: "BuildSummary", dry_run: bool, what: str) -> None:
+def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:
     for line in summary.repaired:
         say(f"set aside and computed again: {line}")
     if summary.failures:

@@ -22,7 +22,7 @@ from ser_pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from ser_pipeline.runs.explanation import Explanation, Importance, Interval
+    from ser_pipeline.runs.explanation import Explanation, FeatureImportance, Interval
 
 STRONGEST = 5
 """Features that are shown of each emotion."""
@@ -121,11 +121,11 @@ def _show_tables(found: "Explanation", top: int) -> None:
         say(f"note: {note}")
 
 
-def _by_drop(entries: "tuple[Importance, ...]") -> "list[Importance]":
+def _by_drop(entries: "tuple[FeatureImportance, ...]") -> "list[FeatureImportance]":
     return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
 
 
-def _drop(entry: "Importance") -> list[Any]:
+def _drop(entry: "FeatureImportance") -> list[Any]:
     return [entry.name, *_numbers(entry.drop), entry.spread]
 
 

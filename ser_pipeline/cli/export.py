@@ -11,7 +11,7 @@ from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say
 
 if TYPE_CHECKING:
     from ser_pipeline.arrays import Float32s
-    from ser_pipeline.serving.export import Comparison, Export
+    from ser_pipeline.serving.export import Export, GraphCheck
     from ser_pipeline.serving.model import Model
 
 
@@ -106,11 +106,11 @@ def _tell(made: "Export") -> None:
         say(f"compared on no recordings{_fewer(made.clips)}; give some with --check")
 
 
-def _fewer(found: "Comparison") -> str:
+def _fewer(found: "GraphCheck") -> str:
     return f" ({found.unusable} silent or too short ones left out)" if found.unusable else ""
 
 
-def _sentence(what: str, found: "Comparison") -> str:
+def _sentence(what: str, found: "GraphCheck") -> str:
     return (
         f"beside the network, on {found.clips} {what}{_fewer(found)}: probabilities differ by "
         f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % same decisions"

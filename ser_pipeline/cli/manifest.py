@@ -22,7 +22,7 @@ from ser_pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from ser_pipeline.manifest import BuildSummary, Manifest
+    from ser_pipeline.manifest import Manifest, ManifestSummary
     from ser_pipeline.splits import Split
 
 DATA = Path("DataSets")
@@ -206,7 +206,7 @@ def _reading() -> Iterator[Callable[[int, int], None]]:
         yield on_progress
 
 
-def _show_summary(summary: "BuildSummary") -> None:
+def _show_summary(summary: "ManifestSummary") -> None:
     columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "table rows without audio")
     rows = [
         (c.corpus, c.files, c.rows, c.rejects, c.speakers, round(c.hours, 3), c.missing)

@@ -23,7 +23,7 @@ from ser_pipeline.cli.common import (
 
 if TYPE_CHECKING:
     from ser_pipeline.serving.model import Model
-    from ser_pipeline.serving.prediction import Failure, Prediction, PredictOptions
+    from ser_pipeline.serving.prediction import Prediction, PredictOptions, Unusable
 
 
 S = TypeVar("S")
@@ -62,11 +62,11 @@ class Printer:
         if fmt is Format.csv:
             self._csv.writerow(self._columns())
 
-    def add(self, said: "Prediction | Failure") -> "Prediction | Failure":
+    def add(self, said: "Prediction | Unusable") -> "Prediction | Unusable":
         """Print one, or keep it for the table; gives it back."""
-        from ser_pipeline.serving.prediction import Failure
+        from ser_pipeline.serving.prediction import Unusable
 
-        if isinstance(said, Failure):
+        if isinstance(said, Unusable):
             self.failed += 1
             say(f"ser: {one_line(said.reason)}")
             if self._fmt is Format.json:
@@ -167,7 +167,7 @@ def predict(
 
 def _whole(
     model: "Model", paths: Sequence[Path], options: "PredictOptions", one_speaker: bool
-) -> Iterator["Prediction | Failure"]:
+) -> Iterator["Prediction | Unusable"]:
     """One prediction a recording, with progress where there are several."""
     sources = [_stdin() if str(path) == "-" else path for path in paths]
     every = model.predict_many(sources, options, one_speaker=one_speaker)
@@ -182,16 +182,16 @@ def _whole(
 
 def _timelines(
     model: "Model", paths: Sequence[Path], options: "PredictOptions", one_speaker: bool
-) -> Iterator["Prediction | Failure"]:
+) -> Iterator["Prediction | Unusable"]:
     """Predictions on windows, recording after recording."""
     from ser_pipeline.errors import AudioError
-    from ser_pipeline.serving.prediction import Failure
+    from ser_pipeline.serving.prediction import Unusable
 
     for path in paths:
         try:
             yield from model.timeline(_stdin() if str(path) == "-" else path, options)
         except AudioError as error:
-            yield Failure(str(path), str(error))
+            yield Unusable(str(path), str(error))
 
 
 def _stdin() -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import listed, misnamed, unknown_code
-from ser_pipeline.corpora.tables import Facts, Row, Table, age_of, gender_of, read_table, share_of
+from ser_pipeline.corpora.tables import CorpusTable, Facts, Row, age_of, gender_of, read_table, share_of
 from ser_pipeline.records import CorpusCard, Intensity, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
@@ -133,12 +133,12 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     )
 
 
-def read_actors(root: Path) -> Table:
+def read_actors(root: Path) -> CorpusTable:
     """Read gender and age of the actors, by speaker id."""
     return read_table(CARD.name, root, "VideoDemographics.csv", _actor, columns=("ActorID", "Age", "Sex"))
 
 
-def read_votes(root: Path) -> Table:
+def read_votes(root: Path) -> CorpusTable:
     """Read what the raters heard in each clip, by its name."""
     columns = ("", "fileName", "meanEmoResp", *VOTES)
     return read_table(CARD.name, root, "processedResults/tabulatedVotes.csv", _vote, columns=columns)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import listed, misnamed, unknown_code
-from ser_pipeline.corpora.tables import Facts, Row, Table, read_table, share_of
+from ser_pipeline.corpora.tables import CorpusTable, Facts, Row, read_table, share_of
 from ser_pipeline.records import CorpusCard, Gender, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
@@ -118,7 +118,7 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     )
 
 
-def read_ratings(root: Path) -> Table:
+def read_ratings(root: Path) -> CorpusTable:
     """Read what the listeners said of each clip."""
     return read_table(
         CARD.name,

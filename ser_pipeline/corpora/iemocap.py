@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import contradiction, listed, misnamed, nearest_folder, unknown_code
-from ser_pipeline.corpora.tables import Facts, Table, read_text
+from ser_pipeline.corpora.tables import CorpusTable, Facts, read_text
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import CorpusCard, Record, Reject, Style, Utterance
@@ -139,17 +139,17 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     )
 
 
-def read_labels(root: Path) -> Table:
+def read_labels(root: Path) -> CorpusTable:
     """Read label, dimensions and the raters' answers of each turn, by its name."""
     return _collect(root, "dialog/EmoEvaluation", _read_evaluation, "a turn without a label is a reject")
 
 
-def read_words(root: Path) -> Table:
+def read_words(root: Path) -> CorpusTable:
     """Read the words of each turn, by its name."""
     return _collect(root, "dialog/transcriptions", _read_transcript, "the turns come without their words")
 
 
-def _labelled(row: Utterance, labels: Table, words: Table) -> Utterance | Reject:
+def _labelled(row: Utterance, labels: CorpusTable, words: CorpusTable) -> Utterance | Reject:
     turn = row.path.stem
     facts = labels.facts(turn)
     if not facts:
@@ -164,7 +164,7 @@ def _labelled(row: Utterance, labels: Table, words: Table) -> Utterance | Reject
 
 def _collect(
     root: Path, folder: str, read: Callable[[str], tuple[dict[str, Facts], list[str]]], loss: str
-) -> Table:
+) -> CorpusTable:
     """Join the files of one kind, one per dialogue, of every session below ``root``."""
     places = (f"Session[1-5]/{folder}", folder, PurePosixPath(folder).name)
     files = sorted(path for place in places for path in root.glob(f"{place}/Ses*.txt"))
@@ -179,7 +179,7 @@ def _collect(
             continue
         rows |= entries
         bad += [f"{name}: {fault}" for fault in faults]
-    return Table(CARD.name, folder, rows, f"{some(bad, show=1)}; {loss}" if bad else None)
+    return CorpusTable(CARD.name, folder, rows, f"{some(bad, show=1)}; {loss}" if bad else None)
 
 
 def _read_evaluation(text: str) -> tuple[dict[str, Facts], list[str]]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import listed, misnamed, unknown_code
-from ser_pipeline.corpora.tables import Facts, Row, Table, age_of, gender_of, read_table
+from ser_pipeline.corpora.tables import CorpusTable, Facts, Row, age_of, gender_of, read_table
 from ser_pipeline.records import CorpusCard, Gender, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
@@ -106,7 +106,7 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     )
 
 
-def read_texts(root: Path) -> Table:
+def read_texts(root: Path) -> CorpusTable:
     """Read text, speaker and emotion of each recording, by its name."""
     return read_table(CARD.name, root, "data.tsv", _line, columns=_COLUMNS, delimiter="\t")
 
@@ -121,7 +121,7 @@ def _line(line: Row) -> tuple[str, Facts]:
     }
 
 
-def _with_line(row: Utterance, table: Table) -> Utterance | Reject:
+def _with_line(row: Utterance, table: CorpusTable) -> Utterance | Reject:
     """Add the table's line to a row; they must agree on who speaks and on the emotion."""
     facts = table.facts(row.path.stem)
     named = {"source_label": row.source_label, "speaker_id": row.speaker_id}

@@ -24,7 +24,7 @@ UTF8 = ("utf-8-sig",)
 
 
 @dataclass(frozen=True)
-class Table:
+class CorpusTable:
     """What one table says of each recording, and what could not be read of it."""
 
     corpus: str
@@ -59,7 +59,7 @@ def read_table(
     columns: Sequence[str],
     delimiter: str = ",",
     encodings: Sequence[str] = UTF8,
-) -> Table:
+) -> CorpusTable:
     """Read a table with one line per recording or speaker; never raises for its content.
 
     Args:
@@ -73,11 +73,11 @@ def read_table(
     """
     path = find_table(root, name)
     if path is None:
-        return Table(corpus, name, problem="not found; the rows come without what it says")
+        return CorpusTable(corpus, name, problem="not found; the rows come without what it says")
     try:
         lines = read_lines(path, columns=columns, delimiter=delimiter, encodings=encodings)
     except CorpusError as error:
-        return Table(corpus, name, problem=f"{error}; the rows come without what it says")
+        return CorpusTable(corpus, name, problem=f"{error}; the rows come without what it says")
     rows: dict[str, Facts] = {}
     bad: list[str] = []
     for number, line in lines:
@@ -88,7 +88,7 @@ def read_table(
             continue
         if entry is not None and rows.setdefault(*entry) is not entry[1]:
             bad.append(f"line {number}: {entry[0]!r} stands there a second time")
-    return Table(corpus, name, rows, _summary(bad))
+    return CorpusTable(corpus, name, rows, _summary(bad))
 
 
 def find_table(root: Path, name: str) -> Path | None:

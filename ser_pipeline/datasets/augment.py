@@ -179,7 +179,9 @@ def mix_rows(rows: Tensor, mixing: Mixing) -> Tensor:
     return share * rows + (1 - share) * rows[mixing.partner.to(rows.device)]
 
 
-def vary(batch: Batch, options: TrainOptions, front_end: FrontEnd, classes: int, draws: Generator) -> Batch:
+def augment_batch(
+    batch: Batch, options: TrainOptions, front_end: FrontEnd, classes: int, draws: Generator
+) -> Batch:
     """Crop, change the level, mix and mask; vectors, which have no time and no level, are mixed alone.
 
     Args:

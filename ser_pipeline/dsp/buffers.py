@@ -16,7 +16,7 @@ MOST = 8 << 20
 _own = threading.local()
 
 
-def scratch(name: str, size: int) -> Float32s:
+def buffer(name: str, size: int) -> Float32s:
     """A float32 array with any content, the same memory as at the thread's last call.
 
     Args:
@@ -27,9 +27,9 @@ def scratch(name: str, size: int) -> Float32s:
         Shape ``(size,)``. Never hand it on: the next call with this name writes over it.
 
     Examples:
-        >>> scratch("doctest", 4).shape
+        >>> buffer("doctest", 4).shape
         (4,)
-        >>> bool(np.shares_memory(scratch("doctest", 4), scratch("doctest", 3)))
+        >>> bool(np.shares_memory(buffer("doctest", 4), buffer("doctest", 3)))
         True
     """
     if size > MOST:

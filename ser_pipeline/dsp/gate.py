@@ -16,10 +16,10 @@ from functools import lru_cache
 import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s
-from ser_pipeline.dsp.buffers import scratch
+from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, vectorised
 from ser_pipeline.dsp.fft import transform_1024, transform_1024_double
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.errors import AudioError
 
 PADDING = 30_000
@@ -62,7 +62,7 @@ def spectral_gate(
 
 
 def _noisereduce(wave: Float32s, sample_rate: int, prop_decrease: float) -> Float32s:
-    before_librosa()
+    prepare_librosa()
     import noisereduce
 
     with warnings.catch_warnings():
@@ -116,13 +116,13 @@ def _gate_region(
     last = min((lead + wave.size + half - 1) // HOP, total // HOP)
     frames, pairs = last - first + 1, (last - first + 2) // 2
     offset = first * HOP - half - lead
-    span = scratch("gate span", 2 * pairs * HOP + N_FFT)
+    span = buffer("gate span", 2 * pairs * HOP + N_FFT)
     span[:] = 0
     low, high = max(0, offset), min(wave.size, offset + (frames - 1) * HOP + N_FFT)
     span[low - offset : high - offset] = wave[low:high]
-    spectra = scratch("gate spectra", 4 * pairs * BINS)
+    spectra = buffer("gate spectra", 4 * pairs * BINS)
     there, back = _windows()
-    magnitude, average = scratch("gate mask", 2 * pairs * BINS), scratch("gate average", frames * BINS)
+    magnitude, average = buffer("gate mask", 2 * pairs * BINS), buffer("gate average", frames * BINS)
     analyse(span, there, spectra, magnitude)
     mask = magnitude[: frames * BINS]  # an odd last frame has a partner that does not count
     pole = _pole(sample_rate)

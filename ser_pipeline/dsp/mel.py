@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
-from ser_pipeline.dsp.buffers import scratch
+from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, vectorised
 from ser_pipeline.dsp.fft import transform_2048
 from ser_pipeline.errors import AudioError
@@ -97,7 +97,7 @@ def _mel_power(wave: Float32s, front_end: FrontEnd) -> Float32s:
     n_fft, hop, n_mels = front_end.n_fft, front_end.hop_length, front_end.n_mels
     frames = 1 + wave.size // hop
     whole = (frames - 1) * hop + n_fft
-    span = scratch("mel span", whole + hop)
+    span = buffer("mel span", whole + hop)
     used = wave[: whole - n_fft // 2]
     span[: n_fft // 2] = 0
     span[n_fft // 2 : n_fft // 2 + used.size] = used

@@ -18,7 +18,7 @@ _COMPILED_AT_IMPORT: Final = (
 """Modules of librosa whose loops are compiled when they are imported."""
 
 
-def before_librosa() -> None:
+def prepare_librosa() -> None:
     """Call this before anything that imports librosa, as noisereduce and audiomentations do.
 
     librosa compiles loops when it is first imported and keeps them on disk in pairs of files. Two

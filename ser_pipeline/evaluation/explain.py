@@ -18,7 +18,7 @@ from ser_pipeline.metrics.importance import (
     permutation_importance,
     rank_correlations,
 )
-from ser_pipeline.runs.explanation import EXPLANATION, Explanation, FeatureName, Importance, Interval
+from ser_pipeline.runs.explanation import EXPLANATION, Explanation, FeatureImportance, FeatureName, Interval
 from ser_pipeline.runs.types import RunInfo, read_result
 
 REPEATS = 20
@@ -177,7 +177,7 @@ def _importances(
     repeats: int,
     seed: int,
     advance: Callable[[int, int], None],
-) -> tuple[Importance, ...]:
+) -> tuple[FeatureImportance, ...]:
     """Importance of every feature, then of every group."""
     sets = [[at] for at in range(len(named))]
     sets += [[at for at, each in enumerate(named) if each.group == group] for group in groups]

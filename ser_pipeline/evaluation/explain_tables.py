@@ -13,7 +13,7 @@ import torch
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.datasets.normalise import Scaling
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.profiles import PROFILED, Published, measured_properties, published
+from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.features.catalogue import FEATURES
 from ser_pipeline.metrics import importance
@@ -32,14 +32,14 @@ from ser_pipeline.models import Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.explanation import (
     EffectTable,
+    FeatureImportance,
     FeaturePair,
-    Importance,
     Interval,
     LanguageEffect,
     LanguagePair,
+    Matrix,
     ProfileCell,
     ProfileSummary,
-    Table,
 )
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
@@ -64,7 +64,7 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PropertyColumn:
     """A feature by name, with what is known of it."""
 
     name: str
@@ -150,11 +150,12 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     )
 
 
-def _columns(names: Sequence[str]) -> list[Column]:
+def _columns(names: Sequence[str]) -> list[PropertyColumn]:
     """What is known of features by their names; openSMILE's have neither unit nor group here."""
     known = {row.name: row for row in FEATURES}
     return [
-        Column(name, known[name].unit, known[name].group) if name in known else Column(name) for name in names
+        PropertyColumn(name, known[name].unit, known[name].group) if name in known else PropertyColumn(name)
+        for name in names
     ]
 
 
@@ -195,7 +196,7 @@ def known(value: float, low: float, high: float) -> Interval:
     return Interval(value=float(f"{value:.{DIGITS}g}"), low=number(low), high=number(high))
 
 
-def table(values: Float64s) -> Table:
+def table(values: Float64s) -> Matrix:
     """Rows of rounded numbers, None where there is none."""
     return tuple(tuple(map(number, row)) for row in values.tolist())
 
@@ -205,12 +206,12 @@ def full(values: Float64s) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(f"{value:.{DIGITS}g}") for value in row) for row in values.tolist())
 
 
-def importances(names: Sequence[str], found: importance.Importance) -> tuple[Importance, ...]:
+def importances(names: Sequence[str], found: importance.Importance) -> tuple[FeatureImportance, ...]:
     """One entry per feature or group, in their order."""
     arrays = (found.drop, found.low, found.high, found.spread)
     columns = zip(names, *(array.tolist() for array in arrays), strict=True)
     return tuple(
-        Importance(name=name, drop=known(drop, low, high), spread=float(f"{spread:.{DIGITS}g}"))
+        FeatureImportance(name=name, drop=known(drop, low, high), spread=float(f"{spread:.{DIGITS}g}"))
         for name, drop, low, high, spread in columns
     )
 
@@ -278,7 +279,7 @@ def _intervals(effects: SpeakerEffects, seed: int) -> list[Interval | None]:
 
 
 def _profile_cell(
-    stated: Published, features: tuple[str, ...], found: Mapping[str | None, Interval | None]
+    stated: PublishedDirection, features: tuple[str, ...], found: Mapping[str | None, Interval | None]
 ) -> ProfileCell:
     def judged(effect: Interval | None) -> Agreement:
         return agreement(stated.direction, effect.low, effect.high) if effect else "not compared"

@@ -49,7 +49,7 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedDirection:
     """What is published of one property in one emotion.
 
     Attributes:
@@ -79,45 +79,45 @@ PROPERTIES: Final = (
 _ALL: Final = (BANSE, SCHERER, JUSLIN)
 
 PUBLISHED: Final = (
-    Published("mean pitch", "anger", "up", _ALL),
-    Published("mean pitch", "happiness", "up", _ALL),
-    Published("mean pitch", "fear", "up", _ALL),
-    Published("mean pitch", "sadness", "down", _ALL),
-    Published("mean pitch", "disgust", "mixed", (BANSE,)),
-    Published("pitch variability", "anger", "up", _ALL),
-    Published("pitch variability", "happiness", "up", _ALL),
-    Published("pitch variability", "fear", "mixed", _ALL),
-    Published("pitch variability", "sadness", "down", (SCHERER, JUSLIN)),
-    Published("pitch variability", "boredom", "down", (SCHERER,)),
-    Published("pitch range", "anger", "up", (BANSE, SCHERER)),
-    Published("pitch range", "happiness", "up", (BANSE, SCHERER)),
-    Published("pitch range", "fear", "mixed", _ALL),
-    Published("pitch range", "sadness", "down", (BANSE, SCHERER)),
-    Published("pitch range", "boredom", "down", (SCHERER,)),
-    Published("pitch contour", "anger", "mixed", _ALL),
-    Published("pitch contour", "happiness", "up", (JUSLIN,)),
-    Published("pitch contour", "fear", "up", (JUSLIN,)),
-    Published("pitch contour", "sadness", "down", _ALL),
-    Published("mean energy", "anger", "up", _ALL),
-    Published("mean energy", "happiness", "up", _ALL),
-    Published("mean energy", "fear", "mixed", (SCHERER, JUSLIN)),
-    Published("mean energy", "sadness", "down", _ALL),
-    Published("energy variability", "anger", "up", (JUSLIN,)),
-    Published("energy variability", "fear", "up", (JUSLIN,)),
-    Published("energy variability", "sadness", "down", (JUSLIN,)),
-    Published("high-frequency energy", "anger", "up", _ALL),
-    Published("high-frequency energy", "happiness", "up", (BANSE, SCHERER)),
-    Published("high-frequency energy", "fear", "mixed", _ALL),
-    Published("high-frequency energy", "sadness", "down", _ALL),
-    Published("speech rate", "anger", "up", _ALL),
-    Published("speech rate", "happiness", "up", _ALL),
-    Published("speech rate", "fear", "up", _ALL),
-    Published("speech rate", "sadness", "down", _ALL),
-    Published("speech rate", "boredom", "down", (SCHERER,)),
+    PublishedDirection("mean pitch", "anger", "up", _ALL),
+    PublishedDirection("mean pitch", "happiness", "up", _ALL),
+    PublishedDirection("mean pitch", "fear", "up", _ALL),
+    PublishedDirection("mean pitch", "sadness", "down", _ALL),
+    PublishedDirection("mean pitch", "disgust", "mixed", (BANSE,)),
+    PublishedDirection("pitch variability", "anger", "up", _ALL),
+    PublishedDirection("pitch variability", "happiness", "up", _ALL),
+    PublishedDirection("pitch variability", "fear", "mixed", _ALL),
+    PublishedDirection("pitch variability", "sadness", "down", (SCHERER, JUSLIN)),
+    PublishedDirection("pitch variability", "boredom", "down", (SCHERER,)),
+    PublishedDirection("pitch range", "anger", "up", (BANSE, SCHERER)),
+    PublishedDirection("pitch range", "happiness", "up", (BANSE, SCHERER)),
+    PublishedDirection("pitch range", "fear", "mixed", _ALL),
+    PublishedDirection("pitch range", "sadness", "down", (BANSE, SCHERER)),
+    PublishedDirection("pitch range", "boredom", "down", (SCHERER,)),
+    PublishedDirection("pitch contour", "anger", "mixed", _ALL),
+    PublishedDirection("pitch contour", "happiness", "up", (JUSLIN,)),
+    PublishedDirection("pitch contour", "fear", "up", (JUSLIN,)),
+    PublishedDirection("pitch contour", "sadness", "down", _ALL),
+    PublishedDirection("mean energy", "anger", "up", _ALL),
+    PublishedDirection("mean energy", "happiness", "up", _ALL),
+    PublishedDirection("mean energy", "fear", "mixed", (SCHERER, JUSLIN)),
+    PublishedDirection("mean energy", "sadness", "down", _ALL),
+    PublishedDirection("energy variability", "anger", "up", (JUSLIN,)),
+    PublishedDirection("energy variability", "fear", "up", (JUSLIN,)),
+    PublishedDirection("energy variability", "sadness", "down", (JUSLIN,)),
+    PublishedDirection("high-frequency energy", "anger", "up", _ALL),
+    PublishedDirection("high-frequency energy", "happiness", "up", (BANSE, SCHERER)),
+    PublishedDirection("high-frequency energy", "fear", "mixed", _ALL),
+    PublishedDirection("high-frequency energy", "sadness", "down", _ALL),
+    PublishedDirection("speech rate", "anger", "up", _ALL),
+    PublishedDirection("speech rate", "happiness", "up", _ALL),
+    PublishedDirection("speech rate", "fear", "up", _ALL),
+    PublishedDirection("speech rate", "sadness", "down", _ALL),
+    PublishedDirection("speech rate", "boredom", "down", (SCHERER,)),
 )
 
 
-def published(property_name: str, emotion: str) -> Published:
+def published(property_name: str, emotion: str) -> PublishedDirection:
     """What the sources say, ``not stated`` where they say nothing.
 
     Examples:
@@ -127,7 +127,7 @@ def published(property_name: str, emotion: str) -> Published:
     for row in PUBLISHED:
         if (row.property, row.emotion) == (property_name, emotion):
             return row
-    return Published(property_name, emotion, "not stated", ())
+    return PublishedDirection(property_name, emotion, "not stated", ())
 
 
 def measured_properties(names: tuple[str, ...]) -> Iterator[tuple[Property, list[int], list[int]]]:

@@ -8,7 +8,7 @@ import scipy.fft
 
 from ser_pipeline.arrays import Float32s, Float64s, Series
 from ser_pipeline.dsp.frames import BAND_HZ, Frames, band, bins_hz, decibels
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 
 COEFFICIENTS = 20
 """MFCCs kept, from the first; coefficient 0 is the level, which the energy group has."""
@@ -67,7 +67,7 @@ def deltas(values: Float32s) -> Float32s:
 @lru_cache(maxsize=8)
 def _filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
     """Slaney's mel filters between the ends of the band, shape ``(1 + n_fft // 2, n_mels)``."""
-    before_librosa()
+    prepare_librosa()
     import librosa
 
     low, high = BAND_HZ
@@ -213,7 +213,7 @@ def tone_series(frames: Frames) -> Series:
 @lru_cache(maxsize=8)
 def _chroma_filters(sample_rate: int, n_fft: int) -> Float32s:
     """Weight of each bin in each pitch class, shape ``(1 + n_fft // 2, 12)``."""
-    before_librosa()
+    prepare_librosa()
     import librosa
 
     filters = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=0.0, n_chroma=12)

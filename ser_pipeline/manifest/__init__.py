@@ -13,16 +13,16 @@ from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.digest import digest_bytes, digest_file
 from ser_pipeline.manifest.read import Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import NO_PART, PART_CODES, SCHEMA, SCHEMA_VERSION
-from ser_pipeline.manifest.summary import BuildSummary, CorpusSummary, refuse_rejects
+from ser_pipeline.manifest.summary import CorpusSummary, ManifestSummary, refuse_rejects
 
 __all__ = [
     "NO_PART",
     "PART_CODES",
     "SCHEMA",
     "SCHEMA_VERSION",
-    "BuildSummary",
     "CorpusSummary",
     "Manifest",
+    "ManifestSummary",
     "digest_bytes",
     "digest_file",
     "read_manifest",

@@ -15,12 +15,18 @@ import pyarrow.compute as pc
 
 from ser_pipeline.corpora.discover import discover
 from ser_pipeline.errors import CorpusError, ManifestError
-from ser_pipeline.manifest.fingerprint import Stamp, absolute, inputs_digest, read_stamp, write_stamp
-from ser_pipeline.manifest.probe_cache import LEDGER_NAME, Ledger, Progress
+from ser_pipeline.manifest.fingerprint import (
+    BuildFingerprint,
+    absolute,
+    inputs_digest,
+    read_fingerprint,
+    write_fingerprint,
+)
+from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache, Progress
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
-from ser_pipeline.manifest.scan import Find, Modules, Scanned, in_order, scan_corpora, sift
+from ser_pipeline.manifest.scan import Find, Modules, Scanned, filter_rows, in_order, scan_corpora
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
-from ser_pipeline.manifest.summary import BuildSummary, count_by, summarise
+from ser_pipeline.manifest.summary import ManifestSummary, count_by, summarise
 from ser_pipeline.manifest.validate import check_rows
 
 
@@ -35,7 +41,7 @@ def write_manifest(
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
     find: Find = discover,
-) -> BuildSummary:
+) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
     The manifest is replaced at the end, whole. What was read is kept, also when the build is
@@ -68,34 +74,32 @@ def write_manifest(
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
         scanned = scan_corpora(data, limit=limit, corpora=corpora, find=find)
-        ledger = Ledger.load(out / LEDGER_NAME, data)
+        cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
         paths = scanned.table["path"].to_pylist()
-        probes, read = ledger.read_all(
-            paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress
-        )
-        ledger.save(probes if limit is None else ledger.updated(probes))
+        probes, read = cache.read_all(paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress)
+        cache.save(probes if limit is None else cache.updated(probes))
         summary = _write(data, out, scanned, probes, read, settings)
         if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
-            write_stamp(out, _stamp(data, seen, summary))
+            write_fingerprint(out, _stamp(data, seen, summary))
     return summary
 
 
-def _unchanged(out: Path, seen: str) -> BuildSummary | None:
+def _unchanged(out: Path, seen: str) -> ManifestSummary | None:
     """The summary of the last build, if it saw the same and its files are still there."""
-    stamp = read_stamp(out)
+    stamp = read_fingerprint(out)
     if stamp is None or not stamp.holds(out, seen):
         return None
-    return replace(BuildSummary.from_json(stamp.summary, out / MANIFEST_NAME), unchanged=True)
+    return replace(ManifestSummary.from_json(stamp.summary, out / MANIFEST_NAME), unchanged=True)
 
 
-def _stamp(data: Path, seen: str, summary: BuildSummary) -> Stamp:
+def _stamp(data: Path, seen: str, summary: ManifestSummary) -> BuildFingerprint:
     outputs = {MANIFEST_NAME: summary.digest, REJECTS_NAME: summary.rejects_digest}
-    return Stamp(absolute(data), seen, outputs, summary.to_json())
+    return BuildFingerprint(absolute(data), seen, outputs, summary.to_json())
 
 
 def _write(
     data: Path, out: Path, scanned: Scanned, probes: pa.Table, read: int, settings: Mapping[str, Any]
-) -> BuildSummary:
+) -> ManifestSummary:
     """Write rejects and manifest, in this order: the manifest is what others wait for."""
     rows, rejects = _sifted(scanned, probes, bool(settings["decode"]))
     facts = _facts(scanned, rows, rejects, settings)
@@ -109,7 +113,7 @@ def _write(
 
 def _sifted(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
     """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
-    rows, unusable = sift(scanned.table, probes, decoded=decode)
+    rows, unusable = filter_rows(scanned.table, probes, decoded=decode)
     unnamed = [(reject.corpus, str(reject.path), reject.reason) for reject in scanned.rejects]
     columns = list(map(list, zip(*unnamed, strict=True))) or [[], [], []]
     rejects = pa.concat_tables([unusable, pa.table(columns, schema=REJECT_SCHEMA)])

@@ -20,14 +20,14 @@ from ser_pipeline.corpora.files import walk
 from ser_pipeline.manifest.digest import DIGEST_BYTES, digest_file, source_digest
 from ser_pipeline.manifest.probe_cache import Pool, file_states
 
-STAMP_NAME: Final = ".build.json"
+FINGERPRINT_NAME: Final = ".build.json"
 
 READERS: Final = ("labels.py", "records.py", "corpora/*.py", "manifest/*.py")
 """The code that decides what a manifest holds."""
 
 
 @dataclass(frozen=True)
-class Stamp:
+class BuildFingerprint:
     """What the last build saw and wrote.
 
     Attributes:
@@ -73,21 +73,21 @@ def inputs_digest(data: Path, settings: Mapping[str, Any], *, jobs: int = 1) -> 
     return state.hexdigest()
 
 
-def read_stamp(folder: Path) -> Stamp | None:
+def read_fingerprint(folder: Path) -> BuildFingerprint | None:
     """Read the stamp beside a manifest; None where it is missing or not to be understood."""
     try:
-        return Stamp(**json.loads((folder / STAMP_NAME).read_bytes()))
+        return BuildFingerprint(**json.loads((folder / FINGERPRINT_NAME).read_bytes()))
     except (OSError, TypeError, ValueError):
         return None
 
 
-def write_stamp(folder: Path, stamp: Stamp) -> None:
+def write_fingerprint(folder: Path, stamp: BuildFingerprint) -> None:
     """Write the stamp beside a manifest.
 
     Raises:
         SerError: the folder cannot be written to, or the disk is full.
     """
-    with write_atomically(folder / STAMP_NAME) as part:
+    with write_atomically(folder / FINGERPRINT_NAME) as part:
         part.write_text(json.dumps(asdict(stamp), indent=1), encoding="utf-8")
 
 

@@ -71,7 +71,7 @@ def _some(folder: str, paths: Sequence[str]) -> Int64s:
     return found
 
 
-LEDGER_NAME: Final = ".probe.parquet"
+PROBE_CACHE_NAME: Final = ".probe.parquet"
 
 PROBE_SCHEMA: Final[pa.Schema] = pa.schema(
     [
@@ -111,7 +111,7 @@ def reader() -> str:
 
 
 @dataclass
-class Ledger:
+class ProbeCache:
     """What is known of recordings from earlier builds.
 
     Attributes:
@@ -125,8 +125,8 @@ class Ledger:
     table: pa.Table = field(default_factory=PROBE_SCHEMA.empty_table)
 
     @classmethod
-    def load(cls, path: Path, data: Path) -> "Ledger":
-        """Read the ledger; one that is missing, damaged or of another reader is empty."""
+    def load(cls, path: Path, data: Path) -> "ProbeCache":
+        """Read the cache; one that is missing, damaged or of another reader is empty."""
         try:
             file = read_table(path, PROBE_SCHEMA, remedy="ser manifest build")
         except ManifestError:
@@ -196,13 +196,13 @@ class Ledger:
         return absent, changed & ~same
 
     def _places(self, paths: Sequence[str]) -> Int64s:
-        """Row of the ledger for each path, -1 where there is none."""
+        """Row of the cache for each path, -1 where there is none."""
         known = self.table["path"].combine_chunks()
         found = pc.index_in(pa.array(paths, pa.string()), known).fill_null(-1)
         return np.asarray(found, np.int64)
 
     def _known(self, paths: Sequence[str], stats: Int64s, rehash: bool, decode: bool) -> Int64s:
-        """Row of the ledger that still holds for each path, -1 where there is none."""
+        """Row of the cache that still holds for each path, -1 where there is none."""
         none = np.full(len(paths), -1, np.int64)
         if rehash or not self.table.num_rows:
             return none
@@ -219,8 +219,8 @@ class Ledger:
 class _Reading:
     """One pass over recordings; whatever ends it, what was found until then is saved."""
 
-    def __init__(self, ledger: Ledger, paths: list[str], on_progress: Progress | None) -> None:
-        self.ledger = ledger
+    def __init__(self, cache: ProbeCache, paths: list[str], on_progress: Progress | None) -> None:
+        self.cache = cache
         self.paths = paths
         self.on_progress = on_progress or (lambda done, total: None)
         self.fresh: list[Probe] = []
@@ -228,7 +228,7 @@ class _Reading:
         self.packed = 0
 
     def run(self, pool: Pool, decode: bool) -> pa.Table:
-        known = self.ledger.table
+        known = self.cache.table
         saved = time.monotonic()
         whole = False
         try:
@@ -241,11 +241,11 @@ class _Reading:
         finally:
             if not whole:
                 self._save(known)
-        self.ledger.table = known
+        self.cache.table = known
         return self._found()
 
     def _tasks(self, pool: Pool, decode: bool) -> "list[Future[list[Probe]]]":
-        data = str(self.ledger.data)
+        data = str(self.cache.data)
         starts = range(0, len(self.paths), READ_AT_ONCE)
         return [
             pool.submit(_probe_some, data, self.paths[start : start + READ_AT_ONCE], decode)
@@ -272,8 +272,8 @@ class _Reading:
         return pa.Table.from_batches(self.batches, PROBE_SCHEMA)
 
     def _save(self, known: pa.Table) -> None:
-        self.ledger.table = known
-        self.ledger.save(self.ledger.updated(self._found()))
+        self.cache.table = known
+        self.cache.save(self.cache.updated(self._found()))
 
 
 def _probe_some(data: str, paths: list[str], decode: bool) -> list[Probe]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.manifest.fingerprint import read_stamp
+from ser_pipeline.manifest.fingerprint import read_fingerprint
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, read_table
 
 MANIFEST_NAME: Final = "manifest.parquet"
@@ -51,7 +51,7 @@ class Manifest:
         It stands in a file beside the manifest, never in it, so that a moved corpus changes no
         digest; ``DataSets`` where that file is missing.
         """
-        built = read_stamp(self.path.parent)
+        built = read_fingerprint(self.path.parent)
         return Path("DataSets") if built is None else Path(built.data)
 
 

@@ -235,7 +235,7 @@ BY_ID: Final = [("utterance_id", "ascending"), ("path", "ascending")]
 BY_DIGEST: Final = [("audio_digest", "ascending"), ("utterance_id", "ascending")]
 
 
-def sift(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tuple[pa.Table, pa.Table]:
+def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tuple[pa.Table, pa.Table]:
     """Split recordings into rows of the manifest and rejects.
 
     Args:

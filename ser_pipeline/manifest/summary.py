@@ -139,7 +139,7 @@ class CorpusSummary:
 
 
 @dataclass(frozen=True)
-class BuildSummary:
+class ManifestSummary:
     """What a build did.
 
     Attributes:
@@ -174,7 +174,7 @@ class BuildSummary:
     rejects_digest: str = ""
     unchanged: bool = False
 
-    def with_warnings(self, lines: list[str]) -> "BuildSummary":
+    def with_warnings(self, lines: list[str]) -> "ManifestSummary":
         """Return this summary with further warnings."""
         return replace(self, warnings=(*self.warnings, *lines))
 
@@ -185,7 +185,7 @@ class BuildSummary:
         return {**values, "first_rejects": rejects, "path": None, "read": 0}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], path: Path) -> "BuildSummary":
+    def from_json(cls, values: Mapping[str, Any], path: Path) -> "ManifestSummary":
         """Make a summary of what :meth:`to_json` gave.
 
         Raises:
@@ -206,11 +206,11 @@ class BuildSummary:
         return cls(**{**values, **lists, "path": path})
 
 
-def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> BuildSummary:
+def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> ManifestSummary:
     """Sum up a build; splits have their say afterwards, by ``with_warnings``."""
     rows = manifest.table
     first = rejects.slice(0, SHOWN).to_pylist()
-    return BuildSummary(
+    return ManifestSummary(
         path=manifest.path,
         digest=manifest.digest,
         corpora=tuple(_corpora(rows, scanned, rejects)),
@@ -226,7 +226,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
     )
 
 
-def refuse_rejects(summary: BuildSummary) -> None:
+def refuse_rejects(summary: ManifestSummary) -> None:
     """Raise if any recording was rejected, for ``--strict``.
 
     Raises:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER_ID
 from ser_pipeline.manifest.probe import SAMPLE_RATES
-from ser_pipeline.manifest.probe_cache import LEDGER_NAME, Ledger
+from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import RATINGS, VOCABULARIES
 from ser_pipeline.records import MIN_CLIP_S
@@ -32,7 +32,7 @@ FILLED: Final = ("utterance_id", "corpus", "path", "source_label", "speaker_id",
 
 
 @dataclass
-class Findings:
+class Problems:
     """Problems found; the first few are spelled out.
 
     Attributes:
@@ -69,7 +69,7 @@ class Findings:
             self.examples.append(f"{identity}: {column} {value!r} {what}")
 
 
-def validate(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifest, Findings]:
+def validate(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifest, Problems]:
     """Check everything that can be checked without decoding.
 
     Args:
@@ -88,9 +88,9 @@ def validate(folder: Path, *, data: Path | None, jobs: int = 1) -> tuple[Manifes
     return manifest, found
 
 
-def check_rows(table: pa.Table) -> Findings:
+def check_rows(table: pa.Table) -> Problems:
     """Check every value that has a rule; vectorised, a million rows take seconds."""
-    found = Findings()
+    found = Problems()
     _check_identity(table, found)
     for column in FILLED:
         found.add_rows(table, pc.equal(table[column], ""), "is empty", column)
@@ -108,12 +108,12 @@ def check_rows(table: pa.Table) -> Findings:
     return found
 
 
-def _check_range(table: pa.Table, column: str, low: float, high: float, found: Findings) -> None:
+def _check_range(table: pa.Table, column: str, low: float, high: float, found: Problems) -> None:
     inside = pc.and_(pc.greater_equal(table[column], low), pc.less_equal(table[column], high))
     found.add_rows(table, pc.invert(inside), f"is not between {low:g} and {high:g}", column)
 
 
-def _check_identity(table: pa.Table, found: Findings) -> None:
+def _check_identity(table: pa.Table, found: Problems) -> None:
     for column in ("utterance_id", "path", "audio_digest"):
         found.add_rows(table, _repeated(table[column]), "stands in an earlier row too", column)
     pattern = pc.match_substring_regex(table["audio_digest"], DIGEST_PATTERN)
@@ -138,21 +138,21 @@ def _repeated(values: pa.ChunkedArray) -> pa.Array:
     return pa.array(again)
 
 
-def _check_votes(table: pa.Table, found: Findings) -> None:
+def _check_votes(table: pa.Table, found: Problems) -> None:
     votes = table["votes"].combine_chunks()
     votes = votes.filter(votes.is_valid())
     _check_entries(votes.keys, "emotion id", OTHER_ID, len(EMOTIONS) - 1, found)
     _check_entries(votes.items, "count", 1, MOST_VOTES, found)
 
 
-def _check_entries(values: pa.Array, what: str, low: int, high: int, found: Findings) -> None:
+def _check_entries(values: pa.Array, what: str, low: int, high: int, found: Problems) -> None:
     inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
     bad = len(values) - (pc.sum(inside).as_py() or 0)
     if bad:
         found.add(f"votes: {bad} entries whose {what} is not between {low} and {high}")
 
 
-def _check_counts(manifest: Manifest, found: Findings) -> None:
+def _check_counts(manifest: Manifest, found: Problems) -> None:
     counts = manifest.facts.get("counts", {})
     if counts.get("rows") != manifest.table.num_rows:
         found.add(f"{manifest.path}: says {counts.get('rows')} rows and has {manifest.table.num_rows}")
@@ -168,11 +168,11 @@ def _check_counts(manifest: Manifest, found: Findings) -> None:
         )
 
 
-def _check_files(manifest: Manifest, data: Path, jobs: int, found: Findings) -> None:
+def _check_files(manifest: Manifest, data: Path, jobs: int, found: Problems) -> None:
     if not data.is_dir():
         found.add(f"{data}: no such folder, so no recording was looked up; pass --data, or --no-audio")
         return
-    ledger = Ledger.load(manifest.path.with_name(LEDGER_NAME), data)
-    absent, changed = ledger.compare(manifest.table["path"].to_pylist(), jobs=jobs)
+    cache = ProbeCache.load(manifest.path.with_name(PROBE_CACHE_NAME), data)
+    absent, changed = cache.compare(manifest.table["path"].to_pylist(), jobs=jobs)
     found.add_rows(manifest.table, pa.array(absent), f"is not under {data}", "path")
     found.add_rows(manifest.table, pa.array(changed), f"has changed since; run '{BUILD}'", "path")

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ser_pipeline.models.layers import (
     attention_layer,
     masked_steps,
-    own_scale,
+    normalise_clip,
     plain_steps,
     step_weights,
     weighted_mean,
@@ -101,7 +101,7 @@ class CRNN(EmbeddingNetwork):
         """Summarise clips: the context, twice as long with statistics; steps are of eight frames."""
         counts = None
         if self.scaled:
-            inputs = own_scale(inputs, lengths if self.masked else None)
+            inputs = normalise_clip(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
             packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)

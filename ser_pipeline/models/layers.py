@@ -27,7 +27,7 @@ GAIN: Final = 3.0
 """Spreads the 40 dB or so that are left over about [-1, 1]."""
 
 
-def own_scale(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
+def normalise_clip(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
     """Raise each clip to its own floor and centre its bands.
 
     Args:

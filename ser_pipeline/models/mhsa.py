@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ser_pipeline.models.layers import (
     attention_layer,
     masked_steps,
-    own_scale,
+    normalise_clip,
     plain_steps,
     step_weights,
     valid_steps,
@@ -99,7 +99,7 @@ class MHSA(EmbeddingNetwork):
         """Summarise clips: the mean over steps, shape ``(batch, width)``."""
         counts, valid = None, None
         if self.scaled:
-            inputs = own_scale(inputs, lengths if self.masked else None)
+            inputs = normalise_clip(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
             valid = valid_steps(counts, steps)

@@ -50,7 +50,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class Ragged:
     """Levels of a batch, and where its steps go in the end.
 
     Attributes:
@@ -73,7 +73,7 @@ class Strip:
         return put(rows.flatten(1), self.places, batch * longest).view(batch, longest, -1)
 
 
-def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
+def lay_out(lengths: Tensor, frames: int, blocks: int) -> Ragged:
     """Plan the strips of a batch.
 
     Args:
@@ -117,7 +117,7 @@ def lay_out(lengths: Tensor, frames: int, blocks: int) -> Strip:
         )
         for each in (*levels, after)
     )
-    return Strip(source.to(device), tuple(before), last, counts, places.to(device))
+    return Ragged(source.to(device), tuple(before), last, counts, places.to(device))
 
 
 def convolved(layer: nn.Module, rows: Tensor, level: Level) -> Tensor:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from ser_pipeline.models.layers import (
     attention_layer,
-    own_scale,
+    normalise_clip,
     step_weights,
     upright,
     valid_frames,
@@ -87,7 +87,7 @@ class ResNet(EmbeddingNetwork):
         """Summarise clips: mean and deviation over steps, shape ``(batch, 2 * width)``."""
         counts = None
         if self.scaled:
-            inputs = own_scale(inputs, lengths if self.masked else None)
+            inputs = normalise_clip(inputs, lengths if self.masked else None)
         if self.masked and lengths is not None:
             steps, counts = self._masked_steps(inputs, lengths)
         else:

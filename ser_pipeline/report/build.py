@@ -13,7 +13,7 @@ from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import pdf_drawn
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
-from ser_pipeline.report.internals_section import inside_section
+from ser_pipeline.report.internals_section import internals_section
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.opening import banner, glance_section, opening, unread_blocks
 from ser_pipeline.report.render import html_page, json_text, markdown_text
@@ -154,7 +154,7 @@ def compose(
 def _run_sections(run: Run, data: Data) -> Iterator[Section]:
     """The part on a run, what its network makes of clips, and what its features tell, as far as is known."""
     yield run_section(run, data.digest)
-    inside = inside_section(run, data)
+    inside = internals_section(run, data)
     if inside is not None:
         yield inside
     if run.explanation is not None:

@@ -12,7 +12,7 @@ from ser_pipeline.report.data_figures import heat_cells
 from ser_pipeline.report.document import Block, Cell, Column, Figure, Mark, Panel, Row, RowGroup, Table, text
 from ser_pipeline.report.drawing import BLUE, INK, MUTED, SIGNED, Margins, canvas, panel, readable
 from ser_pipeline.report.sources import language_title
-from ser_pipeline.runs.explanation import EffectTable, Explanation, Importance, Interval, ProfileCell
+from ser_pipeline.runs.explanation import EffectTable, Explanation, FeatureImportance, Interval, ProfileCell
 
 ROW = 0.24
 """Height of a row of a drawing, in inches."""
@@ -29,7 +29,7 @@ ALIKE = 0.6
 """Mean correlation at which a cell is brightest; groups of features that are more alike are rare."""
 
 
-def importance_panel(name: str, what: str, entries: Sequence[Importance], *, bars: bool) -> Panel:
+def importance_panel(name: str, what: str, entries: Sequence[FeatureImportance], *, bars: bool) -> Panel:
     """Draw drops of UAR in points with their intervals, the greatest first.
 
     Args:

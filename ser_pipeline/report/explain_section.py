@@ -23,7 +23,7 @@ from ser_pipeline.report.explain_effects import (
     profile_blocks,
 )
 from ser_pipeline.report.results_section import run_marks
-from ser_pipeline.runs.explanation import Explanation, Importance
+from ser_pipeline.runs.explanation import Explanation, FeatureImportance
 from ser_pipeline.runs.read import Run
 
 TOP = 20
@@ -82,11 +82,11 @@ def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ..
     ]
 
 
-def _by_drop(entries: Sequence[Importance]) -> list[Importance]:
+def _by_drop(entries: Sequence[FeatureImportance]) -> list[FeatureImportance]:
     return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
 
 
-def _told(groups: Sequence[Importance], features: Sequence[Importance]) -> Block:
+def _told(groups: Sequence[FeatureImportance], features: Sequence[FeatureImportance]) -> Block:
     clear = [entry.name for entry in groups if entry.drop.low is not None and entry.drop.low > 0]
     sure = (
         f"Groups whose interval lies above zero: {', '.join(clear)}."
@@ -99,13 +99,13 @@ def _told(groups: Sequence[Importance], features: Sequence[Importance]) -> Block
     )
 
 
-def _points(entry: Importance) -> str:
+def _points(entry: FeatureImportance) -> str:
     inside = cells.interval(entry.drop)
     return f"{100 * entry.drop.value:.1f}" + (f" ({inside})" if inside else "")
 
 
 def _groups_table(
-    run: Run, explanation: Explanation, groups: Sequence[Importance], marks: tuple[Mark, ...]
+    run: Run, explanation: Explanation, groups: Sequence[FeatureImportance], marks: tuple[Mark, ...]
 ) -> Table:
     sizes = {group: sum(each.group == group for each in explanation.features) for group in explanation.groups}
     rows = tuple(
@@ -136,7 +136,7 @@ def _groups_table(
 
 
 def _features_table(
-    run: Run, explanation: Explanation, features: Sequence[Importance], marks: tuple[Mark, ...]
+    run: Run, explanation: Explanation, features: Sequence[FeatureImportance], marks: tuple[Mark, ...]
 ) -> Table:
     named = {feature.name: (at, feature) for at, feature in enumerate(explanation.features)}
     rows = []

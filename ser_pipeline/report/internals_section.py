@@ -212,7 +212,7 @@ CLEAR: Final = 0.05
 """Difference of two gains over chance that is worth a word."""
 
 
-def inside_section(run: Run, data: Data) -> Section | None:
+def internals_section(run: Run, data: Data) -> Section | None:
     """Write the part on what a network makes of its clips; None for a run that keeps none of it."""
     blocks: list[Block] = []
     marks = run_marks(run, data.digest)

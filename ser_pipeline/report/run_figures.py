@@ -37,7 +37,7 @@ GROUP_KINDS: tuple[GroupKind, ...] = get_args(GroupKind)
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationCurve:
     """Confidence against hits, by bin; arrays have shape ``(filled bins,)``.
 
     Attributes:
@@ -62,14 +62,14 @@ def confidence(predictions: Predictions) -> npt.NDArray[np.float64]:
     return predictions.probabilities[np.arange(len(predictions.predicted)), predictions.predicted]
 
 
-def calibration(predictions: Predictions) -> Calibration:
+def calibration(predictions: Predictions) -> CalibrationCurve:
     """Sort decisions into :data:`BINS` bins of confidence; bins are closed above."""
     sure = confidence(predictions)
     hits = predictions.predicted == predictions.target
     place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
     clips = np.bincount(place, minlength=BINS)
     filled = clips > 0
-    return Calibration(
+    return CalibrationCurve(
         confidence=np.bincount(place, sure, BINS)[filled] / clips[filled],
         accuracy=np.bincount(place, hits, BINS)[filled] / clips[filled],
         clips=clips[filled],

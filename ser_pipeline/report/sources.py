@@ -17,7 +17,7 @@ from ser_pipeline.runs.types import Unread
 
 
 @dataclass(frozen=True)
-class Published:
+class CompleteCorpus:
     """A complete corpus, as its publishers describe it.
 
     Attributes:
@@ -31,16 +31,16 @@ class Published:
     speakers: int
 
 
-CORPORA: Final[Mapping[str, Published]] = MappingProxyType(
+CORPORA: Final[Mapping[str, CompleteCorpus]] = MappingProxyType(
     {
-        "cremad": Published("CREMA-D", 7442, 91),
-        "ravdess": Published("RAVDESS", 1440, 24),
-        "ravdess-song": Published("RAVDESS songs", 1012, 23),
-        "savee": Published("SAVEE", 480, 4),
-        "tess": Published("TESS", 2800, 2),
-        "iemocap": Published("IEMOCAP", 10039, 10),
-        "nemo": Published("nEMO", 4481, 9),
-        "emodb": Published("EmoDB", 535, 10),
+        "cremad": CompleteCorpus("CREMA-D", 7442, 91),
+        "ravdess": CompleteCorpus("RAVDESS", 1440, 24),
+        "ravdess-song": CompleteCorpus("RAVDESS songs", 1012, 23),
+        "savee": CompleteCorpus("SAVEE", 480, 4),
+        "tess": CompleteCorpus("TESS", 2800, 2),
+        "iemocap": CompleteCorpus("IEMOCAP", 10039, 10),
+        "nemo": CompleteCorpus("nEMO", 4481, 9),
+        "emodb": CompleteCorpus("EmoDB", 535, 10),
     }
 )
 """Corpus id -> complete corpus, in the order they are shown."""

@@ -16,7 +16,7 @@ from ser_pipeline.runs.types import Estimate
 EXPLANATION: Final = "explanation.json"
 EXPLANATION_SCHEMA: Final = 1
 
-Table = tuple[tuple[FiniteFloat | None, ...], ...]
+Matrix = tuple[tuple[FiniteFloat | None, ...], ...]
 
 
 class Interval(Estimate):
@@ -35,7 +35,7 @@ class FeatureName(Options):
     group: str
 
 
-class Importance(Options):
+class FeatureImportance(Options):
     """What permuting one feature, or all of one group, costs.
 
     Attributes:
@@ -64,9 +64,9 @@ class EffectTable(Options):
     language: str | None
     clips: int
     speakers: int
-    values: Table
-    low: Table
-    high: Table
+    values: Matrix
+    low: Matrix
+    high: Matrix
 
 
 class LanguagePair(Options):
@@ -169,8 +169,8 @@ class Explanation(Options):
     features: tuple[FeatureName, ...]
     groups: tuple[str, ...]
     uar: Interval
-    importances: tuple[Importance, ...]
-    group_importances: tuple[Importance, ...]
+    importances: tuple[FeatureImportance, ...]
+    group_importances: tuple[FeatureImportance, ...]
     effects: tuple[EffectTable, ...]
     languages: tuple[LanguagePair, ...]
     group_correlations: tuple[tuple[FiniteFloat, ...], ...]

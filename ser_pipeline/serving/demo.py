@@ -14,7 +14,7 @@ from typing import Any, Final
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.serving.load import RUNS, find_model, load_model
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.model_card import trust
+from ser_pipeline.serving.model_card import caveats
 from ser_pipeline.serving.service import Limits, Service
 
 NEEDED: Final = ("fastapi", "gradio", "multipart", "uvicorn")
@@ -73,7 +73,7 @@ def application(loaded: tuple[Model, Path] | None, limits: Limits, *, page: bool
             if page:
                 from ser_pipeline.serving.page import add_page
 
-                app = add_page(app, service, trust(*loaded) if loaded else (), Path(folder).resolve())
+                app = add_page(app, service, caveats(*loaded) if loaded else (), Path(folder).resolve())
             yield app
 
 

@@ -10,7 +10,7 @@ from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction, PredictOptions
-from ser_pipeline.serving.scorer import Clip
+from ser_pipeline.serving.scorer import PreparedClip
 from ser_pipeline.serving.service import Limits
 
 MOST_VALUES: Final = 768_000
@@ -18,7 +18,7 @@ MOST_VALUES: Final = 768_000
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Details:
     """What was found in a recording.
 
     Attributes:
@@ -30,13 +30,13 @@ class Look:
     """
 
     prediction: Prediction
-    clip: Clip | None
+    clip: PreparedClip | None
     attention: Float32s | None
     timeline: tuple[Prediction, ...]
     duration_s: float
 
 
-def look(model: Model, content: bytes, options: PredictOptions, limits: Limits, name: str) -> Look:
+def details(model: Model, content: bytes, options: PredictOptions, limits: Limits, name: str) -> Details:
     """Predict on a recording and keep what a page shows of it.
 
     Args:
@@ -57,9 +57,9 @@ def look(model: Model, content: bytes, options: PredictOptions, limits: Limits, 
     try:
         clip = model.clip(content, options)
     except AudioSilent:
-        return Look(prediction, None, None, timeline, duration_s)
+        return Details(prediction, None, None, timeline, duration_s)
     attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
-    return Look(prediction, clip, attention, timeline, duration_s)
+    return Details(prediction, clip, attention, timeline, duration_s)
 
 
 def checked_duration(content: bytes, limits: Limits, name: str) -> float:

@@ -20,7 +20,7 @@ from ser_pipeline.errors import AudioError, RunError, SettingsError
 from ser_pipeline.options import CLASSIFIERS, FRAMES_PER_STEP, FrontEnd
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import Clip, TorchScorer
+from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
 
 OPSET: Final = 17
 """First version of ONNX's operators that has a Fourier transform of frames."""
@@ -36,7 +36,7 @@ LENGTHS_S: Final = (0.6, 1.7, 3.9)
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class GraphCheck:
     """A graph beside the network it was made of.
 
     Attributes:
@@ -67,8 +67,8 @@ class Export:
     path: Path
     size: int
     facts: GraphFacts
-    made_up: Comparison
-    clips: Comparison
+    made_up: GraphCheck
+    clips: GraphCheck
 
 
 def export_graph(
@@ -259,7 +259,7 @@ def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
     return wave if facts.takes == "wave" else _input_of(model, facts, clip_of_wave(wave, model.card))
 
 
-def _input_of(model: Model, facts: GraphFacts, clip: Clip) -> Float32s:
+def _input_of(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
     from ser_pipeline.serving.scorer import normalised
 
     if facts.takes == "features":
@@ -271,7 +271,7 @@ def _input_of(model: Model, facts: GraphFacts, clip: Clip) -> Float32s:
     return values
 
 
-def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> Comparison:
+def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> GraphCheck:
     """Run a graph and the network it was made of on the same sounds.
 
     Args:
@@ -299,10 +299,10 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
             logits = model.scorer.logits(clip.values, clip.frames)
         own.append(softmax(logits, model.card.temperature or 1.0))
     if not own:
-        return Comparison(0, unusable, 0.0, 1.0)
+        return GraphCheck(0, unusable, 0.0, 1.0)
     ours, graphs = np.array(own), np.array(theirs)
     same = float((ours.argmax(1) == graphs.argmax(1)).mean())
-    return Comparison(len(own), unusable, float(np.abs(ours - graphs).max()), same)
+    return GraphCheck(len(own), unusable, float(np.abs(ours - graphs).max()), same)
 
 
 def _sound(seconds: float, sample_rate: int) -> Float32s:

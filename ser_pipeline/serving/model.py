@@ -13,14 +13,14 @@ from ser_pipeline.options import FrontEnd
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import (
     HOP_S,
-    Failure,
     Prediction,
     PredictOptions,
+    Unusable,
     decide,
     silence,
 )
 from ser_pipeline.serving.reading import Blocks, file_blocks
-from ser_pipeline.serving.scorer import Clip, Scorer, clip_of_wave, normalised, speaker_wise, stacked
+from ser_pipeline.serving.scorer import PreparedClip, Scorer, clip_of_wave, normalised, speaker_wise, stacked
 from ser_pipeline.serving.stream import Window, Windows
 
 USUAL = PredictOptions()
@@ -111,7 +111,7 @@ class Model:
 
     def predict_many(
         self, paths: Iterable[Path | bytes], options: PredictOptions = USUAL, *, one_speaker: bool = False
-    ) -> Iterator[Prediction | Failure]:
+    ) -> Iterator[Prediction | Unusable]:
         """Predict on files one after another; one that cannot be used is told and passed over.
 
         Args:
@@ -130,7 +130,7 @@ class Model:
             try:
                 yield self.predict(path, options)
             except AudioError as error:
-                yield Failure(_name(path), str(error))
+                yield Unusable(_name(path), str(error))
 
     def timeline(
         self, source: str | Path | bytes, options: PredictOptions = USUAL, *, name: str | None = None
@@ -165,7 +165,7 @@ class Model:
             return silence(name, start_s, end_s)
         return self._decide(logits, options, name, (start_s, end_s))
 
-    def clip(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> Clip:
+    def clip(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> PreparedClip:
         """What the network sees of a recording, for those who want to look at it.
 
         Raises:
@@ -174,7 +174,9 @@ class Model:
         name = _name(source)
         return self._clip(self._decoded(source, name), options, name)
 
-    def predict_clip(self, clip: Clip, options: PredictOptions = USUAL, name: str = "clip") -> Prediction:
+    def predict_clip(
+        self, clip: PreparedClip, options: PredictOptions = USUAL, name: str = "clip"
+    ) -> Prediction:
         """Predict on what the front end made of a recording."""
         return self._decide(self._logits(clip), options, name, (clip.start_s, clip.end_s))
 
@@ -214,10 +216,10 @@ class Model:
             return decode_bytes(source, name, self.sample_rate)
         return decode_file(Path(source), self.sample_rate)
 
-    def _clip(self, wave: Float32s, options: PredictOptions, name: str) -> Clip:
+    def _clip(self, wave: Float32s, options: PredictOptions, name: str) -> PreparedClip:
         return clip_of_wave(wave, self.card, corpus=options.corpus, modality=options.modality, name=name)
 
-    def _logits(self, clip: Clip) -> Float32s:
+    def _logits(self, clip: PreparedClip) -> Float32s:
         values = clip.values
         if values.ndim == 1:
             values = normalised(values[None], self.card, one_speaker=False)[0]
@@ -247,8 +249,8 @@ class Model:
 
     def _of_one_speaker(
         self, paths: Sequence[Path | bytes], options: PredictOptions, *, one_speaker: bool
-    ) -> Iterator[Prediction | Failure]:
-        found: list[Clip | Prediction | Failure] = []
+    ) -> Iterator[Prediction | Unusable]:
+        found: list[PreparedClip | Prediction | Unusable] = []
         for path in paths:
             name = _name(path)
             try:
@@ -256,11 +258,11 @@ class Model:
             except AudioSilent:
                 found.append(silence(name, 0.0, 0.0))
             except AudioError as error:
-                found.append(Failure(name, str(error)))
-        clips = [each for each in found if isinstance(each, Clip)]
+                found.append(Unusable(name, str(error)))
+        clips = [each for each in found if isinstance(each, PreparedClip)]
         vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
         for path, each in zip(paths, found, strict=True):
-            if isinstance(each, Clip):
+            if isinstance(each, PreparedClip):
                 logits = self.scorer.logits(next(vectors), each.frames)
                 yield self._decide(logits, options, _name(path), (each.start_s, each.end_s))
             else:

@@ -16,7 +16,7 @@ from ser_pipeline.serving.model import Model
 SYNTHETIC = "It learned from synthetic voices: what it says of real speech means nothing."
 
 
-def trust(model: Model, folder: Path) -> tuple[str, ...]:
+def caveats(model: Model, folder: Path) -> tuple[str, ...]:
     """Sentences about a model.
 
     Args:

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from ser_pipeline.errors import SerError
 from ser_pipeline.options import FrontEnd
-from ser_pipeline.serving.details import Look, look
+from ser_pipeline.serving.details import Details, details
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction, PredictOptions
@@ -26,13 +26,13 @@ from ser_pipeline.serving.service import NO_MODEL, Service
 from ser_pipeline.synth import ROOMS, synth_recording
 
 
-def answer(look: Look) -> str:
+def answer(details: Details) -> str:
     """The decision, its confidence, and a bar for each emotion.
 
     Args:
-        look: what was found.
+        details: what was found.
     """
-    said = look.prediction
+    said = details.prediction
     if said.decision == NO_SPEECH:
         return (
             f"<div class='ser-answer'><strong>{NO_SPEECH}</strong><span>nothing is loud enough</span></div>"
@@ -43,7 +43,8 @@ def answer(look: Look) -> str:
     perhaps = f": perhaps {said.emotion}" if said.decision == UNCERTAIN else ""
     head = (
         f"<div class='ser-answer'><strong>{escape(said.decision + perhaps)}</strong>"
-        f"<span>{round(100 * (said.confidence or 0))} % sure · {of} of {look.duration_s:.1f} s</span></div>"
+        f"<span>{round(100 * (said.confidence or 0))} % sure · {of} of "
+        f"{details.duration_s:.1f} s</span></div>"
     )
     return head + _bars(said)
 
@@ -173,7 +174,9 @@ def shown(service: Service, path: str | None) -> str:
             place.grow(size)
             content = Path(path).read_bytes()
             options = PredictOptions(abstain="auto", hop_s=HOP_S)
-            work = service.start(lambda model: look(model, content, options, service.limits, "The recording"))
+            work = service.start(
+                lambda model: details(model, content, options, service.limits, "The recording")
+            )
             return _html(work.result(ANSWER_S), service.model)
     except SerError as error:
         return sentences([_capital(str(error))], "error")
@@ -183,7 +186,7 @@ def shown(service: Service, path: str | None) -> str:
         return sentences(["The recording is not there any more; record or upload it again."], "error")
 
 
-def _html(found: Look, model: Model | None) -> str:
+def _html(found: Details, model: Model | None) -> str:
     if model is None:
         return sentences([NO_MODEL], "error")
     parts = [answer(found)]

@@ -11,7 +11,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.options import FRAMES_PER_STEP, FrontEnd
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.serving.scorer import Clip
+from ser_pipeline.serving.scorer import PreparedClip
 
 COLOURS = {
     "anger": "#c0392b", "happiness": "#e0a100", "neutral": "#7f8c8d", "sadness": "#2e6da4",
@@ -49,7 +49,7 @@ def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str], 
     return figure
 
 
-def mel_figure(clip: Clip, attention: Float32s | None, front_end: FrontEnd) -> Any:
+def mel_figure(clip: PreparedClip, attention: Float32s | None, front_end: FrontEnd) -> Any:
     """A matplotlib figure of the mels a network saw, with its attention over them.
 
     Args:

@@ -87,7 +87,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Unusable:
     """A recording that cannot be predicted.
 
     Attributes:

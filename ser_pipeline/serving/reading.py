@@ -14,13 +14,13 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
-from ser_pipeline.serving.prediction import Failure
+from ser_pipeline.serving.prediction import Unusable
 
 STDIN: Final = Path("-")
 """Stands for standard input."""
 
 
-def expand(words: Sequence[str]) -> tuple[list[Path], list[Failure]]:
+def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
     """Find the recordings that words of a command line name.
 
     Args:
@@ -36,7 +36,7 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Failure]]:
         ([PosixPath('a.wav'), PosixPath('-')], [])
     """
     paths: list[Path] = []
-    failures: list[Failure] = []
+    failures: list[Unusable] = []
     for word in words:
         path = Path(word)
         if path.is_dir():
@@ -48,7 +48,7 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Failure]]:
             found, reason = [path], ""
         paths += found
         if not found:
-            failures.append(Failure(word, reason))
+            failures.append(Unusable(word, reason))
     return paths, failures
 
 

@@ -28,7 +28,7 @@ quietest of 1,701 clips of six real corpora has -64."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class PreparedClip:
     """What the front end makes of a wave.
 
     Attributes:
@@ -51,7 +51,7 @@ def clip_of_wave(
     corpus: str | None = None,
     modality: str = "speech",
     name: str = "clip",
-) -> Clip:
+) -> PreparedClip:
     """Compute a model's input.
 
     Args:
@@ -75,7 +75,9 @@ def clip_of_wave(
     values = row.values.astype(layout_of(options).dtype).astype(np.float32)
     if isinstance(options, FrontEnd):
         _shift(values, row.frames, card, corpus)
-    return Clip(values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate)
+    return PreparedClip(
+        values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate
+    )
 
 
 def _shift(values: Float32s, frames: int, card: ModelCard, corpus: str | None) -> None:
@@ -140,7 +142,7 @@ def speaker_wise(card: ModelCard) -> bool:
     return card.learned.scaling is not None and card.learned.scaling.mode == "speaker"
 
 
-def stacked(clips: Sequence[Clip]) -> Float32s:
+def stacked(clips: Sequence[PreparedClip]) -> Float32s:
     """Values of clips side by side, shape ``(clips, ...)``."""
     return np.stack([clip.values for clip in clips])
 

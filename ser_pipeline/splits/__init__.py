@@ -8,8 +8,8 @@ from ser_pipeline.splits.folds import fold_number, fold_parts, parts_for
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS
 from ser_pipeline.splits.make import KINDS, make_split
 from ser_pipeline.splits.split import (
-    Recipe,
     Split,
+    SplitRecipe,
     load_split,
     parse_ratios,
     read_split,
@@ -21,8 +21,8 @@ from ser_pipeline.splits.split import (
 __all__ = [
     "KINDS",
     "SPLIT_COLUMNS",
-    "Recipe",
     "Split",
+    "SplitRecipe",
     "fold_number",
     "fold_parts",
     "load_split",

@@ -98,7 +98,7 @@ def quota(count: int, ratios: Sequence[float]) -> list[int]:
     return sizes
 
 
-def deal(goods: Goods, sizes: Sequence[int], rng: np.random.Generator) -> Int64s:
+def assign(goods: Goods, sizes: Sequence[int], rng: np.random.Generator) -> Int64s:
     """Deal people out to parts.
 
     Args:
@@ -170,7 +170,7 @@ Sizes = Callable[[int], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Rows:
+class AssignableRows:
     """The rows of a manifest, as numbers.
 
     Attributes:
@@ -184,7 +184,7 @@ class Rows:
     gender: Int64s
 
     @classmethod
-    def of(cls, table: pa.Table) -> "Rows":
+    def of(cls, table: pa.Table) -> "AssignableRows":
         """Number the rows of a manifest; the table needs ``SPLIT_COLUMNS``."""
         emotion = table["emotion_id"].to_numpy().astype(np.int64)
         return cls(people(table), emotion, codes(table["gender"]).of)
@@ -230,8 +230,8 @@ def evenly(parts: int) -> Callable[[int], Wanted]:
     return wanted
 
 
-def deal_family(
-    rows: Rows,
+def assign_family(
+    rows: AssignableRows,
     chosen: Bools,
     sizes: Sizes,
     wanted: Callable[[int], Wanted],
@@ -262,7 +262,7 @@ def deal_family(
         np.concatenate([good.weights for good in goods]),
         np.concatenate([good.needed for good in goods], axis=1),
     )
-    return deal(whole, sizes(len(unit_codes)), rng)[unit]
+    return assign(whole, sizes(len(unit_codes)), rng)[unit]
 
 
 def _goods(

@@ -12,7 +12,7 @@ from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.read import Codes, Manifest, codes
 from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART, PART_CODES
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.assign import Rows, Sizes, deal_family, in_shares
+from ser_pipeline.splits.assign import AssignableRows, Sizes, assign_family, in_shares
 from ser_pipeline.splits.leaks import check_sides
 from ser_pipeline.splits.make import seeded
 from ser_pipeline.splits.split import Split, row_places
@@ -92,12 +92,12 @@ def _fold_parts(split: Split, table: pa.Table, folds: Int64s, number: int) -> In
     train, validation, _ = split.recipe.ratios
     if validation == 0:
         return parts
-    rows = Rows.of(table)
+    rows = AssignableRows.of(table)
     name = split.folds[number]
     for group, chosen, smallest in _groups(rows, rest):
         sizes = _validation_sizes(validation / (train + validation), smallest)
         rng = seeded(split.recipe.seed, name, group)
-        parts[chosen] = deal_family(rows, chosen, sizes, in_shares((train, validation), sizes), rng)
+        parts[chosen] = assign_family(rows, chosen, sizes, in_shares((train, validation), sizes), rng)
     if not (parts == VALIDATION).any():
         raise SplitError(
             f"split {split.name}, fold {name}: one speaker is left to train and validate; two are needed"
@@ -105,7 +105,7 @@ def _fold_parts(split: Split, table: pa.Table, folds: Int64s, number: int) -> In
     return parts
 
 
-def _groups(rows: Rows, rest: Bools) -> list[tuple[str, Bools, int]]:
+def _groups(rows: AssignableRows, rest: Bools) -> list[tuple[str, Bools, int]]:
     """Groups whose speakers are dealt out together, each with the least it must have to spare one.
 
     These are the families of corpora; but if none has three speakers, all of the rest is one group.

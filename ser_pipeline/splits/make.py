@@ -15,15 +15,15 @@ from ser_pipeline.errors import SplitError
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.assign import Rows, deal_family, evenly, in_shares, quota
+from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import joined, joined_names
 from ser_pipeline.splits.split import (
     FOLDS,
     MAX_FOLDS,
     RATIOS,
     Ratios,
-    Recipe,
     Split,
+    SplitRecipe,
     checked_name,
     checked_ratios,
     fold_rows,
@@ -72,7 +72,7 @@ def make_split(
         raise SplitError(f"'{save_as}' is the name of another split; choose one of your own")
     if not manifest.table.num_rows:
         raise SplitError(f"{manifest.path}: has no recordings to split")
-    recipe = Recipe(name, seed, checked_ratios(ratios or RATIOS), FOLDS if folds is None else folds)
+    recipe = SplitRecipe(name, seed, checked_ratios(ratios or RATIOS), FOLDS if folds is None else folds)
     table, fold_names, note = KINDS[name](manifest.table, recipe)
     leaks = name == "stratified"
     split = Split(checked_name(save_as or name), recipe, table, fold_names, leaks, note, manifest.digest)
@@ -84,19 +84,19 @@ def seeded(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(int(digest_bytes(name.encode())[:16], 16) for name in names)])
 
 
-def _speaker(table: pa.Table, recipe: Recipe) -> Body:
-    rows = Rows.of(table)
+def _speaker(table: pa.Table, recipe: SplitRecipe) -> Body:
+    rows = AssignableRows.of(table)
     parts = np.empty(len(rows), np.int64)
     sizes = partial(quota, ratios=recipe.ratios)
     for number, family in enumerate(rows.people.families.names):
         chosen = rows.people.families.of == number
         rng = seeded(recipe.seed, family)
-        parts[chosen] = deal_family(rows, chosen, sizes, in_shares(recipe.ratios, sizes), rng)
+        parts[chosen] = assign_family(rows, chosen, sizes, in_shares(recipe.ratios, sizes), rng)
     note = f"Whole speakers, {ratios_text(recipe.ratios)} within each corpus: nobody is heard in two parts."
     return part_rows(table["utterance_id"], parts), (), note
 
 
-def _stratified(table: pa.Table, recipe: Recipe) -> Body:
+def _stratified(table: pa.Table, recipe: SplitRecipe) -> Body:
     emotion = table["emotion_id"].to_numpy().astype(np.int64)
     corpus = codes(table["corpus"]).of
     _, stratum, sizes = np.unique(
@@ -130,14 +130,14 @@ def _shuffled(digests: pa.ChunkedArray, seed: int) -> "np.typing.NDArray[np.uint
     return key ^ (key >> np.uint64(31))
 
 
-def _loso(table: pa.Table, recipe: Recipe) -> Body:
-    rows = Rows.of(table)
+def _loso(table: pa.Table, recipe: SplitRecipe) -> Body:
+    rows = AssignableRows.of(table)
     note = "Each fold tests one speaker, or one session of partners, that training never heard."
     return _whole(table, rows, rows.people.units, recipe.kind), rows.people.units.names, note
 
 
-def _kfold(table: pa.Table, recipe: Recipe) -> Body:
-    rows = Rows.of(table)
+def _kfold(table: pa.Table, recipe: SplitRecipe) -> Body:
+    rows = AssignableRows.of(table)
     count, k = len(rows.people.units.names), recipe.folds
     if not 2 <= k <= count:
         raise SplitError(f"kfold: --folds {k} does not fit {count} speakers; 2 to {count} are possible")
@@ -147,7 +147,7 @@ def _kfold(table: pa.Table, recipe: Recipe) -> Body:
         chosen = families.of == number
         sizes = partial(_smallest_first, clips)
         rng = seeded(recipe.seed, families.names[number])
-        folds[chosen] = deal_family(rows, chosen, sizes, evenly(k), rng)
+        folds[chosen] = assign_family(rows, chosen, sizes, evenly(k), rng)
         clips = clips + np.bincount(folds[chosen], minlength=k)
     names = tuple(map(str, range(k)))
     return (
@@ -164,14 +164,14 @@ def _smallest_first(clips: Int64s, units: int) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _loco(table: pa.Table, recipe: Recipe) -> Body:
-    rows = Rows.of(table)
+def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
+    rows = AssignableRows.of(table)
     note = "Each fold tests a corpus that training never heard; corpora that share speakers leave together."
     return _whole(table, rows, rows.people.families, recipe.kind), rows.people.families.names, note
 
 
-def _lolo(table: pa.Table, recipe: Recipe) -> Body:
-    rows = Rows.of(table)
+def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
+    rows = AssignableRows.of(table)
     primary = pc.replace_substring_regex(pc.utf8_lower(table["language"]), "[-_].*", "")
     languages = codes(primary)
     links = np.unique(np.stack([languages.of, rows.people.units.of]), axis=1)
@@ -184,7 +184,7 @@ def _lolo(table: pa.Table, recipe: Recipe) -> Body:
     return _whole(table, rows, groups, recipe.kind), groups.names, note
 
 
-def _whole(table: pa.Table, rows: Rows, folds: Codes, kind: str) -> pa.Table:
+def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str) -> pa.Table:
     """Rows of a split whose folds are whole groups, if there are people left to train each fold."""
     what = {"loco": "corpus", "lolo": "language"}.get(kind, "fold")
     if len(folds.names) < 2:
@@ -201,7 +201,7 @@ def _whole(table: pa.Table, rows: Rows, folds: Codes, kind: str) -> pa.Table:
     return fold_rows(table["utterance_id"], folds.of)
 
 
-KINDS: Final[Mapping[str, Callable[[pa.Table, Recipe], Body]]] = MappingProxyType(
+KINDS: Final[Mapping[str, Callable[[pa.Table, SplitRecipe], Body]]] = MappingProxyType(
     {
         "speaker": _speaker,
         "stratified": _stratified,
@@ -228,7 +228,7 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
         A line for each split that no longer fits, and for each part of the default split that is empty.
     """
     out = manifest.parent
-    recipe, lines, fits = Recipe(DEFAULT_SPLIT), [], False
+    recipe, lines, fits = SplitRecipe(DEFAULT_SPLIT), [], False
     for name in split_names(out):
         try:
             old = load_split(split_path(out, name))

@@ -20,8 +20,8 @@ from ser_pipeline.splits.make import KINDS
 from ser_pipeline.splits.split import (
     MAX_FOLDS,
     PUBLISHED,
-    Recipe,
     Split,
+    SplitRecipe,
     checked_name,
     fold_rows,
     part_rows,
@@ -210,4 +210,4 @@ def _split(
     if leaks:
         note += " The same people speak in training and test, so its scores do not hold for new speakers."
     table = fold_rows(ids, values) if folds else part_rows(ids, values)
-    return Split(name, Recipe(PUBLISHED, seed), table, folds, leaks, note, manifest.digest)
+    return Split(name, SplitRecipe(PUBLISHED, seed), table, folds, leaks, note, manifest.digest)

@@ -45,7 +45,7 @@ NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SplitRecipe:
     """How a split was made.
 
     Attributes:
@@ -93,7 +93,7 @@ class Split:
     """
 
     name: str
-    recipe: Recipe
+    recipe: SplitRecipe
     table: pa.Table
     folds: tuple[str, ...]
     leaks_speakers: bool
@@ -131,7 +131,7 @@ class Split:
         train, validation, test = map(float, facts["ratios"])
         return cls(
             name=str(facts["name"]),
-            recipe=Recipe(facts["kind"], int(facts["seed"]), (train, validation, test), int(facts["k"])),
+            recipe=SplitRecipe(facts["kind"], int(facts["seed"]), (train, validation, test), int(facts["k"])),
             table=table,
             folds=tuple(map(str, facts["folds"])),
             leaks_speakers=bool(facts["leaks_speakers"]),

@@ -1,14 +1,14 @@
 """The feature store: HDF5 shards, built in parallel, read by key."""
 
-from ser_pipeline.store.build import BuildSummary, build_store, parse_shards
+from ser_pipeline.store.build import StoreSummary, build_store, parse_shards
 from ser_pipeline.store.identity import fingerprint, provenance
-from ser_pipeline.store.plan import Failure
+from ser_pipeline.store.plan import FailedClip
 from ser_pipeline.store.read import Store, build_command, open_store, store_folder
 
 __all__ = [
-    "BuildSummary",
-    "Failure",
+    "FailedClip",
     "Store",
+    "StoreSummary",
     "build_command",
     "build_store",
     "fingerprint",

@@ -22,7 +22,17 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import StoreOptions
 from ser_pipeline.store.index import SCHEMA, Index, read_index
-from ser_pipeline.store.plan import Chunk, Done, Failure, Key, Work, chunks, lacking, recordings, shard_range
+from ser_pipeline.store.plan import (
+    Chunk,
+    Done,
+    FailedClip,
+    Key,
+    Work,
+    chunks,
+    lacking,
+    recordings,
+    shard_range,
+)
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.shard import read_keys
 
@@ -116,7 +126,7 @@ def _end_with(parent: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildSummary:
+class StoreSummary:
     """What a build did.
 
     Attributes:
@@ -134,7 +144,7 @@ class BuildSummary:
     wanted: int
     present: int
     computed: int
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedClip, ...]
     repaired: tuple[str, ...] = ()
 
 
@@ -171,7 +181,7 @@ def build_store(
     dry_run: bool = False,
     on_start: Callable[[int], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
-) -> BuildSummary:
+) -> StoreSummary:
     """Compute what a store lacks; call it again to continue.
 
     Args:
@@ -210,7 +220,7 @@ def build_store(
         if on_start is not None:
             on_start(sum(len(chunk.clips) for chunk in todo))
         computed = 0
-        failures: list[Failure] = []
+        failures: list[FailedClip] = []
         for done in _run([Work(folder, data, options, chunk) for chunk in todo], jobs, scheduler):
             computed += done.computed
             failures += done.failures
@@ -247,17 +257,19 @@ class _State:
         self,
         shards: int,
         computed: int = 0,
-        failures: Sequence[Failure] = (),
+        failures: Sequence[FailedClip] = (),
         repaired: tuple[str, ...] = (),
-    ) -> BuildSummary:
+    ) -> StoreSummary:
         """What there was, and what was done now."""
         clips = [clip for chunk in self.part for clip in chunk.clips]
         old = [
-            Failure(clip.path, self.failed[clip.digest], True) for clip in clips if clip.digest in self.failed
+            FailedClip(clip.path, self.failed[clip.digest], True)
+            for clip in clips
+            if clip.digest in self.failed
         ]
         every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
         present = sum(clip.key in self.rows for clip in clips)
-        return BuildSummary(self.folder, shards, len(clips), present, computed, every, repaired)
+        return StoreSummary(self.folder, shards, len(clips), present, computed, every, repaired)
 
 
 def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bool = True) -> _State:

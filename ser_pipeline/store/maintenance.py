@@ -21,7 +21,7 @@ from ser_pipeline.options import options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.index import read_index
-from ser_pipeline.store.plan import EVERY_SHARD, Clip, Key, recordings, shard_range
+from ser_pipeline.store.plan import EVERY_SHARD, Key, PlannedClip, recordings, shard_range
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
 from ser_pipeline.store.status import outdated, stores
@@ -110,7 +110,7 @@ def _recompute(
     return len(chosen), problems
 
 
-def _off(store: Store, position: int, clip: Clip, wave: npt.NDArray[np.float32]) -> float:
+def _off(store: Store, position: int, clip: PlannedClip, wave: npt.NDArray[np.float32]) -> float:
     """Largest difference between a row and what its recording gives today."""
     values, frames, _ = store.read([position])
     row = row_of_variant(

@@ -90,7 +90,7 @@ Key = tuple[str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class PlannedClip:
     """One recording to compute, or one variant of it.
 
     Attributes:
@@ -120,7 +120,7 @@ class Chunk:
     """The clips that shard ``number`` still lacks."""
 
     number: int
-    clips: tuple[Clip, ...]
+    clips: tuple[PlannedClip, ...]
 
     @property
     def seconds(self) -> float:
@@ -129,7 +129,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedClip:
     """A recording without a row, and why; ``kept`` failures are not tried again by themselves."""
 
     path: str
@@ -157,7 +157,7 @@ class Done:
 
     number: int
     computed: int
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedClip, ...]
 
 
 def clips_per_shard(recordings: int) -> int:
@@ -173,7 +173,7 @@ def clips_per_shard(recordings: int) -> int:
     return size
 
 
-def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> list[Clip]:
+def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> list[PlannedClip]:
     """Every recording of a manifest once, in its order.
 
     Args:
@@ -183,16 +183,16 @@ def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> li
     """
     columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
     variants = range(1, copies + 1) if isinstance(options, Augmented) else range(1)
-    unique: dict[Key, Clip] = {}
+    unique: dict[Key, PlannedClip] = {}
     for path, digest, duration_s, modality in zip(*columns, strict=True):
         aspect = aspect_of(options, modality)
         for variant in variants:
-            clip = Clip(path, digest, duration_s, modality, aspect, variant)
+            clip = PlannedClip(path, digest, duration_s, modality, aspect, variant)
             unique.setdefault(clip.key, clip)
     return list(unique.values())
 
 
-def chunks(clips: Sequence[Clip]) -> list[Chunk]:
+def chunks(clips: Sequence[PlannedClip]) -> list[Chunk]:
     """Cut recordings into chunks of about as much sound each; chunk *i* belongs to shard *i*.
 
     A chunk ends when it holds the sound of :func:`clips_per_shard` mean clips, or twice as many
@@ -200,16 +200,17 @@ def chunks(clips: Sequence[Clip]) -> list[Chunk]:
     shard is huge.
 
     Examples:
-        >>> [len(c.clips) for c in chunks([Clip(str(i), str(i), 1.0) for i in range(40)])]
+        >>> [len(c.clips) for c in chunks([PlannedClip(str(i), str(i), 1.0) for i in range(40)])]
         [32, 8]
-        >>> [len(c.clips) for c in chunks([Clip(str(i), str(i), 1.0 + 9 * (i < 8)) for i in range(64)])]
+        >>> clips = [PlannedClip(str(i), str(i), 1.0 + 9 * (i < 8)) for i in range(64)]
+        >>> [len(c.clips) for c in chunks(clips)]
         [6, 50, 8]
     """
     size = clips_per_shard(len(clips))
     most = min(2 * size, MAX_CLIPS)
     quota = size * sum(clip.duration_s for clip in clips) / max(1, len(clips))
     plan: list[Chunk] = []
-    current: list[Clip] = []
+    current: list[PlannedClip] = []
     seconds = 0.0
     for clip in clips:
         full = seconds + clip.duration_s > quota * _ROUNDING if quota else len(current) == size

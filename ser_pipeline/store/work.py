@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from ser_pipeline.audio import prepare, read_recording, spectral_gate
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
-from ser_pipeline.front_end import Layout, Row, layout_of, mel_of_wave, row_of_variant
+from ser_pipeline.front_end import Layout, StoreRow, layout_of, mel_of_wave, row_of_variant
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, outline, read_steps, write_steps
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import read_index
-from ser_pipeline.store.plan import Clip, Done, Failure, Work, one_shard
+from ser_pipeline.store.plan import Done, FailedClip, PlannedClip, Work, one_shard
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.shard import (
     ASPECT_DTYPE,
@@ -143,8 +143,8 @@ def _make(work: Work) -> Done:
     path = shard_path(work.folder, work.chunk.number)
     old = _existing(path)
     present = frozenset() if old is None else old.keys()
-    made: list[tuple[Clip, Row]] = []
-    failures: list[Failure] = []
+    made: list[tuple[PlannedClip, StoreRow]] = []
+    failures: list[FailedClip] = []
     before: dict[str, str] = dict(old.failed) if old is not None else {}
     kept = dict(before)
     lacking = [clip for clip in work.chunk.clips if clip.key not in present]
@@ -157,10 +157,10 @@ def _make(work: Work) -> Done:
             )
             made.append((clip, row))
         except AudioMissing as error:  # not the recording's fault: tried again next time
-            failures.append(Failure(clip.path, str(error), False))
+            failures.append(FailedClip(clip.path, str(error), False))
         except AudioError as error:
             kept[clip.digest] = str(error)
-            failures.append(Failure(clip.path, str(error), True))
+            failures.append(FailedClip(clip.path, str(error), True))
     if made or kept != before:
         _write(work, path, old, _rows(made, layout_of(work.options), tuple(sorted(kept.items()))))
     return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures))
@@ -191,7 +191,9 @@ def _existing(path: Path) -> ShardRows | None:
         return None
 
 
-def _rows(made: list[tuple[Clip, Row]], layout: Layout, failed: tuple[tuple[str, str], ...]) -> ShardRows:
+def _rows(
+    made: list[tuple[PlannedClip, StoreRow]], layout: Layout, failed: tuple[tuple[str, str], ...]
+) -> ShardRows:
     values = np.empty((len(made), *layout.shape), layout.dtype)
     for number, (_, row) in enumerate(made):
         values[number] = row.values

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class SynthClip:
     """A recording to be made.
 
     Attributes:
@@ -111,7 +111,7 @@ _EMODB_SPEAKERS: Sequence[tuple[str, Sex]] = (
 _EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
 
 
-def planned(corpus: str, size: Size) -> tuple[Clip, ...]:
+def planned(corpus: str, size: Size) -> tuple[SynthClip, ...]:
     """Clips of one corpus, in path order.
 
     Args:
@@ -138,7 +138,7 @@ def pick(options: Sequence[T], count: int, offset: int) -> list[T]:
     return [options[(offset + stride * number) % len(options)] for number in range(min(count, len(options)))]
 
 
-def _cremad(speakers: int, count: int) -> list[Clip]:
+def _cremad(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     for number in range(speakers):
         speaker, sex = str(1001 + number), _alternate(number)
@@ -151,21 +151,21 @@ def _cremad(speakers: int, count: int) -> list[Clip]:
                     intensity=_CREMAD_LEVELS[level],
                 )  # fmt: skip
                 path = PurePosixPath("AudioWAV", f"{speaker}_{sentence}_{code}_{level}.wav")
-                clips.append(Clip(path, code, speaker, part))
+                clips.append(SynthClip(path, code, speaker, part))
     return clips
 
 
-def _ravdess(speakers: int, count: int) -> list[Clip]:
+def _ravdess(speakers: int, count: int) -> list[SynthClip]:
     return _actors("ravdess", "speech", _RAVDESS, speakers, count)
 
 
-def _ravdess_song(speakers: int, count: int) -> list[Clip]:
+def _ravdess_song(speakers: int, count: int) -> list[SynthClip]:
     return _actors("ravdess-song", "song", _RAVDESS[:6], speakers, count)
 
 
 def _actors(
     corpus: str, modality: Modality, emotions: Sequence[str], speakers: int, count: int
-) -> list[Clip]:
+) -> list[SynthClip]:
     clips = []
     channel = "02" if modality == "song" else "01"
     for actor in range(1, speakers + 1):
@@ -179,34 +179,38 @@ def _actors(
                 )  # fmt: skip
                 name = f"03-{channel}-{number:02d}-{level}-0{said}-0{take}-{actor:02d}.wav"
                 clips.append(
-                    Clip(PurePosixPath(f"Actor_{actor:02d}", name), f"{number:02d}", f"{actor:02d}", part)
+                    SynthClip(
+                        PurePosixPath(f"Actor_{actor:02d}", name), f"{number:02d}", f"{actor:02d}", part
+                    )
                 )
     return clips
 
 
-def _savee(speakers: int, count: int) -> list[Clip]:
+def _savee(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     for number, speaker in enumerate(("DC", "JE", "JK", "KL")[:speakers]):
         for code, emotion in _SAVEE.items():
             for sentence in pick(range(1, 31 if code == "n" else 16), count, 4 * number):
                 part = Part("savee", f"savee-{speaker}", "male", emotion, f"savee/{sentence}")
                 path = PurePosixPath("AudioData", speaker, f"{code}{sentence:02d}.wav")
-                clips.append(Clip(path, code, speaker, part))
+                clips.append(SynthClip(path, code, speaker, part))
     return clips
 
 
-def _tess(speakers: int, count: int) -> list[Clip]:
+def _tess(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     for speaker in ("OAF", "YAF")[:speakers]:
         for place, (code, emotion) in enumerate(_TESS.items()):
             folder = _TESS_FOLDERS.get((speaker, code), f"{speaker}_{code}")
             for word in pick(_TESS_WORDS, count, place):
                 part = Part("tess", f"tess-{speaker}", "female", emotion, f"tess/{word}")
-                clips.append(Clip(PurePosixPath(folder, f"{speaker}_{word}_{code}.wav"), code, speaker, part))
+                clips.append(
+                    SynthClip(PurePosixPath(folder, f"{speaker}_{word}_{code}.wav"), code, speaker, part)
+                )
     return clips
 
 
-def _iemocap(speakers: int, count: int) -> list[Clip]:
+def _iemocap(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     for number in range(speakers):
         session, letter = number // 2 + 1, "FM"[number % 2]
@@ -221,22 +225,22 @@ def _iemocap(speakers: int, count: int) -> list[Clip]:
             )  # fmt: skip
             name = f"{dialogue}_{letter}{turn // 2:03d}"
             path = PurePosixPath(f"Session{session}", "sentences", "wav", dialogue, f"{name}.wav")
-            clips.append(Clip(path, code, letter, part, f"Synthetic line {line}."))
+            clips.append(SynthClip(path, code, letter, part, f"Synthetic line {line}."))
     return clips
 
 
-def _nemo(speakers: int, count: int) -> list[Clip]:
+def _nemo(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     for place, (speaker, sex) in enumerate(_NEMO_SPEAKERS[:speakers]):
         for code, emotion in _NEMO.items():
             for number in pick(range(1, 91), count, 5 * place):
                 part = Part("nemo", f"nemo-{speaker}", sex, emotion, f"nemo/{number}", language="pl")
                 path = PurePosixPath("samples", f"{speaker}_{code}_{number}.wav")
-                clips.append(Clip(path, code, speaker, part, f"To mówi sztuczny głos, zdanie {number}."))
+                clips.append(SynthClip(path, code, speaker, part, f"To mówi sztuczny głos, zdanie {number}."))
     return clips
 
 
-def _emodb(speakers: int, count: int) -> list[Clip]:
+def _emodb(speakers: int, count: int) -> list[SynthClip]:
     clips = []
     options = [(sentence, take) for take in "abc" for sentence in _EMODB_SENTENCES]
     for place, (speaker, sex) in enumerate(_EMODB_SPEAKERS[:speakers]):
@@ -246,7 +250,7 @@ def _emodb(speakers: int, count: int) -> list[Clip]:
                     "emodb", f"emodb-{speaker}", sex, emotion, f"emodb/{sentence}", take, language="de"
                 )
                 path = PurePosixPath("wav", f"{speaker}{sentence}{code}{take}.wav")
-                clips.append(Clip(path, code, speaker, part))
+                clips.append(SynthClip(path, code, speaker, part))
     return clips
 
 
@@ -254,7 +258,7 @@ def _alternate(number: int) -> Sex:
     return "female" if number % 2 else "male"
 
 
-PLANS: Final[Mapping[str, Callable[[int, int], list[Clip]]]] = MappingProxyType(
+PLANS: Final[Mapping[str, Callable[[int, int], list[SynthClip]]]] = MappingProxyType(
     {
         "cremad": _cremad,
         "ravdess": _ravdess,

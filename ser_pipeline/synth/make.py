@@ -23,7 +23,7 @@ from ser_pipeline.synth.folders import (
     put_in_place,
     wav_bytes,
 )
-from ser_pipeline.synth.layouts import MAX_CLIPS_PER_CLASS, PLANS, SIZES, Clip, Size, planned
+from ser_pipeline.synth.layouts import MAX_CLIPS_PER_CLASS, PLANS, SIZES, Size, SynthClip, planned
 from ser_pipeline.synth.perform import perform
 from ser_pipeline.synth.tables import TABLES
 from ser_pipeline.synth.voice import ROOMS
@@ -57,7 +57,7 @@ class SynthSummary:
 
 def plan(
     size: str = DEFAULT_SIZE, clips_per_class: int | None = None, corpora: Sequence[str] = ()
-) -> dict[str, tuple[Clip, ...]]:
+) -> dict[str, tuple[SynthClip, ...]]:
     """Clips that :func:`synth` would make, by corpus.
 
     Args:
@@ -153,7 +153,7 @@ def _size(name: str, clips_per_class: int | None) -> Size:
 def _write_corpus(
     folder: Path,
     corpus: str,
-    clips: Sequence[Clip],
+    clips: Sequence[SynthClip],
     seed: int,
     settings: str,
     pool: Parallel,
@@ -176,7 +176,7 @@ def _write_corpus(
     return sum(seconds)
 
 
-def _write_clip(clip: Clip, seed: int, folder: Path) -> float:
+def _write_clip(clip: SynthClip, seed: int, folder: Path) -> float:
     sample_rate = ROOMS[clip.part.corpus].sample_rate
     wave = perform(clip.part, seed)
     (folder / clip.path).write_bytes(wav_bytes(wave, sample_rate))

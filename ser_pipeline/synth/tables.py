@@ -17,7 +17,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.synth.folders import named_rng
-from ser_pipeline.synth.layouts import Clip
+from ser_pipeline.synth.layouts import SynthClip
 from ser_pipeline.synth.perform import traits_of
 from ser_pipeline.synth.profiles import Sex, draw_speaker, heard_as
 
@@ -58,13 +58,15 @@ class Votes:
         return sum(levels) / len(levels) if levels else -1.0
 
 
-def hearing(clip: Clip, emotions: Sequence[str], seed: int, *, sharpness: float) -> Float64s:
+def hearing(clip: SynthClip, emotions: Sequence[str], seed: int, *, sharpness: float) -> Float64s:
     """Chance that a rater hears each of ``emotions`` in the clip, shape ``(emotions,)``."""
     speaker = draw_speaker(seed, clip.part.voice, clip.part.sex)
     return heard_as(traits_of(clip.part, speaker, seed), tuple(emotions), sharpness=sharpness)
 
 
-def cast_votes(clip: Clip, emotions: Sequence[str], seed: int, channel: str, *, sharpness: float) -> Votes:
+def cast_votes(
+    clip: SynthClip, emotions: Sequence[str], seed: int, channel: str, *, sharpness: float
+) -> Votes:
     """Ask 8 to 12 raters about one clip.
 
     Args:
@@ -82,7 +84,7 @@ def cast_votes(clip: Clip, emotions: Sequence[str], seed: int, channel: str, *, 
     return Votes(tuple(emotions[place] for place in places), tuple(levels.tolist()))
 
 
-def recognised(clip: Clip, emotions: Sequence[str], seed: int) -> tuple[int, int]:
+def recognised(clip: SynthClip, emotions: Sequence[str], seed: int) -> tuple[int, int]:
     """Percent of 20 listeners who hear the intended emotion, and who find it natural."""
     rng = named_rng(seed, "listeners", clip.path)
     chance = hearing(clip, emotions, seed, sharpness=2.0)[list(emotions).index(clip.part.emotion)]
@@ -110,12 +112,12 @@ _PAUSE_S = 0.35
 
 
 class _Turn(NamedTuple):
-    clip: Clip
+    clip: SynthClip
     start_s: float
     end_s: float
 
 
-def iemocap_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> Mapping[str, bytes]:
+def iemocap_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Mapping[str, bytes]:
     """Evaluation and transcript of each dialogue, keyed by path below the corpus's folder.
 
     Args:
@@ -123,7 +125,7 @@ def iemocap_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -
         seconds: length of each turn's recording.
         seed: of the whole set of corpora.
     """
-    dialogues: dict[str, list[tuple[Clip, float]]] = defaultdict(list)
+    dialogues: dict[str, list[tuple[SynthClip, float]]] = defaultdict(list)
     for clip, length in zip(clips, seconds, strict=True):
         dialogues[f"{clip.path.parts[0]}/dialog/{{}}/{clip.path.parent.name}.txt"].append((clip, length))
     files = {}
@@ -137,7 +139,7 @@ def iemocap_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -
     return files
 
 
-def _timed(spoken: Sequence[tuple[Clip, float]]) -> list[_Turn]:
+def _timed(spoken: Sequence[tuple[SynthClip, float]]) -> list[_Turn]:
     """The two speakers take turns: number by number, each turn after the last one's end."""
     turns: list[_Turn] = []
     clock = 1.0
@@ -163,7 +165,7 @@ def _evaluation(turn: _Turn, seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _answers(clip: Clip, rng: np.random.Generator, seed: int) -> list[str]:
+def _answers(clip: SynthClip, rng: np.random.Generator, seed: int) -> list[str]:
     """Three answers whose majority is the label; three different ones where there is no majority."""
     codes = list(_HEARD.values())
     chance = hearing(clip, tuple(_HEARD), seed, sharpness=1.0)
@@ -188,11 +190,11 @@ _VOTE_COLUMNS = (
 _EMODB_EMOTIONS = ("anger", "boredom", "disgust", "fear", "happiness", "sadness", "neutral")
 
 
-def _no_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> Tables:
+def _no_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Tables:
     return {}
 
 
-def cremad_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> Tables:
+def cremad_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Tables:
     """CREMA-D's actors, file numbers, votes (three rows a clip) and vote summary."""
     names = [clip.path.stem for clip in clips]
     actors: dict[str, Sex] = {clip.speaker: clip.part.sex for clip in clips}
@@ -226,7 +228,7 @@ def cremad_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) ->
     }
 
 
-def nemo_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> Tables:
+def nemo_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Tables:
     """Table ``data.tsv`` of nEMO: UTF-8, tab-separated, blanks before the speaker as in the official file."""
     lines = ["file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage"]
     for clip in clips:
@@ -236,7 +238,7 @@ def nemo_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> T
     return {"data.tsv": ("\n".join(lines) + "\n").encode()}
 
 
-def emodb_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> Tables:
+def emodb_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Tables:
     """EmoDB's ``erkennung.txt``: Latin-1, decimal commas, cells padded with non-breaking spaces."""
     lines = ["Nr.\tSatz\terkannt\tnatuerlich"]
     for number, clip in enumerate(clips, 1):
@@ -245,7 +247,7 @@ def emodb_tables(clips: Sequence[Clip], seconds: Sequence[float], seed: int) -> 
     return {"erkennung.txt": ("\n".join(lines) + "\n").encode("latin-1")}
 
 
-TABLES: Final[Mapping[str, Callable[[Sequence[Clip], Sequence[float], int], Tables]]] = MappingProxyType(
+TABLES: Final[Mapping[str, Callable[[Sequence[SynthClip], Sequence[float], int], Tables]]] = MappingProxyType(
     {
         "cremad": cremad_tables,
         "ravdess": _no_tables,

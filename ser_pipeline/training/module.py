@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from ser_pipeline.datasets.augment import vary
+from ser_pipeline.datasets.augment import augment_batch
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import CrossEntropy
 from ser_pipeline.losses.auxiliary import ccc_loss, supervised_contrastive
@@ -195,7 +195,7 @@ class TrainedNetwork(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, a scalar."""
-        batch = vary(batch, self.options, self.front_end, self.loss.classes, self.draws)
+        batch = augment_batch(batch, self.options, self.front_end, self.loss.classes, self.draws)
         logits, embeddings = self._scored(batch)
         losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)

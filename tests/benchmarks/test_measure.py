@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ser_pipeline.benchmarks import one_build
-from ser_pipeline.benchmarks.measure import Figure, paired, seconds
+from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
 from ser_pipeline.benchmarks.one_build import peak_mib
 
 
 def test_ratio_is_to_the_reference():
-    assert Figure("a", 30.0, "clips/s", "plain", 10.0).ratio == 3.0
-    assert Figure("a", 30.0, "clips/s").ratio is None
+    assert Measurement("a", 30.0, "clips/s", "plain", 10.0).ratio == 3.0
+    assert Measurement("a", 30.0, "clips/s").ratio is None
 
 
 def test_slow_work_takes_longer():

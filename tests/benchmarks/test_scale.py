@@ -1,6 +1,6 @@
 import pytest
 
-from ser_pipeline.benchmarks.measure import Figure
+from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.benchmarks.scale import draw_scale, figures
 
 
@@ -21,7 +21,7 @@ def test_every_step_is_measured_at_every_size(tmp_path):
 
 def test_every_step_has_a_line_of_time_and_one_of_memory(tmp_path):
     found = [
-        Figure(f"{step} {size:,}", size / 1e4, "s", peak_mib=100.0 + size / 100)
+        Measurement(f"{step} {size:,}", size / 1e4, "s", peak_mib=100.0 + size / 100)
         for step in ("read", "split")
         for size in (10, 10_000)
     ]
@@ -29,6 +29,6 @@ def test_every_step_has_a_line_of_time_and_one_of_memory(tmp_path):
     text = (tmp_path / "x.svg").read_text()
     assert "legend" in text
     assert text.count("stroke: #0072b2") == text.count("stroke: #d55e00") > 0
-    without = [Figure(figure.work, figure.rate, "s") for figure in found]
+    without = [Measurement(figure.work, figure.rate, "s") for figure in found]
     draw_scale(without, tmp_path / "y.svg")
     assert 0 < (tmp_path / "y.svg").read_text().count("stroke: #0072b2") < text.count("stroke: #0072b2")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ser_pipeline.corpora.tables import (
-    Table,
+    CorpusTable,
     age_of,
     find_table,
     gender_of,
@@ -97,7 +97,7 @@ def test_a_row_reader_may_pass_over_lines(put):
         lambda line: None if line["id"] == "a" else person(line),
         columns=("id", "age"),
     )
-    assert table == Table("toy", "tables/people.csv", {"b": {"age": 40}})
+    assert table == CorpusTable("toy", "tables/people.csv", {"b": {"age": 40}})
 
 
 def test_a_missing_column_is_named(put):

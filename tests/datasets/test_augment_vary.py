@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ser_pipeline.datasets.augment import spec_augment, vary
+from ser_pipeline.datasets.augment import augment_batch, spec_augment
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.options import FrontEnd, Mixup, RandomCrop, RandomGain, SpecAugment, TrainOptions
 
@@ -23,7 +23,7 @@ def draws():
 
 def varied(batch, **options):
     options = {"spec_augment": False, **options}
-    return vary(batch, TrainOptions.model_validate(options), FRONT_END, 4, draws())
+    return augment_batch(batch, TrainOptions.model_validate(options), FRONT_END, 4, draws())
 
 
 def test_no_change_leaves_the_batch_as_it_is():

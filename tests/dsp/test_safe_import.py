@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 from ser_pipeline.dsp import safe_import
-from ser_pipeline.dsp.safe_import import before_librosa
+from ser_pipeline.dsp.safe_import import prepare_librosa
 
 
 @pytest.fixture
@@ -19,22 +19,22 @@ def imported(tmp_path, monkeypatch) -> list[str]:
 
 
 def test_only_the_first_call_imports(imported):
-    before_librosa()
+    prepare_librosa()
     assert "librosa.util.utils" in imported
     imported.clear()
-    before_librosa()
+    prepare_librosa()
     assert not imported
 
 
 def test_another_installation_is_imported_again(imported, tmp_path, monkeypatch):
-    before_librosa()
+    prepare_librosa()
     imported.clear()
     other = tmp_path / "__init__.py"
     other.touch()
     monkeypatch.setattr(
         safe_import.importlib.util, "find_spec", lambda name: type("Spec", (), {"origin": str(other)})
     )
-    before_librosa()
+    prepare_librosa()
     assert imported
 
 
@@ -45,8 +45,8 @@ def test_a_failed_import_is_tried_again(imported, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(safe_import.importlib, "import_module", fail)
         with pytest.raises(ImportError):
-            before_librosa()
-    before_librosa()
+            prepare_librosa()
+    prepare_librosa()
     assert imported
 
 
@@ -54,7 +54,7 @@ def test_nowhere_to_write_is_no_error(imported, tmp_path, monkeypatch):
     taken = tmp_path / "file"
     taken.touch()
     monkeypatch.setattr(tempfile, "tempdir", str(taken))
-    before_librosa()
+    prepare_librosa()
     assert not imported
 
 
@@ -67,7 +67,7 @@ def slow(name):
     print("imports", flush=True)
 
 safe_import.importlib.import_module = slow
-safe_import.before_librosa()
+safe_import.prepare_librosa()
 print("done", flush=True)
 """
 

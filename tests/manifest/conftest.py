@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ser_pipeline.api import build_manifest
-from ser_pipeline.manifest import BuildSummary, Manifest, digest_bytes, read_manifest, read_rejects
+from ser_pipeline.manifest import Manifest, ManifestSummary, digest_bytes, read_manifest, read_rejects
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, write_table
 from ser_pipeline.splits import read_split
@@ -129,10 +129,10 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def built() -> Callable[..., BuildSummary]:
+def built() -> Callable[..., ManifestSummary]:
     """Build, and check what must hold after every build."""
 
-    def build(data: Path, out: Path, **options: Any) -> BuildSummary:
+    def build(data: Path, out: Path, **options: Any) -> ManifestSummary:
         summary = build_manifest(data, out, **options)
         manifest = read_manifest(out)
         assert summary.rows + summary.rejects == summary.files

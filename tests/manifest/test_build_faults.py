@@ -9,8 +9,7 @@ import soundfile
 from ser_pipeline.api import build_manifest
 from ser_pipeline.corpora import emodb
 from ser_pipeline.errors import CorpusError, ManifestError, SerError
-from ser_pipeline.manifest import SCHEMA, read_manifest, read_rejects
-from ser_pipeline.manifest import probe_cache as ledger_module
+from ser_pipeline.manifest import SCHEMA, probe_cache, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
 from ser_pipeline.splits import read_split
 
@@ -80,17 +79,17 @@ def test_a_name_that_is_not_utf8(data, out, record, built, rejects):
 
 
 def test_an_unreadable_recording_is_tried_again(data, out, monkeypatch, built, rejects):
-    real = ledger_module.probe
+    real = probe_cache.probe
 
     def refusing(path, **options):
         if path.endswith("03a01Fa.wav"):
             return real("/nonexistent")._replace(problem="not readable: Permission denied")
         return real(path, **options)
 
-    monkeypatch.setattr(ledger_module, "probe", refusing)
+    monkeypatch.setattr(probe_cache, "probe", refusing)
     assert built(data, out).rejects == 1
     assert rejects(out)["EmoDB/wav/03a01Fa.wav"] == ("emodb", "not readable: Permission denied")
-    monkeypatch.setattr(ledger_module, "probe", real)
+    monkeypatch.setattr(probe_cache, "probe", real)
     summary = built(data, out)
     assert (summary.rejects, summary.read) == (0, 1)
 
@@ -121,8 +120,8 @@ def test_an_interrupted_build_leaves_the_old_manifest_and_continues(
     before = contents(out)
     for number in range(6):
         record(data / f"EmoDB/wav/11b0{number % 3 + 1}{'WF'[number // 3]}a.wav", seed=400 + number)
-    real = ledger_module.probe
-    monkeypatch.setattr(ledger_module, "READ_AT_ONCE", 1)
+    real = probe_cache.probe
+    monkeypatch.setattr(probe_cache, "READ_AT_ONCE", 1)
     calls = []
 
     def probe(path, **options):
@@ -131,12 +130,12 @@ def test_an_interrupted_build_leaves_the_old_manifest_and_continues(
             raise KeyboardInterrupt
         return real(path, **options)
 
-    monkeypatch.setattr(ledger_module, "probe", probe)
+    monkeypatch.setattr(probe_cache, "probe", probe)
     with pytest.raises(KeyboardInterrupt):
         build_manifest(data, out)
     assert contents(out) == before
     assert read_split(out, "speaker", read_manifest(out))
-    monkeypatch.setattr(ledger_module, "probe", real)
+    monkeypatch.setattr(probe_cache, "probe", real)
     summary = built(data, out)
     assert (summary.read, summary.rows) == (3, 42)
     assert not list(out.rglob("*.partial"))
@@ -222,7 +221,7 @@ def test_values_that_break_a_rule_are_not_written(data, out, monkeypatch):
 
 def test_lost_rows_are_noticed(data, out, monkeypatch):
     monkeypatch.setattr(
-        "ser_pipeline.manifest.build.sift",
+        "ser_pipeline.manifest.build.filter_rows",
         lambda table, probes, decoded: (SCHEMA.empty_table(), REJECT_SCHEMA.empty_table()),
     )
     with pytest.raises(ManifestError, match="36 recordings were found, but there are 0 rows and 0 rejects"):

@@ -6,12 +6,12 @@ import pytest
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.fingerprint import (
-    STAMP_NAME,
-    Stamp,
+    FINGERPRINT_NAME,
+    BuildFingerprint,
     inputs_digest,
-    read_stamp,
+    read_fingerprint,
     source_digest,
-    write_stamp,
+    write_fingerprint,
 )
 
 SETTINGS = {"decode": False, "limit": None}
@@ -71,7 +71,7 @@ def test_a_missing_folder(tmp_path):
 
 def test_a_stamp_holds_for_what_it_saw_and_wrote(tmp_path):
     (tmp_path / "m").write_bytes(b"m")
-    stamp = Stamp("/data", "seen", {"m": digest_bytes(b"m")}, {})
+    stamp = BuildFingerprint("/data", "seen", {"m": digest_bytes(b"m")}, {})
     assert stamp.holds(tmp_path, "seen")
     assert not stamp.holds(tmp_path, "else")
     (tmp_path / "m").write_bytes(b"n")
@@ -81,13 +81,13 @@ def test_a_stamp_holds_for_what_it_saw_and_wrote(tmp_path):
 
 
 def test_a_stamp_is_read_as_it_was_written(tmp_path):
-    stamp = Stamp("/data \udce9", "seen", {"m": "1"}, {"rows": 2})
-    write_stamp(tmp_path, stamp)
-    assert read_stamp(tmp_path) == stamp
+    stamp = BuildFingerprint("/data \udce9", "seen", {"m": "1"}, {"rows": 2})
+    write_fingerprint(tmp_path, stamp)
+    assert read_fingerprint(tmp_path) == stamp
 
 
 @pytest.mark.parametrize("content", [None, "", "no json", "[]", json.dumps({"data": "x"})])
 def test_a_stamp_that_makes_no_sense_is_none(tmp_path, content):
     if content is not None:
-        (tmp_path / STAMP_NAME).write_text(content)
-    assert read_stamp(tmp_path) is None
+        (tmp_path / FINGERPRINT_NAME).write_text(content)
+    assert read_fingerprint(tmp_path) is None

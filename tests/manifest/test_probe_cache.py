@@ -7,7 +7,14 @@ import pytest
 
 from ser_pipeline.manifest import probe_cache as module
 from ser_pipeline.manifest.digest import digest_file
-from ser_pipeline.manifest.probe_cache import AT_ONCE, LEDGER_NAME, PROBE_SCHEMA, Ledger, Pool, file_states
+from ser_pipeline.manifest.probe_cache import (
+    AT_ONCE,
+    PROBE_CACHE_NAME,
+    PROBE_SCHEMA,
+    Pool,
+    ProbeCache,
+    file_states,
+)
 from ser_pipeline.manifest.schema import write_table
 
 
@@ -67,9 +74,9 @@ PATHS = [f"{number}.wav" for number in range(5)]
 
 
 def read(folder, **options):
-    ledger = Ledger.load(folder / LEDGER_NAME, folder / "data")
-    table, count = ledger.read_all(options.pop("paths", PATHS), **options)
-    ledger.save(table)
+    cache = ProbeCache.load(folder / PROBE_CACHE_NAME, folder / "data")
+    table, count = cache.read_all(options.pop("paths", PATHS), **options)
+    cache.save(table)
     return table, count
 
 
@@ -145,13 +152,13 @@ def test_what_could_not_be_read_is_tried_again(folder, record):
 @pytest.mark.parametrize("damage", [b"", b"PAR1 not really"])
 def test_a_damaged_ledger_is_empty(folder, damage):
     read(folder)
-    (folder / LEDGER_NAME).write_bytes(damage)
+    (folder / PROBE_CACHE_NAME).write_bytes(damage)
     assert read(folder)[1] == 5
 
 
 def test_readings_by_other_code_do_not_count(folder):
     table, _ = read(folder)
-    write_table(table, {"reader": "another"}, folder / LEDGER_NAME)
+    write_table(table, {"reader": "another"}, folder / PROBE_CACHE_NAME)
     assert read(folder)[1] == 5
 
 
@@ -168,7 +175,7 @@ def test_an_interrupt_keeps_what_was_read(folder, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         read(folder)
     monkeypatch.setattr(module, "probe", real)
-    kept = Ledger.load(folder / LEDGER_NAME, folder / "data").table["path"].to_pylist()
+    kept = ProbeCache.load(folder / PROBE_CACHE_NAME, folder / "data").table["path"].to_pylist()
     assert kept == ["0.wav", "1.wav"]
     assert read(folder)[1] == 3
 
@@ -178,13 +185,13 @@ def test_a_long_reading_is_saved_now_and_then(folder, monkeypatch):
     monkeypatch.setattr(module, "PACK_AT_ONCE", 2)
     monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
     saved = []
-    real = Ledger.save
+    real = ProbeCache.save
 
     def save(self, table):
         saved.append(table.num_rows)
         real(self, table)
 
-    monkeypatch.setattr(Ledger, "save", save)
+    monkeypatch.setattr(ProbeCache, "save", save)
     table, count = read(folder)
     assert saved[:5] == [1, 2, 3, 4, 5]
     assert (count, table["path"].to_pylist()) == (5, PATHS)
@@ -212,17 +219,17 @@ def test_compare_names_what_is_gone_and_what_has_changed(folder, record):
     read(folder)
     (folder / "data" / "1.wav").unlink()
     record(folder / "data" / "3.wav", seed=42, seconds=0.4)
-    ledger = Ledger.load(folder / LEDGER_NAME, folder / "data")
-    absent, changed = ledger.compare([*PATHS, "unknown.wav"])
+    cache = ProbeCache.load(folder / PROBE_CACHE_NAME, folder / "data")
+    absent, changed = cache.compare([*PATHS, "unknown.wav"])
     assert absent.tolist() == [False, True, False, False, False, True]
     assert changed.tolist() == [False, False, False, True, False, False]
 
 
 def test_updated_keeps_what_a_smaller_build_did_not_look_at(folder):
     table, _ = read(folder)
-    ledger = Ledger.load(folder / LEDGER_NAME, folder / "data")
+    cache = ProbeCache.load(folder / PROBE_CACHE_NAME, folder / "data")
     part = table.slice(1, 2)
-    assert sorted(ledger.updated(part)["path"].to_pylist()) == PATHS
+    assert sorted(cache.updated(part)["path"].to_pylist()) == PATHS
 
 
 def test_a_moved_ledger_does_not_hide_other_content(folder, record):
@@ -231,7 +238,7 @@ def test_a_moved_ledger_does_not_hide_other_content(folder, record):
     (other / "data").mkdir(parents=True)
     for number, name in enumerate(PATHS):
         record(other / "data" / name, seed=number + 50)
-    shutil.copy(folder / LEDGER_NAME, other / LEDGER_NAME)
+    shutil.copy(folder / PROBE_CACHE_NAME, other / PROBE_CACHE_NAME)
     table, count = read(other)
     assert count == 5
     assert table["digest"].to_pylist() == [digest_file(other / "data" / name) for name in PATHS]

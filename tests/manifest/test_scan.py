@@ -11,7 +11,7 @@ from ser_pipeline.corpora import CORPORA
 from ser_pipeline.corpora.discover import Discovery, Found
 from ser_pipeline.errors import LabelError, ManifestError
 from ser_pipeline.manifest.probe_cache import PROBE_SCHEMA
-from ser_pipeline.manifest.scan import DESCRIBED, printable, scan_corpora, sift
+from ser_pipeline.manifest.scan import DESCRIBED, filter_rows, printable, scan_corpora
 from ser_pipeline.manifest.schema import MEASURED, SCHEMA
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
 
@@ -232,7 +232,7 @@ def probes(rows):
 
 
 def run(rows, found, decoded=False):
-    kept, rejects = sift(described(rows), probes(found), decoded=decoded)
+    kept, rejects = filter_rows(described(rows), probes(found), decoded=decoded)
     assert kept.num_rows + rejects.num_rows == len(rows)
     return kept, {row["path"]: row["reason"] for row in rejects.to_pylist()}
 
@@ -318,7 +318,7 @@ def test_duplicates_are_found_across_corpora():
 
 
 def test_nothing_at_all():
-    kept, rejects = sift(described([]), probes([]), decoded=False)
+    kept, rejects = filter_rows(described([]), probes([]), decoded=False)
     assert (kept.num_rows, rejects.num_rows) == (0, 0)
 
 

@@ -3,14 +3,14 @@ from pathlib import PurePosixPath
 import pytest
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.manifest import BuildSummary, CorpusSummary, refuse_rejects
+from ser_pipeline.manifest import CorpusSummary, ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.summary import GROUPS, SHOWN_GROUPS, combined, overview
 from ser_pipeline.records import MissingAudio, Reject
 
 
 @pytest.fixture
 def summary(tmp_path):
-    return BuildSummary(
+    return ManifestSummary(
         path=tmp_path / "manifest.parquet",
         digest="d",
         corpora=(CorpusSummary("emodb", 3, 2, 1, 2, 0.5, 7),),
@@ -28,9 +28,9 @@ def summary(tmp_path):
 
 
 def test_json_makes_the_same_summary_again_but_for_what_was_read(summary):
-    again = BuildSummary.from_json(summary.to_json(), summary.path)
+    again = ManifestSummary.from_json(summary.to_json(), summary.path)
     assert again.read == 0
-    assert BuildSummary.from_json({**summary.to_json(), "read": 3}, summary.path) == summary
+    assert ManifestSummary.from_json({**summary.to_json(), "read": 3}, summary.path) == summary
 
 
 def test_no_path_is_kept(summary, tmp_path):
@@ -46,7 +46,7 @@ def test_strict(summary):
         ManifestError, match=r"1 of 3 recordings were rejected: a/b.wav \(too short\); all are in"
     ):
         refuse_rejects(summary)
-    refuse_rejects(BuildSummary(**{**vars(summary), "rejects": 0, "first_rejects": ()}))
+    refuse_rejects(ManifestSummary(**{**vars(summary), "rejects": 0, "first_rejects": ()}))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from ser_pipeline.api import build_manifest, validate_manifest
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
-from ser_pipeline.manifest.validate import SHOWN, Findings, check_rows
+from ser_pipeline.manifest.validate import SHOWN, Problems, check_rows
 from ser_pipeline.splits import make_split, write_split
 
 
@@ -72,8 +72,8 @@ def test_every_rule(in_memory, row, problem):
 
 def test_rows_that_are_right(in_memory):
     rows = [{"age": 30, "votes": [(-1, 1), (11, 2)], "valence": -1.0, "agreement": 1.0}, {"duration_s": 0.1}]
-    assert check_rows(in_memory(rows).table) == Findings()
-    assert check_rows(in_memory([]).table) == Findings()
+    assert check_rows(in_memory(rows).table) == Problems()
+    assert check_rows(in_memory([]).table) == Problems()
 
 
 def test_all_problems_are_counted_and_ten_are_shown(in_memory):

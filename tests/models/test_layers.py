@@ -13,7 +13,7 @@ from ser_pipeline.models.layers import (
     LOUD,
     attention_layer,
     masked_steps,
-    own_scale,
+    normalise_clip,
     plain_steps,
     step_weights,
     upright,
@@ -119,27 +119,29 @@ def one_by_one(mels, lengths):
 
 def test_equals_the_formula_clip_by_clip(mels):
     before = mels.clone()
-    assert torch.allclose(own_scale(mels, LENGTHS), one_by_one(mels, LENGTHS), atol=1e-6)
+    assert torch.allclose(normalise_clip(mels, LENGTHS), one_by_one(mels, LENGTHS), atol=1e-6)
     assert torch.equal(mels, before)
 
 
 def test_without_lengths_all_frames_count(mels):
     every = torch.full((4,), 40)
-    assert torch.allclose(own_scale(mels), own_scale(mels, every), atol=1e-6)
+    assert torch.allclose(normalise_clip(mels), normalise_clip(mels, every), atol=1e-6)
 
 
 def test_level_and_a_colour_of_the_microphone_are_taken_out():
     clip = torch.rand(1, 16, 40, generator=torch.Generator().manual_seed(3)) * 0.2
     colour = torch.linspace(-0.1, 0.1, 16)[None, :, None]
-    assert torch.allclose(own_scale(clip + 0.3), own_scale(clip), atol=1e-5)
-    assert torch.allclose(own_scale(clip + colour), own_scale(clip), atol=1e-5)  # nothing is at the floor
+    assert torch.allclose(normalise_clip(clip + 0.3), normalise_clip(clip), atol=1e-5)
+    assert torch.allclose(
+        normalise_clip(clip + colour), normalise_clip(clip), atol=1e-5
+    )  # nothing is at the floor
 
 
 def test_noise_far_below_the_voice_looks_alike():
     clip = torch.zeros(1, 16, 40)
     clip[:, :, 20:] = -0.8
     louder_noise = torch.where(clip < 0, -0.6, clip)
-    assert torch.equal(own_scale(clip), own_scale(louder_noise))
+    assert torch.equal(normalise_clip(clip), normalise_clip(louder_noise))
 
 
 @pytest.mark.parametrize("fill", [-1.0, 0.0, 9.0])
@@ -163,6 +165,6 @@ def test_networks_do_it_first_where_they_are_told_to(mels, name, masked):
     plain = build_model(ModelOptions(name=name, masked=masked), 16, 4).eval()
     scaled = build_model(ModelOptions(name=name, masked=masked, own_scale=True), 16, 4).eval()
     scaled.load_state_dict(plain.state_dict())
-    first = own_scale(mels, LENGTHS if masked else None)
+    first = normalise_clip(mels, LENGTHS if masked else None)
     with torch.no_grad():
         assert torch.equal(scaled(mels, LENGTHS), plain(first, LENGTHS))

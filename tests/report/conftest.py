@@ -19,9 +19,9 @@ from ser_pipeline.options import recipe
 from ser_pipeline.runs.explanation import (
     EffectTable,
     Explanation,
+    FeatureImportance,
     FeatureName,
     FeaturePair,
-    Importance,
     Interval,
     LanguageEffect,
     LanguagePair,
@@ -315,10 +315,10 @@ def explanation_of(
     held = list(dict.fromkeys(groups))
     count = len(emotions)
 
-    def drop(name: str, place: int) -> Importance:
+    def drop(name: str, place: int) -> FeatureImportance:
         value = (5 - 2 * place) / 100
         inside = Interval(value=value, low=value - 0.02, high=value + 0.03)
-        return Importance(name=name, drop=inside, spread=0.011)
+        return FeatureImportance(name=name, drop=inside, spread=0.011)
 
     def effects(language: str | None, shift: float) -> EffectTable:
         values = [[(-1) ** e * (1.5 - 0.5 * n) + shift for e in range(count)] for n in range(len(names))]

@@ -4,7 +4,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.report.document import Figure, Table, Text, plain
-from ser_pipeline.report.internals_section import NEAREST, inside_section, nearness
+from ser_pipeline.report.internals_section import NEAREST, internals_section, nearness
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.internals import AttendedClip, Embeddings, write_attention, write_embeddings
 from ser_pipeline.runs.read import read_runs
@@ -72,7 +72,7 @@ def embedded(rows, rng, by):
 
 
 def section_of(folder, tmp_path):
-    return inside_section(read_runs([folder])[0][0], read_data(tmp_path / "manifests"))
+    return internals_section(read_runs([folder])[0][0], read_data(tmp_path / "manifests"))
 
 
 def test_runs_that_keep_nothing_have_no_such_part(folder, tmp_path):

@@ -9,7 +9,7 @@ from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.options import FeatureOptions, FrontEnd, recipe
-from ser_pipeline.serving.prediction import Failure, PredictOptions
+from ser_pipeline.serving.prediction import PredictOptions, Unusable
 from ser_pipeline.training.checkpoint import load_model as load_network
 from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
 
@@ -177,7 +177,7 @@ def test_one_bad_file_stops_no_other(run, voices, tmp_path):
     bad = tmp_path / "text.wav"
     bad.write_text("not sound")
     said = [*load_model(run).predict_many([voices.paths[0], bad, tmp_path / "none.wav", voices.paths[1]])]
-    assert [type(each) is Failure for each in said] == [False, True, True, False]
+    assert [type(each) is Unusable for each in said] == [False, True, True, False]
     assert "text.wav: not a recording libsndfile can decode" in said[1].reason
     assert "none.wav: cannot be read: No such file" in said[2].reason
 

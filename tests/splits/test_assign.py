@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pipeline.splits.assign import Goods, Rows, deal, deal_family, evenly, in_shares, quota
+from ser_pipeline.splits.assign import AssignableRows, Goods, assign, assign_family, evenly, in_shares, quota
 
 
 @settings(deadline=None)  # the first example pays for imports
@@ -65,7 +65,7 @@ def test_few_people_are_dealt_as_well_as_possible(seed):
     sizes = [4, 2, 2]
     labels = np.repeat(np.arange(3), sizes)
     best = min(total_cost(goods, np.array(order)) for order in set(itertools.permutations(labels.tolist())))
-    dealt = deal(goods, sizes, rng)
+    dealt = assign(goods, sizes, rng)
     assert np.bincount(dealt, minlength=3).tolist() == sizes
     assert total_cost(goods, dealt) == pytest.approx(best, abs=0.02)
 
@@ -75,12 +75,12 @@ def test_few_people_are_dealt_as_well_as_possible(seed):
 def test_sizes_are_kept_whatever_the_amounts(seed, sizes):
     rng = np.random.default_rng(seed)
     goods = goods_of(rng.integers(0, 5, (sum(sizes), 3)), [1 / len(sizes)] * len(sizes))
-    assert np.bincount(deal(goods, sizes, rng), minlength=len(sizes)).tolist() == sizes
+    assert np.bincount(assign(goods, sizes, rng), minlength=len(sizes)).tolist() == sizes
 
 
 def test_the_same_seed_deals_the_same_and_another_differs():
     goods = goods_of(np.random.default_rng(0).integers(1, 50, (60, 6)), [0.6, 0.2, 0.2])
-    dealt = [deal(goods, [36, 12, 12], np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
+    dealt = [assign(goods, [36, 12, 12], np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
     assert dealt[0] == dealt[1] != dealt[2]
 
 
@@ -88,18 +88,18 @@ def test_the_search_beats_chance():
     rng = np.random.default_rng(0)
     goods = goods_of(rng.integers(0, 50, (90, 8)), [0.6, 0.2, 0.2])
     chance = [total_cost(goods, rng.permutation(np.repeat([0, 1, 2], [54, 18, 18]))) for _ in range(200)]
-    assert total_cost(goods, deal(goods, [54, 18, 18], rng)) < min(chance) / 3
+    assert total_cost(goods, assign(goods, [54, 18, 18], rng)) < min(chance) / 3
 
 
 def test_one_against_very_many_is_dealt_as_it_comes():
     goods = goods_of(np.ones((50_000, 1)), [0.5, 0.5])
-    assert np.bincount(deal(goods, [49_999, 1], np.random.default_rng(0))).tolist() == [49_999, 1]
+    assert np.bincount(assign(goods, [49_999, 1], np.random.default_rng(0))).tolist() == [49_999, 1]
 
 
 def test_very_many_people_need_little_time_and_memory():
     rng = np.random.default_rng(0)
     goods = goods_of(rng.integers(1, 20, (100_000, 4)), [0.6, 0.2, 0.2])
-    dealt = deal(goods, [60_000, 20_000, 20_000], rng)
+    dealt = assign(goods, [60_000, 20_000, 20_000], rng)
     shares = np.stack([goods.amounts[dealt == part].sum(axis=0) for part in range(3)]) / goods.amounts.sum(
         axis=0
     )
@@ -136,9 +136,9 @@ def test_genders_and_classes_are_balanced(manifest_of, people_rows):
     for row in rows:  # half of the speakers never sound afraid
         if row["emotion_id"] == 3 and int(row["speaker_id"][-3:]) % 4 < 2:
             row["emotion_id"] = 2
-    numbered = Rows.of(manifest_of(rows).table)
+    numbered = AssignableRows.of(manifest_of(rows).table)
     everything = np.ones(len(numbered), bool)
-    parts = deal_family(
+    parts = assign_family(
         numbered, everything, thirds, in_shares((60, 20, 20), thirds), np.random.default_rng(0)
     )
     for part, share in enumerate((0.6, 0.2, 0.2)):
@@ -160,9 +160,9 @@ def test_a_unit_is_never_torn(manifest_of, people_rows):
         }
         for n, row in enumerate(people_rows("ravdess", 5))
     ]
-    numbered = Rows.of(manifest_of(rows).table)
+    numbered = AssignableRows.of(manifest_of(rows).table)
     everything = np.ones(len(numbered), bool)
-    parts = deal_family(
+    parts = assign_family(
         numbered, everything, thirds, in_shares((60, 20, 20), thirds), np.random.default_rng(0)
     )
     for unit in range(len(numbered.people.units.names)):

@@ -20,8 +20,8 @@ from ser_pipeline.splits import (
 )
 from ser_pipeline.splits.split import (
     PUBLISHED,
-    Recipe,
     Split,
+    SplitRecipe,
     checked_name,
     checked_ratios,
     fold_rows,
@@ -34,7 +34,9 @@ IDS = pa.chunked_array([["a", "b", "c"]])
 
 
 def split(**changes):
-    made = Split("mine", Recipe("speaker"), part_rows(IDS, np.array([0, 2, 1])), (), False, "A note.", "abc")
+    made = Split(
+        "mine", SplitRecipe("speaker"), part_rows(IDS, np.array([0, 2, 1])), (), False, "A note.", "abc"
+    )
     return dataclasses.replace(made, **changes)
 
 
@@ -58,14 +60,14 @@ def test_rows_with_folds_are_tested_in_them():
 @pytest.mark.parametrize(
     ("recipe", "name", "command"),
     [
-        (Recipe("speaker"), "speaker", "ser manifest split speaker"),
-        (Recipe("kfold", 3, folds=10), "kfold", "ser manifest split kfold --seed 3 --folds 10"),
+        (SplitRecipe("speaker"), "speaker", "ser manifest split speaker"),
+        (SplitRecipe("kfold", 3, folds=10), "kfold", "ser manifest split kfold --seed 3 --folds 10"),
         (
-            Recipe("stratified", ratios=(80.0, 0.0, 20.0)),
+            SplitRecipe("stratified", ratios=(80.0, 0.0, 20.0)),
             "s80",
             "ser manifest split stratified --ratios 80/0/20 --as s80",
         ),
-        (Recipe(PUBLISHED), "folds", "ser manifest split folds --from FILE"),
+        (SplitRecipe(PUBLISHED), "folds", "ser manifest split folds --from FILE"),
     ],
 )
 def test_a_split_knows_the_command_that_makes_it_again(recipe, name, command):
@@ -73,7 +75,9 @@ def test_a_split_knows_the_command_that_makes_it_again(recipe, name, command):
 
 
 def test_facts_make_the_same_split_again():
-    made = split(recipe=Recipe("kfold", 5, (70.0, 10.0, 20.0), 3), folds=("x", "y", "z"), leaks_speakers=True)
+    made = split(
+        recipe=SplitRecipe("kfold", 5, (70.0, 10.0, 20.0), 3), folds=("x", "y", "z"), leaks_speakers=True
+    )
     assert Split.from_facts(made.table, made.facts, "d") == dataclasses.replace(made, digest="d")
 
 
@@ -288,7 +292,7 @@ def test_a_published_split_may_leave_recordings_out(manifest, folder):
     split = dataclasses.replace(
         split,
         name="own",
-        recipe=Recipe(PUBLISHED),
+        recipe=SplitRecipe(PUBLISHED),
         table=fold_rows(ids, np.repeat([0, 1], 8)),
         folds=("x", "y"),
     )

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.errors import StoreCorrupt, StoreError
-from ser_pipeline.front_end import Row, mel_of_wave
+from ser_pipeline.front_end import StoreRow, mel_of_wave
 from ser_pipeline.store import build_store, open_store, store_folder
 from ser_pipeline.store.maintenance import collect, garbage, merge_caches, repair, verify
 from ser_pipeline.store.shard import read_keys, read_rows
@@ -190,7 +190,7 @@ def test_any_flipped_byte_is_harmless_or_found(built, front_end, rng):
 def test_numbers_that_no_recording_gives_are_found(built, corpus, front_end, monkeypatch):
     def other(wave, settings, **described):
         mel = mel_of_wave(wave, settings)
-        return Row(mel.values + 0.1, mel.frames, mel.level_db, mel.span)
+        return StoreRow(mel.values + 0.1, mel.frames, mel.level_db, mel.span)
 
     monkeypatch.setattr("ser_pipeline.store.maintenance.row_of_variant", other)
     report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)
@@ -220,7 +220,7 @@ def test_a_changed_recording_is_named_by_verify(built, corpus, front_end):
 def test_values_that_are_no_numbers_are_found(built, corpus, front_end, monkeypatch):
     def nowhere(wave, settings, **described):
         mel = mel_of_wave(wave, settings)
-        return Row(mel.values * np.nan, mel.frames, mel.level_db, mel.span)
+        return StoreRow(mel.values * np.nan, mel.frames, mel.level_db, mel.span)
 
     monkeypatch.setattr("ser_pipeline.store.maintenance.row_of_variant", nowhere)
     report = verify(store_folder(built, front_end), corpus.manifest(), corpus.folder, sample=3)

@@ -3,11 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pipeline.options import FeatureOptions, FrontEnd
-from ser_pipeline.store.plan import MAX_CLIPS, MIN_CLIPS, Clip, chunks, clips_per_shard, lacking, recordings
+from ser_pipeline.store.plan import (
+    MAX_CLIPS,
+    MIN_CLIPS,
+    PlannedClip,
+    chunks,
+    clips_per_shard,
+    lacking,
+    recordings,
+)
 
 
 def made(count):
-    return [Clip(f"{number}.wav", f"{number:032d}", 1.0) for number in range(count)]
+    return [PlannedClip(f"{number}.wav", f"{number:032d}", 1.0) for number in range(count)]
 
 
 @given(st.integers(1, 3_000_000))
@@ -26,7 +34,7 @@ def test_every_recording_is_in_exactly_one_chunk(count):
 
 @given(st.lists(st.floats(0.01, 60), max_size=1_500))
 def test_chunks_hold_about_as_much_sound_each(durations):
-    clips = [Clip(str(number), str(number), seconds) for number, seconds in enumerate(durations)]
+    clips = [PlannedClip(str(number), str(number), seconds) for number, seconds in enumerate(durations)]
     plan = chunks(clips)
     assert [clip for chunk in plan for clip in chunk.clips] == clips
     quota = clips_per_shard(len(clips)) * sum(durations) / max(1, len(clips))
@@ -36,7 +44,9 @@ def test_chunks_hold_about_as_much_sound_each(durations):
 
 
 def test_a_corpus_of_long_clips_is_cut_finer_than_one_of_short_clips():
-    clips = [Clip(str(number), str(number), 2.0 if number < 4_000 else 12.0) for number in range(8_000)]
+    clips = [
+        PlannedClip(str(number), str(number), 2.0 if number < 4_000 else 12.0) for number in range(8_000)
+    ]
     plan = chunks(clips)
     seconds = [chunk.seconds for chunk in plan[:-1]]
     assert max(seconds) < 1.1 * clips_per_shard(8_000) * 7
@@ -44,7 +54,10 @@ def test_a_corpus_of_long_clips_is_cut_finer_than_one_of_short_clips():
 
 
 def test_clips_of_unknown_length_are_cut_by_count():
-    assert [len(chunk.clips) for chunk in chunks([Clip(str(n), str(n), 0.0) for n in range(40)])] == [32, 8]
+    assert [len(chunk.clips) for chunk in chunks([PlannedClip(str(n), str(n), 0.0) for n in range(40)])] == [
+        32,
+        8,
+    ]
 
 
 @given(st.sets(st.integers(0, 99)), st.integers(0, 120))
