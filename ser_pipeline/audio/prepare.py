@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.dsp.compiled import fused, vectorised
@@ -118,14 +117,14 @@ def active_span(wave: Float32s, trim_db: float) -> tuple[int, int]:
     return int(loud[0]) * HOP, min(wave.size, (int(loud[-1]) + 1) * HOP)
 
 
-def _frame_power(wave: Float32s) -> npt.NDArray[np.float64]:
+def _frame_power(wave: Float32s) -> Float64s:
     """Mean square of each centred frame, shape ``(1 + samples // HOP,)``."""
     blocks = FRAME // HOP
     frames = 1 + wave.size // HOP
     own = block_energies(wave, HOP)
     energies = np.zeros(frames + blocks, np.float64)
     energies[blocks // 2 : blocks // 2 + own.size] = own
-    power: npt.NDArray[np.float64] = np.convolve(energies, np.full(blocks, 1 / FRAME), "valid")[:frames]
+    power: Float64s = np.convolve(energies, np.full(blocks, 1 / FRAME), "valid")[:frames]
     return power
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
 from ser_pipeline.api import build_manifest
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.audio import decode_file, prepare, read_recording, spectral_gate
 from ser_pipeline.audio.decode import DIGEST_BYTES, resample
 from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
@@ -166,7 +166,7 @@ def _stages(paths: list[Path], front_end: FrontEnd, total_s: float) -> str:
     return ", ".join(f"{name} {mean:.2f} ms" for name, mean in zip(names, shares, strict=True))
 
 
-def _steps(path: Path, front_end: FrontEnd) -> npt.NDArray[np.float64]:
+def _steps(path: Path, front_end: FrontEnd) -> Float64s:
     """Seconds of processor time of each stage of one clip."""
     bare = front_end.model_copy(update={"denoise": "none"})
     times = [time.process_time()]

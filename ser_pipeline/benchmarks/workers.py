@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from ser_pipeline.arrays import Int64s
 from ser_pipeline.benchmarks.measure import Measurement, seconds
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest
@@ -72,7 +73,7 @@ def _figure(values: npt.NDArray[Any], name: str, options: dict[str, Any], path: 
     )  # fmt: skip
 
 
-def _batches(rows: Any, order: npt.NDArray[np.int64], like: npt.NDArray[Any]) -> None:
+def _batches(rows: Any, order: Int64s, like: npt.NDArray[Any]) -> None:
     batch = np.empty((BATCH, *like.shape[1:]), like.dtype)
     for start in range(0, len(order), BATCH):
         for place, row in enumerate(np.sort(order[start : start + BATCH]).tolist()):

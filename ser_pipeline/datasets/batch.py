@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.datasets.normalise import shift_levels
 from ser_pipeline.options import StoreOptions
 
@@ -37,7 +38,7 @@ class RowStore(ReadableRows, Protocol):
 
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
-    ) -> npt.NDArray[np.int64]:
+    ) -> Int64s:
         """Positions of recordings, -1 where the store has none."""
 
 
@@ -71,7 +72,7 @@ class Clips(Dataset[Batch]):
         buffer: clips that fit into memory at a time.
     """
 
-    shards: npt.NDArray[np.int64] | None = None
+    shards: Int64s | None = None
     buffer: int = 0
 
     def __len__(self) -> int:
@@ -110,9 +111,9 @@ class MelClips(Clips):
     def __init__(
         self,
         store: RowStore,
-        positions: npt.NDArray[np.int64],
-        targets: npt.NDArray[np.int64],
-        shift: npt.NDArray[np.float32] | None = None,
+        positions: Int64s,
+        targets: Int64s,
+        shift: Float32s | None = None,
         *,
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
@@ -144,7 +145,7 @@ class MelClips(Clips):
             shift_levels(mels.numpy(), frames.numpy(), self._shift[index.numpy()])
         return Batch(mels, frames, self._targets[index], index)
 
-    def _read(self, positions: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def _read(self, positions: Int64s) -> tuple[Tensor, Tensor]:
         values, frames, _ = self._store.read(positions)
         return torch.from_numpy(values), torch.from_numpy(np.asarray(frames, np.int64))
 
@@ -158,7 +159,7 @@ class MelClips(Clips):
         return values, frames
 
 
-def read_levels(store: RowStore, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def read_levels(store: RowStore, positions: Int64s) -> Float64s:
     """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
     parts = [
         store.read(positions[start : start + READ_AT_ONCE])[2]
@@ -175,7 +176,7 @@ class VectorClips(Clips):
         targets: class numbers, shape ``(clips,)``.
     """
 
-    def __init__(self, values: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]) -> None:
+    def __init__(self, values: Float32s, targets: Int64s) -> None:
         self.values = torch.from_numpy(np.ascontiguousarray(values, np.float32))
         self.targets = torch.from_numpy(np.array(targets, np.int64))
 
@@ -190,7 +191,7 @@ class VectorClips(Clips):
         return Batch(self.values[index], ones, self.targets[index], index)
 
 
-def read_vectors(store: RowStore, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+def read_vectors(store: RowStore, positions: Int64s) -> Float32s:
     """Vectors of some rows, shape ``(clips, features)``."""
     parts = [
         store.read(positions[start : start + READ_AT_ONCE])[0]

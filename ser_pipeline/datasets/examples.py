@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Bools
+from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings
 from ser_pipeline.errors import LabelError, SettingsError, TrainingError
 from ser_pipeline.labels import EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS
@@ -21,7 +20,7 @@ MIN_SPEAKERS = 2
 def resolve_task(
     name: str,
     manifest: pa.Table,
-    parts: npt.NDArray[np.int8],
+    parts: Int8s,
     *,
     merges: Mapping[str, str] | None = None,
     own: Mapping[str, Sequence[str]] | None = None,
@@ -44,7 +43,7 @@ def resolve_task(
     return task_named(name, own).merged(chosen)
 
 
-def _all_classes(manifest: pa.Table, parts: npt.NDArray[np.int8], merges: Mapping[str, str]) -> Task:
+def _all_classes(manifest: pa.Table, parts: Int8s, merges: Mapping[str, str]) -> Task:
     """Every class with at least 20 clips and two speakers in each part that has clips."""
     everything = Task("all", tuple(name for name in EMOTIONS if name not in merges)).merged(merges)
     classes = class_lookup(everything)[manifest["emotion_id"].to_numpy()]
@@ -63,7 +62,7 @@ def _all_classes(manifest: pa.Table, parts: npt.NDArray[np.int8], merges: Mappin
     return Task("all", emotions).merged(merges)
 
 
-def _enough(speakers: npt.NDArray[np.int64]) -> bool:
+def _enough(speakers: Int64s) -> bool:
     return len(speakers) >= MIN_CLIPS and len(np.unique(speakers)) >= MIN_SPEAKERS
 
 
@@ -88,26 +87,26 @@ class Examples:
     """
 
     table: pa.Table
-    part: npt.NDArray[np.int8]
-    target: npt.NDArray[np.int64]
+    part: Int8s
+    target: Int64s
 
     def __len__(self) -> int:
         """Number of clips."""
         return len(self.target)
 
-    def column(self, name: str) -> npt.NDArray[np.str_]:
+    def column(self, name: str) -> Strings:
         """A column as strings, shape ``(clips,)``."""
-        values: npt.NDArray[np.str_] = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
+        values: Strings = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
         return values
 
-    def ratings(self) -> npt.NDArray[np.float32]:
+    def ratings(self) -> Float32s:
         """Valence, arousal and dominance in [-1, 1], NaN where a clip has none, shape ``(clips, 3)``."""
         columns = [
             self.table[name].to_numpy(zero_copy_only=False) for name in ("valence", "arousal", "dominance")
         ]
         return np.stack(columns, axis=1).astype(np.float32)
 
-    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Examples":
+    def take(self, rows: Int64s | Bools) -> "Examples":
         """Some of the clips, by number or by mask."""
         index = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Examples(self.table.take(pa.array(index)), self.part[index], self.target[index])
@@ -119,7 +118,7 @@ class Examples:
 
 def select_examples(
     manifest: pa.Table,
-    parts: npt.NDArray[np.int8],
+    parts: Int8s,
     task: Task,
     *,
     corpora: Sequence[str] = (),
@@ -155,9 +154,7 @@ def select_examples(
     return Examples(table.take(pa.array(rows)), parts[rows], classes[rows])
 
 
-def chosen_rows(
-    manifest: pa.Table, corpora: Sequence[str], languages: Sequence[str]
-) -> npt.NDArray[np.bool_]:
+def chosen_rows(manifest: pa.Table, corpora: Sequence[str], languages: Sequence[str]) -> Bools:
     """Which rows of a manifest lie in the corpora and languages asked for, shape ``(rows,)``.
 
     Raises:
@@ -167,7 +164,7 @@ def chosen_rows(
     return keep & _chosen(manifest["language"], languages, "language", exact=False)
 
 
-def class_lookup(task: Task) -> npt.NDArray[np.int64]:
+def class_lookup(task: Task) -> Int64s:
     """Table from shared emotion id to class number, -1 for others; ids count from the end too.
 
     Examples:
@@ -181,9 +178,7 @@ def class_lookup(task: Task) -> npt.NDArray[np.int64]:
     return table
 
 
-def _chosen(
-    column: pa.ChunkedArray, wanted: Sequence[str], what: str, *, exact: bool
-) -> npt.NDArray[np.bool_]:
+def _chosen(column: pa.ChunkedArray, wanted: Sequence[str], what: str, *, exact: bool) -> Bools:
     if not wanted:
         return np.ones(len(column), bool)
     present = sorted(pc.unique(column).to_pylist())
@@ -195,7 +190,7 @@ def _chosen(
     if missing:
         raise SettingsError(f"{what} '{missing[0]}' is not in the manifest; it has {', '.join(present)}")
     kept = sorted({name for names in matches.values() for name in names})
-    mask: npt.NDArray[np.bool_] = pc.is_in(column, pa.array(kept)).to_numpy(zero_copy_only=False)
+    mask: Bools = pc.is_in(column, pa.array(kept)).to_numpy(zero_copy_only=False)
     return mask
 
 

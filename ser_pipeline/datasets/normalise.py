@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from ser_pipeline.arrays import Float32s, Floats
+from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import FrontEnd, Normalise, Options
 
@@ -79,7 +79,7 @@ def learn_scaling(values: Floats, names: tuple[str, ...], mode: Normalise) -> Sc
     return Scaling(mode=mode, names=names, center=tuple(center.tolist()), scale=tuple(scale.tolist()))
 
 
-def moments(values: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def moments(values: Floats) -> tuple[Float64s, Float64s]:
     """Mean and deviation of each column, shape ``(features,)`` each; 0 for a column that does not move."""
     wide = values.astype(np.float64)
     center, scale = wide.mean(axis=0), wide.std(axis=0)
@@ -87,7 +87,7 @@ def moments(values: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
     return center, np.where(still, 0.0, scale)
 
 
-def inverse(scale: Floats) -> npt.NDArray[np.float64]:
+def inverse(scale: Floats) -> Float64s:
     """``1 / scale``, 0 where the scale is 0.
 
     Examples:
@@ -142,9 +142,7 @@ def corpus_gains(levels_db: npt.ArrayLike, corpora: npt.ArrayLike, target_rms: f
     return {**gains, OTHER_CORPORA: float(np.mean([*gains.values()]))}
 
 
-def shifts(
-    gains_db: Mapping[str, float], corpora: npt.ArrayLike, front_end: FrontEnd
-) -> npt.NDArray[np.float32]:
+def shifts(gains_db: Mapping[str, float], corpora: npt.ArrayLike, front_end: FrontEnd) -> Float32s:
     """What to add to each clip's mels, shape ``(clips,)``; 0 for all without gains.
 
     Examples:
@@ -160,9 +158,9 @@ def shifts(
 
 
 def shift_levels(
-    mels: npt.NDArray[np.float32],
-    frames: npt.NDArray[np.int64],
-    shift: npt.NDArray[np.float32],
+    mels: Float32s,
+    frames: Int64s,
+    shift: Float32s,
     floor: float = -1.0,
 ) -> None:
     """Move the level of clips, in place; what falls below the floor is raised to it, padding stays.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from ser_pipeline.arrays import Int64s
 from ser_pipeline.datasets.batch import RowStore
 from ser_pipeline.datasets.examples import (
     UNUSED,
@@ -40,7 +40,7 @@ class Located:
     """
 
     examples: Examples
-    positions: npt.NDArray[np.int64]
+    positions: Int64s
     failed: tuple[tuple[str, str], ...] = ()
 
 

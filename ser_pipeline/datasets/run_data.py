@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import (
     MEMORY_LIMIT,
     Clips,
@@ -169,20 +168,20 @@ class RunData:
         copies = 0 if self.variants is None else len(self.variants.positions)
         return np.tile(self.rows("train"), 1 + copies)
 
-    def chances(self) -> npt.NDArray[np.float64] | None:
+    def chances(self) -> Float64s | None:
         """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
         rows, balance = self.learned_rows(), self.recipe.train.balance
         if not balance:
             return None
         return draw_chances(self.examples.column("corpus")[rows], self.examples.target[rows], balance)
 
-    def drawn_counts(self) -> npt.NDArray[np.float64]:
+    def drawn_counts(self) -> Float64s:
         """Training clips of each class that an epoch draws on average, shape ``(classes,)``."""
         targets, chances = self.examples.target[self.learned_rows()], self.chances()
         weights = None if chances is None else len(targets) * chances
         return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 
-    def vectors(self, rows: Int64s) -> npt.NDArray[np.floating]:
+    def vectors(self, rows: Int64s) -> Floats:
         """Features of some clips after the first step of their normalisation, shape ``(clips, features)``.
 
         They are centred by speaker or related to their own clip where the recipe says so, and not yet
@@ -190,7 +189,7 @@ class RunData:
         """
         return self._first_step(self.store, self.positions[rows], rows)
 
-    def _first_step(self, store: RowStore, positions: Int64s, rows: Int64s) -> npt.NDArray[np.floating]:
+    def _first_step(self, store: RowStore, positions: Int64s, rows: Int64s) -> Floats:
         mode = self.recipe.normalise
         values = first_step(read_vectors(store, positions), store.names, mode)
         if mode != "speaker" or self.around is None:

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Float64s, Int64s
 
 MOST: Final = 8.0
 """No clip is drawn more than this many times as often as the median, or a lone clip is learned by heart."""
 
 
-def draw_chances(corpora: npt.ArrayLike, targets: npt.ArrayLike, balance: float) -> npt.NDArray[np.float64]:
+def draw_chances(corpora: npt.ArrayLike, targets: npt.ArrayLike, balance: float) -> Float64s:
     """Chance of each clip to be a draw.
 
     A clip of a pair (corpus, class) with ``n`` clips weighs ``n^-balance``, so that at 1 all pairs are
@@ -38,7 +38,7 @@ def draw_chances(corpora: npt.ArrayLike, targets: npt.ArrayLike, balance: float)
     if len(weights) == 0:
         return np.zeros(0)
     weights = np.minimum(weights, MOST * np.median(weights))
-    chances: npt.NDArray[np.float64] = weights / weights.sum()
+    chances: Float64s = weights / weights.sum()
     return chances
 
 
@@ -75,7 +75,7 @@ class EpochBatches(Sampler[list[int]]):
         world: int = 1,
         shards: Int64s | None = None,
         buffer: int = 0,
-        chances: npt.NDArray[np.float64] | None = None,
+        chances: Float64s | None = None,
     ) -> None:
         self.clips = clips
         self.batch_size = batch_size

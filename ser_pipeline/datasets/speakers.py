@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows
 from ser_pipeline.datasets.normalise import inverse
 from ser_pipeline.records import PARTS
@@ -34,11 +33,11 @@ class Surroundings:
         speakers: names, shape ``(clips,)``.
     """
 
-    positions: npt.NDArray[np.int64]
-    part: npt.NDArray[np.int8]
-    speakers: npt.NDArray[np.str_]
+    positions: Int64s
+    part: Int8s
+    speakers: Strings
 
-    def describing(self, part: npt.NDArray[np.int8], speakers: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    def describing(self, part: Int8s, speakers: Strings) -> Strings:
         """Whose clips describe each of some clips: ``<part>/<speaker>``, shape ``(clips,)``."""
         known = np.unique(self.speakers[self.part == TRAIN])
         told_by = np.where(np.isin(speakers, known), TRAIN, part)
@@ -56,11 +55,11 @@ class Described:
         scale: deviation of each column, likewise; 0 where a column does not move.
     """
 
-    names: npt.NDArray[np.str_]
+    names: Strings
     center: Float64s
     scale: Float64s
 
-    def apply(self, values: npt.NDArray[np.floating], who: Sequence[str] | npt.NDArray[np.str_]) -> Float64s:
+    def apply(self, values: Floats, who: Sequence[str] | Strings) -> Float64s:
         """Centre and scale clips by the speakers who describe them, shape kept."""
         wanted = np.asarray(who, np.str_)
         place = np.minimum(np.searchsorted(self.names, wanted), len(self.names) - 1)
@@ -99,7 +98,7 @@ def describe_speakers(store: ReadableRows, around: Surroundings) -> Described:
     return Described(names, mean + offset, np.where(scale <= 1e-9 * np.abs(mean + offset), 0.0, scale))
 
 
-def _typical(store: ReadableRows, positions: npt.NDArray[np.int64]) -> Float64s:
+def _typical(store: ReadableRows, positions: Int64s) -> Float64s:
     """A value near each column's mean over training clips: sums of squares around it lose few digits."""
     some: Float64s = store.read(positions[:READ_AT_ONCE])[0].astype(np.float64).mean(axis=0)
     return some

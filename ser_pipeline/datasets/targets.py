@@ -5,19 +5,16 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.datasets.examples import class_lookup
 from ser_pipeline.labels import Task
 
 
-def soft_targets(
-    votes: pa.ChunkedArray, targets: npt.NDArray[np.int64], task: Task, *, share: float = 1.0
-) -> Float32s:
+def soft_targets(votes: pa.ChunkedArray, targets: Int64s, task: Task, *, share: float = 1.0) -> Float32s:
     """Turn votes into distributions over a task's classes.
 
     Votes for emotions outside the task count for nothing; those for merged ones count as what they
@@ -41,7 +38,7 @@ def soft_targets(
     return mixed
 
 
-def vote_counts(votes: pa.ChunkedArray, task: Task) -> npt.NDArray[np.float64]:
+def vote_counts(votes: pa.ChunkedArray, task: Task) -> Float64s:
     """Count each clip's votes by class of a task, shape ``(clips, classes)``."""
     clip, identity, count = vote_cells(votes)
     classes = class_lookup(task)[identity]
@@ -53,7 +50,7 @@ def vote_counts(votes: pa.ChunkedArray, task: Task) -> npt.NDArray[np.float64]:
 
 def vote_cells(
     votes: pa.ChunkedArray,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+) -> tuple[Int64s, Int64s, Float64s]:
     """Take the vote column apart: clip number, emotion id and number of raters of each entry."""
     flat = pa.concat_arrays(list(votes.chunks) or [pa.array([], votes.type)])
     lengths = np.diff(flat.offsets.to_numpy())
@@ -75,7 +72,7 @@ ACTED: Final[Mapping[str, float]] = MappingProxyType(
 """What a clip's acted intensity says, on a scale from -1 to 1."""
 
 
-def intensity_weights(table: pa.Table, *, strength: float) -> npt.NDArray[np.float32]:
+def intensity_weights(table: pa.Table, *, strength: float) -> Float32s:
     """Weigh clips by ``exp(strength * evidence)``, with a mean of 1 within each corpus.
 
     Evidence is the sum of what is known: the acted level (low -1, normal 0, high 1), the raters'
@@ -97,11 +94,11 @@ def intensity_weights(table: pa.Table, *, strength: float) -> npt.NDArray[np.flo
     names = np.asarray(table["corpus"].to_numpy(zero_copy_only=False), np.str_)
     _, corpus = np.unique(names, return_inverse=True)
     mean = np.bincount(corpus, raw) / np.bincount(corpus)
-    weights: npt.NDArray[np.float32] = (raw / mean[corpus]).astype(np.float32)
+    weights: Float32s = (raw / mean[corpus]).astype(np.float32)
     return weights
 
 
-def intended_share(table: pa.Table) -> npt.NDArray[np.float64]:
+def intended_share(table: pa.Table) -> Float64s:
     """Share of raters who heard each clip's own emotion, shape ``(clips,)``; NaN without votes."""
     clip, identity, count = vote_cells(table["votes"])
     own = identity == table["emotion_id"].to_numpy()[clip]
@@ -111,7 +108,7 @@ def intended_share(table: pa.Table) -> npt.NDArray[np.float64]:
     return share
 
 
-def _stretched(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _stretched(shares: Float64s) -> Float64s:
     """From [0, 1] to [-1, 1]; 0 for what is not known."""
     return np.nan_to_num(2 * shares - 1, nan=0.0)
 
@@ -165,9 +162,9 @@ class TrainingClips(Clips):
     def __init__(
         self,
         clips: Clips,
-        soft: npt.NDArray[np.float32] | None = None,
-        weights: npt.NDArray[np.float32] | None = None,
-        ratings: npt.NDArray[np.float32] | None = None,
+        soft: Float32s | None = None,
+        weights: Float32s | None = None,
+        ratings: Float32s | None = None,
     ) -> None:
         self.clips = clips
         self.soft = None if soft is None else torch.from_numpy(soft)

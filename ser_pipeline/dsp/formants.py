@@ -4,9 +4,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from ser_pipeline.arrays import Complex128s, Float64s, Series
+from ser_pipeline.arrays import Bools, Complex128s, Float32s, Float64s, Series
 from ser_pipeline.dsp.compiled import compiled
 from ser_pipeline.dsp.frames import Frames, bins_hz, decibels
 from ser_pipeline.dsp.pitch import Pitch
@@ -185,9 +184,7 @@ def harmonic_levels(frames: Frames, pitch: Pitch, number: int) -> Float64s:
     return levels
 
 
-def _peak_near(
-    power: npt.NDArray[np.float32], reach_hz: Float64s, hz: Float64s, options: FeatureOptions
-) -> Float64s:
+def _peak_near(power: Float32s, reach_hz: Float64s, hz: Float64s, options: FeatureOptions) -> Float64s:
     """Greatest power less than ``reach_hz`` from the bin of ``hz``, shape of ``hz``; NaN stays NaN."""
     size = options.sample_rate / options.n_fft
     furthest = math.ceil(options.song_ceiling_hz / size / 2)
@@ -213,7 +210,7 @@ def _cosines(options: FeatureOptions) -> Float64s:
     return cosines
 
 
-def _over_frames(voiced: npt.NDArray[np.bool_], values: Float64s) -> Float64s:
+def _over_frames(voiced: Bools, values: Float64s) -> Float64s:
     whole = np.full(voiced.size, np.nan)
     whole[voiced] = values
     return whole

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from ser_pipeline.arrays import Bools, Float32s, Float64s
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FeatureOptions
 
@@ -134,7 +134,7 @@ def decibels(power: npt.NDArray[R]) -> npt.NDArray[R]:
     return levels
 
 
-def unbroken(mask: Bools) -> npt.NDArray[np.int64]:
+def unbroken(mask: Bools) -> Int64s:
     """First frame and the one after the last of each run of true frames, shape ``(runs, 2)``.
 
     Examples:
@@ -142,7 +142,7 @@ def unbroken(mask: Bools) -> npt.NDArray[np.int64]:
         array([[1, 3], [4, 5]])
     """
     edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
-    runs: npt.NDArray[np.int64] = edges.reshape(-1, 2).astype(np.int64)
+    runs: Int64s = edges.reshape(-1, 2).astype(np.int64)
     return runs
 
 

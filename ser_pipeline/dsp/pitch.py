@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-from ser_pipeline.arrays import Bools, Float32s, Float64s
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s
 from ser_pipeline.dsp.compiled import compiled
 from ser_pipeline.dsp.frames import Frames, hann
 from ser_pipeline.options import LAG_MARGIN, FeatureOptions
@@ -209,7 +208,7 @@ def _between(row: Float32s, at: float) -> float:
 @compiled
 def _best_path(
     hz: Float64s, strength: Float64s, unvoiced: Float64s, ceiling_hz: float, pace: float
-) -> npt.NDArray[np.int64]:
+) -> Int64s:
     """Candidate of each frame on the path of greatest total strength less costs (Viterbi)."""
     frames, width = hz.shape
     came = np.zeros((frames, width), np.int64)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s, Strings
@@ -29,8 +28,8 @@ class Decided:
     """
 
     clips: Strings
-    target: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
+    target: Int64s
+    predicted: Int64s
     emotions: tuple[str, ...]
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
@@ -87,11 +86,11 @@ class RunClips:
         predict: the run's model, from such values to class numbers.
     """
 
-    values: npt.NDArray[np.floating[Any]]
-    targets: npt.NDArray[np.int64]
-    speakers: npt.NDArray[np.str_]
-    languages: npt.NDArray[np.str_]
-    parts: npt.NDArray[np.str_]
+    values: Floats
+    targets: Int64s
+    speakers: Strings
+    languages: Strings
+    parts: Strings
     features: Sequence[Named]
     predict: Predict
 
@@ -162,10 +161,10 @@ def _columns(names: Sequence[str]) -> list[PropertyColumn]:
 def _decisions(network: Network, scaling: Scaling) -> Predict:
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
 
-    def decide(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+    def decide(values: Floats) -> Int64s:
         inputs = torch.from_numpy(scaling.apply(values)).to(device)
         with torch.inference_mode():
-            found: npt.NDArray[np.int64] = network(inputs).argmax(1).cpu().numpy()
+            found: Int64s = network(inputs).argmax(1).cpu().numpy()
         return found
 
     return decide

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from ser_pipeline.arrays import Float32s, Floats, Int64s, Ints
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.sampling import ordered_batches
 from ser_pipeline.evaluation.predict import BATCH
@@ -71,7 +71,7 @@ def write_insights(
         write_attention(folder, attended)
 
 
-def place(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def place(vectors: Float32s) -> Float32s:
     """Put vectors on a plane so that near ones lie near: t-SNE, the same for the same vectors.
 
     Args:
@@ -98,9 +98,7 @@ def place(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(made.fit_transform(np.nan_to_num(values)), np.float32)
 
 
-def _vectors(
-    network: EmbeddingNetwork, clips: Clips, rows: npt.NDArray[np.int64], device: str
-) -> npt.NDArray[np.float32]:
+def _vectors(network: EmbeddingNetwork, clips: Clips, rows: Int64s, device: str) -> Float32s:
     parts = []
     with torch.inference_mode():
         for numbers in ordered_batches(len(rows), BATCH):
@@ -111,7 +109,7 @@ def _vectors(
 
 
 def _attended(
-    network: EmbeddingNetwork, clips: Clips, predictions: pa.Table, rows: npt.NDArray[np.int64], device: str
+    network: EmbeddingNetwork, clips: Clips, predictions: pa.Table, rows: Int64s, device: str
 ) -> list[AttendedClip]:
     """The surest right decision of each class, then the surest mistakes."""
     target, predicted = (predictions[name].to_numpy()[rows] for name in ("target", "predicted"))
@@ -141,9 +139,7 @@ def _attended(
     return found
 
 
-def choose(
-    target: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], stated: npt.NDArray[np.floating]
-) -> list[int]:
+def choose(target: Ints, predicted: Ints, stated: Floats) -> list[int]:
     """Clips worth a look: the surest right decision of up to four classes, then the surest mistakes.
 
     Args:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
@@ -26,7 +26,7 @@ BATCH = 64
 """Clips scored at once; decisions do not depend on it."""
 
 
-def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> npt.NDArray[np.float32]:
+def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> Float32s:
     """Valence, arousal and dominance of clips.
 
     Args:
@@ -50,7 +50,7 @@ def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") 
     return np.concatenate(parts)
 
 
-def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> npt.NDArray[np.float32]:
+def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Float32s:
     """Probabilities of clips.
 
     Args:
@@ -82,9 +82,7 @@ def certainty_of(card: ModelCard) -> Certainty | None:
     return Certainty(temperature=card.temperature, abstain_below=card.abstain_below)
 
 
-def learn_certainty(
-    probabilities: npt.NDArray[np.floating], targets: npt.NDArray[np.int64]
-) -> Certainty | None:
+def learn_certainty(probabilities: Floats, targets: Int64s) -> Certainty | None:
     """Fit the temperature, and find from which confidence on a model errs half as often.
 
     Args:
@@ -103,7 +101,7 @@ def learn_certainty(
     return Certainty(temperature=temperature, abstain_below=None if found is None else found[0])
 
 
-def state(probabilities: npt.NDArray[np.floating], certainty: Certainty | None) -> npt.NDArray[np.float32]:
+def state(probabilities: Floats, certainty: Certainty | None) -> Float32s:
     """Probabilities as the model states them, shape kept; as they are where nothing was fitted.
 
     Args:
@@ -118,7 +116,7 @@ def state(probabilities: npt.NDArray[np.floating], certainty: Certainty | None) 
 RATINGS = "dimensions.parquet"
 
 
-def dimension_table(examples: Examples, rated: npt.NDArray[np.float32], fold: int | None) -> pa.Table:
+def dimension_table(examples: Examples, rated: Float32s, fold: int | None) -> pa.Table:
     """Put a network's ratings into their table, with the raters' own beside them.
 
     Args:
@@ -171,5 +169,5 @@ def with_concordance(scores: RunScores, table: pa.Table) -> RunScores:
     return scores.model_copy(update={"parts": parts})
 
 
-def _column(rows: pa.Table, name: str) -> npt.NDArray[np.float64]:
+def _column(rows: pa.Table, name: str) -> Float64s:
     return np.asarray(rows[name].to_numpy(zero_copy_only=False), np.float64)

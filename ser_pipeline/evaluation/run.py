@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
@@ -100,14 +100,14 @@ def _least_ms(work: Callable[[], object]) -> float:
     return round(1000 * min(times), 3)
 
 
-def _voice(sample_rate: int) -> npt.NDArray[np.float32]:
+def _voice(sample_rate: int) -> Float32s:
     """Three seconds that every front end can work on: a voice of falling pitch, in syllables."""
     t = np.arange(round(CLIP_S * sample_rate)) / sample_rate
     phase = 2 * np.pi * np.cumsum(180 - 20 * t) / sample_rate
     tone = np.sum([np.sin(k * phase) / k for k in range(1, 21)], axis=0)
     loud = 0.02 + np.clip(np.sin(2 * np.pi * 3 * t), 0, 1)
     noise = np.random.default_rng(0).normal(0, 0.01, t.size)
-    wave: npt.NDArray[np.float32] = (0.1 * loud * tone + 0.1 * noise).astype(np.float32)
+    wave: Float32s = (0.1 * loud * tone + 0.1 * noise).astype(np.float32)
     return wave
 
 
@@ -237,8 +237,8 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
 
 
 def _stated(
-    folder: Path, card: ModelCard, data: RunData, probabilities: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], Certainty | None]:
+    folder: Path, card: ModelCard, data: RunData, probabilities: Float32s
+) -> tuple[Float32s, Certainty | None]:
     """Probabilities at the model's temperature, which is fitted and saved where it has none."""
     certainty = certainty_of(card)
     if certainty is None:

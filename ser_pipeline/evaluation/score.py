@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ser_pipeline.arrays import Bools, Float64s, Int64s, Strings
 from ser_pipeline.errors import LabelError, RunError
 from ser_pipeline.labels import distance_matrix
 from ser_pipeline.metrics import (
@@ -72,13 +72,13 @@ class Decisions:
         emotions: class names.
     """
 
-    target: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
-    temperature: npt.NDArray[np.float64]
-    threshold: npt.NDArray[np.float64]
-    guess: npt.NDArray[np.int64]
-    facts: Mapping[GroupKind, npt.NDArray[np.str_]]
+    target: Int64s
+    predicted: Int64s
+    probabilities: Float64s
+    temperature: Float64s
+    threshold: Float64s
+    guess: Int64s
+    facts: Mapping[GroupKind, Strings]
     emotions: tuple[str, ...]
 
     @property
@@ -86,7 +86,7 @@ class Decisions:
         """Number of classes."""
         return len(self.emotions)
 
-    def confusion(self, rows: npt.NDArray[np.bool_] | slice = slice(None)) -> npt.NDArray[np.int64]:
+    def confusion(self, rows: Bools | slice = slice(None)) -> Int64s:
         """Counts over some of the clips, shape ``(classes, classes)``."""
         return confusion_matrix(self.target[rows], self.predicted[rows], self.classes)
 
@@ -147,7 +147,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
     intervals = bootstrap_intervals(by_speaker, seed=seed)
     guessed = confusion_matrix(decisions.target, decisions.guess, decisions.classes)
 
-    def estimate(name: str, value: npt.NDArray[np.float64]) -> Estimate:
+    def estimate(name: str, value: Float64s) -> Estimate:
         low, high = intervals.get(name, (None, None))
         return Estimate(value=float(value), low=low, high=high)
 
@@ -182,7 +182,7 @@ def _certainty(decisions: Decisions) -> dict[str, float | None]:
     return found
 
 
-def _by_class(confusion: npt.NDArray[np.int64], emotions: Sequence[str]) -> tuple[ClassScore, ...]:
+def _by_class(confusion: Int64s, emotions: Sequence[str]) -> tuple[ClassScore, ...]:
     columns = zip(
         emotions, precision(confusion), recall(confusion), f1(confusion), confusion.sum(1), strict=True
     )
@@ -192,7 +192,7 @@ def _by_class(confusion: npt.NDArray[np.int64], emotions: Sequence[str]) -> tupl
     )
 
 
-def _error_distance(confusion: npt.NDArray[np.int64], emotions: Sequence[str]) -> float | None:
+def _error_distance(confusion: Int64s, emotions: Sequence[str]) -> float | None:
     try:
         distances = distance_matrix(emotions)
     except LabelError:
@@ -249,7 +249,7 @@ def _decisions(
     )
 
 
-def _facts(rows: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, npt.NDArray[np.str_]]:
+def _facts(rows: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, Strings]:
     """Columns of the manifest for the recordings of ``rows``, in their order."""
     wanted = pc.index_in(rows["utterance_id"], manifest["utterance_id"])
     if wanted.null_count:
@@ -259,6 +259,6 @@ def _facts(rows: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, 
         )
     picked = manifest.select(columns).take(wanted)
     return {
-        name: cast("npt.NDArray[np.str_]", np.asarray(picked[name].to_numpy(zero_copy_only=False), np.str_))
+        name: cast("Strings", np.asarray(picked[name].to_numpy(zero_copy_only=False), np.str_))
         for name in columns
     }

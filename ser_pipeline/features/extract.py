@@ -3,9 +3,8 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s, Float64s, Series
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Series
 from ser_pipeline.dsp.formants import formant_series
 from ser_pipeline.dsp.frames import Frames, frame_wave
 from ser_pipeline.dsp.marks import mark_periods
@@ -117,7 +116,7 @@ def _from_singles(vector: Float64s, singles: dict[str, float]) -> None:
             vector[place] = singles[row.series]
 
 
-def _from_columns(vector: Float64s, series: Series, over: Over, kept: npt.NDArray[np.bool_]) -> None:
+def _from_columns(vector: Float64s, series: Series, over: Over, kept: Bools) -> None:
     """Statistics of series that have a value in every frame, many at once."""
     names, steps = _plan(over)
     table = np.stack([series[name] for name in names], axis=1, dtype=np.float64)[kept]

@@ -15,9 +15,8 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Bools, Float32s, Int64s
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.features.catalogue import FEATURES, NAMES, Feature
 
@@ -55,9 +54,9 @@ class Plan(NamedTuple):
         divided: the column is divided by the reference.
     """
 
-    reference: npt.NDArray[np.int64]
-    taken: npt.NDArray[np.bool_]
-    divided: npt.NDArray[np.bool_]
+    reference: Int64s
+    taken: Bools
+    divided: Bools
 
 
 def relative(values: Float32s, names: tuple[str, ...]) -> Float32s:

@@ -5,9 +5,8 @@ from functools import partial
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Bools, Float64s
 
 Statistic = Callable[[Float64s], Float64s]
 
@@ -72,9 +71,9 @@ def fall(values: Float64s) -> Float64s:
     return 0.0 - rise(-values)  # not the negative zero
 
 
-def _constant(values: Float64s) -> npt.NDArray[np.bool_]:
+def _constant(values: Float64s) -> Bools:
     scale = np.maximum(np.abs(values).max(axis=0), 1e-300)
-    constant: npt.NDArray[np.bool_] = values.std(axis=0) <= 1e-9 * scale
+    constant: Bools = values.std(axis=0) <= 1e-9 * scale
     return constant
 
 

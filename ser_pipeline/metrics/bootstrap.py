@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
 
 RESAMPLES: Final = 2_000
@@ -22,7 +22,7 @@ _CHUNK = 250
 
 def speaker_confusions(
     targets: npt.ArrayLike, predicted: npt.ArrayLike, speakers: npt.ArrayLike, classes: int
-) -> tuple[npt.NDArray[np.int64], list[str]]:
+) -> tuple[Int64s, list[str]]:
     """Count decisions by speaker.
 
     Args:
@@ -46,7 +46,7 @@ def speaker_confusions(
 
 
 def bootstrap_intervals(
-    by_speaker: npt.NDArray[np.int64], *, seed: int = 0, resamples: int = RESAMPLES
+    by_speaker: Int64s, *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Mapping[str, tuple[float, float]]:
     """Percentile intervals of accuracy, UAR and macro-F1, drawing speakers with replacement.
 
@@ -105,7 +105,7 @@ Score = Callable[[Counts], Float64s]
 
 
 def drawn_scores(
-    arms: Sequence[npt.NDArray[np.int64]],
+    arms: Sequence[Int64s],
     scores: Mapping[str, Score],
     *,
     seed: int = 0,

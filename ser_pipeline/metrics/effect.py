@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
 
 Direction = Literal["up", "down", "mixed", "not stated"]
@@ -48,9 +48,9 @@ class SpeakerEffects:
     names: tuple[str, ...]
 
     @property
-    def defined(self) -> npt.NDArray[np.int64]:
+    def defined(self) -> Int64s:
         """Speakers that have an effect, shape ``(features, classes)``."""
-        counts: npt.NDArray[np.int64] = np.isfinite(self.g).sum(0)
+        counts: Int64s = np.isfinite(self.g).sum(0)
         return counts
 
 
@@ -213,7 +213,7 @@ def effect_similarity(first: Float64s, second: Float64s) -> Float64s:
     return found
 
 
-def _within(values: Float64s, targets: npt.NDArray[np.int64], classes: int) -> Float64s:
+def _within(values: Float64s, targets: Int64s, classes: int) -> Float64s:
     """Hedges' g of each class against the others, shape ``(features, classes)``."""
     clips = len(values)
     found = np.full((values.shape[1], classes), np.nan)
@@ -236,7 +236,7 @@ def _within(values: Float64s, targets: npt.NDArray[np.int64], classes: int) -> F
     return found
 
 
-def _weighted(effects: SpeakerEffects, times: npt.NDArray[np.int64] | Float64s) -> Float64s:
+def _weighted(effects: SpeakerEffects, times: Int64s | Float64s) -> Float64s:
     """Mean over speakers, each taken ``times`` over, shape ``(draws, features, classes)``."""
     there = np.isfinite(effects.g)
     weights = np.where(there, effects.weights[:, None, :], 0.0)

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from ser_pipeline.arrays import Float64s, Floats
+from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Ints
 from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
 
-Predict = Callable[[Floats], npt.NDArray[np.integer[Any]]]
+Predict = Callable[[Floats], Ints]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
 
 MAX_ROWS: Final = 8_192
@@ -45,11 +45,11 @@ class _Clips:
         counts: clips of each speaker and class, shape ``(speakers, classes)``.
     """
 
-    targets: npt.NDArray[np.int64]
-    cell: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
+    targets: Int64s
+    cell: Int64s
+    counts: Int64s
 
-    def hits(self, decisions: npt.NDArray[np.int64]) -> Float64s:
+    def hits(self, decisions: Int64s) -> Float64s:
         """Right decisions by speaker and class; ``(repeats, clips)`` -> ``(repeats, speakers, classes)``."""
         right = decisions == self.targets
         cells = self.counts.size
@@ -133,9 +133,7 @@ class _Draws:
     counts: Float64s
 
     @classmethod
-    def make(
-        cls, counts: npt.NDArray[np.int64], repeats: int, resamples: int, rng: np.random.Generator
-    ) -> "_Draws":
+    def make(cls, counts: Int64s, repeats: int, resamples: int, rng: np.random.Generator) -> "_Draws":
         people = len(counts)
         taken = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(np.float64)
         shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), resamples) / repeats
@@ -163,7 +161,7 @@ def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Cl
 
 def _permuted_hits(
     values: Floats,
-    orders: npt.NDArray[np.int64],
+    orders: Int64s,
     sets: Sequence[Sequence[int]],
     clips: _Clips,
     predict: Predict,
@@ -186,13 +184,13 @@ def _permuted_hits(
         yield np.concatenate(found)
 
 
-def decide(predict: Predict, values: Floats, max_rows: int = MAX_ROWS) -> npt.NDArray[np.int64]:
+def decide(predict: Predict, values: Floats, max_rows: int = MAX_ROWS) -> Int64s:
     """Decisions on clips, shape ``(clips,)``, asked for at most ``max_rows`` at a time."""
     parts = [predict(values[start : start + max_rows]) for start in range(0, len(values), max_rows)]
     return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 
-def _mean_recall(hits: Float64s, counts: npt.NDArray[np.int64] | Float64s) -> Float64s:
+def _mean_recall(hits: Float64s, counts: Int64s | Float64s) -> Float64s:
     """Mean over the classes present of hits per clip; the last axis is the class."""
     whole = np.broadcast_to(counts, hits.shape)
     shares = np.divide(hits, whole, out=np.zeros(hits.shape), where=whole > 0)
@@ -271,11 +269,11 @@ def closest_pairs(correlations: Float64s, limit: int = 20) -> list[tuple[int, in
     return [(int(first[at]), int(second[at]), float(values[at])) for at in order]
 
 
-def _standard_ranks(values: Float64s) -> tuple[Float64s, npt.NDArray[np.bool_]]:
+def _standard_ranks(values: Float64s) -> tuple[Float64s, Bools]:
     """Ranks with mean 0 and mean square 1, and which features vary; ties share their mean rank."""
     ranks = rankdata(values, axis=0)
     centred = ranks - ranks.mean(0)
     deviation = np.sqrt((centred**2).mean(0))
-    varies: npt.NDArray[np.bool_] = deviation > 0
+    varies: Bools = deviation > 0
     standard: Float64s = centred / np.where(varies, deviation, 1.0)
     return standard, varies

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.bootstrap import RESAMPLES, SCORES, Score, drawn_scores, percentile_interval
 
@@ -45,8 +45,8 @@ class Comparison:
 
 
 def compare(
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
+    first: Int64s,
+    second: Int64s,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s
 
-Counts = npt.NDArray[np.int64] | Float64s
+Counts = Int64s | Float64s
 
 
-def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> npt.NDArray[np.int64]:
+def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Int64s:
     """Count decisions by true class.
 
     Args:
@@ -129,9 +129,7 @@ def class_counts(groups: npt.ArrayLike, targets: npt.ArrayLike, classes: int) ->
     }
 
 
-def majority_guess(
-    groups: npt.ArrayLike, counts: Mapping[str, tuple[int, ...]], classes: int
-) -> npt.NDArray[np.int64]:
+def majority_guess(groups: npt.ArrayLike, counts: Mapping[str, tuple[int, ...]], classes: int) -> Int64s:
     """Guess for each clip the most frequent training class of its group.
 
     A score that does not beat this guess may come from telling corpora apart.
@@ -156,7 +154,7 @@ def majority_guess(
     return np.array([best.get(name, other) for name in names.tolist()], np.int64)
 
 
-def mean_error_distance(confusion: npt.NDArray[np.int64], distances: npt.ArrayLike) -> float | None:
+def mean_error_distance(confusion: Int64s, distances: npt.ArrayLike) -> float | None:
     """Mean distance of the wrong decisions.
 
     Args:

@@ -6,11 +6,10 @@ Sizes  embedding -> 64 -> 3, ReLU and dropout between, tanh at the end.
 from abc import ABC, abstractmethod
 from typing import Final, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.options import FRAMES_PER_STEP, ModelOptions
 
 HIDDEN: Final = 64
@@ -134,7 +133,7 @@ def classifier(width: int, n_classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, HEAD), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HEAD, n_classes))
 
 
-def one_clip(values: npt.NDArray[np.float32], frames: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
+def one_clip(values: Float32s, frames: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
     """What a network is handed of one clip alone.
 
     Without its padding a clip needs no mask, which is faster and gives the same scores.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.labels import EMOTIONS, OTHER, emotion_name
 from ser_pipeline.previews import ClipSteps, read_steps
@@ -54,13 +54,13 @@ class CorpusFacts:
     women: int
     men: int
     ages: tuple[int, int] | None
-    seconds: npt.NDArray[np.float64]
+    seconds: Float64s
     languages: tuple[str, ...]
     emotions: tuple[str, ...]
     modalities: tuple[str, ...]
     styles: tuple[str, ...]
     sample_rates: tuple[int, ...]
-    clips_per_speaker: npt.NDArray[np.int64]
+    clips_per_speaker: Int64s
     partial_speakers: int
     duplicates: int
     rejects: int
@@ -157,7 +157,7 @@ def label_map(data: Data) -> dict[str, dict[str, list[tuple[str, int]]]]:
     return {emotion: found[emotion] for emotion in SHOWN_EMOTIONS if emotion in found}
 
 
-def emotion_counts(data: Data) -> tuple[list[str], list[str], npt.NDArray[np.int64]]:
+def emotion_counts(data: Data) -> tuple[list[str], list[str], Int64s]:
     """Count clips by corpus and emotion.
 
     Returns:
@@ -212,7 +212,7 @@ class StoreFacts:
     steps: tuple[ClipSteps, ...] = ()
     unread: tuple[Unread, ...] = ()
 
-    def levels_of(self, digests: Sequence[str]) -> npt.NDArray[np.float64]:
+    def levels_of(self, digests: Sequence[str]) -> Float64s:
         """Levels of some recordings; those that the store does not hold are left out."""
         known = self.levels or {}
         return np.array([known[digest] for digest in digests if digest in known], np.float64)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
+from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.previews import ClipSteps
 from ser_pipeline.report.cells import plural, thousands
@@ -65,7 +65,7 @@ def language_panel(languages: Sequence[LanguageFacts]) -> Panel:
 
 def heat_cells(
     axes: Axes,
-    shares: npt.NDArray[np.float64],
+    shares: Float64s,
     texts: Sequence[Sequence[str]],
     rows: Sequence[str],
     columns: Sequence[str],
@@ -104,7 +104,7 @@ def heat_cells(
     axes.spines[:].set_visible(False)
 
 
-def emotion_panel(corpora: Sequence[str], emotions: Sequence[str], counts: npt.NDArray[np.int64]) -> Panel:
+def emotion_panel(corpora: Sequence[str], emotions: Sequence[str], counts: Int64s) -> Panel:
     """Draw clips by corpus and emotion; the colour is the share of the corpus."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [[thousands(int(number)) if number else "" for number in row] for row in counts]
@@ -205,7 +205,7 @@ def steps_panel(clip: ClipSteps, number: int) -> Panel:
         return panel(figure, f"steps-{number}", alt)
 
 
-def _wave(axes: Axes, outline: npt.NDArray[np.float32], start: float, end: float, title: str) -> None:
+def _wave(axes: Axes, outline: Float32s, start: float, end: float, title: str) -> None:
     times = np.linspace(start, end, outline.shape[1])
     axes.fill_between(times, outline[0], outline[1], color=BLUE, linewidth=0.4, edgecolor=BLUE)
     loudest = max(0.01, float(np.abs(outline).max()))
@@ -216,7 +216,7 @@ def _wave(axes: Axes, outline: npt.NDArray[np.float32], start: float, end: float
     axes.xaxis.labelpad = 1
 
 
-def level_panel(levels: Mapping[str, npt.NDArray[np.float64]]) -> Panel:
+def level_panel(levels: Mapping[str, Float64s]) -> Panel:
     """Draw levels before levelling, one row for each corpus: range, middle half, median.
 
     Args:

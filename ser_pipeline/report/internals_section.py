@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ser_pipeline.arrays import Strings
+from ser_pipeline.arrays import Float32s, Strings
 from ser_pipeline.report import cells
 from ser_pipeline.report.cells import percent_text
 from ser_pipeline.report.document import (
@@ -63,9 +62,7 @@ class Nearness:
     clips: int
 
 
-def nearness(
-    vectors: npt.NDArray[np.float32], names: Strings, apart: Strings | None = None
-) -> Nearness | None:
+def nearness(vectors: Float32s, names: Strings, apart: Strings | None = None) -> Nearness | None:
     """Look at the nearest clips of each clip.
 
     Args:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.report.cells import percent_text, score_text
 from ser_pipeline.report.data_figures import EMOTION_AXES, heat_cells
 from ser_pipeline.report.document import Panel
@@ -46,9 +46,9 @@ class CalibrationCurve:
         clips: number of decisions.
     """
 
-    confidence: npt.NDArray[np.float64]
-    accuracy: npt.NDArray[np.float64]
-    clips: npt.NDArray[np.int64]
+    confidence: Float64s
+    accuracy: Float64s
+    clips: Int64s
 
     @property
     def error(self) -> float:
@@ -57,7 +57,7 @@ class CalibrationCurve:
         return float(np.average(gaps, weights=self.clips))
 
 
-def confidence(predictions: Predictions) -> npt.NDArray[np.float64]:
+def confidence(predictions: Predictions) -> Float64s:
     """Probability of each decision, shape ``(clips,)``."""
     return predictions.probabilities[np.arange(len(predictions.predicted)), predictions.predicted]
 
@@ -78,7 +78,7 @@ def calibration(predictions: Predictions) -> CalibrationCurve:
 
 def risk_coverage(
     predictions: Predictions,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Float64s, Float64s]:
     """Error rate when only the surest decisions are taken.
 
     Returns:

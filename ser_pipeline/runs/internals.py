@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import RunError
 
@@ -73,7 +72,7 @@ class Embeddings:
 
     clips: tuple[str, ...]
     part: str
-    target: npt.NDArray[np.int64]
+    target: Int64s
     vectors: Float32s
     places: Float32s
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.errors import RunError
@@ -31,7 +31,7 @@ def prediction_schema(emotions: Sequence[str]) -> pa.Schema:
 
 
 def prediction_table(
-    examples: Examples, probabilities: npt.NDArray[np.float32], emotions: Sequence[str], fold: int | None
+    examples: Examples, probabilities: Float32s, emotions: Sequence[str], fold: int | None
 ) -> pa.Table:
     """Put predictions into their table.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.explanation import EXPLANATION, Explanation, read_explanation
@@ -139,7 +139,7 @@ class Curve:
     name: str
     epochs: tuple[Epoch, ...]
 
-    def column(self, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def column(self, name: str) -> tuple[Float64s, Float64s]:
         """Epochs and values where ``name`` was measured, shape ``(epochs,)`` each."""
         held = [(epoch["epoch"], epoch[name]) for epoch in self.epochs if name in epoch]
         pairs = np.array(held, dtype=np.float64).reshape(-1, 2)
@@ -158,9 +158,9 @@ class Predictions:
     """
 
     clips: tuple[str, ...]
-    target: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
+    target: Int64s
+    predicted: Int64s
+    probabilities: Float64s
 
 
 @dataclass(frozen=True)

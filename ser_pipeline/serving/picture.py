@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.options import FRAMES_PER_STEP, FrontEnd
 from ser_pipeline.serving.prediction import Prediction
@@ -102,6 +102,6 @@ def _fill(axes: Any, predictions: Sequence[Prediction], emotions: Sequence[str])
         below = below + column
 
 
-def _edges(middle: "np.typing.NDArray[np.float64]", end_s: float) -> "np.typing.NDArray[np.float64]":
+def _edges(middle: Float64s, end_s: float) -> Float64s:
     """Half way between the middles of neighbours, from 0 to the end."""
     return np.concatenate([[0.0], (middle[1:] + middle[:-1]) / 2, [end_s]])

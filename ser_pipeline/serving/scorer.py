@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.errors import AudioSilent, RunError
 from ser_pipeline.front_end import layout_of, row_of_wave
@@ -110,7 +110,7 @@ def normalised(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Floa
     return scaling.apply(_by_speaker(vectors, one_speaker))
 
 
-def _by_speaker(vectors: Float32s, one_speaker: bool) -> npt.NDArray[np.float64]:
+def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
     from ser_pipeline.datasets.speakers import MIN_CLIPS, Surroundings, describe_speakers
 
     if not one_speaker or len(vectors) < MIN_CLIPS:

@@ -54,7 +54,7 @@ class Goods:
     amounts: Int64s
     shares: Float64s
     weights: Float64s
-    needed: npt.NDArray[np.bool_]
+    needed: Bools
 
     def cost(self, sums: Int64s, part: npt.NDArray[np.intp] | int) -> Float64s:
         """How far parts are from their shares.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
 from ser_pipeline.audio import read_recording
 from ser_pipeline.errors import AudioError, StoreCorrupt, StoreError
@@ -110,7 +110,7 @@ def _recompute(
     return len(chosen), problems
 
 
-def _off(store: Store, position: int, clip: PlannedClip, wave: npt.NDArray[np.float32]) -> float:
+def _off(store: Store, position: int, clip: PlannedClip, wave: Float32s) -> float:
     """Largest difference between a row and what its recording gives today."""
     values, frames, _ = store.read([position])
     row = row_of_variant(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Floats
+from ser_pipeline.arrays import Float32s, Floats, Int64s
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
 from ser_pipeline.options import (
@@ -135,7 +135,7 @@ class Store:
 
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
-    ) -> npt.NDArray[np.int64]:
+    ) -> Int64s:
         """Positions of recordings, -1 where the store has none.
 
         Args:
@@ -152,7 +152,7 @@ class Store:
         keys = zip(digests, aspects, strict=True)
         return np.array([find((digest, variant, aspect), -1) for digest, aspect in keys], np.int64)
 
-    def read(self, positions: npt.ArrayLike) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def read(self, positions: npt.ArrayLike) -> tuple[Floats, Int64s, Float32s]:
         """Read rows by position.
 
         Args:

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline import __version__
-from ser_pipeline.arrays import Floats
+from ser_pipeline.arrays import ByteStrings, Float32s, Floats, Int16s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.front_end import Layout
@@ -102,11 +102,11 @@ class ShardRows:
     """
 
     values: Floats
-    frames: npt.NDArray[np.int16]
-    level_db: npt.NDArray[np.float32]
-    digests: npt.NDArray[np.bytes_]
-    variants: npt.NDArray[np.int16]
-    aspects: npt.NDArray[np.bytes_]
+    frames: Int16s
+    level_db: Float32s
+    digests: ByteStrings
+    variants: Int16s
+    aspects: ByteStrings
     failed: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
@@ -231,11 +231,11 @@ class ShardKeys:
         described: provenance of the store.
     """
 
-    digests: npt.NDArray[np.bytes_]
-    variants: npt.NDArray[np.int16]
-    aspects: npt.NDArray[np.bytes_]
-    frames: npt.NDArray[np.int16]
-    level_db: npt.NDArray[np.float32]
+    digests: ByteStrings
+    variants: Int16s
+    aspects: ByteStrings
+    frames: Int16s
+    level_db: Float32s
     checksums: npt.NDArray[np.uint32]
     failed: tuple[tuple[str, str], ...]
     shape: tuple[int, ...]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio import prepare, read_recording, spectral_gate
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
 from ser_pipeline.front_end import Layout, StoreRow, layout_of, mel_of_wave, row_of_variant
@@ -93,7 +93,7 @@ def _chosen(manifest: "Manifest") -> list[tuple[str, str, str]]:
     return chosen
 
 
-def _steps(name: str, digest: str, wave: npt.NDArray[np.float32], options: FrontEnd) -> ClipSteps:
+def _steps(name: str, digest: str, wave: Float32s, options: FrontEnd) -> ClipSteps:
     rate = options.sample_rate
     gated = wave
     if options.denoise != "none":
@@ -173,7 +173,7 @@ def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> Non
     write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
 
 
-def _wave(work: Work, name: str, digest: str) -> npt.NDArray[np.float32]:
+def _wave(work: Work, name: str, digest: str) -> Float32s:
     path = work.data / name
     recording = read_recording(path, work.options.sample_rate)
     if recording.digest != digest:

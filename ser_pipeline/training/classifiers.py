@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from torch.nn import functional as F
 
+from ser_pipeline.arrays import Int64s
 from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
@@ -146,9 +146,7 @@ def _splits(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
     return _whole([*folded], targets, smallest, seed)
 
 
-def _whole(
-    folds: list[tuple[Any, Any]], targets: npt.NDArray[np.int64], smallest: int, seed: int
-) -> list[tuple[Any, Any]]:
+def _whole(folds: list[tuple[Any, Any]], targets: Int64s, smallest: int, seed: int) -> list[tuple[Any, Any]]:
     """The folds, or ones by clip where a class would be missing from what a fold is fitted to."""
     classes = len(np.unique(targets))
     if all(len(np.unique(targets[fit])) == classes for fit, _ in folds):

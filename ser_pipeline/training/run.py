@@ -6,12 +6,12 @@ from typing import Any
 
 import lightning.pytorch as lightning
 import numpy as np
-import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Generator
 from torch.utils.data import DataLoader
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.datasets.batch import Batch, Clips, whole_batch
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.run_data import RunData
@@ -58,7 +58,7 @@ class RunBatches(LightningDataModule):
         validation: Clips,
         options: TrainOptions,
         *,
-        chances: npt.NDArray[np.float64] | None = None,
+        chances: Float64s | None = None,
         first_epoch: int = 0,
     ) -> None:
         super().__init__()
