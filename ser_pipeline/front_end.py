@@ -25,8 +25,6 @@ from ser_pipeline.options import (
     inputs_of,
 )
 
-__all__ = ["Layout", "StoreRow", "aspect_of", "layout_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class StoreRow:

@@ -23,9 +23,6 @@ OTHER: Final = "other"
 
 OTHER_ID: Final = -1
 
-PAPER_MERGES: Final[Mapping[str, str]] = MappingProxyType({"calm": "neutral", "excitement": "happiness"})
-"""What preset ``paper`` merges (source -> target)."""
-
 _DISTANCES: Final[Mapping[tuple[str, ...], tuple[tuple[float, ...], ...]]] = MappingProxyType(
     {
         EMOTIONS[:4]: (

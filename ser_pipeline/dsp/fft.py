@@ -17,10 +17,8 @@ real and imaginary parts on the way in and out, and dividing by ``points``.
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s, Float64s, Floats
 from ser_pipeline.dsp.compiled import fused, inlined
-
-Floats = Float32s | Float64s
 
 
 def _roots(rows: int, columns: int) -> tuple[Float64s, Float64s, Float64s, Float64s]:

@@ -19,8 +19,8 @@ from ser_pipeline.metrics import ccc, fit_temperature, risk_coverage, temper, th
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.models.network import DIMENSIONS
 from ser_pipeline.records import PARTS
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import Certainty, RunScores
-from ser_pipeline.training.checkpoint import ModelCard
 
 BATCH = 64
 """Clips scored at once; decisions do not depend on it."""

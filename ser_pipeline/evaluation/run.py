@@ -32,9 +32,10 @@ from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, one_clip
 from ser_pipeline.options import InputOptions
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.predictions import prediction_table, write_predictions
 from ser_pipeline.runs.types import LATENCY, SETTINGS, Certainty, Latency, RunInfo, RunScores, read_result
-from ser_pipeline.training.checkpoint import ModelCard, load_model, write_card
+from ser_pipeline.training.checkpoint import load_model, write_card
 from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.folds import fold_folder, fold_folders, tested_folds
 from ser_pipeline.training.info import check_same

@@ -10,9 +10,9 @@ from typing import Any, Final
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.spec import ArmSpec, ClaimSpec, Experiment
 from ser_pipeline.options import Recipe, applies, merged
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import RESULT_SCHEMA
 from ser_pipeline.store import provenance
-from ser_pipeline.training.checkpoint import ModelCard
 
 CELL_VERSION: Final = 1
 """Raised whenever the same settings train another model; part of every cell's key."""

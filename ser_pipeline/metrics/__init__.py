@@ -14,9 +14,7 @@ from ser_pipeline.metrics.bootstrap import (
     speaker_confusions,
 )
 from ser_pipeline.metrics.calibration import (
-    Calibration,
     RiskCoverage,
-    calibrate,
     expected_calibration_error,
     fit_temperature,
     risk_coverage,
@@ -42,7 +40,6 @@ from ser_pipeline.metrics.scores import (
 __all__ = [
     "RESAMPLES",
     "SCORES",
-    "Calibration",
     "Comparison",
     "RiskCoverage",
     "Score",
@@ -51,7 +48,6 @@ __all__ = [
     "best_class_lead",
     "bootstrap_intervals",
     "bootstrap_p",
-    "calibrate",
     "ccc",
     "class_counts",
     "compare",

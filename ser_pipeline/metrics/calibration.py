@@ -124,21 +124,6 @@ RANGE: Final = (0.05, 20.0)
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What tempering does to some clips.
-
-    Attributes:
-        temperature: fitted on validation clips.
-        ece_before: expected calibration error of the clips as they were.
-        ece_after: the same, tempered.
-    """
-
-    temperature: float
-    ece_before: float
-    ece_after: float
-
-
 def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """Find the temperature at which validation clips are most likely.
 
@@ -179,20 +164,6 @@ def temper(probabilities: npt.ArrayLike, temperature: float | Float64s) -> Float
     """
     tempered: Float64s = softmax(_logits(probabilities) / temperature, axis=1)
     return tempered
-
-
-def calibrate(probabilities: npt.ArrayLike, targets: npt.ArrayLike, temperature: float) -> Calibration:
-    """Measure what a temperature does to clips that it was not fitted on.
-
-    Args:
-        probabilities: shape ``(clips, classes)``, rows sum to 1.
-        targets: class numbers, shape ``(clips,)``.
-        temperature: from :func:`fit_temperature` on other clips.
-    """
-    before = expected_calibration_error(probabilities, targets)
-    return Calibration(
-        temperature, before, expected_calibration_error(temper(probabilities, temperature), targets)
-    )
 
 
 def _logits(probabilities: npt.ArrayLike) -> Float64s:

@@ -72,27 +72,6 @@ def small_sample_factor(freedom: int) -> float:
     return float(np.exp(lgamma(half) - lgamma(half - 0.5)) / np.sqrt(half))
 
 
-def hedges_g(one: npt.ArrayLike, rest: npt.ArrayLike) -> Float64s:
-    """Standardised difference of the means of two groups.
-
-    Args:
-        one: shape ``(clips, features)``, at least two clips.
-        rest: shape ``(clips, features)``, at least two clips.
-
-    Returns:
-        ``J (mean(one) - mean(rest)) / pooled deviation``, shape ``(features,)``; NaN where neither
-        group varies.
-
-    Examples:
-        >>> hedges_g([[1.0], [2.0], [3.0]], [[3.0], [4.0], [5.0]]).round(3)
-        array([-1.596])
-    """
-    first, second = np.asarray(one, np.float64), np.asarray(rest, np.float64)
-    targets = np.repeat([0, 1], [len(first), len(second)])
-    found: Float64s = _within(np.concatenate([first, second]), targets, 2)[:, 0]
-    return found
-
-
 def speaker_effects(
     values: npt.ArrayLike, targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int
 ) -> SpeakerEffects:
@@ -214,7 +193,10 @@ def effect_similarity(first: Float64s, second: Float64s) -> Float64s:
 
 
 def _within(values: Float64s, targets: Int64s, classes: int) -> Float64s:
-    """Hedges' g of each class against the others, shape ``(features, classes)``."""
+    """Hedges' g of each class against the others, shape ``(features, classes)``.
+
+    It is ``J (mean(class) - mean(others)) / pooled deviation``; NaN where neither side varies.
+    """
     clips = len(values)
     found = np.full((values.shape[1], classes), np.nan)
     if clips < 2 * MIN_CLIPS:

@@ -133,9 +133,6 @@ def trimmed(wave: Tensor, trim_db: float) -> Tensor:
 GRAPH_KEY: Final = "ser"
 """Key of a graph's ``metadata_props`` under which everything stands as JSON."""
 
-INPUTS: Final = ("mel", "features", "wave")
-"""Names of what a graph can take: unpadded mels, normalised features, or samples."""
-
 
 class GraphFacts(Options):
     """What a graph says of itself.
@@ -143,7 +140,7 @@ class GraphFacts(Options):
     Attributes:
         schema_version: of these facts.
         program: name and version of what made it.
-        takes: name of its input.
+        takes: name of its input: unpadded mels, normalised features, or samples.
         padded: its mels are padded to the front end's longest clip.
         int8: its weights are quantised.
         trained_on: corpora, as the run names them.

@@ -16,9 +16,6 @@ from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
 
-STDIN: Final = Path("-")
-"""Stands for standard input."""
-
 
 def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
     """Find the recordings that words of a command line name.

@@ -4,7 +4,7 @@ Made from a manifest (:mod:`ser_pipeline.splits.make`) or imported as published,
 ``manifests/splits/<name>.parquet``, and checked for leaks whenever they are read.
 """
 
-from ser_pipeline.splits.folds import fold_number, fold_parts, parts_for
+from ser_pipeline.splits.folds import fold_number, parts_for
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS
 from ser_pipeline.splits.make import KINDS, make_split
 from ser_pipeline.splits.split import (
@@ -24,7 +24,6 @@ __all__ = [
     "Split",
     "SplitRecipe",
     "fold_number",
-    "fold_parts",
     "load_split",
     "make_split",
     "parse_ratios",

@@ -72,18 +72,6 @@ def parts_for(split: Split, manifest: Manifest, fold: int | str | None = None) -
     return parts.astype(np.int8)
 
 
-def fold_parts(split: Split, manifest: Manifest, fold: int | str | None = None) -> dict[str, str]:
-    """Part of every recording by utterance id; see :func:`parts_for`, which is faster.
-
-    Raises:
-        SplitError: as there.
-    """
-    parts = parts_for(split, manifest, fold)
-    taken = parts != NO_PART
-    ids = manifest.table["utterance_id"].filter(pa.array(taken)).to_pylist()
-    return {identity: PARTS[part] for identity, part in zip(ids, parts[taken].tolist(), strict=True)}
-
-
 def _fold_parts(split: Split, table: pa.Table, folds: Int64s, number: int) -> Int64s:
     rest = (folds != number) & (folds != NO_PART)
     parts = np.full(len(folds), NO_PART, np.int64)

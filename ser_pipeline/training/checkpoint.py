@@ -19,17 +19,6 @@ from ser_pipeline.models.estimators import TRUSTED
 from ser_pipeline.runs.card import CARD, ModelCard
 from ser_pipeline.runs.types import read_result
 
-__all__ = [
-    "CARD",
-    "CLASSIFIER",
-    "WEIGHTS",
-    "ModelCard",
-    "load_model",
-    "save_model",
-    "weights_path",
-    "write_card",
-]
-
 WEIGHTS = "model.safetensors"
 CLASSIFIER = "model.skops"
 _MISFITS = (RuntimeError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile)

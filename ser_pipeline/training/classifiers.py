@@ -20,8 +20,9 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, confusion_matrix, uar
 from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, fitted_numbers, make_estimator
+from ser_pipeline.runs.card import CARD, ModelCard
 from ser_pipeline.runs.types import METRIC_COLUMNS, SETTINGS, RunInfo, read_result
-from ser_pipeline.training.checkpoint import CARD, ModelCard, save_model
+from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe, write_info
 from ser_pipeline.training.recorder import METRICS, EpochReport, Listener, Row, write_metrics
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.options import TrainOptions
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import METRIC_COLUMNS
-from ser_pipeline.training.checkpoint import ModelCard, save_model
+from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.device import hush
 from ser_pipeline.training.module import TrainedNetwork
 

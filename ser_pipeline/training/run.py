@@ -20,8 +20,8 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
 from ser_pipeline.options import Recipe, TrainOptions, algorithm_version
+from ser_pipeline.runs.card import CARD, ModelCard
 from ser_pipeline.runs.types import RunInfo, read_result
-from ser_pipeline.training.checkpoint import CARD, ModelCard
 from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.device import choose_device, choose_precision, quiet_lightning
 from ser_pipeline.training.info import describe, layer_parameters, write_info

@@ -11,8 +11,9 @@ from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
 from ser_pipeline.metrics import ccc
 from ser_pipeline.models import EmbeddingNetwork, build_model
 from ser_pipeline.options import FrontEnd, ModelOptions
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import Certainty
-from ser_pipeline.training.checkpoint import ModelCard, load_model
+from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
 from tests.evaluation.conftest import Silent

@@ -10,7 +10,6 @@ from ser_pipeline.metrics.effect import (
     combined,
     effect_intervals,
     effect_similarity,
-    hedges_g,
     mean_effects,
     small_sample_factor,
     speaker_effects,
@@ -39,9 +38,8 @@ def test_small_sample_factor_is_near_its_approximation(freedom):
 
 def test_known_groups_by_hand():
     # means 2 and 5, pooled variance (2 + 8) / 4 = 2.5, J(4) = 0.7979
-    assert hedges_g([[1], [2], [3]], [[3], [5], [7]])[0] == pytest.approx(
-        0.797885 * -3 / math.sqrt(2.5), rel=1e-5
-    )
+    effects = speaker_effects([[1], [2], [3], [3], [5], [7]], [0, 0, 0, 1, 1, 1], ["a"] * 6, 2)
+    assert effects.g[0, 0, 0] == pytest.approx(0.797885 * -3 / math.sqrt(2.5), rel=1e-5)
 
 
 def test_effects_of_each_speaker_are_plain_ones(clips):
@@ -93,7 +91,7 @@ def test_too_few_clips_and_constant_features_are_undefined(rng):
 
 
 def test_two_sides_that_never_vary_are_undefined():
-    assert np.isnan(hedges_g([[1.0], [1.0]], [[2.0], [2.0]])[0])
+    assert np.isnan(speaker_effects([[1.0], [1.0], [2.0], [2.0]], [0, 0, 1, 1], ["a"] * 4, 2).g).all()
 
 
 def test_intervals_equal_a_plain_loop_over_draws(clips):

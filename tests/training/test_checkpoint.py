@@ -9,7 +9,8 @@ from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
 from ser_pipeline.options import FrontEnd, ModelOptions
-from ser_pipeline.training.checkpoint import CARD, WEIGHTS, ModelCard, load_model, save_model, write_card
+from ser_pipeline.runs.card import CARD, ModelCard
+from ser_pipeline.training.checkpoint import WEIGHTS, load_model, save_model, write_card
 
 CARD_FOR_TWO = ModelCard(
     model=ModelOptions(attention=False, bidirectional=False),

@@ -6,8 +6,9 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.evaluation.run import evaluate_run, score_run
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import CANDIDATES
+from ser_pipeline.runs.card import CARD
 from ser_pipeline.runs.types import RunInfo, read_result
-from ser_pipeline.training.checkpoint import CARD, CLASSIFIER, load_model
+from ser_pipeline.training.checkpoint import CLASSIFIER, load_model
 from ser_pipeline.training.classifiers import _splits
 from ser_pipeline.training.run import train_run, unfinished
 
@@ -103,7 +104,8 @@ def test_a_foreign_file_is_refused(fitted):
         load_model(folder)
     content = skops.io.dumps({"a": np.ones(3)})
     (folder / CLASSIFIER).write_bytes(content)
-    from ser_pipeline.training.checkpoint import ModelCard, _digest
+    from ser_pipeline.runs.card import ModelCard
+    from ser_pipeline.training.checkpoint import _digest
 
     card = read_result(ModelCard, folder / CARD).model_copy(update={"weights_digest": _digest(content)})
     (folder / CARD).write_text(card.model_dump_json())
@@ -114,7 +116,8 @@ def test_a_foreign_file_is_refused(fitted):
 def test_types_beyond_the_list_are_never_loaded(fitted):
     import skops.io
 
-    from ser_pipeline.training.checkpoint import ModelCard, _digest
+    from ser_pipeline.runs.card import ModelCard
+    from ser_pipeline.training.checkpoint import _digest
 
     folder, _, _ = fitted("a", "logreg", c=0.01)
     content = skops.io.dumps(Watch())  # any type of ours

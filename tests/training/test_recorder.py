@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import METRIC_COLUMNS
-from ser_pipeline.training.checkpoint import ModelCard
 from ser_pipeline.training.module import Totals
 from ser_pipeline.training.recorder import Recorder, best_row, out_of_patience, write_metrics
 
