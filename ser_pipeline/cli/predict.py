@@ -243,9 +243,8 @@ def listen(
     """Tell the emotion of what the microphone hears, every half second; Ctrl-C ends."""
     from ser_pipeline import load_model
     from ser_pipeline.options import checked
-    from ser_pipeline.serving.live import Timing, answers, microphone, played
     from ser_pipeline.serving.prediction import PredictOptions
-    from ser_pipeline.serving.stream import Stream
+    from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 
     timing = Timing()
     with plain_errors():

@@ -19,9 +19,8 @@ from ser_pipeline.serving.prediction import (
     decide,
     silence,
 )
-from ser_pipeline.serving.reading import Blocks, file_blocks
+from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks
 from ser_pipeline.serving.scorer import PreparedClip, Scorer, clip_of_wave, normalised, speaker_wise, stacked
-from ser_pipeline.serving.stream import Window, Windows
 
 USUAL = PredictOptions()
 

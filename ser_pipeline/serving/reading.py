@@ -1,6 +1,12 @@
-"""Which recordings a command line means, and reading one of any length block by block."""
+"""Which recordings a command line means, and reading one of any length in blocks or windows.
+
+Windows end every ``hop_s``, first after a second; each reaches back ``window_s``, or to the
+beginning. One more ends where the sound ends. The same windows come out however the sound is cut
+into pieces, so a stream and a file of the same samples give the same predictions.
+"""
 
 import glob
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,12 +15,129 @@ from typing import Any, Final
 
 import numpy as np
 import soundfile
+import soxr
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
+
+BLOCK_S: Final = 10.0
+"""Seconds read at a time."""
+
+FIRST_S: Final = 1.0
+"""Sound that is waited for before the first window, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """An open recording.
+
+    Attributes:
+        sample_rate: in Hz.
+        duration_s: as its header says.
+    """
+
+    sample_rate: int
+    duration_s: float
+    _file: Any
+    _name: str
+
+    def __iter__(self) -> Iterator[Float32s]:
+        """Mono samples, block after block, each of shape ``(n,)``.
+
+        Raises:
+            AudioError: a block cannot be decoded.
+        """
+        size = round(BLOCK_S * self.sample_rate)
+        try:
+            for block in self._file.blocks(size, dtype="float32", always_2d=True):
+                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        except soundfile.LibsndfileError as error:
+            raise _undecodable(self._name, error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of sound.
+
+    Attributes:
+        wave: mono samples at the model's rate, shape ``(samples,)``.
+        start: where it begins, in samples from the beginning.
+    """
+
+    wave: Float32s
+    start: int
+
+
+class Windows:
+    """Cut sound that arrives in pieces into overlapping windows.
+
+    Keeps one window's samples and no more.
+
+    Args:
+        sample_rate: of what arrives, in Hz.
+        wanted_rate: of the windows, in Hz.
+        window_s: length, in seconds.
+        hop_s: from one end to the next, in seconds.
+    """
+
+    def __init__(self, sample_rate: int, wanted_rate: int, window_s: float, hop_s: float) -> None:
+        same = sample_rate == wanted_rate
+        self._resampler = (
+            None if same else soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32", quality="HQ")
+        )
+        self._rates = (sample_rate, wanted_rate)
+        self._length = max(1, round(window_s * wanted_rate))
+        self._hop = max(1, round(hop_s * wanted_rate))
+        self._end = self._hop * max(1, math.ceil(FIRST_S * wanted_rate / self._hop))  # of the next window
+        self._held = np.zeros(0, np.float32)
+        self._held_from = 0
+        self._arrived = 0
+        self._last_end = 0
+
+    def push(self, samples: Float32s) -> Iterator[Window]:
+        """Take the next samples, shape ``(n,)``, and give the windows they complete."""
+        self._arrived += samples.size
+        yield from self._take(self._resampled(samples, last=False))
+
+    def finish(self) -> Iterator[Window]:
+        """Give what the end completes: at most a few windows, the last one up to the last sample.
+
+        Raises:
+            AudioError: nothing arrived.
+        """
+        if not self._arrived:
+            raise AudioError("empty: the recording has no samples")
+        yield from self._take(self._resampled(np.zeros(0, np.float32), last=True))
+        total = self._held_from + self._held.size
+        if total > self._last_end:
+            yield self._window(total)
+
+    def _resampled(self, samples: Float32s, *, last: bool) -> Float32s:
+        if self._resampler is None:
+            return samples
+        made: Float32s = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=last)
+        if last:
+            own, wanted = self._rates
+            due = -(-self._arrived * wanted // own) - (self._held_from + self._held.size)
+            made = made[: max(0, due)]
+        return made
+
+    def _take(self, samples: Float32s) -> Iterator[Window]:
+        self._held = np.concatenate([self._held, samples])
+        total = self._held_from + self._held.size
+        while total >= self._end:
+            yield self._window(self._end)
+            self._last_end, self._end = self._end, self._end + self._hop
+        # the last window may end with the very next sample
+        first = max(0, min(self._end, total) - self._length - self._held_from)
+        self._held, self._held_from = self._held[first:], self._held_from + first
+
+    def _window(self, end: int) -> Window:
+        start = max(0, end - self._length)
+        return Window(self._held[start - self._held_from : end - self._held_from].copy(), start)
 
 
 def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
@@ -54,38 +177,6 @@ def _in_folder(folder: Path) -> tuple[list[Path], str]:
         return [folder / name for name in audio_files(folder)], f"{folder}: holds no recording"
     except CorpusError as error:
         return [], str(error)
-
-
-BLOCK_S: Final = 10.0
-"""Seconds read at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """An open recording.
-
-    Attributes:
-        sample_rate: in Hz.
-        duration_s: as its header says.
-    """
-
-    sample_rate: int
-    duration_s: float
-    _file: Any
-    _name: str
-
-    def __iter__(self) -> Iterator[Float32s]:
-        """Mono samples, block after block, each of shape ``(n,)``.
-
-        Raises:
-            AudioError: a block cannot be decoded.
-        """
-        size = round(BLOCK_S * self.sample_rate)
-        try:
-            for block in self._file.blocks(size, dtype="float32", always_2d=True):
-                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        except soundfile.LibsndfileError as error:
-            raise _undecodable(self._name, error) from None
 
 
 @contextmanager

@@ -1,114 +1,68 @@
-"""Windows of sound that arrives bit by bit, and predictions on them.
+"""Predictions on sound as it arrives: from a microphone, or a recording played as if it were live."""
 
-Windows end every ``hop_s``, first after a second; each reaches back ``window_s``, or to the
-beginning. One more ends where the sound ends. The same windows come out however the sound is cut
-into pieces, so a stream and a file of the same samples give the same predictions.
-"""
-
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import itertools
+import queue
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.errors import AudioError
+from ser_pipeline.errors import AudioError, SettingsError
+from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.reading import Window, Windows, file_blocks
 
-if TYPE_CHECKING:
-    from ser_pipeline.serving.model import Model
+BLOCK_S: Final = 0.1
+"""Seconds that arrive at a time."""
 
-
-FIRST_S: Final = 1.0
-"""Sound that is waited for before the first window, in seconds."""
+MICROPHONE_RATE: Final = 16_000
+"""Sample rate a microphone is asked for, in Hz."""
 
 LIVE_HOP_S: Final = 0.5
 """From one prediction of a live stream to the next, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of sound.
+@dataclass
+class Timing:
+    """How long answers took.
 
     Attributes:
-        wave: mono samples at the model's rate, shape ``(samples,)``.
-        start: where it begins, in samples from the beginning.
+        sound_s: seconds of sound that arrived.
+        busy_s: seconds spent on it.
+        answers_s: of each answer, seconds from its last sample's arrival.
     """
 
-    wave: Float32s
-    start: int
+    sound_s: float = 0.0
+    busy_s: float = 0.0
+    answers_s: list[float] = field(default_factory=list)
 
+    @property
+    def real_time_factor(self) -> float:
+        """Seconds of work for a second of sound; below 1 keeps up."""
+        return self.busy_s / self.sound_s if self.sound_s else 0.0
 
-class Windows:
-    """Cut sound that arrives in pieces into overlapping windows.
+    def sentence(self) -> str:
+        """Both in words.
 
-    Keeps one window's samples and no more.
-
-    Args:
-        sample_rate: of what arrives, in Hz.
-        wanted_rate: of the windows, in Hz.
-        window_s: length, in seconds.
-        hop_s: from one end to the next, in seconds.
-    """
-
-    def __init__(self, sample_rate: int, wanted_rate: int, window_s: float, hop_s: float) -> None:
-        same = sample_rate == wanted_rate
-        self._resampler = (
-            None if same else soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32", quality="HQ")
-        )
-        self._rates = (sample_rate, wanted_rate)
-        self._length = max(1, round(window_s * wanted_rate))
-        self._hop = max(1, round(hop_s * wanted_rate))
-        self._end = self._hop * max(1, math.ceil(FIRST_S * wanted_rate / self._hop))  # of the next window
-        self._held = np.zeros(0, np.float32)
-        self._held_from = 0
-        self._arrived = 0
-        self._last_end = 0
-
-    def push(self, samples: Float32s) -> Iterator[Window]:
-        """Take the next samples, shape ``(n,)``, and give the windows they complete."""
-        self._arrived += samples.size
-        yield from self._take(self._resampled(samples, last=False))
-
-    def finish(self) -> Iterator[Window]:
-        """Give what the end completes: at most a few windows, the last one up to the last sample.
-
-        Raises:
-            AudioError: nothing arrived.
+        Examples:
+            >>> Timing(10.0, 0.5, [0.01, 0.02, 0.03]).sentence()
+            '3 answers in 10.0 s of sound: 20 ms each (at most 30 ms), real-time factor 0.050'
         """
-        if not self._arrived:
-            raise AudioError("empty: the recording has no samples")
-        yield from self._take(self._resampled(np.zeros(0, np.float32), last=True))
-        total = self._held_from + self._held.size
-        if total > self._last_end:
-            yield self._window(total)
-
-    def _resampled(self, samples: Float32s, *, last: bool) -> Float32s:
-        if self._resampler is None:
-            return samples
-        made: Float32s = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=last)
-        if last:
-            own, wanted = self._rates
-            due = -(-self._arrived * wanted // own) - (self._held_from + self._held.size)
-            made = made[: max(0, due)]
-        return made
-
-    def _take(self, samples: Float32s) -> Iterator[Window]:
-        self._held = np.concatenate([self._held, samples])
-        total = self._held_from + self._held.size
-        while total >= self._end:
-            yield self._window(self._end)
-            self._last_end, self._end = self._end, self._end + self._hop
-        # the last window may end with the very next sample
-        first = max(0, min(self._end, total) - self._length - self._held_from)
-        self._held, self._held_from = self._held[first:], self._held_from + first
-
-    def _window(self, end: int) -> Window:
-        start = max(0, end - self._length)
-        return Window(self._held[start - self._held_from : end - self._held_from].copy(), start)
+        if not self.answers_s:
+            return f"no answer in {self.sound_s:.1f} s of sound"
+        return (
+            f"{len(self.answers_s)} answers in {self.sound_s:.1f} s of sound: "
+            f"{1000 * statistics.median(self.answers_s):.0f} ms each (at most "
+            f"{1000 * max(self.answers_s):.0f} ms), real-time factor {self.real_time_factor:.3f}"
+        )
 
 
 class Stream:
@@ -131,7 +85,7 @@ class Stream:
     """
 
     def __init__(
-        self, model: "Model", sample_rate: int, options: PredictOptions | None = None, *, name: str = "stream"
+        self, model: Model, sample_rate: int, options: PredictOptions | None = None, *, name: str = "stream"
     ) -> None:
         model.check_speaker()
         self.options = options or PredictOptions()
@@ -173,3 +127,102 @@ class Stream:
 
     def _said(self, windows: Iterator[Window]) -> list[Prediction]:
         return [self._model.predict_window(window, self.options, self.name) for window in windows]
+
+
+def answers(
+    stream: Stream, blocks: Iterable[Float32s], sample_rate: int, timing: Timing
+) -> Iterator[Prediction]:
+    """Push blocks into a stream and give its predictions, keeping time.
+
+    Args:
+        stream: predicts.
+        blocks: of samples, each of shape ``(n,)``; when they end the stream is finished.
+        sample_rate: of the blocks, in Hz.
+        timing: is filled.
+
+    Raises:
+        AudioError: the blocks hold no sound that can be used.
+    """
+    for block in blocks:
+        timing.sound_s += block.size / sample_rate
+        yield from _timed(partial(stream.push, block), timing)
+    yield from _timed(stream.finish, timing)
+
+
+def _timed(work: Any, timing: Timing) -> list[Prediction]:
+    started = time.perf_counter()
+    said: list[Prediction] = work()
+    took = time.perf_counter() - started
+    timing.busy_s += took
+    timing.answers_s += [took] * len(said)
+    return said
+
+
+@contextmanager
+def played(path: Path, *, live: bool) -> Iterator[tuple[int, Iterator[Float32s]]]:
+    """A recording in blocks of a tenth of a second.
+
+    Args:
+        path: of the recording.
+        live: give each block when it would have been heard; else at once.
+
+    Yields:
+        Sample rate in Hz, and the blocks.
+
+    Raises:
+        AudioMissing: it cannot be opened.
+        AudioError: it cannot be decoded.
+    """
+    with file_blocks(path, str(path)) as opened:
+        blocks = _cut(opened, round(BLOCK_S * opened.sample_rate))
+        yield opened.sample_rate, _paced(blocks, opened.sample_rate) if live else blocks
+
+
+def _cut(blocks: Iterable[Float32s], size: int) -> Iterator[Float32s]:
+    for block in blocks:
+        for start in range(0, block.size, size):
+            yield block[start : start + size]
+
+
+def _paced(blocks: Iterable[Float32s], sample_rate: int) -> Iterator[Float32s]:
+    started, heard_s = time.monotonic(), 0.0
+    for block in blocks:
+        heard_s += block.size / sample_rate
+        time.sleep(max(0.0, started + heard_s - time.monotonic()))
+        yield block
+
+
+@contextmanager
+def microphone() -> Iterator[tuple[int, Iterator[Float32s]]]:
+    """What the default microphone hears, until the block is left.
+
+    Yields:
+        Sample rate in Hz, and blocks of a tenth of a second without end.
+
+    Raises:
+        SettingsError: the extra ``listen``, PortAudio, or a microphone is missing.
+    """
+    try:
+        import sounddevice
+    except (ModuleNotFoundError, OSError):
+        raise SettingsError(
+            "listening needs sounddevice and PortAudio; pip install 'ser-pipeline[listen]', or play a "
+            "recording with --file"
+        ) from None
+    heard: queue.SimpleQueue[Float32s] = queue.SimpleQueue()
+
+    def arrived(samples: Any, _frames: int, _time: Any, _status: Any) -> None:
+        heard.put(samples[:, 0].copy())
+
+    try:
+        stream = sounddevice.InputStream(
+            MICROPHONE_RATE,
+            blocksize=round(BLOCK_S * MICROPHONE_RATE),
+            channels=1,
+            dtype="float32",
+            callback=arrived,
+        )
+    except sounddevice.PortAudioError as error:
+        raise SettingsError(f"no microphone can be used: {error}; play a recording with --file") from None
+    with stream:
+        yield MICROPHONE_RATE, (heard.get() for _ in itertools.count())

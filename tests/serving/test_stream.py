@@ -1,5 +1,6 @@
-import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,59 +8,12 @@ import soundfile as sf
 
 from ser_pipeline import load_model
 from ser_pipeline.audio.decode import resample
-from ser_pipeline.errors import AudioError
+from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.serving.prediction import PredictOptions
-from ser_pipeline.serving.stream import Stream, Windows
+from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 from tests.serving.conftest import RATE, shares, voice
 
 OPTIONS = PredictOptions(hop_s=0.5)
-
-
-def windows(wave, pieces, *, rate=RATE, wanted=RATE, window_s=1.0, hop_s=0.5):
-    cutter = Windows(rate, wanted, window_s, hop_s)
-    found = []
-    for piece in np.split(wave, pieces):
-        found += cutter.push(piece)
-    return [*found, *cutter.finish()]
-
-
-def by_hand(wave, *, rate, window_s, hop_s):
-    """Start and end of each window, from the words of the documentation."""
-    hop, length, total = round(hop_s * rate), round(window_s * rate), wave.size
-    ends = [end for end in range(hop, total + 1, hop) if end >= rate]
-    if not ends or ends[-1] < total:
-        ends.append(total)
-    return [(max(0, end - length), end) for end in ends]
-
-
-@pytest.mark.parametrize("seconds", [0.2, 0.99, 1.0, 1.3, 2.0, 3.26])
-@pytest.mark.parametrize(("window_s", "hop_s"), [(1.0, 0.5), (2.0, 0.3), (0.5, 0.75), (1.0, 2.0)])
-def test_windows_are_those_of_the_whole_wave(seconds, window_s, hop_s):
-    wave = voice(seconds)
-    found = windows(wave, [wave.size // 3, wave.size // 2], window_s=window_s, hop_s=hop_s)
-    expected = by_hand(wave, rate=RATE, window_s=window_s, hop_s=hop_s)
-    assert [(window.start, window.start + window.wave.size) for window in found] == expected
-    for window, (start, end) in zip(found, expected, strict=True):
-        assert np.array_equal(window.wave, wave[start:end])
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_pieces_of_any_size_give_the_same_windows(seed):
-    rng = np.random.default_rng(seed)
-    wave = voice(3.0, seed, 44_100)
-    cuts = np.sort(rng.integers(0, wave.size, 40))
-    whole = windows(wave, [], rate=44_100, wanted=22_050)
-    pieces = windows(wave, cuts, rate=44_100, wanted=22_050)
-    assert [window.start for window in pieces] == [window.start for window in whole]
-    for one, other in zip(whole, pieces, strict=True):
-        assert one.wave == pytest.approx(other.wave, abs=1e-6)
-
-
-@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
-def test_a_stream_is_resampled_as_a_file_is(rate):
-    wave = voice(2.3, 0, rate)
-    last = windows(wave, range(1000, wave.size, 1000), rate=rate, wanted=22_050, window_s=60)[-1]
-    assert last.wave == pytest.approx(resample(wave, rate, 22_050), abs=1e-6)
 
 
 def test_the_sum_of_pushes_equals_the_offline_windows(run, tmp_path):
@@ -119,29 +73,69 @@ def test_what_is_no_sound_is_refused(run):
         Stream(model, RATE).finish()
 
 
-@pytest.mark.slow
-def test_two_hours_need_no_more_memory_than_two_minutes(tmp_path):
-    script = (
-        "import sys, resource, numpy as np\n"
-        "from ser_pipeline.serving.reading import file_blocks\n"
-        "from ser_pipeline.serving.stream import Windows\n"
-        "with file_blocks(sys.argv[1], 'a') as blocks:\n"
-        "    cutter, count = Windows(blocks.sample_rate, 22050, 4.0, 1.0), 0\n"
-        "    for block in blocks:\n"
-        "        count += sum(1 for _ in cutter.push(block))\n"
-        "    count += sum(1 for _ in cutter.finish())\n"
-        "print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
-    )
-    peaks, minute = [], voice(60.0)
-    for minutes in (2, 120):
-        path = tmp_path / f"{minutes}.flac"
-        with sf.SoundFile(path, "w", 16_000, 1) as file:
-            for _ in range(minutes):
-                file.write(minute)
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
-        )
-        count, peak = map(int, done.stdout.split())
-        assert count == 60 * minutes
-        peaks.append(peak)
-    assert peaks[1] - peaks[0] < 20 * 1024  # KiB
+@pytest.fixture
+def clip(tmp_path):
+    sf.write(tmp_path / "a.wav", voice(1.6), RATE)
+    return tmp_path / "a.wav"
+
+
+def test_a_played_recording_is_told_as_its_timeline(run, clip):
+    model, timing = load_model(run), Timing()
+    with played(clip, live=False) as (rate, blocks):
+        said = [*answers(Stream(model, rate, OPTIONS), blocks, rate, timing)]
+    assert shares(said) == pytest.approx(shares(model.timeline(clip, OPTIONS)), abs=1e-5)
+    assert timing.sound_s == pytest.approx(1.6)
+    assert len(timing.answers_s) == len(said) == 3
+    assert 0 < timing.real_time_factor < 1
+
+
+def test_live_takes_as_long_as_the_sound(clip):
+    started = time.monotonic()
+    with played(clip, live=True) as (_, blocks):
+        assert sum(block.size for block in blocks) == 1.6 * RATE
+    assert time.monotonic() - started >= 1.6
+
+
+def test_no_answer_is_said_too():
+    assert Timing(0.5).sentence() == "no answer in 0.5 s of sound"
+
+
+class FakeMicrophone:
+    """Hears a voice, block after block, as soon as it is opened."""
+
+    def __init__(self, sample_rate, *, blocksize, channels, dtype, callback):
+        assert (channels, dtype) == (1, "float32")
+        self.blocks = np.split(voice(2.0, 0, sample_rate), range(blocksize, 2 * sample_rate, blocksize))
+        self.callback = callback
+
+    def __enter__(self):
+        for block in self.blocks:
+            self.callback(block[:, None], block.size, None, None)
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_microphone_is_heard(run, monkeypatch):
+    fake = SimpleNamespace(InputStream=FakeMicrophone, PortAudioError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    with microphone() as (rate, blocks):
+        stream = Stream(load_model(run), rate, OPTIONS)
+        said = [each for _ in range(20) for each in stream.push(next(blocks))]
+    assert [round(each.end_s, 3) for each in said] == [1.0, 1.5]
+
+
+def test_without_a_microphone_one_sentence_says_so(monkeypatch):
+    def none(*_, **__):
+        raise RuntimeError("no default device")
+
+    fake = SimpleNamespace(InputStream=none, PortAudioError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "sounddevice", fake)
+    with pytest.raises(SettingsError, match="no microphone can be used: no default device"), microphone():
+        pass
+
+
+def test_without_the_extra_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(SettingsError, match=r"pip install 'ser-pipeline\[listen\]'"), microphone():
+        pass
