@@ -107,8 +107,8 @@ def evaluate(
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.evaluation.run import evaluate_run, keep_latency
     from ser_pipeline.records import PARTS
-    from ser_pipeline.runs.names import find_run
-    from ser_pipeline.runs.types import RunInfo, read_result
+    from ser_pipeline.runs.files import read_info
+    from ser_pipeline.runs.find import find_run
 
     with plain_errors():
         if part not in PARTS:
@@ -119,7 +119,7 @@ def evaluate(
             torch.set_num_threads(threads)
         folder = find_run(run, runs)
         scores = evaluate_run(folder, manifests=manifests, cache=cache, device=device)
-        info = read_result(RunInfo, folder / "settings.json")
+        info = read_info(folder)
         if info.recipe.fold != "all":
             keep_latency(folder)
         if part not in scores.parts:
@@ -149,7 +149,7 @@ def compare(
     with plain_errors():
         from ser_pipeline.evaluation.compare import compare_runs
         from ser_pipeline.manifest import read_manifest
-        from ser_pipeline.runs.names import find_run
+        from ser_pipeline.runs.find import find_run
 
         folders = [find_run(Path(name), runs) for name in names]
         found = compare_runs(folders, read_manifest(manifests))

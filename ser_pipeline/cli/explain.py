@@ -48,7 +48,7 @@ def explain(
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.evaluation import explain as room
     from ser_pipeline.records import PARTS
-    from ser_pipeline.runs.names import find_run
+    from ser_pipeline.runs.find import find_run
 
     with plain_errors("nothing was written; run the same command again"):
         if part not in PARTS:

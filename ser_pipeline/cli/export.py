@@ -92,10 +92,10 @@ def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":
 
 
 def _corpora(folder: Path) -> tuple[str, ...]:
-    from ser_pipeline.runs.types import RunInfo, read_result
+    from ser_pipeline.runs.files import read_info
+    from ser_pipeline.runs.types import SETTINGS
 
-    settings = folder / "settings.json"
-    return read_result(RunInfo, settings).corpora if settings.is_file() else ()
+    return read_info(folder).corpora if (folder / SETTINGS).exists() else ()
 
 
 def _tell(made: "Export") -> None:

@@ -268,11 +268,11 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.evaluation.run import inputs_of
     from ser_pipeline.options import TrainOptions, checked
-    from ser_pipeline.runs.names import find_run
-    from ser_pipeline.runs.types import RunInfo, read_result
+    from ser_pipeline.runs.files import read_info
+    from ser_pipeline.runs.find import find_run
 
     folder = find_run(run, params["runs"])
-    info = read_result(RunInfo, folder / "settings.json")
+    info = read_info(folder)
     said = _given(params)
     fixed = sorted(set(said) - _ON_RESUME - {"model"})
     if said.get("model", info.model) != info.model:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, verdict
-from ser_pipeline.runs.predictions import read_predictions
-from ser_pipeline.runs.types import SETTINGS, RunInfo, read_result
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.predictions import read_part
+from ser_pipeline.runs.types import RunInfo
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,11 @@ def read_decided(folder: Path) -> Decided:
     Raises:
         RunError: its result files are missing or damaged.
     """
-    emotions = read_result(RunInfo, folder / "settings.json").emotions
-    table = read_predictions(folder, emotions)
-    rows = table.filter(pc.equal(table["part"], "test")).sort_by("utterance_id")
-    return Decided(
-        clips=np.asarray(rows["utterance_id"].to_pylist(), np.str_),
-        target=rows["target"].to_numpy().astype(np.int64),
-        predicted=rows["predicted"].to_numpy().astype(np.int64),
-        emotions=emotions,
-    )
+    emotions = read_info(folder).emotions
+    found = read_part(folder, emotions, "test")
+    clips = np.asarray(found.clips, np.str_)
+    order = np.argsort(clips, kind="stable")
+    return Decided(clips[order], found.target[order], found.predicted[order], emotions)
 
 
 @dataclass
@@ -197,7 +193,7 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
     Raises:
         RunError: fewer than two runs, one that is not scored, or runs of other recordings or emotions.
     """
-    infos = {folder: read_result(RunInfo, folder / SETTINGS) for folder in dict.fromkeys(folders)}
+    infos = {folder: read_info(folder) for folder in dict.fromkeys(folders)}
     if len(infos) < 2:
         raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
     _check(infos, manifest)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
@@ -18,8 +17,14 @@ from ser_pipeline.metrics.importance import (
     permutation_importance,
     rank_correlations,
 )
-from ser_pipeline.runs.explanation import EXPLANATION, Explanation, FeatureImportance, FeatureName, Interval
-from ser_pipeline.runs.types import RunInfo, read_result
+from ser_pipeline.runs.explanation import (
+    Explanation,
+    FeatureImportance,
+    FeatureName,
+    Interval,
+    write_explanation,
+)
+from ser_pipeline.runs.files import read_info
 
 REPEATS = 20
 PAIRS = 20
@@ -63,7 +68,7 @@ def explain_run(
     Raises:
         RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
     """
-    info = read_result(RunInfo, folder / "settings.json")
+    info = read_info(folder)
     if info.split.fold == ALL_FOLDS:
         raise RunError(f"{folder}: has a model for every fold; explain one, as 'ser explain {folder}/fold-0'")
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
@@ -136,12 +141,6 @@ def explain_clips(
         effect_interval=_interval_words(everyone.names, seed),
         notes=(*_notes(heard, emotions), *_level_notes(clips, names)),
     )
-
-
-def write_explanation(folder: Path, explanation: Explanation) -> None:
-    """Write a run's ``explanation.json``."""
-    with write_atomically(folder / EXPLANATION) as part:
-        part.write_text(explanation.model_dump_json() + "\n", encoding="utf-8")
 
 
 def check_clips(clips: RunClips, part: str, classes: int) -> None:

@@ -7,11 +7,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
-from ser_pipeline.atomic import write_parquet
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.sampling import ordered_batches
@@ -20,6 +18,7 @@ from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.models.network import DIMENSIONS
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.predictions import prediction_schema, read_ratings, write_ratings
 from ser_pipeline.runs.types import Certainty, RunScores
 
 BATCH = 64
@@ -113,7 +112,27 @@ def state(probabilities: Floats, certainty: Certainty | None) -> Float32s:
     return temper(probabilities, certainty.temperature).astype(np.float32)
 
 
-RATINGS = "dimensions.parquet"
+def prediction_table(
+    examples: Examples, probabilities: Float32s, emotions: Sequence[str], fold: int | None
+) -> pa.Table:
+    """Put predictions into their table.
+
+    Args:
+        examples: the clips.
+        probabilities: shape ``(clips, classes)``.
+        emotions: class names.
+        fold: that tests the clips of part ``test``; None without folds.
+    """
+    columns = [
+        examples.table["utterance_id"],
+        pa.array(np.array(PARTS)[examples.part]),
+        pa.array([fold] * len(examples), pa.int16()),
+        pa.array(examples.target.astype(np.int8)),
+        pa.array(probabilities.argmax(1).astype(np.int8)),
+        *(pa.array(np.ascontiguousarray(column)) for column in probabilities.T),
+    ]
+    schema = prediction_schema(emotions)
+    return pa.Table.from_arrays([*columns], schema=schema)
 
 
 def dimension_table(examples: Examples, rated: Float32s, fold: int | None) -> pa.Table:
@@ -144,13 +163,17 @@ def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores) -> RunScor
         table: from :func:`dimension_table`.
         scores: of the same clips.
     """
-    write_parquet(folder / RATINGS, table)
+    write_ratings(folder, table)
     return with_concordance(scores, table)
 
 
 def tested_dimensions(folders: Sequence[Path]) -> pa.Table:
-    """Ratings of the test clips of several folds, one after another."""
-    tables = [pq.read_table(folder / RATINGS) for folder in folders]
+    """Ratings of the test clips of several folds, one after another.
+
+    Raises:
+        RunError: those of a fold are missing or damaged.
+    """
+    tables = [read_ratings(folder) for folder in folders]
     return pa.concat_tables(table.filter(pc.equal(table["part"], "test")) for table in tables)
 
 

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import torch
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
@@ -23,6 +22,7 @@ from ser_pipeline.evaluation.predict import (
     keep_dimensions,
     learn_certainty,
     predict_clips,
+    prediction_table,
     rate_clips,
     state,
     tested_dimensions,
@@ -32,10 +32,11 @@ from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, one_clip
 from ser_pipeline.options import InputOptions
-from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.predictions import prediction_table, write_predictions
-from ser_pipeline.runs.types import LATENCY, SETTINGS, Certainty, Latency, RunInfo, RunScores, read_result
-from ser_pipeline.training.checkpoint import load_model, write_card
+from ser_pipeline.runs.card import ModelCard, write_card
+from ser_pipeline.runs.files import read_info, write_result, write_scores
+from ser_pipeline.runs.predictions import write_predictions
+from ser_pipeline.runs.types import LATENCY, Certainty, Latency, RunInfo, RunScores
+from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.folds import fold_folder, fold_folders, tested_folds
 from ser_pipeline.training.info import check_same
@@ -79,8 +80,7 @@ def keep_latency(folder: Path) -> Latency:
     """
     front_end_ms, network_ms = decision_ms(folder)
     found = Latency(front_end_ms=front_end_ms, network_ms=network_ms, threads=torch.get_num_threads())
-    with write_atomically(folder / LATENCY) as part:
-        part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_result(folder / LATENCY, found)
     return found
 
 
@@ -112,9 +112,6 @@ def _voice(sample_rate: int) -> Float32s:
     return wave
 
 
-SCORES = "scores.json"
-
-
 def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "auto") -> RunScores:
     """Predict and score a run anew from its network and the store; no audio is read.
 
@@ -131,7 +128,7 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
         RunError: the run is incomplete or damaged, or belongs to other recordings or a fold is missing.
         ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
     """
-    info = read_result(RunInfo, folder / SETTINGS)
+    info = read_info(folder)
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     if info.split.fold != ALL_FOLDS:
         data = inputs.run_data(info.split.fold)
@@ -168,7 +165,7 @@ def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores
     """
     predictions, scores = _predicted(folder, data, device)
     write_predictions(folder, predictions)
-    _write_scores(folder, scores)
+    write_scores(folder, scores)
     return scores
 
 
@@ -190,10 +187,10 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     certainties: dict[int | None, Certainty] = {}
     for number in numbers:
         place, data = fold_folder(folder, number), inputs.run_data(number)
-        check_same(read_result(RunInfo, place / SETTINGS), data, place)
+        check_same(read_info(place), data, place)
         predictions, scores = _predicted(place, data, device)
         write_predictions(place, predictions)
-        _write_scores(place, scores)
+        write_scores(place, scores)
         tested.append(predictions.filter(pc.equal(predictions["part"], "test")))
         priors[number] = training_priors(predictions, data.examples.table, len(data.task.emotions))
         if scores.certainty is not None:
@@ -205,7 +202,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         rated = tested_dimensions([fold_folder(folder, number) for number in numbers])
         scores = keep_dimensions(folder, rated, scores)
     write_predictions(folder, pooled)
-    _write_scores(folder, scores)
+    write_scores(folder, scores)
     return scores
 
 
@@ -253,8 +250,3 @@ def _stated(
 
 def _trained(folder: Path, number: int) -> bool:
     return fold_folder(folder, number) in fold_folders(folder)
-
-
-def _write_scores(folder: Path, scores: RunScores) -> None:
-    with write_atomically(folder / SCORES) as part:
-        part.write_text(scores.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from ser_pipeline.atomic import explained, write_atomically
+from ser_pipeline.atomic import explained
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
-from ser_pipeline.runs.types import read_result
+from ser_pipeline.runs.files import read_result, write_result
 
 FOLDER: Final = "experiments"
 CELLS: Final = "cells"
@@ -86,8 +86,7 @@ def read_record(runs: Path, key: str) -> CellRecord | None:
 
 def write_record(runs: Path, record: CellRecord) -> None:
     """Write the record of a cell that is done."""
-    with write_atomically(cell_folder(runs, record.key) / RECORD) as part:
-        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_result(cell_folder(runs, record.key) / RECORD, record)
 
 
 def all_records(runs: Path) -> list[CellRecord]:

@@ -22,7 +22,8 @@ from ser_pipeline.experiments.place import (
 )
 from ser_pipeline.experiments.progress import NOT_YET, Progress, State, cell_table, write_table
 from ser_pipeline.experiments.schedule import estimates, ordered, total, wanted_stores, work_of
-from ser_pipeline.runs.types import SETTINGS, RunInfo, RunScores, read_result
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.types import RunInfo, RunScores
 from ser_pipeline.store import build_store
 from ser_pipeline.training.folds import fold_folders, train_folds
 from ser_pipeline.training.recorder import EpochReport
@@ -101,7 +102,7 @@ def train_cell(
 
 def _clips(folder: Path) -> int:
     """Training clips of all folds."""
-    return sum(read_result(RunInfo, fold / SETTINGS).counts["train"] for fold in fold_folders(folder))
+    return sum(read_info(fold).counts["train"] for fold in fold_folders(folder))
 
 
 def _record(

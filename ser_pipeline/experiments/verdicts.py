@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from ser_pipeline.arrays import Int64s, Strings
-from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import LabelError, RunError
 from ser_pipeline.evaluation.compare import RunDecisions
 from ser_pipeline.experiments.cells import Cell
@@ -28,6 +27,7 @@ from ser_pipeline.metrics import (
     uar,
     verdict,
 )
+from ser_pipeline.runs.files import write_result
 from ser_pipeline.runs.findings import (
     FINDINGS,
     ArmFinding,
@@ -251,8 +251,7 @@ def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None)
     )
     folder = experiment_folder(runs, experiment.name)
     write_table(folder, cell_table(progress))
-    with write_atomically(folder / FINDINGS) as part:
-        part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_result(folder / FINDINGS, found)
     return found
 
 

@@ -15,7 +15,8 @@ from ser_pipeline.report.run_figures import (
     worst_groups,
 )
 from ser_pipeline.report.sources import corpus_title, language_title
-from ser_pipeline.runs.read import Predictions, Run
+from ser_pipeline.runs.predictions import Predictions
+from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
 
 MAX_GROUPS = 20

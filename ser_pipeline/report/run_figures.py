@@ -24,7 +24,9 @@ from ser_pipeline.report.drawing import (
     panel,
     readable,
 )
-from ser_pipeline.runs.read import Curve, Predictions, Run
+from ser_pipeline.runs.curves import Curve
+from ser_pipeline.runs.predictions import Predictions
+from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
 
 BINS = 15

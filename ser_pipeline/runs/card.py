@@ -1,5 +1,6 @@
 """``model.json``: what a trained model is and how to feed it; reading it needs no torch."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -7,8 +8,8 @@ from pydantic import Field, model_validator
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.options import FrontEnd, InputOptions, ModelOptions, Options
 from ser_pipeline.options.base import Positive, Share
-
-CARD = "model.json"
+from ser_pipeline.runs.files import read_result, write_result
+from ser_pipeline.runs.types import CARD
 
 
 class ModelCard(Options):
@@ -58,3 +59,21 @@ class ModelCard(Options):
         if isinstance(self.inputs, FrontEnd):
             return self.inputs.n_mels
         return len(self.learned.scaling.names) if self.learned.scaling else 0
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a run's model.
+
+    Raises:
+        RunError: the file is missing, cannot be read, or was written by another version.
+    """
+    return read_result(ModelCard, folder / CARD)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write ``model.json`` alone, beside weights that stay as they are.
+
+    Raises:
+        SerError: the folder cannot be written to.
+    """
+    write_result(folder / CARD, card)

@@ -4,13 +4,14 @@ It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is wri
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.effect import Agreement, Direction
 from ser_pipeline.options import Options
+from ser_pipeline.runs.files import read_result, write_result
 from ser_pipeline.runs.types import Estimate
 
 EXPLANATION: Final = "explanation.json"
@@ -159,7 +160,7 @@ class Explanation(Options):
         notes: what a reader must know, one sentence each.
     """
 
-    schema_version: int = EXPLANATION_SCHEMA
+    schema_version: Literal[1] = EXPLANATION_SCHEMA
     part: str
     clips: int
     speakers: int
@@ -196,28 +197,25 @@ class Explanation(Options):
         )
 
 
+def write_explanation(folder: Path, explanation: Explanation) -> None:
+    """Write a run's explanation.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    write_result(folder / EXPLANATION, explanation, indent=None)
+
+
 def read_explanation(folder: Path) -> Explanation | None:
     """Read the explanation of a run; None where it has not been explained.
 
     Raises:
         RunError: the file cannot be read, was written by another version, or contradicts itself.
     """
-    path = folder / EXPLANATION
-    again = f"explain it again with 'ser explain {folder}'"
-    try:
-        found = Explanation.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    path, again = folder / EXPLANATION, f"explain it again with 'ser explain {folder}'"
+    if not path.exists():
         return None
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); check the disk and its rights") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise RunError(f"{path}: {place}: {first['msg']}; {again}") from None
-    if found.schema_version != EXPLANATION_SCHEMA:
-        raise RunError(
-            f"{path}: schema version {found.schema_version}, this ser reads {EXPLANATION_SCHEMA}; {again}"
-        )
+    found = read_result(Explanation, path, remedy=again)
     if not found.fits:
         raise RunError(f"{path}: its tables are not of the features and emotions it lists; {again}")
     return found

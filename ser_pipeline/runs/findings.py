@@ -10,10 +10,11 @@ from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
+from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.types import Estimate
 
 FINDINGS: Final = "findings.json"
@@ -188,7 +189,7 @@ class Findings(Options):
         interval: how intervals and p-values were made, in words.
     """
 
-    schema_version: int = FINDINGS_SCHEMA
+    schema_version: Literal[1] = FINDINGS_SCHEMA
     name: str
     title: str
     about: str = ""
@@ -250,19 +251,4 @@ def read_findings(path: Path) -> Findings:
     Raises:
         RunError: the file is missing, cannot be read, or was written by another version.
     """
-    again = f"make it again with 'ser experiment run {path.parent.name}'"
-    try:
-        found = Findings.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; {again}") from None
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); check the disk and its rights") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise RunError(f"{path}: {place}: {first['msg']}; {again}") from None
-    if found.schema_version != FINDINGS_SCHEMA:
-        raise RunError(
-            f"{path}: schema version {found.schema_version}, this ser reads {FINDINGS_SCHEMA}; {again}"
-        )
-    return found
+    return read_result(Findings, path, remedy=f"make it again with 'ser experiment run {path.parent.name}'")

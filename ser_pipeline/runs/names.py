@@ -6,9 +6,8 @@ from pathlib import Path
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Recipe
-from ser_pipeline.runs.types import SETTINGS, runs_in
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def run_name(recipe: Recipe, now: datetime) -> str:
@@ -27,7 +26,7 @@ def new_run(runs: Path, name: str) -> Path:
     Raises:
         RunError: the name is taken, or cannot be a folder's.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise RunError(f"'{name}' cannot name a run; use letters, digits, '.', '_', '-', as in 'first-try'")
     folder = runs / name
     if folder.exists():
@@ -35,30 +34,3 @@ def new_run(runs: Path, name: str) -> Path:
             f"{folder}: exists; choose another --name, or go on with 'ser train --resume {folder}'"
         )
     return folder
-
-
-def find_run(run: Path | None, runs: Path) -> Path:
-    """Folder of a run given as path or name; the newest one where none is given.
-
-    Raises:
-        RunError: there is no such run, or none at all.
-    """
-    if run is None:
-        return newest_run(runs)
-    for folder in (run, runs / run):
-        if (folder / SETTINGS).is_file():
-            return folder
-    there = ", ".join(folder.name for folder in runs_in(runs)[-10:]) or "none"
-    raise RunError(f"run '{run}' does not exist; the newest in {runs} are: {there}")
-
-
-def newest_run(runs: Path) -> Path:
-    """Folder of the run that was begun last.
-
-    Raises:
-        RunError: there is no run.
-    """
-    found = runs_in(runs) if runs.is_dir() else []
-    if not found:
-        raise RunError(f"{runs}: holds no run; train one with 'ser train crnn'")
-    return found[-1]

@@ -1,19 +1,40 @@
-"""``predictions.parquet``: what a network said of every clip."""
+"""``predictions.parquet`` and ``dimensions.parquet``: what a network said of every clip."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.atomic import write_parquet
-from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.errors import RunError
-from ser_pipeline.records import PARTS
+from ser_pipeline.runs.files import score_again
+from ser_pipeline.runs.types import SCORES
 
-PREDICTIONS = "predictions.parquet"
+PREDICTIONS: Final = "predictions.parquet"
+RATINGS: Final = "dimensions.parquet"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Decisions on the clips of one part.
+
+    Attributes:
+        clips: utterance ids.
+        target: true class of each clip, shape ``(clips,)``.
+        predicted: decided class, shape ``(clips,)``.
+        probabilities: shape ``(clips, classes)``.
+    """
+
+    clips: tuple[str, ...]
+    target: Int64s
+    predicted: Int64s
+    probabilities: Float64s
 
 
 def prediction_schema(emotions: Sequence[str]) -> pa.Schema:
@@ -30,51 +51,87 @@ def prediction_schema(emotions: Sequence[str]) -> pa.Schema:
     )
 
 
-def prediction_table(
-    examples: Examples, probabilities: Float32s, emotions: Sequence[str], fold: int | None
-) -> pa.Table:
-    """Put predictions into their table.
-
-    Args:
-        examples: the clips.
-        probabilities: shape ``(clips, classes)``.
-        emotions: class names.
-        fold: that tests the clips of part ``test``; None without folds.
-    """
-    columns = [
-        examples.table["utterance_id"],
-        pa.array(np.array(PARTS)[examples.part]),
-        pa.array([fold] * len(examples), pa.int16()),
-        pa.array(examples.target.astype(np.int8)),
-        pa.array(probabilities.argmax(1).astype(np.int8)),
-        *(pa.array(np.ascontiguousarray(column)) for column in probabilities.T),
-    ]
-    schema = prediction_schema(emotions)
-    return pa.Table.from_arrays([*columns], schema=schema)
-
-
 def write_predictions(folder: Path, table: pa.Table) -> None:
-    """Write a run's predictions."""
+    """Write a run's predictions.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
     write_parquet(folder / PREDICTIONS, table)
 
 
+def write_ratings(folder: Path, table: pa.Table) -> None:
+    """Write what a run's network says of valence, arousal and dominance.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    write_parquet(folder / RATINGS, table)
+
+
+def read_ratings(folder: Path) -> pa.Table:
+    """Read what a run's network says of valence, arousal and dominance.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    return _read(folder / RATINGS)
+
+
 def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:
-    """Read a run's predictions.
+    """Read a run's predictions, with the columns of :func:`prediction_schema`.
 
     Raises:
         RunError: they are missing, damaged, or of other emotions.
     """
-    path = folder / PREDICTIONS
-    remedy = f"make it again with 'ser evaluate {folder}'"
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; {remedy}") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise RunError(f"{path}: cannot be read: {reason}; {remedy}") from None
-    if not table.schema.equals(prediction_schema(emotions)):
+    path, schema = folder / PREDICTIONS, prediction_schema(emotions)
+    table = _read(path)
+    if set(table.column_names) != set(schema.names):
         raise RunError(
-            f"{path}: has columns {', '.join(table.column_names)}, not those of this run; {remedy}"
+            f"{path}: has columns {', '.join(table.column_names)}, not those of this run; "
+            f"{score_again(folder)}"
         )
+    try:
+        table = table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise _unread(path, error) from None
+    labels = pa.chunked_array([*table["target"].chunks, *table["predicted"].chunks])
+    if len(labels) and not 0 <= pc.min(labels).as_py() <= pc.max(labels).as_py() < len(emotions):
+        raise RunError(f"{path}: has classes that the run does not know; {score_again(folder)}")
     return table
+
+
+def read_part(folder: Path, emotions: Sequence[str], part: str) -> Predictions:
+    """Read what a run said of the clips of one part, in the order of the file.
+
+    Raises:
+        RunError: as :func:`read_predictions`.
+    """
+    table = read_predictions(folder, emotions)
+    rows = table.filter(pc.equal(table["part"], part))
+    return Predictions(
+        clips=tuple(rows["utterance_id"].to_pylist()),
+        target=rows["target"].to_numpy().astype(np.int64),
+        predicted=rows["predicted"].to_numpy().astype(np.int64),
+        probabilities=np.column_stack([rows[f"p_{name}"].to_numpy() for name in emotions]).astype(np.float64),
+    )
+
+
+def forget_scores(folder: Path) -> None:
+    """Take away what says how good a run's weights are: they are about to change."""
+    for name in (SCORES, PREDICTIONS, RATINGS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; {score_again(path.parent)}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise _unread(path, error) from None
+
+
+def _unread(path: Path, error: Exception) -> RunError:
+    reason = str(error).partition("\n")[0]
+    return RunError(f"{path}: cannot be read: {reason}; {score_again(path.parent)}")

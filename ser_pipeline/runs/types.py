@@ -3,8 +3,8 @@
 A run is a folder ``runs/<name>/``::
 
     settings.json        RunInfo: all that repeats the run
-    metrics.csv          one line per epoch, columns METRIC_COLUMNS
-    model.safetensors    weights, with model.json: enough to predict on raw audio
+    metrics.csv          one line per epoch, of ser_pipeline.runs.curves
+    model.safetensors    weights, or model.skops, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
     dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
     scores.json          RunScores
@@ -16,25 +16,20 @@ A run is a folder ``runs/<name>/``::
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options, Recipe
 
-R = TypeVar("R", bound=Options)
-
-RESULT_SCHEMA = 1
+RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
+SCORES: Final = "scores.json"
 LATENCY: Final = "latency.json"
-
-METRIC_COLUMNS = (
-    "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
-    "validation_uar", "learning_rate", "train_seconds", "validation_seconds",
-)  # fmt: skip
-"""Columns of ``metrics.csv``; a missing value is empty."""
+CARD: Final = "model.json"
+WEIGHTS: Final = "model.safetensors"
+CLASSIFIER: Final = "model.skops"
+"""Of models of scikit-learn, instead of weights."""
 
 GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
 
@@ -142,7 +137,7 @@ class RunScores(Options):
         certainty: of the run's model; None without validation clips, and for folds, which have one each.
     """
 
-    schema_version: int = RESULT_SCHEMA
+    schema_version: Literal[1] = RESULT_SCHEMA
     parts: dict[str, PartScores]
     certainty: Certainty | None = None
 
@@ -156,7 +151,7 @@ class Latency(Options):
         threads: of the process.
     """
 
-    schema_version: int = RESULT_SCHEMA
+    schema_version: Literal[1] = RESULT_SCHEMA
     front_end_ms: float
     network_ms: float
     threads: int
@@ -202,7 +197,7 @@ class RunInfo(Options):
         versions: library -> version.
     """
 
-    schema_version: int = RESULT_SCHEMA
+    schema_version: Literal[1] = RESULT_SCHEMA
     name: str
     created: str
     command: str
@@ -250,27 +245,3 @@ class Unread:
             'run mine could not be read: runs/mine/settings.json: not JSON'
         """
         return f"{self.kind} {self.name} could not be read: {self.reason}"
-
-
-def read_result(kind: type[R], path: Path) -> R:
-    """Read one JSON result file.
-
-    Raises:
-        RunError: the file is missing, is not JSON, or was written by another version.
-    """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; the run is incomplete, train it again") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise RunError(
-            f"{path}: {place}: {first['msg']}; written by another version? train it again"
-        ) from None
-
-
-def runs_in(folder: Path) -> list[Path]:
-    """Folders of finished and unfinished runs below ``folder``, oldest first."""
-    found = [path.parent for path in folder.glob("*/settings.json")]
-    return sorted(found, key=lambda run: (read_result(RunInfo, run / "settings.json").created, run.name))

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Final
 
-from ser_pipeline.errors import RunError, SerError
+from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options import FrontEnd, algorithm_version
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.runs.types import runs_in
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.find import is_run, list_runs
+from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import TorchScorer
 
@@ -48,7 +49,7 @@ def find_model(source: Path | None, runs: Path) -> Path:
         RunError: there is none, or the file is none of those a model is kept in.
     """
     if source is None:
-        return _newest(runs)
+        return list_runs(runs).newest(having=CARD, what="trained model")
     for place in (source, runs / source):
         if (place / CARD).is_file():
             return place
@@ -56,8 +57,9 @@ def find_model(source: Path | None, runs: Path) -> Path:
             return _by_file(place)
         if place.is_dir():
             raise RunError(f"{place}: holds no {CARD}: {_no_model(place)}")
-    there = ", ".join(folder.name for folder in _usable(runs)[-10:]) or "none"
-    raise RunError(f"model '{source}' does not exist; the newest in {runs} are: {there}")
+    raise RunError(
+        f"model '{source}' does not exist; the newest runs in {runs} are: {list_runs(runs).latest_names}"
+    )
 
 
 def _by_file(path: Path) -> Path:
@@ -71,31 +73,12 @@ def _by_file(path: Path) -> Path:
 
 
 def _no_model(folder: Path) -> str:
-    if (folder / "settings.json").is_file():
+    if is_run(folder):
         folds = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
         if folds:
             return f"its models are one for each fold; pass one of them, as {folder / folds[0]}"
         return "its training was not finished; go on with 'ser train --resume'"
     return f"pass {_FORMATS}"
-
-
-def _newest(runs: Path) -> Path:
-    found = _usable(runs)
-    if not found:
-        raise RunError(f"{runs}: holds no trained model; train one with 'ser train crnn', or pass --model")
-    return found[-1]
-
-
-def _usable(runs: Path) -> list[Path]:
-    """Runs that can predict, oldest first; those that cannot be read are passed over."""
-    if not runs.is_dir():
-        return []
-    try:
-        every = runs_in(runs)
-    except SerError:  # one foreign folder among them: order by time of writing instead
-        cards = sorted(runs.glob(f"*/{CARD}"), key=lambda path: (path.stat().st_mtime, path.parent.name))
-        return [path.parent for path in cards]
-    return [folder for folder in every if (folder / CARD).is_file()]
 
 
 def _of_run(folder: Path) -> Model:

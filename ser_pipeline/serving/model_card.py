@@ -8,8 +8,9 @@ from ser_pipeline import __version__
 from ser_pipeline.corpora import CORPORA
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import FrontEnd
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.runs.types import Estimate, PartScores, RunInfo, RunScores, read_result
+from ser_pipeline.runs.card import ModelCard, read_card
+from ser_pipeline.runs.files import read_info, read_scores
+from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 
@@ -52,14 +53,14 @@ def _sentences(model: Model, folder: Path) -> Iterator[str]:
 
 def _read_info(folder: Path) -> RunInfo | None:
     try:
-        return read_result(RunInfo, folder / "settings.json")
-    except (RunError, NotADirectoryError):
+        return read_info(folder)
+    except RunError:
         return None
 
 
 def _score_sentences(info: RunInfo, folder: Path) -> Iterator[str]:
     try:
-        parts = read_result(RunScores, folder / "scores.json").parts
+        parts = read_scores(folder, info).parts
     except RunError:
         yield "It was not scored yet; 'ser evaluate' does."
         return
@@ -120,9 +121,9 @@ def write_model_card(folder: Path) -> str:
     Raises:
         RunError: a result file is missing or damaged, or the model does not fit.
     """
-    info = read_result(RunInfo, folder / "settings.json")
-    scores = read_result(RunScores, folder / "scores.json")
-    card = read_result(ModelCard, folder / CARD)
+    info = read_info(folder)
+    scores = read_scores(folder, info)
+    card = read_card(folder)
     check_card(card, folder / CARD)
     if card.emotions != info.emotions:
         raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")

@@ -16,11 +16,9 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.runs.types import read_result
+from ser_pipeline.runs.card import ModelCard, read_card, write_card
+from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
 
-WEIGHTS = "model.safetensors"
-CLASSIFIER = "model.skops"
 _MISFITS = (RuntimeError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile)
 """What the two libraries raise for a file that is cut, foreign, or of other types and shapes."""
 
@@ -42,16 +40,6 @@ def save_model(folder: Path, network: Network, card: ModelCard) -> None:
     write_card(folder, card.model_copy(update={"weights_digest": _digest(content)}))
 
 
-def write_card(folder: Path, card: ModelCard) -> None:
-    """Write ``model.json`` alone, beside weights that stay as they are.
-
-    Raises:
-        SerError: the folder cannot be written to.
-    """
-    with write_atomically(folder / CARD) as part:
-        part.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
 def load_model(folder: Path) -> tuple[Network, ModelCard]:
     """Read a model, ready to score.
 
@@ -61,7 +49,7 @@ def load_model(folder: Path) -> tuple[Network, ModelCard]:
     Raises:
         RunError: a file is missing, damaged, or the two do not belong together.
     """
-    card = read_result(ModelCard, folder / CARD)
+    card = read_card(folder)
     path = weights_path(folder, card)
     try:
         content = path.read_bytes()

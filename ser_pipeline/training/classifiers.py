@@ -20,11 +20,13 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, confusion_matrix, uar
 from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, fitted_numbers, make_estimator
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.runs.types import METRIC_COLUMNS, SETTINGS, RunInfo, read_result
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
+from ser_pipeline.runs.files import read_info, write_info
+from ser_pipeline.runs.types import CARD, RunInfo
 from ser_pipeline.training.checkpoint import save_model
-from ser_pipeline.training.info import describe, write_info
-from ser_pipeline.training.recorder import METRICS, EpochReport, Listener, Row, write_metrics
+from ser_pipeline.training.info import describe
+from ser_pipeline.training.recorder import EpochReport, Listener, Row
 
 FOLDS: Final = 5
 """Parts of the training speakers whose held-out decisions give the svm its probabilities."""
@@ -37,7 +39,7 @@ class Candidate:
     Attributes:
         c: inverse strength of its penalty, or its learning rate.
         network: the classifier.
-        row: its scores by the names of :data:`ser_pipeline.runs.types.METRIC_COLUMNS`.
+        row: its scores by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`.
     """
 
     c: float
@@ -66,7 +68,7 @@ def train_classifier(
     """
     before = describe(data, folder, command=command, parameters=0)
     if is_done(folder):
-        return read_result(RunInfo, folder / SETTINGS)
+        return read_info(folder)
     write_info(folder, before)
     train, validation = (data.clips(data.rows(part), card.learned) for part in ("train", "validation"))
     if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
@@ -78,7 +80,7 @@ def train_classifier(
         listener.step_done(len(train))
         listener.epoch_done(_report(candidates, data))
     best = _best(candidates, data)
-    write_metrics(folder / METRICS, [{**best.row, "epoch": 1}])
+    write_metrics(folder, [{**best.row, "epoch": 1}])
     save_model(folder, best.network, card.model_copy(update={"epoch": 1}))
     info = describe(data, folder, command=command, parameters=fitted_numbers(best.network.estimator))
     return _finish(folder, info, candidates, best)

@@ -8,10 +8,12 @@ import numpy as np
 from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import SETTINGS, RunInfo
-from ser_pipeline.training.info import describe, write_info
+from ser_pipeline.training.info import describe
 from ser_pipeline.training.recorder import Listener
-from ser_pipeline.training.run import check_classes, forget_scores, train_run, unfinished
+from ser_pipeline.training.run import check_classes, train_run, unfinished
 
 
 def fold_folder(folder: Path, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""``settings.json``: all that repeats a run, and the check that a run goes on as it began."""
+"""What is written down of a run that begins, and the check that it goes on as it began."""
 
 import platform
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import Network
-from ser_pipeline.runs.types import SETTINGS, RunInfo, read_result
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.types import SETTINGS, RunInfo
 from ser_pipeline.training.device import choose_device, choose_precision
 
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
@@ -40,7 +40,7 @@ def describe(
     Raises:
         RunError: the folder's run began with other recordings, split, mels or classes.
     """
-    before = read_result(RunInfo, folder / SETTINGS) if (folder / SETTINGS).is_file() else None
+    before = read_info(folder) if (folder / SETTINGS).is_file() else None
     if before is not None:
         check_same(before, data, folder)
     device = choose_device(data.recipe.train.device)
@@ -92,9 +92,3 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
                 f"{folder}: the {what} is not the one this run was trained on; "
                 "bring that one back, or train a new run"
             )
-
-
-def write_info(folder: Path, info: RunInfo) -> None:
-    """Write ``settings.json``."""
-    with write_atomically(folder / SETTINGS) as part:
-        part.write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")

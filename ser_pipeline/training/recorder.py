@@ -1,6 +1,5 @@
 """What stays of each epoch: a line of metrics, the best weights, and a state to go on from."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.options import TrainOptions
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.types import METRIC_COLUMNS
+from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.device import hush
 from ser_pipeline.training.module import TrainedNetwork
 
-METRICS = "metrics.csv"
-
 Row = dict[str, float | int | None]
-"""One epoch by the names of :data:`ser_pipeline.runs.types.METRIC_COLUMNS`."""
+"""One epoch by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`."""
 
 
 def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
@@ -49,14 +46,6 @@ def out_of_patience(history: Sequence[Row], options: TrainOptions) -> bool:
     return len(history) - int(best_row(history, options)["epoch"] or 0) >= options.patience
 
 
-def write_metrics(path: Path, history: Sequence[Row]) -> None:
-    """Write ``metrics.csv``: one line per epoch, empty where there is no value."""
-    with write_atomically(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, METRIC_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-
-
 LAST = "last.ckpt"
 
 
@@ -65,7 +54,7 @@ class EpochReport:
     """One epoch, for whoever watches.
 
     Attributes:
-        row: by the names of :data:`ser_pipeline.runs.types.METRIC_COLUMNS`.
+        row: by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`.
         epochs: at most this many.
         best_epoch: best so far, counted from 1.
         clips_per_second: training clips.
@@ -167,7 +156,7 @@ class Recorder(Callback):
         if not trainer.is_global_zero:
             trainer.save_checkpoint(last)  # takes part; only the first process writes
             return
-        write_metrics(self.folder / METRICS, self.history)
+        write_metrics(self.folder, self.history)
         if best is row:
             save_model(self.folder, pl_module.kept, self.card.model_copy(update={"epoch": row["epoch"]}))
         with write_atomically(last) as part:

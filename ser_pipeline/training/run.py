@@ -20,21 +20,22 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
 from ser_pipeline.options import Recipe, TrainOptions, algorithm_version
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.runs.types import RunInfo, read_result
+from ser_pipeline.runs.card import ModelCard, read_card
+from ser_pipeline.runs.curves import write_metrics
+from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.predictions import forget_scores
+from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.device import choose_device, choose_precision, quiet_lightning
-from ser_pipeline.training.info import describe, layer_parameters, write_info
+from ser_pipeline.training.info import describe, layer_parameters
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.recorder import (
     LAST,
-    METRICS,
     Listener,
     Recorder,
     Row,
     best_row,
     out_of_patience,
-    write_metrics,
 )
 
 SCORING_BATCH = 64
@@ -106,9 +107,6 @@ class RunBatches(LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-SCORED = ("scores.json", "predictions.parquet", "dimensions.parquet")
-"""Files that say how good a run's weights are."""
-
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
 """What torch raises for a file that is cut, foreign, or holds more than plain data."""
 
@@ -152,7 +150,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     history = _history(folder / LAST)
     write_info(folder, info)
     if _goes_on(history, options):
-        learned = read_result(ModelCard, folder / CARD).learned if history else data.learned()
+        learned = read_card(folder).learned if history else data.learned()
         recorder = Recorder(
             folder, model_card(data, learned), options, clips=len(data.rows("train")), listener=listener
         )
@@ -189,12 +187,6 @@ def check_classes(data: RunData) -> None:
         raise TrainingError(
             f"task '{data.task.name}': the training clips are all of one class; choose other corpora or task"
         )
-
-
-def forget_scores(folder: Path) -> None:
-    """Take away the scores of weights that are about to change."""
-    for name in SCORED:
-        (folder / name).unlink(missing_ok=True)
 
 
 def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
@@ -291,7 +283,7 @@ def _history(checkpoint: Path) -> list[Row]:
 def _finish(folder: Path, info: RunInfo, options: TrainOptions) -> RunInfo:
     """Write down which epoch counts and why training ended, as the last checkpoint tells."""
     history = _history(folder / LAST)
-    write_metrics(folder / METRICS, history)
+    write_metrics(folder, history)
     best = best_row(history, options)
     seconds = sum(float(row[f"{part}_seconds"] or 0) for row in history for part in ("train", "validation"))
     if best[f"validation_{options.monitor}"] is None:

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from ser_pipeline.runs.types import RunScores, read_result
+from ser_pipeline.runs.files import read_result
+from ser_pipeline.runs.types import RunScores
 
 
 def train(ser):

@@ -55,7 +55,7 @@ def test_missing_manifest_is_one_line(tmp_path, monkeypatch):
 def test_unknown_run_is_one_line(folder, words):
     result = call(*words)
     assert result.exit_code == 1
-    assert result.stderr.startswith("ser: runs/gone: no run of this name; in runs there are: none yet")
+    assert result.stderr.startswith("ser: run 'gone' does not exist; the newest in runs are: none")
     assert not (folder / "reports").exists()
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from ser_pipeline.manifest import read_manifest
-from ser_pipeline.runs.types import Latency, RunInfo, RunScores, read_result
+from ser_pipeline.runs.files import read_info, read_result
+from ser_pipeline.runs.types import Latency, RunScores
 from ser_pipeline.splits import make_split, write_split
 
 
@@ -11,7 +12,7 @@ def train(ser, *words, status=0):
 
 
 def info(folder, name):
-    return read_result(RunInfo, folder / "runs" / name / "settings.json")
+    return read_info(folder / "runs" / name)
 
 
 def test_train_says_what_it_does_and_scores_every_part(ser, tmp_path):

@@ -6,8 +6,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.compare import Decided, RunDecisions, compare_runs
 from ser_pipeline.manifest import read_manifest
+from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.predictions import prediction_schema, write_predictions
-from ser_pipeline.training.info import describe, write_info
+from ser_pipeline.training.info import describe
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 

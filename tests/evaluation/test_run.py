@@ -13,10 +13,12 @@ from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.run import decision_ms, evaluate_run, score_folds, score_run
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.metrics import expected_calibration_error, fit_temperature, temper
+from ser_pipeline.runs.card import write_card
+from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.predictions import read_predictions
-from ser_pipeline.runs.types import Certainty, RunScores, read_result
+from ser_pipeline.runs.types import Certainty, RunScores
 from ser_pipeline.splits import make_split, write_split
-from ser_pipeline.training.checkpoint import load_model, write_card
+from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
 from tests.evaluation.conftest import Silent
@@ -168,7 +170,7 @@ def test_a_run_on_another_manifest_is_refused(run, toy):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, toy):
-    with pytest.raises(RunError, match=r"settings.json: not found; the run is incomplete"):
+    with pytest.raises(RunError, match=r"settings.json: not found; train it again"):
         evaluate_run(tmp_path, **places(toy))
 
 

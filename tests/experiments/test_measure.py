@@ -5,8 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.experiments.verdicts import write_findings
+from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.findings import FINDINGS, findings_in, read_findings
-from ser_pipeline.runs.types import RunScores, read_result
+from ser_pipeline.runs.types import RunScores
 
 
 @pytest.fixture

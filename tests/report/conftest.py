@@ -16,6 +16,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 
 from ser_pipeline.labels import emotion_id
 from ser_pipeline.options import recipe
+from ser_pipeline.runs.curves import METRIC_COLUMNS
 from ser_pipeline.runs.explanation import (
     EffectTable,
     Explanation,
@@ -29,7 +30,6 @@ from ser_pipeline.runs.explanation import (
     ProfileSummary,
 )
 from ser_pipeline.runs.types import (
-    METRIC_COLUMNS,
     ClassScore,
     Estimate,
     GroupScores,

@@ -19,7 +19,8 @@ from ser_pipeline.report.data_facts import (
     reject_reasons,
 )
 from ser_pipeline.report.sources import read_data
-from ser_pipeline.runs.read import choose_runs, read_runs
+from ser_pipeline.runs.find import choose_runs
+from ser_pipeline.runs.read import read_runs
 
 
 @pytest.fixture

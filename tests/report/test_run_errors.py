@@ -15,7 +15,8 @@ from ser_pipeline.report.run_figures import (
     worst_groups,
 )
 from ser_pipeline.report.sources import corpus_title
-from ser_pipeline.runs.read import Predictions, read_runs
+from ser_pipeline.runs.predictions import Predictions
+from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Certainty, GroupScores
 
 pytestmark = pytest.mark.usefixtures("no_drawings")

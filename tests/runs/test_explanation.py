@@ -41,8 +41,8 @@ def test_a_run_that_was_not_explained_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 2}, "schema version 2, this ser reads 1; explain it again with 'ser explain"),
-        ({"uar": {"value": None}}, r"uar.value: Input should be a valid number; explain it again"),
+        ({"schema_version": 2}, "schema_version: Input should be 1; .* explain it again with 'ser explain"),
+        ({"uar": {"value": None}}, r"uar.value: Input should be a valid number; .* explain it again"),
         ({"uar": {"value": float("nan")}}, "uar.value: Input should be a finite number"),
         ({"odd": 1}, "odd: Extra inputs are not permitted"),
         ({"emotions": ["anger"]}, "its tables are not of the features and emotions it lists"),

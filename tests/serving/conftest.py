@@ -19,6 +19,9 @@ from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.store import build_store, open_store
 from ser_pipeline.training.checkpoint import load_model as load_network
 from ser_pipeline.training.checkpoint import save_model
+from tests.report.conftest import fake, rows
+
+__all__ = ["fake", "rows"]
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 SMALL = FrontEnd(denoise="none", n_mels=16, max_s=1.0)

@@ -1,5 +1,4 @@
 import json
-import os
 import pickle
 import shutil
 import warnings
@@ -14,8 +13,8 @@ from ser_pipeline.datasets.normalise import Learned, Scaling, learn_scaling
 from ser_pipeline.errors import RunError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.options import FeatureOptions
-from ser_pipeline.runs.card import CARD
-from ser_pipeline.training.checkpoint import WEIGHTS, _digest
+from ser_pipeline.runs.types import CARD, WEIGHTS
+from ser_pipeline.training.checkpoint import _digest
 from tests.serving.conftest import SMALL, save_random
 
 
@@ -30,22 +29,21 @@ def test_a_model_is_found_by_folder_name_and_file(run):
     assert load_model("small", runs=run.parent).name == "small"
 
 
-def test_the_newest_run_with_a_model_is_the_default(run, tmp_path):
-    save_random(tmp_path / "runs" / "later")
-    (tmp_path / "runs" / "unfinished").mkdir()
-    for number, name in enumerate(("later", "small", "unfinished")):
-        # written by another version: the order of the files' times counts then
-        (tmp_path / "runs" / name / "settings.json").write_text("{}")
-        if name != "unfinished":
-            card = tmp_path / "runs" / name / CARD
-            os.utime(card, (number, number))
-    assert load_model(runs=tmp_path / "runs").name == "small"
+def test_the_newest_run_with_a_model_is_the_default(tmp_path, rows, fake):
+    runs = tmp_path / "runs"
+    for day, name in enumerate(("small", "later", "started"), 1):
+        fake.run(runs, name, rows, "d", created=f"2026-01-0{day}T00:00:00+00:00", finished=False, epochs=1)
+    for name in ("small", "later", "broken"):
+        save_random(runs / name)
+    (runs / "broken" / "settings.json").write_text("{")
+    assert load_model(runs=runs).name == "later"
+    assert load_model("broken", runs=runs).name == "broken"
 
 
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("nowhere", r"model 'nowhere' does not exist; the newest in .*runs are: none"),
+        ("nowhere", r"model 'nowhere' does not exist; the newest runs in .*runs are: none"),
         ("text.txt", r"text.txt: not a model; pass a run folder, its model.json"),
         ("empty", r"empty: holds no model.json: pass a run folder"),
         ("started", r"started: holds no model.json: its training was not finished"),

@@ -9,8 +9,9 @@ from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
 from ser_pipeline.options import FrontEnd, ModelOptions
-from ser_pipeline.runs.card import CARD, ModelCard
-from ser_pipeline.training.checkpoint import WEIGHTS, load_model, save_model, write_card
+from ser_pipeline.runs.card import ModelCard, write_card
+from ser_pipeline.runs.types import CARD, WEIGHTS
+from ser_pipeline.training.checkpoint import load_model, save_model
 
 CARD_FOR_TWO = ModelCard(
     model=ModelOptions(attention=False, bidirectional=False),

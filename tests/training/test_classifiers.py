@@ -6,9 +6,10 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.evaluation.run import evaluate_run, score_run
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import CANDIDATES
-from ser_pipeline.runs.card import CARD
-from ser_pipeline.runs.types import RunInfo, read_result
-from ser_pipeline.training.checkpoint import CLASSIFIER, load_model
+from ser_pipeline.runs.card import read_card
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.types import CARD, CLASSIFIER
+from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.classifiers import _splits
 from ser_pipeline.training.run import train_run, unfinished
 
@@ -104,10 +105,9 @@ def test_a_foreign_file_is_refused(fitted):
         load_model(folder)
     content = skops.io.dumps({"a": np.ones(3)})
     (folder / CLASSIFIER).write_bytes(content)
-    from ser_pipeline.runs.card import ModelCard
     from ser_pipeline.training.checkpoint import _digest
 
-    card = read_result(ModelCard, folder / CARD).model_copy(update={"weights_digest": _digest(content)})
+    card = read_card(folder).model_copy(update={"weights_digest": _digest(content)})
     (folder / CARD).write_text(card.model_dump_json())
     with pytest.raises(RunError, match="does not take the 253 features"):
         load_model(folder)
@@ -116,13 +116,12 @@ def test_a_foreign_file_is_refused(fitted):
 def test_types_beyond_the_list_are_never_loaded(fitted):
     import skops.io
 
-    from ser_pipeline.runs.card import ModelCard
     from ser_pipeline.training.checkpoint import _digest
 
     folder, _, _ = fitted("a", "logreg", c=0.01)
     content = skops.io.dumps(Watch())  # any type of ours
     (folder / CLASSIFIER).write_bytes(content)
-    card = read_result(ModelCard, folder / CARD).model_copy(update={"weights_digest": _digest(content)})
+    card = read_card(folder).model_copy(update={"weights_digest": _digest(content)})
     (folder / CARD).write_text(card.model_dump_json())
     with pytest.raises(RunError, match=r"does not fit model\.json: .*[Uu]ntrusted"):
         load_model(folder)
@@ -204,4 +203,4 @@ def test_every_fold_is_fitted(featured, tmp_path):
     inputs = featured.inputs(model={"name": "logreg", "c": 0.01}, split="loco", fold="all")
     info = train_folds(inputs, tmp_path / "all", Watch(), command="")
     assert info.stopped == "all 2 folds are done"
-    assert read_result(RunInfo, tmp_path / "all" / "fold-1" / "settings.json").extra["c"] == 0.01
+    assert read_info(tmp_path / "all" / "fold-1").extra["c"] == 0.01

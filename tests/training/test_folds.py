@@ -2,7 +2,7 @@ import pytest
 
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.manifest import read_manifest
-from ser_pipeline.runs.types import RunInfo, read_result
+from ser_pipeline.runs.files import read_info
 from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training import folds
 from ser_pipeline.training.folds import fold_folders, train_folds
@@ -35,12 +35,12 @@ def test_every_fold_is_a_run_below_the_parent(toy, tmp_path):
     info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_fold=lambda *fold: told.append(fold))
     assert told == [(0, "emodb"), (1, "nemo")]
     assert [folder.name for folder in fold_folders(tmp_path / "r")] == ["fold-0", "fold-1"]
-    assert info == read_result(RunInfo, tmp_path / "r" / "settings.json")
+    assert info == read_info(tmp_path / "r")
     assert (info.split.fold, info.recipe.fold) == ("all", "all")
     assert info.counts == {"test": 120}
     assert info.class_counts == {"test": (30, 30, 30, 30)}
     assert info.stopped == "all 2 folds are done"
-    parts = [read_result(RunInfo, folder / "settings.json") for folder in fold_folders(tmp_path / "r")]
+    parts = [read_info(folder) for folder in fold_folders(tmp_path / "r")]
     assert [part.split.fold for part in parts] == ["0", "1"]
     assert info.seconds == pytest.approx(sum(part.seconds for part in parts), abs=0.2)
 
@@ -50,7 +50,7 @@ def test_interrupted_folds_go_on_where_they_stopped(toy, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train_folds(inputs, tmp_path / "r", Stopper(), command="c")
     done = (tmp_path / "r" / "fold-0" / "last.ckpt").stat().st_mtime_ns
-    assert read_result(RunInfo, tmp_path / "r" / "settings.json").stopped is None
+    assert read_info(tmp_path / "r").stopped is None
     info = train_folds(inputs, tmp_path / "r", Silent(), command="c")
     assert info.stopped == "all 2 folds are done"
     assert (tmp_path / "r" / "fold-0" / "last.ckpt").stat().st_mtime_ns == done

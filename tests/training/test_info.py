@@ -1,8 +1,8 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.runs.types import RunInfo, read_result
-from ser_pipeline.training.info import check_same, describe, write_info
+from ser_pipeline.runs.files import read_info, write_info
+from ser_pipeline.training.info import check_same, describe
 
 
 def test_a_run_is_described_by_what_repeats_it(toy, tmp_path):
@@ -21,7 +21,7 @@ def test_a_run_is_described_by_what_repeats_it(toy, tmp_path):
     assert {"torch", "numpy", "python"} <= info.versions.keys()
     assert (info.extra["device"], info.extra["precision"]) == ("cpu", "32-true")
     write_info(tmp_path / "a", info)
-    assert read_result(RunInfo, tmp_path / "a" / "settings.json") == info
+    assert read_info(tmp_path / "a") == info
 
 
 def test_a_run_that_goes_on_keeps_its_start(toy, tmp_path):

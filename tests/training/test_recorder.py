@@ -8,9 +8,9 @@ from lightning.pytorch import LightningModule, Trainer
 
 from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.types import METRIC_COLUMNS
+from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
 from ser_pipeline.training.module import Totals
-from ser_pipeline.training.recorder import Recorder, best_row, out_of_patience, write_metrics
+from ser_pipeline.training.recorder import Recorder, best_row, out_of_patience
 
 
 def recorder(folder, **options):
@@ -96,7 +96,7 @@ def test_patience_ends_that_many_epochs_after_the_best():
 
 def test_metrics_come_back_as_written(tmp_path):
     rows = epochs(0.25, None, 1 / 3)
-    write_metrics(tmp_path / "metrics.csv", rows)
+    write_metrics(tmp_path, rows)
     with (tmp_path / "metrics.csv").open(newline="") as file:
         found = [{k: float(v) if v else None for k, v in line.items()} for line in csv.DictReader(file)]
     assert found == rows

@@ -12,7 +12,7 @@ from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.models import build_model
 from ser_pipeline.options import TrainOptions, recipe
-from ser_pipeline.runs.types import RunInfo, read_result
+from ser_pipeline.runs.files import read_info
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.run import balanced_weights, train_run, unfinished
@@ -74,7 +74,7 @@ def test_a_run_leaves_its_files_and_says_what_it_was(trained, toy):
     watch = Watch()
     folder, info = trained(watch=watch)
     assert {path.name for path in folder.iterdir()} == FILES
-    assert info == read_result(RunInfo, folder / "settings.json")
+    assert info == read_info(folder)
     assert info.emotions == ("anger", "happiness", "neutral", "sadness")
     assert info.counts == {"train": 72, "validation": 24, "test": 24}
     assert (info.corpora, info.languages) == (("emodb", "nemo"), ("de", "pl"))

@@ -3,9 +3,8 @@ import json
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.runs import read
-from ser_pipeline.runs.read import read_info, read_scores
-from ser_pipeline.runs.types import RunScores
+from ser_pipeline.runs.files import read_info, read_latency, read_scores, write_result
+from ser_pipeline.runs.types import Latency, RunScores
 
 
 @pytest.fixture
@@ -64,10 +63,25 @@ def test_file_of_another_form_is_of_another_version(run):
         read_scores(run, read_info(run))
 
 
-def test_file_that_the_disk_refuses_names_the_run(run, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(read, "read_result", refuse)
-    with pytest.raises(RunError, match=r"one/settings\.json: cannot be read \(Permission denied\)"):
+def test_file_that_the_disk_refuses_names_the_run(run):
+    info = read_info(run)
+    for name in ("settings.json", "scores.json"):
+        (run / name).unlink()
+        (run / name).mkdir()
+    with pytest.raises(RunError, match=r"one/settings\.json: cannot be read \(Is a directory\)"):
         read_info(run)
+    with pytest.raises(RunError, match=r"one/scores\.json: cannot be read \(Is a directory\)"):
+        read_scores(run, info)
+
+
+def test_missing_scores_name_the_command_that_makes_them(run):
+    (run / "scores.json").unlink()
+    with pytest.raises(RunError, match=r"scores\.json: not found; score it again with 'ser evaluate .*one'"):
+        read_scores(run, read_info(run))
+
+
+def test_latency_is_none_where_it_was_not_measured(run):
+    assert read_latency(run) is None
+    found = Latency(front_end_ms=1.5, network_ms=2.5, threads=1)
+    write_result(run / "latency.json", found)
+    assert read_latency(run) == found
