@@ -109,6 +109,7 @@ def evaluate(
     from ser_pipeline.records import PARTS
     from ser_pipeline.runs.files import read_info
     from ser_pipeline.runs.find import find_run
+    from ser_pipeline.runs.types import ALL_FOLDS
 
     with plain_errors():
         if part not in PARTS:
@@ -120,7 +121,7 @@ def evaluate(
         folder = find_run(run, runs)
         scores = evaluate_run(folder, manifests=manifests, cache=cache, device=device)
         info = read_info(folder)
-        if info.recipe.fold != "all":
+        if info.recipe.fold != ALL_FOLDS:
             keep_latency(folder)
         if part not in scores.parts:
             raise SettingsError(f"--part {part}: this run's split has only {', '.join(scores.parts)}")

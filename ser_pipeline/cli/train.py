@@ -1,6 +1,8 @@
 """The command ``ser train``."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -180,8 +182,8 @@ def train(
             import torch
 
             torch.set_num_threads(threads)
-        folder, inputs = _resumed(resume, params) if resume else _begun(params)
-        with plain_errors(f"ser train --resume {shlex.quote(str(folder))}"):
+        begun = nullcontext(_resumed(resume, params)) if resume else _begun(params)
+        with begun as (folder, inputs), plain_errors(f"ser train --resume {shlex.quote(str(folder))}"):
             info, scores = _run(folder, inputs, command=_command(params))
     show_parts(info, scores)
     say(f"run: {folder}")
@@ -209,23 +211,24 @@ def _command(params: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _begun(params: dict[str, Any]) -> tuple[Path, "Inputs"]:
+@contextmanager
+def _begun(params: dict[str, Any]) -> Iterator[tuple[Path, "Inputs"]]:
     """Folder and inputs of a new run."""
-    from datetime import datetime
-
     from ser_pipeline.datasets.prepare import read_inputs
     from ser_pipeline.models import model_class
     from ser_pipeline.options import own_tasks
-    from ser_pipeline.runs.names import new_run, run_name
+    from ser_pipeline.runs.names import new_run
 
     said = _given(params)
     recipe = _recipe(said)
     model_class(recipe.model.name)  # a wrong name is said before anything is read
     _check_flags(recipe.model.name, said)
-    name = params["name"] or run_name(recipe, datetime.now().astimezone())
-    folder = new_run(params["runs"], name)
     own = own_tasks(_SETTINGS)
-    return folder, read_inputs(recipe, manifests=params["manifests"], cache=params["cache"], own_tasks=own)
+    with new_run(params["runs"], recipe, params["name"] or None) as folder:
+        yield (
+            folder,
+            read_inputs(recipe, manifests=params["manifests"], cache=params["cache"], own_tasks=own),
+        )
 
 
 def _check_flags(model: str, said: dict[str, Any]) -> None:
@@ -293,8 +296,8 @@ def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
 
 def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "RunScores"]:
     """Train and score, showing each epoch."""
-    from ser_pipeline.datasets.prepare import ALL_FOLDS
     from ser_pipeline.evaluation.run import keep_latency, score_folds, score_run
+    from ser_pipeline.runs.types import ALL_FOLDS
     from ser_pipeline.training.folds import train_folds
     from ser_pipeline.training.run import train_run
 

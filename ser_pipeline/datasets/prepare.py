@@ -70,10 +70,6 @@ def locate(store: RowStore, examples: Examples) -> Located:
     return Located(examples.take(here), positions[here], failed)
 
 
-ALL_FOLDS = "all"
-"""Value of ``--fold`` that trains every fold."""
-
-
 @dataclass(frozen=True)
 class Inputs:
     """What the runs of one recipe share, whatever the fold.

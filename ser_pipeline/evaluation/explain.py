@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
@@ -25,6 +24,7 @@ from ser_pipeline.runs.explanation import (
     write_explanation,
 )
 from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.types import ALL_FOLDS
 
 REPEATS = 20
 PAIRS = 20

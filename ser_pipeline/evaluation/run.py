@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import torch
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs, read_inputs
+from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.internals import write_insights
@@ -34,11 +34,12 @@ from ser_pipeline.models import EmbeddingNetwork, one_clip
 from ser_pipeline.options import InputOptions
 from ser_pipeline.runs.card import ModelCard, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
+from ser_pipeline.runs.names import fold_folder, fold_folders
 from ser_pipeline.runs.predictions import write_predictions
-from ser_pipeline.runs.types import LATENCY, Certainty, Latency, RunInfo, RunScores
+from ser_pipeline.runs.types import ALL_FOLDS, LATENCY, Certainty, Latency, RunInfo, RunScores
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_device
-from ser_pipeline.training.folds import fold_folder, fold_folders, tested_folds
+from ser_pipeline.training.folds import tested_folds
 from ser_pipeline.training.info import check_same
 
 CLIP_S: Final = 3.0

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.datasets.examples import chosen_rows
-from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
 from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.options import MODEL_INPUTS, Recipe, applies, configured, merged
+from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
 SETTINGS_FILE: Final = Path("ser.toml")

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
-from ser_pipeline.datasets.prepare import ALL_FOLDS, read_inputs
+from ser_pipeline.datasets.prepare import read_inputs
 from ser_pipeline.errors import SerError, TrainingError
 from ser_pipeline.evaluation.run import decision_ms, score_folds, score_run
 from ser_pipeline.experiments.cells import Cell, Ground
@@ -23,9 +23,10 @@ from ser_pipeline.experiments.place import (
 from ser_pipeline.experiments.progress import NOT_YET, Progress, State, cell_table, write_table
 from ser_pipeline.experiments.schedule import estimates, ordered, total, wanted_stores, work_of
 from ser_pipeline.runs.files import read_info
-from ser_pipeline.runs.types import RunInfo, RunScores
+from ser_pipeline.runs.names import fold_folders
+from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
 from ser_pipeline.store import build_store
-from ser_pipeline.training.folds import fold_folders, train_folds
+from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.recorder import EpochReport
 from ser_pipeline.training.run import train_run
 

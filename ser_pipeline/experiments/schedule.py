@@ -12,12 +12,12 @@ from typing import Final
 import pyarrow.compute as pc
 
 from ser_pipeline.datasets.examples import chosen_rows
-from ser_pipeline.datasets.prepare import ALL_FOLDS
 from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Need, Progress, State
 from ser_pipeline.options import CLASSIFIERS, MODEL_INPUTS, Recipe, StoreOptions
+from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.store import build_store
 
 _BUDGET = re.compile(r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")

@@ -31,6 +31,9 @@ WEIGHTS: Final = "model.safetensors"
 CLASSIFIER: Final = "model.skops"
 """Of models of scikit-learn, instead of weights."""
 
+ALL_FOLDS: Final = "all"
+"""Value of ``--fold`` that makes every fold of a split a run of its own, below one parent folder."""
+
 GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
 
 

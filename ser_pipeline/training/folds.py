@@ -5,31 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_pipeline.datasets.prepare import ALL_FOLDS, Inputs
+from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.models import build_model, parameter_count
 from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
-from ser_pipeline.runs.types import SETTINGS, RunInfo
+from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.recorder import Listener
 from ser_pipeline.training.run import check_classes, train_run, unfinished
-
-
-def fold_folder(folder: Path, number: int) -> Path:
-    """Run folder of one fold.
-
-    Examples:
-        >>> fold_folder(Path("runs/a"), 3).name
-        'fold-3'
-    """
-    return folder / f"fold-{number}"
-
-
-def fold_folders(folder: Path) -> list[Path]:
-    """Run folders of all folds that were begun, by number."""
-    found = [path.parent for path in folder.glob(f"fold-*/{SETTINGS}")]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("fold-")))
 
 
 def tested_folds(inputs: Inputs) -> list[int]:

@@ -3,9 +3,10 @@ import pytest
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training import folds
-from ser_pipeline.training.folds import fold_folders, train_folds
+from ser_pipeline.training.folds import train_folds
 
 
 class Silent:
