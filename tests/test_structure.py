@@ -1,0 +1,78 @@
+"""The house rules that a reader can feel: files worth opening, short functions, one direction."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ser_pipeline
+
+PACKAGE = Path(ser_pipeline.__file__).parent
+MODULES = {
+    ".".join(("ser_pipeline", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+MOST_LINES = 400
+MOST_IN_A_FUNCTION = 50
+"""Without its docstring and its parameters."""
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from the first statement to the last."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def imported(body: list[ast.stmt]) -> Iterator[str]:
+    """Modules of this package that a module loads when it is imported itself."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                yield inner if inner in MODULES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.Try | ast.With):
+            yield from imported(node.body)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_file_is_too_long_to_read(name):
+    lines = MODULES[name].read_text(encoding="utf-8").count("\n")
+    assert lines <= MOST_LINES, f"{name} has {lines} lines: split it by what it does"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_function_fits_a_screen(name):
+    long = {
+        node.name: body_lines(node)
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and body_lines(node) > MOST_IN_A_FUNCTION
+    }
+    assert not long
+
+
+def test_no_two_modules_need_each_other():
+    graph = {
+        name: {other for other in imported(tree.body) if other in MODULES and other != name}
+        for name, tree in TREES.items()
+        if name != "ser_pipeline"  # which loads what it offers when it is asked for
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_package_has_a_single_module():
+    for folder in {path.parent for path in MODULES.values()}:
+        inside = [
+            path for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        ]
+        assert len(inside) > 2, f"{folder.name} holds one module: make it a module"
