@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio import active_span, prepare, rms_db
+from ser_pipeline.audio import Prepared, active_span, prepare, rms_db
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features import log_mel
 from ser_pipeline.options import (
@@ -104,7 +104,15 @@ def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> StoreRow:
     Raises:
         AudioError: the wave gives no finite spectrogram.
     """
-    prepared = prepare(wave, front_end)
+    return mel_of_prepared(prepare(wave, front_end), front_end)
+
+
+def mel_of_prepared(prepared: Prepared, front_end: FrontEnd) -> StoreRow:
+    """Transform and pad a clip that is denoised, trimmed and levelled.
+
+    Raises:
+        AudioError: the wave gives no finite spectrogram.
+    """
     mel = log_mel(prepared.wave, front_end)
     if not np.isfinite(mel).all():
         raise AudioError("its mel spectrogram is not finite; the recording cannot be used")

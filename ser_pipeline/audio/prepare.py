@@ -136,11 +136,13 @@ class Prepared:
         wave: denoised, trimmed and levelled, shape ``(samples,)``.
         level_db: its RMS before it was levelled, in dB of full scale.
         span: first and end sample of what trimming kept, counted in the decoded wave.
+        gated: the whole wave after the gate, before it was trimmed, shape ``(decoded samples,)``.
     """
 
     wave: Float32s
     level_db: float
     span: tuple[int, int]
+    gated: Float32s
 
 
 def prepare(wave: Float32s, front_end: FrontEnd) -> Prepared:
@@ -150,16 +152,17 @@ def prepare(wave: Float32s, front_end: FrontEnd) -> Prepared:
         wave: mono samples at ``front_end.sample_rate``, shape ``(samples,)``.
         front_end: its ``denoise``, ``prop_decrease``, ``trim_db``, ``level`` and ``target_rms``.
     """
+    gated = wave
     if front_end.denoise != "none":
-        wave = spectral_gate(
+        gated = spectral_gate(
             wave,
             front_end.sample_rate,
             prop_decrease=front_end.prop_decrease,
             reference=front_end.denoise == "reference",
         )
-    span = (0, wave.size) if front_end.trim_db is None else active_span(wave, front_end.trim_db)
-    wave = wave[span[0] : span[1]]
-    level_db = rms_db(wave)
+    span = (0, gated.size) if front_end.trim_db is None else active_span(gated, front_end.trim_db)
+    kept = gated[span[0] : span[1]]
+    level_db = rms_db(kept)
     if front_end.level == "clip_rms":
-        wave = to_level(wave, front_end.target_rms)
-    return Prepared(wave, level_db, span)
+        kept = to_level(kept, front_end.target_rms)
+    return Prepared(kept, level_db, span, gated)

@@ -220,10 +220,6 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
     _tell(summary, where.dry_run, "variants" if options.kind.startswith("augmented") else "recordings")
     if where.dry_run:
         return
-    if summary.computed:
-        from ser_pipeline.store.work import keep_steps
-
-        keep_steps(read_manifest(where.manifests), where.data, where.cache, options)
     if summary.failures:
         raise typer.Exit(1)
     next_step(step)

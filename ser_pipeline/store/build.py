@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,19 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
-from ser_pipeline.options import StoreOptions
+from ser_pipeline.options import FrontEnd, StoreOptions
+from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.store.index import SCHEMA, Index, read_index
 from ser_pipeline.store.plan import (
     Chunk,
     Done,
     FailedClip,
     Key,
+    Previewed,
     Work,
     chunks,
     lacking,
+    previewed,
     recordings,
     shard_range,
 )
@@ -75,6 +79,52 @@ def changed_sources(folder: Path, wanted: Mapping[str, str], present: Set[str]) 
     return sorted(
         path for path, digest in wanted.items() if digest not in present and known.get(path, digest) != digest
     )
+
+
+def keep_steps(
+    folder: Path,
+    data: Path,
+    options: StoreOptions,
+    chosen: Sequence[Previewed],
+    made: Sequence[ClipSteps] = (),
+) -> None:
+    """Write ``steps.parquet`` beside a store's shards, unless it is there for the same recordings.
+
+    A recording whose row was made by an earlier build goes through the front end again; one that can
+    no longer be used is left out.
+
+    Args:
+        folder: of the store.
+        data: folder that paths are relative to.
+        options: of the store; other kinds than mels have no steps.
+        chosen: recordings of the store whose steps are kept.
+        made: steps that the build has just seen.
+    """
+    there = _steps_there(folder)
+    if not isinstance(options, FrontEnd) or [clip.audio_digest for clip in there] == [
+        clip.digest for clip in chosen
+    ]:
+        return
+    known = {steps.audio_digest: steps for steps in (*there, *made)}
+    clips = []
+    for clip in chosen:
+        steps = known.get(clip.digest)
+        if steps is None:
+            from ser_pipeline.store.work import steps_again
+
+            steps = steps_again(data, options, clip)
+        if steps is not None:
+            clips.append(steps)
+    if clips:
+        with suppress(SerError):  # a picture less; the store itself is whole
+            write_steps(folder, clips)
+
+
+def _steps_there(folder: Path) -> list[ClipSteps]:
+    try:
+        return read_steps(folder)
+    except StoreCorrupt:
+        return []  # it is written anew
 
 
 _WATCH_S = 0.5
@@ -209,7 +259,11 @@ def build_store(
     if plan and not part:
         raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
     state = _state(folder, part, retry_failed, write=not dry_run)
-    if dry_run or not state.lacking:
+    if dry_run:
+        return state.summary(len(plan))
+    previews = previewed(manifest.table, options)
+    if not state.lacking:
+        keep_steps(folder, data, options, _held(previews, state.rows))
         return state.summary(len(plan))
     if not data.is_dir():
         raise StoreError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
@@ -221,15 +275,24 @@ def build_store(
             on_start(sum(len(chunk.clips) for chunk in todo))
         computed = 0
         failures: list[FailedClip] = []
-        for done in _run([Work(folder, data, options, chunk) for chunk in todo], jobs, scheduler):
+        seen: list[ClipSteps] = []
+        works = [Work(folder, data, options, chunk, previews) for chunk in todo]
+        for done in _run(works, jobs, scheduler):
             computed += done.computed
             failures += done.failures
+            seen += done.steps
             if on_progress is not None:
                 on_progress(done.computed + len(done.failures))
         present = read_index(folder).keys()
         clips = (clip for chunk in part for clip in chunk.clips if clip.key in present)
         note_sources(folder, {clip.path: clip.digest for clip in clips})
+        keep_steps(folder, data, options, _held(previews, present), seen)
     return state.summary(len(plan), computed, failures, repaired)
+
+
+def _held(previews: Sequence[Previewed], rows: Set[Key]) -> list[Previewed]:
+    """Those of the chosen recordings that a store of mels holds."""
+    return [clip for clip in previews if (clip.digest, 0, "") in rows]
 
 
 @dataclass(frozen=True, slots=True)

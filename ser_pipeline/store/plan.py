@@ -15,13 +15,16 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ser_pipeline.atomic import explained
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import aspect_of
-from ser_pipeline.options import Augmented, StoreOptions
+from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
+from ser_pipeline.previews import ClipSteps
 
 EVERY_SHARD = 1 << 40
 """End of a range that holds every shard there can be."""
@@ -80,6 +83,9 @@ def _words(start: int, stop: int) -> str:
     return "its shards" if stop == EVERY_SHARD else f"shards {start}:{stop}"
 
 
+MOST_PREVIEWS = 4
+"""Recordings whose steps are kept, each of another corpus."""
+
 MIN_CLIPS, MAX_CLIPS = 32, 512
 _ROUNDING = 1 + 1e-9
 """Equal clips fill a chunk exactly, whatever their sum rounds to."""
@@ -137,14 +143,31 @@ class FailedClip:
     kept: bool
 
 
+class Previewed(NamedTuple):
+    """A recording whose steps through the front end are kept for the report."""
+
+    utterance_id: str
+    path: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All a worker needs to make one shard."""
+    """All a worker needs to make one shard.
+
+    Attributes:
+        folder: of the store.
+        data: folder that the clips' paths are relative to.
+        options: of the store.
+        chunk: which shard, and the clips it lacks.
+        previews: recordings whose steps are wanted beside their rows.
+    """
 
     folder: Path
     data: Path
     options: StoreOptions
     chunk: Chunk
+    previews: tuple[Previewed, ...] = ()
 
     def absolute(self) -> "Work":
         """The same work with folders that do not depend on where it is done from."""
@@ -153,11 +176,19 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a worker says of one shard: how many of its clips have a row now, and which have none."""
+    """What a worker says of one shard.
+
+    Attributes:
+        number: of the shard.
+        computed: how many of its clips have a row now.
+        failures: its clips that have none.
+        steps: of those recordings whose steps were wanted and whose rows were computed now.
+    """
 
     number: int
     computed: int
     failures: tuple[FailedClip, ...]
+    steps: tuple[ClipSteps, ...] = ()
 
 
 def clips_per_shard(recordings: int) -> int:
@@ -190,6 +221,24 @@ def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> li
             clip = PlannedClip(path, digest, duration_s, modality, aspect, variant)
             unique.setdefault(clip.key, clip)
     return list(unique.values())
+
+
+def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...]:
+    """Recordings whose steps are kept: of each of the first corpora the one of median length.
+
+    Args:
+        manifest: its table; it alone decides.
+        options: of the store; other kinds than mels have no steps.
+    """
+    if not isinstance(options, FrontEnd):
+        return ()
+    chosen = []
+    for corpus in sorted(pc.unique(manifest["corpus"]).to_pylist())[:MOST_PREVIEWS]:
+        own = manifest.filter(pc.equal(manifest["corpus"], corpus))
+        order = own.sort_by([("duration_s", "ascending"), ("utterance_id", "ascending")])
+        middle = order.slice(own.num_rows // 2, 1).to_pylist()[0]
+        chosen.append(Previewed(middle["utterance_id"], middle["path"], middle["audio_digest"]))
+    return tuple(chosen)
 
 
 def chunks(clips: Sequence[PlannedClip]) -> list[Chunk]:

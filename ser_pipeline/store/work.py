@@ -1,21 +1,18 @@
-"""What one worker does: the recordings of one chunk, from file to shard, with previews of a few."""
+"""What one worker does: the recordings of one chunk, from file to shard, and the steps of a few."""
 
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio import prepare, read_recording, spectral_gate
+from ser_pipeline.audio import prepare, read_recording
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
-from ser_pipeline.front_end import Layout, StoreRow, layout_of, mel_of_wave, row_of_variant
-from ser_pipeline.options import FrontEnd, StoreOptions
-from ser_pipeline.previews import ClipSteps, outline, read_steps, write_steps
+from ser_pipeline.front_end import Layout, StoreRow, layout_of, mel_of_prepared, row_of_variant
+from ser_pipeline.options import FrontEnd
+from ser_pipeline.previews import ClipSteps, outline
 from ser_pipeline.store.identity import fingerprint, provenance
-from ser_pipeline.store.index import read_index
-from ser_pipeline.store.plan import Done, FailedClip, PlannedClip, Work, one_shard
-from ser_pipeline.store.read import store_folder
+from ser_pipeline.store.plan import Done, FailedClip, PlannedClip, Previewed, Work, one_shard
 from ser_pipeline.store.shard import (
     ASPECT_DTYPE,
     KEY_DTYPE,
@@ -26,94 +23,47 @@ from ser_pipeline.store.shard import (
     write_shard,
 )
 
-if TYPE_CHECKING:
-    from ser_pipeline.manifest import Manifest
 
-
-MOST: Final = 4
-"""Recordings whose steps are kept, each of another corpus."""
-
-
-def keep_steps(manifest: "Manifest", data: Path, cache: Path, options: StoreOptions) -> int:
-    """Write ``steps.parquet`` beside a store of mels, unless it is there for the same recordings.
-
-    The recordings are chosen by the manifest alone: of each of the first :data:`MOST` corpora the one of
-    median length. A recording that cannot be used is left out; the store names it anyway.
+def row_and_steps(wave: Float32s, options: FrontEnd, clip: Previewed) -> tuple[StoreRow, ClipSteps]:
+    """Compute a row of a store of mels, and show how it came about.
 
     Args:
-        manifest: whose recordings the store holds.
-        data: folder its paths are relative to.
-        cache: folder of all stores.
-        options: of the store; other kinds than mels have no steps.
+        wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
+        options: of the store.
+        clip: whose wave it is.
 
-    Returns:
-        Recordings whose steps are kept; 0 where the store does not hold them.
+    Raises:
+        AudioError: the wave gives no finite numbers.
     """
-    folder = store_folder(cache, options)
-    if not isinstance(options, FrontEnd) or not folder.is_dir():
-        return 0
-    rows = read_index(folder, write=False).keys()
-    held = {digest for digest, _, _ in rows}
-    chosen = [row for row in _chosen(manifest) if row[2] in held]
-    if [clip.audio_digest for clip in _there(folder)] == [digest for _, _, digest in chosen]:
-        return len(chosen)
-    clips = []
-    for name, path, digest in chosen:
-        try:
-            recording = read_recording(data / path, options.sample_rate)
-            if recording.digest == digest:
-                clips.append(_steps(name, digest, recording.wave, options))
-        except AudioError:
-            continue
-    if clips:
-        write_steps(folder, clips)
-    return len(clips)
-
-
-def _there(folder: Path) -> list[ClipSteps]:
-    try:
-        return read_steps(folder)
-    except StoreCorrupt:
-        return []  # it is written anew
-
-
-def _chosen(manifest: "Manifest") -> list[tuple[str, str, str]]:
-    """Utterance, path and digest of the recording of median length of each of the first corpora."""
-    columns = ("corpus", "duration_s", "utterance_id", "path", "audio_digest")
-    by_corpus: dict[str, list[tuple[float, str, str, str]]] = {}
-    for corpus, seconds, name, path, digest in zip(
-        *(manifest.table[column].to_pylist() for column in columns), strict=True
-    ):
-        by_corpus.setdefault(corpus, []).append((seconds, name, path, digest))
-    chosen = []
-    for corpus in sorted(by_corpus)[:MOST]:
-        rows = sorted(by_corpus[corpus])
-        _, name, path, digest = rows[len(rows) // 2]
-        chosen.append((name, path, digest))
-    return chosen
-
-
-def _steps(name: str, digest: str, wave: Float32s, options: FrontEnd) -> ClipSteps:
     rate = options.sample_rate
-    gated = wave
-    if options.denoise != "none":
-        reference = options.denoise == "reference"
-        gated = spectral_gate(wave, rate, prop_decrease=options.prop_decrease, reference=reference)
-    prepared, row = prepare(wave, options), mel_of_wave(wave, options)
+    prepared = prepare(wave, options)
+    row = mel_of_prepared(prepared, options)
     start, end = prepared.span
-    return ClipSteps(
-        utterance_id=name,
-        audio_digest=digest,
+    steps = ClipSteps(
+        utterance_id=clip.utterance_id,
+        audio_digest=clip.digest,
         seconds=wave.size / rate,
         trim_start_s=start / rate,
         trim_end_s=end / rate,
         level_db=prepared.level_db,
         decoded=outline(wave),
-        denoised=outline(gated),
+        denoised=outline(prepared.gated),
         levelled=outline(prepared.wave),
         frame_s=options.hop_length / rate,
         mel=row.values[:, : row.frames],
     )
+    return row, steps
+
+
+def steps_again(data: Path, options: FrontEnd, clip: Previewed) -> ClipSteps | None:
+    """Steps of a recording whose row was made before; None where it can no longer be used."""
+    try:
+        recording = read_recording(data / clip.path, options.sample_rate)
+        if recording.digest != clip.digest:
+            return None
+        return row_and_steps(recording.wave, options, clip)[1]
+    except AudioError:
+        return None
 
 
 def make_shard(work: Work) -> Done:
@@ -144,6 +94,8 @@ def _make(work: Work) -> Done:
     old = _existing(path)
     present = frozenset() if old is None else old.keys()
     made: list[tuple[PlannedClip, StoreRow]] = []
+    steps: list[ClipSteps] = []
+    previews = {clip.digest: clip for clip in work.previews}
     failures: list[FailedClip] = []
     before: dict[str, str] = dict(old.failed) if old is not None else {}
     kept = dict(before)
@@ -152,9 +104,13 @@ def _make(work: Work) -> Done:
     for clip in lacking:
         try:
             wave = decode(clip.path, clip.digest)
-            row = row_of_variant(
-                wave, work.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
-            )
+            if clip.digest in previews and isinstance(work.options, FrontEnd):
+                row, seen = row_and_steps(wave, work.options, previews[clip.digest])
+                steps.append(seen)
+            else:
+                row = row_of_variant(
+                    wave, work.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
+                )
             made.append((clip, row))
         except AudioMissing as error:  # not the recording's fault: tried again next time
             failures.append(FailedClip(clip.path, str(error), False))
@@ -163,7 +119,7 @@ def _make(work: Work) -> Done:
             failures.append(FailedClip(clip.path, str(error), True))
     if made or kept != before:
         _write(work, path, old, _rows(made, layout_of(work.options), tuple(sorted(kept.items()))))
-    return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures))
+    return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures), tuple(steps))
 
 
 def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> None:

@@ -46,6 +46,7 @@ class Corpus:
                 "audio_digest": [self.digest(name) for name in names],
                 "duration_s": [0.4] * len(names),
                 "modality": ["speech"] * len(names),
+                "corpus": ["made"] * len(names),
             }
         )
         return SimpleNamespace(table=table, facts={})

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 KILLS = 20
+WHOLE_SHARDS = "192"  # recordings of six shards: a part of one would be added to later
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 
 
@@ -44,7 +45,7 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
     lines = []
     for attempt in range(KILLS):
         process = home.popen(
-            "cache", "mels", *home.QUICK, "--jobs", "2", "--limit", "200", start_new_session=True
+            "cache", "mels", *home.QUICK, "--jobs", "2", "--limit", WHOLE_SHARDS, start_new_session=True
         )
         time.sleep(float(rng.uniform(0.2, 3.0)))
         kill(process, ("parent", "group", "worker")[attempt % 3])
@@ -55,7 +56,7 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
         assert finished.items() <= now.items(), "a finished shard was written again"
         finished = now
     assert all("a worker was killed" in line for line in lines)
-    while "600 of 600" not in home.mels("--jobs", "2", "--limit", "200")[1]:
+    while "600 of 600" not in home.mels("--jobs", "2", "--limit", WHOLE_SHARDS)[1]:
         pass
     assert finished.items() <= home.stamps().items()
     assert home.contents() == home.contents("whole")

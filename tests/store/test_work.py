@@ -1,16 +1,18 @@
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile as sf
 
-from ser_pipeline.audio import read_recording
+from ser_pipeline.audio import read_recording, spectral_gate
 from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.front_end import mel_of_wave
 from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.previews import STEPS, read_steps
 from ser_pipeline.store import build_store, store_folder
-from ser_pipeline.store.plan import chunks, recordings
-from ser_pipeline.store.work import MOST, Work, keep_steps, make_shard
+from ser_pipeline.store.plan import MOST_PREVIEWS, Work, chunks, previewed, recordings
+from ser_pipeline.store.work import make_shard
 
 
 def test_a_worker_with_other_library_versions_writes_nothing(corpus, tmp_path, front_end, monkeypatch):
@@ -30,8 +32,8 @@ def test_a_worker_with_other_library_versions_writes_nothing(corpus, tmp_path, f
 def manifest(corpus):
     """Six corpora of the forty tones."""
     made = corpus.manifest()
-    names = [f"corpus{number % 6}" for number in range(made.table.num_rows)]
-    made.table = made.table.append_column("corpus", pa.array(names))
+    names = pa.array([f"corpus{number % 6}" for number in range(made.table.num_rows)])
+    made.table = made.table.set_column(made.table.schema.get_field_index("corpus"), "corpus", names)
     return made
 
 
@@ -41,10 +43,21 @@ def built(corpus, manifest, tmp_path, front_end):
     return tmp_path / "cache"
 
 
+def test_of_each_of_the_first_corpora_the_clip_of_median_length_is_chosen(corpus, manifest, front_end):
+    seconds = pa.array(np.random.default_rng(0).permutation(40) / 10)
+    column = manifest.table.schema.get_field_index("duration_s")
+    table = manifest.table.set_column(column, "duration_s", seconds)
+    for number, clip in enumerate(previewed(table, front_end)):
+        own = sorted(seconds.to_numpy()[number::6])
+        (row,) = (row for row in table.to_pylist() if row["utterance_id"] == clip.utterance_id)
+        assert row["corpus"] == f"corpus{number}"
+        assert row["duration_s"] == own[len(own) // 2]
+    assert number == MOST_PREVIEWS - 1
+
+
 def test_what_is_kept_is_what_the_front_end_does(built, corpus, manifest, front_end):
-    assert keep_steps(manifest, corpus.folder, built, front_end) == MOST
     kept = read_steps(store_folder(built, front_end))
-    assert len({clip.audio_digest for clip in kept}) == MOST
+    assert len({clip.audio_digest for clip in kept}) == MOST_PREVIEWS
     for clip in kept:
         wave = read_recording(
             corpus.folder / clip.utterance_id.removeprefix("made/"), front_end.sample_rate
@@ -59,43 +72,63 @@ def test_what_is_kept_is_what_the_front_end_does(built, corpus, manifest, front_
         assert 0 <= clip.trim_start_s < clip.trim_end_s <= clip.seconds
 
 
-def test_the_gate_is_seen(built, corpus, manifest, tmp_path):
+def test_the_gate_is_seen_and_runs_once_for_each_clip(corpus, manifest, tmp_path, monkeypatch):
     gated = FrontEnd(n_mels=16, max_s=1.0)
-    build_store(manifest, corpus.folder, built, gated)
-    keep_steps(manifest, corpus.folder, built, gated)
-    for clip in read_steps(store_folder(built, gated)):
+    seen = []
+
+    def counted(wave, *args, **options):
+        seen.append(wave.tobytes())
+        return spectral_gate(wave, *args, **options)
+
+    monkeypatch.setattr(sys.modules["ser_pipeline.audio.prepare"], "spectral_gate", counted)
+    build_store(manifest, corpus.folder, tmp_path / "cache", gated)
+    assert len(seen) == len(set(seen)) == 40
+    kept = read_steps(store_folder(tmp_path / "cache", gated))
+    assert len(kept) == MOST_PREVIEWS
+    for clip in kept:
         assert not np.array_equal(clip.decoded, clip.denoised)
 
 
-def test_they_are_written_once_and_leave_shards_alone(built, corpus, manifest, front_end):
-    folder = store_folder(built, front_end)
-    before = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
-    keep_steps(manifest, corpus.folder, built, front_end)
-    stamp = (folder / STEPS).stat().st_mtime_ns
-    assert keep_steps(manifest, corpus.folder, built, front_end) == MOST
-    assert (folder / STEPS).stat().st_mtime_ns == stamp
-    assert all((folder / name).read_bytes() == content for name, content in before.items())
+def test_builds_of_some_shards_each_add_theirs(built, corpus, manifest, tmp_path, front_end):
+    cache = tmp_path / "parts"
+    for shards in ((1, 2), (0, 1)):
+        build_store(manifest, corpus.folder, cache, front_end, shards=shards)
+    whole, parts = (read_steps(store_folder(folder, front_end)) for folder in (built, cache))
+    assert [clip.utterance_id for clip in parts] == [clip.utterance_id for clip in whole]
+    assert all(np.array_equal(one.mel, other.mel) for one, other in zip(parts, whole, strict=True))
+
+
+def test_they_are_written_once(built, corpus, manifest, front_end):
+    path = store_folder(built, front_end) / STEPS
+    written = path.stat().st_mtime_ns
+    build_store(manifest, corpus.folder, built, front_end)
+    assert path.stat().st_mtime_ns == written
 
 
 def test_a_damaged_file_is_refused_and_written_anew(built, corpus, manifest, front_end):
     path = store_folder(built, front_end) / STEPS
+    before = read_steps(path.parent)
     path.write_bytes(b"nothing")
     with pytest.raises(StoreCorrupt, match=r"steps.parquet: cannot be read: .* 'ser cache mels'"):
         read_steps(path.parent)
-    keep_steps(manifest, corpus.folder, built, front_end)
-    assert len(read_steps(path.parent)) == MOST
+    assert build_store(manifest, corpus.folder, built, front_end).computed == 0
+    for old, new in zip(before, read_steps(path.parent), strict=True):
+        assert old.utterance_id == new.utterance_id
+        assert np.array_equal(old.mel, new.mel)
 
 
 def test_what_cannot_be_used_is_left_out(built, corpus, manifest, front_end):
-    keep_steps(manifest, corpus.folder, built, front_end)
     folder = store_folder(built, front_end)
     first = read_steps(folder)[0].utterance_id
     (folder / STEPS).unlink()
     sf.write(corpus.folder / first.removeprefix("made/"), np.zeros(8_000), 16_000)
-    assert keep_steps(manifest, corpus.folder, built, front_end) == MOST - 1
-    assert first not in [clip.utterance_id for clip in read_steps(folder)]
+    build_store(manifest, corpus.folder, built, front_end)
+    kept = [clip.utterance_id for clip in read_steps(folder)]
+    assert len(kept) == MOST_PREVIEWS - 1
+    assert first not in kept
 
 
-def test_stores_without_mels_or_rows_have_none(built, corpus, manifest, tmp_path, front_end):
-    assert keep_steps(manifest, corpus.folder, built, FeatureOptions()) == 0
-    assert keep_steps(manifest, corpus.folder, tmp_path / "elsewhere", front_end) == 0
+def test_stores_of_other_kinds_have_none(corpus, manifest, tmp_path):
+    options = FeatureOptions()
+    build_store(manifest, corpus.folder, tmp_path, options, limit=1)
+    assert read_steps(store_folder(tmp_path, options)) == []
