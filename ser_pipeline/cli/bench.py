@@ -30,9 +30,17 @@ def bench(
     from threadpoolctl import threadpool_limits
 
     with plain_errors(), threadpool_limits(1):
-        from ser_pipeline.benchmarks import run_benches
         from ser_pipeline.errors import SettingsError
 
+        try:
+            from ser_pipeline.benchmarks import run_benches
+        except ModuleNotFoundError as error:
+            if error.name != "ser_pipeline.benchmarks":
+                raise
+            raise SettingsError(
+                "the benchmarks come with the source checkout only; "
+                "get it and install it with pip install -e ."
+            ) from None
         if plot is not None and "scale" not in (names or []):
             raise SettingsError("--plot draws what bench scale measures; run 'ser bench scale --plot FILE'")
         rows, found = [], []

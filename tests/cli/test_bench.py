@@ -1,3 +1,4 @@
+import sys
 from functools import partial
 
 import pytest
@@ -19,6 +20,14 @@ def test_wrong_words_are_one_line(words, line, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["bench", *words])
     assert result.exit_code == 1
     assert line in result.stderr
+
+
+def test_an_installed_package_says_where_the_benchmarks_are(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ser_pipeline.benchmarks", None)
+    result = CliRunner().invoke(app, ["bench"])
+    assert result.exit_code == 1
+    assert "the benchmarks come with the source checkout only" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow
