@@ -10,6 +10,10 @@ REAL := $(wildcard ../shared/corpora/DataSets)
 ifneq ($(REAL),)
 export SER_REAL_DATA ?= $(abspath $(REAL))
 endif
+ENCODERS := $(wildcard ../shared/encoders)
+ifneq ($(ENCODERS),)
+export SER_REAL_ENCODERS ?= $(abspath $(ENCODERS))
+endif
 # one thread per process: the tests run several processes
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1

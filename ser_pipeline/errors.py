@@ -9,6 +9,7 @@ valid or what to do; the command line prints that line and ends with status 1::
     +-- CorpusError        a corpus folder or table that cannot be read
     +-- ManifestError      a manifest that is missing, foreign or broken
     |   +-- SplitError     a split that is missing, foreign or leaks
+    +-- EncoderError       a pretrained encoder that is missing, foreign or broken
     +-- AudioError         a recording that cannot be decoded or used
     |   +-- AudioMissing   a recording that is not there, or not the one that was described
     |   +-- AudioSilent    a recording in which nothing can be heard
@@ -45,6 +46,10 @@ class ManifestError(SerError):
 
 class SplitError(ManifestError):
     """A split that is missing, foreign or leaks."""
+
+
+class EncoderError(SerError):
+    """A pretrained encoder that is missing, foreign or broken."""
 
 
 class AudioError(SerError):

@@ -29,6 +29,84 @@ def real_data() -> Path:
     return path
 
 
+@pytest.fixture
+def real_encoders() -> Path:
+    """Folder of real encoders; the test is skipped where there is none."""
+    folder = os.environ.get("SER_REAL_ENCODERS")
+    if not folder:
+        pytest.skip("SER_REAL_ENCODERS is not set: no real encoders here")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.skip(f"SER_REAL_ENCODERS={folder} is not a folder")
+    return path
+
+
+_CONVOLUTIONS = {
+    "conv_dim": (16, 16, 16),
+    "conv_kernel": (10, 3, 4),
+    "conv_stride": (5, 4, 8),
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embedding_groups": 4,
+}
+_ENCODERS = {
+    "whisper": {"d_model": 32, "encoder_layers": 3, "encoder_attention_heads": 4, "encoder_ffn_dim": 64}
+    | {"decoder_layers": 1, "decoder_attention_heads": 4, "decoder_ffn_dim": 64, "vocab_size": 64}
+    | {"max_source_positions": 100, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    | {"decoder_start_token_id": 1, "num_mel_bins": 80},
+    "wavlm": {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "num_conv_pos_embeddings": 16},
+    "wav2vec2": {"num_conv_pos_embeddings": 16},
+    "wav2vec2-bert": {"feature_projection_input_dim": 160},
+    "hubert": {"num_conv_pos_embeddings": 16},
+    "data2vec-audio": {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5},
+    "unispeech": {"num_conv_pos_embeddings": 16, "num_codevectors_per_group": 8, "codevector_dim": 16},
+    "unispeech-sat": {
+        "feat_extract_norm": "layer",
+        "do_stable_layer_norm": True,
+        "num_conv_pos_embeddings": 16,
+    },
+}
+"""Family -> what makes a tiny one of it."""
+
+
+@pytest.fixture
+def make_encoder(tmp_path):
+    """Make a tiny random encoder of a family, as its folder lies on a disk: 3 layers, 32 wide."""
+
+    def make(family="wav2vec2", name=None, *, seed=0, **changes) -> Path:
+        pytest.importorskip("transformers")
+        import json
+
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        layers = {
+            "hidden_size": 32,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+        }
+        convolutions = {} if family in ("whisper", "wav2vec2-bert") else _CONVOLUTIONS
+        settings = ({} if family == "whisper" else layers) | convolutions | _ENCODERS[family] | changes
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = transformers.AutoModel.from_config(
+                transformers.AutoConfig.for_model(family, **settings)
+            )
+        folder = tmp_path / "encoders" / (name or f"tiny-{family}")
+        network.save_pretrained(folder)
+        extractor = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM4TFeatureExtractor"}
+        said = {
+            "feature_extractor_type": extractor.get(family, "Wav2Vec2FeatureExtractor"),
+            "sampling_rate": 16_000,
+        }
+        (folder / "preprocessor_config.json").write_text(json.dumps(said))
+        return folder
+
+    return make
+
+
 class Toy:
     """A manifest with splits, and a store of made-up mels: enough to train on, in a second.
 

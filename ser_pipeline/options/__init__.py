@@ -5,7 +5,8 @@ stored with what it made. Flags win over the file, the file over the defaults.
 """
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
-from ser_pipeline.options.base import Options, checked
+from ser_pipeline.options.base import Options, checked, chosen_device
+from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, POOLINGS, EmbeddingOptions
 from ser_pipeline.options.features import (
     FEATURE_SETS,
     FEATURES_VERSION,
@@ -50,6 +51,7 @@ from ser_pipeline.options.training import (
 __all__ = [
     "AUGMENT_VERSION",
     "CLASSIFIERS",
+    "EMBEDDINGS_VERSION",
     "FEATURES_VERSION",
     "FEATURE_SETS",
     "FRAMES_PER_STEP",
@@ -57,8 +59,10 @@ __all__ = [
     "KINDS",
     "LAG_MARGIN",
     "MODEL_INPUTS",
+    "POOLINGS",
     "PRESETS",
     "Augmented",
+    "EmbeddingOptions",
     "FeatureOptions",
     "FeatureSet",
     "FrontEnd",
@@ -80,6 +84,7 @@ __all__ = [
     "algorithm_version",
     "applies",
     "checked",
+    "chosen_device",
     "configured",
     "feature_options",
     "inputs_of",

@@ -34,3 +34,25 @@ def checked(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or kind.__name__
         raise SettingsError(f"{where}: {place}: {first['msg']} (found {first['input']!r})") from None
+
+
+def chosen_device(wanted: str, there: Mapping[str, bool]) -> str:
+    """Turn ``auto`` into the best device there is.
+
+    Args:
+        wanted: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        there: which devices this machine has, the best one first.
+
+    Raises:
+        SettingsError: the device is not there.
+
+    Examples:
+        >>> chosen_device("auto", {"cuda": False, "cpu": True})
+        'cpu'
+    """
+    if wanted == "auto":
+        return next(name for name, present in there.items() if present)
+    if not there.get(wanted, False):
+        have = ", ".join(name for name, present in there.items() if present)
+        raise SettingsError(f"device '{wanted}' is not there; this machine has {have}")
+    return wanted

@@ -11,8 +11,7 @@ from typing import Final, Literal
 
 import torch
 
-from ser_pipeline.errors import TrainingError
-from ser_pipeline.options import TrainOptions
+from ser_pipeline.options import TrainOptions, chosen_device
 
 LightningPrecision = Literal["32-true", "bf16-mixed"]
 
@@ -29,15 +28,10 @@ def choose_device(wanted: str) -> str:
         ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        TrainingError: the device is not there.
+        SettingsError: the device is not there.
     """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there.get(wanted, False):
-        have = ", ".join(name for name, present in there.items() if present)
-        raise TrainingError(f"device '{wanted}' is not there; this machine has {have}")
-    return wanted
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return chosen_device(wanted, there)
 
 
 def choose_precision(options: TrainOptions, device: str) -> LightningPrecision:

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from ser_pipeline.errors import TrainingError
+from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import TrainOptions
 from ser_pipeline.training import device as module
 from ser_pipeline.training.device import (
@@ -28,7 +28,7 @@ def test_auto_takes_what_is_there(monkeypatch):
 
 def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(TrainingError, match="device 'cuda' is not there; this machine has cpu"):
+    with pytest.raises(SettingsError, match="device 'cuda' is not there; this machine has cpu"):
         choose_device("cuda")
 
 

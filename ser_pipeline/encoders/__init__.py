@@ -1,0 +1,33 @@
+"""Pretrained speech encoders: from a wave to the layers of a network that others trained."""
+
+from ser_pipeline.encoders.checkpoint import (
+    Checkpoint,
+    located,
+    need_transformers,
+    read_checkpoint,
+    weights_digest,
+)
+from ser_pipeline.encoders.places import (
+    KNOWN,
+    Found,
+    KnownEncoder,
+    download,
+    encoder_folders,
+    known_encoder,
+    locate,
+)
+
+__all__ = [
+    "KNOWN",
+    "Checkpoint",
+    "Found",
+    "KnownEncoder",
+    "download",
+    "encoder_folders",
+    "known_encoder",
+    "locate",
+    "located",
+    "need_transformers",
+    "read_checkpoint",
+    "weights_digest",
+]

@@ -1,0 +1,81 @@
+"""Options of what a pretrained speech encoder makes of a recording."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import AfterValidator, Field
+
+from ser_pipeline.options.base import OFF, Count, Options, Positive
+
+EMBEDDINGS_VERSION: Final = 1
+"""Raised whenever the same settings give other embeddings; part of every store's fingerprint."""
+
+EncoderPooling = Literal["mean", "std", "max"]
+POOLINGS: Final[tuple[EncoderPooling, ...]] = ("mean", "std", "max")
+
+
+def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(values)))
+
+
+def _in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
+    return tuple(name for name in POOLINGS if name in values)
+
+
+class EmbeddingOptions(Options):
+    """From samples to layers of a pretrained speech encoder.
+
+    Layers are numbered as in ``hidden_states`` of transformers: 0 is what goes into the first layer, *n* what
+    comes out of the *n*-th, with Whisper's final normalisation after its last one.
+
+    Attributes:
+        encoder: its name, or the folder that holds it; says where to look and decides no number.
+        folder: where it was found; "" where nobody has looked yet.
+        weights: BLAKE2b of its files, 32 hex digits; "" where nobody has looked yet.
+        width: numbers in each step of a layer; 0 where nobody has looked yet.
+        layers: those that are kept; none stands for every layer the encoder has. Nothing is computed above
+            the last one.
+        pooling: what is kept of the steps of a clip: their mean, standard deviation and maximum.
+        frames: keep the steps themselves, as float16, and pool nothing.
+        crop_s: the encoder hears this much of a recording, from its beginning; None for all of it.
+        trim_db: frames this far below the loudest one are cut from both ends; None keeps all.
+        precision: of the encoder's arithmetic; what is pooled is pooled in fp32.
+        device: that it runs on: ``auto``, ``cpu``, ``cuda`` or ``mps``; decides no number.
+        sample_rate: in Hz, what all these encoders were trained on.
+    """
+
+    SAMPLE_RATE: ClassVar[int] = 16_000
+
+    encoder: str = "whisper-base"
+    folder: str = ""
+    weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
+    width: Annotated[int, Field(ge=0)] = 0
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_ascending)] = ()
+    pooling: Annotated[tuple[EncoderPooling, ...], Field(min_length=1), AfterValidator(_in_order)] = POOLINGS
+    frames: bool = False
+    crop_s: Annotated[Positive | None, OFF] = None
+    trim_db: Annotated[Positive | None, OFF] = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    sample_rate: Annotated[Count, Field(ge=SAMPLE_RATE, le=SAMPLE_RATE)] = SAMPLE_RATE
+
+    @property
+    def kind(self) -> str:
+        """Name of the stores of pooled vectors, and of those of steps."""
+        return "frames" if self.frames else "embeddings"
+
+    @property
+    def name(self) -> str:
+        """The encoder's name: the last part of a folder or of a hub's id."""
+        return Path(self.encoder).name or self.encoder
+
+    @property
+    def stored(self) -> Self:
+        """The options the store is keyed by: neither the encoder's name and place nor the device."""
+        changes: dict[str, Any] = {"encoder": "", "folder": "", "device": "auto"}
+        return self.model_copy(update=changes | ({"pooling": POOLINGS} if self.frames else {}))
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a store says of its encoder beside its key."""
+        return {"encoder": self.name, "folder": self.folder}
