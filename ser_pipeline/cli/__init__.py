@@ -8,7 +8,7 @@ import typer
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
-from ser_pipeline.cli.common import DEBUG
+from ser_pipeline.cli.common import GIVEN
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -52,8 +52,11 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    all_columns: Annotated[
+        bool, typer.Option("--all-columns", help="Show columns of a table that are empty or 0 in every row.")
+    ] = False,
 ) -> None:
     """Speech emotion recognition: manifest, feature store, training, honest evaluation, report."""
-    DEBUG["on"] = debug
+    GIVEN.update(debug=debug, all_columns=all_columns)
     if debug:
         os.environ["SER_DEBUG"] = "1"

@@ -1,6 +1,5 @@
 """What the commands share: options, tables, progress, and errors of one line."""
 
-import csv
 import json
 import sys
 import time
@@ -8,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from ser_pipeline.errors import SerError
+from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, records, table_of
 
 
 class Format(StrEnum):
@@ -30,11 +30,8 @@ RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are printed.")]
 
-PIPE_WIDTH = 200
-"""Columns of a table that is not printed to a terminal."""
-
-DEBUG = {"on": False}
-"""Set by ``ser --debug``: errors keep their traceback."""
+GIVEN = {"debug": False, "all_columns": False}
+"""Set by ``ser --debug``, where errors keep their traceback, and by ``ser --all-columns``."""
 
 
 @contextmanager
@@ -47,23 +44,13 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
     try:
         yield
     except SerError as error:
-        if DEBUG["on"]:
+        if GIVEN["debug"]:
             raise
         say(f"ser: {one_line(str(error))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         say(f"ser: interrupted; what was finished is whole: {interrupted}")
         raise typer.Exit(130) from None
-
-
-def one_line(text: str) -> str:
-    r"""Escape what would break a line or steer a terminal, as a file's name may hold.
-
-    Examples:
-        >>> one_line("a\nb")
-        'a\\nb'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def out(text: str) -> None:
@@ -82,38 +69,20 @@ def next_step(command: str) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], fmt: Format = Format.table
+    title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[Any]], fmt: Format = Format.table
 ) -> None:
     """Print rows as a table, a JSON list of objects, or CSV."""
+    show(table_of(title, columns, rows), fmt)
+
+
+def show(table: Table, fmt: Format = Format.table) -> None:
+    """Print a table; as JSON a list of objects, one for each row, as CSV one line for each row."""
     if fmt is Format.json:
-        out(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False))
+        out(json.dumps(records(table), ensure_ascii=False))
     elif fmt is Format.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        sys.stdout.write(csv_text(table))
     else:
-        _rich_table(title, columns, rows)
-
-
-def _rich_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        numeric = all(isinstance(row[number], int | float | None) for row in rows)
-        justify: Literal["left", "right"] = "right" if numeric and rows else "left"
-        table.add_column(escape(column), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else escape(_text(cell)) for cell in row))
-    # a file or pipe has no width: nothing is cut there
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
-    console.print(table)
-
-
-def _text(cell: Any) -> str:
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+        print_table(table, everything=GIVEN["all_columns"])
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from ser_pipeline.cli.common import (
     ManifestsOption,
     RunsOption,
     next_step,
-    one_line,
     out,
     plain_errors,
     say,
     show_table,
 )
 from ser_pipeline.cli.findings import show_findings
+from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
     from ser_pipeline.experiments.arms import Design

@@ -13,13 +13,13 @@ from ser_pipeline.cli.common import (
     FormatOption,
     ManifestsOption,
     next_step,
-    one_line,
     out,
     plain_errors,
     progress,
     say,
     show_table,
 )
+from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest, ManifestSummary

@@ -13,13 +13,13 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     RunsOption,
-    one_line,
     out,
     plain_errors,
     progress,
     say,
     show_table,
 )
+from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
     from ser_pipeline.serving.model import Model

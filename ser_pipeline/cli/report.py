@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ser_pipeline.cli.common import CacheOption, ManifestsOption, next_step, one_line, out, plain_errors, say
+from ser_pipeline.cli.common import CacheOption, ManifestsOption, next_step, out, plain_errors, say
+from ser_pipeline.tables import one_line
 
 RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
 RunNames = Annotated[

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.cells import plural, thousands
 from ser_pipeline.report.data_facts import CorpusFacts, LanguageFacts
 from ser_pipeline.report.document import Panel
 from ser_pipeline.report.drawing import (
@@ -26,6 +25,7 @@ from ser_pipeline.report.drawing import (
     readable,
 )
 from ser_pipeline.report.sources import corpus_title, language_title
+from ser_pipeline.tables.cells import plural, thousands
 
 WINDOW_S = 4.0
 """Longest stretch a network sees at once in both presets, in seconds."""

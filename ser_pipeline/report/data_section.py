@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
-from ser_pipeline.report import cells
 from ser_pipeline.report.data_facts import (
     CorpusFacts,
     StoreFacts,
@@ -22,23 +21,10 @@ from ser_pipeline.report.data_figures import (
     language_panel,
     level_panel,
 )
-from ser_pipeline.report.document import (
-    EN_DASH,
-    NO_BREAK,
-    NOTHING,
-    Block,
-    Cell,
-    Code,
-    Column,
-    Figure,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
 from ser_pipeline.report.sources import CORPORA, Data, corpus_order, corpus_title
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.table import EN_DASH, NO_BREAK, NOTHING
 
 
 def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
@@ -109,7 +95,7 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
         Column("Language", numeric=False),
         Column("Recordings here"),
         Column("complete"),
-        Column("share, %"),
+        Column("share", unit="%"),
         Column("Speakers here"),
         Column("complete"),
         Column("Hours"),
@@ -162,7 +148,7 @@ def _corpus_row(corpus: CorpusFacts) -> Row:
     )
 
 
-def _share(corpus: CorpusFacts) -> Cell:
+def _share(corpus: CorpusFacts) -> Entry:
     """Share of the complete corpus; synthetic recordings are no part of it."""
     published = CORPORA.get(corpus.name)
     if published is None or corpus.synthetic:
@@ -255,7 +241,7 @@ def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
     rows = tuple(
         Row(
             (
-                Cell(emotion, emotion, strong=True),
+                Entry(emotion, emotion, strong=True),
                 cells.count(OTHER_ID if emotion == OTHER else emotion_id(emotion)),
                 *(_codes(mapped[emotion].get(corpus, [])) for corpus in corpora),
                 cells.count(sum(clips for codes in mapped[emotion].values() for _, clips in codes)),
@@ -285,10 +271,10 @@ def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
     return (table, figure) if figure.panels else (table,)
 
 
-def _codes(codes: Sequence[tuple[str, int]]) -> Cell:
+def _codes(codes: Sequence[tuple[str, int]]) -> Entry:
     if not codes:
         return cells.missing()
-    return Cell(
+    return Entry(
         "; ".join(f"{code}:{NO_BREAK}{cells.thousands(clips)}" for code, clips in codes),
         sum(c for _, c in codes),
     )

@@ -9,17 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Value = str | int | float | None
-"""What a cell holds for a machine; its text is for people."""
+from ser_pipeline.tables import Table
 
 Mark = Literal["synthetic", "speakers heard", "claimed", "other manifest", "broken"]
 """A warning that stands beside a number, a row or a figure."""
-
-EN_DASH = "\u2013"
-MINUS = "\u2212"
-NO_BREAK = "\u00a0"
-NOTHING = "\u2013"
-"""Shown where there is no number."""
 
 
 @dataclass(frozen=True)
@@ -68,82 +61,6 @@ class Callout:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell of a table.
-
-    Attributes:
-        text: for people.
-        value: for sorting and for the JSON file.
-        note: a second, smaller line, as the interval of a score.
-        bar: share in [0, 1] drawn as a bar behind the text; None draws none.
-        strong: weighs more than its neighbours.
-        target: section the text links to; empty for none.
-    """
-
-    text: str
-    value: Value = None
-    note: str = ""
-    bar: float | None = None
-    strong: bool = False
-    target: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column; numbers stand right."""
-
-    title: str
-    numeric: bool = True
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row; its first cell names it, its marks stand beside that name."""
-
-    cells: tuple[Cell, ...]
-    marks: tuple[Mark, ...] = ()
-    total: bool = False
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """Rows under a common heading; sorting keeps groups together."""
-
-    rows: tuple[Row, ...]
-    title: str = ""
-    note: str = ""
-    marks: tuple[Mark, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        key: names it in links and in the JSON file.
-        caption: what it shows, with units.
-        columns: the first one names the rows.
-        groups: the rows.
-        notes: what a reader must know, below the table.
-        marks: warnings that hold for the whole table.
-        label: as ``Table 3``, set by :func:`numbered`.
-    """
-
-    key: str
-    caption: str
-    columns: tuple[Column, ...]
-    groups: tuple[RowGroup, ...]
-    notes: tuple[str, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    label: str = ""
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Rows of all groups."""
-        return tuple(row for group in self.groups for row in group.rows)
-
-
-@dataclass(frozen=True)
 class Panel:
     """One drawing.
 
@@ -173,13 +90,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """One or more drawings under one caption; ``label`` is set by :func:`numbered`."""
+    """One or more drawings under one caption; ``title`` is set by :func:`numbered`."""
 
     key: str
     caption: str
     panels: tuple[Panel, ...]
     marks: tuple[Mark, ...] = ()
-    label: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -248,7 +165,7 @@ def numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
         if not isinstance(block, Table | Figure):
             return block
         counts[type(block)] += 1
-        return replace(block, label=f"{type(block).__name__} {counts[type(block)]}")
+        return replace(block, title=f"{type(block).__name__} {counts[type(block)]}")
 
     return tuple(replace(section, blocks=tuple(map(label, section.blocks))) for section in sections)
 

@@ -2,24 +2,11 @@
 
 from collections.abc import Sequence
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import (
-    EN_DASH,
-    MINUS,
-    Block,
-    Callout,
-    Cell,
-    Code,
-    Column,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
 from ser_pipeline.report.sources import corpus_order, corpus_title
 from ser_pipeline.runs.findings import OUTCOMES, ArmFinding, ClaimFinding, Figures, Findings, Unit
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.table import EN_DASH, MINUS
 
 
 def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
@@ -29,9 +16,9 @@ def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         Column("Seeds", numeric=False),
         Column("Clips"),
         Column("Speakers"),
-        Column("Accuracy, %"),
-        Column("UAR, %"),
-        Column("Macro-F1, %"),
+        Column("Accuracy", unit="%"),
+        Column("UAR", unit="%"),
+        Column("Macro-F1", unit="%"),
         Column("UAR of seeds", numeric=False),
         Column("Distance of errors"),
         Column("Seconds a run"),
@@ -100,7 +87,7 @@ def corpora_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
 def _corpora_row(arm: ArmFinding, corpora: Sequence[str]) -> Row:
     by = {score.corpus: score for score in arm.corpora}
     shown = [
-        Cell(f"{100 * by[name].uar:.1f}", by[name].uar, note=cells.plural(by[name].speakers, "speaker"))
+        Entry(f"{100 * by[name].uar:.1f}", by[name].uar, note=cells.plural(by[name].speakers, "speaker"))
         if name in by
         else cells.missing()
         for name in corpora
@@ -151,21 +138,21 @@ def _claim_row(claim: ClaimFinding, *, heard: bool) -> Row:
     )
 
 
-def _p_value(p: float | None) -> Cell:
-    return Cell("< 0.001", p) if p is not None and p < 0.001 else cells.decimal(p, 3)
+def _p_value(p: float | None) -> Entry:
+    return Entry("< 0.001", p) if p is not None and p < 0.001 else cells.decimal(p, 3)
 
 
-def _numbers(figures: Figures | None, unit: Unit) -> tuple[Cell, Cell, Cell]:
+def _numbers(figures: Figures | None, unit: Unit) -> tuple[Entry, Entry, Entry]:
     if figures is None:
         return cells.missing(), cells.missing(), cells.missing()
     inside = ""
     if figures.low is not None and figures.high is not None:
         inside = f"{_text(figures.low, unit, '+')} to {_text(figures.high, unit, '+')}"
-    second = cells.missing() if figures.second is None else Cell(_text(figures.second, unit), figures.second)
+    second = cells.missing() if figures.second is None else Entry(_text(figures.second, unit), figures.second)
     return (
-        Cell(_text(figures.first, unit), figures.first),
+        Entry(_text(figures.first, unit), figures.first),
         second,
-        Cell(_text(figures.difference, unit, "+"), figures.difference, note=inside),
+        Entry(_text(figures.difference, unit, "+"), figures.difference, note=inside),
     )
 
 

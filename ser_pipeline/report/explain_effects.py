@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ser_pipeline.arrays import Float64s
-from ser_pipeline.report import cells
-from ser_pipeline.report.cells import signed
 from ser_pipeline.report.data_figures import heat_cells
-from ser_pipeline.report.document import Block, Cell, Column, Figure, Mark, Panel, Row, RowGroup, Table, text
+from ser_pipeline.report.document import Block, Figure, Mark, Panel, text
 from ser_pipeline.report.drawing import BLUE, INK, MUTED, SIGNED, Margins, canvas, panel, readable
 from ser_pipeline.report.sources import language_title
 from ser_pipeline.runs.explanation import EffectTable, Explanation, FeatureImportance, Interval, ProfileCell
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.cells import signed
 
 ROW = 0.24
 """Height of a row of a drawing, in inches."""
@@ -203,7 +203,7 @@ def _effects_table(
     )
 
 
-def _effect(value: float | None, low: float | None, high: float | None) -> Cell:
+def _effect(value: float | None, low: float | None, high: float | None) -> Entry:
     """A cell of an effect; one whose interval leaves zero out weighs more."""
     clear = low is not None and high is not None and not low <= 0 <= high
     return cells.effect(value, low, high, strong=clear)
@@ -351,5 +351,5 @@ def _row(cell: ProfileCell) -> Row:
     )
 
 
-def _published_effect(effect: Interval | None) -> Cell:
+def _published_effect(effect: Interval | None) -> Entry:
     return cells.effect(effect.value, effect.low, effect.high) if effect else cells.missing()

@@ -2,19 +2,7 @@
 
 from collections.abc import Sequence
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import (
-    Block,
-    Callout,
-    Column,
-    Figure,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Callout, Figure, Mark, Section, text
 from ser_pipeline.report.explain_effects import (
     correlation_blocks,
     effect_blocks,
@@ -25,6 +13,7 @@ from ser_pipeline.report.explain_effects import (
 from ser_pipeline.report.results_section import run_marks
 from ser_pipeline.runs.explanation import Explanation, FeatureImportance
 from ser_pipeline.runs.read import Run
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 TOP = 20
 """Features that are shown."""

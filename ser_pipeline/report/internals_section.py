@@ -12,20 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ser_pipeline.arrays import Float32s, Strings
-from ser_pipeline.report import cells
-from ser_pipeline.report.cells import percent_text
-from ser_pipeline.report.document import (
-    Block,
-    Column,
-    Figure,
-    Mark,
-    Panel,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     HEAT,
     INK,
@@ -42,6 +29,8 @@ from ser_pipeline.report.results_section import run_key, run_marks
 from ser_pipeline.report.sources import Data, corpus_title
 from ser_pipeline.runs.internals import AttendedClip, Embeddings
 from ser_pipeline.runs.read import Run
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
+from ser_pipeline.tables.cells import percent_text
 
 NEAREST: Final = 5
 """Neighbours of a clip that are looked at."""
@@ -309,8 +298,8 @@ def _nearness_table(run: Run, rows: Mapping[str, Nearness], marks: tuple[Mark, .
         columns=(
             Column("Shared", numeric=False),
             Column("Neighbours", numeric=False),
-            Column("Nearest clips, %"),
-            Column("Chance, %"),
+            Column("Nearest clips", unit="%"),
+            Column("Chance", unit="%"),
             Column("Clips"),
         ),
         groups=(

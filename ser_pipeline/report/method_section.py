@@ -5,21 +5,10 @@ from typing import Any
 
 from ser_pipeline.options import Recipe, applies, recipe
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report import cells
 from ser_pipeline.report.data_figures import distance_panel, steps_panel
-from ser_pipeline.report.document import (
-    Block,
-    Cell,
-    Code,
-    Column,
-    Figure,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Code, Figure, Section, text
 from ser_pipeline.runs.read import Run
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
 NOT_COMPARED = frozenset(
     {
@@ -102,7 +91,7 @@ def _networks(runs: Sequence[Run]) -> list[Block]:
         groups.append(RowGroup(rows, f"{run.tag}: {run.info.model}, {run.info.parameters:,} parameters"))
     if not groups:
         return []
-    columns = (Column("Part", numeric=False), Column("Parameters"), Column("Share, %"))
+    columns = (Column("Part", numeric=False), Column("Parameters"), Column("Share", unit="%"))
     caption = "Networks: parameters of each part, one run for each shape"
     return [Table(key="networks", caption=caption, columns=columns, groups=tuple(groups))]
 
@@ -193,7 +182,7 @@ def _settings_table(runs: Sequence[Run]) -> Table:
     )
 
 
-def _setting(value: str, paper: str) -> Cell:
+def _setting(value: str, paper: str) -> Entry:
     if value == IDLE:
         return cells.words(value)
     return cells.words("=") if value == paper else cells.words(value, strong=True)

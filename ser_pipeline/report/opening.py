@@ -2,25 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import (
-    Block,
-    Bullets,
-    Callout,
-    Code,
-    Column,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    Words,
-    text,
-)
+from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.results_section import best_by_validation, run_key, run_marks
 from ser_pipeline.report.run_section import FEW_SPEAKERS
 from ser_pipeline.report.sources import CLAIM_PROTOCOL, CORPORA, Data, corpus_order, corpus_title
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 
 def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
@@ -79,9 +67,9 @@ def _headlines(runs: Sequence[Run], digest: str) -> Table:
         Column("Task", numeric=False),
         Column("Tested on", numeric=False),
         Column("Run", numeric=False),
-        Column("UAR, %"),
-        Column("Accuracy, %"),
-        Column("Chance UAR, %"),
+        Column("UAR", unit="%"),
+        Column("Accuracy", unit="%"),
+        Column("Chance UAR", unit="%"),
     )
     note = (
         "Of several runs, the one with the highest validation UAR is shown; its test recordings played no "

@@ -16,22 +16,20 @@ from ser_pipeline.report.document import (
     Block,
     Bullets,
     Callout,
-    Cell,
     Code,
     Facts,
     Figure,
-    Mark,
     Report,
-    Row,
     Section,
     Strong,
-    Table,
     Text,
     Words,
     plain,
 )
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread
+from ser_pipeline.tables import Table, html_table, json_table, markdown_table
+from ser_pipeline.tables.render import escaped, marked
 
 
 def html_page(report: Report) -> str:
@@ -49,6 +47,7 @@ def html_page(report: Report) -> str:
     )
     # a drawing is matplotlib's own XML, parsed and written again: the one thing not to escape
     environment.filters["drawing"] = Markup
+    environment.filters["table"] = lambda table: Markup(html_table(table))
     environment.filters["kind"] = lambda block: type(block).__name__
     script = _template("sort.js")
     return environment.get_template("page.html.j2").render(
@@ -63,9 +62,7 @@ def _template(name: str) -> str:
     return (files("ser_pipeline.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _SPACE = re.compile(r"\s+")
-_LEADING = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|[-+](?:\s|$)|-+\s*$))")
 
 
 def markdown_text(report: Report, figures: str = "figures") -> str:
@@ -81,21 +78,10 @@ def markdown_text(report: Report, figures: str = "figures") -> str:
     for block in report.opening:
         lines += _markdown_block(block, figures)
     for section in report.sections:
-        lines += [f"{'#' * section.level} {escaped(section.title)}{_marks(section.marks)}", ""]
+        lines += [f"{'#' * section.level} {escaped(section.title)}{marked(section.marks)}", ""]
         for block in section.blocks:
             lines += _markdown_block(block, figures)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def escaped(text: str) -> str:
-    r"""Write text so that Markdown shows it as it is, on one line.
-
-    Examples:
-        >>> print(escaped("a_b *c* <d>"), escaped("# e"))
-        a_b \*c\* \<d\> \# e
-    """
-    one_line = _SPACE.sub(" ", text)
-    return _LEADING.sub(r"\1\\", _SPECIAL.sub(r"\\\g<0>", one_line))
 
 
 def _markdown_block(block: Block, figures: str) -> list[str]:
@@ -111,7 +97,7 @@ def _markdown_block(block: Block, figures: str) -> list[str]:
         case Figure():
             return _markdown_figure(block, figures)
         case Table():
-            return _markdown_table(block)
+            return markdown_table(block)
 
 
 def _words(words: Sequence[Words]) -> str:
@@ -138,61 +124,9 @@ def _code(text: str) -> str:
     return f"{fence} {one_line} {fence}" if longest else f"`{one_line}`"
 
 
-def _marks(marks: Sequence[Mark]) -> str:
-    return f" **[{', '.join(marks)}]**" if marks else ""
-
-
 def _markdown_figure(figure: Figure, figures: str) -> list[str]:
     drawings = [f"![{escaped(panel.alt)}]({figures}/{panel.name}.png)" for panel in figure.panels]
-    return [*drawings, "", f"*{figure.label}: {escaped(figure.caption)}.*{_marks(figure.marks)}", ""]
-
-
-def _markdown_table(table: Table) -> list[str]:
-    """Write a table with padded columns, so that the source reads as a table too."""
-    titles = [escaped(column.title) for column in table.columns]
-    body: list[list[str]] = []
-    for group in table.groups:
-        if group.title:
-            body.append([f"**{escaped(group.title)}**{_marks(group.marks)}"])
-        body += [_row(row) for row in group.rows]
-    whole = [cells for cells in [titles, *body] if len(cells) == len(titles)]
-    widths = [max(3, *(len(cells[place]) for cells in whole)) for place in range(len(titles))]
-    rules = [
-        "-" * (width - 1) + ":" if column.numeric else "-" * width
-        for width, column in zip(widths, table.columns, strict=True)
-    ]
-    notes = [
-        *table.notes,
-        *(f"{group.title}: {group.note}" for group in table.groups if group.title and group.note),
-    ]
-    return [
-        f"**{table.label}: {escaped(table.caption)}**{_marks(table.marks)}",
-        "",
-        *(_line(cells, widths, table) for cells in [titles, rules, *body]),
-        "",
-        *(f"{escaped(note)}\n" for note in notes),
-    ]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], table: Table) -> str:
-    filled = [*cells, *[""] * (len(widths) - len(cells))]
-    padded = (
-        text.rjust(width) if column.numeric else text.ljust(width)
-        for text, width, column in zip(filled, widths, table.columns, strict=True)
-    )
-    return f"| {' | '.join(padded)} |"
-
-
-def _row(row: Row) -> list[str]:
-    first, *others = (_markdown_cell(cell) for cell in row.cells)
-    return [first + _marks(row.marks), *others]
-
-
-def _markdown_cell(cell: Cell) -> str:
-    text = escaped(cell.text)
-    if cell.strong and text:
-        text = f"**{text}**"
-    return f"{text} ({escaped(cell.note)})" if cell.note else text
+    return [*drawings, "", f"*{figure.title}: {escaped(figure.caption)}.*{marked(figure.marks)}", ""]
 
 
 SCHEMA_VERSION = 1
@@ -264,14 +198,14 @@ def _json_block(block: Block) -> dict[str, Any]:
         case Figure():
             return _json_figure(block)
         case Table():
-            return _json_table(block)
+            return json_table(block)
 
 
 def _json_figure(figure: Figure) -> dict[str, Any]:
     return {
         "type": "figure",
         "key": figure.key,
-        "label": figure.label,
+        "label": figure.title,
         "caption": figure.caption,
         "marks": list(figure.marks),
         "panels": [
@@ -279,35 +213,3 @@ def _json_figure(figure: Figure) -> dict[str, Any]:
             for panel in figure.panels
         ],
     }
-
-
-def _json_table(table: Table) -> dict[str, Any]:
-    return {
-        "type": "table",
-        "key": table.key,
-        "label": table.label,
-        "caption": table.caption,
-        "marks": list(table.marks),
-        "columns": [column.title for column in table.columns],
-        "groups": [
-            {
-                "title": group.title,
-                "note": group.note,
-                "marks": list(group.marks),
-                "rows": [
-                    {
-                        "cells": [_json_cell(cell) for cell in row.cells],
-                        "marks": list(row.marks),
-                        "total": row.total,
-                    }
-                    for row in group.rows
-                ],
-            }
-            for group in table.groups
-        ],
-        "notes": list(table.notes),
-    }
-
-
-def _json_cell(cell: Cell) -> dict[str, Any]:
-    return {"value": cell.value, "text": cell.text} | ({"note": cell.note} if cell.note else {})

@@ -4,25 +4,13 @@ import shlex
 from collections.abc import Sequence
 from statistics import median
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import (
-    EN_DASH,
-    Block,
-    Cell,
-    Code,
-    Column,
-    Figure,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
 from ser_pipeline.report.run_figures import comparison_panel
 from ser_pipeline.report.sources import CLAIM_PROTOCOL, CLAIMS, Claim, corpus_order, corpus_title
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Estimate, Scores
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.table import EN_DASH
 
 SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
 SIDES = ("validation", "test")
@@ -101,7 +89,7 @@ def comparison_table(runs: Sequence[Run], manifest_digest: str) -> Table:
         Column("Run", numeric=False),
         Column("Preset", numeric=False),
         Column("Parameters"),
-        *(Column(f"{title}, {side}, %") for title, _ in SCORES for side in SIDES),
+        *(Column(f"{title}, {side}", unit="%") for title, _ in SCORES for side in SIDES),
     )
     groups = [_comparison_group(group, manifest_digest) for group in comparable(runs)]
     return Table(
@@ -172,7 +160,7 @@ def _estimate(run: Run, side: str, attribute: str) -> Estimate | None:
 
 
 def _confound_row(run: Run) -> Row:
-    def guess(side: str, attribute: str) -> Cell:
+    def guess(side: str, attribute: str) -> Entry:
         part = run.scored(side)
         if part is None or attribute == "macro_f1":
             return cells.missing()
@@ -194,11 +182,11 @@ def _claims() -> RowGroup:
 
 
 def _claim_row(claim: Claim) -> Row:
-    accuracy = Cell(f"{claim.accuracy:g}", claim.accuracy / 100)
+    accuracy = Entry(f"{claim.accuracy:g}", claim.accuracy / 100)
     if claim.lowest is not None:
-        accuracy = Cell(f"{claim.lowest:g}{EN_DASH}{claim.accuracy:g}", claim.accuracy / 100)
+        accuracy = Entry(f"{claim.lowest:g}{EN_DASH}{claim.accuracy:g}", claim.accuracy / 100)
     macro_f1 = (
-        cells.missing() if claim.macro_f1 is None else Cell(f"{claim.macro_f1:.2f}", claim.macro_f1 / 100)
+        cells.missing() if claim.macro_f1 is None else Entry(f"{claim.macro_f1:.2f}", claim.macro_f1 / 100)
     )
     shown = {("accuracy", "validation"): accuracy, ("macro_f1", "validation"): macro_f1}
     scores = [shown.get((attribute, side), cells.missing()) for _, attribute in SCORES for side in SIDES]

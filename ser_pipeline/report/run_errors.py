@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import Block, Column, Figure, Mark, Row, RowGroup, Table, text
+from ser_pipeline.report.document import Block, Figure, Mark, text
 from ser_pipeline.report.run_figures import (
     MIN_GROUP_CLIPS,
     calibration_panel,
@@ -18,6 +17,7 @@ from ser_pipeline.report.sources import corpus_title, language_title
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 MAX_GROUPS = 20
 """Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""
@@ -52,9 +52,9 @@ def _classes_table(run: Run, marks: tuple[Mark, ...]) -> Table:
     columns = (
         Column("Emotion", numeric=False),
         Column("Clips"),
-        Column("Precision, %"),
-        Column("Recall, %"),
-        Column("F1, %"),
+        Column("Precision", unit="%"),
+        Column("Recall", unit="%"),
+        Column("F1", unit="%"),
     )
     rows = tuple(
         Row(
@@ -81,9 +81,9 @@ def group_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
         Column("Group", numeric=False),
         Column("Clips"),
         Column("Speakers"),
-        Column("UAR, %"),
-        Column("Accuracy, %"),
-        Column("Macro-F1, %"),
+        Column("UAR", unit="%"),
+        Column("Accuracy", unit="%"),
+        Column("Macro-F1", unit="%"),
     )
     table = Table(
         key=f"groups-{run.tag.lower()}",
@@ -197,7 +197,7 @@ def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> li
         Column("Recording", numeric=False),
         Column("True", numeric=False),
         Column("Decided", numeric=False),
-        Column("Confidence, %"),
+        Column("Confidence", unit="%"),
     )
     caption = f"Mistakes {run.tag} is surest of: listen to these first"
     return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ser_pipeline.arrays import Float64s, Int64s
-from ser_pipeline.report.cells import percent_text, score_text
 from ser_pipeline.report.data_figures import EMOTION_AXES, heat_cells
 from ser_pipeline.report.document import Panel
 from ser_pipeline.report.drawing import (
@@ -28,6 +27,7 @@ from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
+from ser_pipeline.tables.cells import percent_text, score_text
 
 BINS = 15
 """Equal-width bins of confidence, as in the expected calibration error."""

@@ -2,28 +2,14 @@
 
 from ser_pipeline.options import CLASSIFIERS
 from ser_pipeline.records import PARTS
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import (
-    Block,
-    Callout,
-    Code,
-    Column,
-    Facts,
-    Figure,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    Words,
-    text,
-)
+from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Mark, Section, Words, text
 from ser_pipeline.report.results_section import run_key, run_marks
 from ser_pipeline.report.run_errors import certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.report.run_figures import curve_panels
 from ser_pipeline.report.sources import corpus_title, language_title
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import PartScores
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 FEW_SPEAKERS = 10
 """Below this many test speakers an interval says little."""
@@ -125,7 +111,7 @@ def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
     return Table(
         key=f"candidates-{run.tag.lower()}",
         caption=f"What was tried for {run.tag}, on validation recordings: {what}, the chosen one in bold",
-        columns=(Column("c"), Column("UAR, %"), Column("Accuracy, %")),
+        columns=(Column("c"), Column("UAR", unit="%"), Column("Accuracy", unit="%")),
         groups=(RowGroup(rows),),
         marks=marks,
     )
@@ -150,15 +136,15 @@ def _scores_table(run: Run, marks: tuple[Mark, ...]) -> Table:
         Column("Part", numeric=False),
         Column("Clips"),
         Column("Speakers"),
-        Column("UAR, %"),
-        Column("Accuracy, %"),
-        Column("Macro-F1, %"),
-        Column("Mean over corpora: UAR, %"),
-        Column("Calibration error, %"),
-        Column("before the temperature, %"),
+        Column("UAR", unit="%"),
+        Column("Accuracy", unit="%"),
+        Column("Macro-F1", unit="%"),
+        Column("Mean over corpora: UAR", unit="%"),
+        Column("Calibration error", unit="%"),
+        Column("before the temperature", unit="%"),
         Column("Mean distance of errors"),
-        Column("Corpus prior: UAR, %"),
-        Column("accuracy, %"),
+        Column("Corpus prior: UAR", unit="%"),
+        Column("accuracy", unit="%"),
     )
     rows = tuple(_part_row(part, scores) for part in PARTS if (scores := run.scored(part)) is not None)
     return Table(

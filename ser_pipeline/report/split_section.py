@@ -6,22 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.records import PARTS
-from ser_pipeline.report import cells
-from ser_pipeline.report.cells import plural
-from ser_pipeline.report.document import (
-    Block,
-    Callout,
-    Cell,
-    Code,
-    Column,
-    Mark,
-    Row,
-    RowGroup,
-    Section,
-    Table,
-    text,
-)
+from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
 from ser_pipeline.report.sources import Data, SplitFile, corpus_order, corpus_title
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.cells import plural
 
 
 @dataclass(frozen=True)
@@ -180,11 +168,11 @@ def _part_row(fact: SplitFacts) -> Row:
     return Row((_name(fact), *shares, *_check(fact)), marks=split_marks(fact))
 
 
-def _share(share: Share | None, total: int) -> Cell:
+def _share(share: Share | None, total: int) -> Entry:
     if share is None:
         return cells.missing()
     note = f"{cells.percent_text(share.clips / max(1, total))}, {cells.plural(share.speakers, 'speaker')}"
-    return Cell(cells.thousands(share.clips), share.clips, note=note)
+    return Entry(cells.thousands(share.clips), share.clips, note=note)
 
 
 def _fold_table(facts: list[SplitFacts]) -> Table:
@@ -205,7 +193,7 @@ def _fold_table(facts: list[SplitFacts]) -> Table:
 
 def _fold_row(fact: SplitFacts) -> Row:
     sizes = [fold.clips for fold in fact.folds]
-    folds = Cell(str(len(sizes)), len(sizes), note=_fold_names(fact))
+    folds = Entry(str(len(sizes)), len(sizes), note=_fold_names(fact))
     ends = (cells.count(min(sizes)), cells.count(max(sizes)))
     return Row((_name(fact), folds, *ends, *_check(fact)), marks=split_marks(fact))
 
@@ -216,11 +204,11 @@ def _fold_names(fact: SplitFacts) -> str:
     return ", ".join(names) if telling else ""
 
 
-def _name(fact: SplitFacts) -> Cell:
+def _name(fact: SplitFacts) -> Entry:
     return cells.words(fact.split.name, note=fact.split.note)
 
 
-def _check(fact: SplitFacts) -> tuple[Cell, Cell]:
+def _check(fact: SplitFacts) -> tuple[Entry, Entry]:
     verdict = fact.verdict
     if fact.left_out or fact.strangers:
         verdict += f"; {fact.left_out} recordings not placed, {fact.strangers} rows unknown"

@@ -4,14 +4,13 @@ from ser_pipeline.report.document import (
     Link,
     Panel,
     Report,
-    RowGroup,
     Section,
     Strong,
-    Table,
     numbered,
     plain,
     text,
 )
+from ser_pipeline.tables import RowGroup, Table
 
 
 def make_sections():
@@ -22,7 +21,7 @@ def make_sections():
 
 def test_tables_and_figures_are_numbered_apart_across_sections():
     labels = [
-        getattr(block, "label", None) for section in numbered(make_sections()) for block in section.blocks
+        getattr(block, "title", None) for section in numbered(make_sections()) for block in section.blocks
     ]
     assert labels == ["Table 1", None, "Figure 1", "Figure 2", "Table 2", "Table 3"]
 

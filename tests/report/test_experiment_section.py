@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ser_pipeline.report import make_report
-from ser_pipeline.report.document import MINUS, Table, plain
+from ser_pipeline.report.document import plain
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.runs.findings import (
     ArmFinding,
@@ -15,6 +15,8 @@ from ser_pipeline.runs.findings import (
     ProtocolNote,
 )
 from ser_pipeline.runs.types import Estimate
+from ser_pipeline.tables import Table
+from ser_pipeline.tables.table import MINUS
 
 FIGURES = Figures(
     first=0.6, second=0.55, difference=0.05, low=-0.01, high=0.1, p=0.2, clips=100, speakers=9, seeds=(3, 3)
@@ -65,7 +67,7 @@ def tables(found, digest="d"):
 
 
 def texts(row):
-    return [cell.text for cell in row.cells]
+    return [cell.text for cell in row.entries]
 
 
 def test_without_experiments_there_is_no_chapter():
@@ -75,21 +77,21 @@ def test_without_experiments_there_is_no_chapter():
 def test_a_claim_shows_verdict_figures_and_what_was_tested():
     (row,) = tables(findings())["claims-mine"].rows
     assert texts(row) == ["A beats B", "not decidable here", "60.0", "55.0", "+5.0", "0.400", "100", "9"]
-    assert row.cells[4].note == f"{MINUS}1.0 to +10.0"
-    assert row.cells[0].note == "UAR of a : b; protocol people"
+    assert row.entries[4].note == f"{MINUS}1.0 to +10.0"
+    assert row.entries[0].note == "UAR of a : b; protocol people"
 
 
 def test_a_small_p_is_not_shown_as_zero():
     (row,) = tables(findings(claims=(claim(corrected_p=0.0004),)))["claims-mine"].rows
-    assert (row.cells[5].text, row.cells[5].value) == ("< 0.001", 0.0004)
+    assert (row.entries[5].text, row.entries[5].value) == ("< 0.001", 0.0004)
 
 
 def test_what_did_not_run_shows_no_figure():
     found = findings(claims=(claim(figures=None, corrected_p=None, outcome="not run", reason="3 missing"),))
     (row,) = tables(found)["claims-mine"].rows
-    assert row.cells[1].text == "not run"
-    assert [cell.value for cell in row.cells[2:]] == [None] * 6
-    assert row.cells[0].note.endswith("3 missing")
+    assert row.entries[1].text == "not run"
+    assert [cell.value for cell in row.entries[2:]] == [None] * 6
+    assert row.entries[0].note.endswith("3 missing")
 
 
 def test_other_units_are_not_percent():
@@ -97,8 +99,8 @@ def test_other_units_are_not_percent():
     speed = claim(unit="clips/s", score="speed", figures=FIGURES.model_copy(update={"first": 45.25}))
     rows = tables(findings(claims=(distance, speed)))["claims-mine"].rows
     assert texts(rows[0])[2:5] == ["0.6", "0.55", "+0.05"]
-    assert rows[1].cells[2].text == "45.2"
-    assert rows[1].cells[7].value is None
+    assert rows[1].entries[2].text == "45.2"
+    assert rows[1].entries[7].value is None
 
 
 def test_families_are_groups():
@@ -111,22 +113,22 @@ def test_the_protocol_beside_is_marked_and_named():
     beside = Beside(protocol="clips", figures=FIGURES, note="knowing the speakers makes +20.0 points for a")
     (group,) = tables(findings(claims=(claim(beside=beside), claim())))["beside-mine"].groups
     assert group.marks == ("speakers heard",)
-    assert [row.cells[-1].text for row in group.rows] == ["knowing the speakers makes +20.0 points for a"]
+    assert [row.entries[-1].text for row in group.rows] == ["knowing the speakers makes +20.0 points for a"]
 
 
 def test_arms_stand_under_their_protocol():
     people, clips = tables(findings())["arms-mine"].groups
-    assert [row.cells[0].text for row in people.rows] == ["a", "b"]
+    assert [row.entries[0].text for row in people.rows] == ["a", "b"]
     assert (people.marks, clips.marks) == ((), ("speakers heard",))
     assert texts(people.rows[0])[1:6] == ["3", "100", "9", "61.0", "60.0"]
     rest = arm("z", done=1, waiting=2, reason="the budget was over")
     row = tables(findings(arms=(rest,)))["arms-mine"].rows[0]
-    assert (row.cells[1].text, row.cells[0].note) == ("1 of 3", "the budget was over")
+    assert (row.entries[1].text, row.entries[0].note) == ("1 of 3", "the budget was over")
 
 
 def test_corpora_are_columns():
     table = tables(findings())["corpora-mine"]
-    assert [column.title for column in table.columns] == ["Arm", "nEMO", "EmoDB"]
+    assert [column.heading for column in table.columns] == ["Arm", "nEMO", "EmoDB"]
     assert texts(table.rows[0]) == ["a", "50.0", "70.0"]
 
 

@@ -23,14 +23,14 @@ def test_features_with_the_greatest_effects_are_chosen_by_group(fake):
 def test_table_holds_effects_with_intervals_and_weighs_clear_ones(fake):
     _, table = effect_blocks("R1", fake.explanation(), ())
     assert [group.title for group in table.groups] == ["pitch", "energy"]
-    name, anger, happiness, *_ = table.rows[0].cells
+    name, anger, happiness, *_ = table.rows[0].entries
     assert name.text == "pitch_st_mean"
     assert (anger.value, anger.note, anger.strong) == (1.5, "+1.20 to +1.90", True)
     assert happiness.text == "\u22121.50"
     unclear = fake.explanation(names=("x", "y"), groups=("g", "g"))
     tiny = unclear.effects[0].model_copy(update={"values": ((0.1,) * 4,) * 2, "low": ((-0.1,) * 4,) * 2})
     _, table = effect_blocks("R1", unclear.model_copy(update={"effects": (tiny,)}), ())
-    assert not table.rows[0].cells[1].strong
+    assert not table.rows[0].entries[1].strong
 
 
 def test_nothing_measured_is_said(fake):
@@ -43,8 +43,8 @@ def test_nothing_measured_is_said(fake):
 
 def test_languages_are_named_and_counted(fake):
     _, table = language_blocks("R1", fake.explanation(), ())
-    assert [cell.text for cell in table.rows[0].cells][:2] == ["German (de) / Polish (pl)", "0.50"]
-    assert table.rows[0].cells[4].text == "\u2013"
+    assert [cell.text for cell in table.rows[0].entries][:2] == ["German (de) / Polish (pl)", "0.50"]
+    assert table.rows[0].entries[4].text == "\u2013"
     assert table.notes[0].startswith("German (de): 90 clips of 9 speakers; Polish (pl): 90 clips")
 
 
@@ -54,7 +54,7 @@ def test_one_language_is_not_compared(fake):
 
 def test_pairs_that_say_the_same_are_listed(fake):
     _, table = correlation_blocks("R1", fake.explanation(), ())
-    assert [cell.text for cell in table.rows[0].cells] == ["pitch_st_mean", "pitch_hz_std", "\u22120.987"]
+    assert [cell.text for cell in table.rows[0].entries] == ["pitch_st_mean", "pitch_hz_std", "\u22120.987"]
     figures = list(correlation_blocks("R1", fake.explanation(closest=[]), ()))
     assert len(figures) == 1
 
@@ -62,13 +62,13 @@ def test_pairs_that_say_the_same_are_listed(fake):
 def test_rows_say_published_measured_and_verdict(fake):
     summary, table = profile_blocks("R1", fake.explanation(), ())
     assert [group.title for group in table.groups] == ["anger", "sadness"]
-    assert [column.title for column in table.columns] == [
+    assert [column.heading for column in table.columns] == [
         "Property", "Published", "Measured, g", "Verdict", "German (de)", "Polish (pl)", "Stated by",
     ]  # fmt: skip
-    first = [cell.text for cell in table.rows[0].cells]
+    first = [cell.text for cell in table.rows[0].entries]
     assert first == ["mean pitch", "\u2191 up", "+1.25", "agrees", "+1.25", "\u2013", "Author 1999"]
     assert len(table.rows) == 3  # what no source states is left to the file
-    assert table.rows[2].cells[3].strong  # it opposes
+    assert table.rows[2].entries[3].strong  # it opposes
     assert "mean pitch: pitch_st_mean, -other" in table.notes[0]
     told = plain(summary.words)
     assert (

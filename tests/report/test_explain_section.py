@@ -4,10 +4,11 @@ import re
 import pytest
 
 from ser_pipeline.report import choose_runs, make_report
-from ser_pipeline.report.document import Callout, Figure, Table, plain
+from ser_pipeline.report.document import Callout, Figure, plain
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.runs.explanation import Interval
 from ser_pipeline.runs.read import read_runs
+from ser_pipeline.tables import Table
 
 EVIL = "<img src=x onerror=alert(1)>'\"&{{7*7}}`|"
 
@@ -24,7 +25,7 @@ def tables(section):
 
 
 def texts(row):
-    return [cell.text.replace("\u2212", "-") for cell in row.cells]
+    return [cell.text.replace("\u2212", "-") for cell in row.entries]
 
 
 def test_section_says_what_was_done(run, fake):
@@ -49,7 +50,7 @@ def test_groups_and_features_are_listed_by_what_they_cost(run, fake):
     assert [row[0] for row in features] == ["pitch_st_mean", "pitch_hz_std", "level_mean", "tempo"]
     assert features[0] == ["pitch_st_mean", "pitch", "Hz", "5.0", "anger +1.50"]
     assert features[3] == ["tempo", "rhythm", "Hz", "-1.0", ""]  # it has no effect at all
-    assert found["feature-importance-r1"].rows[3].cells[3].note.replace("\u2212", "-") == "-3.0 to 2.0"
+    assert found["feature-importance-r1"].rows[3].entries[3].note.replace("\u2212", "-") == "-3.0 to 2.0"
     assert found["group-importance-r1"].notes == ("Intervals: how drops were drawn.",)
 
 

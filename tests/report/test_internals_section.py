@@ -3,11 +3,12 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.report.document import Figure, Table, Text, plain
+from ser_pipeline.report.document import Figure, Text, plain
 from ser_pipeline.report.internals_section import NEAREST, internals_section, nearness
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.internals import AttendedClip, Embeddings, write_attention, write_embeddings
 from ser_pipeline.runs.read import read_runs
+from ser_pipeline.tables import Table
 
 
 def test_nearest_clips_are_scikit_learns(rng):
@@ -101,7 +102,7 @@ def test_the_map_says_what_the_network_knows(folder, tmp_path, rows, rng, by, wo
     assert isinstance(answer, Text)
     assert words in plain(answer.words)
     assert isinstance(table, Table)
-    shares = {row.cells[0].text: row.cells[2].text for row in table.rows}
+    shares = {row.entries[0].text: row.entries[2].text for row in table.rows}
     assert shares[by] == "100.0"
 
 

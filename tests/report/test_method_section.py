@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from ser_pipeline.options import recipe
-from ser_pipeline.report.document import Figure, Table
+from ser_pipeline.report.document import Figure
 from ser_pipeline.report.method_section import differing, flat, method_section
 from ser_pipeline.runs.read import read_runs
+from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -49,9 +50,9 @@ def test_every_setting_of_a_recipe_is_compared_or_left_out_on_purpose():
 
 def test_table_has_a_column_for_each_run(runs):
     table = next(block for block in method_section(runs).blocks if isinstance(block, Table))
-    assert [column.title for column in table.columns] == ["Setting", "preset paper", "R1", "R2"]
-    optimizer = next(row for row in table.rows if row.cells[0].text == "optimizer")
-    assert [cell.text for cell in optimizer.cells] == ["optimizer", "adam", "=", "adamw"]
+    assert [column.heading for column in table.columns] == ["Setting", "preset paper", "R1", "R2"]
+    optimizer = next(row for row in table.rows if row.entries[0].text == "optimizer")
+    assert [cell.text for cell in optimizer.entries] == ["optimizer", "adam", "=", "adamw"]
 
 
 def test_without_runs_the_matrix_stands_alone():
@@ -80,5 +81,5 @@ def test_parts_of_networks_are_listed_once_for_each_shape(runs):
     shown = [told(runs[0], same), told(runs[1], same), told(runs[0], other), runs[1]]
     table = next(b for b in method_section(shown).blocks if isinstance(b, Table) and b.key == "networks")
     assert [len(group.rows) for group in table.groups] == [2, 1]
-    assert [cell.text for cell in table.rows[0].cells] == ["lstm", "20", "66.7"]
+    assert [cell.text for cell in table.rows[0].entries] == ["lstm", "20", "66.7"]
     assert not any(isinstance(b, Table) and b.key == "networks" for b in method_section(runs).blocks)

@@ -1,10 +1,11 @@
 import pytest
 
-from ser_pipeline.report.document import Bullets, Table, plain
+from ser_pipeline.report.document import Bullets, plain
 from ser_pipeline.report.opening import banner, glance_section, opening
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo
+from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -64,10 +65,10 @@ def test_headline_is_the_run_picked_by_validation(data, tmp_path, rows, fake):
     table = glance_section(data, read_runs(folders)[0]).blocks[0]
     assert isinstance(table, Table)
     (row,) = table.rows
-    assert row.cells[2].text == "R2 crnn"
-    assert row.cells[2].note == "of 2 runs"
-    assert row.cells[5].value == 0.25
-    assert row.cells[1].text == "speakers never heard before, split speaker"
+    assert row.entries[2].text == "R2 crnn"
+    assert row.entries[2].note == "of 2 runs"
+    assert row.entries[5].value == 0.25
+    assert row.entries[1].text == "speakers never heard before, split speaker"
 
 
 def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):

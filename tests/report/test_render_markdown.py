@@ -4,22 +4,19 @@ from markdown_it import MarkdownIt
 from ser_pipeline.report.document import (
     Bullets,
     Callout,
-    Cell,
     Code,
-    Column,
     Facts,
     Figure,
     Link,
     Panel,
     Report,
-    Row,
-    RowGroup,
     Section,
     Strong,
-    Table,
     text,
 )
-from ser_pipeline.report.render import escaped, markdown_text
+from ser_pipeline.report.render import markdown_text
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table
+from ser_pipeline.tables.render import escaped
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -77,13 +74,13 @@ def make_report():
         (Column("Name", numeric=False), Column("UAR, %")),
         (
             RowGroup(
-                (Row((Cell("a|b"), Cell("50.0", 0.5, note="40-60", strong=True)), marks=("claimed",)),),
+                (Row((Entry("a|b"), Entry("50.0", 0.5, note="40-60", strong=True)), marks=("claimed",)),),
                 "G",
                 "why",
             ),
         ),
         ("a note",),
-        label="Table 1",
+        title="Table 1",
     )
     figure = Figure("f", "Lines", (Panel("lines", "up", b"", "", b""),), ("synthetic",), "Figure 1")
     blocks = (

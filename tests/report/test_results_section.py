@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.report.document import Table, plain
+from ser_pipeline.report.document import plain
 from ser_pipeline.report.results_section import (
     best_by_validation,
     comparable,
@@ -10,6 +10,7 @@ from ser_pipeline.report.results_section import (
 )
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Latency, SplitInfo
+from ser_pipeline.tables import Table
 
 HEARD = SplitInfo(
     name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard in training."
@@ -49,33 +50,33 @@ def test_best_run_is_picked_by_validation(runs):
 
 def test_comparison_shows_validation_beside_test(runs):
     table = comparison_table(runs, "d")
-    assert [column.title for column in table.columns[3:5]] == ["UAR, validation, %", "UAR, test, %"]
+    assert [column.heading for column in table.columns[3:5]] == ["UAR, validation, %", "UAR, test, %"]
     first, leaks, claims = table.groups
     assert first.title == "Task 4class, split speaker"
     assert leaks.marks == ("speakers heard",)
     assert leaks.note.startswith("speakers were heard in training; validation ")
     row = first.rows[0]
     scores = runs[1].scores.parts
-    assert row.cells[3].value == scores["validation"].pooled.uar.value
-    assert row.cells[4].value == scores["test"].pooled.uar.value
-    assert row.cells[8].value == scores["test"].pooled.macro_f1.value
+    assert row.entries[3].value == scores["validation"].pooled.uar.value
+    assert row.entries[4].value == scores["test"].pooled.uar.value
+    assert row.entries[8].value == scores["test"].pooled.macro_f1.value
     assert first.rows[1].marks == ("synthetic",)
-    assert first.rows[1].cells[4].strong
-    assert not first.rows[0].cells[4].strong
+    assert first.rows[1].entries[4].strong
+    assert not first.rows[0].entries[4].strong
     assert claims.marks == ("claimed",)
 
 
 def test_prior_row_is_the_confound(runs):
     prior = comparison_table(runs, "d").groups[0].rows[-1]
-    assert prior.cells[0].text == "corpus prior"
-    assert [cell.value for cell in prior.cells[3:]] == [0.25, 0.25, 0.31, 0.31, None, None]
+    assert prior.entries[0].text == "corpus prior"
+    assert [cell.value for cell in prior.entries[3:]] == [0.25, 0.25, 0.31, 0.31, None, None]
 
 
 def test_claims_are_shown_as_printed_there(runs):
     claims = comparison_table(runs, "d").groups[-1]
     assert "claimed, clips of one speaker on both sides" in claims.note
     crnn = claims.rows[0]
-    assert [cell.text for cell in crnn.cells[3:]] == [
+    assert [cell.text for cell in crnn.entries[3:]] == [
         "\u2013",
         "\u2013",
         "81.29",
@@ -95,9 +96,9 @@ def test_cost_counts_clips_a_second(runs):
         block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
     )
     row = cost.rows[0]
-    assert row.cells[1].value == 2_227_589
-    assert row.cells[2].text == "8.9"
-    assert row.cells[6].value == pytest.approx(runs[0].info.counts["train"] / 21.5)
+    assert row.entries[1].value == 2_227_589
+    assert row.entries[2].text == "8.9"
+    assert row.entries[6].value == pytest.approx(runs[0].info.counts["train"] / 21.5)
 
 
 def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
@@ -107,12 +108,12 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
     _, unfinished = read_runs([folder, trained])
     blocks = results_section([], unfinished, "d").blocks
     table = next(block for block in blocks if isinstance(block, Table))
-    assert [row.cells[4].text for row in table.rows] == [
+    assert [row.entries[4].text for row in table.rows] == [
         "the rest of its training: ser train --resume started",
         "its scores: ser evaluate trained",
     ]
     assert not any(column.numeric for column in table.columns)
-    assert not any(isinstance(cell.value, int | float) for row in table.rows for cell in row.cells)
+    assert not any(isinstance(cell.value, int | float) for row in table.rows for cell in row.entries)
 
 
 def test_no_runs_say_how_to_get_them():
@@ -130,7 +131,7 @@ def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows,
     cost = next(
         block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
     )
-    shown = dict(zip([column.title for column in cost.columns], cost.rows[0].cells, strict=True))
+    shown = dict(zip([column.heading for column in cost.columns], cost.rows[0].entries, strict=True))
     assert (shown["Front end, ms"].value, shown["Network, ms"].value) == (4.25, 9.5)
     (folder / "latency.json").write_text("{}")
     with pytest.raises(RunError, match=r"latency\.json: front_end_ms"):

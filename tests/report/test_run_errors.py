@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_pipeline.report.document import Table, plain
+from ser_pipeline.report.document import plain
 from ser_pipeline.report.run_errors import MAX_GROUPS, certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.report.run_figures import (
     calibration,
@@ -18,6 +18,7 @@ from ser_pipeline.report.sources import corpus_title
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Certainty, GroupScores
+from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -59,7 +60,7 @@ def test_long_lists_of_speakers_keep_the_lowest(run):
     )
     (table,) = group_blocks(type(run)(**{**vars(run), "scores": scores}), ())
     (speakers,) = table.groups
-    assert [row.cells[0].text for row in speakers.rows] == [f"s{n:03d}" for n in range(MAX_GROUPS)]
+    assert [row.entries[0].text for row in speakers.rows] == [f"s{n:03d}" for n in range(MAX_GROUPS)]
     assert speakers.note == "the 20 lowest of 100; report.json has all"
 
 
@@ -92,8 +93,8 @@ def test_surest_mistakes_name_recordings(run):
     table = certainty_blocks(run, ())[1]
     assert isinstance(table, Table)
     clips = set(run.predictions.clips)
-    assert all(row.cells[0].text in clips for row in table.rows)
-    assert all(row.cells[1].text != row.cells[2].text for row in table.rows)
+    assert all(row.entries[0].text in clips for row in table.rows)
+    assert all(row.entries[1].text != row.entries[2].text for row in table.rows)
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 import pytest
 
-from ser_pipeline.report.document import Callout, Facts, Figure, Table, plain
+from ser_pipeline.report.document import Callout, Facts, Figure, plain
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo
+from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -66,7 +67,7 @@ def test_run_of_another_manifest_warns(tmp_path, rows, fake):
 def test_scores_of_every_part_stand_in_order(tmp_path, rows, fake):
     section = section_of(tmp_path, rows, fake)
     scores = next(table for table in blocks_of(section, Table) if table.key == "scores-r1")
-    assert [row.cells[0].text for row in scores.rows] == ["train", "validation", "test"]
+    assert [row.entries[0].text for row in scores.rows] == ["train", "validation", "test"]
     assert scores.notes == (
         "Intervals, train and validation and test: 95 %, bootstrap over speakers, 1,000 draws.",
     )
@@ -104,11 +105,11 @@ def test_a_classifier_shows_what_was_tried_instead_of_a_curve(tmp_path, rows, fa
         tmp_path, rows, fake, model="logreg", stopped="fitted with c = 0.01; 2 tried", extra=extra
     )
     tried = next(table for table in blocks_of(section, Table) if table.key == "candidates-r1")
-    assert [[cell.text for cell in row.cells] for row in tried.rows] == [
+    assert [[cell.text for cell in row.entries] for row in tried.rows] == [
         ["0.001", "0.1", "50.0"],
         ["0.01", "1.0", "50.0"],
     ]
-    assert [row.cells[0].strong for row in tried.rows] == [False, True]
+    assert [row.entries[0].strong for row in tried.rows] == [False, True]
     told = {name: plain(words) for name, words in blocks_of(section, Facts)[0].items}
     assert told["Training"].startswith("fitted with c = 0.01; 2 tried")
     assert not [figure for figure in blocks_of(section, Figure) if figure.key.startswith("training")]

@@ -2,9 +2,10 @@ from collections import Counter
 
 import pytest
 
-from ser_pipeline.report.document import Callout, Table, plain
+from ser_pipeline.report.document import Callout, plain
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.report.split_section import split_facts, split_section
+from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -16,9 +17,9 @@ def table_of(section, key):
 def test_splits_show_real_shares_and_the_check(manifests):
     section = split_section(read_data(manifests))
     speaker, stratified = table_of(section, "splits").rows
-    assert speaker.cells[1].text == "54"
-    assert speaker.cells[1].note == "60.0 %, 6 speakers"
-    assert speaker.cells[-1].text == "passed"
+    assert speaker.entries[1].text == "54"
+    assert speaker.entries[1].note == "60.0 %, 6 speakers"
+    assert speaker.entries[-1].text == "passed"
     assert speaker.marks == ()
     assert stratified.marks == ("speakers heard",)
     assert not any(isinstance(block, Callout) for block in section.blocks)
@@ -26,7 +27,7 @@ def test_splits_show_real_shares_and_the_check(manifests):
 
 def test_shares_of_each_corpus_sum_to_one(manifests):
     for row in table_of(split_section(read_data(manifests)), "split-shares").rows:
-        assert sum(row.cells[place].value for place in (2, 4, 6)) == 1
+        assert sum(row.entries[place].value for place in (2, 4, 6)) == 1
 
 
 def test_broken_split_is_shouted(manifests, rows, fake):
@@ -43,8 +44,8 @@ def test_folds_are_counted_and_named(manifests, rows, fake):
         manifests, "loco", rows, lambda _: "test", lambda row: fold_of[row["corpus"]], folds=["emodb", "nemo"]
     )
     row = table_of(split_section(read_data(manifests)), "fold-splits").rows[0]
-    assert [cell.text for cell in row.cells[1:]] == ["2", "40", "50", "0", "passed"]
-    assert row.cells[1].note == "emodb, nemo"
+    assert [cell.text for cell in row.entries[1:]] == ["2", "40", "50", "0", "passed"]
+    assert row.entries[1].note == "emodb, nemo"
 
 
 def test_numbers_of_folds_are_no_names(manifests, rows, fake):
@@ -52,14 +53,14 @@ def test_numbers_of_folds_are_no_names(manifests, rows, fake):
     fake.split(
         manifests, "k", rows, lambda _: "test", lambda row: fold_of[row["speaker_id"]], folds=["0", "1", "2"]
     )
-    assert table_of(split_section(read_data(manifests)), "fold-splits").rows[0].cells[1].note == ""
+    assert table_of(split_section(read_data(manifests)), "fold-splits").rows[0].entries[1].note == ""
 
 
 def test_stale_and_incomplete_splits_are_marked(manifests, rows, fake):
     fake.split(manifests, "old", rows[5:], fake.by_speaker, manifest_digest="11" * 16)
     row = table_of(split_section(read_data(manifests)), "splits").rows[0]
     assert row.marks == ("other manifest",)
-    assert row.cells[-1].text.endswith("5 recordings not placed, 0 rows unknown")
+    assert row.entries[-1].text.endswith("5 recordings not placed, 0 rows unknown")
 
 
 def test_no_splits_name_the_command(tmp_path, rows, fake):

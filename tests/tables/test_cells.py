@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from ser_pipeline.report import cells
-from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING
 from ser_pipeline.runs.types import Estimate
+from ser_pipeline.tables import cells
+from ser_pipeline.tables.table import EN_DASH, MINUS, NOTHING
 
 
 @pytest.mark.parametrize(

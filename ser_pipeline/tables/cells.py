@@ -1,54 +1,67 @@
-"""Numbers as people read them: cells of tables and words of sentences."""
+"""Numbers as people read them: entries of tables and words of sentences."""
 
 import math
+from typing import Protocol
 
-from ser_pipeline.report.document import EN_DASH, MINUS, NOTHING, Cell
-from ser_pipeline.runs.types import Estimate
-
-
-def words(text: str, *, target: str = "", note: str = "", strong: bool = False) -> Cell:
-    """Make a cell of words."""
-    return Cell(text, text, note=note, target=target, strong=strong)
+from ser_pipeline.tables.table import EN_DASH, MINUS, NOTHING, Entry
 
 
-def missing() -> Cell:
-    """Make a cell for a number that does not exist."""
-    return Cell(NOTHING)
+class Estimate(Protocol):
+    """A number with its interval; ``low`` and ``high`` are None where none can be given."""
+
+    @property
+    def value(self) -> float: ...  # noqa: D102 - said above
+
+    @property
+    def low(self) -> float | None: ...  # noqa: D102 - said above
+
+    @property
+    def high(self) -> float | None: ...  # noqa: D102 - said above
 
 
-def count(number: int | None) -> Cell:
-    """Make a cell of a whole number."""
-    return missing() if number is None else Cell(thousands(number).replace("-", MINUS), number)
+def words(text: str, *, target: str = "", note: str = "", strong: bool = False) -> Entry:
+    """Make an entry of words."""
+    return Entry(text, text, note=note, target=target, strong=strong)
 
 
-def decimal(number: float | None, places: int = 2) -> Cell:
-    """Make a cell of a number with ``places`` decimals."""
+def missing() -> Entry:
+    """Make an entry for a number that does not exist."""
+    return Entry(NOTHING)
+
+
+def count(number: int | None) -> Entry:
+    """Make an entry of a whole number."""
+    return missing() if number is None else Entry(thousands(number).replace("-", MINUS), number)
+
+
+def decimal(number: float | None, places: int = 2) -> Entry:
+    """Make an entry of a number with ``places`` decimals."""
     if number is None or not math.isfinite(number):
         return missing()
-    return Cell(f"{number:.{places}f}".replace("-", MINUS), number)
+    return Entry(f"{number:.{places}f}".replace("-", MINUS), number)
 
 
-def percent(share: float | None, *, bar: bool = False, strong: bool = False) -> Cell:
-    """Make a cell of a share in [0, 1], shown in percent without the sign."""
+def percent(share: float | None, *, bar: bool = False, strong: bool = False) -> Entry:
+    """Make an entry of a share in [0, 1], shown in percent without the sign."""
     if share is None or not math.isfinite(share):
         return missing()
-    return Cell(f"{100 * share:.1f}", share, bar=share if bar else None, strong=strong)
+    return Entry(f"{100 * share:.1f}", share, bar=share if bar else None, strong=strong)
 
 
-def score(estimate: Estimate | None, *, strong: bool = False) -> Cell:
-    """Make a cell of a score in percent, its interval as second line."""
+def score(estimate: Estimate | None, *, strong: bool = False) -> Entry:
+    """Make an entry of a score in percent, its interval as second line."""
     if estimate is None:
         return missing()
     text = f"{100 * estimate.value:.1f}".replace("-", MINUS)
-    return Cell(text, estimate.value, note=interval(estimate), strong=strong)
+    return Entry(text, estimate.value, note=interval(estimate), strong=strong)
 
 
-def effect(value: float | None, low: float | None, high: float | None, *, strong: bool = False) -> Cell:
-    """Make a cell of a number around zero with its sign, its interval as second line."""
+def effect(value: float | None, low: float | None, high: float | None, *, strong: bool = False) -> Entry:
+    """Make an entry of a number around zero with its sign, its interval as second line."""
     if value is None:
         return missing()
     inside = "" if low is None or high is None else f"{signed(low)} to {signed(high)}"
-    return Cell(signed(value), value, note=inside, strong=strong)
+    return Entry(signed(value), value, note=inside, strong=strong)
 
 
 def signed(value: float) -> str:
@@ -65,7 +78,8 @@ def interval(estimate: Estimate) -> str:
     """Write an interval in percent; empty where there is none.
 
     Examples:
-        >>> interval(Estimate(value=0.6, low=0.512, high=0.7)).replace(EN_DASH, "-")
+        >>> from types import SimpleNamespace
+        >>> interval(SimpleNamespace(value=0.6, low=0.512, high=0.7)).replace(EN_DASH, "-")
         '51.2-70.0'
     """
     if estimate.low is None or estimate.high is None:
@@ -115,16 +129,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def megabytes(size: int) -> str:
-    """Write a file size.
-
-    Examples:
-        >>> megabytes(8_910_000)
-        '8.9 MB'
-    """
-    return f"{size / 1e6:.1f} MB"
 
 
 def plural(number: int, one: str, many: str = "") -> str:

@@ -1,0 +1,250 @@
+"""Show a table on a screen, however wide it is.
+
+Numbers stand right and are never broken. Where a table is wider than the screen, texts are wrapped
+between words; if that is not enough, long names end in an ellipsis; and if that is not enough
+either, the table is turned on its side: its rows stand beside each other, as many as fit, and the
+others below them. What is not printed to a screen is never shortened, wrapped or left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Final, TextIO, TypeVar
+
+from ser_pipeline.tables.table import NO_BREAK, NOTHING, Entry, Row, RowGroup, Table, one_line
+
+T = TypeVar("T")
+
+GAP: Final = "  "
+"""Between columns."""
+
+LEAST_NAME: Final = 12
+"""Letters of a name that are always shown, the ellipsis among them."""
+
+ELLIPSIS: Final = "\u2026"
+RULE: Final = "\u2500"
+
+Line = tuple[str, str]
+"""A line and its style, in the words of rich; empty for none."""
+
+
+def print_table(
+    table: Table, *, width: int | None = None, everything: bool = False, file: TextIO | None = None
+) -> None:
+    """Print a table to a screen or a file.
+
+    Args:
+        table: to print.
+        width: of the screen, in letters; None asks the screen, and takes as much as the table needs
+            where there is none.
+        everything: keep columns that are empty or zero in every row.
+        file: to print to; standard output by default.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=file, highlight=False)
+    if width is None and console.is_terminal:
+        width = console.width
+    for line, style in terminal_lines(table, width, everything=everything):
+        console.print(Text(line, style), soft_wrap=True)
+
+
+def terminal_lines(table: Table, width: int | None = None, *, everything: bool = False) -> list[Line]:
+    """Lay a table out.
+
+    Args:
+        table: to show.
+        width: of the screen, in letters; None is no limit, and leaves no column out.
+        everything: keep columns that are empty or zero in every row.
+
+    Returns:
+        Its lines, each with a style; with a width, none is wider unless a single number is.
+    """
+    shown, left_out = (table, []) if width is None or everything else _telling(table)
+    heading = ": ".join(filter(None, (table.title, table.caption)))
+    lines: list[Line] = (
+        [(line, "bold") for line in _wrapped(one_line(heading), width, cut=False)] if heading else []
+    )
+    lines += _body(shown, width)
+    notes = [*table.notes, *(f"{g.title}: {g.note}" for g in table.groups if g.title and g.note)]
+    if left_out:
+        notes.append(f"Empty or 0 in every row: {', '.join(left_out)} ('ser --all-columns' shows them).")
+    return lines + [(line, "dim") for note in notes for line in _wrapped(one_line(note), width, cut=False)]
+
+
+def _telling(table: Table) -> tuple[Table, list[str]]:
+    """The table without columns that say nothing, and their headings."""
+    rows = table.rows
+    kept = [
+        place
+        for place, column in enumerate(table.columns)
+        if place == 0 or column.keep or not rows or any(_says(row.entries[place]) for row in rows)
+    ]
+    groups = tuple(
+        replace(group, rows=tuple(replace(row, entries=_picked(row.entries, kept)) for row in group.rows))
+        for group in table.groups
+    )
+    left_out = [heading for place, heading in enumerate(table.headings) if place not in kept]
+    return replace(table, columns=_picked(table.columns, kept), groups=groups), left_out
+
+
+def _picked(things: tuple[T, ...], places: Sequence[int]) -> tuple[T, ...]:
+    return tuple(things[place] for place in places)
+
+
+def _says(each: Entry) -> bool:
+    return bool(each.text not in ("", NOTHING) if each.value is None else each.value)
+
+
+def _body(table: Table, width: int | None) -> Iterator[Line]:
+    """Headings and rows, upright or turned."""
+    headings = [one_line(heading) for heading in table.headings]
+    right = [column.numeric for column in table.columns]
+    groups = [(_group_title(group), [_texts(row) for row in group.rows]) for group in table.groups]
+    widths = _widths([headings, *(texts for _, rows in groups for texts in rows)], right, width)
+    if widths is not None:
+        yield from _head(headings, widths, right)
+    for (title, rows), group in zip(groups, table.groups, strict=True):
+        if title:
+            yield from ((line, "bold") for line in _wrapped(title, width, cut=False))
+        if widths is None:
+            yield from _turned(headings, rows, right, width or 0)
+            continue
+        for texts, row in zip(rows, group.rows, strict=True):
+            if row.total:
+                yield RULE * (sum(widths) + len(GAP) * (len(widths) - 1)), ""
+            yield from ((line, "") for line in _joined(texts, widths, right))
+
+
+def _group_title(group: RowGroup) -> str:
+    return one_line(group.title) + _marked(group.marks)
+
+
+def _texts(row: Row) -> list[str]:
+    texts = [one_line(f"{each.text} ({each.note})" if each.note else each.text) for each in row.entries]
+    return [texts[0] + _marked(row.marks), *texts[1:]]
+
+
+def _marked(marks: Sequence[str]) -> str:
+    return f" [{', '.join(marks)}]" if marks else ""
+
+
+def _head(headings: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[Line]:
+    yield from ((line, "bold") for line in _joined(headings, widths, right))
+    yield GAP.join(RULE * width for width in widths), ""
+
+
+def _joined(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
+    """The lines of one row."""
+    wrapped = [_wrapped(text, width) for text, width in zip(texts, widths, strict=True)]
+    for parts in zip_longest(*wrapped, fillvalue=""):
+        padded = (
+            " " * (width - _width(part)) + part if stands_right else part + " " * (width - _width(part))
+            for part, width, stands_right in zip(parts, widths, right, strict=True)
+        )
+        yield GAP.join(padded).rstrip().replace(NO_BREAK, " ")
+
+
+def _turned(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int
+) -> Iterator[Line]:
+    """The rows as columns beside their headings, as many as fit, the others below; a gap between."""
+    stub = min(max(map(_width, headings)), room // 2)
+    for number, band in enumerate(_bands(rows, room - stub - len(GAP))):
+        if number:
+            yield "", ""
+        columns = [headings, *(_numbers_right(texts, right) for texts in band)]
+        numeric = [False, *[all(right[1:])] * len(band)]
+        lines = [list(texts) for texts in zip(*columns, strict=True)]
+        rest = room - stub - len(GAP) * len(band)
+        widths = [stub, *(min(max(map(_width, texts)), rest) for texts in columns[1:])]
+        yield from _head(lines[0], widths, numeric)
+        for texts in lines[1:]:
+            yield from ((line, "") for line in _joined(texts, widths, numeric))
+
+
+def _bands(rows: Sequence[Sequence[str]], room: int) -> Iterator[list[Sequence[str]]]:
+    """Rows that fit beside each other; one that is too wide stands alone."""
+    band: list[Sequence[str]] = []
+    used = 0
+    for texts in rows:
+        needed = max(map(_width, texts))
+        if band and used + len(GAP) + needed > room:
+            yield band
+            band, used = [], 0
+        used += needed + (len(GAP) if band else 0)
+        band.append(texts)
+    if band:
+        yield band
+
+
+def _numbers_right(texts: Sequence[str], right: Sequence[bool]) -> list[str]:
+    """Pad the numbers of a row to the width of its widest, for where they stand below texts."""
+    widest = max((_width(text) for text, numeric in zip(texts, right, strict=True) if numeric), default=0)
+    return [
+        NO_BREAK * (widest - _width(text)) + text if numeric and text else text
+        for text, numeric in zip(texts, right, strict=True)
+    ]
+
+
+def _widths(lines: Sequence[Sequence[str]], right: Sequence[bool], room: int | None) -> list[int] | None:
+    """Width of each column so that all fit; None where they cannot.
+
+    Columns first lose what wrapping between words can spare, then long names are shortened.
+    """
+    columns = list(zip(*lines, strict=True))
+    natural = [max(map(_width, column)) for column in columns]
+    words = [max(_width(word) for text in column for word in text.split(" ")) for column in columns]
+    shortened = [
+        word if stands_right else min(word, LEAST_NAME)
+        for word, stands_right in zip(words, right, strict=True)
+    ]
+    gaps = len(GAP) * (len(columns) - 1)
+    if room is None or sum(natural) + gaps <= room:
+        return natural
+    for least in (words, shortened):
+        if sum(least) + gaps <= room:
+            return _spread(least, natural, room - gaps)
+    return None
+
+
+def _spread(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """Give what room is left to columns that are cut, always to the narrowest."""
+    widths = list(least)
+    for _ in range(room - sum(widths)):
+        wanting = [place for place, width in enumerate(widths) if width < natural[place]]
+        widths[min(wanting, key=widths.__getitem__)] += 1
+    return widths
+
+
+def _wrapped(text: str, width: int | None, *, cut: bool = True) -> list[str]:
+    """Break a text between words; a word that is too long ends in an ellipsis, or stays with ``cut`` off."""
+    if width is None or _width(text) <= width:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        part = _shortened(word, width) if cut else word
+        joined = f"{lines[-1]} {part}" if lines[-1] else part
+        if _width(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines if lines[0] else lines[1:]
+
+
+def _shortened(word: str, width: int) -> str:
+    if _width(word) <= width:
+        return word
+    while word and _width(word) > width - 1:
+        word = word[:-1]
+    return word + ELLIPSIS
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: a Chinese letter takes two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
