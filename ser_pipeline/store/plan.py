@@ -227,10 +227,10 @@ def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...
     """Recordings whose steps are kept: of each of the first corpora the one of median length.
 
     Args:
-        manifest: its table; it alone decides.
+        manifest: its table, which alone decides; one without corpora or utterance ids has none.
         options: of the store; other kinds than mels have no steps.
     """
-    if not isinstance(options, FrontEnd):
+    if not isinstance(options, FrontEnd) or not {"corpus", "utterance_id"} <= {*manifest.column_names}:
         return ()
     chosen = []
     for corpus in sorted(pc.unique(manifest["corpus"]).to_pylist())[:MOST_PREVIEWS]:
