@@ -16,6 +16,18 @@ from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import MIN_CLIP_S
 
+SILENCE_PEAK = 1e-5
+"""A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
+
+LOUDEST_PEAK = 1e6
+"""Samples beyond this many times full scale are no sound; squared they would overflow."""
+
+WINDOW_S = 60.0
+"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
+
+DIGEST_BYTES = 16
+_WHOLE_FILE_BYTES = 32 << 20
+
 
 class MemoryFile:
     """What libsndfile asks of a file: read into, seek, tell. Copies nothing beforehand.
@@ -55,19 +67,6 @@ class MemoryFile:
     def tell(self) -> int:
         """Place of the next byte."""
         return self._place
-
-
-SILENCE_PEAK = 1e-5
-"""A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
-
-LOUDEST_PEAK = 1e6
-"""Samples beyond this many times full scale are no sound; squared they would overflow."""
-
-WINDOW_S = 60.0
-"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
-
-DIGEST_BYTES = 16
-_WHOLE_FILE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,29 @@ from ser_pipeline.dsp.compiled import fused, vectorised
 from ser_pipeline.dsp.gate import spectral_gate
 from ser_pipeline.options import FrontEnd
 
+FLOOR_DB = -200.0
+"""Level of perfect silence."""
+
+FRAME = 2048
+HOP = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A wave that is ready for its features.
+
+    Attributes:
+        wave: denoised, trimmed and levelled, shape ``(samples,)``.
+        level_db: its RMS before it was levelled, in dB of full scale.
+        span: first and end sample of what trimming kept, counted in the decoded wave.
+        gated: the whole wave after the gate, before it was trimmed, shape ``(decoded samples,)``.
+    """
+
+    wave: Float32s
+    level_db: float
+    span: tuple[int, int]
+    gated: Float32s
+
 
 @vectorised
 def energy(wave: Float32s) -> float:
@@ -54,10 +77,6 @@ def _energy(wave: Float32s) -> float:
     return total
 
 
-FLOOR_DB = -200.0
-"""Level of perfect silence."""
-
-
 def rms_db(wave: Float32s) -> float:
     """RMS level in dB; an RMS of 1.0 is 0 dB.
 
@@ -86,10 +105,6 @@ def to_level(wave: Float32s, target_rms: float) -> Float32s:
     """
     rms = math.sqrt(energy(wave) / wave.size) if wave.size else 0.0
     return wave * np.float32(target_rms / rms) if rms > 0 else wave
-
-
-FRAME = 2048
-HOP = 512
 
 
 def active_span(wave: Float32s, trim_db: float) -> tuple[int, int]:
@@ -126,23 +141,6 @@ def _frame_power(wave: Float32s) -> Float64s:
     energies[blocks // 2 : blocks // 2 + own.size] = own
     power: Float64s = np.convolve(energies, np.full(blocks, 1 / FRAME), "valid")[:frames]
     return power
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A wave that is ready for its features.
-
-    Attributes:
-        wave: denoised, trimmed and levelled, shape ``(samples,)``.
-        level_db: its RMS before it was levelled, in dB of full scale.
-        span: first and end sample of what trimming kept, counted in the decoded wave.
-        gated: the whole wave after the gate, before it was trimmed, shape ``(decoded samples,)``.
-    """
-
-    wave: Float32s
-    level_db: float
-    span: tuple[int, int]
-    gated: Float32s
 
 
 def prepare(wave: Float32s, front_end: FrontEnd) -> Prepared:

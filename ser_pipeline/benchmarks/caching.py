@@ -33,6 +33,11 @@ from ser_pipeline.store.shard import shard_path
 
 ROUNDS = 3
 
+BATCH = 40
+READING_ROUNDS = 5
+
+WORK = "253 features"
+
 
 def manifest_figures(data: Path, work: Path) -> list[Measurement]:
     """Clips a second of a first build, rows a second of a second one."""
@@ -51,10 +56,6 @@ def manifest_figures(data: Path, work: Path) -> list[Measurement]:
         Measurement("manifest build", rows / statistics.median(fresh[1:]), "clips/s", floor=800),
         Measurement("manifest build, unchanged", rows / statistics.median(again[1:]), "rows/s", floor=20_000),
     ]
-
-
-BATCH = 40
-READING_ROUNDS = 5
 
 
 def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Measurement:
@@ -81,9 +82,6 @@ def shuffled_batches(manifest: Manifest, data: Path, work: Path, front_end: Fron
         "shuffled batches of 40, warm", len(order) / own, "clips/s", "h5py, row by row", len(order) / other,
         note="floor 10,000 clips/s, goal 30,000",
     )  # fmt: skip
-
-
-WORK = "253 features"
 
 
 def feature_figures(manifest: Manifest, data: Path) -> Iterator[Measurement]:

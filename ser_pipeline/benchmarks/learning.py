@@ -24,6 +24,11 @@ CHANNELS = (1, 32, 64, 128)
 HIDDEN = 128
 HEAD = 64
 
+BATCH = 40
+N_MELS = 96
+FRAMES = 173
+ROUNDS = 5
+
 
 class PlainCRNN(nn.Module):
     """Three blocks of convolution, batch norm, ReLU and pooling; two LSTM layers both ways; attention; head.
@@ -54,12 +59,6 @@ class PlainCRNN(nn.Module):
         weights = self.attention(states).softmax(1)
         scores: Tensor = self.head((states * weights).sum(1))
         return scores
-
-
-BATCH = 40
-N_MELS = 96
-FRAMES = 173
-ROUNDS = 5
 
 
 class Training:
@@ -101,6 +100,10 @@ class Training:
         return time.process_time() - began
 
 
+_PLAIN: list[Training] = []
+"""What the process of the plain network trains."""
+
+
 def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[Measurement]:
     """Clips a second of a training step with one thread, in processor time.
 
@@ -133,10 +136,6 @@ def training_steps(frames: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterat
     work = "CRNN training step, batch 40, one thread"
     yield Measurement(work, fast, "clips/s", "as one would write it, fp32", plain, 2.0, 2.8, note)
     yield Measurement(f"{work}, of that", fast, "clips/s", "the same network padded, fp32", slow, note=note)
-
-
-_PLAIN: list[Training] = []
-"""What the process of the plain network trains."""
 
 
 def _prepare(batch: int, n_mels: int, frames: int) -> None:

@@ -18,6 +18,14 @@ from ser_pipeline.benchmarks import one_build
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.options import FrontEnd
 
+LARGE_CORPUS = 20_000
+"""Recordings of a corpus whose shards are as long as any corpus's."""
+
+SHARD_CLIPS = 512
+LONG_S = 1800
+LONG_RATE = 44_100
+COLUMNS = ("path", "audio_digest", "duration_s", "modality")
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -85,15 +93,6 @@ def paired(
     other()
     pairs = [(seconds(one, clock), seconds(other, clock)) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
-
-
-LARGE_CORPUS = 20_000
-"""Recordings of a corpus whose shards are as long as any corpus's."""
-
-SHARD_CLIPS = 512
-LONG_S = 1800
-LONG_RATE = 44_100
-COLUMNS = ("path", "audio_digest", "duration_s", "modality")
 
 
 def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:

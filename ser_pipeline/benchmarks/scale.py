@@ -61,6 +61,12 @@ sys.stdout.write(json.dumps({"seconds": spent, "mib": int(peak.split()[1]) / 102
 _SHARD = 512
 _SPEAKERS = 1_000
 
+_STYLES: Final = (
+    ("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"),
+    ("#e69f00", "v"), ("#56b4e9", "P"), ("#000000", "X"),
+)  # fmt: skip
+"""Colours of Okabe and Ito, told apart by every kind of eye, each with a marker of its own."""
+
 
 def figures(
     work: Path, keys: tuple[int, ...] = KEYS, clips: tuple[int, ...] = CLIPS
@@ -143,13 +149,6 @@ def make_recordings(folder: Path, rows: int) -> None:
     rng = np.random.default_rng(0)
     for number in range(rows):
         sf.write(folder / "data" / f"{number}.wav", 0.1 * rng.standard_normal(800), 8_000)
-
-
-_STYLES: Final = (
-    ("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"),
-    ("#e69f00", "v"), ("#56b4e9", "P"), ("#000000", "X"),
-)  # fmt: skip
-"""Colours of Okabe and Ito, told apart by every kind of eye, each with a marker of its own."""
 
 
 def draw_scale(figures: Sequence[Measurement], path: Path) -> None:

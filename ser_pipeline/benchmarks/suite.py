@@ -14,6 +14,9 @@ from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import open_store
 
+LONG: Final = frozenset({"scale"})
+"""Benches that run only when they are named: they take half an hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -99,9 +102,6 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = Mappi
     }
 )
 """Benches by name, in the order they run."""
-
-LONG: Final = frozenset({"scale"})
-"""Benches that run only when they are named: they take half an hour."""
 
 
 def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Measurement]:

@@ -32,6 +32,11 @@ CHUNKINGS: Final[Mapping[str, Callable[[tuple[int, ...]], dict[str, Any]]]] = Ma
     }
 )
 
+LEAST_CLIPS = 1_600
+"""Of a build that is long against the start of its workers and the end of its last shard."""
+
+ROUNDS = 3
+
 
 def layouts(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:
     """Clips a second in shuffled batches, warm, for each type and chunking.
@@ -78,12 +83,6 @@ def _batches(rows: Any, order: Int64s, like: npt.NDArray[Any]) -> None:
     for start in range(0, len(order), BATCH):
         for place, row in enumerate(np.sort(order[start : start + BATCH]).tolist()):
             batch[place] = rows[row]
-
-
-LEAST_CLIPS = 1_600
-"""Of a build that is long against the start of its workers and the end of its last shard."""
-
-ROUNDS = 3
 
 
 def worker_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontEnd) -> Iterator[Measurement]:

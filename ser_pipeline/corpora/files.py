@@ -14,6 +14,32 @@ from typing import NamedTuple
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
 
+DECODED = frozenset(
+    {
+        *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
+        *(".aifc", ".au", ".snd", ".caf", ".voc", ".sph", ".nist", ".sf", ".ircam", ".avr", ".svx"),
+        *(".8svx", ".pvf", ".paf"),
+    }
+)
+"""Suffixes of formats that libsndfile reads."""
+
+NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
+"""Suffixes of recordings it does not read: listed, so that they are rejected and not overlooked."""
+
+SUFFIXES = DECODED | NOT_DECODED
+
+
+class Folder(NamedTuple):
+    """One folder and the names of its files, sorted.
+
+    Attributes:
+        path: relative to the folder the walk began at; ``.`` for that folder itself.
+        files: names, recordings or not.
+    """
+
+    path: PurePosixPath
+    files: list[str]
+
 
 def misnamed(card: CorpusCard, path: PurePosixPath) -> Reject:
     """Reject a file whose name does not follow the corpus's pattern."""
@@ -41,33 +67,6 @@ def nearest_folder(path: PurePosixPath, pattern: re.Pattern[str]) -> re.Match[st
         if match is not None:
             return match
     return None
-
-
-DECODED = frozenset(
-    {
-        *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
-        *(".aifc", ".au", ".snd", ".caf", ".voc", ".sph", ".nist", ".sf", ".ircam", ".avr", ".svx"),
-        *(".8svx", ".pvf", ".paf"),
-    }
-)
-"""Suffixes of formats that libsndfile reads."""
-
-NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
-"""Suffixes of recordings it does not read: listed, so that they are rejected and not overlooked."""
-
-SUFFIXES = DECODED | NOT_DECODED
-
-
-class Folder(NamedTuple):
-    """One folder and the names of its files, sorted.
-
-    Attributes:
-        path: relative to the folder the walk began at; ``.`` for that folder itself.
-        files: names, recordings or not.
-    """
-
-    path: PurePosixPath
-    files: list[str]
 
 
 def is_recording(name: str) -> bool:

@@ -12,6 +12,19 @@ from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import FrontEnd, Mixup, RandomCrop, RandomGain, SpecAugment, TrainOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """Which clips of a batch are mixed, and how.
+
+    Attributes:
+        partner: number of the clip that each is mixed with, shape ``(batch,)``.
+        share: of the clip itself, at least a half, shape ``(batch,)``; the partner has the rest.
+    """
+
+    partner: Tensor
+    share: Tensor
+
+
 def spec_augment(
     mels: Tensor, lengths: Tensor, options: SpecAugment, generator: Generator, *, value: float = -1.0
 ) -> Tensor:
@@ -116,19 +129,6 @@ def random_gain(
     frame = torch.arange(mels.shape[2], device=mels.device)
     valid = (frame < lengths.to(mels.device)[:, None])[:, None, :]
     return torch.where(valid, (mels + step[:, None, None]).clamp(min=-1), mels)
-
-
-@dataclass(frozen=True, slots=True)
-class Mixing:
-    """Which clips of a batch are mixed, and how.
-
-    Attributes:
-        partner: number of the clip that each is mixed with, shape ``(batch,)``.
-        share: of the clip itself, at least a half, shape ``(batch,)``; the partner has the rest.
-    """
-
-    partner: Tensor
-    share: Tensor
 
 
 def draw_mixing(batch: int, options: Mixup, generator: Generator) -> Mixing:

@@ -16,6 +16,9 @@ from ser_pipeline.options import StoreOptions
 READ_AT_ONCE = 1024
 """Rows read in one go where many are wanted."""
 
+MEMORY_LIMIT = 2 << 30
+"""Bytes of mels that are kept in memory; more are read from the store batch by batch."""
+
 
 class ReadableRows(Protocol):
     """Rows by position, and their shape."""
@@ -88,15 +91,6 @@ class Clips(Dataset[Batch]):
         raise NotImplementedError
 
 
-def whole_batch(batch: Any) -> Any:
-    """Collation for the loader: the data set already returns whole batches."""
-    return batch
-
-
-MEMORY_LIMIT = 2 << 30
-"""Bytes of mels that are kept in memory; more are read from the store batch by batch."""
-
-
 class MelClips(Clips):
     """Clips by number, a whole batch at a time.
 
@@ -159,15 +153,6 @@ class MelClips(Clips):
         return values, frames
 
 
-def read_levels(store: RowStore, positions: Int64s) -> Float64s:
-    """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
-    parts = [
-        store.read(positions[start : start + READ_AT_ONCE])[2]
-        for start in range(0, len(positions), READ_AT_ONCE)
-    ]
-    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
-
-
 class VectorClips(Clips):
     """Clips whose inputs are normalised vectors.
 
@@ -189,6 +174,20 @@ class VectorClips(Clips):
         index = torch.tensor(indices, dtype=torch.int64)
         ones = torch.ones(len(index), dtype=torch.int64)
         return Batch(self.values[index], ones, self.targets[index], index)
+
+
+def whole_batch(batch: Any) -> Any:
+    """Collation for the loader: the data set already returns whole batches."""
+    return batch
+
+
+def read_levels(store: RowStore, positions: Int64s) -> Float64s:
+    """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
+    parts = [
+        store.read(positions[start : start + READ_AT_ONCE])[2]
+        for start in range(0, len(positions), READ_AT_ONCE)
+    ]
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
 
 
 def read_vectors(store: RowStore, positions: Int64s) -> Float32s:

@@ -27,6 +27,9 @@ WIDEST: Final = 10.0
 _CONSTANT = 1e-6
 """A column whose deviation is below this share of its magnitude does not move."""
 
+OTHER_CORPORA: Final = "*"
+"""Key of the gain for recordings of a corpus that training did not have."""
+
 
 class Scaling(Options):
     """What standardising needs to know, learned from training clips.
@@ -60,6 +63,18 @@ class Scaling(Options):
         scaled = (values - np.array(self.center)) * inverse(np.array(self.scale))
         cut: Float32s = np.clip(scaled, -WIDEST, WIDEST).astype(np.float32)
         return cut
+
+
+class Learned(Options):
+    """Statistics of the training part, saved with the model.
+
+    Attributes:
+        gains_db: corpus -> gain at level ``corpus_rms``, ``*`` for other corpora; else empty.
+        scaling: of feature vectors; None for mels.
+    """
+
+    gains_db: dict[str, float] = Field(default_factory=dict)
+    scaling: Scaling | None = None
 
 
 def learn_scaling(values: Floats, names: tuple[str, ...], mode: Normalise) -> Scaling:
@@ -111,10 +126,6 @@ def first_step(values: Float32s, names: tuple[str, ...], mode: Normalise) -> Flo
     from ser_pipeline.features.relative import relative  # loads a fifth of a second that mels do without
 
     return relative(values, names)
-
-
-OTHER_CORPORA: Final = "*"
-"""Key of the gain for recordings of a corpus that training did not have."""
 
 
 def corpus_gains(levels_db: npt.ArrayLike, corpora: npt.ArrayLike, target_rms: float) -> dict[str, float]:
@@ -174,15 +185,3 @@ def shift_levels(
     valid = np.arange(mels.shape[2]) < frames[:, None, None]
     moved = np.maximum(mels + shift[:, None, None], floor)
     np.copyto(mels, moved, where=valid)
-
-
-class Learned(Options):
-    """Statistics of the training part, saved with the model.
-
-    Attributes:
-        gains_db: corpus -> gain at level ``corpus_rms``, ``*`` for other corpora; else empty.
-        scaling: of feature vectors; None for mels.
-    """
-
-    gains_db: dict[str, float] = Field(default_factory=dict)
-    scaling: Scaling | None = None

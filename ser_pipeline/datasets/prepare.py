@@ -44,32 +44,6 @@ class Located:
     failed: tuple[tuple[str, str], ...] = ()
 
 
-def locate(store: RowStore, examples: Examples) -> Located:
-    """Look every clip up.
-
-    Raises:
-        StoreMissing: clips were neither computed nor failed: the store is not finished. The message
-            names the command that finishes it.
-        TrainingError: every clip failed.
-    """
-    digests = examples.table["audio_digest"].to_pylist()
-    positions = store.rows(digests, modalities=examples.table["modality"].to_pylist())
-    here = positions >= 0
-    reasons = {number: store.failures.get(digests[number]) for number in np.flatnonzero(~here).tolist()}
-    lacking = sum(reason is None for reason in reasons.values())
-    if lacking:
-        raise StoreMissing(
-            f"the store lacks {lacking} of {len(examples)} clips; run '{build_command(store.options)}'"
-        )
-    names = examples.table["utterance_id"]
-    failed = tuple((names[number].as_py(), str(reason)) for number, reason in reasons.items())
-    if len(failed) == len(examples):
-        raise TrainingError(
-            f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
-        )
-    return Located(examples.take(here), positions[here], failed)
-
-
 @dataclass(frozen=True)
 class Inputs:
     """What the runs of one recipe share, whatever the fold.
@@ -192,6 +166,32 @@ class Inputs:
             note=split.note,
             fold=fold,
         )
+
+
+def locate(store: RowStore, examples: Examples) -> Located:
+    """Look every clip up.
+
+    Raises:
+        StoreMissing: clips were neither computed nor failed: the store is not finished. The message
+            names the command that finishes it.
+        TrainingError: every clip failed.
+    """
+    digests = examples.table["audio_digest"].to_pylist()
+    positions = store.rows(digests, modalities=examples.table["modality"].to_pylist())
+    here = positions >= 0
+    reasons = {number: store.failures.get(digests[number]) for number in np.flatnonzero(~here).tolist()}
+    lacking = sum(reason is None for reason in reasons.values())
+    if lacking:
+        raise StoreMissing(
+            f"the store lacks {lacking} of {len(examples)} clips; run '{build_command(store.options)}'"
+        )
+    names = examples.table["utterance_id"]
+    failed = tuple((names[number].as_py(), str(reason)) for number, reason in reasons.items())
+    if len(failed) == len(examples):
+        raise TrainingError(
+            f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
+        )
+    return Located(examples.take(here), positions[here], failed)
 
 
 def read_inputs(

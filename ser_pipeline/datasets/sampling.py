@@ -13,35 +13,6 @@ MOST: Final = 8.0
 """No clip is drawn more than this many times as often as the median, or a lone clip is learned by heart."""
 
 
-def draw_chances(corpora: npt.ArrayLike, targets: npt.ArrayLike, balance: float) -> Float64s:
-    """Chance of each clip to be a draw.
-
-    A clip of a pair (corpus, class) with ``n`` clips weighs ``n^-balance``, so that at 1 all pairs are
-    drawn alike and at 0 all clips. Weights above :data:`MOST` times their median are cut to that.
-
-    Args:
-        corpora: of each clip, shape ``(clips,)``.
-        targets: class numbers, shape ``(clips,)``.
-        balance: in [0, 1].
-
-    Returns:
-        Shape ``(clips,)``; the sum is 1.
-
-    Examples:
-        >>> draw_chances(["a", "a", "a", "b"], [0, 0, 1, 1], 1.0).round(2)
-        array([0.17, 0.17, 0.33, 0.33])
-    """
-    names = np.unique(np.asarray(corpora, np.str_), return_inverse=True)[1]
-    numbers = np.asarray(targets, np.int64)
-    cells = names * (numbers.max(initial=0) + 1) + numbers
-    weights = np.bincount(cells)[cells].astype(np.float64) ** -balance
-    if len(weights) == 0:
-        return np.zeros(0)
-    weights = np.minimum(weights, MOST * np.median(weights))
-    chances: Float64s = weights / weights.sum()
-    return chances
-
-
 class EpochBatches(Sampler[list[int]]):
     """Batches of clip numbers, shuffled anew each epoch.
 
@@ -108,6 +79,35 @@ class EpochBatches(Sampler[list[int]]):
             order = drawn[buffered_order(self._shards[drawn], self._buffer, rng)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield order[start : start + self.batch_size][self.rank :: self.world].tolist()
+
+
+def draw_chances(corpora: npt.ArrayLike, targets: npt.ArrayLike, balance: float) -> Float64s:
+    """Chance of each clip to be a draw.
+
+    A clip of a pair (corpus, class) with ``n`` clips weighs ``n^-balance``, so that at 1 all pairs are
+    drawn alike and at 0 all clips. Weights above :data:`MOST` times their median are cut to that.
+
+    Args:
+        corpora: of each clip, shape ``(clips,)``.
+        targets: class numbers, shape ``(clips,)``.
+        balance: in [0, 1].
+
+    Returns:
+        Shape ``(clips,)``; the sum is 1.
+
+    Examples:
+        >>> draw_chances(["a", "a", "a", "b"], [0, 0, 1, 1], 1.0).round(2)
+        array([0.17, 0.17, 0.33, 0.33])
+    """
+    names = np.unique(np.asarray(corpora, np.str_), return_inverse=True)[1]
+    numbers = np.asarray(targets, np.int64)
+    cells = names * (numbers.max(initial=0) + 1) + numbers
+    weights = np.bincount(cells)[cells].astype(np.float64) ** -balance
+    if len(weights) == 0:
+        return np.zeros(0)
+    weights = np.minimum(weights, MOST * np.median(weights))
+    chances: Float64s = weights / weights.sum()
+    return chances
 
 
 def ordered_batches(clips: int, batch_size: int, *, rank: int = 0, world: int = 1) -> list[list[int]]:

@@ -13,56 +13,6 @@ from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.datasets.examples import class_lookup
 from ser_pipeline.labels import Task
 
-
-def soft_targets(votes: pa.ChunkedArray, targets: Int64s, task: Task, *, share: float = 1.0) -> Float32s:
-    """Turn votes into distributions over a task's classes.
-
-    Votes for emotions outside the task count for nothing; those for merged ones count as what they
-    merge into.
-
-    Args:
-        votes: the manifest's column, emotion id -> number of raters, ``(clips,)``.
-        targets: class numbers, shape ``(clips,)``.
-        task: classes and merges.
-        share: of the target that follows the votes; the rest stays with the clip's own class.
-
-    Returns:
-        Shape ``(clips, classes)``, rows sum to 1. A clip without a vote for any of the classes keeps
-        its own class whole.
-    """
-    own = np.eye(len(task.emotions))[targets]
-    counts = vote_counts(votes, task)
-    total = counts.sum(1, keepdims=True)
-    heard = np.divide(counts, total, out=own.copy(), where=total > 0)
-    mixed: Float32s = (share * heard + (1 - share) * own).astype(np.float32)
-    return mixed
-
-
-def vote_counts(votes: pa.ChunkedArray, task: Task) -> Float64s:
-    """Count each clip's votes by class of a task, shape ``(clips, classes)``."""
-    clip, identity, count = vote_cells(votes)
-    classes = class_lookup(task)[identity]
-    inside = classes >= 0
-    counts = np.zeros((len(votes), len(task.emotions)))
-    np.add.at(counts, (clip[inside], classes[inside]), count[inside])
-    return counts
-
-
-def vote_cells(
-    votes: pa.ChunkedArray,
-) -> tuple[Int64s, Int64s, Float64s]:
-    """Take the vote column apart: clip number, emotion id and number of raters of each entry."""
-    flat = pa.concat_arrays(list(votes.chunks) or [pa.array([], votes.type)])
-    lengths = np.diff(flat.offsets.to_numpy())
-    clip = np.repeat(np.arange(len(flat)), lengths)
-    span = slice(flat.offsets[0].as_py(), flat.offsets[-1].as_py())
-    return (
-        clip,
-        np.asarray(flat.keys.to_numpy(zero_copy_only=False), np.int64)[span],
-        np.asarray(flat.items.to_numpy(zero_copy_only=False), np.float64)[span],
-    )
-
-
 COLUMNS: Final = ("corpus", "intensity", "emotion_id", "votes", "rated_intensity")
 """Columns of the manifest that weights follow from."""
 
@@ -70,47 +20,6 @@ ACTED: Final[Mapping[str, float]] = MappingProxyType(
     {"low": -1.0, "normal": 0.0, "unspecified": 0.0, "high": 1.0}
 )
 """What a clip's acted intensity says, on a scale from -1 to 1."""
-
-
-def intensity_weights(table: pa.Table, *, strength: float) -> Float32s:
-    """Weigh clips by ``exp(strength * evidence)``, with a mean of 1 within each corpus.
-
-    Evidence is the sum of what is known: the acted level (low -1, normal 0, high 1), the raters'
-    mean intensity and the share of raters who heard the emotion that the clip stands for, both
-    stretched from [0, 1] to [-1, 1]; what is not known counts 0. So a clip's weight rises with each
-    of them. As every corpus keeps its total weight, none gains by having been rated.
-
-    Args:
-        table: columns :data:`COLUMNS` of the training clips.
-        strength: 0 weighs all alike.
-
-    Returns:
-        Shape ``(clips,)``; the mean is 1.
-    """
-    acted = np.array([ACTED[level] for level in table["intensity"].to_pylist()])
-    rated = np.asarray(table["rated_intensity"].to_numpy(zero_copy_only=False), np.float64)
-    evidence = acted + _stretched(rated) + _stretched(intended_share(table))
-    raw = np.exp(strength * evidence)
-    names = np.asarray(table["corpus"].to_numpy(zero_copy_only=False), np.str_)
-    _, corpus = np.unique(names, return_inverse=True)
-    mean = np.bincount(corpus, raw) / np.bincount(corpus)
-    weights: Float32s = (raw / mean[corpus]).astype(np.float32)
-    return weights
-
-
-def intended_share(table: pa.Table) -> Float64s:
-    """Share of raters who heard each clip's own emotion, shape ``(clips,)``; NaN without votes."""
-    clip, identity, count = vote_cells(table["votes"])
-    own = identity == table["emotion_id"].to_numpy()[clip]
-    total = np.bincount(clip, count, len(table))
-    share = np.full(len(table), np.nan)
-    np.divide(np.bincount(clip, count * own, len(table)), total, out=share, where=total > 0)
-    return share
-
-
-def _stretched(shares: Float64s) -> Float64s:
-    """From [0, 1] to [-1, 1]; 0 for what is not known."""
-    return np.nan_to_num(2 * shares - 1, nan=0.0)
 
 
 class JoinedClips(Clips):
@@ -183,3 +92,93 @@ class TrainingClips(Clips):
             weights=None if self.weights is None else self.weights[batch.numbers],
             ratings=None if self.ratings is None else self.ratings[batch.numbers],
         )
+
+
+def soft_targets(votes: pa.ChunkedArray, targets: Int64s, task: Task, *, share: float = 1.0) -> Float32s:
+    """Turn votes into distributions over a task's classes.
+
+    Votes for emotions outside the task count for nothing; those for merged ones count as what they
+    merge into.
+
+    Args:
+        votes: the manifest's column, emotion id -> number of raters, ``(clips,)``.
+        targets: class numbers, shape ``(clips,)``.
+        task: classes and merges.
+        share: of the target that follows the votes; the rest stays with the clip's own class.
+
+    Returns:
+        Shape ``(clips, classes)``, rows sum to 1. A clip without a vote for any of the classes keeps
+        its own class whole.
+    """
+    own = np.eye(len(task.emotions))[targets]
+    counts = vote_counts(votes, task)
+    total = counts.sum(1, keepdims=True)
+    heard = np.divide(counts, total, out=own.copy(), where=total > 0)
+    mixed: Float32s = (share * heard + (1 - share) * own).astype(np.float32)
+    return mixed
+
+
+def vote_counts(votes: pa.ChunkedArray, task: Task) -> Float64s:
+    """Count each clip's votes by class of a task, shape ``(clips, classes)``."""
+    clip, identity, count = vote_cells(votes)
+    classes = class_lookup(task)[identity]
+    inside = classes >= 0
+    counts = np.zeros((len(votes), len(task.emotions)))
+    np.add.at(counts, (clip[inside], classes[inside]), count[inside])
+    return counts
+
+
+def vote_cells(
+    votes: pa.ChunkedArray,
+) -> tuple[Int64s, Int64s, Float64s]:
+    """Take the vote column apart: clip number, emotion id and number of raters of each entry."""
+    flat = pa.concat_arrays(list(votes.chunks) or [pa.array([], votes.type)])
+    lengths = np.diff(flat.offsets.to_numpy())
+    clip = np.repeat(np.arange(len(flat)), lengths)
+    span = slice(flat.offsets[0].as_py(), flat.offsets[-1].as_py())
+    return (
+        clip,
+        np.asarray(flat.keys.to_numpy(zero_copy_only=False), np.int64)[span],
+        np.asarray(flat.items.to_numpy(zero_copy_only=False), np.float64)[span],
+    )
+
+
+def intensity_weights(table: pa.Table, *, strength: float) -> Float32s:
+    """Weigh clips by ``exp(strength * evidence)``, with a mean of 1 within each corpus.
+
+    Evidence is the sum of what is known: the acted level (low -1, normal 0, high 1), the raters'
+    mean intensity and the share of raters who heard the emotion that the clip stands for, both
+    stretched from [0, 1] to [-1, 1]; what is not known counts 0. So a clip's weight rises with each
+    of them. As every corpus keeps its total weight, none gains by having been rated.
+
+    Args:
+        table: columns :data:`COLUMNS` of the training clips.
+        strength: 0 weighs all alike.
+
+    Returns:
+        Shape ``(clips,)``; the mean is 1.
+    """
+    acted = np.array([ACTED[level] for level in table["intensity"].to_pylist()])
+    rated = np.asarray(table["rated_intensity"].to_numpy(zero_copy_only=False), np.float64)
+    evidence = acted + _stretched(rated) + _stretched(intended_share(table))
+    raw = np.exp(strength * evidence)
+    names = np.asarray(table["corpus"].to_numpy(zero_copy_only=False), np.str_)
+    _, corpus = np.unique(names, return_inverse=True)
+    mean = np.bincount(corpus, raw) / np.bincount(corpus)
+    weights: Float32s = (raw / mean[corpus]).astype(np.float32)
+    return weights
+
+
+def intended_share(table: pa.Table) -> Float64s:
+    """Share of raters who heard each clip's own emotion, shape ``(clips,)``; NaN without votes."""
+    clip, identity, count = vote_cells(table["votes"])
+    own = identity == table["emotion_id"].to_numpy()[clip]
+    total = np.bincount(clip, count, len(table))
+    share = np.full(len(table), np.nan)
+    np.divide(np.bincount(clip, count * own, len(table)), total, out=share, where=total > 0)
+    return share
+
+
+def _stretched(shares: Float64s) -> Float64s:
+    """From [0, 1] to [-1, 1]; 0 for what is not known."""
+    return np.nan_to_num(2 * shares - 1, nan=0.0)

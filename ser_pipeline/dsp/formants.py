@@ -17,6 +17,17 @@ ITERATIONS = 60
 WHITENING = 1e-9
 """Share of the energy added as white noise, so that a pure tone can be predicted."""
 
+FORMANTS = 4
+
+POLES = 10
+"""Two for each of the five formants expected below ``formant_ceiling_hz``."""
+
+EMPHASIS_HZ = 50.0
+"""From here on the spectrum is raised by 6 dB per octave."""
+
+MARGIN_HZ = 50.0
+"""Resonances this near to either end of the band are not formants."""
+
 
 @compiled
 def prediction_filters(correlation: Float64s) -> Float64s:
@@ -100,18 +111,6 @@ def _improve(coefficients: Float64s, guess: Complex128s) -> float:
         guess[i] = here - step
         greatest = max(greatest, abs(step))
     return greatest
-
-
-FORMANTS = 4
-
-POLES = 10
-"""Two for each of the five formants expected below ``formant_ceiling_hz``."""
-
-EMPHASIS_HZ = 50.0
-"""From here on the spectrum is raised by 6 dB per octave."""
-
-MARGIN_HZ = 50.0
-"""Resonances this near to either end of the band are not formants."""
 
 
 def formant_series(frames: Frames, pitch: Pitch, found: tuple[Float64s, Float64s] | None = None) -> Series:

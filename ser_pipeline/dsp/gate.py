@@ -28,6 +28,19 @@ TIME_CONSTANT_S = 2.0
 SMOOTH_HZ = 500
 SMOOTH_MS = 50
 
+N_FFT = 1024
+HOP = 256
+BINS = N_FFT // 2 + 1
+THRESHOLD = 2.0
+SLOPE = 10.0
+
+_SHUT = np.float32(SLOPE * (1 + THRESHOLD))
+_OPEN = np.float32(-20)
+_STEP = np.float32(1 / 32)
+_CENTRE = (_SHUT + _OPEN) * _STEP / np.float32(2)
+_TINY = np.float32(1e-37)
+_TAYLOR = tuple(np.float32(math.exp(_CENTRE) / math.factorial(order)) for order in range(10))
+
 
 def spectral_gate(
     wave: Float32s, sample_rate: int, *, prop_decrease: float = 1.0, reference: bool = False
@@ -143,20 +156,6 @@ def _pole(sample_rate: int) -> np.float32:
     """Share of a new frame in a band's average."""
     t_frames = TIME_CONSTANT_S * sample_rate / HOP
     return np.float32((math.sqrt(1 + 4 * t_frames**2) - 1) / (2 * t_frames**2))
-
-
-N_FFT = 1024
-HOP = 256
-BINS = N_FFT // 2 + 1
-THRESHOLD = 2.0
-SLOPE = 10.0
-
-_SHUT = np.float32(SLOPE * (1 + THRESHOLD))
-_OPEN = np.float32(-20)
-_STEP = np.float32(1 / 32)
-_CENTRE = (_SHUT + _OPEN) * _STEP / np.float32(2)
-_TINY = np.float32(1e-37)
-_TAYLOR = tuple(np.float32(math.exp(_CENTRE) / math.factorial(order)) for order in range(10))
 
 
 @vectorised

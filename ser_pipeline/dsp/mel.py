@@ -12,6 +12,8 @@ from ser_pipeline.dsp.fft import transform_2048
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FrontEnd
 
+N_FFT = 2048
+
 
 def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
     """Mel spectrogram in dB, mapped to about [-1, 1].
@@ -130,9 +132,6 @@ def _scaled(mel: Float32s, front_end: FrontEnd) -> Float32s:
         return np.full_like(level, -1.0)
     scaled: Float32s = (level - np.float32(low)) * np.float32(2 / (high - low)) - np.float32(1)
     return scaled
-
-
-N_FFT = 2048
 
 
 @vectorised

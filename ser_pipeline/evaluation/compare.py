@@ -15,6 +15,11 @@ from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.predictions import read_part
 from ser_pipeline.runs.types import RunInfo
 
+Answer = Literal["higher", "lower", "not decidable here"]
+"""How the second arm scores, beside the first."""
+
+SCORES_SHOWN: Final = ("uar", "accuracy", "macro_f1")
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -31,19 +36,6 @@ class Decided:
     target: Int64s
     predicted: Int64s
     emotions: tuple[str, ...]
-
-
-def read_decided(folder: Path) -> Decided:
-    """Read the test decisions of a run.
-
-    Raises:
-        RunError: its result files are missing or damaged.
-    """
-    emotions = read_info(folder).emotions
-    found = read_part(folder, emotions, "test")
-    clips = np.asarray(found.clips, np.str_)
-    order = np.argsort(clips, kind="stable")
-    return Decided(clips[order], found.target[order], found.predicted[order], emotions)
 
 
 @dataclass
@@ -121,12 +113,6 @@ class RunDecisions:
         return np.stack(found)
 
 
-Answer = Literal["higher", "lower", "not decidable here"]
-"""How the second arm scores, beside the first."""
-
-SCORES_SHOWN: Final = ("uar", "accuracy", "macro_f1")
-
-
 @dataclass(frozen=True)
 class ComparedArm:
     """Runs that differ in their seed alone.
@@ -178,6 +164,19 @@ class Compared:
     scores: tuple[ComparedScore, ...]
     clips: int
     left_out: int
+
+
+def read_decided(folder: Path) -> Decided:
+    """Read the test decisions of a run.
+
+    Raises:
+        RunError: its result files are missing or damaged.
+    """
+    emotions = read_info(folder).emotions
+    found = read_part(folder, emotions, "test")
+    clips = np.asarray(found.clips, np.str_)
+    order = np.argsort(clips, kind="stable")
+    return Decided(clips[order], found.target[order], found.predicted[order], emotions)
 
 
 def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:

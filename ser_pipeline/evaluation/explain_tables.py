@@ -45,6 +45,9 @@ from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.info import check_same
 
+DIGITS = 6
+"""Significant digits kept in the file; the intervals are far wider."""
+
 
 class Named(Protocol):
     """What an explanation needs to know of a feature; rows of the feature catalogue have it."""
@@ -168,10 +171,6 @@ def _decisions(network: Network, scaling: Scaling) -> Predict:
         return found
 
     return decide
-
-
-DIGITS = 6
-"""Significant digits kept in the file; the intervals are far wider."""
 
 
 def number(value: float) -> float | None:

@@ -24,6 +24,9 @@ from ser_pipeline.runs.types import Certainty, RunScores
 BATCH = 64
 """Clips scored at once; decisions do not depend on it."""
 
+ERRORS_LEFT: Final = 0.5
+"""The threshold is set where this share of the error rate is left among the clips answered."""
+
 
 def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> Float32s:
     """Valence, arousal and dominance of clips.
@@ -68,10 +71,6 @@ def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Flo
             logits = network(batch.inputs.to(device), batch.lengths.to(device))
             parts.append(logits.float().softmax(1).cpu().numpy())
     return np.concatenate(parts)
-
-
-ERRORS_LEFT: Final = 0.5
-"""The threshold is set where this share of the error rate is left among the clips answered."""
 
 
 def certainty_of(card: ModelCard) -> Certainty | None:

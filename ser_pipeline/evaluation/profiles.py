@@ -34,6 +34,8 @@ SOURCES: Final[Mapping[str, str]] = MappingProxyType(
 PROFILED: Final = ("anger", "happiness", "sadness", "fear", "disgust", "boredom")
 """Emotions that the sources have profiles of."""
 
+_ALL: Final = (BANSE, SCHERER, JUSLIN)
+
 
 @dataclass(frozen=True, slots=True)
 class Property:
@@ -75,8 +77,6 @@ PROPERTIES: Final = (
     Property("high-frequency energy", {"alpha_ratio_mean": 1, "hammarberg_mean": -1}),
     Property("speech rate", {"syllable_rate": 1}),
 )
-
-_ALL: Final = (BANSE, SCHERER, JUSLIN)
 
 PUBLISHED: Final = (
     PublishedDirection("mean pitch", "anger", "up", _ALL),

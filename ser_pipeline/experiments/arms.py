@@ -21,6 +21,50 @@ _CHANGES_NOTHING: Final = frozenset({"preset", "train.device", "train.workers"})
 """What a recipe says that decides no number: a preset is the settings it stands for."""
 
 
+@dataclass(frozen=True)
+class Groups:
+    """What ``each`` stands for.
+
+    Attributes:
+        corpora: ids, sorted.
+        languages: language without region -> its corpora.
+    """
+
+    corpora: tuple[str, ...]
+    languages: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing that is tried, with nothing left to fill in.
+
+    Attributes:
+        name: as claims call it.
+        settings: fields of a recipe, those of the whole experiment included.
+        own: those that the arm itself names.
+        protocols: under which it is run.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    own: Mapping[str, Any]
+    protocols: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """An experiment for the recordings at hand: its arms, and its claims about them."""
+
+    experiment: Experiment
+    arms: tuple[Arm, ...]
+    claims: tuple[ClaimSpec, ...]
+
+    @property
+    def names(self) -> dict[str, Arm]:
+        """Arms by name."""
+        return {arm.name: arm for arm in self.arms}
+
+
 def deciding(recipe: Recipe) -> dict[str, Any]:
     """Settings that decide what a model is, by ``group.name``.
 
@@ -77,50 +121,6 @@ def cell_key(
         content["variants"] = provenance(recipe.variants)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-@dataclass(frozen=True)
-class Groups:
-    """What ``each`` stands for.
-
-    Attributes:
-        corpora: ids, sorted.
-        languages: language without region -> its corpora.
-    """
-
-    corpora: tuple[str, ...]
-    languages: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One thing that is tried, with nothing left to fill in.
-
-    Attributes:
-        name: as claims call it.
-        settings: fields of a recipe, those of the whole experiment included.
-        own: those that the arm itself names.
-        protocols: under which it is run.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    own: Mapping[str, Any]
-    protocols: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Design:
-    """An experiment for the recordings at hand: its arms, and its claims about them."""
-
-    experiment: Experiment
-    arms: tuple[Arm, ...]
-    claims: tuple[ClaimSpec, ...]
-
-    @property
-    def names(self) -> dict[str, Arm]:
-        """Arms by name."""
-        return {arm.name: arm for arm in self.arms}
 
 
 def designed(experiment: Experiment, groups: Groups) -> Design:

@@ -33,6 +33,9 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "error_distance": "distance of errors"}
 )
 
+Lead = tuple[Score, float, float | None, str]
+"""What must lie above zero, first and second figure, and what else was seen."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -111,10 +114,6 @@ def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: i
     found = Comparison(first, first - difference, difference, low, high, p, counts.shape[1], seeds)
     figures = _figures(found, clips, p).model_copy(update={"second": second})
     return Measured(figures, found, note)
-
-
-Lead = tuple[Score, float, float | None, str]
-"""What must lie above zero, first and second figure, and what else was seen."""
 
 
 def _reaches(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:

@@ -58,6 +58,21 @@ class CellRecord(Options):
     network_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders an experiment reads and writes.
+
+    Attributes:
+        data: of the recordings; read only where a store lacks some.
+        cache: of the stores.
+        runs: of the runs.
+    """
+
+    data: Path
+    cache: Path
+    runs: Path
+
+
 def cell_folder(runs: Path, key: str) -> Path:
     """Run folder of a cell.
 
@@ -93,21 +108,6 @@ def all_records(runs: Path) -> list[CellRecord]:
     """Records of every cell there is, of whichever experiment."""
     keys = sorted(path.parent.name for path in (runs / FOLDER / CELLS).glob(f"*/{RECORD}"))
     return [record for key in keys if (record := read_record(runs, key)) is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Folders an experiment reads and writes.
-
-    Attributes:
-        data: of the recordings; read only where a store lacks some.
-        cache: of the stores.
-        runs: of the runs.
-    """
-
-    data: Path
-    cache: Path
-    runs: Path
 
 
 @contextmanager

@@ -20,6 +20,30 @@ Need = tuple[str, ...]
 
 NOT_YET: Final = "not reached yet"
 
+_NUMBERS: Final = (
+    "train_clips", "test_clips", "test_speakers", "parameters", "best_epoch", "validation_uar", "accuracy",
+    "uar", "macro_f1", "ece", "error_distance", "seconds", "front_end_ms", "network_ms",
+)  # fmt: skip
+"""Columns that come from the record of a cell that is done; null in others."""
+
+_WHOLE: Final = frozenset({"train_clips", "test_clips", "test_speakers", "parameters", "best_epoch"})
+
+SCHEMA: Final = pa.schema(
+    [
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("experiment", "arm", "protocol", "model", "task", "split")
+        ),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        *(pa.field(name, pa.int64() if name in _WHOLE else pa.float64()) for name in _NUMBERS),
+        pa.field("settings", pa.string(), nullable=False),
+    ]
+)
+"""``settings`` is JSON: what decides the model, by ``group.name``."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -98,31 +122,6 @@ def examined(design: Design, ground: Ground, cells: Sequence[Cell], runs: Path) 
             record = read_record(runs, cell.key)
             progress.states[cell.key] = State("done", record=record) if record else State("not run", NOT_YET)
     return progress
-
-
-_NUMBERS: Final = (
-    "train_clips", "test_clips", "test_speakers", "parameters", "best_epoch", "validation_uar", "accuracy",
-    "uar", "macro_f1", "ece", "error_distance", "seconds", "front_end_ms", "network_ms",
-)  # fmt: skip
-"""Columns that come from the record of a cell that is done; null in others."""
-
-_WHOLE: Final = frozenset({"train_clips", "test_clips", "test_speakers", "parameters", "best_epoch"})
-
-SCHEMA: Final = pa.schema(
-    [
-        *(
-            pa.field(name, pa.string(), nullable=False)
-            for name in ("experiment", "arm", "protocol", "model", "task", "split")
-        ),
-        pa.field("seed", pa.int64(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),
-        *(pa.field(name, pa.int64() if name in _WHOLE else pa.float64()) for name in _NUMBERS),
-        pa.field("settings", pa.string(), nullable=False),
-    ]
-)
-"""``settings`` is JSON: what decides the model, by ``group.name``."""
 
 
 def cell_table(progress: Progress) -> pa.Table:

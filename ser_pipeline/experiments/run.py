@@ -30,6 +30,13 @@ from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.recorder import EpochReport
 from ser_pipeline.training.run import train_run
 
+NO_TIME: Final = "the budget was over"
+
+_FAULTS: Final = (
+    SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
+)  # fmt: skip
+"""What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
+
 
 class OutOfTimeError(SerError):
     """The budget was over within a training, which can go on from its last epoch."""
@@ -62,6 +69,32 @@ class Clock:
         self._on_epoch(report)
         if time.monotonic() > self.deadline:
             raise OutOfTimeError("the budget was over after an epoch; it goes on from there next time")
+
+
+class Building(Protocol):
+    """Shows how far a store is."""
+
+    def start(self, total: int) -> None:
+        """So many recordings are to be computed."""
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+
+
+class Watcher(Protocol):
+    """Whoever watches an experiment."""
+
+    def building(self, kind: str) -> AbstractContextManager[Building]:
+        """A store is being built while the block runs."""
+
+    def began(self, cell: Cell, ahead: int, seconds: float) -> None:
+        """A cell begins; with it, ``ahead`` cells are expected to take ``seconds``."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """An epoch of the cell is done."""
+
+    def ended(self, cell: Cell, state: State) -> None:
+        """A cell has ended, well or not."""
 
 
 def train_cell(
@@ -132,40 +165,6 @@ def _record(
         front_end_ms=front_end_ms,
         network_ms=network_ms,
     )
-
-
-NO_TIME: Final = "the budget was over"
-
-_FAULTS: Final = (
-    SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
-)  # fmt: skip
-"""What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
-
-
-class Building(Protocol):
-    """Shows how far a store is."""
-
-    def start(self, total: int) -> None:
-        """So many recordings are to be computed."""
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-
-
-class Watcher(Protocol):
-    """Whoever watches an experiment."""
-
-    def building(self, kind: str) -> AbstractContextManager[Building]:
-        """A store is being built while the block runs."""
-
-    def began(self, cell: Cell, ahead: int, seconds: float) -> None:
-        """A cell begins; with it, ``ahead`` cells are expected to take ``seconds``."""
-
-    def epoch_done(self, report: EpochReport) -> None:
-        """An epoch of the cell is done."""
-
-    def ended(self, cell: Cell, state: State) -> None:
-        """A cell has ended, well or not."""
 
 
 def run_cells(

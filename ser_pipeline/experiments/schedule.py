@@ -22,27 +22,6 @@ from ser_pipeline.store import build_store
 
 _BUDGET = re.compile(r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")
 
-
-def parse_budget(text: str | None) -> float:
-    """Read a wall time in seconds; without one there is no end.
-
-    Raises:
-        SettingsError: not a time above zero.
-
-    Examples:
-        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget(None)
-        (5400.0, 5400.0, 45.0, inf)
-    """
-    if text is None:
-        return math.inf
-    match = _BUDGET.fullmatch(text.strip())
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    total = 3600.0 * hours + 60.0 * minutes + seconds
-    if total <= 0:
-        raise SettingsError(f"--budget '{text}' is not a time above zero, as 90m, 1h30m or 45s")
-    return total
-
-
 NOT_ASKED: Final = "left out by --only"
 TYPICAL_EPOCHS: Final = 80
 """After which early stopping has usually ended a training that may go on longer."""
@@ -62,16 +41,8 @@ BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
 )  # fmt: skip
 """Seconds to compute a recording for a store of each kind."""
 
-
 Wanted = tuple[StoreOptions, int]
 """Options of a store, and variants of each recording in it."""
-
-
-def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
-    """What must be in the cache before a recipe can be trained."""
-    variants = recipe.variants
-    clean: Wanted = (recipe.inputs.stored, 1)
-    return (clean,) if variants is None else (clean, (variants.stored, recipe.train.copies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +66,33 @@ class Cost:
     def seconds(self) -> float:
         """What this cell takes if it comes first."""
         return self.training + self.building
+
+
+def parse_budget(text: str | None) -> float:
+    """Read a wall time in seconds; without one there is no end.
+
+    Raises:
+        SettingsError: not a time above zero.
+
+    Examples:
+        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget(None)
+        (5400.0, 5400.0, 45.0, inf)
+    """
+    if text is None:
+        return math.inf
+    match = _BUDGET.fullmatch(text.strip())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600.0 * hours + 60.0 * minutes + seconds
+    if total <= 0:
+        raise SettingsError(f"--budget '{text}' is not a time above zero, as 90m, 1h30m or 45s")
+    return total
+
+
+def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
+    """What must be in the cache before a recipe can be trained."""
+    variants = recipe.variants
+    clean: Wanted = (recipe.inputs.stored, 1)
+    return (clean,) if variants is None else (clean, (variants.stored, recipe.train.copies))
 
 
 def total(costs: Iterable[Cost]) -> float:

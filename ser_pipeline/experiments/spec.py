@@ -20,6 +20,16 @@ ScoreName = Literal["accuracy", "uar", "macro_f1", "error_distance"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHIPPED: Final = files("ser_pipeline.experiments") / "shipped"
 
+_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "better": ("second",),
+    "no worse": ("second",),
+    "faster": ("second",),
+    "reaches": ("value",),
+    "best class": ("emotion",),
+    "top confusions": ("pairs",),
+}
+"""Kind of claim -> fields without which it says nothing."""
+
 
 class ArmSpec(Options):
     """One thing that is tried.
@@ -163,15 +173,6 @@ class Experiment(Options):
 
 
 _PARTS: Final[Mapping[str, type[Options]]] = {"arms": ArmSpec, "claims": ClaimSpec, "search": SearchSpec}
-_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "better": ("second",),
-    "no worse": ("second",),
-    "faster": ("second",),
-    "reaches": ("value",),
-    "best class": ("emotion",),
-    "top confusions": ("pairs",),
-}
-"""Kind of claim -> fields without which it says nothing."""
 
 
 def shipped_names() -> list[str]:

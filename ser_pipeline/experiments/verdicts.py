@@ -45,6 +45,12 @@ LEAST_SEEDS: Final = 3
 LEAST_SPEAKERS: Final = 6
 """With fewer, no swap of arms has a p-value of 0.05."""
 
+INTERVAL = (
+    f"95 % percentile bootstrap, {RESAMPLES:,} draws of speakers and of seeds, the same speakers for both "
+    "arms; p-values of comparisons swap the arms of each speaker, others come from the draws; "
+    "Holm's correction over each family, claims without a p-value counted as 1"
+)
+
 
 @dataclass(frozen=True)
 class _Look:
@@ -212,13 +218,6 @@ def _difference(progress: Progress, claim: ClaimSpec, honest: Figures | None, fi
         gaps.append((claim.second, figures.second - honest.second))
     words = " and ".join(f"{100 * gap:+.1f} points for {arm}" for arm, gap in gaps)
     return f"{cause} makes {words}"
-
-
-INTERVAL = (
-    f"95 % percentile bootstrap, {RESAMPLES:,} draws of speakers and of seeds, the same speakers for both "
-    "arms; p-values of comparisons swap the arms of each speaker, others come from the draws; "
-    "Holm's correction over each family, claims without a p-value counted as 1"
-)
 
 
 def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None) -> Findings:

@@ -8,64 +8,6 @@ from ser_pipeline.features.statistics import UNITLESS, WORDS
 
 _FRAMES = {"all": "all frames", "speech": "speech frames", "voiced": "voiced frames"}
 
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One number of the feature vector.
-
-    Attributes:
-        name: unique, lower case.
-        unit: "1" for a plain number.
-        group: one of :data:`GROUPS`.
-        definition: in words.
-        source: publication or system the definition follows.
-        series: what is measured, in every frame or once.
-        over: the frames the statistic is of; ``clip`` where the series is measured once.
-        statistic: what is taken of the series; empty where it is measured once.
-    """
-
-    name: str
-    unit: str
-    group: str
-    definition: str
-    source: str
-    series: str
-    over: Over
-    statistic: str
-
-
-def _unit(unit: str, statistic: str) -> str:
-    if statistic in UNITLESS:
-        return "1"
-    return "dB" if unit == "dBFS" and statistic == "std" else unit  # a spread has no zero point
-
-
-def _unfold() -> Iterator[Feature]:
-    for row in (*SOUND_ROWS, *VOICE_ROWS):
-        if not isinstance(row, Series):
-            yield Feature(row.name, row.unit, row.group, row.definition, row.source, row.name, "clip", "")
-            continue
-        for statistic in row.statistics:
-            yield Feature(
-                name=f"{row.name}_{statistic}",
-                unit=_unit(row.unit, statistic),
-                group=row.group,
-                definition=f"{WORDS[statistic]} over {_FRAMES[row.over]} of: {row.definition}",
-                source=row.source,
-                series=row.name,
-                over=row.over,
-                statistic=statistic,
-            )
-
-
-FEATURES: tuple[Feature, ...] = tuple(_unfold())
-"""All features in the order of the vector."""
-
-NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-
-GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATURES))
-"""Groups in the order of the vector."""
-
 _HEAD = """# Named features
 
 `ser cache features` writes {count} numbers for every recording, in the order of this page, beside the mels
@@ -128,6 +70,64 @@ Measured:
 Over the 62 clips jitter, shimmer and the mean harmonics-to-noise ratio rank as Praat's do (Spearman 0.91 to
 0.96) and are within 3 % of them in the median.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One number of the feature vector.
+
+    Attributes:
+        name: unique, lower case.
+        unit: "1" for a plain number.
+        group: one of :data:`GROUPS`.
+        definition: in words.
+        source: publication or system the definition follows.
+        series: what is measured, in every frame or once.
+        over: the frames the statistic is of; ``clip`` where the series is measured once.
+        statistic: what is taken of the series; empty where it is measured once.
+    """
+
+    name: str
+    unit: str
+    group: str
+    definition: str
+    source: str
+    series: str
+    over: Over
+    statistic: str
+
+
+def _unit(unit: str, statistic: str) -> str:
+    if statistic in UNITLESS:
+        return "1"
+    return "dB" if unit == "dBFS" and statistic == "std" else unit  # a spread has no zero point
+
+
+def _unfold() -> Iterator[Feature]:
+    for row in (*SOUND_ROWS, *VOICE_ROWS):
+        if not isinstance(row, Series):
+            yield Feature(row.name, row.unit, row.group, row.definition, row.source, row.name, "clip", "")
+            continue
+        for statistic in row.statistics:
+            yield Feature(
+                name=f"{row.name}_{statistic}",
+                unit=_unit(row.unit, statistic),
+                group=row.group,
+                definition=f"{WORDS[statistic]} over {_FRAMES[row.over]} of: {row.definition}",
+                source=row.source,
+                series=row.name,
+                over=row.over,
+                statistic=statistic,
+            )
+
+
+FEATURES: tuple[Feature, ...] = tuple(_unfold())
+"""All features in the order of the vector."""
+
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(feature.group for feature in FEATURES))
+"""Groups in the order of the vector."""
 
 
 def as_markdown() -> str:

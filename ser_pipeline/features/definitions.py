@@ -12,6 +12,21 @@ from ser_pipeline.features.spectrum import PITCH_CLASSES
 
 Over = Literal["all", "speech", "voiced", "clip"]
 
+MEAN_STD = ("mean", "std")
+SPANNED = ("mean", "std", "p10", "p90")
+
+BOERSMA = "Boersma 1993"
+GEMAPS = "Eyben et al. 2016 (GeMAPS)"
+OWN = "this project"
+PEETERS = "Peeters 2004"
+WEMPE = "de Jong & Wempe 2009"
+FARRUS = "Farrús et al. 2007"
+MAKHOUL = "Makhoul 1975; Markel & Gray 1976"
+"""Sources that several rows share; the others stand in their rows."""
+
+_CHANGE = "mean change between neighbouring cycles that differ by less than a factor of"
+_AROUND = "mean distance of a cycle from the mean of the # around it, over the mean"
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -52,16 +67,6 @@ def numbered(row: Series, numbers: range, digits: int = 1) -> Iterator[Series]:
     for number in numbers:
         name = row.name.replace("#", f"{number:0{digits}d}")
         yield replace(row, name=name, definition=row.definition.replace("#", str(number)))
-
-
-MEAN_STD = ("mean", "std")
-SPANNED = ("mean", "std", "p10", "p90")
-
-BOERSMA = "Boersma 1993"
-GEMAPS = "Eyben et al. 2016 (GeMAPS)"
-OWN = "this project"
-PEETERS = "Peeters 2004"
-"""Sources that several rows share; the others stand in their rows."""
 
 
 CEPSTRUM = (
@@ -198,11 +203,6 @@ CROSSINGS = (
 
 SOUND_ROWS: tuple[Series | Single, ...] = (*CEPSTRUM, *SPECTRUM, *TONES, *ENERGY, *CROSSINGS)
 
-
-WEMPE = "de Jong & Wempe 2009"
-FARRUS = "Farrús et al. 2007"
-MAKHOUL = "Makhoul 1975; Markel & Gray 1976"
-
 RHYTHM = (
     Single(
         "tempo", "beats/min", "rhythm",
@@ -261,10 +261,6 @@ PITCH = (
         "normalised autocorrelation at the period of the pitch", BOERSMA,
     ),
 )  # fmt: skip
-
-_CHANGE = "mean change between neighbouring cycles that differ by less than a factor of"
-
-_AROUND = "mean distance of a cycle from the mean of the # around it, over the mean"
 
 VOICE = (
     Single("jitter_local", "1", "voice", f"length: {_CHANGE} 1.3, over the mean", FARRUS),

@@ -7,6 +7,29 @@ import scipy.signal
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Series
 from ser_pipeline.dsp.frames import FLOOR_DB, Frames, unbroken
 
+RANGE_DB = 80.0
+"""Mel levels further below the clip's greatest are raised to it before onsets are looked for."""
+
+TEMPO_BPM = (40.0, 240.0)
+"""Slowest and fastest tempo searched."""
+
+TEMPO_CENTRE_BPM = 120.0
+"""Tempo preferred where several fit; an octave away counts as one standard deviation."""
+
+ONSET_NEAR_S = 0.03
+ONSET_WIDE_S = 0.10
+ONSET_SHARE = 0.10
+ONSET_DB = 1.0
+"""An onset is the greatest rise within 30 ms and passes the mean of the 100 ms around it by a
+tenth of the clip's greatest rise and by 1 dB."""
+
+PAUSE_S = 0.15
+"""Shortest stretch without speech that is a pause."""
+
+SYLLABLE_SMOOTH_S = 0.05
+SYLLABLE_DIP_DB = 2.0
+"""A syllable is a voiced maximum of the level, smoothed over 50 ms, between dips of 2 dB."""
+
 
 def energy_series(frames: Frames) -> Series:
     """Level, its change and the amplitude of each frame, each of shape ``(frames,)``."""
@@ -66,30 +89,6 @@ def slope(times: Floats, values: Floats) -> float:
         return 0.0
     centred = times - times.mean()
     return float(centred @ (values - values.mean()) / (centred @ centred))
-
-
-RANGE_DB = 80.0
-"""Mel levels further below the clip's greatest are raised to it before onsets are looked for."""
-
-TEMPO_BPM = (40.0, 240.0)
-"""Slowest and fastest tempo searched."""
-
-TEMPO_CENTRE_BPM = 120.0
-"""Tempo preferred where several fit; an octave away counts as one standard deviation."""
-
-ONSET_NEAR_S = 0.03
-ONSET_WIDE_S = 0.10
-ONSET_SHARE = 0.10
-ONSET_DB = 1.0
-"""An onset is the greatest rise within 30 ms and passes the mean of the 100 ms around it by a
-tenth of the clip's greatest rise and by 1 dB."""
-
-PAUSE_S = 0.15
-"""Shortest stretch without speech that is a pause."""
-
-SYLLABLE_SMOOTH_S = 0.05
-SYLLABLE_DIP_DB = 2.0
-"""A syllable is a voiced maximum of the level, smoothed over 50 ms, between dips of 2 dB."""
 
 
 def onset_strength(mels: Float32s) -> Float64s:

@@ -19,6 +19,23 @@ MOVING = 13
 DELTA_REACH = 2
 """Frames on both sides from which a change is estimated."""
 
+CONTRAST_EDGES_HZ = (BAND_HZ[0], 200.0, 400.0, 800.0, 1600.0, 3200.0, BAND_HZ[1])
+"""Edges of the contrast bands."""
+
+CONTRAST_SHARE = 0.02
+"""Share of a band's bins that make its peak, and its valley."""
+
+SLOPES_HZ = {"slope_50_500": (50.0, 500.0), "slope_500_1500": (500.0, 1500.0)}
+"""Bands whose slope is taken."""
+
+_TINY = np.float32(np.finfo(np.float32).tiny)
+
+PITCH_CLASSES = ("c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b")
+"""The twelve semitones from C, tuned to A4 = 440 Hz."""
+
+_CIRCLES = ((7 / 6, 1.0), (3 / 2, 1.0), (2 / 3, 0.5))
+"""Turns per semitone and radius of the circles of fifths, minor thirds and major thirds."""
+
 
 def mel_levels(frames: Frames) -> Float32s:
     """Mel bands of each frame in dB, shape ``(frames, n_mels)``."""
@@ -73,18 +90,6 @@ def _filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
     low, high = BAND_HZ
     filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low, fmax=high)
     return np.ascontiguousarray(filters.T)
-
-
-CONTRAST_EDGES_HZ = (BAND_HZ[0], 200.0, 400.0, 800.0, 1600.0, 3200.0, BAND_HZ[1])
-"""Edges of the contrast bands."""
-
-CONTRAST_SHARE = 0.02
-"""Share of a band's bins that make its peak, and its valley."""
-
-SLOPES_HZ = {"slope_50_500": (50.0, 500.0), "slope_500_1500": (500.0, 1500.0)}
-"""Bands whose slope is taken."""
-
-_TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 def shape_series(frames: Frames) -> Series:
@@ -184,13 +189,6 @@ def _flux(magnitude: Float32s) -> Float32s:
     flux[1:] = np.sqrt(np.einsum("ij,ij->i", moved, moved))
     flux[0] = flux[min(1, flux.size - 1)]
     return flux
-
-
-PITCH_CLASSES = ("c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b")
-"""The twelve semitones from C, tuned to A4 = 440 Hz."""
-
-_CIRCLES = ((7 / 6, 1.0), (3 / 2, 1.0), (2 / 3, 0.5))
-"""Turns per semitone and radius of the circles of fifths, minor thirds and major thirds."""
 
 
 def tone_series(frames: Frames) -> Series:

@@ -10,6 +10,26 @@ from ser_pipeline.arrays import Bools, Float64s
 
 Statistic = Callable[[Float64s], Float64s]
 
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "mean": "mean",
+        "std": "standard deviation",
+        **{f"p{share:02d}": f"{share}th percentile" for share in (10, 25, 50, 75, 90, 98)},
+        "p02": "2nd percentile",
+        "range": "95th less 5th percentile",
+        "max": "maximum",
+        "skewness": "skewness",
+        "kurtosis": "excess kurtosis",
+        "mean_abs": "mean magnitude",
+        "rise": "mean of the positive values",
+        "fall": "mean of the negative values",
+    }
+)
+"""How the table words each statistic."""
+
+UNITLESS = frozenset({"skewness", "kurtosis"})
+"""Statistics that lose the unit of their series."""
+
 
 def mean(values: Float64s) -> Float64s:
     """Mean of each column of ``(frames, columns)``, shape ``(columns,)``."""
@@ -99,23 +119,3 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     }
 )
 """Each takes ``(frames, columns)`` with at least one frame and gives ``(columns,)``."""
-
-WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "mean": "mean",
-        "std": "standard deviation",
-        **{f"p{share:02d}": f"{share}th percentile" for share in (10, 25, 50, 75, 90, 98)},
-        "p02": "2nd percentile",
-        "range": "95th less 5th percentile",
-        "max": "maximum",
-        "skewness": "skewness",
-        "kurtosis": "excess kurtosis",
-        "mean_abs": "mean magnitude",
-        "rise": "mean of the positive values",
-        "fall": "mean of the negative values",
-    }
-)
-"""How the table words each."""
-
-UNITLESS = frozenset({"skewness", "kurtosis"})
-"""Statistics that lose the unit of their series."""

@@ -20,6 +20,27 @@ SEMITONE_ZERO_HZ = 27.5
 FINAL_S = 0.2
 """Length of voice whose slope is the final one, in seconds."""
 
+PERIOD_FACTOR = 1.3
+"""Neighbouring cycles whose lengths differ by more do not count for jitter, nor for shimmer."""
+
+AMPLITUDE_FACTOR = 1.6
+"""Neighbouring cycles whose amplitudes differ by more do not count for shimmer."""
+
+SINGLES = (
+    "jitter_local", "jitter_absolute", "jitter_rap", "jitter_ppq5", "shimmer_local", "shimmer_db",
+    "shimmer_apq3", "shimmer_apq5", "shimmer_apq11",
+)  # fmt: skip
+"""What :func:`voice_singles` gives."""
+
+CLEAREST = 1 - 1e-6
+"""Greatest autocorrelation whose noise is told: 60 dB."""
+
+TILT_HZ = (100.0, 5000.0)
+"""Band over which the tilt is fitted."""
+
+FIRST_QUEFRENCY_S = 0.001
+"""The cepstrum's trend is fitted from here on."""
+
 
 def semitones(hz: Float64s) -> Float64s:
     """Pitches in semitones above 27.5 Hz; NaN where the pitch is 0, shape kept.
@@ -64,28 +85,6 @@ def pitch_singles(frames: Frames, pitch: Pitch) -> dict[str, float]:
         "voiced_share": float(voiced.mean()),
         "voiced_speech_share": np.count_nonzero(voiced & frames.speech) / speech if speech else 0.0,
     }
-
-
-PERIOD_FACTOR = 1.3
-"""Neighbouring cycles whose lengths differ by more do not count for jitter, nor for shimmer."""
-
-AMPLITUDE_FACTOR = 1.6
-"""Neighbouring cycles whose amplitudes differ by more do not count for shimmer."""
-
-SINGLES = (
-    "jitter_local", "jitter_absolute", "jitter_rap", "jitter_ppq5", "shimmer_local", "shimmer_db",
-    "shimmer_apq3", "shimmer_apq5", "shimmer_apq11",
-)  # fmt: skip
-"""What :func:`voice_singles` gives."""
-
-CLEAREST = 1 - 1e-6
-"""Greatest autocorrelation whose noise is told: 60 dB."""
-
-TILT_HZ = (100.0, 5000.0)
-"""Band over which the tilt is fitted."""
-
-FIRST_QUEFRENCY_S = 0.001
-"""The cepstrum's trend is fitted from here on."""
 
 
 def voice_series(frames: Frames, pitch: Pitch, ceiling_hz: float) -> Series:

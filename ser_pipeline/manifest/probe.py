@@ -26,6 +26,27 @@ OGG_TAIL: Final = 65_307
 UNKNOWN_SIZES: Final = {0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
 """What writers to a pipe leave where the size should stand."""
 
+W64_TAIL: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+
+SILENCE_PEAK: Final = 1e-4
+"""A recording is silent if no sample reaches this share of full scale (-80 dB)."""
+
+SAMPLE_RATES: Final = (1_000, 1_000_000)
+"""Lowest and highest believable sample rate, in Hz."""
+
+BLOCK_FRAMES: Final = 1 << 16
+"""Frames decoded at once, so that a long recording needs no more memory than a short one."""
+
+LONGEST_FRAMES: Final = 1 << 40
+"""libsndfile says more than this where the header gives no length."""
+
+POINTERS: Final = (
+    (b"version https://git-lfs", "a git-LFS pointer, not a recording; run 'git lfs pull' in its folder"),
+    (b"/annex/objects/", "a git-annex pointer, not a recording; run 'git annex get' in its folder"),
+    (b"<!doctype html", "a web page, not a recording; download it again"),
+    (b"<html", "a web page, not a recording; download it again"),
+)
+
 
 @dataclass(frozen=True)
 class Container:
@@ -46,7 +67,6 @@ class Container:
     inclusive: bool = False
 
 
-W64_TAIL: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 WAV: Final = Container(12, "<4sI", b"data", align=2)
 
 CONTAINERS: Final[dict[bytes, Container]] = {
@@ -58,6 +78,34 @@ CONTAINERS: Final[dict[bytes, Container]] = {
     b"caff": Container(8, ">4sQ", b"data"),
 }
 """First four bytes of a file -> its chunks."""
+
+
+class Probe(NamedTuple):
+    """What one reading of a file found.
+
+    Attributes:
+        size: of the file in bytes; -1 if it could not be read, which is tried again next time.
+        mtime_ns: time of the last change, as the file system keeps it.
+        ctime_ns: time of the last change that nobody can set back.
+        digest: of the bytes.
+        duration_s: by the header; 0 where there is a ``problem``.
+        sample_rate: in Hz.
+        channels: number of channels.
+        problem: why the recording can't be used, or None.
+        decoded: it was decoded too, so that ``decode_problem`` says something.
+        decode_problem: why its samples can't be used, or None.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    digest: str = ""
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    problem: str | None = None
+    decoded: bool = False
+    decode_problem: str | None = None
 
 
 def bytes_missing(file: BinaryIO, size: int) -> int:
@@ -135,54 +183,6 @@ def _ogg(file: BinaryIO, size: int) -> int:
     segments = tail[table : table + tail[table - 1]]
     end = table + tail[table - 1] + sum(segments)
     return max(0, end - len(tail))
-
-
-SILENCE_PEAK: Final = 1e-4
-"""A recording is silent if no sample reaches this share of full scale (-80 dB)."""
-
-SAMPLE_RATES: Final = (1_000, 1_000_000)
-"""Lowest and highest believable sample rate, in Hz."""
-
-BLOCK_FRAMES: Final = 1 << 16
-"""Frames decoded at once, so that a long recording needs no more memory than a short one."""
-
-LONGEST_FRAMES: Final = 1 << 40
-"""libsndfile says more than this where the header gives no length."""
-
-POINTERS: Final = (
-    (b"version https://git-lfs", "a git-LFS pointer, not a recording; run 'git lfs pull' in its folder"),
-    (b"/annex/objects/", "a git-annex pointer, not a recording; run 'git annex get' in its folder"),
-    (b"<!doctype html", "a web page, not a recording; download it again"),
-    (b"<html", "a web page, not a recording; download it again"),
-)
-
-
-class Probe(NamedTuple):
-    """What one reading of a file found.
-
-    Attributes:
-        size: of the file in bytes; -1 if it could not be read, which is tried again next time.
-        mtime_ns: time of the last change, as the file system keeps it.
-        ctime_ns: time of the last change that nobody can set back.
-        digest: of the bytes.
-        duration_s: by the header; 0 where there is a ``problem``.
-        sample_rate: in Hz.
-        channels: number of channels.
-        problem: why the recording can't be used, or None.
-        decoded: it was decoded too, so that ``decode_problem`` says something.
-        decode_problem: why its samples can't be used, or None.
-    """
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    digest: str = ""
-    duration_s: float = 0.0
-    sample_rate: int = 0
-    channels: int = 0
-    problem: str | None = None
-    decoded: bool = False
-    decode_problem: str | None = None
 
 
 def probe(path: str, *, decode: bool = False) -> Probe:

@@ -55,6 +55,19 @@ class Manifest:
         return Path("DataSets") if built is None else Path(built.data)
 
 
+@dataclass(frozen=True)
+class Codes:
+    """A text column as numbers.
+
+    Attributes:
+        of: shape ``(rows,)``, position of each row's text in ``names``.
+        names: the texts that occur, sorted.
+    """
+
+    of: Int64s
+    names: tuple[str, ...]
+
+
 def read_manifest(source: Path, columns: Sequence[str] | None = None) -> Manifest:
     """Read a manifest.
 
@@ -77,19 +90,6 @@ def read_rejects(folder: Path) -> pa.Table:
         ManifestError: the file is missing, damaged, foreign, or of another schema version.
     """
     return read_table(folder / REJECTS_NAME, REJECT_SCHEMA, remedy=BUILD).table
-
-
-@dataclass(frozen=True)
-class Codes:
-    """A text column as numbers.
-
-    Attributes:
-        of: shape ``(rows,)``, position of each row's text in ``names``.
-        names: the texts that occur, sorted.
-    """
-
-    of: Int64s
-    names: tuple[str, ...]
 
 
 def codes(column: pa.ChunkedArray) -> Codes:

@@ -34,6 +34,9 @@ Find = Callable[[Path], Discovery]
 _MADE: Final = frozenset({"utterance_id", "path", "emotion_id", "votes"})
 """Columns that are made from a row's fields; the others are its fields."""
 
+BY_ID: Final = [("utterance_id", "ascending"), ("path", "ascending")]
+BY_DIGEST: Final = [("audio_digest", "ascending"), ("utterance_id", "ascending")]
+
 
 @dataclass
 class Scanned:
@@ -229,10 +232,6 @@ def _array(values: list[Any], column: pa.Field, rows: list[Utterance]) -> pa.Arr
         raise ManifestError(
             f"{rows[0].corpus}: a row's {column.name} does not fit {column.type}: {error}"
         ) from None
-
-
-BY_ID: Final = [("utterance_id", "ascending"), ("path", "ascending")]
-BY_DIGEST: Final = [("audio_digest", "ascending"), ("utterance_id", "ascending")]
 
 
 def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tuple[pa.Table, pa.Table]:

@@ -25,6 +25,50 @@ from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
 SCHEMA_VERSION: Final = 1
 """Raised whenever a column is added, dropped or changes its meaning."""
 
+EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
+"""Names by id, as sequences are indexed: the id of ``other``, -1, is the last place."""
+
+MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels")
+"""Columns read off the recording itself; the others come from the corpus."""
+
+VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
+    "intensity": get_args(Intensity),
+    "gender": get_args(Gender),
+    "modality": get_args(Modality),
+    "style": get_args(Style),
+}
+"""Column -> the only values it may hold."""
+
+PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PARTS)}
+"""Part -> its number in :func:`ser_pipeline.manifest.parts_for`."""
+
+NO_PART: Final = -1
+"""Number of a recording that a split leaves out."""
+
+RATINGS: Final[dict[str, tuple[float, float]]] = {
+    "valence": (-1.0, 1.0),
+    "arousal": (-1.0, 1.0),
+    "dominance": (-1.0, 1.0),
+    "agreement": (0.0, 1.0),
+    "naturalness": (0.0, 1.0),
+    "rated_intensity": (0.0, 1.0),
+}
+"""Column -> the range it must lie in."""
+
+FACTS_KEY: Final = b"ser"
+
+ROW_GROUP: Final = 1 << 16
+"""Rows a reader must hold at once; bounds memory whatever the size of the corpus."""
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table as it was read: its rows, its facts, and the digest of the file's bytes."""
+
+    table: pa.Table
+    facts: Mapping[str, Any]
+    digest: str
+
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
@@ -72,51 +116,6 @@ SPLIT_SCHEMA: Final[pa.Schema] = pa.schema(
     [_required("utterance_id", pa.string()), _required("part", pa.string()), pa.field("fold", pa.int16())]
 )
 """``splits/<name>.parquet``: one row per recording; ``fold`` is the fold that tests it."""
-
-EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
-"""Names by id, as sequences are indexed: the id of ``other``, -1, is the last place."""
-
-MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels")
-"""Columns read off the recording itself; the others come from the corpus."""
-
-VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
-    "intensity": get_args(Intensity),
-    "gender": get_args(Gender),
-    "modality": get_args(Modality),
-    "style": get_args(Style),
-}
-"""Column -> the only values it may hold."""
-
-PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PARTS)}
-"""Part -> its number in :func:`ser_pipeline.manifest.parts_for`."""
-
-NO_PART: Final = -1
-"""Number of a recording that a split leaves out."""
-
-RATINGS: Final[dict[str, tuple[float, float]]] = {
-    "valence": (-1.0, 1.0),
-    "arousal": (-1.0, 1.0),
-    "dominance": (-1.0, 1.0),
-    "agreement": (0.0, 1.0),
-    "naturalness": (0.0, 1.0),
-    "rated_intensity": (0.0, 1.0),
-}
-"""Column -> the range it must lie in."""
-
-
-FACTS_KEY: Final = b"ser"
-
-ROW_GROUP: Final = 1 << 16
-"""Rows a reader must hold at once; bounds memory whatever the size of the corpus."""
-
-
-@dataclass(frozen=True)
-class TableFile:
-    """A table as it was read: its rows, its facts, and the digest of the file's bytes."""
-
-    table: pa.Table
-    facts: Mapping[str, Any]
-    digest: str
 
 
 def with_facts(table: pa.Table, facts: Mapping[str, Any]) -> pa.Table:

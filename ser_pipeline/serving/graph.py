@@ -23,6 +23,9 @@ from ser_pipeline.serving.scorer import OnnxScorer
 LEAST_POWER = 1e-10
 """Mel powers are raised to this before their logarithm is taken."""
 
+GRAPH_KEY: Final = "ser"
+"""Key of a graph's ``metadata_props`` under which everything stands as JSON."""
+
 
 class Exported(nn.Module):
     """One unpadded clip to class scores and probabilities.
@@ -117,23 +120,6 @@ class WaveFront(nn.Module):
         return (level - options.floor_db) * (2 / span) - 1
 
 
-def trimmed(wave: Tensor, trim_db: float) -> Tensor:
-    """Samples between the first and the last frame near the loudest, as ``active_span`` finds them.
-
-    Args:
-        wave: shape ``(samples,)``.
-        trim_db: frames more than this below the loudest are cut from both ends.
-    """
-    around = F.pad(wave.square()[None, None], (FRAME // 2, FRAME // 2))
-    power = F.avg_pool1d(around, FRAME, HOP)[0, 0]
-    loud = torch.nonzero(power >= power.max() * 10 ** (-trim_db / 10))[:, 0]
-    return wave[loud.min() * HOP : (loud.max() + 1) * HOP]
-
-
-GRAPH_KEY: Final = "ser"
-"""Key of a graph's ``metadata_props`` under which everything stands as JSON."""
-
-
 class GraphFacts(Options):
     """What a graph says of itself.
 
@@ -154,6 +140,19 @@ class GraphFacts(Options):
     int8: bool
     trained_on: tuple[str, ...] = ()
     card: ModelCard
+
+
+def trimmed(wave: Tensor, trim_db: float) -> Tensor:
+    """Samples between the first and the last frame near the loudest, as ``active_span`` finds them.
+
+    Args:
+        wave: shape ``(samples,)``.
+        trim_db: frames more than this below the loudest are cut from both ends.
+    """
+    around = F.pad(wave.square()[None, None], (FRAME // 2, FRAME // 2))
+    power = F.avg_pool1d(around, FRAME, HOP)[0, 0]
+    loud = torch.nonzero(power >= power.max() * 10 ** (-trim_db / 10))[:, 0]
+    return wave[loud.min() * HOP : (loud.max() + 1) * HOP]
 
 
 def load_graph(path: Path) -> tuple[ModelCard, OnnxScorer]:

@@ -22,19 +22,6 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction, PredictOptions
 from ser_pipeline.serving.service import NO_MODEL, BadBody, Service, read_recording
 
-
-def api_page(openapi: dict[str, Any]) -> str:
-    """HTML of an OpenAPI description.
-
-    Args:
-        openapi: as ``/openapi.json`` gives it.
-    """
-    templates = Environment(
-        loader=PackageLoader("ser_pipeline.serving"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return templates.get_template("api.html.j2").render(openapi=openapi)
-
-
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (ServerBusy, 429),
     (AudioTooLarge, 413),
@@ -67,7 +54,6 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     503: {"description": "There is no model."},
 }
 
-
 POLICY: Final = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
 """Content security policy: a browser fetches nothing from elsewhere, whatever a page asks for."""
 
@@ -94,6 +80,18 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def api_page(openapi: dict[str, Any]) -> str:
+    """HTML of an OpenAPI description.
+
+    Args:
+        openapi: as ``/openapi.json`` gives it.
+    """
+    templates = Environment(
+        loader=PackageLoader("ser_pipeline.serving"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return templates.get_template("api.html.j2").render(openapi=openapi)
 
 
 def http_app(service: Service) -> FastAPI:

@@ -16,6 +16,36 @@ from ser_pipeline.serving.model import Model
 
 SYNTHETIC = "It learned from synthetic voices: what it says of real speech means nothing."
 
+GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
+"""Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
+
+LIMITS: Final = (
+    "It tells apart only the emotions above, and must name one of them for any voice, noise or music it "
+    "hears.",
+    "It learned from actors who were told what to show. People who speak to each other sound different, and "
+    "what somebody sounds like is not what they feel.",
+    "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
+    "works for anybody else, or over a telephone.",
+    "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
+    "by window.",
+)
+
+INTENDED: Final = (
+    "Research and teaching on speech emotion recognition; comparing methods on the corpora above.",
+    "Looking at one's own recordings, and at recordings of people who agreed to it.",
+)
+
+FORBIDDEN: Final = (
+    "**Forbidden in the European Union**: inferring emotions of people at their workplace or in education, "
+    "but for medical or safety reasons (Regulation (EU) 2024/1689, Article 5(1)(f), in force since 2 "
+    "February 2025).",
+    "**High risk there** in all other uses (Annex III, point 1(c)), with the duties that follow; people who "
+    "are exposed to emotion recognition must be told so (Article 50(3)).",
+    "Recordings of a voice are personal data, and may tell of health: the GDPR applies, as other laws may "
+    "elsewhere.",
+    "Not for decisions about anybody: hiring, grades, credit, insurance, policing, border control, care.",
+)
+
 
 def caveats(model: Model, folder: Path) -> tuple[str, ...]:
     """Sentences about a model.
@@ -76,37 +106,6 @@ def _score_sentences(info: RunInfo, folder: Path) -> Iterator[str]:
         f"On {test.clips:,} test clips of {test.speakers} {whom}, its mean recall is "
         f"{100 * test.uar.value:.0f} %{interval}; guessing gives {100 / len(info.emotions):.0f} %."
     )
-
-
-GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
-"""Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
-
-LIMITS: Final = (
-    "It tells apart only the emotions above, and must name one of them for any voice, noise or music it "
-    "hears.",
-    "It learned from actors who were told what to show. People who speak to each other sound different, and "
-    "what somebody sounds like is not what they feel.",
-    "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
-    "works for anybody else, or over a telephone.",
-    "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
-    "by window.",
-)
-
-INTENDED: Final = (
-    "Research and teaching on speech emotion recognition; comparing methods on the corpora above.",
-    "Looking at one's own recordings, and at recordings of people who agreed to it.",
-)
-
-FORBIDDEN: Final = (
-    "**Forbidden in the European Union**: inferring emotions of people at their workplace or in education, "
-    "but for medical or safety reasons (Regulation (EU) 2024/1689, Article 5(1)(f), in force since 2 "
-    "February 2025).",
-    "**High risk there** in all other uses (Annex III, point 1(c)), with the duties that follow; people who "
-    "are exposed to emotion recognition must be told so (Article 50(3)).",
-    "Recordings of a voice are personal data, and may tell of health: the GDPR applies, as other laws may "
-    "elsewhere.",
-    "Not for decisions about anybody: hiring, grades, credit, insurance, policing, border control, care.",
-)
 
 
 def write_model_card(folder: Path) -> str:

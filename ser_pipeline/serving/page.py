@@ -25,6 +25,21 @@ from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction, Pr
 from ser_pipeline.serving.service import NO_MODEL, Service
 from ser_pipeline.synth import ROOMS, synth_recording
 
+KEPT_S: Final = 300
+"""Uploads are kept this long at most, for the player of the page."""
+
+HOP_S: Final = 0.5
+"""Seconds between windows of a longer recording."""
+
+ANSWER_S: Final = 120
+"""The page waits this long for an answer."""
+
+STYLE: Final = Path(__file__).parent / "templates" / "demo.css"
+FONTS: Final = ("system-ui", "sans-serif")
+VOICES: Final = (("anger", 3, "female"), ("happiness", 5, "male"), ("neutral", 2, "female"),
+                 ("sadness", 8, "male"))  # fmt: skip
+"""Emotion, voice and sex of the examples."""
+
 
 def answer(details: Details) -> str:
     """The decision, its confidence, and a bar for each emotion.
@@ -80,22 +95,6 @@ def sentences(lines: Iterable[str], kind: str) -> str:
     """Paragraphs in a box of class ``ser-<kind>``."""
     inside = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f"<div class='ser-{kind}'>{inside}</div>"
-
-
-KEPT_S: Final = 300
-"""Uploads are kept this long at most, for the player of the page."""
-
-HOP_S: Final = 0.5
-"""Seconds between windows of a longer recording."""
-
-ANSWER_S: Final = 120
-"""The page waits this long for an answer."""
-
-STYLE: Final = Path(__file__).parent / "templates" / "demo.css"
-FONTS: Final = ("system-ui", "sans-serif")
-VOICES: Final = (("anger", 3, "female"), ("happiness", 5, "male"), ("neutral", 2, "female"),
-                 ("sadness", 8, "male"))  # fmt: skip
-"""Emotion, voice and sex of the examples."""
 
 
 def add_page(app: FastAPI, service: Service, trusted: Sequence[str], folder: Path) -> FastAPI:

@@ -21,7 +21,6 @@ from ser_pipeline.runs.card import ModelCard
 if TYPE_CHECKING:
     from ser_pipeline.models import Network
 
-
 QUIETEST_DB: Final = -70.0
 """A clip below this RMS, after gate and trim, is taken as silence; in dB of full scale. The
 quietest of 1,701 clips of six real corpora has -64."""
@@ -42,6 +41,99 @@ class PreparedClip:
     frames: int
     start_s: float
     end_s: float
+
+
+class _InMemory:
+    """As much of a store as describing speakers asks for."""
+
+    def __init__(self, vectors: Float32s) -> None:
+        self._vectors = vectors
+        self.shape: tuple[int, ...] = vectors.shape[1:]
+
+    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, None, None]:
+        return self._vectors[np.asarray(positions, np.int64)], None, None
+
+
+class Scorer(Protocol):
+    """Scores one clip at a time."""
+
+    def logits(self, values: Float32s, frames: int) -> Float32s:
+        """Class scores before the softmax, shape ``(classes,)``.
+
+        Args:
+            values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
+            frames: mel frames that hold sound.
+        """
+
+    def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Weights of steps of eight frames, shape ``(steps,)``, sum 1; None where there are none."""
+
+
+class TorchScorer:
+    """A network of ours, in fp32 on the CPU.
+
+    Args:
+        network: in evaluation mode.
+        masked: it keeps padding out. One clip without its padding then needs no mask, which is faster
+            and gives the same scores.
+    """
+
+    def __init__(self, network: "Network", *, masked: bool) -> None:
+        self.network = network
+        self.masked = masked
+
+    def logits(self, values: Float32s, frames: int) -> Float32s:
+        """See :meth:`Scorer.logits`."""
+        import torch
+
+        from ser_pipeline.models import one_clip
+
+        inputs, lengths = one_clip(values, frames, masked=self.masked)
+        with torch.inference_mode():
+            scores: Float32s = self.network(inputs, lengths)[0].numpy()
+        return scores
+
+    def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """See :meth:`Scorer.attention`."""
+        import torch
+
+        from ser_pipeline.models import EmbeddingNetwork, one_clip
+
+        if not isinstance(self.network, EmbeddingNetwork):
+            return None
+        inputs, lengths = one_clip(values, frames, masked=self.masked)
+        with torch.inference_mode():
+            _, weights = self.network.summarise(inputs, lengths)
+        if weights is None:
+            return None
+        found: Float32s = weights[0].numpy()
+        return found
+
+
+class OnnxScorer:
+    """A graph exported by ``ser export``.
+
+    Args:
+        session: an ``onnxruntime.InferenceSession``.
+        padded: the graph takes clips with their padding.
+    """
+
+    def __init__(self, session: Any, *, padded: bool) -> None:
+        self._session = session
+        self._padded = padded
+        self._input = session.get_inputs()[0].name
+
+    def logits(self, values: Float32s, frames: int) -> Float32s:
+        """See :meth:`Scorer.logits`."""
+        if values.ndim == 2 and not self._padded:
+            values = values[:, : max(frames, FRAMES_PER_STEP)]
+        inputs = {self._input: np.ascontiguousarray(values[None])}
+        scores: Float32s = self._session.run(["logits"], inputs)[0][0]
+        return scores
+
+    def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Graphs give class scores alone."""
+        return None
 
 
 def clip_of_wave(
@@ -126,17 +218,6 @@ def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
     return described.apply(vectors, around.describing(around.part, who))
 
 
-class _InMemory:
-    """As much of a store as describing speakers asks for."""
-
-    def __init__(self, vectors: Float32s) -> None:
-        self._vectors = vectors
-        self.shape: tuple[int, ...] = vectors.shape[1:]
-
-    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, None, None]:
-        return self._vectors[np.asarray(positions, np.int64)], None, None
-
-
 def speaker_wise(card: ModelCard) -> bool:
     """Whether a model wants several recordings of one person at once."""
     return card.learned.scaling is not None and card.learned.scaling.mode == "speaker"
@@ -145,85 +226,3 @@ def speaker_wise(card: ModelCard) -> bool:
 def stacked(clips: Sequence[PreparedClip]) -> Float32s:
     """Values of clips side by side, shape ``(clips, ...)``."""
     return np.stack([clip.values for clip in clips])
-
-
-class Scorer(Protocol):
-    """Scores one clip at a time."""
-
-    def logits(self, values: Float32s, frames: int) -> Float32s:
-        """Class scores before the softmax, shape ``(classes,)``.
-
-        Args:
-            values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
-            frames: mel frames that hold sound.
-        """
-
-    def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Weights of steps of eight frames, shape ``(steps,)``, sum 1; None where there are none."""
-
-
-class TorchScorer:
-    """A network of ours, in fp32 on the CPU.
-
-    Args:
-        network: in evaluation mode.
-        masked: it keeps padding out. One clip without its padding then needs no mask, which is faster
-            and gives the same scores.
-    """
-
-    def __init__(self, network: "Network", *, masked: bool) -> None:
-        self.network = network
-        self.masked = masked
-
-    def logits(self, values: Float32s, frames: int) -> Float32s:
-        """See :meth:`Scorer.logits`."""
-        import torch
-
-        from ser_pipeline.models import one_clip
-
-        inputs, lengths = one_clip(values, frames, masked=self.masked)
-        with torch.inference_mode():
-            scores: Float32s = self.network(inputs, lengths)[0].numpy()
-        return scores
-
-    def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """See :meth:`Scorer.attention`."""
-        import torch
-
-        from ser_pipeline.models import EmbeddingNetwork, one_clip
-
-        if not isinstance(self.network, EmbeddingNetwork):
-            return None
-        inputs, lengths = one_clip(values, frames, masked=self.masked)
-        with torch.inference_mode():
-            _, weights = self.network.summarise(inputs, lengths)
-        if weights is None:
-            return None
-        found: Float32s = weights[0].numpy()
-        return found
-
-
-class OnnxScorer:
-    """A graph exported by ``ser export``.
-
-    Args:
-        session: an ``onnxruntime.InferenceSession``.
-        padded: the graph takes clips with their padding.
-    """
-
-    def __init__(self, session: Any, *, padded: bool) -> None:
-        self._session = session
-        self._padded = padded
-        self._input = session.get_inputs()[0].name
-
-    def logits(self, values: Float32s, frames: int) -> Float32s:
-        """See :meth:`Scorer.logits`."""
-        if values.ndim == 2 and not self._padded:
-            values = values[:, : max(frames, FRAMES_PER_STEP)]
-        inputs = {self._input: np.ascontiguousarray(values[None])}
-        scores: Float32s = self._session.run(["logits"], inputs)[0][0]
-        return scores
-
-    def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Graphs give class scores alone."""
-        return None

@@ -39,6 +39,9 @@ ABSENCE: Final = 10.0
 DIGITS: Final = 9
 """Decimal places of a cost that count."""
 
+Sizes = Callable[[int], Sequence[int]]
+"""Number of units -> units per part."""
+
 
 @dataclass(frozen=True)
 class Goods:
@@ -67,6 +70,46 @@ class Goods:
         deviation = self.weights * (sums / totals - self.shares[part]) ** 2
         absent = self.needed[part] & (sums == 0)
         return np.asarray(deviation.sum(axis=-1) + ABSENCE * absent.sum(axis=-1), np.float64)
+
+
+@dataclass(frozen=True)
+class AssignableRows:
+    """The rows of a manifest, as numbers.
+
+    Attributes:
+        people: who is heard in them.
+        emotion: emotion id of each row.
+        gender: number of each row's gender.
+    """
+
+    people: People
+    emotion: Int64s
+    gender: Int64s
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "AssignableRows":
+        """Number the rows of a manifest; the table needs ``SPLIT_COLUMNS``."""
+        emotion = table["emotion_id"].to_numpy().astype(np.int64)
+        return cls(people(table), emotion, codes(table["gender"]).of)
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.emotion)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What each part of one corpus should get.
+
+    Attributes:
+        clips: shape ``(parts,)``, share of its clips, classes and genders.
+        units: shape ``(parts,)``, share of its units.
+        filled: shape ``(parts,)``, the part must not go without.
+    """
+
+    clips: Float64s
+    units: Float64s
+    filled: Bools
 
 
 def quota(count: int, ratios: Sequence[float]) -> list[int]:
@@ -163,50 +206,6 @@ def _gains(goods: Goods, sums: Int64s, parts: Int64s, one: Int64s, other: Int64s
     here, there = parts[one], parts[other]
     after = goods.cost(sums[here] + change, here) + goods.cost(sums[there] - change, there)
     return np.asarray(before[here] + before[there] - after, np.float64)
-
-
-Sizes = Callable[[int], Sequence[int]]
-"""Number of units -> units per part."""
-
-
-@dataclass(frozen=True)
-class AssignableRows:
-    """The rows of a manifest, as numbers.
-
-    Attributes:
-        people: who is heard in them.
-        emotion: emotion id of each row.
-        gender: number of each row's gender.
-    """
-
-    people: People
-    emotion: Int64s
-    gender: Int64s
-
-    @classmethod
-    def of(cls, table: pa.Table) -> "AssignableRows":
-        """Number the rows of a manifest; the table needs ``SPLIT_COLUMNS``."""
-        emotion = table["emotion_id"].to_numpy().astype(np.int64)
-        return cls(people(table), emotion, codes(table["gender"]).of)
-
-    def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.emotion)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What each part of one corpus should get.
-
-    Attributes:
-        clips: shape ``(parts,)``, share of its clips, classes and genders.
-        units: shape ``(parts,)``, share of its units.
-        filled: shape ``(parts,)``, the part must not go without.
-    """
-
-    clips: Float64s
-    units: Float64s
-    filled: Bools
 
 
 def in_shares(ratios: Sequence[float], sizes: Sizes) -> Callable[[int], Wanted]:

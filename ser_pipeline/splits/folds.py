@@ -19,6 +19,25 @@ from ser_pipeline.splits.split import Split, row_places
 
 TRAIN, VALIDATION, TEST = (PART_CODES[part] for part in PARTS)
 
+ALL: Final = "all"
+"""Stands for all corpora together."""
+
+Cell = str | int | float
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A table of what the sides of a split hold.
+
+    Attributes:
+        columns: headings.
+        rows: one per corpus and side, all corpora together first; sides that hold nothing of a
+            corpus are left out.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
 
 def fold_number(split: Split, fold: int | str) -> int:
     """Position of a fold, given by it or by name; a name wins over a position.
@@ -113,26 +132,6 @@ def _validation_sizes(share: float, smallest: int) -> Sizes:
         return count - validating, validating
 
     return sizes
-
-
-ALL: Final = "all"
-"""Stands for all corpora together."""
-
-Cell = str | int | float
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A table of what the sides of a split hold.
-
-    Attributes:
-        columns: headings.
-        rows: one per corpus and side, all corpora together first; sides that hold nothing of a
-            corpus are left out.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def split_shares(split: Split, manifest: Manifest) -> Shares:

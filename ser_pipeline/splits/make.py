@@ -38,6 +38,8 @@ from ser_pipeline.splits.split import (
 Body = tuple[pa.Table, tuple[str, ...], str]
 """Rows, names of the folds, and a note."""
 
+DEFAULT_SPLIT: Final = "speaker"
+
 
 def make_split(
     manifest: Manifest,
@@ -212,9 +214,6 @@ KINDS: Final[Mapping[str, Callable[[pa.Table, SplitRecipe], Body]]] = MappingPro
     }
 )
 """Name -> how the split is made."""
-
-
-DEFAULT_SPLIT: Final = "speaker"
 
 
 def renew_splits(manifest: Path, digest: str) -> list[str]:

@@ -43,6 +43,8 @@ PUBLISHED: Final = "published"
 
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
 
+FOLDER: Final = "splits"
+
 
 @dataclass(frozen=True)
 class SplitRecipe:
@@ -227,9 +229,6 @@ def ratios_text(ratios: Ratios) -> str:
         '60/20/20'
     """
     return "/".join(f"{ratio:g}" for ratio in ratios)
-
-
-FOLDER: Final = "splits"
 
 
 def split_path(manifests: Path, name: str) -> Path:

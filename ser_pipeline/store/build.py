@@ -43,8 +43,73 @@ from ser_pipeline.store.shard import read_keys
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
-
 _FILE = "sources.parquet"
+
+_WATCH_S = 0.5
+_watched: set[int] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """What a build did.
+
+    Attributes:
+        folder: of the store.
+        shards: number of shards of the whole plan.
+        wanted: recordings in the shards asked for.
+        present: of these, rows that were already there.
+        computed: rows made now.
+        failures: every recording that has no row, those of earlier builds too.
+        repaired: one line for each damaged shard that was set aside.
+    """
+
+    folder: Path
+    shards: int
+    wanted: int
+    present: int
+    computed: int
+    failures: tuple[FailedClip, ...]
+    repaired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a store holds of the chunks asked for."""
+
+    folder: Path
+    part: Sequence[Chunk]
+    rows: frozenset[Key]
+    failed: dict[str, str]
+    damaged: tuple[str, ...]
+
+    @property
+    def done(self) -> frozenset[Key]:
+        """Recordings that need no work."""
+        failed = (clip.key for chunk in self.part for clip in chunk.clips if clip.digest in self.failed)
+        return self.rows | frozenset(failed)
+
+    @property
+    def lacking(self) -> bool:
+        """Something is to be computed or repaired."""
+        return bool(self.damaged or lacking(self.part, self.done, 1))
+
+    def summary(
+        self,
+        shards: int,
+        computed: int = 0,
+        failures: Sequence[FailedClip] = (),
+        repaired: tuple[str, ...] = (),
+    ) -> StoreSummary:
+        """What there was, and what was done now."""
+        clips = [clip for chunk in self.part for clip in chunk.clips]
+        old = [
+            FailedClip(clip.path, self.failed[clip.digest], True)
+            for clip in clips
+            if clip.digest in self.failed
+        ]
+        every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
+        present = sum(clip.key in self.rows for clip in clips)
+        return StoreSummary(self.folder, shards, len(clips), present, computed, every, repaired)
 
 
 def read_sources(folder: Path) -> dict[str, str]:
@@ -127,10 +192,6 @@ def _steps_there(folder: Path) -> list[ClipSteps]:
         return []  # it is written anew
 
 
-_WATCH_S = 0.5
-_watched: set[int] = set()
-
-
 def run_here(works: Sequence[Work]) -> Iterator[Done]:
     """Make shards one after another in this process."""
     from ser_pipeline.store.work import make_shard
@@ -173,29 +234,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_S)
     os._exit(1)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSummary:
-    """What a build did.
-
-    Attributes:
-        folder: of the store.
-        shards: number of shards of the whole plan.
-        wanted: recordings in the shards asked for.
-        present: of these, rows that were already there.
-        computed: rows made now.
-        failures: every recording that has no row, those of earlier builds too.
-        repaired: one line for each damaged shard that was set aside.
-    """
-
-    folder: Path
-    shards: int
-    wanted: int
-    present: int
-    computed: int
-    failures: tuple[FailedClip, ...]
-    repaired: tuple[str, ...] = ()
 
 
 def parse_shards(text: str) -> tuple[int, int | None]:
@@ -293,46 +331,6 @@ def build_store(
 def _held(previews: Sequence[Previewed], rows: Set[Key]) -> list[Previewed]:
     """Those of the chosen recordings that a store of mels holds."""
     return [clip for clip in previews if (clip.digest, 0, "") in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a store holds of the chunks asked for."""
-
-    folder: Path
-    part: Sequence[Chunk]
-    rows: frozenset[Key]
-    failed: dict[str, str]
-    damaged: tuple[str, ...]
-
-    @property
-    def done(self) -> frozenset[Key]:
-        """Recordings that need no work."""
-        failed = (clip.key for chunk in self.part for clip in chunk.clips if clip.digest in self.failed)
-        return self.rows | frozenset(failed)
-
-    @property
-    def lacking(self) -> bool:
-        """Something is to be computed or repaired."""
-        return bool(self.damaged or lacking(self.part, self.done, 1))
-
-    def summary(
-        self,
-        shards: int,
-        computed: int = 0,
-        failures: Sequence[FailedClip] = (),
-        repaired: tuple[str, ...] = (),
-    ) -> StoreSummary:
-        """What there was, and what was done now."""
-        clips = [clip for chunk in self.part for clip in chunk.clips]
-        old = [
-            FailedClip(clip.path, self.failed[clip.digest], True)
-            for clip in clips
-            if clip.digest in self.failed
-        ]
-        every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
-        present = sum(clip.key in self.rows for clip in clips)
-        return StoreSummary(self.folder, shards, len(clips), present, computed, every, repaired)
 
 
 def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bool = True) -> _State:

@@ -29,9 +29,10 @@ from ser_pipeline.store.status import outdated, stores
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
-
 TOLERANCE = 2e-3
 """Largest difference of a recomputed value, relative where it is above 1: a step of float16, rounding."""
+
+_PARTIAL_AGE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,42 @@ class VerifyReport:
     recomputed: int
     problems: tuple[str, ...]
     damaged: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something ``ser cache gc`` can take away.
+
+    Attributes:
+        path: a file, or the folder of a store.
+        reason: why it is of no use.
+        size_bytes: freed by taking it away.
+        rows: digests to drop from the shard at ``path``; empty drops the whole.
+    """
+
+    path: Path
+    reason: str
+    size_bytes: int
+    rows: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What ``ser cache merge`` did to one store.
+
+    Attributes:
+        folder: of the store.
+        rows: recordings it holds now.
+        copied: shards taken over.
+        known: shards all of whose recordings were there before.
+        refused: one line for each shard that was left out, or that is damaged here.
+    """
+
+    folder: Path
+    rows: int
+    copied: int
+    known: int
+    refused: tuple[str, ...]
 
 
 def verify(
@@ -131,26 +168,6 @@ def repair(report: VerifyReport) -> int:
         with shard_range(path.parent, shard_number(path), shard_number(path) + 1):
             path.rename(path.with_suffix(".h5.damaged"))
     return len(report.damaged)
-
-
-_PARTIAL_AGE_S = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Garbage:
-    """Something ``ser cache gc`` can take away.
-
-    Attributes:
-        path: a file, or the folder of a store.
-        reason: why it is of no use.
-        size_bytes: freed by taking it away.
-        rows: digests to drop from the shard at ``path``; empty drops the whole.
-    """
-
-    path: Path
-    reason: str
-    size_bytes: int
-    rows: frozenset[str] = frozenset()
 
 
 def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
@@ -243,25 +260,6 @@ def _drop_rows(path: Path, digests: frozenset[str]) -> None:
         layout = layout_of(options_of(described["kind"], described["settings"]))
         kept = rows.take(keep, failed)
         write_shard(path, kept, layout=layout, name=fingerprint(described), described=described)
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What ``ser cache merge`` did to one store.
-
-    Attributes:
-        folder: of the store.
-        rows: recordings it holds now.
-        copied: shards taken over.
-        known: shards all of whose recordings were there before.
-        refused: one line for each shard that was left out, or that is damaged here.
-    """
-
-    folder: Path
-    rows: int
-    copied: int
-    known: int
-    refused: tuple[str, ...]
 
 
 def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:

@@ -29,58 +29,6 @@ from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, shard_path
 
 
-def store_folder(cache: Path, options: StoreOptions) -> Path:
-    """Folder of the store of these settings."""
-    return cache / options.kind / fingerprint(provenance(options))
-
-
-def build_command(options: StoreOptions, copies: int = 1) -> str:
-    """The command that builds the store of these settings, with so many variants where it is one of them.
-
-    Examples:
-        >>> build_command(recipe("paper").front_end)
-        'ser cache mels --preset paper'
-        >>> build_command(FrontEnd(n_mels=80))
-        'ser cache mels --n-mels 80'
-        >>> build_command(SmileOptions(feature_set="egemaps"))
-        'ser cache features --set egemaps'
-        >>> build_command(Augmented(inputs=FrontEnd()), copies=2)
-        'ser cache augment --copies 2'
-    """
-    inputs = inputs_of(options)
-    if isinstance(options, Augmented):
-        of = [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
-        return " ".join(["ser cache augment", f"--copies {copies}", *of, *_flags(inputs)])
-    if isinstance(inputs, SmileOptions):
-        return f"ser cache features --set {inputs.feature_set}"
-    return " ".join(["ser cache", "mels" if isinstance(inputs, FrontEnd) else "features", *_flags(inputs)])
-
-
-def _flags(options: InputOptions) -> list[str]:
-    """The fewest flags that make these settings."""
-    candidates = []
-    for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
-        flags = [] if preset == "default" else [f"--preset {preset}"]
-        flags += [f"--{name.replace('_', '-')} {value}" for name, value in changes(options, preset).items()]
-        candidates.append(flags)
-    return min(candidates, key=len)
-
-
-def drawn_changes(changes: WaveAugment) -> dict[str, Any]:
-    """Options in which the drawing of variants differs from the default."""
-    return changes.model_dump(mode="json", exclude_defaults=True)
-
-
-def changes(options: InputOptions, preset: str = "default") -> dict[str, Any]:
-    """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
-    bases: dict[str, InputOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
-    smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
-    base: InputOptions = bases.get(options.kind, smile)
-    usual = base.stored.model_dump(mode="json")
-    now = options.stored.model_dump(mode="json")
-    return {name: "none" if value is None else value for name, value in now.items() if value != usual[name]}
-
-
 class Store:
     """Rows of one feature store.
 
@@ -211,6 +159,58 @@ class Store:
                 raise damaged(path, "it is shorter than its tables say") from None
             opened = self._open[number] = (keys, mapped)
         return opened
+
+
+def store_folder(cache: Path, options: StoreOptions) -> Path:
+    """Folder of the store of these settings."""
+    return cache / options.kind / fingerprint(provenance(options))
+
+
+def build_command(options: StoreOptions, copies: int = 1) -> str:
+    """The command that builds the store of these settings, with so many variants where it is one of them.
+
+    Examples:
+        >>> build_command(recipe("paper").front_end)
+        'ser cache mels --preset paper'
+        >>> build_command(FrontEnd(n_mels=80))
+        'ser cache mels --n-mels 80'
+        >>> build_command(SmileOptions(feature_set="egemaps"))
+        'ser cache features --set egemaps'
+        >>> build_command(Augmented(inputs=FrontEnd()), copies=2)
+        'ser cache augment --copies 2'
+    """
+    inputs = inputs_of(options)
+    if isinstance(options, Augmented):
+        of = [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
+        return " ".join(["ser cache augment", f"--copies {copies}", *of, *_flags(inputs)])
+    if isinstance(inputs, SmileOptions):
+        return f"ser cache features --set {inputs.feature_set}"
+    return " ".join(["ser cache", "mels" if isinstance(inputs, FrontEnd) else "features", *_flags(inputs)])
+
+
+def _flags(options: InputOptions) -> list[str]:
+    """The fewest flags that make these settings."""
+    candidates = []
+    for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
+        flags = [] if preset == "default" else [f"--preset {preset}"]
+        flags += [f"--{name.replace('_', '-')} {value}" for name, value in changes(options, preset).items()]
+        candidates.append(flags)
+    return min(candidates, key=len)
+
+
+def drawn_changes(changes: WaveAugment) -> dict[str, Any]:
+    """Options in which the drawing of variants differs from the default."""
+    return changes.model_dump(mode="json", exclude_defaults=True)
+
+
+def changes(options: InputOptions, preset: str = "default") -> dict[str, Any]:
+    """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
+    bases: dict[str, InputOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
+    smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
+    base: InputOptions = bases.get(options.kind, smile)
+    usual = base.stored.model_dump(mode="json")
+    now = options.stored.model_dump(mode="json")
+    return {name: "none" if value is None else value for name, value in now.items() if value != usual[name]}
 
 
 def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:

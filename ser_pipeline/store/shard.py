@@ -37,51 +37,6 @@ from ser_pipeline.front_end import Layout
 KEY_DTYPE = np.dtype("S32")
 ASPECT_DTYPE = np.dtype("S8")
 
-
-def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
-    """CRC-32 of each row, shape ``(rows,)``."""
-    return np.array(
-        [
-            row_checksum(
-                rows.values[i],
-                rows.frames[i],
-                rows.level_db[i],
-                rows.digests[i],
-                rows.variants[i],
-                rows.aspects[i],
-            )
-            for i in range(len(rows))
-        ],
-        np.uint32,
-    )
-
-
-def row_checksum(
-    values: Floats, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
-) -> int:
-    """CRC-32 over one row's values and everything that is said of it."""
-    numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
-    head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
-    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
-
-
-def key_checksum(
-    digests: Any, variants: Any, aspects: Any, checksums: Any, failed: Sequence[tuple[str, str]]
-) -> str:
-    """BLAKE2b-128 over the tables that say which row is whose."""
-    hashed = hashlib.blake2b(digest_size=16)
-    tables = (
-        digests.astype(KEY_DTYPE),
-        variants.astype("<i2"),
-        aspects.astype(ASPECT_DTYPE),
-        checksums.astype("<u4"),
-    )
-    for table in tables:
-        hashed.update(np.ascontiguousarray(table).tobytes())
-    hashed.update(json.dumps([list(item) for item in failed]).encode())
-    return hashed.hexdigest()
-
-
 SCHEMA_VERSION = 2
 VECTORS = "features"
 """Name of the values of every kind whose rows are vectors."""
@@ -130,6 +85,77 @@ class ShardRows:
             self.aspects[pick],
             failed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKeys:
+    """What a shard holds, without its values.
+
+    Attributes:
+        digests: S32, shape ``(rows,)``.
+        variants, aspects, frames, level_db, checksums: shape ``(rows,)``.
+        failed: (digest, reason).
+        shape: of one row.
+        dtype: of the values.
+        offset: where the values start in the file, in bytes.
+        described: provenance of the store.
+    """
+
+    digests: ByteStrings
+    variants: Int16s
+    aspects: ByteStrings
+    frames: Int16s
+    level_db: Float32s
+    checksums: npt.NDArray[np.uint32]
+    failed: tuple[tuple[str, str], ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.floating]
+    offset: int | None
+    described: dict[str, Any]
+
+
+def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
+    """CRC-32 of each row, shape ``(rows,)``."""
+    return np.array(
+        [
+            row_checksum(
+                rows.values[i],
+                rows.frames[i],
+                rows.level_db[i],
+                rows.digests[i],
+                rows.variants[i],
+                rows.aspects[i],
+            )
+            for i in range(len(rows))
+        ],
+        np.uint32,
+    )
+
+
+def row_checksum(
+    values: Floats, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
+) -> int:
+    """CRC-32 over one row's values and everything that is said of it."""
+    numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
+    head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))
+
+
+def key_checksum(
+    digests: Any, variants: Any, aspects: Any, checksums: Any, failed: Sequence[tuple[str, str]]
+) -> str:
+    """BLAKE2b-128 over the tables that say which row is whose."""
+    hashed = hashlib.blake2b(digest_size=16)
+    tables = (
+        digests.astype(KEY_DTYPE),
+        variants.astype("<i2"),
+        aspects.astype(ASPECT_DTYPE),
+        checksums.astype("<u4"),
+    )
+    for table in tables:
+        hashed.update(np.ascontiguousarray(table).tobytes())
+    hashed.update(json.dumps([list(item) for item in failed]).encode())
+    return hashed.hexdigest()
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -215,33 +241,6 @@ def _texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
     """Strings of any length; a table without any is left out, but for the reasons."""
     if texts or name == "failed_reason":
         file.create_dataset(name, data=list(texts), dtype=h5py.string_dtype(), shape=(len(texts),))
-
-
-@dataclass(frozen=True, slots=True)
-class ShardKeys:
-    """What a shard holds, without its values.
-
-    Attributes:
-        digests: S32, shape ``(rows,)``.
-        variants, aspects, frames, level_db, checksums: shape ``(rows,)``.
-        failed: (digest, reason).
-        shape: of one row.
-        dtype: of the values.
-        offset: where the values start in the file, in bytes.
-        described: provenance of the store.
-    """
-
-    digests: ByteStrings
-    variants: Int16s
-    aspects: ByteStrings
-    frames: Int16s
-    level_db: Float32s
-    checksums: npt.NDArray[np.uint32]
-    failed: tuple[tuple[str, str], ...]
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.floating]
-    offset: int | None
-    described: dict[str, Any]
 
 
 def read_keys(path: Path) -> ShardKeys:

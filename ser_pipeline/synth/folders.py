@@ -17,51 +17,8 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import CorpusError, some
 
-
-def named_rng(*name: object) -> np.random.Generator:
-    """Generator whose stream is fixed by ``name`` alone.
-
-    Every clip, speaker and table draws from its own stream, so the bytes that come out are the
-    same for any number of jobs and for any choice of corpora.
-
-    Args:
-        *name: what is drawn for, such as ``(seed, "speaker", "emodb-03")``.
-
-    Examples:
-        >>> named_rng(1, "a").random() == named_rng(1, "a").random()
-        True
-        >>> named_rng(1, "a").random() == named_rng(2, "a").random()
-        False
-    """
-    text = "\x1f".join(str(part) for part in name)
-    return np.random.default_rng(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big"))
-
-
 COMMENT: Final = "synthetic voice, not a human recording (ser corpora synth)"
 """Stands in the ``ICMT`` chunk of every file."""
-
-
-def wav_bytes(wave: Float32s, sample_rate: int) -> bytes:
-    """Encode a mono wave as a WAV file of 16-bit samples.
-
-    Args:
-        wave: within [-1, 1], shape ``(samples,)``.
-        sample_rate: in Hz.
-
-    Examples:
-        >>> wav_bytes(np.zeros(3, np.float32), 16_000)[:4]
-        b'RIFF'
-    """
-    samples = np.rint(wave * 32_767).astype("<i2").tobytes()
-    form = struct.pack("<HHIIHH", 1, 1, sample_rate, 2 * sample_rate, 2, 16)
-    info = b"INFO" + _chunk(b"ICMT", COMMENT.encode("ascii") + b"\0")
-    body = b"WAVE" + _chunk(b"fmt ", form) + _chunk(b"LIST", info) + _chunk(b"data", samples)
-    return _chunk(b"RIFF", body)
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
-
 
 MARKER: Final = "SYNTHETIC.txt"
 """Name of the file that marks a folder of synthetic recordings."""
@@ -92,6 +49,47 @@ folders and table columns follow the official corpora, so that software can be t
 them. Results on these files say nothing about the corpora or about people.
 """
 _LIST_HEAD = "\nFiles:\n"
+
+
+def named_rng(*name: object) -> np.random.Generator:
+    """Generator whose stream is fixed by ``name`` alone.
+
+    Every clip, speaker and table draws from its own stream, so the bytes that come out are the
+    same for any number of jobs and for any choice of corpora.
+
+    Args:
+        *name: what is drawn for, such as ``(seed, "speaker", "emodb-03")``.
+
+    Examples:
+        >>> named_rng(1, "a").random() == named_rng(1, "a").random()
+        True
+        >>> named_rng(1, "a").random() == named_rng(2, "a").random()
+        False
+    """
+    text = "\x1f".join(str(part) for part in name)
+    return np.random.default_rng(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big"))
+
+
+def wav_bytes(wave: Float32s, sample_rate: int) -> bytes:
+    """Encode a mono wave as a WAV file of 16-bit samples.
+
+    Args:
+        wave: within [-1, 1], shape ``(samples,)``.
+        sample_rate: in Hz.
+
+    Examples:
+        >>> wav_bytes(np.zeros(3, np.float32), 16_000)[:4]
+        b'RIFF'
+    """
+    samples = np.rint(wave * 32_767).astype("<i2").tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, sample_rate, 2 * sample_rate, 2, 16)
+    info = b"INFO" + _chunk(b"ICMT", COMMENT.encode("ascii") + b"\0")
+    body = b"WAVE" + _chunk(b"fmt ", form) + _chunk(b"LIST", info) + _chunk(b"data", samples)
+    return _chunk(b"RIFF", body)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
 def marker_text(settings: str = "", files: Mapping[str, int] = MappingProxyType({})) -> str:

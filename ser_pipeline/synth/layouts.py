@@ -17,46 +17,6 @@ from ser_pipeline.synth.profiles import Sex
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class SynthClip:
-    """A recording to be made.
-
-    Attributes:
-        path: below the corpus's folder.
-        code: the corpus's own label.
-        speaker: as the corpus writes it.
-        part: what to perform.
-        text: transcript, where the corpus publishes one with its files.
-    """
-
-    path: PurePosixPath
-    code: str
-    speaker: str
-    part: Part
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much to make: speakers by corpus, and clips of each class by each speaker."""
-
-    speakers: Mapping[str, int]
-    clips_per_class: int
-
-
-SIZES: Final[Mapping[str, Size]] = MappingProxyType(
-    {
-        "small": Size(
-            {"cremad": 4, "ravdess": 4, "ravdess-song": 3, "savee": 4, "tess": 2, "iemocap": 4, "nemo": 4,
-             "emodb": 4}, 1),
-        "medium": Size(
-            {"cremad": 16, "ravdess": 6, "ravdess-song": 4, "savee": 4, "tess": 2, "iemocap": 6, "nemo": 6,
-             "emodb": 6}, 2),
-    }
-)  # fmt: skip
-"""Size name -> how much; IEMOCAP's speakers come in pairs, one pair a session."""
-
 MAX_CLIPS_PER_CLASS: Final = 8
 """As many as the official names of every corpus have room for (RAVDESS's neutral: four)."""
 
@@ -109,6 +69,46 @@ _EMODB_SPEAKERS: Sequence[tuple[str, Sex]] = (
     ("03", "male"), ("08", "female"), ("10", "male"), ("09", "female"), ("11", "male"), ("13", "female"),
 )  # fmt: skip
 _EMODB_SENTENCES = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
+
+
+@dataclass(frozen=True, slots=True)
+class SynthClip:
+    """A recording to be made.
+
+    Attributes:
+        path: below the corpus's folder.
+        code: the corpus's own label.
+        speaker: as the corpus writes it.
+        part: what to perform.
+        text: transcript, where the corpus publishes one with its files.
+    """
+
+    path: PurePosixPath
+    code: str
+    speaker: str
+    part: Part
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much to make: speakers by corpus, and clips of each class by each speaker."""
+
+    speakers: Mapping[str, int]
+    clips_per_class: int
+
+
+SIZES: Final[Mapping[str, Size]] = MappingProxyType(
+    {
+        "small": Size(
+            {"cremad": 4, "ravdess": 4, "ravdess-song": 3, "savee": 4, "tess": 2, "iemocap": 4, "nemo": 4,
+             "emodb": 4}, 1),
+        "medium": Size(
+            {"cremad": 16, "ravdess": 6, "ravdess-song": 4, "savee": 4, "tess": 2, "iemocap": 6, "nemo": 6,
+             "emodb": 6}, 2),
+    }
+)  # fmt: skip
+"""Size name -> how much; IEMOCAP's speakers come in pairs, one pair a session."""
 
 
 def planned(corpus: str, size: Size) -> tuple[SynthClip, ...]:

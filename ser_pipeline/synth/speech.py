@@ -19,34 +19,6 @@ from ser_pipeline.synth.folders import named_rng
 SILENT_DB: Final = -120.0
 """Level of a source that is off."""
 
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """One stretch of constant targets; the voice moves smoothly from one to the next.
-
-    Attributes:
-        seconds: length at neutral rate.
-        formants_hz: first three resonances of a man's vocal tract.
-        voice_db: level of the glottal source, relative to a vowel's.
-        noise_db: level of the noise made in the mouth, relative to a vowel's.
-        centre_hz: middle of that noise's band.
-        octaves: width of that noise's band.
-        vowel: the sound is the middle of a syllable.
-        stressed: the syllable carries an accent.
-        pause: silence between two words.
-    """
-
-    seconds: float
-    formants_hz: tuple[float, float, float]
-    voice_db: float = SILENT_DB
-    noise_db: float = SILENT_DB
-    centre_hz: float = 4000.0
-    octaves: float = 1.0
-    vowel: bool = False
-    stressed: bool = False
-    pause: bool = False
-
-
 _SCHWA: Final = (500.0, 1500.0, 2500.0)
 
 VOWELS: Final[Mapping[str, tuple[float, float, float]]] = MappingProxyType(
@@ -76,6 +48,47 @@ LANGUAGE_VOWELS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Language -> the vowels its sentences use."""
+
+_VOWEL_S = 0.105
+_PAUSE_S = 0.110
+
+CONTROL_HZ: Final = 200
+"""Rate of control contours, in frames per second."""
+
+_BEAT_S = 0.29  # one sung syllable at neutral tempo
+_VIBRATO_HZ = 5.6
+_MAJOR = (0, 2, 4, 5, 7, 9)
+_MINOR = (0, 2, 3, 5, 7, 8)
+BRIGHT_SONGS: Final = frozenset({"neutral", "calm", "happiness", "surprise", "excitement"})
+"""Emotions sung in major; all others are sung in minor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One stretch of constant targets; the voice moves smoothly from one to the next.
+
+    Attributes:
+        seconds: length at neutral rate.
+        formants_hz: first three resonances of a man's vocal tract.
+        voice_db: level of the glottal source, relative to a vowel's.
+        noise_db: level of the noise made in the mouth, relative to a vowel's.
+        centre_hz: middle of that noise's band.
+        octaves: width of that noise's band.
+        vowel: the sound is the middle of a syllable.
+        stressed: the syllable carries an accent.
+        pause: silence between two words.
+    """
+
+    seconds: float
+    formants_hz: tuple[float, float, float]
+    voice_db: float = SILENT_DB
+    noise_db: float = SILENT_DB
+    centre_hz: float = 4000.0
+    octaves: float = 1.0
+    vowel: bool = False
+    stressed: bool = False
+    pause: bool = False
+
 
 _CONSONANTS: Final[Mapping[str, tuple[Sound, ...]]] = MappingProxyType(
     {
@@ -112,9 +125,6 @@ _CONSONANTS: Final[Mapping[str, tuple[Sound, ...]]] = MappingProxyType(
     }
 )
 
-_VOWEL_S = 0.105
-_PAUSE_S = 0.110
-
 
 @lru_cache(maxsize=256)
 def sentence(language: str, name: str, *, syllables: int | None = None) -> tuple[Sound, ...]:
@@ -149,17 +159,6 @@ def _syllable(vowels: Sequence[str], *, stressed: bool, rng: np.random.Generator
         coda = _CONSONANTS[names[int(rng.integers(len(names)))]]
         sounds += [replace(sound, seconds=0.8 * sound.seconds) for sound in coda]
     return sounds
-
-
-CONTROL_HZ: Final = 200
-"""Rate of control contours, in frames per second."""
-
-_BEAT_S = 0.29  # one sung syllable at neutral tempo
-_VIBRATO_HZ = 5.6
-_MAJOR = (0, 2, 4, 5, 7, 9)
-_MINOR = (0, 2, 3, 5, 7, 8)
-BRIGHT_SONGS: Final = frozenset({"neutral", "calm", "happiness", "surprise", "excitement"})
-"""Emotions sung in major; all others are sung in minor."""
 
 
 def durations(

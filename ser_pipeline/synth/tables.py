@@ -28,6 +28,32 @@ AFFECT: Final = {
 }  # fmt: skip
 """IEMOCAP label -> typical valence, arousal (activation) and dominance on its scale of 1 to 5."""
 
+WORDS: Final = {
+    "ang": "Anger", "hap": "Happiness", "exc": "Excited", "neu": "Neutral", "sad": "Sadness",
+    "fru": "Frustration", "fea": "Fear", "sur": "Surprise", "dis": "Disgust", "oth": "Other",
+}  # fmt: skip
+"""Label -> the word that raters chose."""
+
+_HEARD = {
+    "anger": "ang", "happiness": "hap", "excitement": "exc", "neutral": "neu", "sadness": "sad",
+    "frustration": "fru", "fear": "fea", "surprise": "sur", "disgust": "dis", "other": "oth",
+}  # fmt: skip
+_RATERS = ("E2", "E3", "E4")
+_PAUSE_S = 0.35
+
+Cell = str | int | float
+Tables = Mapping[str, bytes]
+
+_LETTERS = {"anger": "A", "disgust": "D", "fear": "F", "happiness": "H", "neutral": "N", "sadness": "S"}
+_LETTER_WORDS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad")
+_CHANNELS = (("voice", 1, 0.5), ("face", 2, 0.8), ("both", 3, 1.1))  # faces are read better than voices
+_VOTE_COLUMNS = (
+    "", *_LETTERS.values(), "fileName", "numResponses", "agreement", "emoVote",
+    *(f"{kind}{suffix}" for suffix in ("", "Norm") for kind in (
+        "meanEmoResp", *(f"mean{word}Resp" for word in _LETTER_WORDS), "medianEmoResp")),
+)  # fmt: skip
+_EMODB_EMOTIONS = ("anger", "boredom", "disgust", "fear", "happiness", "sadness", "neutral")
+
 
 @dataclass(frozen=True, slots=True)
 class Votes:
@@ -56,6 +82,21 @@ class Votes:
         """Mean level that raters gave who answered ``emotion``; -1 when none did."""
         levels = [level for name, level in zip(self.answers, self.levels, strict=True) if name == emotion]
         return sum(levels) / len(levels) if levels else -1.0
+
+
+class _Turn(NamedTuple):
+    clip: SynthClip
+    start_s: float
+    end_s: float
+
+
+class _R(float):
+    """A float that prints as R does."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):.15g}"
+
+    __str__ = __repr__
 
 
 def hearing(clip: SynthClip, emotions: Sequence[str], seed: int, *, sharpness: float) -> Float64s:
@@ -95,26 +136,6 @@ def affect(code: str, rng: np.random.Generator) -> tuple[int, int, int]:
     """One rater's valence, activation and dominance of an IEMOCAP turn, each 1 to 5."""
     values = np.rint(rng.normal(AFFECT[code], 0.6)).clip(1, 5).astype(int).tolist()
     return values[0], values[1], values[2]
-
-
-WORDS: Final = {
-    "ang": "Anger", "hap": "Happiness", "exc": "Excited", "neu": "Neutral", "sad": "Sadness",
-    "fru": "Frustration", "fea": "Fear", "sur": "Surprise", "dis": "Disgust", "oth": "Other",
-}  # fmt: skip
-"""Label -> the word that raters chose."""
-
-_HEARD = {
-    "anger": "ang", "happiness": "hap", "excitement": "exc", "neutral": "neu", "sadness": "sad",
-    "frustration": "fru", "fear": "fea", "surprise": "sur", "disgust": "dis", "other": "oth",
-}  # fmt: skip
-_RATERS = ("E2", "E3", "E4")
-_PAUSE_S = 0.35
-
-
-class _Turn(NamedTuple):
-    clip: SynthClip
-    start_s: float
-    end_s: float
 
 
 def iemocap_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Mapping[str, bytes]:
@@ -174,20 +195,6 @@ def _answers(clip: SynthClip, rng: np.random.Generator, seed: int) -> list[str]:
         return [codes[place] for place in rng.choice(len(codes), 3, replace=False, p=likely / likely.sum())]
     answers = [clip.code, clip.code, codes[int(rng.choice(len(codes), p=chance))]]
     return [answers[place] for place in rng.permutation(3)]
-
-
-Cell = str | int | float
-Tables = Mapping[str, bytes]
-
-_LETTERS = {"anger": "A", "disgust": "D", "fear": "F", "happiness": "H", "neutral": "N", "sadness": "S"}
-_LETTER_WORDS = ("Anger", "Disgust", "Fear", "Happy", "Neutral", "Sad")
-_CHANNELS = (("voice", 1, 0.5), ("face", 2, 0.8), ("both", 3, 1.1))  # faces are read better than voices
-_VOTE_COLUMNS = (
-    "", *_LETTERS.values(), "fileName", "numResponses", "agreement", "emoVote",
-    *(f"{kind}{suffix}" for suffix in ("", "Norm") for kind in (
-        "meanEmoResp", *(f"mean{word}Resp" for word in _LETTER_WORDS), "medianEmoResp")),
-)  # fmt: skip
-_EMODB_EMOTIONS = ("anger", "boredom", "disgust", "fear", "happiness", "sadness", "neutral")
 
 
 def _no_tables(clips: Sequence[SynthClip], seconds: Sequence[float], seed: int) -> Tables:
@@ -296,12 +303,3 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
     for row in rows:
         writer.writerow([_R(cell) if isinstance(cell, float) else cell for cell in row])
     return buffer.getvalue().encode()
-
-
-class _R(float):
-    """A float that prints as R does."""
-
-    def __repr__(self) -> str:
-        return f"{float(self):.15g}"
-
-    __str__ = __repr__

@@ -28,6 +28,19 @@ SPEECH_DBFS: Final = -26.0
 
 _PEAK = 0.9  # louder clips are turned down as a whole, so that none is cut off
 
+RATE: Final = 24_000
+"""Rate of the voice in Hz; a recording is resampled from it."""
+
+_HOP = 240  # samples between windows: 10 ms, windows overlap by half
+_WINDOW = 2 * _HOP
+_N_FFT = 1024  # longer than a window, so that the resonances' ringing fits
+_STEP = RATE // CONTROL_HZ
+_BANDWIDTHS_HZ = (75.0, 95.0, 140.0)
+_UPPER_FORMANTS = 9  # above the third, every 1,000 Hz for a man's tract
+_FORMANT_SMOOTH_S = 0.055
+_LEVEL_SMOOTH_S = 0.022
+_NEUTRAL_VOWEL = np.array([500.0, 1500.0, 2500.0])
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -65,6 +78,31 @@ ROOMS: Final[Mapping[str, Room]] = MappingProxyType(
     }
 )
 """Corpus id -> its recording conditions; sample rates are the official ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Voice quality of one clip.
+
+    Attributes:
+        tract: factor on all formants.
+        space: size of the vowel space, 1 is the sounds' own.
+        tilt_db: fall of the source's spectrum above 500 Hz, dB per octave, beyond the pulse's own.
+        breath_db: breath noise relative to the pulses.
+        jitter: relative standard deviation of cycle lengths.
+        shimmer: relative standard deviation of cycle amplitudes.
+        accent_db: how much louder stressed syllables are.
+        open_quotient: share of a cycle with the glottis open.
+    """
+
+    tract: float = 1.0
+    space: float = 1.0
+    tilt_db: float = 4.0
+    breath_db: float = -27.0
+    jitter: float = 0.006
+    shimmer: float = 0.05
+    accent_db: float = 2.0
+    open_quotient: float = 0.6
 
 
 def record(dry: Float64s, corpus: str, level_db: float, rng: np.random.Generator) -> Float32s:
@@ -113,45 +151,6 @@ def _noise(samples: int, room: Room, rng: np.random.Generator) -> Float64s:
     spectrum *= (1 + (hertz / 100) ** 2) ** (-room.noise_slope_db / (2 * 6.0206))
     noise = np.fft.irfft(spectrum, size)[:samples]
     return np.asarray(noise * 10 ** (room.noise_dbfs / 20) / np.sqrt(np.mean(noise**2)))
-
-
-RATE: Final = 24_000
-"""Rate of the voice in Hz; a recording is resampled from it."""
-
-_HOP = 240  # samples between windows: 10 ms, windows overlap by half
-_WINDOW = 2 * _HOP
-_N_FFT = 1024  # longer than a window, so that the resonances' ringing fits
-_STEP = RATE // CONTROL_HZ
-_BANDWIDTHS_HZ = (75.0, 95.0, 140.0)
-_UPPER_FORMANTS = 9  # above the third, every 1,000 Hz for a man's tract
-_FORMANT_SMOOTH_S = 0.055
-_LEVEL_SMOOTH_S = 0.022
-_NEUTRAL_VOWEL = np.array([500.0, 1500.0, 2500.0])
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Voice quality of one clip.
-
-    Attributes:
-        tract: factor on all formants.
-        space: size of the vowel space, 1 is the sounds' own.
-        tilt_db: fall of the source's spectrum above 500 Hz, dB per octave, beyond the pulse's own.
-        breath_db: breath noise relative to the pulses.
-        jitter: relative standard deviation of cycle lengths.
-        shimmer: relative standard deviation of cycle amplitudes.
-        accent_db: how much louder stressed syllables are.
-        open_quotient: share of a cycle with the glottis open.
-    """
-
-    tract: float = 1.0
-    space: float = 1.0
-    tilt_db: float = 4.0
-    breath_db: float = -27.0
-    jitter: float = 0.006
-    shimmer: float = 0.05
-    accent_db: float = 2.0
-    open_quotient: float = 0.6
 
 
 def render(

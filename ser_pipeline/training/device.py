@@ -20,6 +20,8 @@ _M_TOP_PAD: Final = -2
 _M_MMAP_MAX: Final = -4
 _TWO_GIB: Final = (1 << 31) - 1
 
+_LOGGERS = ("lightning.pytorch", "lightning.fabric")
+
 
 def choose_device(wanted: str) -> str:
     """Turn ``auto`` into the best device there is.
@@ -69,9 +71,6 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _TWO_GIB), (_M_TOP_PAD, 64 << 20))
     return bool(sum(mallopt(name, value) == 1 for name, value in settings) == len(settings))
-
-
-_LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
 def hush() -> None:

@@ -22,6 +22,9 @@ from ser_pipeline.training.device import keep_freed_memory
 
 Reduce = Callable[[Tensor], Tensor]
 
+_EARLY: Final = 10
+"""While there are few steps the mean forgets faster, so that fresh weights do not stay in it."""
+
 
 class Totals:
     """Confusion counts and summed loss; they stay on the device until scores are asked for.
@@ -75,67 +78,6 @@ class Totals:
             "accuracy": float(accuracy(confusion)),
             "uar": float(uar(confusion)),
         }
-
-
-def rate_factor(step: int, steps_per_epoch: int, options: TrainOptions) -> float:
-    """Share of the peak learning rate for one optimizer step.
-
-    The rate moves with every step, not once an epoch. Over the warm-up it rises linearly and
-    reaches 1 with the warm-up's last step. Then each cycle falls from 1 towards 0 as half a cosine,
-    the first over ``restart_epochs`` and each further one ``restart_factor`` times as long.
-
-    Args:
-        step: number of the step, counted from 0.
-        steps_per_epoch: batches of an epoch.
-        options: ``warmup_epochs``, ``restart_epochs`` and ``restart_factor``.
-
-    References:
-        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
-
-    Examples:
-        >>> options = TrainOptions(warmup_epochs=2, restart_epochs=10, restart_factor=2)
-        >>> [round(rate_factor(step, 1, options), 3) for step in (0, 1, 2, 7, 12, 22, 32)]
-        [0.5, 1.0, 1.0, 0.5, 1.0, 0.5, 1.0]
-    """
-    warmup = options.warmup_epochs * steps_per_epoch
-    if step < warmup:
-        return (step + 1) / warmup
-    if options.restart_epochs is None:
-        return 1.0
-    place, length = step - warmup, options.restart_epochs * steps_per_epoch
-    while place >= length:
-        place, length = place - length, length * options.restart_factor
-    return (1 + math.cos(math.pi * place / length)) / 2
-
-
-_EARLY: Final = 10
-"""While there are few steps the mean forgets faster, so that fresh weights do not stay in it."""
-
-
-def average_into(mean: Network, network: Network, *, step: int, averaging: float) -> None:
-    """Move a mean of weights towards the weights of a step, in place.
-
-    The mean keeps ``min(averaging, step / (step + 9))`` of itself; with that its first value is
-    the first step's weights. Running statistics of batch norms are averaged alike, counters copied.
-
-    Args:
-        mean: network of the same shape.
-        network: after the step.
-        step: number of the step, counted from 0.
-        averaging: share that the mean keeps, below 1.
-
-    References:
-        Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control
-        and Optimization 30, 1992; as a running mean in Tarvainen and Valpola, "Mean teachers are better
-        role models", NeurIPS 2017.
-    """
-    kept = min(averaging, step / (step + _EARLY - 1))
-    with torch.no_grad():
-        for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, 1 - kept)
-            else:
-                old.copy_(new)
 
 
 class TrainedNetwork(LightningModule):
@@ -269,3 +211,60 @@ class TrainedNetwork(LightningModule):
         loss scaling, which bf16 does not use.
         """
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
+
+
+def rate_factor(step: int, steps_per_epoch: int, options: TrainOptions) -> float:
+    """Share of the peak learning rate for one optimizer step.
+
+    The rate moves with every step, not once an epoch. Over the warm-up it rises linearly and
+    reaches 1 with the warm-up's last step. Then each cycle falls from 1 towards 0 as half a cosine,
+    the first over ``restart_epochs`` and each further one ``restart_factor`` times as long.
+
+    Args:
+        step: number of the step, counted from 0.
+        steps_per_epoch: batches of an epoch.
+        options: ``warmup_epochs``, ``restart_epochs`` and ``restart_factor``.
+
+    References:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
+
+    Examples:
+        >>> options = TrainOptions(warmup_epochs=2, restart_epochs=10, restart_factor=2)
+        >>> [round(rate_factor(step, 1, options), 3) for step in (0, 1, 2, 7, 12, 22, 32)]
+        [0.5, 1.0, 1.0, 0.5, 1.0, 0.5, 1.0]
+    """
+    warmup = options.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return (step + 1) / warmup
+    if options.restart_epochs is None:
+        return 1.0
+    place, length = step - warmup, options.restart_epochs * steps_per_epoch
+    while place >= length:
+        place, length = place - length, length * options.restart_factor
+    return (1 + math.cos(math.pi * place / length)) / 2
+
+
+def average_into(mean: Network, network: Network, *, step: int, averaging: float) -> None:
+    """Move a mean of weights towards the weights of a step, in place.
+
+    The mean keeps ``min(averaging, step / (step + 9))`` of itself; with that its first value is
+    the first step's weights. Running statistics of batch norms are averaged alike, counters copied.
+
+    Args:
+        mean: network of the same shape.
+        network: after the step.
+        step: number of the step, counted from 0.
+        averaging: share that the mean keeps, below 1.
+
+    References:
+        Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", SIAM J. Control
+        and Optimization 30, 1992; as a running mean in Tarvainen and Valpola, "Mean teachers are better
+        role models", NeurIPS 2017.
+    """
+    kept = min(averaging, step / (step + _EARLY - 1))
+    with torch.no_grad():
+        for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - kept)
+            else:
+                old.copy_(new)

@@ -21,31 +21,6 @@ from ser_pipeline.training.module import TrainedNetwork
 Row = dict[str, float | int | None]
 """One epoch by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`."""
 
-
-def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
-    """The epoch whose weights count: the first with the highest monitored score.
-
-    Without validation clips no epoch can be told to be better, and the last one counts.
-
-    Examples:
-        >>> rows = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": 0.7}]
-        >>> best_row([*rows, {"epoch": 3, "validation_uar": 0.7}], TrainOptions())["epoch"]
-        2
-    """
-    key = f"validation_{options.monitor}"
-    scored = [row for row in history if row.get(key) is not None]
-    if not scored:
-        return history[-1]
-    return max(scored, key=lambda row: (row[key], -(row["epoch"] or 0)))
-
-
-def out_of_patience(history: Sequence[Row], options: TrainOptions) -> bool:
-    """Whether the best epoch lies ``patience`` epochs back."""
-    if options.patience is None or not history:
-        return False
-    return len(history) - int(best_row(history, options)["epoch"] or 0) >= options.patience
-
-
 LAST = "last.ckpt"
 
 
@@ -195,3 +170,27 @@ class Recorder(Callback):
             clips_per_second=self.clips / max(train_seconds, 1e-9),
             patience_seconds=(stops - epoch) * seconds,
         )
+
+
+def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
+    """The epoch whose weights count: the first with the highest monitored score.
+
+    Without validation clips no epoch can be told to be better, and the last one counts.
+
+    Examples:
+        >>> rows = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": 0.7}]
+        >>> best_row([*rows, {"epoch": 3, "validation_uar": 0.7}], TrainOptions())["epoch"]
+        2
+    """
+    key = f"validation_{options.monitor}"
+    scored = [row for row in history if row.get(key) is not None]
+    if not scored:
+        return history[-1]
+    return max(scored, key=lambda row: (row[key], -(row["epoch"] or 0)))
+
+
+def out_of_patience(history: Sequence[Row], options: TrainOptions) -> bool:
+    """Whether the best epoch lies ``patience`` epochs back."""
+    if options.patience is None or not history:
+        return False
+    return len(history) - int(best_row(history, options)["epoch"] or 0) >= options.patience

@@ -41,6 +41,9 @@ from ser_pipeline.training.recorder import (
 SCORING_BATCH = 64
 """Clips scored at once; decisions do not depend on it."""
 
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
+"""What torch raises for a file that is cut, foreign, or holds more than plain data."""
+
 
 class RunBatches(LightningDataModule):
     """Training and validation batches.
@@ -105,10 +108,6 @@ class RunBatches(LightningDataModule):
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-_UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
-"""What torch raises for a file that is cut, foreign, or holds more than plain data."""
 
 
 def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) -> RunInfo:
