@@ -1,6 +1,7 @@
 """Scores, without torch: training's early stopping and the report use the same ones."""
 
 from ser_pipeline.metrics.bootstrap import (
+    FEW_SPEAKERS,
     RESAMPLES,
     SCORES,
     Score,
@@ -14,15 +15,19 @@ from ser_pipeline.metrics.bootstrap import (
     speaker_confusions,
 )
 from ser_pipeline.metrics.calibration import (
+    Reliability,
     RiskCoverage,
     expected_calibration_error,
     fit_temperature,
+    reliability,
     risk_coverage,
     temper,
     threshold_for_risk,
 )
+from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.scores import (
+    Confused,
     accuracy,
     ccc,
     class_counts,
@@ -32,15 +37,20 @@ from ser_pipeline.metrics.scores import (
     macro_f1,
     majority_guess,
     mean_error_distance,
+    most_confused,
     precision,
     recall,
     uar,
 )
 
 __all__ = [
+    "FEW_SPEAKERS",
     "RESAMPLES",
     "SCORES",
     "Comparison",
+    "Confused",
+    "Nearness",
+    "Reliability",
     "RiskCoverage",
     "Score",
     "Verdict",
@@ -63,9 +73,12 @@ __all__ = [
     "macro_f1",
     "majority_guess",
     "mean_error_distance",
+    "most_confused",
+    "nearness",
     "percentile_interval",
     "precision",
     "recall",
+    "reliability",
     "risk_coverage",
     "speaker_confusions",
     "temper",

@@ -8,9 +8,56 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s
 
 BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Confidence beside hits, by bin of confidence; bins without a clip are left out.
+
+    Attributes:
+        confidence: mean probability of the decisions, shape ``(filled bins,)``.
+        accuracy: share of correct decisions, shape ``(filled bins,)``.
+        clips: number of decisions, shape ``(filled bins,)``.
+    """
+
+    confidence: Float64s
+    accuracy: Float64s
+    clips: Int64s
+
+    @property
+    def error(self) -> float:
+        """Mean gap between confidence and accuracy, weighted by clips; 0 without clips."""
+        gaps = np.abs(self.accuracy - self.confidence)
+        return float((self.clips * gaps).sum() / max(1, self.clips.sum()))
+
+
+def reliability(probabilities: npt.ArrayLike, targets: npt.ArrayLike, bins: int = BINS) -> Reliability:
+    """Sort decisions into equal-width bins of confidence.
+
+    Args:
+        probabilities: shape ``(clips, classes)``, rows sum to 1; confidence is the largest of a row.
+        targets: class numbers, shape ``(clips,)``.
+        bins: number of bins over (0, 1], closed on the right.
+
+    Examples:
+        >>> found = reliability([[0.75, 0.25], [0.75, 0.25]], [0, 1])
+        >>> found.confidence, found.accuracy, found.clips
+        (array([0.75]), array([0.5]), array([2]))
+    """
+    scores = np.asarray(probabilities, np.float64)
+    if len(scores) == 0:
+        return Reliability(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+    confidence = scores.max(1)
+    hit = scores.argmax(1) == np.asarray(targets)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    clips = np.bincount(place, minlength=bins)
+    filled = clips > 0
+    sums = (np.bincount(place, values, bins)[filled] for values in (confidence, hit))
+    means, hits = (total / clips[filled] for total in sums)
+    return Reliability(means, hits, clips[filled])
 
 
 def expected_calibration_error(
@@ -33,14 +80,7 @@ def expected_calibration_error(
         >>> expected_calibration_error([[0.75, 0.25], [0.75, 0.25]], [0, 1])
         0.25
     """
-    scores = np.asarray(probabilities, np.float64)
-    if len(scores) == 0:
-        return 0.0
-    confidence = scores.max(1)
-    hit = scores.argmax(1) == np.asarray(targets)
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    gap = np.bincount(place, hit - confidence, bins)
-    return float(np.abs(gap).sum() / len(scores))
+    return reliability(probabilities, targets, bins).error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ decisions, and works on the last two axes, so that a thousand resampled matrices
 Classes that no clip belongs to are left out of means, as in scikit-learn's balanced accuracy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -154,6 +155,44 @@ def majority_guess(groups: npt.ArrayLike, counts: Mapping[str, tuple[int, ...]],
     return np.array([best.get(name, other) for name in names.tolist()], np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """Clips of one class taken for another.
+
+    Attributes:
+        target: the true class.
+        predicted: the decided one.
+        clips: how many.
+        share: of the true class's clips, in [0, 1].
+    """
+
+    target: str
+    predicted: str
+    clips: int
+    share: float
+
+
+def most_confused(confusion: Sequence[Sequence[int]], names: Sequence[str], limit: int = 3) -> list[Confused]:
+    """Find the pairs of classes with the largest share of the true class's clips.
+
+    Args:
+        confusion: counts, rows true classes.
+        names: of the classes.
+        limit: how many pairs at most.
+
+    Examples:
+        >>> most_confused([[3, 1], [0, 2]], ["a", "b"])
+        [Confused(target='a', predicted='b', clips=1, share=0.25)]
+    """
+    found = [
+        Confused(names[row], names[column], clips, clips / sum(counts))
+        for row, counts in enumerate(confusion)
+        for column, clips in enumerate(counts)
+        if row != column and clips
+    ]
+    return sorted(found, key=lambda pair: (-pair.share, pair.target, pair.predicted))[:limit]
+
+
 def mean_error_distance(confusion: Int64s, distances: npt.ArrayLike) -> float | None:
     """Mean distance of the wrong decisions.
 
@@ -168,9 +207,8 @@ def mean_error_distance(confusion: Int64s, distances: npt.ArrayLike) -> float | 
         >>> mean_error_distance(np.array([[5, 1], [3, 0]]), [[1.0, 0.5], [1.0, 1.0]])
         0.875
     """
-    errors = confusion * (1 - np.eye(len(confusion)))
-    count = errors.sum()
-    return float((errors * np.asarray(distances)).sum() / count) if count else None
+    wrong = confusion.sum() - np.trace(confusion)
+    return float(error_distance(confusion, distances)) if wrong else None
 
 
 def error_distance(confusion: Counts, distances: npt.ArrayLike) -> Float64s:

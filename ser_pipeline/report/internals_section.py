@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,8 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ser_pipeline.arrays import Float32s, Strings
+from ser_pipeline.arrays import Strings
+from ser_pipeline.metrics.neighbours import NEAREST, Nearness, nearness
 from ser_pipeline.report.document import Block, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     HEAT,
@@ -31,59 +31,6 @@ from ser_pipeline.runs.internals import AttendedClip, Embeddings
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import percent_text
-
-NEAREST: Final = 5
-"""Neighbours of a clip that are looked at."""
-
-
-@dataclass(frozen=True)
-class Nearness:
-    """How often the nearest clips share something.
-
-    Attributes:
-        share: of the nearest clips that share it, over all clips.
-        chance: what the same clips would share if neighbours were drawn at random.
-        clips: that have a neighbour.
-    """
-
-    share: float
-    chance: float
-    clips: int
-
-
-def nearness(vectors: Float32s, names: Strings, apart: Strings | None = None) -> Nearness | None:
-    """Look at the nearest clips of each clip.
-
-    Args:
-        vectors: shape ``(clips, d)``; each column is standardised first.
-        names: what may be shared, shape ``(clips,)``.
-        apart: neighbours must differ in this, as in their speaker; None takes any other clip.
-
-    Returns:
-        None where no clip has :data:`NEAREST` neighbours.
-
-    Examples:
-        >>> found = nearness(np.eye(6, dtype=np.float32), np.array(["a"] * 6))
-        >>> found.share, found.chance, found.clips
-        (1.0, 1.0, 6)
-    """
-    values = vectors.astype(np.float64) - vectors.mean(0)
-    deviation = values.std(0)
-    values /= np.where(deviation > 0, deviation, 1)
-    squares = (values**2).sum(1)
-    distances = squares[:, None] + squares[None] - 2 * values @ values.T
-    barred = np.eye(len(values), dtype=bool) if apart is None else apart[:, None] == apart[None]
-    distances[barred] = np.inf
-    allowed = ~barred
-    usable = allowed.sum(1) >= NEAREST
-    if not usable.any():
-        return None
-    same = names[:, None] == names[None]
-    order = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
-    near = np.take_along_axis(same, order, axis=1)[usable].mean()
-    chance = ((same & allowed).sum(1)[usable] / allowed.sum(1)[usable]).mean()
-    return Nearness(float(near), float(chance), int(usable.sum()))
-
 
 CATEGORIES: Final = (
     ("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"),

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.results_section import best_by_validation, run_key, run_marks
-from ser_pipeline.report.run_section import FEW_SPEAKERS
 from ser_pipeline.report.sources import CLAIM_PROTOCOL, CORPORA, Data, corpus_order, corpus_title
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from ser_pipeline.metrics import most_confused
 from ser_pipeline.report.document import Block, Figure, Mark, text
 from ser_pipeline.report.run_figures import (
     MIN_GROUP_CLIPS,
@@ -10,7 +11,6 @@ from ser_pipeline.report.run_figures import (
     coverage_panel,
     groups_by_kind,
     surest_mistakes,
-    top_confusions,
     worst_groups,
 )
 from ser_pipeline.report.sources import corpus_title, language_title
@@ -38,7 +38,7 @@ def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
 
 
 def _top_confusions(run: Run) -> Block:
-    pairs = top_confusions(run.shown.pooled)
+    pairs = most_confused(run.shown.pooled.confusion, run.info.emotions)
     if not pairs:
         return text(f"{run.tag} took no emotion for another on the {run.part} recordings.")
     told = "; ".join(

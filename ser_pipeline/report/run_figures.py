@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.metrics import reliability, risk_coverage
 from ser_pipeline.report.data_figures import EMOTION_AXES, heat_cells
 from ser_pipeline.report.document import Panel
 from ser_pipeline.report.drawing import (
@@ -26,70 +26,13 @@ from ser_pipeline.report.drawing import (
 from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import GroupKind, GroupScores, Scores
+from ser_pipeline.runs.types import GroupKind, GroupScores
 from ser_pipeline.tables.cells import percent_text, score_text
-
-BINS = 15
-"""Equal-width bins of confidence, as in the expected calibration error."""
 
 MIN_GROUP_CLIPS = 10
 """Smaller groups are shown but not called the worst: their scores are mostly chance."""
 
 GROUP_KINDS: tuple[GroupKind, ...] = get_args(GroupKind)
-
-
-@dataclass(frozen=True)
-class CalibrationCurve:
-    """Confidence against hits, by bin; arrays have shape ``(filled bins,)``.
-
-    Attributes:
-        confidence: mean probability of the decision.
-        accuracy: share of hits.
-        clips: number of decisions.
-    """
-
-    confidence: Float64s
-    accuracy: Float64s
-    clips: Int64s
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: mean gap, weighted by clips."""
-        gaps = np.abs(self.confidence - self.accuracy)
-        return float(np.average(gaps, weights=self.clips))
-
-
-def confidence(predictions: Predictions) -> Float64s:
-    """Probability of each decision, shape ``(clips,)``."""
-    return predictions.probabilities[np.arange(len(predictions.predicted)), predictions.predicted]
-
-
-def calibration(predictions: Predictions) -> CalibrationCurve:
-    """Sort decisions into :data:`BINS` bins of confidence; bins are closed above."""
-    sure = confidence(predictions)
-    hits = predictions.predicted == predictions.target
-    place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    clips = np.bincount(place, minlength=BINS)
-    filled = clips > 0
-    return CalibrationCurve(
-        confidence=np.bincount(place, sure, BINS)[filled] / clips[filled],
-        accuracy=np.bincount(place, hits, BINS)[filled] / clips[filled],
-        clips=clips[filled],
-    )
-
-
-def risk_coverage(
-    predictions: Predictions,
-) -> tuple[Float64s, Float64s]:
-    """Error rate when only the surest decisions are taken.
-
-    Returns:
-        Coverage and risk, shape ``(clips,)`` each: point ``k`` takes the ``k + 1`` surest clips.
-    """
-    order = np.argsort(-confidence(predictions), kind="stable")
-    misses = (predictions.predicted != predictions.target)[order]
-    taken = np.arange(1, len(misses) + 1)
-    return taken / max(1, len(misses)), np.cumsum(misses) / taken
 
 
 @dataclass(frozen=True)
@@ -104,7 +47,7 @@ class Mistake:
 
 def surest_mistakes(predictions: Predictions, limit: int = 10) -> list[Mistake]:
     """Wrong decisions with the highest probability, the surest first."""
-    sure = confidence(predictions)
+    sure = predictions.probabilities.max(1, initial=0)
     wrong = np.flatnonzero(predictions.predicted != predictions.target)
     order = sorted(wrong.tolist(), key=lambda place: (-sure[place], predictions.clips[place]))
     return [
@@ -116,28 +59,6 @@ def surest_mistakes(predictions: Predictions, limit: int = 10) -> list[Mistake]:
         )
         for place in order[:limit]
     ]
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Clips of one emotion taken for another; ``share`` is of the true emotion's clips."""
-
-    target: str
-    predicted: str
-    clips: int
-    share: float
-
-
-def top_confusions(scores: Scores, limit: int = 3) -> list[Confusion]:
-    """Confusions with the largest share of their true emotion."""
-    names = [entry.emotion for entry in scores.classes]
-    found = [
-        Confusion(names[row], names[column], clips, clips / sum(counts))
-        for row, counts in enumerate(scores.confusion)
-        for column, clips in enumerate(counts)
-        if row != column and clips
-    ]
-    return sorted(found, key=lambda pair: (-pair.share, pair.target, pair.predicted))[:limit]
 
 
 def groups_by_kind(run: Run) -> dict[GroupKind, list[GroupScores]]:
@@ -247,7 +168,7 @@ def confusion_panel(run: Run) -> Panel:
 
 def calibration_panel(run: Run, predictions: Predictions) -> Panel:
     """Draw hits against confidence; the size of a point is its number of clips."""
-    bins = calibration(predictions)
+    bins = reliability(predictions.probabilities, predictions.target)
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
         axes.plot([0, 100], [0, 100], "--", color=MUTED, linewidth=1, label="as sure as right")
         sizes = 12 + 180 * bins.clips / bins.clips.max()
@@ -260,20 +181,19 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
         axes.set_xlim(0, 103)
         axes.set_ylim(0, 103)
         axes.legend(loc="upper left", markerscale=0.6)
-        alt = (
-            f"Reliability diagram: mean confidence {percent_text(float(confidence(predictions).mean()))}, "
-            f"expected calibration error {percent_text(bins.error)}"
-        )
+        mean = percent_text(float(predictions.probabilities.max(1).mean()))
+        error = percent_text(run.shown.pooled.ece)
+        alt = f"Reliability diagram: mean confidence {mean}, expected calibration error {error}"
         return panel(figure, f"calibration-{run.tag.lower()}", alt)
 
 
 def coverage_panel(run: Run, predictions: Predictions) -> Panel:
     """Draw the error rate left when the model may decline its least sure clips."""
-    coverage, risk = risk_coverage(predictions)
-    chosen = np.unique(np.linspace(0, len(risk) - 1, MAX_POINTS).astype(int))
+    curve = risk_coverage(predictions.probabilities, predictions.target)
+    chosen = np.unique(np.linspace(0, len(curve.risk) - 1, MAX_POINTS).astype(int))
     pooled = run.shown.pooled
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
-        axes.plot(100 * coverage[chosen], 100 * risk[chosen], color=VERMILLION)
+        axes.plot(100 * curve.coverage[chosen], 100 * curve.risk[chosen], color=VERMILLION)
         if pooled.answered and pooled.answered_accuracy is not None:
             place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
             axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
@@ -282,10 +202,10 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
         axes.set_ylabel("wrong decisions in %")
         axes.set_xlim(0, 102)
         axes.set_ylim(bottom=0)
-        half = risk[max(0, (len(risk) - 1) // 2)]
+        half = curve.risk[np.searchsorted(curve.coverage, 0.5)]
         alt = (
             f"Risk by coverage: {percent_text(half)} wrong among the surest half, "
-            f"{percent_text(risk[-1])} among all"
+            f"{percent_text(1 - pooled.accuracy.value)} among all"
         )
         return panel(figure, f"coverage-{run.tag.lower()}", alt)
 

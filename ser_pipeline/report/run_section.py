@@ -1,5 +1,6 @@
 """The part on one run: what it was, how it learned, where it fails."""
 
+from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.options import CLASSIFIERS
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Mark, Section, Words, text
@@ -10,9 +11,6 @@ from ser_pipeline.report.sources import corpus_title, language_title
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import PartScores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
-
-FEW_SPEAKERS = 10
-"""Below this many test speakers an interval says little."""
 
 
 def run_section(run: Run, manifest_digest: str) -> Section:

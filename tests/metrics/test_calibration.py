@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.metrics import expected_calibration_error
+from ser_pipeline.metrics import expected_calibration_error, reliability
 
 
 def by_definition(probabilities, targets, bins=15):
@@ -29,3 +29,13 @@ def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
 
 def test_no_clips_are_calibrated():
     assert expected_calibration_error(np.zeros((0, 4)), []) == 0
+
+
+def test_bins_hold_every_clip_and_are_closed_above(rng):
+    probabilities = rng.dirichlet(np.ones(4), 500)
+    targets = rng.integers(0, 4, 500)
+    found = reliability(probabilities, targets)
+    assert found.clips.sum() == 500
+    assert found.error == expected_calibration_error(probabilities, targets)
+    assert (found.clips * found.accuracy).sum() == pytest.approx((probabilities.argmax(1) == targets).sum())
+    assert reliability([[0.5, 0.5], [0.5, 0.5001]], [0, 0], bins=2).confidence.tolist() == [0.5, 0.5001]

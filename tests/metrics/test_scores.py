@@ -13,6 +13,7 @@ from ser_pipeline.metrics import (
     macro_f1,
     majority_guess,
     mean_error_distance,
+    most_confused,
     precision,
     recall,
     uar,
@@ -124,3 +125,15 @@ def test_is_the_mean_over_wrong_decisions(rng):
 
 def test_without_errors_there_is_no_distance():
     assert mean_error_distance(np.diag([3, 4]), np.ones((2, 2))) is None
+
+
+def test_confused_pairs_come_by_share_of_the_true_class(rng):
+    counts = rng.integers(0, 9, (4, 4))
+    shares = counts / counts.sum(1, keepdims=True)
+    np.fill_diagonal(shares, 0)
+    found = most_confused(counts.tolist(), list("abcd"))
+    assert [pair.share for pair in found] == pytest.approx(np.sort(shares.ravel())[::-1][:3])
+    for pair in found:
+        row, column = "abcd".index(pair.target), "abcd".index(pair.predicted)
+        assert pair.clips == counts[row, column]
+    assert most_confused(np.diag([3, 0, 5]).tolist(), list("abc")) == []

@@ -90,6 +90,41 @@ def test_numbers_are_those_scikit_learn_finds_in_the_predictions(made):
         assert f">{100 * expected[1]:.1f}<small>" in scores
 
 
+HEADLINES = ("uar", "accuracy", "macro_f1")
+
+
+@pytest.mark.parametrize(("tag", "name"), [("r1", "one"), ("r2", "two")])
+def test_every_score_shown_is_the_one_of_scores_json(made, tag, name):
+    folder, _ = made
+    parts = json.loads((folder / "runs" / name / "scores.json").read_text())["parts"]
+    rows = [row["cells"] for row in rows_of(table_of(folder / "out", f"scores-{tag}"))]
+    assert [row[0]["text"] for row in rows] == list(parts)
+    for row, part in zip(rows, parts.values(), strict=True):
+        pooled = part["pooled"]
+        assert [cell["value"] for cell in row[3:]] == [
+            *(pooled[score]["value"] for score in HEADLINES),
+            part["macro_corpora"]["uar"],
+            *(pooled[score] for score in ("ece", "ece_before", "error_distance")),
+            *(pooled[score] for score in ("confound_uar", "confound_accuracy")),
+        ]
+    compared = rows_of(table_of(folder / "out", "comparison"))
+    (row,) = (row["cells"] for row in compared if row["cells"][0].get("note") == name)
+    sides = [parts[side]["pooled"] for side in ("validation", "test")]
+    assert [cell["value"] for cell in row[3:]] == [side[s]["value"] for s in HEADLINES for side in sides]
+    groups = {(group["by"], group["name"]): group for group in parts["test"]["groups"]}
+    speakers = table_of(folder / "out", f"groups-{tag}")["groups"][-1]
+    assert speakers["title"] == "By speaker"
+    for row in (row["cells"] for row in speakers["rows"]):
+        group = groups["speaker", row[0]["text"]]
+        assert [cell["value"] for cell in row[3:]] == [group[score] for score in HEADLINES]
+
+
+def test_the_error_of_calibration_in_words_is_the_one_of_scores_json(made):
+    folder, _ = made
+    page = (folder / "out" / "report.html").read_text()
+    assert page.count("expected calibration error 12.3 %") == 2
+
+
 def test_same_input_gives_the_same_bytes(manifests, runs, tmp_path):
     contents = []
     for out in ("a", "b"):

@@ -59,7 +59,8 @@ def test_confusion_names_counts_and_shares(run):
 
 def test_calibration_and_coverage_say_their_result(run):
     wrong = 1 - run.shown.pooled.accuracy.value
-    assert "expected calibration error" in calibration_panel(run, run.predictions).alt
+    error = 100 * run.shown.pooled.ece
+    assert f"expected calibration error {error:.1f} %" in calibration_panel(run, run.predictions).alt
     assert f"{100 * wrong:.1f} % among all" in coverage_panel(run, run.predictions).alt
 
 
