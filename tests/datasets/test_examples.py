@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ser_pipeline.datasets.examples import COLUMNS, select_examples
-from ser_pipeline.errors import SettingsError, TrainingError
+from ser_pipeline.datasets.examples import COLUMNS, resolve_task, select_examples
+from ser_pipeline.errors import LabelError, SettingsError, TrainingError
 from ser_pipeline.labels import TASKS, emotion_id
 
 EMOTIONS = ["anger", "calm", "sadness", "other", "fear", "neutral"]
@@ -69,3 +69,106 @@ def test_parts_and_columns(manifest):
     assert ids(found.of_part("validation")) == ["u2"]
     assert found.column("language").tolist() == ["de", "de"]
     assert len(found.take(np.array([1]))) == 1
+
+
+def rows(*groups):
+    """Manifest and parts of groups (emotion, part, clips, speakers)."""
+    emotions, speakers, parts = [], [], []
+    for emotion, part, clips, people in groups:
+        emotions += [emotion_id(emotion)] * clips
+        speakers += [f"{part}-{number % people}" for number in range(clips)]
+        parts += [part] * clips
+    table = pa.table({"emotion_id": pa.array(emotions, pa.int8()), "speaker_id": speakers})
+    return table, np.array(parts, np.int8)
+
+
+ENOUGH = [("anger", 0, 20, 2), ("anger", 2, 20, 2), ("boredom", 0, 40, 5), ("boredom", 2, 20, 2)]
+
+
+def test_named_tasks_need_no_recordings():
+    assert resolve_task("6class", *rows()).emotions[-1] == "surprise"
+
+
+def test_all_takes_classes_with_enough_clips_and_speakers_in_each_part():
+    table, parts = rows(
+        *ENOUGH, ("fear", 0, 99, 9), ("fear", 2, 19, 9), ("calm", 0, 50, 5), ("calm", 2, 50, 1)
+    )
+    assert resolve_task("all", table, parts).emotions == ("anger", "boredom")
+
+
+def test_all_counts_after_merging_and_keeps_the_merge():
+    table, parts = rows(*ENOUGH, ("neutral", 0, 10, 2), ("neutral", 2, 20, 2), ("calm", 0, 10, 2))
+    assert "neutral" not in resolve_task("all", table, parts).emotions
+    merged = resolve_task("all", table, parts, merges={"calm": "neutral", "contempt": "disgust"})
+    assert merged.emotions == ("anger", "neutral", "boredom")
+    assert merged.merges == {"calm": "neutral"}
+
+
+def test_rows_without_a_part_count_for_nothing():
+    table, parts = rows(*ENOUGH, ("fear", -1, 99, 9))
+    assert resolve_task("all", table, parts).emotions == ("anger", "boredom")
+
+
+def test_all_with_one_class_is_an_error():
+    with pytest.raises(LabelError, match="task 'all': 1 emotions have 20 clips and 2 speakers in each part"):
+        resolve_task("all", *rows(*ENOUGH[:2]))
+
+
+def test_own_tasks_come_first():
+    assert resolve_task("all", *rows(), own={"all": ["fear", "calm"]}).emotions == ("fear", "calm")
+
+
+def test_unknown_tasks_are_named():
+    with pytest.raises(LabelError, match="task '5class' does not exist; valid are 4class"):
+        resolve_task("5class", *rows())
+
+
+def part_ids(data, part):
+    return data.examples.column("utterance_id")[data.rows(part)].tolist()
+
+
+def speakers(data):
+    return set(data.examples.column("speaker_id")[data.rows("train")].tolist())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"train_corpora": ("emodb",)}, {"train_share": 0.4}, {"train_share": 0.1}]
+)
+def test_the_test_clips_never_change(toy, changes):
+    whole, some = toy.data(), toy.data(**changes)
+    assert part_ids(some, "test") == part_ids(whole, "test")
+    assert set(part_ids(some, "train")) < set(part_ids(whole, "train"))
+
+
+def test_a_share_leaves_validation_alone_and_a_choice_of_corpora_does_not_look_at_others(toy):
+    whole = part_ids(toy.data(), "validation")
+    assert part_ids(toy.data(train_share=0.4), "validation") == whole
+    chosen = part_ids(toy.data(train_corpora=("emodb",)), "validation")
+    assert chosen == [name for name in whole if name.startswith("emodb/")]
+
+
+def test_training_keeps_the_corpora_named(toy):
+    assert {name.partition("-")[0] for name in speakers(toy.data(train_corpora=("nemo",)))} == {"nemo"}
+
+
+def test_a_share_keeps_whole_speakers_of_every_corpus(toy):
+    whole, some = toy.data(), toy.data(train_share=0.5)
+    kept = speakers(some)
+    assert sorted(name.partition("-")[0] for name in kept) == ["emodb", "emodb", "nemo", "nemo"]
+    names = whole.examples.column("speaker_id")[whole.rows("train")].tolist()
+    assert some.counts()["train"] == sum(name in kept for name in names)
+
+
+def test_a_larger_share_holds_a_smaller_one_and_seeds_differ(toy):
+    assert speakers(toy.data(train_share=0.3)) < speakers(toy.data(train_share=0.6))
+    found = {frozenset(speakers(toy.data(train_share=0.3, train={"seed": seed}))) for seed in range(8)}
+    assert len(found) > 1
+
+
+def test_wrong_values_are_said(toy):
+    with pytest.raises(SettingsError, match="corpus 'savee' is not in the manifest"):
+        toy.data(train_corpora=("savee",))
+    with pytest.raises(SettingsError, match="train_share"):
+        toy.recipe(train_share=0.0)
+    with pytest.raises(TrainingError, match="no training clip"):
+        toy.data(train_corpora=("nemo",), corpora=("emodb",))
