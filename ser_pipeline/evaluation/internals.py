@@ -17,7 +17,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.internals import (
     AttendedClip,
     Embeddings,
-    drop_insights,
+    drop_internals,
     write_attention,
     write_embeddings,
 )
@@ -34,7 +34,7 @@ _LEAST: Final = 5
 _PERPLEXITY: Final = 30.0
 
 
-def write_insights(
+def write_internals(
     folder: Path, network: Network, clips: Clips, predictions: pa.Table, *, device: str = "cpu"
 ) -> None:
     """Keep what a network makes of the clips of the last part it was scored on: test where there is one.
@@ -46,7 +46,7 @@ def write_insights(
         predictions: of these clips, in the same order.
         device: ``cpu``, ``cuda`` or ``mps``.
     """
-    drop_insights(folder)
+    drop_internals(folder)
     if not isinstance(network, EmbeddingNetwork):
         return
     parts = np.asarray(predictions["part"].to_pylist(), np.str_)

@@ -15,7 +15,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.internals import write_insights
+from ser_pipeline.evaluation.internals import write_internals
 from ser_pipeline.evaluation.predict import (
     certainty_of,
     dimension_table,
@@ -231,7 +231,7 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
         rated = rate_clips(network, clips, device=choose_device(device))
         scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
     if fold is None:
-        write_insights(folder, network, clips, predictions, device=choose_device(device))
+        write_internals(folder, network, clips, predictions, device=choose_device(device))
     return predictions, scores
 
 

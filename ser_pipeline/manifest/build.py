@@ -80,19 +80,19 @@ def write_manifest(
         cache.save(probes if limit is None else cache.updated(probes))
         summary = _write(data, out, scanned, probes, read, settings)
         if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
-            write_fingerprint(out, _stamp(data, seen, summary))
+            write_fingerprint(out, _fingerprint(data, seen, summary))
     return summary
 
 
 def _unchanged(out: Path, seen: str) -> ManifestSummary | None:
     """The summary of the last build, if it saw the same and its files are still there."""
-    stamp = read_fingerprint(out)
-    if stamp is None or not stamp.holds(out, seen):
+    fingerprint = read_fingerprint(out)
+    if fingerprint is None or not fingerprint.holds(out, seen):
         return None
-    return replace(ManifestSummary.from_json(stamp.summary, out / MANIFEST_NAME), unchanged=True)
+    return replace(ManifestSummary.from_json(fingerprint.summary, out / MANIFEST_NAME), unchanged=True)
 
 
-def _stamp(data: Path, seen: str, summary: ManifestSummary) -> BuildFingerprint:
+def _fingerprint(data: Path, seen: str, summary: ManifestSummary) -> BuildFingerprint:
     outputs = {MANIFEST_NAME: summary.digest, REJECTS_NAME: summary.rejects_digest}
     return BuildFingerprint(absolute(data), seen, outputs, summary.to_json())
 

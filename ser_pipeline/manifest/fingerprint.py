@@ -74,21 +74,21 @@ def inputs_digest(data: Path, settings: Mapping[str, Any], *, jobs: int = 1) -> 
 
 
 def read_fingerprint(folder: Path) -> BuildFingerprint | None:
-    """Read the stamp beside a manifest; None where it is missing or not to be understood."""
+    """Read the fingerprint beside a manifest; None where it is missing or not to be understood."""
     try:
         return BuildFingerprint(**json.loads((folder / FINGERPRINT_NAME).read_bytes()))
     except (OSError, TypeError, ValueError):
         return None
 
 
-def write_fingerprint(folder: Path, stamp: BuildFingerprint) -> None:
-    """Write the stamp beside a manifest.
+def write_fingerprint(folder: Path, fingerprint: BuildFingerprint) -> None:
+    """Write the fingerprint beside a manifest.
 
     Raises:
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(folder / FINGERPRINT_NAME) as part:
-        part.write_text(json.dumps(asdict(stamp), indent=1), encoding="utf-8")
+        part.write_text(json.dumps(asdict(fingerprint), indent=1), encoding="utf-8")
 
 
 def absolute(data: Path) -> str:

@@ -2,7 +2,7 @@
 
 libsndfile shortens a truncated file in silence, so the size the header announces is compared
 with the file's own. WAV (also big-endian and 64-bit), AIFF, AU, CAF and Ogg say where their data
-ends; for FLAC and MP3 the last frame is read instead (``probe.py``).
+ends; for FLAC and MP3 the last frame is read instead.
 """
 
 import os

@@ -4,7 +4,7 @@ Sizes  blocks 3x3 of 32, 64, 128 channels, each pooled 2x2; two LSTM layers of 1
        direction; attention 256 -> 64 -> 1; head 256 -> 64 -> classes. 2,227,589 parameters
        with 96 mels and 4 classes.
 Layout time is the tall axis of an image and mel bands the wide one, so that a frame is one
-       contiguous piece of memory and clips can lie end to end (see ``strip.py``).
+       contiguous piece of memory and clips can lie end to end (see ``ragged.py``).
 """
 
 from itertools import pairwise

@@ -5,7 +5,7 @@ which every corpus has its own of, looks alike everywhere. Then each mel band lo
 the clip, which is where a microphone's and a voice's own colour lies. Nothing is learned.
 
 A block is 3x3 convolution, batch norm, ReLU, 2x2 max pooling. Padding is kept out by laying clips
-end to end (see ``strip.py``).
+end to end (see ``ragged.py``).
 """
 
 from collections.abc import Iterable

@@ -45,7 +45,7 @@ Sizes = Callable[[int], Sequence[int]]
 
 @dataclass(frozen=True)
 class Goods:
-    """What is dealt out.
+    """What people bring to the parts they are assigned to.
 
     Attributes:
         amounts: shape ``(people, goods)``, how much of each good a person brings.
@@ -120,7 +120,7 @@ def quota(count: int, ratios: Sequence[float]) -> list[int]:
     validation.
 
     Args:
-        count: people to deal out.
+        count: people to assign.
         ratios: of train, validation and test.
 
     Examples:
@@ -142,7 +142,7 @@ def quota(count: int, ratios: Sequence[float]) -> list[int]:
 
 
 def assign(goods: Goods, sizes: Sequence[int], rng: np.random.Generator) -> Int64s:
-    """Deal people out to parts.
+    """Assign people to parts.
 
     Args:
         goods: what they bring and where it should go.
@@ -156,11 +156,11 @@ def assign(goods: Goods, sizes: Sequence[int], rng: np.random.Generator) -> Int6
     if np.count_nonzero(sizes) < 2:
         return labels
     starts = max(4, min(STARTS, CELLS // max(1, len(labels))))
-    dealt = rng.permuted(np.tile(labels, (starts, 1)), axis=1)
+    tried = rng.permuted(np.tile(labels, (starts, 1)), axis=1)
     costs = np.zeros(starts)
     for part in range(len(sizes)):
-        costs += goods.cost((dealt == part).astype(np.int64) @ goods.amounts, part)
-    best = dealt[int(np.argmin(costs.round(DIGITS)))]
+        costs += goods.cost((tried == part).astype(np.int64) @ goods.amounts, part)
+    best = tried[int(np.argmin(costs.round(DIGITS)))]
     return _improve(goods, best, len(sizes), rng)
 
 
@@ -236,11 +236,11 @@ def assign_family(
     wanted: Callable[[int], Wanted],
     rng: np.random.Generator,
 ) -> Int64s:
-    """Deal the units of some rows out to parts, so that each corpus among them is balanced.
+    """Assign the units of some rows to parts, so that each corpus among them is balanced.
 
     Args:
         rows: all rows.
-        chosen: shape ``(rows,)``, those to deal out; usually of one family of corpora.
+        chosen: shape ``(rows,)``, those to assign; usually of one family of corpora.
         sizes: number of units -> units per part.
         wanted: number of units of one corpus -> what its parts should get.
         rng: for the search.

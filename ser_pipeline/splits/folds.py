@@ -113,7 +113,7 @@ def _fold_parts(split: Split, table: pa.Table, folds: Int64s, number: int) -> In
 
 
 def _groups(rows: AssignableRows, rest: Bools) -> list[tuple[str, Bools, int]]:
-    """Groups whose speakers are dealt out together, each with the least it must have to spare one.
+    """Groups whose speakers are assigned together, each with the least it must have to spare one.
 
     These are the families of corpora; but if none has three speakers, all of the rest is one group.
     """

@@ -1,7 +1,8 @@
 """Build a store: decode, front end, shards, in parallel and in any number of sittings.
 
-``sources.parquet`` decides nothing. Rows are keyed by the recording's bytes; without this file
-a changed recording is simply one that is to be computed.
+Beside its shards a store keeps two files that decide nothing: ``sources.parquet`` says which bytes stood
+under which name, to explain why a recording is computed again, and ``steps.parquet`` what the front end
+did to a few recordings, for the report.
 
 Nothing here loads a decoder or a compiler: workers do, each once, while this process already
 hands out chunks.

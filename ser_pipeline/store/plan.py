@@ -1,12 +1,12 @@
 """Which recordings belong to which shard, and which of them are still to be computed.
 
+The plan depends on the manifest alone: its recordings in order, cut into chunks of
+about as much sound each. Chunk *i* is the business of shard *i*, so job arrays can share the work by
+shard numbers. A recording that already lies in any shard is left where it is, whatever chunk it would
+fall into today.
+
 Two lock files per store, one of builds and one of their workers; byte *i* stands for shard *i*.
 The operating system frees the bytes when their process ends, however it ends.
-
-The plan depends on the manifest alone: its recordings in order, cut into
-chunks of about as much sound each. Chunk *i* is
-the business of shard *i*, so job arrays can share the work by shard numbers. A recording that
-already lies in any shard is left where it is, whatever chunk it would fall into today.
 """
 
 import fcntl

@@ -69,25 +69,25 @@ def test_a_missing_folder(tmp_path):
         inputs_digest(tmp_path / "none", SETTINGS)
 
 
-def test_a_stamp_holds_for_what_it_saw_and_wrote(tmp_path):
+def test_a_fingerprint_holds_for_what_it_saw_and_wrote(tmp_path):
     (tmp_path / "m").write_bytes(b"m")
-    stamp = BuildFingerprint("/data", "seen", {"m": digest_bytes(b"m")}, {})
-    assert stamp.holds(tmp_path, "seen")
-    assert not stamp.holds(tmp_path, "else")
+    fingerprint = BuildFingerprint("/data", "seen", {"m": digest_bytes(b"m")}, {})
+    assert fingerprint.holds(tmp_path, "seen")
+    assert not fingerprint.holds(tmp_path, "else")
     (tmp_path / "m").write_bytes(b"n")
-    assert not stamp.holds(tmp_path, "seen")
+    assert not fingerprint.holds(tmp_path, "seen")
     (tmp_path / "m").unlink()
-    assert not stamp.holds(tmp_path, "seen")
+    assert not fingerprint.holds(tmp_path, "seen")
 
 
-def test_a_stamp_is_read_as_it_was_written(tmp_path):
-    stamp = BuildFingerprint("/data \udce9", "seen", {"m": "1"}, {"rows": 2})
-    write_fingerprint(tmp_path, stamp)
-    assert read_fingerprint(tmp_path) == stamp
+def test_a_fingerprint_is_read_as_it_was_written(tmp_path):
+    fingerprint = BuildFingerprint("/data \udce9", "seen", {"m": "1"}, {"rows": 2})
+    write_fingerprint(tmp_path, fingerprint)
+    assert read_fingerprint(tmp_path) == fingerprint
 
 
 @pytest.mark.parametrize("content", [None, "", "no json", "[]", json.dumps({"data": "x"})])
-def test_a_stamp_that_makes_no_sense_is_none(tmp_path, content):
+def test_a_fingerprint_that_makes_no_sense_is_none(tmp_path, content):
     if content is not None:
         (tmp_path / FINGERPRINT_NAME).write_text(content)
     assert read_fingerprint(tmp_path) is None

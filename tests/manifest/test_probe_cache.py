@@ -150,7 +150,7 @@ def test_what_could_not_be_read_is_tried_again(folder, record):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 not really"])
-def test_a_damaged_ledger_is_empty(folder, damage):
+def test_a_damaged_cache_is_empty(folder, damage):
     read(folder)
     (folder / PROBE_CACHE_NAME).write_bytes(damage)
     assert read(folder)[1] == 5
@@ -232,7 +232,7 @@ def test_updated_keeps_what_a_smaller_build_did_not_look_at(folder):
     assert sorted(cache.updated(part)["path"].to_pylist()) == PATHS
 
 
-def test_a_moved_ledger_does_not_hide_other_content(folder, record):
+def test_a_moved_cache_does_not_hide_other_content(folder, record):
     read(folder)
     other = folder / "other"
     (other / "data").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The options of the named features; they stand in ``settings.py`` with all others."""
+"""The options of the named features."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from ser_pipeline.runs.internals import (
     EMBEDDINGS,
     AttendedClip,
     Embeddings,
-    drop_insights,
+    drop_internals,
     read_attention,
     read_embeddings,
     write_attention,
@@ -48,8 +48,8 @@ def test_a_run_without_them_has_none(tmp_path, clip, embeddings):
     assert read_embeddings(tmp_path) is None
     write_attention(tmp_path, [clip])
     write_embeddings(tmp_path, embeddings)
-    drop_insights(tmp_path)
-    drop_insights(tmp_path)
+    drop_internals(tmp_path)
+    drop_internals(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

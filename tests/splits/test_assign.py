@@ -65,9 +65,9 @@ def test_few_people_are_dealt_as_well_as_possible(seed):
     sizes = [4, 2, 2]
     labels = np.repeat(np.arange(3), sizes)
     best = min(total_cost(goods, np.array(order)) for order in set(itertools.permutations(labels.tolist())))
-    dealt = assign(goods, sizes, rng)
-    assert np.bincount(dealt, minlength=3).tolist() == sizes
-    assert total_cost(goods, dealt) == pytest.approx(best, abs=0.02)
+    assigned = assign(goods, sizes, rng)
+    assert np.bincount(assigned, minlength=3).tolist() == sizes
+    assert total_cost(goods, assigned) == pytest.approx(best, abs=0.02)
 
 
 @settings(deadline=None)  # the first example pays for imports
@@ -80,8 +80,8 @@ def test_sizes_are_kept_whatever_the_amounts(seed, sizes):
 
 def test_the_same_seed_deals_the_same_and_another_differs():
     goods = goods_of(np.random.default_rng(0).integers(1, 50, (60, 6)), [0.6, 0.2, 0.2])
-    dealt = [assign(goods, [36, 12, 12], np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
-    assert dealt[0] == dealt[1] != dealt[2]
+    assigned = [assign(goods, [36, 12, 12], np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
+    assert assigned[0] == assigned[1] != assigned[2]
 
 
 def test_the_search_beats_chance():
@@ -99,8 +99,8 @@ def test_one_against_very_many_is_dealt_as_it_comes():
 def test_very_many_people_need_little_time_and_memory():
     rng = np.random.default_rng(0)
     goods = goods_of(rng.integers(1, 20, (100_000, 4)), [0.6, 0.2, 0.2])
-    dealt = assign(goods, [60_000, 20_000, 20_000], rng)
-    shares = np.stack([goods.amounts[dealt == part].sum(axis=0) for part in range(3)]) / goods.amounts.sum(
+    assigned = assign(goods, [60_000, 20_000, 20_000], rng)
+    shares = np.stack([goods.amounts[assigned == part].sum(axis=0) for part in range(3)]) / goods.amounts.sum(
         axis=0
     )
     assert np.abs(shares - goods.shares).max() < 0.01
