@@ -1,31 +1,53 @@
-"""Speech emotion recognition from a cached feature store."""
+"""Speech emotion recognition from a cached feature store.
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+The functions below are what the commands of ``ser`` call; see :mod:`ser_pipeline.api`. Each is loaded
+when it is first asked for, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ser_pipeline.serving.model import Model
+    from ser_pipeline.api import (
+        ScoredRun,
+        Watcher,
+        build_manifest,
+        build_store,
+        evaluate,
+        explain,
+        make_report,
+        predict,
+        resume,
+        train,
+    )
+    from ser_pipeline.serving.load import load_model
 
-__all__ = ["__version__", "load_model"]
+__all__ = [
+    "ScoredRun",
+    "Watcher",
+    "__version__",
+    "build_manifest",
+    "build_store",
+    "evaluate",
+    "explain",
+    "load_model",
+    "make_report",
+    "predict",
+    "resume",
+    "train",
+]
 
 __version__ = "0.1.0"
 
 
-def load_model(source: str | Path | None = None, *, runs: str | Path = "runs") -> "Model":
-    """Load a trained model that predicts on recordings.
+def __getattr__(name: str) -> Any:
+    """Load what is offered when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    home = "ser_pipeline.serving.load" if name == "load_model" else "ser_pipeline.api"
+    return getattr(import_module(home), name)
 
-    Args:
-        source: a run folder or the name of one, one of its model files, or an ``.onnx`` file made by
-            ``ser export``; None takes the newest run.
-        runs: folder of the runs.
 
-    Raises:
-        RunError: nothing there, or a file that is damaged, foreign, or does not fit.
-
-    Examples:
-        >>> load_model("runs/best").predict("a.wav").decision  # doctest: +SKIP
-        'anger'
-    """
-    from ser_pipeline.serving.load import load_model as load  # the package itself loads nothing
-
-    return load(source, runs=runs)
+def __dir__() -> list[str]:
+    """Names to complete."""
+    return sorted(__all__)

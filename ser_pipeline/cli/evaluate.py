@@ -104,31 +104,23 @@ def evaluate(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Score a run anew from its network and the store, and show every score of one part."""
+    from ser_pipeline import api
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.evaluation.run import evaluate_run, keep_latency
     from ser_pipeline.records import PARTS
-    from ser_pipeline.runs.files import read_info
-    from ser_pipeline.runs.find import find_run
-    from ser_pipeline.runs.types import ALL_FOLDS
 
     with plain_errors():
-        if part not in PARTS:
+        if part not in PARTS:  # said before minutes of work
             raise SettingsError(f"--part {part}: valid are {', '.join(PARTS)}")
         if threads is not None:
             import torch
 
             torch.set_num_threads(threads)
-        folder = find_run(run, runs)
-        scores = evaluate_run(folder, manifests=manifests, cache=cache, device=device)
-        info = read_info(folder)
-        if info.recipe.fold != ALL_FOLDS:
-            keep_latency(folder)
-        if part not in scores.parts:
-            raise SettingsError(f"--part {part}: this run's split has only {', '.join(scores.parts)}")
+        done = api.evaluate(run, manifests=manifests, cache=cache, runs=runs, device=device)
+        shown = done.part(part)
         if fmt is Format.table:
-            show_parts(info, scores)
-        show_part(info, part, scores.parts[part], fmt)
-        say(f"written: {folder / 'predictions.parquet'}, {folder / 'scores.json'}")
+            show_parts(done.info, done.scores)
+        show_part(done.info, part, shown, fmt)
+        say(f"written: {done.folder / 'predictions.parquet'}, {done.folder / 'scores.json'}")
     next_step("ser report")
 
 

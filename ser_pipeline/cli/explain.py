@@ -45,25 +45,21 @@ def explain(
     Importance is what UAR loses when a feature, or a group of them, is dealt out anew among the clips of one
     part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles.
     """
-    from ser_pipeline.errors import SettingsError
-    from ser_pipeline.evaluation import explain as room
-    from ser_pipeline.records import PARTS
+    from ser_pipeline import api
     from ser_pipeline.runs.find import find_run
 
     with plain_errors("nothing was written; run the same command again"):
-        if part not in PARTS:
-            raise SettingsError(f"--part {part}: valid are {', '.join(PARTS)}")
         folder = find_run(run, runs)
         with ExitStack() as stack:
-            found = room.explain_run(
+            found = api.explain(
                 folder,
-                manifests=manifests,
-                cache=cache,
                 part=part,
                 repeats=repeats,
                 seed=seed,
+                manifests=manifests,
+                cache=cache,
                 device=device,
-                advance=_bar(stack),
+                on_progress=_bar(stack),
             )
         show_explanation(found, top, fmt)
         say(f"written: {folder / 'explanation.json'}")

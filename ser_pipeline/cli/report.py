@@ -31,19 +31,10 @@ def report(
     named on the page, and the command ends with status 1; a run chosen by --runs must be readable.
     """
     with plain_errors("the old report is untouched; run the same command again"):
-        from ser_pipeline.report import choose_runs, make_report
-        from ser_pipeline.runs.findings import findings_in
+        from ser_pipeline import api
 
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
-        summary = make_report(
-            manifests,
-            choose_runs(runs_dir, names),
-            to,
-            cache=cache,
-            experiments=findings_in(runs_dir),
-            strict=bool(names),
-            pdf=pdf,
-        )
+        summary = api.make_report(names, manifests=manifests, cache=cache, runs=runs_dir, out=to, pdf=pdf)
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""
     say(f"{summary.recordings} recordings, {summary.runs} runs{unfinished}{synthetic}")

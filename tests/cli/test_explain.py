@@ -98,7 +98,7 @@ def test_another_part_and_seed_are_taken(ser, tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--part", "all"], "--part all: valid are train, validation, test"),
+        (["--part", "all"], "part 'all' does not exist; valid are train, validation, test"),
         (["none"], "run 'none' does not exist"),
         (["--part", "validation"], "part validation: the run has no clips of it; there are: test, train"),
     ],

@@ -100,7 +100,7 @@ def test_interrupted_report_says_that_the_old_one_stays(folder, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ser_pipeline.report.make_report", interrupt)
+    monkeypatch.setattr("ser_pipeline.api.make_report", interrupt)
     result = call()
     assert result.exit_code == 130
     assert "the old report is untouched" in result.stderr
