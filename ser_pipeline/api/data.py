@@ -149,11 +149,12 @@ def build_store(
     """
     from ser_pipeline.store import build_store as build
 
+    options = _store_options(inputs) if isinstance(inputs, str) else inputs
     return build(
         read_manifest(Path(manifests)),
         Path(data),
         Path(cache),
-        _store_options(inputs) if isinstance(inputs, str) else inputs,
+        options,
         copies=copies,
         jobs=jobs,
         scheduler=scheduler,

@@ -66,6 +66,22 @@ class ScoredRun:
         shown = ", ".join(f"{part} {found.pooled.uar.value:.3f}" for part, found in self.scores.parts.items())
         return f"ScoredRun({self.info.name}: UAR {shown})"
 
+    def _repr_html_(self) -> str:
+        """A table for a notebook: scores by part, and what must be known of them."""
+        from ser_pipeline.tables import html_table, table_of
+
+        rows = [
+            [part, each.clips, each.speakers, str(each.accuracy), str(each.uar), str(each.macro_f1)]
+            for part, each in ((part, found.pooled) for part, found in self.scores.parts.items())
+        ]
+        columns = ["part", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
+        notes = [f"Split {self.info.split.name}: {self.info.split.note}."]
+        if self.info.synthetic:
+            notes.append(
+                "Some of these recordings are synthetic voices: the scores say nothing of real speech."
+            )
+        return html_table(table_of(self.info.name, columns, rows, notes=notes))
+
 
 class Watcher:
     """Is told how a training goes, and does nothing; derive from it to hear of what is of interest."""

@@ -71,6 +71,11 @@ class RunData:
     around: Surroundings | None = None
     variants: Variants | None = None
 
+    def __repr__(self) -> str:
+        """One line: model, task, and clips by part."""
+        counts = ", ".join(f"{part} {clips}" for part, clips in self.counts().items())
+        return f"RunData({self.recipe.model.name}, {self.task.name}: {counts} clips)"
+
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
         return np.flatnonzero(self.examples.part == PARTS.index(part))

@@ -34,6 +34,11 @@ class Manifest:
     path: Path
     facts: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        """One line: file, recordings and corpora."""
+        corpora = ", ".join(self.facts.get("corpora", {})) or "no corpora"
+        return f"Manifest({self.path}: {self.table.num_rows} recordings of {corpora})"
+
     @property
     def synthetic(self) -> bool:
         """Some of the recordings were made by ``ser corpora synth``."""

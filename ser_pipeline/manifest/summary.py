@@ -92,6 +92,13 @@ class ManifestSummary:
     rejects_digest: str = ""
     unchanged: bool = False
 
+    def __repr__(self) -> str:
+        """One line: file, recordings, speakers, rejects."""
+        return (
+            f"ManifestSummary({self.path}: {self.rows} recordings by {self.speakers} speakers, "
+            f"{self.rejects} rejected)"
+        )
+
     def with_warnings(self, lines: list[str]) -> "ManifestSummary":
         """Return this summary with further warnings."""
         return replace(self, warnings=(*self.warnings, *lines))

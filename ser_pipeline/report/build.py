@@ -52,6 +52,11 @@ class ReportSummary:
     page_bytes: int
     synthetic: bool
 
+    def __repr__(self) -> str:
+        """One line: page, recordings and runs."""
+        unread = f", {len(self.unread)} unread" if self.unread else ""
+        return f"ReportSummary({self.page}: {self.recordings} recordings, {self.runs} runs{unread})"
+
 
 def make_report(
     manifests: Path,

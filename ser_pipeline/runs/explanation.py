@@ -182,6 +182,14 @@ class Explanation(Options):
     effect_interval: str
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line: which features the decisions rest on most."""
+        first = sorted(self.importances, key=lambda each: -each.drop.value)[:3]
+        names = ", ".join(each.name for each in first)
+        return f"Explanation({self.clips} {self.part} clips: most by {names})"
+
+    __str__ = __repr__
+
     @property
     def fits(self) -> bool:
         """Every table has a row or column for each feature, group and emotion it is about."""

@@ -49,6 +49,11 @@ class Runs:
     read: tuple[FoundRun, ...]
     unread: tuple[Unread, ...]
 
+    def __repr__(self) -> str:
+        """One line: how many runs there are, and how many of them cannot be read."""
+        unread = f", {len(self.unread)} unread" if self.unread else ""
+        return f"Runs({self.folder}: {len(self.read)}{unread})"
+
     def newest(self, *, having: str = SETTINGS, what: str = "run") -> Path:
         """Folder of the run that was begun last.
 

@@ -44,6 +44,16 @@ class Estimate(Options):
     low: float | None = None
     high: float | None = None
 
+    def __str__(self) -> str:
+        """The score, and its interval where there is one.
+
+        Examples:
+            >>> print(Estimate(value=0.5, low=0.4, high=0.625))
+            0.500 (0.400 to 0.625)
+        """
+        ends = "" if self.low is None or self.high is None else f" ({self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3f}{ends}"
+
 
 class ClassScore(Options):
     """Scores of one class; ``clips`` is how many truly belong to it."""
@@ -118,6 +128,13 @@ class PartScores(Options):
     )
     groups: tuple[GroupScores, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line: UAR with its interval, clips and speakers."""
+        found = self.pooled
+        return f"PartScores(UAR {found.uar}, {found.clips} clips of {found.speakers} speakers)"
+
+    __str__ = __repr__
+
 
 class Certainty(Options):
     """What a model's validation clips say of how sure it should be.
@@ -143,6 +160,13 @@ class RunScores(Options):
     schema_version: Literal[1] = RESULT_SCHEMA
     parts: dict[str, PartScores]
     certainty: Certainty | None = None
+
+    def __repr__(self) -> str:
+        """One line: UAR by part."""
+        shown = ", ".join(f"{part} {found.pooled.uar.value:.3f}" for part, found in self.parts.items())
+        return f"RunScores(UAR: {shown})"
+
+    __str__ = __repr__
 
 
 class Latency(Options):
@@ -223,6 +247,12 @@ class RunInfo(Options):
     parameters: int
     versions: dict[str, str]
     extra: dict[str, Any] = Field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line: name, model, task and split."""
+        return f"RunInfo({self.name}: {self.model}, {self.recipe.task}, split {self.split.name})"
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ class Model:
     scorer: Scorer
     name: str
 
+    def __repr__(self) -> str:
+        """One line: name, architecture and emotions."""
+        return f"Model({self.name}: {self.card.model.name}, {', '.join(self.emotions)})"
+
     @property
     def emotions(self) -> tuple[str, ...]:
         """Class names, in the order of the outputs."""

@@ -67,6 +67,18 @@ class Prediction:
     end_s: float
     windows: int = 1
 
+    def __repr__(self) -> str:
+        """One line: recording, decision, confidence."""
+        sure = "" if self.confidence is None else f", {self.confidence:.0%} sure"
+        return f"Prediction({self.name}: {self.decision}{sure})"
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook: the likeliest emotion first."""
+        from ser_pipeline.tables import html_table, table_of
+
+        rows = sorted(self.probabilities.items(), key=lambda each: -each[1])
+        return html_table(table_of(f"{self.name}: {self.decision}", ["emotion", "probability"], rows))
+
     def as_dict(self) -> dict[str, Any]:
         """The prediction as JSON has it; numbers rounded to what they are good for.
 

@@ -103,6 +103,12 @@ class Split:
     manifest_digest: str
     digest: str = ""
 
+    def __repr__(self) -> str:
+        """One line: name, recordings, folds."""
+        folds = f" in {len(self.folds)} folds" if self.folds else ""
+        leaks = ", speakers on both sides" if self.leaks_speakers else ""
+        return f"Split({self.name}: {self.table.num_rows} recordings{folds}{leaks})"
+
     @property
     def command(self) -> str:
         """The command that makes this split again."""

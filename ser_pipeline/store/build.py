@@ -72,6 +72,12 @@ class StoreSummary:
     failures: tuple[FailedClip, ...]
     repaired: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line: folder, and how many rows it has of those wanted."""
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        there = self.present + self.computed
+        return f"StoreSummary({self.folder}: {there} of {self.wanted} rows, {self.computed} new{failed})"
+
 
 @dataclass(frozen=True, slots=True)
 class _State:

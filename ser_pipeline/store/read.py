@@ -64,6 +64,10 @@ class Store:
         self._checked = np.zeros(len(self.shard_rows), bool)
         self._open: dict[int, tuple[ShardKeys, Floats]] = {}
 
+    def __repr__(self) -> str:
+        """One line: folder, rows and their shape."""
+        return f"Store({self.folder}: {len(self)} rows of shape {self.shape})"
+
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.shard_rows)

@@ -56,6 +56,4 @@ def test_evaluate_names_what_is_missing(ser, words, line):
 
 def test_a_part_that_the_run_does_not_have_is_named(ser):
     ser("train", "crnn", "--threads", 1, "--split", "loco", "--fold", "all", "--epochs", 1)
-    assert (
-        "its split has no train part, only test" in ser("evaluate", "--part", "train", status=1).stderr
-    )
+    assert "its split has no train part, only test" in ser("evaluate", "--part", "train", status=1).stderr
