@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their target, then renamed."""
+"""Files that are whole or not there: written beside their target, then renamed; and lock files."""
 
 import errno
 import os
@@ -67,6 +67,32 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
     with write_atomically(path) as part:
         pq.write_table(table, part, compression="zstd")
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[int]:
+    """Hold a lock file open while the block runs; the block takes the lock itself.
+
+    The operating system frees what a process has locked when it ends, however it ends.
+
+    Args:
+        path: of the file; it and its folder are made where they are missing.
+
+    Yields:
+        A handle for ``fcntl.lockf``.
+
+    Raises:
+        SerError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise explained(error, path) from None
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def explained(error: OSError, path: Path) -> SerError:

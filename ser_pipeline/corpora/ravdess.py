@@ -78,8 +78,7 @@ def scan(root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[R
         root: folder that holds ``Actor_01``.
         files: recordings below ``root``; None finds them.
     """
-    for path in listed(root, files):
-        yield parse(path)
+    yield from map(parse, listed(root, files))
 
 
 def parse(path: PurePosixPath) -> Utterance | Reject:

@@ -61,8 +61,7 @@ def scan(root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[R
         root: folder that holds ``AudioData``.
         files: recordings below ``root``; None finds them.
     """
-    for path in listed(root, files):
-        yield parse(path)
+    yield from map(parse, listed(root, files))
 
 
 def parse(path: PurePosixPath) -> Utterance | Reject:

@@ -85,6 +85,19 @@ def _turn(x: Floats, y: Floats, rows: int, columns: int, cosines: Floats, sines:
             y[o + points] = x[i] * sines[i] + x[i + points] * cosines[i]
 
 
+@inlined
+def _of_1024(
+    x: Floats, y: Floats, cosines: Floats, sines: Floats, turn_cosines: Floats, turn_sines: Floats
+) -> None:
+    _four(x, y, 32, 32, 1024, cosines, sines)
+    _four(y, x, 8, 128, 1024, cosines, sines)
+    _two(x, y, 512, 1024)
+    _turn(y, x, 32, 32, turn_cosines, turn_sines)
+    _four(x, y, 32, 32, 1024, cosines, sines)
+    _four(y, x, 8, 128, 1024, cosines, sines)
+    _two(x, y, 512, 1024)
+
+
 @fused
 def transform_1024(x: Float32s, y: Float32s) -> None:
     """Complex transform of 1,024 points from ``x``, which is used up, into ``y``.
@@ -93,13 +106,7 @@ def transform_1024(x: Float32s, y: Float32s) -> None:
         x: float32, shape ``(2048,)``.
         y: float32, shape ``(2048,)``.
     """
-    _four(x, y, 32, 32, 1024, _COS_1024, _SIN_1024)
-    _four(y, x, 8, 128, 1024, _COS_1024, _SIN_1024)
-    _two(x, y, 512, 1024)
-    _turn(y, x, 32, 32, _TURN_COS_1024, _TURN_SIN_1024)
-    _four(x, y, 32, 32, 1024, _COS_1024, _SIN_1024)
-    _four(y, x, 8, 128, 1024, _COS_1024, _SIN_1024)
-    _two(x, y, 512, 1024)
+    _of_1024(x, y, _COS_1024, _SIN_1024, _TURN_COS_1024, _TURN_SIN_1024)
 
 
 @fused
@@ -110,13 +117,7 @@ def transform_1024_double(x: Float64s, y: Float64s) -> None:
         x: float64, shape ``(2048,)``.
         y: float64, shape ``(2048,)``.
     """
-    _four(x, y, 32, 32, 1024, _COS_DOUBLE, _SIN_DOUBLE)
-    _four(y, x, 8, 128, 1024, _COS_DOUBLE, _SIN_DOUBLE)
-    _two(x, y, 512, 1024)
-    _turn(y, x, 32, 32, _TURN_COS_DOUBLE, _TURN_SIN_DOUBLE)
-    _four(x, y, 32, 32, 1024, _COS_DOUBLE, _SIN_DOUBLE)
-    _four(y, x, 8, 128, 1024, _COS_DOUBLE, _SIN_DOUBLE)
-    _two(x, y, 512, 1024)
+    _of_1024(x, y, _COS_DOUBLE, _SIN_DOUBLE, _TURN_COS_DOUBLE, _TURN_SIN_DOUBLE)
 
 
 @fused

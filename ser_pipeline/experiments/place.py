@@ -1,14 +1,13 @@
 """Where cells and findings are kept, and the record of a cell that is done."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from ser_pipeline.atomic import explained
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result, write_result
@@ -117,19 +116,12 @@ def only_one(runs: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
-    path = runs / FOLDER / "running.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise explained(error, path) from None
-    try:
+    folder = runs / FOLDER
+    with lock_file(folder / "running.lock") as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise RunError(
-                f"{path.parent}: another experiment runs here; wait for it, or choose another --runs"
+                f"{folder}: another experiment runs here; wait for it, or choose another --runs"
             ) from None
         yield
-    finally:
-        os.close(handle)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.atomic import explained
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import aspect_of
 from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
@@ -143,13 +143,7 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
     Raises:
         StoreError: another process holds one of them, or the folder cannot be written to.
     """
-    path = folder / "build.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise explained(error, path) from None
-    try:
+    with lock_file(folder / "build.lock") as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, max(1, stop - start), start, os.SEEK_SET)
         except OSError:
@@ -158,8 +152,6 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
                 "wait for it, or give disjoint --shards"
             ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -172,17 +164,9 @@ def one_shard(folder: Path, number: int) -> Iterator[None]:
     Raises:
         SerError: the folder cannot be written to.
     """
-    path = folder / "workers.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise explained(error, path) from None
-    try:
+    with lock_file(folder / "workers.lock") as handle:
         fcntl.lockf(handle, fcntl.LOCK_EX, 1, number, os.SEEK_SET)
         yield
-    finally:
-        os.close(handle)
 
 
 def _words(start: int, stop: int) -> str:

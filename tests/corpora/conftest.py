@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ser_pipeline.records import Reject, Utterance
+
 NAMES = Path(__file__).parent / "names"
 
 CREMAD_NEVER_RECORDED = {
@@ -38,6 +40,12 @@ NEMO_HAS = {
     "MP0_surprised": "8 12 14 16 17 18 21 23 24 25 27 28 29 30 32 33 34 35 37 39 40 41 44 48 52 53 54 64 66 "
     "67 68 69 70 72 73 74 80 84 85 87 90",
 }
+
+
+def refusal(row: Utterance | Reject) -> str:
+    """Why a recording is rejected."""
+    assert isinstance(row, Reject)
+    return row.reason
 
 
 def cremad() -> Iterable[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from ser_pipeline.corpora.cremad import parse, scan
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
+from tests.corpora.conftest import refusal
 
 ACTORS = '"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","x","y"\n1002,21,"Female","x","y"\n'
 VOTES_HEADING = '"","A","D","F","H","N","S","fileName","numResponses","agreement","emoVote","meanEmoResp"\n'
@@ -65,9 +66,7 @@ def test_the_file_with_a_shortened_level_has_the_official_id():
     ],
 )
 def test_a_code_that_does_not_exist_is_a_reject(name, reason):
-    row = parse(PurePosixPath(f"AudioWAV/{name}.wav"))
-    assert isinstance(row, Reject)
-    assert row.reason.startswith(reason)
+    assert refusal(parse(PurePosixPath(f"AudioWAV/{name}.wav"))).startswith(reason)
 
 
 def test_voice_votes_and_actors_are_added_and_a_line_without_audio_is_counted(put):

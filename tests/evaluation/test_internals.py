@@ -7,7 +7,7 @@ from ser_pipeline.evaluation.run import score_run
 from ser_pipeline.runs.internals import read_attention, read_embeddings
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.run import train_run
-from tests.evaluation.conftest import Silent
+from tests.training.conftest import Silent
 
 
 @pytest.fixture

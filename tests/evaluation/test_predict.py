@@ -16,7 +16,7 @@ from ser_pipeline.runs.types import Certainty
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
-from tests.evaluation.conftest import Silent
+from tests.training.conftest import Silent
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
-from tests.evaluation.conftest import Silent
+from tests.training.conftest import Silent
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 TRAIN = {"epochs": 6, "learning_rate": 0.003, "spec_augment": {"frequency_masks": 0, "time_masks": 0}}

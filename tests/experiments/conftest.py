@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.cells import Ground, cells_of
@@ -9,6 +8,7 @@ from ser_pipeline.experiments.progress import examined
 from ser_pipeline.experiments.run import run_cells
 from ser_pipeline.experiments.spec import parse_experiment
 from ser_pipeline.manifest import read_manifest
+from tests.training.conftest import one_thread  # noqa: F401 - a fixture of these tests too
 
 SMALL = """
 title = "Small"
@@ -35,14 +35,6 @@ first = "logreg"
 second = "dnn"
 protocol = "one"
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

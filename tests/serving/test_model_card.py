@@ -6,16 +6,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.run import score_run
 from ser_pipeline.serving.model_card import write_model_card
 from ser_pipeline.training.run import train_run
-
-
-class Silent:
-    """Keeps nothing of what it is told."""
-
-    def epoch_began(self, epoch, clips): ...
-
-    def step_done(self, clips): ...
-
-    def epoch_done(self, report): ...
+from tests.training.conftest import Silent
 
 
 @pytest.fixture

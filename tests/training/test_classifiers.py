@@ -12,17 +12,14 @@ from ser_pipeline.runs.types import CARD, CLASSIFIER
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.classifiers import _splits
 from ser_pipeline.training.run import train_run, unfinished
+from tests.training.conftest import Silent
 
 CLASSIFIERS = sorted(CANDIDATES)
 
 
-class Watch:
+class Watch(Silent):
     def __init__(self):
         self.reports = []
-
-    def epoch_began(self, epoch, clips): ...
-
-    def step_done(self, clips): ...
 
     def epoch_done(self, report):
         self.reports.append(report)

@@ -7,17 +7,7 @@ from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training import folds
 from ser_pipeline.training.folds import train_folds
-
-
-class Silent:
-    def epoch_began(self, epoch, clips):
-        pass
-
-    def step_done(self, clips):
-        pass
-
-    def epoch_done(self, report):
-        pass
+from tests.training.conftest import Silent
 
 
 class Stopper(Silent):
