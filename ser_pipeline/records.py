@@ -27,6 +27,7 @@ class CorpusCard:
         name: corpus id, as in ``--corpora``.
         title: the corpus's own name.
         language: BCP 47 tag.
+        language_name: the language in English, with its country where that tells corpora apart.
         speakers: number of speakers in the complete corpus.
         clips: number of recordings in the complete corpus.
         layout: one official path, as an example.
@@ -40,6 +41,7 @@ class CorpusCard:
     name: str
     title: str
     language: str
+    language_name: str
     speakers: int
     clips: int
     layout: str

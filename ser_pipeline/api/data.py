@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE
-from ser_pipeline.corpora.discover import discover
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.probe_cache import Progress
@@ -33,7 +32,7 @@ def build_manifest(
     limit: int | None = None,
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
-    find: Find = discover,
+    find: Find | None = None,
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, its rejects, and the default split.
 
@@ -50,7 +49,7 @@ def build_manifest(
         limit: take this many recordings of each corpus, by a fixed random choice.
         on_progress: called with how many recordings are read, and of how many.
         corpora: corpus id -> module, other than the shipped ones.
-        find: gives each recording below ``data`` to one corpus.
+        find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.

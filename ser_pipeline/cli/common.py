@@ -72,10 +72,10 @@ def show_table(
     title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[Any]], fmt: Format = Format.table
 ) -> None:
     """Print rows as a table, a JSON list of objects, or CSV."""
-    show(table_of(title, columns, rows), fmt)
+    put_table(table_of(title, columns, rows), fmt)
 
 
-def show(table: Table, fmt: Format = Format.table) -> None:
+def put_table(table: Table, fmt: Format = Format.table) -> None:
     """Print a table; as JSON a list of objects, one for each row, as CSV one line for each row."""
     if fmt is Format.json:
         out(json.dumps(records(table), ensure_ascii=False))

@@ -16,6 +16,7 @@ from ser_pipeline.cli.common import (
     out,
     plain_errors,
     progress,
+    put_table,
     say,
     show_table,
 )
@@ -89,16 +90,16 @@ def show(
     """Count clips, speakers, hours and classes per corpus, language and emotion."""
     with plain_errors():
         from ser_pipeline.manifest import read_manifest
-        from ser_pipeline.manifest.summary import COLUMNS, SHOWN_GROUPS, combined, overview
+        from ser_pipeline.manifest.describe import COUNTED_COLUMNS, SHOWN_GROUPS, combined, overview
 
-        manifest = read_manifest(manifests, COLUMNS)
-        tables = {group: overview(manifest.table, group) for group in by or SHOWN_GROUPS}
+        manifest = read_manifest(manifests, COUNTED_COLUMNS)
+        tables = {group: overview(manifest, group) for group in by or SHOWN_GROUPS}
         if fmt is Format.table:
-            for group, (columns, rows) in tables.items():
-                show_table(f"by {group}", columns, rows, fmt)
+            for table in tables.values():
+                put_table(table, fmt)
             _say_synthetic(manifest)
         else:
-            show_table("manifest", *combined(tables), fmt)
+            put_table(combined(tables), fmt)
 
 
 @app.command()
@@ -227,16 +228,20 @@ def _show_summary(summary: "ManifestSummary") -> None:
 
 
 def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
-    from ser_pipeline.splits.folds import ALL, split_shares
+    from dataclasses import replace
 
-    shares = split_shares(split, manifest)
-    rows = list(shares.rows)
-    if fmt is Format.table and split.folds and rows[0][0] == ALL:
-        rows = [row for row in rows if row[0] == ALL]
-    shown = rows[:MOST_ROWS] if fmt is Format.table else rows
-    show_table(f"split {split.name}", shares.columns, shown, fmt)
-    if len(shown) < len(rows):
-        say(f"{len(rows) - len(shown)} more rows; --format csv shows all")
+    from ser_pipeline.splits.shares import ALL, shares_table
+    from ser_pipeline.tables import RowGroup
+
+    table = shares_table(split, manifest)
+    rows = table.rows
+    if fmt is Format.table:
+        if split.folds and rows[0].entries[0].value == ALL:
+            rows = tuple(row for row in rows if row.entries[0].value == ALL)
+        table = replace(table, groups=(RowGroup(rows[:MOST_ROWS]),))
+    put_table(table, fmt)
+    if len(table.rows) < len(rows):
+        say(f"{len(rows) - len(table.rows)} more rows; --format csv shows all")
 
 
 def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":

@@ -64,6 +64,6 @@ CORPORA: Final[Mapping[str, Corpus]] = MappingProxyType(
 """Corpus id -> module, in the order they are shown."""
 
 
-def layouts() -> str:
+def layouts(corpora: Mapping[str, Corpus] = CORPORA) -> str:
     """One official path per corpus, for messages."""
-    return "; ".join(f"{name}: {corpus.CARD.layout}" for name, corpus in CORPORA.items())
+    return "; ".join(f"{name}: {corpus.CARD.layout}" for name, corpus in corpora.items())

@@ -22,6 +22,7 @@ CARD: Final = CorpusCard(
     name="cremad",
     title="CREMA-D",
     language="en-US",
+    language_name="English (US)",
     speakers=91,
     clips=7442,
     layout="AudioWAV/1001_IEO_ANG_HI.wav",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ser_pipeline.corpora import CORPORA, layouts
+from ser_pipeline.corpora import CORPORA, Corpus, layouts
 from ser_pipeline.corpora.files import in_path_order, is_recording, walk
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
@@ -42,23 +42,21 @@ class Discovery:
     """What lies below a folder; every recording is in ``found`` or in ``strays``, once.
 
     Attributes:
-        found: copies of corpora, in the order of ``CORPORA``, then by root.
+        found: copies of corpora, in the order the corpora are known in, then by root.
         strays: recordings that belong to no corpus, relative to the folder searched.
         half_there: one line for each corpus folder that is recognisable but holds no recording.
+        known: one official path for each corpus that was looked for, for messages.
     """
 
     found: tuple[Found, ...]
     strays: tuple[PurePosixPath, ...]
     half_there: tuple[str, ...]
+    known: str = field(default_factory=layouts)
 
     def rejects(self) -> list[Reject]:
         """The strays, each with the reason."""
-        reason = f"follows the layout of no corpus; known are {layouts()}"
+        reason = f"follows the layout of no corpus; known are {self.known}"
         return [Reject(UNKNOWN, path, reason) for path in self.strays]
-
-
-def _folders() -> dict[str, set[PurePosixPath]]:
-    return {name: set() for name in CORPORA}
 
 
 @dataclass
@@ -66,40 +64,62 @@ class _Survey:
     """What one walk saw.
 
     Attributes:
+        corpora: that are looked for.
         claimed: corpus id -> recordings, each with the folder that holds its layout.
         unclaimed: recordings that follow no corpus's naming.
         tables: corpus id -> folders that hold its layout, seen by its tables.
         traces: the same, seen by tables or by the names of folders.
     """
 
-    claimed: dict[str, list[tuple[PurePosixPath, PurePosixPath]]] = field(
-        default_factory=lambda: {name: [] for name in CORPORA}
-    )
-    unclaimed: list[PurePosixPath] = field(default_factory=list)
-    tables: dict[str, set[PurePosixPath]] = field(default_factory=_folders)
-    traces: dict[str, set[PurePosixPath]] = field(default_factory=_folders)
+    corpora: Mapping[str, Corpus]
+    claimed: dict[str, list[tuple[PurePosixPath, PurePosixPath]]]
+    unclaimed: list[PurePosixPath]
+    tables: dict[str, set[PurePosixPath]]
+    traces: dict[str, set[PurePosixPath]]
+
+    @classmethod
+    def of(cls, corpora: Mapping[str, Corpus]) -> "_Survey":
+        """Nothing seen yet."""
+        tables, traces = ({name: set[PurePosixPath]() for name in corpora} for _ in range(2))
+        return cls(corpora, {name: [] for name in corpora}, [], tables, traces)
+
+    def claimant(self, path: PurePosixPath) -> str | None:
+        """The first corpus whose naming a recording follows."""
+        return next((name for name, corpus in self.corpora.items() if corpus.claims(path)), None)
+
+    def leaving(self, name: str) -> list[str]:
+        """Corpora whose tables or folders are called ``name``."""
+        return [corpus for corpus, module in self.corpora.items() if module.TRACES.fullmatch(name)]
+
+    def named(self, folder: str) -> list[str]:
+        """Corpora that are themselves called like ``folder``, whatever its case and dashes."""
+        plain = _plain(folder)
+        return [n for n, corpus in self.corpora.items() if plain in (_plain(n), _plain(corpus.CARD.title))]
 
 
-def discover(data: Path) -> Discovery:
+def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
     """Find every corpus below ``data``; the folder is walked once and no file is opened.
+
+    Args:
+        data: folder to search.
+        corpora: corpus id -> module, in the order in which they may claim a recording.
 
     Raises:
         CorpusError: ``data`` is no folder, holds no recording, or cannot be listed.
     """
+    known = layouts(corpora)
     if not data.is_dir():
-        raise CorpusError(
-            f"{data}: no such folder; --data is the folder that holds the corpora ({layouts()})"
-        )
-    survey = _survey(data)
+        raise CorpusError(f"{data}: no such folder; --data is the folder that holds the corpora ({known})")
+    survey = _survey(data, corpora)
     homes: Homes = {
         corpus: _copies({root for _, root in files}, survey.tables[corpus])
         for corpus, files in survey.claimed.items()
     }
-    half_there = tuple(_half_there(survey.traces, homes))
+    half_there = tuple(_half_there(survey, homes))
     if not survey.unclaimed and not any(homes.values()):
         also = "".join(f" ({line})" for line in half_there)
-        raise CorpusError(f"{data}: no recordings found{also}; expected are any of {layouts()}")
-    return _assign(survey, homes, half_there)
+        raise CorpusError(f"{data}: no recordings found{also}; expected are any of {known}")
+    return Discovery(*_assigned(survey, homes), half_there, known)
 
 
 def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
@@ -115,43 +135,28 @@ def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
     return folder
 
 
-def _survey(data: Path) -> _Survey:
-    survey = _Survey()
+def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
+    survey = _Survey.of(corpora)
     for folder, names in walk(data):
-        roots = {name: official_root(folder, corpus.CARD) for name, corpus in CORPORA.items()}
+        roots = {name: official_root(folder, corpus.CARD) for name, corpus in corpora.items()}
         for name in names:
             if is_recording(name):
                 path = folder / name
-                corpus = _claimant(path)
+                corpus = survey.claimant(path)
                 if corpus is None:
                     survey.unclaimed.append(path)
                 else:
                     survey.claimed[corpus].append((path, roots[corpus]))
             else:
-                for corpus in _leaving(name):
+                for corpus in survey.leaving(name):
                     survey.tables[corpus].add(roots[corpus])
-        for corpus in _leaving(folder.name):
-            survey.traces[corpus].add(official_root(folder.parent, CORPORA[corpus].CARD))
-        for corpus in _named(folder.name):
+        for corpus in survey.leaving(folder.name):
+            survey.traces[corpus].add(official_root(folder.parent, corpora[corpus].CARD))
+        for corpus in survey.named(folder.name):
             survey.traces[corpus].add(folder)
     for corpus, places in survey.tables.items():
         survey.traces[corpus] |= places
     return survey
-
-
-def _claimant(path: PurePosixPath) -> str | None:
-    return next((name for name, corpus in CORPORA.items() if corpus.claims(path)), None)
-
-
-def _leaving(name: str) -> list[str]:
-    """Corpora whose tables or folders are called ``name``."""
-    return [corpus for corpus, module in CORPORA.items() if module.TRACES.fullmatch(name)]
-
-
-def _named(folder: str) -> list[str]:
-    """Corpora that are themselves called like ``folder``, whatever its case and dashes."""
-    plain = _plain(folder)
-    return [name for name, corpus in CORPORA.items() if plain in (_plain(name), _plain(corpus.CARD.title))]
 
 
 def _plain(name: str) -> str:
@@ -173,8 +178,8 @@ def _copies(roots: Set[PurePosixPath], tables: Set[PurePosixPath]) -> dict[PureP
     return homes
 
 
-def _assign(survey: _Survey, homes: Homes, half_there: tuple[str, ...]) -> Discovery:
-    """Give each recording to one copy of one corpus, or to none."""
+def _assigned(survey: _Survey, homes: Homes) -> tuple[tuple[Found, ...], tuple[PurePosixPath, ...]]:
+    """Give each recording to one copy of one corpus, or to none; what was found, and the strays."""
     files: dict[tuple[str, PurePosixPath], list[PurePosixPath]] = defaultdict(list)
     for corpus, claimed in survey.claimed.items():
         for path, root in claimed:
@@ -191,24 +196,24 @@ def _assign(survey: _Survey, homes: Homes, half_there: tuple[str, ...]) -> Disco
             strays.append(path)
         else:
             files[owner].append(path)
-    order = {name: number for number, name in enumerate(CORPORA)}
+    order = {name: number for number, name in enumerate(survey.corpora)}
     found = tuple(
         Found(corpus, root, tuple(path.relative_to(root) for path in in_path_order(files[corpus, root])))
         for corpus, root in sorted(files, key=lambda key: (order[key[0]], key[1].as_posix()))
     )
-    return Discovery(found, tuple(in_path_order(strays)), half_there)
+    return found, tuple(in_path_order(strays))
 
 
-def _half_there(traces: Mapping[str, Set[PurePosixPath]], homes: Homes) -> Iterator[str]:
+def _half_there(survey: _Survey, homes: Homes) -> Iterator[str]:
     """One line for each outermost trace that no recording of its corpus belongs to."""
     taken = {root for roots in homes.values() for root in roots}
-    for corpus, places in traces.items():
+    for corpus, places in survey.traces.items():
         for place in sorted(set(_copies(places, frozenset()).values())):
             of_corpus = any(_nested(place, root) for root in homes[corpus])
             # RAVDESS's folders may hold its songs alone; a corpus's name may be given to anything
             of_another = place in taken or (place.name and any(place in root.parents for root in taken))
             if not of_corpus and not of_another:
-                layout = CORPORA[corpus].CARD.layout
+                layout = survey.corpora[corpus].CARD.layout
                 yield f"{corpus}: {str(place)!r} looks like it, but holds no recording named like {layout!r}"
 
 

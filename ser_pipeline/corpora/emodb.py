@@ -21,6 +21,7 @@ CARD: Final = CorpusCard(
     name="emodb",
     title="EMO-DB",
     language="de",
+    language_name="German",
     speakers=10,
     clips=535,
     layout="wav/03a01Fa.wav",

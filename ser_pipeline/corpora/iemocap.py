@@ -26,6 +26,7 @@ CARD: Final = CorpusCard(
     name="iemocap",
     title="IEMOCAP",
     language="en-US",
+    language_name="English (US)",
     speakers=10,
     clips=10039,
     layout="Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",

@@ -20,6 +20,7 @@ CARD: Final = CorpusCard(
     name="nemo",
     title="nEMO",
     language="pl",
+    language_name="Polish",
     speakers=9,
     clips=4481,
     layout="samples/WR0_surprised_64.wav",

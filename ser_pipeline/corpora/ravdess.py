@@ -21,6 +21,7 @@ CARD: Final = CorpusCard(
     name="ravdess",
     title="RAVDESS",
     language="en-US",
+    language_name="English (US)",
     speakers=24,
     clips=1440,
     layout="Actor_01/03-01-05-01-02-01-01.wav",

@@ -20,6 +20,7 @@ CARD: Final = CorpusCard(
     name="ravdess-song",
     title="RAVDESS song",
     language="en-US",
+    language_name="English (US)",
     speakers=23,
     clips=1012,
     layout="Actor_01/03-02-05-01-02-01-01.wav",

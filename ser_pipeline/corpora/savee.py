@@ -19,6 +19,7 @@ CARD: Final = CorpusCard(
     name="savee",
     title="SAVEE",
     language="en-GB",
+    language_name="English (UK)",
     speakers=4,
     clips=480,
     layout="AudioData/DC/a01.wav",

@@ -21,6 +21,7 @@ CARD: Final = CorpusCard(
     name="tess",
     title="TESS",
     language="en-CA",
+    language_name="English (Canada)",
     speakers=2,
     clips=2800,
     layout="OAF_angry/OAF_back_angry.wav",

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.corpora.discover import discover
 from ser_pipeline.errors import CorpusError, ManifestError
 from ser_pipeline.manifest.fingerprint import (
     BuildFingerprint,
@@ -40,7 +39,7 @@ def write_manifest(
     limit: int | None = None,
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
-    find: Find = discover,
+    find: Find | None = None,
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
@@ -56,7 +55,7 @@ def write_manifest(
         limit: take this many recordings of each corpus, by a fixed random choice.
         on_progress: called with how many recordings are read, and of how many.
         corpora: corpus id -> module, other than the shipped ones.
-        find: gives each recording below ``data`` to one corpus.
+        find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
@@ -145,6 +144,7 @@ def _facts(
             "left_out": scanned.left_out,
         },
         "settings": dict(settings),
+        "cards": scanned.cards,
         "synthetic": bool(scanned.synthetic),
         "synthetic_corpora": list(scanned.synthetic),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Int64s
+from ser_pipeline.errors import ManifestError
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.fingerprint import read_fingerprint
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, read_table
 
@@ -48,6 +51,20 @@ class Manifest:
     def synthetic_corpora(self) -> tuple[str, ...]:
         """Corpora whose recordings were made by ``ser corpora synth``."""
         return tuple(self.facts.get("synthetic_corpora", ()))
+
+    @cached_property
+    def corpora(self) -> KnownCorpora:
+        """What is known of corpora: of those of this manifest, and of those that are shipped.
+
+        Raises:
+            ManifestError: the manifest's own description of a corpus cannot be read.
+        """
+        try:
+            return KnownCorpora.of(self.facts)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ManifestError(
+                f"{self.path}: its description of a corpus cannot be read; make it again with '{BUILD}'"
+            ) from None
 
     @property
     def data(self) -> Path:

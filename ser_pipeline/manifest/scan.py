@@ -16,6 +16,7 @@ from ser_pipeline.corpora import CORPORA, Corpus
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found, discover
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
+from ser_pipeline.manifest.cards import card_facts
 from ser_pipeline.manifest.schema import MEASURED, REJECT_SCHEMA, SCHEMA
 from ser_pipeline.records import MissingAudio, Record, Reject, TableProblem, Utterance
 
@@ -51,6 +52,7 @@ class Scanned:
         half_there: one line for each corpus folder that holds no recording.
         synthetic: corpora that are marked as synthetic.
         left_out: recordings that ``limit`` left out; they are in no other count.
+        cards: corpus -> what a manifest keeps of its card, of those in ``files``.
     """
 
     table: pa.Table = field(default_factory=DESCRIBED.empty_table)
@@ -61,6 +63,7 @@ class Scanned:
     half_there: tuple[str, ...] = ()
     synthetic: tuple[str, ...] = ()
     left_out: int = 0
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def scan_corpora(
@@ -68,7 +71,7 @@ def scan_corpora(
     *,
     limit: int | None = None,
     corpora: Modules | None = None,
-    find: Find = discover,
+    find: Find | None = None,
 ) -> Scanned:
     """Read names, folders and tables of every corpus below ``data``; opens no recording.
 
@@ -76,14 +79,14 @@ def scan_corpora(
         data: folder that holds the corpora.
         limit: take this many recordings of each corpus, by a fixed random choice.
         corpora: corpus id -> module, other than the shipped ones.
-        find: gives each recording below ``data`` to one corpus.
+        find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
         CorpusError: ``data`` holds no corpus, or a folder cannot be listed.
         ManifestError: a corpus module does not account for every recording.
     """
     modules = CORPORA if corpora is None else corpora
-    discovery = find(data)
+    discovery = discover(data, modules) if find is None else find(data)
     scanned = Scanned(half_there=discovery.half_there, synthetic=_synthetic(data, discovery))
     choice = _choice(discovery, limit)
     batches: list[pa.RecordBatch] = []
@@ -95,6 +98,7 @@ def scan_corpora(
     strays = list(_kept(iter(discovery.rejects()), UNKNOWN, choice, scanned))
     _sorted_out(strays, PurePosixPath(), scanned)
     scanned.table = pa.Table.from_batches(batches, DESCRIBED)
+    scanned.cards = card_facts(modules, scanned.files)
     return scanned
 
 

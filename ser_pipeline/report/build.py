@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, RunError, SplitError
-from ser_pipeline.report.data_facts import StoreFacts, read_store_facts
 from ser_pipeline.report.data_section import data_sections
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import pdf_drawn
@@ -19,7 +18,7 @@ from ser_pipeline.report.opening import banner, glance_section, opening, unread_
 from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
-from ser_pipeline.report.sources import Data, read_data
+from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_facts
 from ser_pipeline.report.split_section import split_section
 from ser_pipeline.runs.findings import Findings, read_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
@@ -144,8 +143,8 @@ def compose(
         *data_sections(data, store),
         split_section(data),
         method_section(runs, () if store is None else store.steps),
-        *experiment_sections(experiments, data.digest),
-        results_section(runs, unfinished, data.digest),
+        *experiment_sections(experiments, data),
+        results_section(runs, unfinished, data),
         *(section for run in runs for section in _run_sections(run, data)),
     )
     return Report(
@@ -158,12 +157,12 @@ def compose(
 
 def _run_sections(run: Run, data: Data) -> Iterator[Section]:
     """The part on a run, what its network makes of clips, and what its features tell, as far as is known."""
-    yield run_section(run, data.digest)
+    yield run_section(run, data)
     inside = internals_section(run, data)
     if inside is not None:
         yield inside
     if run.explanation is not None:
-        yield explain_section(run, run.explanation, data.digest)
+        yield explain_section(run, run.explanation, data)
 
 
 def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:

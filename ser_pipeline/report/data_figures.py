@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
+from ser_pipeline.manifest.cards import KnownCorpora
+from ser_pipeline.manifest.describe import CorpusFacts, Held
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.data_facts import CorpusFacts, LanguageFacts
 from ser_pipeline.report.document import Panel
 from ser_pipeline.report.drawing import (
     BLUE,
@@ -24,7 +25,6 @@ from ser_pipeline.report.drawing import (
     panel,
     readable,
 )
-from ser_pipeline.report.sources import corpus_title, language_title
 from ser_pipeline.tables.cells import plural, thousands
 
 WINDOW_S = 4.0
@@ -40,10 +40,10 @@ LONGEST_BIN_S = 10.0
 """Clips of this length or more share the last bin of the histogram."""
 
 
-def language_panel(languages: Sequence[LanguageFacts]) -> Panel:
+def language_panel(languages: Sequence[Held], known: KnownCorpora) -> Panel:
     """Draw clips by language as bars."""
     total = sum(language.clips for language in languages)
-    titles = [readable(language_title(language.tag), 24) for language in languages]
+    titles = [readable(known.language(language.name), 24) for language in languages]
     with canvas(6.4, 0.75 + 0.34 * len(languages)) as (figure, axes):
         clips = [language.clips for language in languages]
         bars = axes.barh(titles, clips, color=BLUE, height=0.62)
@@ -104,12 +104,17 @@ def heat_cells(
     axes.spines[:].set_visible(False)
 
 
-def emotion_panel(corpora: Sequence[str], emotions: Sequence[str], counts: Int64s) -> Panel:
-    """Draw clips by corpus and emotion; the colour is the share of the corpus."""
+def emotion_panel(titles: Sequence[str], emotions: Sequence[str], counts: Int64s) -> Panel:
+    """Draw clips by corpus and emotion; the colour is the share of the corpus.
+
+    Args:
+        titles: of the corpora.
+        emotions: names.
+        counts: shape ``(corpora, emotions)``.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [[thousands(int(number)) if number else "" for number in row] for row in counts]
-    titles = [corpus_title(corpus) for corpus in corpora]
-    with canvas(1.6 + 0.68 * len(emotions), 1.15 + 0.36 * len(corpora)) as (figure, axes):
+    with canvas(1.6 + 0.68 * len(emotions), 1.15 + 0.36 * len(titles)) as (figure, axes):
         heat_cells(axes, np.minimum(shares / BRIGHTEST, 1), texts, titles, emotions)
         axes.tick_params(axis="x", labelrotation=35)
         for label in axes.get_xticklabels():
@@ -125,7 +130,7 @@ def emotion_panel(corpora: Sequence[str], emotions: Sequence[str], counts: Int64
         )
 
 
-def duration_panel(corpora: Sequence[CorpusFacts]) -> Panel:
+def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Panel:
     """Draw one histogram of durations per corpus, over a common axis."""
     shown = [corpus for corpus in corpora if corpus.clips]
     edges = np.arange(0, LONGEST_BIN_S + 0.5, 0.25)
@@ -142,7 +147,7 @@ def duration_panel(corpora: Sequence[CorpusFacts]) -> Panel:
             WINDOW_S + 0.08, 0.95, "4 s: longer clips are cut", color=VERMILLION, fontsize=8.5, va="bottom"
         )
         axes.set_yticks(
-            [0.35 - row for row in range(len(shown))], [readable(corpus_title(c.name), 24) for c in shown]
+            [0.35 - row for row in range(len(shown))], [readable(known.title(c.name), 24) for c in shown]
         )
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -150,7 +155,7 @@ def duration_panel(corpora: Sequence[CorpusFacts]) -> Panel:
         axes.set_xlabel(
             f"duration in s ({LONGEST_BIN_S:.0f} s and more in the last bar; upright line: median)"
         )
-        rows = "; ".join(f"{corpus_title(c.name)}: median {np.median(c.seconds):.1f} s" for c in shown)
+        rows = "; ".join(f"{known.title(c.name)}: median {np.median(c.seconds):.1f} s" for c in shown)
         return panel(figure, "durations", f"Histograms of durations, one per corpus. {rows}", wide=True)
 
 
@@ -220,7 +225,7 @@ def level_panel(levels: Mapping[str, Float64s]) -> Panel:
     """Draw levels before levelling, one row for each corpus: range, middle half, median.
 
     Args:
-        levels: corpus -> RMS of its recordings after trimming, in dB of full scale.
+        levels: title of a corpus -> RMS of its recordings after trimming, in dB of full scale.
     """
     with canvas(6.4, 0.85 + 0.36 * len(levels)) as (figure, axes):
         told = []
@@ -229,8 +234,8 @@ def level_panel(levels: Mapping[str, Float64s]) -> Panel:
             axes.plot([low, high], [-row, -row], color=MUTED, linewidth=1)
             axes.plot([first, third], [-row, -row], color=BLUE, linewidth=7, solid_capstyle="butt")
             axes.plot([middle, middle], [-row - 0.3, -row + 0.3], color=INK, linewidth=1.6)
-            told.append(f"{corpus_title(corpus)}: median {middle:.0f} dB, {low:.0f} to {high:.0f}")
-        axes.set_yticks([-row for row in range(len(levels))], [readable(corpus_title(c), 24) for c in levels])
+            told.append(f"{corpus}: median {middle:.0f} dB, {low:.0f} to {high:.0f}")
+        axes.set_yticks([-row for row in range(len(levels))], [readable(c, 24) for c in levels])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlim(max(_QUIETEST_DB, min(float(found.min()) for found in levels.values()) - 2), 0)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
-from ser_pipeline.report.data_facts import (
+from ser_pipeline.manifest.cards import KnownCorpora, KnownCorpus
+from ser_pipeline.manifest.describe import (
     CorpusFacts,
-    StoreFacts,
     corpus_facts,
     emotion_counts,
     label_map,
@@ -22,7 +22,7 @@ from ser_pipeline.report.data_figures import (
     level_panel,
 )
 from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
-from ser_pipeline.report.sources import CORPORA, Data, corpus_order, corpus_title
+from ser_pipeline.report.sources import Data, StoreFacts
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.table import EN_DASH, NO_BREAK, NOTHING
 
@@ -34,11 +34,11 @@ def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
         data: the manifest and what lies beside it.
         store: a store of mels, which knows levels; None where there is none.
     """
-    corpora = corpus_facts(data)
+    corpora = corpus_facts(data.manifest, data.rejects)
     marks: tuple[Mark, ...] = ("synthetic",) if data.synthetic else ()
     return [
         Section("data", "Data", (_lead(data, corpora), _corpora_table(data, corpora), *_rejects(data)), 2),
-        Section("speakers", "Speakers", (_speakers_table(corpora),), 3),
+        Section("speakers", "Speakers", (_speakers_table(corpora, data.corpora),), 3),
         Section("labels", "Labels", _labels(data, marks), 3),
         Section("languages", "Languages and durations", _languages(data, corpora, marks), 3),
         *_levels(data, store, marks),
@@ -53,7 +53,7 @@ def _levels(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> li
     columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
     for corpus, digest in zip(*columns, strict=True):
         by_corpus.setdefault(corpus, []).append(digest)
-    levels = {corpus: store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
+    levels = {data.corpora.title(corpus): store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
     levels = {corpus: found[np.isfinite(found)] for corpus, found in levels.items()}
     levels = {corpus: found for corpus, found in levels.items() if len(found)}
     if not levels:
@@ -85,7 +85,7 @@ def _lead(data: Data, corpora: Sequence[CorpusFacts]) -> Block:
 
 def _left_out(data: Data) -> str:
     """Say what a trial build did not look at."""
-    left = data.facts.get("counts", {}).get("left_out", 0)
+    left = data.manifest.facts.get("counts", {}).get("left_out", 0)
     return f" The build's --limit left {cells.plural(left, 'file')} out of every count." if left else ""
 
 
@@ -103,7 +103,7 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
         Column("Duplicates"),
         Column("Rejects"),
     )
-    rows = tuple(_corpus_row(corpus) for corpus in corpora)
+    rows = tuple(_corpus_row(corpus, data.corpora) for corpus in corpora)
     return Table(
         key="corpora",
         caption="Corpora: what is here, beside what their publishers describe",
@@ -112,31 +112,31 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
         notes=(
             "Rejects include duplicates: recordings whose bytes or name are there already. Speakers of "
             "RAVDESS and of its songs are the same people and are counted once in the total.",
-            *_not_here(corpora),
+            *_not_here(corpora, data.corpora),
         ),
     )
 
 
-def _not_here(corpora: Sequence[CorpusFacts]) -> tuple[str, ...]:
+def _not_here(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> tuple[str, ...]:
     here = {corpus.name for corpus in corpora}
     absent = [
         f"{published.title} ({cells.thousands(published.clips)} recordings, {published.speakers} speakers)"
-        for name, published in CORPORA.items()
+        for name, published in known.items()
         if name not in here
     ]
     return (f"Not here: {', '.join(absent)}.",) if absent else ()
 
 
-def _corpus_row(corpus: CorpusFacts) -> Row:
-    published = CORPORA.get(corpus.name)
+def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
+    published = known.get(corpus.name)
     kind = ", ".join(filter(None, (" and ".join(corpus.styles), " and ".join(corpus.modalities))))
     return Row(
         (
-            cells.words(corpus_title(corpus.name), note=kind),
+            cells.words(known.title(corpus.name), note=kind),
             cells.words(", ".join(corpus.languages)),
             cells.count(corpus.clips),
             cells.count(published.clips if published else None),
-            _share(corpus),
+            _share(corpus, published),
             cells.count(corpus.speakers),
             cells.count(published.speakers if published else None),
             cells.decimal(float(corpus.seconds.sum()) / 3600),
@@ -148,16 +148,15 @@ def _corpus_row(corpus: CorpusFacts) -> Row:
     )
 
 
-def _share(corpus: CorpusFacts) -> Entry:
+def _share(corpus: CorpusFacts, published: KnownCorpus | None) -> Entry:
     """Share of the complete corpus; synthetic recordings are no part of it."""
-    published = CORPORA.get(corpus.name)
     if published is None or corpus.synthetic:
         return cells.missing()
     return cells.percent(corpus.clips / published.clips, bar=True)
 
 
 def _total_row(data: Data, corpora: Sequence[CorpusFacts]) -> Row:
-    known = [CORPORA[corpus.name] for corpus in corpora if corpus.name in CORPORA]
+    known = [data.corpora[corpus.name] for corpus in corpora if corpus.name in data.corpora]
     emotions = {emotion for corpus in corpora for emotion in corpus.emotions}
     return Row(
         (
@@ -178,13 +177,13 @@ def _total_row(data: Data, corpora: Sequence[CorpusFacts]) -> Row:
 
 
 def _rejects(data: Data) -> list[Block]:
-    reasons = reject_reasons(data)
+    reasons = reject_reasons(data.rejects, data.corpora)
     if not reasons:
         return [text("No file was rejected.")]
     rows = tuple(
         Row(
             (
-                cells.words(corpus_title(kind.corpus)),
+                cells.words(data.corpora.title(kind.corpus)),
                 cells.count(kind.files),
                 cells.words(kind.reason),
                 cells.words(kind.example),
@@ -197,7 +196,7 @@ def _rejects(data: Data) -> list[Block]:
     return [Table("rejects", "Files that cannot be used, and why", columns, (RowGroup(rows),), (note,))]
 
 
-def _speakers_table(corpora: Sequence[CorpusFacts]) -> Table:
+def _speakers_table(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Table:
     columns = (
         Column("Corpus", numeric=False),
         Column("Speakers"),
@@ -210,17 +209,17 @@ def _speakers_table(corpora: Sequence[CorpusFacts]) -> Table:
         Column("Speakers who lack an emotion"),
         Column("Sample rates, Hz", numeric=False),
     )
-    rows = tuple(_speaker_row(corpus) for corpus in corpora if corpus.clips)
+    rows = tuple(_speaker_row(corpus, known) for corpus in corpora if corpus.clips)
     caption = "Speakers by corpus, and how evenly their recordings spread"
     return Table("speaker-counts", caption, columns, (RowGroup(rows),))
 
 
-def _speaker_row(corpus: CorpusFacts) -> Row:
+def _speaker_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
     clips = corpus.clips_per_speaker
     ages = NOTHING if corpus.ages is None else EN_DASH.join(map(str, dict.fromkeys(corpus.ages)))
     return Row(
         (
-            cells.words(corpus_title(corpus.name)),
+            cells.words(known.title(corpus.name)),
             cells.count(corpus.speakers),
             cells.count(corpus.women),
             cells.count(corpus.men),
@@ -236,8 +235,8 @@ def _speaker_row(corpus: CorpusFacts) -> Row:
 
 
 def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
-    mapped = label_map(data)
-    corpora = corpus_order({corpus for by_corpus in mapped.values() for corpus in by_corpus})
+    mapped = label_map(data.manifest)
+    corpora = data.corpora.order({corpus for by_corpus in mapped.values() for corpus in by_corpus})
     rows = tuple(
         Row(
             (
@@ -252,7 +251,7 @@ def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
     columns = (
         Column("Shared emotion", numeric=False),
         Column("id"),
-        *(Column(corpus_title(corpus), numeric=False) for corpus in corpora),
+        *(Column(data.corpora.title(corpus), numeric=False) for corpus in corpora),
         Column("Recordings"),
     )
     table = Table(
@@ -262,10 +261,12 @@ def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
         groups=(RowGroup(rows),),
         notes=("Ids never change. Merges such as calm = neutral belong to a task, not to this map.",),
     )
+    names, emotions, counts = emotion_counts(data.manifest)
+    titles = [data.corpora.title(name) for name in names]
     figure = Figure(
         "emotions",
         f"Recordings by corpus and emotion; brighter: more of its corpus, up to {100 * BRIGHTEST:.0f} %",
-        (emotion_panel(*emotion_counts(data)),) if data.table.num_rows else (),
+        (emotion_panel(titles, emotions, counts),) if len(counts) else (),
         marks,
     )
     return (table, figure) if figure.panels else (table,)
@@ -293,13 +294,13 @@ def _languages(data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ..
         Figure(
             "languages",
             "Recordings by language (the source report's Figure 3, from the recordings that are here)",
-            (language_panel(languages(data)),),
+            (language_panel(languages(data.manifest), data.corpora),),
             marks,
         ),
         Figure(
             "durations",
             "Durations before trimming, by corpus; each row is scaled to its own highest bar",
-            (duration_panel(corpora),),
+            (duration_panel(corpora, data.corpora),),
             marks,
         ),
     )

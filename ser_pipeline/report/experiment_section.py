@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
-from ser_pipeline.report.sources import corpus_order, corpus_title
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.findings import OUTCOMES, ArmFinding, ClaimFinding, Figures, Findings, Unit
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.table import EN_DASH, MINUS
@@ -65,10 +66,10 @@ def _arm_row(arm: ArmFinding) -> Row:
     )
 
 
-def corpora_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+def corpora_table(found: Findings, known: KnownCorpora, marks: tuple[Mark, ...]) -> Table:
     """Lay out the UAR of every arm on the test clips of every corpus."""
-    corpora = corpus_order({score.corpus for arm in found.arms for score in arm.corpora})
-    columns = (Column("Arm", numeric=False), *(Column(corpus_title(corpus)) for corpus in corpora))
+    corpora = known.order({score.corpus for arm in found.arms for score in arm.corpora})
+    columns = (Column("Arm", numeric=False), *(Column(known.title(corpus)) for corpus in corpora))
     groups = tuple(
         RowGroup(
             tuple(
@@ -194,7 +195,7 @@ def _beside_row(claim: ClaimFinding) -> Row:
     return Row((cells.words(claim.text), *_numbers(beside.figures, claim.unit), words))
 
 
-def experiment_sections(found: Sequence[Findings], manifest_digest: str) -> tuple[Section, ...]:
+def experiment_sections(found: Sequence[Findings], data: Data) -> tuple[Section, ...]:
     """Write a chapter head and one part for each experiment; nothing where there is none."""
     if not found:
         return ()
@@ -206,12 +207,12 @@ def experiment_sections(found: Sequence[Findings], manifest_digest: str) -> tupl
         "whose runs are not all done reads 'not run'.",
     )
     head = Section("experiments", "Experiments", (lead,), 2)
-    return (head, *(_part(each, manifest_digest) for each in found))
+    return (head, *(_part(each, data) for each in found))
 
 
-def _part(found: Findings, manifest_digest: str) -> Section:
+def _part(found: Findings, data: Data) -> Section:
     marks: list[Mark] = ["synthetic"] if found.synthetic else []
-    if found.manifest_digest != manifest_digest:
+    if found.manifest_digest != data.digest:
         marks.append("other manifest")
     blocks: list[Block] = [text(found.about)] if found.about else []
     blocks += [_state(found), *_cautions(found)]
@@ -222,7 +223,7 @@ def _part(found: Findings, manifest_digest: str) -> Section:
         blocks.append(beside_table(found, given))
     blocks.append(arms_table(found, given))
     if len({score.corpus for arm in found.arms for score in arm.corpora}) > 1:
-        blocks.append(corpora_table(found, given))
+        blocks.append(corpora_table(found, data.corpora, given))
     return Section(f"experiment-{found.name}", found.title, tuple(blocks), 3, given)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ser_pipeline.arrays import Float64s
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.data_figures import heat_cells
 from ser_pipeline.report.document import Block, Figure, Mark, Panel, text
 from ser_pipeline.report.drawing import BLUE, INK, MUTED, SIGNED, Margins, canvas, panel, readable
-from ser_pipeline.report.sources import language_title
 from ser_pipeline.runs.explanation import EffectTable, Explanation, FeatureImportance, Interval, ProfileCell
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import signed
@@ -70,11 +70,11 @@ def effects_panel(name: str, rows: Sequence[int], explanation: Explanation, tabl
     return _signed_panel(name, what, values, names, explanation.emotions, STRONGEST)
 
 
-def language_panel(name: str, explanation: Explanation) -> Panel:
+def language_panel(name: str, explanation: Explanation, known: KnownCorpora) -> Panel:
     """Draw how alike the effects of every two languages are, by emotion."""
     values = [pair.similarity for pair in explanation.languages]
     names = [
-        f"{language_title(pair.first)} / {language_title(pair.second)}" for pair in explanation.languages
+        f"{known.language(pair.first)} / {known.language(pair.second)}" for pair in explanation.languages
     ]
     what = "Heat map of correlations of effects between languages. "
     return _signed_panel(name, what, values, names, explanation.emotions, 1.0)
@@ -209,7 +209,9 @@ def _effect(value: float | None, low: float | None, high: float | None) -> Entry
     return cells.effect(value, low, high, strong=clear)
 
 
-def language_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) -> Iterator[Block]:
+def language_blocks(
+    tag: str, explanation: Explanation, known: KnownCorpora, marks: tuple[Mark, ...]
+) -> Iterator[Block]:
     """Say whether an emotion moves the same features in every two languages."""
     if not explanation.languages:
         return
@@ -217,11 +219,11 @@ def language_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...])
         f"languages-{tag.lower()}",
         "Do effects agree across languages? Correlation over all features of the effects in two languages, "
         "by emotion: 1 is the same pattern, 0 none in common; empty where a language lacks the emotion",
-        (language_panel(f"effect-languages-{tag.lower()}", explanation),),
+        (language_panel(f"effect-languages-{tag.lower()}", explanation, known),),
         marks,
     )
     counts = "; ".join(
-        f"{language_title(each.language)}: {cells.plural(each.clips, 'clip')} of "
+        f"{known.language(each.language)}: {cells.plural(each.clips, 'clip')} of "
         f"{cells.plural(each.speakers, 'speaker')}"
         for each in explanation.effects
         if each.language is not None
@@ -229,7 +231,7 @@ def language_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...])
     rows = tuple(
         Row(
             (
-                cells.words(f"{language_title(pair.first)} / {language_title(pair.second)}"),
+                cells.words(f"{known.language(pair.first)} / {known.language(pair.second)}"),
                 *(cells.decimal(value) for value in pair.similarity),
             )
         )
@@ -278,7 +280,9 @@ ARROWS = {"up": "\u2191 up", "down": "\u2193 down", "mixed": "mixed", "not state
 _CITING = "Published directions are summaries of reviews: look a cell up in its source before citing it."
 
 
-def profile_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) -> Iterator[Block]:
+def profile_blocks(
+    tag: str, explanation: Explanation, known: KnownCorpora, marks: tuple[Mark, ...]
+) -> Iterator[Block]:
     """Compare the effects with published directions: a sentence and a table, by emotion."""
     if not explanation.profiles:
         yield text(
@@ -293,7 +297,7 @@ def profile_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) 
         Column("Published", numeric=False),
         Column("Measured, g"),
         Column("Verdict", numeric=False),
-        *(Column(language_title(tag)) for tag in languages),
+        *(Column(known.language(tag)) for tag in languages),
         Column("Stated by", numeric=False),
     )
     stated = [cell for cell in explanation.profiles if cell.direction != "not stated"]

@@ -11,6 +11,7 @@ from ser_pipeline.report.explain_effects import (
     profile_blocks,
 )
 from ser_pipeline.report.results_section import run_marks
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.explanation import Explanation, FeatureImportance
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
@@ -19,16 +20,16 @@ TOP = 20
 """Features that are shown."""
 
 
-def explain_section(run: Run, explanation: Explanation, manifest_digest: str) -> Section:
+def explain_section(run: Run, explanation: Explanation, data: Data) -> Section:
     """Write the part on what the features of a run tell."""
-    marks, tag = run_marks(run, manifest_digest), run.tag.lower()
+    marks, tag = run_marks(run, data.digest), run.tag.lower()
     blocks: list[Block] = [
         _opening(run, explanation),
         *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in explanation.notes),
         *_importance_blocks(run, explanation, marks),
         *effect_blocks(run.tag, explanation, marks),
-        *language_blocks(run.tag, explanation, marks),
-        *profile_blocks(run.tag, explanation, marks),
+        *language_blocks(run.tag, explanation, data.corpora, marks),
+        *profile_blocks(run.tag, explanation, data.corpora, marks),
         *correlation_blocks(run.tag, explanation, marks),
     ]
     return Section(f"explain-{tag}", f"{run.tag}: what the features tell", tuple(blocks), 3, marks)

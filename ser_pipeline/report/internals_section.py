@@ -26,7 +26,7 @@ from ser_pipeline.report.drawing import (
     readable,
 )
 from ser_pipeline.report.results_section import run_key, run_marks
-from ser_pipeline.report.sources import Data, corpus_title
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.internals import AttendedClip, Embeddings
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
@@ -207,7 +207,7 @@ def _groups(run: Run, found: Embeddings, data: Data) -> dict[str, Strings]:
     columns = (table[name].to_pylist() for name in ("utterance_id", "corpus", "speaker_id"))
     known = {clip: (corpus, speaker) for clip, corpus, speaker in zip(*columns, strict=True)}
     if all(clip in known for clip in found.clips):
-        groups["corpus"] = np.array([corpus_title(known[clip][0]) for clip in found.clips])
+        groups["corpus"] = np.array([data.corpora.title(known[clip][0]) for clip in found.clips])
         groups["speaker"] = np.array([known[clip][1] for clip in found.clips])
     return groups
 

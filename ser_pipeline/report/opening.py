@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
-from ser_pipeline.report.results_section import best_by_validation, run_key, run_marks
-from ser_pipeline.report.sources import CLAIM_PROTOCOL, CORPORA, Data, corpus_order, corpus_title
+from ser_pipeline.report.results_section import CLAIM_PROTOCOL, best_by_validation, run_key, run_marks
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
@@ -19,7 +19,7 @@ def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) ->
     parts = []
     if data.synthetic:
         everything = data.synthetic >= set(data.table["corpus"].unique().to_pylist())
-        titles = ", ".join(map(corpus_title, corpus_order(set(data.synthetic))))
+        titles = ", ".join(map(data.corpora.title, data.corpora.order(data.synthetic)))
         parts.append("all recordings described here" if everything else f"the recordings of {titles}")
     if shown:
         parts.append(
@@ -114,13 +114,13 @@ def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
     if data.synthetic:
         found.append(("Rows, figures and runs marked 'synthetic' come from recordings made by a program.",))
     counts = {row["values"]: row["counts"] for row in data.table["corpus"].value_counts().to_pylist()}
-    here = sum(counts.get(corpus, 0) for corpus in CORPORA)
-    complete = sum(published.clips for published in CORPORA.values())
+    here = sum(counts.get(corpus, 0) for corpus in data.corpora)
+    complete = sum(published.clips for published in data.corpora.values())
     if here < complete and not data.synthetic:
+        known = cells.plural(len(data.corpora), "complete corpus", "complete corpora")
         sentence = (
             f"The data hold {cells.thousands(here)} of the {cells.thousands(complete)} recordings "
-            f"of the eight complete corpora ({cells.percent_text(here / complete)}): "
-            "scores on all of them will differ."
+            f"of {known} ({cells.percent_text(here / complete)}): scores on all of them will differ."
         )
         found.append((sentence,))
     return found

@@ -2,11 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
 from ser_pipeline.report.run_figures import comparison_panel
-from ser_pipeline.report.sources import CLAIM_PROTOCOL, CLAIMS, Claim, corpus_order, corpus_title
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Estimate, Scores
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
@@ -15,6 +18,39 @@ from ser_pipeline.tables.table import EN_DASH
 SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
 SIDES = ("validation", "test")
 _LEAD_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of the source report's table of results.
+
+    Attributes:
+        model: what was trained.
+        task: number of classes, in words.
+        accuracy: in percent, as printed there.
+        macro_f1: in percent; None where none is given.
+        lowest: of ``accuracy`` where a range is given.
+    """
+
+    model: str
+    task: str
+    accuracy: float
+    macro_f1: float | None = None
+    lowest: float | None = None
+
+
+CLAIMS: Final = (
+    Claim("CRNN", "4 classes", 81.29, 83.63),
+    Claim("CRNN", "6 classes", 76.76, 82.80),
+    Claim("1-D CNN on features", "8 classes", 72.0),
+    Claim("dense network on 253 features, raw", "not stated", 67.0, lowest=55.0),
+    Claim("dense network, relative features", "not stated", 73.0),
+    Claim("dense network, speaker normalisation", "not stated", 91.0),
+)
+"""Validation results as claimed in the source report; no code or log backs them."""
+
+CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
+"""Under which the source report made its numbers."""
 
 
 def run_marks(run: Run, manifest_digest: str = "") -> tuple[Mark, ...]:
@@ -52,7 +88,7 @@ def best_by_validation(runs: Sequence[Run]) -> Run:
     return max(runs, key=uar)
 
 
-def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], manifest_digest: str) -> Section:
+def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data: Data) -> Section:
     """Write the head of the chapter on results."""
     blocks: list[Block] = []
     if not runs:
@@ -69,7 +105,7 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], manif
         synthetic: tuple[Mark, ...] = ("synthetic",) if any(run.info.synthetic for run in runs) else ()
         caption = "UAR of every run on validation and test recordings, with intervals"
         blocks += [
-            comparison_table(runs, manifest_digest),
+            comparison_table(runs, data),
             Figure(
                 "comparison",
                 caption,
@@ -83,7 +119,7 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], manif
     return Section("results", "Results", tuple(blocks), 2)
 
 
-def comparison_table(runs: Sequence[Run], manifest_digest: str) -> Table:
+def comparison_table(runs: Sequence[Run], data: Data) -> Table:
     """Lay all runs side by side, grouped by the clips they were scored on."""
     columns = (
         Column("Run", numeric=False),
@@ -91,7 +127,7 @@ def comparison_table(runs: Sequence[Run], manifest_digest: str) -> Table:
         Column("Parameters"),
         *(Column(f"{title}, {side}", unit="%") for title, _ in SCORES for side in SIDES),
     )
-    groups = [_comparison_group(group, manifest_digest) for group in comparable(runs)]
+    groups = [_comparison_group(group, data) for group in comparable(runs)]
     return Table(
         key="comparison",
         caption="Runs side by side: best validation epoch and test, in percent, intervals below",
@@ -107,14 +143,14 @@ def comparison_table(runs: Sequence[Run], manifest_digest: str) -> Table:
     )
 
 
-def _comparison_group(runs: Sequence[Run], manifest_digest: str) -> RowGroup:
+def _comparison_group(runs: Sequence[Run], data: Data) -> RowGroup:
     info = runs[0].info
     best = best_by_validation(runs) if len(runs) > 1 else None
-    rows = [_run_row(run, run_marks(run, manifest_digest), strong=run is best) for run in runs]
+    rows = [_run_row(run, run_marks(run, data.digest), strong=run is best) for run in runs]
     return RowGroup(
         rows=(*rows, _confound_row(runs[0])),
         title=group_title(runs[0]),
-        note=group_note(runs[0]),
+        note=group_note(runs[0], data.corpora),
         marks=("speakers heard",) if info.split.leaks_speakers else (),
     )
 
@@ -127,14 +163,14 @@ def group_title(run: Run) -> str:
     return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}"
 
 
-def group_note(run: Run) -> str:
+def group_note(run: Run, known: KnownCorpora) -> str:
     """Say what the split does to people, and which recordings were scored."""
     sizes = (
         f"{side} {cells.plural(part.pooled.clips, 'clip')} of {cells.plural(part.pooled.speakers, 'speaker')}"
         for side in SIDES
         if (part := run.scored(side)) is not None
     )
-    corpora = ", ".join(corpus_title(corpus) for corpus in corpus_order(set(run.info.corpora)))
+    corpora = ", ".join(map(known.title, known.order(run.info.corpora)))
     return "; ".join(filter(None, (run.info.split.note.rstrip("."), *sizes, corpora)))
 
 

@@ -1,28 +1,43 @@
 """The part on one run: what it was, how it learned, where it fails."""
 
-from ser_pipeline.metrics import FEW_SPEAKERS
+from collections.abc import Sequence
+
+from ser_pipeline.manifest.cards import KnownCorpora
+from ser_pipeline.metrics import FEW_SPEAKERS, most_confused
 from ser_pipeline.options import CLASSIFIERS
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Mark, Section, Words, text
 from ser_pipeline.report.results_section import run_key, run_marks
-from ser_pipeline.report.run_errors import certainty_blocks, emotion_blocks, group_blocks
-from ser_pipeline.report.run_figures import curve_panels
-from ser_pipeline.report.sources import corpus_title, language_title
+from ser_pipeline.report.run_figures import (
+    MIN_GROUP_CLIPS,
+    calibration_panel,
+    confusion_panel,
+    coverage_panel,
+    curve_panels,
+    groups_by_kind,
+    surest_mistakes,
+    worst_groups,
+)
+from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import PartScores
+from ser_pipeline.runs.types import GroupKind, GroupScores, PartScores, Scores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
+MAX_GROUPS = 20
+"""Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""
 
-def run_section(run: Run, manifest_digest: str) -> Section:
+
+def run_section(run: Run, data: Data) -> Section:
     """Write the part on one run."""
-    marks = run_marks(run, manifest_digest)
+    marks = run_marks(run, data.digest)
     blocks: list[Block] = [
         *_warnings(run, marks),
-        _facts(run),
+        _facts(run, data.corpora),
         _curves(run, marks),
         _scores_table(run, marks),
         *emotion_blocks(run, marks),
-        *group_blocks(run, marks),
+        *group_blocks(run, data.corpora, marks),
         *certainty_blocks(run, marks),
     ]
     return Section(run_key(run), f"{run.tag}: {run.info.name}", tuple(blocks), 3, marks)
@@ -48,7 +63,7 @@ def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
     return found
 
 
-def _facts(run: Run) -> Facts:
+def _facts(run: Run, known: KnownCorpora) -> Facts:
     info = run.info
     counts = ", ".join(f"{part} {cells.thousands(clips)}" for part, clips in info.counts.items())
     merges = "; ".join(f"{source} counts as {target}" for source, target in info.merges.items())
@@ -65,8 +80,8 @@ def _facts(run: Run) -> Facts:
         ("Task", (f"{info.recipe.task}: {', '.join(info.emotions)}" + (f" ({merges})" if merges else ""),)),
         ("Split", (f"{info.split.name}" + (f", fold {info.split.fold}" if info.split.fold else ""),)),
         ("Recordings", (counts,)),
-        ("Corpora", (", ".join(map(corpus_title, info.corpora)),)),
-        ("Languages", (", ".join(map(language_title, info.languages)),)),
+        ("Corpora", (", ".join(map(known.title, info.corpora)),)),
+        ("Languages", (", ".join(map(known.language, info.languages)),)),
         ("Training", (", ".join(filter(None, (seen, kept, info.stopped, took))),)),
         ("Seed", (str(info.recipe.train.seed),)),
         ("Made", (info.created,)),
@@ -181,3 +196,182 @@ def _part_row(part: str, scores: PartScores) -> Row:
             cells.percent(pooled.confound_accuracy),
         )
     )
+
+
+def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
+    """Show which emotions are taken for which: a matrix, a sentence, and a table."""
+    tag = run.tag.lower()
+    figure = Figure(
+        f"confusion-{tag}",
+        f"Confusions of {run.tag} on the {run.part} recordings: counts, and percent of the true emotion",
+        (confusion_panel(run),),
+        marks,
+    )
+    return [figure, _top_confusions(run), _classes_table(run, marks)]
+
+
+def _top_confusions(run: Run) -> Block:
+    pairs = most_confused(run.shown.pooled.confusion, run.info.emotions)
+    if not pairs:
+        return text(f"{run.tag} took no emotion for another on the {run.part} recordings.")
+    told = "; ".join(
+        f"{pair.target} for {pair.predicted} ({cells.percent_text(pair.share)} of the {pair.target} clips)"
+        for pair in pairs
+    )
+    return text(f"{run.tag} most often takes {told}.")
+
+
+def _classes_table(run: Run, marks: tuple[Mark, ...]) -> Table:
+    columns = (
+        Column("Emotion", numeric=False),
+        Column("Clips"),
+        Column("Precision", unit="%"),
+        Column("Recall", unit="%"),
+        Column("F1", unit="%"),
+    )
+    rows = tuple(
+        Row(
+            (
+                cells.words(entry.emotion),
+                cells.count(entry.clips),
+                cells.percent(entry.precision, bar=True),
+                cells.percent(entry.recall, bar=True),
+                cells.percent(entry.f1, bar=True),
+            )
+        )
+        for entry in run.shown.pooled.classes
+    )
+    caption = f"Emotions of {run.tag} on the {run.part} recordings"
+    return Table(f"classes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)
+
+
+def group_blocks(run: Run, known: KnownCorpora, marks: tuple[Mark, ...]) -> list[Block]:
+    """Show scores by corpus, language, gender, intensity, modality, speaker; name the worst of each."""
+    kinds = groups_by_kind(run)
+    if not kinds:
+        return []
+    columns = (
+        Column("Group", numeric=False),
+        Column("Clips"),
+        Column("Speakers"),
+        Column("UAR", unit="%"),
+        Column("Accuracy", unit="%"),
+        Column("Macro-F1", unit="%"),
+    )
+    table = Table(
+        key=f"groups-{run.tag.lower()}",
+        caption=f"{run.tag} by group of {run.part} recordings, lowest UAR first",
+        columns=columns,
+        groups=tuple(_row_group(kind, groups, known) for kind, groups in kinds.items()),
+        notes=("UAR and macro-F1 are means over the emotions that the group has.",),
+        marks=marks,
+    )
+    return [*_worst(run, known), table]
+
+
+def _worst(run: Run, known: KnownCorpora) -> list[Block]:
+    worst = worst_groups(run)
+    if not worst:
+        return []
+    told = "; ".join(
+        f"{group.by} {_group_title(group, known)} "
+        f"({cells.percent_text(group.uar)} over {cells.plural(group.clips, 'clip')})"
+        for group in worst
+    )
+    return [text(f"Lowest UAR among groups of {MIN_GROUP_CLIPS} clips or more: {told}.")]
+
+
+def _group_title(group: GroupScores, known: KnownCorpora) -> str:
+    titles = {"corpus": known.title, "language": known.language}
+    return titles.get(group.by, str)(group.name)
+
+
+def _row_group(kind: GroupKind, groups: Sequence[GroupScores], known: KnownCorpora) -> RowGroup:
+    cut = len(groups) > MAX_GROUPS
+    rows = tuple(
+        Row(
+            (
+                cells.words(_group_title(group, known)),
+                cells.count(group.clips),
+                cells.count(group.speakers),
+                cells.percent(group.uar, bar=True),
+                cells.percent(group.accuracy, bar=True),
+                cells.percent(group.macro_f1, bar=True),
+            )
+        )
+        for group in groups[:MAX_GROUPS]
+    )
+    note = f"the {MAX_GROUPS} lowest of {len(groups)}; report.json has all" if cut else ""
+    return RowGroup(rows, title=f"By {kind}", note=note)
+
+
+def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
+    """Show how sure the run is, and the mistakes it is surest of."""
+    predictions = run.predictions
+    if predictions is None or not predictions.clips:
+        return [text(f"{run.tag} kept no predictions: its calibration cannot be drawn.")]
+    figure = Figure(
+        f"certainty-{run.tag.lower()}",
+        f"Certainty of {run.tag}: how often it is right when it is sure (left), "
+        "and how often it is wrong when it decides its surest clips only (right)",
+        (calibration_panel(run, predictions), coverage_panel(run, predictions)),
+        marks,
+    )
+    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks)]
+
+
+def _abstaining(run: Run) -> list[Block]:
+    """Say what temperature and threshold were learned on validation clips, and what they are worth."""
+    certainty, told = run.scores.certainty, []
+    if certainty is not None:
+        told.append(
+            f"Temperature {certainty.temperature:.2f}, fitted on validation recordings: the probabilities "
+            "below are stated with it, no decision depends on it."
+        )
+        if certainty.abstain_below is not None:
+            told.append(
+                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} had better "
+                "not answer: from there on it errs half as often on validation recordings."
+            )
+    for part in ("validation", "test"):
+        scores = run.scored(part)
+        told += [] if scores is None else _answered(part, scores.pooled)
+    return [text(" ".join(told))] if told else []
+
+
+def _answered(part: str, pooled: Scores) -> list[str]:
+    """One sentence on the clips that reach the threshold, or none without a threshold."""
+    if pooled.answered is None:
+        return []
+    right = pooled.answered_accuracy
+    wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
+    return [
+        f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
+        f"of all clips {cells.percent_text(1 - pooled.accuracy.value)} would be."
+    ]
+
+
+def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> list[Block]:
+    mistakes = surest_mistakes(predictions)
+    if not mistakes:
+        return []
+    emotions = run.info.emotions
+    rows = tuple(
+        Row(
+            (
+                cells.words(mistake.clip),
+                cells.words(emotions[mistake.target]),
+                cells.words(emotions[mistake.predicted]),
+                cells.percent(mistake.confidence, bar=True),
+            )
+        )
+        for mistake in mistakes
+    )
+    columns = (
+        Column("Recording", numeric=False),
+        Column("True", numeric=False),
+        Column("Decided", numeric=False),
+        Column("Confidence", unit="%"),
+    )
+    caption = f"Mistakes {run.tag} is surest of: listen to these first"
+    return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]

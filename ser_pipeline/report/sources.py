@@ -1,175 +1,27 @@
-"""Read what the report shows of the data, and what others published of it."""
+"""Read what the report shows of the data: the manifest, what lies beside it, and a store of mels."""
 
-import hashlib
-import json
-import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.errors import ManifestError, SplitError
+from ser_pipeline.arrays import Float64s
+from ser_pipeline.errors import SplitError, StoreCorrupt
+from ser_pipeline.manifest.cards import KnownCorpora
+from ser_pipeline.manifest.describe import DESCRIBED_COLUMNS
+from ser_pipeline.manifest.read import REJECTS_NAME, Manifest, read_manifest, read_rejects
+from ser_pipeline.manifest.schema import REJECT_SCHEMA
+from ser_pipeline.previews import ClipSteps, read_steps
+from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import Unread
+from ser_pipeline.splits import SPLIT_COLUMNS, Split, load_split, split_names, split_path
 
-
-@dataclass(frozen=True)
-class CompleteCorpus:
-    """A complete corpus, as its publishers describe it.
-
-    Attributes:
-        title: the corpus's own name.
-        clips: recordings.
-        speakers: people.
-    """
-
-    title: str
-    clips: int
-    speakers: int
-
-
-CORPORA: Final[Mapping[str, CompleteCorpus]] = MappingProxyType(
-    {
-        "cremad": CompleteCorpus("CREMA-D", 7442, 91),
-        "ravdess": CompleteCorpus("RAVDESS", 1440, 24),
-        "ravdess-song": CompleteCorpus("RAVDESS songs", 1012, 23),
-        "savee": CompleteCorpus("SAVEE", 480, 4),
-        "tess": CompleteCorpus("TESS", 2800, 2),
-        "iemocap": CompleteCorpus("IEMOCAP", 10039, 10),
-        "nemo": CompleteCorpus("nEMO", 4481, 9),
-        "emodb": CompleteCorpus("EmoDB", 535, 10),
-    }
-)
-"""Corpus id -> complete corpus, in the order they are shown."""
-
-UNKNOWN: Final = "unknown"
-"""Corpus of a file that belongs to none."""
-
-LANGUAGES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "en-US": "English (US)",
-        "en-GB": "English (UK)",
-        "en-CA": "English (Canada)",
-        "de": "German",
-        "pl": "Polish",
-    }
-)
-"""BCP 47 tag -> name in English, of the languages of the corpora above."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A row of the source report's table of results.
-
-    Attributes:
-        model: what was trained.
-        task: number of classes, in words.
-        accuracy: in percent, as printed there.
-        macro_f1: in percent; None where none is given.
-        lowest: of ``accuracy`` where a range is given.
-    """
-
-    model: str
-    task: str
-    accuracy: float
-    macro_f1: float | None = None
-    lowest: float | None = None
-
-
-CLAIMS: Final = (
-    Claim("CRNN", "4 classes", 81.29, 83.63),
-    Claim("CRNN", "6 classes", 76.76, 82.80),
-    Claim("1-D CNN on features", "8 classes", 72.0),
-    Claim("dense network on 253 features, raw", "not stated", 67.0, lowest=55.0),
-    Claim("dense network, relative features", "not stated", 73.0),
-    Claim("dense network, speaker normalisation", "not stated", 91.0),
-)
-"""Validation results as claimed in the source report; no code or log backs them."""
-
-CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
-"""Under which the source report made its numbers."""
-
-
-def corpus_title(corpus: str) -> str:
-    """Name of a corpus; its id where it is not one of the eight.
-
-    Examples:
-        >>> corpus_title("emodb"), corpus_title("mine")
-        ('EmoDB', 'mine')
-    """
-    if corpus == UNKNOWN:
-        return "no known corpus"
-    return CORPORA[corpus].title if corpus in CORPORA else corpus
-
-
-def language_title(tag: str) -> str:
-    """Name of a language with its tag.
-
-    Examples:
-        >>> language_title("de"), language_title("fi")
-        ('German (de)', 'fi')
-    """
-    if tag not in LANGUAGES:
-        return tag
-    return LANGUAGES[tag] if "(" in LANGUAGES[tag] else f"{LANGUAGES[tag]} ({tag})"
-
-
-def corpus_order(corpora: set[str]) -> list[str]:
-    """Sort corpora: the eight in their order, then others by id.
-
-    Examples:
-        >>> corpus_order({"mine", "emodb", "cremad"})
-        ['cremad', 'emodb', 'mine']
-    """
-    return [corpus for corpus in CORPORA if corpus in corpora] + sorted(corpora - set(CORPORA))
-
-
-SCHEMA_VERSION = 1
-"""Of the manifests this page can read."""
-
-MANIFEST_COLUMNS = (
-    "utterance_id", "corpus", "audio_digest", "source_label", "emotion_id", "intensity",
-    "speaker_id", "gender", "age", "language", "modality", "style", "duration_s", "sample_rate",
-)  # fmt: skip
-REJECT_COLUMNS = ("corpus", "path", "reason")
-SPLIT_COLUMNS = ("utterance_id", "part", "fold")
-
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class SplitFile:
-    """One file of ``manifests/splits``.
-
-    Attributes:
-        name: as in ``--split``.
-        table: ``utterance_id``, ``part``, ``fold``.
-        facts: the file's own description: note, seed, ratios, folds, leaks_speakers.
-        stale: made for another manifest than the one beside it.
-    """
-
-    name: str
-    table: pa.Table
-    facts: Mapping[str, Any]
-    stale: bool
-
-    @property
-    def has_folds(self) -> bool:
-        """Every clip is tested in one fold, instead of belonging to one part."""
-        return bool(self.table["fold"].null_count < self.table.num_rows)
-
-    @property
-    def leaks_speakers(self) -> bool:
-        """The file itself says that it has the same people on both sides."""
-        return bool(self.facts.get("leaks_speakers", False))
-
-    @property
-    def note(self) -> str:
-        """What its reader must know."""
-        return str(self.facts.get("note") or "")
+COLUMNS = tuple(dict.fromkeys((*DESCRIBED_COLUMNS, *SPLIT_COLUMNS)))
+"""Columns of the manifest that a report needs."""
 
 
 @dataclass(frozen=True)
@@ -177,22 +29,58 @@ class Data:
     """All that is known of the recordings.
 
     Attributes:
-        table: the manifest, :data:`MANIFEST_COLUMNS`.
+        manifest: with :data:`COLUMNS`.
         rejects: recordings that cannot be used, with reasons.
-        splits: by name.
-        synthetic: corpora whose recordings were synthesised.
-        digest: of the manifest file, in the form runs name it.
-        facts: the manifest's own description.
+        splits: that can be read, by name.
         unread: split files that cannot be read.
     """
 
-    table: pa.Table
+    manifest: Manifest
     rejects: pa.Table
-    splits: tuple[SplitFile, ...]
-    synthetic: frozenset[str]
-    digest: str
-    facts: Mapping[str, Any]
+    splits: tuple[Split, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def table(self) -> pa.Table:
+        """Rows of the manifest."""
+        return self.manifest.table
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest, in the form runs name it."""
+        return self.manifest.digest
+
+    @property
+    def corpora(self) -> KnownCorpora:
+        """What is known of corpora."""
+        return self.manifest.corpora
+
+    @property
+    def synthetic(self) -> frozenset[str]:
+        """Corpora that are here and were synthesised."""
+        return frozenset(self.manifest.synthetic_corpora) & set(self.table["corpus"].unique().to_pylist())
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """What a page shows of a store of mels.
+
+    Attributes:
+        name: of its folder, which is its fingerprint; empty where there is no store.
+        levels: recording's digest -> RMS after trimming, before levelling, in dB of full scale.
+        steps: chosen recordings on their way through the front end.
+        unread: files that cannot be read.
+    """
+
+    name: str = ""
+    levels: dict[str, float] | None = None
+    steps: tuple[ClipSteps, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def levels_of(self, digests: Sequence[str]) -> Float64s:
+        """Levels of some recordings; those that the store does not hold are left out."""
+        known = self.levels or {}
+        return np.array([known[digest] for digest in digests if digest in known], np.float64)
 
 
 def read_data(manifests: Path) -> Data:
@@ -202,91 +90,47 @@ def read_data(manifests: Path) -> Data:
         manifests: folder that ``ser manifest build`` wrote to.
 
     Raises:
-        ManifestError: there is no manifest, or a file of another version.
+        ManifestError: there is no manifest, or one that cannot be read.
     """
-    path = manifests / "manifest.parquet"
-    if not path.is_file():
-        raise ManifestError(f"{path}: not found; make it with 'ser manifest build'")
-    table, facts = _read(path, MANIFEST_COLUMNS, ManifestError, "build it again with 'ser manifest build'")
-    version = facts.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ManifestError(
-            f"{path}: schema version {version}, this ser reads {SCHEMA_VERSION}; "
-            "build it again with 'ser manifest build'"
-        )
-    corpora = set(table["corpus"].unique().to_pylist())
-    splits, unread = _read_splits(manifests / "splits", path)
-    return Data(
-        table=table,
-        rejects=_read_rejects(manifests / "rejects.parquet"),
-        splits=splits,
-        synthetic=synthetic_corpora(facts, corpora),
-        digest=file_digest(path),
-        facts=facts,
-        unread=unread,
-    )
-
-
-def synthetic_corpora(facts: Mapping[str, Any], corpora: set[str]) -> frozenset[str]:
-    """Corpora that a manifest calls synthetic; all of them where it names none in particular.
-
-    Examples:
-        >>> sorted(synthetic_corpora({"synthetic": True, "synthetic_corpora": ["tess"]}, {"tess", "savee"}))
-        ['tess']
-    """
-    named = facts.get("synthetic_corpora")
-    if named is not None:
-        return frozenset(corpora & set(named))
-    return frozenset(corpora if facts.get("synthetic") else ())
-
-
-def file_digest(path: Path, size: int = 16) -> str:
-    """BLAKE2b of a file's bytes, ``size`` bytes long, in hex."""
-    state = hashlib.blake2b(digest_size=size)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            state.update(chunk)
-    return state.hexdigest()
-
-
-def _read(
-    path: Path, columns: tuple[str, ...], error: type[ManifestError], remedy: str
-) -> tuple[pa.Table, dict[str, Any]]:
-    try:
-        schema = pq.read_schema(path)
-        absent = [column for column in columns if column not in schema.names]
-        if absent:
-            raise error(f"{path}: has no column {', '.join(absent)}; {remedy}")
-        facts = json.loads((schema.metadata or {}).get(b"ser", b"{}"))
-        if not isinstance(facts, dict):
-            raise error(f"{path}: was not written by 'ser'; {remedy}")
-        return pq.read_table(path, columns=list(columns), memory_map=False), facts
-    except (pa.ArrowException, OSError, ValueError) as problem:
-        first = str(problem).splitlines()[0]
-        raise error(f"{path}: cannot be read ({first}); {remedy}") from None
-
-
-def _read_rejects(path: Path) -> pa.Table:
-    if not path.is_file():
-        return pa.table({column: pa.array([], pa.string()) for column in REJECT_COLUMNS})
-    return _read(path, REJECT_COLUMNS, ManifestError, "build it again with 'ser manifest build'")[0]
-
-
-def _read_splits(folder: Path, manifest: Path) -> tuple[tuple[SplitFile, ...], tuple[Unread, ...]]:
-    splits: list[SplitFile] = []
+    manifest = read_manifest(manifests, COLUMNS)
+    there = (manifests / REJECTS_NAME).is_file()
+    rejects = read_rejects(manifests) if there else REJECT_SCHEMA.empty_table()
+    splits: list[Split] = []
     unread: list[Unread] = []
-    for path in sorted(folder.glob("[!.]*.parquet")):
+    for name in split_names(manifests):
         try:
-            splits.append(_read_split(path, manifest))
+            splits.append(load_split(split_path(manifests, name)))
         except SplitError as error:
-            unread.append(Unread("split", path.stem, str(error)))
-    return tuple(splits), tuple(unread)
+            unread.append(Unread("split", name, str(error)))
+    return Data(manifest, rejects, tuple(splits), tuple(unread))
 
 
-def _read_split(path: Path, manifest: Path) -> SplitFile:
-    again = f"make it again with 'ser manifest split {shlex.quote(path.stem)}'"
-    table, facts = _read(path, SPLIT_COLUMNS, SplitError, again)
-    made_for = str(facts.get("manifest_digest", ""))
-    name = str(facts.get("name") or path.stem)
-    size = min(64, max(1, len(made_for) // 2))  # BLAKE2b gives 1 to 64 bytes
-    return SplitFile(name, table, facts, stale=made_for != file_digest(manifest, size))
+def read_store_facts(cache: Path, runs: Sequence[Run]) -> StoreFacts:
+    """Read what lies beside the shards of the store that the first run on mels used, or of the newest store.
+
+    Args:
+        cache: folder of all stores; it need not be there.
+        runs: on the page.
+    """
+    used = [run.info.store_fingerprint for run in runs if run.info.store_kind == "mels"]
+    there = [path for path in (cache / "mels").glob("*") if (path / "index.parquet").is_file()]
+    newest = sorted(there, key=lambda path: ((path / "index.parquet").stat().st_mtime_ns, path.name))
+    folder = next((cache / "mels" / name for name in used if cache / "mels" / name in there), None)
+    if folder is None:
+        folder = newest[-1] if newest and not used else None
+    if folder is None:
+        return StoreFacts()
+    unread: list[Unread] = []
+    levels: dict[str, float] | None = None
+    steps: list[ClipSteps] = []
+    try:
+        table = pq.read_table(folder / "index.parquet", columns=["audio_digest", "level_db", "failed"])
+        rows = table.filter(pc.invert(table["failed"]))
+        levels = dict(zip(rows["audio_digest"].to_pylist(), rows["level_db"].to_pylist(), strict=True))
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        unread.append(Unread("store", folder.name, str(error).partition("\n")[0]))
+    try:
+        steps = read_steps(folder)
+    except StoreCorrupt as error:
+        unread.append(Unread("store", folder.name, str(error)))
+    return StoreFacts(folder.name, levels, tuple(steps), tuple(unread))

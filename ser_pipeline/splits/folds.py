@@ -1,7 +1,4 @@
-"""From a split to the part of every recording, and what each part or fold really got."""
-
-from dataclasses import dataclass
-from typing import Final
+"""From a split to the part of every recording."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +6,8 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Int8s, Int64s
 from ser_pipeline.errors import SplitError, some
-from ser_pipeline.manifest.read import Codes, Manifest, codes
-from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART, PART_CODES
+from ser_pipeline.manifest.read import Manifest
+from ser_pipeline.manifest.schema import NO_PART, PART_CODES
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, Sizes, assign_family, in_shares
 from ser_pipeline.splits.leaks import check_sides
@@ -18,25 +15,6 @@ from ser_pipeline.splits.make import seeded
 from ser_pipeline.splits.split import Split, row_places
 
 TRAIN, VALIDATION, TEST = (PART_CODES[part] for part in PARTS)
-
-ALL: Final = "all"
-"""Stands for all corpora together."""
-
-Cell = str | int | float
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A table of what the sides of a split hold.
-
-    Attributes:
-        columns: headings.
-        rows: one per corpus and side, all corpora together first; sides that hold nothing of a
-            corpus are left out.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def fold_number(split: Split, fold: int | str) -> int:
@@ -132,55 +110,3 @@ def _validation_sizes(share: float, smallest: int) -> Sizes:
         return count - validating, validating
 
     return sizes
-
-
-def split_shares(split: Split, manifest: Manifest) -> Shares:
-    """Count what each part, or each fold, holds.
-
-    Args:
-        split: made for this manifest.
-        manifest: has at least ``SPLIT_COLUMNS``.
-    """
-    if not split.folds:
-        return _shares(manifest.table, parts_for(split, manifest).astype(np.int64), PARTS, "part")
-    sides = np.full(manifest.table.num_rows, NO_PART, np.int64)
-    sides[row_places(split, manifest)] = split.table["fold"].to_numpy()
-    return _shares(manifest.table, sides, split.folds, "fold")
-
-
-def _shares(table: pa.Table, sides: Int64s, names: tuple[str, ...], heading: str) -> Shares:
-    corpora, genders = codes(table["corpus"]), codes(table["gender"])
-    places = table["emotion_id"].to_numpy() % len(EMOTION_NAMES)  # `other` comes last
-    emotions, emotion = np.unique(places, return_inverse=True)
-    rows: list[tuple[Cell, ...]] = []
-    several = len(corpora.names) > 1
-    whole = Codes(np.zeros(len(sides), np.int64), (ALL,))
-    for group in [whole, corpora] if several else [corpora]:
-        place = group.of * len(names) + sides
-        place[sides == NO_PART] = NO_PART
-        totals = np.bincount(group.of, minlength=len(group.names))
-        classes = _counts(place, emotion, len(group.names) * len(names), len(emotions))
-        heard = _speakers(place, table, genders, len(group.names) * len(names))
-        for number in np.flatnonzero(classes.sum(axis=1)).tolist():
-            corpus, side = divmod(number, len(names))
-            clips = int(classes[number].sum())
-            counts = (int(heard[number].sum()), *heard[number].tolist(), *classes[number].tolist())
-            share = round(clips / int(totals[corpus]), 3)
-            rows.append((group.names[corpus], names[side], clips, share, *counts))
-    heads = ("corpus", heading, "clips", "share", "speakers")
-    return Shares((*heads, *genders.names, *(EMOTION_NAMES[number] for number in emotions)), tuple(rows))
-
-
-def _counts(place: Int64s, value: Int64s, places: int, values: int) -> Int64s:
-    """Count rows by place and value; rows without a place are left out."""
-    taken = place != NO_PART
-    cells = place[taken] * values + value[taken]
-    return np.bincount(cells, minlength=places * values).reshape(places, values)
-
-
-def _speakers(place: Int64s, table: pa.Table, genders: Codes, places: int) -> Int64s:
-    """Count speakers by place and gender."""
-    speakers = codes(table["speaker_id"])
-    people, first = np.unique(place * len(speakers.names) + speakers.of, return_index=True)
-    del people
-    return _counts(place[first], genders.of[first], places, len(genders.names))

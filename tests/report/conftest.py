@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +14,11 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
 from ser_pipeline.labels import emotion_id
+from ser_pipeline.manifest.digest import digest_file
+from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
+from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, SPLIT_SCHEMA, write_table
 from ser_pipeline.options import recipe
+from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.curves import METRIC_COLUMNS
 from ser_pipeline.runs.explanation import (
     EffectTable,
@@ -44,9 +47,6 @@ CODES = {
     "emodb": ("de", {"W": "anger", "F": "happiness", "N": "neutral", "T": "sadness", "L": "boredom"}),
     "nemo": ("pl", {"anger": "anger", "happiness": "happiness", "neutral": "neutral", "sadness": "sadness"}),
 }
-MANIFEST_TYPES = {
-    "emotion_id": pa.int8(), "age": pa.int16(), "duration_s": pa.float64(), "sample_rate": pa.int32(),
-}  # fmt: skip
 
 
 def manifest_rows(
@@ -85,28 +85,22 @@ def write_manifest(
     rejects: Sequence[tuple[str, str, str]] = (),
     **facts: Any,
 ) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    table = pa.table(
-        {
-            name: pa.array([row[name] for row in rows], MANIFEST_TYPES.get(name, pa.string()))
-            for name in rows[0]
-        }
-    )
-    described = {"schema_version": 1, "synthetic": False} | facts
-    pq.write_table(
-        table.replace_schema_metadata({b"ser": json.dumps(described)}), folder / "manifest.parquet"
-    )
-    columns = [[reject[place] for reject in rejects] for place in range(3)]
-    names = ("corpus", "path", "reason")
-    pq.write_table(
-        pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}),
-        folder / "rejects.parquet",
+    full = [{"path": f"{row['utterance_id']}.wav", "channels": 1, **row} for row in rows]
+    table = pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in full], SCHEMA)
+    if facts.get("synthetic"):
+        facts.setdefault("synthetic_corpora", sorted({row["corpus"] for row in rows}))
+    write_table(table, facts, folder / MANIFEST_NAME)
+    columns = dict(zip(REJECT_SCHEMA.names, zip(*rejects, strict=True), strict=True)) if rejects else {}
+    write_table(
+        pa.Table.from_pydict(columns, REJECT_SCHEMA) if columns else REJECT_SCHEMA.empty_table(),
+        {},
+        folder / REJECTS_NAME,
     )
     return folder
 
 
 def digest_of(manifests: Path) -> str:
-    return hashlib.blake2b((manifests / "manifest.parquet").read_bytes(), digest_size=16).hexdigest()
+    return digest_file(manifests / MANIFEST_NAME)
 
 
 def write_split(
@@ -117,22 +111,20 @@ def write_split(
     fold_of: Callable[[dict[str, Any]], int | None] = lambda row: None,
     **facts: Any,
 ) -> None:
-    table = pa.table(
-        {
-            "utterance_id": [row["utterance_id"] for row in rows],
-            "part": [part_of(row) for row in rows],
-            "fold": pa.array([fold_of(row) for row in rows], pa.int16()),
-        }
-    )
+    folds = [fold_of(row) for row in rows]
+    columns = [[row["utterance_id"] for row in rows], [part_of(row) for row in rows], folds]
     described = {
-        "name": facts.pop("called", name),
+        "name": name,
+        "kind": "published",
+        "seed": 0,
+        "ratios": [60, 20, 20],
+        "k": 5,
+        "folds": [str(fold) for fold in sorted({fold for fold in folds if fold is not None})],
         "manifest_digest": digest_of(manifests),
         "leaks_speakers": False,
         "note": "",
     } | facts
-    (manifests / "splits").mkdir(exist_ok=True)
-    path = manifests / "splits" / f"{name}.parquet"
-    pq.write_table(table.replace_schema_metadata({b"ser": json.dumps(described)}), path)
+    write_table(pa.table(columns, SPLIT_SCHEMA), described, manifests / "splits" / f"{name}.parquet")
 
 
 def by_speaker(row: dict[str, Any]) -> str:
@@ -371,6 +363,11 @@ def explanation_of(
     return Explanation(**facts)
 
 
+def data_of(digest: str = "d") -> Data:
+    """A manifest without a row, which knows the corpora that are shipped."""
+    return Data(Manifest(SCHEMA.empty_table(), digest, Path(MANIFEST_NAME), {}), REJECT_SCHEMA.empty_table())
+
+
 def write_manifests(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
     write_manifest(
         folder,
@@ -406,6 +403,7 @@ def fake() -> SimpleNamespace:
         by_speaker=by_speaker,
         digest=digest_of,
         explanation=explanation_of,
+        data=data_of,
     )
 
 

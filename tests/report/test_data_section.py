@@ -15,7 +15,7 @@ def tables_of(folder):
 
 def test_corpora_stand_beside_their_published_sizes(manifests, rows):
     table = tables_of(manifests)["corpora"]
-    emodb = next(row for row in table.rows if row.entries[0].text == "EmoDB")
+    emodb = next(row for row in table.rows if row.entries[0].text == "EMO-DB")
     assert [cell.value for cell in emodb.entries[2:7]] == [50, 535, pytest.approx(50 / 535), 5, 10]
     total = table.rows[-1]
     assert total.total
@@ -50,9 +50,9 @@ def test_synthetic_corpora_are_marked_everywhere_and_are_no_share(tmp_path, rows
     folder = fake.manifest(tmp_path, rows, synthetic=True, synthetic_corpora=["emodb"])
     table = tables_of(folder)["corpora"]
     marks = {row.entries[0].text: row.marks for row in table.rows}
-    assert marks["EmoDB"] == ("synthetic",)
+    assert marks["EMO-DB"] == ("synthetic",)
     assert marks["nEMO"] == ()
-    emodb = next(row for row in table.rows if row.entries[0].text == "EmoDB")
+    emodb = next(row for row in table.rows if row.entries[0].text == "EMO-DB")
     assert emodb.entries[4].value is None
     blocks = [block for section in data_sections(read_data(folder)) for block in section.blocks]
     assert all(block.marks == ("synthetic",) for block in blocks if isinstance(block, Figure))

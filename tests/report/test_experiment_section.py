@@ -17,6 +17,7 @@ from ser_pipeline.runs.findings import (
 from ser_pipeline.runs.types import Estimate
 from ser_pipeline.tables import Table
 from ser_pipeline.tables.table import MINUS
+from tests.report.conftest import data_of
 
 FIGURES = Figures(
     first=0.6, second=0.55, difference=0.05, low=-0.01, high=0.1, p=0.2, clips=100, speakers=9, seeds=(3, 3)
@@ -62,7 +63,7 @@ def findings(**changes):
 
 
 def tables(found, digest="d"):
-    _, section = experiment_sections([found], digest)
+    _, section = experiment_sections([found], data_of(digest))
     return {block.key: block for block in section.blocks if isinstance(block, Table)}
 
 
@@ -71,7 +72,7 @@ def texts(row):
 
 
 def test_without_experiments_there_is_no_chapter():
-    assert experiment_sections([], "d") == ()
+    assert experiment_sections([], data_of()) == ()
 
 
 def test_a_claim_shows_verdict_figures_and_what_was_tested():
@@ -128,7 +129,7 @@ def test_arms_stand_under_their_protocol():
 
 def test_corpora_are_columns():
     table = tables(findings())["corpora-mine"]
-    assert [column.heading for column in table.columns] == ["Arm", "nEMO", "EmoDB"]
+    assert [column.heading for column in table.columns] == ["Arm", "nEMO", "EMO-DB"]
     assert texts(table.rows[0]) == ["a", "50.0", "70.0"]
 
 
@@ -141,13 +142,15 @@ def test_corpora_are_columns():
     ],
 )
 def test_marks(changes, digest, marks):
-    assert experiment_sections([findings(**changes)], digest)[1].marks == marks
+    assert experiment_sections([findings(**changes)], data_of(digest))[1].marks == marks
 
 
 def test_failures_and_cut_trainings_are_said():
     found = findings(epochs=5, arms=(arm("a", done=0, failed=3, reason="no store"),))
     words = [
-        plain(block.words) for block in experiment_sections([found], "d")[1].blocks if hasattr(block, "tone")
+        plain(block.words)
+        for block in experiment_sections([found], data_of())[1].blocks
+        if hasattr(block, "tone")
     ]
     assert words == ["Networks were trained for at most 5 epochs.", "Runs of 1 arm failed, as a: no store."]
 

@@ -1,5 +1,6 @@
 import pytest
 
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import plain
 from ser_pipeline.report.explain_effects import (
     correlation_blocks,
@@ -11,6 +12,8 @@ from ser_pipeline.report.explain_effects import (
 from ser_pipeline.runs.explanation import ProfileSummary
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
+
+KNOWN = KnownCorpora.of({})
 
 
 def test_features_with_the_greatest_effects_are_chosen_by_group(fake):
@@ -42,14 +45,14 @@ def test_nothing_measured_is_said(fake):
 
 
 def test_languages_are_named_and_counted(fake):
-    _, table = language_blocks("R1", fake.explanation(), ())
+    _, table = language_blocks("R1", fake.explanation(), KNOWN, ())
     assert [cell.text for cell in table.rows[0].entries][:2] == ["German (de) / Polish (pl)", "0.50"]
     assert table.rows[0].entries[4].text == "\u2013"
     assert table.notes[0].startswith("German (de): 90 clips of 9 speakers; Polish (pl): 90 clips")
 
 
 def test_one_language_is_not_compared(fake):
-    assert list(language_blocks("R1", fake.explanation(languages=()), ())) == []
+    assert list(language_blocks("R1", fake.explanation(languages=()), KNOWN, ())) == []
 
 
 def test_pairs_that_say_the_same_are_listed(fake):
@@ -60,7 +63,7 @@ def test_pairs_that_say_the_same_are_listed(fake):
 
 
 def test_rows_say_published_measured_and_verdict(fake):
-    summary, table = profile_blocks("R1", fake.explanation(), ())
+    summary, table = profile_blocks("R1", fake.explanation(), KNOWN, ())
     assert [group.title for group in table.groups] == ["anger", "sadness"]
     assert [column.heading for column in table.columns] == [
         "Property", "Published", "Measured, g", "Verdict", "German (de)", "Polish (pl)", "Stated by",
@@ -81,16 +84,16 @@ def test_rows_say_published_measured_and_verdict(fake):
 
 def test_small_chances_are_not_rounded_to_zero(fake):
     sure = ProfileSummary(agrees=14, opposes=0, unclear=0, chance=2**-14)
-    summary, _ = profile_blocks("R1", fake.explanation(summary=sure), ())
+    summary, _ = profile_blocks("R1", fake.explanation(summary=sure), KNOWN, ())
     assert "probability of less than 0.1 %" in plain(summary.words)
 
 
 def test_nothing_clear_is_said(fake):
     none = ProfileSummary(agrees=0, opposes=0, unclear=7, chance=1.0)
-    summary, _ = profile_blocks("R1", fake.explanation(summary=none), ())
+    summary, _ = profile_blocks("R1", fake.explanation(summary=none), KNOWN, ())
     assert "none of 7 effects with a published direction is clear enough" in plain(summary.words)
 
 
 def test_features_of_other_names_have_nothing_to_compare(fake):
-    (block,) = profile_blocks("R1", fake.explanation(profiles=()), ())
+    (block,) = profile_blocks("R1", fake.explanation(profiles=()), KNOWN, ())
     assert "there is nothing to compare with" in plain(block.words)

@@ -1,5 +1,6 @@
 import re
 
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.drawing import INKS
 from ser_pipeline.report.explain_effects import (
     effects_panel,
@@ -7,6 +8,8 @@ from ser_pipeline.report.explain_effects import (
     importance_panel,
     language_panel,
 )
+
+KNOWN = KnownCorpora.of({})
 
 
 def test_importances_are_told_in_points(fake):
@@ -39,7 +42,7 @@ def test_effects_stand_in_cells_with_their_signs(fake):
 
 def test_languages_and_groups_are_told(fake):
     found = fake.explanation()
-    assert "German (de) / Polish (pl): anger +0.50, happiness +0.20" in language_panel("x", found).alt
+    assert "German (de) / Polish (pl): anger +0.50, happiness +0.20" in language_panel("x", found, KNOWN).alt
     drawn = groups_panel("y", found)
     assert "pitch: pitch 1.00, energy 0.25, rhythm 0.25" in drawn.alt
 

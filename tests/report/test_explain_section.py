@@ -29,7 +29,7 @@ def texts(row):
 
 
 def test_section_says_what_was_done(run, fake):
-    section = explain_section(run, fake.explanation(), "d")
+    section = explain_section(run, fake.explanation(), fake.data())
     assert (section.key, section.title, section.level) == ("explain-r1", "R1: what the features tell", 3)
     opening = plain(section.blocks[0].words)
     assert "R1 reaches a UAR of 61.0 % (50.0\u201370.0) on 36 test clips of 2 speakers" in opening
@@ -39,7 +39,7 @@ def test_section_says_what_was_done(run, fake):
 
 
 def test_groups_and_features_are_listed_by_what_they_cost(run, fake):
-    found = tables(explain_section(run, fake.explanation(), "d"))
+    found = tables(explain_section(run, fake.explanation(), fake.data()))
     groups = [texts(row) for row in found["group-importance-r1"].rows]
     assert groups == [
         ["pitch", "2", "5.0", "1.1"],
@@ -55,7 +55,7 @@ def test_groups_and_features_are_listed_by_what_they_cost(run, fake):
 
 
 def test_clear_groups_are_named(run, fake):
-    section = explain_section(run, fake.explanation(), "d")
+    section = explain_section(run, fake.explanation(), fake.data())
     told = " ".join(plain(block.words) for block in section.blocks if hasattr(block, "words"))
     assert "The group pitch costs most, 5.0 (3.0\u20138.0) points; the feature pitch_st_mean" in told
     assert "Groups whose interval lies above zero: pitch, energy." in told
@@ -64,7 +64,7 @@ def test_clear_groups_are_named(run, fake):
 def test_no_interval_is_no_clear_group(run, fake):
     whole = fake.explanation()
     bare = [each.model_copy(update={"drop": Interval(value=0.1)}) for each in whole.group_importances]
-    section = explain_section(run, whole.model_copy(update={"group_importances": tuple(bare)}), "d")
+    section = explain_section(run, whole.model_copy(update={"group_importances": tuple(bare)}), fake.data())
     told = " ".join(plain(block.words) for block in section.blocks if hasattr(block, "words"))
     assert "No group has an interval that lies above zero." in told
 
@@ -72,13 +72,13 @@ def test_no_interval_is_no_clear_group(run, fake):
 def test_only_the_first_features_are_shown(run, fake):
     names = [f"f{number}" for number in range(30)]
     many = fake.explanation(names=names, groups=["g"] * 30)
-    found = tables(explain_section(run, many, "d"))
+    found = tables(explain_section(run, many, fake.data()))
     assert len(found["feature-importance-r1"].rows) == 20
     assert found["feature-importance-r1"].notes == ("All 30 are in explanation.json of the run.",)
 
 
 def test_marks_of_the_run_stand_on_every_table_and_figure(run, fake):
-    section = explain_section(run, fake.explanation(), "another manifest")
+    section = explain_section(run, fake.explanation(), fake.data("another"))
     assert section.marks == ("other manifest",)
     blocks = [block for block in section.blocks if isinstance(block, Table | Figure)]
     assert len(blocks) > 8

@@ -48,8 +48,8 @@ def test_best_run_is_picked_by_validation(runs):
     )
 
 
-def test_comparison_shows_validation_beside_test(runs):
-    table = comparison_table(runs, "d")
+def test_comparison_shows_validation_beside_test(runs, fake):
+    table = comparison_table(runs, fake.data())
     assert [column.heading for column in table.columns[3:5]] == ["UAR, validation, %", "UAR, test, %"]
     first, leaks, claims = table.groups
     assert first.title == "Task 4class, split speaker"
@@ -66,14 +66,14 @@ def test_comparison_shows_validation_beside_test(runs):
     assert claims.marks == ("claimed",)
 
 
-def test_prior_row_is_the_confound(runs):
-    prior = comparison_table(runs, "d").groups[0].rows[-1]
+def test_prior_row_is_the_confound(runs, fake):
+    prior = comparison_table(runs, fake.data()).groups[0].rows[-1]
     assert prior.entries[0].text == "corpus prior"
     assert [cell.value for cell in prior.entries[3:]] == [0.25, 0.25, 0.31, 0.31, None, None]
 
 
-def test_claims_are_shown_as_printed_there(runs):
-    claims = comparison_table(runs, "d").groups[-1]
+def test_claims_are_shown_as_printed_there(runs, fake):
+    claims = comparison_table(runs, fake.data()).groups[-1]
     assert "claimed, clips of one speaker on both sides" in claims.note
     crnn = claims.rows[0]
     assert [cell.text for cell in crnn.entries[3:]] == [
@@ -87,13 +87,15 @@ def test_claims_are_shown_as_printed_there(runs):
     assert all(row.marks == ("claimed",) for row in claims.rows)
 
 
-def test_runs_of_another_manifest_are_marked(runs):
-    assert "other manifest" in comparison_table(runs, "e").rows[0].marks
+def test_runs_of_another_manifest_are_marked(runs, fake):
+    assert "other manifest" in comparison_table(runs, fake.data("e")).rows[0].marks
 
 
-def test_cost_counts_clips_a_second(runs):
+def test_cost_counts_clips_a_second(runs, fake):
     cost = next(
-        block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
+        block
+        for block in results_section(runs, [], fake.data()).blocks
+        if getattr(block, "key", "") == "cost"
     )
     row = cost.rows[0]
     assert row.entries[1].value == 2_227_589
@@ -106,7 +108,7 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
     trained = fake.run(tmp_path, "trained", rows, "d")
     (trained / "scores.json").unlink()
     _, unfinished = read_runs([folder, trained])
-    blocks = results_section([], unfinished, "d").blocks
+    blocks = results_section([], unfinished, fake.data()).blocks
     table = next(block for block in blocks if isinstance(block, Table))
     assert [row.entries[4].text for row in table.rows] == [
         "the rest of its training: ser train --resume started",
@@ -116,8 +118,8 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
     assert not any(isinstance(cell.value, int | float) for row in table.rows for cell in row.entries)
 
 
-def test_no_runs_say_how_to_get_them():
-    (block,) = results_section([], [], "d").blocks
+def test_no_runs_say_how_to_get_them(fake):
+    (block,) = results_section([], [], fake.data()).blocks
     assert "Train and score one with ser train crnn, then run ser report again" in plain(block.words)
 
 
@@ -129,7 +131,9 @@ def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows,
     (folder / "latency.json").write_text(found.model_dump_json())
     runs = read_runs([folder])[0]
     cost = next(
-        block for block in results_section(runs, [], "d").blocks if getattr(block, "key", "") == "cost"
+        block
+        for block in results_section(runs, [], fake.data()).blocks
+        if getattr(block, "key", "") == "cost"
     )
     shown = dict(zip([column.heading for column in cost.columns], cost.rows[0].entries, strict=True))
     assert (shown["Front end, ms"].value, shown["Network, ms"].value) == (4.25, 9.5)

@@ -3,14 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import plain
-from ser_pipeline.report.run_errors import MAX_GROUPS, certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.report.run_figures import groups_by_kind, surest_mistakes, worst_groups
-from ser_pipeline.report.sources import corpus_title
+from ser_pipeline.report.run_section import MAX_GROUPS, certainty_blocks, emotion_blocks, group_blocks
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Certainty, GroupScores
 from ser_pipeline.tables import Table
+
+KNOWN = KnownCorpora.of({})
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -32,9 +34,9 @@ def test_perfect_run_has_no_confusions(tmp_path, rows, fake):
 
 
 def test_worst_groups_are_named(run):
-    sentence, table = group_blocks(run, ())
+    sentence, table = group_blocks(run, KNOWN, ())
     worst = min((g for g in run.shown.groups if g.by == "corpus"), key=lambda g: g.uar)
-    assert f"corpus {corpus_title(worst.name)} ({100 * worst.uar:.1f} % over {worst.clips} clips)" in plain(
+    assert f"corpus {KNOWN.title(worst.name)} ({100 * worst.uar:.1f} % over {worst.clips} clips)" in plain(
         sentence.words
     )
     assert "By modality" not in [group.title for group in table.groups]
@@ -50,7 +52,7 @@ def test_long_lists_of_speakers_keep_the_lowest(run):
     scores = run.scores.model_copy(
         update={"parts": {"test": run.shown.model_copy(update={"groups": groups})}}
     )
-    (table,) = group_blocks(type(run)(**{**vars(run), "scores": scores}), ())
+    (table,) = group_blocks(type(run)(**{**vars(run), "scores": scores}), KNOWN, ())
     (speakers,) = table.groups
     assert [row.entries[0].text for row in speakers.rows] == [f"s{n:03d}" for n in range(MAX_GROUPS)]
     assert speakers.note == "the 20 lowest of 100; report.json has all"
@@ -58,7 +60,7 @@ def test_long_lists_of_speakers_keep_the_lowest(run):
 
 def test_run_without_groups_has_no_group_table(run):
     scores = run.scores.model_copy(update={"parts": {"test": run.shown.model_copy(update={"groups": ()})}})
-    assert group_blocks(type(run)(**{**vars(run), "scores": scores}), ()) == []
+    assert group_blocks(type(run)(**{**vars(run), "scores": scores}), KNOWN, ()) == []
 
 
 def with_threshold(run):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("no_drawings")
 
 
 def section_of(tmp_path, rows, fake, **changes):
-    return run_section(read_runs([fake.run(tmp_path, "one", rows, "d", **changes)])[0][0], "d")
+    return run_section(read_runs([fake.run(tmp_path, "one", rows, "d", **changes)])[0][0], fake.data())
 
 
 def blocks_of(section, kind):
@@ -60,7 +60,7 @@ def test_few_test_speakers_are_said(tmp_path, rows, fake):
 
 def test_run_of_another_manifest_warns(tmp_path, rows, fake):
     run = read_runs([fake.run(tmp_path, "one", rows, "old")])[0][0]
-    warnings = [plain(c.words) for c in blocks_of(run_section(run, "new"), Callout)]
+    warnings = [plain(c.words) for c in blocks_of(run_section(run, fake.data("new")), Callout)]
     assert any("another manifest" in words for words in warnings)
 
 
@@ -84,7 +84,7 @@ def test_run_without_metrics_says_so(tmp_path, rows, fake):
     folder = fake.run(tmp_path, "one", rows, "d")
     (folder / "metrics.csv").unlink()
     (folder / "predictions.parquet").unlink()
-    section = run_section(read_runs([folder])[0][0], "d")
+    section = run_section(read_runs([folder])[0][0], fake.data())
     texts = [plain(block.words) for block in section.blocks if hasattr(block, "words")]
     assert "This run kept no learning curve." in texts
     assert "R1 kept no predictions: its calibration cannot be drawn." in texts

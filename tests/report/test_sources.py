@@ -1,69 +1,36 @@
-import hashlib
-import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.corpora import CORPORA as MODULES
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.report.sources import (
-    CLAIMS,
-    CORPORA,
-    corpus_title,
-    file_digest,
-    language_title,
-    read_data,
-    synthetic_corpora,
-)
+from ser_pipeline.previews import ClipSteps, outline, write_steps
+from ser_pipeline.report.build import make_report
+from ser_pipeline.report.sources import read_data, read_store_facts
+from ser_pipeline.runs.find import choose_runs
+from ser_pipeline.runs.read import read_runs
 
 
-def test_manifest_rejects_and_splits_are_read_together(manifests, rows):
+def test_manifest_rejects_and_splits_are_read_together(manifests, rows, fake):
     data = read_data(manifests)
     assert data.table.num_rows == len(rows)
     assert data.rejects.num_rows == 2
+    assert data.digest == fake.digest(manifests)
     assert [split.name for split in data.splits] == ["speaker", "stratified"]
     assert [split.leaks_speakers for split in data.splits] == [False, True]
-    assert not any(split.stale or split.has_folds for split in data.splits)
-
-
-def test_digest_is_that_of_the_bytes(manifests):
-    content = (manifests / "manifest.parquet").read_bytes()
-    assert file_digest(manifests / "manifest.parquet") == hashlib.blake2b(content, digest_size=16).hexdigest()
+    assert not data.unread
 
 
 def test_missing_manifest_names_the_command(tmp_path):
     with pytest.raises(
         ManifestError, match=r"manifest\.parquet: not found; make it with 'ser manifest build'"
     ):
-        read_data(tmp_path)
-
-
-def test_manifest_of_another_version_is_refused(tmp_path, rows, fake):
-    folder = fake.manifest(tmp_path, rows, schema_version=2)
-    with pytest.raises(ManifestError, match="schema version 2, this ser reads 1"):
-        read_data(folder)
-
-
-def test_manifest_without_a_column_names_it(tmp_path, rows):
-    table = pa.Table.from_pylist(rows).drop_columns(["speaker_id"])
-    pq.write_table(table, tmp_path / "manifest.parquet")
-    with pytest.raises(ManifestError, match="has no column speaker_id"):
-        read_data(tmp_path)
-
-
-def test_damaged_manifest_is_one_line(tmp_path):
-    (tmp_path / "manifest.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(ManifestError, match="cannot be read") as caught:
-        read_data(tmp_path)
-    assert "\n" not in str(caught.value)
-
-
-def test_manifest_with_foreign_metadata_is_refused(tmp_path, rows):
-    table = pa.Table.from_pylist(rows).replace_schema_metadata({b"ser": b"[1]"})
-    pq.write_table(table, tmp_path / "manifest.parquet")
-    with pytest.raises(ManifestError, match="was not written by 'ser'"):
         read_data(tmp_path)
 
 
@@ -77,17 +44,6 @@ def test_damaged_split_is_listed_with_its_command(manifests):
     assert unread.reason.endswith("make it again with 'ser manifest split speaker'")
 
 
-@pytest.mark.parametrize("digest", ["", "a", "00" * 200])
-def test_split_of_a_digest_of_any_length_is_stale(manifests, rows, fake, digest):
-    fake.split(manifests, "odd", rows, fake.by_speaker, manifest_digest=digest)
-    assert [split.name for split in read_data(manifests).splits if split.stale] == ["odd"]
-
-
-def test_split_of_another_manifest_is_stale(manifests, rows, fake):
-    fake.split(manifests, "old", rows, fake.by_speaker, manifest_digest="00" * 16)
-    assert [split.name for split in read_data(manifests).splits if split.stale] == ["old"]
-
-
 def test_half_written_splits_are_not_read(manifests):
     (manifests / "splits" / ".speaker.parquet.7-ab.partial").write_bytes(b"no")
     assert len(read_data(manifests).splits) == 2
@@ -99,55 +55,18 @@ def test_manifest_without_rejects_file_has_none(manifests):
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({}, set()),
-        ({"synthetic": False}, set()),
-        ({"synthetic": True}, {"a", "b"}),
-        ({"synthetic": True, "synthetic_corpora": ["b", "gone"]}, {"b"}),
-        ({"synthetic": False, "synthetic_corpora": []}, set()),
-    ],
+    ("named", "expected"),
+    [([], set()), (["emodb", "gone"], {"emodb"}), (["emodb", "nemo"], {"emodb", "nemo"})],
 )
-def test_synthetic_corpora(facts, expected):
-    assert synthetic_corpora(facts, {"a", "b"}) == expected
+def test_synthetic_corpora_are_those_that_are_here(tmp_path, rows, fake, named, expected):
+    folder = fake.manifest(tmp_path, rows, synthetic=bool(named), synthetic_corpora=named)
+    assert read_data(folder).synthetic == expected
 
 
-def test_metadata_is_that_of_the_file(manifests):
-    stored = json.loads(pq.read_schema(manifests / "manifest.parquet").metadata[b"ser"])
-    assert read_data(manifests).facts == stored
-
-
-def test_published_sizes_are_those_of_the_corpora_own_cards():
-    cards = {
-        name: (module.CARD.title, module.CARD.clips, module.CARD.speakers) for name, module in MODULES.items()
-    }
-    assert {name: (CORPORA[name].clips, CORPORA[name].speakers) for name in CORPORA} == {
-        name: card[1:] for name, card in cards.items()
-    }
-    assert list(CORPORA) == list(MODULES)
-
-
-def test_claims_are_the_source_reports():
-    crnn = {claim.task: (claim.accuracy, claim.macro_f1) for claim in CLAIMS if claim.model == "CRNN"}
-    assert crnn == {"4 classes": (81.29, 83.63), "6 classes": (76.76, 82.8)}
-
-
-@pytest.mark.parametrize(("tag", "title"), [("en-GB", "English (UK)"), ("pl", "Polish (pl)"), ("xx", "xx")])
-def test_language_titles(tag, title):
-    assert language_title(tag) == title
-
-
-def test_strays_have_no_corpus():
-    assert corpus_title("unknown") == "no known corpus"
-
-
-def test_room_needs_neither_torch_nor_the_manifest_room():
-    import subprocess
-    import sys
-
+def test_room_needs_neither_torch_nor_audio():
     code = (
         "import sys, ser_pipeline.report;"
-        "bad = {'torch', 'librosa', 'h5py', 'pandas', 'ser_pipeline.manifest', 'ser_pipeline.corpora'};"
+        "bad = {'torch', 'librosa', 'h5py', 'soundfile', 'pandas'};"
         "print(sorted(bad & set(sys.modules)))"
     )
     folder = Path(__file__).parents[2]
@@ -155,3 +74,65 @@ def test_room_needs_neither_torch_nor_the_manifest_room():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
     )
     assert found.stdout.strip() == "[]"
+
+
+def steps(name="emodb/01-W-0"):
+    wave = np.sin(np.linspace(0, 300, 16_000)).astype(np.float32)
+    mel = np.linspace(-1, 1, 16 * 30, dtype=np.float32).reshape(16, 30)
+    lines = outline(wave)
+    return ClipSteps(name, "ab", 1.0, 0.1, 0.8, -20.0, lines, lines / 2, lines, 0.02, mel)
+
+
+@pytest.fixture
+def cache(tmp_path, rows):
+    for name in ("f" * 16, "0" * 16):
+        folder = tmp_path / "cache" / "mels" / name
+        folder.mkdir(parents=True)
+        columns = {
+            "audio_digest": [row["audio_digest"] for row in rows] + ["bad"],
+            "level_db": [-20.0 - number % 9 for number in range(len(rows))] + [None],
+            "failed": [False] * len(rows) + [True],
+        }
+        pq.write_table(pa.table(columns), folder / "index.parquet")
+    os.utime(folder / "index.parquet", ns=(1, 1))
+    write_steps(tmp_path / "cache" / "mels" / ("f" * 16), [steps(), steps("<b>bad</b>")])
+    return tmp_path / "cache"
+
+
+def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache):
+    fake.manifest(tmp_path / "manifests", rows)
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache, pdf=True)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Levels by corpus. EMO-DB: median" in page
+    assert "emodb/01-W-0: wave of 1.0 s" in page
+    assert "<b>bad</b>" not in page
+    for suffix in ("png", "svg", "pdf"):
+        assert (tmp_path / "out" / "figures" / f"steps-1.{suffix}").stat().st_size > 1000
+    assert (tmp_path / "out" / "figures" / "levels.pdf").read_bytes().startswith(b"%PDF")
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache)
+    assert not list((tmp_path / "out" / "figures").glob("*.pdf"))
+
+
+def test_the_store_of_a_run_comes_before_the_newest(tmp_path, rows, fake, cache):
+    folder = fake.run(tmp_path / "runs", "one", rows, "d", task="4class")
+    (run,) = read_runs([folder])[0]
+    assert read_store_facts(cache, []).name == "f" * 16
+    fingerprint = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "0" * 16})
+    assert read_store_facts(cache, [replace(run, info=fingerprint)]).name == "0" * 16
+    gone = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "1" * 16})
+    assert read_store_facts(cache, [replace(run, info=gone)]).name == ""
+
+
+def test_what_cannot_be_read_is_named(tmp_path, rows, fake, cache):
+    fake.manifest(tmp_path / "manifests", rows)
+    (cache / "mels" / ("f" * 16) / "steps.parquet").write_bytes(b"nothing")
+    summary = make_report(
+        tmp_path / "manifests", choose_runs(tmp_path / "runs"), tmp_path / "out", cache=cache
+    )
+    assert any("steps.parquet: cannot be read" in line for line in summary.unread)
+
+
+def test_without_a_store_there_is_no_such_part(tmp_path, rows, fake):
+    fake.manifest(tmp_path / "manifests", rows)
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=tmp_path / "cache")
+    assert "Levels by corpus" not in (tmp_path / "out" / "report.html").read_text()

@@ -7,7 +7,7 @@ import pytest
 from ser_pipeline.errors import SplitError
 from ser_pipeline.manifest import NO_PART
 from ser_pipeline.splits import fold_number, make_split, parts_for
-from ser_pipeline.splits.folds import row_places, split_shares
+from ser_pipeline.splits.folds import row_places
 from ser_pipeline.splits.split import fold_rows, part_rows
 
 
@@ -140,44 +140,3 @@ def test_parts_that_tear_a_speaker_are_refused_unless_the_split_says_so(manifest
     lying = dataclasses.replace(split, leaks_speakers=False)
     with pytest.raises(SplitError, match="split stratified: speakers stand in more than one part: emodb-000"):
         parts_for(lying, manifest)
-
-
-@pytest.fixture
-def two_corpora(in_memory, people_rows):
-    return in_memory([*people_rows("emodb", 10, emotions=2), *people_rows("nemo", 3, emotions=2)])
-
-
-def test_one_corpus_in_closed_form(in_memory, people_rows):
-    manifest = in_memory(people_rows("emodb", 10, emotions=2))
-    shares = split_shares(make_split(manifest, "speaker"), manifest)
-    assert shares.columns == (
-        "corpus", "part", "clips", "share", "speakers", "female", "male", "anger", "happiness",
-    )  # fmt: skip
-    assert shares.rows == (
-        ("emodb", "train", 24, 0.6, 6, 3, 3, 12, 12),
-        ("emodb", "validation", 8, 0.2, 2, 1, 1, 4, 4),
-        ("emodb", "test", 8, 0.2, 2, 1, 1, 4, 4),
-    )
-
-
-@pytest.mark.parametrize("kind", ["speaker", "stratified", "kfold", "loso", "loco"])
-def test_rows_add_up_to_the_manifest(two_corpora, kind):
-    split = make_split(two_corpora, kind)
-    shares = split_shares(split, two_corpora)
-    place = {name: number for number, name in enumerate(shares.columns)}
-    for corpus, clips in (("all", 52), ("emodb", 40), ("nemo", 12)):
-        rows = [row for row in shares.rows if row[0] == corpus]
-        assert sum(row[place["clips"]] for row in rows) == clips
-        assert sum(row[place["share"]] for row in rows) == pytest.approx(1, abs=0.01)
-        for row in rows:
-            assert row[place["anger"]] + row[place["happiness"]] == row[place["clips"]]
-            assert row[place["female"]] + row[place["male"]] == row[place["speakers"]]
-    sides = {row[1] for row in shares.rows}
-    assert sides == set(split.folds or ("train", "validation", "test"))
-
-
-def test_folds_that_hold_nothing_of_a_corpus_have_no_row(two_corpora):
-    shares = split_shares(make_split(two_corpora, "loco"), two_corpora)
-    assert [row[:3] for row in shares.rows] == [
-        ("all", "emodb", 40), ("all", "nemo", 12), ("emodb", "emodb", 40), ("nemo", "nemo", 12),
-    ]  # fmt: skip

@@ -1,0 +1,167 @@
+"""What each part or fold of a split really holds, and whether anything stands on two sides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.manifest.read import Codes, Manifest, codes
+from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART
+from ser_pipeline.records import PARTS
+from ser_pipeline.splits.leaks import on_both_sides
+from ser_pipeline.splits.split import Split
+from ser_pipeline.tables import Table, table_of
+
+ALL: Final = "all"
+"""Stands for all corpora together."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one side of a split holds of one corpus, or of all together.
+
+    Attributes:
+        corpus: corpus id, or ``ALL``.
+        side: name of the part or fold.
+        clips: recordings.
+        share: of the corpus's recordings, in [0, 1].
+        speakers: people.
+        genders: gender -> speakers.
+        emotions: emotion -> recordings, in id order.
+    """
+
+    corpus: str
+    side: str
+    clips: int
+    share: float
+    speakers: int
+    genders: Mapping[str, int]
+    emotions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class CheckedSplit:
+    """A split, counted and checked against a manifest, whatever is wrong with it.
+
+    Attributes:
+        split: that was checked.
+        stale: it was made for another manifest.
+        shares: what each side holds of all corpora together, then of each; nothing of what is empty.
+        shared_speakers: people with recordings on more than one side.
+        shared_audio: recordings whose very bytes stand on more than one side.
+        strangers: rows of the split that are not in the manifest.
+        left_out: rows of the manifest that the split does not place.
+    """
+
+    split: Split
+    stale: bool
+    shares: tuple[Share, ...]
+    shared_speakers: int
+    shared_audio: int
+    strangers: int
+    left_out: int
+
+    @property
+    def broken(self) -> bool:
+        """Something stands on two sides that the split does not own up to."""
+        return bool(self.shared_audio or (self.shared_speakers and not self.split.leaks_speakers))
+
+
+def checked_split(split: Split, manifest: Manifest) -> CheckedSplit:
+    """Count a split and look for leaks across its parts, or across its folds.
+
+    Args:
+        split: of this manifest or another.
+        manifest: has at least ``SPLIT_COLUMNS``.
+    """
+    sides, names, strangers = _sides(split, manifest.table)
+    return CheckedSplit(
+        split=split,
+        stale=split.manifest_digest != manifest.digest,
+        shares=tuple(_shares(manifest, sides, names)),
+        shared_speakers=len(on_both_sides(codes(manifest.table["speaker_id"]), sides)),
+        shared_audio=len(on_both_sides(codes(manifest.table["audio_digest"]), sides)),
+        strangers=strangers,
+        left_out=int((sides == NO_PART).sum()),
+    )
+
+
+def shares_table(split: Split, manifest: Manifest) -> Table:
+    """Lay out what each part or fold holds: one row per corpus and side, all corpora together first.
+
+    Args:
+        split: made for this manifest.
+        manifest: has at least ``SPLIT_COLUMNS``.
+    """
+    sides, names, _ = _sides(split, manifest.table)
+    shares = _shares(manifest, sides, names)
+    if len({share.corpus for share in shares}) == 2:  # one corpus is all there is
+        shares = [share for share in shares if share.corpus != ALL]
+    rows = [
+        [
+            share.corpus, share.side, share.clips, round(share.share, 3), share.speakers,
+            *share.genders.values(), *share.emotions.values(),
+        ]
+        for share in shares
+    ]  # fmt: skip
+    counted = [*shares[0].genders, *shares[0].emotions] if shares else []
+    heads = ["corpus", "fold" if split.folds else "part", "clips", "share", "speakers", *counted]
+    return table_of(f"split {split.name}", heads, rows)
+
+
+def _sides(split: Split, table: pa.Table) -> tuple[Int64s, tuple[str, ...], int]:
+    """Side of each row of the manifest, names of the sides, and rows that are not in the manifest."""
+    places = pc.index_in(split.table["utterance_id"], table["utterance_id"].combine_chunks())
+    column = split.table["fold"] if split.folds else pc.index_in(split.table["part"], pa.array(PARTS))
+    side = column.cast(pa.int64()).fill_null(NO_PART).to_numpy()
+    known = places.is_valid().to_numpy()
+    sides = np.full(table.num_rows, NO_PART, np.int64)
+    sides[places.fill_null(0).to_numpy()[known]] = np.maximum(side, NO_PART)[known]
+    names = split.folds or PARTS
+    beyond = map(str, range(len(names), int(sides.max(initial=NO_PART)) + 1))  # of a file that is odd
+    return sides, (*names, *beyond), int((~known).sum())
+
+
+def _shares(manifest: Manifest, sides: Int64s, names: tuple[str, ...]) -> list[Share]:
+    table = manifest.table
+    corpora, genders = codes(table["corpus"]), codes(table["gender"])
+    places = table["emotion_id"].to_numpy() % len(EMOTION_NAMES)  # `other` comes last
+    emotions, emotion = np.unique(places, return_inverse=True)
+    classes = [EMOTION_NAMES[number] for number in emotions]
+    found = []
+    for group in (Codes(np.zeros(len(sides), np.int64), (ALL,)), corpora):
+        place = group.of * len(names) + sides
+        place[sides == NO_PART] = NO_PART
+        totals = np.bincount(group.of, minlength=len(group.names))
+        clips = _counts(place, emotion, len(group.names) * len(names), len(emotions))
+        heard = _speakers(place, table, genders, len(group.names) * len(names))
+        for number in np.flatnonzero(clips.sum(axis=1)).tolist():
+            corpus, side = divmod(number, len(names))
+            count = int(clips[number].sum())
+            found.append(
+                Share(
+                    group.names[corpus], names[side], count, count / int(totals[corpus]),
+                    int(heard[number].sum()),
+                    dict(zip(genders.names, heard[number].tolist(), strict=True)),
+                    dict(zip(classes, clips[number].tolist(), strict=True)),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _counts(place: Int64s, value: Int64s, places: int, values: int) -> Int64s:
+    """Count rows by place and value; rows without a place are left out."""
+    taken = place != NO_PART
+    cells = place[taken] * values + value[taken]
+    return np.bincount(cells, minlength=places * values).reshape(places, values)
+
+
+def _speakers(place: Int64s, table: pa.Table, genders: Codes, places: int) -> Int64s:
+    """Count speakers by place and gender."""
+    speakers = codes(table["speaker_id"])
+    first = np.unique(place * len(speakers.names) + speakers.of, return_index=True)[1]
+    return _counts(place[first], genders.of[first], places, len(genders.names))
