@@ -1,22 +1,24 @@
 """The one path from a recording to what a model sees: settings in, one row of a store out.
 
 The feature store, prediction, streaming and the demo all call
-:func:`ser_pipeline.front_end.row_of_wave`; there is no second front end anywhere. Nothing here
-loads a decoder or a compiler before there is a wave to work on.
+:func:`ser_pipeline.front_end.row_of_wave`, or the same for several waves at once; there is no second
+front end anywhere. Nothing here loads a decoder, a compiler or torch before there is a wave to work on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.audio import Prepared, active_span, prepare, rms_db
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features import log_mel
 from ser_pipeline.options import (
     Augmented,
+    EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
     InputOptions,
@@ -31,14 +33,15 @@ class StoreRow:
     """One recording as the store keeps it.
 
     Attributes:
-        values: mels of shape ``(n_mels, max_frames)``, where frames from ``frames`` on are padding, or
-            features of shape ``(features,)``.
-        frames: mel frames that hold sound; 1 for a vector of features.
+        values: mels of shape ``(n_mels, max_frames)``, where frames from ``frames`` on are padding; features
+            of shape ``(features,)``; or of an encoder what :class:`~ser_pipeline.encoders.embed.Embedding`
+            holds.
+        frames: mel frames that hold sound, or steps of an encoder; 1 for a vector of features.
         level_db: RMS level of the trimmed wave before levelling, in dB of full scale.
         span: first and end sample of what the values were made of, counted in the wave.
     """
 
-    values: Float32s
+    values: Floats
     frames: int
     level_db: float
     span: tuple[int, int]
@@ -49,18 +52,22 @@ class Layout:
     """How a store keeps its rows.
 
     Attributes:
-        shape: of one row.
+        values: name of what is kept.
+        shape: of one row, or of one step of it where rows are ragged.
         dtype: of its values.
         unit: of the values, in words.
-        names: of the columns of a vector; empty for mels.
+        names: of the columns of a vector; empty for anything else.
         units: of the columns; empty where they are unknown.
+        ragged: rows have as many steps as their recording, and lie one after another.
     """
 
+    values: str
     shape: tuple[int, ...]
     dtype: npt.DTypeLike
     unit: str
     names: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    ragged: bool = False
 
 
 def layout_of(options: StoreOptions) -> Layout:
@@ -72,17 +79,30 @@ def layout_of(options: StoreOptions) -> Layout:
     inputs = inputs_of(options)
     if isinstance(inputs, FrontEnd):
         shape = (inputs.n_mels, inputs.max_frames)
-        return Layout(shape, np.float16, "about [-1, 1]; see provenance")
+        return Layout("mels", shape, np.float16, "about [-1, 1]; see provenance")
+    if isinstance(inputs, EmbeddingOptions):
+        return _layout_of_embeddings(inputs)
     if isinstance(inputs, FeatureOptions):
         from ser_pipeline.features.catalogue import FEATURES
 
         names = tuple(row.name for row in FEATURES)
         units = tuple(row.unit for row in FEATURES)
-        return Layout((len(names),), np.float32, "each column's own; see feature_unit", names, units)
+        unit = "each column's own; see feature_unit"
+        return Layout("features", (len(names),), np.float32, unit, names, units)
     from ser_pipeline.features.external import column_names
 
     names = column_names(inputs)
-    return Layout((len(names),), np.float32, "each column's own; see openSMILE's book", names)
+    return Layout("features", (len(names),), np.float32, "each column's own; see openSMILE's book", names)
+
+
+def _layout_of_embeddings(options: EmbeddingOptions) -> Layout:
+    layers, width = len(options.layers), options.width
+    numbers = ", ".join(map(str, options.layers))
+    if options.frames:
+        unit = f"activations; axes: step, layer ({numbers}), unit; rows lie one after another, see frames"
+        return Layout("steps", (layers, width), np.float16, unit, ragged=True)
+    unit = f"activations; axes: row, layer ({numbers}), pooling ({', '.join(options.pooling)}), unit"
+    return Layout("embeddings", (layers, len(options.pooling), width), np.float32, unit)
 
 
 def aspect_of(options: StoreOptions, modality: str) -> str:
@@ -135,12 +155,61 @@ def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speec
     Raises:
         AudioError: the wave gives no finite numbers.
         SettingsError: an extra that is not installed.
+        EncoderError: the encoder cannot be loaded, or is another one than the options say.
     """
     if isinstance(options, FrontEnd):
         return mel_of_wave(wave, options)
+    if isinstance(options, EmbeddingOptions):
+        (row,) = rows_of_waves([wave], options)
+        if isinstance(row, AudioError):
+            raise row
+        return row
     if isinstance(options, FeatureOptions):
         return _named(wave, options, modality)
     return _smile(wave, options)
+
+
+def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[StoreRow | AudioError]:
+    """Run an encoder on several waves; each gives what it gives alone.
+
+    Args:
+        waves: mono samples at ``options.sample_rate``, shape ``(samples,)`` each.
+        options: located.
+
+    Returns:
+        In the order of ``waves``; the error of a wave that gives no numbers in its place.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, or is another one than the options say.
+    """
+    from ser_pipeline.encoders.embed import encoder_of
+
+    spans = []
+    for wave in waves:
+        first, last = _span(wave, options.trim_db)
+        longest = last if options.crop_s is None else first + round(options.crop_s * options.sample_rate)
+        spans.append((first, min(last, longest)))
+    parts = [wave[first:last] for wave, (first, last) in zip(waves, spans, strict=True)]
+    return [
+        made if isinstance(made, AudioError) else StoreRow(made.values, made.steps, rms_db(part), span)
+        for made, part, span in zip(encoder_of(options).embed(parts), parts, spans, strict=True)
+    ]
+
+
+def wave_of_variant(wave: Float32s, options: StoreOptions, *, digest: str, variant: int = 0) -> Float32s:
+    """One variant of a recording, before anything is computed of it.
+
+    Args:
+        wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
+        options: of recordings as they are, whose wave is returned, or of variants.
+        digest: of the recording; with the variant's number it seeds all draws.
+        variant: 0 is the recording as it is.
+    """
+    if not isinstance(options, Augmented):
+        return wave
+    from ser_pipeline.audio.augment import augment  # alone loads scipy.signal
+
+    return augment(wave, options.sample_rate, options.changes, digest=digest, variant=variant)
 
 
 def row_of_variant(
@@ -159,12 +228,8 @@ def row_of_variant(
         AudioError: the wave gives no finite numbers.
         SettingsError: an extra that is not installed.
     """
-    if isinstance(options, Augmented):
-        from ser_pipeline.audio.augment import augment  # alone loads scipy.signal
-
-        wave = augment(wave, options.sample_rate, options.changes, digest=digest, variant=variant)
-        options = options.inputs
-    return row_of_wave(wave, options, modality=modality)
+    wave = wave_of_variant(wave, options, digest=digest, variant=variant)
+    return row_of_wave(wave, inputs_of(options), modality=modality)
 
 
 def _named(wave: Float32s, options: FeatureOptions, modality: str) -> StoreRow:

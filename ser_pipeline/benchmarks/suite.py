@@ -63,6 +63,13 @@ def _features(setting: Setting) -> Iterator[Measurement]:
     yield from caching.feature_figures(setting.manifest, setting.data)
 
 
+def _embeddings(setting: Setting) -> Iterator[Measurement]:
+    from ser_pipeline.benchmarks import embeddings  # loads torch
+
+    clips = caching.sampled(setting.manifest, embeddings.CLIPS)
+    yield from embeddings.embedding_figures(clips, setting.data, setting.work)
+
+
 def _complete(setting: Setting) -> Iterator[Measurement]:
     yield caching.complete(setting.work, FrontEnd())
 
@@ -92,6 +99,7 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = Mappi
         "workers": _workers,
         "memory": _memory,
         "features": _features,
+        "embeddings": _embeddings,
         "complete": _complete,
         "read": _read,
         "layouts": lambda s: workers.layouts(s.manifest, s.data, s.work, FrontEnd()),

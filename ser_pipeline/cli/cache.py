@@ -17,6 +17,7 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
+from ser_pipeline.cli.embeddings import embeddings, encoders
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -26,7 +27,9 @@ _SMILE: tuple[Literal["egemaps", "compare"], ...] = ("egemaps", "compare")
 app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
 app.command()(mels)
 app.command()(features)
+app.command()(embeddings)
 app.command()(augment)
+app.command()(encoders)
 
 
 def _manifest(manifests: Path) -> "Manifest | None":

@@ -2,6 +2,7 @@
 
 from ser_pipeline.encoders.checkpoint import (
     Checkpoint,
+    found_again,
     located,
     need_transformers,
     read_checkpoint,
@@ -11,6 +12,7 @@ from ser_pipeline.encoders.places import (
     KNOWN,
     Found,
     KnownEncoder,
+    asked_as,
     download,
     encoder_folders,
     known_encoder,
@@ -22,8 +24,10 @@ __all__ = [
     "Checkpoint",
     "Found",
     "KnownEncoder",
+    "asked_as",
     "download",
     "encoder_folders",
+    "found_again",
     "known_encoder",
     "locate",
     "located",

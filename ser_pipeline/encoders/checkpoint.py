@@ -170,7 +170,7 @@ def located(
         fetch: fetch it from the hub where it is not on this machine; the network is used for nothing else.
 
     Returns:
-        The options with folder, digest, width and the numbers of all layers that are kept; its files.
+        The options with folder, digest, size and the numbers of all layers that are kept; its files.
 
     Raises:
         EncoderError: it is not here or cannot be read.
@@ -192,10 +192,22 @@ def located(
         "encoder": found.name,
         "folder": str(found.folder),
         "weights": weights_digest(checkpoint),
+        "depth": checkpoint.layers,
         "width": checkpoint.width,
         "layers": options.layers or tuple(range(checkpoint.layers + 1)),
     }
     return options.model_copy(update=changes), checkpoint
+
+
+def found_again(options: EmbeddingOptions, folders: Sequence[Path] = ()) -> EmbeddingOptions:
+    """Options of embeddings that exist, with the folder in which their encoder lies today.
+
+    Raises:
+        EncoderError: it is neither where it was nor among ``folders`` nor in the hub's cache.
+    """
+    if (Path(options.folder) / "config.json").is_file():
+        return options
+    return options.model_copy(update={"folder": str(locate(options.encoder, folders).folder)})
 
 
 def need_transformers() -> None:

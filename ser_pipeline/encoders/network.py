@@ -19,6 +19,9 @@ from ser_pipeline.errors import EncoderError
 WINDOW_S: Final = 30.0
 """Longest stretch an encoder sees at once."""
 
+_N_FFT: Final = 400
+_HOP: Final = 160
+
 Take = Callable[[int, torch.Tensor], None]
 """Called with the number of each layer and its states, shape ``(clips, steps, width)``."""
 
@@ -42,31 +45,6 @@ class Network(Protocol):
 
     def run(self, clips: Sequence[torch.Tensor], steps: Sequence[int], take: Take) -> None:
         """Run inputs of several clips as one batch, handing each layer's states to ``take``."""
-
-
-def valid_steps(steps: Sequence[int], device: torch.device) -> torch.Tensor | None:
-    """Which steps of a padded batch belong to their clip, shape ``(clips, most)``; None for all of them."""
-    if len(set(steps)) == 1:
-        return None
-    return torch.arange(max(steps), device=device) < torch.tensor(steps, device=device)[:, None]
-
-
-def network_of(checkpoint: Checkpoint, network: nn.Module, last: int) -> Network:
-    """The family's own way to run an encoder.
-
-    Args:
-        checkpoint: its files.
-        network: as loaded up to layer ``last``.
-        last: number of the last layer wanted.
-
-    Raises:
-        EncoderError: settings that are not understood.
-    """
-    if checkpoint.family == "whisper":
-        return Whisper(checkpoint, network, last)
-    if checkpoint.family == "wav2vec2-bert":
-        return FilterBank(checkpoint, network, last)
-    return Waves(checkpoint, network, last)
 
 
 class Whisper:
@@ -123,23 +101,6 @@ class Whisper:
             take(number, self._top(x) if number == self._last else x)
 
 
-_N_FFT, _HOP = 400, 160
-
-
-def _mel_filters(bands: int) -> Any:
-    from transformers.audio_utils import mel_filter_bank
-
-    return mel_filter_bank(
-        num_frequency_bins=1 + _N_FFT // 2,
-        num_mel_filters=bands,
-        min_frequency=0.0,
-        max_frequency=SAMPLE_RATE / 2,
-        sampling_rate=SAMPLE_RATE,
-        norm="slaney",
-        mel_scale="slaney",
-    )
-
-
 class _Hooked:
     """A family whose own loop over layers is run; states are taken where they pass."""
 
@@ -167,10 +128,6 @@ class _Hooked:
                 self.network.encoder(hidden, attention_mask=valid)
         finally:
             self._take = _nowhere
-
-
-def _nowhere(number: int, states: torch.Tensor) -> None:
-    """Take nothing."""
 
 
 class Waves(_Hooked):
@@ -243,3 +200,46 @@ class FilterBank(_Hooked):
         features = pad_sequence(list(clips), batch_first=True).to(self.network.dtype)
         hidden, _ = self.network.feature_projection(features)
         self._encode(hidden, valid_steps(steps, hidden.device), take)
+
+
+def network_of(checkpoint: Checkpoint, network: nn.Module, last: int) -> Network:
+    """The family's own way to run an encoder.
+
+    Args:
+        checkpoint: its files.
+        network: as loaded up to layer ``last``.
+        last: number of the last layer wanted.
+
+    Raises:
+        EncoderError: settings that are not understood.
+    """
+    if checkpoint.family == "whisper":
+        return Whisper(checkpoint, network, last)
+    if checkpoint.family == "wav2vec2-bert":
+        return FilterBank(checkpoint, network, last)
+    return Waves(checkpoint, network, last)
+
+
+def valid_steps(steps: Sequence[int], device: torch.device) -> torch.Tensor | None:
+    """Which steps of a padded batch belong to their clip, shape ``(clips, most)``; None for all of them."""
+    if len(set(steps)) == 1:
+        return None
+    return torch.arange(max(steps), device=device) < torch.tensor(steps, device=device)[:, None]
+
+
+def _mel_filters(bands: int) -> Any:
+    from transformers.audio_utils import mel_filter_bank
+
+    return mel_filter_bank(
+        num_frequency_bins=1 + _N_FFT // 2,
+        num_mel_filters=bands,
+        min_frequency=0.0,
+        max_frequency=SAMPLE_RATE / 2,
+        sampling_rate=SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+
+
+def _nowhere(number: int, states: torch.Tensor) -> None:
+    """Take nothing."""

@@ -129,6 +129,20 @@ def locate(encoder: str, folders: Sequence[Path] = ()) -> Found:
     raise EncoderError(_how_to_get(encoder, known, folders))
 
 
+def asked_as(name: str, folder: str) -> str:
+    """What to type after ``--encoder`` to get the one in ``folder``: its name where that finds it.
+
+    Examples:
+        >>> asked_as("whisper-base", "")
+        'whisper-base'
+    """
+    try:
+        found = str(locate(name, encoder_folders()).folder) if folder else ""
+    except EncoderError:
+        return folder
+    return name if found == folder else folder
+
+
 def _how_to_get(encoder: str, known: KnownEncoder | None, folders: Sequence[Path]) -> str:
     looked = (
         some([str(folder) for folder in folders]) if folders else "no folder of --encoders or SER_ENCODERS"

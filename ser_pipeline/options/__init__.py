@@ -6,7 +6,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.options.base import Options, checked, chosen_device
-from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, POOLINGS, EmbeddingOptions
+from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, POOLINGS, EmbeddingOptions, layers_of
 from ser_pipeline.options.features import (
     FEATURE_SETS,
     FEATURES_VERSION,
@@ -88,6 +88,7 @@ __all__ = [
     "configured",
     "feature_options",
     "inputs_of",
+    "layers_of",
     "merged",
     "options_of",
     "own_tasks",

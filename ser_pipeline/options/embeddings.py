@@ -1,10 +1,12 @@
 """Options of what a pretrained speech encoder makes of a recording."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import OFF, Count, Options, Positive
 
 EMBEDDINGS_VERSION: Final = 1
@@ -22,6 +24,29 @@ def _in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
     return tuple(name for name in POOLINGS if name in values)
 
 
+def layers_of(text: str) -> tuple[int, ...]:
+    """Read numbers of layers, ``all`` for no choice.
+
+    Raises:
+        SettingsError: not a list of numbers and ranges.
+
+    Examples:
+        >>> layers_of("2,4-6"), layers_of("all")
+        ((2, 4, 5, 6), ())
+    """
+    if text == "all":
+        return ()
+    numbers: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*", part)
+        if found is None or (found[2] and int(found[2]) < int(found[1])):
+            raise SettingsError(
+                f"layers '{text}': '{part}' is no layer; valid are lists such as 2,3 or 0-6, and all"
+            )
+        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+    return tuple(sorted(set(numbers)))
+
+
 class EmbeddingOptions(Options):
     """From samples to layers of a pretrained speech encoder.
 
@@ -32,6 +57,7 @@ class EmbeddingOptions(Options):
         encoder: its name, or the folder that holds it; says where to look and decides no number.
         folder: where it was found; "" where nobody has looked yet.
         weights: BLAKE2b of its files, 32 hex digits; "" where nobody has looked yet.
+        depth: layers the encoder has; 0 where nobody has looked yet.
         width: numbers in each step of a layer; 0 where nobody has looked yet.
         layers: those that are kept; none stands for every layer the encoder has. Nothing is computed above
             the last one.
@@ -49,6 +75,7 @@ class EmbeddingOptions(Options):
     encoder: str = "whisper-base"
     folder: str = ""
     weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
+    depth: Annotated[int, Field(ge=0)] = 0
     width: Annotated[int, Field(ge=0)] = 0
     layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_ascending)] = ()
     pooling: Annotated[tuple[EncoderPooling, ...], Field(min_length=1), AfterValidator(_in_order)] = POOLINGS

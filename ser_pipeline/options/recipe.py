@@ -11,6 +11,7 @@ from pydantic import Field
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import Options, checked
+from ser_pipeline.options.embeddings import EmbeddingOptions
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
 from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
@@ -27,6 +28,7 @@ class Recipe(Options):
     Attributes:
         front_end: of models that learn from mels.
         features: of models that learn from our own named features.
+        embeddings: of models that learn from layers of a pretrained encoder.
         feature_set: which features such a model learns from.
         normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
             centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
@@ -39,6 +41,7 @@ class Recipe(Options):
     preset: Preset = "default"
     front_end: FrontEnd = FrontEnd()
     features: FeatureOptions = FeatureOptions()
+    embeddings: EmbeddingOptions = EmbeddingOptions()
     feature_set: FeatureSet = "named"
     normalise: Normalise = "none"
     augment: WaveAugment = WaveAugment()

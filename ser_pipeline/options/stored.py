@@ -7,10 +7,11 @@ from typing import Any, Final
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import Options, checked
+from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, EmbeddingOptions
 from ser_pipeline.options.features import FEATURES_VERSION, FeatureOptions, FeatureSet, SmileOptions
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
 
-InputOptions = FrontEnd | FeatureOptions | SmileOptions
+InputOptions = FrontEnd | FeatureOptions | SmileOptions | EmbeddingOptions
 """What a model is given of a recording as it is."""
 
 
@@ -48,6 +49,8 @@ _PLAIN: Final[dict[str, type[StoreOptions]]] = {
     "features": FeatureOptions,
     "egemaps": SmileOptions,
     "compare": SmileOptions,
+    "embeddings": EmbeddingOptions,
+    "frames": EmbeddingOptions,
 }
 
 KINDS: Final[Mapping[str, type[StoreOptions]]] = MappingProxyType(
@@ -56,18 +59,25 @@ KINDS: Final[Mapping[str, type[StoreOptions]]] = MappingProxyType(
 """Kind of store, which is the name of its folder below ``cache/`` -> its options."""
 
 
-def options_of(kind: str, settings: Mapping[str, Any]) -> StoreOptions:
+def options_of(described: Mapping[str, Any]) -> StoreOptions:
     """Read a store's options back from its provenance.
+
+    Args:
+        described: with the store's kind, its settings, and what it says about its encoder if it has one.
 
     Raises:
         SettingsError: no such kind, or settings of another version.
 
     Examples:
-        >>> options_of("egemaps", {"feature_set": "egemaps"}).kind
+        >>> options_of({"kind": "egemaps", "settings": {"feature_set": "egemaps"}}).kind
         'egemaps'
     """
+    kind, settings, about = described["kind"], described["settings"], described.get("about", {})
     if kind not in KINDS:
         raise SettingsError(f"store kind '{kind}' does not exist; valid are {', '.join(KINDS)}")
+    if about:
+        inputs = settings.get("inputs")
+        settings = {**settings, **about} if inputs is None else {**settings, "inputs": {**inputs, **about}}
     return checked(KINDS[kind], settings, where=f"settings of a store of {kind}")
 
 
@@ -78,6 +88,8 @@ def algorithm_version(options: InputOptions) -> int:
         >>> algorithm_version(FrontEnd()) == FRONT_END_VERSION
         True
     """
+    if isinstance(options, EmbeddingOptions):
+        return EMBEDDINGS_VERSION
     return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION
 
 

@@ -11,6 +11,7 @@ from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import (
     AUGMENT_VERSION,
     Augmented,
+    EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
     InputOptions,
@@ -30,13 +31,22 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
     Args:
         options: their stored part counts; how a corpus's level is set at reading does not.
 
+    Returns:
+        Kind, algorithm, settings and libraries; and for embeddings, what is said about their encoder, which
+        is no part of the store's name.
+
     Raises:
-        SettingsError: a library that the options need is not installed.
+        SettingsError: a library that the options need is not installed, or an encoder nobody has looked for.
     """
     inputs, changed = inputs_of(options), isinstance(options, Augmented)
     names = (*_LIBRARIES, *_more_libraries(inputs), *(_OF_VARIANTS if changed else ()))
     libraries = {name: _version(name, options.kind) for name in names}
     libraries["libsndfile"] = str(soundfile.__libsndfile_version__)
+    about: dict[str, Any] = {}
+    if isinstance(inputs, EmbeddingOptions):
+        if not inputs.weights:
+            raise SettingsError(f"encoder '{inputs.encoder}': not looked for yet; its weights name the store")
+        about = {"about": inputs.about}
     algorithm: Any = algorithm_version(inputs)
     if changed:
         algorithm = {"inputs": algorithm, "changes": AUGMENT_VERSION}
@@ -45,10 +55,13 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
         "algorithm": algorithm,
         "settings": options.stored.model_dump(mode="json"),
         "libraries": libraries,
+        **about,
     }
 
 
 def _more_libraries(options: InputOptions) -> tuple[str, ...]:
+    if isinstance(options, EmbeddingOptions):
+        return ("torch", "transformers")
     if isinstance(options, FrontEnd):
         return ("noisereduce", "librosa") if options.denoise == "reference" else ()
     if isinstance(options, FeatureOptions):
@@ -58,16 +71,17 @@ def _more_libraries(options: InputOptions) -> tuple[str, ...]:
 
 def _version(library: str, kind: str) -> str:
     try:
-        return version(library)
+        return version(library).partition("+")[0]  # not which device a build of torch is for
     except PackageNotFoundError:
+        get = "'ser-pipeline[encoders]'" if library == "transformers" else library
         raise SettingsError(
             f"a store of {kind} with these settings needs {library}, which is not installed; "
-            f"install it with pip install {library}"
+            f"install it with pip install {get}"
         ) from None
 
 
 def fingerprint(described: dict[str, Any]) -> str:
-    """Name of a store: 16 hex digits of BLAKE2b over its provenance.
+    """Name of a store: 16 hex digits of BLAKE2b over its provenance, but for what it says about its encoder.
 
     Examples:
         >>> fingerprint({"a": 1}) == fingerprint({"a": 1})
@@ -75,7 +89,8 @@ def fingerprint(described: dict[str, Any]) -> str:
         >>> len(fingerprint({"a": 1}))
         16
     """
-    text = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    named = {part: value for part, value in described.items() if part != "about"}
+    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -86,7 +101,7 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
         >>> differences({"libraries": {"soxr": "0.5"}}, {"libraries": {"soxr": "1.0"}})
         ['libraries.soxr: 0.5, now 1.0']
     """
-    old, new = _flat(was), _flat(now)
+    old, new = ({k: v for k, v in _flat(one).items() if not k.startswith("about.")} for one in (was, now))
     return [
         f"{name}: {old.get(name, 'absent')}, now {new.get(name, 'absent')}"
         for name in sorted(old.keys() | new.keys())

@@ -15,9 +15,10 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
 from ser_pipeline.audio import read_recording
-from ser_pipeline.errors import AudioError, StoreCorrupt, StoreError
+from ser_pipeline.encoders import encoder_folders, found_again
+from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
 from ser_pipeline.front_end import layout_of, row_of_variant
-from ser_pipeline.options import options_of
+from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, inputs_of, options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.index import read_index
@@ -115,15 +116,18 @@ def verify(
     recomputed = 0
     described = describe(folder)
     if manifest is not None and data is not None and data.is_dir() and described is not None and not damaged:
-        recomputed, wrong = _recompute(folder, manifest, data, described, sample, seed)
-        problems += wrong
+        try:
+            recomputed, wrong = _recompute(folder, manifest, data, described, sample, seed)
+            problems += wrong
+        except EncoderError as error:
+            problems.append(f"nothing is recomputed: {error}")
     return VerifyReport(shards, rows, recomputed, tuple(problems), tuple(damaged))
 
 
 def _recompute(
     folder: Path, manifest: "Manifest", data: Path, described: dict[str, Any], sample: int, seed: int
 ) -> tuple[int, list[str]]:
-    options = options_of(described["kind"], described["settings"])
+    options = _with_encoder(options_of(described))
     store = Store(folder, options, read_index(folder, write=False))
     wanted = recordings(manifest.table, options, copies=max(1, store.copies))
     present = [(clip, position) for clip in wanted if (position := store.find(clip.key)) >= 0]
@@ -145,6 +149,19 @@ def _recompute(
                 f"{clip.path}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
     return len(chosen), problems
+
+
+def _with_encoder(options: StoreOptions) -> StoreOptions:
+    """The same options, with the folder in which their encoder lies today, where they have one.
+
+    Raises:
+        EncoderError: it is nowhere on this machine.
+    """
+    inputs = inputs_of(options)
+    if not isinstance(inputs, EmbeddingOptions):
+        return options
+    found = found_again(inputs, encoder_folders())
+    return options.model_copy(update={"inputs": found}) if isinstance(options, Augmented) else found
 
 
 def _off(store: Store, position: int, clip: PlannedClip, wave: Float32s) -> float:
@@ -257,7 +274,7 @@ def _drop_rows(path: Path, digests: frozenset[str]) -> None:
     if described is None or not (keep or failed):
         path.unlink()
     else:
-        layout = layout_of(options_of(described["kind"], described["settings"]))
+        layout = layout_of(options_of(described))
         kept = rows.take(keep, failed)
         write_shard(path, kept, layout=layout, name=fingerprint(described), described=described)
 

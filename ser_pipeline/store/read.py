@@ -9,11 +9,13 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float32s, Floats, Int64s
+from ser_pipeline.encoders import asked_as
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
 from ser_pipeline.options import (
     PRESETS,
     Augmented,
+    EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
     InputOptions,
@@ -26,7 +28,7 @@ from ser_pipeline.options import (
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.plan import Key
-from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, shard_path
+from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
 
 
 class Store:
@@ -40,10 +42,12 @@ class Store:
         options: settings it was built with.
         kind: of its rows.
         fingerprint: its name.
-        shape: of one row.
-        names: of the columns of a vector; empty for mels.
+        shape: of one row, or of one step of it where rows are ragged.
+        ragged: rows have as many steps as frames.
+        names: of the columns of a vector; empty for anything else.
         shards: shard of each position, shape ``(rows,)``.
         shard_rows: row within that shard, shape ``(rows,)``.
+        frames: that hold sound, shape ``(rows,)``.
     """
 
     def __init__(self, folder: Path, options: StoreOptions, index: Index) -> None:
@@ -53,16 +57,18 @@ class Store:
         self.kind = options.kind
         self.fingerprint = folder.name
         self.shape = layout.shape
+        self.ragged = layout.ragged
         self.names = layout.names
         self._dtype = np.dtype(layout.dtype)
         self.failures = index.failures()
         table = index.table.filter(pc.invert(index.table["failed"]))
         self.shards = table["shard"].to_numpy()
         self.shard_rows = table["row"].to_numpy()
+        self.frames = table["frames"].to_numpy()
         keys = (table[name].to_pylist() for name in ("audio_digest", "variant", "aspect"))
         self._position = {key: number for number, key in enumerate(zip(*keys, strict=True))}
         self._checked = np.zeros(len(self.shard_rows), bool)
-        self._open: dict[int, tuple[ShardKeys, Floats]] = {}
+        self._open: dict[int, tuple[ShardKeys, Floats, list[slice | int]]] = {}
 
     def __repr__(self) -> str:
         """One line: folder, rows and their shape."""
@@ -111,25 +117,27 @@ class Store:
             positions: from :meth:`rows`, shape ``(n,)``.
 
         Returns:
-            Values ``(n, *shape)``, frames that hold sound ``(n,)``, and levels in dB
-            of full scale ``(n,)``.
+            Values ``(n, *shape)``, frames that hold sound ``(n,)``, and levels in dB of full scale ``(n,)``.
+            Values of ragged rows are ``(n, most frames, *shape)``, with zeros after the end of each.
 
         Raises:
             StoreCorrupt: a row's bytes are not those that were written.
         """
         wanted = np.asarray(positions, np.int64)
-        values = np.empty((wanted.size, *self.shape), self._dtype)
+        longest = (int(self.frames[wanted].max(initial=0)),) if self.ragged else ()
+        values = np.zeros((wanted.size, *longest, *self.shape), self._dtype)
         frames = np.empty(wanted.size, np.int64)
         level_db = np.empty(wanted.size, np.float32)
         order = np.argsort(wanted, kind="stable")  # neighbours on disk are read one after another
         for place in order.tolist():
             position = int(wanted[place])
             row = int(self.shard_rows[position])
-            keys, mapped = self._shard_of(int(self.shards[position]))
-            values[place] = mapped[row]
+            keys, mapped, slices = self._shard_of(int(self.shards[position]))
+            found = mapped[slices[row]]
+            values[(place, slice(len(found))) if self.ragged else place] = found
             frames[place], level_db[place] = keys.frames[row], keys.level_db[row]
             if not self._checked[position]:
-                self._check(position, values[place], keys, row)
+                self._check(position, found, keys, row)
         return values, frames, level_db
 
     def _check(self, position: int, values: Floats, keys: ShardKeys, row: int) -> None:
@@ -146,7 +154,7 @@ class Store:
             raise damaged(path, f"row {row} differs from what was written")
         self._checked[position] = True
 
-    def _shard_of(self, number: int) -> tuple[ShardKeys, Floats]:
+    def _shard_of(self, number: int) -> tuple[ShardKeys, Floats, list[slice | int]]:
         opened = self._open.get(number)
         if opened is None:
             path = shard_path(self.folder, number)
@@ -154,14 +162,14 @@ class Store:
                 keys = read_keys(path)
                 if keys.offset is None or (keys.shape, keys.dtype) != (self.shape, self._dtype):
                     raise damaged(path, "its values are not of this store's shape and type")
-                mapped = np.memmap(
-                    path, keys.dtype, mode="r", offset=keys.offset, shape=(len(keys.digests), *keys.shape)
-                )
+                slices = row_slices(keys.frames, self.ragged)
+                rows = int(keys.frames.sum(dtype=np.int64)) if self.ragged else len(slices)
+                mapped = np.memmap(path, keys.dtype, mode="r", offset=keys.offset, shape=(rows, *keys.shape))
             except FileNotFoundError:
                 raise StoreCorrupt(f"{path}: gone since the store was opened; build it again") from None
             except ValueError:
                 raise damaged(path, "it is shorter than its tables say") from None
-            opened = self._open[number] = (keys, mapped)
+            opened = self._open[number] = (keys, mapped, slices)
         return opened
 
 
@@ -182,8 +190,14 @@ def build_command(options: StoreOptions, copies: int = 1) -> str:
         'ser cache features --set egemaps'
         >>> build_command(Augmented(inputs=FrontEnd()), copies=2)
         'ser cache augment --copies 2'
+        >>> build_command(EmbeddingOptions(encoder="whisper-base", layers=(2, 3), depth=6))
+        'ser cache embeddings --encoder whisper-base --layers 2,3'
     """
     inputs = inputs_of(options)
+    if isinstance(inputs, EmbeddingOptions):
+        variants = [f"--copies {copies}"] if isinstance(options, Augmented) else []
+        encoder = f"--encoder {asked_as(inputs.name, inputs.folder)}"
+        return " ".join(["ser cache embeddings", *variants, encoder, *_flags(inputs)])
     if isinstance(options, Augmented):
         of = [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
         return " ".join(["ser cache augment", f"--copies {copies}", *of, *_flags(inputs)])
@@ -197,7 +211,10 @@ def _flags(options: InputOptions) -> list[str]:
     candidates = []
     for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
         flags = [] if preset == "default" else [f"--preset {preset}"]
-        flags += [f"--{name.replace('_', '-')} {value}" for name, value in changes(options, preset).items()]
+        flags += [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+            for name, value in changes(options, preset).items()
+        ]
         candidates.append(flags)
     return min(candidates, key=len)
 
@@ -209,12 +226,25 @@ def drawn_changes(changes: WaveAugment) -> dict[str, Any]:
 
 def changes(options: InputOptions, preset: str = "default") -> dict[str, Any]:
     """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
+    if isinstance(options, EmbeddingOptions):
+        return _embedding_changes(options)
     bases: dict[str, InputOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
     smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
     base: InputOptions = bases.get(options.kind, smile)
     usual = base.stored.model_dump(mode="json")
     now = options.stored.model_dump(mode="json")
     return {name: "none" if value is None else value for name, value in now.items() if value != usual[name]}
+
+
+def _embedding_changes(options: EmbeddingOptions) -> dict[str, Any]:
+    """Settings in which embeddings differ from what is kept by default of every layer."""
+    what = {"encoder", "folder", "weights", "width", "depth", "device"}  # what it is, not how it is used
+    now = options.stored.model_dump(mode="json", exclude_defaults=True, exclude=what)
+    if options.layers == tuple(range(options.depth + 1)):
+        del now["layers"]
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in now.items()
+    }
 
 
 def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:

@@ -3,7 +3,9 @@
 Layout::
 
     /mels          float16 (rows, bands, frames)  contiguous, so that it can be mapped; or
-    /features      float32 (rows, columns)        likewise, with /feature_name and /feature_unit
+    /features      float32 (rows, columns)        likewise, with /feature_name and /feature_unit; or
+    /embeddings    float32 (rows, layers, poolings, width); or
+    /steps         float16 (steps, layers, width) the rows one after another, /frames steps each
     /frames        int16   (rows,)                frames that hold sound
     /level_db      float32 (rows,)                level before levelling, dB of full scale
     /audio_digest  S32     (rows,)                key, with /variant and /aspect
@@ -12,8 +14,8 @@ Layout::
     /checksum      uint32  (rows,)                CRC-32 of the row's values, frames, level and key
     /failed_digest S32, /failed_reason            recordings that could not be used
 
-Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``fingerprint``,
-``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
+Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``ragged`` where rows are,
+``fingerprint``, ``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
 """
 
 import hashlib
@@ -38,8 +40,6 @@ KEY_DTYPE = np.dtype("S32")
 ASPECT_DTYPE = np.dtype("S8")
 
 SCHEMA_VERSION = 2
-VECTORS = "features"
-"""Name of the values of every kind whose rows are vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,14 @@ class ShardRows:
     """Rows of a shard and the recordings that failed.
 
     Attributes:
-        values: of the layout's type, shape ``(rows, ...)``.
+        values: of the layout's type, shape ``(rows, ...)``; ``(sum of frames, ...)`` where rows are ragged.
         frames: int16, shape ``(rows,)``.
         level_db: float32, shape ``(rows,)``.
         digests: S32, shape ``(rows,)``.
         variants: int16, shape ``(rows,)``.
         aspects: S8, shape ``(rows,)``.
         failed: (digest, reason) of each recording that could not be used.
+        ragged: rows have as many steps as frames.
     """
 
     values: Floats
@@ -63,6 +64,7 @@ class ShardRows:
     variants: Int16s
     aspects: ByteStrings
     failed: tuple[tuple[str, str], ...] = ()
+    ragged: bool = False
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -77,14 +79,21 @@ class ShardRows:
         """Some of the rows, with other failures."""
         pick = np.asarray(rows, np.intp)
         return ShardRows(
-            self.values[pick],
+            self._values_of(pick),
             self.frames[pick],
             self.level_db[pick],
             self.digests[pick],
             self.variants[pick],
             self.aspects[pick],
             failed,
+            self.ragged,
         )
+
+    def _values_of(self, rows: npt.NDArray[np.intp]) -> Floats:
+        if not self.ragged:
+            return self.values[rows]
+        slices = row_slices(self.frames, ragged=True)
+        return np.concatenate([self.values[:0], *(self.values[slices[row]] for row in rows.tolist())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +104,10 @@ class ShardKeys:
         digests: S32, shape ``(rows,)``.
         variants, aspects, frames, level_db, checksums: shape ``(rows,)``.
         failed: (digest, reason).
-        shape: of one row.
+        shape: of one row, or of one step of it where rows are ragged.
         dtype: of the values.
         offset: where the values start in the file, in bytes.
+        ragged: rows have as many steps as frames.
         described: provenance of the store.
     """
 
@@ -112,6 +122,20 @@ class ShardKeys:
     dtype: np.dtype[np.floating]
     offset: int | None
     described: dict[str, Any]
+    ragged: bool = False
+
+
+def row_slices(frames: Int16s, ragged: bool) -> list[slice | int]:
+    """Where each row lies in the values: one step of them, or as many as the row has frames.
+
+    Examples:
+        >>> row_slices(np.array([2, 1], np.int16), True), row_slices(np.array([2, 1], np.int16), False)
+        ([slice(0, 2, None), slice(2, 3, None)], [0, 1])
+    """
+    if not ragged:
+        return list(range(len(frames)))
+    ends = np.cumsum(frames, dtype=np.int64).tolist()
+    return [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
 
 def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
@@ -119,14 +143,14 @@ def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
     return np.array(
         [
             row_checksum(
-                rows.values[i],
+                rows.values[place],
                 rows.frames[i],
                 rows.level_db[i],
                 rows.digests[i],
                 rows.variants[i],
                 rows.aspects[i],
             )
-            for i in range(len(rows))
+            for i, place in enumerate(row_slices(rows.frames, rows.ragged))
         ],
         np.uint32,
     )
@@ -181,6 +205,7 @@ def joined(parts: Sequence[ShardRows]) -> ShardRows:
         np.concatenate([part.variants for part in parts]),
         np.concatenate([part.aspects for part in parts]),
         tuple(sorted(failed.items())),
+        parts[0].ragged,
     )
 
 
@@ -208,14 +233,16 @@ def _image(rows: ShardRows, layout: Layout, name: str, described: dict[str, Any]
     with h5py.File("shard", "w", driver="core", backing_store=False, libver="latest") as file:
         file.attrs["schema"] = SCHEMA_VERSION
         file.attrs["kind"] = described["kind"]
-        file.attrs["values"] = values = VECTORS if layout.names else "mels"
+        file.attrs["values"] = layout.values
+        if layout.ragged:
+            file.attrs["ragged"] = True
         file.attrs["fingerprint"] = name
         file.attrs["provenance"] = json.dumps(described, sort_keys=True)
         file.attrs["tool_version"] = __version__
         file.attrs["key_checksum"] = key_checksum(
             rows.digests, rows.variants, rows.aspects, checksums, rows.failed
         )
-        _dataset(file, values, rows.values.astype(layout.dtype, copy=False), layout.unit)
+        _dataset(file, layout.values, rows.values.astype(layout.dtype, copy=False), layout.unit)
         _dataset(file, "frames", rows.frames, "frames that hold sound")
         _dataset(file, "level_db", rows.level_db, "dB of full scale, before levelling")
         _dataset(file, "audio_digest", rows.digests.astype(KEY_DTYPE), "BLAKE2b-128 of the recording's bytes")
@@ -271,7 +298,9 @@ def read_keys(path: Path) -> ShardKeys:
                 values.dtype,
                 values.id.get_offset(),
                 json.loads(file.attrs["provenance"]),
+                bool(file.attrs.get("ragged", False)),
             )
+            total = int(values.shape[0])
             written = str(file.attrs["key_checksum"])
     except FileNotFoundError:
         raise
@@ -279,6 +308,9 @@ def read_keys(path: Path) -> ShardKeys:
         raise damaged(path, f"{type(error).__name__} while reading its tables") from None
     if written != key_checksum(keys.digests, keys.variants, keys.aspects, keys.checksums, keys.failed):
         raise damaged(path, "its key table is not the one that was written")
+    wanted = int(keys.frames.sum(dtype=np.int64)) if keys.ragged else len(keys.digests)
+    if total != wanted:
+        raise damaged(path, f"{total} rows of values where its tables say {wanted}")
     return keys
 
 
@@ -295,7 +327,14 @@ def read_rows(path: Path) -> ShardRows:
     except (OSError, KeyError) as error:
         raise damaged(path, f"{type(error).__name__} while reading its values") from None
     rows = ShardRows(
-        values, keys.frames, keys.level_db, keys.digests, keys.variants, keys.aspects, keys.failed
+        values,
+        keys.frames,
+        keys.level_db,
+        keys.digests,
+        keys.variants,
+        keys.aspects,
+        keys.failed,
+        keys.ragged,
     )
     wrong = np.flatnonzero(row_checksums(rows) != keys.checksums)
     if wrong.size:

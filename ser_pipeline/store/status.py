@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.errors import SettingsError, StoreMissing, some
-from ser_pipeline.options import PRESETS, Augmented, FrontEnd, StoreOptions, inputs_of, options_of
+from ser_pipeline.options import (
+    PRESETS,
+    Augmented,
+    EmbeddingOptions,
+    FrontEnd,
+    StoreOptions,
+    inputs_of,
+    options_of,
+)
 from ser_pipeline.store.build import changed_sources, describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import Index, read_index
@@ -133,8 +141,8 @@ def details(folder: Path, today: Mapping[str, StoreOptions]) -> Iterator[tuple[s
     if described is None:
         yield "state", "empty"
         return
-    for part in ("algorithm", "settings", "libraries"):
-        value = described[part]
+    for part in ("algorithm", "about", "settings", "libraries"):
+        value = described.get(part, {})
         inner = value.items() if isinstance(value, dict) else [("version", value)]
         yield from ((f"{part}.{key}", str(held)) for key, held in inner)
     options = today.get(described["kind"])
@@ -160,7 +168,7 @@ def find_store(cache: Path, name: str) -> Path:
 def outdated(described: dict[str, Any]) -> list[str]:
     """Why the same settings would make another store today; empty if they would not."""
     try:
-        options = options_of(described["kind"], described["settings"])
+        options = options_of(described)
         return differences(described, provenance(options))
     except SettingsError as error:  # settings of another version, or an extra that is gone
         return [str(error)]
@@ -169,13 +177,16 @@ def outdated(described: dict[str, Any]) -> list[str]:
 def settings_in_words(described: dict[str, Any]) -> str:
     """Name the preset a store belongs to, or its differences from the nearest one."""
     try:
-        options = options_of(described["kind"], described["settings"])
+        options = options_of(described)
     except SettingsError:
         return "of another version"
     drawn: list[str] = []
     if isinstance(options, Augmented):
         drawn = [f"{key}={value}" for key, value in drawn_changes(options.changes).items()]
     inputs, names = inputs_of(options), []
+    if isinstance(inputs, EmbeddingOptions):
+        changed = [f"{key}={value}" for key, value in changes(inputs).items()]
+        return " ".join([inputs.name, *changed, *drawn])
     for preset in PRESETS if isinstance(inputs, FrontEnd) else PRESETS[:1]:
         changed = [f"{key}={value}" for key, value in changes(inputs, preset).items()]
         names.append(" ".join([preset, *changed, *drawn]))

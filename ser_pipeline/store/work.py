@@ -1,15 +1,26 @@
 """What one worker does: the recordings of one chunk, from file to shard, and the steps of a few."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio import prepare, read_recording
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
-from ser_pipeline.front_end import Layout, StoreRow, layout_of, mel_of_prepared, row_of_variant
-from ser_pipeline.options import FrontEnd
+from ser_pipeline.front_end import (
+    Layout,
+    StoreRow,
+    layout_of,
+    mel_of_prepared,
+    row_of_variant,
+    rows_of_waves,
+    wave_of_variant,
+)
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, inputs_of
 from ser_pipeline.previews import ClipSteps, outline
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.plan import Done, FailedClip, PlannedClip, Previewed, Work, one_shard
@@ -22,6 +33,12 @@ from ser_pipeline.store.shard import (
     shard_path,
     write_shard,
 )
+
+Row = StoreRow | AudioError
+"""What a recording gives: its row, or why it has none."""
+
+_GROUP_S: Final = 960.0
+"""Seconds of sound that are decoded at once for an encoder: 60 MB."""
 
 
 def row_and_steps(wave: Float32s, options: FrontEnd, clip: Previewed) -> tuple[StoreRow, ClipSteps]:
@@ -74,6 +91,7 @@ def make_shard(work: Work) -> Done:
 
     Raises:
         StoreError: this process would make other numbers than the store is named after.
+        EncoderError: an encoder that cannot be loaded; nothing is written.
     """
     _refuse_strangers(work)
     with one_shard(work.folder, work.chunk.number):
@@ -95,13 +113,36 @@ def _make(work: Work) -> Done:
     present = frozenset() if old is None else old.keys()
     made: list[tuple[PlannedClip, StoreRow]] = []
     steps: list[ClipSteps] = []
-    previews = {clip.digest: clip for clip in work.previews}
     failures: list[FailedClip] = []
     before: dict[str, str] = dict(old.failed) if old is not None else {}
     kept = dict(before)
     lacking = [clip for clip in work.chunk.clips if clip.key not in present]
+    for clip, row in _computed(work, lacking, steps):
+        if isinstance(row, AudioMissing):  # not the recording's fault: tried again next time
+            failures.append(FailedClip(clip.path, str(row), False))
+        elif isinstance(row, AudioError):
+            kept[clip.digest] = str(row)
+            failures.append(FailedClip(clip.path, str(row), True))
+        else:
+            made.append((clip, row))
+    if made or kept != before:
+        _write(work, path, old, _rows(made, layout_of(work.options), tuple(sorted(kept.items()))))
+    return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures), tuple(steps))
+
+
+def _computed(
+    work: Work, clips: Sequence[PlannedClip], steps: list[ClipSteps]
+) -> Iterator[tuple[PlannedClip, Row]]:
+    """Every clip with its row or why it has none, in their order; ``steps`` gains those that were wanted."""
     decode = lru_cache(maxsize=1)(partial(_wave, work))  # the variants of a recording lie side by side
-    for clip in lacking:
+    inputs = inputs_of(work.options)
+    if isinstance(inputs, EmbeddingOptions):
+        with _one_thread():
+            made = dict(_embedded(work, inputs, clips, decode))
+        yield from ((clip, made[clip]) for clip in clips)
+        return
+    previews = {clip.digest: clip for clip in work.previews}
+    for clip in clips:
         try:
             wave = decode(clip.path, clip.digest)
             if clip.digest in previews and isinstance(work.options, FrontEnd):
@@ -111,15 +152,50 @@ def _make(work: Work) -> Done:
                 row = row_of_variant(
                     wave, work.options, digest=clip.digest, variant=clip.variant, modality=clip.modality
                 )
-            made.append((clip, row))
-        except AudioMissing as error:  # not the recording's fault: tried again next time
-            failures.append(FailedClip(clip.path, str(error), False))
+            yield clip, row
         except AudioError as error:
-            kept[clip.digest] = str(error)
-            failures.append(FailedClip(clip.path, str(error), True))
-    if made or kept != before:
-        _write(work, path, old, _rows(made, layout_of(work.options), tuple(sorted(kept.items()))))
-    return Done(work.chunk.number, len(work.chunk.clips) - len(failures), tuple(failures), tuple(steps))
+            yield clip, error
+
+
+def _embedded(
+    work: Work, inputs: EmbeddingOptions, clips: Sequence[PlannedClip], decode: Callable[[str, str], Float32s]
+) -> Iterator[tuple[PlannedClip, Row]]:
+    """Clips of like length together, so that a batch of a GPU has little padding; few waves at once."""
+    for group in _groups(sorted(clips, key=lambda clip: clip.duration_s)):
+        waves: dict[PlannedClip, Float32s] = {}
+        for clip in group:
+            try:
+                wave = decode(clip.path, clip.digest)
+                waves[clip] = wave_of_variant(wave, work.options, digest=clip.digest, variant=clip.variant)
+            except AudioError as error:
+                yield clip, error
+        yield from zip(waves, rows_of_waves(list(waves.values()), inputs), strict=True)
+
+
+def _groups(clips: Sequence[PlannedClip]) -> Iterator[list[PlannedClip]]:
+    group: list[PlannedClip] = []
+    seconds = 0.0
+    for clip in clips:
+        if group and seconds + clip.duration_s > _GROUP_S:
+            yield group
+            group, seconds = [], 0.0
+        group.append(clip)
+        seconds += clip.duration_s
+    if group:
+        yield group
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: a job is one, and how sums are cut moves their last digits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> None:
@@ -150,15 +226,15 @@ def _existing(path: Path) -> ShardRows | None:
 def _rows(
     made: list[tuple[PlannedClip, StoreRow]], layout: Layout, failed: tuple[tuple[str, str], ...]
 ) -> ShardRows:
-    values = np.empty((len(made), *layout.shape), layout.dtype)
-    for number, (_, row) in enumerate(made):
-        values[number] = row.values
+    kept = [np.asarray(row.values, layout.dtype) for _, row in made]
+    empty = np.empty((0, *layout.shape), layout.dtype)
     return ShardRows(
-        values,
+        np.concatenate([empty, *(kept if layout.ragged else (values[None] for values in kept))]),
         np.array([row.frames for _, row in made], np.int16),
         np.array([row.level_db for _, row in made], np.float32),
         np.array([clip.digest for clip, _ in made], KEY_DTYPE),
         np.array([clip.variant for clip, _ in made], np.int16),
         np.array([clip.aspect for clip, _ in made], ASPECT_DTYPE),
         failed,
+        layout.ragged,
     )

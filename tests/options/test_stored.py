@@ -4,6 +4,7 @@ from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import (
     KINDS,
     Augmented,
+    EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
     SmileOptions,
@@ -21,18 +22,38 @@ def test_options_come_back_from_what_a_store_says_of_itself(kind):
         "features": FeatureOptions(speech_db=25.0),
         "egemaps": SmileOptions(feature_set="egemaps"),
         "compare": SmileOptions(feature_set="compare", trim_db=None),
+        "embeddings": EmbeddingOptions(layers=(3, 2), pooling=("std",)),
+        "frames": EmbeddingOptions(layers=(2,), frames=True),
         "augmented-mels": Augmented(inputs=FrontEnd(n_mels=80), changes=WaveAugment(seed=3)),
         "augmented-features": Augmented(inputs=FeatureOptions()),
         "augmented-egemaps": Augmented(inputs=SmileOptions(feature_set="egemaps")),
         "augmented-compare": Augmented(inputs=SmileOptions(feature_set="compare")),
+        "augmented-embeddings": Augmented(inputs=EmbeddingOptions(crop_s=4.0)),
+        "augmented-frames": Augmented(inputs=EmbeddingOptions(layers=(1,), frames=True)),
     }[kind]
     assert made.kind == kind
-    assert options_of(kind, made.model_dump(mode="json")) == made
+    assert options_of({"kind": kind, "settings": made.model_dump(mode="json")}) == made
+
+
+def test_what_a_store_says_of_its_encoder_comes_back_too():
+    options = EmbeddingOptions(encoder="some/folder", folder="/some/folder", device="cpu")
+    for made in (options, Augmented(inputs=options)):
+        settings = made.stored.model_dump(mode="json")
+        back = options_of({"kind": made.kind, "settings": settings, "about": options.about})
+        inputs = back.inputs if isinstance(back, Augmented) else back
+        assert (inputs.encoder, inputs.folder, inputs.device) == ("folder", "/some/folder", "auto")
+
+
+def test_neither_name_nor_place_nor_device_decide_a_store():
+    options = EmbeddingOptions(encoder="a", folder="/a", device="cpu", layers=(3, 1, 3))
+    assert options.stored == EmbeddingOptions(encoder="b", folder="/b", layers=(1, 3)).stored
+    frames = options.model_copy(update={"frames": True})
+    assert frames.model_copy(update={"pooling": ("max",)}).stored == frames.stored
 
 
 def test_a_kind_that_does_not_exist_is_named():
     with pytest.raises(SettingsError, match="store kind 'waves' does not exist; valid are mels, features"):
-        options_of("waves", {})
+        options_of({"kind": "waves", "settings": {}})
 
 
 def test_each_model_finds_its_store():
