@@ -17,28 +17,26 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20_250_101)
 
 
+def _folder_in(variable: str, what: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f"{variable} is not set: no {what} here")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.skip(f"{variable}={folder} is not a folder")
+    return path
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of real recordings; the test is skipped where there is none."""
-    folder = os.environ.get("SER_REAL_DATA")
-    if not folder:
-        pytest.skip("SER_REAL_DATA is not set: no real recordings here")
-    path = Path(folder)
-    if not path.is_dir():
-        pytest.skip(f"SER_REAL_DATA={folder} is not a folder")
-    return path
+    return _folder_in("SER_REAL_DATA", "real recordings")
 
 
 @pytest.fixture
 def real_encoders() -> Path:
     """Folder of real encoders; the test is skipped where there is none."""
-    folder = os.environ.get("SER_REAL_ENCODERS")
-    if not folder:
-        pytest.skip("SER_REAL_ENCODERS is not set: no real encoders here")
-    path = Path(folder)
-    if not path.is_dir():
-        pytest.skip(f"SER_REAL_ENCODERS={folder} is not a folder")
-    return path
+    return _folder_in("SER_REAL_ENCODERS", "real encoders")
 
 
 _CONVOLUTIONS = {

@@ -135,7 +135,7 @@ def _shuffled(digests: pa.ChunkedArray, seed: int) -> "np.typing.NDArray[np.uint
 def _loso(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
     note = "Each fold tests one speaker, or one session of partners, that training never heard."
-    return _whole(table, rows, rows.people.units, recipe.kind), rows.people.units.names, note
+    return _whole(table, rows, rows.people.units, recipe.kind, note)
 
 
 def _kfold(table: pa.Table, recipe: SplitRecipe) -> Body:
@@ -151,12 +151,8 @@ def _kfold(table: pa.Table, recipe: SplitRecipe) -> Body:
         rng = seeded(recipe.seed, families.names[number])
         folds[chosen] = assign_family(rows, chosen, sizes, evenly(k), rng)
         clips = clips + np.bincount(folds[chosen], minlength=k)
-    names = tuple(map(str, range(k)))
-    return (
-        _whole(table, rows, Codes(folds, names), recipe.kind),
-        names,
-        f"{k} folds of whole speakers, tested in turn: nobody is heard in training and test.",
-    )
+    note = f"{k} folds of whole speakers, tested in turn: nobody is heard in training and test."
+    return _whole(table, rows, Codes(folds, tuple(map(str, range(k)))), recipe.kind, note)
 
 
 def _smallest_first(clips: Int64s, units: int) -> list[int]:
@@ -169,7 +165,7 @@ def _smallest_first(clips: Int64s, units: int) -> list[int]:
 def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
     note = "Each fold tests a corpus that training never heard; corpora that share speakers leave together."
-    return _whole(table, rows, rows.people.families, recipe.kind), rows.people.families.names, note
+    return _whole(table, rows, rows.people.families, recipe.kind, note)
 
 
 def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
@@ -183,11 +179,11 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
         "Each fold tests a language that training never heard (en-US and en-GB are one language); "
         "languages that share speakers leave together."
     )
-    return _whole(table, rows, groups, recipe.kind), groups.names, note
+    return _whole(table, rows, groups, recipe.kind, note)
 
 
-def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str) -> pa.Table:
-    """Rows of a split whose folds are whole groups, if there are people left to train each fold."""
+def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str, note: str) -> Body:
+    """A split whose folds are whole groups, if there are people left to train each fold."""
     what = {"loco": "corpus", "lolo": "language"}.get(kind, "fold")
     if len(folds.names) < 2:
         raise SplitError(f"{kind} needs two or more to leave out one; there is one {what}: {folds.names[0]}")
@@ -200,7 +196,7 @@ def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str) -> pa
         raise SplitError(
             f"{kind}: fold {name} leaves {left.min()} speaker for training and validation; two are needed"
         )
-    return fold_rows(table["utterance_id"], folds.of)
+    return fold_rows(table["utterance_id"], folds.of), folds.names, note
 
 
 KINDS: Final[Mapping[str, Callable[[pa.Table, SplitRecipe], Body]]] = MappingProxyType(
