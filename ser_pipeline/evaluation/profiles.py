@@ -10,31 +10,23 @@ Not every cell has been compared with the printed page; whoever cites one looks 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from ser_pipeline.metrics.effect import Direction
 
 BANSE: Final = "Banse & Scherer 1996"
-SCHERER: Final = "Scherer 2003"
-JUSLIN: Final = "Juslin & Laukka 2003"
+"""doi:10.1037/0022-3514.70.3.614: its summary of what studies agree on."""
 
-SOURCES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        BANSE: "Acoustic profiles in vocal emotion expression. Journal of Personality and Social Psychology "
-        "70(3), 614-636, doi:10.1037/0022-3514.70.3.614: its summary of what studies agree on",
-        SCHERER: "Vocal communication of emotion: a review of research paradigms. Speech Communication "
-        "40(1-2), 227-256, doi:10.1016/S0167-6393(02)00084-5: table 2",
-        JUSLIN: "Communication of emotions in vocal expression and music performance. Psychological Bulletin "
-        "129(5), 770-814, doi:10.1037/0033-2909.129.5.770: table 11",
-    }
-)
-"""Source -> where it says so."""
+SCHERER: Final = "Scherer 2003"
+"""doi:10.1016/S0167-6393(02)00084-5, table 2."""
+
+JUSLIN: Final = "Juslin & Laukka 2003"
+"""doi:10.1037/0033-2909.129.5.770, table 11."""
 
 PROFILED: Final = ("anger", "happiness", "sadness", "fear", "disgust", "boredom")
 """Emotions that the sources have profiles of."""
 
-_ALL: Final = (BANSE, SCHERER, JUSLIN)
+SOURCES: Final = (BANSE, SCHERER, JUSLIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,7 @@ class PublishedDirection:
         property: name of a :class:`Property`.
         emotion: one of :data:`PROFILED`.
         direction: of the property, against other speech of the same person.
-        sources: keys of :data:`SOURCES`.
+        sources: some of :data:`SOURCES`.
     """
 
     property: str
@@ -79,40 +71,40 @@ PROPERTIES: Final = (
 )
 
 PUBLISHED: Final = (
-    PublishedDirection("mean pitch", "anger", "up", _ALL),
-    PublishedDirection("mean pitch", "happiness", "up", _ALL),
-    PublishedDirection("mean pitch", "fear", "up", _ALL),
-    PublishedDirection("mean pitch", "sadness", "down", _ALL),
+    PublishedDirection("mean pitch", "anger", "up", SOURCES),
+    PublishedDirection("mean pitch", "happiness", "up", SOURCES),
+    PublishedDirection("mean pitch", "fear", "up", SOURCES),
+    PublishedDirection("mean pitch", "sadness", "down", SOURCES),
     PublishedDirection("mean pitch", "disgust", "mixed", (BANSE,)),
-    PublishedDirection("pitch variability", "anger", "up", _ALL),
-    PublishedDirection("pitch variability", "happiness", "up", _ALL),
-    PublishedDirection("pitch variability", "fear", "mixed", _ALL),
+    PublishedDirection("pitch variability", "anger", "up", SOURCES),
+    PublishedDirection("pitch variability", "happiness", "up", SOURCES),
+    PublishedDirection("pitch variability", "fear", "mixed", SOURCES),
     PublishedDirection("pitch variability", "sadness", "down", (SCHERER, JUSLIN)),
     PublishedDirection("pitch variability", "boredom", "down", (SCHERER,)),
     PublishedDirection("pitch range", "anger", "up", (BANSE, SCHERER)),
     PublishedDirection("pitch range", "happiness", "up", (BANSE, SCHERER)),
-    PublishedDirection("pitch range", "fear", "mixed", _ALL),
+    PublishedDirection("pitch range", "fear", "mixed", SOURCES),
     PublishedDirection("pitch range", "sadness", "down", (BANSE, SCHERER)),
     PublishedDirection("pitch range", "boredom", "down", (SCHERER,)),
-    PublishedDirection("pitch contour", "anger", "mixed", _ALL),
+    PublishedDirection("pitch contour", "anger", "mixed", SOURCES),
     PublishedDirection("pitch contour", "happiness", "up", (JUSLIN,)),
     PublishedDirection("pitch contour", "fear", "up", (JUSLIN,)),
-    PublishedDirection("pitch contour", "sadness", "down", _ALL),
-    PublishedDirection("mean energy", "anger", "up", _ALL),
-    PublishedDirection("mean energy", "happiness", "up", _ALL),
+    PublishedDirection("pitch contour", "sadness", "down", SOURCES),
+    PublishedDirection("mean energy", "anger", "up", SOURCES),
+    PublishedDirection("mean energy", "happiness", "up", SOURCES),
     PublishedDirection("mean energy", "fear", "mixed", (SCHERER, JUSLIN)),
-    PublishedDirection("mean energy", "sadness", "down", _ALL),
+    PublishedDirection("mean energy", "sadness", "down", SOURCES),
     PublishedDirection("energy variability", "anger", "up", (JUSLIN,)),
     PublishedDirection("energy variability", "fear", "up", (JUSLIN,)),
     PublishedDirection("energy variability", "sadness", "down", (JUSLIN,)),
-    PublishedDirection("high-frequency energy", "anger", "up", _ALL),
+    PublishedDirection("high-frequency energy", "anger", "up", SOURCES),
     PublishedDirection("high-frequency energy", "happiness", "up", (BANSE, SCHERER)),
-    PublishedDirection("high-frequency energy", "fear", "mixed", _ALL),
-    PublishedDirection("high-frequency energy", "sadness", "down", _ALL),
-    PublishedDirection("speech rate", "anger", "up", _ALL),
-    PublishedDirection("speech rate", "happiness", "up", _ALL),
-    PublishedDirection("speech rate", "fear", "up", _ALL),
-    PublishedDirection("speech rate", "sadness", "down", _ALL),
+    PublishedDirection("high-frequency energy", "fear", "mixed", SOURCES),
+    PublishedDirection("high-frequency energy", "sadness", "down", SOURCES),
+    PublishedDirection("speech rate", "anger", "up", SOURCES),
+    PublishedDirection("speech rate", "happiness", "up", SOURCES),
+    PublishedDirection("speech rate", "fear", "up", SOURCES),
+    PublishedDirection("speech rate", "sadness", "down", SOURCES),
     PublishedDirection("speech rate", "boredom", "down", (SCHERER,)),
 )
 
