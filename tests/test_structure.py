@@ -1,6 +1,7 @@
 """The house rules that a reader can feel: files worth opening, short functions, one direction."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -42,6 +43,20 @@ def imported(body: list[ast.stmt]) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.Try | ast.With):
             yield from imported(node.body)
+
+
+def defined(name: str) -> set[str]:
+    """Names that a module gives, the modules inside it among them."""
+    found = {other.removeprefix(f"{name}.").partition(".")[0] for other in MODULES if other.startswith(name)}
+    for node in TREES[name].body:
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        else:
+            found |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            found |= {inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)}  # __all__
+    return found
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -86,3 +101,11 @@ def test_the_wheel_holds_every_room_but_the_benchmarks():
     found = find_namespace_packages(str(root), **settings["tool"]["setuptools"]["packages"]["find"])
     rooms = {name.rpartition(".")[0] for name in MODULES} - {""}
     assert rooms - set(found) == {"ser_pipeline.benchmarks"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_docstring_names_is_there(name):
+    text = MODULES[name].read_text(encoding="utf-8")
+    for named in re.findall(r":\w+:`~?(ser_pipeline[.\w]*)`", text):
+        room, _, inner = named.rpartition(".")
+        assert named in MODULES or inner in defined(room), named

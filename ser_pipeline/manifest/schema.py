@@ -40,7 +40,7 @@ VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
 """Column -> the only values it may hold."""
 
 PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PARTS)}
-"""Part -> its number in :func:`ser_pipeline.manifest.parts_for`."""
+"""Part -> its number in :func:`ser_pipeline.splits.parts_for`."""
 
 NO_PART: Final = -1
 """Number of a recording that a split leaves out."""
