@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, RunError, SplitError
-from ser_pipeline.report.data_section import data_sections
+from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import pdf_drawn
 from ser_pipeline.report.experiment_section import experiment_sections
@@ -19,7 +19,6 @@ from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_facts
-from ser_pipeline.report.split_section import split_section
 from ser_pipeline.runs.findings import Findings, read_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.runs.types import Unread

@@ -1,30 +1,32 @@
-"""The chapter on data: corpora, labels, languages, durations, splits."""
+"""The chapter on data: corpora, rejects, speakers, and what splits make of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
 from ser_pipeline.manifest.cards import KnownCorpora, KnownCorpus
 from ser_pipeline.manifest.describe import (
     CorpusFacts,
     corpus_facts,
-    emotion_counts,
-    label_map,
-    languages,
     reject_reasons,
 )
-from ser_pipeline.report.data_figures import (
-    BRIGHTEST,
-    duration_panel,
-    emotion_panel,
-    language_panel,
-    level_panel,
-)
-from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
+from ser_pipeline.records import PARTS
+from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
+from ser_pipeline.report.recordings_section import labels_blocks, languages_blocks, levels_sections
 from ser_pipeline.report.sources import Data, StoreFacts
+from ser_pipeline.splits.shares import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
-from ser_pipeline.tables.table import EN_DASH, NO_BREAK, NOTHING
+from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.table import EN_DASH, NOTHING
+
+MAX_FOLD_NAMES = 8
+"""More folds are counted, not named."""
+
+CHECK_COLUMNS = (Column("Speakers on two sides"), Column("Leakage check", numeric=False))
+CHECK_NOTE = (
+    "Passed: no speaker and no recording stands on two sides. A split marked 'other manifest' was made "
+    "before the manifest changed."
+)
 
 
 def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
@@ -39,32 +41,10 @@ def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
     return [
         Section("data", "Data", (_lead(data, corpora), _corpora_table(data, corpora), *_rejects(data)), 2),
         Section("speakers", "Speakers", (_speakers_table(corpora, data.corpora),), 3),
-        Section("labels", "Labels", _labels(data, marks), 3),
-        Section("languages", "Languages and durations", _languages(data, corpora, marks), 3),
-        *_levels(data, store, marks),
+        Section("labels", "Labels", labels_blocks(data, marks), 3),
+        Section("languages", "Languages and durations", languages_blocks(data, corpora, marks), 3),
+        *levels_sections(data, store, marks),
     ]
-
-
-def _levels(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> list[Section]:
-    """The part on loudness; nothing where no store knows it."""
-    if store is None:
-        return []
-    by_corpus: dict[str, list[str]] = {}
-    columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
-    for corpus, digest in zip(*columns, strict=True):
-        by_corpus.setdefault(corpus, []).append(digest)
-    levels = {data.corpora.title(corpus): store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
-    levels = {corpus: found[np.isfinite(found)] for corpus, found in levels.items()}
-    levels = {corpus: found for corpus, found in levels.items() if len(found)}
-    if not levels:
-        return []
-    figure = Figure(
-        "levels",
-        "Levels after trimming and before levelling, by corpus: what a network could tell corpora apart by",
-        (level_panel(levels),),
-        marks,
-    )
-    return [Section("levels", "Levels", (figure,), 3)]
 
 
 def corpus_marks(corpus: CorpusFacts) -> tuple[Mark, ...]:
@@ -234,73 +214,143 @@ def _speaker_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
     )
 
 
-def _labels(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
-    mapped = label_map(data.manifest)
-    corpora = data.corpora.order({corpus for by_corpus in mapped.values() for corpus in by_corpus})
-    rows = tuple(
-        Row(
-            (
-                Entry(emotion, emotion, strong=True),
-                cells.count(OTHER_ID if emotion == OTHER else emotion_id(emotion)),
-                *(_codes(mapped[emotion].get(corpus, [])) for corpus in corpora),
-                cells.count(sum(clips for codes in mapped[emotion].values() for _, clips in codes)),
-            )
+def split_section(data: Data) -> Section:
+    """Write the part on splits; every split is checked here again, from its own rows."""
+    if not data.splits:
+        none = "No split could be read" if data.unread else "There is no split yet"
+        blank = text(f"{none}. Make one with ", Code("ser manifest split"), ".")
+        return Section("splits", "Splits", (blank,), 3)
+    facts = [checked_split(split, data.manifest) for split in data.splits]
+    blocks: list[Block] = [
+        text(
+            "A score says what it seems to say only if the people of the test recordings were never heard in "
+            "training. Each split was checked for this from its own rows while this report was made."
         )
-        for emotion in mapped
+    ]
+    broken = [fact for fact in facts if fact.broken]
+    if broken:
+        names = ", ".join(f"{fact.split.name} ({verdict(fact)})" for fact in broken)
+        blocks.append(Callout("warning", (f"Do not trust numbers made under: {names}.",)))
+    if parts := [fact for fact in facts if not fact.split.folds]:
+        blocks += [_part_table(parts), _share_table(parts, data.corpora)]
+    if folds := [fact for fact in facts if fact.split.folds]:
+        blocks.append(_fold_table(folds))
+    return Section("splits", "Splits", tuple(blocks), 3)
+
+
+def verdict(fact: CheckedSplit) -> str:
+    """The result of the leakage check, in words."""
+    if fact.shared_audio:
+        return f"broken: {plural(fact.shared_audio, 'recording')} on two sides"
+    if fact.broken:
+        return f"broken: {plural(fact.shared_speakers, 'speaker')} on two sides"
+    return "leaks speakers, as it says" if fact.shared_speakers else "passed"
+
+
+def split_marks(fact: CheckedSplit) -> tuple[Mark, ...]:
+    """Warnings that stand beside a split."""
+    marks: list[Mark] = []
+    if fact.broken:
+        marks.append("broken")
+    elif fact.split.leaks_speakers:
+        marks.append("speakers heard")
+    if fact.stale:
+        marks.append("other manifest")
+    return tuple(marks)
+
+
+def _part_table(facts: list[CheckedSplit]) -> Table:
+    return Table(
+        key="splits",
+        caption="Splits: what each part really holds, and the result of the leakage check",
+        columns=(
+            Column("Split", numeric=False),
+            *(Column(f"{part.capitalize()}: clips") for part in PARTS),
+            *CHECK_COLUMNS,
+        ),
+        groups=(RowGroup(tuple(_part_row(fact) for fact in facts)),),
+        notes=(CHECK_NOTE,),
+    )
+
+
+def _part_row(fact: CheckedSplit) -> Row:
+    sides = _sides(fact)
+    total = sum(share.clips for share in sides.values())
+    shares = (_part_share(sides.get(part), total) for part in PARTS)
+    return Row((_name(fact), *shares, *_check(fact)), marks=split_marks(fact))
+
+
+def _sides(fact: CheckedSplit) -> dict[str, Share]:
+    """What each side holds of all corpora together."""
+    return {share.side: share for share in fact.shares if share.corpus == ALL}
+
+
+def _part_share(share: Share | None, total: int) -> Entry:
+    if share is None:
+        return cells.missing()
+    note = f"{cells.percent_text(share.clips / total)}, {plural(share.speakers, 'speaker')}"
+    return Entry(cells.thousands(share.clips), share.clips, note=note)
+
+
+def _fold_table(facts: list[CheckedSplit]) -> Table:
+    return Table(
+        key="fold-splits",
+        caption="Splits with folds: each recording is tested once, and the leakage check's result",
+        columns=(
+            Column("Split", numeric=False),
+            Column("Folds"),
+            Column("Fewest test clips"),
+            Column("Most test clips"),
+            *CHECK_COLUMNS,
+        ),
+        groups=(RowGroup(tuple(_fold_row(fact) for fact in facts)),),
+        notes=("What a fold does not test trains; whole speakers of it validate.", CHECK_NOTE),
+    )
+
+
+def _fold_row(fact: CheckedSplit) -> Row:
+    sizes = [share.clips for share in _sides(fact).values()] or [0]
+    folds = Entry(str(len(sizes)), len(sizes), note=_fold_names(fact))
+    ends = (cells.count(min(sizes)), cells.count(max(sizes)))
+    return Row((_name(fact), folds, *ends, *_check(fact)), marks=split_marks(fact))
+
+
+def _fold_names(fact: CheckedSplit) -> str:
+    names = fact.split.folds
+    telling = len(names) <= MAX_FOLD_NAMES and not all(name.isdigit() for name in names)
+    return ", ".join(names) if telling else ""
+
+
+def _name(fact: CheckedSplit) -> Entry:
+    return cells.words(fact.split.name, note=fact.split.note)
+
+
+def _check(fact: CheckedSplit) -> tuple[Entry, Entry]:
+    found = verdict(fact)
+    if fact.left_out or fact.strangers:
+        found += f"; {fact.left_out} recordings not placed, {fact.strangers} rows unknown"
+    return cells.count(fact.shared_speakers), cells.words(found, strong=fact.broken)
+
+
+def _share_table(facts: list[CheckedSplit], known: KnownCorpora) -> Table:
+    groups = tuple(
+        RowGroup(tuple(_corpus_rows(fact, known)), f"Split {fact.split.name}", marks=split_marks(fact))
+        for fact in facts
     )
     columns = (
-        Column("Shared emotion", numeric=False),
-        Column("id"),
-        *(Column(data.corpora.title(corpus), numeric=False) for corpus in corpora),
-        Column("Recordings"),
+        Column("Corpus", numeric=False),
+        *(column for part in PARTS for column in (Column(part.capitalize()), Column("%"))),
     )
-    table = Table(
-        key="label-map",
-        caption="Label map: each corpus's own code, its recordings, and the shared emotion it stands for",
-        columns=columns,
-        groups=(RowGroup(rows),),
-        notes=("Ids never change. Merges such as calm = neutral belong to a task, not to this map.",),
-    )
-    names, emotions, counts = emotion_counts(data.manifest)
-    titles = [data.corpora.title(name) for name in names]
-    figure = Figure(
-        "emotions",
-        f"Recordings by corpus and emotion; brighter: more of its corpus, up to {100 * BRIGHTEST:.0f} %",
-        (emotion_panel(titles, emotions, counts),) if len(counts) else (),
-        marks,
-    )
-    return (table, figure) if figure.panels else (table,)
+    return Table("split-shares", "Recordings of each corpus by part: real shares", columns, groups)
 
 
-def _codes(codes: Sequence[tuple[str, int]]) -> Entry:
-    if not codes:
-        return cells.missing()
-    return Entry(
-        "; ".join(f"{code}:{NO_BREAK}{cells.thousands(clips)}" for code, clips in codes),
-        sum(c for _, c in codes),
-    )
-
-
-def _languages(data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...]) -> tuple[Block, ...]:
-    if not data.table.num_rows:
-        return (
-            text(
-                "The manifest holds no usable recording. Look at the rejects, then run ",
-                Code("ser manifest build"),
-                ".",
-            ),
+def _corpus_rows(fact: CheckedSplit, known: KnownCorpora) -> Iterator[Row]:
+    held = {(share.corpus, share.side): share.clips for share in fact.shares}
+    for corpus in known.order({corpus for corpus, _ in held} - {ALL}):
+        clips = [held.get((corpus, part), 0) for part in PARTS]
+        numbers = (
+            entry
+            for count in clips
+            for entry in (cells.count(count), cells.percent(count / sum(clips), bar=True))
         )
-    return (
-        Figure(
-            "languages",
-            "Recordings by language (the source report's Figure 3, from the recordings that are here)",
-            (language_panel(languages(data.manifest), data.corpora),),
-            marks,
-        ),
-        Figure(
-            "durations",
-            "Durations before trimming, by corpus; each row is scaled to its own highest bar",
-            (duration_panel(corpora, data.corpora),),
-            marks,
-        ),
-    )
+        yield Row((cells.words(known.title(corpus)), *numbers))

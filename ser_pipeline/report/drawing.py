@@ -8,20 +8,22 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from matplotlib import rc_context
+import numpy as np
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.report.document import Panel
 
 INK: Final = "#1c2127"
@@ -109,6 +111,9 @@ class Margins:
 
 CHART = Margins(left=0.6, bottom=0.5)
 """Fits numbers on both axes."""
+
+EMOTION_AXES = Margins(left=1.05, bottom=0.95)
+"""Fits emotion names on both axes."""
 
 
 @contextmanager
@@ -273,3 +278,44 @@ def _free_size(root: ET.Element) -> None:
     width = float(root.attrib.pop("width").removesuffix("pt")) * 96 / 72
     root.attrib.pop("height", None)
     root.set("style", f"width: {width:.0f}px; max-width: 100%; height: auto")
+
+
+def heat_cells(
+    axes: Axes,
+    shares: Float64s,
+    texts: Sequence[Sequence[str]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    palette: str = HEAT,
+) -> None:
+    """Draw a heat map with a text in each cell, dark on light and light on dark; no text, no cell.
+
+    Args:
+        axes: to draw on.
+        shares: colour of each cell in [0, 1], shape ``(rows, columns)``.
+        texts: of each cell.
+        rows: labels, top first.
+        columns: labels.
+        palette: of matplotlib; 0.5 is its middle.
+    """
+    blank = np.array([[not text for text in row] for row in texts])
+    axes.pcolormesh(
+        np.ma.masked_where(blank, shares), cmap=palette, vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.6
+    )
+    colours = colormaps[palette](np.clip(shares, 0, 1))
+    for row, column in np.ndindex(*shares.shape):
+        light = float(colours[row, column, :3] @ (0.2126, 0.7152, 0.0722)) > 0.42
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            texts[row][column],
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="#000000" if light else "#ffffff",
+        )
+    axes.set_xticks(np.arange(len(columns)) + 0.5, [readable(name, 24) for name in columns])
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [readable(name, 24) for name in rows])
+    axes.tick_params(length=0)
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)

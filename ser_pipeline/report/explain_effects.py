@@ -7,9 +7,18 @@ from matplotlib.axes import Axes
 
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.data_figures import heat_cells
 from ser_pipeline.report.document import Block, Figure, Mark, Panel, text
-from ser_pipeline.report.drawing import BLUE, INK, MUTED, SIGNED, Margins, canvas, panel, readable
+from ser_pipeline.report.drawing import (
+    BLUE,
+    INK,
+    MUTED,
+    SIGNED,
+    Margins,
+    canvas,
+    heat_cells,
+    panel,
+    readable,
+)
 from ser_pipeline.runs.explanation import EffectTable, Explanation, FeatureImportance, Interval, ProfileCell
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import signed

@@ -3,10 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.options import Recipe, applies, recipe
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.data_figures import distance_panel, steps_panel
-from ser_pipeline.report.document import Block, Code, Figure, Section, text
+from ser_pipeline.report.document import Block, Code, Figure, Panel, Section, text
+from ser_pipeline.report.drawing import (
+    BLUE,
+    EMOTION_AXES,
+    HEAT,
+    VERMILLION,
+    canvas,
+    grid,
+    heat_cells,
+    panel,
+    readable,
+)
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
@@ -186,3 +201,62 @@ def _setting(value: str, paper: str) -> Entry:
     if value == IDLE:
         return cells.words(value)
     return cells.words("=") if value == paper else cells.words(value, strong=True)
+
+
+def distance_panel() -> Panel:
+    """Draw the source report's matrix of distances between emotions."""
+    names = EMOTIONS[:6]
+    matrix = np.array(distance_matrix(names))
+    with canvas(4.7, 4.3, EMOTION_AXES) as (figure, axes):
+        texts = [[f"{value:.1f}" for value in row] for row in matrix]
+        heat_cells(axes, (matrix - 0.5) / 0.5, texts, names, names)
+        axes.set_xlabel("decided")
+        axes.set_ylabel("true")
+        axes.set_aspect("equal")
+        axes.tick_params(axis="x", labelrotation=35)
+        rows = (f"{name}: {', '.join(row)}" for name, row in zip(names, texts, strict=True))
+        return panel(
+            figure, "distance-matrix", f"Heat map: distances between {', '.join(names)}. " + "; ".join(rows)
+        )
+
+
+def steps_panel(clip: ClipSteps, number: int) -> Panel:
+    """Draw what the front end does to one recording, from top to bottom.
+
+    Args:
+        clip: outlines of its waves, and its mel.
+        number: of the drawing, from 1.
+    """
+    with grid(3.6, 6.4, 4, 1) as (figure, axes):
+        _wave(axes[0], clip.decoded, 0, clip.seconds, "decoded, mono")
+        _wave(axes[1], clip.denoised, 0, clip.seconds, "denoised; trimmed outside the lines")
+        for edge in (clip.trim_start_s, clip.trim_end_s):
+            axes[1].axvline(edge, color=VERMILLION, linewidth=1.2, linestyle="--")
+        kept = clip.trim_end_s - clip.trim_start_s
+        _wave(axes[2], clip.levelled, 0, kept, "trimmed and levelled")
+        bands, frames = clip.mel.shape
+        length = frames * clip.frame_s
+        axes[3].imshow(
+            np.round(12 * clip.mel) / 12, cmap=HEAT, origin="lower", aspect="auto",
+            extent=(0, length, 0, bands), interpolation="none",
+        )  # fmt: skip
+        axes[3].set_title("mel spectrogram", fontsize=8.5)
+        axes[3].set(xlabel="seconds", ylabel="mel band")
+        axes[3].xaxis.labelpad = axes[3].yaxis.labelpad = 1
+        alt = (
+            f"{clip.utterance_id}: wave of {clip.seconds:.1f} s, the same denoised, {kept:.1f} s kept by "
+            f"trimming from {clip.trim_start_s:.2f} to {clip.trim_end_s:.2f} s at {clip.level_db:.0f} dB "
+            f"of full scale, levelled, and {frames} frames of {bands} mel bands"
+        )
+        return panel(figure, f"steps-{number}", alt)
+
+
+def _wave(axes: Axes, outline: Float32s, start: float, end: float, title: str) -> None:
+    times = np.linspace(start, end, outline.shape[1])
+    axes.fill_between(times, outline[0], outline[1], color=BLUE, linewidth=0.4, edgecolor=BLUE)
+    loudest = max(0.01, float(np.abs(outline).max()))
+    axes.set_ylim(-1.1 * loudest, 1.1 * loudest)
+    axes.set_xlim(start, max(end, start + 0.01))
+    axes.set_title(readable(title, 48), fontsize=8.5)
+    axes.set_xlabel("seconds")
+    axes.xaxis.labelpad = 1

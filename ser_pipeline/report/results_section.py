@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from matplotlib.axes import Axes
+
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Block, Code, Figure, Mark, Section, text
-from ser_pipeline.report.run_figures import comparison_panel
+from ser_pipeline.report.document import Block, Code, Figure, Mark, Panel, Section, text
+from ser_pipeline.report.drawing import BLUE, INK, MUTED, PAPER, VERMILLION, canvas, panel, readable
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Estimate, Scores
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+from ser_pipeline.tables.cells import score_text
 from ser_pipeline.tables.table import EN_DASH
 
 SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
@@ -303,3 +306,54 @@ def _remedy(run: Unfinished) -> str:
     if run.trained:
         return f"its scores: ser evaluate {shlex.quote(run.name)}"
     return f"the rest of its training: ser train --resume {shlex.quote(run.name)}"
+
+
+def comparison_panel(runs: Sequence[Run]) -> Panel:
+    """Draw UAR of every run with its interval; hollow where the test speakers were heard in training."""
+    with canvas(7.2, 1.0 + 0.42 * len(runs)) as (figure, axes):
+        told = []
+        for row, run in enumerate(runs):
+            for part, colour, shift in (("validation", BLUE, -0.12), ("test", VERMILLION, 0.12)):
+                scores = run.scored(part)
+                if scores is None:
+                    continue
+                uar = scores.pooled.uar
+                fill = PAPER if run.info.split.leaks_speakers else colour
+                if uar.low is not None and uar.high is not None:
+                    axes.plot([100 * uar.low, 100 * uar.high], [row + shift] * 2, color=colour, linewidth=1.4)
+                axes.plot(100 * uar.value, row + shift, "o", color=colour, markerfacecolor=fill, markersize=6)
+                told.append(f"{run.tag} {part} {score_text(uar)}")
+            chance = 100 / len(run.info.emotions)
+            axes.plot([chance, chance], [row - 0.35, row + 0.35], color=MUTED, linewidth=1)
+        axes.set_yticks(range(len(runs)), [_row_title(run) for run in runs])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(len(runs) - 0.4, -0.6)
+        axes.set_xlabel("UAR in %")
+        axes.grid(axis="x", color=MUTED, alpha=0.25, linewidth=0.6)
+        _comparison_legend(axes)
+        return panel(figure, "comparison", "Dot plot of UAR with intervals: " + "; ".join(told), wide=True)
+
+
+def _row_title(run: Run) -> str:
+    info = run.info
+    return readable(f"{run.tag} {info.model}, {info.recipe.task}, {info.split.name}", 44)
+
+
+def _comparison_legend(axes: Axes) -> None:
+    handles = [
+        axes.plot([], [], "o", color=BLUE, label="validation")[0],
+        axes.plot([], [], "o", color=VERMILLION, label="test")[0],
+        axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, label="hollow: speakers heard in training")[
+            0
+        ],
+        axes.plot([], [], "|", color=MUTED, markersize=9, label="chance")[0],
+    ]
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=4,
+        handletextpad=0.3,
+        columnspacing=1.2,
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from ser_pipeline.options import recipe
 from ser_pipeline.report.document import Figure
-from ser_pipeline.report.method_section import differing, flat, method_section
+from ser_pipeline.report.method_section import differing, distance_panel, flat, method_section
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.tables import Table
 
@@ -83,3 +83,9 @@ def test_parts_of_networks_are_listed_once_for_each_shape(runs):
     assert [len(group.rows) for group in table.groups] == [2, 1]
     assert [cell.text for cell in table.rows[0].entries] == ["lstm", "20", "66.7"]
     assert not any(isinstance(b, Table) and b.key == "networks" for b in method_section(runs).blocks)
+
+
+def test_distances_are_the_published_matrix():
+    drawn = distance_panel()
+    assert "anger: 1.0, 0.9, 0.7, 0.6, 0.7, 0.8" in drawn.alt
+    assert drawn.alt.count("1.0") == 6

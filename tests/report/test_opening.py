@@ -1,10 +1,10 @@
 import pytest
 
-from ser_pipeline.report.document import Bullets, plain
-from ser_pipeline.report.opening import banner, glance_section, opening
+from ser_pipeline.report.document import Bullets, Callout, plain
+from ser_pipeline.report.opening import banner, glance_section, opening, unread_blocks
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.read import read_runs
-from ser_pipeline.runs.types import SplitInfo
+from ser_pipeline.runs.types import SplitInfo, Unread
 from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
@@ -90,3 +90,17 @@ def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
 
 def test_without_runs_nothing_is_promised(data):
     assert any(line.startswith("There are no scores yet") for line in cautions(data, []))
+
+
+def test_each_is_named_with_its_reason():
+    warning, listed = unread_blocks([Unread("run", "a", "a/scores.json: bad"), Unread("split", "b", "gone")])
+    assert isinstance(warning, Callout)
+    assert isinstance(listed, Bullets)
+    assert [plain(item) for item in listed.items] == [
+        "run a could not be read: a/scores.json: bad",
+        "split b could not be read: gone",
+    ]
+
+
+def test_nothing_is_said_where_all_was_read():
+    assert unread_blocks([]) == ()

@@ -5,6 +5,7 @@ from ser_pipeline.report.document import plain
 from ser_pipeline.report.results_section import (
     best_by_validation,
     comparable,
+    comparison_panel,
     comparison_table,
     results_section,
 )
@@ -140,3 +141,12 @@ def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows,
     (folder / "latency.json").write_text("{}")
     with pytest.raises(RunError, match=r"latency\.json: front_end_ms"):
         read_runs([folder])
+
+
+def test_comparison_tells_every_part_of_every_run(runs):
+    run = runs[0]
+    uar = run.scores.parts["test"].pooled.uar
+    drawn = comparison_panel([run])
+    assert f"R1 test {100 * uar.value:.1f} %" in drawn.alt
+    assert "R1 validation" in drawn.alt
+    assert "R1 train" not in drawn.alt

@@ -5,7 +5,6 @@ import pytest
 
 from ser_pipeline.report.run_figures import (
     calibration_panel,
-    comparison_panel,
     confusion_panel,
     coverage_panel,
     curve_panels,
@@ -70,11 +69,3 @@ def test_the_threshold_is_marked_on_the_curve(run):
     known = replace(run, scores=run.scores.model_copy(update={"parts": {"test": test}}))
     assert "threshold chosen on validation clips" in coverage_panel(known, run.predictions).inline
     assert "threshold" not in coverage_panel(run, run.predictions).inline
-
-
-def test_comparison_tells_every_part_of_every_run(run):
-    uar = run.scores.parts["test"].pooled.uar
-    drawn = comparison_panel([run])
-    assert f"R1 test {100 * uar.value:.1f} %" in drawn.alt
-    assert "R1 validation" in drawn.alt
-    assert "R1 train" not in drawn.alt

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from ser_pipeline.manifest.describe import corpus_facts, emotion_counts, languages
-from ser_pipeline.report.data_figures import (
-    distance_panel,
+from ser_pipeline.report.recordings_section import (
     duration_panel,
     emotion_panel,
     language_panel,
@@ -42,9 +41,3 @@ def test_corpus_without_clips_is_no_row_of_the_durations(tmp_path, rows, fake):
     facts = corpus_facts(data.manifest, data.rejects)
     assert [corpus.name for corpus in facts] == ["nemo", "emodb", "unknown"]
     assert "no known corpus" not in duration_panel(facts, data.corpora).alt
-
-
-def test_distances_are_the_published_matrix():
-    drawn = distance_panel()
-    assert "anger: 1.0, 0.9, 0.7, 0.6, 0.7, 0.8" in drawn.alt
-    assert drawn.inline.count(">1.0<") == 6

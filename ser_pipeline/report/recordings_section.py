@@ -1,31 +1,28 @@
-"""Drawings of the data and of the front end."""
+"""The parts on what the recordings hold: labels, languages, durations, levels."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
 
-from ser_pipeline.arrays import Float32s, Float64s, Int64s
-from ser_pipeline.labels import EMOTIONS, distance_matrix
+from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.manifest.describe import CorpusFacts, Held
-from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.document import Panel
+from ser_pipeline.manifest.describe import CorpusFacts, Held, emotion_counts, label_map, languages
+from ser_pipeline.report.document import Block, Code, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     BLUE,
-    HEAT,
     INK,
     MUTED,
-    PAPER,
     VERMILLION,
-    Margins,
     canvas,
-    grid,
+    heat_cells,
     panel,
     readable,
 )
+from ser_pipeline.report.sources import Data, StoreFacts
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import plural, thousands
+from ser_pipeline.tables.table import NO_BREAK
 
 WINDOW_S = 4.0
 """Longest stretch a network sees at once in both presets, in seconds."""
@@ -33,24 +30,123 @@ WINDOW_S = 4.0
 BRIGHTEST = 0.35
 """Share of a corpus at which its cell is brightest: twice the even share of six emotions."""
 
-EMOTION_AXES = Margins(left=1.05, bottom=0.95)
-"""Fits emotion names on both axes."""
 
 LONGEST_BIN_S = 10.0
 """Clips of this length or more share the last bin of the histogram."""
 
+_QUIETEST_DB = -70.0
+"""Levels below are cut off the drawing, in dB of full scale."""
 
-def language_panel(languages: Sequence[Held], known: KnownCorpora) -> Panel:
+
+def labels_blocks(data: Data, marks: tuple[Mark, ...]) -> tuple[Block, ...]:
+    """Show each corpus's own labels beside the shared emotions, and how many recordings have each."""
+    mapped = label_map(data.manifest)
+    corpora = data.corpora.order({corpus for by_corpus in mapped.values() for corpus in by_corpus})
+    rows = tuple(
+        Row(
+            (
+                Entry(emotion, emotion, strong=True),
+                cells.count(OTHER_ID if emotion == OTHER else emotion_id(emotion)),
+                *(_codes(mapped[emotion].get(corpus, [])) for corpus in corpora),
+                cells.count(sum(clips for codes in mapped[emotion].values() for _, clips in codes)),
+            )
+        )
+        for emotion in mapped
+    )
+    columns = (
+        Column("Shared emotion", numeric=False),
+        Column("id"),
+        *(Column(data.corpora.title(corpus), numeric=False) for corpus in corpora),
+        Column("Recordings"),
+    )
+    table = Table(
+        key="label-map",
+        caption="Label map: each corpus's own code, its recordings, and the shared emotion it stands for",
+        columns=columns,
+        groups=(RowGroup(rows),),
+        notes=("Ids never change. Merges such as calm = neutral belong to a task, not to this map.",),
+    )
+    names, emotions, counts = emotion_counts(data.manifest)
+    titles = [data.corpora.title(name) for name in names]
+    figure = Figure(
+        "emotions",
+        f"Recordings by corpus and emotion; brighter: more of its corpus, up to {100 * BRIGHTEST:.0f} %",
+        (emotion_panel(titles, emotions, counts),) if len(counts) else (),
+        marks,
+    )
+    return (table, figure) if figure.panels else (table,)
+
+
+def _codes(codes: Sequence[tuple[str, int]]) -> Entry:
+    if not codes:
+        return cells.missing()
+    return Entry(
+        "; ".join(f"{code}:{NO_BREAK}{cells.thousands(clips)}" for code, clips in codes),
+        sum(c for _, c in codes),
+    )
+
+
+def languages_blocks(
+    data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...]
+) -> tuple[Block, ...]:
+    """Show recordings by language, and how long they are."""
+    if not data.table.num_rows:
+        return (
+            text(
+                "The manifest holds no usable recording. Look at the rejects, then run ",
+                Code("ser manifest build"),
+                ".",
+            ),
+        )
+    return (
+        Figure(
+            "languages",
+            "Recordings by language (the source report's Figure 3, from the recordings that are here)",
+            (language_panel(languages(data.manifest), data.corpora),),
+            marks,
+        ),
+        Figure(
+            "durations",
+            "Durations before trimming, by corpus; each row is scaled to its own highest bar",
+            (duration_panel(corpora, data.corpora),),
+            marks,
+        ),
+    )
+
+
+def levels_sections(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> list[Section]:
+    """The part on loudness; nothing where no store knows it."""
+    if store is None:
+        return []
+    by_corpus: dict[str, list[str]] = {}
+    columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
+    for corpus, digest in zip(*columns, strict=True):
+        by_corpus.setdefault(corpus, []).append(digest)
+    levels = {data.corpora.title(corpus): store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
+    levels = {corpus: found[np.isfinite(found)] for corpus, found in levels.items()}
+    levels = {corpus: found for corpus, found in levels.items() if len(found)}
+    if not levels:
+        return []
+    figure = Figure(
+        "levels",
+        "Levels after trimming and before levelling, by corpus: what a network could tell corpora apart by",
+        (level_panel(levels),),
+        marks,
+    )
+    return [Section("levels", "Levels", (figure,), 3)]
+
+
+def language_panel(found: Sequence[Held], known: KnownCorpora) -> Panel:
     """Draw clips by language as bars."""
-    total = sum(language.clips for language in languages)
-    titles = [readable(known.language(language.name), 24) for language in languages]
-    with canvas(6.4, 0.75 + 0.34 * len(languages)) as (figure, axes):
-        clips = [language.clips for language in languages]
+    total = sum(language.clips for language in found)
+    titles = [readable(known.language(language.name), 24) for language in found]
+    with canvas(6.4, 0.75 + 0.34 * len(found)) as (figure, axes):
+        clips = [language.clips for language in found]
         bars = axes.barh(titles, clips, color=BLUE, height=0.62)
         labels = [
             f"{thousands(language.clips)} ({100 * language.clips / total:.1f} %), "
             f"{plural(language.speakers, 'speaker')}, {language.seconds / 3600:.1f} h"
-            for language in languages
+            for language in found
         ]
         axes.bar_label(bars, labels, padding=4, fontsize=8.5)
         axes.set_xlim(0, max(clips) * 1.75)
@@ -61,47 +157,6 @@ def language_panel(languages: Sequence[Held], known: KnownCorpora) -> Panel:
             f"{title}: {label}" for title, label in zip(titles, labels, strict=True)
         )
         return panel(figure, "languages", alt, wide=True)
-
-
-def heat_cells(
-    axes: Axes,
-    shares: Float64s,
-    texts: Sequence[Sequence[str]],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    palette: str = HEAT,
-) -> None:
-    """Draw a heat map with a text in each cell, dark on light and light on dark; no text, no cell.
-
-    Args:
-        axes: to draw on.
-        shares: colour of each cell in [0, 1], shape ``(rows, columns)``.
-        texts: of each cell.
-        rows: labels, top first.
-        columns: labels.
-        palette: of matplotlib; 0.5 is its middle.
-    """
-    blank = np.array([[not text for text in row] for row in texts])
-    axes.pcolormesh(
-        np.ma.masked_where(blank, shares), cmap=palette, vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.6
-    )
-    colours = colormaps[palette](np.clip(shares, 0, 1))
-    for row, column in np.ndindex(*shares.shape):
-        light = float(colours[row, column, :3] @ (0.2126, 0.7152, 0.0722)) > 0.42
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            texts[row][column],
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="#000000" if light else "#ffffff",
-        )
-    axes.set_xticks(np.arange(len(columns)) + 0.5, [readable(name, 24) for name in columns])
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [readable(name, 24) for name in rows])
-    axes.tick_params(length=0)
-    axes.invert_yaxis()
-    axes.spines[:].set_visible(False)
 
 
 def emotion_panel(titles: Sequence[str], emotions: Sequence[str], counts: Int64s) -> Panel:
@@ -157,68 +212,6 @@ def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Panel
         )
         rows = "; ".join(f"{known.title(c.name)}: median {np.median(c.seconds):.1f} s" for c in shown)
         return panel(figure, "durations", f"Histograms of durations, one per corpus. {rows}", wide=True)
-
-
-def distance_panel() -> Panel:
-    """Draw the source report's matrix of distances between emotions."""
-    names = EMOTIONS[:6]
-    matrix = np.array(distance_matrix(names))
-    with canvas(4.7, 4.3, EMOTION_AXES) as (figure, axes):
-        texts = [[f"{value:.1f}" for value in row] for row in matrix]
-        heat_cells(axes, (matrix - 0.5) / 0.5, texts, names, names)
-        axes.set_xlabel("decided")
-        axes.set_ylabel("true")
-        axes.set_aspect("equal")
-        axes.tick_params(axis="x", labelrotation=35)
-        rows = (f"{name}: {', '.join(row)}" for name, row in zip(names, texts, strict=True))
-        return panel(
-            figure, "distance-matrix", f"Heat map: distances between {', '.join(names)}. " + "; ".join(rows)
-        )
-
-
-_QUIETEST_DB = -70.0
-
-
-def steps_panel(clip: ClipSteps, number: int) -> Panel:
-    """Draw what the front end does to one recording, from top to bottom.
-
-    Args:
-        clip: outlines of its waves, and its mel.
-        number: of the drawing, from 1.
-    """
-    with grid(3.6, 6.4, 4, 1) as (figure, axes):
-        _wave(axes[0], clip.decoded, 0, clip.seconds, "decoded, mono")
-        _wave(axes[1], clip.denoised, 0, clip.seconds, "denoised; trimmed outside the lines")
-        for edge in (clip.trim_start_s, clip.trim_end_s):
-            axes[1].axvline(edge, color=VERMILLION, linewidth=1.2, linestyle="--")
-        kept = clip.trim_end_s - clip.trim_start_s
-        _wave(axes[2], clip.levelled, 0, kept, "trimmed and levelled")
-        bands, frames = clip.mel.shape
-        length = frames * clip.frame_s
-        axes[3].imshow(
-            np.round(12 * clip.mel) / 12, cmap=HEAT, origin="lower", aspect="auto",
-            extent=(0, length, 0, bands), interpolation="none",
-        )  # fmt: skip
-        axes[3].set_title("mel spectrogram", fontsize=8.5)
-        axes[3].set(xlabel="seconds", ylabel="mel band")
-        axes[3].xaxis.labelpad = axes[3].yaxis.labelpad = 1
-        alt = (
-            f"{clip.utterance_id}: wave of {clip.seconds:.1f} s, the same denoised, {kept:.1f} s kept by "
-            f"trimming from {clip.trim_start_s:.2f} to {clip.trim_end_s:.2f} s at {clip.level_db:.0f} dB "
-            f"of full scale, levelled, and {frames} frames of {bands} mel bands"
-        )
-        return panel(figure, f"steps-{number}", alt)
-
-
-def _wave(axes: Axes, outline: Float32s, start: float, end: float, title: str) -> None:
-    times = np.linspace(start, end, outline.shape[1])
-    axes.fill_between(times, outline[0], outline[1], color=BLUE, linewidth=0.4, edgecolor=BLUE)
-    loudest = max(0.01, float(np.abs(outline).max()))
-    axes.set_ylim(-1.1 * loudest, 1.1 * loudest)
-    axes.set_xlim(start, max(end, start + 0.01))
-    axes.set_title(readable(title, 48), fontsize=8.5)
-    axes.set_xlabel("seconds")
-    axes.xaxis.labelpad = 1
 
 
 def level_panel(levels: Mapping[str, Float64s]) -> Panel:
