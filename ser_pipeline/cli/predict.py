@@ -113,6 +113,16 @@ CorpusOption = Annotated[
 WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of a window.")]
 
 
+EnrolOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--enrol",
+        help="Other recordings of the person who speaks, whatever the emotion: files, folders or patterns. "
+        "For models trained with --normalise adaptive; repeat it for more.",
+    ),
+]
+
+
 def predict(
     files: Annotated[list[str], typer.Argument(help="Recordings, folders, patterns; '-' is standard input.")],
     model: ModelOption = None,
@@ -131,6 +141,7 @@ def predict(
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="All recordings are of one person.")
     ] = False,
+    enrol: EnrolOption = None,
     corpus: CorpusOption = None,
     modality: Annotated[str, typer.Option(help="speech or song.")] = "speech",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network.")] = None,
@@ -151,6 +162,7 @@ def predict(
         _check_picture(picture, timeline, paths)
         _limit_threads(threads)
         loaded = load_model(model, runs=runs)
+        loaded = _enrolled(loaded, enrol, options)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices: what it says of real speech means nothing")
         printer = Printer(loaded.emotions, fmt)
@@ -163,6 +175,21 @@ def predict(
             _draw(picture, kept, loaded.emotions)
     if printer.failed:
         raise typer.Exit(1)
+
+
+def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOptions") -> "Model":
+    """The model as it is for the person whose recordings were named with ``--enrol``."""
+    from ser_pipeline.serving.reading import expand
+
+    if not words:
+        return model
+    paths, unusable = expand(list(words))
+    adapted, more = model.for_speaker(paths, options)
+    for each in (*unusable, *more):
+        say(f"ser: --enrol: {one_line(each.reason)}")
+    used = len(paths) - len(more)
+    say(f"adapted to the speaker by {used} {'recording' if used == 1 else 'recordings'}")
+    return adapted
 
 
 def _whole(

@@ -190,7 +190,7 @@ def read_levels(store: RowStore, positions: Int64s) -> Float64s:
     return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
 
 
-def read_vectors(store: RowStore, positions: Int64s) -> Float32s:
+def read_vectors(store: ReadableRows, positions: Int64s) -> Float32s:
     """Vectors of some rows, shape ``(clips, features)``."""
     parts = [
         store.read(positions[start : start + READ_AT_ONCE])[0]

@@ -1,8 +1,9 @@
 """What is learned of training clips before the first step, and how inputs are normalised by it.
 
-Three modes, one last step. ``none`` takes the vectors as they are, ``relative`` first relates each
+Four modes, one last step. ``none`` takes the vectors as they are, ``relative`` first relates each
 clip to itself (:mod:`ser_pipeline.features.relative`), ``speaker`` first centres and scales each
-speaker's clips by their own mean and deviation. The last step standardises every column by its
+speaker's clips by their own mean and deviation, ``adaptive`` by ones that a speaker's clips, as many as
+there are, pull away from those of the average speaker. The last step standardises every column by its
 mean and deviation over *training* clips; no other clip ever has a say in it.
 
 The store keeps mels at the recorded level (``level none``) and each clip's level in dB. Level
@@ -26,6 +27,11 @@ WIDEST: Final = 10.0
 
 _CONSTANT = 1e-6
 """A column whose deviation is below this share of its magnitude does not move."""
+
+PULL_CENTER: Final = 8.0
+PULL_SCALE: Final = 20.0
+"""Clips of the average speaker that stand beside a speaker's own in mode ``adaptive``, for mean and variance:
+chosen on folds of training and validation speakers (docs/training.md)."""
 
 OTHER_CORPORA: Final = "*"
 """Key of the gain for recordings of a corpus that training did not have."""
@@ -65,16 +71,60 @@ class Scaling(Options):
         return cut
 
 
+class Voice(Options):
+    """What is taken for a speaker's own mean and deviation, for mode ``adaptive``.
+
+    As learned it is that of the average training speaker; clips of somebody pull it towards them.
+
+    Attributes:
+        center: mean of each column, over the means of speakers.
+        scale: deviation of each column within a speaker.
+    """
+
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def pulled(self, clips: Floats) -> "Voice":
+        """The voice of a speaker of whom some clips are known; without clips it stays as it is.
+
+        The mean counts as :data:`PULL_CENTER` clips of the average speaker beside those given, the
+        variance as :data:`PULL_SCALE`: few clips move them little.
+
+        Args:
+            clips: of one speaker, whatever the emotion, shape ``(clips, features)``.
+
+        Examples:
+            >>> Voice(center=(0.0,), scale=(1.0,)).pulled(np.full((8, 1), 2.0)).center
+            (1.0,)
+        """
+        count = len(clips)
+        if not count:
+            return self
+        wide = np.asarray(clips, np.float64)
+        usual, variance = np.array(self.center), np.square(self.scale)
+        center = (wide.sum(0) + PULL_CENTER * usual) / (count + PULL_CENTER)
+        own = wide.var(0) if count > 1 else variance
+        spread = np.sqrt((count * own + PULL_SCALE * variance) / (count + PULL_SCALE))
+        return Voice(center=tuple(center.tolist()), scale=tuple(spread.tolist()))
+
+    def apply(self, values: Floats) -> Float64s:
+        """Centre and scale clips by this voice, shape kept."""
+        centred: Float64s = (values - np.array(self.center)) * inverse(np.array(self.scale))
+        return centred
+
+
 class Learned(Options):
     """Statistics of the training part, saved with the model.
 
     Attributes:
         gains_db: corpus -> gain at level ``corpus_rms``, ``*`` for other corpora; else empty.
         scaling: of feature vectors; None for mels.
+        voice: of the average training speaker, for mode ``adaptive``; else None.
     """
 
     gains_db: dict[str, float] = Field(default_factory=dict)
     scaling: Scaling | None = None
+    voice: Voice | None = None
 
 
 def learn_scaling(values: Floats, names: tuple[str, ...], mode: Normalise) -> Scaling:
@@ -114,7 +164,7 @@ def inverse(scale: Floats) -> Float64s:
 
 
 def first_step(values: Float32s, names: tuple[str, ...], mode: Normalise) -> Floats:
-    """What a mode does to each clip by itself; ``speaker`` needs the speaker's other clips as well.
+    """What a mode does to each clip by itself; ``speaker`` and ``adaptive`` ask for the speaker's others.
 
     Args:
         values: shape ``(clips, features)``.

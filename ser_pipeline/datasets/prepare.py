@@ -101,7 +101,7 @@ class Inputs:
             examples=located.examples,
             positions=located.positions,
             failed=located.failed,
-            around=self._around(number) if self.recipe.normalise == "speaker" else None,
+            around=self._around(number) if self.recipe.normalise in ("speaker", "adaptive") else None,
             variants=self._variants(located.examples.of_part("train")),
         )
 

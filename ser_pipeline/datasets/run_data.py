@@ -1,5 +1,6 @@
 """The clips of a run, ready to be read in batches."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +17,9 @@ from ser_pipeline.datasets.batch import (
     read_levels,
     read_vectors,
 )
+from ser_pipeline.datasets.enrolment import COPIES, average_voice, enrolled, pretended
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.normalise import Learned, corpus_gains, first_step, learn_scaling, shifts
+from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
 from ser_pipeline.datasets.targets import JoinedClips, TrainingClips, intensity_weights, soft_targets
@@ -100,8 +102,9 @@ class RunData:
         """What reading the clips takes from the training part: gains of corpora, or scales of features."""
         rows = self.rows("train")
         if not isinstance(self.recipe.inputs, FrontEnd):
-            values = self.vectors(rows)
-            return Learned(scaling=learn_scaling(values, self.store.names, self.recipe.normalise))
+            values = np.concatenate([*self._trained_vectors()])
+            scaling = learn_scaling(values, self.store.names, self.recipe.normalise)
+            return Learned(scaling=scaling, voice=self._voice if self._adaptive else None)
         if self.recipe.front_end.level != "corpus_rms":
             return Learned()
         levels = read_levels(self.store, self.positions[rows])
@@ -157,21 +160,39 @@ class RunData:
         ratings = self.examples.take(rows).ratings() if dimensions else None
         return TrainingClips(clips, soft, weights, ratings)
 
+    def training_vectors(self, learned: Learned) -> VectorClips:
+        """The training part as one set of vectors, for models that are fitted at once.
+
+        Args:
+            learned: from :meth:`learned`.
+        """
+        clips = self._with_variants(learned)
+        parts = clips.parts if isinstance(clips, JoinedClips) else (clips,)
+        vectors = [each for each in parts if isinstance(each, VectorClips)]
+        if len(vectors) < len(parts):
+            raise TypeError("a classifier learns from vectors")
+        values = np.concatenate([each.values.numpy() for each in vectors])
+        return VectorClips(values, np.concatenate([each.targets.numpy() for each in vectors]))
+
     def _with_variants(self, learned: Learned) -> Clips:
         """The training clips, and their variants after them, in as much memory."""
         rows, known = self.rows("train"), self.variants
-        if known is None:
-            return self.clips(rows, learned)
-        limit = MEMORY_LIMIT // (1 + len(known.positions))
-        parts = [self.clips(rows, learned, memory_limit=limit)]
-        for positions in known.positions:
-            parts.append(self._clips(known.store, positions, rows, learned, limit))
-        return JoinedClips(parts)
+        limit = MEMORY_LIMIT // (1 if known is None else 1 + len(known.positions))
+        parts: list[Clips]
+        if self._adaptive and learned.scaling is not None:
+            targets = self.examples.target[rows]
+            parts = [VectorClips(learned.scaling.apply(each), targets) for each in self._trained_vectors()]
+        else:
+            parts = [self.clips(rows, learned, memory_limit=limit)]
+        if known is not None:
+            for positions in known.positions:
+                parts.append(self._clips(known.store, positions, rows, learned, limit))
+        return parts[0] if len(parts) == 1 else JoinedClips(parts)
 
     def learned_rows(self) -> Int64s:
         """Number of the clip of each row that training learns from: itself, then each variant."""
         copies = 0 if self.variants is None else len(self.variants.positions)
-        return np.tile(self.rows("train"), 1 + copies)
+        return np.tile(self.rows("train"), (COPIES if self._adaptive else 1) + copies)
 
     def chances(self) -> Float64s | None:
         """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
@@ -197,13 +218,39 @@ class RunData:
     def _first_step(self, store: RowStore, positions: Int64s, rows: Int64s) -> Floats:
         mode = self.recipe.normalise
         values = first_step(read_vectors(store, positions), store.names, mode)
-        if mode != "speaker" or self.around is None:
+        if mode not in ("speaker", "adaptive"):
             return values
-        part, speakers = self.examples.part[rows], self.examples.column("speaker_id")[rows]
-        return self._described.apply(values, self.around.describing(part, speakers))
+        around = self._surroundings
+        who = around.describing(self.examples.part[rows], self.examples.column("speaker_id")[rows])
+        if mode == "speaker":
+            return self._described.apply(values, who)
+        return enrolled(self.store, around, self._voice, values, who)
+
+    def _trained_vectors(self) -> Iterator[Floats]:
+        """Training clips after the first step: once, or for ``adaptive`` with several enrolments."""
+        rows = self.rows("train")
+        if not self._adaptive:
+            yield self.vectors(rows)
+            return
+        values, speakers = read_vectors(self.store, self.positions[rows]), self.examples.column("speaker_id")
+        for copy in range(COPIES):
+            seed = self.recipe.train.seed * COPIES + copy
+            yield pretended(self.store, self._surroundings, self._voice, values, speakers[rows], seed=seed)
+
+    @property
+    def _adaptive(self) -> bool:
+        return not isinstance(self.recipe.inputs, FrontEnd) and self.recipe.normalise == "adaptive"
+
+    @cached_property
+    def _voice(self) -> Voice:
+        return average_voice(self.store, self._surroundings)
+
+    @property
+    def _surroundings(self) -> Surroundings:
+        if self.around is None:
+            raise RunError("speakers cannot be described without the split's other clips")
+        return self.around
 
     @cached_property
     def _described(self) -> Described:
-        if self.around is None:
-            raise RunError("speakers cannot be described without the split's other clips")
-        return describe_speakers(self.store, self.around)
+        return describe_speakers(self.store, self._surroundings)

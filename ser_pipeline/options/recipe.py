@@ -19,7 +19,7 @@ from ser_pipeline.options.training import MODEL_INPUTS, ModelOptions, TrainOptio
 
 Preset = Literal["default", "paper"]
 PRESETS: tuple[Preset, ...] = ("default", "paper")
-Normalise = Literal["none", "relative", "speaker"]
+Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
 class Recipe(Options):
@@ -31,8 +31,9 @@ class Recipe(Options):
         embeddings: of models that learn from layers of a pretrained encoder.
         feature_set: which features such a model learns from.
         normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
-            centres and scales each speaker's clips, whose labels it never sees; ``relative`` first
-            puts each clip's values in relation to reference values of the same clip.
+            centres and scales each speaker's clips, whose labels it never sees; ``adaptive`` does so with any
+            number of clips, none included, the fewer the nearer to the average training speaker;
+            ``relative`` first puts each clip's values in relation to reference values of the same clip.
         augment: how the variants are drawn of which ``train.copies`` join each training clip.
         train_corpora: train and validate on these corpora only; test clips stay those of ``corpora``.
         train_share: train on this share of each corpus's training speakers, chosen by the seed.

@@ -1,7 +1,7 @@
 """A trained model that predicts on recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,15 @@ from ser_pipeline.serving.prediction import (
     silence,
 )
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks
-from ser_pipeline.serving.scorer import PreparedClip, Scorer, clip_of_wave, normalised, speaker_wise, stacked
+from ser_pipeline.serving.scorer import (
+    PreparedClip,
+    Scorer,
+    adaptive,
+    clip_of_wave,
+    normalised,
+    speaker_wise,
+    stacked,
+)
 
 USUAL = PredictOptions()
 
@@ -126,7 +134,7 @@ class Model:
         Raises:
             RunError: the model needs to know the speaker, or more recordings.
         """
-        if speaker_wise(self.card):
+        if speaker_wise(self.card) or (one_speaker and adaptive(self.card)):
             yield from self._of_one_speaker([*paths], options, one_speaker=one_speaker)
             return
         for path in paths:
@@ -245,6 +253,32 @@ class Model:
     def _threshold(self, options: PredictOptions) -> float:
         return (self.card.abstain_below or 0.0) if options.abstain == "auto" else options.abstain
 
+    def for_speaker(
+        self, recordings: Iterable[Path | bytes], options: PredictOptions = USUAL
+    ) -> tuple["Model", list[Unusable]]:
+        """This model as it is for one person, of whom some recordings are known; their emotions are not.
+
+        Args:
+            recordings: of that person, any number.
+            options: the recordings' corpus and modality.
+
+        Returns:
+            A model for predictions on that person, and the recordings that could not be used.
+
+        Raises:
+            RunError: the model was not trained to adapt.
+        """
+        if self.card.learned.voice is None:
+            raise RunError(
+                f"{self.name}: was not trained to adapt to a speaker; train one with --normalise adaptive"
+            )
+        found = [self._prepared(each, options) for each in recordings]
+        clips = [each for each in found if isinstance(each, PreparedClip)]
+        unusable = [each for each in found if isinstance(each, Unusable)]
+        voice = self.card.learned.voice.pulled(stacked(clips)) if clips else self.card.learned.voice
+        learned = self.card.learned.model_copy(update={"voice": voice})
+        return replace(self, card=self.card.model_copy(update={"learned": learned})), unusable
+
     def check_speaker(self) -> None:
         """Refuse single recordings where the model wants several of one person."""
         if speaker_wise(self.card):
@@ -253,15 +287,7 @@ class Model:
     def _of_one_speaker(
         self, paths: Sequence[Path | bytes], options: PredictOptions, *, one_speaker: bool
     ) -> Iterator[Prediction | Unusable]:
-        found: list[PreparedClip | Prediction | Unusable] = []
-        for path in paths:
-            name = _name(path)
-            try:
-                found.append(self._clip(self._decoded(path, name), options, name))
-            except AudioSilent:
-                found.append(silence(name, 0.0, 0.0))
-            except AudioError as error:
-                found.append(Unusable(name, str(error)))
+        found = [self._prepared(path, options) for path in paths]
         clips = [each for each in found if isinstance(each, PreparedClip)]
         vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
         for path, each in zip(paths, found, strict=True):
@@ -270,6 +296,18 @@ class Model:
                 yield self._decide(logits, options, _name(path), (each.start_s, each.end_s))
             else:
                 yield each
+
+    def _prepared(
+        self, source: Path | bytes, options: PredictOptions
+    ) -> PreparedClip | Prediction | Unusable:
+        """A recording as the model sees it, or why it does not."""
+        name = _name(source)
+        try:
+            return self._clip(self._decoded(source, name), options, name)
+        except AudioSilent:
+            return silence(name, 0.0, 0.0)
+        except AudioError as error:
+            return Unusable(name, str(error))
 
 
 def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:

@@ -197,9 +197,14 @@ def normalised(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Floa
     scaling = card.learned.scaling
     if scaling is None:
         raise RunError("model.json: learned.scaling is missing; train the model again")
-    if scaling.mode != "speaker":
-        return scaling.apply(first_step(vectors, scaling.names, scaling.mode))
-    return scaling.apply(_by_speaker(vectors, one_speaker))
+    if scaling.mode == "speaker":
+        return scaling.apply(_by_speaker(vectors, one_speaker))
+    if scaling.mode == "adaptive":
+        if card.learned.voice is None:
+            raise RunError("model.json: learned.voice is missing; train the model again")
+        voice = card.learned.voice.pulled(vectors) if one_speaker else card.learned.voice
+        return scaling.apply(voice.apply(vectors))
+    return scaling.apply(first_step(vectors, scaling.names, scaling.mode))
 
 
 def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
@@ -208,8 +213,8 @@ def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
     if not one_speaker or len(vectors) < MIN_CLIPS:
         raise RunError(
             f"this model normalises features by speaker: it needs {MIN_CLIPS} or more recordings of one "
-            "person at once, and to be told so (--one-speaker); models trained with --normalise none "
-            "need neither"
+            "person at once, and to be told so (--one-speaker); models trained with --normalise none or "
+            "adaptive need neither"
         )
     count = len(vectors)
     who = np.full(count, "someone")
@@ -219,8 +224,13 @@ def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
 
 
 def speaker_wise(card: ModelCard) -> bool:
-    """Whether a model wants several recordings of one person at once."""
+    """Whether a model cannot do without several recordings of one person at once."""
     return card.learned.scaling is not None and card.learned.scaling.mode == "speaker"
+
+
+def adaptive(card: ModelCard) -> bool:
+    """Whether a model gains by knowing other recordings of the speaker, and does without them too."""
+    return card.learned.voice is not None
 
 
 def stacked(clips: Sequence[PreparedClip]) -> Float32s:

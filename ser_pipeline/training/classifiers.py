@@ -70,8 +70,8 @@ def train_classifier(
     if is_done(folder):
         return read_info(folder)
     write_info(folder, before)
-    train, validation = (data.clips(data.rows(part), card.learned) for part in ("train", "validation"))
-    if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
+    train, validation = data.training_vectors(card.learned), data.clips(data.rows("validation"), card.learned)
+    if not isinstance(validation, VectorClips):
         raise TypeError("a classifier learns from vectors")
     candidates: list[Candidate] = []
     for c in _choices(data, len(validation)):
@@ -137,7 +137,7 @@ def _one_line(name: str) -> Iterator[None]:
 def _splits(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
     """Folds of the training clips, no speaker on both sides; by clip with a single speaker."""
     targets = train.targets.numpy()
-    speakers = data.examples.column("speaker_id")[data.rows("train")]
+    speakers = data.examples.column("speaker_id")[data.learned_rows()]
     smallest = int(np.unique(targets, return_counts=True)[1].min())
     people = len(np.unique(speakers))
     folds = min(FOLDS, smallest, people if people > 1 else FOLDS)

@@ -142,3 +142,8 @@ def test_asking_for_help_loads_nothing_heavy(here):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_enrolment_needs_a_model_that_adapts(here):
+    said = ser("clips/0.wav", "--enrol", "clips/1.wav", status=1).stderr
+    assert "was not trained to adapt to a speaker; train one with --normalise adaptive" in said

@@ -4,7 +4,7 @@ import soundfile as sf
 
 from ser_pipeline import load_model
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
-from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
+from ser_pipeline.datasets.normalise import Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
@@ -94,6 +94,58 @@ def test_a_model_by_speaker_refuses_to_guess_the_speaker(by_speaker, voices):
     ):
         with pytest.raises(RunError, match=r"needs 5 or more recordings of one person .*--one-speaker"):
             ask()
+
+
+@pytest.fixture
+def adapting(voices, tmp_path):
+    """A model of mode ``adaptive`` and what it says of the recordings with any voice."""
+    store = voices.store(FeatureOptions())
+    vectors = read_vectors(store, store.rows(voices.digests))
+    usual = Voice(
+        center=tuple((vectors.mean(0) + 0.5).tolist()), scale=tuple((vectors.std(0) + 0.1).tolist())
+    )
+    scaling = learn_scaling(usual.apply(vectors), store.names, "adaptive")
+    learned = Learned(scaling=scaling, voice=usual)
+    run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": "dnn"})
+
+    def expected(known):
+        values = scaling.apply(usual.pulled(vectors[known]).apply(vectors))
+        return predict_clips(load_network(run)[0], VectorClips(values, np.zeros(len(values), np.int64)))
+
+    return load_model(run), expected
+
+
+def test_an_adaptive_model_needs_to_know_nobody(adapting, voices):
+    model, expected = adapting
+    assert shares(model.predict(path) for path in voices.paths) == pytest.approx(expected([]), abs=1e-5)
+    assert shares(model.predict_many(voices.paths)) == pytest.approx(expected([]), abs=1e-5)
+
+
+def test_an_adaptive_model_takes_any_number_of_enrolment_clips(adapting, voices):
+    model, expected = adapting
+    for known in ([0], [1, 4], [0, 1, 2, 3, 4, 5]):
+        adapted, unusable = model.for_speaker([voices.paths[number] for number in known])
+        assert unusable == []
+        said = shares(adapted.predict(path) for path in voices.paths)
+        assert said == pytest.approx(expected(known), abs=1e-5)
+        assert np.abs(said - expected([])).max() > 1e-3
+    whole = shares(model.predict_many(voices.paths, one_speaker=True))
+    assert whole == pytest.approx(expected([0, 1, 2, 3, 4, 5]), abs=1e-5)
+
+
+def test_enrolment_clips_that_cannot_be_used_are_told(adapting, voices, tmp_path):
+    model, expected = adapting
+    (tmp_path / "text.wav").write_text("no sound")
+    adapted, unusable = model.for_speaker([tmp_path / "text.wav", voices.paths[2]])
+    assert [each.name for each in unusable] == [str(tmp_path / "text.wav")]
+    assert shares([adapted.predict(voices.paths[0])]) == pytest.approx(expected([2])[:1], abs=1e-5)
+    alone, _ = model.for_speaker([])
+    assert shares([alone.predict(voices.paths[0])]) == pytest.approx(expected([])[:1], abs=1e-5)
+
+
+def test_other_models_say_that_they_do_not_adapt(run, voices):
+    with pytest.raises(RunError, match=r"was not trained to adapt to a speaker; .*--normalise adaptive"):
+        load_model(run).for_speaker(voices.paths)
 
 
 def test_bytes_are_told_as_their_file(run, voices):
