@@ -14,6 +14,7 @@ from ser_pipeline.cli.common import (
     next_step,
     out,
     plain_errors,
+    progress,
     say,
     show_table,
 )
@@ -96,6 +97,14 @@ def interval(estimate: "Estimate") -> list[float | None]:
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
     part: Annotated[str, typer.Option(help="Part to show: train, validation or test.")] = "test",
+    enrolment: Annotated[
+        bool,
+        typer.Option(
+            "--enrolment",
+            help="Also score the part with 0, 1, 2, 5, ... other clips of each speaker known "
+            "(models trained with --normalise adaptive).",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
     manifests: ManifestsOption = Path("manifests"),
@@ -121,7 +130,26 @@ def evaluate(
             show_parts(done.info, done.scores)
         show_part(done.info, part, shown, fmt)
         say(f"written: {done.folder / 'predictions.parquet'}, {done.folder / 'scores.json'}")
+        if enrolment:
+            _show_enrolment(done.folder, part, manifests, cache, fmt)
     next_step("ser report")
+
+
+def _show_enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: Format) -> None:
+    """Score a run against the number of enrolment clips, and show the curve."""
+    from ser_pipeline.evaluation.enrolment import COUNTS, DRAWS, ENROLMENT, WAYS, enrolment_curve
+
+    with progress("enrolment", len(WAYS) * len(COUNTS), "scores") as advance:
+        curve = enrolment_curve(
+            folder, manifests=manifests, cache=cache, part=part, advance=lambda done, total: advance(done)
+        )
+    rows = []
+    for way in WAYS:
+        found = {score.clips: score.uar for score in curve.scores if score.chosen == way}
+        rows.append([way, *(found[count] for count in COUNTS)])
+    columns = ["other clips known", *("all" if count is None else str(count) for count in COUNTS)]
+    show_table(f"{part}: UAR by enrolment, {curve.speakers} speakers", columns, rows, fmt)
+    say(f"each score is the mean of {DRAWS} random choices; written: {folder / ENROLMENT}")
 
 
 _WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
