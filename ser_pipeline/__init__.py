@@ -15,12 +15,12 @@ if TYPE_CHECKING:
         build_store,
         evaluate,
         explain,
+        load_model,
         make_report,
         predict,
         resume,
         train,
     )
-    from ser_pipeline.serving.load import load_model
 
 __all__ = [
     "ScoredRun",
@@ -44,8 +44,7 @@ def __getattr__(name: str) -> Any:
     """Load what is offered when it is asked for."""
     if name not in __all__:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    home = "ser_pipeline.serving.load" if name == "load_model" else "ser_pipeline.api"
-    return getattr(import_module(home), name)
+    return getattr(import_module("ser_pipeline.api"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,36 +1,42 @@
 """Manifest and stores: what has to be there before a model is trained."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE
+from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
-from ser_pipeline.manifest.probe_cache import Progress
 from ser_pipeline.manifest.query import query
 from ser_pipeline.manifest.read import Manifest, read_manifest
 from ser_pipeline.manifest.scan import Find, Modules
 from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.validate import Problems, validate
-from ser_pipeline.options import StoreOptions, configured
+from ser_pipeline.options import Augmented, FeatureSet, InputOptions, Recipe, StoreOptions, feature_options
+from ser_pipeline.options.chosen import chosen_recipe
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
 
 if TYPE_CHECKING:
     from ser_pipeline.store import StoreSummary
 
+FEATURE_STORES: Final[dict[str, FeatureSet]] = {
+    "features": "named",
+    "egemaps": "egemaps",
+    "compare": "compare",
+}
+"""Kind of a store of features -> whose features it holds."""
+
 
 def build_manifest(
-    data: str | Path = DATA,
-    out: str | Path = MANIFESTS,
+    data: Place = DATA,
+    manifests: Place = MANIFESTS,
     *,
-    jobs: int = 1,
+    jobs: int = 4,
     rehash: bool = False,
     decode: bool = False,
     strict: bool = False,
     limit: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     corpora: Modules | None = None,
     find: Find | None = None,
 ) -> ManifestSummary:
@@ -41,7 +47,7 @@ def build_manifest(
 
     Args:
         data: folder that holds the corpora; nothing in it is changed.
-        out: folder to write to.
+        manifests: folder to write to.
         jobs: recordings read at once.
         rehash: read all recordings, changed or not.
         decode: also decode each, so that silent and damaged samples are found now.
@@ -54,11 +60,11 @@ def build_manifest(
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
         ManifestError: no recording can be used, or ``strict`` and some cannot.
-        SerError: ``out`` cannot be written to.
+        SerError: ``manifests`` cannot be written to.
     """
     written = write_manifest(
         Path(data),
-        Path(out),
+        Path(manifests),
         jobs=jobs,
         rehash=rehash,
         decode=decode,
@@ -107,70 +113,97 @@ def query_manifest(folder: Path, sql: str) -> tuple[list[str], list[tuple[Any, .
 
 
 def build_store(
-    inputs: StoreOptions | str = "mels",
+    inputs: str | StoreOptions = "mels",
     *,
-    data: str | Path = DATA,
-    manifests: str | Path = MANIFESTS,
-    cache: str | Path = CACHE,
+    copies: int = 0,
+    preset: str | None = None,
+    data: Place = DATA,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    settings: Place | None = SETTINGS_FILE,
     jobs: int = 1,
-    copies: int = 1,
     scheduler: str | None = None,
     shards: tuple[int, int | None] = (0, None),
     limit: int | None = None,
     retry_failed: bool = False,
     dry_run: bool = False,
-    on_start: Callable[[int], None] | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: OnProgress | None = None,
+    **changes: Any,
 ) -> "StoreSummary":
     """Compute what a feature store lacks of the manifest's recordings; call it again to continue.
 
     Args:
-        inputs: options of the store, or ``mels`` or ``features`` for those that ``ser.toml`` and the
-            default preset give.
+        inputs: ``mels``, ``features`` (our own), ``egemaps`` or ``compare`` (openSMILE's), or all options
+            of a store, which take the place of preset, settings file and changes.
+        copies: random variants of each recording, in a store of their own; 0 for the recordings as they are.
+        preset: ``default`` or ``paper``; None takes that of the settings file.
         data: folder the manifest's paths are relative to.
         manifests: folder of the manifest.
         cache: folder of all stores.
+        settings: settings file, which may be missing; None reads none.
         jobs: worker processes; 1 works in this process.
-        copies: variants of each recording, in a store of variants.
         scheduler: address of a Dask scheduler whose workers do the work; None works here.
-        shards: range of the plan to work on, for job arrays.
+        shards: first shard to work on, and the one to stop before, for job arrays.
         limit: compute at most this many recordings now.
         retry_failed: try recordings again that failed before.
-        dry_run: only say what would be done.
-        on_start: called with the number of recordings to compute.
-        on_progress: called with the number of recordings done since.
+        dry_run: only count what would be done.
+        on_progress: called with how many recordings are done, and of how many that are computed now.
+        **changes: settings of the front end, the features and the variants, as ``n_mels=80``.
+
+    Returns:
+        What was done; recordings that cannot be used are listed in it.
 
     Raises:
+        SettingsError: a kind of store or a setting that does not exist, or a value that does not fit.
         ManifestError: the manifest is missing, foreign or broken.
-        SettingsError: ``inputs`` is no kind of store.
         StoreError: another build holds these shards, the folder cannot be written to, or the
             recordings are not where the manifest says.
     """
     from ser_pipeline.store import build_store as build
 
-    options = _store_options(inputs) if isinstance(inputs, str) else inputs
+    if isinstance(inputs, str):
+        place = None if settings is None else Path(settings)
+        options = _store_options(inputs, chosen_recipe(preset=preset, settings=place, **changes), copies)
+    elif preset is None and not changes:
+        options = inputs
+    else:
+        given = "preset" if preset is not None else next(iter(changes))
+        raise SettingsError(f"{given}: does not go with all options of a store; leave one of them out")
+    total = done = 0
+
+    def start(count: int) -> None:
+        nonlocal total
+        total = count
+        advance(0)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if on_progress is not None:
+            on_progress(done, total)
+
     return build(
         read_manifest(Path(manifests)),
         Path(data),
         Path(cache),
         options,
-        copies=copies,
+        copies=max(copies, 1),
         jobs=jobs,
         scheduler=scheduler,
         shards=shards,
         limit=limit,
         retry_failed=retry_failed,
         dry_run=dry_run,
-        on_start=on_start,
-        on_progress=on_progress,
+        on_start=start,
+        on_progress=advance,
     )
 
 
-def _store_options(kind: str) -> StoreOptions:
-    recipe = configured(SETTINGS_FILE)
-    known: dict[str, StoreOptions] = {"mels": recipe.front_end, "features": recipe.features}
-    if kind not in known:
-        raise SettingsError(
-            f"inputs '{kind}' do not exist; valid are {', '.join(known)}, or a store's options"
-        )
-    return known[kind]
+def _store_options(kind: str, recipe: Recipe, copies: int) -> StoreOptions:
+    if kind not in ("mels", *FEATURE_STORES):
+        valid = ", ".join(("mels", *FEATURE_STORES))
+        raise SettingsError(f"inputs '{kind}' do not exist; valid are {valid}, or a store's options")
+    inputs: InputOptions = recipe.front_end
+    if kind != "mels":
+        inputs = feature_options(FEATURE_STORES[kind], recipe.features)
+    return Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs

@@ -1,7 +1,5 @@
 """Commands of ``ser cache`` that build stores."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +12,10 @@ from ser_pipeline.cli.common import (
     DataOption,
     JobsOption,
     ManifestsOption,
+    counted,
     next_step,
     out,
     plain_errors,
-    progress,
     say,
 )
 
@@ -198,24 +196,23 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
         step: the command that comes next.
         copies: variants of each recording, in a store of variants.
     """
-    from ser_pipeline.manifest import read_manifest
-    from ser_pipeline.store import build_store, parse_shards
+    from ser_pipeline.api import build_store
+    from ser_pipeline.store import parse_shards
 
-    with Shown(options.kind) as shown:
+    with counted(options.kind) as on_progress:
         summary = build_store(
-            read_manifest(where.manifests),
-            where.data,
-            where.cache,
             options,
             copies=copies,
+            data=where.data,
+            manifests=where.manifests,
+            cache=where.cache,
             jobs=where.jobs,
             scheduler=_scheduler(where),
             shards=parse_shards(where.shards) if where.shards else (0, None),
             limit=where.limit,
             retry_failed=where.retry_failed,
             dry_run=where.dry_run,
-            on_start=shown.start,
-            on_progress=shown.advance,
+            on_progress=on_progress,
         )
     _tell(summary, where.dry_run, "variants" if options.kind.startswith("augmented") else "recordings")
     if where.dry_run:
@@ -239,32 +236,6 @@ def _settings(preset: str | None, **changes: Any) -> "Recipe":
     from ser_pipeline.options import configured
 
     return configured(Path("ser.toml"), preset, **changes)
-
-
-class Shown:
-    """A progress display that is opened when the amount of work is known."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._stack = ExitStack()
-        self._advance: Callable[[int], None] | None = None
-
-    def __enter__(self) -> "Shown":
-        """Show nothing yet."""
-        return self
-
-    def start(self, total: int) -> None:
-        """Open the display."""
-        self._advance = self._stack.enter_context(progress(self._what, total))
-
-    def advance(self, count: int) -> None:
-        """Count recordings that are done."""
-        if self._advance is not None:
-            self._advance(count)
-
-    def __exit__(self, *error: object) -> None:
-        """Close the display."""
-        self._stack.close()
 
 
 def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:

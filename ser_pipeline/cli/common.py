@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,8 +48,9 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
             raise
         say(f"ser: {one_line(str(error))}")
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        say(f"ser: interrupted; what was finished is whole: {interrupted}")
+    except KeyboardInterrupt as error:
+        hint = getattr(error, "__notes__", [interrupted])[-1]
+        say(f"ser: interrupted; what was finished is whole: {hint}")
         raise typer.Exit(130) from None
 
 
@@ -102,6 +103,31 @@ def progress(description: str, total: int, unit: str = "clips") -> Iterator[Call
     shown = _bar if sys.stderr.isatty() else _lines
     with shown(description, total, unit) as advance:
         yield advance
+
+
+@contextmanager
+def counted(description: str, unit: str = "clips") -> Iterator[Callable[[int, int], None]]:
+    """Show how far a step is whose size is known only when it begins.
+
+    Args:
+        description: what is being done.
+        unit: what is counted, in the plural.
+
+    Yields:
+        ``on_progress(done, total)``: call it with how many units are done, and of how many.
+    """
+    with ExitStack() as stack:
+        opened: list[Callable[[int], None]] = []
+        last = 0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal last
+            if not opened:
+                opened.append(stack.enter_context(progress(description, total, unit)))
+            opened[0](done - last)
+            last = done
+
+        yield on_progress
 
 
 @contextmanager

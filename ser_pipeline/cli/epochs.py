@@ -3,14 +3,15 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ser_pipeline.api import Watcher
 from ser_pipeline.cli.common import say
 
 if TYPE_CHECKING:
     from ser_pipeline.training.recorder import EpochReport
 
 
-class EpochLines:
-    """Writes a line to stderr after each epoch."""
+class EpochLines(Watcher):
+    """Writes remarks, and a line after each epoch, to stderr."""
 
     def __enter__(self) -> "EpochLines":
         """Show nothing yet."""
@@ -19,11 +20,9 @@ class EpochLines:
     def __exit__(self, *error: object) -> None:
         """Leave the lines."""
 
-    def epoch_began(self, epoch: int, clips: int) -> None:
-        """Nothing to show between epochs."""
-
-    def step_done(self, clips: int) -> None:
-        """Nothing to show within an epoch."""
+    def note(self, sentence: str) -> None:
+        """Show the remark."""
+        say(sentence)
 
     def epoch_done(self, report: "EpochReport") -> None:
         """Show the epoch."""

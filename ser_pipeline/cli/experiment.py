@@ -3,14 +3,12 @@
 import fnmatch
 import shlex
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ser_pipeline.cli.cache_build import Shown
 from ser_pipeline.cli.common import (
     CacheOption,
     Format,
@@ -18,6 +16,7 @@ from ser_pipeline.cli.common import (
     JobsOption,
     ManifestsOption,
     RunsOption,
+    counted,
     next_step,
     out,
     plain_errors,
@@ -28,6 +27,7 @@ from ser_pipeline.cli.findings import show_findings
 from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
+    from ser_pipeline.api.places import OnProgress
     from ser_pipeline.experiments.arms import Design
     from ser_pipeline.experiments.cells import Cell, Ground
     from ser_pipeline.experiments.place import Places
@@ -265,11 +265,9 @@ class _Lines:
         self._said = self._began = time.monotonic()
         self._ahead = ""
 
-    @contextmanager
-    def building(self, kind: str) -> Iterator[Shown]:
+    def building(self, kind: str) -> "AbstractContextManager[OnProgress]":
         """Show the store that a cell needs first."""
-        with Shown(kind) as shown:
-            yield shown
+        return counted(kind)
 
     def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
         """Remember how much is ahead; it is said with the result."""

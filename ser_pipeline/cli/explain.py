@@ -1,7 +1,5 @@
 """The command ``ser explain``: what the features of a run tell."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +11,10 @@ from ser_pipeline.cli.common import (
     FormatOption,
     ManifestsOption,
     RunsOption,
+    counted,
     next_step,
     out,
     plain_errors,
-    progress,
     say,
     show_table,
 )
@@ -50,7 +48,7 @@ def explain(
 
     with plain_errors("nothing was written; run the same command again"):
         folder = find_run(run, runs)
-        with ExitStack() as stack:
+        with counted("permute", "features and groups") as on_progress:
             found = api.explain(
                 folder,
                 part=part,
@@ -59,23 +57,11 @@ def explain(
                 manifests=manifests,
                 cache=cache,
                 device=device,
-                on_progress=_bar(stack),
+                on_progress=on_progress,
             )
         show_explanation(found, top, fmt)
         say(f"written: {folder / 'explanation.json'}")
     next_step("ser report")
-
-
-def _bar(stack: ExitStack) -> Callable[[int, int], None]:
-    """Show progress from the first step on: how many there are is only known then."""
-    held: list[Callable[[int], None]] = []
-
-    def advance(done: int, total: int) -> None:
-        if not held:
-            held.append(stack.enter_context(progress("permute", total, "features and groups")))
-        held[0](done)
-
-    return advance
 
 
 def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table) -> None:

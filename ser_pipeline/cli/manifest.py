@@ -1,7 +1,5 @@
 """Commands of ``ser manifest``."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +10,10 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     ManifestsOption,
+    counted,
     next_step,
     out,
     plain_errors,
-    progress,
     put_table,
     say,
     show_table,
@@ -60,7 +58,7 @@ def build(
         from ser_pipeline.manifest import refuse_rejects
 
         say(f"looking for recordings below {data}")
-        with _reading() as on_progress:
+        with counted("reading") as on_progress:
             summary = build_manifest(
                 data,
                 manifests,
@@ -188,23 +186,6 @@ def query(
 
         columns, rows = query_manifest(manifests, sql)
         show_table(f"{len(rows)} rows", columns, rows, fmt)
-
-
-@contextmanager
-def _reading() -> Iterator[Callable[[int, int], None]]:
-    """Show progress from the first recording that is read; there may be none."""
-    with ExitStack() as stack:
-        bars: list[Callable[[int], None]] = []
-        last = 0
-
-        def on_progress(done: int, total: int) -> None:
-            nonlocal last
-            if not bars:
-                bars.append(stack.enter_context(progress("reading", total)))
-            bars[0](done - last)
-            last = done
-
-        yield on_progress
 
 
 def _show_summary(summary: "ManifestSummary") -> None:

@@ -1,22 +1,17 @@
 """The command ``ser train``."""
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ser_pipeline.cli.common import CacheOption, ManifestsOption, RunsOption, next_step, plain_errors, say
-from ser_pipeline.cli.epochs import epoch_display
 from ser_pipeline.cli.evaluate import show_parts
 
 if TYPE_CHECKING:
-    from ser_pipeline.datasets.prepare import Inputs
-    from ser_pipeline.datasets.run_data import RunData
+    from ser_pipeline.api import ScoredRun
     from ser_pipeline.options import Recipe
-    from ser_pipeline.runs.types import RunInfo, RunScores
 
 _FIELDS = {
     "model": ("model", "name"),
@@ -71,9 +66,6 @@ _LISTS = ("corpora", "languages", "train_corpora")
 
 _OFF = {"early_stopping": "patience", "spec_augment": "spec_augment"}
 """Switch -> field of the training options that is empty when it is off."""
-
-_ON_RESUME = {"epochs", "device", "devices", "workers"}
-"""Flags that may change when a run goes on; all else stays as the run began."""
 
 _SETTINGS = Path("ser.toml")
 
@@ -182,11 +174,9 @@ def train(
             import torch
 
             torch.set_num_threads(threads)
-        begun = nullcontext(_resumed(resume, params)) if resume else _begun(params)
-        with begun as (folder, inputs), plain_errors(f"ser train --resume {shlex.quote(str(folder))}"):
-            info, scores = _run(folder, inputs, command=_command(params))
-    show_parts(info, scores)
-    say(f"run: {folder}")
+        run = _trained(params)
+    show_parts(run.info, run.scores)
+    say(f"run: {run.folder}")
     next_step("ser report")
 
 
@@ -211,23 +201,22 @@ def _command(params: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-@contextmanager
-def _begun(params: dict[str, Any]) -> Iterator[tuple[Path, "Inputs"]]:
-    """Folder and inputs of a new run."""
-    from ser_pipeline.datasets.prepare import read_inputs
-    from ser_pipeline.models import model_class
-    from ser_pipeline.options import own_tasks
-    from ser_pipeline.runs.names import new_run
+def _trained(params: dict[str, Any]) -> "ScoredRun":
+    """The run that was asked for, new or gone on with."""
+    from ser_pipeline import api
+    from ser_pipeline.cli.epochs import epoch_display
 
     said = _given(params)
+    places = {name: params[name] for name in ("manifests", "cache", "runs")}
+    if params["resume"]:
+        changes = _changes(params, said)
+        with epoch_display(changes["devices"]) as watcher:
+            return api.resume(params["resume"], watcher=watcher, **places, **changes)
     recipe = _recipe(said)
-    model_class(recipe.model.name)  # a wrong name is said before anything is read
     _check_flags(recipe.model.name, said)
-    own = own_tasks(_SETTINGS)
-    with new_run(params["runs"], recipe, params["name"] or None) as folder:
-        yield (
-            folder,
-            read_inputs(recipe, manifests=params["manifests"], cache=params["cache"], own_tasks=own),
+    with epoch_display(recipe.train.devices) as watcher:
+        return api.train(
+            recipe, name=params["name"] or None, watcher=watcher, command=_command(params), **places
         )
 
 
@@ -266,75 +255,27 @@ def _recipe(said: dict[str, Any]) -> "Recipe":
     return chosen.model_copy(update={"train": chosen.train.model_copy(update=off)})
 
 
-def _resumed(run: Path, params: dict[str, Any]) -> tuple[Path, "Inputs"]:
-    """Folder and inputs of a run that goes on."""
+def _changes(params: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """What a run that goes on is to do differently.
+
+    Raises:
+        SettingsError: a flag about what it began with.
+    """
+    from ser_pipeline.api.training import MAY_CHANGE
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.evaluation.run import inputs_of
-    from ser_pipeline.options import TrainOptions, checked
     from ser_pipeline.runs.files import read_info
     from ser_pipeline.runs.find import find_run
 
-    folder = find_run(run, params["runs"])
-    info = read_info(folder)
-    said = _given(params)
-    fixed = sorted(set(said) - _ON_RESUME - {"model"})
+    info = read_info(find_run(params["resume"], params["runs"]))
+    fixed = sorted(set(said) - {*MAY_CHANGE, "model"})
     if said.get("model", info.model) != info.model:
         fixed.append("model")
     if params["name"]:
         fixed.append("name")
     if fixed:
-        free = ", ".join(f"--{flag}" for flag in sorted(_ON_RESUME))
+        free = ", ".join(f"--{flag}" for flag in MAY_CHANGE)
         raise SettingsError(
             f"--{fixed[0].replace('_', '-')}: a run goes on with the settings it began with; "
             f"only {free} may be given with --resume"
         )
-    train = info.recipe.train.model_dump() | {flag: said[flag] for flag in _ON_RESUME & set(said)}
-    recipe = info.recipe.model_copy(update={"train": checked(TrainOptions, train, where="settings")})
-    changed = info.model_copy(update={"recipe": recipe})
-    return folder, inputs_of(changed, manifests=params["manifests"], cache=params["cache"], scoring=False)
-
-
-def _run(folder: Path, inputs: "Inputs", *, command: str) -> tuple["RunInfo", "RunScores"]:
-    """Train and score, showing each epoch."""
-    from ser_pipeline.evaluation.run import keep_latency, score_folds, score_run
-    from ser_pipeline.runs.types import ALL_FOLDS
-    from ser_pipeline.training.folds import train_folds
-    from ser_pipeline.training.run import train_run
-
-    recipe = inputs.recipe
-    with epoch_display(recipe.train.devices) as display:
-        if recipe.fold == ALL_FOLDS:
-            info = train_folds(
-                inputs, folder, display, command=command, on_fold=_say_fold, on_skipped=_say_skipped
-            )
-            return info, score_folds(folder, inputs)
-        data = inputs.run_data(recipe.fold)
-        _announce(data)
-        info = train_run(data, folder, display, command=command)
-    scores = score_run(folder, data)
-    keep_latency(folder)
-    return info, scores
-
-
-def _say_fold(number: int, name: str) -> None:
-    say(f"fold {number}: {name}")
-
-
-def _say_skipped(skipped: int, folds: int) -> None:
-    say(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
-
-
-def _announce(data: "RunData") -> None:
-    """Say what training sees, and what it doesn't."""
-    counts = ", ".join(f"{part} {clips}" for part, clips in data.counts().items())
-    emotions = ", ".join(data.task.emotions)
-    say(f"{data.recipe.model.name}, {emotions}: {counts} clips, split '{data.split.name}'")
-    if data.failed:
-        clip, reason = data.failed[0]
-        say(f"{len(data.failed)} clips are left out, the store could not use them, as {clip}: {reason}")
-    if not data.counts()["test"]:
-        say(f"split '{data.split.name}': no clip chosen is in the test part; there will be no test score")
-    clips = zip(data.task.emotions, data.class_counts()["train"], strict=True)
-    absent = [emotion for emotion, count in clips if not count]
-    if absent:
-        say(f"no training clip of {', '.join(absent)}: it will never be learned")
+    return {"devices": info.recipe.train.devices} | {flag: said[flag] for flag in MAY_CHANGE if flag in said}

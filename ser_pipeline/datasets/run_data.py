@@ -94,6 +94,27 @@ class RunData:
             part: tuple(np.bincount(targets[self.rows(part)], minlength=classes).tolist()) for part in PARTS
         }
 
+    def remarks(self) -> list[str]:
+        """What training sees, and what it does not, one line each."""
+        counts = self.counts()
+        parts = ", ".join(f"{part} {clips}" for part, clips in counts.items())
+        emotions = ", ".join(self.task.emotions)
+        lines = [f"{self.recipe.model.name}, {emotions}: {parts} clips, split '{self.split.name}'"]
+        if self.failed:
+            clip, reason = self.failed[0]
+            lines.append(
+                f"{len(self.failed)} clips are left out, the store could not use them, as {clip}: {reason}"
+            )
+        if not counts["test"]:
+            lines.append(
+                f"split '{self.split.name}': no clip chosen is in the test part; there will be no test score"
+            )
+        clips_by_class = zip(self.task.emotions, self.class_counts()["train"], strict=True)
+        absent = [emotion for emotion, count in clips_by_class if not count]
+        if absent:
+            lines.append(f"no training clip of {', '.join(absent)}: it will never be learned")
+        return lines
+
     def names(self, column: str) -> tuple[str, ...]:
         """Different values of a column of the manifest among the clips, sorted."""
         return tuple(sorted(set(self.examples.column(column).tolist())))

@@ -7,9 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
+from ser_pipeline.api import Watcher as TrainingWatcher
+from ser_pipeline.api import build_store, fit_and_score
+from ser_pipeline.api.places import OnProgress
 from ser_pipeline.datasets.prepare import read_inputs
 from ser_pipeline.errors import SerError, TrainingError
-from ser_pipeline.evaluation.run import decision_ms, score_folds, score_run
+from ser_pipeline.evaluation.run import decision_ms
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import (
     CellRecord,
@@ -25,10 +28,7 @@ from ser_pipeline.experiments.schedule import estimates, ordered, total, wanted_
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
-from ser_pipeline.store import build_store
-from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.recorder import EpochReport
-from ser_pipeline.training.run import train_run
 
 NO_TIME: Final = "the budget was over"
 
@@ -42,7 +42,7 @@ class OutOfTimeError(SerError):
     """The budget was over within a training, which can go on from its last epoch."""
 
 
-class Clock:
+class Clock(TrainingWatcher):
     """Listens to a training and ends it after the epoch in which a deadline passes.
 
     Args:
@@ -53,12 +53,6 @@ class Clock:
     def __init__(self, deadline: float, on_epoch: Callable[[EpochReport], None]) -> None:
         self.deadline = deadline
         self._on_epoch = on_epoch
-
-    def epoch_began(self, epoch: int, clips: int) -> None:
-        """Nothing to do before an epoch."""
-
-    def step_done(self, clips: int) -> None:
-        """Nothing to do within an epoch."""
 
     def epoch_done(self, report: EpochReport) -> None:
         """Look at the time.
@@ -71,21 +65,11 @@ class Clock:
             raise OutOfTimeError("the budget was over after an epoch; it goes on from there next time")
 
 
-class Building(Protocol):
-    """Shows how far a store is."""
-
-    def start(self, total: int) -> None:
-        """So many recordings are to be computed."""
-
-    def advance(self, count: int) -> None:
-        """So many more are done."""
-
-
 class Watcher(Protocol):
     """Whoever watches an experiment."""
 
-    def building(self, kind: str) -> AbstractContextManager[Building]:
-        """A store is being built while the block runs."""
+    def building(self, kind: str) -> AbstractContextManager[OnProgress]:
+        """A store is being built while the block runs; what it yields is told how far it is."""
 
     def began(self, cell: Cell, ahead: int, seconds: float) -> None:
         """A cell begins; with it, ``ahead`` cells are expected to take ``seconds``."""
@@ -119,17 +103,13 @@ def train_cell(
     recipe, folder = cell.recipe, cell_folder(runs, cell.key)
     ground.write_split(recipe.split)
     inputs = read_inputs(recipe, manifests=ground.manifests, cache=cache, own_tasks=ground.own_tasks)
+    run = fit_and_score(folder, inputs, clock, command=command)
     if recipe.fold == ALL_FOLDS:
-        info = train_folds(inputs, folder, clock, command=command)
-        scores = score_folds(folder, inputs)
         place, clips = fold_folders(folder)[0], _clips(folder)
     else:
-        data = inputs.run_data(recipe.fold)
-        info = train_run(data, folder, clock, command=command)
-        scores = score_run(folder, data)
-        place, clips = folder, info.counts["train"]
-    seconds = max(time.monotonic() - started, info.seconds or 0.0)
-    record = _record(cell, info, scores, place, clips=clips, seconds=seconds, work=work)
+        place, clips = folder, run.info.counts["train"]
+    seconds = max(time.monotonic() - started, run.info.seconds or 0.0)
+    record = _record(cell, run.info, run.scores, place, clips=clips, seconds=seconds, work=work)
     write_record(runs, record)
     return record
 
@@ -250,10 +230,10 @@ def run_cell(
         return State("done", record=known)
     try:
         for options, copies in wanted_stores(cell.recipe):
-            with watcher.building(options.kind) as shown:
+            with watcher.building(options.kind) as on_progress:
                 build_store(
-                    ground.manifest, places.data, places.cache, options,
-                    copies=copies, jobs=jobs, on_start=shown.start, on_progress=shown.advance,
+                    options, copies=copies, data=places.data, manifests=ground.manifests, cache=places.cache,
+                    jobs=jobs, on_progress=on_progress,
                 )  # fmt: skip
         record = train_cell(
             cell, ground, clock, cache=places.cache, runs=places.runs, work=work, command=command

@@ -15,12 +15,14 @@ A run is a folder ``runs/<name>/``::
     last.ckpt            state for ``--resume``
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from ser_pipeline.options import Options, Recipe
+from ser_pipeline.tables import Table, html_table, table_of
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -102,6 +104,27 @@ class Scores(Options):
     confound_uar: float
     interval: str
 
+    @property
+    def line(self) -> str:
+        """UAR with its interval, clips and speakers, in words."""
+        return f"UAR {self.uar}, {self.clips} clips of {self.speakers} speakers"
+
+    def __repr__(self) -> str:
+        """One line: UAR with its interval, clips and speakers."""
+        return f"Scores({self.line})"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook: precision, recall and F1 of each emotion, the other scores below."""
+        rows = [[each.emotion, each.clips, each.precision, each.recall, each.f1] for each in self.classes]
+        columns = ["emotion", "clips", "precision", "recall", "F1"]
+        notes = [
+            f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",
+            f"Intervals: {self.interval}.",
+        ]
+        return html_table(table_of(self.line, columns, rows, notes=notes))
+
 
 class GroupScores(Options):
     """Scores of one group of clips, as of one corpus or one speaker."""
@@ -130,10 +153,13 @@ class PartScores(Options):
 
     def __repr__(self) -> str:
         """One line: UAR with its interval, clips and speakers."""
-        found = self.pooled
-        return f"PartScores(UAR {found.uar}, {found.clips} clips of {found.speakers} speakers)"
+        return f"PartScores({self.pooled.line})"
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook: all clips, then each emotion."""
+        return self.pooled._repr_html_()
 
 
 class Certainty(Options):
@@ -161,12 +187,29 @@ class RunScores(Options):
     parts: dict[str, PartScores]
     certainty: Certainty | None = None
 
+    @property
+    def uar_by_part(self) -> str:
+        """UAR of each part, in words."""
+        return ", ".join(f"{part} {found.pooled.uar.value:.3f}" for part, found in self.parts.items())
+
+    def table(self, title: str, notes: Sequence[str] = ()) -> Table:
+        """Scores with their intervals, one row for each part."""
+        rows = [
+            [part, each.clips, each.speakers, str(each.accuracy), str(each.uar), str(each.macro_f1)]
+            for part, each in ((part, found.pooled) for part, found in self.parts.items())
+        ]
+        columns = ["part", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
+        return table_of(title, columns, rows, notes=notes)
+
     def __repr__(self) -> str:
         """One line: UAR by part."""
-        shown = ", ".join(f"{part} {found.pooled.uar.value:.3f}" for part, found in self.parts.items())
-        return f"RunScores(UAR: {shown})"
+        return f"RunScores(UAR: {self.uar_by_part})"
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook."""
+        return html_table(self.table("Scores by part"))
 
 
 class Latency(Options):

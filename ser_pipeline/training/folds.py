@@ -35,8 +35,7 @@ def train_folds(
     listener: Listener,
     *,
     command: str,
-    on_fold: Callable[[int, str], None] = lambda number, name: None,
-    on_skipped: Callable[[int, int], None] = lambda skipped, folds: None,
+    on_note: Callable[[str], None] = lambda sentence: None,
 ) -> RunInfo:
     """Train every fold of a split, or go on with those that are not done.
 
@@ -51,8 +50,7 @@ def train_folds(
         folder: of the parent run.
         listener: is told of steps and epochs.
         command: as typed, for the record.
-        on_fold: is told number and name of each fold before it begins.
-        on_skipped: is told how many of how many folds are left out, if any.
+        on_note: is told which fold begins, and how many are left out, if any.
 
     Raises:
         RunError: the split has no folds; and as :func:`ser_pipeline.training.run.train_run`.
@@ -66,12 +64,13 @@ def train_folds(
     write_info(folder, parent)
     skipped = len(inputs.split.folds) - len(numbers)
     if skipped:
-        on_skipped(skipped, len(inputs.split.folds))
+        folds = len(inputs.split.folds)
+        on_note(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
     if any(unfinished(fold_folder(folder, number), inputs.recipe) for number in numbers):
         forget_scores(folder)
     seconds = 0.0
     for number in numbers:
-        on_fold(number, inputs.split.folds[number])
+        on_note(f"fold {number}: {inputs.split.folds[number]}")
         run = train_run(inputs.run_data(number), fold_folder(folder, number), listener, command=command)
         seconds += run.seconds or 0.0
     return _finish(folder, parent, seconds, done=len(numbers), skipped=skipped)

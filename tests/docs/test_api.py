@@ -38,8 +38,14 @@ def test_the_whole_chain_runs_without_a_command_and_in_silence(here, capfd):
         page = names[name]._repr_html_()
         assert page.count("<table") == 1
         assert "</table>" in page
-    exec(BLOCKS[1], names)
-    assert [line.split()[0] for line in capfd.readouterr().out.splitlines()] == ["1", "2"]
+    for block in BLOCKS[1:]:
+        exec(block, names)
+    assert names["one"].info.recipe == names["same"].info.recipe == names["also"].info.recipe
+    assert names["one"].info.command == "train('logreg', task='6class', c=0.1, seed=1)"
+    missing, idle, *epochs = capfd.readouterr().out.splitlines()
+    assert "nonesuch.wav" in missing
+    assert idle == "train.epochs: says nothing about model logreg; leave it out"
+    assert [line.split()[0] for line in epochs] == ["1", "2"]
 
 
 def test_every_name_offered_can_be_loaded():
@@ -51,7 +57,7 @@ def test_every_name_offered_can_be_loaded():
 
 
 def test_mistakes_are_said_in_one_line(here):
-    with pytest.raises(SettingsError, match="inputs 'mel' do not exist; valid are mels, features"):
+    with pytest.raises(SettingsError, match="inputs 'mel' do not exist; valid are mels, features, egemaps"):
         ser_pipeline.build_store("mel")
     with pytest.raises(RunError, match="runs: holds no run"):
         ser_pipeline.evaluate()

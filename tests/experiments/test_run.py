@@ -70,7 +70,7 @@ def test_a_fault_of_a_library_stops_no_other_either(lab, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("out of memory\nand more")
 
-    monkeypatch.setattr(run, "train_run", broken)
+    monkeypatch.setattr(run, "fit_and_score", broken)
     progress, _ = lab.run()
     assert set(statuses(progress)) == {"failed"}
     assert progress.state(progress.cells[0]).reason == "RuntimeError: out of memory"

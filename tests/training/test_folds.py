@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from ser_pipeline.errors import RunError, TrainingError
@@ -23,8 +25,8 @@ class Stopper(Silent):
 def test_every_fold_is_a_run_below_the_parent(toy, tmp_path):
     told = []
     inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
-    info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_fold=lambda *fold: told.append(fold))
-    assert told == [(0, "emodb"), (1, "nemo")]
+    info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_note=told.append)
+    assert told == ["fold 0: emodb", "fold 1: nemo"]
     assert [folder.name for folder in fold_folders(tmp_path / "r")] == ["fold-0", "fold-1"]
     assert info == read_info(tmp_path / "r")
     assert (info.split.fold, info.recipe.fold) == ("all", "all")
@@ -62,17 +64,18 @@ def test_more_than_nine_folds_stay_in_order(tmp_path):
 def test_a_fold_without_a_test_clip_is_left_out(toy, tmp_path):
     write_split(toy.manifests, make_split(read_manifest(toy.manifests), "loso"))
     inputs = toy.inputs(split="loso", fold="all", corpora=("emodb",), train={"epochs": 1})
-    told, skipped = [], []
+    told = []
     info = train_folds(
         inputs,
         tmp_path / "r",
         Silent(),
         command="c",
-        on_fold=lambda *fold: told.append(fold),
-        on_skipped=lambda *counts: skipped.append(counts),
+        on_note=told.append,
     )
-    assert skipped == [(10 - len(told), 10)]
-    assert {name.partition("-")[0] for _, name in told} == {"emodb"}
+    skipped, *told = told
+    left_out = f"{10 - len(told)} of 10 folds are left out"
+    assert skipped == f"{left_out}, they test none of the clips chosen"
+    assert all(re.fullmatch(r"fold \d: emodb-\d", sentence) for sentence in told)
     assert info.stopped.startswith(f"all {len(told)} folds are done; ")
     assert "have no test clip among those chosen" in info.stopped
     assert info.counts == {"test": 60}

@@ -1,0 +1,231 @@
+"""What a run is worth: its scores, what explains it, the report, and predictions."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place
+from ser_pipeline.api.training import ScoredRun, timed
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.options import checked
+from ser_pipeline.records import PARTS
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.find import choose_runs, find_run
+from ser_pipeline.runs.findings import findings_in
+
+if TYPE_CHECKING:
+    from ser_pipeline.report import ReportSummary
+    from ser_pipeline.runs.explanation import Explanation
+    from ser_pipeline.serving.model import Model
+    from ser_pipeline.serving.prediction import Prediction, Unusable
+
+Several = list[str] | tuple[str, ...] | Iterable[Path]
+"""Recordings; a single text is one of them, not several."""
+
+
+def evaluate(
+    run: Place | None = None,
+    *,
+    device: str = "auto",
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    runs: Place = RUNS,
+) -> ScoredRun:
+    """Predict and score a run anew from its network and the store; no audio is read.
+
+    Args:
+        run: folder or name; None takes the newest.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        manifests: folder of the manifest and the split it was trained on.
+        cache: folder of the stores.
+        runs: folder of the runs.
+
+    Returns:
+        Scores of every part as shares in [0, 1], with intervals over speakers.
+
+    Raises:
+        RunError: no such run, or it is incomplete, damaged, or belongs to other recordings.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+    """
+    from ser_pipeline.evaluation.run import evaluate_run
+
+    folder = _found(run, runs)
+    scores = evaluate_run(folder, manifests=Path(manifests), cache=Path(cache), device=device)
+    return timed(ScoredRun(folder, read_info(folder), scores))
+
+
+def explain(
+    run: Place | None = None,
+    *,
+    part: str = "test",
+    repeats: int = 20,
+    seed: int = 0,
+    device: str = "auto",
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    runs: Place = RUNS,
+    on_progress: OnProgress | None = None,
+) -> "Explanation":
+    """Tell which features a run decides by, and how each emotion moves them; writes ``explanation.json``.
+
+    Args:
+        run: folder or name; None takes the newest.
+        part: that importance is measured on: ``train``, ``validation`` or ``test``.
+        repeats: permutations of each feature and group of features.
+        seed: of permutations and intervals.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        manifests: folder of the manifest and the split it was trained on.
+        cache: folder of the stores.
+        runs: folder of the runs.
+        on_progress: called with how many features and groups are permuted, and of how many.
+
+    Returns:
+        Importances as losses of UAR, in [-1, 1]; effects as Hedges' g within speakers.
+
+    Raises:
+        SettingsError: no such part.
+        RunError: no such run, one of several folds, or one whose model does not learn from named features.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+    """
+    from ser_pipeline.evaluation.explain import explain_run
+
+    if part not in PARTS:
+        raise SettingsError(f"part '{part}' does not exist; valid are {', '.join(PARTS)}")
+    done = 0
+
+    def advance(count: int, total: int) -> None:
+        nonlocal done
+        done += count
+        if on_progress is not None:
+            on_progress(done, total)
+
+    return explain_run(
+        _found(run, runs),
+        manifests=Path(manifests),
+        cache=Path(cache),
+        part=part,
+        repeats=repeats,
+        seed=seed,
+        device=device,
+        advance=advance,
+    )
+
+
+def make_report(
+    chosen: Sequence[Place] = (),
+    *,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    runs: Place = RUNS,
+    out: Place = REPORTS,
+    pdf: bool = False,
+) -> "ReportSummary":
+    """Write the report of manifest, runs and experiments; needs no audio and no network.
+
+    Args:
+        chosen: runs to show, by folder or name, each of which must be readable; none shows all that are.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        runs: folder of the runs and experiments.
+        out: folder to write to.
+        pdf: write each drawing as PDF too.
+
+    Raises:
+        ManifestError: the manifest is missing, foreign or broken; SplitError where a run's split is.
+        RunError: a chosen run does not exist or cannot be read.
+        ReportError: ``out`` is a file; a plain SerError where it cannot be written to.
+    """
+    from ser_pipeline.report.build import make_report as make
+
+    return make(
+        Path(manifests),
+        choose_runs(Path(runs), [str(Path(run)) for run in chosen]),
+        Path(out),
+        cache=Path(cache),
+        experiments=findings_in(Path(runs)),
+        strict=bool(chosen),
+        pdf=pdf,
+    )
+
+
+def load_model(source: Place | None = None, *, runs: Place = RUNS) -> "Model":
+    """Load a trained model that predicts on recordings.
+
+    Args:
+        source: a run, by folder or name, one of its model files, or an ``.onnx`` file of ``ser export``;
+            None takes the newest run.
+        runs: folder of the runs.
+
+    Raises:
+        RunError: nothing there, or a file that is damaged, foreign, or does not fit.
+        SettingsError: an extra that is not installed.
+
+    Examples:
+        >>> load_model("runs/best").predict("a.wav").decision  # doctest: +SKIP
+        'anger'
+    """
+    from ser_pipeline.serving.load import load_model as load
+
+    return load(None if source is None else Path(source), runs=Path(runs))
+
+
+@overload
+def predict(
+    recordings: Place | bytes, *, model: "Place | Model | None" = ..., runs: Place = ..., **options: Any
+) -> "Prediction": ...
+
+
+@overload
+def predict(
+    recordings: Several,
+    *,
+    model: "Place | Model | None" = ...,
+    runs: Place = ...,
+    one_speaker: bool = ...,
+    **options: Any,
+) -> "list[Prediction | Unusable]": ...
+
+
+def predict(
+    recordings: Place | bytes | Several,
+    *,
+    model: "Place | Model | None" = None,
+    runs: Place = RUNS,
+    one_speaker: bool = False,
+    **options: Any,
+) -> "Prediction | list[Prediction | Unusable]":
+    """Tell the emotion of recordings, of any format that libsndfile reads.
+
+    Args:
+        recordings: a file, or the bytes of one, for one prediction; several files, for a list with one
+            entry each.
+        model: a run, by folder or name, an ``.onnx`` file, or a loaded model; None takes the newest run.
+        runs: folder of the runs.
+        one_speaker: several recordings are of one person; for models that normalise by speaker.
+        **options: fields of :class:`~ser_pipeline.serving.prediction.PredictOptions`, as ``abstain=0.5``.
+
+    Raises:
+        AudioError: the only recording is not there or cannot be used; of several, one that cannot be used
+            is an ``Unusable``.
+        RunError: no model, or one that needs to know the speaker.
+        SettingsError: an option that does not exist, or a value that does not fit.
+
+    Examples:
+        >>> predict("a.wav", abstain=0.5).decision  # doctest: +SKIP
+        'uncertain'
+    """
+    from ser_pipeline.serving.model import Model
+    from ser_pipeline.serving.prediction import PredictOptions
+
+    how = checked(PredictOptions, options, where="predict")
+    loaded = model if isinstance(model, Model) else load_model(model, runs=runs)
+    if isinstance(recordings, bytes):
+        return loaded.predict(recordings, how)
+    if isinstance(recordings, str | PathLike):
+        return loaded.predict(Path(recordings), how)
+    return list(loaded.predict_many([Path(path) for path in recordings], how, one_speaker=one_speaker))
+
+
+def _found(run: Place | None, runs: Place) -> Path:
+    return find_run(None if run is None else Path(run), Path(runs))

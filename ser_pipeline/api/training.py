@@ -1,0 +1,249 @@
+"""From a feature store to a trained and scored run."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.options import Recipe, TrainOptions, checked, own_tasks
+from ser_pipeline.options.chosen import chosen_recipe, nested
+from ser_pipeline.records import PARTS
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.find import find_run
+from ser_pipeline.runs.names import new_run
+from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores
+
+if TYPE_CHECKING:
+    from ser_pipeline.datasets.prepare import Inputs
+    from ser_pipeline.serving.model import Model
+    from ser_pipeline.training.recorder import EpochReport
+
+MAY_CHANGE: Final = ("epochs", "device", "devices", "workers")
+"""Settings of training that may change when a run goes on; all else stays as the run began."""
+
+
+@dataclass(frozen=True, repr=False)
+class ScoredRun(os.PathLike[str]):
+    """A run that was trained or scored; wherever a run is asked for, it can be given itself.
+
+    Attributes:
+        folder: of the run.
+        info: its settings: all that repeats it.
+        scores: by part.
+    """
+
+    folder: Path
+    info: RunInfo
+    scores: RunScores
+
+    def part(self, name: str = "test") -> PartScores:
+        """Scores of one part.
+
+        Raises:
+            SettingsError: no such part, or the split has none.
+        """
+        if name not in PARTS:
+            raise SettingsError(f"part '{name}' does not exist; valid are {', '.join(PARTS)}")
+        if name not in self.scores.parts:
+            there = ", ".join(self.scores.parts)
+            raise SettingsError(f"{self.info.name}: its split has no {name} part, only {there}")
+        return self.scores.parts[name]
+
+    def load(self) -> "Model":
+        """The model of the run, ready to predict on recordings.
+
+        Raises:
+            RunError: the model is damaged, or there is one for each fold.
+        """
+        from ser_pipeline.serving.load import load_model
+
+        return load_model(self.folder)
+
+    def __fspath__(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        """One line: name, and UAR by part."""
+        return f"ScoredRun({self.info.name}: UAR {self.scores.uar_by_part})"
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook: scores by part, and what must be known of them."""
+        from ser_pipeline.tables import html_table
+
+        notes = [f"Split {self.info.split.name}: {self.info.split.note}."]
+        if self.info.synthetic:
+            notes.append(
+                "Some of these recordings are synthetic voices: the scores say nothing of real speech."
+            )
+        return html_table(self.scores.table(self.info.name, notes))
+
+
+class Watcher:
+    """Is told how a training goes, and does nothing; derive from it to hear of what is of interest."""
+
+    def note(self, sentence: str) -> None:
+        """What training sees and what it does not, or which fold begins."""
+
+    def epoch_began(self, epoch: int, clips: int) -> None:
+        """Epoch ``epoch``, counted from 1, begins; it has ``clips`` clips."""
+
+    def step_done(self, clips: int) -> None:
+        """A step with ``clips`` clips is done."""
+
+    def epoch_done(self, report: "EpochReport") -> None:
+        """An epoch is done and its files are written."""
+
+
+QUIET: Final = Watcher()
+
+
+def train(
+    model: str | Mapping[str, Any] | Recipe | None = None,
+    *,
+    preset: str | None = None,
+    name: str | None = None,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    runs: Place = RUNS,
+    settings: Place | None = SETTINGS_FILE,
+    watcher: Watcher = QUIET,
+    command: str | None = None,
+    **changes: Any,
+) -> ScoredRun:
+    """Train a model on a cached store, and score every part.
+
+    Args:
+        model: name of a model, as in ``ser train NAME``; its options, with ``name`` among them; or a
+            whole recipe, which takes the place of preset and settings file.
+        preset: ``default`` or ``paper``; None takes that of the settings file.
+        name: of the run; None makes one up of time, model, task, split, seed and fold.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        runs: folder of the runs.
+        settings: settings file with tasks of one's own, which may be missing; None reads none.
+        watcher: is told what training sees, and of folds, steps and epochs.
+        command: for the record; None writes this call down.
+        **changes: settings by their own names, or by the fields of :class:`ser_pipeline.options.Recipe`:
+            ``task="6class", epochs=3`` is ``task="6class", train={"epochs": 3}``. ``fold="all"`` trains
+            every fold.
+
+    Raises:
+        SettingsError: a setting that does not exist, does not fit, or says nothing about the model.
+        LabelError: a task, an emotion or a merge that does not exist.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        TrainingError: training cannot start from these clips, or the device is not there.
+        RunError: the name is taken, or cannot be a folder's.
+        KeyboardInterrupt: Ctrl-C; :func:`resume` goes on.
+    """
+    from ser_pipeline.datasets.prepare import read_inputs
+    from ser_pipeline.models import model_class
+
+    file = None if settings is None else Path(settings)
+    recipe = chosen_recipe(model, preset=preset, settings=file, **changes)
+    model_class(recipe.model.name)  # a wrong name is said before anything is read
+    own = {} if file is None else own_tasks(file)
+    with new_run(Path(runs), recipe, name) as folder:
+        inputs = read_inputs(recipe, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
+        call = command or _call(model, preset, changes)
+        return _trained(folder, inputs, watcher, call)
+
+
+def _call(model: object, preset: str | None, changes: Mapping[str, Any]) -> str:
+    """The call as Python."""
+    given = {"preset": preset, **changes} if preset else changes
+    first = [] if model is None else ["recipe" if isinstance(model, Recipe) else repr(model)]
+    return f"train({', '.join([*first, *(f'{key}={value!r}' for key, value in given.items())])})"
+
+
+def resume(
+    run: Place,
+    *,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    runs: Place = RUNS,
+    watcher: Watcher = QUIET,
+    **changes: Any,
+) -> ScoredRun:
+    """Go on with a run that was interrupted, or that is to have more epochs; score every part.
+
+    Args:
+        run: folder or name.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        runs: folder of the runs.
+        watcher: is told what training sees, and of folds, steps and epochs.
+        **changes: settings that may change: epochs, device, devices, workers.
+
+    Raises:
+        RunError: no such run, or it began with other recordings or settings.
+        SettingsError: a setting that may not change, or a value that does not fit.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        KeyboardInterrupt: Ctrl-C; another call goes on.
+    """
+    from ser_pipeline.evaluation.run import inputs_of
+
+    folder = find_run(Path(run), Path(runs))
+    info = read_info(folder)
+    said = nested(changes)
+    given = said.pop("train", {})
+    fixed = [*said, *(f"train.{name}" for name in given if name not in MAY_CHANGE)]
+    if fixed:
+        raise SettingsError(
+            f"{fixed[0]}: a run goes on with the settings it began with; "
+            f"only {', '.join(MAY_CHANGE)} may change"
+        )
+    options = checked(TrainOptions, info.recipe.train.model_dump() | given, where="settings")
+    changed = info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": options})})
+    inputs = inputs_of(changed, manifests=Path(manifests), cache=Path(cache), scoring=False)
+    return _trained(folder, inputs, watcher, info.command)
+
+
+def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, command: str) -> ScoredRun:
+    """Train in a run's folder what is not trained yet, every fold if the recipe says so, and score it.
+
+    Args:
+        folder: of the run; made where it is missing.
+        inputs: recipe, manifest, split and store.
+        watcher: is told what training sees, and of folds, steps and epochs.
+        command: for the record.
+
+    Raises:
+        TrainingError: training cannot start from these clips, or the device is not there.
+        RunError: the split has no folds, or the folder holds another run.
+        KeyboardInterrupt: Ctrl-C; another call goes on.
+    """
+    from ser_pipeline.evaluation.run import score_folds, score_run
+    from ser_pipeline.training.folds import train_folds
+    from ser_pipeline.training.run import train_run
+
+    fold = inputs.recipe.fold
+    if fold == ALL_FOLDS:
+        info = train_folds(inputs, folder, watcher, command=command, on_note=watcher.note)
+        return ScoredRun(folder, info, score_folds(folder, inputs))
+    data = inputs.run_data(fold)
+    for sentence in data.remarks():
+        watcher.note(sentence)
+    info = train_run(data, folder, watcher, command=command)
+    return ScoredRun(folder, info, score_run(folder, data))
+
+
+def _trained(folder: Path, inputs: "Inputs", watcher: Watcher, command: str) -> ScoredRun:
+    try:
+        return timed(fit_and_score(folder, inputs, watcher, command=command))
+    except KeyboardInterrupt as error:
+        error.add_note(f"go on with ser train --resume {shlex.quote(str(folder))}")
+        raise
+
+
+def timed(run: ScoredRun) -> ScoredRun:
+    """The same run, after the time of a decision was measured; a run of all folds has no model of its own."""
+    from ser_pipeline.evaluation.run import keep_latency
+
+    if run.info.recipe.fold != ALL_FOLDS:
+        keep_latency(run.folder)
+    return run
