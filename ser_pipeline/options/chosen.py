@@ -9,7 +9,7 @@ from ser_pipeline.options.base import OFF, Options, checked
 from ser_pipeline.options.recipe import Recipe, configured, merged
 from ser_pipeline.options.training import applies
 
-SECTIONS: Final = ("train", "model", "front_end", "features", "augment")
+SECTIONS: Final = ("train", "model", "front_end", "features", "augment", "embeddings")
 """Fields of a recipe that hold settings of their own; a setting's name is looked up in this order."""
 
 

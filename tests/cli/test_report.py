@@ -1,14 +1,13 @@
-import json
-
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+from ser_pipeline.manifest.schema import SCHEMA, write_table
 
 ROW = {
     "utterance_id": "emodb/wav/03a01Fa", "corpus": "emodb", "audio_digest": "00", "source_label": "F",
+    "path": "emodb/wav/03a01Fa.wav", "channels": 1,
     "emotion_id": 1, "intensity": "unspecified", "speaker_id": "emodb-03", "gender": "male", "age": 31,
     "language": "de", "modality": "speech", "style": "acted", "duration_s": 1.9, "sample_rate": 16_000,
 }  # fmt: skip
@@ -18,10 +17,8 @@ ROW = {
 def folder(tmp_path, monkeypatch):
     """A working folder with a manifest of one recording."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "manifests").mkdir()
-    facts = {"schema_version": 1, "synthetic": True, "synthetic_corpora": ["emodb"]}
-    table = pa.Table.from_pylist([ROW]).replace_schema_metadata({b"ser": json.dumps(facts)})
-    pq.write_table(table, tmp_path / "manifests" / "manifest.parquet")
+    facts = {"synthetic": True, "synthetic_corpora": ["emodb"]}
+    write_table(pa.Table.from_pylist([ROW], SCHEMA), facts, tmp_path / "manifests" / "manifest.parquet")
     return tmp_path
 
 
