@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 Place = str | os.PathLike[str]
-"""A file or folder; a :class:`~ser_pipeline.api.models.ScoredRun` stands for its own."""
+"""A file or folder; a :class:`~ser_pipeline.api.training.ScoredRun` stands for its own."""
 
 OnProgress = Callable[[int, int], None]
 """Called with how much is done, and of how much."""
