@@ -8,7 +8,7 @@ import typer
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest
 from ser_pipeline.cli.bench import bench
-from ser_pipeline.cli.common import GIVEN
+from ser_pipeline.cli.common import GIVEN, SHOWN
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -58,5 +58,6 @@ def main(
 ) -> None:
     """Speech emotion recognition: manifest, feature store, training, honest evaluation, report."""
     GIVEN.update(debug=debug, all_columns=all_columns)
+    SHOWN["tables"] = 0
     if debug:
         os.environ["SER_DEBUG"] = "1"

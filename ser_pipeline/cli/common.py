@@ -33,6 +33,9 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How results are 
 GIVEN = {"debug": False, "all_columns": False}
 """Set by ``ser --debug``, where errors keep their traceback, and by ``ser --all-columns``."""
 
+SHOWN = {"tables": 0}
+"""Tables that this command has printed so far; a blank line parts them."""
+
 
 @contextmanager
 def plain_errors(interrupted: str = "run the same command again to continue") -> Iterator[None]:
@@ -83,6 +86,9 @@ def put_table(table: Table, fmt: Format = Format.table) -> None:
     elif fmt is Format.csv:
         sys.stdout.write(csv_text(table))
     else:
+        if SHOWN["tables"]:
+            out("")
+        SHOWN["tables"] += 1
         print_table(table, everything=GIVEN["all_columns"])
 
 

@@ -18,6 +18,8 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
+from ser_pipeline.tables import Column
+from ser_pipeline.tables.cells import in_points, p_text
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
@@ -75,7 +77,8 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     classes = [[c.emotion, c.clips, c.precision, c.recall, c.f1] for c in pooled.classes]
     show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
     confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]
-    show_table(f"{part}: confusion, rows are true", ["true", *info.emotions], confusion)
+    decided = [Column(name, keep=True) for name in info.emotions]
+    show_table(f"{part}: confusion, rows are true", ["true", *decided], confusion)
     columns = ["by", "group", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
     show_table(f"{part}: groups", columns, _lines(scores)[1:])
 
@@ -174,7 +177,8 @@ def compare(
 
         folders = [find_run(Path(name), runs) for name in names]
         found = compare_runs(folders, read_manifest(manifests))
-    columns = ("run", "score", "base", "run's", "difference", "95 % interval", "p (Holm)", "beside the base")
+    numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
+    columns: list[str | Column] = ["run", "score", *numbers, "beside the base"]
     rows = [_row(row, fmt) for row in found.scores]
     show_table(f"beside {found.base.name}, in percent", columns, rows, fmt)
     for line in _notes(found):
@@ -182,21 +186,16 @@ def compare(
 
 
 def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
-    found = row.found
-    interval = (
-        ""
-        if found.low is None or found.high is None
-        else f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
-    )
-    p = f"{row.corrected_p:.3f}" if row.corrected_p >= 0.001 else "< 0.001"
+    found, p = row.found, row.corrected_p
+    low, high = found.low, found.high
     return (
         row.arm.name,
         _WORDS[row.score],
-        f"{100 * found.second:.1f}",
-        f"{100 * found.first:.1f}",
-        f"{100 * found.difference:+.1f}",
-        interval,
-        p if fmt is Format.table else row.corrected_p,
+        in_points(found.second),
+        in_points(found.first),
+        in_points(found.difference, "+"),
+        "" if low is None or high is None else f"{in_points(low, '+')} to {in_points(high, '+')}",
+        p_text(p) if fmt is Format.table else p,
         row.answer,
     )
 

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.cli.common import Format, out, say, show_table
+from ser_pipeline.tables import Column
+from ser_pipeline.tables.cells import in_points, p_text
 
 if TYPE_CHECKING:
     from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings
@@ -16,17 +18,8 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
     if fmt is Format.json:
         out(found.model_dump_json(indent=2))
         return
-    columns = [
-        "verdict",
-        "family",
-        "claim",
-        "first",
-        "second",
-        "difference",
-        "95 % interval",
-        "p (Holm)",
-        "tested",
-    ]
+    figures = [*map(Column, ("first", "second", "difference", "95 % interval"))]
+    columns: list[str | Column] = ["verdict", "family", "claim", *figures, Column("p (Holm)"), "tested"]
     if found.claims:
         show_table(found.title, columns, [_claim_row(claim) for claim in found.claims], fmt)
     if fmt is Format.csv:
@@ -35,17 +28,14 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
     if beside:
         show_table(
             "under the protocol beside, which decides nothing",
-            ["claim", "protocol", "first", "second", "difference", "95 % interval", "what it is"],
+            ["claim", "protocol", *figures, "what it is"],
             beside,
         )
-    show_table(
-        "arms",
-        [
-            "arm", "protocol", "seeds", "clips", "accuracy, %", "UAR, %", "95 % interval", "seeds from-to",
-            "seconds", "clips/s",
-        ],
-        [_arm_row(arm) for arm in found.arms],
-    )  # fmt: skip
+    scores = map(
+        Column,
+        ("clips", "accuracy, %", "UAR, %", "95 % interval", "seeds from-to", "seconds", "clips/s"),
+    )
+    show_table("arms", ["arm", "protocol", "seeds", *scores], [_arm_row(arm) for arm in found.arms])
     _show_corpora(found)
     for note in found.protocols:
         say(f"protocol '{note.name}': split '{note.split}': {note.note}")
@@ -63,7 +53,7 @@ def _claim_row(claim: "ClaimFinding") -> list[Any]:
     where = claim.tested or "all"
     people = f"{claim.figures.clips} clips, {claim.figures.speakers} speakers" if claim.figures else ""
     corrected = claim.corrected_p
-    p = "" if corrected is None else "< 0.001" if corrected < 0.001 else f"{corrected:.3f}"
+    p = "" if corrected is None else p_text(corrected)
     tested = f"{where}: {people}" if people and claim.unit != "clips/s" else where
     return [claim.outcome, claim.family, text, *_numbers(claim.figures, claim.unit), p, tested]
 
@@ -86,9 +76,7 @@ def _numbers(figures: "Figures | None", unit: str) -> list[str]:
         return [""] * 4
 
     def text(value: float | None, sign: str = "") -> str:
-        if value is None:
-            return ""
-        return f"{100 * value:{sign}.1f}" if unit == "points" else f"{value:{sign}.3g}"
+        return "" if value is None else in_points(value, sign, points=unit == "points")
 
     inside = "" if figures.low is None else f"{text(figures.low, '+')} to {text(figures.high, '+')}"
     return [text(figures.first), text(figures.second), text(figures.difference, "+"), inside]
@@ -98,17 +86,17 @@ def _arm_row(arm: "ArmFinding") -> list[Any]:
     head = [arm.arm, arm.protocol]
     missing = arm.failed + arm.waiting
     if arm.uar is None or arm.accuracy is None:
-        return [*head, "failed" if arm.failed else "not run", "", "", "", arm.reason, "", "", ""]
+        why = "failed" if arm.failed else "not run"
+        return [*head, f"{why}: {arm.reason}" if arm.reason else why, *[""] * 7]
+    low, high = arm.uar.low, arm.uar.high
     return [
         *head,
         f"{arm.done} of {arm.done + missing}" if missing else str(arm.done),
         arm.clips,
-        f"{100 * arm.accuracy.value:.1f}",
-        f"{100 * arm.uar.value:.1f}",
-        ""
-        if arm.uar.low is None or arm.uar.high is None
-        else f"{100 * arm.uar.low:.1f}-{100 * arm.uar.high:.1f}",
-        f"{100 * (arm.lowest_uar or 0):.1f}-{100 * (arm.highest_uar or 0):.1f}",
+        in_points(arm.accuracy.value),
+        in_points(arm.uar.value),
+        "" if low is None or high is None else f"{in_points(low)}-{in_points(high)}",
+        f"{in_points(arm.lowest_uar or 0)}-{in_points(arm.highest_uar or 0)}",
         f"{arm.seconds:.0f}",
         f"{arm.clips_per_second:.0f}",
     ]
@@ -122,6 +110,6 @@ def _show_corpora(found: "Findings") -> None:
         return
     rows = []
     for arm in scored:
-        by = {score.corpus: f"{100 * score.uar:.1f}" for score in arm.corpora}
+        by = {score.corpus: in_points(score.uar) for score in arm.corpora}
         rows.append([arm.arm, arm.protocol, *(by.get(corpus, "") for corpus in corpora)])
-    show_table("UAR by corpus of the test clips, %", ["arm", "protocol", *corpora], rows)
+    show_table("UAR by corpus of the test clips, %", ["arm", "protocol", *map(Column, corpora)], rows)

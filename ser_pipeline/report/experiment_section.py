@@ -140,7 +140,7 @@ def _claim_row(claim: ClaimFinding, *, heard: bool) -> Row:
 
 
 def _p_value(p: float | None) -> Entry:
-    return Entry("< 0.001", p) if p is not None and p < 0.001 else cells.decimal(p, 3)
+    return cells.missing() if p is None else Entry(cells.p_text(p), p)
 
 
 def _numbers(figures: Figures | None, unit: Unit) -> tuple[Entry, Entry, Entry]:
@@ -158,8 +158,7 @@ def _numbers(figures: Figures | None, unit: Unit) -> tuple[Entry, Entry, Entry]:
 
 
 def _text(value: float, unit: Unit, sign: str = "") -> str:
-    form = f"{100 * value:{sign}.1f}" if unit == "points" else f"{value:{sign}.3g}"
-    return form.replace("-", MINUS)
+    return cells.in_points(value, sign, points=unit == "points").replace("-", MINUS)
 
 
 def beside_table(found: Findings, marks: tuple[Mark, ...]) -> Table:

@@ -13,6 +13,7 @@ from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
+from ser_pipeline.tables import markdown_table, table_of
 
 SYNTHETIC = "It learned from synthetic voices: what it says of real speech means nothing."
 
@@ -146,7 +147,8 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
         ("epoch kept", f"{card.epoch}; {info.stopped or 'not finished'}"),
         ("weights", f"BLAKE2b `{card.weights_digest}`"),
     ]
-    yield from _table(("", ""), rows)
+    yield from (f"- {name}: {told}" for name, told in rows)
+    yield ""
 
 
 def _input(card: ModelCard) -> str:
@@ -182,7 +184,7 @@ def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     yield from ("## Scores", "")
     rows = [
         (name, part.pooled.clips, part.pooled.speakers, *(_share(each) for each in _headline(part)),
-         f"{part.pooled.ece:.3f}")
+         part.pooled.ece)
         for name, part in scores.parts.items()
     ]  # fmt: skip
     yield from _table(("part", "clips", "speakers", "UAR", "accuracy", "macro-F1", "calibration error"), rows)
@@ -191,14 +193,10 @@ def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     shown = "test" if "test" in scores.parts else next(reversed(scores.parts))
     part = scores.parts[shown]
     yield from (f"### By emotion ({shown})", "")
-    emotions = [(c.emotion, c.clips, f"{c.precision:.3f}", f"{c.recall:.3f}") for c in part.pooled.classes]
+    emotions = [(c.emotion, c.clips, c.precision, c.recall) for c in part.pooled.classes]
     yield from _table(("emotion", "clips", "precision", "recall"), emotions)
     yield from (f"### By group ({shown})", "")
-    groups = [
-        (g.by, g.name, g.clips, g.speakers, f"{g.uar:.3f}", f"{g.accuracy:.3f}")
-        for g in part.groups
-        if g.by in GROUPS
-    ]
+    groups = [(g.by, g.name, g.clips, g.speakers, g.uar, g.accuracy) for g in part.groups if g.by in GROUPS]
     yield from _table(("by", "group", "clips", "speakers", "UAR", "accuracy"), groups)
 
 
@@ -235,10 +233,5 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{' --- |' * len(columns)}"
-    for row in rows:
-        cells = (str(cell).replace("|", "\\|") for cell in row)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    return markdown_table(table_of("", columns, rows))

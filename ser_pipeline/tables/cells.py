@@ -74,6 +74,31 @@ def signed(value: float) -> str:
     return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", MINUS)
 
 
+def in_points(value: float, sign: str = "", *, points: bool = True) -> str:
+    """Write a share in points with one decimal, or another number with three digits; plain hyphens.
+
+    Args:
+        value: to write.
+        sign: ``+`` writes the sign of numbers above zero too.
+        points: the number is a share; else it is written as it is.
+
+    Examples:
+        >>> in_points(0.1234), in_points(0.05, "+"), in_points(12.345, points=False)
+        ('12.3', '+5.0', '12.3')
+    """
+    return f"{100 * value:{sign}.1f}" if points else f"{value:{sign}.3g}"
+
+
+def p_text(p: float) -> str:
+    """Write a p-value with three decimals.
+
+    Examples:
+        >>> p_text(0.0004), p_text(0.25)
+        ('< 0.001', '0.250')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def interval(estimate: Estimate) -> str:
     """Write an interval in percent; empty where there is none.
 
