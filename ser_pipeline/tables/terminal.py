@@ -1,9 +1,10 @@
 """Show a table on a screen, however wide it is.
 
 Numbers stand right and are never broken. Where a table is wider than the screen, texts are wrapped
-between words; if that is not enough, long names end in an ellipsis; and if that is not enough
-either, the table is turned on its side: its rows stand beside each other, as many as fit, and the
-others below them. What is not printed to a screen is never shortened, wrapped or left out.
+between words; if that is not enough, the long names of one column end in an ellipsis; and if that
+is not enough either, the table is turned on its side: its rows stand beside each other, as many as
+fit, and the others below them. What is not printed to a screen is never shortened, wrapped or left
+out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -191,22 +192,26 @@ def _numbers_right(texts: Sequence[str], right: Sequence[bool]) -> list[str]:
 def _widths(lines: Sequence[Sequence[str]], right: Sequence[bool], room: int | None) -> list[int] | None:
     """Width of each column so that all fit; None where they cannot.
 
-    Columns first lose what wrapping between words can spare, then long names are shortened.
+    Columns first lose what wrapping between words can spare, then the names of one are shortened: of two
+    columns of shortened names, as paths and addresses, nobody could make anything.
     """
     columns = list(zip(*lines, strict=True))
     natural = [max(map(_width, column)) for column in columns]
     words = [max(_width(word) for text in column for word in text.split(" ")) for column in columns]
-    shortened = [
-        word if stands_right else min(word, LEAST_NAME)
-        for word, stands_right in zip(words, right, strict=True)
-    ]
     gaps = len(GAP) * (len(columns) - 1)
     if room is None or sum(natural) + gaps <= room:
         return natural
-    for least in (words, shortened):
+    for least in (words, _with_one_shortened(words, right)):
         if sum(least) + gaps <= room:
             return _spread(least, natural, room - gaps)
     return None
+
+
+def _with_one_shortened(words: Sequence[int], right: Sequence[bool]) -> list[int]:
+    """Least widths where the column of the longest names may show them in part."""
+    texts = [place for place, stands_right in enumerate(right) if not stands_right]
+    longest = max(texts, key=lambda place: words[place], default=None)
+    return [min(word, LEAST_NAME) if place == longest else word for place, word in enumerate(words)]
 
 
 def _spread(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:

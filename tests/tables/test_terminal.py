@@ -106,6 +106,18 @@ def test_long_names_end_in_an_ellipsis_before_a_table_is_turned():
     assert "2026-01-02T03-04-05-crnn-4class-speaker-seed0-fold3" in text_of(runs(), 160)[3]
 
 
+def test_two_columns_of_long_names_are_never_both_shortened():
+    paths = [[f"corpus{n}", "Session1/sentences/" + "x" * 45, "doi:10.1109/" + "y" * 50] for n in "ab"]
+    lines = text_of(table_of("t", ["corpus", "layout", "source"], paths), 80)
+    assert lines[1].split() == ["corpus", "corpusa"]
+    assert ELLIPSIS not in "".join(lines)
+
+
+def test_wide_numbers_are_never_shortened():
+    lines = text_of(table_of("t", [f"n{place}" for place in range(8)], [[10**15 + 1] * 8]), 80)
+    assert " ".join(lines).split().count(str(10**15 + 1)) == 8
+
+
 def test_columns_that_say_nothing_are_left_out_and_named():
     table = table_of(
         "t",
