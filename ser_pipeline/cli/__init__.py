@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ser_pipeline import __version__
-from ser_pipeline.cli import cache, corpora, experiment, manifest
+from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
 from ser_pipeline.cli.bench import bench
 from ser_pipeline.cli.common import GIVEN, SHOWN
 from ser_pipeline.cli.evaluate import compare, evaluate
@@ -27,6 +27,7 @@ app.add_typer(corpora.app, name="corpora")
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(cache.app, name="cache")
 app.command()(train)
+app.add_typer(runs.app, name="runs")
 app.command()(evaluate)
 app.command()(explain)
 app.add_typer(experiment.app, name="experiment")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ser_pipeline.errors import SerError
+from ser_pipeline.errors import SerError, some
 from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, records, table_of
 
 
@@ -70,6 +70,24 @@ def say(text: str) -> None:
 def next_step(command: str) -> None:
     """Name the command that comes next."""
     say(f"next: {command}")
+
+
+def tell_unread(runs: Path, *chosen: Path) -> None:
+    """Say in one line which runs cannot be read, of the folder that others were chosen from.
+
+    Args:
+        runs: folder of the runs.
+        chosen: what the command goes on with; where nothing of it lies in ``runs``, nothing is said.
+    """
+    from ser_pipeline.runs.find import list_runs
+
+    if any(place.parent == runs for place in chosen):
+        unread = [entry for entry in list_runs(runs).unread if runs / entry.name not in chosen]
+        if len(unread) == 1:
+            say(one_line(unread[0].line))
+        elif unread:
+            names = some([entry.name for entry in unread])
+            say(one_line(f"{len(unread)} runs could not be read: {names}; 'ser runs' says why"))
 
 
 def show_table(

@@ -17,6 +17,7 @@ from ser_pipeline.cli.common import (
     progress,
     say,
     show_table,
+    tell_unread,
 )
 from ser_pipeline.tables import Column
 from ser_pipeline.tables.cells import in_points, p_text
@@ -119,6 +120,7 @@ def evaluate(
     from ser_pipeline import api
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.records import PARTS
+    from ser_pipeline.runs.find import find_run
 
     with plain_errors():
         if part not in PARTS:  # said before minutes of work
@@ -127,7 +129,9 @@ def evaluate(
             import torch
 
             torch.set_num_threads(threads)
-        done = api.evaluate(run, manifests=manifests, cache=cache, runs=runs, device=device)
+        folder = find_run(run, runs)
+        tell_unread(runs, folder)
+        done = api.evaluate(folder, manifests=manifests, cache=cache, runs=runs, device=device)
         shown = done.part(part)
         if fmt is Format.table:
             show_parts(done.info, done.scores)
@@ -175,7 +179,8 @@ def compare(
         from ser_pipeline.manifest import read_manifest
         from ser_pipeline.runs.find import find_run
 
-        folders = [find_run(Path(name), runs) for name in names]
+        folders = [find_run(name, runs) for name in names]
+        tell_unread(runs, *folders)
         found = compare_runs(folders, read_manifest(manifests))
     numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
     columns: list[str | Column] = ["run", "score", *numbers, "beside the base"]

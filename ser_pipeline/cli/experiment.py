@@ -141,12 +141,20 @@ def _tell_best(done: "list[Trial]", runs: Path) -> None:
 @app.command("list")
 def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """List the experiments there are, and how far they have come."""
+    from ser_pipeline.errors import RunError
     from ser_pipeline.experiments.spec import find_experiment, shipped_names
-    from ser_pipeline.runs.findings import count_cells, findings_in, read_findings, tables_in
+    from ser_pipeline.runs.findings import count_cells, findings_in, sound_findings, tables_in
+    from ser_pipeline.runs.types import Unread
 
     with plain_errors():
-        found = {path.parent.name: read_findings(path) for path in findings_in(runs)}
-        cells = {path.parent.name: count_cells(path) for path in tables_in(runs)}
+        sound, unread = sound_findings(findings_in(runs))
+        found = {each.name: each for each in sound}
+        cells = {}
+        for path in tables_in(runs):
+            try:
+                cells[path.parent.name] = count_cells(path)
+            except RunError as error:
+                unread.append(Unread("experiment", path.parent.name, str(error)))
         rows = []
         for name in sorted({*shipped_names(), *found, *cells}):
             shipped = find_experiment(name).title if name in shipped_names() else ""
@@ -156,6 +164,8 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             told = ", ".join(f"{count} {outcome}" for outcome, count in verdicts.items() if count)
             rows.append([name, title, *counts, told or ("" if name in found else "not judged")])
         show_table("experiments", ["name", "title", "done", "failed", "not run", "claims"], rows, fmt)
+        for entry in unread:
+            say(one_line(entry.line))
 
 
 @app.command()

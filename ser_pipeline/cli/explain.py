@@ -17,6 +17,7 @@ from ser_pipeline.cli.common import (
     plain_errors,
     say,
     show_table,
+    tell_unread,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def explain(
 
     with plain_errors("nothing was written; run the same command again"):
         folder = find_run(run, runs)
+        tell_unread(runs, folder)
         with counted("permute", "features and groups") as on_progress:
             found = api.explain(
                 folder,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say
+from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say, tell_unread
 
 if TYPE_CHECKING:
     from ser_pipeline.arrays import Float32s
@@ -42,6 +42,7 @@ def export(
 
     with plain_errors():
         folder = find_model(run, runs)
+        tell_unread(runs, folder)
         if card:
             _write_card(folder, to)
             return

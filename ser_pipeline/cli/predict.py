@@ -18,6 +18,7 @@ from ser_pipeline.cli.common import (
     progress,
     say,
     show_table,
+    tell_unread,
 )
 from ser_pipeline.tables import one_line
 
@@ -149,7 +150,6 @@ def predict(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Tell the emotion of recordings; with --format json one JSON object a line."""
-    from ser_pipeline import load_model
     from ser_pipeline.options import checked
     from ser_pipeline.serving.prediction import PredictOptions
     from ser_pipeline.serving.reading import expand
@@ -161,8 +161,7 @@ def predict(
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
         _limit_threads(threads)
-        loaded = load_model(model, runs=runs)
-        loaded = _enrolled(loaded, enrol, options)
+        loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices: what it says of real speech means nothing")
         printer = Printer(loaded.emotions, fmt)
@@ -190,6 +189,16 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
     used = len(paths) - len(more)
     say(f"adapted to the speaker by {used} {'recording' if used == 1 else 'recordings'}")
     return adapted
+
+
+def _load(model: Path | None, runs: Path) -> "Model":
+    """Load the model that was asked for, or the newest."""
+    from ser_pipeline import load_model
+    from ser_pipeline.serving.load import find_model
+
+    place = find_model(model, runs)
+    tell_unread(runs, place)
+    return load_model(place)
 
 
 def _whole(
@@ -268,7 +277,6 @@ def listen(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Tell the emotion of what the microphone hears, every half second; Ctrl-C ends."""
-    from ser_pipeline import load_model
     from ser_pipeline.options import checked
     from ser_pipeline.serving.prediction import PredictOptions
     from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
@@ -277,7 +285,7 @@ def listen(
     with plain_errors():
         given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop, "corpus": corpus}
         options = checked(PredictOptions, given, where="listen")
-        loaded = load_model(model, runs=runs)
+        loaded = _load(model, runs)
         loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
         opened = microphone() if file is None else played(file, live=live)
@@ -324,6 +332,7 @@ def demo(
         check_installed()
         limits = checked(Limits, {"max_mb": max_mb, "max_s": max_s, "waiting": waiting}, where="demo")
         loaded = model_or_none(model, runs)
+        tell_unread(runs, *([loaded[1]] if loaded else []))
         if loaded is None:
             say(f"ser: {NO_MODEL}")
         with application(loaded, limits, page=page) as app:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ser_pipeline.cli.common import CacheOption, ManifestsOption, next_step, out, plain_errors, say
+from ser_pipeline.cli.common import (
+    CacheOption,
+    ManifestsOption,
+    next_step,
+    out,
+    plain_errors,
+    say,
+    tell_unread,
+)
 from ser_pipeline.tables import one_line
 
 RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
@@ -32,8 +40,10 @@ def report(
     """
     with plain_errors("the old report is untouched; run the same command again"):
         from ser_pipeline import api
+        from ser_pipeline.runs.find import choose_runs
 
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
+        tell_unread(runs_dir, *choose_runs(runs_dir, names))  # of all runs, the summary names them
         summary = api.make_report(names, manifests=manifests, cache=cache, runs=runs_dir, out=to, pdf=pdf)
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""

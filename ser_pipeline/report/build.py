@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import ReportError, RunError, SplitError
+from ser_pipeline.errors import ReportError, SplitError
 from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import pdf_drawn
@@ -19,7 +19,7 @@ from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_facts
-from ser_pipeline.runs.findings import Findings, read_findings
+from ser_pipeline.runs.findings import Findings, sound_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.runs.types import Unread
 
@@ -90,7 +90,7 @@ def make_report(
     data = read_data(manifests)
     finished, unfinished, bad = (*read_runs(runs), []) if strict else read_sound_runs(runs)
     _need_splits(data, finished)
-    found, lost = _read_experiments(experiments)
+    found, lost = sound_findings(experiments)
     store = StoreFacts() if cache is None else read_store_facts(cache, finished)
     unread = (*data.unread, *bad, *lost, *store.unread)
     with pdf_drawn(pdf):
@@ -107,17 +107,6 @@ def make_report(
     return ReportSummary(
         out / "report.html", rows, len(finished), names, lines, panels, size, bool(report.banner)
     )
-
-
-def _read_experiments(paths: Sequence[Path]) -> tuple[list[Findings], list[Unread]]:
-    found: list[Findings] = []
-    lost: list[Unread] = []
-    for path in paths:
-        try:
-            found.append(read_findings(path))
-        except RunError as error:
-            lost.append(Unread("experiment", path.parent.name, str(error)))
-    return found, lost
 
 
 def _need_splits(data: Data, runs: Sequence[Run]) -> None:

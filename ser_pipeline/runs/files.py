@@ -110,6 +110,19 @@ def read_scores(folder: Path, info: RunInfo) -> RunScores:
     return scores
 
 
+def final_scores(folder: Path, info: RunInfo) -> RunScores | None:
+    """Read the scores of a run whose training has ended; None where it has not, or was not scored.
+
+    Scores of a training that still goes on would be those of an epoch in passing.
+
+    Raises:
+        RunError: as :func:`read_scores`.
+    """
+    if info.stopped is None or not (folder / SCORES).exists():
+        return None
+    return read_scores(folder, info)
+
+
 def write_scores(folder: Path, scores: RunScores) -> None:
     """Write the scores of a run.
 

@@ -5,6 +5,7 @@ row per cell and seed.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ from pydantic import FiniteFloat
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.types import Estimate, Unread
 
 FINDINGS: Final = "findings.json"
 CELLS_TABLE: Final = "cells.parquet"
@@ -243,6 +244,18 @@ def tables_in(runs: Path) -> list[Path]:
 def findings_in(runs: Path) -> list[Path]:
     """Files of findings below a folder of runs, by name of their experiment."""
     return sorted((runs / "experiments").glob(f"*/{FINDINGS}"))
+
+
+def sound_findings(paths: Sequence[Path]) -> tuple[list[Findings], list[Unread]]:
+    """Read findings of experiments, and list those that cannot be read."""
+    found: list[Findings] = []
+    lost: list[Unread] = []
+    for path in paths:
+        try:
+            found.append(read_findings(path))
+        except RunError as error:
+            lost.append(Unread("experiment", path.parent.name, str(error)))
+    return found, lost
 
 
 def read_findings(path: Path) -> Findings:

@@ -10,7 +10,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.curves import Curve, read_curves
 from ser_pipeline.runs.explanation import EXPLANATION, Explanation, read_explanation
-from ser_pipeline.runs.files import read_info, read_latency, read_scores, score_again
+from ser_pipeline.runs.files import final_scores, read_info, read_latency, score_again
 from ser_pipeline.runs.internals import (
     ATTENTION,
     EMBEDDINGS,
@@ -22,7 +22,6 @@ from ser_pipeline.runs.internals import (
 from ser_pipeline.runs.predictions import PREDICTIONS, Predictions, read_part
 from ser_pipeline.runs.types import (
     CLASSIFIER,
-    SCORES,
     WEIGHTS,
     Latency,
     PartScores,
@@ -121,11 +120,9 @@ def _put(run: Run | Unfinished, finished: list[Run], unfinished: list[Unfinished
 
 def _read_one(folder: Path, number: int) -> Run | Unfinished:
     info = read_info(folder)
-    ended = info.stopped is not None
-    # scores of a training that still goes on are those of a passing epoch: never shown
-    if not ended or not (folder / SCORES).is_file():
-        return Unfinished(folder.name, info, ended)
-    scores = read_scores(folder, info)
+    scores = final_scores(folder, info)
+    if scores is None:
+        return Unfinished(folder.name, info, trained=info.stopped is not None)
     shown = [part for part in PARTS if part in scores.parts][-1]
     weights = [path for name in (WEIGHTS, CLASSIFIER) if (path := folder / name).is_file()]
     return Run(

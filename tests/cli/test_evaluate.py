@@ -2,9 +2,11 @@ import csv
 import json
 
 import pytest
+import soundfile as sf
 
 from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.types import RunScores
+from tests.serving.conftest import RATE, voice
 
 
 def train(ser):
@@ -57,3 +59,33 @@ def test_evaluate_names_what_is_missing(ser, words, line):
 def test_a_part_that_the_run_does_not_have_is_named(ser):
     ser("train", "crnn", "--threads", 1, "--split", "loco", "--fold", "all", "--epochs", 1)
     assert "its split has no train part, only test" in ser("evaluate", "--part", "train", status=1).stderr
+
+
+def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
+    for name in ("first", "good"):
+        ser("train", "crnn", "--threads", 1, "--name", name, "--epochs", 1)
+    (tmp_path / "runs" / "broken").mkdir()
+    settings = tmp_path / "runs" / "broken" / "settings.json"
+    settings.write_text((tmp_path / "runs" / "good" / "settings.json").read_text()[:200])
+    sf.write(tmp_path / "a.wav", voice(1.0), RATE)
+    line = "run broken could not be read: runs/broken/settings.json: file: Invalid JSON"
+    for words in (
+        ["evaluate", "good"],
+        ["evaluate"],
+        ["compare", "first", "good"],
+        ["predict", "a.wav"],
+        ["predict", "a.wav", "--model", "runs/good"],
+        ["export", "--model-card"],
+    ):
+        result = ser(*words)
+        told = [each for each in result.stderr.splitlines() if "broken" in each]
+        assert len(told) == 1, words
+        assert told[0].startswith(line), words
+    assert "broken" not in ser("predict", "a.wav", "--model", tmp_path / "runs" / "good").stderr
+    wrong = ser("evaluate", "broken", status=1).stderr.splitlines()
+    assert len(wrong) == 1
+    assert wrong[0].startswith("ser: runs/broken/settings.json: file: Invalid JSON")
+    (tmp_path / "runs" / "also").mkdir()
+    (tmp_path / "runs" / "also" / "settings.json").mkdir()
+    told = ser("predict", "a.wav").stderr.splitlines()
+    assert "2 runs could not be read: also, broken; 'ser runs' says why" in told
