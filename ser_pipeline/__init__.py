@@ -40,11 +40,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Load what is offered when it is asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module("ser_pipeline.api"), name)
+if not TYPE_CHECKING:  # a type checker would take any name for one that is offered
+
+    def __getattr__(name: str) -> Any:
+        """Load what is offered when it is asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return getattr(import_module("ser_pipeline.api"), name)
 
 
 def __dir__() -> list[str]:

@@ -80,7 +80,7 @@ class ScoredRun(os.PathLike[str]):
             notes.append(
                 "Some of these recordings are synthetic voices: the scores say nothing of real speech."
             )
-        return html_table(self.scores.table(self.info.name, notes))
+        return html_table(self.scores.table(self.info.name, notes), sortable=False)
 
 
 class Watcher:

@@ -53,6 +53,12 @@ class ModelCard(Options):
             return {name: value for name, value in values.items() if name != "calibration"}
         return values
 
+    def __repr__(self) -> str:
+        """One line: architecture, inputs and emotions."""
+        return f"ModelCard({self.model.name} on {self.inputs.kind}: {', '.join(self.emotions)})"
+
+    __str__ = __repr__
+
     @property
     def n_inputs(self) -> int:
         """Mel bands, or features."""

@@ -61,6 +61,10 @@ class Run:
     embeddings: Embeddings | None = None
     latency: Latency | None = None
 
+    def __repr__(self) -> str:
+        """One line: name, and UAR by part."""
+        return f"Run({self.info.name}: UAR {self.scores.uar_by_part})"
+
     @property
     def part(self) -> str:
         """The part whose scores are looked at closely: test where there is one."""

@@ -123,7 +123,7 @@ class Scores(Options):
             f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",
             f"Intervals: {self.interval}.",
         ]
-        return html_table(table_of(self.line, columns, rows, notes=notes))
+        return html_table(table_of(self.line, columns, rows, notes=notes), sortable=False)
 
 
 class GroupScores(Options):
@@ -209,7 +209,7 @@ class RunScores(Options):
 
     def _repr_html_(self) -> str:
         """A table for a notebook."""
-        return html_table(self.table("Scores by part"))
+        return html_table(self.table("Scores by part"), sortable=False)
 
 
 class Latency(Options):

@@ -77,7 +77,9 @@ class Prediction:
         from ser_pipeline.tables import html_table, table_of
 
         rows = sorted(self.probabilities.items(), key=lambda each: -each[1])
-        return html_table(table_of(f"{self.name}: {self.decision}", ["emotion", "probability"], rows))
+        return html_table(
+            table_of(f"{self.name}: {self.decision}", ["emotion", "probability"], rows), sortable=False
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The prediction as JSON has it; numbers rounded to what they are good for.

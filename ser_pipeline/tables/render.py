@@ -141,10 +141,14 @@ def _markdown_entry(each: Entry) -> str:
     return f"{text} ({escaped(each.note)})" if each.note else text
 
 
-def html_table(table: Table) -> str:
+def html_table(table: Table, *, sortable: bool = True) -> str:
     """Write the table, its notes below it, as HTML; every text is escaped.
 
-    A heading is a button, and an entry's value stands in ``data-value``, for a script that sorts.
+    An entry's value stands in ``data-value``.
+
+    Args:
+        table: to write.
+        sortable: make headings buttons, for a script that sorts; a notebook has none.
     """
     title = f"<b>{_text(table.title)}.</b> " if table.title else ""
     caption = f"{_text(table.caption)}." if table.caption else ""
@@ -153,7 +157,7 @@ def html_table(table: Table) -> str:
         region,
         f"{opening}<span>{title}{caption}{_chips(table.marks)}</span></caption>",
         "<thead><tr>",
-        *map(_html_heading, table.columns),
+        *(_html_heading(column, sortable=sortable) for column in table.columns),
         "</tr></thead>",
     ]
     for group in table.groups:
@@ -181,10 +185,11 @@ def _chips(marks: Sequence[str]) -> str:
     )
 
 
-def _html_heading(column: Column) -> str:
+def _html_heading(column: Column, *, sortable: bool) -> str:
     kind, shown = ("number", ' class="number"') if column.numeric else ("text", "")
-    button = f'<button type="button">{_text(column.heading)}</button>'
-    return f'<th scope="col" data-kind="{kind}"{shown}>{button}</th>'
+    title = _text(column.heading)
+    inner = f'<button type="button">{title}</button>' if sortable else title
+    return f'<th scope="col" data-kind="{kind}"{shown}>{inner}</th>'
 
 
 def _html_group(group: RowGroup, columns: Sequence[Column]) -> Iterator[str]:

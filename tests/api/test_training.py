@@ -1,0 +1,118 @@
+import os
+
+import pytest
+
+from ser_pipeline import Watcher, evaluate, load_model, resume, train
+from ser_pipeline.errors import LabelError, RunError, SettingsError, StoreMissing
+from ser_pipeline.options import recipe
+from ser_pipeline.runs.files import read_latency, read_scores
+
+
+class Heard(Watcher):
+    def __init__(self):
+        self.notes, self.epochs = [], []
+
+    def note(self, sentence):
+        self.notes.append(sentence)
+
+    def epoch_done(self, report):
+        self.epochs.append(report.row["epoch"])
+
+
+def test_a_run_is_made_of_settings_by_their_own_names_in_silence(here, capfd):
+    run = train("crnn", task="loud", epochs=1, patience=None, name="a")
+    assert capfd.readouterr() == ("", "")
+    made = run.info.recipe
+    assert (made.task, made.train.epochs, made.train.patience) == ("loud", 1, None)
+    assert (made.front_end.n_mels, made.train.batch_size) == (8, 16)  # of ser.toml
+    assert run.folder.resolve() == here / "runs" / "a"
+    assert run.scores == read_scores(run.folder, run.info)
+    assert 0 <= run.part("validation").pooled.uar.value <= 1
+    assert read_latency(run.folder).network_ms > 0
+    assert run.info.command == "train('crnn', task='loud', epochs=1, patience=None)"
+
+
+def test_a_recipe_takes_the_place_of_the_settings_file(here):
+    chosen = recipe(front_end={"n_mels": 8, "max_s": 1.0}, train={"epochs": 2, "batch_size": 20})
+    run = train(chosen, epochs=1)
+    assert run.info.recipe == chosen.model_copy(
+        update={"train": chosen.train.model_copy(update={"epochs": 1})}
+    )
+    with pytest.raises(StoreMissing, match="ser cache mels"):
+        train("crnn", settings=None)
+
+
+def test_a_run_stands_for_its_folder(here):
+    run = train("crnn", epochs=1, name="a")
+    train("crnn", epochs=1, name="b", seed=1)
+    assert os.fspath(run) == str(run.folder)
+    assert evaluate(run).scores == run.scores
+    assert evaluate("a").info == evaluate(here / "runs" / "a").info == run.info
+    assert evaluate().info.name == "b"
+    assert load_model(run).name == run.load().name == "a"
+
+
+def test_a_watcher_hears_what_training_sees(here):
+    heard = Heard()
+    train("crnn", watcher=heard)
+    assert heard.notes == [
+        "crnn, anger, happiness, neutral, sadness: train 72, validation 24, test 24 clips, split 'speaker'"
+    ]
+    assert heard.epochs == [1, 2]
+    heard = Heard()
+    run = train("crnn", split="loco", fold="all", epochs=1, watcher=heard)
+    assert heard.notes == ["fold 0: emodb", "fold 1: nemo"]
+    assert list(run.scores.parts) == ["test"]
+    assert read_latency(run.folder) is None
+    with pytest.raises(SettingsError, match="its split has no train part, only test"):
+        run.part("train")
+
+
+def test_a_run_goes_on_with_what_may_change(here):
+    train("crnn", epochs=1, name="a")
+    more = resume("a", epochs=3)
+    assert more.info.recipe.train.epochs == 3
+    assert more.scores.parts == train("crnn", epochs=3, name="b").scores.parts
+    assert more.info.command == "train('crnn', epochs=1)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"learning_rate": 0.1}, "train.learning_rate"), ({"task": "loud"}, "task"), ({"dropout": 0}, "model")],
+)
+def test_a_run_does_not_go_on_with_anything_else(here, changes, named):
+    run = train("crnn", epochs=1)
+    with pytest.raises(SettingsError, match=f"^{named}: a run goes on with the settings it began with"):
+        resume(run, **changes)
+
+
+def test_an_interrupted_training_says_how_to_go_on(here):
+    class Impatient(Watcher):
+        def epoch_done(self, report):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train("crnn", name="a", watcher=Impatient())
+    assert caught.value.__notes__ == ["go on with ser train --resume runs/a"]
+    assert resume("a").info.stopped == "all 2 epochs are done"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "line"),
+    [
+        ({"model": "rnn"}, SettingsError, "model 'rnn' does not exist; valid are crnn"),
+        ({"epoch": 3}, SettingsError, "settings: epoch: there is no such setting; valid are those of train"),
+        ({"epochs": 0}, SettingsError, "train.epochs"),
+        ({"model": "svm", "epochs": 3}, SettingsError, "train.epochs: says nothing about model svm"),
+        ({"model": recipe(), "preset": "paper"}, SettingsError, "does not go with a whole recipe"),
+        ({"task": "5class"}, LabelError, "task '5class' does not exist; valid are 4class"),
+        ({"name": "a/b"}, RunError, "cannot name a run"),
+        ({"cache": "none"}, StoreMissing, "run 'ser cache mels --n-mels 8"),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
+)
+def test_a_mistake_is_one_line_and_leaves_no_run(here, given, error, line):
+    with pytest.raises(error, match=line) as caught:
+        train(**given)
+    assert "\n" not in str(caught.value)
+    assert not list((here / "runs").glob("*"))

@@ -1,0 +1,65 @@
+import pytest
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.options import Mixup, recipe
+from ser_pipeline.options.chosen import SECTIONS, chosen_recipe, nested
+
+
+def test_settings_alone_and_by_section_are_the_same():
+    alone = chosen_recipe("crnn", epochs=3, dropout=0.1, denoise="none", pitch_p=1.0)
+    by_section = chosen_recipe(
+        {"name": "crnn", "dropout": 0.1},
+        train={"epochs": 3},
+        front_end={"denoise": "none"},
+        augment={"pitch_p": 1.0},
+    )
+    assert alone == by_section
+    assert alone == recipe(
+        model={"name": "crnn", "dropout": 0.1},
+        train={"epochs": 3},
+        front_end={"denoise": "none"},
+        augment={"pitch_p": 1.0},
+    )
+
+
+def test_a_name_of_several_sections_is_that_of_the_first():
+    assert nested({"seed": 1}) == {"train": {"seed": 1}}
+    assert nested({"n_mels": 80}) == {"front_end": {"n_mels": 80}}
+    assert list(SECTIONS[:3]) == ["train", "model", "front_end"]
+
+
+def test_what_can_be_switched_off_is_so_by_none_and_by_false():
+    for off in (None, False):
+        made = chosen_recipe(patience=off, spec_augment=off, trim_db=off)
+        assert (made.train.patience, made.train.spec_augment, made.front_end.trim_db) == (None, None, None)
+    assert chosen_recipe(recipe(), patience=None).train.patience is None
+
+
+def test_a_recipe_keeps_what_is_not_changed():
+    base = recipe("paper", train={"patience": False, "mixup": Mixup(alpha=0.4)}, merges={"calm": "neutral"})
+    changed = chosen_recipe(base, epochs=7)
+    assert changed == base.model_copy(update={"train": base.train.model_copy(update={"epochs": 7})})
+
+
+def test_the_file_is_below_what_is_said(tmp_path):
+    file = tmp_path / "ser.toml"
+    file.write_text('preset = "paper"\n[train]\nepochs = 9\nseed = 4\n')
+    made = chosen_recipe("crnn", settings=file, epochs=3)
+    assert (made.preset, made.train.epochs, made.train.seed) == ("paper", 3, 4)
+    assert chosen_recipe("crnn", preset="default", settings=file).preset == "default"
+
+
+def test_what_says_nothing_about_the_model_is_refused():
+    with pytest.raises(
+        SettingsError, match=r"^front_end\.n_mels: says nothing about model svm; leave it out$"
+    ):
+        chosen_recipe("svm", n_mels=80)
+    with pytest.raises(SettingsError, match=r"^normalise: says nothing about model crnn"):
+        chosen_recipe("crnn", normalise="speaker")
+
+
+def test_options_print_what_differs_from_the_defaults():
+    assert repr(recipe().train) == (
+        "TrainOptions(epochs=35, averaging=0.99, balance=0.5, spec_augment=SpecAugment(fill='mean'))"
+    )
+    assert repr(recipe("default", model={"name": "svm"})) == "Recipe(model=ModelOptions(name='svm'))"
