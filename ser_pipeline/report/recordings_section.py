@@ -122,7 +122,8 @@ def levels_sections(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...
     columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
     for corpus, digest in zip(*columns, strict=True):
         by_corpus.setdefault(corpus, []).append(digest)
-    levels = {data.corpora.title(corpus): store.levels_of(by_corpus[corpus]) for corpus in sorted(by_corpus)}
+    shown = data.corpora.order(by_corpus)
+    levels = {data.corpora.title(corpus): store.levels_of(by_corpus[corpus]) for corpus in shown}
     levels = {corpus: found[np.isfinite(found)] for corpus, found in levels.items()}
     levels = {corpus: found for corpus, found in levels.items() if len(found)}
     if not levels:

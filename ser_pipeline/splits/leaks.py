@@ -116,6 +116,21 @@ def on_both_sides(things: Codes, sides: Int64s) -> list[str]:
     return [things.names[number] for number in torn.tolist()]
 
 
+def torn_apart(table: pa.Table, sides: Int64s, column: str) -> list[str]:
+    """Speakers, or digests of recordings, that stand on more than one side, sorted.
+
+    Args:
+        table: rows of the manifest.
+        sides: shape ``(rows,)``, part or fold of each row; ``NO_PART`` is none.
+        column: ``speaker_id`` or ``audio_digest``.
+    """
+    found = table[column].combine_chunks().dictionary_encode()
+    if len(found.dictionary) == len(found):  # as audio in a whole manifest: each stands once
+        return []
+    things = Codes(found.indices.to_numpy().astype(np.int64), tuple(found.dictionary.to_pylist()))
+    return sorted(on_both_sides(things, sides))
+
+
 def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = True) -> None:
     """Check that no speaker and no audio stands on two sides.
 
@@ -128,13 +143,8 @@ def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = 
     Raises:
         SplitError: something stands on two sides; the first ten are named.
     """
-    if speakers:
-        torn = on_both_sides(codes(table["speaker_id"]), sides)
-        if torn:
-            raise SplitError(f"{where}: speakers stand in more than one part: {some(torn)}")
-    audio = table["audio_digest"].combine_chunks().dictionary_encode()
-    if len(audio.dictionary) < len(audio):  # in a whole manifest each stands once, and nothing can be torn
-        things = Codes(audio.indices.to_numpy().astype(np.int64), tuple(audio.dictionary.to_pylist()))
-        torn = on_both_sides(things, sides)
-        if torn:
-            raise SplitError(f"{where}: the same audio stands in more than one part: {some(torn)}")
+    torn = torn_apart(table, sides, "speaker_id") if speakers else []
+    if torn:
+        raise SplitError(f"{where}: speakers stand in more than one part: {some(torn)}")
+    if torn := torn_apart(table, sides, "audio_digest"):
+        raise SplitError(f"{where}: the same audio stands in more than one part: {some(torn)}")

@@ -12,7 +12,7 @@ from ser_pipeline.arrays import Int64s
 from ser_pipeline.manifest.read import Codes, Manifest, codes
 from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.leaks import on_both_sides
+from ser_pipeline.splits.leaks import torn_apart
 from ser_pipeline.splits.split import Split
 from ser_pipeline.tables import Table, table_of
 
@@ -83,8 +83,8 @@ def checked_split(split: Split, manifest: Manifest) -> CheckedSplit:
         split=split,
         stale=split.manifest_digest != manifest.digest,
         shares=tuple(_shares(manifest, sides, names)),
-        shared_speakers=len(on_both_sides(codes(manifest.table["speaker_id"]), sides)),
-        shared_audio=len(on_both_sides(codes(manifest.table["audio_digest"]), sides)),
+        shared_speakers=len(torn_apart(manifest.table, sides, "speaker_id")),
+        shared_audio=len(torn_apart(manifest.table, sides, "audio_digest")),
         strangers=strangers,
         left_out=int((sides == NO_PART).sum()),
     )
