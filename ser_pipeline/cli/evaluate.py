@@ -121,6 +121,8 @@ def evaluate(
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.records import PARTS
     from ser_pipeline.runs.find import find_run
+    from ser_pipeline.runs.predictions import PREDICTIONS
+    from ser_pipeline.runs.types import SCORES
 
     with plain_errors():
         if part not in PARTS:  # said before minutes of work
@@ -136,7 +138,7 @@ def evaluate(
         if fmt is Format.table:
             show_parts(done.info, done.scores)
         show_part(done.info, part, shown, fmt)
-        say(f"written: {done.folder / 'predictions.parquet'}, {done.folder / 'scores.json'}")
+        say(f"written: {done.folder / PREDICTIONS}, {done.folder / SCORES}")
         if enrolment:
             _show_enrolment(done.folder, part, manifests, cache, fmt)
     next_step("ser report")

@@ -172,10 +172,10 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
 def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
     """Show the verdicts and scores of an experiment, as far as it has run."""
     from ser_pipeline.experiments.spec import find_experiment
-    from ser_pipeline.runs.findings import FINDINGS, read_findings
+    from ser_pipeline.runs.findings import FINDINGS, experiment_folder, read_findings
 
     with plain_errors():
-        path = runs / "experiments" / Path(name).name.removesuffix(".toml") / FINDINGS
+        path = experiment_folder(runs, Path(name).name.removesuffix(".toml")) / FINDINGS
         if not path.is_file():
             experiment = find_experiment(name)
             rows = [[claim.family, claim.text, "not run"] for claim in experiment.claims]
@@ -237,6 +237,7 @@ def _run(
     """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
     from ser_pipeline.experiments.run import run_cells
     from ser_pipeline.experiments.verdicts import write_findings
+    from ser_pipeline.runs.findings import experiment_folder
 
     try:
         run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=jobs)
@@ -245,7 +246,7 @@ def _run(
     show_findings(findings)
     cells = findings.cells()
     out(
-        f"{places.runs / 'experiments' / findings.name}: {cells['done']} runs done, "
+        f"{experiment_folder(places.runs, findings.name)}: {cells['done']} runs done, "
         f"{cells['failed']} failed, {cells['not run']} not run"
     )
     return cells["failed"]

@@ -45,6 +45,7 @@ def explain(
     part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles.
     """
     from ser_pipeline import api
+    from ser_pipeline.runs.explanation import EXPLANATION
     from ser_pipeline.runs.find import find_run
 
     with plain_errors("nothing was written; run the same command again"):
@@ -62,7 +63,7 @@ def explain(
                 on_progress=on_progress,
             )
         show_explanation(found, top, fmt)
-        say(f"written: {folder / 'explanation.json'}")
+        say(f"written: {folder / EXPLANATION}")
     next_step("ser report")
 
 

@@ -65,12 +65,10 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             show_table(f"runs in {runs}", columns, [row.shown() for row in rows])
         for line in unread:
             say(one_line(line))
-        synthetic = [row.info.name for row in rows if row.info.synthetic]
+        synthetic = [row.name for row in rows if row.info.synthetic]
         if synthetic:
-            say(
-                "trained on synthetic voices, so that their scores say nothing about real speech: "
-                f"{some(synthetic)}"
-            )
+            which = "all of them" if len(synthetic) == len(rows) else some(synthetic)
+            say(f"trained on synthetic voices, so that scores say nothing about real speech: {which}")
         if not rows and not unread:
             say(f"{runs}: holds no run")
             next_step("ser train crnn")

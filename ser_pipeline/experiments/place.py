@@ -11,8 +11,8 @@ from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result, write_result
+from ser_pipeline.runs.findings import EXPERIMENTS
 
-FOLDER: Final = "experiments"
 CELLS: Final = "cells"
 RECORD: Final = "cell.json"
 
@@ -79,12 +79,7 @@ def cell_folder(runs: Path, key: str) -> Path:
         >>> cell_folder(Path("runs"), "ab12").as_posix()
         'runs/experiments/cells/ab12'
     """
-    return runs / FOLDER / CELLS / key
-
-
-def experiment_folder(runs: Path, name: str) -> Path:
-    """Folder of an experiment's results."""
-    return runs / FOLDER / name
+    return runs / EXPERIMENTS / CELLS / key
 
 
 def read_record(runs: Path, key: str) -> CellRecord | None:
@@ -105,7 +100,7 @@ def write_record(runs: Path, record: CellRecord) -> None:
 
 def all_records(runs: Path) -> list[CellRecord]:
     """Records of every cell there is, of whichever experiment."""
-    keys = sorted(path.parent.name for path in (runs / FOLDER / CELLS).glob(f"*/{RECORD}"))
+    keys = sorted(path.parent.name for path in (runs / EXPERIMENTS / CELLS).glob(f"*/{RECORD}"))
     return [record for key in keys if (record := read_record(runs, key)) is not None]
 
 
@@ -116,7 +111,7 @@ def only_one(runs: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
-    folder = runs / FOLDER
+    folder = runs / EXPERIMENTS
     with lock_file(folder / "running.lock") as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

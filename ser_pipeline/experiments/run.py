@@ -18,7 +18,6 @@ from ser_pipeline.experiments.place import (
     CellRecord,
     Places,
     cell_folder,
-    experiment_folder,
     only_one,
     read_record,
     write_record,
@@ -26,6 +25,7 @@ from ser_pipeline.experiments.place import (
 from ser_pipeline.experiments.progress import NOT_YET, Progress, State, cell_table, write_table
 from ser_pipeline.experiments.schedule import estimates, ordered, total, wanted_stores, work_of
 from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.findings import experiment_folder
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
 from ser_pipeline.training.recorder import EpochReport

@@ -14,12 +14,13 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import Arm, Design
 from ser_pipeline.experiments.cells import Cell, Ground, cell_of
-from ser_pipeline.experiments.place import Places, experiment_folder, only_one, read_record
+from ser_pipeline.experiments.place import Places, only_one, read_record
 from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.run import NO_TIME, Clock, Watcher, run_cell
 from ser_pipeline.experiments.schedule import work_of
 from ser_pipeline.experiments.spec import Among, SearchSpec
 from ser_pipeline.options import merged
+from ser_pipeline.runs.findings import experiment_folder
 
 if TYPE_CHECKING:
     import optuna

@@ -14,7 +14,7 @@ from ser_pipeline.errors import LabelError, RunError
 from ser_pipeline.evaluation.compare import RunDecisions
 from ser_pipeline.experiments.cells import Cell
 from ser_pipeline.experiments.measure import WORDS, Measured, clips_per_second, measured, speeds, unit_of
-from ser_pipeline.experiments.place import cell_folder, experiment_folder
+from ser_pipeline.experiments.place import cell_folder
 from ser_pipeline.experiments.progress import Progress, cell_table, write_table
 from ser_pipeline.experiments.spec import ClaimSpec
 from ser_pipeline.labels import distance_matrix
@@ -38,6 +38,7 @@ from ser_pipeline.runs.findings import (
     Findings,
     Outcome,
     ProtocolNote,
+    experiment_folder,
 )
 from ser_pipeline.runs.types import Estimate
 

@@ -1,8 +1,9 @@
 """The JSON files of a run's folder: one reader and one writer for all of them."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,6 +12,9 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import LATENCY, SCORES, SETTINGS, Latency, PartScores, RunInfo, RunScores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 R = TypeVar("R", bound=Options)
 
@@ -38,6 +42,29 @@ def read_result(kind: type[R], path: Path, *, remedy: str = TRAIN_AGAIN) -> R:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "file"
         raise RunError(f"{path}: {place}: {first['msg']}; written by another version? {remedy}") from error
+
+
+def read_table(path: Path, *, remedy: str, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Read one Parquet result file.
+
+    Args:
+        path: of the file.
+        remedy: what makes the file anew, for the message.
+        columns: to read; None reads all.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; {remedy}") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"{path}: cannot be read: {reason}; {remedy}") from None
 
 
 def write_result(path: Path, content: Options, *, indent: int | None = 2) -> None:

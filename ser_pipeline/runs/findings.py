@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import FiniteFloat
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
-from ser_pipeline.runs.files import read_result
+from ser_pipeline.runs.files import read_result, read_table
 from ser_pipeline.runs.types import Estimate, Unread
 
+EXPERIMENTS: Final = "experiments"
 FINDINGS: Final = "findings.json"
 CELLS_TABLE: Final = "cells.parquet"
 FINDINGS_SCHEMA: Final = 1
@@ -217,6 +216,11 @@ class Findings(Options):
         return {outcome: sum(claim.outcome == outcome for claim in self.claims) for outcome in OUTCOMES}
 
 
+def experiment_folder(runs: Path, name: str) -> Path:
+    """Folder of an experiment's results, below a folder of runs."""
+    return runs / EXPERIMENTS / name
+
+
 def count_cells(path: Path) -> dict[CellStatus, int]:
     """Count the cells of an experiment by how they stand, also while it runs.
 
@@ -226,24 +230,19 @@ def count_cells(path: Path) -> dict[CellStatus, int]:
     Raises:
         RunError: the file cannot be read.
     """
-    try:
-        found = Counter(pq.read_table(path, columns=["status"])["status"].to_pylist())
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise RunError(
-            f"{path}: cannot be read: {reason}; make it again with 'ser experiment run {path.parent.name}'"
-        ) from None
+    table = read_table(path, remedy=_again(path), columns=["status"])
+    found = Counter(table["status"].to_pylist())
     return {"done": found["done"], "failed": found["failed"], "not run": found["not run"]}
 
 
 def tables_in(runs: Path) -> list[Path]:
     """Tables of cells below a folder of runs, by name of their experiment."""
-    return sorted((runs / "experiments").glob(f"*/{CELLS_TABLE}"))
+    return sorted((runs / EXPERIMENTS).glob(f"*/{CELLS_TABLE}"))
 
 
 def findings_in(runs: Path) -> list[Path]:
     """Files of findings below a folder of runs, by name of their experiment."""
-    return sorted((runs / "experiments").glob(f"*/{FINDINGS}"))
+    return sorted((runs / EXPERIMENTS).glob(f"*/{FINDINGS}"))
 
 
 def sound_findings(paths: Sequence[Path]) -> tuple[list[Findings], list[Unread]]:
@@ -264,4 +263,8 @@ def read_findings(path: Path) -> Findings:
     Raises:
         RunError: the file is missing, cannot be read, or was written by another version.
     """
-    return read_result(Findings, path, remedy=f"make it again with 'ser experiment run {path.parent.name}'")
+    return read_result(Findings, path, remedy=_again(path))
+
+
+def _again(path: Path) -> str:
+    return f"make it again with 'ser experiment run {path.parent.name}'"

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ser_pipeline.arrays import Float32s, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import RunError
+from ser_pipeline.runs.files import read_table
 
 ATTENTION: Final = "attention.parquet"
 EMBEDDINGS: Final = "embeddings.parquet"
@@ -164,17 +164,13 @@ def drop_internals(folder: Path) -> None:
 
 
 def _read(path: Path, folder: Path) -> pa.Table | None:
-    try:
-        return pq.read_table(path)
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise RunError(
-            f"{path}: cannot be read: {reason}; make it again with 'ser evaluate {folder}'"
-        ) from None
+    return read_table(path, remedy=_again(folder)) if path.exists() else None
+
+
+def _again(folder: Path) -> str:
+    return f"make it again with 'ser evaluate {folder}'"
 
 
 def _check(fits: bool, path: Path, folder: Path) -> None:
     if not fits:
-        raise RunError(f"{path}: is not what a run keeps; make it again with 'ser evaluate {folder}'")
+        raise RunError(f"{path}: is not what a run keeps; {_again(folder)}")

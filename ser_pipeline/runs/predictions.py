@@ -8,12 +8,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import RunError
-from ser_pipeline.runs.files import score_again
+from ser_pipeline.runs.files import read_table, score_again
 from ser_pipeline.runs.types import SCORES
 
 PREDICTIONS: Final = "predictions.parquet"
@@ -75,7 +74,7 @@ def read_ratings(folder: Path) -> pa.Table:
     Raises:
         RunError: the file is missing or damaged.
     """
-    return _read(folder / RATINGS)
+    return read_table(folder / RATINGS, remedy=score_again(folder))
 
 
 def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:
@@ -85,7 +84,7 @@ def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:
         RunError: they are missing, damaged, or of other emotions.
     """
     path, schema = folder / PREDICTIONS, prediction_schema(emotions)
-    table = _read(path)
+    table = read_table(path, remedy=score_again(folder))
     if set(table.column_names) != set(schema.names):
         raise RunError(
             f"{path}: has columns {', '.join(table.column_names)}, not those of this run; "
@@ -94,7 +93,8 @@ def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:
     try:
         table = table.select(schema.names).cast(schema)
     except (pa.ArrowException, ValueError) as error:
-        raise _unread(path, error) from None
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"{path}: cannot be read: {reason}; {score_again(folder)}") from None
     labels = pa.chunked_array([*table["target"].chunks, *table["predicted"].chunks])
     if len(labels) and not 0 <= pc.min(labels).as_py() <= pc.max(labels).as_py() < len(emotions):
         raise RunError(f"{path}: has classes that the run does not know; {score_again(folder)}")
@@ -121,17 +121,3 @@ def forget_scores(folder: Path) -> None:
     """Take away what says how good a run's weights are: they are about to change."""
     for name in (SCORES, PREDICTIONS, RATINGS):
         (folder / name).unlink(missing_ok=True)
-
-
-def _read(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; {score_again(path.parent)}") from None
-    except (pa.ArrowException, OSError) as error:
-        raise _unread(path, error) from None
-
-
-def _unread(path: Path, error: Exception) -> RunError:
-    reason = str(error).partition("\n")[0]
-    return RunError(f"{path}: cannot be read: {reason}; {score_again(path.parent)}")

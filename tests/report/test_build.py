@@ -13,7 +13,8 @@ from sklearn.metrics import (
 
 from ser_pipeline.errors import ManifestError, ReportError, RunError, SplitError
 from ser_pipeline.report import build as room
-from ser_pipeline.report import choose_runs, make_report
+from ser_pipeline.report import make_report
+from ser_pipeline.runs.find import choose_runs
 
 
 def write_runs(runs, rows, manifests, fake):

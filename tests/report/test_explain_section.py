@@ -3,10 +3,11 @@ import re
 
 import pytest
 
-from ser_pipeline.report import choose_runs, make_report
+from ser_pipeline.report import make_report
 from ser_pipeline.report.document import Callout, Figure, plain
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.runs.explanation import Interval
+from ser_pipeline.runs.find import choose_runs
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.tables import Table
 

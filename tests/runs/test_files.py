@@ -1,7 +1,10 @@
+import ast
 import json
+from pathlib import Path
 
 import pytest
 
+import ser_pipeline
 from ser_pipeline.errors import RunError
 from ser_pipeline.runs.files import read_info, read_latency, read_scores, write_result
 from ser_pipeline.runs.types import Latency, RunScores
@@ -85,3 +88,24 @@ def test_latency_is_none_where_it_was_not_measured(run):
     found = Latency(front_end_ms=1.5, network_ms=2.5, threads=1)
     write_result(run / "latency.json", found)
     assert read_latency(run) == found
+
+
+def test_no_other_room_names_the_files_of_a_run():
+    """Whoever reads or writes one goes through this room, which says once what is refused and how."""
+    package = Path(ser_pipeline.__file__).parent
+    names = {
+        "settings.json",
+        "scores.json",
+        "predictions.parquet",
+        "metrics.csv",
+        "latency.json",
+        "model.json",
+    }
+    names |= {"dimensions.parquet", "explanation.json", "attention.parquet", "embeddings.parquet"}
+    found = {
+        (path.relative_to(package).parts[0], node.value)
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert found == {("runs", name) for name in names}
