@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place
+from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place, check_counts
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.query import query
@@ -58,10 +58,12 @@ def build_manifest(
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
+        SettingsError: ``jobs`` or ``limit`` is below 1.
         CorpusError: ``data`` is no folder or holds no corpus.
         ManifestError: no recording can be used, or ``strict`` and some cannot.
         SerError: ``manifests`` cannot be written to.
     """
+    check_counts(1, jobs=jobs, limit=limit)
     written = write_manifest(
         Path(data),
         Path(manifests),
@@ -161,6 +163,8 @@ def build_store(
     """
     from ser_pipeline.store import build_store as build
 
+    check_counts(1, jobs=jobs, limit=limit)
+    check_counts(0, copies=copies)
     if isinstance(inputs, str):
         place = None if settings is None else Path(settings)
         options = _store_options(inputs, chosen_recipe(preset=preset, settings=place, **changes), copies)

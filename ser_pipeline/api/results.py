@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place
+from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
 from ser_pipeline.api.training import ScoredRun, timed
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import checked
@@ -84,7 +84,7 @@ def explain(
         Importances as losses of UAR, in [-1, 1]; effects as Hedges' g within speakers.
 
     Raises:
-        SettingsError: no such part.
+        SettingsError: no such part, or a number that is too small.
         RunError: no such run, one of several folds, or one whose model does not learn from named features.
         ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
     """
@@ -92,6 +92,8 @@ def explain(
 
     if part not in PARTS:
         raise SettingsError(f"part '{part}' does not exist; valid are {', '.join(PARTS)}")
+    check_counts(1, repeats=repeats)
+    check_counts(0, seed=seed)
     done = 0
 
     def advance(count: int, total: int) -> None:
@@ -113,7 +115,7 @@ def explain(
 
 
 def make_report(
-    chosen: Sequence[Place] = (),
+    chosen: Place | Sequence[Place] = (),
     *,
     manifests: Place = MANIFESTS,
     cache: Place = CACHE,
@@ -124,7 +126,7 @@ def make_report(
     """Write the report of manifest, runs and experiments; needs no audio and no network.
 
     Args:
-        chosen: runs to show, by folder or name, each of which must be readable; none shows all that are.
+        chosen: run or runs to show, by folder or name, which must be readable; none shows all that are.
         manifests: folder of the manifest and its splits.
         cache: folder of the stores.
         runs: folder of the runs and experiments.
@@ -138,13 +140,14 @@ def make_report(
     """
     from ser_pipeline.report.build import make_report as make
 
+    names = [chosen] if isinstance(chosen, str | PathLike) else chosen
     return make(
         Path(manifests),
-        choose_runs(Path(runs), [str(Path(run)) for run in chosen]),
+        choose_runs(Path(runs), [str(Path(run)) for run in names]),
         Path(out),
         cache=Path(cache),
         experiments=findings_in(Path(runs)),
-        strict=bool(chosen),
+        strict=bool(names),
         pdf=pdf,
     )
 

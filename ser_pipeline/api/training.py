@@ -75,7 +75,7 @@ class ScoredRun(os.PathLike[str]):
         """A table for a notebook: scores by part, and what must be known of them."""
         from ser_pipeline.tables import html_table
 
-        notes = [f"Split {self.info.split.name}: {self.info.split.note}."]
+        notes = [f"Split {self.info.split.name}: {self.info.split.note}"]
         if self.info.synthetic:
             notes.append(
                 "Some of these recordings are synthetic voices: the scores say nothing of real speech."

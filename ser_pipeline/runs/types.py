@@ -23,6 +23,7 @@ from pydantic import Field
 
 from ser_pipeline.options import Options, Recipe
 from ser_pipeline.tables import Table, html_table, table_of
+from ser_pipeline.tables.cells import plural
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -107,7 +108,7 @@ class Scores(Options):
     @property
     def line(self) -> str:
         """UAR with its interval, clips and speakers, in words."""
-        return f"UAR {self.uar}, {self.clips} clips of {self.speakers} speakers"
+        return f"UAR {self.uar}, {plural(self.clips, 'clip')} of {plural(self.speakers, 'speaker')}"
 
     def __repr__(self) -> str:
         """One line: UAR with its interval, clips and speakers."""
@@ -121,7 +122,7 @@ class Scores(Options):
         columns = ["emotion", "clips", "precision", "recall", "F1"]
         notes = [
             f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",
-            f"Intervals: {self.interval}.",
+            f"{self.interval[:1].upper()}{self.interval[1:]}.",
         ]
         return html_table(table_of(self.line, columns, rows, notes=notes), sortable=False)
 

@@ -45,6 +45,8 @@ def test_stores_are_of_the_preset_asked_for(corpus):
     ("given", "line"),
     [
         ({"inputs": "mel"}, "inputs 'mel' do not exist; valid are mels, features, egemaps, compare, or"),
+        ({"jobs": 0}, "jobs: must be at least 1"),
+        ({"copies": -1}, "copies: must be at least 0"),
         ({"n_mel": 8}, "settings: n_mel: there is no such setting"),
         ({"n_mels": 1}, "front_end.n_mels"),
         ({"inputs": FrontEnd(), "n_mels": 8}, "n_mels: does not go with all options of a store"),
@@ -55,6 +57,11 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, given, line):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=line):
         build_store(**given)
+
+
+def test_a_manifest_is_not_built_by_nobody():
+    with pytest.raises(SettingsError, match=r"^jobs: must be at least 1 \(found 0\)$"):
+        build_manifest(jobs=0)
 
 
 def test_a_manifest_that_is_not_there_names_what_makes_it(tmp_path, monkeypatch):

@@ -14,9 +14,17 @@ def test_an_explanation_tells_how_far_it_is(here, toy):
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 
 
+def test_an_explanation_of_nothing_is_refused():
+    with pytest.raises(SettingsError, match=r"^repeats: must be at least 1 \(found 0\)$"):
+        explain(repeats=0)
+    with pytest.raises(SettingsError, match="part 'all' does not exist; valid are train"):
+        explain(part="all")
+
+
 def test_a_report_shows_the_runs_that_were_chosen(here):
     one, _ = train("crnn", epochs=1, name="a"), train("crnn", epochs=1, name="b")
     assert make_report().runs == 2
+    assert make_report(one).runs == make_report("a").runs == 1
     assert make_report([one]).runs == make_report(["b"], out="other").runs == 1
     assert (here / "other" / "report.html").is_file()
     with pytest.raises(RunError, match="run 'c' does not exist; the newest in runs are: a, b"):
