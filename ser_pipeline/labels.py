@@ -181,7 +181,10 @@ def task_named(name: str, own: Mapping[str, Sequence[str]] | None = None) -> Tas
         return Task(name, tuple(own[name]))
     if name not in TASKS:
         valid = ", ".join([*TASKS, "all", *(own or {})])
-        raise LabelError(f"task '{name}' does not exist; valid are {valid}")
+        raise LabelError(
+            f"task '{name}' does not exist; valid are {valid}, and those that ser.toml defines, as in "
+            "[tasks] mine = ['anger', 'calm']"
+        )
     return TASKS[name]
 
 

@@ -206,7 +206,7 @@ def predict(
         model: a run, by folder or name, an ``.onnx`` file, or a loaded model; None takes the newest run.
         runs: folder of the runs.
         one_speaker: several recordings are of one person; for models that normalise by speaker.
-        **options: fields of :class:`~ser_pipeline.serving.prediction.PredictOptions`, as ``abstain=0.5``.
+        **options: fields of :class:`~ser_pipeline.options.PredictOptions`, as ``abstain=0.5``.
 
     Raises:
         AudioError: the only recording is not there or cannot be used; of several, one that cannot be used
@@ -218,8 +218,8 @@ def predict(
         >>> predict("a.wav", abstain=0.5).decision  # doctest: +SKIP
         'uncertain'
     """
+    from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.model import Model
-    from ser_pipeline.serving.prediction import PredictOptions
 
     how = checked(PredictOptions, options, where="predict")
     loaded = model if isinstance(model, Model) else load_model(model, runs=runs)

@@ -12,6 +12,12 @@ from ser_pipeline.cli.common import GIVEN, SHOWN
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
+from ser_pipeline.cli.flags import (
+    option_command,
+    options_of_prediction,
+    options_of_recipe,
+    options_of_server,
+)
 from ser_pipeline.cli.predict import demo, listen, predict
 from ser_pipeline.cli.report import quickstart, report
 from ser_pipeline.cli.train import train
@@ -26,17 +32,17 @@ app = typer.Typer(
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(cache.app, name="cache")
-app.command()(train)
+option_command(app, options_of_recipe())(train)
 app.add_typer(runs.app, name="runs")
 app.command()(evaluate)
 app.command()(explain)
 app.add_typer(experiment.app, name="experiment")
 app.command()(report)
 app.command()(compare)
-app.command()(predict)
-app.command()(listen)
+option_command(app, options_of_prediction)(predict)
+option_command(app, options_of_prediction)(listen)
 app.command()(export)
-app.command()(demo)
+option_command(app, options_of_server)(demo)
 app.command()(bench)
 app.command()(quickstart)
 

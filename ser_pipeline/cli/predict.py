@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,27 +20,13 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
+from ser_pipeline.cli.flags import Given
 from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
+    from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.model import Model
-    from ser_pipeline.serving.prediction import Prediction, PredictOptions, Unusable
-
-
-S = TypeVar("S")
-
-
-def share_or_auto(text: str) -> float | str:
-    """Read ``--abstain``: a number, or a word to be checked by the options.
-
-    Examples:
-        >>> share_or_auto("0.5"), share_or_auto("auto")
-        (0.5, 'auto')
-    """
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    from ser_pipeline.serving.prediction import Prediction, Unusable
 
 
 class Printer:
@@ -105,13 +91,7 @@ class Printer:
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Run (folder or name) or .onnx file; else the newest run.")
 ]
-AbstainOption = Annotated[
-    str, typer.Option(help="Confidence below which to say 'uncertain'; auto: as learned with the model.")
-]
-CorpusOption = Annotated[
-    str | None, typer.Option(help="Corpus whose recording level these have (models of level corpus_rms).")
-]
-WindowOption = Annotated[float | None, typer.Option("--window", help="Seconds of a window.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="The network uses so many threads.")]
 
 
 EnrolOption = Annotated[
@@ -125,39 +105,29 @@ EnrolOption = Annotated[
 
 
 def predict(
+    given: Given,
     files: Annotated[list[str], typer.Argument(help="Recordings, folders, patterns; '-' is standard input.")],
     model: ModelOption = None,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="One prediction for each window of a recording.")
+        bool, typer.Option("--timeline", help="Give one prediction for each window of a recording.")
     ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the timeline of one recording (.png, .svg or .pdf).")
-    ] = None,
-    abstain: AbstainOption = "0",
-    window: WindowOption = None,
-    hop: Annotated[
-        float | None,
-        typer.Option(help="Seconds from one window to the next: 1 with --timeline, else half a window."),
     ] = None,
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="All recordings are of one person.")
     ] = False,
     enrol: EnrolOption = None,
-    corpus: CorpusOption = None,
-    modality: Annotated[str, typer.Option(help="speech or song.")] = "speech",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network.")] = None,
+    threads: ThreadsOption = None,
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
     """Tell the emotion of recordings; with --format json one JSON object a line."""
-    from ser_pipeline.options import checked
-    from ser_pipeline.serving.prediction import PredictOptions
+    from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.reading import expand
 
     with plain_errors("give the recordings that are left"):
-        given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop,
-                 "corpus": corpus, "modality": modality}  # fmt: skip
-        options = checked(PredictOptions, given, where="predict")
+        options = given.options(PredictOptions)
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
         _limit_threads(threads)
@@ -264,27 +234,22 @@ def _draw(picture: Path, kept: list[Any], emotions: Sequence[str]) -> None:
 
 
 def listen(
+    given: Given,
     file: Annotated[Path | None, typer.Option(help="Recording to play; else the microphone.")] = None,
     model: ModelOption = None,
     live: Annotated[
         bool, typer.Option("--live/--at-once", help="Play --file at its own pace, or as fast as it goes.")
     ] = True,
-    abstain: AbstainOption = "0",
-    window: WindowOption = None,
-    hop: Annotated[float, typer.Option(help="Seconds from one answer to the next.")] = 0.5,
-    corpus: CorpusOption = None,
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
     """Tell the emotion of what the microphone hears, every half second; Ctrl-C ends."""
-    from ser_pipeline.options import checked
-    from ser_pipeline.serving.prediction import PredictOptions
+    from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 
     timing = Timing()
     with plain_errors():
-        given = {"abstain": share_or_auto(abstain), "window_s": window, "hop_s": hop, "corpus": corpus}
-        options = checked(PredictOptions, given, where="listen")
+        options = given.options(PredictOptions)
         loaded = _load(model, runs)
         loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
@@ -312,25 +277,23 @@ def _line(end_s: float, decision: str, confidence: float | None) -> str:
 
 
 def demo(
+    given: Given,
     model: ModelOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on; others can reach 0.0.0.0.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
-    max_mb: Annotated[float, typer.Option("--max-mb", help="Largest recording, in MB.")] = 25.0,
-    max_s: Annotated[float, typer.Option("--max-seconds", help="Longest recording, in seconds.")] = 300.0,
-    waiting: Annotated[int, typer.Option("--queue", help="Recordings that may wait; others get a 429.")] = 64,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="The page, or the HTTP interface alone.")
     ] = True,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Serve a page to record or upload speech, and POST /predict for programs; on this computer only."""
-    from ser_pipeline.options import checked
+    from ser_pipeline.options import Limits
     from ser_pipeline.serving.demo import application, check_installed, model_or_none, serve
-    from ser_pipeline.serving.service import NO_MODEL, Limits
+    from ser_pipeline.serving.service import NO_MODEL
 
     with plain_errors("start it again at any time"):
         check_installed()
-        limits = checked(Limits, {"max_mb": max_mb, "max_s": max_s, "waiting": waiting}, where="demo")
+        limits = given.options(Limits)
         loaded = model_or_none(model, runs)
         tell_unread(runs, *([loaded[1]] if loaded else []))
         if loaded is None:

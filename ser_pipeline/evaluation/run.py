@@ -64,7 +64,7 @@ def decision_ms(folder: Path) -> tuple[float, float]:
     values = row.values.astype(np.float32)[None]
     if card.learned.scaling is not None:
         values = card.learned.scaling.apply(values)
-    inputs, lengths = one_clip(values[0], row.frames, masked=card.model.masked)
+    inputs, lengths = one_clip(values[0], row.frames, card.model)
 
     def decide() -> None:
         with torch.inference_mode():

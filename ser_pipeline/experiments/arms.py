@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.spec import ArmSpec, ClaimSpec, Experiment
-from ser_pipeline.options import Recipe, applies, merged
+from ser_pipeline.options import MODELS, Recipe, applies, merged
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import RESULT_SCHEMA
 from ser_pipeline.store import provenance
@@ -81,12 +81,13 @@ def deciding(recipe: Recipe) -> dict[str, Any]:
     for field, value in recipe.model_dump(mode="json").items():
         inner = isinstance(value, dict) and field != "merges"
         flat |= {f"{field}.{name}": each for name, each in value.items()} if inner else {field: value}
-    model = recipe.model.name
+    model = recipe.model.architecture
+    like = [name for name, other in MODELS.items() if other.has == model.has]
     return {
         name: value
         for name, value in flat.items()
         if name not in _CHANGES_NOTHING
-        and applies(name, model)
+        and any(applies(name, other) for other in like)
         and (recipe.train.copies or not name.startswith("augment."))
     }
 

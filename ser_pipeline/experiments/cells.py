@@ -11,7 +11,7 @@ from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
 from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
-from ser_pipeline.options import MODEL_INPUTS, Recipe, applies, configured, merged
+from ser_pipeline.options import Recipe, configured, idle, merged
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
@@ -162,11 +162,8 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
     """Say what cannot be trained before anything is.
 
     Raises:
-        SettingsError: no such model or task, or a setting of the arm that says nothing about its model.
+        SettingsError: no such task, or a setting of the arm that says nothing about its model or loss.
     """
-    model = recipe.model.name
-    if model not in MODEL_INPUTS:
-        raise SettingsError(f"{where}: model '{model}' does not exist; valid are {', '.join(MODEL_INPUTS)}")
     try:
         if recipe.task != "all":
             task_named(recipe.task, ground.own_tasks)
@@ -176,6 +173,6 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
         raise SettingsError(f"{where}: {error}") from None
     for group, value in arm.own.items():
         names = [f"{group}.{name}" for name in value] if isinstance(value, dict) else [group]
-        idle = [name for name in names if group != "merges" and not applies(name, model)]
-        if idle:
-            raise SettingsError(f"{where}: '{idle[0]}' says nothing about model {model}; leave it out")
+        for name in names if group != "merges" else ():
+            if about := idle(name, recipe):
+                raise SettingsError(f"{where}: '{name}' says nothing about {about}; leave it out")

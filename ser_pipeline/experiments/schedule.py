@@ -16,7 +16,7 @@ from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Need, Progress, State
-from ser_pipeline.options import CLASSIFIERS, MODEL_INPUTS, Recipe, StoreOptions
+from ser_pipeline.options import MODELS, Recipe, StoreOptions
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.store import build_store
 
@@ -163,7 +163,7 @@ def work_of(cell: Cell, ground: Ground) -> float:
     emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
     clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
     folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
-    epochs = 1 if recipe.model.name in CLASSIFIERS else min(recipe.train.epochs, TYPICAL_EPOCHS)
+    epochs = min(recipe.train.epochs, TYPICAL_EPOCHS) if recipe.model.architecture.by_epochs else 1
     return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs))
 
 
@@ -173,8 +173,7 @@ def seconds_per_work(records: Sequence[CellRecord]) -> dict[str, float]:
     for record in records:
         found.setdefault(record.model, []).append(record.seconds / record.work)
     return {
-        model: median(found[model]) if model in found else _FIRST_GUESS.get(model, 0.01)
-        for model in MODEL_INPUTS
+        model: median(found[model]) if model in found else _FIRST_GUESS.get(model, 0.01) for model in MODELS
     }
 
 

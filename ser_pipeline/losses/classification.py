@@ -85,7 +85,7 @@ class Focal(CrossEntropy):
         emotions: class names in the order of the logits.
         class_weights: shape ``(classes,)``; None weighs all alike.
         label_smoothing: in [0, 1).
-        gamma: how fast sure clips lose their weight, at least 0.
+        focal_gamma: how fast sure clips lose their weight, at least 0.
 
     References:
         Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, equation 4.
@@ -97,10 +97,10 @@ class Focal(CrossEntropy):
         *,
         class_weights: Tensor | None = None,
         label_smoothing: float = 0.0,
-        gamma: float = 2.0,
+        focal_gamma: float = 2.0,
     ) -> None:
         super().__init__(emotions, class_weights=class_weights, label_smoothing=label_smoothing)
-        self.gamma = gamma
+        self.gamma = focal_gamma
 
     def _losses(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss of each clip before clip weights; targets are class numbers or distributions."""

@@ -1,45 +1,20 @@
-"""Models, one architecture per file."""
+"""Models, one architecture per file; ``options/registry.py`` names them."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
+from functools import cache
+from importlib import import_module
 
 from torch import nn
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.models.cnn1d import CNN1D
-from ser_pipeline.models.crnn import CRNN
-from ser_pipeline.models.dnn import DNN
 from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
-from ser_pipeline.models.mhsa import MHSA
-from ser_pipeline.models.network import EmbeddingNetwork, Network, one_clip
-from ser_pipeline.models.resnet import ResNet
-from ser_pipeline.options import ModelOptions
-
-MODELS: Final[Mapping[str, type[Network]]] = MappingProxyType(
-    {
-        "crnn": CRNN,
-        "resnet": ResNet,
-        "mhsa": MHSA,
-        "cnn1d": CNN1D,
-        "dnn": DNN,
-        "svm": EstimatorNetwork,
-        "logreg": EstimatorNetwork,
-        "gboost": EstimatorNetwork,
-    }
-)
-"""Architectures by name, as in ``ser train NAME``."""
+from ser_pipeline.models.network import EmbeddingNetwork, MelNetwork, Network, one_clip
+from ser_pipeline.options import MODELS, ModelOptions
 
 __all__ = [
-    "CNN1D",
-    "CRNN",
-    "DNN",
-    "MHSA",
-    "MODELS",
     "EmbeddingNetwork",
     "EstimatorNetwork",
+    "MelNetwork",
     "Network",
-    "ResNet",
     "build_model",
     "model_class",
     "one_clip",
@@ -47,15 +22,17 @@ __all__ = [
 ]
 
 
+@cache
 def model_class(name: str) -> type[Network]:
-    """Look an architecture up by name.
+    """Look an architecture up by name, and load its file.
 
-    Raises:
-        SettingsError: no such architecture.
+    Examples:
+        >>> model_class("crnn").__name__
+        'CRNN'
     """
-    if name not in MODELS:
-        raise SettingsError(f"model '{name}' does not exist; valid are {', '.join(MODELS)}")
-    return MODELS[name]
+    module, _, kind = MODELS[name].place.partition(".")
+    found: type[Network] = getattr(import_module(f"ser_pipeline.models.{module}"), kind)
+    return found
 
 
 def build_model(options: ModelOptions, n_inputs: int, n_classes: int) -> Network:
@@ -67,7 +44,7 @@ def build_model(options: ModelOptions, n_inputs: int, n_classes: int) -> Network
         n_classes: number of outputs.
 
     Raises:
-        SettingsError: no such architecture, or a classifier with dimensions.
+        SettingsError: a classifier with dimensions.
     """
     network = model_class(options.name).from_options(options, n_inputs, n_classes)
     if options.dimensions:

@@ -6,13 +6,10 @@ Sizes  three convolutions (64, 128, 128 channels, width 5) with batch norm and R
        1,156,996 parameters with 253 features and 4 classes.
 """
 
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 
 from ser_pipeline.models.network import EmbeddingNetwork
-from ser_pipeline.options import ModelOptions
 
 CHANNELS = (64, 128, 128)
 WIDTH = 5
@@ -49,11 +46,6 @@ class CNN1D(EmbeddingNetwork):
             nn.Dropout(dropout),
             nn.Linear(HIDDEN, n_classes),
         )
-
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
-        """Build the network that the options describe."""
-        return cls(n_inputs, n_classes, dropout=options.dropout)
 
     def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
         """What the convolutions find in vectors ``(batch, features)``, flat."""

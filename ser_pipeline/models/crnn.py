@@ -7,42 +7,28 @@ Layout time is the tall axis of an image and mel bands the wide one, so that a f
        contiguous piece of memory and clips can lie end to end (see ``ragged.py``).
 """
 
-from itertools import pairwise
-from typing import Self
-
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ser_pipeline.models.layers import (
-    attention_layer,
-    masked_steps,
-    normalise_clip,
-    plain_steps,
-    step_weights,
-    weighted_mean,
-    weighted_statistics,
-)
-from ser_pipeline.models.network import EmbeddingNetwork, classifier
-from ser_pipeline.options import ModelOptions, Pooling
+from ser_pipeline.models.layers import block_steps, blocks
+from ser_pipeline.models.network import MelNetwork
+from ser_pipeline.options import Pooling
 
 CHANNELS = (32, 64, 128)
 HIDDEN = 128
 
 
-class CRNN(EmbeddingNetwork):
+class CRNN(MelNetwork):
     """Mel spectrograms to class scores.
 
-    With ``masked``, frames beyond a clip's length reach no layer, so padding never changes a
-    decision: they are zero before every convolution and after every ReLU, batch statistics and
-    pooling see valid frames, and a clip of ``n`` frames gives ``max(1, n // 8)`` steps to the LSTM
-    and the attention. Without it every layer is a plain one over all frames.
+    With ``masked``, invalid frames are zero before every convolution and after every ReLU, and batch
+    statistics, LSTM and attention see valid ones alone.
 
     Args:
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
-        scaled: put each clip on a scale of its own first.
+        own_scale: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         pooling: ``mean`` weighs no step; ``stats`` keeps the standard deviation beside the mean.
         bidirectional: read the steps both ways.
@@ -57,7 +43,7 @@ class CRNN(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
-        scaled: bool = False,
+        own_scale: bool = False,
         attention: bool = True,
         pooling: Pooling = "attention",
         bidirectional: bool = True,
@@ -65,49 +51,25 @@ class CRNN(EmbeddingNetwork):
         channels: tuple[int, ...] = CHANNELS,
         hidden: int = HIDDEN,
     ) -> None:
-        super().__init__()
-        self.masked = masked
-        self.scaled = scaled
-        self.classes = n_classes
-        self.statistics = pooling == "stats"
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(into, out, 3, padding=1) for into, out in pairwise((1, *channels))
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(out) for out in channels)
+        super().__init__(masked=masked, own_scale=own_scale)
+        self.convolutions, self.norms = blocks(channels)
         features = channels[-1] * (n_mels // 2 ** len(channels))
         self.lstm = nn.LSTM(
             features, hidden, 2, batch_first=True, bidirectional=bidirectional, dropout=dropout
         )
-        context = hidden * (2 if bidirectional else 1)
-        self.attention = attention_layer(context) if attention and pooling != "mean" else None
-        self.head = classifier(context * (2 if self.statistics else 1), n_classes, dropout)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
-        """Build the network that the options describe."""
-        return cls(
-            n_mels,
+        self.pool(
+            hidden * (2 if bidirectional else 1),
             n_classes,
-            masked=options.masked,
-            scaled=options.own_scale,
-            attention=options.attention,
-            pooling=options.pooling,
-            bidirectional=options.bidirectional,
-            dropout=options.dropout,
+            attention=attention and pooling != "mean",
+            dropout=dropout,
+            statistics=pooling == "stats",
         )
 
-    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Summarise clips: the context, twice as long with statistics; steps are of eight frames."""
-        counts = None
-        if self.scaled:
-            inputs = normalise_clip(inputs, lengths if self.masked else None)
-        if self.masked and lengths is not None:
-            steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
-            packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)
-            states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
-        else:
-            states, _ = self.lstm(plain_steps(self.convolutions, self.norms, inputs))
-        weights = step_weights(self.attention, states, counts)  # states (batch, steps, 2 * hidden)
-        pool = weighted_statistics if self.statistics else weighted_mean
-        return pool(states, weights), None if self.attention is None else weights
+    def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """States of the LSTM, ``(batch, steps, 2 * hidden)``; a step is of eight frames."""
+        x, counts = block_steps(self.convolutions, self.norms, mels, lengths)
+        if counts is None:
+            states: Tensor = self.lstm(x)[0]
+            return states, None
+        packed = pack_padded_sequence(x, counts, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0], counts

@@ -4,12 +4,9 @@ Sizes  256 and 128 hidden units with ReLU and dropout, then the classes; the rep
        of layers alone. 98,436 parameters with 253 features and 4 classes.
 """
 
-from typing import Self
-
 from torch import Tensor, nn
 
 from ser_pipeline.models.network import EmbeddingNetwork
-from ser_pipeline.options import ModelOptions
 
 HIDDEN = (256, 128)
 
@@ -36,11 +33,6 @@ class DNN(EmbeddingNetwork):
             nn.Dropout(dropout),
         )
         self.head = nn.Sequential(nn.Linear(second, n_classes))
-
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
-        """Build the network that the options describe."""
-        return cls(n_inputs, n_classes, dropout=options.dropout)
 
     def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
         """Second hidden layer over vectors ``(batch, features)``, shape ``(batch, 128)``."""

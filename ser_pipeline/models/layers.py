@@ -8,7 +8,8 @@ A block is 3x3 convolution, batch norm, ReLU, 2x2 max pooling. Padding is kept o
 end to end (see ``ragged.py``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -57,37 +58,32 @@ def normalise_clip(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
     return torch.where(valid, GAIN * (raised - mean), mels)
 
 
-def plain_steps(convolutions: Iterable[nn.Module], norms: Iterable[nn.Module], mels: Tensor) -> Tensor:
-    """Steps of a batch without mask.
-
-    Args:
-        convolutions: of the blocks.
-        norms: of the blocks.
-        mels: shape ``(batch, n_mels, frames)``.
-
-    Returns:
-        Shape ``(batch, steps, mels * channels)``.
-    """
-    x = upright(mels)
-    for convolution, norm in zip(convolutions, norms, strict=True):
-        x = F.relu(F.max_pool2d(norm(convolution(x)), 2))  # the same as pooling last, on a quarter
-    return x.permute(0, 2, 3, 1).flatten(2)
+def blocks(channels: Sequence[int]) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Convolutions and batch norms of blocks with so many channels, the first of an image with one."""
+    convolutions = nn.ModuleList(nn.Conv2d(into, out, 3, padding=1) for into, out in pairwise((1, *channels)))
+    return convolutions, nn.ModuleList(nn.BatchNorm2d(out) for out in channels)
 
 
-def masked_steps(
-    convolutions: nn.ModuleList, norms: nn.ModuleList, mels: Tensor, lengths: Tensor
-) -> tuple[Tensor, Tensor]:
+def block_steps(
+    convolutions: nn.ModuleList, norms: nn.ModuleList, mels: Tensor, lengths: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
     """Steps of each clip, zero beyond its own, and how many it has.
 
     Args:
         convolutions: of the blocks.
         norms: of the blocks.
         mels: shape ``(batch, n_mels, frames)``.
-        lengths: valid frames, shape ``(batch,)``.
+        lengths: valid frames, shape ``(batch,)``; None if all are valid.
 
     Returns:
-        Shape ``(batch, longest, mels * channels)``, and counts on the CPU, shape ``(batch,)``.
+        Shape ``(batch, longest, mels * channels)``, and counts on the CPU, shape ``(batch,)``; None if all
+        steps are valid.
     """
+    if lengths is None:
+        x = upright(mels)
+        for convolution, norm in zip(convolutions, norms, strict=True):
+            x = F.relu(F.max_pool2d(norm(convolution(x)), 2))  # the same as pooling last, on a quarter
+        return x.permute(0, 2, 3, 1).flatten(2), None
     plan = lay_out(lengths, mels.shape[2], len(convolutions))
     rows = valid_frames(mels, plan.source)
     for convolution, norm, level in zip(convolutions, norms, plan.levels, strict=True):

@@ -7,24 +7,12 @@ Source Vaswani et al., "Attention Is All You Need", NeurIPS 2017; norms first as
        "On Layer Normalization in the Transformer Architecture", ICML 2020.
 """
 
-from itertools import pairwise
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.layers import (
-    attention_layer,
-    masked_steps,
-    normalise_clip,
-    plain_steps,
-    step_weights,
-    valid_steps,
-    weighted_mean,
-)
-from ser_pipeline.models.network import EmbeddingNetwork, classifier
-from ser_pipeline.options import ModelOptions
+from ser_pipeline.models.layers import block_steps, blocks, valid_steps
+from ser_pipeline.models.network import MelNetwork
 
 CHANNELS = (32, 64, 128)
 WIDTH = 128
@@ -35,17 +23,16 @@ _LONGEST_WAVE = 10_000.0
 """Steps of the slowest sinusoid over 2 pi, as published."""
 
 
-class MHSA(EmbeddingNetwork):
+class MHSA(MelNetwork):
     """Mel spectrograms to class scores by self-attention.
 
-    With ``masked``, frames beyond a clip's length reach no layer, as in the CRNN, and no step
-    attends to a step beyond its clip's ``max(1, frames // 8)``.
+    With ``masked``, no step attends to a step that is not its clip's own.
 
     Args:
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
-        scaled: put each clip on a scale of its own first.
+        own_scale: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         dropout: share of units dropped in the layers and the head.
         channels: of the convolutions.
@@ -60,7 +47,7 @@ class MHSA(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
-        scaled: bool = False,
+        own_scale: bool = False,
         attention: bool = True,
         dropout: float = 0.3,
         channels: tuple[int, ...] = CHANNELS,
@@ -68,50 +55,22 @@ class MHSA(EmbeddingNetwork):
         heads: int = HEADS,
         layers: int = LAYERS,
     ) -> None:
-        super().__init__()
-        self.masked = masked
-        self.scaled = scaled
-        self.classes = n_classes
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(into, out, 3, padding=1) for into, out in pairwise((1, *channels))
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(out) for out in channels)
+        super().__init__(masked=masked, own_scale=own_scale)
+        self.convolutions, self.norms = blocks(channels)
         self.project = nn.Linear(channels[-1] * (n_mels // 2 ** len(channels)), width)
         self.layers = nn.ModuleList(Layer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.attention = attention_layer(width) if attention else None
-        self.head = classifier(width, n_classes, dropout)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.pool(width, n_classes, attention=attention, dropout=dropout)
 
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
-        """Build the network that the options describe."""
-        return cls(
-            n_mels,
-            n_classes,
-            masked=options.masked,
-            scaled=options.own_scale,
-            attention=options.attention,
-            dropout=options.dropout,
-        )
-
-    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Summarise clips: the mean over steps, shape ``(batch, width)``."""
-        counts, valid = None, None
-        if self.scaled:
-            inputs = normalise_clip(inputs, lengths if self.masked else None)
-        if self.masked and lengths is not None:
-            steps, counts = masked_steps(self.convolutions, self.norms, inputs, lengths)
-            valid = valid_steps(counts, steps)
-        else:
-            steps = plain_steps(self.convolutions, self.norms, inputs)
-        x = self.project(steps)  # (batch, steps, width)
+    def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What each step becomes after it has seen the others, ``(batch, steps, width)``."""
+        found, counts = block_steps(self.convolutions, self.norms, mels, lengths)
+        valid = None if counts is None else valid_steps(counts, found)
+        x = self.project(found)  # (batch, steps, width)
         x = x + positions(x.shape[1], x.shape[2]).to(x)
         for layer in self.layers:
             x = layer(x, valid)
-        x = self.norm(x)
-        weights = step_weights(self.attention, x, counts)
-        return weighted_mean(x, weights), None if self.attention is None else weights
+        return self.norm(x), counts
 
 
 class Layer(nn.Module):

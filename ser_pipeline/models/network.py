@@ -10,7 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.options import FRAMES_PER_STEP, ModelOptions
+from ser_pipeline.models.layers import (
+    attention_layer,
+    normalise_clip,
+    step_weights,
+    weighted_mean,
+    weighted_statistics,
+)
+from ser_pipeline.options import ModelOptions
 
 HIDDEN: Final = 64
 
@@ -51,15 +58,18 @@ class Network(nn.Module, ABC):
     classes: int
 
     @classmethod
-    @abstractmethod
     def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
         """Build the network that the options describe, with fresh weights from torch's own generator.
+
+        It is handed those options that it declares in :data:`~ser_pipeline.options.MODELS`, by name.
 
         Args:
             options: architecture and its options.
             n_inputs: mel bands, or features.
             n_classes: number of outputs.
         """
+        declared = {name: getattr(options, name) for name in options.architecture.options}
+        return cls(n_inputs, n_classes, **declared)
 
     @abstractmethod
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -128,12 +138,78 @@ class EmbeddingNetwork(Network):
         self.dimensions = DimensionHead(first.in_features, dropout)
 
 
+class MelNetwork(EmbeddingNetwork):
+    """A network that turns mels into steps and pools them over time.
+
+    With ``masked``, frames beyond a clip's length reach no layer, so padding never changes a decision, and a
+    clip of ``n`` frames gives ``max(1, n // frames_per_step)`` steps. Without it every layer is a plain one
+    over all frames. A subclass builds its layers, calls :meth:`pool`, and says in :meth:`steps` what it
+    makes of the mels.
+
+    Args:
+        masked: keep padding out.
+        own_scale: put each clip on a scale of its own first.
+
+    Attributes:
+        attention: scores a step; None where all steps of a clip count alike.
+        statistics: the standard deviation over steps is kept beside their mean.
+    """
+
+    attention: nn.Sequential | None
+    statistics: bool
+
+    def __init__(self, *, masked: bool, own_scale: bool) -> None:
+        super().__init__()
+        self.masked = masked
+        self.own_scale = own_scale
+
+    def pool(
+        self, width: int, n_classes: int, *, attention: bool, dropout: float, statistics: bool = False
+    ) -> None:
+        """Build what comes after the steps: attention over them, and the head.
+
+        Args:
+            width: of a step.
+            n_classes: number of outputs.
+            attention: weigh steps when pooling them.
+            dropout: share of units dropped in the head.
+            statistics: keep the standard deviation over steps beside their mean.
+        """
+        self.classes = n_classes
+        self.statistics = statistics
+        self.attention = attention_layer(width) if attention else None
+        self.head = classifier(width * (2 if statistics else 1), n_classes, dropout)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @abstractmethod
+    def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the network makes of mels ``(batch, n_mels, frames)``.
+
+        Args:
+            mels: about [-1, 1].
+            lengths: valid frames of each clip, shape ``(batch,)``; None for all, and without mask.
+
+        Returns:
+            Shape ``(batch, steps, width)``, and how many steps are each clip's own; None for all.
+        """
+
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Pool the steps of clips; see :meth:`EmbeddingNetwork.summarise`."""
+        lengths = lengths if self.masked else None
+        if self.own_scale:
+            inputs = normalise_clip(inputs, lengths)
+        states, counts = self.steps(inputs, lengths)
+        weights = step_weights(self.attention, states, counts)
+        pooled = weighted_statistics if self.statistics else weighted_mean
+        return pooled(states, weights), None if self.attention is None else weights
+
+
 def classifier(width: int, n_classes: int, dropout: float) -> nn.Sequential:
     """Build a head: one hidden layer with dropout, then the classes."""
     return nn.Sequential(nn.Linear(width, HEAD), nn.ReLU(), nn.Dropout(dropout), nn.Linear(HEAD, n_classes))
 
 
-def one_clip(values: Float32s, frames: int, *, masked: bool) -> tuple[Tensor, Tensor | None]:
+def one_clip(values: Float32s, frames: int, options: ModelOptions) -> tuple[Tensor, Tensor | None]:
     """What a network is handed of one clip alone.
 
     Without its padding a clip needs no mask, which is faster and gives the same scores.
@@ -141,13 +217,13 @@ def one_clip(values: Float32s, frames: int, *, masked: bool) -> tuple[Tensor, Te
     Args:
         values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
         frames: mel frames that hold sound.
-        masked: the network keeps padding out.
+        options: of the network.
 
     Returns:
         A batch of one, and its length where the network has to know it.
     """
     if values.ndim == 1:
         return torch.from_numpy(values)[None], None
-    if masked and frames >= FRAMES_PER_STEP:
+    if options.masked and frames >= options.architecture.frames_per_step:
         return torch.from_numpy(values[None, :, :frames].copy()), None
     return torch.from_numpy(values[None]), torch.tensor([frames])

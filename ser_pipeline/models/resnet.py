@@ -8,40 +8,29 @@ Source He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; Oka
 """
 
 from itertools import pairwise
-from typing import Self
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.layers import (
-    attention_layer,
-    normalise_clip,
-    step_weights,
-    upright,
-    valid_frames,
-    weighted_statistics,
-)
-from ser_pipeline.models.network import EmbeddingNetwork, classifier
+from ser_pipeline.models.layers import upright, valid_frames
+from ser_pipeline.models.network import MelNetwork
 from ser_pipeline.models.ragged import Level, as_image, as_rows, convolved, lay_out, pooled, put, take
-from ser_pipeline.options import ModelOptions
 
 CHANNELS = (32, 64, 128)
 WIDTH = 256
 
 
-class ResNet(EmbeddingNetwork):
+class ResNet(MelNetwork):
     """Mel spectrograms to class scores by residual blocks.
 
-    With ``masked``, frames beyond a clip's length reach no layer, as in the CRNN: every convolution
-    sees zeros there, batch statistics and pooling see valid frames alone, and a clip of ``n`` frames
-    gives ``max(1, n // 8)`` steps to pool. Without it every layer is a plain one over all frames.
+    With ``masked``, every convolution sees zeros beyond a clip's length, and batch statistics and pooling see
+    valid frames alone.
 
     Args:
         n_mels: mel bands, at least 8.
         n_classes: number of outputs.
         masked: keep padding out.
-        scaled: put each clip on a scale of its own first.
+        own_scale: put each clip on a scale of its own first.
         attention: weigh steps when pooling them.
         dropout: share of units dropped in the head.
         channels: of the residual blocks; the stem has those of the first.
@@ -54,50 +43,27 @@ class ResNet(EmbeddingNetwork):
         n_classes: int,
         *,
         masked: bool = True,
-        scaled: bool = False,
+        own_scale: bool = False,
         attention: bool = True,
         dropout: float = 0.3,
         channels: tuple[int, ...] = CHANNELS,
         width: int = WIDTH,
     ) -> None:
-        super().__init__()
-        self.masked = masked
-        self.scaled = scaled
-        self.classes = n_classes
+        super().__init__(masked=masked, own_scale=own_scale)
         self.stem = Convolution(1, channels[0])
         self.blocks = nn.ModuleList(Residual(*sizes) for sizes in pairwise((channels[0], *channels)))
         self.project = nn.Linear(channels[-1] * (n_mels // 2 ** len(channels)), width)
-        self.attention = attention_layer(width) if attention else None
-        self.head = classifier(2 * width, n_classes, dropout)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.pool(width, n_classes, attention=attention, dropout=dropout, statistics=True)
 
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_mels: int, n_classes: int) -> Self:
-        """Build the network that the options describe."""
-        return cls(
-            n_mels,
-            n_classes,
-            masked=options.masked,
-            scaled=options.own_scale,
-            attention=options.attention,
-            dropout=options.dropout,
-        )
-
-    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Summarise clips: mean and deviation over steps, shape ``(batch, 2 * width)``."""
-        counts = None
-        if self.scaled:
-            inputs = normalise_clip(inputs, lengths if self.masked else None)
-        if self.masked and lengths is not None:
-            steps, counts = self._masked_steps(inputs, lengths)
-        else:
-            x = F.relu(self.stem(upright(inputs)))
-            for block in self.blocks:
-                x = block(F.max_pool2d(x, 2))  # (batch, channels, frames, mels)
-            steps = x.permute(0, 2, 3, 1).flatten(2)
-        states = self.project(steps)  # (batch, steps, width)
-        weights = step_weights(self.attention, states, counts)
-        return weighted_statistics(states, weights), None if self.attention is None else weights
+    def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the blocks find in each step, ``(batch, steps, width)``."""
+        if lengths is not None:
+            found, counts = self._masked_steps(mels, lengths)
+            return self.project(found), counts
+        x = F.relu(self.stem(upright(mels)))
+        for block in self.blocks:
+            x = block(F.max_pool2d(x, 2))  # (batch, channels, frames, mels)
+        return self.project(x.permute(0, 2, 3, 1).flatten(2)), None
 
     def _masked_steps(self, mels: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Steps of each clip, zero beyond its own, and how many it has (on the CPU)."""

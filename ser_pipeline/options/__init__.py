@@ -5,7 +5,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 """
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
-from ser_pipeline.options.base import Options, checked, chosen_device
+from ser_pipeline.options.base import Options, chosen_device
 from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, POOLINGS, EmbeddingOptions, layers_of
 from ser_pipeline.options.features import (
     FEATURE_SETS,
@@ -21,12 +21,17 @@ from ser_pipeline.options.recipe import (
     Normalise,
     Preset,
     Recipe,
+    applies,
     configured,
+    idle,
     merged,
     own_tasks,
     read_toml,
     recipe,
 )
+from ser_pipeline.options.registry import LOSSES, MODELS, Architecture, Objective
+from ser_pipeline.options.serving import Limits, PredictOptions
+from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import (
     KINDS,
     Augmented,
@@ -37,45 +42,40 @@ from ser_pipeline.options.stored import (
     inputs_of,
     options_of,
 )
-from ser_pipeline.options.training import (
-    CLASSIFIERS,
-    FRAMES_PER_STEP,
-    MODEL_INPUTS,
-    ModelOptions,
-    Pooling,
-    SpecAugment,
-    TrainOptions,
-    applies,
-)
+from ser_pipeline.options.training import ModelOptions, Pooling, SpecAugment, TrainOptions
 
 __all__ = [
     "AUGMENT_VERSION",
-    "CLASSIFIERS",
     "EMBEDDINGS_VERSION",
     "FEATURES_VERSION",
     "FEATURE_SETS",
-    "FRAMES_PER_STEP",
     "FRONT_END_VERSION",
     "KINDS",
     "LAG_MARGIN",
-    "MODEL_INPUTS",
+    "LOSSES",
+    "MODELS",
     "POOLINGS",
     "PRESETS",
+    "Architecture",
     "Augmented",
     "EmbeddingOptions",
     "FeatureOptions",
     "FeatureSet",
     "FrontEnd",
     "InputOptions",
+    "Limits",
     "Mixup",
     "ModelOptions",
     "Normalise",
+    "Objective",
     "Options",
     "Pooling",
+    "PredictOptions",
     "Preset",
     "RandomCrop",
     "RandomGain",
     "Recipe",
+    "Setting",
     "SmileOptions",
     "SpecAugment",
     "StoreOptions",
@@ -87,6 +87,7 @@ __all__ = [
     "chosen_device",
     "configured",
     "feature_options",
+    "idle",
     "inputs_of",
     "layers_of",
     "merged",
@@ -94,4 +95,7 @@ __all__ = [
     "own_tasks",
     "read_toml",
     "recipe",
+    "settings_by_path",
+    "settings_of",
+    "with_flags",
 ]

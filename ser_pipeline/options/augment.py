@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from ser_pipeline.options.base import Options, Positive, Share
+from ser_pipeline.options.base import LIST, Options, Positive, Share, option
 
 AUGMENT_VERSION: Final = 1
 """Raised whenever the same options give other samples; to be part of a store's fingerprint."""
@@ -16,71 +16,68 @@ def _rising(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Range = Annotated[tuple[float, float], LIST, AfterValidator(_rising)]
 """Lowest and highest value, drawn evenly between them."""
-PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
+PositiveRange = Annotated[tuple[Positive, Positive], LIST, AfterValidator(_rising)]
 
 
 class WaveAugment(Options):
     """Random changes to a recording, drawn anew for each variant of it.
 
     Each change has a probability ``<change>_p``; those that the source report does not name are off.
-
-    Attributes:
-        pitch_semitones: shift of the pitch at the same length.
-        stretch_rate: of speech at the same pitch; 1.15 is 15 % faster.
-        room_rt60_s: time in which reverberation falls by 60 dB, in seconds.
-        room_direct_db: level of the voice itself above its reverberation.
-        noise_snr_db: level of the recording above white noise.
-        low_pass_hz: edge of a low-pass of 24 dB an octave; left out where it is not below Nyquist.
-        telephone_p: probability of a band of 300 to 3,400 Hz.
-        gain: factor on all samples; nothing is clipped.
-        seed: of all draws.
     """
 
-    pitch_p: Share = 0.5
-    pitch_semitones: Range = (-4.0, 4.0)
-    stretch_p: Share = 0.3
-    stretch_rate: PositiveRange = (0.85, 1.15)
-    room_p: Share = 0.0
-    room_rt60_s: PositiveRange = (0.2, 0.8)
-    room_direct_db: Range = (0.0, 10.0)
-    noise_p: Share = 0.5
-    noise_snr_db: Range = (15.0, 30.0)
-    low_pass_p: Share = 0.0
-    low_pass_hz: PositiveRange = (4000.0, 8000.0)
-    telephone_p: Share = 0.0
-    gain_p: Share = 0.0
-    gain: PositiveRange = (0.5, 1.5)
-    seed: Annotated[int, Field(ge=0)] = 0
+    pitch_p: Share = option(0.5, "The pitch is shifted, at the same length, with this probability.")
+    pitch_semitones: Range = option((-4.0, 4.0), "The pitch moves by so many semitones, drawn evenly.")
+    stretch_p: Share = option(0.3, "The tempo changes, at the same pitch, with this probability.")
+    stretch_rate: PositiveRange = option(
+        (0.85, 1.15), "Speech becomes so many times as fast, drawn evenly; 1.15 is 15 % faster."
+    )
+    room_p: Share = option(0.0, "Reverberation is added with this probability.")
+    room_rt60_s: PositiveRange = option(
+        (0.2, 0.8), "Reverberation falls by 60 dB within so many seconds, drawn evenly."
+    )
+    room_direct_db: Range = option(
+        (0.0, 10.0), "The voice itself is so many dB louder than its reverberation, drawn evenly."
+    )
+    noise_p: Share = option(0.5, "White noise is added with this probability.")
+    noise_snr_db: Range = option(
+        (15.0, 30.0), "The recording is so many dB louder than the white noise, drawn evenly."
+    )
+    low_pass_p: Share = option(0.0, "High frequencies are cut, by 24 dB an octave, with this probability.")
+    low_pass_hz: PositiveRange = option(
+        (4000.0, 8000.0),
+        "The low-pass begins at so many Hz, drawn evenly; it is left out where that is not below Nyquist.",
+    )
+    telephone_p: Share = option(
+        0.0, "Only the band of a telephone, 300 to 3,400 Hz, is kept with this probability."
+    )
+    gain_p: Share = option(0.0, "The level changes with this probability.")
+    gain: PositiveRange = option(
+        (0.5, 1.5), "All samples are multiplied by this factor, drawn evenly; nothing is clipped."
+    )
+    seed: Annotated[int, Field(ge=0)] = option(0, "All changes are drawn from this seed.")
 
 
 class Mixup(Options):
-    """Training on two clips in one.
+    """Training on two clips in one."""
 
-    Attributes:
-        alpha: both parameters of the Beta distribution of a clip's share; at 0.2 most pairs are nearly
-            one clip, at 1 every share is as likely.
-    """
-
-    alpha: Positive = 0.2
+    alpha: Positive = option(
+        0.2,
+        "Both parameters of the Beta distribution that a clip's share is drawn from; at 0.2 most pairs are "
+        "nearly one clip, at 1 every share is as likely.",
+    )
 
 
 class RandomGain(Options):
-    """Louder and quieter clips.
+    """Louder and quieter clips."""
 
-    Attributes:
-        gain_db: how much is added to every valid cell, in dB.
-    """
-
-    gain_db: Range = (-6.0, 6.0)
+    gain_db: Range = option((-6.0, 6.0), "So many dB, drawn evenly, are added to every valid cell.")
 
 
 class RandomCrop(Options):
-    """A random stretch of each clip in its place.
+    """A random stretch of each clip in its place."""
 
-    Attributes:
-        share: least share of a clip's frames that is kept.
-    """
-
-    share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    share: Annotated[float, Field(gt=0, le=1)] = option(
+        0.8, "At least this share of a clip's frames is kept."
+    )

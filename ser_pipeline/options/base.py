@@ -1,19 +1,49 @@
-"""What all options share: frozen, strict about names, errors of one line."""
+"""What all options share: frozen, strict about names, each with its own description.
+
+An option is written once, as a field of a class of :class:`Options`: its type says which values are
+valid, :func:`option` what it means. Flags, their help, the settings file, the presets and
+``docs/options.md`` are made from that (see ``settings.py``).
+"""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from ser_pipeline.errors import SettingsError
 
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T")
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-OFF = BeforeValidator(lambda value: None if value is False else value)
-"""``false`` in a settings file, which knows no None, switches an option off."""
+OFF = BeforeValidator(lambda value: None if value is False or value == "none" else value)
+"""``false`` in a settings file, or ``none`` in a flag, switches an option off; neither knows None."""
+LIST = BeforeValidator(
+    lambda value: tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+)
+"""A list may be written in one line, as a flag does: ``emodb,nemo``."""
+
+ANY_MODEL: Final[tuple[str, ...]] = ()
+DECLARED: Final = ("declared",)
+"""Needed of a model by options that each model declares for itself (see ``registry.py``)."""
+BY_EPOCHS: Final = ("epochs",)
+"""Needed of a model by options of how networks are fitted."""
+OF_MELS: Final = ("mels",)
+OF_FEATURES: Final = ("features",)
+OF_EMBEDDINGS: Final = ("embeddings",)
+MELS_BY_EPOCHS: Final = ("mels", "epochs")
+
+DATA, MODEL, TRAINING, LOSS = "Data", "Model", "Training (networks)", "Loss (networks)"
+AUGMENTATION, RUN = "Augmentation", "Run"
+FRONT_END, FEATURES = "Front end (models on mels)", "Features (models on features)"
+EMBEDDINGS: Final = "Encoder (models on embeddings)"
+PANELS: Final = (DATA, MODEL, TRAINING, LOSS, AUGMENTATION, RUN, FRONT_END, FEATURES, EMBEDDINGS)
+"""Headings that options stand under, in the order in which the help and the docs show them."""
+
+UNSET: Final = "unset"
 
 
 class Options(BaseModel):
@@ -29,18 +59,61 @@ class Options(BaseModel):
                 yield name, value
 
 
-def checked(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
-    """Build options from plain values, with one-line errors that name the field.
+@dataclass(frozen=True)
+class OneOf:
+    """A text that is one of the names of a table, such as those of models.
 
-    Raises:
-        SettingsError: a name or value that does not fit.
+    Attributes:
+        table: name -> anything.
     """
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or kind.__name__
-        raise SettingsError(f"{where}: {place}: {first['msg']} (found {first['input']!r})") from None
+
+    table: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Valid are the names."""
+        return core_schema.literal_schema(list(self.table))
+
+
+def option(
+    default: T,
+    description: str,
+    *,
+    flag: str | None = None,
+    off: str = "",
+    panel: str = "",
+    needs: tuple[str, ...] | None = None,
+    on_mels: Any = UNSET,
+    paper: Any = UNSET,
+    paper_features: Any = UNSET,
+) -> T:
+    """A field of a class of options, with all that is said of it anywhere.
+
+    Args:
+        default: value where nothing else is said, and in files written before there was the option.
+        description: whole sentences, as the help of its flag and the docs show them.
+        flag: name of its flag without dashes, where that is not its own; an upper-case name is that of an
+            argument; "" leaves the option, or all that it holds, to the settings file.
+        off: name of a second flag, which takes no value and switches the option off.
+        panel: heading it stands under in the help; "" takes that of the class it belongs to.
+        needs: what a model must have for the option to change anything; None takes that of the class it
+            belongs to.
+        on_mels: value in preset ``default`` for networks that learn from mels.
+        paper: value in preset ``paper``.
+        paper_features: value in preset ``paper`` for models that learn from features.
+
+    Returns:
+        What pydantic takes as the field's default.
+    """
+    presets = {"on_mels": on_mels, "paper": paper, "paper_features": paper_features}
+    known: dict[str, Any] = {
+        "flag": flag,
+        "off": off,
+        "panel": panel,
+        "needs": None if needs is None else list(needs),
+        "presets": {name: value for name, value in presets.items() if value != UNSET},
+    }
+    made: T = Field(default, description=description, json_schema_extra=known)
+    return made
 
 
 def chosen_device(wanted: str, there: Mapping[str, bool]) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options.base import OFF, Options, checked
-from ser_pipeline.options.recipe import Recipe, configured, merged
-from ser_pipeline.options.training import applies
+from ser_pipeline.options.base import OFF, Options
+from ser_pipeline.options.recipe import Recipe, configured, idle, merged
+from ser_pipeline.options.settings import checked
 
 SECTIONS: Final = ("train", "model", "front_end", "features", "augment", "embeddings")
 """Fields of a recipe that hold settings of their own; a setting's name is looked up in this order."""
@@ -29,7 +29,7 @@ def chosen_recipe(
         **changes: fields of a recipe, or settings by their own names.
 
     Raises:
-        SettingsError: a name or value that does not fit, or that says nothing about the model.
+        SettingsError: a name or value that does not fit, or that says nothing about the model or its loss.
 
     Examples:
         >>> made = chosen_recipe("crnn", task="6class", epochs=3, dropout=0.1)
@@ -48,8 +48,8 @@ def chosen_recipe(
         said = merged(said, {"model": named})
         made = configured(Path() if settings is None else settings, preset, **said)
     for path in _paths(said):
-        if not applies(path, made.model.name):
-            raise SettingsError(f"{path}: says nothing about model {made.model.name}; leave it out")
+        if about := idle(path, made):
+            raise SettingsError(f"{path}: says nothing about {about}; leave it out")
     return made
 
 

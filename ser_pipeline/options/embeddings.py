@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options.base import OFF, Count, Options, Positive
+from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, option
 
 EMBEDDINGS_VERSION: Final = 1
 """Raised whenever the same settings give other embeddings; part of every store's fingerprint."""
@@ -47,44 +47,59 @@ def layers_of(text: str) -> tuple[int, ...]:
     return tuple(sorted(set(numbers)))
 
 
+def _numbers(value: Any) -> Any:
+    return layers_of(value) if isinstance(value, str) else value
+
+
 class EmbeddingOptions(Options):
     """From samples to layers of a pretrained speech encoder.
 
     Layers are numbered as in ``hidden_states`` of transformers: 0 is what goes into the first layer, *n* what
     comes out of the *n*-th, with Whisper's final normalisation after its last one.
-
-    Attributes:
-        encoder: its name, or the folder that holds it; says where to look and decides no number.
-        folder: where it was found; "" where nobody has looked yet.
-        weights: BLAKE2b of its files, 32 hex digits; "" where nobody has looked yet.
-        depth: layers the encoder has; 0 where nobody has looked yet.
-        width: numbers in each step of a layer; 0 where nobody has looked yet.
-        layers: those that are kept; none stands for every layer the encoder has. Nothing is computed above
-            the last one.
-        pooling: what is kept of the steps of a clip: their mean, standard deviation and maximum.
-        frames: keep the steps themselves, as float16, and pool nothing.
-        crop_s: the encoder hears this much of a recording, from its beginning; None for all of it.
-        trim_db: frames this far below the loudest one are cut from both ends; None keeps all.
-        precision: of the encoder's arithmetic; what is pooled is pooled in fp32.
-        device: that it runs on: ``auto``, ``cpu``, ``cuda`` or ``mps``; decides no number.
-        sample_rate: in Hz, what all these encoders were trained on.
     """
 
     SAMPLE_RATE: ClassVar[int] = 16_000
 
-    encoder: str = "whisper-base"
-    folder: str = ""
-    weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
-    depth: Annotated[int, Field(ge=0)] = 0
-    width: Annotated[int, Field(ge=0)] = 0
-    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_ascending)] = ()
-    pooling: Annotated[tuple[EncoderPooling, ...], Field(min_length=1), AfterValidator(_in_order)] = POOLINGS
-    frames: bool = False
-    crop_s: Annotated[Positive | None, OFF] = None
-    trim_db: Annotated[Positive | None, OFF] = None
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    sample_rate: Annotated[Count, Field(ge=SAMPLE_RATE, le=SAMPLE_RATE)] = SAMPLE_RATE
+    encoder: str = option(
+        "whisper-base",
+        "The encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where to "
+        "look and decides no number.",
+    )
+    folder: str = option("", "Where the encoder was found; empty where nobody has looked yet.", flag="")
+    weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = option(
+        "", "BLAKE2b of the encoder's files; empty where nobody has looked yet.", flag=""
+    )
+    depth: Annotated[int, Field(ge=0)] = option(
+        0, "Layers the encoder has; 0 where nobody has looked yet.", flag=""
+    )
+    width: Annotated[int, Field(ge=0)] = option(
+        0, "Numbers in each step of a layer; 0 where nobody has looked yet.", flag=""
+    )
+    layers: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_numbers), AfterValidator(_ascending)
+    ] = option(
+        (),
+        "The layers that are kept, as 2,3 or 0-6, or all of them; nothing is computed above the last one.",
+    )
+    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(_in_order)] = (
+        option(POOLINGS, "What is kept of the steps of a clip: some of mean, std and max.")
+    )
+    frames: bool = option(False, "The steps themselves are kept, as float16, and nothing is pooled.")
+    crop_s: Annotated[Positive | None, OFF] = option(
+        None, "The encoder hears so many seconds of a recording, from its beginning; 'none' is all of it."
+    )
+    trim_db: Annotated[Positive | None, OFF] = option(
+        None, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = option(
+        "fp32", "The precision of the encoder's arithmetic; what is pooled is pooled in fp32."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = option(
+        "auto", "The device that the encoder runs on; 'auto' takes the fastest there is."
+    )
+    sample_rate: Annotated[Count, Field(ge=SAMPLE_RATE, le=SAMPLE_RATE)] = option(
+        SAMPLE_RATE, "The rate in Hz that all these encoders were trained on.", flag=""
+    )
 
     @property
     def kind(self) -> str:

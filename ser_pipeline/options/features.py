@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ser_pipeline.options.base import OFF, Count, Options, Positive
+from ser_pipeline.options.base import OFF, Count, Options, Positive, option
 
 LAG_MARGIN = 24
 """Samples beyond a lag that its autocorrelation is interpolated from."""
@@ -19,36 +19,41 @@ FEATURE_SETS: tuple[FeatureSet, ...] = ("named", "egemaps", "compare")
 
 
 class FeatureOptions(Options):
-    """From samples to the named hand-crafted features.
-
-    Attributes:
-        sample_rate: in Hz; every corpus has 16,000, so that no feature tells a corpus by its bandwidth.
-        n_fft: length of the one Fourier transform in samples; it must hold three periods of
-            ``pitch_floor_hz`` and the longest lag.
-        hop_length: samples between frames.
-        n_mels: mel bands under the MFCCs and the onset strength.
-        pitch_floor_hz: lowest pitch searched; it sets the analysis window.
-        pitch_ceiling_hz: highest pitch searched in speech.
-        song_ceiling_hz: highest pitch searched in song.
-        formant_ceiling_hz: upper end of the band the formants are fitted in.
-        speech_db: frames further than this below the clip's loud frames are not speech.
-        trim_db: frames this far below the loudest one are cut from both ends; None keeps all.
-        voice: who measures pitch, voice quality and formants: ``own``, or ``praat`` (extra ``praat``).
-    """
+    """From samples to the named hand-crafted features."""
 
     kind: ClassVar[str] = "features"
 
-    sample_rate: Annotated[int, Field(ge=16_000)] = 16_000
-    n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = 1024
-    hop_length: Count = 160
-    n_mels: Annotated[int, Field(ge=21)] = 40
-    pitch_floor_hz: Positive = 65.0
-    pitch_ceiling_hz: Positive = 500.0
-    song_ceiling_hz: Positive = 1000.0
-    formant_ceiling_hz: Positive = 5500.0
-    speech_db: Positive = 30.0
-    trim_db: Annotated[Positive | None, OFF] = 30.0
-    voice: Literal["own", "praat"] = "own"
+    sample_rate: Annotated[int, Field(ge=16_000)] = option(
+        16_000,
+        "Every recording is resampled to this rate, in Hz; every corpus has 16,000, so that no feature tells "
+        "a corpus by its bandwidth.",
+    )
+    n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = option(
+        1024,
+        "The Fourier transform has so many samples; it must hold three periods of the lowest pitch, and the "
+        "longest lag.",
+    )
+    hop_length: Count = option(160, "A frame begins every so many samples.")
+    n_mels: Annotated[int, Field(ge=21)] = option(
+        40, "MFCCs and onset strength are computed from so many mel bands."
+    )
+    pitch_floor_hz: Positive = option(
+        65.0, "The lowest pitch that is searched, in Hz; it sets the analysis window."
+    )
+    pitch_ceiling_hz: Positive = option(500.0, "The highest pitch that is searched in speech, in Hz.")
+    song_ceiling_hz: Positive = option(1000.0, "The highest pitch that is searched in song, in Hz.")
+    formant_ceiling_hz: Positive = option(
+        5500.0, "The upper end, in Hz, of the band that formants are fitted in."
+    )
+    speech_db: Positive = option(
+        30.0, "Frames more than this many dB below the clip's loud frames are not speech."
+    )
+    trim_db: Annotated[Positive | None, OFF] = option(
+        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+    )
+    voice: Literal["own", "praat"] = option(
+        "own", "What measures pitch, voice quality and formants: our own code, or Praat (extra 'praat')."
+    )
 
     @property
     def stored(self) -> Self:
@@ -78,17 +83,17 @@ class FeatureOptions(Options):
 
 
 class SmileOptions(Options):
-    """One of openSMILE's feature sets (extra ``opensmile``).
+    """One of openSMILE's feature sets (extra ``opensmile``)."""
 
-    Attributes:
-        feature_set: ``egemaps`` is eGeMAPSv02 (88 functionals), ``compare`` ComParE 2016 (6,373).
-        sample_rate: in Hz; as for our own features.
-        trim_db: frames this far below the loudest one are cut from both ends; None keeps all.
-    """
-
-    feature_set: Literal["egemaps", "compare"]
-    sample_rate: Annotated[int, Field(ge=16_000)] = 16_000
-    trim_db: Annotated[Positive | None, OFF] = 30.0
+    feature_set: Literal["egemaps", "compare"] = Field(
+        description="Which set: 'egemaps' is eGeMAPSv02 (88 functionals), 'compare' ComParE 2016 (6,373)."
+    )
+    sample_rate: Annotated[int, Field(ge=16_000)] = option(
+        16_000, "Every recording is resampled to this rate, in Hz, as for our own features."
+    )
+    trim_db: Annotated[Positive | None, OFF] = option(
+        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+    )
 
     @property
     def kind(self) -> str:

@@ -4,52 +4,58 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ser_pipeline.options.base import OFF, Count, Options, Positive, Share
+from ser_pipeline.options.base import OFF, Count, Options, Positive, Share, option
 
 FRONT_END_VERSION = 3
 """Raised whenever the same settings give other numbers; part of every store's fingerprint."""
 
 
 class FrontEnd(Options):
-    """From samples to a mel spectrogram; the defaults are preset ``default``.
-
-    Attributes:
-        sample_rate: in Hz; every recording is resampled to it and mixed to mono.
-        denoise: ``reference`` calls noisereduce's non-stationary gate, ``gate`` is the same
-            gate computed faster, ``none`` leaves the noise.
-        prop_decrease: share of the gated energy that is taken away.
-        trim_db: frames this far below the loudest one are cut from both ends; None keeps all.
-        level: ``clip_rms`` scales each clip to ``target_rms``; ``corpus_rms`` moves each corpus
-            as a whole, so that loud clips stay louder; ``none`` keeps the recorded level.
-        target_rms: of full scale.
-        n_fft: window length in samples.
-        hop_length: samples between frames.
-        n_mels: mel bands.
-        max_s: longest stretch a network sees at once, in seconds; the rest is cut.
-        reference: ``one`` measures dB against 1.0, ``clip_max`` against the clip's loudest cell.
-        floor_db: quietest value that is told apart; at ``reference = one`` it maps to -1.
-        ceiling_db: maps to +1 at ``reference = one``; louder cells go beyond, nothing is clipped.
-        scale: ``fixed`` maps [floor_db, ceiling_db] to [-1, 1], ``clip_minmax`` each clip's own range.
-        pad_value: of frames after the clip's end.
-    """
+    """From samples to a mel spectrogram."""
 
     kind: ClassVar[str] = "mels"
 
-    sample_rate: Count = 22_050
-    denoise: Literal["gate", "reference", "none"] = "gate"
-    prop_decrease: Share = 1.0
-    trim_db: Annotated[Positive | None, OFF] = 20.0
-    level: Literal["clip_rms", "corpus_rms", "none"] = "clip_rms"
-    target_rms: Positive = 0.1
-    n_fft: Count = 2048
-    hop_length: Count = 512
-    n_mels: Annotated[int, Field(ge=8, le=256)] = 96
-    max_s: Positive = 4.0
-    reference: Literal["one", "clip_max"] = "one"
-    floor_db: float = -80.0
-    ceiling_db: float = 40.0
-    scale: Literal["fixed", "clip_minmax"] = "fixed"
-    pad_value: float = -1.0
+    sample_rate: Count = option(
+        22_050, "Every recording is resampled to this rate, in Hz, and mixed to mono."
+    )
+    denoise: Literal["gate", "reference", "none"] = option(
+        "gate",
+        "How noise is reduced: 'reference' calls noisereduce's non-stationary gate, 'gate' computes the same "
+        "faster, 'none' leaves the noise.",
+    )
+    prop_decrease: Share = option(1.0, "This share of the gated energy is taken away.", paper=0.5)
+    trim_db: Annotated[Positive | None, OFF] = option(
+        20.0,
+        "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all.",
+    )
+    level: Literal["clip_rms", "corpus_rms", "none"] = option(
+        "clip_rms",
+        "How loudness is treated: 'clip_rms' scales each clip to the target level, 'corpus_rms' moves each "
+        "corpus as a whole, so that loud clips stay louder, 'none' keeps the recorded level.",
+    )
+    target_rms: Positive = option(0.1, "Clips are scaled to this level, as a share of full scale.")
+    n_fft: Count = option(2048, "A window of the Fourier transform has so many samples.")
+    hop_length: Count = option(512, "A frame begins every so many samples.")
+    n_mels: Annotated[int, Field(ge=8, le=256)] = option(96, "The spectrogram has so many mel bands.")
+    max_s: Positive = option(4.0, "A network sees at most so many seconds at once; the rest is cut.")
+    reference: Literal["one", "clip_max"] = option(
+        "one",
+        "What decibels are measured against: 'one' is 1.0, 'clip_max' the clip's loudest cell.",
+        paper="clip_max",
+    )
+    floor_db: float = option(
+        -80.0, "The quietest level that is told apart, in dB; with reference 'one' it maps to -1."
+    )
+    ceiling_db: float = option(
+        40.0,
+        "This level, in dB, maps to +1 with reference 'one'; louder cells go beyond, nothing is clipped.",
+    )
+    scale: Literal["fixed", "clip_minmax"] = option(
+        "fixed",
+        "What maps to [-1, 1]: 'fixed' takes floor_db to ceiling_db, 'clip_minmax' each clip's own range.",
+        paper="clip_minmax",
+    )
+    pad_value: float = option(-1.0, "Frames after the end of a clip have this value.")
 
     @property
     def max_frames(self) -> int:

@@ -2,65 +2,116 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.labels import parse_merges
 from ser_pipeline.options.augment import WaveAugment
-from ser_pipeline.options.base import Options, checked
+from ser_pipeline.options.base import (
+    AUGMENTATION,
+    BY_EPOCHS,
+    DATA,
+    DECLARED,
+    EMBEDDINGS,
+    FEATURES,
+    FRONT_END,
+    LIST,
+    MODEL,
+    OF_EMBEDDINGS,
+    OF_FEATURES,
+    OF_MELS,
+    TRAINING,
+    Options,
+    option,
+)
 from ser_pipeline.options.embeddings import EmbeddingOptions
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
+from ser_pipeline.options.registry import LOSSES, MODELS
+from ser_pipeline.options.settings import checked, settings_by_path, settings_of
 from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
-from ser_pipeline.options.training import MODEL_INPUTS, ModelOptions, TrainOptions
+from ser_pipeline.options.training import ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
+def _merges(value: Any) -> Any:
+    return parse_merges(value) if isinstance(value, str) else value
+
+
 class Recipe(Options):
-    """All that decides a model: preset, inputs, network, training, data choice.
+    """All that decides a model: preset, inputs, network, training, data choice."""
 
-    Attributes:
-        front_end: of models that learn from mels.
-        features: of models that learn from our own named features.
-        embeddings: of models that learn from layers of a pretrained encoder.
-        feature_set: which features such a model learns from.
-        normalise: ``none`` scales features by statistics of the training clips alone; ``speaker`` first
-            centres and scales each speaker's clips, whose labels it never sees; ``adaptive`` does so with any
-            number of clips, none included, the fewer the nearer to the average training speaker;
-            ``relative`` first puts each clip's values in relation to reference values of the same clip.
-        augment: how the variants are drawn of which ``train.copies`` join each training clip.
-        train_corpora: train and validate on these corpora only; test clips stay those of ``corpora``.
-        train_share: train on this share of each corpus's training speakers, chosen by the seed.
-    """
-
-    preset: Preset = "default"
-    front_end: FrontEnd = FrontEnd()
-    features: FeatureOptions = FeatureOptions()
-    embeddings: EmbeddingOptions = EmbeddingOptions()
-    feature_set: FeatureSet = "named"
-    normalise: Normalise = "none"
-    augment: WaveAugment = WaveAugment()
-    model: ModelOptions = ModelOptions()
-    train: TrainOptions = TrainOptions()
-    task: str = "4class"
-    merges: dict[str, str] = Field(default_factory=dict)
-    split: str = "speaker"
-    fold: str | None = None
-    corpora: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    train_corpora: tuple[str, ...] = ()
-    train_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    preset: Preset = option("default", "The settings to start from.", panel=DATA)
+    front_end: FrontEnd = option(FrontEnd(), "How recordings become mels.", panel=FRONT_END, needs=OF_MELS)
+    features: FeatureOptions = option(
+        FeatureOptions(),
+        "How our own features are computed.",
+        panel=FEATURES,
+        needs=OF_FEATURES,
+    )
+    embeddings: EmbeddingOptions = option(
+        EmbeddingOptions(),
+        "What a pretrained speech encoder makes of a recording.",
+        panel=EMBEDDINGS,
+        needs=OF_EMBEDDINGS,
+    )
+    feature_set: FeatureSet = option(
+        "named",
+        "The features: 'named' are our own 253, 'egemaps' and 'compare' are openSMILE's.",
+        flag="set", panel=FEATURES, needs=OF_FEATURES,
+    )  # fmt: skip
+    normalise: Normalise = option(
+        "none",
+        "How features are scaled: 'none' by statistics of the training clips alone; 'speaker' first centres "
+        "and scales each speaker's clips, whose labels it never sees; 'adaptive' does so with any number of "
+        "clips, none included, the fewer the nearer to the average training speaker; 'relative' first puts "
+        "each clip's values in relation to reference values of the same clip.",
+        panel=FEATURES, needs=OF_FEATURES,
+    )  # fmt: skip
+    augment: WaveAugment = option(
+        WaveAugment(), "How the variants of recordings are drawn.", flag="", panel=AUGMENTATION
+    )
+    model: ModelOptions = option(ModelOptions(), "The network.", panel=MODEL, needs=DECLARED)
+    train: TrainOptions = option(TrainOptions(), "How it is fitted.", panel=TRAINING, needs=BY_EPOCHS)
+    task: str = option(
+        "4class",
+        "The emotions to tell apart: 4class, 6class, iemocap4, all, or a task of your own in ser.toml.",
+        panel=DATA,
+    )
+    merges: Annotated[dict[str, str], BeforeValidator(_merges)] = option(
+        {},
+        "Emotions that count as others, as calm=neutral.",
+        flag="merge", panel=DATA, paper={"calm": "neutral", "excitement": "happiness"},
+    )  # fmt: skip
+    split: str = option(
+        "speaker", "The split file, as speaker, stratified or loco.", panel=DATA, paper="stratified"
+    )
+    fold: str | None = option(None, "The fold of the split, by number or name, or 'all'.", panel=DATA)
+    corpora: Annotated[tuple[str, ...], LIST] = option((), "Only these corpora are used.", panel=DATA)
+    languages: Annotated[tuple[str, ...], LIST] = option((), "Only these languages are used.", panel=DATA)
+    train_corpora: Annotated[tuple[str, ...], LIST] = option(
+        (), "Only these corpora are learned from; the test clips stay the same.", panel=DATA
+    )
+    train_share: Annotated[float, Field(gt=0, le=1)] = option(
+        1.0,
+        "This share of each corpus's training speakers, chosen by the seed, is learned from; the test clips "
+        "stay the same.",
+        panel=DATA,
+    )
 
     @property
     def inputs(self) -> InputOptions:
         """Options of the store that the model learns from, with how they are read."""
-        if MODEL_INPUTS.get(self.model.name, "mels") == "mels":
+        if self.model.architecture.inputs == "mels":
             return self.front_end
         return feature_options(self.feature_set, self.features)
 
@@ -70,47 +121,23 @@ class Recipe(Options):
         return Augmented(inputs=self.inputs, changes=self.augment) if self.train.copies else None
 
 
-_OWN: dict[str, Any] = {
-    "model": {"own_scale": True},
-    "train": {
-        "epochs": 35,  # the second cosine ends there
-        "averaging": 0.99,
-        "balance": 0.5,
-        "spec_augment": {"fill": "mean"},
-    },
-}
-"""Preset ``default`` of networks on mels, beyond each option's own default; docs/results.md says why."""
+@cache
+def preset_values(preset: Preset, *, mels: bool) -> Mapping[str, Any]:
+    """What a preset changes of the options' defaults, nested by section.
 
-_PAPER: dict[str, Any] = {
-    "preset": "paper",
-    "front_end": {
-        "prop_decrease": 0.5,
-        "level": "clip_rms",
-        "reference": "clip_max",
-        "scale": "clip_minmax",
-    },
-    "model": {"masked": False},
-    "train": {
-        "optimizer": "adam",
-        "warmup_epochs": 0,
-        "monitor": "accuracy",
-        "loss": "distance_ce",
-    },
-    "merges": {"calm": "neutral", "excitement": "happiness"},
-    "split": "stratified",
-}
-
-_PAPER_FEATURES: dict[str, Any] = {
-    "train": {
-        "weight_decay": 0.0,
-        "restart_epochs": False,
-        "loss": "ce",
-        "label_smoothing": 0.0,
-        "class_weights": False,
-        "patience": False,
-    },
-}
-"""What the source report says of its 1-D CNN: Adam, nothing else, all epochs."""
+    Args:
+        preset: its name.
+        mels: of models that learn from mels; else of those that learn from features.
+    """
+    found: dict[str, Any] = {}
+    for setting in settings_of(Recipe):
+        value = setting.preset(preset, mels=mels)
+        if value != setting.default:
+            inner = found
+            for section in setting.section.split(".") if setting.section else ():
+                inner = inner.setdefault(section, {})
+            inner[setting.name] = value
+    return MappingProxyType(found | {"preset": preset})
 
 
 def recipe(preset: str = "default", **changes: Any) -> Recipe:
@@ -130,15 +157,17 @@ def recipe(preset: str = "default", **changes: Any) -> Recipe:
         >>> recipe().front_end.max_frames
         173
     """
+    return _made(preset, changes)
+
+
+def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] | None = None) -> Recipe:
     if preset not in PRESETS:
-        raise SettingsError(f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}")
-    model = changes.get("model") or {}
-    mels = MODEL_INPUTS.get(str(model.get("name")), "mels") == "mels"
-    base: Mapping[str, Any] = _OWN if mels else {}
-    if preset == "paper":
-        base = _PAPER if mels else merged(_PAPER, _PAPER_FEATURES)
-    values = merged(base, changes)
-    return checked(Recipe, values, where="settings")
+        said = f"--preset {preset}: must be" if spoken else f"preset '{preset}' does not exist; valid are"
+        raise SettingsError(f"{said} {', '.join(PRESETS)}")
+    model = str((changes.get("model") or {}).get("name"))
+    mels = model not in MODELS or MODELS[model].inputs == "mels"
+    values = merged(preset_values(preset, mels=mels), changes)
+    return checked(Recipe, values, where="settings", spoken=spoken)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,25 +202,63 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not a TOML file: {error}") from None
 
 
-def configured(path: Path, preset: str | None = None, **changes: Any) -> Recipe:
-    """Make a recipe of defaults, a settings file, and flags, each winning over the one before.
+def configured(
+    path: Path, preset: str | None = None, *, spoken: Callable[[str], str] | None = None, **changes: Any
+) -> Recipe:
+    """Make a recipe of defaults, a settings file, and changes, each winning over the one before.
 
     Args:
         path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, and ``tasks``.
-        preset: as a flag; None takes the file's, or ``default``.
-        **changes: flags, as for :func:`recipe`.
+        preset: None takes the file's, or ``default``.
+        spoken: path of an option -> the flag that changed it, for errors; None where no flags did.
+        **changes: as for :func:`recipe`.
 
     Raises:
-        SettingsError: a name or value that does not fit, in the file or in a flag.
+        SettingsError: a name or value that does not fit, in the file or in a change.
     """
     own = {key: value for key, value in read_toml(path).items() if key != "tasks"}
     chosen = preset or own.pop("preset", "default")
     own.pop("preset", None)
     try:
-        recipe(chosen, **own)
+        _made(chosen, own, spoken if preset and not own else None)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}" if own else str(error)) from None
-    return recipe(chosen, **merged(own, changes))
+    return _made(chosen, merged(own, changes), spoken)
+
+
+def applies(path: str, model: str) -> bool:
+    """Whether an option of a recipe changes anything for a model.
+
+    Args:
+        path: as ``train.optimizer``; the name alone of a recipe's own fields.
+        model: as in ``ser train NAME``.
+
+    Examples:
+        >>> applies("train.optimizer", "svm"), applies("normalise", "svm"), applies("normalise", "crnn")
+        (False, True, False)
+    """
+    known = settings_by_path(Recipe).get(path)
+    return known is None or model in known.models
+
+
+def idle(path: str, made: Recipe) -> str:
+    """What an option says nothing about in a recipe; "" where it changes something.
+
+    Examples:
+        >>> idle("train.focal_gamma", recipe()), idle("train.epochs", recipe(model={"name": "svm"}))
+        ('loss ce', 'model svm')
+        >>> idle("features.voice", recipe(model={"name": "svm"}, feature_set="egemaps"))
+        'feature set egemaps'
+    """
+    if not applies(path, made.model.name):
+        return f"model {made.model.name}"
+    section, _, name = path.rpartition(".")
+    if section == "features" and made.feature_set != "named":
+        return f"feature set {made.feature_set}"
+    others = {option for objective in LOSSES.values() for option in objective.options}
+    if section == "train" and name in others - set(LOSSES[made.train.loss].options):
+        return f"loss {made.train.loss}"
+    return ""
 
 
 def own_tasks(path: Path) -> dict[str, tuple[str, ...]]:

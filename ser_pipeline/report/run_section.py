@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.metrics import FEW_SPEAKERS, most_confused
-from ser_pipeline.options import CLASSIFIERS
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Mark, Section, Words, text
 from ser_pipeline.report.results_section import run_key, run_marks
@@ -68,7 +67,7 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
     counts = ", ".join(f"{part} {cells.thousands(clips)}" for part, clips in info.counts.items())
     merges = "; ".join(f"{source} counts as {target}" for source, target in info.merges.items())
     epochs = max((epoch["epoch"] for curve in run.curves for epoch in curve.epochs), default=None)
-    by_epochs = info.model not in CLASSIFIERS
+    by_epochs = info.recipe.model.architecture.by_epochs
     kept = f"epoch {info.best_epoch} kept" if info.best_epoch is not None and by_epochs else ""
     seen = f"{epochs:.0f} epochs" if epochs is not None and by_epochs else ""
     took = cells.duration(info.seconds) if info.seconds is not None else ""
@@ -131,7 +130,7 @@ def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
 
 
 def _curves(run: Run, marks: tuple[Mark, ...]) -> Block:
-    if run.info.model in CLASSIFIERS:
+    if not run.info.recipe.model.architecture.by_epochs:
         return _candidates(run, marks)
     panels = curve_panels(run)
     if not panels:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.options import Limits
 from ser_pipeline.serving.load import RUNS, find_model, load_model
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import caveats
-from ser_pipeline.serving.service import Limits, Service
+from ser_pipeline.serving.service import Service
 
 NEEDED: Final = ("fastapi", "gradio", "multipart", "uvicorn")
 

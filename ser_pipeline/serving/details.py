@@ -8,10 +8,10 @@ import soundfile
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
+from ser_pipeline.options import Limits, PredictOptions
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import HOP_S, Prediction, PredictOptions
+from ser_pipeline.serving.prediction import HOP_S, Prediction
 from ser_pipeline.serving.scorer import PreparedClip
-from ser_pipeline.serving.service import Limits
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""

@@ -17,7 +17,7 @@ from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import AudioError, RunError, SettingsError
-from ser_pipeline.options import CLASSIFIERS, FRAMES_PER_STEP, FrontEnd
+from ser_pipeline.options import FrontEnd
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
@@ -126,10 +126,11 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
-    if card.model.name in CLASSIFIERS or not isinstance(model.scorer, TorchScorer):
+    by_epochs = card.model.architecture.by_epochs
+    if not by_epochs or not isinstance(model.scorer, TorchScorer):
         raise SettingsError(
             f"{model.name}: only networks of a run can be exported to ONNX; this is "
-            + (f"scikit-learn's '{card.model.name}'" if card.model.name in CLASSIFIERS else "a graph already")
+            + ("a graph already" if by_epochs else f"scikit-learn's '{card.model.name}'")
         )
     mels = isinstance(card.inputs, FrontEnd)
     if front_end and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
@@ -266,7 +267,11 @@ def _input_of(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
         some = np.repeat(clip.values[None], 5, axis=0)  # enough to describe a speaker by
         vector: Float32s = normalised(some, model.card, one_speaker=True)[0]
         return vector
-    frames = clip.values.shape[1] if facts.padded else max(clip.frames, FRAMES_PER_STEP)
+    frames = (
+        clip.values.shape[1]
+        if facts.padded
+        else max(clip.frames, model.card.model.architecture.frames_per_step)
+    )
     values: Float32s = clip.values[:, :frames]
     return values
 

@@ -173,7 +173,8 @@ def load_graph(path: Path) -> tuple[ModelCard, OnnxScorer]:
             "without --front-end"
         )
     _check_shapes(session, facts, path)
-    return facts.card, OnnxScorer(session, padded=facts.padded)
+    fewest = 0 if facts.padded else facts.card.model.architecture.frames_per_step
+    return facts.card, OnnxScorer(session, fewest=fewest)
 
 
 def open_session(content: bytes, name: str) -> Any:

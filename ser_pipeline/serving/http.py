@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
+from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.details import checked_duration
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.service import NO_MODEL, BadBody, Service, read_recording
 
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (

@@ -87,7 +87,7 @@ def _of_run(folder: Path) -> Model:
     network, card = load_network(folder)
     check_card(card, folder / CARD)
     _check_finite(network.state_dict(), folder)
-    return Model(card, TorchScorer(network, masked=card.model.masked), folder.name)
+    return Model(card, TorchScorer(network, card.model), folder.name)
 
 
 def _check_finite(tensors: dict[str, object], folder: Path) -> None:

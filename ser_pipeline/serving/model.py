@@ -9,16 +9,9 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
-from ser_pipeline.options import FrontEnd
+from ser_pipeline.options import FrontEnd, PredictOptions
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.serving.prediction import (
-    HOP_S,
-    Prediction,
-    PredictOptions,
-    Unusable,
-    decide,
-    silence,
-)
+from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks
 from ser_pipeline.serving.scorer import (
     PreparedClip,

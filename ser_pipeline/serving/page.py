@@ -17,11 +17,11 @@ import soundfile
 from fastapi import FastAPI
 
 from ser_pipeline.errors import SerError
-from ser_pipeline.options import FrontEnd
+from ser_pipeline.options import FrontEnd, PredictOptions
 from ser_pipeline.serving.details import Details, details
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
-from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction, PredictOptions
+from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction
 from ser_pipeline.serving.service import NO_MODEL, Service
 from ser_pipeline.synth import ROOMS, synth_recording
 
@@ -197,7 +197,9 @@ def _html(found: Details, model: Model | None) -> str:
         line = (
             "" if found.attention is None else " The line is the network's attention: high where it looked."
         )
-        figure = mel_figure(found.clip, found.attention, options)
+        figure = mel_figure(
+            found.clip, found.attention, options, model.card.model.architecture.frames_per_step
+        )
         parts.append(picture(figure, f"What the network saw: {options.n_mels} mel bands.{line}"))
     return "".join(parts)
 

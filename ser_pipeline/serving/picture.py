@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.options import FRAMES_PER_STEP, FrontEnd
+from ser_pipeline.options import FrontEnd
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.scorer import PreparedClip
 
@@ -49,13 +49,16 @@ def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str], 
     return figure
 
 
-def mel_figure(clip: PreparedClip, attention: Float32s | None, front_end: FrontEnd) -> Any:
+def mel_figure(
+    clip: PreparedClip, attention: Float32s | None, front_end: FrontEnd, frames_per_step: int
+) -> Any:
     """A matplotlib figure of the mels a network saw, with its attention over them.
 
     Args:
         clip: of mels.
-        attention: weights of steps of eight frames, shape ``(steps,)``; None leaves them out.
+        attention: weights of steps, shape ``(steps,)``; None leaves them out.
         front_end: of the model.
+        frames_per_step: of the model.
     """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
@@ -67,7 +70,7 @@ def mel_figure(clip: PreparedClip, attention: Float32s | None, front_end: FrontE
     )  # fmt: skip
     axes.set(xlabel="seconds", ylabel="mel band")
     if attention is not None:
-        _draw_attention(axes, attention, clip.start_s, FRAMES_PER_STEP * seconds, end_s)
+        _draw_attention(axes, attention, clip.start_s, frames_per_step * seconds, end_s)
     return figure
 
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-from pydantic import Field
 
 from ser_pipeline.arrays import Float64s, Floats
-from ser_pipeline.options import Options
-from ser_pipeline.options.base import Positive, Share
 
 NO_SPEECH: Final = "no speech"
 """Decision on a recording in which nothing is loud enough to be heard."""
@@ -19,28 +16,6 @@ HOP_S: Final = 1.0
 
 UNCERTAIN: Final = "uncertain"
 """Decision where the confidence lies below what was asked for."""
-
-
-class PredictOptions(Options):
-    """How to predict.
-
-    Attributes:
-        abstain: decisions of a lower confidence become ``uncertain``; 0 always decides, ``auto`` takes
-            the threshold that was learned with the model, if there is one.
-        corpus: corpus whose recording level these have, for models of level ``corpus_rms``; None takes
-            the mean level of all training corpora.
-        modality: our own features search a higher pitch in ``song``.
-        window_s: length of a window of long recordings, in seconds; None takes the longest clip the
-            model looks at.
-        hop_s: from one window's end to the next one's, in seconds. None takes a second in a timeline, half a
-            second in a live stream, and half a window where a long recording gets one prediction.
-    """
-
-    abstain: Share | Literal["auto"] = 0.0
-    corpus: str | None = None
-    modality: Literal["speech", "song"] = "speech"
-    window_s: Positive | None = Field(default=None, ge=0.5, le=60)
-    hop_s: Positive | None = Field(default=None, ge=0.05, le=60)
 
 
 @dataclass(frozen=True, slots=True)

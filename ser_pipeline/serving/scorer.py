@@ -15,7 +15,7 @@ from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.errors import AudioSilent, RunError
 from ser_pipeline.front_end import layout_of, row_of_wave
-from ser_pipeline.options import FRAMES_PER_STEP, FrontEnd
+from ser_pipeline.options import FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Scorer(Protocol):
         """
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Weights of steps of eight frames, shape ``(steps,)``, sum 1; None where there are none."""
+        """Weights of the steps, shape ``(steps,)``, sum 1; None where there are none."""
 
 
 class TorchScorer:
@@ -74,13 +74,13 @@ class TorchScorer:
 
     Args:
         network: in evaluation mode.
-        masked: it keeps padding out. One clip without its padding then needs no mask, which is faster
-            and gives the same scores.
+        options: of the network. One clip without its padding needs no mask, which is faster and gives the
+            same scores.
     """
 
-    def __init__(self, network: "Network", *, masked: bool) -> None:
+    def __init__(self, network: "Network", options: ModelOptions) -> None:
         self.network = network
-        self.masked = masked
+        self.options = options
 
     def logits(self, values: Float32s, frames: int) -> Float32s:
         """See :meth:`Scorer.logits`."""
@@ -88,7 +88,7 @@ class TorchScorer:
 
         from ser_pipeline.models import one_clip
 
-        inputs, lengths = one_clip(values, frames, masked=self.masked)
+        inputs, lengths = one_clip(values, frames, self.options)
         with torch.inference_mode():
             scores: Float32s = self.network(inputs, lengths)[0].numpy()
         return scores
@@ -101,7 +101,7 @@ class TorchScorer:
 
         if not isinstance(self.network, EmbeddingNetwork):
             return None
-        inputs, lengths = one_clip(values, frames, masked=self.masked)
+        inputs, lengths = one_clip(values, frames, self.options)
         with torch.inference_mode():
             _, weights = self.network.summarise(inputs, lengths)
         if weights is None:
@@ -115,18 +115,18 @@ class OnnxScorer:
 
     Args:
         session: an ``onnxruntime.InferenceSession``.
-        padded: the graph takes clips with their padding.
+        fewest: frames of the shortest clip it takes without padding; 0 if it takes clips with their padding.
     """
 
-    def __init__(self, session: Any, *, padded: bool) -> None:
+    def __init__(self, session: Any, *, fewest: int) -> None:
         self._session = session
-        self._padded = padded
+        self._fewest = fewest
         self._input = session.get_inputs()[0].name
 
     def logits(self, values: Float32s, frames: int) -> Float32s:
         """See :meth:`Scorer.logits`."""
-        if values.ndim == 2 and not self._padded:
-            values = values[:, : max(frames, FRAMES_PER_STEP)]
+        if values.ndim == 2 and self._fewest:
+            values = values[:, : max(frames, self._fewest)]
         inputs = {self._input: np.ascontiguousarray(values[None])}
         scores: Float32s = self._session.run(["logits"], inputs)[0][0]
         return scores

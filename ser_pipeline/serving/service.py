@@ -7,14 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from ser_pipeline.errors import AudioError, AudioTooLarge, ServerBusy
-from ser_pipeline.options import Options
-from ser_pipeline.options.base import Positive
+from ser_pipeline.options import Limits
 from ser_pipeline.serving.model import Model
 
 T = TypeVar("T")
@@ -31,27 +29,6 @@ NO_MODEL: Final = (
 
 class BadBody(AudioError):
     """A request whose body holds no recording."""
-
-
-class Limits(Options):
-    """What a server takes.
-
-    Attributes:
-        max_mb: largest recording, in megabytes as it is sent.
-        max_s: longest recording, in seconds.
-        waiting: requests that may be worked on or wait; others are told to come back.
-        body_s: seconds within which a recording must have arrived.
-    """
-
-    max_mb: Positive = Field(default=25.0, le=1024)
-    max_s: Positive = Field(default=300.0, le=7200)
-    waiting: int = Field(default=64, ge=1, le=4096)
-    body_s: Positive = Field(default=30.0, le=600)
-
-    @property
-    def max_bytes(self) -> int:
-        """Largest recording, in bytes."""
-        return round(self.max_mb * 1e6)
 
 
 class Place:

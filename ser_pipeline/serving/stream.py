@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import AudioError, SettingsError
+from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import Prediction, PredictOptions
+from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.reading import Window, Windows, file_blocks
 
 BLOCK_S: Final = 0.1

@@ -19,7 +19,7 @@ from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
-from ser_pipeline.options import Recipe, TrainOptions, algorithm_version
+from ser_pipeline.options import LOSSES, Recipe, TrainOptions, algorithm_version
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import write_metrics
 from ser_pipeline.runs.files import write_info
@@ -215,8 +215,7 @@ def _module(data: RunData) -> TrainedNetwork:
         emotions,
         class_weights=balanced_weights(counts) if options.class_weights else None,
         label_smoothing=options.label_smoothing,
-        distance_weight=options.distance_weight,
-        focal_gamma=options.focal_gamma,
+        **{name: getattr(options, name) for name in LOSSES[options.loss].options},
     )
     batches = EpochBatches(clips, options.batch_size, seed=options.seed, world=options.devices)
     return TrainedNetwork(network, loss, options, data.recipe.front_end, steps_per_epoch=max(1, len(batches)))

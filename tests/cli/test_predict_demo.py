@@ -52,9 +52,9 @@ def test_a_port_in_use_is_one_line(here):
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        (["--max-mb", "0"], 1, "demo: max_mb"),
-        (["--max-seconds", "-1"], 1, "demo: max_s"),
-        (["--queue", "0"], 1, "demo: waiting"),
+        (["--max-mb", "0"], 1, "ser: --max-mb 0: must be a number above 0 and at most 1024"),
+        (["--max-seconds", "-1"], 1, "ser: --max-seconds -1: must be a number above 0 and at most 7200"),
+        (["--queue", "0"], 1, "ser: --queue 0: must be a whole number from 1 to 4096"),
         (["--port", "0"], 2, "port"),
     ],
 )

@@ -46,8 +46,8 @@ def test_json_lines_are_those_of_the_timeline(here):
     [
         (["--file", "gone.wav"], 1, "gone.wav: cannot be read"),
         (["--file", "text.wav"], 1, "text.wav: not a recording"),
-        (["--file", "a.wav", "--hop", "-1"], 1, "listen: hop_s"),
-        (["--file", "a.wav", "--abstain", "x"], 1, "listen: abstain"),
+        (["--file", "a.wav", "--hop", "-1"], 1, "ser: --hop -1: must be a number from 0.05 to 60"),
+        (["--file", "a.wav", "--abstain", "x"], 1, "ser: --abstain x: must be a number from 0 to 1 or auto"),
         ([], 1, "listening needs sounddevice"),
     ],
 )

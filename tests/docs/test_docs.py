@@ -61,7 +61,9 @@ def test_commands_in_pages_exist(page):
             assert words[1] in inner, line
         command = inner[words[1]] if inner and len(words) > 1 else known[words[0]]
         flags = {
-            option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]
+            option
+            for parameter in command.get_params(command.make_context("ser", [], resilient_parsing=True))
+            for option in [*parameter.opts, *parameter.secondary_opts]
         }
         for word in words:
             if word.startswith("--"):

@@ -3,9 +3,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ser_pipeline.errors import SettingsError
-from ser_pipeline.models import CRNN, MODELS, build_model, parameter_count
-from ser_pipeline.models.layers import plain_steps
+from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.models.crnn import CRNN
+from ser_pipeline.models.layers import block_steps
 from ser_pipeline.options import ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
@@ -153,7 +153,7 @@ def test_without_attention_steps_are_averaged():
     network = random_network(attention=False).eval()
     with torch.no_grad():
         context, weights = network.summarise(mels, lengths)
-        steps = plain_steps(network.convolutions, network.norms, mels[:1, :, :40])
+        steps, _ = block_steps(network.convolutions, network.norms, mels[:1, :, :40], None)
         mean = network.lstm(steps)[0].mean(1)
     assert weights is None
     assert torch.allclose(context[:1], mean, atol=1e-5)
@@ -164,7 +164,7 @@ def test_one_direction_reads_the_past_only():
     mels, _ = clips([80], frames=80)
     changed = mels.clone()
     changed[:, :, 60:] = 0.9
-    steps = [plain_steps(network.convolutions, network.norms, x) for x in (mels, changed)]
+    steps = [block_steps(network.convolutions, network.norms, x, None)[0] for x in (mels, changed)]
     before, after = (network.lstm(x)[0] for x in steps)
     assert torch.allclose(before[:, :6], after[:, :6])  # a step sees half a step beyond its end
     assert not torch.allclose(before[:, 8:], after[:, 8:], atol=1e-3)
@@ -204,12 +204,3 @@ def test_bf16_steps_are_finite_and_close():
     found.float().sum().backward()
     assert torch.allclose(found.float(), expected, atol=0.15)
     assert all(weight.grad.isfinite().all() for weight in network.parameters())
-
-
-def test_a_model_that_does_not_exist_is_named():
-    with pytest.raises(SettingsError, match="model 'nope' does not exist; valid are crnn"):
-        build_model(ModelOptions(name="nope"), 96, 4)
-
-
-def test_registry_names_are_what_options_say():
-    assert all(isinstance(build_model(ModelOptions(name=name), 16, 2), kind) for name, kind in MODELS.items())

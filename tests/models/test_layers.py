@@ -1,9 +1,6 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from ser_pipeline.models import build_model
@@ -12,9 +9,9 @@ from ser_pipeline.models.layers import (
     GAIN,
     LOUD,
     attention_layer,
-    masked_steps,
+    block_steps,
+    blocks,
     normalise_clip,
-    plain_steps,
     step_weights,
     upright,
     valid_frames,
@@ -24,29 +21,30 @@ from ser_pipeline.models.layers import (
 from ser_pipeline.options import ModelOptions
 
 
-def blocks(sizes=(1, 3, 4)):
+def small_blocks():
     torch.manual_seed(0)
-    pairs = list(pairwise(sizes))
-    convolutions = nn.ModuleList(nn.Conv2d(into, out, 3, padding=1) for into, out in pairs)
-    return convolutions, nn.ModuleList(nn.BatchNorm2d(out) for _, out in pairs).eval()
+    convolutions, norms = blocks((3, 4))
+    return convolutions, norms.eval()
 
 
 def test_plain_steps_are_convolution_norm_relu_pool():
-    convolutions, norms = blocks()
+    convolutions, norms = small_blocks()
     mels = torch.randn(2, 8, 12)
     x = mels.transpose(1, 2)[:, None]
     for convolution, norm in zip(convolutions, norms, strict=True):
         x = F.max_pool2d(F.relu(norm(convolution(x))), 2)
-    assert torch.allclose(plain_steps(convolutions, norms, mels), x.permute(0, 2, 3, 1).flatten(2), atol=1e-6)
+    steps, counts = block_steps(convolutions, norms, mels, None)
+    assert counts is None
+    assert torch.allclose(steps, x.permute(0, 2, 3, 1).flatten(2), atol=1e-6)
 
 
 def test_masked_steps_of_a_clip_are_its_plain_ones_and_zero_beyond():
-    convolutions, norms = blocks()
+    convolutions, norms = small_blocks()
     mels, lengths = torch.randn(3, 8, 30), torch.tensor([30, 13, 4])
-    steps, counts = masked_steps(convolutions, norms, mels, lengths)
+    steps, counts = block_steps(convolutions, norms, mels, lengths)
     assert counts.tolist() == [7, 3, 1]
     for clip, length, count, found in zip(mels, lengths, counts, steps, strict=True):
-        alone = plain_steps(convolutions, norms, clip[None, :, :length])
+        alone, _ = block_steps(convolutions, norms, clip[None, :, :length], None)
         assert torch.allclose(found[:count], alone[0], atol=1e-6)
         assert (found[count:] == 0).all()
 

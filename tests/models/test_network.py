@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.models import CRNN, MHSA, MODELS, ResNet, build_model, one_clip, parameter_count
-from ser_pipeline.options import MODEL_INPUTS, ModelOptions
+from ser_pipeline.models import EmbeddingNetwork, build_model, model_class, one_clip, parameter_count
+from ser_pipeline.models.crnn import CRNN
+from ser_pipeline.models.mhsa import MHSA
+from ser_pipeline.models.resnet import ResNet
+from ser_pipeline.options import MODELS, ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
 
@@ -143,8 +148,27 @@ def test_a_toy_network_learns_eight_clips_by_heart(name):
     assert (network.eval()(mels, lengths).argmax(1) == labels).all()
 
 
-def test_settings_know_what_every_model_learns_from():
-    assert MODEL_INPUTS.keys() == MODELS.keys()
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_model_is_what_it_declares(name):
+    declared, kind = MODELS[name], model_class(name)
+    assert issubclass(kind, EmbeddingNetwork) == declared.by_epochs
+    network = build_model(ModelOptions(name=name), 16, 3)
+    assert isinstance(network, kind)
+    if not declared.by_epochs:
+        return
+    arguments = inspect.signature(kind).parameters.values()
+    read = [each.name for each in arguments if each.name in ModelOptions.model_fields]
+    assert sorted(read) == sorted(declared.options)
+    if declared.inputs == "features":
+        assert declared.frames_per_step == 0
+        assert network.eval()(torch.zeros(2, 16)).shape == (2, 3)
+        return
+    step, lengths = declared.frames_per_step, torch.tensor([40, 39])
+    _, weights = network.eval().summarise(torch.rand(2, 16, 5 * step), lengths)
+    assert (weights > 0).sum(1).tolist() == (lengths // step).tolist()
+    assert network(torch.rand(1, 16, step)).shape == (1, 3)
+    with pytest.raises((RuntimeError, ValueError)):
+        network(torch.rand(1, 16, step - 1))
 
 
 @pytest.mark.parametrize(
@@ -158,11 +182,11 @@ def test_settings_know_what_every_model_learns_from():
     ],
 )
 def test_parameters_are_as_documented(name, options, count):
-    inputs = 96 if MODEL_INPUTS[name] == "mels" else 253
+    inputs = 96 if MODELS[name].inputs == "mels" else 253
     assert parameter_count(build_model(ModelOptions(name=name, **options), inputs, 4)) == count
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MODELS if MODEL_INPUTS[name] == "mels"))
+@pytest.mark.parametrize("name", sorted(name for name in MODELS if MODELS[name].inputs == "mels"))
 def test_options_reach_the_network(name):
     options = ModelOptions(name=name, masked=False, attention=False, dropout=0.12)
     network = build_model(options, 80, 6)
@@ -176,15 +200,15 @@ def test_one_clip_without_its_padding_scores_as_with_a_mask():
     network = build_model(ModelOptions(name="crnn"), 16, 4).eval()
     values = np.full((16, 40), -1, np.float32)
     values[:, :27] = np.random.default_rng(0).normal(size=(16, 27))
-    inputs, lengths = one_clip(values, 27, masked=True)
+    inputs, lengths = one_clip(values, 27, ModelOptions())
     assert (inputs.shape, lengths) == ((1, 16, 27), None)
     with torch.inference_mode():
         expected = network(torch.from_numpy(values)[None], torch.tensor([27]))
         torch.testing.assert_close(network(inputs, lengths), expected, atol=1e-5, rtol=1e-5)
     for frames, masked in ((27, False), (5, True)):
-        inputs, lengths = one_clip(values, frames, masked=masked)
+        inputs, lengths = one_clip(values, frames, ModelOptions(masked=masked))
         assert (inputs.shape, lengths.tolist()) == ((1, 16, 40), [frames])
-    assert one_clip(values[:, 0], 1, masked=True)[0].shape == (1, 16)
+    assert one_clip(values[:, 0], 1, ModelOptions())[0].shape == (1, 16)
 
 
 @pytest.mark.parametrize("name", ["crnn", "resnet", "mhsa", "dnn", "cnn1d"])

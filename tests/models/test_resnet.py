@@ -1,9 +1,8 @@
 import torch
 from torch.nn import functional as F
 
-from ser_pipeline.models import ResNet
 from ser_pipeline.models.ragged import lay_out
-from ser_pipeline.models.resnet import Residual
+from ser_pipeline.models.resnet import Residual, ResNet
 
 
 def test_a_block_is_two_convolutions_and_a_short_cut():

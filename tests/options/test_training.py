@@ -1,22 +1,17 @@
 import pytest
 
-from ser_pipeline.models import MODELS, EstimatorNetwork
-from ser_pipeline.options import CLASSIFIERS, MODEL_INPUTS, applies, recipe
+from ser_pipeline.options import MODELS, applies, recipe
 
 
-def test_classifiers_are_those_the_models_say():
-    assert {name for name, kind in MODELS.items() if kind is EstimatorNetwork} == CLASSIFIERS
-
-
-@pytest.mark.parametrize("model", sorted(MODEL_INPUTS))
+@pytest.mark.parametrize("model", sorted(MODELS))
 def test_every_model_is_told_by_task_split_and_seed(model):
     for setting in ("task", "split", "corpora", "merges", "train.seed", "train.monitor", "model.name"):
         assert applies(setting, model)
-    mels = MODEL_INPUTS[model] == "mels"
+    mels = MODELS[model].inputs == "mels"
     assert applies("front_end.n_mels", model) == applies("train.spec_augment", model) == mels
     assert applies("normalise", model) == applies("features.speech_db", model) == (not mels)
-    assert applies("train.epochs", model) == applies("model.dropout", model) == (model not in CLASSIFIERS)
-    assert applies("model.c", model) == (model in CLASSIFIERS)
+    assert applies("train.epochs", model) == applies("model.dropout", model) == MODELS[model].by_epochs
+    assert applies("model.c", model) == (not MODELS[model].by_epochs)
 
 
 def test_every_setting_says_something_about_some_model():
@@ -25,4 +20,4 @@ def test_every_setting_says_something_about_some_model():
         f"{group}.{name}" for group in ("front_end", "features", "model", "train") for name in groups[group]
     ]
     for setting in (*names, "feature_set", "normalise"):
-        assert any(applies(setting, model) for model in MODEL_INPUTS), setting
+        assert any(applies(setting, model) for model in MODELS), setting

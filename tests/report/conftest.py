@@ -17,7 +17,7 @@ from ser_pipeline.labels import emotion_id
 from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, SPLIT_SCHEMA, write_table
-from ser_pipeline.options import recipe
+from ser_pipeline.options import MODELS, merged, recipe
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.curves import METRIC_COLUMNS
 from ser_pipeline.runs.explanation import (
@@ -224,7 +224,10 @@ def write_run(
 ) -> Path:
     folder = runs / name
     folder.mkdir(parents=True)
-    made = recipe(preset, task=task, **changes.pop("recipe", {}))
+    said = changes.pop("recipe", {})
+    if changes.get("model") in MODELS:
+        said = merged({"model": {"name": changes["model"]}}, said)
+    made = recipe(preset, task=task, **said)
     size = {"4class": 4, "6class": 6}[task]
     emotions = ("anger", "happiness", "neutral", "sadness", "fear", "surprise")[:size]
     table = predictions_of(rows, emotions, part_of, skill)

@@ -11,10 +11,9 @@ from ser_pipeline.audio import decode_file
 from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.errors import RunError, SettingsError
-from ser_pipeline.options import FeatureOptions, FrontEnd, recipe
+from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph
-from ser_pipeline.serving.prediction import PredictOptions
 from tests.serving.conftest import EMOTIONS, SMALL, save_random, shares, voice
 
 PAPER = recipe("paper").front_end.model_copy(update={"n_mels": 16, "max_s": 1.0, "denoise": "none"})

@@ -11,8 +11,9 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline import load_model
+from ser_pipeline.options import Limits
 from ser_pipeline.serving.http import http_app
-from ser_pipeline.serving.service import Limits, Service
+from ser_pipeline.serving.service import Service
 from tests.serving.conftest import RATE, save_random, voice
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:starlette")

@@ -85,7 +85,7 @@ def test_without_a_run_the_command_that_makes_one_is_named(tmp_path):
         ({"learned": {"gains_db": {"*": 3.0}}}, r"learned.gains_db: does not fit"),
         ({"temperature": 0}, r"model.json: temperature"),
         ({"schema_version": 1}, r"model.json: schema_version"),
-        ({"model": {"name": "transformer9"}}, r"model 'transformer9' does not exist"),
+        ({"model": {"name": "transformer9"}}, r"model.json: model.name: Input should be 'crnn'"),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(run, changes, says):

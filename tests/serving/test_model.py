@@ -8,8 +8,8 @@ from ser_pipeline.datasets.normalise import Learned, Voice, first_step, learn_sc
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
-from ser_pipeline.options import FeatureOptions, FrontEnd, recipe
-from ser_pipeline.serving.prediction import PredictOptions, Unusable
+from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
+from ser_pipeline.serving.prediction import Unusable
 from ser_pipeline.training.checkpoint import load_model as load_network
 from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
 

@@ -14,9 +14,10 @@ import soundfile as sf
 from PIL import Image
 
 from ser_pipeline import load_model
+from ser_pipeline.options import Limits
 from ser_pipeline.serving import page
 from ser_pipeline.serving.page import shown
-from ser_pipeline.serving.service import Limits, Service
+from ser_pipeline.serving.service import Service
 from tests.serving.conftest import RATE, save_random, voice
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

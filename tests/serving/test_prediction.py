@@ -4,8 +4,8 @@ import scipy.special
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.metrics import temper
-from ser_pipeline.options import checked
-from ser_pipeline.serving.prediction import PredictOptions, decide, softmax
+from ser_pipeline.options import PredictOptions, checked
+from ser_pipeline.serving.prediction import decide, softmax
 
 
 def test_tempered_scores_are_the_metrics_tempered_probabilities(rng):

@@ -9,7 +9,7 @@ import soundfile as sf
 from ser_pipeline import load_model
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import AudioError, SettingsError
-from ser_pipeline.serving.prediction import PredictOptions
+from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 from tests.serving.conftest import RATE, shares, voice
 

@@ -5,7 +5,8 @@ import torch
 
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import build_loss
-from ser_pipeline.models import CRNN, build_model
+from ser_pipeline.models import build_model
+from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.training.module import TrainedNetwork, average_into, rate_factor
 

@@ -1,0 +1,79 @@
+"""Models and losses by name: what each declares of itself, and where its class is. Knows no torch.
+
+A new model is its file in ``models/`` and one line here; a new loss likewise, in ``losses/``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+_NETWORK: Final = ("masked", "own_scale", "attention", "dropout")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a model declares.
+
+    Attributes:
+        place: module and class in ``ser_pipeline.models``, as ``crnn.CRNN``.
+        inputs: what it learns from.
+        options: fields of :class:`~ser_pipeline.options.training.ModelOptions` that it reads; a network takes
+            them as keywords of the same names.
+        by_epochs: fitted over epochs, as networks are; scikit-learn's classifiers are fitted at once.
+        frames_per_step: mel frames behind one step of a network, and the fewest that it can look at without
+            its mask; 0 for models without steps.
+    """
+
+    place: str
+    inputs: Literal["mels", "features"]
+    options: tuple[str, ...]
+    by_epochs: bool = True
+    frames_per_step: int = 0
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What options may need of a model."""
+        return frozenset({self.inputs, "epochs"} if self.by_epochs else {self.inputs})
+
+
+_CLASSIFIER: Final = Architecture("estimators.EstimatorNetwork", "features", ("c",), by_epochs=False)
+
+MODELS: Final[Mapping[str, Architecture]] = MappingProxyType(
+    {
+        "crnn": Architecture("crnn.CRNN", "mels", (*_NETWORK, "pooling", "bidirectional"), frames_per_step=8),
+        "resnet": Architecture("resnet.ResNet", "mels", _NETWORK, frames_per_step=8),
+        "mhsa": Architecture("mhsa.MHSA", "mels", _NETWORK, frames_per_step=8),
+        "cnn1d": Architecture("cnn1d.CNN1D", "features", ("dropout",)),
+        "dnn": Architecture("dnn.DNN", "features", ("dropout",)),
+        "svm": _CLASSIFIER,
+        "logreg": _CLASSIFIER,
+        "gboost": _CLASSIFIER,
+    }
+)
+"""Models by name, as in ``ser train NAME``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a loss declares.
+
+    Attributes:
+        place: module and class in ``ser_pipeline.losses``, as ``classification.Focal``.
+        options: fields of :class:`~ser_pipeline.options.training.TrainOptions` that it reads beside those of
+            every loss; it takes them as keywords of the same names.
+    """
+
+    place: str
+    options: tuple[str, ...] = ()
+
+
+LOSSES: Final[Mapping[str, Objective]] = MappingProxyType(
+    {
+        "ce": Objective("classification.CrossEntropy"),
+        "distance_ce": Objective("classification.DistanceCrossEntropy"),
+        "expected_distance": Objective("classification.ExpectedDistance", ("distance_weight",)),
+        "focal": Objective("classification.Focal", ("focal_gamma",)),
+    }
+)
+"""Objectives by name, as in ``--loss NAME``."""

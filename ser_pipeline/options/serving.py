@@ -1,0 +1,59 @@
+"""Options of prediction, and of a server that predicts."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ser_pipeline.options.base import OFF, Options, Share, option
+
+
+class PredictOptions(Options):
+    """How to predict."""
+
+    abstain: Share | Literal["auto"] = option(
+        0.0,
+        "Decisions of a lower confidence become 'uncertain'; 0 always decides, 'auto' takes the threshold "
+        "that was learned with the model, if there is one.",
+    )
+    corpus: Annotated[str | None, OFF] = option(
+        None,
+        "The corpus whose recording level these have, for models of level 'corpus_rms'; 'none' takes the "
+        "mean level of all training corpora.",
+    )
+    modality: Literal["speech", "song"] = option(
+        "speech", "What is heard; our own features search a higher pitch in song."
+    )
+    window_s: Annotated[float, Field(ge=0.5, le=60)] | None = option(
+        None,
+        "A window of a long recording has so many seconds; without it, as many as the longest clip that "
+        "the model looks at.",
+        flag="window",
+    )
+    hop_s: Annotated[float, Field(ge=0.05, le=60)] | None = option(
+        None,
+        "A window begins so many seconds after the one before: without it 1 in a timeline, 0.5 in a live "
+        "stream, and half a window where a long recording gets one prediction.",
+        flag="hop",
+    )
+
+
+class Limits(Options):
+    """What a server takes."""
+
+    max_mb: Annotated[float, Field(gt=0, le=1024)] = option(
+        25.0, "The largest recording has so many megabytes, as it is sent."
+    )
+    max_s: Annotated[float, Field(gt=0, le=7200)] = option(
+        300.0, "The longest recording has so many seconds.", flag="max-seconds"
+    )
+    waiting: Annotated[int, Field(ge=1, le=4096)] = option(
+        64, "So many recordings may be worked on or wait; others get a 429.", flag="queue"
+    )
+    body_s: Annotated[float, Field(gt=0, le=600)] = option(
+        30.0, "A recording must have arrived within so many seconds.", flag=""
+    )
+
+    @property
+    def max_bytes(self) -> int:
+        """Largest recording, in bytes."""
+        return round(self.max_mb * 1e6)
