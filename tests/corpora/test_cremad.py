@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+from itertools import product
 from pathlib import PurePosixPath
 
 import pytest
@@ -5,6 +7,27 @@ import pytest
 from ser_pipeline.corpora.cremad import parse, scan
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
 from tests.corpora.conftest import refusal
+
+NEVER_RECORDED = {
+    "1002_TIE_NEU_XX",
+    "1076_ITS_NEU_XX",
+    *(f"1008_WSI_{code}_XX" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")),
+    *(f"1009_MTI_{code}_XX" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")),
+    *(f"1019_ITH_{code}_XX" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")),
+}
+PER_EMOTION = dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness"), 1271) | {"neutral": 1087}
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    sentences = ("DFA", "IEO", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI")
+    emotions = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
+    for actor, sentence, emotion in product(range(1001, 1092), sentences, emotions):
+        for level in ("LO", "MD", "HI") if sentence == "IEO" and emotion != "NEU" else ("XX",):
+            clip = f"{actor}_{sentence}_{emotion}_{level}"
+            if clip not in NEVER_RECORDED:
+                yield f"AudioWAV/{clip}.wav"
+
 
 ACTORS = '"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","x","y"\n1002,21,"Female","x","y"\n'
 VOTES_HEADING = '"","A","D","F","H","N","S","fileName","numResponses","agreement","emoVote","meanEmoResp"\n'

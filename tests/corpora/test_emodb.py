@@ -1,10 +1,27 @@
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from ser_pipeline.corpora.emodb import SENTENCES, SPEAKERS, parse, read_ratings, scan
 from ser_pipeline.records import TableProblem, Utterance
 from tests.corpora.conftest import refusal
+
+PER_EMOTION = {
+    "anger": 127, "boredom": 81, "neutral": 79, "happiness": 71, "fear": 69, "sadness": 62, "disgust": 46,
+}  # fmt: skip
+PER_SPEAKER = {
+    "emodb-03": 49, "emodb-08": 58, "emodb-09": 43, "emodb-10": 38, "emodb-11": 55,
+    "emodb-12": 35, "emodb-13": 61, "emodb-14": 69, "emodb-15": 56, "emodb-16": 71,
+}  # fmt: skip
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    for line in (Path(__file__).parent / "names" / "emodb.txt").read_text().splitlines():
+        sentence, *ends = line.split()
+        yield from (f"wav/{sentence}{end}.wav" for end in ends)
+
 
 HEADING = b"Nr.\tSatz\terkannt\tnatuerlich\n"
 BLANKS = b"\xa0\xa0\xa0"

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+from itertools import product
 from pathlib import PurePosixPath
 
 import pytest
@@ -5,6 +7,25 @@ import pytest
 from ser_pipeline.corpora.ravdess import claims, parse, scan
 from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import refusal
+
+PER_EMOTION = dict.fromkeys(
+    ("calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"), 192
+) | {"neutral": 96}  # fmt: skip
+PER_SPEAKER = {f"ravdess-{actor:02d}": 60 for actor in range(1, 25)}
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    return of_channel("01", range(1, 9), range(1, 25))
+
+
+def of_channel(channel: str, emotions: Iterable[int], actors: Iterable[int]) -> Iterable[str]:
+    """Yield every path of one channel."""
+    for actor, emotion, *rest in product(actors, emotions, (1, 2), (1, 2), (1, 2)):
+        intensity, statement, repetition = rest
+        if (emotion, intensity) != (1, 2):
+            codes = (emotion, intensity, statement, repetition, actor)
+            yield f"Actor_{actor:02d}/03-{channel}-" + "-".join(f"{code:02d}" for code in codes) + ".wav"
 
 
 def test_a_name_holds_seven_codes():

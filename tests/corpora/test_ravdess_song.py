@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import pytest
@@ -5,6 +6,15 @@ import pytest
 from ser_pipeline.corpora import ravdess
 from ser_pipeline.corpora.ravdess_song import claims, parse, scan
 from ser_pipeline.records import Reject, Utterance
+from tests.corpora.test_ravdess import of_channel
+
+PER_EMOTION = dict.fromkeys(("calm", "happiness", "sadness", "anger", "fear"), 184) | {"neutral": 92}
+PER_SPEAKER = {f"ravdess-{actor:02d}": 44 for actor in range(1, 25) if actor != 18}
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    return of_channel("02", range(1, 7), [actor for actor in range(1, 25) if actor != 18])
 
 
 def test_a_singer_is_the_speaker_of_the_same_number():

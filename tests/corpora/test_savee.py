@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+from itertools import product
 from pathlib import PurePosixPath
 
 import pytest
@@ -5,6 +7,18 @@ import pytest
 from ser_pipeline.corpora.savee import claims, parse
 from ser_pipeline.records import Utterance
 from tests.corpora.conftest import refusal
+
+PER_EMOTION = dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness", "surprise"), 60) | {
+    "neutral": 120
+}
+PER_SPEAKER = {f"savee-{name}": 120 for name in ("DC", "JE", "JK", "KL")}
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    for speaker, emotion in product(("DC", "JE", "JK", "KL"), ("a", "d", "f", "h", "n", "sa", "su")):
+        for number in range(1, 31 if emotion == "n" else 16):
+            yield f"AudioData/{speaker}/{emotion}{number:02d}.wav"
 
 
 def test_a_path_holds_speaker_emotion_and_sentence():

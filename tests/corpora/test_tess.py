@@ -1,10 +1,30 @@
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from ser_pipeline.corpora.tess import claims, parse
 from ser_pipeline.records import Utterance
 from tests.corpora.conftest import refusal
+
+PER_EMOTION = dict.fromkeys(
+    ("anger", "disgust", "fear", "happiness", "neutral", "surprise", "sadness"), 400
+)  # fmt: skip
+PER_SPEAKER = {"tess-OAF": 1400, "tess-YAF": 1400}
+
+
+def official() -> Iterable[str]:
+    """Yield every official path."""
+    older = ("Fear", "Pleasant_surprise", "Sad", "angry", "disgust", "happy", "neutral")
+    younger = ("angry", "disgust", "fear", "happy", "neutral", "pleasant_surprised", "sad")
+    folders = [f"OAF_{emotion}" for emotion in older] + [f"YAF_{emotion}" for emotion in younger]
+    words = (Path(__file__).parent / "names" / "tess_words.txt").read_text().split()
+    for folder, word in product(folders, words):
+        actress, emotion = folder.lower().split("_", 1)
+        code = "ps" if "surprise" in emotion else emotion
+        prefix = "OA" if (folder, word) == ("OAF_neutral", "bite") else actress.upper()
+        yield f"{folder}/{prefix}_{word}_{code}.wav"
 
 
 def row_of(path: str) -> Utterance:

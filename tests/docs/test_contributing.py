@@ -97,6 +97,20 @@ def ran(root, *words):
 
 
 @pytest.mark.slow
+def test_the_corpus_passes_what_every_corpus_does(changed):
+    ran(
+        changed,
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/corpora/test_corpora.py",
+        "-k",
+        "demos or whose or holds",
+    )
+
+
+@pytest.mark.slow
 def test_every_recipe_works(changed):
     tests = [path for path, *_ in RECIPES if path.startswith("tests/")]
     assert len(tests) == len(re.findall(r"^### ", PAGE, re.MULTILINE))
