@@ -100,7 +100,7 @@ def test_an_interrupted_training_says_how_to_go_on(here):
 @pytest.mark.parametrize(
     ("given", "error", "line"),
     [
-        ({"model": "rnn"}, SettingsError, "model 'rnn' does not exist; valid are crnn"),
+        ({"model": "rnn"}, SettingsError, r"model.* crnn, resnet, .*gboost"),
         ({"epoch": 3}, SettingsError, "settings: epoch: there is no such setting; valid are those of train"),
         ({"epochs": 0}, SettingsError, "train.epochs"),
         ({"model": "svm", "epochs": 3}, SettingsError, "train.epochs: says nothing about model svm"),
