@@ -97,17 +97,16 @@ def ran(root, *words):
 
 
 @pytest.mark.slow
-def test_the_corpus_passes_what_every_corpus_does(changed):
-    ran(
-        changed,
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/corpora/test_corpora.py",
-        "-k",
-        "demos or whose or holds",
-    )
+@pytest.mark.parametrize(
+    ("room", "names"),
+    [
+        ("tests/corpora/test_corpora.py", "demos or registry_holds or names_are_public"),
+        ("tests/models/test_network.py", "mean"),
+        ("tests/losses/test_classification_ce.py", "symmetric"),
+    ],
+)
+def test_what_is_new_passes_what_all_of_its_kind_do(changed, room, names):
+    ran(changed, "pytest", "-q", "-p", "no:cacheprovider", room, "-k", names)
 
 
 @pytest.mark.slow

@@ -163,12 +163,14 @@ def test_a_model_is_what_it_declares(name):
         assert declared.frames_per_step == 0
         assert network.eval()(torch.zeros(2, 16)).shape == (2, 3)
         return
-    step, lengths = declared.frames_per_step, torch.tensor([40, 39])
+    step = declared.frames_per_step
+    lengths = torch.tensor([5 * step, 5 * step - 1])
     _, weights = network.eval().summarise(torch.rand(2, 16, 5 * step), lengths)
     assert (weights > 0).sum(1).tolist() == (lengths // step).tolist()
     assert network(torch.rand(1, 16, step)).shape == (1, 3)
-    with pytest.raises((RuntimeError, ValueError)):
-        network(torch.rand(1, 16, step - 1))
+    if step > 1:
+        with pytest.raises((RuntimeError, ValueError)):
+            network(torch.rand(1, 16, step - 1))
 
 
 @pytest.mark.parametrize(
