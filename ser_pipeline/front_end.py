@@ -105,6 +105,26 @@ def _layout_of_embeddings(options: EmbeddingOptions) -> Layout:
     return Layout("embeddings", (layers, len(options.pooling), width), np.float32, unit)
 
 
+def vector_names(options: InputOptions) -> tuple[str, ...]:
+    """Names of the numbers that a model of vectors is given; empty for mels.
+
+    Raises:
+        SettingsError: openSMILE, which alone knows its names, is not installed.
+
+    Examples:
+        >>> vector_names(EmbeddingOptions(layers=(2, 3), pooling=("mean",), width=1))
+        ('layer2.mean.0', 'layer3.mean.0')
+    """
+    if not isinstance(options, EmbeddingOptions):
+        return layout_of(options).names
+    return tuple(
+        f"layer{layer}.{pooling}.{unit}"
+        for layer in options.layers
+        for pooling in options.pooling
+        for unit in range(options.width)
+    )
+
+
 def aspect_of(options: StoreOptions, modality: str) -> str:
     """What of a recording's description its row depends on: part of the row's key.
 

@@ -71,7 +71,6 @@ def make_encoder(tmp_path):
     """Make a tiny random encoder of a family, as its folder lies on a disk: 3 layers, 32 wide."""
 
     def make(family="wav2vec2", name=None, *, seed=0, **changes) -> Path:
-        pytest.importorskip("transformers")
         import json
 
         import torch
@@ -218,6 +217,40 @@ class Toy:
         described = provenance(options)
         write_shard(shard_path(folder, 0), rows, layout=layout, name=folder.name, described=described)
         return rows.values
+
+    def embedding_options(self, **changes):
+        """Options of a store of pooled layers: an encoder of three layers, eight wide, that lies nowhere."""
+        from ser_pipeline.options import EmbeddingOptions
+
+        facts = {"encoder": "toy", "folder": "/gone/toy", "weights": "0a" * 16, "depth": 3, "width": 8}
+        return EmbeddingOptions.model_validate({**facts, "layers": (0, 1, 2, 3), **changes})
+
+    def write_embeddings(self, numbers=None, values=None, **changes) -> np.ndarray:
+        """Write a store of pooled layers, those given or made ones, of which layer 2 alone knows emotions."""
+        from ser_pipeline.front_end import layout_of
+        from ser_pipeline.store import provenance, store_folder
+        from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
+
+        options = self.embedding_options(**changes)
+        numbers = range(len(self.rows)) if numbers is None else numbers
+        if values is None:
+            rng = np.random.default_rng(2)
+            values = rng.standard_normal((len(numbers), *layout_of(options).shape)).astype(np.float32)
+            for place, number in enumerate(numbers):
+                if 2 in options.layers:
+                    values[place, options.layers.index(2), 0, self.rows[number][3]] += 4
+        rows = ShardRows(
+            values,
+            np.full(len(numbers), 50, np.int16),
+            np.full(len(numbers), -20, np.float32),
+            np.array([self.digest(number) for number in numbers], "S32"),
+            np.zeros(len(numbers), np.int16),
+            np.zeros(len(numbers), "S8"),
+        )
+        folder, described = store_folder(self.cache, options), provenance(options)
+        path = shard_path(folder, 0)
+        write_shard(path, rows, layout=layout_of(options), name=folder.name, described=described)
+        return values
 
     def write_variants(self, copies: int, **changes) -> None:
         """Write variants of every recording: all cells hold 1 + variant + number / 100."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place, check_counts
+from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.query import query
@@ -135,8 +136,9 @@ def build_store(
     """Compute what a feature store lacks of the manifest's recordings; call it again to continue.
 
     Args:
-        inputs: ``mels``, ``features`` (our own), ``egemaps`` or ``compare`` (openSMILE's), or all options
-            of a store, which take the place of preset, settings file and changes.
+        inputs: ``mels``, ``features`` (our own), ``egemaps`` or ``compare`` (openSMILE's), ``embeddings``
+            (layers of an encoder on this machine), or all options of a store, which take the place of
+            preset, settings file and changes.
         copies: random variants of each recording, in a store of their own; 0 for the recordings as they are.
         preset: ``default`` or ``paper``; None takes that of the settings file.
         data: folder the manifest's paths are relative to.
@@ -204,10 +206,12 @@ def build_store(
 
 
 def _store_options(kind: str, recipe: Recipe, copies: int) -> StoreOptions:
-    if kind not in ("mels", *FEATURE_STORES):
-        valid = ", ".join(("mels", *FEATURE_STORES))
+    if kind not in ("mels", *FEATURE_STORES, "embeddings"):
+        valid = ", ".join(("mels", *FEATURE_STORES, "embeddings"))
         raise SettingsError(f"inputs '{kind}' do not exist; valid are {valid}, or a store's options")
     inputs: InputOptions = recipe.front_end
-    if kind != "mels":
+    if kind == "embeddings":
+        inputs = located(recipe.embeddings, encoder_folders())[0]
+    elif kind != "mels":
         inputs = feature_options(FEATURE_STORES[kind], recipe.features)
     return Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs

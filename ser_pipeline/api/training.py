@@ -229,6 +229,8 @@ def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, c
     for sentence in data.remarks():
         watcher.note(sentence)
     info = train_run(data, folder, watcher, command=command)
+    if info.layers:
+        watcher.note(info.layers)
     return ScoredRun(folder, info, score_run(folder, data))
 
 

@@ -75,6 +75,8 @@ class Given:
         from ser_pipeline.options import configured, own_tasks
 
         changes = self.nested()
+        if changes.keys() & {"embeddings", "layers"}:
+            changes.setdefault("on", "embeddings")
         made = configured(SETTINGS_FILE, changes.pop("preset", None), spoken=self.flag, **changes)
         self.refuse_idle(made)
         if made.task != "all":
@@ -193,15 +195,16 @@ def options_of_recipe(*sections: str) -> "Callable[[], list[Setting]]":
     """Options of a recipe, for :func:`option_command`.
 
     Args:
-        *sections: of the recipe, or names of its own fields; none for all that some model reads.
+        *sections: of the recipe, or names of its own fields; none for all that training reads.
     """
 
     def found() -> "list[Setting]":
-        from ser_pipeline.options import Recipe, settings_of
+        from ser_pipeline.options import CACHED_ONLY, Recipe, settings_of
 
-        return [
-            each for each in settings_of(Recipe) if not sections or {each.section, each.path} & {*sections}
-        ]
+        every = settings_of(Recipe)
+        if not sections:
+            return [each for each in every if each.path not in CACHED_ONLY]
+        return [each for each in every if {each.section, each.path} & {*sections}]
 
     return found
 

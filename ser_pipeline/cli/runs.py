@@ -207,7 +207,7 @@ def _settings(info: "RunInfo") -> Iterator[tuple[str, str]]:
 
     for name, value in _flat(info.model_dump(mode="json")):
         group, _, option = name.partition(".")
-        if group != "recipe" or applies(option, info.model):
+        if group != "recipe" or applies(option, info.model, info.recipe.on):
             yield name, value
 
 

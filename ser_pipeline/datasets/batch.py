@@ -1,6 +1,7 @@
 """What a model is given at once: batches of mel spectrograms or feature vectors from the store."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,6 +33,7 @@ class ReadableRows(Protocol):
 class RowStore(ReadableRows, Protocol):
     """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
 
+    folder: Path
     fingerprint: str
     kind: str
     options: StoreOptions

@@ -17,16 +17,18 @@ from ser_pipeline.datasets.examples import (
     restrict_training,
     select_examples,
 )
+from ser_pipeline.datasets.layers import LayerRows
 from ser_pipeline.datasets.run_data import RunData, Variants
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.errors import StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, read_manifest
-from ser_pipeline.options import Recipe
+from ser_pipeline.options import EmbeddingOptions, Recipe
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
-from ser_pipeline.store import Store, build_command, open_store
+from ser_pipeline.store import build_command, open_store
+from ser_pipeline.store.embeddings import narrowed, open_embeddings
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Inputs:
         recipe: task, split, fold, corpora, languages and inputs.
         manifest: the recordings.
         split: its parts or folds.
-        store: mels or features.
+        store: mels, features, or layers of an encoder.
         task: the classes; all folds of a split have the same, so that their scores can be pooled.
         variants: store of random variants, where the recipe learns from some.
     """
@@ -60,9 +62,9 @@ class Inputs:
     recipe: Recipe
     manifest: Manifest
     split: Split
-    store: Store
+    store: RowStore
     task: Task
-    variants: Store | None = None
+    variants: RowStore | None = None
 
     def tests(self, fold: int) -> bool:
         """Whether a fold tests any of the clips chosen.
@@ -221,16 +223,26 @@ def read_inputs(
     """
     manifest = read_manifest(manifests)
     split = read_split(manifests, recipe.split, manifest)
-    store = open_store(cache, recipe.inputs)
+    learned = task or _task(recipe, manifest, split, own_tasks)
     variants = None if scoring else recipe.variants
-    return Inputs(
-        recipe,
-        manifest,
-        split,
-        store,
-        task or _task(recipe, manifest, split, own_tasks),
-        None if variants is None else open_store(cache, variants, recipe.train.copies),
-    )
+    if isinstance(recipe.inputs, EmbeddingOptions):
+        layers = () if isinstance(recipe.layers, str) else recipe.layers
+        rows = _layers(cache, recipe.inputs.model_copy(update={"layers": layers}))
+        settled = "best" if recipe.layers == "best" else rows.chosen.layers
+        recipe = recipe.model_copy(update={"embeddings": rows.chosen, "layers": settled})
+        more = None if variants is None else _layers(cache, rows.chosen, recipe)
+        return Inputs(recipe, manifest, split, rows, learned, more)
+    store = open_store(cache, recipe.inputs)
+    copies = None if variants is None else open_store(cache, variants, recipe.train.copies)
+    return Inputs(recipe, manifest, split, store, learned, copies)
+
+
+def _layers(cache: Path, asked: EmbeddingOptions, variants: Recipe | None = None) -> LayerRows:
+    """Layers of a store of embeddings, or of one of the variants that a recipe learns from."""
+    changes = None if variants is None else variants.augment
+    copies = 1 if variants is None else variants.train.copies
+    store = open_embeddings(cache, asked, changes, copies)
+    return LayerRows(store, narrowed(store, asked))
 
 
 def _task(

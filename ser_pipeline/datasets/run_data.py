@@ -1,7 +1,7 @@
 """The clips of a run, ready to be read in batches."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,7 @@ from ser_pipeline.datasets.batch import (
 )
 from ser_pipeline.datasets.enrolment import COPIES, average_voice, enrolled, pretended
 from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.layers import LayerRows
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
@@ -27,7 +28,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.options import FrontEnd, Recipe, inputs_of
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.types import SplitInfo
+from ser_pipeline.runs.types import LayerChoice, SplitInfo
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class RunData:
         failed: (utterance id, reason) of clips that the store could not use.
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
         variants: random variants of the training clips; None for none.
+        choice: how layers of an encoder were chosen on validation clips; None where they were given.
     """
 
     recipe: Recipe
@@ -72,11 +74,30 @@ class RunData:
     failed: tuple[tuple[str, str], ...]
     around: Surroundings | None = None
     variants: Variants | None = None
+    choice: LayerChoice | None = None
 
     def __repr__(self) -> str:
         """One line: model, task, and clips by part."""
         counts = ", ".join(f"{part} {clips}" for part, clips in self.counts().items())
         return f"RunData({self.recipe.model.name}, {self.task.name}: {counts} clips)"
+
+    def with_layers(self, layers: Sequence[int], choice: LayerChoice | None = None) -> "RunData":
+        """The same clips, seen through these layers of the encoder and no other.
+
+        Args:
+            layers: numbers of layers that the store has.
+            choice: how they were chosen.
+
+        Raises:
+            RunError: the clips are no layers of an encoder.
+        """
+        if not isinstance(self.store, LayerRows):
+            raise RunError(f"{self.store.folder}: holds {self.store.kind}, no layers to choose from")
+        store, variants = self.store.of_layers(layers), self.variants
+        if variants is not None and isinstance(variants.store, LayerRows):
+            variants = Variants(variants.store.of_layers(layers), variants.positions)
+        recipe = self.recipe.model_copy(update={"embeddings": store.chosen, "layers": store.chosen.layers})
+        return replace(self, recipe=recipe, store=store, variants=variants, choice=choice)
 
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
@@ -100,6 +121,8 @@ class RunData:
         parts = ", ".join(f"{part} {clips}" for part, clips in counts.items())
         emotions = ", ".join(self.task.emotions)
         lines = [f"{self.recipe.model.name}, {emotions}: {parts} clips, split '{self.split.name}'"]
+        if self.recipe.on == "embeddings" and self.recipe.layers == "best":
+            lines.append(f"layers of {self.recipe.embeddings.name} are chosen on validation clips")
         if self.failed:
             clip, reason = self.failed[0]
             lines.append(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.encoders.places import EXTRA, download, locate
 from ser_pipeline.errors import EncoderError, SettingsError, some
-from ser_pipeline.options import EmbeddingOptions
+from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions
 
 if TYPE_CHECKING:
     import torch
@@ -177,11 +177,11 @@ def located(
         SettingsError: a layer it does not have.
     """
     try:
-        found = locate(options.encoder, folders)
+        found = locate(options.encoder or USUAL_ENCODER, folders)
     except EncoderError:
         if not fetch:
             raise
-        found = download(options.encoder)
+        found = download(options.encoder or USUAL_ENCODER)
     checkpoint = read_checkpoint(found.folder)
     above = [layer for layer in options.layers if layer > checkpoint.layers]
     if above:

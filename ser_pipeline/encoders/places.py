@@ -150,13 +150,15 @@ def _how_to_get(encoder: str, known: KnownEncoder | None, folders: Sequence[Path
     where = f"encoder '{encoder}': not on this machine ({looked}, nor the hub's cache)"
     if known is not None:
         return (
-            f"{where}; --download fetches it from {known.hub_id} ({known.download_mb} MB, {known.licence}), "
-            "or pass its folder"
+            f"{where}; 'ser cache embeddings --encoder {known.name} --download' fetches it "
+            f"({known.download_mb} MB, {known.licence}), or name its folder"
         )
     if encoder.count("/") == 1 and not encoder.startswith((".", "/", "~")):
-        return f"{where}; --download fetches it from the hub, or pass its folder"
+        return (
+            f"{where}; 'ser cache embeddings --encoder {encoder} --download' fetches it, or name its folder"
+        )
     names = ", ".join(each.name for each in KNOWN)
-    return f"{where}; pass a folder, a hub id such as openai/whisper-base, or one of {names}"
+    return f"{where}; name a folder, a hub id such as openai/whisper-base, or one of {names}"
 
 
 def _name_of(folder: Path) -> str:

@@ -130,10 +130,10 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     Raises:
         RunError: the run's store does not hold named features.
     """
-    if info.store_kind == "mels":
+    if info.store_kind in ("mels", "embeddings"):
         raise RunError(
-            f"{folder}: model {info.model} was trained on mels, which have no names; only runs on features "
-            "can be explained, as of 'ser train logreg'"
+            f"{folder}: model {info.model} was trained on {info.store_kind}, which have no names; only runs "
+            "on features can be explained, as of 'ser train logreg'"
         )
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     data = inputs.run_data(info.split.fold)

@@ -14,7 +14,8 @@ import torch
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
-from ser_pipeline.errors import RunError
+from ser_pipeline.encoders import encoder_folders, found_again
+from ser_pipeline.errors import EncoderError, RunError
 from ser_pipeline.evaluation.internals import write_internals
 from ser_pipeline.evaluation.predict import (
     certainty_of,
@@ -31,7 +32,7 @@ from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, one_clip
-from ser_pipeline.options import InputOptions
+from ser_pipeline.options import EmbeddingOptions, InputOptions
 from ser_pipeline.runs.card import ModelCard, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
@@ -41,6 +42,7 @@ from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.folds import tested_folds
 from ser_pipeline.training.info import check_same
+from ser_pipeline.training.layers import as_trained
 
 CLIP_S: Final = 3.0
 REPEATS: Final = 7
@@ -60,26 +62,42 @@ def decision_ms(folder: Path) -> tuple[float, float]:
         RunError: the network is missing or damaged.
     """
     network, card = load_model(folder)
-    row = row_of_wave(_voice(card.inputs.sample_rate), card.inputs)
+    options = _here(card.inputs)
+    row = row_of_wave(_voice(options.sample_rate), options)
     values = row.values.astype(np.float32)[None]
     if card.learned.scaling is not None:
-        values = card.learned.scaling.apply(values)
+        values = card.learned.scaling.apply(values.reshape(1, -1))
     inputs, lengths = one_clip(values[0], row.frames, card.model)
 
     def decide() -> None:
         with torch.inference_mode():
             network(inputs, lengths).softmax(1)
 
-    return _front_end_ms(card.inputs), _least_ms(decide)
+    return _front_end_ms(options), _least_ms(decide)
 
 
-def keep_latency(folder: Path) -> Latency:
+def _here(options: InputOptions) -> InputOptions:
+    """The same options, with the place of their encoder on this machine where they have one.
+
+    Raises:
+        EncoderError: it is nowhere on this machine.
+    """
+    return found_again(options, encoder_folders()) if isinstance(options, EmbeddingOptions) else options
+
+
+def keep_latency(folder: Path) -> Latency | None:
     """Measure :func:`decision_ms` of a run and write it to ``latency.json``.
+
+    Returns:
+        What was measured; None where the encoder it learned from is not on this machine.
 
     Raises:
         RunError: the network is missing or damaged.
     """
-    front_end_ms, network_ms = decision_ms(folder)
+    try:
+        front_end_ms, network_ms = decision_ms(folder)
+    except EncoderError:
+        return None
     found = Latency(front_end_ms=front_end_ms, network_ms=network_ms, threads=torch.get_num_threads())
     write_result(folder / LATENCY, found)
     return found
@@ -209,6 +227,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
 
 def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
     network, card = load_model(folder)
+    data = as_trained(data, card)
     if card.emotions != data.task.emotions:
         raise RunError(
             f"{folder}: its network tells {', '.join(card.emotions)} apart, the run is about "

@@ -87,7 +87,8 @@ def deciding(recipe: Recipe) -> dict[str, Any]:
         name: value
         for name, value in flat.items()
         if name not in _CHANGES_NOTHING
-        and any(applies(name, other) for other in like)
+        and any(applies(name, other, recipe.on) for other in like)
+        and (name != "on" or recipe.on != "features")  # keys of before there were embeddings
         and (recipe.train.copies or not name.startswith("augment."))
     }
 

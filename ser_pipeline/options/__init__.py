@@ -6,7 +6,13 @@ stored with what it made. Flags win over the file, the file over the defaults.
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.options.base import Options, chosen_device
-from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, POOLINGS, EmbeddingOptions, layers_of
+from ser_pipeline.options.embeddings import (
+    EMBEDDINGS_VERSION,
+    POOLINGS,
+    USUAL_ENCODER,
+    EmbeddingOptions,
+    layers_of,
+)
 from ser_pipeline.options.features import (
     FEATURE_SETS,
     FEATURES_VERSION,
@@ -17,6 +23,7 @@ from ser_pipeline.options.features import (
 )
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.options.recipe import (
+    CACHED_ONLY,
     PRESETS,
     Normalise,
     Preset,
@@ -46,6 +53,7 @@ from ser_pipeline.options.training import ModelOptions, Pooling, SpecAugment, Tr
 
 __all__ = [
     "AUGMENT_VERSION",
+    "CACHED_ONLY",
     "EMBEDDINGS_VERSION",
     "FEATURES_VERSION",
     "FEATURE_SETS",
@@ -56,6 +64,7 @@ __all__ = [
     "MODELS",
     "POOLINGS",
     "PRESETS",
+    "USUAL_ENCODER",
     "Architecture",
     "Augmented",
     "EmbeddingOptions",

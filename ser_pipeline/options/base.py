@@ -34,6 +34,8 @@ BY_EPOCHS: Final = ("epochs",)
 OF_MELS: Final = ("mels",)
 OF_FEATURES: Final = ("features",)
 OF_EMBEDDINGS: Final = ("embeddings",)
+OF_VECTORS: Final = ("vectors",)
+"""Needed of a model by options of whatever is learned from vectors, be they features or embeddings."""
 MELS_BY_EPOCHS: Final = ("mels", "epochs")
 
 DATA, MODEL, TRAINING, LOSS = "Data", "Model", "Training (networks)", "Loss (networks)"

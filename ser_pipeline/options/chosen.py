@@ -39,6 +39,8 @@ def chosen_recipe(
         True
     """
     said = nested(changes)
+    if said.keys() & {"embeddings", "layers"}:
+        said.setdefault("on", "embeddings")
     if isinstance(model, Recipe):
         if preset is not None:
             raise SettingsError(f"preset {preset}: does not go with a whole recipe; leave one of them out")

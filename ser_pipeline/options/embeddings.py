@@ -16,6 +16,13 @@ EncoderPooling = Literal["mean", "std", "max"]
 POOLINGS: Final[tuple[EncoderPooling, ...]] = ("mean", "std", "max")
 
 
+USUAL_ENCODER: Final = "whisper-base"
+"""What is cached where no encoder is named."""
+
+
+Layer = Annotated[int, Field(ge=0)]
+
+
 def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
 
@@ -61,9 +68,10 @@ class EmbeddingOptions(Options):
     SAMPLE_RATE: ClassVar[int] = 16_000
 
     encoder: str = option(
-        "whisper-base",
+        "",
         "The encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where to "
-        "look and decides no number.",
+        "look and decides no number. Without it whisper-base is cached, and the only one that is cached is "
+        "learned from.",
     )
     folder: str = option("", "Where the encoder was found; empty where nobody has looked yet.", flag="")
     weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = option(
@@ -75,14 +83,12 @@ class EmbeddingOptions(Options):
     width: Annotated[int, Field(ge=0)] = option(
         0, "Numbers in each step of a layer; 0 where nobody has looked yet.", flag=""
     )
-    layers: Annotated[
-        tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_numbers), AfterValidator(_ascending)
-    ] = option(
+    layers: Annotated[tuple[Layer, ...], BeforeValidator(_numbers), AfterValidator(_ascending)] = option(
         (),
         "The layers that are kept, as 2,3 or 0-6, or all of them; nothing is computed above the last one.",
     )
     pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(_in_order)] = (
-        option(POOLINGS, "What is kept of the steps of a clip: some of mean, std and max.")
+        option(POOLINGS, "What is kept, or learned from, of the steps of a clip: some of mean, std and max.")
     )
     frames: bool = option(False, "The steps themselves are kept, as float16, and nothing is pooled.")
     crop_s: Annotated[Positive | None, OFF] = option(
@@ -109,7 +115,7 @@ class EmbeddingOptions(Options):
     @property
     def name(self) -> str:
         """The encoder's name: the last part of a folder or of a hub's id."""
-        return Path(self.encoder).name or self.encoder
+        return Path(self.encoder).name or USUAL_ENCODER
 
     @property
     def stored(self) -> Self:

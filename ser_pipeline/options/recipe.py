@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.labels import parse_merges
@@ -26,11 +26,12 @@ from ser_pipeline.options.base import (
     OF_EMBEDDINGS,
     OF_FEATURES,
     OF_MELS,
+    OF_VECTORS,
     TRAINING,
     Options,
     option,
 )
-from ser_pipeline.options.embeddings import EmbeddingOptions
+from ser_pipeline.options.embeddings import EmbeddingOptions, Layer, layers_of
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
 from ser_pipeline.options.registry import LOSSES, MODELS
@@ -39,12 +40,18 @@ from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
 from ser_pipeline.options.training import ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
+CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.frames", "embeddings.device"})
+"""Paths of options that say how a store is made, and nothing to those who learn from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
 def _merges(value: Any) -> Any:
     return parse_merges(value) if isinstance(value, str) else value
+
+
+def _layers(value: Any) -> Any:
+    return layers_of(value) if isinstance(value, str) and value not in ("best", "all") else value
 
 
 class Recipe(Options):
@@ -64,6 +71,17 @@ class Recipe(Options):
         panel=EMBEDDINGS,
         needs=OF_EMBEDDINGS,
     )
+    layers: Annotated[Literal["best", "all"] | tuple[Layer, ...], BeforeValidator(_layers)] = option(
+        "best",
+        "The layers of the encoder that are learned from, as 2,3,4; 'all' are those that are cached, 'best' "
+        "are chosen among them on validation clips.",
+        panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
+    )  # fmt: skip
+    on: Literal["features", "embeddings"] = option(
+        "features",
+        "What a model of vectors learns from: 'features', or 'embeddings', layers of a pretrained encoder.",
+        panel=FEATURES, needs=OF_VECTORS,
+    )  # fmt: skip
     feature_set: FeatureSet = option(
         "named",
         "The features: 'named' are our own 253, 'egemaps' and 'compare' are openSMILE's.",
@@ -71,11 +89,11 @@ class Recipe(Options):
     )  # fmt: skip
     normalise: Normalise = option(
         "none",
-        "How features are scaled: 'none' by statistics of the training clips alone; 'speaker' first centres "
+        "How vectors are scaled: 'none' by statistics of the training clips alone; 'speaker' first centres "
         "and scales each speaker's clips, whose labels it never sees; 'adaptive' does so with any number of "
         "clips, none included, the fewer the nearer to the average training speaker; 'relative' first puts "
-        "each clip's values in relation to reference values of the same clip.",
-        panel=FEATURES, needs=OF_FEATURES,
+        "each clip's values in relation to reference values of the same clip, and is for features alone.",
+        panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     augment: WaveAugment = option(
         WaveAugment(), "How the variants of recordings are drawn.", flag="", panel=AUGMENTATION
@@ -108,11 +126,19 @@ class Recipe(Options):
         panel=DATA,
     )
 
+    @model_validator(mode="after")
+    def _related(self) -> Self:
+        if self.on == "embeddings" and self.normalise == "relative":
+            raise ValueError("normalise relative is of features; embeddings take none, speaker or adaptive")
+        return self
+
     @property
     def inputs(self) -> InputOptions:
         """Options of the store that the model learns from, with how they are read."""
         if self.model.architecture.inputs == "mels":
             return self.front_end
+        if self.on == "embeddings":
+            return self.embeddings
         return feature_options(self.feature_set, self.features)
 
     @property
@@ -226,19 +252,25 @@ def configured(
     return _made(chosen, merged(own, changes), spoken)
 
 
-def applies(path: str, model: str) -> bool:
+def applies(path: str, model: str, on: str | None = None) -> bool:
     """Whether an option of a recipe changes anything for a model.
 
     Args:
         path: as ``train.optimizer``; the name alone of a recipe's own fields.
         model: as in ``ser train NAME``.
+        on: what a model of vectors learns from, ``features`` or ``embeddings``; None for either.
 
     Examples:
         >>> applies("train.optimizer", "svm"), applies("normalise", "svm"), applies("normalise", "crnn")
         (False, True, False)
+        >>> applies("feature_set", "svm", "features"), applies("feature_set", "svm", "embeddings")
+        (True, False)
     """
     known = settings_by_path(Recipe).get(path)
-    return known is None or model in known.models
+    if known is None:
+        return True
+    other = {"features": "embeddings", "embeddings": "features"}.get(on or "")
+    return model in known.models and other not in known.needs
 
 
 def idle(path: str, made: Recipe) -> str:
@@ -252,6 +284,8 @@ def idle(path: str, made: Recipe) -> str:
     """
     if not applies(path, made.model.name):
         return f"model {made.model.name}"
+    if not applies(path, made.model.name, made.on):
+        return f"model {made.model.name} on {made.on}"
     section, _, name = path.rpartition(".")
     if section == "features" and made.feature_set != "named":
         return f"feature set {made.feature_set}"

@@ -17,7 +17,7 @@ class Architecture:
 
     Attributes:
         place: module and class in ``ser_pipeline.models``, as ``crnn.CRNN``.
-        inputs: what it learns from.
+        inputs: what it learns from; a model of features can learn from embeddings as well.
         options: fields of :class:`~ser_pipeline.options.training.ModelOptions` that it reads; a network takes
             them as keywords of the same names.
         by_epochs: fitted over epochs, as networks are; scikit-learn's classifiers are fitted at once.
@@ -34,7 +34,8 @@ class Architecture:
     @property
     def has(self) -> frozenset[str]:
         """What options may need of a model."""
-        return frozenset({self.inputs, "epochs"} if self.by_epochs else {self.inputs})
+        inputs = {"mels"} if self.inputs == "mels" else {"features", "embeddings", "vectors"}
+        return frozenset(inputs | {"epochs"} if self.by_epochs else inputs)
 
 
 _CLASSIFIER: Final = Architecture("estimators.EstimatorNetwork", "features", ("c",), by_epochs=False)

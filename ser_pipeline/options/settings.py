@@ -26,7 +26,6 @@ _AUDIENCES: Final[Mapping[str, Callable[[Architecture], bool]]] = types.MappingP
         "models on features": lambda model: model.inputs == "features",
         "networks": lambda model: model.by_epochs,
         "classifiers": lambda model: not model.by_epochs,
-        "models on embeddings": lambda model: {model.inputs} == {"embeddings"},
     }
 )
 
@@ -106,6 +105,8 @@ class Setting:
     @property
     def audience(self) -> str:
         """Models for which it changes anything, in words."""
+        if "embeddings" in self.needs:
+            return "models on embeddings"
         found = set(self.models)
         for words, fits in _AUDIENCES.items():
             if found == {name for name, model in MODELS.items() if fits(model)}:

@@ -36,6 +36,10 @@ NOT_COMPARED = frozenset(
         "train.device",
         "train.devices",
         "train.workers",
+        "embeddings.folder",
+        "embeddings.depth",
+        "embeddings.width",
+        "embeddings.device",
     }
 )
 """What is asked rather than how it is answered, and what changes no number."""
@@ -46,6 +50,7 @@ IDLE = "–"  # noqa: RUF001 - what every table shows where there is nothing
 _GROUPS = {
     "front_end": "Front end",
     "features": "Features",
+    "embeddings": "Encoder",
     "augment": "Variants of recordings",
     "model": "Network",
     "train": "Training",
@@ -167,7 +172,8 @@ def differing(runs: Sequence[Run]) -> dict[str, tuple[str, list[str]]]:
 def _telling(run: Run) -> dict[str, str]:
     """Settings of a run, those that change nothing for its model left open."""
     values = flat(run.info.recipe)
-    return {name: value if applies(name, run.info.model) else IDLE for name, value in values.items()}
+    model, on = run.info.model, run.info.recipe.on
+    return {name: value if applies(name, model, on) else IDLE for name, value in values.items()}
 
 
 def _settings_table(runs: Sequence[Run]) -> Table:

@@ -90,6 +90,7 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
             (", ".join(f"{library} {version}" for library, version in sorted(info.versions.items())),),
         ),
         ("Computed on", (_machine(run),)),
+        ("Encoder", (info.layers,)),
         ("Feature store", (info.store_kind, " ", Code(info.store_fingerprint[:12]))),
     ]
     return Facts(tuple(item for item in items if item[1] != ("",)))

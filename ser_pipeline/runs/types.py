@@ -246,6 +246,27 @@ class SplitInfo(Options):
     fold: str | None = None
 
 
+class LayerTrial(Options):
+    """Layers of an encoder that were tried, and the validation UAR they gave."""
+
+    layers: tuple[int, ...]
+    uar: float
+
+
+class LayerChoice(Options):
+    """Layers of an encoder that a run learns from, chosen on its validation clips.
+
+    Attributes:
+        layers: the best.
+        how: what they were compared by, in words.
+        tried: all that was tried, in order.
+    """
+
+    layers: tuple[int, ...]
+    how: str
+    tried: tuple[LayerTrial, ...]
+
+
 class RunInfo(Options):
     """``settings.json``: all that repeats a run.
 
@@ -265,6 +286,7 @@ class RunInfo(Options):
         stopped: why training ended, in words.
         seconds: wall time of training.
         parameters: of the network.
+        layer_choice: how layers of an encoder were chosen; None where they were given, or there are none.
         versions: library -> version.
     """
 
@@ -289,12 +311,24 @@ class RunInfo(Options):
     stopped: str | None = None
     seconds: float | None = None
     parameters: int
+    layer_choice: LayerChoice | None = None
     versions: dict[str, str]
     extra: dict[str, Any] = Field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line: name, model, task and split."""
         return f"RunInfo({self.name}: {self.model}, {self.recipe.task}, split {self.split.name})"
+
+    @property
+    def layers(self) -> str:
+        """Which layers of an encoder the run learns from, and how they were chosen; "" for other inputs."""
+        inputs, choice = self.recipe.embeddings, self.layer_choice
+        if self.recipe.on != "embeddings":
+            return ""
+        if self.recipe.layers == "best":
+            return f"layers of {inputs.name}, chosen for each fold by its validation clips"
+        found = "" if choice is None else f", the best of {len(choice.tried)} choices by {choice.how}"
+        return f"layers {', '.join(map(str, inputs.layers))} of {inputs.name}{found}"
 
     __str__ = __repr__
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final
 
+from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
-from ser_pipeline.options import FrontEnd, algorithm_version
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, algorithm_version
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
@@ -28,6 +29,7 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
         RunError: nothing there, a damaged or foreign file, or a model whose label list, front end or
             shapes do not fit.
         SettingsError: an extra that is not installed.
+        EncoderError: the encoder it learned from is not on this machine.
 
     Examples:
         >>> load_model("runs/best").predict("a.wav")  # doctest: +SKIP
@@ -38,7 +40,7 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
 
         card, scorer = load_graph(path)
         check_card(card, path)
-        return Model(card, scorer, path.name)
+        return Model(_with_encoder(card), scorer, path.name)
     return _of_run(path)
 
 
@@ -87,7 +89,18 @@ def _of_run(folder: Path) -> Model:
     network, card = load_network(folder)
     check_card(card, folder / CARD)
     _check_finite(network.state_dict(), folder)
-    return Model(card, TorchScorer(network, card.model), folder.name)
+    return Model(_with_encoder(card), TorchScorer(network, card.model), folder.name)
+
+
+def _with_encoder(card: ModelCard) -> ModelCard:
+    """The card, with the place of its encoder on this machine where the model learned from one.
+
+    Raises:
+        EncoderError: it is nowhere on this machine.
+    """
+    if not isinstance(card.inputs, EmbeddingOptions):
+        return card
+    return card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
 
 
 def _check_finite(tensors: dict[str, object], folder: Path) -> None:
@@ -134,12 +147,12 @@ def _check_gains(card: ModelCard, path: Path) -> None:
 
 
 def _check_scaling(card: ModelCard, path: Path) -> None:
-    from ser_pipeline.front_end import layout_of
+    from ser_pipeline.front_end import vector_names
 
     scaling = card.learned.scaling
     if scaling is None:
         raise RunError(f"{path}: learned.scaling: missing for a model of features; train it again")
-    names = layout_of(card.inputs).names
+    names = vector_names(card.inputs)
     if scaling.names != names:
         raise RunError(
             f"{path}: learned.scaling: its {len(scaling.names)} features are not the {len(names)} that this "

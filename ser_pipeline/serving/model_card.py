@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from ser_pipeline import __version__
 from ser_pipeline.corpora import CORPORA
+from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError
-from ser_pipeline.options import FrontEnd
+from ser_pipeline.options import EmbeddingOptions, FrontEnd
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
@@ -159,6 +160,12 @@ def _input(card: ModelCard) -> str:
             f"noise reduction `{options.denoise}`, level `{options.level}`"
         )
     mode = card.learned.scaling.mode if card.learned.scaling else "none"
+    if isinstance(options, EmbeddingOptions):
+        layers = ", ".join(map(str, options.layers))
+        return (
+            f"layers {layers} of the encoder {options.name} (weights `{options.weights[:8]}`, not part of "
+            f"this model), {', '.join(options.pooling)} over time, normalised `{mode}`"
+        )
     return f"{card.n_inputs} features ({options.kind}), normalised `{mode}`"
 
 
@@ -170,6 +177,8 @@ def _data(info: RunInfo) -> Iterator[str]:
         told = (card.licence, card.source) if card else ("not known to this program", "")
         rows.append((name, *told))
     yield from _table(("corpus", "licence", "source"), rows)
+    if info.recipe.on == "embeddings":
+        yield from (_encoder(info.recipe.embeddings), "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
     yield f"Clips: {counts}. Languages: {', '.join(info.languages) or 'unknown'}."
     yield ""
@@ -178,6 +187,19 @@ def _data(info: RunInfo) -> Iterator[str]:
         "use only is itself free for that use only, and the strictest of the licences above counts."
     )
     yield ""
+
+
+def _encoder(options: EmbeddingOptions) -> str:
+    """The terms of the encoder whose layers the model learned from."""
+    known = known_encoder(options.name)
+    if known is None:
+        return (
+            f"The model learned from the encoder `{options.name}`, whose licence this program does not know."
+        )
+    return (
+        f"The model learned from the encoder `{known.name}` ({known.hub_id}; licence: {known.licence}), "
+        f"which was trained on speech in {known.languages} and is needed to predict."
+    )
 
 
 def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.errors import AudioSilent, RunError
 from ser_pipeline.front_end import layout_of, row_of_wave
-from ser_pipeline.options import FrontEnd, ModelOptions
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class PreparedClip:
     """What the front end makes of a wave.
 
     Attributes:
-        values: mels ``(n_mels, max_frames)``, padded, or features ``(features,)``, not yet normalised.
+        values: mels ``(n_mels, max_frames)``, padded, or a vector ``(features,)`` not yet normalised, of
+            features or of layers of an encoder.
         frames: mel frames that hold sound; 1 for features.
         start_s: where what the values are made of begins in the wave, in seconds.
         end_s: where it ends.
@@ -156,8 +157,9 @@ def clip_of_wave(
     Raises:
         AudioSilent: nothing in it is loud enough.
         AudioError: not finite, too short, or without finite features.
+        EncoderError: the model's encoder cannot be loaded, or is another one than it was trained with.
     """
-    options = card.inputs.stored
+    options = card.inputs.stored if isinstance(card.inputs, FrontEnd) else card.inputs
     check_wave(wave, options.sample_rate, name)
     row = row_of_wave(wave, options, modality=modality)
     if row.level_db < QUIETEST_DB:
@@ -165,6 +167,8 @@ def clip_of_wave(
             f"{name}: silent: {row.level_db:.0f} dB of full scale; at least {QUIETEST_DB:.0f} dB"
         )
     values = row.values.astype(layout_of(options).dtype).astype(np.float32)
+    if isinstance(options, EmbeddingOptions):
+        values = values.reshape(-1)
     if isinstance(options, FrontEnd):
         _shift(values, row.frames, card, corpus)
     return PreparedClip(

@@ -45,7 +45,7 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if isinstance(inputs, EmbeddingOptions):
         if not inputs.weights:
-            raise SettingsError(f"encoder '{inputs.encoder}': not looked for yet; its weights name the store")
+            raise SettingsError(f"encoder '{inputs.name}': not looked for yet; its weights name the store")
         about = {"about": inputs.about}
     algorithm: Any = algorithm_version(inputs)
     if changed:

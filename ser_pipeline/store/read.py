@@ -110,11 +110,12 @@ class Store:
         keys = zip(digests, aspects, strict=True)
         return np.array([find((digest, variant, aspect), -1) for digest, aspect in keys], np.int64)
 
-    def read(self, positions: npt.ArrayLike) -> tuple[Floats, Int64s, Float32s]:
+    def read(self, positions: npt.ArrayLike, part: Any = ...) -> tuple[Floats, Int64s, Float32s]:
         """Read rows by position.
 
         Args:
             positions: from :meth:`rows`, shape ``(n,)``.
+            part: index of what is wanted of each row, where it is not all of it; rows are checked whole.
 
         Returns:
             Values ``(n, *shape)``, frames that hold sound ``(n,)``, and levels in dB of full scale ``(n,)``.
@@ -125,7 +126,8 @@ class Store:
         """
         wanted = np.asarray(positions, np.int64)
         longest = (int(self.frames[wanted].max(initial=0)),) if self.ragged else ()
-        values = np.zeros((wanted.size, *longest, *self.shape), self._dtype)
+        shape = np.empty((*longest, *self.shape), np.bool_)[part].shape
+        values = np.zeros((wanted.size, *shape), self._dtype)
         frames = np.empty(wanted.size, np.int64)
         level_db = np.empty(wanted.size, np.float32)
         order = np.argsort(wanted, kind="stable")  # neighbours on disk are read one after another
@@ -134,7 +136,7 @@ class Store:
             row = int(self.shard_rows[position])
             keys, mapped, slices = self._shard_of(int(self.shards[position]))
             found = mapped[slices[row]]
-            values[(place, slice(len(found))) if self.ragged else place] = found
+            values[(place, slice(len(found))) if self.ragged else place] = found[part]
             frames[place], level_db[place] = keys.frames[row], keys.level_db[row]
             if not self._checked[position]:
                 self._check(position, found, keys, row)
@@ -240,7 +242,7 @@ def _embedding_changes(options: EmbeddingOptions) -> dict[str, Any]:
     """Settings in which embeddings differ from what is kept by default of every layer."""
     what = {"encoder", "folder", "weights", "width", "depth", "device"}  # what it is, not how it is used
     now = options.stored.model_dump(mode="json", exclude_defaults=True, exclude=what)
-    if options.layers == tuple(range(options.depth + 1)):
+    if options.depth and options.layers == tuple(range(options.depth + 1)):
         del now["layers"]
     return {
         name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in now.items()

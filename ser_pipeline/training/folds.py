@@ -68,11 +68,13 @@ def train_folds(
         on_note(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
     if any(unfinished(fold_folder(folder, number), inputs.recipe) for number in numbers):
         forget_scores(folder)
-    seconds = 0.0
+    seconds, size = 0.0, parent.parameters
     for number in numbers:
         on_note(f"fold {number}: {inputs.split.folds[number]}")
         run = train_run(inputs.run_data(number), fold_folder(folder, number), listener, command=command)
         seconds += run.seconds or 0.0
+        size = run.parameters
+    parent = parent.model_copy(update={"parameters": size})  # known where each fold chose its layers
     return _finish(folder, parent, seconds, done=len(numbers), skipped=skipped)
 
 

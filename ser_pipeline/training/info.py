@@ -62,6 +62,7 @@ def describe(
         languages=data.names("language"),
         synthetic=data.synthetic,
         parameters=parameters,
+        layer_choice=data.choice,
         versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
         extra={
             "device": device,

@@ -28,6 +28,7 @@ from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.device import choose_device, choose_precision, quiet_lightning
 from ser_pipeline.training.info import describe, layer_parameters
+from ser_pipeline.training.layers import settled
 from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.recorder import (
     LAST,
@@ -134,6 +135,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     """
     options = data.recipe.train
     check_classes(data)
+    data = settled(data, folder)
     if model_class(data.recipe.model.name) is EstimatorNetwork:
         forget_scores(folder)
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)

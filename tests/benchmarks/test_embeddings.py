@@ -5,8 +5,6 @@ import pyarrow as pa
 import pytest
 import soundfile as sf
 
-pytest.importorskip("transformers")
-
 from ser_pipeline.benchmarks import embeddings
 
 
@@ -34,4 +32,4 @@ def test_without_the_encoder_the_bench_says_so(clips, tmp_path, monkeypatch):
     monkeypatch.delenv("SER_ENCODERS", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     (left_out,) = embeddings.embedding_figures(clips, tmp_path, tmp_path)
-    assert "--download fetches it" in left_out.note
+    assert "--download' fetches it" in left_out.note

@@ -3,11 +3,10 @@ import os
 import sys
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 from typer.testing import CliRunner
-
-pytest.importorskip("transformers")
 
 from ser_pipeline.cli import app
 
@@ -132,3 +131,160 @@ def test_a_real_encoder_on_real_recordings(real_encoders, real_data, tmp_path, m
     assert result.exit_code == 0, result.stderr
     assert ser("cache", "verify", "--data", real_data, "--sample", "2").exit_code == 0
     assert os.listdir(tmp_path / "cache") == ["embeddings"]
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    """EMO-DB of ten speakers: emotions are pitches, speakers overtones; with its manifest and split."""
+    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    t = np.arange(6_400) / 16_000
+    for voice, speaker in enumerate(("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")):
+        for number, letter in enumerate("WFNT"):
+            for take in "ab":
+                pitch = 150 * 1.4**number + 3 * voice
+                wave = 0.1 * np.sin(2 * np.pi * pitch * t) + 0.02 * np.sin(2 * np.pi * (900 + 90 * voice) * t)
+                sf.write(
+                    folder / f"{speaker}a01{letter}{take}.wav", wave + 0.01 * rng.normal(size=t.size), 16_000
+                )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("SER_ENCODERS", raising=False)
+    assert ser("manifest", "build").exit_code == 0
+    return tmp_path
+
+
+def run_of(home):
+    return max((home / "runs").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+
+
+def test_from_cache_to_a_prediction_that_is_the_cached_one(corpus, make_encoder):
+    folder = make_encoder("whisper")
+    assert ser("cache", "embeddings", "--encoder", folder).exit_code == 0
+    result = ser("train", "logreg", "--on", "embeddings", "--c", "0.1")
+    assert result.exit_code == 0, result.stderr
+    assert "layers of tiny-whisper are chosen on validation clips" in result.stderr
+    assert "the best of 6 choices by UAR on validation clips of logistic regression" in result.stderr
+    run = run_of(corpus)
+    info = json.loads((run / "settings.json").read_text())
+    assert info["layer_choice"]["layers"] == info["recipe"]["embeddings"]["layers"]
+    assert len(info["layer_choice"]["tried"]) == 6
+    assert (run / "latency.json").is_file()
+    clips = sorted((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))[:4]
+    told = ser("predict", *clips, "--format", "json").stdout
+    predicted = [json.loads(line)["probabilities"] for line in told.splitlines()]
+    cached = pq.read_table(run / "predictions.parquet").to_pandas().set_index("utterance_id")
+    for path, row in zip(clips, predicted, strict=True):
+        (known,) = [cached.loc[name] for name in cached.index if name.endswith(path.stem)]
+        for emotion in ("anger", "happiness", "neutral", "sadness"):
+            assert row[emotion] == pytest.approx(known[f"p_{emotion}"], abs=2e-3)
+    assert ser("evaluate").exit_code == 0
+    assert ser("report").exit_code == 0
+
+
+def test_speakers_can_be_normalised_and_folds_choose_for_themselves(corpus, make_encoder):
+    assert ser("cache", "embeddings", "--encoder", make_encoder("wavlm")).exit_code == 0
+    assert ser("manifest", "split", "kfold").exit_code == 0
+    result = ser(
+        "train",
+        "svm",
+        "--encoder",
+        "tiny-wavlm",
+        "--normalise",
+        "speaker",
+        "--split",
+        "kfold",
+        "--fold",
+        "all",
+    )
+    assert result.exit_code == 0, result.stderr
+    run = run_of(corpus)
+    chosen = [
+        json.loads(path.read_text())["layer_choice"] for path in sorted(run.glob("fold-*/settings.json"))
+    ]
+    assert len(chosen) == 5
+    assert all(choice["layers"] for choice in chosen)
+    assert json.loads((run / "settings.json").read_text())["recipe"]["layers"] == "best"
+    assert ser("evaluate", run.name).exit_code == 0
+    clips = sorted((corpus / "DataSets" / "EmoDB" / "wav").glob("03*.wav"))
+    model = f"{run.name}/fold-0"
+    assert ser("predict", *clips, "--model", model, "--one-speaker").exit_code == 0
+
+
+def test_named_layers_need_no_more_than_their_layers(corpus, make_encoder):
+    folder = make_encoder("whisper")
+    assert ser("cache", "embeddings", "--encoder", folder, "--layers", "1,2").exit_code == 0
+    words = ("train", "dnn", "--layers", "2", "--embeddings-pooling", "mean,max", "--epochs", "2")
+    result = ser(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "layers 2 of tiny-whisper\n" in result.stderr
+    card = json.loads((run_of(corpus) / "model.json").read_text())
+    exported = ser("export", run_of(corpus).name, "--check", corpus / "DataSets")
+    assert exported.exit_code == 0, exported.output
+    graph = next(run_of(corpus).glob("*.onnx"))
+    clip = next((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))
+    one, other = (ser("predict", clip, "--format", "json", *more) for more in ((), ("--model", graph)))
+    probabilities = [json.loads(result.stdout)["probabilities"] for result in (one, other)]
+    assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-4)
+    assert ser("export", run_of(corpus).name, "--model-card", "--out", corpus / "card.md").exit_code == 0
+    model_card = (corpus / "card.md").read_text()
+    assert "layers 2 of the encoder tiny-whisper" in model_card
+    assert "whose licence this program does not know" in model_card
+    assert (card["inputs"]["layers"], card["inputs"]["pooling"]) == ([2], ["mean", "max"])
+    assert len(card["learned"]["scaling"]["names"]) == 64
+    lacking = ser("train", "dnn", "--layers", "3")
+    assert lacking.exit_code == 1
+    assert "holds tiny-whisper layers=1,2, not layer 3; run 'ser cache embeddings" in lacking.stderr
+
+
+def test_an_encoder_that_moved_is_found_again_and_a_changed_one_is_refused(corpus, make_encoder, monkeypatch):
+    folder = make_encoder("whisper")
+    assert ser("cache", "embeddings", "--encoder", folder).exit_code == 0
+    assert ser("train", "logreg", "--layers", "2", "--c", "0.1").exit_code == 0
+    clip = next((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))
+    moved = corpus / "moved" / folder.name
+    moved.parent.mkdir()
+    folder.rename(moved)
+    gone = ser("predict", clip)
+    assert gone.exit_code == 1
+    assert "ser: encoder 'tiny-whisper': not on this machine" in gone.stderr
+    assert ser("train", "logreg", "--layers", "1", "--c", "0.1").exit_code == 0  # the store is enough
+    monkeypatch.setenv("SER_ENCODERS", str(moved.parent))
+    assert ser("predict", clip).exit_code == 0
+    make_encoder("whisper", seed=1)
+    monkeypatch.setenv("SER_ENCODERS", str(folder.parent))
+    changed = ser("predict", clip)
+    assert changed.exit_code == 1
+    assert "holds other weights" in changed.stderr
+    assert "put that encoder back, or cache and train again with this one" in changed.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("crnn", "--layers", "2"), "--layers: says nothing about model crnn; leave it out"),
+        (("crnn", "--on", "embeddings"), "--on: says nothing about model crnn"),
+        (
+            ("logreg", "--on", "features", "--layers", "2"),
+            "--layers: says nothing about model logreg on features",
+        ),
+        (
+            ("logreg", "--layers", "2", "--set", "egemaps"),
+            "--set: says nothing about model logreg on embeddings",
+        ),
+        (("logreg", "--layers", "2", "--normalise", "relative"), "normalise relative is of features"),
+        (("logreg", "--layers", "x"), "layers 'x': 'x' is no layer"),
+        (("logreg", "--on", "words"), "--on words: must be features or embeddings"),
+        (
+            ("logreg", "--on", "embeddings"),
+            "no embeddings; run 'ser cache embeddings --encoder whisper-base'",
+        ),
+        (("logreg", "--encoder", "mine"), "no embeddings of mine; run 'ser cache embeddings --encoder mine'"),
+    ],
+)
+def test_flags_that_do_not_fit_are_one_line(home, words, said):
+    result = ser("train", *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.startswith("ser: ")

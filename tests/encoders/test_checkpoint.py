@@ -1,9 +1,6 @@
 import json
 
 import pytest
-
-pytest.importorskip("transformers")
-
 import torch
 from safetensors.torch import load_file, save_file
 

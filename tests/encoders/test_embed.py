@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
+import transformers
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from ser_pipeline.encoders import located  # noqa: E402 - torch is asked for first
-from ser_pipeline.encoders.checkpoint import FAMILIES  # noqa: E402
-from ser_pipeline.encoders.embed import Encoder, encoder_of  # noqa: E402
-from ser_pipeline.errors import AudioError, EncoderError  # noqa: E402
-from ser_pipeline.options import EmbeddingOptions  # noqa: E402
+from ser_pipeline.encoders import located
+from ser_pipeline.encoders.checkpoint import FAMILIES
+from ser_pipeline.encoders.embed import Encoder, encoder_of
+from ser_pipeline.errors import AudioError, EncoderError
+from ser_pipeline.options import EmbeddingOptions
 
 LENGTHS = (9_000, 3_333, 6_400, 9_100)
 

@@ -65,12 +65,12 @@ def test_a_pinned_revision_is_its_own_snapshot(tmp_path):
     [
         (
             "whisper-base",
-            r"--download fetches it from openai/whisper-base \(290 MB, MIT\), or pass its folder",
+            r"'ser cache embeddings --encoder whisper-base --download' fetches it \(290 MB, MIT\)",
         ),
-        ("someone/mine", "--download fetches it from the hub, or pass its folder"),
+        ("someone/mine", "--download' fetches it, or name its folder"),
         ("whisper-bse", "a hub id such as openai/whisper-base, or one of whisper-tiny.en, whisper-base"),
-        ("./no/folder", "pass a folder, a hub id"),
-        ("", "pass a folder, a hub id"),
+        ("./no/folder", "name a folder, a hub id"),
+        ("", "name a folder, a hub id"),
     ],
 )
 def test_an_encoder_that_is_not_here_says_how_to_get_it(asked, said):

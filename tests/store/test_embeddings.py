@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-pytest.importorskip("transformers")
-
 from ser_pipeline.audio import read_recording
 from ser_pipeline.encoders import located
 from ser_pipeline.errors import EncoderError, SettingsError

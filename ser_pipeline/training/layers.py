@@ -1,0 +1,96 @@
+"""Which layers of an encoder a run learns from, where that is left to its validation clips."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from ser_pipeline.datasets.batch import VectorClips
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.errors import TrainingError
+from ser_pipeline.metrics import confusion_matrix, uar
+from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
+from ser_pipeline.options import EmbeddingOptions
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.types import SETTINGS, LayerChoice, LayerTrial
+
+PROBE_C: Final = 0.01
+"""Inverse penalty of the logistic regression that compares layers."""
+
+NEIGHBOURS: Final = 3
+"""Layers that are tried side by side, beside each alone."""
+
+
+def candidates(layers: Sequence[int]) -> list[tuple[int, ...]]:
+    """What is tried: each layer alone, and each three neighbours side by side.
+
+    Examples:
+        >>> candidates((0, 1, 2, 3))
+        [(0,), (1,), (2,), (3,), (0, 1, 2), (1, 2, 3)]
+    """
+    alone = [(layer,) for layer in layers]
+    together = [tuple(layers[first : first + NEIGHBOURS]) for first in range(len(layers) - NEIGHBOURS + 1)]
+    return [*alone, *together]
+
+
+def settled(
+    data: RunData, folder: Path, *, on_tried: Callable[[int, int], None] = lambda done, of: None
+) -> RunData:
+    """The clips of a run, seen through the layers that it learns from.
+
+    Args:
+        data: as read; returned as it is where there is nothing to choose.
+        folder: of the run: one that was begun keeps the layers it began with.
+        on_tried: is told how many of how many choices were tried.
+
+    Raises:
+        TrainingError: no validation clips to choose by.
+    """
+    inputs = data.recipe.inputs
+    if not isinstance(inputs, EmbeddingOptions):
+        return data
+    before = read_info(folder).layer_choice if (folder / SETTINGS).is_file() else None
+    if before is not None:
+        return data.with_layers(before.layers, before)
+    if data.recipe.layers != "best":
+        return data
+    every = candidates(inputs.layers)
+    if len(every) == 1:
+        return data.with_layers(every[0])
+    if not len(data.rows("validation")):
+        raise TrainingError(
+            "there are no validation clips to choose layers by; name some, as in --layers 3, or --layers all"
+        )
+    tried = []
+    for number, layers in enumerate(every, 1):
+        tried.append(LayerTrial(layers=layers, uar=_probed(data.with_layers(layers))))
+        on_tried(number, len(every))
+    best = max(tried, key=lambda trial: trial.uar)
+    how = f"UAR on validation clips of logistic regression with c = {PROBE_C:g}"
+    return data.with_layers(best.layers, LayerChoice(layers=best.layers, how=how, tried=tuple(tried)))
+
+
+def as_trained(data: RunData, card: ModelCard) -> RunData:
+    """The clips of a run, seen through the layers that its model was trained on."""
+    if not isinstance(card.inputs, EmbeddingOptions) or card.inputs.layers == data.recipe.embeddings.layers:
+        return data
+    return data.with_layers(card.inputs.layers, data.choice)
+
+
+def _probed(data: RunData) -> float:
+    """Validation UAR of a quick classifier that was fitted to the training clips."""
+    learned = data.learned()
+    train, validation = (data.clips(data.rows(part), learned) for part in ("train", "validation"))
+    if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
+        raise TypeError("layers are vectors")
+    probe = make_estimator("logreg", PROBE_C, balanced=True, seed=data.recipe.train.seed)
+    network = EstimatorNetwork(
+        probe.fit(train.values.numpy(), train.targets.numpy()), len(data.task.emotions)
+    )
+    with torch.inference_mode():
+        decided = network(validation.values).argmax(1).numpy()
+    confusion = confusion_matrix(validation.targets.numpy(), np.asarray(decided), network.classes)
+    return round(float(uar(confusion)), 6)
