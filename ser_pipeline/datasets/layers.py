@@ -50,6 +50,6 @@ class LayerRows:
         return self._store.rows(digests, variant, modalities=modalities)
 
     def read(self, positions: npt.ArrayLike) -> tuple[Float32s, Int64s, Float32s]:
-        """Vectors, steps and levels in dB of some rows; see :meth:`ser_pipeline.store.read.Store.read`."""
+        """Vectors, steps and levels in dB of some rows, as the store reads them."""
         values, steps, levels = self._store.read(positions, self._part)
         return values.reshape(len(values), -1).astype(np.float32, copy=False), steps, levels

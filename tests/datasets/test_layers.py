@@ -55,9 +55,7 @@ def test_speakers_are_described_by_their_own_clips(toy):
 def test_relating_a_clip_to_itself_is_for_features():
     from ser_pipeline.options import recipe
 
-    with pytest.raises(
-        SettingsError, match="normalise relative is of features; embeddings take none or speak"
-    ):
+    with pytest.raises(SettingsError, match="normalise relative is of features; embeddings take none, speak"):
         recipe(model={"name": "svm"}, on="embeddings", normalise="relative")
 
 
