@@ -95,7 +95,7 @@ class EmbeddingOptions(Options):
         None, "The encoder hears so many seconds of a recording, from its beginning; 'none' is all of it."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
-        None, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
     )
     precision: Literal["fp32", "bf16", "fp16"] = option(
         "fp32", "The precision of the encoder's arithmetic; what is pooled is pooled in fp32."

@@ -44,15 +44,15 @@ def test_all_layers_of_every_recording_are_kept(home, make_encoder):
 
 def test_flags_and_settings_file_reach_the_store(home, make_encoder):
     folder = make_encoder("hubert")
-    (home / "ser.toml").write_text(f"[embeddings]\nencoder = '{folder}'\ntrim_db = 30\n")
+    (home / "ser.toml").write_text(f"[embeddings]\nencoder = '{folder}'\ntrim_db = 40\n")
     result = ser("cache", "embeddings", "--layers", "1-2", "--pooling", "mean,std", "--dry-run")
     assert "would compute 4 of 4 recordings" in result.stdout
     assert ser("cache", "embeddings", "--layers", "1-2", "--pooling", "mean,std").exit_code == 0
     assert ser("cache", "embeddings", "--layers", "3", "--frames", "--crop-s", "0.3").exit_code == 0
     rows = json.loads(ser("cache", "status", "--format", "json").stdout)
     assert {row["kind"]: row["settings"] for row in rows} == {
-        "embeddings": "tiny-hubert layers=1,2 pooling=mean,std trim_db=30.0",
-        "frames": "tiny-hubert layers=3 frames=True crop_s=0.3 trim_db=30.0",
+        "embeddings": "tiny-hubert layers=1,2 pooling=mean,std trim_db=40.0",
+        "frames": "tiny-hubert layers=3 frames=True crop_s=0.3 trim_db=40.0",
     }
 
 
