@@ -44,7 +44,10 @@ def test_stores_are_of_the_preset_asked_for(corpus):
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({"inputs": "mel"}, "inputs 'mel' do not exist; valid are mels, features, egemaps, compare, or"),
+        (
+            {"inputs": "mel"},
+            "inputs 'mel' do not exist; valid are mels, features, egemaps, compare, embeddings, or",
+        ),
         ({"jobs": 0}, "jobs: must be at least 1"),
         ({"copies": -1}, "copies: must be at least 0"),
         ({"n_mel": 8}, "settings: n_mel: there is no such setting"),
