@@ -14,8 +14,8 @@ from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
 from ser_pipeline.cli.flags import (
     option_command,
+    options_of,
     options_of_prediction,
-    options_of_recipe,
     options_of_server,
 )
 from ser_pipeline.cli.predict import demo, listen, predict
@@ -32,7 +32,7 @@ app = typer.Typer(
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(cache.app, name="cache")
-option_command(app, options_of_recipe())(train)
+option_command(app, options_of("train"))(train)
 app.add_typer(runs.app, name="runs")
 app.command()(evaluate)
 app.command()(explain)

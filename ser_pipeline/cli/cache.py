@@ -18,6 +18,7 @@ from ser_pipeline.cli.common import (
     show_table,
 )
 from ser_pipeline.cli.embeddings import embeddings, encoders
+from ser_pipeline.cli.flags import option_command, options_of
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 _SMILE: tuple[Literal["egemaps", "compare"], ...] = ("egemaps", "compare")
 
 app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
-app.command()(mels)
-app.command()(features)
-app.command()(embeddings)
-app.command()(augment)
+option_command(app, options_of("cache mels"))(mels)
+option_command(app, options_of("cache features"))(features)
+option_command(app, options_of("cache embeddings"))(embeddings)
+option_command(app, options_of("cache augment"))(augment)
 app.command()(encoders)
 
 

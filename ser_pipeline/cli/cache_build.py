@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +18,10 @@ from ser_pipeline.cli.common import (
     plain_errors,
     say,
 )
+from ser_pipeline.cli.flags import Given
 
 if TYPE_CHECKING:
-    from ser_pipeline.options import FeatureSet, Recipe, StoreOptions
+    from ser_pipeline.options import StoreOptions
     from ser_pipeline.store import StoreSummary
 
 
@@ -31,160 +32,79 @@ class Backend(StrEnum):
     dask = "dask"
 
 
-PresetOption = Annotated[str | None, typer.Option(help="Settings to start from: default or paper.")]
-DenoiseOption = Annotated[str | None, typer.Option(help="Noise reduction: gate, reference or none.")]
-PropDecreaseOption = Annotated[float | None, typer.Option(help="Share of the noise taken away, 0 to 1.")]
-MelsOption = Annotated[int | None, typer.Option("--n-mels", min=8, help="Mel bands.")]
-LevelOption = Annotated[str | None, typer.Option(help="Loudness: clip_rms, corpus_rms or none.")]
-ShardsOption = Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")]
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")]
-RetryOption = Annotated[bool, typer.Option(help="Try recordings again that failed before.")]
-BackendOption = Annotated[
-    Backend, typer.Option("--backend", help="Who works: loky (this machine) or dask (a cluster).")
-]
-SchedulerOption = Annotated[
-    str | None, typer.Option("--scheduler", help="Address of the Dask scheduler, as tcp://10.0.0.1:8786.")
-]
-DryOption = Annotated[bool, typer.Option(help="Only say what would be done.")]
-
-
 @dataclass(frozen=True, slots=True)
 class Where:
     """Folders a build reads and writes, and how much of it is done now."""
 
-    data: Path
-    manifests: Path
-    cache: Path
-    jobs: int
-    shards: str | None
-    limit: int | None
-    retry_failed: bool
-    dry_run: bool
-    backend: Backend = Backend.loky
-    scheduler: str | None = None
+    data: DataOption = Path("DataSets")
+    manifests: ManifestsOption = Path("manifests")
+    cache: CacheOption = Path("cache")
+    jobs: JobsOption = 1
+    shards: Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")] = None
+    retry_failed: Annotated[bool, typer.Option(help="Try recordings again that failed before.")] = False
+    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False
+    backend: Annotated[
+        Backend, typer.Option("--backend", help="Who works: loky (this machine) or dask (a cluster).")
+    ] = Backend.loky
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Address of the Dask scheduler, as tcp://10.0.0.1:8786."),
+    ] = None
 
 
-def mels(
-    data: DataOption = Path("DataSets"),
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    jobs: JobsOption = 1,
-    preset: PresetOption = None,
-    denoise: DenoiseOption = None,
-    prop_decrease: PropDecreaseOption = None,
-    level: LevelOption = None,
-    n_mels: MelsOption = None,
-    shards: ShardsOption = None,
-    limit: LimitOption = None,
-    retry_failed: RetryOption = False,
-    dry_run: DryOption = False,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-) -> None:
+def mels(given: Given, where: Where) -> None:
     """Compute the mel spectrograms of every recording in the manifest."""
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
+    from ser_pipeline.store import train_command
+
     with plain_errors():
-        changes = {"denoise": denoise, "prop_decrease": prop_decrease, "level": level, "n_mels": n_mels}
-        options = _settings(preset, front_end=changes).front_end
-        build(options, where, "ser train crnn" + (" --preset paper" if preset == "paper" else ""))
+        options = given.settings_read().front_end
+        build(options, where, train_command("crnn", options))
 
 
-def features(
-    data: DataOption = Path("DataSets"),
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    jobs: JobsOption = 1,
-    feature_set: Annotated[
-        str | None, typer.Option("--set", help="named (our 253), egemaps or compare (both by openSMILE).")
-    ] = None,
-    voice: Annotated[
-        str | None, typer.Option(help="Who measures pitch, voice quality, formants: own or praat.")
-    ] = None,
-    pitch_floor_hz: Annotated[float | None, typer.Option(help="Lowest pitch searched.")] = None,
-    pitch_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in speech.")] = None,
-    song_ceiling_hz: Annotated[float | None, typer.Option(help="Highest pitch searched in song.")] = None,
-    shards: ShardsOption = None,
-    limit: LimitOption = None,
-    retry_failed: RetryOption = False,
-    dry_run: DryOption = False,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
-) -> None:
+def features(given: Given, where: Where) -> None:
     """Compute hand-crafted features of every recording in the manifest."""
-    from ser_pipeline.errors import SettingsError
     from ser_pipeline.options import feature_options
-    from ser_pipeline.store import build_command
+    from ser_pipeline.store import train_command
 
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
     with plain_errors():
-        changes = {
-            "voice": voice,
-            "pitch_floor_hz": pitch_floor_hz,
-            "pitch_ceiling_hz": pitch_ceiling_hz,
-            "song_ceiling_hz": song_ceiling_hz,
-        }
-        chosen = _settings(None, features=changes, feature_set=feature_set)
-        given = [flag for flag, value in changes.items() if value is not None]
-        if chosen.feature_set != "named" and given:
-            flag = given[0].replace("_", "-")
-            raise SettingsError(f"--{flag} is a setting of our own features; openSMILE's sets are fixed")
+        chosen = given.settings_read()
+        if chosen.feature_set != "named":
+            given.refuse("features", f"feature set {chosen.feature_set}")
         options = feature_options(chosen.feature_set, chosen.features)
-        build(options, where, build_command(options).replace("ser cache features", "ser train cnn1d"))
+        build(options, where, train_command("cnn1d", options))
 
 
 def augment(
+    given: Given,
     copies: Annotated[
         int, typer.Option("--copies", min=1, max=1000, help="Random variants of each recording.")
     ],
-    data: DataOption = Path("DataSets"),
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    jobs: JobsOption = 1,
+    where: Where,
     of: Annotated[str, typer.Option(help="mels, features, egemaps or compare.")] = "mels",
-    preset: PresetOption = None,
-    denoise: DenoiseOption = None,
-    prop_decrease: PropDecreaseOption = None,
-    level: LevelOption = None,
-    n_mels: MelsOption = None,
-    shards: ShardsOption = None,
-    limit: LimitOption = None,
-    retry_failed: RetryOption = False,
-    dry_run: DryOption = False,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
 ) -> None:
     """Compute random variants of every recording: pitch, tempo, noise, and what [augment] in ser.toml adds.
 
     Training alone reads them, and of training clips only: ser train ... --copies N.
     """
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
-    with plain_errors():
-        changes = {"denoise": denoise, "prop_decrease": prop_decrease, "level": level, "n_mels": n_mels}
-        given = [flag for flag, value in {"preset": preset, **changes}.items() if value is not None]
-        options = _augmented(of, _settings(preset, front_end=changes), given)
-        trained = {"mels": "ser train crnn", "features": "ser train dnn"}.get(of, f"ser train dnn --set {of}")
-        step = trained + (" --preset paper" if preset == "paper" else "")
-        build(options, where, f"{step} --copies {copies}", copies)
-
-
-def _augmented(of: str, chosen: "Recipe", given: list[str]) -> "StoreOptions":
-    """Options of the store of variants asked for.
-
-    Raises:
-        SettingsError: no such inputs, or flags that are settings of mels.
-    """
+    from ser_pipeline.api.data import FEATURE_STORES
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.options import Augmented, feature_options
+    from ser_pipeline.store import train_command
 
-    if of == "mels":
-        return Augmented(inputs=chosen.front_end, changes=chosen.augment)
-    sets: dict[str, FeatureSet] = {"features": "named", "egemaps": "egemaps", "compare": "compare"}
-    if of not in sets:
-        raise SettingsError(f"--of {of}: does not exist; valid are mels, {', '.join(sets)}")
-    if given:
-        raise SettingsError(f"--{given[0].replace('_', '-')}: says nothing about {of}; leave it out")
-    inputs = feature_options(sets[of], chosen.features)
-    return Augmented(inputs=inputs, changes=chosen.augment)
+    with plain_errors():
+        chosen = given.settings_read()
+        if of not in ("mels", *FEATURE_STORES):
+            raise SettingsError(f"--of {of}: does not exist; valid are mels, {', '.join(FEATURE_STORES)}")
+        if of != "mels":
+            given.refuse("preset", of)
+            given.refuse("front_end", of)
+        if of != "features":
+            given.refuse("features", of)
+        inputs = chosen.front_end if of == "mels" else feature_options(FEATURE_STORES[of], chosen.features)
+        options = Augmented(inputs=inputs, changes=chosen.augment)
+        step = train_command("crnn" if of == "mels" else "dnn", options, copies)
+        build(options, where, step, copies)
 
 
 def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> None:
@@ -230,12 +150,6 @@ def _scheduler(where: Where) -> str | None:
             "--backend dask and --scheduler go together, as in --backend dask --scheduler tcp://10.0.0.1:8786"
         )
     return where.scheduler
-
-
-def _settings(preset: str | None, **changes: Any) -> "Recipe":
-    from ser_pipeline.options import configured
-
-    return configured(Path("ser.toml"), preset, **changes)
 
 
 def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:

@@ -5,28 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ser_pipeline.cli.cache_build import (
-    Backend,
-    BackendOption,
-    DryOption,
-    LimitOption,
-    RetryOption,
-    SchedulerOption,
-    ShardsOption,
-    Where,
-    build,
-)
-from ser_pipeline.cli.common import (
-    CacheOption,
-    DataOption,
-    Format,
-    FormatOption,
-    JobsOption,
-    ManifestsOption,
-    plain_errors,
-    say,
-    show_table,
-)
+from ser_pipeline.cli.cache_build import Where, build
+from ser_pipeline.cli.common import Format, FormatOption, plain_errors, say, show_table
+from ser_pipeline.cli.flags import Given
 
 EncodersOption = Annotated[
     Path | None,
@@ -34,68 +15,32 @@ EncodersOption = Annotated[
 ]
 
 
+DownloadOption = Annotated[
+    bool, typer.Option("--download", help="Fetch the encoder from the hub if it is not on this machine.")
+]
+VariantsOption = Annotated[
+    int, typer.Option("--copies", min=0, max=1000, help="Random variants of each recording instead.")
+]
+
+
 def embeddings(
-    data: DataOption = Path("DataSets"),
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    jobs: JobsOption = 1,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="Name (see 'ser cache encoders'), folder or hub id of an encoder."),
-    ] = None,
+    given: Given,
+    where: Where,
     encoders: EncodersOption = None,
-    download: Annotated[
-        bool, typer.Option("--download", help="Fetch the encoder from the hub if it is not on this machine.")
-    ] = False,
-    layers: Annotated[
-        str | None, typer.Option(help="Layers to keep, as 2,3 or 0-6; nothing is computed above the last.")
-    ] = None,
-    pooling: Annotated[
-        str | None, typer.Option(help="What to keep of a clip's steps: some of mean,std,max.")
-    ] = None,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="Keep the steps of the --layers themselves, pool nothing.")
-    ] = False,
-    crop_s: Annotated[float | None, typer.Option(help="Seconds of a recording the encoder hears.")] = None,
-    trim_db: Annotated[
-        float | None, typer.Option(help="Cut silence this far below the loudest frame from both ends.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Of the encoder's arithmetic: fp32, bf16 or fp16.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Device: auto, cpu, cuda or mps.")] = None,
-    copies: Annotated[
-        int, typer.Option("--copies", min=0, max=1000, help="Random variants of each recording instead.")
-    ] = 0,
-    shards: ShardsOption = None,
-    limit: LimitOption = None,
-    retry_failed: RetryOption = False,
-    dry_run: DryOption = False,
-    backend: BackendOption = Backend.loky,
-    scheduler: SchedulerOption = None,
+    download: DownloadOption = False,
+    copies: VariantsOption = 0,
 ) -> None:
     """Run a pretrained speech encoder on every recording in the manifest, and keep all its layers, pooled.
 
     With --copies it hears random variants of each recording, as 'ser cache augment' draws them for training.
     """
-    where = Where(data, manifests, cache, jobs, shards, limit, retry_failed, dry_run, backend, scheduler)
     with plain_errors():
         from ser_pipeline.encoders import encoder_folders, located, need_transformers
         from ser_pipeline.errors import SettingsError
-        from ser_pipeline.options import Augmented, configured, layers_of
+        from ser_pipeline.options import Augmented
 
         need_transformers()
-        asked: dict[str, Any] = {
-            "encoder": encoder,
-            "layers": None if layers is None else layers_of(layers),
-            "pooling": None if pooling is None else tuple(pooling.split(",")),
-            "frames": frames or None,
-            "crop_s": crop_s,
-            "trim_db": trim_db,
-            "precision": precision,
-            "device": device,
-        }
-        recipe = configured(Path("ser.toml"), embeddings=asked)
+        recipe = given.settings_read()
         if recipe.embeddings.frames and not recipe.embeddings.layers:
             raise SettingsError("--frames: needs --layers, as in --layers 3; steps of all would fill a disk")
         inputs, _ = located(recipe.embeddings, encoder_folders(encoders), fetch=download)

@@ -4,6 +4,7 @@ import fnmatch
 import shlex
 import time
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,6 +25,7 @@ from ser_pipeline.cli.common import (
     show_table,
 )
 from ser_pipeline.cli.findings import show_findings
+from ser_pipeline.cli.flags import spread
 from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
@@ -40,83 +42,91 @@ app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge cla
 NameArgument = Annotated[
     str, typer.Argument(help="hypotheses, ablations, cross-corpus, learning-curve, or a TOML file.")
 ]
-EpochsOption = Annotated[int | None, typer.Option(min=1, help="At most this many epochs in any network.")]
-CorporaOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder that holds the corpora; else that of the manifest.")
-]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of one process.")]
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
 
 
-@app.command()
-def run(
-    ctx: typer.Context,
-    name: NameArgument,
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How cells are trained, and in which folders."""
+
     budget: Annotated[
         str | None, typer.Option(help="Wall time, as 90m or 1h30m; what does not fit is left.")
-    ] = None,
+    ] = None
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs in any network.")] = None
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds the corpora; else that of the manifest.")
+    ] = None
+    jobs: JobsOption = 1
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None
+    manifests: ManifestsOption = Path("manifests")
+    cache: CacheOption = Path("cache")
+    runs: RunsOption = Path("runs")
+
+    def seconds(self) -> float:
+        """The budget in seconds, after the networks of this process were told how many threads they may take.
+
+        Raises:
+            SettingsError: not a time.
+        """
+        from ser_pipeline.experiments.schedule import parse_budget
+
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+        return parse_budget(self.budget)
+
+    def places(self, ground: "Ground") -> "Places":
+        """Folders of the corpora, the stores and the runs."""
+        from ser_pipeline.experiments.place import Places
+
+        return Places(self.data or ground.manifest.data, self.cache, self.runs)
+
+
+@app.command()
+@spread
+def run(
+    name: NameArgument,
+    work: Work,
     only: Annotated[
         list[str] | None, typer.Option(help="Arms to run, as 'dnn*'; repeat it or separate by commas.")
     ] = None,
-    epochs: EpochsOption = None,
-    data: CorporaOption = None,
-    jobs: JobsOption = 1,
-    threads: ThreadsOption = None,
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    runs: RunsOption = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
     with plain_errors():
-        from ser_pipeline.experiments.place import Places
-        from ser_pipeline.experiments.schedule import parse_budget
-
-        _limit(threads)
-        seconds = parse_budget(budget)
-        progress = _progress(name, manifests, runs, epochs)
-        places = Places(data or progress.ground.manifest.data, cache, runs)
+        seconds = work.seconds()
+        progress = _progress(name, work)
         patterns = _patterns(only or [], {cell.arm for cell in progress.cells})
         if dry_run:
-            _tell_plan(progress, places, patterns, seconds, jobs)
+            _tell_plan(progress, work.places(progress.ground), patterns, seconds, work.jobs)
             return
-        command = shlex.join(["ser", "experiment", "run", name])
-        failed = _run(progress, places, seconds, patterns, epochs, jobs, command)
+        failed = _run(progress, work, seconds, patterns, shlex.join(["ser", "experiment", "run", name]))
     next_step("ser report")
     if failed:
         raise typer.Exit(1)
 
 
 @app.command()
+@spread
 def search(
     name: Annotated[str, typer.Argument(help="TOML file with a [search] table.")],
+    work: Work,
     trials: Annotated[int | None, typer.Option(min=1, help="How many to train; else the file's.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Wall time, as 90m or 1h30m.")] = None,
-    epochs: EpochsOption = None,
-    data: CorporaOption = None,
-    jobs: JobsOption = 1,
-    threads: ThreadsOption = None,
-    manifests: ManifestsOption = Path("manifests"),
-    cache: CacheOption = Path("cache"),
-    runs: RunsOption = Path("runs"),
 ) -> None:
     """Try settings of one arm for the best validation score; test clips are not looked at."""
     with plain_errors():
-        from ser_pipeline.experiments.place import Places
-        from ser_pipeline.experiments.schedule import parse_budget
         from ser_pipeline.experiments.search import search as search_settings
 
-        _limit(threads)
-        seconds = parse_budget(budget)
-        design, ground = _design(name, manifests)
-        places = Places(data or ground.manifest.data, cache, runs)
+        seconds = work.seconds()
+        design, ground = _design(name, work.manifests)
         done = search_settings(
-            design, ground, places, _Lines("validation"),
+            design, ground, work.places(ground), _Lines("validation"),
             command=shlex.join(["ser", "experiment", "search", name]),
-            trials=trials, epochs=epochs, budget_s=seconds, jobs=jobs,
+            trials=trials, epochs=work.epochs, budget_s=seconds, jobs=work.jobs,
         )  # fmt: skip
-        _tell_best(done, runs)
+        _tell_best(done, work.runs)
 
 
 def _tell_best(done: "list[Trial]", runs: Path) -> None:
@@ -185,14 +195,6 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
         show_findings(read_findings(path), fmt)
 
 
-def _limit(threads: int | None) -> None:
-    """Let the networks of this process take so many threads."""
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
-
-
 def _patterns(only: list[str], arms: set[str]) -> list[str]:
     """What each ``--only`` names: an arm whose name has a comma, or several between commas."""
     found: list[str] = []
@@ -203,13 +205,13 @@ def _patterns(only: list[str], arms: set[str]) -> list[str]:
     return found
 
 
-def _progress(name: str, manifests: Path, runs: Path, epochs: int | None) -> "Progress":
+def _progress(name: str, work: Work) -> "Progress":
     """Cells of an experiment on the recordings at hand."""
     from ser_pipeline.experiments.cells import cells_of
     from ser_pipeline.experiments.progress import examined
 
-    design, ground = _design(name, manifests)
-    return examined(design, ground, cells_of(design, ground, epochs=epochs), runs)
+    design, ground = _design(name, work.manifests)
+    return examined(design, ground, cells_of(design, ground, epochs=work.epochs), work.runs)
 
 
 def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
@@ -225,24 +227,17 @@ def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
     return designed(experiment, ground.groups()), ground
 
 
-def _run(
-    progress: "Progress",
-    places: "Places",
-    seconds: float,
-    only: list[str],
-    epochs: int | None,
-    jobs: int,
-    command: str,
-) -> int:
+def _run(progress: "Progress", work: Work, seconds: float, only: list[str], command: str) -> int:
     """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
     from ser_pipeline.experiments.run import run_cells
     from ser_pipeline.experiments.verdicts import write_findings
     from ser_pipeline.runs.findings import experiment_folder
 
+    places = work.places(progress.ground)
     try:
-        run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=jobs)
+        run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=work.jobs)
     finally:
-        findings = write_findings(progress, places.runs, epochs=epochs)
+        findings = write_findings(progress, places.runs, epochs=work.epochs)
     show_findings(findings)
     cells = findings.cells()
     out(

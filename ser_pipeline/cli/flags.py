@@ -8,9 +8,9 @@ The options are imported when a command's flags are looked at, so that ``ser --h
 import inspect
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -63,8 +63,23 @@ class Given:
             inner[name] = {} if value is True and self.settings[path].has_own else value
         return found
 
-    def recipe(self) -> "Recipe":
+    def settings_read(self, **usual: Any) -> "Recipe":
         """The recipe these flags make of the settings file.
+
+        Args:
+            **usual: other values than the file's for what was not given.
+
+        Raises:
+            SettingsError: a value that does not fit.
+        """
+        from ser_pipeline.api.places import SETTINGS_FILE
+        from ser_pipeline.options import configured
+
+        changes = usual | self.nested()
+        return configured(SETTINGS_FILE, changes.pop("preset", None), spoken=self.flag, **changes)
+
+    def recipe(self) -> "Recipe":
+        """The same, to be trained.
 
         Raises:
             SettingsError: a value that does not fit, or a flag that would do nothing.
@@ -72,12 +87,10 @@ class Given:
         """
         from ser_pipeline.api.places import SETTINGS_FILE
         from ser_pipeline.labels import task_named
-        from ser_pipeline.options import configured, own_tasks
+        from ser_pipeline.options import own_tasks
 
-        changes = self.nested()
-        if changes.keys() & {"embeddings", "layers"}:
-            changes.setdefault("on", "embeddings")
-        made = configured(SETTINGS_FILE, changes.pop("preset", None), spoken=self.flag, **changes)
+        encoder = any(path.partition(".")[0] in ("embeddings", "layers") for path in self.values)
+        made = self.settings_read(**({"on": "embeddings"} if encoder else {}))
         self.refuse_idle(made)
         if made.task != "all":
             task_named(made.task, own_tasks(SETTINGS_FILE))
@@ -94,6 +107,22 @@ class Given:
 
         for path in self.values:
             if about := idle(path, made):
+                raise SettingsError(f"{self.flag(path)}: says nothing about {about}; leave it out")
+
+    def refuse(self, section: str, about: str) -> None:
+        """Refuse flags that are options of a section, or of a recipe itself.
+
+        Args:
+            section: whose flags say nothing.
+            about: what they say nothing about.
+
+        Raises:
+            SettingsError: names the first of them.
+        """
+        from ser_pipeline.errors import SettingsError
+
+        for path in self.values:
+            if section in (path, self.settings[path].section):
                 raise SettingsError(f"{self.flag(path)}: says nothing about {about}; leave it out")
 
     def options(self, kind: "type[O]", **usual: Any) -> "O":
@@ -118,9 +147,7 @@ class OptionCommand(TyperCommand):
 
     @cached_property
     def _settings(self) -> "dict[str, Setting]":
-        from ser_pipeline.options import with_flags
-
-        return {_key(setting): setting for setting in with_flags(type(self).made_from())}
+        return {_key(setting): setting for setting in type(self).made_from() if setting.flag}
 
     @cached_property
     def _flags(self) -> list[Any]:
@@ -161,50 +188,74 @@ class OptionCommand(TyperCommand):
         return rest
 
 
-def option_command(
-    app: typer.Typer, made_from: Callable[[], "Iterable[Setting]"], name: str | None = None
-) -> Callable[[F], F]:
+def option_command(app: typer.Typer, made_from: "Callable[[], Iterable[Setting]]") -> Callable[[F], F]:
     """Register a command whose flags are made of options; it takes them as its parameter ``given``.
 
     Args:
         app: to register it with.
         made_from: the options, called when the flags are first looked at.
-        name: of the command; None takes the function's.
     """
 
     def register(function: F) -> F:
-        @wraps(function)
-        def called(*, given: typer.Context, **values: Any) -> None:
-            function(given=given.meta[_GIVEN], **values)
-
-        shown = inspect.signature(function)
-        asked = [
-            each.replace(annotation=typer.Context) if each.name == "given" else each
-            for each in shown.parameters.values()
-        ]
-        vars(called)["__signature__"] = shown.replace(parameters=asked)
-        called.__annotations__ = function.__annotations__ | {"given": typer.Context}
         kind = type("Command", (OptionCommand,), {"made_from": staticmethod(made_from)})
-        app.command(name, cls=kind)(called)
+        app.command(cls=kind)(spread(function))
         return function
 
     return register
 
 
-def options_of_recipe(*sections: str) -> "Callable[[], list[Setting]]":
-    """Options of a recipe, for :func:`option_command`.
+def spread(function: F) -> F:
+    """Let a command take what is written once: flags as fields of a dataclass, and what was given of options.
 
     Args:
-        *sections: of the recipe, or names of its own fields; none for all that training reads.
+        function: a command. Each field of a parameter that is a dataclass is a flag of it.
+
+    Returns:
+        What is to be registered in its place.
     """
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {
+        name: kind for name, kind in hints.items() if is_dataclass(kind) and kind is not Given
+    }
+    parameters: list[inspect.Parameter] = []
+    for each in inspect.signature(function).parameters.values():
+        if each.name in groups:
+            parameters += _flags_of(groups[each.name])
+        else:
+            kind = typer.Context if hints[each.name] is Given else hints[each.name]
+            parameters.append(each.replace(kind=each.KEYWORD_ONLY, annotation=kind))
 
-    def found() -> "list[Setting]":
-        from ser_pipeline.options import CACHED_ONLY, Recipe, settings_of
+    @wraps(function)
+    def called(**values: Any) -> None:
+        for name, kind in groups.items():
+            values[name] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+        if "given" in values:
+            values["given"] = values["given"].meta[_GIVEN]
+        function(**values)
 
-        every = settings_of(Recipe)
-        if not sections:
-            return [each for each in every if each.path not in CACHED_ONLY]
-        return [each for each in every if {each.section, each.path} & {*sections}]
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return cast(F, called)
+
+
+def _flags_of(kind: Any) -> list[inspect.Parameter]:
+    """Fields of a dataclass as parameters."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(kind)
+    ]
+
+
+def options_of(command: str) -> "Callable[[], tuple[Setting, ...]]":
+    """Options of a recipe that a command has flags for, for :func:`option_command`."""
+
+    def found() -> "tuple[Setting, ...]":
+        from ser_pipeline.options import flags_of
+
+        return flags_of(command)
 
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -35,7 +35,7 @@ from ser_pipeline.options.embeddings import EmbeddingOptions, Layer, layers_of
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
 from ser_pipeline.options.registry import LOSSES, MODELS
-from ser_pipeline.options.settings import checked, settings_by_path, settings_of
+from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
 from ser_pipeline.options.training import ModelOptions, TrainOptions
 
@@ -44,6 +44,18 @@ CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.frames", "embeddings.d
 """Paths of options that say how a store is made, and nothing to those who learn from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
+
+
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "train": (),
+        "cache mels": ("preset", "front_end"),
+        "cache features": ("feature_set", "features"),
+        "cache embeddings": ("embeddings",),
+        "cache augment": ("preset", "front_end", "features"),
+    }
+)
+"""Command -> fields of a recipe that its flags change; none stands for all that training reads."""
 
 
 def _merges(value: Any) -> Any:
@@ -188,8 +200,11 @@ def recipe(preset: str = "default", **changes: Any) -> Recipe:
 
 def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] | None = None) -> Recipe:
     if preset not in PRESETS:
-        said = f"--preset {preset}: must be" if spoken else f"preset '{preset}' does not exist; valid are"
-        raise SettingsError(f"{said} {', '.join(PRESETS)}")
+        raise SettingsError(
+            f"--preset {preset}: must be {' or '.join(PRESETS)}"
+            if spoken
+            else f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}"
+        )
     model = str((changes.get("model") or {}).get("name"))
     mels = model not in MODELS or MODELS[model].inputs == "mels"
     values = merged(preset_values(preset, mels=mels), changes)
@@ -250,6 +265,23 @@ def configured(
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}" if own else str(error)) from None
     return _made(chosen, merged(own, changes), spoken)
+
+
+@cache
+def flags_of(command: str) -> tuple[Setting, ...]:
+    """Options that a command has flags for, each with the flag it has there.
+
+    Examples:
+        >>> [each.spoken for each in flags_of("cache features") if each.name == "trim_db"]
+        ['--trim-db']
+        >>> [each.spoken for each in flags_of("train") if each.name == "trim_db"]
+        ['--trim-db', '--features-trim-db', '--embeddings-trim-db']
+    """
+    fields = COMMANDS[command]
+    every = settings_of(Recipe)
+    if not fields:
+        return with_flags(each for each in every if each.path not in CACHED_ONLY)
+    return with_flags(each for each in every if {each.section, each.path} & {*fields})
 
 
 def applies(path: str, model: str, on: str | None = None) -> bool:

@@ -171,7 +171,7 @@ def settings_of(kind: type[Options]) -> tuple[Setting, ...]:
     return tuple(sorted(found, key=lambda each: PANELS.index(each.panel) if each.panel in PANELS else -1))
 
 
-def with_flags(settings: Iterable[Setting]) -> list[Setting]:
+def with_flags(settings: Iterable[Setting]) -> tuple[Setting, ...]:
     """Options of one command that have a flag; where its name is taken, its section's stands before it.
 
     Examples:
@@ -185,7 +185,7 @@ def with_flags(settings: Iterable[Setting]) -> list[Setting]:
         flag = f"{each.section.replace('_', '-')}-{each.flag}" if each.flag in found else each.flag
         if flag:
             found[flag] = replace(each, flag=flag)
-    return list(found.values())
+    return tuple(found.values())
 
 
 @cache

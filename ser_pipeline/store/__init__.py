@@ -3,7 +3,7 @@
 from ser_pipeline.store.build import StoreSummary, build_store, parse_shards
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.plan import FailedClip
-from ser_pipeline.store.read import Store, build_command, open_store, store_folder
+from ser_pipeline.store.read import Store, build_command, open_store, store_folder, train_command
 
 __all__ = [
     "FailedClip",
@@ -16,4 +16,5 @@ __all__ = [
     "parse_shards",
     "provenance",
     "store_folder",
+    "train_command",
 ]

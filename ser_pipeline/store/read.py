@@ -22,6 +22,7 @@ from ser_pipeline.options import (
     SmileOptions,
     StoreOptions,
     WaveAugment,
+    flags_of,
     inputs_of,
     recipe,
 )
@@ -196,25 +197,47 @@ def build_command(options: StoreOptions, copies: int = 1) -> str:
         'ser cache embeddings --encoder whisper-base --layers 2,3'
     """
     inputs = inputs_of(options)
+    variants = [f"--copies {copies}"] if isinstance(options, Augmented) else []
     if isinstance(inputs, EmbeddingOptions):
-        variants = [f"--copies {copies}"] if isinstance(options, Augmented) else []
-        encoder = f"--encoder {asked_as(inputs.name, inputs.folder)}"
-        return " ".join(["ser cache embeddings", *variants, encoder, *_flags(inputs)])
-    if isinstance(options, Augmented):
-        of = [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
-        return " ".join(["ser cache augment", f"--copies {copies}", *of, *_flags(inputs)])
-    if isinstance(inputs, SmileOptions):
-        return f"ser cache features --set {inputs.feature_set}"
-    return " ".join(["ser cache", "mels" if isinstance(inputs, FrontEnd) else "features", *_flags(inputs)])
+        command, own = "cache embeddings", [f"--encoder {asked_as(inputs.name, inputs.folder)}"]
+    elif variants:
+        command, own = "cache augment", [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
+    else:
+        command, own = f"cache {'mels' if isinstance(inputs, FrontEnd) else 'features'}", _set_of(inputs)
+    return " ".join([f"ser {command}", *variants, *own, *flags_for(inputs, command)])
 
 
-def _flags(options: InputOptions) -> list[str]:
-    """The fewest flags that make these settings."""
+def train_command(model: str, options: StoreOptions, copies: int = 1) -> str:
+    """The command that trains a model on the store of these settings.
+
+    Examples:
+        >>> train_command("crnn", recipe("paper").front_end)
+        'ser train crnn --preset paper'
+        >>> train_command("dnn", Augmented(inputs=SmileOptions(feature_set="compare")), copies=2)
+        'ser train dnn --set compare --copies 2'
+    """
+    inputs = inputs_of(options)
+    variants = [f"--copies {copies}"] if isinstance(options, Augmented) else []
+    return " ".join([f"ser train {model}", *_set_of(inputs), *flags_for(inputs, "train"), *variants])
+
+
+def _set_of(options: InputOptions) -> list[str]:
+    return [f"--set {options.feature_set}"] if isinstance(options, SmileOptions) else []
+
+
+def flags_for(options: InputOptions, command: str) -> list[str]:
+    """The fewest flags of a command that make these settings; openSMILE's sets have none."""
+    if isinstance(options, SmileOptions):
+        return []
+    names = {(each.section, each.name): each.flag for each in flags_of(command)}
+    section = {FrontEnd: "front_end", FeatureOptions: "features", EmbeddingOptions: "embeddings"}[
+        type(options)
+    ]
     candidates = []
     for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
         flags = [] if preset == "default" else [f"--preset {preset}"]
         flags += [
-            f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+            f"--{names[section, name]}" + ("" if value is True else f" {value}")
             for name, value in changes(options, preset).items()
         ]
         candidates.append(flags)

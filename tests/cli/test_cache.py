@@ -117,13 +117,13 @@ def test_a_read_only_folder_is_said(home):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--denoise", "magic"], "front_end.denoise"),
-        (["--level", "loud"], "front_end.level"),
-        (["--prop-decrease", "2"], "front_end.prop_decrease"),
-        (["--preset", "papr"], "preset 'papr' does not exist"),
+        (["--denoise", "magic"], "ser: --denoise magic: must be gate, reference or none"),
+        (["--level", "loud"], "ser: --level loud: must be clip_rms, corpus_rms or none"),
+        (["--prop-decrease", "2"], "ser: --prop-decrease 2: must be a number from 0 to 1"),
+        (["--preset", "papr"], "ser: --preset papr: must be default or paper"),
         (["--shards", "2"], "is not a range"),
         (["--shards", "7:9"], "the plan has 1 shards"),
-        (["--n-mels", "5000"], "front_end.n_mels"),
+        (["--n-mels", "5000"], "ser: --n-mels 5000: must be a whole number from 8 to 256"),
         (["--data", "nowhere"], "nowhere: not a folder; pass --data"),
     ],
 )
@@ -164,7 +164,7 @@ def test_verifying_nothing_is_no_success(home):
         (["features", "--limit", "0"], 2),
         (["mels", "--jobs", "many"], 2),
         (["mels", "--limit", "-3"], 2),
-        (["mels", "--n-mels", "2"], 2),
+        (["mels", "--n-mels", "2"], 1),
         (["mels", "--manifests", "nowhere"], 1),
         (["mels", "--prop-decrease", "nan"], 1),
         (["mels", "--unknown"], 2),

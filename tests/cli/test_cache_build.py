@@ -74,7 +74,7 @@ def test_variants_are_built_and_the_next_command_learns_from_them(home):
     assert result.exit_code == 0, result.stderr
     assert "augmented-mels" in result.stdout
     assert "8 of 8 variants (8 computed now, 0 failed)" in result.stdout
-    assert "next: ser train crnn --copies 2" in result.stderr
+    assert "next: ser train crnn --denoise none --n-mels 16 --copies 2" in result.stderr
     dry = ser("cache", "augment", "--copies", "3", "--denoise", "none", "--n-mels", "16", "--dry-run")
     assert "would compute 4 of 12 variants" in dry.stdout
 
