@@ -49,6 +49,7 @@ format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .
 
 docs: $(BIN)/.installed
+	$(BIN)/python -m ser_pipeline.options.page > docs/options.md
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
 
 clean:

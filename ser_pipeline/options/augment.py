@@ -28,33 +28,34 @@ class WaveAugment(Options):
     """
 
     pitch_p: Share = option(0.5, "The pitch is shifted, at the same length, with this probability.")
-    pitch_semitones: Range = option((-4.0, 4.0), "The pitch moves by so many semitones, drawn evenly.")
+    pitch_semitones: Range = option((-4.0, 4.0), "The shift, in semitones, is drawn evenly from this range.")
     stretch_p: Share = option(0.3, "The tempo changes, at the same pitch, with this probability.")
     stretch_rate: PositiveRange = option(
-        (0.85, 1.15), "Speech becomes so many times as fast, drawn evenly; 1.15 is 15 % faster."
+        (0.85, 1.15), "The tempo is multiplied by a factor drawn evenly from this range; 1.15 is 15 % faster."
     )
     room_p: Share = option(0.0, "Reverberation is added with this probability.")
     room_rt60_s: PositiveRange = option(
-        (0.2, 0.8), "Reverberation falls by 60 dB within so many seconds, drawn evenly."
+        (0.2, 0.8),
+        "The seconds in which reverberation falls by 60 dB are drawn evenly from this range.",
     )
     room_direct_db: Range = option(
-        (0.0, 10.0), "The voice itself is so many dB louder than its reverberation, drawn evenly."
+        (0.0, 10.0), "How many dB the voice is louder than its reverberation is drawn evenly from this range."
     )
     noise_p: Share = option(0.5, "White noise is added with this probability.")
     noise_snr_db: Range = option(
-        (15.0, 30.0), "The recording is so many dB louder than the white noise, drawn evenly."
+        (15.0, 30.0), "How many dB the recording is louder than the noise is drawn evenly from this range."
     )
     low_pass_p: Share = option(0.0, "High frequencies are cut, by 24 dB an octave, with this probability.")
     low_pass_hz: PositiveRange = option(
         (4000.0, 8000.0),
-        "The low-pass begins at so many Hz, drawn evenly; it is left out where that is not below Nyquist.",
+        "The edge of the low-pass, in Hz, is drawn evenly from this range; none is at or above Nyquist.",
     )
     telephone_p: Share = option(
         0.0, "Only the band of a telephone, 300 to 3,400 Hz, is kept with this probability."
     )
     gain_p: Share = option(0.0, "The level changes with this probability.")
     gain: PositiveRange = option(
-        (0.5, 1.5), "All samples are multiplied by this factor, drawn evenly; nothing is clipped."
+        (0.5, 1.5), "All samples are multiplied by a factor drawn evenly from this range; nothing is clipped."
     )
     seed: Annotated[int, Field(ge=0)] = option(0, "All changes are drawn from this seed.")
 
@@ -72,7 +73,9 @@ class Mixup(Options):
 class RandomGain(Options):
     """Louder and quieter clips."""
 
-    gain_db: Range = option((-6.0, 6.0), "So many dB, drawn evenly, are added to every valid cell.")
+    gain_db: Range = option(
+        (-6.0, 6.0), "The gain in dB, which is added to every valid cell, is drawn evenly from this range."
+    )
 
 
 class RandomCrop(Options):

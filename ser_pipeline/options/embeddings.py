@@ -92,7 +92,7 @@ class EmbeddingOptions(Options):
     )
     frames: bool = option(False, "The steps themselves are kept, as float16, and nothing is pooled.")
     crop_s: Annotated[Positive | None, OFF] = option(
-        None, "The encoder hears so many seconds of a recording, from its beginning; 'none' is all of it."
+        None, "The encoder hears this many seconds of a recording, from its beginning; 'none' is all of it."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
         30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."

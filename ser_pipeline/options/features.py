@@ -30,12 +30,12 @@ class FeatureOptions(Options):
     )
     n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = option(
         1024,
-        "The Fourier transform has so many samples; it must hold three periods of the lowest pitch, and the "
-        "longest lag.",
+        "The Fourier transform has this many samples; it must hold three periods of the lowest pitch, and "
+        "the longest lag.",
     )
-    hop_length: Count = option(160, "A frame begins every so many samples.")
+    hop_length: Count = option(160, "Frames begin this many samples apart.")
     n_mels: Annotated[int, Field(ge=21)] = option(
-        40, "MFCCs and onset strength are computed from so many mel bands."
+        40, "MFCCs and onset strength are computed from this many mel bands."
     )
     pitch_floor_hz: Positive = option(
         65.0, "The lowest pitch that is searched, in Hz; it sets the analysis window."

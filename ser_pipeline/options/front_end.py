@@ -34,10 +34,10 @@ class FrontEnd(Options):
         "corpus as a whole, so that loud clips stay louder, 'none' keeps the recorded level.",
     )
     target_rms: Positive = option(0.1, "Clips are scaled to this level, as a share of full scale.")
-    n_fft: Count = option(2048, "A window of the Fourier transform has so many samples.")
-    hop_length: Count = option(512, "A frame begins every so many samples.")
-    n_mels: Annotated[int, Field(ge=8, le=256)] = option(96, "The spectrogram has so many mel bands.")
-    max_s: Positive = option(4.0, "A network sees at most so many seconds at once; the rest is cut.")
+    n_fft: Count = option(2048, "Each window of the Fourier transform has this many samples.")
+    hop_length: Count = option(512, "Frames begin this many samples apart.")
+    n_mels: Annotated[int, Field(ge=8, le=256)] = option(96, "The spectrogram has this many mel bands.")
+    max_s: Positive = option(4.0, "A network sees at most this many seconds at once; the rest is cut.")
     reference: Literal["one", "clip_max"] = option(
         "one",
         "What decibels are measured against: 'one' is 1.0, 'clip_max' the clip's loudest cell.",

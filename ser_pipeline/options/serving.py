@@ -25,14 +25,14 @@ class PredictOptions(Options):
     )
     window_s: Annotated[float, Field(ge=0.5, le=60)] | None = option(
         None,
-        "A window of a long recording has so many seconds; without it, as many as the longest clip that "
-        "the model looks at.",
+        "Long recordings are cut into windows of this many seconds; without it, of the longest clip that the "
+        "model looks at.",
         flag="window",
     )
     hop_s: Annotated[float, Field(ge=0.05, le=60)] | None = option(
         None,
-        "A window begins so many seconds after the one before: without it 1 in a timeline, 0.5 in a live "
-        "stream, and half a window where a long recording gets one prediction.",
+        "Windows begin this many seconds apart: without it 1 in a timeline, 0.5 in a live stream, and half a "
+        "window where a long recording gets one prediction.",
         flag="hop",
     )
 
@@ -41,16 +41,16 @@ class Limits(Options):
     """What a server takes."""
 
     max_mb: Annotated[float, Field(gt=0, le=1024)] = option(
-        25.0, "The largest recording has so many megabytes, as it is sent."
+        25.0, "Recordings of up to this many megabytes, as they are sent, are taken."
     )
     max_s: Annotated[float, Field(gt=0, le=7200)] = option(
-        300.0, "The longest recording has so many seconds.", flag="max-seconds"
+        300.0, "Recordings of up to this many seconds are taken.", flag="max-seconds"
     )
     waiting: Annotated[int, Field(ge=1, le=4096)] = option(
-        64, "So many recordings may be worked on or wait; others get a 429.", flag="queue"
+        64, "Up to this many recordings may be worked on or wait; others get a 429.", flag="queue"
     )
     body_s: Annotated[float, Field(gt=0, le=600)] = option(
-        30.0, "A recording must have arrived within so many seconds.", flag=""
+        30.0, "A recording must have arrived within this many seconds.", flag=""
     )
 
     @property

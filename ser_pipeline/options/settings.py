@@ -288,7 +288,7 @@ def _listed(names: list[str], word: str = "or") -> str:
 def _by_kind(values: list[str], kinds: list[str]) -> str:
     if len(set(values)) == 1:
         return values[0]
-    return ", ".join(f"{value} on {kind}" for value, kind in zip(values, kinds, strict=True))
+    return ", ".join(f"{value} for {kind}" for value, kind in zip(values, kinds, strict=True))
 
 
 def in_words(value: Any) -> str:

@@ -26,15 +26,23 @@ Pooling = Literal["attention", "mean", "stats"]
 """How the steps of a clip become one vector."""
 
 
+def _by_inputs() -> str:
+    """Which models learn from what, in words."""
+    kinds: dict[str, list[str]] = {}
+    for name, model in MODELS.items():
+        kinds.setdefault(model.inputs, []).append(name)
+    return "; ".join(f"{', '.join(names)} learn from {kind}" for kind, names in kinds.items())
+
+
 class SpecAugment(Options):
     """Random masks over a mel spectrogram, never over padding."""
 
-    frequency_masks: Annotated[int, Field(ge=0)] = option(2, "So many stretches of mel bands are masked.")
+    frequency_masks: Annotated[int, Field(ge=0)] = option(2, "This many stretches of mel bands are masked.")
     frequency_width: Annotated[int, Field(ge=0)] = option(
-        9, "A masked stretch has at most so many mel bands."
+        9, "A masked stretch has at most this many mel bands."
     )
-    time_masks: Annotated[int, Field(ge=0)] = option(2, "So many stretches of frames are masked.")
-    time_width: Annotated[int, Field(ge=0)] = option(19, "A masked stretch has at most so many frames.")
+    time_masks: Annotated[int, Field(ge=0)] = option(2, "This many stretches of frames are masked.")
+    time_width: Annotated[int, Field(ge=0)] = option(19, "A masked stretch has at most this many frames.")
     fill: Literal["silence", "mean"] = option(
         "silence", "Masked cells become silence, or each band's mean over the clip.", on_mels="mean"
     )
@@ -44,8 +52,7 @@ class ModelOptions(Options):
     """Shape of a network; each model declares which of these it reads."""
 
     name: Annotated[str, OneOf(MODELS)] = option(
-        "crnn", "The model: crnn, resnet and mhsa learn from mels, all others from features.",
-        flag="MODEL", needs=ANY_MODEL,
+        "crnn", f"The model: {_by_inputs()}.", flag="MODEL", needs=ANY_MODEL
     )  # fmt: skip
     masked: bool = option(True, "Padding is kept out of every layer.", flag="masks", paper=False)
     own_scale: bool = option(
@@ -86,10 +93,10 @@ class TrainOptions(Options):
 
     epochs: Count = option(
         150,
-        "Training takes at most so many epochs.",
+        "Training takes at most this many epochs.",
         on_mels=35,  # the second cosine ends there; docs/results.md says why of this and of those below
     )
-    batch_size: Count = option(40, "A step sees so many clips.")
+    batch_size: Count = option(40, "Each step sees this many clips.")
     optimizer: Literal["adamw", "adam"] = option(
         "adamw", "'adamw' decays weights apart from the gradient, 'adam' adds L2 to it.", paper="adam"
     )
@@ -98,14 +105,14 @@ class TrainOptions(Options):
         0.01, "The strength of the weight decay.", paper_features=0.0
     )
     warmup_epochs: Annotated[int, Field(ge=0)] = option(
-        5, "The learning rate rises linearly over so many epochs before the cosine.", paper=0
+        5, "The learning rate rises linearly over this many epochs before the cosine.", paper=0
     )
     restart_epochs: Annotated[Count | None, OFF] = option(
         10,
-        "The first cosine cycle of the learning rate takes so many epochs; 'none' keeps the rate.",
+        "The first cosine cycle of the learning rate takes this many epochs; 'none' keeps the rate.",
         paper_features=False,
     )
-    restart_factor: Count = option(2, "Each cosine cycle is so many times as long as the one before.")
+    restart_factor: Count = option(2, "Each cosine cycle is this many times as long as the one before.")
     clip_norm: Positive = option(1.0, "The norm of the gradient is cut to at most this.")
     averaging: Annotated[float, Field(ge=0, lt=1)] = option(
         0.0,
@@ -121,7 +128,7 @@ class TrainOptions(Options):
     )
     patience: Annotated[Count | None, OFF] = option(
         28,
-        "Training stops after so many epochs without a better validation score; 'none' never stops early.",
+        "Training stops after this many epochs without a better validation score; 'none' never stops early.",
         off="no-early-stopping",
         paper_features=False,
     )
@@ -147,7 +154,8 @@ class TrainOptions(Options):
     )  # fmt: skip
     copies: Annotated[int, Field(ge=0)] = option(
         0,
-        "So many random variants of each training clip, made by 'ser cache augment', are learned beside it.",
+        "This many random variants of each training clip, made by 'ser cache augment', are learned "
+        "beside it.",
         panel=AUGMENTATION, needs=ANY_MODEL,
     )  # fmt: skip
     spec_augment: Annotated[SpecAugment | None, OFF] = option(
@@ -196,7 +204,7 @@ class TrainOptions(Options):
     device: Literal["auto", "cpu", "cuda", "mps"] = option(
         "auto", "The device that trains; 'auto' takes the fastest there is.", panel=RUN
     )
-    devices: Count = option(1, "So many processes train together.", panel=RUN)
+    devices: Count = option(1, "This many processes train together.", panel=RUN)
     workers: Annotated[int, Field(ge=0)] = option(
-        0, "So many processes read batches; with 0 the training process reads them itself.", panel=RUN
+        0, "This many processes read batches; with 0 the training process reads them itself.", panel=RUN
     )

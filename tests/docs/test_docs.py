@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ser_pipeline.options.page import options_page
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
@@ -44,6 +46,10 @@ def test_the_command_reference_is_current():
     ).stdout
     expected = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert written.strip() == expected.strip(), "run 'make docs'"
+
+
+def test_the_list_of_options_is_current():
+    assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == options_page(), "run 'make docs'"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
