@@ -98,7 +98,9 @@ class TrainOptions(Options):
     )
     batch_size: Count = option(40, "Each step sees this many clips.")
     optimizer: Literal["adamw", "adam"] = option(
-        "adamw", "'adamw' decays weights apart from the gradient, 'adam' adds L2 to it.", paper="adam"
+        "adamw",
+        "How weights are updated: 'adamw' decays them apart from the gradient, 'adam' adds L2 to it.",
+        paper="adam",
     )
     learning_rate: Positive = option(0.001, "The learning rate at its peak.", flag="lr")
     weight_decay: Annotated[float, Field(ge=0)] = option(
