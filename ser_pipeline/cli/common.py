@@ -28,6 +28,10 @@ ManifestsOption = Annotated[Path, typer.Option("--manifests", help="Folder of th
 CacheOption = Annotated[Path, typer.Option("--cache", help="Folder of the feature store.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", help="The device to compute on: auto, cpu, cuda or mps; auto takes the best."),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are printed.")]
 
 GIVEN = {"debug": False, "all_columns": False}

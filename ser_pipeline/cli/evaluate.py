@@ -7,6 +7,7 @@ import typer
 
 from ser_pipeline.cli.common import (
     CacheOption,
+    DeviceOption,
     Format,
     FormatOption,
     ManifestsOption,
@@ -109,7 +110,7 @@ def evaluate(
             "(models trained with --normalise adaptive).",
         ),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),

@@ -7,6 +7,7 @@ import typer
 
 from ser_pipeline.cli.common import (
     CacheOption,
+    DeviceOption,
     Format,
     FormatOption,
     ManifestsOption,
@@ -33,7 +34,7 @@ def explain(
     repeats: Annotated[int, typer.Option(min=1, help="Permutations of each feature and group.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of permutations and intervals.")] = 0,
     top: Annotated[int, typer.Option(min=1, help="Features to show; the file has all.")] = 20,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),

@@ -27,37 +27,37 @@ class WaveAugment(Options):
     Each change has a probability ``<change>_p``; those that the source report does not name are off.
     """
 
-    pitch_p: Share = option(0.5, "The pitch is shifted, at the same length, with this probability.")
-    pitch_semitones: Range = option((-4.0, 4.0), "The shift, in semitones, is drawn evenly from this range.")
-    stretch_p: Share = option(0.3, "The tempo changes, at the same pitch, with this probability.")
+    pitch_p: Share = option(0.5, "Shift the pitch, without changing the length, with this probability.")
+    pitch_semitones: Range = option((-4.0, 4.0), "Draw the shift, in semitones, evenly from this range.")
+    stretch_p: Share = option(0.3, "Change the tempo, without changing the pitch, with this probability.")
     stretch_rate: PositiveRange = option(
-        (0.85, 1.15), "The tempo is multiplied by a factor drawn evenly from this range; 1.15 is 15 % faster."
+        (0.85, 1.15), "Multiply the tempo by a factor drawn evenly from this range; 1.15 is 15 % faster."
     )
-    room_p: Share = option(0.0, "Reverberation is added with this probability.")
+    room_p: Share = option(0.0, "Add reverberation with this probability.")
     room_rt60_s: PositiveRange = option(
         (0.2, 0.8),
-        "The seconds in which reverberation falls by 60 dB are drawn evenly from this range.",
+        "Draw the seconds in which the reverberation falls by 60 dB evenly from this range.",
     )
     room_direct_db: Range = option(
-        (0.0, 10.0), "How many dB the voice is louder than its reverberation is drawn evenly from this range."
+        (0.0, 10.0), "Draw how many dB the voice is louder than its reverberation evenly from this range."
     )
-    noise_p: Share = option(0.5, "White noise is added with this probability.")
+    noise_p: Share = option(0.5, "Add white noise with this probability.")
     noise_snr_db: Range = option(
-        (15.0, 30.0), "How many dB the recording is louder than the noise is drawn evenly from this range."
+        (15.0, 30.0), "Draw how many dB the recording is louder than the noise evenly from this range."
     )
-    low_pass_p: Share = option(0.0, "High frequencies are cut, by 24 dB an octave, with this probability.")
+    low_pass_p: Share = option(0.0, "Cut high frequencies, by 24 dB per octave, with this probability.")
     low_pass_hz: PositiveRange = option(
         (4000.0, 8000.0),
-        "The edge of the low-pass, in Hz, is drawn evenly from this range; none is at or above Nyquist.",
+        "Draw the cutoff, in Hz, evenly from this range; one at or above Nyquist cuts nothing.",
     )
     telephone_p: Share = option(
-        0.0, "Only the band of a telephone, 300 to 3,400 Hz, is kept with this probability."
+        0.0, "Keep only the band of a telephone, 300 to 3,400 Hz, with this probability."
     )
-    gain_p: Share = option(0.0, "The level changes with this probability.")
+    gain_p: Share = option(0.0, "Change the level with this probability.")
     gain: PositiveRange = option(
-        (0.5, 1.5), "All samples are multiplied by a factor drawn evenly from this range; nothing is clipped."
+        (0.5, 1.5), "Multiply all samples by a factor drawn evenly from this range; nothing is clipped."
     )
-    seed: Annotated[int, Field(ge=0)] = option(0, "All changes are drawn from this seed.")
+    seed: Annotated[int, Field(ge=0)] = option(0, "Draw all changes from this seed.")
 
 
 class Mixup(Options):
@@ -65,8 +65,8 @@ class Mixup(Options):
 
     alpha: Positive = option(
         0.2,
-        "Both parameters of the Beta distribution that a clip's share is drawn from; at 0.2 most pairs are "
-        "nearly one clip, at 1 every share is as likely.",
+        "Draw a clip's share from a Beta distribution with this for both parameters: at 0.2 most pairs are "
+        "nearly one clip, at 1 every share is equally likely.",
     )
 
 
@@ -74,13 +74,11 @@ class RandomGain(Options):
     """Louder and quieter clips."""
 
     gain_db: Range = option(
-        (-6.0, 6.0), "The gain in dB, which is added to every valid cell, is drawn evenly from this range."
+        (-6.0, 6.0), "Draw the gain in dB, which is added to every valid cell, evenly from this range."
     )
 
 
 class RandomCrop(Options):
     """A random stretch of each clip in its place."""
 
-    share: Annotated[float, Field(gt=0, le=1)] = option(
-        0.8, "At least this share of a clip's frames is kept."
-    )
+    share: Annotated[float, Field(gt=0, le=1)] = option(0.8, "Keep at least this share of a clip's frames.")

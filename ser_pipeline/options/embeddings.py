@@ -69,42 +69,48 @@ class EmbeddingOptions(Options):
 
     encoder: str = option(
         "",
-        "The encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where to "
-        "look and decides no number. Without it whisper-base is cached, and the only one that is cached is "
-        "learned from.",
+        "Use this encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where "
+        "to look and decides no number. Without it, whisper-base is cached, and the only one that is "
+        "cached is learned from.",
     )
-    folder: str = option("", "Where the encoder was found; empty where nobody has looked yet.", flag="")
+    folder: str = option(
+        "", "This is where the encoder was found; it is empty where nobody has looked yet.", flag=""
+    )
     weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = option(
-        "", "BLAKE2b of the encoder's files; empty where nobody has looked yet.", flag=""
+        "", "This is the BLAKE2b of the encoder's files; it is empty where nobody has looked yet.", flag=""
     )
     depth: Annotated[int, Field(ge=0)] = option(
-        0, "Layers the encoder has; 0 where nobody has looked yet.", flag=""
+        0, "The encoder has this many layers; it is 0 where nobody has looked yet.", flag=""
     )
     width: Annotated[int, Field(ge=0)] = option(
-        0, "Numbers in each step of a layer; 0 where nobody has looked yet.", flag=""
+        0, "Each step of a layer has this many numbers; it is 0 where nobody has looked yet.", flag=""
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_numbers), AfterValidator(_ascending)] = option(
         (),
-        "The layers that are kept, as 2,3 or 0-6, or all of them; nothing is computed above the last one.",
+        "Keep these layers, as in 2,3 or 0-6, or 'all' of them; nothing is computed above the last one.",
     )
     pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(_in_order)] = (
-        option(POOLINGS, "What is kept, or learned from, of the steps of a clip: some of mean, std and max.")
+        option(
+            POOLINGS, "Keep, or learn from, these statistics of a clip's steps: some of mean, std and max."
+        )
     )
-    frames: bool = option(False, "The steps themselves are kept, as float16, and nothing is pooled.")
+    frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(
-        None, "The encoder hears this many seconds of a recording, from its beginning; 'none' is all of it."
+        None,
+        "Let the encoder hear only this many seconds of a recording, from its beginning; 'none' is all of "
+        "it.",
     )
     trim_db: Annotated[Positive | None, OFF] = option(
-        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+        30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."
     )
     precision: Literal["fp32", "bf16", "fp16"] = option(
-        "fp32", "The precision of the encoder's arithmetic; what is pooled is pooled in fp32."
+        "fp32", "Compute with this precision in the encoder; what is pooled is pooled in fp32."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option(
-        "auto", "The device that the encoder runs on; 'auto' takes the fastest there is."
+        "auto", "Run the encoder on this device; 'auto' takes the fastest one."
     )
     sample_rate: Annotated[Count, Field(ge=SAMPLE_RATE, le=SAMPLE_RATE)] = option(
-        SAMPLE_RATE, "The rate in Hz that all these encoders were trained on.", flag=""
+        SAMPLE_RATE, "Give the encoder this rate, in Hz, which all of them were trained on.", flag=""
     )
 
     @property

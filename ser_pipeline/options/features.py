@@ -25,34 +25,32 @@ class FeatureOptions(Options):
 
     sample_rate: Annotated[int, Field(ge=16_000)] = option(
         16_000,
-        "Every recording is resampled to this rate, in Hz; every corpus has 16,000, so that no feature tells "
-        "a corpus by its bandwidth.",
+        "Resample every recording to this rate, in Hz; every corpus has 16,000, so that no feature tells a "
+        "corpus by its bandwidth.",
     )
     n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = option(
         1024,
-        "The Fourier transform has this many samples; it must hold three periods of the lowest pitch, and "
-        "the longest lag.",
+        "Use this many samples in the Fourier transform; it must hold three periods of the lowest pitch, "
+        "and the longest lag.",
     )
-    hop_length: Count = option(160, "Frames begin this many samples apart.")
+    hop_length: Count = option(160, "Start a frame every this many samples.")
     n_mels: Annotated[int, Field(ge=21)] = option(
-        40, "MFCCs and onset strength are computed from this many mel bands."
+        40, "Compute MFCCs and onset strength from this many mel bands."
     )
     pitch_floor_hz: Positive = option(
-        65.0, "The lowest pitch that is searched, in Hz; it sets the analysis window."
+        65.0, "Search for no pitch below this one, in Hz; it sets the analysis window."
     )
-    pitch_ceiling_hz: Positive = option(500.0, "The highest pitch that is searched in speech, in Hz.")
-    song_ceiling_hz: Positive = option(1000.0, "The highest pitch that is searched in song, in Hz.")
-    formant_ceiling_hz: Positive = option(
-        5500.0, "The upper end, in Hz, of the band that formants are fitted in."
-    )
+    pitch_ceiling_hz: Positive = option(500.0, "Search for no pitch above this one in speech, in Hz.")
+    song_ceiling_hz: Positive = option(1000.0, "Search for no pitch above this one in song, in Hz.")
+    formant_ceiling_hz: Positive = option(5500.0, "Fit formants in the band below this frequency, in Hz.")
     speech_db: Positive = option(
-        30.0, "Frames more than this many dB below the clip's loud frames are not speech."
+        30.0, "Take frames more than this many dB below the clip's loud frames for silence."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
-        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+        30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."
     )
     voice: Literal["own", "praat"] = option(
-        "own", "What measures pitch, voice quality and formants: our own code, or Praat (extra 'praat')."
+        "own", "Measure pitch, voice quality and formants with our own code, or with Praat (extra 'praat')."
     )
 
     @property

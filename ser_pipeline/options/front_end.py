@@ -15,47 +15,46 @@ class FrontEnd(Options):
 
     kind: ClassVar[str] = "mels"
 
-    sample_rate: Count = option(
-        22_050, "Every recording is resampled to this rate, in Hz, and mixed to mono."
-    )
+    sample_rate: Count = option(22_050, "Resample every recording to this rate, in Hz, and mix it to mono.")
     denoise: Literal["gate", "reference", "none"] = option(
         "gate",
-        "How noise is reduced: 'reference' calls noisereduce's non-stationary gate, 'gate' computes the same "
-        "faster, 'none' leaves the noise.",
+        "Reduce noise in this way: 'reference' calls noisereduce's non-stationary gate, 'gate' computes "
+        "the same faster, 'none' leaves the noise in.",
     )
-    prop_decrease: Share = option(1.0, "This share of the gated energy is taken away.", paper=0.5)
+    prop_decrease: Share = option(1.0, "Remove this share of the gated energy.", paper=0.5)
     trim_db: Annotated[Positive | None, OFF] = option(
         20.0,
-        "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all.",
+        "Cut frames this many dB below the loudest one from both ends; 'none' keeps all.",
     )
     level: Literal["clip_rms", "corpus_rms", "none"] = option(
         "clip_rms",
-        "How loudness is treated: 'clip_rms' scales each clip to the target level, 'corpus_rms' moves each "
-        "corpus as a whole, so that loud clips stay louder, 'none' keeps the recorded level.",
+        "Treat loudness in this way: 'clip_rms' scales each clip to the target level, 'corpus_rms' shifts "
+        "each corpus as a whole, so that loud clips stay louder, 'none' keeps the recorded level.",
     )
-    target_rms: Positive = option(0.1, "Clips are scaled to this level, as a share of full scale.")
-    n_fft: Count = option(2048, "Each window of the Fourier transform has this many samples.")
-    hop_length: Count = option(512, "Frames begin this many samples apart.")
-    n_mels: Annotated[int, Field(ge=8, le=256)] = option(96, "The spectrogram has this many mel bands.")
-    max_s: Positive = option(4.0, "A network sees at most this many seconds at once; the rest is cut.")
+    target_rms: Positive = option(0.1, "Scale clips to this level, as a share of full scale.")
+    n_fft: Count = option(2048, "Use windows of this many samples in the Fourier transform.")
+    hop_length: Count = option(512, "Start a frame every this many samples.")
+    n_mels: Annotated[int, Field(ge=8, le=256)] = option(96, "Compute this many mel bands.")
+    max_s: Positive = option(4.0, "Look at no more than this many seconds at once; the rest is cut off.")
     reference: Literal["one", "clip_max"] = option(
         "one",
-        "What decibels are measured against: 'one' is 1.0, 'clip_max' the clip's loudest cell.",
+        "Measure decibels against 1.0 ('one') or against the clip's loudest cell ('clip_max').",
         paper="clip_max",
     )
     floor_db: float = option(
-        -80.0, "The quietest level that is told apart, in dB; with reference 'one' it maps to -1."
+        -80.0, "Tell no levels below this one apart, in dB; with reference 'one' it maps to -1."
     )
     ceiling_db: float = option(
         40.0,
-        "This level, in dB, maps to +1 with reference 'one'; louder cells go beyond, nothing is clipped.",
+        "Map this level, in dB, to +1 with reference 'one'; louder cells go beyond, nothing is clipped.",
     )
     scale: Literal["fixed", "clip_minmax"] = option(
         "fixed",
-        "What maps to [-1, 1]: 'fixed' takes floor_db to ceiling_db, 'clip_minmax' each clip's own range.",
+        "Map a range of decibels to [-1, 1]: 'fixed' takes floor_db to ceiling_db, 'clip_minmax' each "
+        "clip's own range.",
         paper="clip_minmax",
     )
-    pad_value: float = option(-1.0, "Frames after the end of a clip have this value.")
+    pad_value: float = option(-1.0, "Give this value to frames after the end of a clip.")
 
     @property
     def max_frames(self) -> int:

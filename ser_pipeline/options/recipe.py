@@ -69,7 +69,7 @@ def _layers(value: Any) -> Any:
 class Recipe(Options):
     """All that decides a model: preset, inputs, network, training, data choice."""
 
-    preset: Preset = option("default", "The settings to start from.", panel=DATA)
+    preset: Preset = option("default", "Start from the settings of this preset.", panel=DATA)
     front_end: FrontEnd = option(FrontEnd(), "How recordings become mels.", panel=FRONT_END, needs=OF_MELS)
     features: FeatureOptions = option(
         FeatureOptions(),
@@ -85,26 +85,28 @@ class Recipe(Options):
     )
     layers: Annotated[Literal["best", "all"] | tuple[Layer, ...], BeforeValidator(_layers)] = option(
         "best",
-        "The layers of the encoder that are learned from, as 2,3,4; 'all' are those that are cached, 'best' "
-        "are chosen among them on validation clips.",
+        "Learn from these layers of the encoder, as in 2,3,4; 'all' are those that are cached, and 'best' "
+        "chooses among them on validation clips.",
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
     on: Literal["features", "embeddings"] = option(
         "features",
-        "What a model of vectors learns from: 'features', or 'embeddings', layers of a pretrained encoder.",
+        "Let a model of vectors learn from 'features', or from 'embeddings', the layers of a pretrained "
+        "encoder.",
         panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     feature_set: FeatureSet = option(
         "named",
-        "The features: 'named' are our own 253, 'egemaps' and 'compare' are openSMILE's.",
+        "Use these features: 'named' are our own 253, 'egemaps' and 'compare' are openSMILE's.",
         flag="set", panel=FEATURES, needs=OF_FEATURES,
     )  # fmt: skip
     normalise: Normalise = option(
         "none",
-        "How vectors are scaled: 'none' by statistics of the training clips alone; 'speaker' first centres "
-        "and scales each speaker's clips, whose labels it never sees; 'adaptive' does so with any number of "
-        "clips, none included, the fewer the nearer to the average training speaker; 'relative' first puts "
-        "each clip's values in relation to reference values of the same clip, and is for features alone.",
+        "Scale vectors in this way: 'none' uses statistics of the training clips alone; 'speaker' first "
+        "centres and scales each speaker's clips, whose labels it never sees; 'adaptive' does so with any "
+        "number of clips, even none: the fewer there are, the nearer to the average training speaker; "
+        "'relative' first puts each clip's values in relation to reference values of the same clip, and is "
+        "for features alone.",
         panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     augment: WaveAugment = option(
@@ -114,27 +116,31 @@ class Recipe(Options):
     train: TrainOptions = option(TrainOptions(), "How it is fitted.", panel=TRAINING, needs=BY_EPOCHS)
     task: str = option(
         "4class",
-        "The emotions to tell apart: 4class, 6class, iemocap4, all, or a task of your own in ser.toml.",
+        "Tell these emotions apart: 4class, 6class, iemocap4, all, or a task that you define in ser.toml.",
         panel=DATA,
     )
     merges: Annotated[dict[str, str], BeforeValidator(_merges)] = option(
         {},
-        "Emotions that count as others, as calm=neutral.",
+        "Count some emotions as others, as in calm=neutral.",
         flag="merge", panel=DATA, paper={"calm": "neutral", "excitement": "happiness"},
     )  # fmt: skip
     split: str = option(
-        "speaker", "The split file, as speaker, stratified or loco.", panel=DATA, paper="stratified"
+        "speaker", "Use this split, such as speaker, stratified or loco.", panel=DATA, paper="stratified"
     )
-    fold: str | None = option(None, "The fold of the split, by number or name, or 'all'.", panel=DATA)
-    corpora: Annotated[tuple[str, ...], LIST] = option((), "Only these corpora are used.", panel=DATA)
-    languages: Annotated[tuple[str, ...], LIST] = option((), "Only these languages are used.", panel=DATA)
+    fold: str | None = option(
+        None, "Use this fold of the split, by its number or name, or 'all' of them.", panel=DATA
+    )
+    corpora: Annotated[tuple[str, ...], LIST] = option((), "Use only these corpora.", panel=DATA)
+    languages: Annotated[tuple[str, ...], LIST] = option(
+        (), "Use only recordings in these languages.", panel=DATA
+    )
     train_corpora: Annotated[tuple[str, ...], LIST] = option(
-        (), "Only these corpora are learned from; the test clips stay the same.", panel=DATA
+        (), "Learn from these corpora only; the test clips stay the same.", panel=DATA
     )
     train_share: Annotated[float, Field(gt=0, le=1)] = option(
         1.0,
-        "This share of each corpus's training speakers, chosen by the seed, is learned from; the test clips "
-        "stay the same.",
+        "Learn from this share of each corpus's training speakers, chosen by the seed; the test clips stay "
+        "the same.",
         panel=DATA,
     )
 

@@ -12,27 +12,27 @@ class PredictOptions(Options):
 
     abstain: Share | Literal["auto"] = option(
         0.0,
-        "Decisions of a lower confidence become 'uncertain'; 0 always decides, 'auto' takes the threshold "
-        "that was learned with the model, if there is one.",
+        "Decide 'uncertain' where the confidence is lower than this; 0 always decides, 'auto' takes the "
+        "threshold that was learned with the model, if there is one.",
     )
     corpus: Annotated[str | None, OFF] = option(
         None,
-        "The corpus whose recording level these have, for models of level 'corpus_rms'; 'none' takes the "
-        "mean level of all training corpora.",
+        "Take the recordings for some of this corpus, whose level they then get, in models of level "
+        "'corpus_rms'; 'none' takes the mean level of all training corpora.",
     )
     modality: Literal["speech", "song"] = option(
-        "speech", "What is heard; our own features search a higher pitch in song."
+        "speech", "Listen for speech or song; our own features search for a higher pitch in song."
     )
     window_s: Annotated[float, Field(ge=0.5, le=60)] | None = option(
         None,
-        "Long recordings are cut into windows of this many seconds; without it, of the longest clip that the "
-        "model looks at.",
+        "Cut long recordings into windows of this many seconds; without it, a window is as long as the "
+        "longest clip that the model looks at.",
         flag="window",
     )
     hop_s: Annotated[float, Field(ge=0.05, le=60)] | None = option(
         None,
-        "Windows begin this many seconds apart: without it 1 in a timeline, 0.5 in a live stream, and half a "
-        "window where a long recording gets one prediction.",
+        "Start windows this many seconds apart; without it, 1 in a timeline, 0.5 in a live stream, and "
+        "half a window where a long recording gets one prediction.",
         flag="hop",
     )
 
@@ -41,16 +41,16 @@ class Limits(Options):
     """What a server takes."""
 
     max_mb: Annotated[float, Field(gt=0, le=1024)] = option(
-        25.0, "Recordings of up to this many megabytes, as they are sent, are taken."
+        25.0, "Take recordings of up to this many megabytes, as they are sent."
     )
     max_s: Annotated[float, Field(gt=0, le=7200)] = option(
-        300.0, "Recordings of up to this many seconds are taken.", flag="max-seconds"
+        300.0, "Take recordings of up to this many seconds.", flag="max-seconds"
     )
     waiting: Annotated[int, Field(ge=1, le=4096)] = option(
-        64, "Up to this many recordings may be worked on or wait; others get a 429.", flag="queue"
+        64, "Let up to this many recordings be worked on or wait; others get a 429.", flag="queue"
     )
     body_s: Annotated[float, Field(gt=0, le=600)] = option(
-        30.0, "A recording must have arrived within this many seconds.", flag=""
+        30.0, "Wait this many seconds for a recording to arrive.", flag=""
     )
 
     @property

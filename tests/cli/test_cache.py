@@ -9,18 +9,9 @@ from ser_pipeline.cli import app
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """EMO-DB with twelve tones, and its manifest."""
-    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
-    folder.mkdir(parents=True)
-    for number, name in enumerate(
-        f"{speaker}a01{letter}a" for speaker in ("03", "08", "09", "10") for letter in "WFN"
-    ):
-        wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(8_000) / 16_000)
-        sf.write(folder / f"{name}.wav", wave, 16_000)
-    monkeypatch.chdir(tmp_path)
-    assert ser("manifest", "build").exit_code == 0
-    return tmp_path
+def home(tones):
+    """Twelve tones and their manifest."""
+    return tones([f"{speaker}a01{letter}a" for speaker in ("03", "08", "09", "10") for letter in "WFN"], 200)
 
 
 def ser(*words):

@@ -3,23 +3,9 @@ import json
 import h5py
 import numpy as np
 import pytest
-import soundfile as sf
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """EMO-DB with four tones, and its manifest."""
-    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
-    folder.mkdir(parents=True)
-    for number, name in enumerate(["03a01Wa", "03a01Fa", "08a01Wa", "08a01Na"]):
-        wave = 0.2 * np.sin(2 * np.pi * (150 + 20 * number) * np.arange(8_000) / 16_000)
-        sf.write(folder / f"{name}.wav", wave, 16_000)
-    monkeypatch.chdir(tmp_path)
-    assert ser("manifest", "build").exit_code == 0
-    return tmp_path
 
 
 def ser(*words):

@@ -12,18 +12,11 @@ from ser_pipeline.cli import app
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """EMO-DB with four tones, and its manifest; a machine without encoders but those that are made."""
-    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
-    folder.mkdir(parents=True)
-    for number, name in enumerate(["03a01Wa", "03a01Fa", "08a01Wa", "08a01Na"]):
-        wave = 0.2 * np.sin(2 * np.pi * (150 + 20 * number) * np.arange(8_000) / 16_000)
-        sf.write(folder / f"{name}.wav", wave, 16_000)
-    monkeypatch.chdir(tmp_path)
+def home(home, tmp_path, monkeypatch):
+    """A machine without encoders but those that are made."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("SER_ENCODERS", raising=False)
-    assert ser("manifest", "build").exit_code == 0
-    return tmp_path
+    return home
 
 
 def ser(*words):
