@@ -39,10 +39,6 @@ class Given:
     settings: "Mapping[str, Setting]"
     command: str = ""
 
-    def __bool__(self) -> bool:
-        """Whether anything was given."""
-        return bool(self.values)
-
     def flag(self, path: str) -> str:
         """The flag that gave an option, as it was typed."""
         known = self.settings.get(path)
@@ -87,27 +83,14 @@ class Given:
         """
         from ser_pipeline.api.places import SETTINGS_FILE
         from ser_pipeline.labels import task_named
-        from ser_pipeline.options import own_tasks
+        from ser_pipeline.options import idle, own_tasks
 
         encoder = any(path.partition(".")[0] in ("embeddings", "layers") for path in self.values)
         made = self.settings_read(**({"on": "embeddings"} if encoder else {}))
-        self.refuse_idle(made)
+        self._refuse(lambda path: idle(path, made))
         if made.task != "all":
             task_named(made.task, own_tasks(SETTINGS_FILE))
         return made
-
-    def refuse_idle(self, made: "Recipe") -> None:
-        """Refuse flags that say nothing about the model, loss or features chosen.
-
-        Raises:
-            SettingsError: names the first of them.
-        """
-        from ser_pipeline.errors import SettingsError
-        from ser_pipeline.options import idle
-
-        for path in self.values:
-            if about := idle(path, made):
-                raise SettingsError(f"{self.flag(path)}: says nothing about {about}; leave it out")
 
     def refuse(self, section: str, about: str) -> None:
         """Refuse flags that are options of a section, or of a recipe itself.
@@ -119,25 +102,24 @@ class Given:
         Raises:
             SettingsError: names the first of them.
         """
+        self._refuse(lambda path: about if section in (path, self.settings[path].section) else "")
+
+    def _refuse(self, about: Callable[[str], str]) -> None:
         from ser_pipeline.errors import SettingsError
 
         for path in self.values:
-            if section in (path, self.settings[path].section):
-                raise SettingsError(f"{self.flag(path)}: says nothing about {about}; leave it out")
+            if what := about(path):
+                raise SettingsError(f"{self.flag(path)}: says nothing about {what}; leave it out")
 
-    def options(self, kind: "type[O]", **usual: Any) -> "O":
+    def options(self, kind: "type[O]") -> "O":
         """Options of a class that has no sections.
-
-        Args:
-            kind: the class.
-            **usual: other values than its defaults for what was not given.
 
         Raises:
             SettingsError: a value that does not fit.
         """
         from ser_pipeline.options import checked
 
-        return checked(kind, usual | self.nested(), where=kind.__name__, spoken=self.flag)
+        return checked(kind, self.nested(), where=kind.__name__, spoken=self.flag)
 
 
 class OptionCommand(TyperCommand):

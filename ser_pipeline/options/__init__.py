@@ -37,9 +37,9 @@ from ser_pipeline.options.recipe import (
     read_toml,
     recipe,
 )
-from ser_pipeline.options.registry import LOSSES, MODELS, Architecture, Objective
+from ser_pipeline.options.registry import LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
-from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of, with_flags
+from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of
 from ser_pipeline.options.stored import (
     KINDS,
     Augmented,
@@ -66,7 +66,6 @@ __all__ = [
     "POOLINGS",
     "PRESETS",
     "USUAL_ENCODER",
-    "Architecture",
     "Augmented",
     "EmbeddingOptions",
     "FeatureOptions",
@@ -77,7 +76,6 @@ __all__ = [
     "Mixup",
     "ModelOptions",
     "Normalise",
-    "Objective",
     "Options",
     "Pooling",
     "PredictOptions",
@@ -108,5 +106,4 @@ __all__ = [
     "recipe",
     "settings_by_path",
     "settings_of",
-    "with_flags",
 ]
