@@ -24,8 +24,8 @@ FARRUS = "Farrús et al. 2007"
 MAKHOUL = "Makhoul 1975; Markel & Gray 1976"
 """Sources that several rows share; the others stand in their rows."""
 
-_CHANGE = "mean change between neighbouring cycles that differ by less than a factor of"
-_AROUND = "mean distance of a cycle from the mean of the # around it, over the mean"
+_CHANGE = "mean difference between neighbouring cycles that are less than a factor of"
+_AROUND = "mean difference between a cycle and the mean of the # centred on it, relative to the overall mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +99,25 @@ SPECTRUM = (
     ),
     Series(
         "rolloff_85", "Hz", "spectral", "speech", SPANNED,
-        "first bin up to which lie 85 % of the power", "Scheirer & Slaney 1997",
+        "first bin up to which 85 % of the power lies", "Scheirer & Slaney 1997",
     ),
     Series(
         "rolloff_25", "Hz", "spectral", "speech", MEAN_STD,
-        "first bin up to which lie 25 % of the power", "Scheirer & Slaney 1997",
+        "first bin up to which 25 % of the power lies", "Scheirer & Slaney 1997",
     ),
     Series(
         "flatness", "dB", "spectral", "speech", SPANNED,
-        "geometric over arithmetic mean of the powers; 0 is white noise", "Gray & Markel 1974",
+        "ratio of the geometric to the arithmetic mean of the powers; 0 for white noise",
+        "Gray & Markel 1974",
     ),
     Series(
         "flux", "1", "spectral", "speech", SPANNED,
-        "Euclidean distance of the magnitudes, at unit length, from those of the frame before", PEETERS,
+        "Euclidean distance between the magnitudes, scaled to unit length, and those of the previous frame",
+        PEETERS,
     ),
     Series(
         "entropy", "1", "spectral", "speech", MEAN_STD,
-        "Shannon entropy of the powers as a distribution, over its greatest value", "Misra et al. 2004",
+        "Shannon entropy of the powers as a distribution, relative to its maximum", "Misra et al. 2004",
     ),
     Series(
         "spectral_skewness", "1", "spectral", "speech", MEAN_STD,
@@ -123,7 +125,7 @@ SPECTRUM = (
     ),
     Series(
         "spectral_kurtosis", "1", "spectral", "speech", MEAN_STD,
-        "kurtosis of frequency, weighted by magnitude; 3 for a bell curve", PEETERS,
+        "kurtosis of frequency, weighted by magnitude; 3 for a normal distribution", PEETERS,
     ),
     Series(
         "slope_50_500", "dB/kHz", "spectral", "speech", MEAN_STD,
@@ -135,17 +137,17 @@ SPECTRUM = (
     ),
     Series(
         "alpha_ratio", "dB", "spectral", "speech", MEAN_STD,
-        "power in 1 to 5 kHz over power in 50 Hz to 1 kHz", GEMAPS,
+        "power from 1 to 5 kHz relative to power from 50 Hz to 1 kHz", GEMAPS,
     ),
     Series(
         "hammarberg", "dB", "spectral", "speech", MEAN_STD,
-        "strongest bin below 2 kHz over the strongest in 2 to 5 kHz", "Hammarberg et al. 1980",
+        "strongest bin below 2 kHz relative to the strongest from 2 to 5 kHz", "Hammarberg et al. 1980",
     ),
     *numbered(
         Series(
             "contrast_#", "dB", "spectral", "speech", MEAN_STD,
-            "mean of the strongest over mean of the weakest 2 % of bins (at least one) in band # between "
-            "50, 200, 400, 800, 1600, 3200, 7000 Hz", "Jiang et al. 2002",
+            "mean of the strongest 2 % of bins (at least one) relative to that of the weakest 2 %, in band # "
+            "of those bounded by 50, 200, 400, 800, 1600, 3200 and 7000 Hz", "Jiang et al. 2002",
         ), range(1, 7),
     ),
 )  # fmt: skip
@@ -154,8 +156,8 @@ TONES = (
     *(
         Series(
             f"chroma_{name}", "1", "chroma", "speech", MEAN_STD,
-            f"power in pitch class {name.replace('s', '♯').upper()} over that in the frame's strongest "
-            "class; A4 is 440 Hz", "Fujishima 1999; Ellis 2007",
+            f"power in pitch class {name.replace('s', '♯').upper()} relative to that in the frame's "
+            "strongest class; A4 is 440 Hz", "Fujishima 1999; Ellis 2007",
         )
         for name in PITCH_CLASSES
     ),
@@ -174,30 +176,30 @@ TONES = (
 ENERGY = (
     Series(
         "level", "dBFS", "energy", "speech", ("mean", "std", "p10", "p50", "p90", "max"),
-        "Hann-weighted RMS; a full-scale sine has -3", OWN,
+        "Hann-weighted RMS; -3 for a full-scale sine", OWN,
     ),
     Series(
         "level_change", "dB/s", "energy", "speech", ("std", "rise", "fall"),
-        "change of the level from the frame before to the one after", OWN,
+        "change of the level from the previous frame to the next", OWN,
     ),
     Series("rms", "1", "energy", "all", MEAN_STD, "Hann-weighted RMS as a share of full scale", OWN),
     Single("level_trend", "dB/s", "energy", "slope of the line fitted to the level of speech frames", OWN),
-    Single("peak_level", "dBFS", "energy", "greatest magnitude of a sample, offset taken away", OWN),
+    Single("peak_level", "dBFS", "energy", "largest magnitude of a sample, once the mean is subtracted", OWN),
     Single("clip_level", "dBFS", "energy", "RMS of all samples", OWN),
-    Single("crest", "dB", "energy", "peak_level less clip_level", OWN),
+    Single("crest", "dB", "energy", "peak_level minus clip_level", OWN),
     Single(
-        "energy_centroid", "1", "energy", "mean time, weighted by energy, as a share of the duration", PEETERS
+        "energy_centroid", "1", "energy", "energy-weighted mean time, as a share of the duration", PEETERS
     ),
 )  # fmt: skip
 
 CROSSINGS = (
     Series(
-        "zero_crossings", "1/s", "zero crossings", "speech", SPANNED, "changes of sign per second",
+        "zero_crossings", "1/s", "zero crossings", "speech", SPANNED, "sign changes per second",
         "Kedem 1986",
     ),
     Series(
         "zero_crossings_voiced", "1/s", "zero crossings", "voiced", ("mean",),
-        "changes of sign per second in voiced frames", "Kedem 1986",
+        "sign changes per second in voiced frames", "Kedem 1986",
     ),
 )  # fmt: skip
 
@@ -206,12 +208,13 @@ SOUND_ROWS: tuple[Series | Single, ...] = (*CEPSTRUM, *SPECTRUM, *TONES, *ENERGY
 RHYTHM = (
     Single(
         "tempo", "beats/min", "rhythm",
-        "period in 40 to 240 beats/min at which onset strength repeats best, 120 preferred", "Ellis 2007",
+        "period (40 to 240 beats/min) at which onset strength repeats best, preferring 120",
+        "Ellis 2007",
     ),
     Single("tempo_strength", "1", "rhythm", "autocorrelation of onset strength at that period", "Ellis 2007"),
     Series(
-        "onset_strength", "dB", "rhythm", "all", MEAN_STD, "mean over the mel bands of the rise in one frame",
-        "Böck & Widmer 2013",
+        "onset_strength", "dB", "rhythm", "all", MEAN_STD,
+        "rise since the previous frame, averaged over the mel bands", "Böck & Widmer 2013",
     ),
     Single("onset_rate", "1/s", "rhythm", "peaks of onset strength per second", "Böck & Widmer 2013"),
     Single(
@@ -219,7 +222,7 @@ RHYTHM = (
         "voiced maxima of the level between dips of 2 dB, per second", WEMPE,
     ),
     Single("speech_share", "1", "rhythm", "share of frames that are speech", WEMPE),
-    Single("pause_share", "1", "rhythm", "share of time in pauses: 150 ms and more between speech", WEMPE),
+    Single("pause_share", "1", "rhythm", "share of time in pauses (gaps in speech of 150 ms or more)", WEMPE),
     Single("pause_rate", "1/s", "rhythm", "pauses per second", WEMPE),
     Single("pause_mean", "s", "rhythm", "mean length of pauses", WEMPE),
     Single("pause_max", "s", "rhythm", "length of the longest pause", WEMPE),
@@ -242,18 +245,18 @@ PITCH = (
     ),
     Series(
         "pitch_change", "semitones/s", "pitch", "voiced", ("std", "mean_abs", "rise", "fall"),
-        "change of pitch since the frame before, both voiced", GEMAPS,
+        "change of pitch since the previous frame, if both are voiced", GEMAPS,
     ),
     Single("pitch_trend", "semitones/s", "pitch", "slope of the line fitted to the pitch of the clip", OWN),
     Single(
         "pitch_shift", "semitones", "pitch",
-        "mean over the last third of the voiced frames less that over the first", OWN,
+        "mean over the last third of the voiced frames minus that over the first third", OWN,
     ),
     Single(
         "pitch_final_slope", "semitones/s", "pitch",
         "slope of the line fitted to the pitch of the 200 ms up to the last voiced frame", OWN,
     ),
-    Single("pitch_rising_share", "1", "pitch", "share of the changes of pitch that are upward", OWN),
+    Single("pitch_rising_share", "1", "pitch", "share of pitch changes that are upward", OWN),
     Single("voiced_share", "1", "pitch", "share of frames that are voiced", BOERSMA),
     Single("voiced_speech_share", "1", "pitch", "share of speech frames that are voiced", BOERSMA),
     Series(
@@ -263,32 +266,32 @@ PITCH = (
 )  # fmt: skip
 
 VOICE = (
-    Single("jitter_local", "1", "voice", f"length: {_CHANGE} 1.3, over the mean", FARRUS),
-    Single("jitter_absolute", "µs", "voice", f"length: {_CHANGE} 1.3", FARRUS),
-    Single("jitter_rap", "1", "voice", f"length: {_AROUND.replace('#', '3')}", FARRUS),
-    Single("jitter_ppq5", "1", "voice", f"length: {_AROUND.replace('#', '5')}", FARRUS),
-    Single("shimmer_local", "1", "voice", f"amplitude: {_CHANGE} 1.6, over the mean", FARRUS),
-    Single("shimmer_db", "dB", "voice", f"amplitude: {_CHANGE} 1.6", FARRUS),
+    Single("jitter_local", "1", "voice", f"cycle length: {_CHANGE} 1.3 apart, relative to the mean", FARRUS),
+    Single("jitter_absolute", "µs", "voice", f"cycle length: {_CHANGE} 1.3 apart", FARRUS),
+    Single("jitter_rap", "1", "voice", f"cycle length: {_AROUND.replace('#', '3')}", FARRUS),
+    Single("jitter_ppq5", "1", "voice", f"cycle length: {_AROUND.replace('#', '5')}", FARRUS),
+    Single("shimmer_local", "1", "voice", f"amplitude: {_CHANGE} 1.6 apart, relative to the mean", FARRUS),
+    Single("shimmer_db", "dB", "voice", f"amplitude: {_CHANGE} 1.6 apart", FARRUS),
     Single("shimmer_apq3", "1", "voice", f"amplitude: {_AROUND.replace('#', '3')}", FARRUS),
     Single("shimmer_apq5", "1", "voice", f"amplitude: {_AROUND.replace('#', '5')}", FARRUS),
     Single("shimmer_apq11", "1", "voice", f"amplitude: {_AROUND.replace('#', '11')}", FARRUS),
     Series(
         "hnr", "dB", "voice", "voiced", SPANNED,
-        "harmonics over noise: 10 log10 r / (1 - r), r being the voicing", BOERSMA,
+        "harmonics-to-noise ratio: 10 log10 (r / (1 - r)), where r is the voicing", BOERSMA,
     ),
     Series(
         "h1_h2", "dB", "voice", "voiced", MEAN_STD,
-        "level of the first harmonic (strongest bin within a third of it) less that of the second",
+        "level of the first harmonic (strongest bin within a third of it) minus that of the second",
         "Hanson 1997",
     ),
     Series(
         "tilt", "dB/octave", "voice", "voiced", ("mean",),
-        "slope of the line fitted to the powers in dB over log frequency, 100 Hz to 5 kHz, all octaves "
-        "counting alike", "Murphy et al. 2008",
+        "slope of the line fitted to the powers in dB over log frequency from 100 Hz to 5 kHz, with the "
+        "same weight for every octave", "Murphy et al. 2008",
     ),
     Series(
         "cpp", "dB", "voice", "voiced", MEAN_STD,
-        "cepstral peak among the periods searched, over the line fitted to the cepstrum from 1 ms on",
+        "cepstral peak among the periods searched, above the line fitted to the cepstrum from 1 ms on",
         "Hillenbrand et al. 1994",
     ),
 )  # fmt: skip
@@ -297,7 +300,7 @@ FORMANTS = (
     *numbered(
         Series(
             "formant_#", "Hz", "formants", "voiced", MEAN_STD,
-            "frequency of resonance # of a ten-pole prediction of the spectrum below 5.5 kHz", MAKHOUL,
+            "frequency of resonance # of a ten-pole linear prediction of the spectrum below 5.5 kHz", MAKHOUL,
         ), range(1, 5),
     ),
     *numbered(
@@ -308,7 +311,7 @@ FORMANTS = (
     *numbered(
         Series(
             "formant_#_level", "dB", "formants", "voiced", ("mean",),
-            "level of the strongest bin within half a harmonic of formant # less that of the first harmonic",
+            "level of the strongest bin within half a harmonic of formant # minus that of the first harmonic",
             GEMAPS,
         ), range(1, 4),
     ),
@@ -319,8 +322,8 @@ FORMANTS = (
 )  # fmt: skip
 
 DURATION = (
-    Single("duration", "s", "duration", "length of the wave", OWN),
-    Single("voiced_duration", "s", "duration", "length of its voiced frames together", OWN),
+    Single("duration", "s", "duration", "duration of the wave", OWN),
+    Single("voiced_duration", "s", "duration", "total duration of its voiced frames", OWN),
 )
 
 VOICE_ROWS: tuple[Series | Single, ...] = (*RHYTHM, *PITCH, *VOICE, *FORMANTS, *DURATION)

@@ -16,7 +16,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "std": "standard deviation",
         **{f"p{share:02d}": f"{share}th percentile" for share in (10, 25, 50, 75, 90, 98)},
         "p02": "2nd percentile",
-        "range": "95th less 5th percentile",
+        "range": "95th minus 5th percentile",
         "max": "maximum",
         "skewness": "skewness",
         "kurtosis": "excess kurtosis",
@@ -70,7 +70,7 @@ def skewness(values: Float64s) -> Float64s:
 
 
 def kurtosis(values: Float64s) -> Float64s:
-    """Fourth central moment over the squared variance, less 3; 0 for a constant."""
+    """Fourth central moment over the squared variance, minus 3; 0 for a constant."""
     return _moment(values, 4) - np.where(_constant(values), 0.0, 3.0)
 
 
