@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 _FILE = "sources.parquet"
 
 _WATCH_S = 0.5
-_watched: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +215,11 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
 
     import joblib
 
-    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1):
+    watched = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1, **watched):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         try:
-            yield from parallel(joblib.delayed(_in_worker)(work, os.getpid()) for work in works)
+            yield from parallel(joblib.delayed(_in_worker)(work) for work in works)
         except BrokenProcessPool:
             raise StoreError(
                 f"{works[0].folder}: a worker was killed, perhaps for want of memory; what was finished "
@@ -227,17 +227,18 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
             ) from None
 
 
-def _in_worker(work: Work, parent: int) -> Done:
+def _in_worker(work: Work) -> Done:
     from ser_pipeline.store.work import make_shard
 
-    if parent not in _watched:
-        _watched.add(parent)
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return make_shard(work)
 
 
 def _end_with(parent: int) -> None:
     """End this process soon after the one that started it, which may be killed without a word."""
+    threading.Thread(target=_wait_for_the_end_of, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_end_of(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_S)
     os._exit(1)

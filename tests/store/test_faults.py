@@ -62,6 +62,20 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
     assert home.contents() == home.contents("whole")
 
 
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed_before_their_first_shard(home):
+    home.fill(64)
+    assert home.ser("manifest", "build")[0] == 0
+    for _ in range(5):
+        process = home.popen("cache", "mels", *home.QUICK, "--jobs", "2")
+        deadline = time.monotonic() + 60
+        while len(workers_of(process.pid)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+        process.communicate(timeout=60)  # what still holds its pipes lives
+
+
 def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
