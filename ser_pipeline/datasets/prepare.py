@@ -228,6 +228,8 @@ def read_inputs(
     if isinstance(recipe.inputs, EmbeddingOptions):
         layers = () if isinstance(recipe.layers, str) else recipe.layers
         rows = _layers(cache, recipe.inputs.model_copy(update={"layers": layers}))
+        if recipe.layers == "middle":
+            rows = rows.of_layers(rows.chosen.middle)
         settled = "best" if recipe.layers == "best" else rows.chosen.layers
         recipe = recipe.model_copy(update={"embeddings": rows.chosen, "layers": settled})
         more = None if variants is None else _layers(cache, rows.chosen, recipe)

@@ -124,6 +124,21 @@ class EmbeddingOptions(Options):
         return Path(self.encoder).name or USUAL_ENCODER
 
     @property
+    def middle(self) -> tuple[int, ...]:
+        """Those of the layers that lie from a third to half of the encoder's depth; all where none does.
+
+        Lower layers hear more of the channel and the voice, higher ones more of the words.
+
+        Examples:
+            >>> EmbeddingOptions(depth=6, layers=tuple(range(7))).middle
+            (2, 3)
+            >>> EmbeddingOptions(depth=4, layers=(3, 4)).middle
+            (3, 4)
+        """
+        found = tuple(layer for layer in self.layers if self.depth // 3 <= layer <= self.depth // 2)
+        return found or self.layers
+
+    @property
     def stored(self) -> Self:
         """The options the store is keyed by: neither the encoder's name and place nor the device."""
         changes: dict[str, Any] = {"encoder": "", "folder": "", "device": "auto"}

@@ -43,6 +43,8 @@ Preset = Literal["default", "paper"]
 CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.frames", "embeddings.device"})
 """Paths of options that say how a store is made, and nothing to those who learn from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
+LayerChoice = Literal["middle", "best", "all"]
+LAYER_CHOICES: Final[tuple[LayerChoice, ...]] = ("middle", "best", "all")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
@@ -63,7 +65,7 @@ def _merges(value: Any) -> Any:
 
 
 def _layers(value: Any) -> Any:
-    return layers_of(value) if isinstance(value, str) and value not in ("best", "all") else value
+    return layers_of(value) if isinstance(value, str) and value not in LAYER_CHOICES else value
 
 
 class Recipe(Options):
@@ -83,10 +85,10 @@ class Recipe(Options):
         panel=EMBEDDINGS,
         needs=OF_EMBEDDINGS,
     )
-    layers: Annotated[Literal["best", "all"] | tuple[Layer, ...], BeforeValidator(_layers)] = option(
-        "best",
-        "Learn from these layers of the encoder, as in 2,3,4; 'all' are those that are cached, and 'best' "
-        "chooses among them on validation clips.",
+    layers: Annotated[LayerChoice | tuple[Layer, ...], BeforeValidator(_layers)] = option(
+        "middle",
+        "Learn from these layers of the encoder, as in 2,3,4; 'middle' are those from a third to half of its "
+        "depth, 'all' are those that are cached, and 'best' chooses among them on validation clips.",
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
     on: Literal["features", "embeddings"] = option(

@@ -155,7 +155,7 @@ def run_of(home):
 def test_from_cache_to_a_prediction_that_is_the_cached_one(corpus, make_encoder):
     folder = make_encoder("whisper")
     assert ser("cache", "embeddings", "--encoder", folder).exit_code == 0
-    result = ser("train", "logreg", "--on", "embeddings", "--c", "0.1")
+    result = ser("train", "logreg", "--on", "embeddings", "--layers", "best", "--c", "0.1")
     assert result.exit_code == 0, result.stderr
     assert "layers of tiny-whisper are chosen on validation clips" in result.stderr
     assert "the best of 6 choices by UAR on validation clips of logistic regression" in result.stderr
@@ -184,6 +184,8 @@ def test_speakers_can_be_normalised_and_folds_choose_for_themselves(corpus, make
         "svm",
         "--encoder",
         "tiny-wavlm",
+        "--layers",
+        "best",
         "--normalise",
         "speaker",
         "--split",

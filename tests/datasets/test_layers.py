@@ -22,9 +22,16 @@ def test_layers_and_poolings_lie_side_by_side(toy):
     np.testing.assert_array_equal(data.vectors(np.arange(len(order))), expected)
 
 
-def test_none_named_means_every_layer_of_the_only_encoder(toy):
+def test_none_named_means_the_middle_layers_of_the_only_encoder(toy):
     toy.write_embeddings()
     data = on_embeddings(toy)
+    assert data.recipe.embeddings == toy.embedding_options(layers=(1,))
+    assert data.store.shape == (3 * 8,)
+
+
+def test_all_means_every_layer(toy):
+    toy.write_embeddings()
+    data = on_embeddings(toy, layers="all")
     assert data.recipe.embeddings == toy.embedding_options()
     assert data.store.shape == (4 * 3 * 8,)
     assert data.store.kind == "embeddings"

@@ -24,7 +24,11 @@ def test_layers_are_tried_alone_and_three_side_by_side():
 def test_the_layer_that_does_best_on_validation_clips_is_taken_and_said(toy, tmp_path):
     toy.write_embeddings()
     tried = []
-    data = settled(on_embeddings(toy), tmp_path / "run", on_tried=lambda done, of: tried.append((done, of)))
+    data = settled(
+        on_embeddings(toy, layers="best"),
+        tmp_path / "run",
+        on_tried=lambda done, of: tried.append((done, of)),
+    )
     assert data.recipe.embeddings.layers == (2,)
     assert data.choice.layers == (2,)
     assert tried[-1] == (6, 6)
@@ -35,7 +39,7 @@ def test_the_layer_that_does_best_on_validation_clips_is_taken_and_said(toy, tmp
 
 def test_test_clips_have_no_say_in_the_choice(toy, tmp_path):
     values = toy.write_embeddings()
-    first = settled(on_embeddings(toy), tmp_path / "run").choice
+    first = settled(on_embeddings(toy, layers="best"), tmp_path / "run").choice
     test = set(toy.data().examples.of_part("test").column("audio_digest").tolist())
     for number in range(len(toy.rows)):
         if toy.digest(number) in test:
@@ -44,13 +48,15 @@ def test_test_clips_have_no_say_in_the_choice(toy, tmp_path):
 
     shutil.rmtree(toy.cache / "embeddings")
     toy.write_embeddings(values=values)
-    assert settled(on_embeddings(toy), tmp_path / "run").choice == first
+    assert settled(on_embeddings(toy, layers="best"), tmp_path / "run").choice == first
 
 
 def test_layers_that_are_named_are_not_chosen_from(toy, tmp_path):
     toy.write_embeddings()
     data = on_embeddings(toy, layers=(0, 3))
     assert settled(data, tmp_path) is data
+    usual = on_embeddings(toy)
+    assert (usual.recipe.layers, settled(usual, tmp_path).choice) == ((1,), None)  # a third to half of 3
     every = on_embeddings(toy, layers="all")
     assert (every.recipe.layers, settled(every, tmp_path).choice) == ((0, 1, 2, 3), None)
     assert settled(toy.data(), tmp_path).choice is None
@@ -58,7 +64,7 @@ def test_layers_that_are_named_are_not_chosen_from(toy, tmp_path):
 
 def test_without_validation_clips_layers_must_be_named(toy, tmp_path, monkeypatch):
     toy.write_embeddings()
-    data = on_embeddings(toy)
+    data = on_embeddings(toy, layers="best")
     monkeypatch.setattr(type(data), "rows", lambda self, part: [] if part == "validation" else [0, 1])
     with pytest.raises(
         TrainingError, match="no validation clips to choose layers by; name some, as in --layers 3"
@@ -70,7 +76,9 @@ def test_without_validation_clips_layers_must_be_named(toy, tmp_path, monkeypatc
 def test_every_model_of_vectors_learns_from_the_chosen_layers(toy, tmp_path, name):
     toy.write_embeddings()
     folder = tmp_path / "runs" / name
-    data = on_embeddings(toy, name, train={"epochs": 4, "warmup_epochs": 0, "learning_rate": 0.01})
+    data = on_embeddings(
+        toy, name, layers="best", train={"epochs": 4, "warmup_epochs": 0, "learning_rate": 0.01}
+    )
     info = train_run(data, folder, Silent(), command="")
     assert info.layer_choice.layers == (2,)
     assert info.recipe.embeddings.layers == (2,)
@@ -85,10 +93,10 @@ def test_every_model_of_vectors_learns_from_the_chosen_layers(toy, tmp_path, nam
 def test_a_run_keeps_the_layers_it_began_with(toy, tmp_path):
     toy.write_embeddings()
     folder = tmp_path / "run"
-    train_run(on_embeddings(toy), folder, Silent(), command="")
+    train_run(on_embeddings(toy, layers="best"), folder, Silent(), command="")
     written = json.loads((folder / "settings.json").read_text())
     written["layer_choice"]["layers"] = [1]
     (folder / "settings.json").write_text(json.dumps(written))
-    again = settled(on_embeddings(toy), folder)
+    again = settled(on_embeddings(toy, layers="best"), folder)
     assert again.recipe.embeddings.layers == (1,)
     assert again.choice == read_info(folder).layer_choice
