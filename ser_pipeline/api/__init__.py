@@ -8,7 +8,7 @@ torch, librosa and the like are loaded by the call that needs them.
 
 from ser_pipeline.api.data import build_manifest, build_store, query_manifest, validate_manifest
 from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
-from ser_pipeline.api.training import ScoredRun, Watcher, fit_and_score, resume, train
+from ser_pipeline.api.training import ScoredRun, Watcher, fit_and_score, recommended, resume, train
 
 __all__ = [
     "ScoredRun",
@@ -22,6 +22,7 @@ __all__ = [
     "make_report",
     "predict",
     "query_manifest",
+    "recommended",
     "resume",
     "train",
     "validate_manifest",

@@ -2,14 +2,15 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
-from ser_pipeline.errors import SettingsError
-from ser_pipeline.options import Recipe, TrainOptions, checked, own_tasks
+from ser_pipeline.encoders.places import KNOWN
+from ser_pipeline.errors import SettingsError, StoreMissing
+from ser_pipeline.options import Recipe, TrainOptions, checked, merged, own_tasks, read_toml
 from ser_pipeline.options.chosen import chosen_recipe, nested
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
@@ -83,6 +84,80 @@ class ScoredRun(os.PathLike[str]):
         return html_table(self.scores.table(self.info.name, notes), sortable=False)
 
 
+_ON_EMBEDDINGS: Final[Mapping[str, Any]] = {"model": {"name": "logreg"}, "on": "embeddings"}
+
+OFFERS: Final[tuple[Mapping[str, Any], ...]] = (
+    *(
+        {**_ON_EMBEDDINGS, "embeddings": {"encoder": known.name}}
+        for known in sorted(KNOWN, key=lambda known: -known.parameters_m)
+    ),
+    _ON_EMBEDDINGS,
+    {"model": {"name": "logreg"}},
+    {"model": {"name": "crnn"}},
+)
+"""Recipes that are tried where no model is named, the best first.
+
+A larger encoder does better on new speakers, any encoder does better than features, and features do as well
+as mels and are learned from in seconds.
+"""
+
+
+def recommended(
+    make: Callable[..., Recipe],
+    *,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    settings: Place | None = SETTINGS_FILE,
+) -> tuple[Recipe, str]:
+    """The recipe of the best model that the stores at hand allow.
+
+    Args:
+        make: makes a recipe of the fields that it is given; what the caller asked for wins over them.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        settings: settings file, whose model is taken if it names one; None reads none.
+
+    Returns:
+        The recipe, and a sentence that says which model it is and why; "" where the settings file names one.
+
+    Raises:
+        SettingsError: what was asked for fits none of :data:`OFFERS`.
+        StoreMissing: no store that it could learn from is complete.
+        ManifestError: no manifest, or a foreign one; likewise SplitError and TrainingError.
+    """
+    from ser_pipeline.datasets.prepare import read_inputs
+
+    file = Path() if settings is None else Path(settings)
+    own = own_tasks(file)
+    if "name" in read_toml(file).get("model", {}):
+        return make(), ""
+    refused: SettingsError | None = None
+    missing: StoreMissing | None = None
+    for offer in OFFERS:
+        try:
+            made = make(**offer)
+        except SettingsError as error:
+            refused = error
+            continue
+        if made.preset == "paper" and made.model.name != "crnn":
+            continue
+        try:
+            inputs = read_inputs(made, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
+            inputs.run_data(0 if made.fold == ALL_FOLDS else made.fold)
+        except StoreMissing as error:
+            missing = error
+            continue
+        return made, f"no model was named; {inputs.recipe.words} is the best that the stores in {cache} allow"
+    if missing is None:
+        raise refused or TypeError("there is always an offer")
+    if refused is not None or made.preset == "paper":
+        raise missing
+    raise StoreMissing(
+        f"{cache}: holds no complete store to learn from; run 'ser cache features', 'ser cache mels' "
+        "or, with an encoder, 'ser cache embeddings'"
+    )
+
+
 class Watcher:
     """Is told how a training goes, and does nothing; derive from it to hear of what is of interest."""
 
@@ -119,7 +194,8 @@ def train(
 
     Args:
         model: name of a model, as in ``ser train NAME``; its options, with ``name`` among them; or a
-            whole recipe, which takes the place of preset and settings file.
+            whole recipe, which takes the place of preset and settings file. None takes the model that
+            the settings file names, or the best that the stores at hand allow.
         preset: ``default`` or ``paper``; None takes that of the settings file.
         name: of the run; None makes one up of time, model, task, split, seed and fold.
         manifests: folder of the manifest and its splits.
@@ -144,7 +220,15 @@ def train(
     from ser_pipeline.models import model_class
 
     file = None if settings is None else Path(settings)
-    recipe = chosen_recipe(model, preset=preset, settings=file, **changes)
+    if model is None and "model" not in changes:
+        recipe, why = recommended(
+            lambda **fields: chosen_recipe(preset=preset, settings=file, **merged(fields, nested(changes))),
+            manifests=manifests, cache=cache, settings=settings,
+        )  # fmt: skip
+        if why:
+            watcher.note(why)
+    else:
+        recipe = chosen_recipe(model, preset=preset, settings=file, **changes)
     model_class(recipe.model.name)  # a wrong name is said before anything is read
     own = {} if file is None else own_tasks(file)
     with new_run(Path(runs), recipe, name) as folder:

@@ -63,19 +63,22 @@ class Given:
         """The recipe these flags make of the settings file.
 
         Args:
-            **usual: other values than the file's for what was not given.
+            **usual: fields of a recipe: other values than the file's for what was not given.
 
         Raises:
             SettingsError: a value that does not fit.
         """
         from ser_pipeline.api.places import SETTINGS_FILE
-        from ser_pipeline.options import configured
+        from ser_pipeline.options import configured, merged
 
-        changes = usual | self.nested()
+        changes = merged(usual, self.nested())
         return configured(SETTINGS_FILE, changes.pop("preset", None), spoken=self.flag, **changes)
 
-    def recipe(self) -> "Recipe":
+    def recipe(self, **usual: Any) -> "Recipe":
         """The same, to be trained.
+
+        Args:
+            **usual: as for :meth:`settings_read`.
 
         Raises:
             SettingsError: a value that does not fit, or a flag that would do nothing.
@@ -86,7 +89,7 @@ class Given:
         from ser_pipeline.options import idle, own_tasks
 
         encoder = any(path.partition(".")[0] in ("embeddings", "layers") for path in self.values)
-        made = self.settings_read(**({"on": "embeddings"} if encoder else {}))
+        made = self.settings_read(**(usual | ({"on": "embeddings"} if encoder else {})))
         self._refuse(lambda path: idle(path, made))
         if made.task != "all":
             task_named(made.task, own_tasks(SETTINGS_FILE))
@@ -268,7 +271,7 @@ def _annotation(setting: "Setting") -> Any:
         "rich_help_panel": setting.panel,
     }
     if setting.flag.isupper():
-        return Annotated[str | None, typer.Argument(metavar=setting.flag, **about)]
+        return Annotated[str | None, typer.Argument(metavar=setting.flag, **{**about, "show_default": False})]
     if setting.is_switch:
         return Annotated[bool | None, typer.Option(f"--{setting.flag}/--no-{setting.flag}", **about)]
     return Annotated[str | None, typer.Option(f"--{setting.flag}", metavar=setting.metavar, **about)]

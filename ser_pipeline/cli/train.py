@@ -31,7 +31,10 @@ def train(
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Train a model on the cached mels or features, and score every part."""
+    """Train a model on what is cached, and score every part.
+
+    Without MODEL, the best model that the stores at hand allow is trained, and named.
+    """
     places: dict[str, Any] = {"manifests": manifests, "cache": cache, "runs": runs}
     with plain_errors():
         if threads is not None:
@@ -49,7 +52,11 @@ def _begun(given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun
     from ser_pipeline import api
     from ser_pipeline.cli.epochs import epoch_display
 
-    recipe = given.recipe()
+    stored = {name: places[name] for name in ("manifests", "cache")}
+    named = "model.name" in given.values
+    recipe, why = (given.recipe(), "") if named else api.recommended(given.recipe, **stored)
+    if why:
+        say(why)
     with epoch_display(recipe.train.devices) as watcher:
         return api.train(recipe, name=name or None, watcher=watcher, command=given.command, **places)
 

@@ -162,6 +162,19 @@ class Recipe(Options):
         return feature_options(self.feature_set, self.features)
 
     @property
+    def words(self) -> str:
+        """Model and inputs, as in ``logreg on layers 2, 3 of whisper-base``."""
+        inputs = self.inputs
+        if not isinstance(inputs, EmbeddingOptions):
+            return f"{self.model.name} on {inputs.kind}"
+        layers = (
+            f"{self.layers} layers"
+            if self.layers in LAYER_CHOICES
+            else f"layers {', '.join(map(str, self.layers))}"
+        )
+        return f"{self.model.name} on {layers} of {inputs.name}"
+
+    @property
     def variants(self) -> Augmented | None:
         """Options of the store of variants that training reads beside ``inputs``; None for none."""
         return Augmented(inputs=self.inputs, changes=self.augment) if self.train.copies else None

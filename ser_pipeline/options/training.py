@@ -50,7 +50,9 @@ class ModelOptions(Options):
     """Shape of a network; each model declares which of these it reads."""
 
     name: Annotated[str, OneOf(MODELS)] = option(
-        "crnn", f"Train this model: {_by_inputs()}.", flag="MODEL", needs=ANY_MODEL
+        "crnn",
+        f"Train this model: {_by_inputs()}. Without it, the best that the stores at hand allow is taken.",
+        flag="MODEL", needs=ANY_MODEL,
     )  # fmt: skip
     masked: bool = option(True, "Keep padding out of every layer.", flag="masks", paper=False)
     own_scale: bool = option(

@@ -107,7 +107,8 @@ def test_an_interrupted_training_says_how_to_go_on(here):
         ({"model": recipe(), "preset": "paper"}, SettingsError, "does not go with a whole recipe"),
         ({"task": "5class"}, LabelError, "task '5class' does not exist; valid are 4class"),
         ({"name": "a/b"}, RunError, "cannot name a run"),
-        ({"cache": "none"}, StoreMissing, "run 'ser cache mels --n-mels 8"),
+        ({"cache": "none"}, StoreMissing, "holds no complete store to learn from; run 'ser cache features'"),
+        ({"model": "crnn", "cache": "none"}, StoreMissing, "run 'ser cache mels --n-mels 8"),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
 )
@@ -116,3 +117,12 @@ def test_a_mistake_is_one_line_and_leaves_no_run(here, given, error, line):
         train(**given)
     assert "\n" not in str(caught.value)
     assert not list((here / "runs").glob("*"))
+
+
+def test_without_a_model_the_best_that_is_cached_is_trained(here):
+    heard = Heard()
+    run = train(epochs=1, watcher=heard)
+    assert heard.notes[0] == "no model was named; crnn on mels is the best that the stores in cache allow"
+    assert run.info.model == "crnn"
+    with pytest.raises(SettingsError, match="nosuch"):
+        train(nosuch=1)

@@ -283,3 +283,42 @@ def test_flags_that_do_not_fit_are_one_line(home, words, said):
     assert result.exit_code == 1
     assert said in result.stderr
     assert result.stderr.startswith("ser: ")
+
+
+def test_without_a_model_the_best_that_is_cached_is_trained_and_named(corpus, make_encoder):
+    nothing = ser("train")
+    assert nothing.exit_code == 1
+    assert "cache: holds no complete store to learn from; run 'ser cache features'" in nothing.stderr
+    assert ser("cache", "features").exit_code == 0
+    result = ser("train", "--c", "0.1", "--name", "first")
+    assert result.exit_code == 0, result.stderr
+    said = " is the best that the stores in cache allow\n"
+    assert f"no model was named; logreg on features{said}" in result.stderr
+    folder = make_encoder("whisper")
+    assert ser("cache", "embeddings", "--encoder", folder, "--limit", "60").exit_code == 0
+    assert f"logreg on features{said}" in ser("train", "--c", "0.1").stderr  # one is not complete
+    assert ser("cache", "embeddings", "--encoder", folder).exit_code == 0
+    assert f"logreg on layers 1 of tiny-whisper{said}" in ser("train", "--c", "0.1").stderr
+    assert f"logreg on layers 2 of tiny-whisper{said}" in ser("train", "--layers", "2", "--c", "0.1").stderr
+    assert f"logreg on features{said}" in ser("train", "--on", "features", "--c", "0.1").stderr
+    assert "the best that" not in ser("train", "logreg", "--c", "0.1").stderr
+    (corpus / "ser.toml").write_text("[model]\nname = 'logreg'\n")
+    assert "the best that" not in ser("train", "--c", "0.1").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--epochs", "x"), "--epochs x: must be a whole number of at least 1"),
+        (("--task", "nosuch"), "task 'nosuch'"),
+        (("--n-mels", "80"), "no mels for these settings; run 'ser cache mels --n-mels 80'"),
+        (("--encoder", "nosuch"), "no embeddings of nosuch"),
+        (("--split", "nosuch"), "nosuch.parquet: not found"),
+        (("--preset", "paper", "--split", "speaker"), "run 'ser cache mels --preset paper'"),
+    ],
+)
+def test_without_a_model_wrong_words_are_one_line(corpus, words, message):
+    result = ser("train", *words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -93,7 +93,10 @@ def test_help_shows_every_default_choice_and_heading(command):
     for each in flags_of(command):
         assert each.panel in shown
         assert (each.flag if each.flag.isupper() else f"--{each.flag}") in shown
-        assert f"[default: ({each.defaults})]" in words or each.defaults == ""
+        if each.flag.isupper():  # an argument that is left out is chosen by what is cached
+            assert f"[default: ({each.defaults})]" not in words
+        else:
+            assert f"[default: ({each.defaults})]" in words or each.defaults == ""
         assert help_text(each) in words
         assert all(choice in help_text(each) for choice in each.choices)
 
