@@ -227,7 +227,8 @@ def read_inputs(
     variants = None if scoring else recipe.variants
     if isinstance(recipe.inputs, EmbeddingOptions):
         layers = () if isinstance(recipe.layers, str) else recipe.layers
-        rows = _layers(cache, recipe.inputs.model_copy(update={"layers": layers}))
+        asked = {"layers": layers, "pooling": recipe.embeddings_pooling}
+        rows = _layers(cache, recipe.inputs.model_copy(update=asked))
         if recipe.layers == "middle":
             rows = rows.of_layers(rows.chosen.middle)
         settled = "best" if recipe.layers == "best" else rows.chosen.layers

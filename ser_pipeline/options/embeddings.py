@@ -27,7 +27,8 @@ def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
 
 
-def _in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
+def in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
+    """Statistics in the order in which they lie in a store."""
     return tuple(name for name in POOLINGS if name in values)
 
 
@@ -89,10 +90,8 @@ class EmbeddingOptions(Options):
         (),
         "Keep these layers, as in 2,3 or 0-6, or 'all' of them; nothing is computed above the last one.",
     )
-    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(_in_order)] = (
-        option(
-            POOLINGS, "Keep, or learn from, these statistics of a clip's steps: some of mean, std and max."
-        )
+    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(in_order)] = (
+        option(POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max.")
     )
     frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(

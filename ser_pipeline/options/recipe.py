@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.labels import parse_merges
@@ -31,7 +31,7 @@ from ser_pipeline.options.base import (
     Options,
     option,
 )
-from ser_pipeline.options.embeddings import EmbeddingOptions, Layer, layers_of
+from ser_pipeline.options.embeddings import EmbeddingOptions, EncoderPooling, Layer, in_order, layers_of
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
 from ser_pipeline.options.registry import LOSSES, MODELS
@@ -40,7 +40,7 @@ from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
 from ser_pipeline.options.training import ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
-CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.frames", "embeddings.device"})
+CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.frames", "embeddings.device"})
 """Paths of options that say how a store is made, and nothing to those who learn from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 LayerChoice = Literal["middle", "best", "all"]
@@ -89,6 +89,13 @@ class Recipe(Options):
         "middle",
         "Learn from these layers of the encoder, as in 2,3,4; 'middle' are those from a third to half of its "
         "depth, 'all' are those that are cached, and 'best' chooses among them on validation clips.",
+        panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
+    )  # fmt: skip
+    embeddings_pooling: Annotated[
+        tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(in_order)
+    ] = option(
+        ("mean",),
+        "Learn from these statistics of a layer's steps: some of mean, std and max.",
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
     on: Literal["features", "embeddings"] = option(
@@ -145,6 +152,16 @@ class Recipe(Options):
         "the same.",
         panel=DATA,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pooled_as_kept(cls, values: Any) -> Any:
+        """Learn from what is said to be kept where nothing else is said, as all runs did once."""
+        if not isinstance(values, dict) or "embeddings_pooling" in values:
+            return values
+        kept = values.get("embeddings")
+        said = kept.model_dump(exclude_unset=True) if isinstance(kept, EmbeddingOptions) else kept
+        return values | {"embeddings_pooling": said["pooling"]} if said and "pooling" in said else values
 
     @model_validator(mode="after")
     def _related(self) -> Self:

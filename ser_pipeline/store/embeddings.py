@@ -4,7 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser_pipeline.errors import SettingsError, StoreCorrupt, StoreMissing, some
-from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, WaveAugment, inputs_of, options_of
+from ser_pipeline.options import (
+    POOLINGS,
+    Augmented,
+    EmbeddingOptions,
+    StoreOptions,
+    WaveAugment,
+    inputs_of,
+    options_of,
+)
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.read import Store, build_command
@@ -115,7 +123,8 @@ def _what_to_do(
     held: Sequence[Held],
     every: Sequence[Held],
 ) -> str:
-    wanted: StoreOptions = asked if changes is None else Augmented(inputs=asked, changes=changes)
+    kept = asked.model_copy(update={"pooling": POOLINGS})
+    wanted: StoreOptions = kept if changes is None else Augmented(inputs=kept, changes=changes)
     what = "embeddings" if changes is None else f"variants drawn so of embeddings of {asked.name}"
     for folder, options, inputs in held:
         old = _old(folder)

@@ -14,7 +14,7 @@ def on_embeddings(toy, **changes):
 
 def test_layers_and_poolings_lie_side_by_side(toy):
     values = toy.write_embeddings()
-    data = on_embeddings(toy, layers=(1, 3), embeddings={"pooling": ("mean", "max")})
+    data = on_embeddings(toy, layers=(1, 3), embeddings_pooling=("mean", "max"))
     assert data.store.shape == (2 * 2 * 8,)
     assert data.store.names[8] == "layer1.max.0"
     order = [int(digest, 16) for digest in data.examples.column("audio_digest")]
@@ -22,16 +22,16 @@ def test_layers_and_poolings_lie_side_by_side(toy):
     np.testing.assert_array_equal(data.vectors(np.arange(len(order))), expected)
 
 
-def test_none_named_means_the_middle_layers_of_the_only_encoder(toy):
+def test_none_named_means_the_means_of_the_middle_layers_of_the_only_encoder(toy):
     toy.write_embeddings()
     data = on_embeddings(toy)
-    assert data.recipe.embeddings == toy.embedding_options(layers=(1,))
-    assert data.store.shape == (3 * 8,)
+    assert data.recipe.embeddings == toy.embedding_options(layers=(1,), pooling=("mean",))
+    assert data.store.names == tuple(f"layer1.mean.{unit}" for unit in range(8))
 
 
 def test_all_means_every_layer(toy):
     toy.write_embeddings()
-    data = on_embeddings(toy, layers="all")
+    data = on_embeddings(toy, layers="all", embeddings_pooling=("mean", "std", "max"))
     assert data.recipe.embeddings == toy.embedding_options()
     assert data.store.shape == (4 * 3 * 8,)
     assert data.store.kind == "embeddings"
@@ -44,7 +44,7 @@ def test_other_layers_of_the_same_clips_can_be_looked_at(toy):
     assert data.recipe.layers == (2,)
     order = [int(digest, 16) for digest in data.examples.column("audio_digest")]
     np.testing.assert_array_equal(
-        data.vectors(np.arange(len(order))), values[order, 2].reshape(len(order), -1)
+        data.vectors(np.arange(len(order))), values[order, 2, 0].reshape(len(order), -1)
     )
     with pytest.raises(RunError, match="holds mels, no layers to choose from"):
         toy.data().with_layers((2,))

@@ -1,7 +1,17 @@
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options import FrontEnd, ModelOptions, configured, own_tasks, read_toml, recipe
+from ser_pipeline.options import (
+    POOLINGS,
+    EmbeddingOptions,
+    FrontEnd,
+    ModelOptions,
+    Recipe,
+    configured,
+    own_tasks,
+    read_toml,
+    recipe,
+)
 
 
 def test_presets_differ_where_the_paper_is_defective():
@@ -29,6 +39,19 @@ def test_what_was_found_to_help_is_on_for_networks_on_mels_and_off_for_all_else(
 
 def test_runs_of_before_an_option_was_there_are_read_as_they_were():
     assert not ModelOptions.model_validate({"name": "crnn", "masked": True}).own_scale
+
+
+def test_what_is_learned_from_an_encoder_is_the_mean_unless_something_else_was_said(tmp_path):
+    assert recipe().embeddings_pooling == ("mean",)
+    assert recipe(embeddings={"encoder": "a"}).embeddings.pooling == POOLINGS
+    assert recipe(embeddings_pooling="max,mean").embeddings_pooling == ("mean", "max")
+    once = recipe(on="embeddings").model_dump(mode="json", exclude={"embeddings_pooling"})
+    assert Recipe.model_validate(once).embeddings_pooling == POOLINGS  # settings of a run of before
+    file = tmp_path / "ser.toml"
+    file.write_text("[embeddings]\npooling = ['std']\n", encoding="utf-8")
+    assert configured(file).embeddings_pooling == ("std",)
+    kept = EmbeddingOptions(pooling=("max",))
+    assert Recipe(embeddings=kept).embeddings_pooling == ("max",)
 
 
 def test_four_seconds_are_173_frames():

@@ -83,8 +83,8 @@ def test_every_model_of_vectors_learns_from_the_chosen_layers(toy, tmp_path, nam
     assert info.layer_choice.layers == (2,)
     assert info.recipe.embeddings.layers == (2,)
     card = read_card(folder)
-    assert card.inputs == toy.embedding_options(layers=(2,))
-    assert card.n_inputs == 24
+    assert card.inputs == toy.embedding_options(layers=(2,), pooling=("mean",))
+    assert card.n_inputs == 8
     scores = score_run(folder, data)
     assert scores.parts["test"].pooled.uar.value > 0.6
     assert evaluate_run(folder, manifests=toy.manifests, cache=toy.cache) == scores
