@@ -63,7 +63,7 @@ def test_the_penalty_is_chosen_on_validation_clips(fitted):
     assert [entry["c"] for entry in tried] == list(CANDIDATES["logreg"])
     best = max(entry["uar"] for entry in tried)
     assert info.extra["c"] == next(entry["c"] for entry in tried if entry["uar"] == best)
-    assert [report.note for report in watch.reports][:2] == ["c 0.0001", "c 0.0003"]
+    assert [report.note for report in watch.reports][:2] == ["c 0.003", "c 0.01"]
 
 
 def test_a_finished_folder_is_left_as_it_is(fitted, featured):
