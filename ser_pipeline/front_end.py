@@ -21,7 +21,8 @@ from ser_pipeline.options import (
     EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
-    InputOptions,
+    Fused,
+    ModelInputs,
     SmileOptions,
     StoreOptions,
     inputs_of,
@@ -105,8 +106,10 @@ def _layout_of_embeddings(options: EmbeddingOptions) -> Layout:
     return Layout("embeddings", (layers, len(options.pooling), width), np.float32, unit)
 
 
-def vector_names(options: InputOptions) -> tuple[str, ...]:
+def vector_names(options: ModelInputs) -> tuple[str, ...]:
     """Names of the numbers that a model of vectors is given; empty for mels.
+
+    Those of several encoders have the encoder's number before them: names of encoders may change.
 
     Raises:
         SettingsError: openSMILE, which alone knows its names, is not installed.
@@ -115,6 +118,15 @@ def vector_names(options: InputOptions) -> tuple[str, ...]:
         >>> vector_names(EmbeddingOptions(layers=(2, 3), pooling=("mean",), width=1))
         ('layer2.mean.0', 'layer3.mean.0')
     """
+    if isinstance(options, Fused):
+        encoders = [part for part in options.parts if isinstance(part, EmbeddingOptions)]
+        before = {id(each): f"encoder{number}." for number, each in enumerate(encoders, 1)}
+        several = len(encoders) > 1
+        return tuple(
+            f"{before.get(id(part), '') if several else ''}{name}"
+            for part in options.parts
+            for name in vector_names(part)
+        )
     if not isinstance(options, EmbeddingOptions):
         return layout_of(options).names
     return tuple(
@@ -164,8 +176,8 @@ def mel_of_prepared(prepared: Prepared, front_end: FrontEnd) -> StoreRow:
     return StoreRow(values, frames, prepared.level_db, span)
 
 
-def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speech") -> StoreRow:
-    """Compute what a store of these options keeps of a wave.
+def row_of_wave(wave: Float32s, options: ModelInputs, *, modality: str = "speech") -> StoreRow:
+    """Compute what a store of these options keeps of a wave; of several inputs, all side by side.
 
     Args:
         wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
@@ -177,6 +189,8 @@ def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speec
         SettingsError: an extra that is not installed.
         EncoderError: the encoder cannot be loaded, or is another one than the options say.
     """
+    if isinstance(options, Fused):
+        return _side_by_side([row_of_wave(wave, part, modality=modality) for part in options.parts])
     if isinstance(options, FrontEnd):
         return mel_of_wave(wave, options)
     if isinstance(options, EmbeddingOptions):
@@ -187,6 +201,13 @@ def row_of_wave(wave: Float32s, options: InputOptions, *, modality: str = "speec
     if isinstance(options, FeatureOptions):
         return _named(wave, options, modality)
     return _smile(wave, options)
+
+
+def _side_by_side(rows: Sequence[StoreRow]) -> StoreRow:
+    """Vectors of one wave as one vector; the level is the first one's, the span holds all of theirs."""
+    values = np.concatenate([row.values.astype(np.float32).reshape(-1) for row in rows])
+    span = (min(row.span[0] for row in rows), max(row.span[1] for row in rows))
+    return StoreRow(values, 1, rows[0].level_db, span)
 
 
 def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[StoreRow | AudioError]:

@@ -188,8 +188,11 @@ class Toy:
         for name in ("speaker", "loco"):
             write_split(self.manifests, make_split(manifest, name))
 
-    def write_features(self, feature_set="named", values=None) -> np.ndarray:
-        """Write a store of vectors, those given or made ones: emotions move some columns, speakers all."""
+    def write_features(self, feature_set="named", values=None, failed=(), missing=()) -> np.ndarray:
+        """Write a store of vectors, those given or made ones: emotions move some columns, speakers all.
+
+        Rows whose numbers are given failed, or were never computed.
+        """
         from ser_pipeline.front_end import layout_of
         from ser_pipeline.options import FeatureOptions, feature_options
         from ser_pipeline.store import provenance, store_folder
@@ -205,18 +208,20 @@ class Toy:
             for number, row in enumerate(self.rows):
                 values[number] += speakers[row[:3]]
                 values[number, 10 * row[3] : 10 * row[3] + 10] += 3
+        kept = [number for number in range(count) if number not in {*failed, *missing}]
         rows = ShardRows(
-            values.astype(np.float32),
-            np.ones(count, np.int16),
-            np.full(count, -20, np.float32),
-            np.array([self.digest(number) for number in range(count)], "S32"),
-            np.zeros(count, np.int16),
-            np.array(["speech" if feature_set == "named" else ""] * count, "S8"),
+            values[kept].astype(np.float32),
+            np.ones(len(kept), np.int16),
+            np.full(len(kept), -20, np.float32),
+            np.array([self.digest(number) for number in kept], "S32"),
+            np.zeros(len(kept), np.int16),
+            np.array(["speech" if feature_set == "named" else ""] * len(kept), "S8"),
+            tuple((self.digest(number), "silent") for number in sorted(failed)),
         )
         folder = store_folder(self.cache, options)
         described = provenance(options)
         write_shard(shard_path(folder, 0), rows, layout=layout, name=folder.name, described=described)
-        return rows.values
+        return values.astype(np.float32)
 
     def embedding_options(self, **changes):
         """Options of a store of pooled layers: an encoder of three layers, eight wide, that lies nowhere."""
@@ -252,15 +257,17 @@ class Toy:
         write_shard(path, rows, layout=layout_of(options), name=folder.name, described=described)
         return values
 
-    def write_variants(self, copies: int, **changes) -> None:
-        """Write variants of every recording: all cells hold 1 + variant + number / 100."""
-        from ser_pipeline.front_end import layout_of
+    def write_variants(self, copies: int, part=None, **changes) -> None:
+        """Write variants of every recording, as mels or as ``part``; cells are 1 + variant + number / 100."""
+        from ser_pipeline.front_end import aspect_of, layout_of
+        from ser_pipeline.options import Augmented
         from ser_pipeline.store import provenance, store_folder
         from ser_pipeline.store.shard import ShardRows, shard_path, write_shard
 
-        options = self.recipe(train={"copies": copies}, **changes).variants
+        made = self.recipe(train={"copies": copies}, **changes)
+        options = Augmented(inputs=part or made.front_end, changes=made.augment)
         keys = [(number, copy) for number in range(len(self.rows)) for copy in range(1, copies + 1)]
-        values = np.empty((len(keys), *layout_of(options).shape), np.float16)
+        values = np.empty((len(keys), *layout_of(options).shape), layout_of(options).dtype)
         for place, (number, copy) in enumerate(keys):
             values[place] = 1 + copy + number / 100
         rows = ShardRows(
@@ -269,7 +276,7 @@ class Toy:
             np.full(len(keys), -20, np.float32),
             np.array([self.digest(number) for number, _ in keys], "S32"),
             np.array([copy for _, copy in keys], np.int16),
-            np.zeros(len(keys), "S8"),
+            np.array([aspect_of(options, "speech")] * len(keys), "S8"),
         )
         folder, described = store_folder(self.cache, options), provenance(options)
         path = shard_path(folder, 0)

@@ -215,6 +215,8 @@ def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+            yield from _flat({str(number): each for number, each in enumerate(value, 1)}, f"{above}{name}.")
         elif isinstance(value, list):
             yield f"{above}{name}", ", ".join(map(str, value))
         else:

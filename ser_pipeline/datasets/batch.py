@@ -30,13 +30,12 @@ class ReadableRows(Protocol):
         """Values, valid frames and levels in dB of some rows."""
 
 
-class RowStore(ReadableRows, Protocol):
-    """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
+class KeyedRows(ReadableRows, Protocol):
+    """Rows that are found by recording: of one store, or of several side by side."""
 
     folder: Path
     fingerprint: str
     kind: str
-    options: StoreOptions
     names: tuple[str, ...]
     failures: dict[str, str]
     shards: npt.NDArray[np.int32]
@@ -44,7 +43,13 @@ class RowStore(ReadableRows, Protocol):
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
     ) -> Int64s:
-        """Positions of recordings, -1 where the store has none."""
+        """Positions of recordings, -1 where there are none."""
+
+
+class RowStore(KeyedRows, Protocol):
+    """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
+
+    options: StoreOptions
 
 
 class Batch(NamedTuple):
@@ -106,7 +111,7 @@ class MelClips(Clips):
 
     def __init__(
         self,
-        store: RowStore,
+        store: KeyedRows,
         positions: Int64s,
         targets: Int64s,
         shift: Float32s | None = None,
@@ -183,7 +188,7 @@ def whole_batch(batch: Any) -> Any:
     return batch
 
 
-def read_levels(store: RowStore, positions: Int64s) -> Float64s:
+def read_levels(store: ReadableRows, positions: Int64s) -> Float64s:
     """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
     parts = [
         store.read(positions[start : start + READ_AT_ONCE])[2]

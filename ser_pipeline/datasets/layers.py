@@ -1,5 +1,6 @@
-"""Layers of an encoder as one vector: the part of a store of embeddings that a model learns from."""
+"""What a model of vectors learns from: layers of an encoder, and several inputs side by side."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Int64s
+from ser_pipeline.datasets.batch import RowStore
+from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import vector_names
-from ser_pipeline.options import EmbeddingOptions, StoreOptions
+from ser_pipeline.options import EmbeddingOptions, Fused, StoreOptions, inputs_of
 from ser_pipeline.store import Store
 from ser_pipeline.store.embeddings import narrowed
 
@@ -53,3 +56,74 @@ class LayerRows:
         """Vectors, steps and levels in dB of some rows, as the store reads them."""
         values, steps, levels = self._store.read(positions, self._part)
         return values.reshape(len(values), -1).astype(np.float32, copy=False), steps, levels
+
+
+class SideBySide:
+    """Rows of several stores as one vector; a recording is there if all of them have it.
+
+    A position stands for one row of each store: it is the flat index into a grid with an axis for each store.
+
+    Attributes:
+        parts: the stores, in the order in which their columns lie.
+        options: what is read of each.
+        failures: audio digest -> why a part could not use the recording, and which part.
+        shape: of one row, ``(columns of all parts,)``.
+        names: of its columns.
+
+    Raises:
+        StoreError: more rows in more stores than can be counted.
+    """
+
+    def __init__(self, parts: Sequence[RowStore]) -> None:
+        self.parts = tuple(parts)
+        self.options = Fused(
+            parts=tuple(
+                each.chosen if isinstance(each, LayerRows) else inputs_of(each.options) for each in parts
+            )
+        )
+        self.folder: Path = parts[0].folder.parent.parent  # the cache
+        self.fingerprint = "+".join(part.fingerprint for part in parts)
+        self.kind = "+".join(part.kind for part in parts)
+        self.failures = {
+            digest: f"{part.kind}: {reason}"
+            for part in reversed(self.parts)
+            for digest, reason in part.failures.items()
+        }
+        self.shards = np.zeros(0, np.int32)  # vectors are always in memory
+        self.names = vector_names(self.options)
+        self.shape: tuple[int, ...] = (len(self.names),)
+        self._sizes = tuple(max(1, len(part.shards)) for part in parts)
+        if math.prod(self._sizes) > np.iinfo(np.int64).max:
+            raise StoreError(
+                f"{self.folder}: {len(parts)} stores of {self._sizes[0]} rows are too many to join"
+            )
+
+    @property
+    def encoders(self) -> tuple[LayerRows, ...]:
+        """The parts that are layers of an encoder."""
+        return tuple(part for part in self.parts if isinstance(part, LayerRows))
+
+    def of_layers(self, layers: Sequence[int], encoder: int) -> "SideBySide":
+        """The same rows with other layers of one of the encoders, which are counted from 0."""
+        chosen = self.encoders[encoder]
+        return SideBySide([part.of_layers(layers) if part is chosen else part for part in self.parts])
+
+    def rows(
+        self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
+    ) -> Int64s:
+        """Positions of recordings, -1 where a part has none."""
+        found = np.stack([part.rows(digests, variant, modalities=modalities) for part in self.parts])
+        joined = np.ravel_multi_index(tuple(np.maximum(found, 0)), self._sizes)
+        return np.where((found < 0).any(0), -1, joined).astype(np.int64)
+
+    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, Int64s, Float32s]:
+        """Vectors of some rows, a step each, and the first part's levels in dB."""
+        places = np.unravel_index(np.asarray(positions, np.int64), self._sizes)
+        found = [part.read(place) for part, place in zip(self.parts, places, strict=True)]
+        values = np.concatenate([np.asarray(each[0], np.float32) for each in found], axis=1)
+        return values, np.ones(len(values), np.int64), found[0][2]
+
+
+def stores_of(rows: RowStore | SideBySide) -> tuple[RowStore, ...]:
+    """The stores that rows are read from: several where they lie side by side."""
+    return rows.parts if isinstance(rows, SideBySide) else (rows,)

@@ -17,13 +17,13 @@ from ser_pipeline.datasets.examples import (
     restrict_training,
     select_examples,
 )
-from ser_pipeline.datasets.layers import LayerRows
+from ser_pipeline.datasets.layers import LayerRows, SideBySide, stores_of
 from ser_pipeline.datasets.run_data import RunData, Variants
 from ser_pipeline.datasets.speakers import Surroundings
-from ser_pipeline.errors import StoreMissing, TrainingError
+from ser_pipeline.errors import SettingsError, StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, read_manifest
-from ser_pipeline.options import EmbeddingOptions, Recipe
+from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, inputs_of
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
@@ -62,9 +62,9 @@ class Inputs:
     recipe: Recipe
     manifest: Manifest
     split: Split
-    store: RowStore
+    store: RowStore | SideBySide
     task: Task
-    variants: RowStore | None = None
+    variants: RowStore | SideBySide | None = None
 
     def tests(self, fold: int) -> bool:
         """Whether a fold tests any of the clips chosen.
@@ -117,17 +117,18 @@ class Inputs:
             return None
         copies = self.recipe.train.copies
         digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
-        positions = np.stack(
-            [self.variants.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
-        )
-        lacking = int((positions < 0).sum())
-        if lacking:
-            command = build_command(self.variants.options, copies)
-            raise StoreMissing(
-                f"{self.variants.folder}: lacks {lacking} of {positions.size} variants of training clips; "
-                f"run '{command}'"
-            )
-        return Variants(self.variants, positions)
+        for part in stores_of(self.variants):
+            found = [part.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
+            if lacking := int((np.stack(found) < 0).sum()):
+                command = build_command(part.options, copies)
+                raise StoreMissing(
+                    f"{part.folder}: lacks {lacking} of {copies * len(digests)} variants of training clips; "
+                    f"run '{command}'"
+                )
+        positions = [
+            self.variants.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)
+        ]
+        return Variants(self.variants, np.stack(positions))
 
     def _around(self, number: int | None) -> Surroundings:
         """Every clip of the chosen corpora that the split uses and the store has."""
@@ -170,7 +171,7 @@ class Inputs:
         )
 
 
-def locate(store: RowStore, examples: Examples) -> Located:
+def locate(store: RowStore | SideBySide, examples: Examples) -> Located:
     """Look every clip up.
 
     Raises:
@@ -178,17 +179,17 @@ def locate(store: RowStore, examples: Examples) -> Located:
             names the command that finishes it.
         TrainingError: every clip failed.
     """
-    digests = examples.table["audio_digest"].to_pylist()
-    positions = store.rows(digests, modalities=examples.table["modality"].to_pylist())
+    digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
+    for part in stores_of(store):
+        absent = np.flatnonzero(part.rows(digests, modalities=modalities) < 0).tolist()
+        if lacking := sum(digests[number] not in part.failures for number in absent):
+            command = build_command(part.options)
+            raise StoreMissing(f"the store lacks {lacking} of {len(examples)} clips; run '{command}'")
+    positions = store.rows(digests, modalities=modalities)
     here = positions >= 0
-    reasons = {number: store.failures.get(digests[number]) for number in np.flatnonzero(~here).tolist()}
-    lacking = sum(reason is None for reason in reasons.values())
-    if lacking:
-        raise StoreMissing(
-            f"the store lacks {lacking} of {len(examples)} clips; run '{build_command(store.options)}'"
-        )
+    reasons = {number: store.failures[digests[number]] for number in np.flatnonzero(~here).tolist()}
     names = examples.table["utterance_id"]
-    failed = tuple((names[number].as_py(), str(reason)) for number, reason in reasons.items())
+    failed = tuple((names[number].as_py(), reason) for number, reason in reasons.items())
     if len(failed) == len(examples):
         raise TrainingError(
             f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
@@ -224,28 +225,55 @@ def read_inputs(
     manifest = read_manifest(manifests)
     split = read_split(manifests, recipe.split, manifest)
     learned = task or _task(recipe, manifest, split, own_tasks)
-    variants = None if scoring else recipe.variants
-    if isinstance(recipe.inputs, EmbeddingOptions):
-        layers = () if isinstance(recipe.layers, str) else recipe.layers
-        asked = {"layers": layers, "pooling": recipe.embeddings_pooling}
-        rows = _layers(cache, recipe.inputs.model_copy(update=asked))
-        if recipe.layers == "middle":
-            rows = rows.of_layers(rows.chosen.middle)
-        settled = "best" if recipe.layers == "best" else rows.chosen.layers
-        recipe = recipe.model_copy(update={"embeddings": rows.chosen, "layers": settled})
-        more = None if variants is None else _layers(cache, rows.chosen, recipe)
-        return Inputs(recipe, manifest, split, rows, learned, more)
-    store = open_store(cache, recipe.inputs)
-    copies = None if variants is None else open_store(cache, variants, recipe.train.copies)
-    return Inputs(recipe, manifest, split, store, learned, copies)
+    recipe, store = _opened(cache, recipe)
+    variants = None if scoring or not recipe.train.copies else _variants_of(cache, recipe, store)
+    return Inputs(recipe, manifest, split, store, learned, variants)
 
 
-def _layers(cache: Path, asked: EmbeddingOptions, variants: Recipe | None = None) -> LayerRows:
-    """Layers of a store of embeddings, or of one of the variants that a recipe learns from."""
-    changes = None if variants is None else variants.augment
-    copies = 1 if variants is None else variants.train.copies
-    store = open_embeddings(cache, asked, changes, copies)
-    return LayerRows(store, narrowed(store, asked))
+def _opened(cache: Path, recipe: Recipe) -> tuple[Recipe, RowStore | SideBySide]:
+    """Open what a recipe learns from; the recipe then names the encoders and layers that were found."""
+    asked = iter(recipe.encoder_layers)
+    stores: list[RowStore] = []
+    encoders: list[EmbeddingOptions] = []
+    for part in recipe.parts:
+        if isinstance(part, EmbeddingOptions):
+            rows = _layers(cache, part, next(asked), recipe)
+            encoders.append(rows.chosen)
+            stores.append(rows)
+        else:
+            stores.append(open_store(cache, part))
+    if len({each.weights for each in encoders}) < len(encoders):
+        raise SettingsError(f"embeddings.encoder: '{recipe.embeddings.encoder}' names one encoder twice")
+    if encoders:
+        pairs = zip(recipe.encoder_layers, encoders, strict=True)
+        recipe = recipe.with_encoders(encoders, ["best" if a == "best" else e.layers for a, e in pairs])
+    return recipe, _joined(stores)
+
+
+def _layers(cache: Path, part: EmbeddingOptions, asked: Layers, recipe: Recipe) -> LayerRows:
+    """Layers of a store of embeddings."""
+    numbers = () if isinstance(asked, str) else asked
+    options = part.model_copy(update={"layers": numbers, "pooling": recipe.embeddings_pooling})
+    store = open_embeddings(cache, options)
+    rows = LayerRows(store, narrowed(store, options))
+    return rows.of_layers(rows.chosen.middle) if asked == "middle" else rows
+
+
+def _variants_of(cache: Path, recipe: Recipe, store: RowStore | SideBySide) -> RowStore | SideBySide:
+    """Open the stores of variants of what a recipe learns from, likewise side by side."""
+    copies, stores = recipe.train.copies, list[RowStore]()
+    for part in stores_of(store):
+        if isinstance(part, LayerRows):
+            variants = open_embeddings(cache, part.chosen, recipe.augment, copies)
+            stores.append(LayerRows(variants, narrowed(variants, part.chosen)))
+        else:
+            changed = Augmented(inputs=inputs_of(part.options), changes=recipe.augment)
+            stores.append(open_store(cache, changed, copies))
+    return _joined(stores)
+
+
+def _joined(stores: Sequence[RowStore]) -> RowStore | SideBySide:
+    return stores[0] if len(stores) == 1 else SideBySide(stores)
 
 
 def _task(

@@ -11,22 +11,22 @@ from ser_pipeline.arrays import Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import (
     MEMORY_LIMIT,
     Clips,
+    KeyedRows,
     MelClips,
-    RowStore,
     VectorClips,
     read_levels,
     read_vectors,
 )
 from ser_pipeline.datasets.enrolment import COPIES, average_voice, enrolled, pretended
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.layers import LayerRows
+from ser_pipeline.datasets.layers import LayerRows, SideBySide
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
 from ser_pipeline.datasets.targets import JoinedClips, TrainingClips, intensity_weights, soft_targets
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
-from ser_pipeline.options import FrontEnd, Recipe, inputs_of
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, Recipe
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import LayerChoice, SplitInfo
 
@@ -40,7 +40,7 @@ class Variants:
         positions: their rows in it, one line for each variant, shape ``(copies, training clips)``.
     """
 
-    store: RowStore
+    store: KeyedRows
     positions: Int64s
 
 
@@ -60,7 +60,7 @@ class RunData:
         failed: (utterance id, reason) of clips that the store could not use.
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
         variants: random variants of the training clips; None for none.
-        choice: how layers of an encoder were chosen on validation clips; None where they were given.
+        choice: how layers of encoders were chosen on validation clips; empty where they were given.
     """
 
     recipe: Recipe
@@ -68,36 +68,41 @@ class RunData:
     split: SplitInfo
     manifest_digest: str
     synthetic: bool
-    store: RowStore
+    store: KeyedRows
     examples: Examples
     positions: Int64s
     failed: tuple[tuple[str, str], ...]
     around: Surroundings | None = None
     variants: Variants | None = None
-    choice: LayerChoice | None = None
+    choice: tuple[LayerChoice, ...] = ()
 
     def __repr__(self) -> str:
         """One line: model, task, and clips by part."""
         counts = ", ".join(f"{part} {clips}" for part, clips in self.counts().items())
         return f"RunData({self.recipe.model.name}, {self.task.name}: {counts} clips)"
 
-    def with_layers(self, layers: Sequence[int], choice: LayerChoice | None = None) -> "RunData":
-        """The same clips, seen through these layers of the encoder and no other.
+    def with_layers(
+        self, layers: Sequence[int], choice: tuple[LayerChoice, ...] | None = None, *, encoder: int = 0
+    ) -> "RunData":
+        """The same clips, seen through these layers of an encoder and no other of its layers.
 
         Args:
             layers: numbers of layers that the store has.
-            choice: how they were chosen.
+            choice: how layers were chosen; None leaves what is known of that.
+            encoder: which of several it is, counted from 0.
 
         Raises:
             RunError: the clips are no layers of an encoder.
         """
-        if not isinstance(self.store, LayerRows):
-            raise RunError(f"{self.store.folder}: holds {self.store.kind}, no layers to choose from")
-        store, variants = self.store.of_layers(layers), self.variants
-        if variants is not None and isinstance(variants.store, LayerRows):
-            variants = Variants(variants.store.of_layers(layers), variants.positions)
-        recipe = self.recipe.model_copy(update={"embeddings": store.chosen, "layers": store.chosen.layers})
-        return replace(self, recipe=recipe, store=store, variants=variants, choice=choice)
+        store, variants = _of_layers(self.store, layers, encoder), self.variants
+        if variants is not None:
+            variants = Variants(_of_layers(variants.store, layers, encoder), variants.positions)
+        known = [*self.recipe.encoder_layers]
+        known[encoder] = tuple(layers)
+        encoders = [each.chosen for each in (store.encoders if isinstance(store, SideBySide) else (store,))]
+        recipe = self.recipe.with_encoders(encoders, known)
+        chosen = self.choice if choice is None else choice
+        return replace(self, recipe=recipe, store=store, variants=variants, choice=chosen)
 
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
@@ -121,8 +126,10 @@ class RunData:
         parts = ", ".join(f"{part} {clips}" for part, clips in counts.items())
         emotions = ", ".join(self.task.emotions)
         lines = [f"{self.recipe.model.name}, {emotions}: {parts} clips, split '{self.split.name}'"]
-        if self.recipe.on == "embeddings" and self.recipe.layers == "best":
-            lines.append(f"layers of {self.recipe.embeddings.name} are chosen on validation clips")
+        pairs = zip(self.recipe.encoders, self.recipe.encoder_layers, strict=True)
+        left = [each.name for each, layers in pairs if layers == "best" and "embeddings" in self.recipe.on]
+        if left and isinstance(self.recipe.inputs, EmbeddingOptions | Fused):
+            lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
         if self.failed:
             clip, reason = self.failed[0]
             lines.append(
@@ -169,10 +176,10 @@ class RunData:
         return self._clips(self.store, self.positions[rows], rows, learned, memory_limit)
 
     def _clips(
-        self, store: RowStore, positions: Int64s, rows: Int64s, learned: Learned, memory_limit: int
+        self, store: KeyedRows, positions: Int64s, rows: Int64s, learned: Learned, memory_limit: int
     ) -> Clips:
         """Rows of a store as what they are variants of."""
-        targets, inputs = self.examples.target[rows], inputs_of(store.options)
+        targets, inputs = self.examples.target[rows], self.recipe.inputs
         if isinstance(inputs, FrontEnd):
             corpora = self.examples.column("corpus")[rows]
             shift = shifts(learned.gains_db, corpora, inputs)
@@ -259,7 +266,7 @@ class RunData:
         """
         return self._first_step(self.store, self.positions[rows], rows)
 
-    def _first_step(self, store: RowStore, positions: Int64s, rows: Int64s) -> Floats:
+    def _first_step(self, store: KeyedRows, positions: Int64s, rows: Int64s) -> Floats:
         mode = self.recipe.normalise
         values = first_step(read_vectors(store, positions), store.names, mode)
         if mode not in ("speaker", "adaptive"):
@@ -298,3 +305,12 @@ class RunData:
     @cached_property
     def _described(self) -> Described:
         return describe_speakers(self.store, self._surroundings)
+
+
+def _of_layers(store: KeyedRows, layers: Sequence[int], encoder: int) -> LayerRows | SideBySide:
+    """Rows with other layers of an encoder."""
+    if isinstance(store, SideBySide):
+        return store.of_layers(layers, encoder)
+    if isinstance(store, LayerRows):
+        return store.of_layers(layers)
+    raise RunError(f"{store.folder}: holds {store.kind}, no layers to choose from")

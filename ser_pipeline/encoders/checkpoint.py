@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ser_pipeline.encoders.places import EXTRA, download, locate
 from ser_pipeline.errors import EncoderError, SettingsError, some
-from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions
+from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions, Fused, ModelInputs
 
 if TYPE_CHECKING:
     import torch
+
+T = TypeVar("T", bound=ModelInputs)
 
 SAMPLE_RATE: Final = 16_000
 
@@ -199,12 +201,18 @@ def located(
     return options.model_copy(update=changes), checkpoint
 
 
-def found_again(options: EmbeddingOptions, folders: Sequence[Path] = ()) -> EmbeddingOptions:
-    """Options of embeddings that exist, with the folder in which their encoder lies today.
+def found_again(options: T, folders: Sequence[Path] = ()) -> T:
+    """What a model is given, with the folders in which its encoders lie today, if it has any.
 
     Raises:
-        EncoderError: it is neither where it was nor among ``folders`` nor in the hub's cache.
+        EncoderError: one is neither where it was nor among ``folders`` nor in the hub's cache.
     """
+    if isinstance(options, Fused):
+        return options.model_copy(
+            update={"parts": tuple(found_again(each, folders) for each in options.parts)}
+        )
+    if not isinstance(options, EmbeddingOptions):
+        return options
     if (Path(options.folder) / "config.json").is_file():
         return options
     return options.model_copy(update={"folder": str(locate(options.encoder, folders).folder)})

@@ -32,7 +32,7 @@ from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, one_clip
-from ser_pipeline.options import EmbeddingOptions, InputOptions
+from ser_pipeline.options import ModelInputs
 from ser_pipeline.runs.card import ModelCard, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
@@ -62,7 +62,7 @@ def decision_ms(folder: Path) -> tuple[float, float]:
         RunError: the network is missing or damaged.
     """
     network, card = load_model(folder)
-    options = _here(card.inputs)
+    options = found_again(card.inputs, encoder_folders())
     row = row_of_wave(_voice(options.sample_rate), options)
     values = row.values.astype(np.float32)[None]
     if card.learned.scaling is not None:
@@ -74,15 +74,6 @@ def decision_ms(folder: Path) -> tuple[float, float]:
             network(inputs, lengths).softmax(1)
 
     return _front_end_ms(options), _least_ms(decide)
-
-
-def _here(options: InputOptions) -> InputOptions:
-    """The same options, with the place of their encoder on this machine where they have one.
-
-    Raises:
-        EncoderError: it is nowhere on this machine.
-    """
-    return found_again(options, encoder_folders()) if isinstance(options, EmbeddingOptions) else options
 
 
 def keep_latency(folder: Path) -> Latency | None:
@@ -104,7 +95,7 @@ def keep_latency(folder: Path) -> Latency | None:
 
 
 @lru_cache(maxsize=32)
-def _front_end_ms(options: InputOptions) -> float:
+def _front_end_ms(options: ModelInputs) -> float:
     wave = _voice(options.sample_rate)
     return _least_ms(lambda: row_of_wave(wave, options))
 

@@ -89,7 +89,7 @@ def deciding(recipe: Recipe) -> dict[str, Any]:
         for name, value in flat.items()
         if name not in _CHANGES_NOTHING
         and any(applies(name, other, recipe.on) for other in like)
-        and (name != "on" or recipe.on != "features")  # keys of before there were embeddings
+        and (name != "on" or recipe.on != ("features",))  # keys of before there were embeddings
         and (recipe.train.copies or not name.startswith("augment."))
     }
 
@@ -118,12 +118,16 @@ def cell_key(
         "emotions": list((own_tasks or {}).get(recipe.task, ())),
         "manifest": manifest_digest,
         "split": split_digest,
-        "store": provenance(recipe.inputs),
+        "store": _one_or_more([provenance(part) for part in recipe.parts]),
     }
-    if recipe.variants is not None:
-        content["variants"] = provenance(recipe.variants)
+    if recipe.variants:
+        content["variants"] = _one_or_more([provenance(each) for each in recipe.variants])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _one_or_more(items: list[Any]) -> Any:
+    return items[0] if len(items) == 1 else items
 
 
 def designed(experiment: Experiment, groups: Groups) -> Design:

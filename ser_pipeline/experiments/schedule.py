@@ -91,9 +91,8 @@ def parse_budget(text: str | None) -> float:
 
 def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
     """What must be in the cache before a recipe can be trained."""
-    variants = recipe.variants
-    clean: Wanted = (recipe.inputs.stored, 1)
-    return (clean,) if variants is None else (clean, (variants.stored, recipe.train.copies))
+    clean: list[Wanted] = [(part.stored, 1) for part in recipe.parts]
+    return (*clean, *((variants.stored, recipe.train.copies) for variants in recipe.variants))
 
 
 def total(costs: Iterable[Cost]) -> float:

@@ -22,20 +22,18 @@ from ser_pipeline.options.features import (
     SmileOptions,
 )
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
+from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, recipe
 from ser_pipeline.options.recipe import (
     CACHED_ONLY,
     PRESETS,
+    Layers,
     Normalise,
     Preset,
     Recipe,
     applies,
-    configured,
     flags_of,
     idle,
-    merged,
-    own_tasks,
-    read_toml,
-    recipe,
+    layers_in_words,
 )
 from ser_pipeline.options.registry import LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
@@ -43,12 +41,16 @@ from ser_pipeline.options.settings import Setting, checked, settings_by_path, se
 from ser_pipeline.options.stored import (
     KINDS,
     Augmented,
+    Fused,
     InputOptions,
+    ModelInputs,
     StoreOptions,
     algorithm_version,
     feature_options,
+    input_versions,
     inputs_of,
     options_of,
+    parts_of,
 )
 from ser_pipeline.options.training import ModelOptions, Pooling, SpecAugment, TrainOptions
 
@@ -71,9 +73,12 @@ __all__ = [
     "FeatureOptions",
     "FeatureSet",
     "FrontEnd",
+    "Fused",
     "InputOptions",
+    "Layers",
     "Limits",
     "Mixup",
+    "ModelInputs",
     "ModelOptions",
     "Normalise",
     "Options",
@@ -97,11 +102,14 @@ __all__ = [
     "feature_options",
     "flags_of",
     "idle",
+    "input_versions",
     "inputs_of",
+    "layers_in_words",
     "layers_of",
     "merged",
     "options_of",
     "own_tasks",
+    "parts_of",
     "read_toml",
     "recipe",
     "settings_by_path",

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import OFF, Options
-from ser_pipeline.options.recipe import Recipe, configured, idle, merged
+from ser_pipeline.options.made import configured, merged
+from ser_pipeline.options.recipe import Recipe, idle
 from ser_pipeline.options.settings import checked
 
 SECTIONS: Final = ("train", "model", "front_end", "features", "augment", "embeddings")

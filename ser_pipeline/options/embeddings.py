@@ -55,6 +55,18 @@ def layers_of(text: str) -> tuple[int, ...]:
     return tuple(sorted(set(numbers)))
 
 
+def encoders_named(text: str) -> tuple[str, ...]:
+    """Encoders that ``--encoder`` names: one, or several with commas between them.
+
+    Examples:
+        >>> encoders_named("whisper-base, whisper-tiny.en"), encoders_named("")
+        (('whisper-base', 'whisper-tiny.en'), ('',))
+    """
+    if Path(text).is_dir():  # a folder may have a comma in its name
+        return (text,)
+    return tuple(filter(None, map(str.strip, text.split(",")))) or ("",)
+
+
 def _numbers(value: Any) -> Any:
     return layers_of(value) if isinstance(value, str) else value
 
@@ -72,7 +84,8 @@ class EmbeddingOptions(Options):
         "",
         "Use this encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where "
         "to look and decides no number. Without it, whisper-base is cached, and the only one that is "
-        "cached is learned from.",
+        "cached is learned from. A model can learn from several side by side, as in "
+        "whisper-base,whisper-tiny.en.",
     )
     folder: str = option(
         "", "This is where the encoder was found; it is empty where nobody has looked yet.", flag=""

@@ -1,16 +1,12 @@
-"""All that decides a model, the presets it starts from, and ``ser.toml``."""
+"""All that decides a model, and which of it says anything about which model."""
 
-import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
 
-from ser_pipeline.errors import SettingsError
 from ser_pipeline.labels import parse_merges
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import (
@@ -31,12 +27,19 @@ from ser_pipeline.options.base import (
     Options,
     option,
 )
-from ser_pipeline.options.embeddings import EmbeddingOptions, EncoderPooling, Layer, in_order, layers_of
+from ser_pipeline.options.embeddings import (
+    EmbeddingOptions,
+    EncoderPooling,
+    Layer,
+    encoders_named,
+    in_order,
+    layers_of,
+)
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
-from ser_pipeline.options.registry import LOSSES, MODELS
-from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of, with_flags
-from ser_pipeline.options.stored import Augmented, InputOptions, feature_options
+from ser_pipeline.options.registry import LOSSES
+from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
+from ser_pipeline.options.stored import Augmented, Fused, InputOptions, ModelInputs, feature_options
 from ser_pipeline.options.training import ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
@@ -45,6 +48,10 @@ CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 LayerChoice = Literal["middle", "best", "all"]
 LAYER_CHOICES: Final[tuple[LayerChoice, ...]] = ("middle", "best", "all")
+Layers = LayerChoice | tuple[Layer, ...]
+"""Layers of one encoder that are learned from, or how they are chosen."""
+Input = Literal["features", "embeddings"]
+INPUTS: Final[tuple[Input, ...]] = ("features", "embeddings")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
@@ -65,7 +72,15 @@ def _merges(value: Any) -> Any:
 
 
 def _layers(value: Any) -> Any:
+    if isinstance(value, str) and "/" in value:
+        return tuple(_layers(part.strip()) for part in value.split("/"))
+    if isinstance(value, list | tuple) and any(isinstance(each, str) for each in value):
+        return tuple(map(_layers, value))
     return layers_of(value) if isinstance(value, str) and value not in LAYER_CHOICES else value
+
+
+def _each_once(values: tuple[Input, ...]) -> tuple[Input, ...]:
+    return tuple(name for name in INPUTS if name in values)
 
 
 class Recipe(Options):
@@ -85,10 +100,19 @@ class Recipe(Options):
         panel=EMBEDDINGS,
         needs=OF_EMBEDDINGS,
     )
-    layers: Annotated[LayerChoice | tuple[Layer, ...], BeforeValidator(_layers)] = option(
+    more_encoders: tuple[EmbeddingOptions, ...] = option(
+        (),
+        "These are the encoders beside the first one, with where they were found; 'embeddings.encoder' names "
+        "them all.",
+        flag="",
+        panel=EMBEDDINGS,
+        needs=OF_EMBEDDINGS,
+    )
+    layers: Annotated[Layers | tuple[Layers, ...], BeforeValidator(_layers)] = option(
         "middle",
         "Learn from these layers of the encoder, as in 2,3,4; 'middle' are those from a third to half of its "
-        "depth, 'all' are those that are cached, and 'best' chooses among them on validation clips.",
+        "depth, 'all' are those that are cached, and 'best' chooses among them on validation clips. Several "
+        "encoders share the choice, or have one each in their order, as in 2,3/middle.",
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
     embeddings_pooling: Annotated[
@@ -98,10 +122,10 @@ class Recipe(Options):
         "Learn from these statistics of a layer's steps: some of mean, std and max.",
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
-    on: Literal["features", "embeddings"] = option(
-        "features",
-        "Let a model of vectors learn from 'features', or from 'embeddings', the layers of a pretrained "
-        "encoder.",
+    on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), AfterValidator(_each_once)] = option(
+        ("features",),
+        "Let a model of vectors learn from 'features', from 'embeddings', the layers of a pretrained "
+        "encoder, or from both side by side, as in features,embeddings.",
         panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     feature_set: FeatureSet = option(
@@ -163,146 +187,104 @@ class Recipe(Options):
         said = kept.model_dump(exclude_unset=True) if isinstance(kept, EmbeddingOptions) else kept
         return values | {"embeddings_pooling": said["pooling"]} if said and "pooling" in said else values
 
+    @field_serializer("on")
+    def _one_text(self, value: tuple[Input, ...]) -> str:
+        return ",".join(value)
+
     @model_validator(mode="after")
     def _related(self) -> Self:
-        if self.on == "embeddings" and self.normalise == "relative":
+        if "embeddings" not in self.on:
+            return self
+        if self.normalise == "relative":
             raise ValueError("normalise relative is of features; embeddings take none, speaker or adaptive")
+        if self._one_each and len(self.layers) != len(self.encoders):
+            raise ValueError(
+                f"layers: there are choices for {len(self.layers)} encoders and {len(self.encoders)} to "
+                "learn from; name one choice for all, or one for each"
+            )
+        names = [each.encoder for each in self.encoders]
+        if not self.more_encoders and len(set(names)) < len(names):
+            raise ValueError(f"embeddings.encoder: '{self.embeddings.encoder}' names an encoder twice")
+        if len({part.sample_rate for part in self.parts}) > 1:
+            raise ValueError(
+                f"features.sample_rate: must be {EmbeddingOptions.SAMPLE_RATE} beside embeddings, which hear "
+                f"that rate; it is {self.features.sample_rate}"
+            )
         return self
 
     @property
-    def inputs(self) -> InputOptions:
-        """Options of the store that the model learns from, with how they are read."""
+    def _one_each(self) -> bool:
+        """Whether layers are chosen for each encoder by itself."""
+        return isinstance(self.layers, tuple) and not all(isinstance(each, int) for each in self.layers)
+
+    @property
+    def encoders(self) -> tuple[EmbeddingOptions, ...]:
+        """The encoders whose layers are learned from, in the order in which they lie side by side."""
+        first = self.embeddings
+        if first.weights:
+            return (first, *self.more_encoders)
+        named = (first.model_copy(update={"encoder": name}) for name in encoders_named(first.encoder))
+        return (*named, *self.more_encoders)
+
+    @property
+    def encoder_layers(self) -> tuple[Layers, ...]:
+        """What is said of the layers of each encoder."""
+        said = self.layers if self._one_each else (self.layers,) * len(self.encoders)
+        return cast(tuple[Layers, ...], said)
+
+    def with_encoders(self, found: Sequence[EmbeddingOptions], layers: Sequence[Layers]) -> Self:
+        """The same recipe for encoders that were found in the cache.
+
+        Args:
+            found: the encoders.
+            layers: of each, or "best" where they are still to be chosen.
+        """
+        told = {"embeddings": found[0], "more_encoders": tuple(found[1:])}
+        return self.model_copy(update=told | {"layers": layers[0] if len(layers) == 1 else tuple(layers)})
+
+    @property
+    def parts(self) -> tuple[InputOptions, ...]:
+        """What a model learns from, side by side; of networks on mels, the front end."""
         if self.model.architecture.inputs == "mels":
-            return self.front_end
-        if self.on == "embeddings":
-            return self.embeddings
-        return feature_options(self.feature_set, self.features)
+            return (self.front_end,)
+        features = (feature_options(self.feature_set, self.features),) if "features" in self.on else ()
+        return (*features, *(self.encoders if "embeddings" in self.on else ()))
 
     @property
     def words(self) -> str:
         """Model and inputs, as in ``logreg on layers 2, 3 of whisper-base``."""
-        inputs = self.inputs
-        if not isinstance(inputs, EmbeddingOptions):
-            return f"{self.model.name} on {inputs.kind}"
-        layers = (
-            f"{self.layers} layers"
-            if self.layers in LAYER_CHOICES
-            else f"layers {', '.join(map(str, self.layers))}"
-        )
-        return f"{self.model.name} on {layers} of {inputs.name}"
+        return f"{self.model.name} on {' and '.join(self._in_words())}"
+
+    def _in_words(self) -> Iterator[str]:
+        layers = iter(self.encoder_layers)
+        for part in self.parts:
+            if isinstance(part, EmbeddingOptions):
+                yield f"{layers_in_words(next(layers))} of {part.name}"
+            else:
+                yield part.kind
 
     @property
-    def variants(self) -> Augmented | None:
-        """Options of the store of variants that training reads beside ``inputs``; None for none."""
-        return Augmented(inputs=self.inputs, changes=self.augment) if self.train.copies else None
+    def inputs(self) -> ModelInputs:
+        """Options of what the model is given of a recording, with how it is read."""
+        parts = self.parts
+        return parts[0] if len(parts) == 1 else Fused(parts=parts)
+
+    @property
+    def variants(self) -> tuple[Augmented, ...]:
+        """Options of the stores of variants that training reads beside its inputs, one for each of them."""
+        if not self.train.copies:
+            return ()
+        return tuple(Augmented(inputs=part, changes=self.augment) for part in self.parts)
 
 
-@cache
-def preset_values(preset: Preset, *, mels: bool) -> Mapping[str, Any]:
-    """What a preset changes of the options' defaults, nested by section.
-
-    Args:
-        preset: its name.
-        mels: of models that learn from mels; else of those that learn from features.
-    """
-    found: dict[str, Any] = {}
-    for setting in settings_of(Recipe):
-        value = setting.preset(preset, mels=mels)
-        if value != setting.default:
-            inner = found
-            for section in setting.section.split(".") if setting.section else ():
-                inner = inner.setdefault(section, {})
-            inner[setting.name] = value
-    return MappingProxyType(found | {"preset": preset})
-
-
-def recipe(preset: str = "default", **changes: Any) -> Recipe:
-    """Make the recipe of a preset, with changes merged into it.
-
-    Args:
-        preset: ``default`` or ``paper``.
-        **changes: values by field of :class:`Recipe`; mappings are merged into the field's own,
-            and a value of None is left out.
-
-    Raises:
-        SettingsError: no such preset, field, or value.
+def layers_in_words(layers: Layers) -> str:
+    """Say which layers.
 
     Examples:
-        >>> recipe("paper", train={"epochs": 3}).train.optimizer
-        'adam'
-        >>> recipe().front_end.max_frames
-        173
+        >>> layers_in_words("middle"), layers_in_words((2, 3))
+        ('middle layers', 'layers 2, 3')
     """
-    return _made(preset, changes)
-
-
-def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] | None = None) -> Recipe:
-    if preset not in PRESETS:
-        raise SettingsError(
-            f"--preset {preset}: must be {' or '.join(PRESETS)}"
-            if spoken
-            else f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}"
-        )
-    model = str((changes.get("model") or {}).get("name"))
-    mels = model not in MODELS or MODELS[model].inputs == "mels"
-    values = merged(preset_values(preset, mels=mels), changes)
-    return checked(Recipe, values, where="settings", spoken=spoken)
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested settings; a value of None says nothing, and merges of emotions are taken whole.
-
-    Examples:
-        >>> merged({"train": {"epochs": 3, "seed": 1}}, {"train": {"epochs": 5}, "task": None})
-        {'train': {'epochs': 5, 'seed': 1}}
-    """
-    both = dict(base)
-    for key, value in over.items():
-        if value is None:
-            continue
-        old = both.get(key)
-        if isinstance(value, Mapping) and key != "merges":
-            value = merged(old if isinstance(old, Mapping) else {}, value)
-        both[key] = value
-    return both
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a settings file; a missing one is empty.
-
-    Raises:
-        SettingsError: the file is not TOML.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not a TOML file: {error}") from None
-
-
-def configured(
-    path: Path, preset: str | None = None, *, spoken: Callable[[str], str] | None = None, **changes: Any
-) -> Recipe:
-    """Make a recipe of defaults, a settings file, and changes, each winning over the one before.
-
-    Args:
-        path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, and ``tasks``.
-        preset: None takes the file's, or ``default``.
-        spoken: path of an option -> the flag that changed it, for errors; None where no flags did.
-        **changes: as for :func:`recipe`.
-
-    Raises:
-        SettingsError: a name or value that does not fit, in the file or in a change.
-    """
-    own = {key: value for key, value in read_toml(path).items() if key != "tasks"}
-    chosen = preset or own.pop("preset", "default")
-    own.pop("preset", None)
-    try:
-        _made(chosen, own, spoken if preset and not own else None)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}" if own else str(error)) from None
-    return _made(chosen, merged(own, changes), spoken)
+    return f"{layers} layers" if isinstance(layers, str) else f"layers {', '.join(map(str, layers))}"
 
 
 @cache
@@ -322,40 +304,40 @@ def flags_of(command: str) -> tuple[Setting, ...]:
     return with_flags(each for each in every if {each.section, each.path} & {*fields})
 
 
-def applies(path: str, model: str, on: str | None = None) -> bool:
+def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
     """Whether an option of a recipe changes anything for a model.
 
     Args:
         path: as ``train.optimizer``; the name alone of a recipe's own fields.
         model: as in ``ser train NAME``.
-        on: what a model of vectors learns from, ``features`` or ``embeddings``; None for either.
+        on: what a model of vectors learns from, some of :data:`INPUTS`; None for any of them.
 
     Examples:
         >>> applies("train.optimizer", "svm"), applies("normalise", "svm"), applies("normalise", "crnn")
         (False, True, False)
-        >>> applies("feature_set", "svm", "features"), applies("feature_set", "svm", "embeddings")
+        >>> applies("feature_set", "svm", ("features",)), applies("feature_set", "svm", ("embeddings",))
         (True, False)
     """
     known = settings_by_path(Recipe).get(path)
     if known is None:
         return True
-    other = {"features": "embeddings", "embeddings": "features"}.get(on or "")
-    return model in known.models and other not in known.needs
+    others = set() if on is None else {*INPUTS} - {*on}
+    return model in known.models and not others & {*known.needs}
 
 
 def idle(path: str, made: Recipe) -> str:
     """What an option says nothing about in a recipe; "" where it changes something.
 
     Examples:
-        >>> idle("train.focal_gamma", recipe()), idle("train.epochs", recipe(model={"name": "svm"}))
+        >>> idle("train.focal_gamma", Recipe()), idle("train.epochs", Recipe(model={"name": "svm"}))
         ('loss ce', 'model svm')
-        >>> idle("features.voice", recipe(model={"name": "svm"}, feature_set="egemaps"))
+        >>> idle("features.voice", Recipe(model={"name": "svm"}, feature_set="egemaps"))
         'feature set egemaps'
     """
     if not applies(path, made.model.name):
         return f"model {made.model.name}"
     if not applies(path, made.model.name, made.on):
-        return f"model {made.model.name} on {made.on}"
+        return f"model {made.model.name} on {' and '.join(made.on)}"
     section, _, name = path.rpartition(".")
     if section == "features" and made.feature_set != "named":
         return f"feature set {made.feature_set}"
@@ -363,20 +345,3 @@ def idle(path: str, made: Recipe) -> str:
     if section == "train" and name in others - set(LOSSES[made.train.loss].options):
         return f"loss {made.train.loss}"
     return ""
-
-
-def own_tasks(path: Path) -> dict[str, tuple[str, ...]]:
-    """Tasks a settings file defines under ``[tasks]``: name -> emotions.
-
-    Raises:
-        SettingsError: not a table of lists, or a name that cannot stand in a folder's.
-    """
-    tasks = read_toml(path).get("tasks", {})
-    if not isinstance(tasks, dict) or not all(isinstance(value, list) for value in tasks.values()):
-        raise SettingsError(f"{path}: tasks: each must be a list of emotions, as in mine = ['anger', 'calm']")
-    wrong = [name for name in tasks if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]
-    if wrong:
-        raise SettingsError(
-            f"{path}: tasks: '{wrong[0]}' cannot name a task; use letters, digits, '.', '_', '-'"
-        )
-    return {name: tuple(str(item) for item in value) for name, value in tasks.items()}

@@ -267,7 +267,7 @@ def _described(field: FieldInfo) -> tuple[tuple[str, ...], str, str]:
             )
         elif leaf is not type(None):
             parts.append(_structure(leaf))
-    return tuple(choices), limits, " or ".join([*parts, *(["'none'"] if off else [])])
+    return tuple(choices), limits, " or ".join([*dict.fromkeys(parts), *(["'none'"] if off else [])])
 
 
 def _structure(leaf: Any) -> str:
@@ -297,6 +297,8 @@ def in_words(value: Any) -> str:
     Examples:
         >>> in_words(True), in_words(None), in_words((0.2, 0.8)), in_words({"calm": "neutral"}), in_words(())
         ('on', 'none', '0.2,0.8', 'calm=neutral', 'none')
+        >>> in_words(((2, 3), "middle"))
+        '2,3/middle'
     """
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -306,7 +308,10 @@ def in_words(value: Any) -> str:
         return "on"
     if isinstance(value, Mapping):
         return ",".join(f"{name}={inner}" for name, inner in value.items())
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if not isinstance(value, tuple | list):
+        return str(value)
+    nested = any(isinstance(each, tuple | list) for each in value)
+    return ("/" if nested else ",").join(map(in_words, value) if nested else map(str, value))
 
 
 def _limits(notes: tuple[Any, ...]) -> str:
@@ -343,9 +348,12 @@ def checked(
     except ValidationError as error:
         first = error.errors()[0]
         path, known = _place(kind, first["loc"])
-        said = f"{spoken(path)} {in_words(first['input'])}" if spoken else f"{where}: {path or kind.__name__}"
+        reason = _reason(first, kind, known)
+        if not path:  # about several options at once
+            raise SettingsError(reason if spoken else f"{where}: {reason}") from None
+        said = f"{spoken(path)} {in_words(first['input'])}" if spoken else f"{where}: {path}"
         found = "" if spoken else f" (found {first['input']!r})"
-        raise SettingsError(f"{said}: {_reason(first, kind, known)}{found}") from None
+        raise SettingsError(f"{said}: {reason}{found}") from None
 
 
 def _place(kind: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, Setting | None]:

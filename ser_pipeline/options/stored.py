@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.augment import WaveAugment
@@ -45,6 +47,30 @@ class Augmented(Options):
 
 StoreOptions = InputOptions | Augmented
 
+
+class Fused(Options):
+    """Several inputs of the same recording; no store holds them together.
+
+    Attributes:
+        parts: the inputs, in the order in which their numbers lie side by side.
+    """
+
+    parts: Annotated[tuple[InputOptions, ...], Field(min_length=2)]
+
+    @property
+    def kind(self) -> str:
+        """Kinds of the parts, as ``features+embeddings``."""
+        return "+".join(part.kind for part in self.parts)
+
+    @property
+    def sample_rate(self) -> int:
+        """Highest rate that a part asks for, in Hz."""
+        return max(part.sample_rate for part in self.parts)
+
+
+ModelInputs = InputOptions | Fused
+"""What a model is given of a recording: one input, or several."""
+
 _PLAIN: Final[dict[str, type[StoreOptions]]] = {
     "mels": FrontEnd,
     "features": FeatureOptions,
@@ -82,6 +108,11 @@ def options_of(described: Mapping[str, Any]) -> StoreOptions:
     return checked(KINDS[kind], settings, where=f"settings of a store of {kind}")
 
 
+def parts_of(inputs: ModelInputs) -> tuple[InputOptions, ...]:
+    """The inputs a model is given side by side; of most models there is one."""
+    return inputs.parts if isinstance(inputs, Fused) else (inputs,)
+
+
 def algorithm_version(options: InputOptions) -> int:
     """Version of the code that turns a wave into rows of these options.
 
@@ -92,6 +123,13 @@ def algorithm_version(options: InputOptions) -> int:
     if isinstance(options, EmbeddingOptions):
         return EMBEDDINGS_VERSION
     return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION
+
+
+def input_versions(inputs: ModelInputs) -> int | tuple[int, ...]:
+    """Version of the code behind a model's input; one for each part where there are several."""
+    if isinstance(inputs, Fused):
+        return tuple(map(algorithm_version, inputs.parts))
+    return algorithm_version(inputs)
 
 
 def inputs_of(options: StoreOptions) -> InputOptions:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ser_pipeline.datasets.normalise import Learned
-from ser_pipeline.options import FrontEnd, InputOptions, ModelOptions, Options
+from ser_pipeline.options import FrontEnd, ModelInputs, ModelOptions, Options
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.runs.files import read_result, write_result
 from ser_pipeline.runs.types import CARD
@@ -19,12 +19,13 @@ class ModelCard(Options):
         model: architecture and its options.
         emotions: class names in the order of the outputs.
         merges: emotion -> emotion it counts as.
-        inputs: settings of the mels or features it was trained on.
+        inputs: settings of the mels, features or embeddings it was trained on.
         learned: what reading them takes from the training clips: gains, or scales.
         store_fingerprint: of the store it was trained on.
         synthetic: some of the training recordings were synthesised.
         epoch: the epoch whose weights these are, counted from 1.
-        inputs_version: of the algorithm that made its inputs; None in cards of before it was kept.
+        inputs_version: of the algorithm that made its inputs, one for each of several; None in cards of
+            before it was kept.
         temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
             when the run is scored, None before that or without such clips: 1 then.
         abstain_below: confidence below which the model had better not answer; None where none is known.
@@ -35,12 +36,12 @@ class ModelCard(Options):
     model: ModelOptions
     emotions: tuple[str, ...]
     merges: dict[str, str] = Field(default_factory=dict)
-    inputs: InputOptions
+    inputs: ModelInputs
     learned: Learned = Learned()
     store_fingerprint: str
     synthetic: bool
     epoch: int
-    inputs_version: int | None = None
+    inputs_version: int | tuple[int, ...] | None = None
     temperature: Positive | None = None
     abstain_below: Share | None = None
     weights_digest: str = ""

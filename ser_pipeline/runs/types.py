@@ -17,11 +17,11 @@ A run is a folder ``runs/<name>/``::
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from ser_pipeline.options import Options, Recipe
+from ser_pipeline.options import Options, Recipe, layers_in_words
 from ser_pipeline.tables import Table, html_table, table_of
 from ser_pipeline.tables.cells import plural
 
@@ -260,11 +260,18 @@ class LayerChoice(Options):
         layers: the best.
         how: what they were compared by, in words.
         tried: all that was tried, in order.
+        encoder: which of the run's encoders it is, counted from 0.
     """
 
     layers: tuple[int, ...]
     how: str
     tried: tuple[LayerTrial, ...]
+    encoder: int = 0
+
+
+def _choices(value: Any) -> Any:
+    """Runs of before there could be several encoders have one choice, or None."""
+    return () if value is None else (value,) if isinstance(value, dict) else value
 
 
 class RunInfo(Options):
@@ -286,7 +293,7 @@ class RunInfo(Options):
         stopped: why training ended, in words.
         seconds: wall time of training.
         parameters: of the network.
-        layer_choice: how layers of an encoder were chosen; None where they were given, or there are none.
+        layer_choice: how layers of encoders were chosen; empty where they were given, or there are none.
         versions: library -> version.
     """
 
@@ -311,7 +318,7 @@ class RunInfo(Options):
     stopped: str | None = None
     seconds: float | None = None
     parameters: int
-    layer_choice: LayerChoice | None = None
+    layer_choice: Annotated[tuple[LayerChoice, ...], BeforeValidator(_choices)] = ()
     versions: dict[str, str]
     extra: dict[str, Any] = Field(default_factory=dict)
 
@@ -321,14 +328,22 @@ class RunInfo(Options):
 
     @property
     def layers(self) -> str:
-        """Which layers of an encoder the run learns from, and how they were chosen; "" for other inputs."""
-        inputs, choice = self.recipe.embeddings, self.layer_choice
-        if self.recipe.on != "embeddings":
+        """Which layers of encoders the run learns from, and how they were chosen; "" for other inputs."""
+        if "embeddings" not in self.recipe.on:
             return ""
-        if self.recipe.layers == "best":
-            return f"layers of {inputs.name}, chosen for each fold by its validation clips"
-        found = "" if choice is None else f", the best of {len(choice.tried)} choices by {choice.how}"
-        return f"layers {', '.join(map(str, inputs.layers))} of {inputs.name}{found}"
+        choices = {choice.encoder: choice for choice in self.layer_choice}
+        said = []
+        pairs = zip(self.recipe.encoders, self.recipe.encoder_layers, strict=True)
+        for number, (encoder, layers) in enumerate(pairs):
+            if layers == "best":
+                said.append(f"layers of {encoder.name}, chosen for each fold by its validation clips")
+                continue
+            how = ""
+            if number in choices:
+                tried = len(choices[number].tried)
+                how = f", the best of {tried} choices by {choices[number].how}"
+            said.append(f"{layers_in_words(encoder.layers)} of {encoder.name}{how}")
+        return "; ".join(said)
 
     __str__ = __repr__
 

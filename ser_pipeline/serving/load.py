@@ -6,7 +6,8 @@ from typing import Final
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, algorithm_version
+from ser_pipeline.options import FrontEnd, input_versions
+from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
@@ -93,13 +94,11 @@ def _of_run(folder: Path) -> Model:
 
 
 def _with_encoder(card: ModelCard) -> ModelCard:
-    """The card, with the place of its encoder on this machine where the model learned from one.
+    """The card, with the places of its encoders on this machine where the model learned from some.
 
     Raises:
-        EncoderError: it is nowhere on this machine.
+        EncoderError: one is nowhere on this machine.
     """
-    if not isinstance(card.inputs, EmbeddingOptions):
-        return card
     return card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
 
 
@@ -126,11 +125,12 @@ def check_card(card: ModelCard, path: Path) -> None:
         raise RunError(f"{path}: emotions: '{unknown[0]}' does not exist; valid are {', '.join(EMOTIONS)}")
     if len(card.emotions) < 2 or len(set(card.emotions)) != len(card.emotions):
         raise RunError(f"{path}: emotions: two or more different ones are needed, found {[*card.emotions]}")
-    now = algorithm_version(card.inputs)
-    if card.inputs_version not in (None, now):
+    then, now = card.inputs_version, input_versions(card.inputs)
+    if then not in (None, now):
         raise RunError(
-            f"{path}: inputs_version: trained on {card.inputs.kind} of version {card.inputs_version}, this "
-            f"program makes version {now}; install the version it was trained with, or train it again"
+            f"{path}: inputs_version: trained on {card.inputs.kind} of version {in_words(then)}, this "
+            f"program makes version {in_words(now)}; install the version it was trained with, or train it "
+            "again"
         )
     if isinstance(card.inputs, FrontEnd):
         _check_gains(card, path)

@@ -8,7 +8,8 @@ from ser_pipeline import __version__
 from ser_pipeline.corpora import CORPORA
 from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError
-from ser_pipeline.options import EmbeddingOptions, FrontEnd
+from ser_pipeline.front_end import vector_names
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, parts_of
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
@@ -153,20 +154,27 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
 
 
 def _input(card: ModelCard) -> str:
-    options = card.inputs
+    mode = card.learned.scaling.mode if card.learned.scaling else "none"
+    if isinstance(card.inputs, FrontEnd):
+        return _part(card.inputs)
+    parts = "; ".join(map(_part, parts_of(card.inputs)))
+    side = f", side by side as {card.n_inputs} numbers" if isinstance(card.inputs, Fused) else ""
+    return f"{parts}{side}, normalised `{mode}`"
+
+
+def _part(options: InputOptions) -> str:
     if isinstance(options, FrontEnd):
         return (
             f"{options.n_mels} mel bands of at most {options.max_s:g} s at {options.sample_rate:,} Hz, "
             f"noise reduction `{options.denoise}`, level `{options.level}`"
         )
-    mode = card.learned.scaling.mode if card.learned.scaling else "none"
     if isinstance(options, EmbeddingOptions):
         layers = ", ".join(map(str, options.layers))
         return (
             f"layers {layers} of the encoder {options.name} (weights `{options.weights[:8]}`, not part of "
-            f"this model), {', '.join(options.pooling)} over time, normalised `{mode}`"
+            f"this model), {', '.join(options.pooling)} over time"
         )
-    return f"{card.n_inputs} features ({options.kind}), normalised `{mode}`"
+    return f"{len(vector_names(options))} features ({options.kind})"
 
 
 def _data(info: RunInfo) -> Iterator[str]:
@@ -177,8 +185,9 @@ def _data(info: RunInfo) -> Iterator[str]:
         told = (card.licence, card.source) if card else ("not known to this program", "")
         rows.append((name, *told))
     yield from _table(("corpus", "licence", "source"), rows)
-    if info.recipe.on == "embeddings":
-        yield from (_encoder(info.recipe.embeddings), "")
+    for part in info.recipe.parts:
+        if isinstance(part, EmbeddingOptions):
+            yield from (_encoder(part), "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
     yield f"Clips: {counts}. Languages: {', '.join(info.languages) or 'unknown'}."
     yield ""

@@ -15,7 +15,7 @@ from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.errors import AudioSilent, RunError
 from ser_pipeline.front_end import layout_of, row_of_wave
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions
+from ser_pipeline.options import FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -166,10 +166,10 @@ def clip_of_wave(
         raise AudioSilent(
             f"{name}: silent: {row.level_db:.0f} dB of full scale; at least {QUIETEST_DB:.0f} dB"
         )
-    values = row.values.astype(layout_of(options).dtype).astype(np.float32)
-    if isinstance(options, EmbeddingOptions):
-        values = values.reshape(-1)
-    if isinstance(options, FrontEnd):
+    if not isinstance(options, FrontEnd):
+        values = row.values.astype(np.float32).reshape(-1)
+    else:
+        values = row.values.astype(layout_of(options).dtype).astype(np.float32)
         _shift(values, row.frames, card, corpus)
     return PreparedClip(
         values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate

@@ -12,7 +12,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
-from ser_pipeline.options import EmbeddingOptions
+from ser_pipeline.options import EmbeddingOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.types import SETTINGS, LayerChoice, LayerTrial
@@ -41,6 +41,8 @@ def settled(
 ) -> RunData:
     """The clips of a run, seen through the layers that it learns from.
 
+    Of several encoders, the layers of one after another are chosen, beside all else that is learned from.
+
     Args:
         data: as read; returned as it is where there is nothing to choose.
         folder: of the run: one that was begun keeps the layers it began with.
@@ -49,35 +51,47 @@ def settled(
     Raises:
         TrainingError: no validation clips to choose by.
     """
-    inputs = data.recipe.inputs
-    if not isinstance(inputs, EmbeddingOptions):
-        return data
-    before = read_info(folder).layer_choice if (folder / SETTINGS).is_file() else None
-    if before is not None:
-        return data.with_layers(before.layers, before)
-    if data.recipe.layers != "best":
-        return data
-    every = candidates(inputs.layers)
-    if len(every) == 1:
-        return data.with_layers(every[0])
+    begun = read_info(folder).layer_choice if (folder / SETTINGS).is_file() else ()
+    known = {choice.encoder: choice for choice in begun}
+    encoders = [part for part in data.recipe.parts if isinstance(part, EmbeddingOptions)]
+    for number, encoder in enumerate(encoders):
+        if number in known:
+            choice = known[number]
+        elif data.recipe.encoder_layers[number] != "best":
+            continue
+        elif len(every := candidates(encoder.layers)) == 1:
+            data = data.with_layers(every[0], encoder=number)
+            continue
+        else:
+            choice = _chosen(data, number, every, on_tried)
+        data = data.with_layers(choice.layers, (*data.choice, choice), encoder=number)
+    return data
+
+
+def _chosen(
+    data: RunData, number: int, every: Sequence[tuple[int, ...]], on_tried: Callable[[int, int], None]
+) -> LayerChoice:
+    """The best of some choices of layers of one encoder."""
     if not len(data.rows("validation")):
         raise TrainingError(
             "there are no validation clips to choose layers by; name some, as in --layers 3, or --layers all"
         )
     tried = []
-    for number, layers in enumerate(every, 1):
-        tried.append(LayerTrial(layers=layers, uar=_probed(data.with_layers(layers))))
-        on_tried(number, len(every))
+    for done, layers in enumerate(every, 1):
+        tried.append(LayerTrial(layers=layers, uar=_probed(data.with_layers(layers, encoder=number))))
+        on_tried(done, len(every))
     best = max(tried, key=lambda trial: trial.uar)
     how = f"UAR on validation clips of logistic regression with c = {PROBE_C:g}"
-    return data.with_layers(best.layers, LayerChoice(layers=best.layers, how=how, tried=tuple(tried)))
+    return LayerChoice(layers=best.layers, how=how, tried=tuple(tried), encoder=number)
 
 
 def as_trained(data: RunData, card: ModelCard) -> RunData:
     """The clips of a run, seen through the layers that its model was trained on."""
-    if not isinstance(card.inputs, EmbeddingOptions) or card.inputs.layers == data.recipe.embeddings.layers:
-        return data
-    return data.with_layers(card.inputs.layers, data.choice)
+    trained = [part for part in parts_of(card.inputs) if isinstance(part, EmbeddingOptions)]
+    for number, part in enumerate(trained):
+        if part.layers != data.recipe.encoders[number].layers:
+            data = data.with_layers(part.layers, encoder=number)
+    return data
 
 
 def _probed(data: RunData) -> float:

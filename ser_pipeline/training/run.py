@@ -19,7 +19,7 @@ from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
-from ser_pipeline.options import LOSSES, Recipe, TrainOptions, algorithm_version
+from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import write_metrics
 from ser_pipeline.runs.files import write_info
@@ -234,7 +234,7 @@ def model_card(data: RunData, learned: Learned) -> ModelCard:
         store_fingerprint=data.store.fingerprint,
         synthetic=data.synthetic,
         epoch=0,
-        inputs_version=algorithm_version(data.recipe.inputs),
+        inputs_version=input_versions(data.recipe.inputs),
     )
 
 

@@ -1,8 +1,10 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from ser_pipeline.datasets.layers import LayerRows
-from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.datasets.layers import LayerRows, SideBySide
+from ser_pipeline.errors import RunError, SettingsError, StoreError, StoreMissing
 from ser_pipeline.options import EmbeddingOptions
 from ser_pipeline.store.embeddings import narrowed, open_embeddings
 
@@ -72,3 +74,114 @@ def test_rows_are_found_as_in_the_store(toy):
     rows = LayerRows(store, narrowed(store, EmbeddingOptions(layers=(0,))))
     assert rows.rows([toy.digest(3), "f" * 32]).tolist() == [store.rows([toy.digest(3)])[0], -1]
     assert (rows.fingerprint, rows.folder, rows.options) == (store.fingerprint, store.folder, store.options)
+
+
+def beside(toy, **changes):
+    """Features, and two encoders of which the second is four wide."""
+    asked = {
+        "on": "features,embeddings",
+        "embeddings": {"encoder": "toy,other"},
+        "layers": "2,3/2",
+        **changes,
+    }
+    return toy.data(model={"name": "logreg"}, **asked)
+
+
+@pytest.fixture
+def two_encoders(toy):
+    toy.write_embeddings()
+    return toy.write_embeddings(encoder="other", weights="0b" * 16, width=4)
+
+
+def test_several_inputs_lie_side_by_side(toy, two_encoders):
+    features = toy.write_features()
+    data = beside(toy)
+    assert (data.store.kind, data.store.shape) == ("features+embeddings+embeddings", (253 + 2 * 8 + 4,))
+    assert data.store.names[253] == "encoder1.layer2.mean.0"
+    assert data.store.names[-1] == "encoder2.layer2.mean.3"
+    order = [int(digest, 16) for digest in data.examples.column("audio_digest")]
+    vectors = data.vectors(np.arange(len(order)))
+    np.testing.assert_array_equal(vectors[:, :253], features[order].astype(np.float32))
+    np.testing.assert_array_equal(vectors[:, -4:], two_encoders[order, 2, 0])
+    assert [each.name for each in data.recipe.encoders] == ["toy", "other"]
+    assert data.recipe.layers == ((2, 3), (2,))
+    alone = beside(toy, on="embeddings", layers=(2,))
+    assert alone.store.shape == (8 + 4,)
+
+
+def test_a_clip_that_one_of_them_could_not_use_is_left_out_and_told(toy, two_encoders):
+    toy.write_features(failed=(3, 4))
+    data = beside(toy)
+    left_out = {"features: silent"}
+    assert {reason for _, reason in data.failed} == left_out
+    assert len(data.failed) == 2
+    assert toy.digest(3) not in data.examples.column("audio_digest")
+    assert any("2 clips are left out" in line for line in data.remarks())
+
+
+def test_what_one_of_them_lacks_is_said_with_its_command(toy, two_encoders):
+    with pytest.raises(StoreMissing, match="no features for these settings; run 'ser cache features'"):
+        beside(toy)
+    toy.write_features(missing=(5,))
+    with pytest.raises(StoreMissing, match=r"the store lacks 1 of .* clips; run 'ser cache features'"):
+        beside(toy)
+    with pytest.raises(StoreMissing, match="no embeddings of third; there are those of"):
+        beside(toy, embeddings={"encoder": "toy,third"}, layers="middle")
+
+
+def test_one_encoder_under_two_names_is_refused(toy):
+    toy.write_embeddings()
+    with pytest.raises(SettingsError, match="'toy,/gone/toy' names one encoder twice"):
+        beside(toy, on="embeddings", embeddings={"encoder": "toy,/gone/toy"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"on": "features,mels"}, "on: must be a list of features or embeddings"),
+        (
+            {"layers": "2/2/2"},
+            "there are choices for 3 encoders and 2 to learn from; name one choice for all",
+        ),
+        ({"embeddings": {"encoder": "toy,toy"}}, "'toy,toy' names an encoder twice"),
+        (
+            {"features": {"sample_rate": 32000, "n_fft": 2048}},
+            "beside embeddings, which hear that rate; it is 32000",
+        ),
+        ({"normalise": "relative"}, "normalise relative is of features"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(toy, changes, message):
+    with pytest.raises(SettingsError, match=message):
+        beside(toy, **changes)
+
+
+def test_variants_lie_side_by_side_too(toy):
+    toy.write_features()
+    toy.write_embeddings()
+    of = {"model": {"name": "dnn"}, "on": "features,embeddings"}
+    for part in toy.recipe(**{**of, "embeddings": toy.embedding_options().model_dump()}).parts:
+        toy.write_variants(1, part=part)
+    data = toy.data(**of, train={"copies": 1})
+    assert data.variants.store.shape == data.store.shape
+    learned = data.learned()
+    assert len(data.training_clips(learned)) == 2 * len(data.rows("train"))
+    shutil.rmtree(toy.cache / "augmented-features")
+    with pytest.raises(StoreMissing, match="run 'ser cache augment --copies 1 --of features'"):
+        toy.data(**of, train={"copies": 1})
+
+
+def test_speakers_are_normalised_over_all_columns(toy, two_encoders):
+    toy.write_features()
+    for mode in ("speaker", "adaptive"):
+        data = beside(toy, normalise=mode)
+        learned = data.learned()
+        assert data.clips(data.rows("test"), learned).values.shape[1] == data.store.shape[0]
+
+
+def test_more_rows_than_can_be_counted_are_one_line(toy, two_encoders):
+    data = beside(toy, on="embeddings", layers=(2,))
+    part = data.store.parts[0]
+    part.shards = np.broadcast_to(np.int32(0), (10**7,))
+    with pytest.raises(StoreError, match="3 stores of 10000000 rows are too many to join"):
+        SideBySide([part, part, part])

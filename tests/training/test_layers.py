@@ -30,11 +30,32 @@ def test_the_layer_that_does_best_on_validation_clips_is_taken_and_said(toy, tmp
         on_tried=lambda done, of: tried.append((done, of)),
     )
     assert data.recipe.embeddings.layers == (2,)
-    assert data.choice.layers == (2,)
+    (choice,) = data.choice
+    assert (choice.layers, choice.encoder) == ((2,), 0)
     assert tried[-1] == (6, 6)
-    uars = {trial.layers: trial.uar for trial in data.choice.tried}
+    uars = {trial.layers: trial.uar for trial in choice.tried}
     assert uars[(2,)] == max(uars.values()) > 0.8
     assert uars[(0,)] < 0.5
+
+
+def test_each_encoder_has_layers_chosen_for_it(toy, tmp_path):
+    toy.write_embeddings()
+    toy.write_embeddings(encoder="other", weights="0b" * 16, width=4, layers=(2, 3), depth=4)
+    toy.write_features()
+    data = toy.data(
+        model={"name": "logreg"},
+        on="embeddings,features",
+        embeddings={"encoder": "toy,other"},
+        layers="best/best",
+    )
+    assert data.remarks()[1] == "layers of toy and other are chosen on validation clips"
+    info = train_run(data, tmp_path / "run", Silent(), command="")
+    assert [(choice.encoder, len(choice.tried)) for choice in info.layer_choice] == [(0, 6), (1, 2)]
+    assert info.layer_choice[0].layers == info.recipe.embeddings.layers
+    assert info.recipe.layers == (info.recipe.embeddings.layers, info.recipe.more_encoders[0].layers)
+    assert info.layers.count("choices by UAR on validation clips") == 2
+    scores = score_run(tmp_path / "run", data)
+    assert evaluate_run(tmp_path / "run", manifests=toy.manifests, cache=toy.cache) == scores
 
 
 def test_test_clips_have_no_say_in_the_choice(toy, tmp_path):
@@ -56,10 +77,10 @@ def test_layers_that_are_named_are_not_chosen_from(toy, tmp_path):
     data = on_embeddings(toy, layers=(0, 3))
     assert settled(data, tmp_path) is data
     usual = on_embeddings(toy)
-    assert (usual.recipe.layers, settled(usual, tmp_path).choice) == ((1,), None)  # a third to half of 3
+    assert (usual.recipe.layers, settled(usual, tmp_path).choice) == ((1,), ())  # a third to half of 3
     every = on_embeddings(toy, layers="all")
-    assert (every.recipe.layers, settled(every, tmp_path).choice) == ((0, 1, 2, 3), None)
-    assert settled(toy.data(), tmp_path).choice is None
+    assert (every.recipe.layers, settled(every, tmp_path).choice) == ((0, 1, 2, 3), ())
+    assert settled(toy.data(), tmp_path).choice == ()
 
 
 def test_without_validation_clips_layers_must_be_named(toy, tmp_path, monkeypatch):
@@ -80,7 +101,7 @@ def test_every_model_of_vectors_learns_from_the_chosen_layers(toy, tmp_path, nam
         toy, name, layers="best", train={"epochs": 4, "warmup_epochs": 0, "learning_rate": 0.01}
     )
     info = train_run(data, folder, Silent(), command="")
-    assert info.layer_choice.layers == (2,)
+    assert info.layer_choice[0].layers == (2,)
     assert info.recipe.embeddings.layers == (2,)
     card = read_card(folder)
     assert card.inputs == toy.embedding_options(layers=(2,), pooling=("mean",))
@@ -95,7 +116,7 @@ def test_a_run_keeps_the_layers_it_began_with(toy, tmp_path):
     folder = tmp_path / "run"
     train_run(on_embeddings(toy, layers="best"), folder, Silent(), command="")
     written = json.loads((folder / "settings.json").read_text())
-    written["layer_choice"]["layers"] = [1]
+    written["layer_choice"] = {**written["layer_choice"][0], "layers": [1]}  # as of before
     (folder / "settings.json").write_text(json.dumps(written))
     again = settled(on_embeddings(toy, layers="best"), folder)
     assert again.recipe.embeddings.layers == (1,)
