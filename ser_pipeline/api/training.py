@@ -209,7 +209,7 @@ def train(
             every fold.
 
     Raises:
-        SettingsError: a setting that does not exist, does not fit, or says nothing about the model.
+        SettingsError: a setting that does not exist, does not fit, or has no effect on the model.
         LabelError: a task, an emotion or a merge that does not exist.
         ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
         TrainingError: training cannot start from these clips, or the device is not there.

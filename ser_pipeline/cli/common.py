@@ -1,7 +1,9 @@
 """What the commands share: options, tables, progress, and errors of one line."""
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -67,13 +69,17 @@ def out(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print a remark, beside the results."""
+    """Print a remark, beside the results; a terminal gets it wrapped between words."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+        text = "\n".join(map(wrapper.fill, text.splitlines()))
     typer.echo(text, err=True)
 
 
 def next_step(command: str) -> None:
-    """Name the command that comes next."""
-    say(f"next: {command}")
+    """Name the command that comes next, on one line so that it can be copied."""
+    typer.echo(f"next: {command}", err=True)
 
 
 def tell_unread(runs: Path, *chosen: Path) -> None:

@@ -99,8 +99,8 @@ class Given:
         """Refuse flags that are options of a section, or of a recipe itself.
 
         Args:
-            section: whose flags say nothing.
-            about: what they say nothing about.
+            section: whose flags have no effect.
+            about: what they have no effect on.
 
         Raises:
             SettingsError: names the first of them.
@@ -112,7 +112,7 @@ class Given:
 
         for path in self.values:
             if what := about(path):
-                raise SettingsError(f"{self.flag(path)}: says nothing about {what}; leave it out")
+                raise SettingsError(f"{self.flag(path)}: has no effect on {what}; leave it out")
 
     def options(self, kind: "type[O]") -> "O":
         """Options of a class that has no sections.

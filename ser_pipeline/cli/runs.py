@@ -202,7 +202,7 @@ def show(
 
 
 def _settings(info: "RunInfo") -> Iterator[tuple[str, str]]:
-    """Settings by dotted name, without those that say nothing about the run's model."""
+    """Settings by dotted name, without those that have no effect on the run's model."""
     from ser_pipeline.options import applies
 
     for name, value in _flat(info.model_dump(mode="json")):

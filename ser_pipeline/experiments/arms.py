@@ -69,7 +69,7 @@ class Design:
 def deciding(recipe: Recipe) -> dict[str, Any]:
     """Settings that decide what a model is, by ``group.name``.
 
-    Those that say nothing about the model are left out, so that a classifier of features is not
+    Those that have no effect on the model are left out, so that a classifier of features is not
     trained again because the mels have other bands.
 
     Examples:

@@ -162,7 +162,7 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
     """Say what cannot be trained before anything is.
 
     Raises:
-        SettingsError: no such task, or a setting of the arm that says nothing about its model or loss.
+        SettingsError: no such task, or a setting of the arm that has no effect on its model or loss.
     """
     try:
         if recipe.task != "all":
@@ -175,4 +175,4 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
         names = [f"{group}.{name}" for name in value] if isinstance(value, dict) else [group]
         for name in names if group != "merges" else ():
             if about := idle(name, recipe):
-                raise SettingsError(f"{where}: '{name}' says nothing about {about}; leave it out")
+                raise SettingsError(f"{where}: '{name}' has no effect on {about}; leave it out")

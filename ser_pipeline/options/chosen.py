@@ -30,7 +30,7 @@ def chosen_recipe(
         **changes: fields of a recipe, or settings by their own names.
 
     Raises:
-        SettingsError: a name or value that does not fit, or that says nothing about the model or its loss.
+        SettingsError: a name or value that does not fit, or one without effect on the model or its loss.
 
     Examples:
         >>> made = chosen_recipe("crnn", task="6class", epochs=3, dropout=0.1)
@@ -52,7 +52,7 @@ def chosen_recipe(
         made = configured(Path() if settings is None else settings, preset, **said)
     for path in _paths(said):
         if about := idle(path, made):
-            raise SettingsError(f"{path}: says nothing about {about}; leave it out")
+            raise SettingsError(f"{path}: has no effect on {about}; leave it out")
     return made
 
 

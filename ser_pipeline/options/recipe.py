@@ -326,7 +326,7 @@ def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
 
 
 def idle(path: str, made: Recipe) -> str:
-    """What an option says nothing about in a recipe; "" where it changes something.
+    """What in a recipe makes an option idle, as in ``model svm``; "" where the option has an effect.
 
     Examples:
         >>> idle("train.focal_gamma", Recipe()), idle("train.epochs", Recipe(model={"name": "svm"}))

@@ -198,7 +198,7 @@ def _settings_table(runs: Sequence[Run]) -> Table:
         groups=(RowGroup((presets,)), *(RowGroup(tuple(rows), title) for title, rows in groups.items())),
         notes=(
             "All other settings that change a number are equal to the preset's. "
-            f"'{IDLE}': the setting says nothing about the run's model.",
+            f"'{IDLE}': the setting has no effect on the run's model.",
         ),
     )
 

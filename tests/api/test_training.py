@@ -103,7 +103,7 @@ def test_an_interrupted_training_says_how_to_go_on(here):
         ({"model": "rnn"}, SettingsError, r"model.* crnn, resnet, .*gboost"),
         ({"epoch": 3}, SettingsError, "settings: epoch: there is no such setting; valid are those of train"),
         ({"epochs": 0}, SettingsError, "train.epochs"),
-        ({"model": "svm", "epochs": 3}, SettingsError, "train.epochs: says nothing about model svm"),
+        ({"model": "svm", "epochs": 3}, SettingsError, "train.epochs: has no effect on model svm"),
         ({"model": recipe(), "preset": "paper"}, SettingsError, "does not go with a whole recipe"),
         ({"task": "5class"}, LabelError, "task '5class' does not exist; valid are 4class"),
         ({"name": "a/b"}, RunError, "cannot name a run"),

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from ser_pipeline import __version__
 from ser_pipeline.cli import app
+from ser_pipeline.cli.common import next_step, say
 
 HEAVY = ("torch", "librosa", "h5py", "pandas", "matplotlib", "lightning", "sklearn", "numba", "pyarrow")
 
@@ -73,3 +74,20 @@ def test_version():
 def test_wrong_usage_has_status_2():
     assert CliRunner().invoke(app, ["cache", "mels", "--jobs", "0"]).exit_code == 2
     assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2
+
+
+def test_a_terminal_gets_remarks_between_words_and_commands_on_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    long = "ser: runs/20261128-113537-logreg-4class-speaker: is not there; the newest is b"
+    say(long)
+    assert capsys.readouterr().err == f"{long}\n"  # a file or a pipe gets it whole
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    say(long)
+    next_step("ser train logreg --on embeddings --task 6class")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "ser:",
+        "runs/20261128-113537-logreg-4class-speaker:",
+        "is not there; the newest is b",
+        "next: ser train logreg --on embeddings --task 6class",
+    ]

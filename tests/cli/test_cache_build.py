@@ -90,7 +90,7 @@ def test_variants_follow_the_settings_file(home):
     ("words", "line"),
     [
         (("--copies", "2", "--of", "words"), "--of words: does not exist; valid are mels, features"),
-        (("--copies", "2", "--of", "features", "--n-mels", "16"), "--n-mels: says nothing about features"),
+        (("--copies", "2", "--of", "features", "--n-mels", "16"), "--n-mels: has no effect on features"),
     ],
 )
 def test_wrong_words_about_variants_are_one_line(home, words, line):

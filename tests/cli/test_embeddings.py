@@ -234,15 +234,15 @@ def test_an_encoder_that_moved_is_found_again_and_a_changed_one_is_refused(corpu
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("crnn", "--layers", "2"), "--layers: says nothing about model crnn; leave it out"),
-        (("crnn", "--on", "embeddings"), "--on: says nothing about model crnn"),
+        (("crnn", "--layers", "2"), "--layers: has no effect on model crnn; leave it out"),
+        (("crnn", "--on", "embeddings"), "--on: has no effect on model crnn"),
         (
             ("logreg", "--on", "features", "--layers", "2"),
-            "--layers: says nothing about model logreg on features",
+            "--layers: has no effect on model logreg on features",
         ),
         (
             ("logreg", "--layers", "2", "--set", "egemaps"),
-            "--set: says nothing about model logreg on embeddings",
+            "--set: has no effect on model logreg on embeddings",
         ),
         (("logreg", "--layers", "2", "--normalise", "relative"), "normalise relative is of features"),
         (("logreg", "--layers", "x"), "layers 'x': 'x' is no layer"),

@@ -141,7 +141,7 @@ def test_a_run_is_shown_with_settings_scores_and_files(ser, put):
         assert word in result.stdout
     assert "settings of runs/a" in result.stdout
     assert "8.5 MiB" in result.stdout
-    assert "recipe.features" not in result.stdout  # say nothing about a model of mels
+    assert "recipe.features" not in result.stdout  # have no effect on a model of mels
     whole = listed(ser("runs", "show", "runs/old", "--format", "json"))
     assert whole["settings"]["name"] == "old"
     assert set(whole["scores"]["parts"]) == {"train", "validation", "test"}

@@ -193,7 +193,7 @@ def test_a_class_without_training_clips_is_named(ser, toy):
 )
 def test_a_flag_that_would_do_nothing_is_refused(ser, model, words, flag):
     result = ser("train", model, *words, status=1)
-    assert result.stderr == f"ser: {flag}: says nothing about model {model}; leave it out\n"
+    assert result.stderr == f"ser: {flag}: has no effect on model {model}; leave it out\n"
 
 
 def test_a_model_of_features_names_the_command_that_makes_them(ser):

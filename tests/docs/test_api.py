@@ -44,7 +44,7 @@ def test_the_whole_chain_runs_without_a_command_and_in_silence(here, capfd):
     assert names["one"].info.command == "train('logreg', task='6class', c=0.1, seed=1)"
     missing, idle, *epochs = capfd.readouterr().out.splitlines()
     assert "nonesuch.wav" in missing
-    assert idle == "train.epochs: says nothing about model logreg; leave it out"
+    assert idle == "train.epochs: has no effect on model logreg; leave it out"
     assert [line.split()[0] for line in epochs] == ["1", "2"]
 
 

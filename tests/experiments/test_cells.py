@@ -27,7 +27,7 @@ def arm(settings, rest=""):
         (arm('task = "5class"'), "arm 'a': task '5class' does not exist; valid are 4class"),
         (
             arm('model = { name = "svm" }, train = { loss = "focal" }'),
-            "arm 'a': 'train.loss' says nothing about model svm; leave it out",
+            "arm 'a': 'train.loss' has no effect on model svm; leave it out",
         ),
         (
             arm("", '[protocols]\np = { split = "tenfold" }\n'),

@@ -93,7 +93,7 @@ def test_without_time_nothing_is_begun(lab):
         ('protocol = "one"\ntrials', 'protocol = "two"\ntrials', "no protocol 'two'; there are people, one"),
         ('protocol = "one"\ntrials', 'protocol = "people"\ntrials', "'people' has folds"),
         ('"model.dropout"', '"model.drop"', "model.drop"),
-        ('"model.dropout"', '"model.attention"', "'model.attention' says nothing about model dnn"),
+        ('"model.dropout"', '"model.attention"', "'model.attention' has no effect on model dnn"),
         ("low = 8, high = 24", "low = 24, high = 8", "low must lie below high"),
         ("choices = [0.0, 0.5]", "choices = [0.5], low = 1.0, high = 2.0", "either choices, or low and high"),
         ("trials = 3", "tries = 3", "search.tries: no such key; valid are arm, protocol, trials"),
