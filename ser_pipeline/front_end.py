@@ -225,16 +225,24 @@ def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[
     """
     from ser_pipeline.encoders.embed import encoder_of
 
-    spans = []
-    for wave in waves:
-        first, last = _span(wave, options.trim_db)
-        longest = last if options.crop_s is None else first + round(options.crop_s * options.sample_rate)
-        spans.append((first, min(last, longest)))
+    spans = [embedded_span(wave, options) for wave in waves]
     parts = [wave[first:last] for wave, (first, last) in zip(waves, spans, strict=True)]
     return [
         made if isinstance(made, AudioError) else StoreRow(made.values, made.steps, rms_db(part), span)
         for made, part, span in zip(encoder_of(options).embed(parts), parts, spans, strict=True)
     ]
+
+
+def embedded_span(wave: Float32s, options: EmbeddingOptions) -> tuple[int, int]:
+    """First and end sample of what an encoder hears of a wave.
+
+    Args:
+        wave: mono samples, shape ``(samples,)``.
+        options: its ``trim_db`` and ``crop_s``.
+    """
+    first, last = _span(wave, options.trim_db)
+    longest = last if options.crop_s is None else first + round(options.crop_s * options.sample_rate)
+    return first, min(last, longest)
 
 
 def wave_of_variant(wave: Float32s, options: StoreOptions, *, digest: str, variant: int = 0) -> Float32s:

@@ -51,6 +51,7 @@ class Encoder:
 
     Attributes:
         device: that it runs on.
+        network: its own way to run.
     """
 
     def __init__(self, options: EmbeddingOptions, *, batch_s: float | None = None) -> None:
@@ -69,7 +70,7 @@ class Encoder:
         self._options = options
         last = max(options.layers)
         network = load_network(checkpoint, last).to(self.device, _DTYPES[options.precision])
-        self._network = network_of(checkpoint, network, last)
+        self.network = network_of(checkpoint, network, last)
         self._batch_s = batch_s if batch_s is not None else (0.0 if self.device.type == "cpu" else BATCH_S)
         self._lock = threading.Lock()
 
@@ -94,8 +95,8 @@ class Encoder:
 
     def _windows(self, clip: int, wave: Float32s) -> Iterator[_Window]:
         """Cut a clip into the fewest equal parts that the encoder can see."""
-        for part in np.array_split(wave, max(1, -(-wave.size // self._network.window))):
-            steps = self._network.steps(part.size)
+        for part in np.array_split(wave, max(1, -(-wave.size // self.network.window))):
+            steps = self.network.steps(part.size)
             if steps > 0:
                 yield _Window(clip, part, steps)
 
@@ -123,7 +124,7 @@ class Encoder:
             for item, own in zip(batch, kept.cpu(), strict=True):
                 item.states[layer] = own[: item.steps] if self._options.frames else own
 
-        self._network.run([self._network.inputs(wave) for wave in waves], steps, take)
+        self.network.run([self.network.inputs(wave) for wave in waves], steps, take)
 
     def _joined(self, parts: Sequence[_Window]) -> Embedding | AudioError:
         if not parts:

@@ -46,6 +46,9 @@ class Network(Protocol):
     def run(self, clips: Sequence[torch.Tensor], steps: Sequence[int], take: Take) -> None:
         """Run inputs of several clips as one batch, handing each layer's states to ``take``."""
 
+    def whole(self, waves: torch.Tensor, take: Take) -> None:
+        """Run waves of one length, shape ``(clips, samples)``, in steps that a graph can hold."""
+
 
 class Whisper:
     """Whisper on a clip's own length: its position table is cut to the clip's steps."""
@@ -76,24 +79,38 @@ class Whisper:
         """The log-mel spectrogram of the clip alone, shape ``(frames, mels)``."""
         self._filters, self._fft_window = self._filters.to(wave.device), self._fft_window.to(wave.device)
         spectrum = torch.stft(wave, _N_FFT, _HOP, window=self._fft_window, return_complex=True)[:, :-1]
-        power = torch.view_as_real(spectrum).square().sum(-1)
+        return self._log_mel(torch.view_as_real(spectrum).square().sum(-1))
+
+    def _log_mel(self, power: torch.Tensor) -> torch.Tensor:
+        """Power of shape ``(..., bins, frames)`` to log-mels ``(..., frames, mels)``."""
         mel = torch.clamp(self._filters @ power, min=1e-10).log10()
-        mel = torch.maximum(mel, mel.max() - 8.0)
-        return ((mel + 4.0) / 4.0).T
+        mel = torch.maximum(mel, mel.amax((-2, -1), keepdim=True) - 8.0)
+        return ((mel + 4.0) / 4.0).transpose(-2, -1)
 
     def run(self, clips: Sequence[torch.Tensor], steps: Sequence[int], take: Take) -> None:
         """As transformers runs it, without its padding to 30 s."""
-        network = self.network
-        weight = network.conv1.weight
-        mel = pad_sequence(list(clips), batch_first=True).to(weight.dtype)
-        x = F.gelu(network.conv1(mel.transpose(1, 2)))  # (clips, width, frames)
+        mel = pad_sequence(list(clips), batch_first=True)
         frames = [len(clip) for clip in clips]
-        inside = valid_steps(frames, x.device)
+        self._encode(mel, valid_steps(frames, mel.device), valid_steps(steps, mel.device), take)
+
+    def whole(self, waves: torch.Tensor, take: Take) -> None:
+        """As one batch without padding; ONNX's own transform is slower than a convolution, and less exact."""
+        around = F.pad(waves, (_N_FFT // 2, _N_FFT // 2), mode="reflect")
+        frames = torch.eye(_N_FFT, dtype=torch.float64) * torch.hann_window(_N_FFT, dtype=torch.float64)
+        power = _powers(around, frames, _N_FFT)[:, :, :-1]
+        self._encode(self._log_mel(power), None, None, take)
+
+    def _encode(
+        self, mel: torch.Tensor, inside: torch.Tensor | None, valid: torch.Tensor | None, take: Take
+    ) -> None:
+        """Convolutions over frames, of which some are inside their clip, then layers over valid steps."""
+        network = self.network
+        bands = mel.to(network.conv1.weight.dtype).transpose(1, 2)
+        x = F.gelu(network.conv1(bands))  # (clips, width, frames)
         if inside is not None:
             x = x * inside[:, None]
         x = F.gelu(network.conv2(x)).transpose(1, 2)  # (clips, steps, width)
         x = x + network.embed_positions.weight[: x.shape[1]]
-        valid = valid_steps(steps, x.device)
         mask = None if valid is None else valid[:, None, None]
         take(0, x)
         for number, layer in enumerate(network.layers[: self._last], 1):
@@ -157,9 +174,13 @@ class Waves(_Hooked):
 
     def inputs(self, wave: torch.Tensor) -> torch.Tensor:
         """The wave, of mean 0 and variance 1 where the encoder was trained so, shape ``(samples, 1)``."""
-        if self._normalise:
-            wave = (wave - wave.mean()) / torch.sqrt(wave.var(correction=0) + 1e-7)
-        return wave[:, None]
+        return self._levelled(wave)[:, None]
+
+    def _levelled(self, wave: torch.Tensor) -> torch.Tensor:
+        if not self._normalise:
+            return wave
+        variance = wave.var(-1, correction=0, keepdim=True)
+        return (wave - wave.mean(-1, keepdim=True)) / torch.sqrt(variance + 1e-7)
 
     def run(self, clips: Sequence[torch.Tensor], steps: Sequence[int], take: Take) -> None:
         """Convolutions, then layers under a mask."""
@@ -167,12 +188,19 @@ class Waves(_Hooked):
         waves = [clip[:, 0].to(network.dtype) for clip in clips]
         batches = [wave[None] for wave in waves] if self._alone else [pad_sequence(waves, batch_first=True)]
         made = [clip for batch in batches for clip in network.feature_extractor(batch).transpose(1, 2)]
-        hidden = network.feature_projection(
-            pad_sequence([x[:count] for x, count in zip(made, steps, strict=True)], batch_first=True)
-        )
+        cut = [x[:count] for x, count in zip(made, steps, strict=True)]
+        self._layers(pad_sequence(cut, batch_first=True), valid_steps(steps, made[0].device), take)
+
+    def whole(self, waves: torch.Tensor, take: Take) -> None:
+        """As one batch without padding."""
+        made = self.network.feature_extractor(self._levelled(waves).to(self.network.dtype))
+        self._layers(made.transpose(1, 2), None, take)
+
+    def _layers(self, made: torch.Tensor, valid: torch.Tensor | None, take: Take) -> None:
+        hidden = self.network.feature_projection(made)
         hidden = hidden[0] if isinstance(hidden, tuple) else hidden  # (clips, steps, width)
-        self._valid = valid_steps(steps, hidden.device)
-        self._encode(hidden, self._valid, take)
+        self._valid = valid
+        self._encode(hidden, valid, take)
 
 
 class FilterBank(_Hooked):
@@ -200,6 +228,22 @@ class FilterBank(_Hooked):
         features = pad_sequence(list(clips), batch_first=True).to(self.network.dtype)
         hidden, _ = self.network.feature_projection(features)
         self._encode(hidden, valid_steps(steps, hidden.device), take)
+
+    def whole(self, waves: torch.Tensor, take: Take) -> None:
+        """As one batch without padding; the filter bank is what the extractor computes, in torch."""
+        extract = self._extract
+        kept = torch.eye(_N_FFT, dtype=torch.float64) - 1 / _N_FFT  # without the mean of each frame
+        before = torch.cat([kept[:1], kept[:-1]])
+        shaped = torch.from_numpy(extract.window).double()[:, None] * (kept - 0.97 * before)
+        powers = _powers(waves * 2**15, shaped, 512)
+        filters = torch.from_numpy(extract.mel_filters.T).float()
+        bank = (filters @ powers).clamp(min=1.192092955078125e-07).log()  # (clips, bands, frames)
+        variance, mean = torch.var_mean(bank, 2, correction=1, keepdim=True)
+        level = ((bank - mean) / torch.sqrt(variance + 1e-7)).transpose(1, 2)
+        frames = level.shape[1] // self._stride * self._stride
+        pairs = level[:, :frames].reshape(level.shape[0], -1, self._stride * level.shape[2])
+        hidden, _ = self.network.feature_projection(pairs.to(self.network.dtype))
+        self._encode(hidden, None, take)
 
 
 def network_of(checkpoint: Checkpoint, network: nn.Module, last: int) -> Network:
@@ -239,6 +283,21 @@ def _mel_filters(bands: int) -> Any:
         norm="slaney",
         mel_scale="slaney",
     )
+
+
+def _powers(waves: torch.Tensor, shaped: torch.Tensor, n_fft: int) -> torch.Tensor:
+    """Power spectra of frames every 10 ms as one convolution, shape ``(clips, bins, frames)``.
+
+    Args:
+        waves: shape ``(clips, samples)``.
+        shaped: what is done to a frame before its transform, as a matrix ``(frame, frame)``.
+        n_fft: of the transform; frames are filled up with zeros.
+    """
+    bins = torch.arange(1 + n_fft // 2, dtype=torch.float64)[:, None]
+    angle = 2 * torch.pi * bins * torch.arange(len(shaped)) / n_fft
+    kernel = torch.cat([torch.cos(angle), torch.sin(angle)]) @ shaped
+    cosines, sines = F.conv1d(waves[:, None], kernel[:, None].float(), stride=_HOP).square().chunk(2, 1)
+    return cosines + sines
 
 
 def _nowhere(number: int, states: torch.Tensor) -> None:

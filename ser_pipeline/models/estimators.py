@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.network import Network
 from ser_pipeline.options import ModelOptions
@@ -63,6 +64,57 @@ class EstimatorNetwork(Network):
             probabilities[:, seen] = self.estimator.predict_proba(inputs.cpu().numpy())
         logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float32)
         return torch.from_numpy(logs).to(inputs.device)
+
+
+class LinearNetwork(Network):
+    """A fitted ``logreg`` or ``svm`` in torch alone, with the scores of :class:`EstimatorNetwork`.
+
+    Args:
+        fitted: the classifier behind the interface of a network.
+
+    Raises:
+        SettingsError: it consists of trees.
+    """
+
+    def __init__(self, fitted: EstimatorNetwork) -> None:
+        super().__init__()
+        estimator = fitted.estimator
+        if not hasattr(estimator, "coef_") and not hasattr(estimator, "calibrated_classifiers_"):
+            raise SettingsError("a classifier of trees is no linear one")
+        self.classes = fitted.classes
+        self._odds = not hasattr(estimator, "coef_")
+        weights, bias = _odds(estimator) if self._odds else _scores(estimator)
+        seen = np.asarray(estimator.classes_, np.int64)
+        self.weights = torch.zeros(self.classes, weights.shape[1])
+        self.weights[seen] = torch.from_numpy(weights).float()
+        self.bias = torch.full((self.classes,), -1e9)  # a class it never saw gets the least probability
+        self.bias[seen] = torch.from_numpy(bias).float()
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logarithms of probabilities, shape ``(batch, classes)``."""
+        scores = (self.weights @ inputs.T).T + self.bias
+        shares = scores.sigmoid() / scores.sigmoid().sum(1, keepdim=True) if self._odds else scores.softmax(1)
+        return shares.clamp(min=LEAST_PROBABILITY).log()
+
+
+def _scores(estimator: Any) -> tuple[Float64s, Float64s]:
+    """Weights and bias of a logistic regression; of two classes it keeps one, the other scores 0."""
+    weights, bias = estimator.coef_, estimator.intercept_
+    if len(weights) > 1:
+        return weights, bias
+    return np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
+
+
+def _odds(estimator: Any) -> tuple[Float64s, Float64s]:
+    """Weights and bias of the log odds of each class, as the svm's scores are calibrated."""
+    fitted = estimator.calibrated_classifiers_[0]
+    slope = np.array([each.a_ for each in fitted.calibrators])
+    offset = np.array([each.b_ for each in fitted.calibrators])
+    weights = -slope[:, None] * fitted.estimator.coef_
+    bias = -slope * fitted.estimator.intercept_ - offset
+    return (
+        (weights, bias) if len(weights) > 1 else (np.concatenate([-weights, weights]), np.append(-bias, bias))
+    )
 
 
 def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: Any = None) -> Any:

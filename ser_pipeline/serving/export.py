@@ -1,13 +1,14 @@
 """Write a network as one ONNX file that says itself how to feed it, and prove it equal to the original."""
 
 import importlib.util
+import itertools
 import json
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,19 @@ import numpy as np
 from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import AudioError, RunError, SettingsError
-from ser_pipeline.options import FrontEnd
+from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
+from ser_pipeline.options import FrontEnd, Fused
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
+from ser_pipeline.serving.graph_check import GraphCheck, compare, graph_input
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
+from ser_pipeline.serving.scorer import (
+    VOICE,
+    TorchScorer,
+    encoders_of,
+    speaker_wise,
+)
 
 OPSET: Final = 17
 """First version of ONNX's operators that has a Fourier transform of frames."""
@@ -34,22 +43,8 @@ EXACT: Final = 1e-4
 LENGTHS_S: Final = (0.6, 1.7, 3.9)
 """Lengths of the made-up sounds that every graph is run on, in seconds."""
 
-
-@dataclass(frozen=True, slots=True)
-class GraphCheck:
-    """A graph beside the network it was made of.
-
-    Attributes:
-        clips: how many were compared.
-        unusable: how many were left out: nothing is heard in them, or they are too short.
-        largest: largest difference of a probability.
-        agreement: share of clips with the same likeliest emotion.
-    """
-
-    clips: int
-    unusable: int
-    largest: float
-    agreement: float
+EXAMPLE_S: Final = 2.0
+"""Length of the made-up sound that is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +78,23 @@ def export_graph(
     """Write a network as an ONNX graph and compare it with the original.
 
     Args:
-        model: loaded from a run.
+        model: loaded from a run. What it learned of an encoder is in the graph together with the encoder, in
+            fp32 whatever the precision of the embeddings.
         path: file to write.
         int8: quantise weights of LSTM and linear layers.
-        front_end: let the graph take samples; for models of mels without noise reduction.
+        front_end: let the graph take samples, as graphs with an encoder always do; for models of mels without
+            noise reduction.
         waves: samples of recordings at the model's rate to compare on, besides made-up sounds.
         trained_on: corpora, for the metadata.
 
     Raises:
         SettingsError: a model that cannot be exported like this, or an extra is not installed.
+        EncoderError: its encoder is not here, is another one, or has no graph.
         RunError: the graph gives other probabilities than the network; nothing is written then.
         SerError: the file cannot be written.
     """
     _check_installed()
+    model = _traceable(model)
     facts = graph_facts(model, int8=int8, front_end=front_end, trained_on=trained_on)
     content = _with_facts(_quantised(_traced(model, facts)) if int8 else _traced(model, facts), facts)
     session = open_session(content, str(path))
@@ -126,38 +125,69 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
-    by_epochs = card.model.architecture.by_epochs
-    if not by_epochs or not isinstance(model.scorer, TorchScorer):
-        raise SettingsError(
-            f"{model.name}: only networks of a run can be exported to ONNX; this is "
-            + ("a graph already" if by_epochs else f"scikit-learn's '{card.model.name}'")
-        )
-    mels = isinstance(card.inputs, FrontEnd)
-    if front_end and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
+    mels, inside = isinstance(card.inputs, FrontEnd), bool(encoders_of(card))
+    if front_end and not inside and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
         raise SettingsError(
             f"{model.name}: --front-end needs a model of mels without noise reduction, as trained with "
-            "'ser train crnn --denoise none'"
+            "'ser train crnn --denoise none', or of embeddings"
         )
     return GraphFacts(
         program=f"ser {__version__}",
-        takes="wave" if front_end else "mel" if mels else "features",
+        takes="wave" if front_end or inside else "mel" if mels else "features",
         padded=mels and not card.model.masked,
         int8=int8,
+        fewest=_fewest(card),
         trained_on=trained_on,
         card=card,
     )
+
+
+def _traceable(model: Model) -> Model:
+    """The model as it can be traced: linear classifiers in torch, encoders in fp32 on the processor.
+
+    Raises:
+        SettingsError: it is a graph already, or consists of trees.
+    """
+    if not isinstance(model.scorer, TorchScorer):
+        raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")
+    card, network = model.card, model.scorer.network
+    if isinstance(network, EstimatorNetwork):
+        if card.model.name == "gboost":
+            raise SettingsError(
+                f"{model.name}: 'gboost' cannot be exported to ONNX; export networks, logreg or svm"
+            )
+        network = LinearNetwork(network).eval()
+    changes = {"precision": "fp32", "device": "cpu"}
+    parts = tuple(each.model_copy(update=changes) for each in encoders_of(card))
+    if parts:
+        card = card.model_copy(update={"inputs": Fused(parts=parts) if len(parts) > 1 else parts[0]})
+    return replace(model, card=card, scorer=TorchScorer(network, card.model))
+
+
+def _fewest(card: ModelCard) -> int:
+    """Samples that each encoder of a model needs for one step; 0 without one."""
+    from ser_pipeline.encoders.embed import encoder_of
+
+    networks = [encoder_of(each).network for each in encoders_of(card)]
+    fewest = (next(count for count in itertools.count(1) if each.steps(count) > 0) for each in networks)
+    return max(fewest, default=0)
 
 
 def _traced(model: Model, facts: GraphFacts) -> bytes:
     """Trace a network into a graph; frames, or samples, stay free."""
     import torch
 
-    from ser_pipeline.serving.graph import Exported, WaveFront
+    from ser_pipeline.serving.traced import Exported, ExportedEncoder, WaveFront
 
     if not isinstance(model.scorer, TorchScorer):
         raise TypeError("only networks can be traced")
-    front = WaveFront(model.card) if facts.takes == "wave" else None
-    module = Exported(model.scorer.network, model.card, front).eval()
+    network, card = model.scorer.network, model.card
+    encoders = encoders_of(card)
+    if encoders:
+        module: torch.nn.Module = ExportedEncoder(network, card, encoders)
+    else:
+        module = Exported(network, card, WaveFront(card) if facts.takes == "wave" else None)
+    voice = _voice(card) if encoders else ()
     free: dict[str, dict[int, str]] = {
         "wave": {0: "samples"},
         "mel": {} if facts.padded else {2: "frames"},
@@ -167,20 +197,32 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
         # the exporter by torch.export splits an LSTM of unknown length into steps and fails
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module,
-            (torch.from_numpy(_example(model, facts)),),
+            module.eval(),
+            tuple(torch.from_numpy(each) for each in (_example(model, facts), *voice)),
             folder / "traced.onnx",
             dynamo=False,
-            input_names=[facts.takes],
-            output_names=["logits", "probabilities"],
+            input_names=[facts.takes, *VOICE[: len(voice)]],
+            output_names=["logits", "probabilities", *["vector"] * bool(encoders)],
             dynamic_axes={str(facts.takes): free[facts.takes]},
             opset_version=OPSET,
         )
         return (folder / "traced.onnx").read_bytes()
 
 
+def _voice(card: ModelCard) -> tuple[Float32s, ...]:
+    """Mean and deviation of the average speaker, for models that describe speakers; else nothing."""
+    if card.learned.voice is not None:
+        known = card.learned.voice
+        return np.array(known.center, np.float32), np.array(known.scale, np.float32)
+    return (
+        (np.zeros(card.n_inputs, np.float32), np.ones(card.n_inputs, np.float32))
+        if speaker_wise(card)
+        else ()
+    )
+
+
 def _example(model: Model, facts: GraphFacts) -> Float32s:
-    wave = _sound(2.0, model.sample_rate)
+    wave = _sound(EXAMPLE_S, model.sample_rate)
     return wave if facts.takes == "wave" else graph_input(model, facts, wave)[None]
 
 
@@ -229,6 +271,11 @@ def _with_facts(content: bytes, facts: GraphFacts) -> bytes:
     import onnx
 
     graph = onnx.load_from_string(content)
+    if (
+        facts.takes == "wave" and facts.card.learned.voice is not None
+    ):  # usual values, which need not be given
+        for name, values in zip(VOICE, _voice(facts.card), strict=True):
+            graph.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
     del graph.metadata_props[:]
     onnx.helper.set_model_props(graph, {GRAPH_KEY: facts.model_dump_json(), **_for_others(facts)})
     graph.producer_name, graph.producer_version = "ser", __version__
@@ -247,67 +294,6 @@ def _for_others(facts: GraphFacts) -> dict[str, str]:
         "synthetic": card.synthetic,
     }
     return {f"{GRAPH_KEY}.{name}": json.dumps(value) for name, value in plain.items()}
-
-
-def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
-    """What a graph takes for a wave, without the leading axis of one clip.
-
-    Raises:
-        AudioError: nothing can be made of it.
-    """
-    from ser_pipeline.serving.scorer import clip_of_wave
-
-    return wave if facts.takes == "wave" else _input_of(model, facts, clip_of_wave(wave, model.card))
-
-
-def _input_of(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
-    from ser_pipeline.serving.scorer import normalised
-
-    if facts.takes == "features":
-        some = np.repeat(clip.values[None], 5, axis=0)  # enough to describe a speaker by
-        vector: Float32s = normalised(some, model.card, one_speaker=True)[0]
-        return vector
-    frames = (
-        clip.values.shape[1]
-        if facts.padded
-        else max(clip.frames, model.card.model.architecture.frames_per_step)
-    )
-    values: Float32s = clip.values[:, :frames]
-    return values
-
-
-def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> GraphCheck:
-    """Run a graph and the network it was made of on the same sounds.
-
-    Args:
-        model: the original.
-        session: of the graph.
-        facts: of the graph.
-        waves: samples at the model's rate, each of shape ``(samples,)``.
-    """
-    from ser_pipeline.serving.prediction import softmax
-    from ser_pipeline.serving.scorer import clip_of_wave
-
-    own, theirs, unusable = [], [], 0
-    for wave in waves:
-        try:
-            clip = clip_of_wave(wave, model.card)
-        except AudioError:
-            unusable += 1
-            continue
-        values = wave if facts.takes == "wave" else _input_of(model, facts, clip)
-        given = values if facts.takes == "wave" else values[None]
-        theirs.append(session.run(["probabilities"], {facts.takes: given})[0][0])
-        if facts.takes == "features":
-            logits = model.scorer.logits(values, 1)
-        else:
-            logits = model.scorer.logits(clip.values, clip.frames)
-        own.append(softmax(logits, model.card.temperature or 1.0))
-    if not own:
-        return GraphCheck(0, unusable, 0.0, 1.0)
-    ours, graphs = np.array(own), np.array(theirs)
-    same = float((ours.argmax(1) == graphs.argmax(1)).mean())
-    return GraphCheck(len(own), unusable, float(np.abs(ours - graphs).max()), same)
 
 
 def _sound(seconds: float, sample_rate: int) -> Float32s:

@@ -12,7 +12,7 @@ from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import TorchScorer
+from ser_pipeline.serving.scorer import TorchScorer, WaveScorer
 
 RUNS: Final = Path("runs")
 _FORMATS: Final = "a run folder, its model.json or model.safetensors, or an .onnx file of 'ser export'"
@@ -41,7 +41,8 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
 
         card, scorer = load_graph(path)
         check_card(card, path)
-        return Model(_with_encoder(card), scorer, path.name)
+        inside = isinstance(scorer, WaveScorer)
+        return Model(card if inside else _with_encoder(card), scorer, path.name)
     return _of_run(path)
 
 

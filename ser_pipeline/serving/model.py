@@ -8,6 +8,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
+from ser_pipeline.datasets.normalise import Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.options import FrontEnd, PredictOptions
 from ser_pipeline.runs.card import ModelCard
@@ -16,11 +17,13 @@ from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks
 from ser_pipeline.serving.scorer import (
     PreparedClip,
     Scorer,
+    WaveScorer,
     adaptive,
     clip_of_wave,
     normalised,
     speaker_wise,
     stacked,
+    voice_of,
 )
 
 USUAL = PredictOptions()
@@ -221,9 +224,14 @@ class Model:
         return decode_file(Path(source), self.sample_rate)
 
     def _clip(self, wave: Float32s, options: PredictOptions, name: str) -> PreparedClip:
-        return clip_of_wave(wave, self.card, corpus=options.corpus, modality=options.modality, name=name)
+        graph = self.scorer if isinstance(self.scorer, WaveScorer) else None
+        return clip_of_wave(
+            wave, self.card, graph=graph, corpus=options.corpus, modality=options.modality, name=name
+        )
 
     def _logits(self, clip: PreparedClip) -> Float32s:
+        if clip.logits is not None:
+            return clip.logits
         values = clip.values
         if values.ndim == 1:
             values = normalised(values[None], self.card, one_speaker=False)[0]
@@ -269,8 +277,11 @@ class Model:
         clips = [each for each in found if isinstance(each, PreparedClip)]
         unusable = [each for each in found if isinstance(each, Unusable)]
         voice = self.card.learned.voice.pulled(stacked(clips)) if clips else self.card.learned.voice
+        return self._with_voice(voice), unusable
+
+    def _with_voice(self, voice: Voice | None) -> "Model":
         learned = self.card.learned.model_copy(update={"voice": voice})
-        return replace(self, card=self.card.model_copy(update={"learned": learned})), unusable
+        return replace(self, card=self.card.model_copy(update={"learned": learned}))
 
     def check_speaker(self) -> None:
         """Refuse single recordings where the model wants several of one person."""
@@ -282,6 +293,14 @@ class Model:
     ) -> Iterator[Prediction | Unusable]:
         found = [self._prepared(path, options) for path in paths]
         clips = [each for each in found if isinstance(each, PreparedClip)]
+        if clips and isinstance(self.scorer, WaveScorer):  # it normalises inside, so it hears them once more
+            told = self._with_voice(voice_of(stacked(clips), self.card, one_speaker=one_speaker))
+            for path in paths:
+                said = told._prepared(path, options)
+                yield (
+                    told.predict_clip(said, options, _name(path)) if isinstance(said, PreparedClip) else said
+                )
+            return
         vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
         for path, each in zip(paths, found, strict=True):
             if isinstance(each, PreparedClip):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.audio import rms_db
 from ser_pipeline.audio.decode import check_wave
-from ser_pipeline.errors import AudioSilent, RunError
-from ser_pipeline.front_end import layout_of, row_of_wave
-from ser_pipeline.options import FrontEnd, ModelOptions
+from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
+from ser_pipeline.errors import AudioError, AudioSilent, RunError
+from ser_pipeline.front_end import embedded_span, layout_of, row_of_wave
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 QUIETEST_DB: Final = -70.0
 """A clip below this RMS, after gate and trim, is taken as silence; in dB of full scale. The
 quietest of 1,701 clips of six real corpora has -64."""
+
+VOICE: Final = ("speaker_center", "speaker_scale")
+"""Names of the inputs by which a graph with its encoder inside is told the speaker's mean and deviation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,14 @@ class PreparedClip:
         frames: mel frames that hold sound; 1 for features.
         start_s: where what the values are made of begins in the wave, in seconds.
         end_s: where it ends.
+        logits: class scores, shape ``(classes,)``, where a graph gave them together with the values.
     """
 
     values: Float32s
     frames: int
     start_s: float
     end_s: float
+    logits: Float32s | None = None
 
 
 class _InMemory:
@@ -137,10 +144,52 @@ class OnnxScorer:
         return None
 
 
+class WaveScorer:
+    """A graph exported by ``ser export`` that has the model's encoder inside and takes samples.
+
+    Args:
+        session: an ``onnxruntime.InferenceSession``.
+        fewest: samples that the encoder needs.
+    """
+
+    def __init__(self, session: Any, *, fewest: int) -> None:
+        self._session = session
+        self.fewest = fewest
+        given = (*session.get_inputs()[1:], *session.get_overridable_initializers())
+        self._voice = any(each.name == VOICE[0] for each in given)
+
+    def hear(self, wave: Float32s, voice: Voice | None) -> tuple[Float32s, Float32s]:
+        """Class scores ``(classes,)``, and the encoder's vector before it is normalised, ``(features,)``.
+
+        Args:
+            wave: samples at the model's rate, shape ``(samples,)``.
+            voice: of the speaker, for models that describe speakers; None where nobody is known.
+        """
+        inputs = {"wave": wave}
+        if self._voice:
+            width = self._session.get_outputs()[2].shape[1]
+            known = voice or Voice(center=(0.0,) * width, scale=(1.0,) * width)
+            inputs |= {
+                name: np.array(values, np.float32)
+                for name, values in zip(VOICE, (known.center, known.scale), strict=True)
+            }
+        logits, vector = self._session.run(["logits", "vector"], inputs)
+        return logits[0], vector[0]
+
+    def logits(self, values: Float32s, frames: int) -> Float32s:
+        """Class scores of samples of somebody unknown, shape ``(classes,)``."""
+        return self.hear(values, None)[0]
+
+    def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Graphs give class scores alone."""
+        return None
+
+
 def clip_of_wave(
     wave: Float32s,
     card: ModelCard,
     *,
+    graph: WaveScorer | None = None,
     corpus: str | None = None,
     modality: str = "speech",
     name: str = "clip",
@@ -150,6 +199,7 @@ def clip_of_wave(
     Args:
         wave: mono samples at ``card.inputs.sample_rate``, shape ``(samples,)``.
         card: of the model.
+        graph: of the model, if it has the encoder inside.
         corpus: whose gain to apply at level ``corpus_rms``; None or an unknown one takes the mean.
         modality: ``speech`` or ``song``.
         name: of the recording, for messages.
@@ -161,11 +211,10 @@ def clip_of_wave(
     """
     options = card.inputs.stored if isinstance(card.inputs, FrontEnd) else card.inputs
     check_wave(wave, options.sample_rate, name)
+    if graph is not None:
+        return _heard(wave, card, graph, name)
     row = row_of_wave(wave, options, modality=modality)
-    if row.level_db < QUIETEST_DB:
-        raise AudioSilent(
-            f"{name}: silent: {row.level_db:.0f} dB of full scale; at least {QUIETEST_DB:.0f} dB"
-        )
+    _check_level(row.level_db, name)
     if not isinstance(options, FrontEnd):
         values = row.values.astype(np.float32).reshape(-1)
     else:
@@ -174,6 +223,32 @@ def clip_of_wave(
     return PreparedClip(
         values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate
     )
+
+
+def encoders_of(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
+    """The encoders a graph of this model has inside: its inputs, if each of them is one; else none."""
+    parts = parts_of(card.inputs)
+    found = tuple(part for part in parts if isinstance(part, EmbeddingOptions))
+    return found if len(found) == len(parts) else ()
+
+
+def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> PreparedClip:
+    """What a graph with its encoder inside makes of a wave; trimming is inside too, and only told here."""
+    spans = [embedded_span(wave, each) for each in encoders_of(card)]
+    _check_level(rms_db(wave[slice(*spans[0])]), name)
+    if min(last - first for first, last in spans) < graph.fewest:
+        raise AudioError(f"{name}: shorter than one step of the encoder; the recording cannot be used")
+    logits, vector = graph.hear(wave, card.learned.voice)
+    if not np.isfinite(vector).all():
+        raise AudioError(f"{name}: what the encoder makes of it is not finite; the recording cannot be used")
+    rate = card.inputs.sample_rate
+    start, end = min(first for first, _ in spans), max(last for _, last in spans)
+    return PreparedClip(vector, 1, start / rate, end / rate, logits)
+
+
+def _check_level(level_db: float, name: str) -> None:
+    if level_db < QUIETEST_DB:
+        raise AudioSilent(f"{name}: silent: {level_db:.0f} dB of full scale; at least {QUIETEST_DB:.0f} dB")
 
 
 def _shift(values: Float32s, frames: int, card: ModelCard, corpus: str | None) -> None:
@@ -196,22 +271,48 @@ def normalised(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Floa
     Raises:
         RunError: the model wants to know the speaker and there are too few clips to tell.
     """
-    from ser_pipeline.datasets.normalise import first_step
+    return normalised_by(vectors, card, voice_of(vectors, card, one_speaker=one_speaker))
 
-    scaling = card.learned.scaling
-    if scaling is None:
+
+def normalised_by(vectors: Float32s, card: ModelCard, voice: Voice | None) -> Float32s:
+    """Normalise vectors of one speaker; the voice is None for models that do not describe speakers."""
+    scaling = _scaling(card)
+    if voice is None:
+        return scaling.apply(first_step(vectors, scaling.names, scaling.mode))
+    return scaling.apply(voice.apply(vectors))
+
+
+def voice_of(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Voice | None:
+    """Mean and deviation of the speaker of some recordings, as the model's normalisation takes them.
+
+    Args:
+        vectors: of recordings, shape ``(clips, features)``.
+        card: of the model.
+        one_speaker: all of them are of one person.
+
+    Returns:
+        None for a model that does not describe speakers.
+
+    Raises:
+        RunError: the model wants to know the speaker and there are too few clips to tell.
+    """
+    mode = _scaling(card).mode
+    if mode == "speaker":
+        return _by_speaker(vectors, one_speaker)
+    if mode != "adaptive":
+        return None
+    if card.learned.voice is None:
+        raise RunError("model.json: learned.voice is missing; train the model again")
+    return card.learned.voice.pulled(vectors) if one_speaker else card.learned.voice
+
+
+def _scaling(card: ModelCard) -> Scaling:
+    if card.learned.scaling is None:
         raise RunError("model.json: learned.scaling is missing; train the model again")
-    if scaling.mode == "speaker":
-        return scaling.apply(_by_speaker(vectors, one_speaker))
-    if scaling.mode == "adaptive":
-        if card.learned.voice is None:
-            raise RunError("model.json: learned.voice is missing; train the model again")
-        voice = card.learned.voice.pulled(vectors) if one_speaker else card.learned.voice
-        return scaling.apply(voice.apply(vectors))
-    return scaling.apply(first_step(vectors, scaling.names, scaling.mode))
+    return card.learned.scaling
 
 
-def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
+def _by_speaker(vectors: Float32s, one_speaker: bool) -> Voice:
     from ser_pipeline.datasets.speakers import MIN_CLIPS, Surroundings, describe_speakers
 
     if not one_speaker or len(vectors) < MIN_CLIPS:
@@ -224,7 +325,7 @@ def _by_speaker(vectors: Float32s, one_speaker: bool) -> Float64s:
     who = np.full(count, "someone")
     around = Surroundings(np.arange(count), np.zeros(count, np.int8), who)
     described = describe_speakers(_InMemory(vectors), around)
-    return described.apply(vectors, around.describing(around.part, who))
+    return Voice(center=tuple(described.center[0].tolist()), scale=tuple(described.scale[0].tolist()))
 
 
 def speaker_wise(card: ModelCard) -> bool:

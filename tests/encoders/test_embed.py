@@ -96,7 +96,7 @@ def test_nothing_is_built_above_the_last_layer_asked_for(make_encoder, rng, fami
     encoder = Encoder(options(folder, layers=layers))
     (some,) = encoder.embed([wave])
     assert some.values.tobytes() == every.values[list(layers)].tobytes()
-    network = encoder._network.network
+    network = encoder.network.network
     stack = network.layers if family == "whisper" else network.encoder.layers
     assert len(stack) == max(1, *layers)
 

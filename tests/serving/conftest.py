@@ -14,7 +14,7 @@ from ser_pipeline.datasets.batch import MelClips
 from ser_pipeline.datasets.normalise import Learned, shifts
 from ser_pipeline.evaluation.predict import certainty_of, predict_clips, state
 from ser_pipeline.models import build_model
-from ser_pipeline.options import FrontEnd, ModelOptions, algorithm_version
+from ser_pipeline.options import FrontEnd, ModelOptions, input_versions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.store import build_store, open_store
 from ser_pipeline.training.checkpoint import load_model as load_network
@@ -50,7 +50,7 @@ def save_random(folder: Path, inputs=SMALL, learned=None, **changes) -> Path:
         "store_fingerprint": "0" * 16,
         "synthetic": False,
         "epoch": 1,
-        "inputs_version": algorithm_version(inputs),
+        "inputs_version": input_versions(inputs),
         **changes,
     }
     card = ModelCard(**values)

@@ -1,0 +1,222 @@
+"""What is traced into a graph: a network, and the way from samples to what it takes."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ser_pipeline.audio.prepare import FRAME, HOP
+from ser_pipeline.datasets.normalise import OTHER_CORPORA, WIDEST, inverse, shifts
+from ser_pipeline.dsp.mel import mel_filters
+from ser_pipeline.encoders.embed import Encoder, pooled
+from ser_pipeline.models import Network
+from ser_pipeline.options import POOLINGS, EmbeddingOptions, FrontEnd
+from ser_pipeline.runs.card import ModelCard
+
+LEAST_POWER = 1e-10
+"""Mel powers are raised to this before their logarithm is taken."""
+
+
+class Exported(nn.Module):
+    """One unpadded clip to class scores and probabilities.
+
+    Args:
+        network: in evaluation mode.
+        card: of the model; its temperature makes the probabilities.
+        front: turns samples into mels first; None takes mels or features.
+    """
+
+    def __init__(self, network: Network, card: ModelCard, front: "WaveFront | None" = None) -> None:
+        super().__init__()
+        self.network = network
+        self.front = front
+        self.temperature = card.temperature or 1.0
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and probabilities, each of shape ``(1, classes)``.
+
+        Args:
+            inputs: mels ``(1, n_mels, frames)``, features ``(1, features)``, or samples ``(samples,)``.
+        """
+        logits = self.network(inputs if self.front is None else self.front(inputs), None)
+        return logits, (logits / self.temperature).softmax(1)
+
+
+class WaveFront(nn.Module):
+    """Trim, level, mels and dB as in the front end, in operations a graph can hold.
+
+    Everything but noise reduction, whose loops over frames a graph cannot hold well.
+
+    Args:
+        card: of a model of mels without noise reduction.
+    """
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(self, card: ModelCard) -> None:
+        super().__init__()
+        if not isinstance(card.inputs, FrontEnd):
+            raise TypeError("only mels have a front end that a graph can hold")
+        self.options = card.inputs
+        self.padded = not card.model.masked
+        self.shift = float(shifts(card.learned.gains_db, [OTHER_CORPORA], card.inputs)[0])
+        n_fft = self.options.n_fft
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+        self.register_buffer("window", torch.from_numpy(window.astype(np.float32)))
+        filters = mel_filters(self.options.sample_rate, n_fft, self.options.n_mels)
+        self.register_buffer("filters", torch.from_numpy(filters))
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Samples at the front end's rate, ``(samples,)``, to mels ``(1, n_mels, frames)``."""
+        options = self.options
+        if options.trim_db is not None:
+            wave = trimmed(wave, options.trim_db)
+        if options.level == "clip_rms":
+            wave = wave * (options.target_rms / wave.square().mean().sqrt().clamp(min=1e-12))
+        mel = self._scaled(self._powers(wave[: round(options.max_s * options.sample_rate)]))
+        mel = mel.half().float()  # as the store keeps them
+        if self.shift:
+            mel = (mel + self.shift).clamp(min=-1.0)
+        if self.padded:
+            rest = torch.full((options.n_mels, options.max_frames), options.pad_value)
+            mel = torch.cat([mel, rest], 1)[:, : options.max_frames]
+        return mel[None]
+
+    def _powers(self, wave: Tensor) -> Tensor:
+        options = self.options
+        around = F.pad(wave[None], (options.n_fft // 2, options.n_fft // 2))
+        spectrum = torch.stft(
+            around,
+            options.n_fft,
+            options.hop_length,
+            window=self.window,
+            center=False,
+            onesided=True,
+            return_complex=False,
+        )  # (1, bins, frames, 2)
+        return self.filters @ spectrum.square().sum(3)[0]
+
+    def _scaled(self, powers: Tensor) -> Tensor:
+        options = self.options
+        level = powers.clamp(min=LEAST_POWER).log() * (10 / math.log(10))
+        if options.reference == "clip_max":
+            level = level - level.max()
+        level = level.clamp(min=options.floor_db)
+        if options.scale == "clip_minmax":
+            low = level.min()
+            return 2 * (level - low) / (level.max() - low).clamp(min=1e-6) - 1
+        span = options.ceiling_db - options.floor_db
+        return (level - options.floor_db) * (2 / span) - 1
+
+
+class ExportedEncoder(nn.Module):
+    """Samples to class scores and probabilities by layers of an encoder, which is inside.
+
+    Args:
+        network: in evaluation mode.
+        card: of a model of embeddings.
+        encoders: its inputs, with their places on this machine.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, is another one, or cannot be written as a graph.
+    """
+
+    def __init__(self, network: Network, card: ModelCard, encoders: Sequence[EmbeddingOptions]) -> None:
+        super().__init__()
+        if card.learned.scaling is None:
+            raise TypeError("models of embeddings have a scaling")
+        self.fronts = nn.ModuleList(EncoderFront(each) for each in encoders)
+        self.network = network
+        self.temperature = card.temperature or 1.0
+        scaling = card.learned.scaling
+        self.center = torch.tensor(scaling.center)
+        self.inverse = torch.from_numpy(inverse(np.array(scaling.scale))).float()
+
+    def forward(self, wave: Tensor, *voice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits and probabilities ``(1, classes)``, and the layers' vector before it is normalised.
+
+        Args:
+            wave: at 16 kHz, shape ``(samples,)``.
+            voice: mean and deviation of the speaker, shape ``(features,)`` each, for models that take them.
+        """
+        vector = values = torch.cat([front(wave) for front in self.fronts], 1)
+        if voice:
+            center, scale = voice
+            still = scale == 0
+            values = (vector - center) * (~still / (scale + still))
+        scaled = ((values - self.center) * self.inverse).clamp(-WIDEST, WIDEST)
+        logits = self.network(scaled, None)
+        return logits, (logits / self.temperature).softmax(1), vector
+
+
+class EncoderFront(nn.Module):
+    """Trim, crop, and run an encoder up to the last layer wanted, as a store of pooled layers does.
+
+    Args:
+        options: located.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, or is another one than the options say.
+    """
+
+    def __init__(self, options: EmbeddingOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.run = Encoder(options).network
+        self.weights = self.run.network
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Samples at 16 kHz, ``(samples,)``, to pooled layers side by side, ``(1, features)``."""
+        options = self.options
+        if options.trim_db is not None:
+            wave = trimmed(wave, options.trim_db)
+        if options.crop_s is not None:
+            wave = wave[: round(options.crop_s * options.sample_rate)]
+        found: dict[int, Tensor] = {}
+
+        def take(layer: int, states: Tensor) -> None:
+            if layer in options.layers:
+                found[layer] = pooled(states, None)
+
+        self.run.whole(windows(wave, self.run.window), take)
+        mean, deviation, most = torch.stack([found[layer] for layer in options.layers], 1).unbind(2)
+        whole = mean.mean(0)
+        spread = (deviation.square() + (mean - whole).square()).mean(0).sqrt()
+        pools = torch.stack([whole, spread, most.amax(0)], 1)  # (layers, 3, width)
+        return pools[:, [POOLINGS.index(name) for name in options.pooling]].reshape(1, -1)
+
+
+def windows(wave: Tensor, longest: int) -> Tensor:
+    """Cut a wave into the fewest equal parts, ``(parts, samples)``; a sample too many is left out of a part.
+
+    Args:
+        wave: shape ``(samples,)``.
+        longest: samples of a part at most.
+
+    Examples:
+        >>> windows(torch.arange(5), 3).tolist()
+        [[0, 1], [3, 4]]
+    """
+    samples = torch._shape_as_tensor(wave)[0]
+    count = (samples + longest - 1) // longest
+    number = torch.arange(count)  # type: ignore[call-overload]
+    start = number * (samples // count) + torch.minimum(number, samples % count)
+    inside = torch.arange(samples // count)  # type: ignore[call-overload]
+    return wave[start[:, None] + inside]
+
+
+def trimmed(wave: Tensor, trim_db: float) -> Tensor:
+    """Samples between the first and the last frame near the loudest, as ``active_span`` finds them.
+
+    Args:
+        wave: shape ``(samples,)``.
+        trim_db: frames more than this below the loudest are cut from both ends.
+    """
+    around = F.pad(wave.square()[None, None], (FRAME // 2, FRAME // 2))
+    power = F.avg_pool1d(around, FRAME, HOP)[0, 0]
+    loud = torch.nonzero(power >= power.max() * 10 ** (-trim_db / 10))[:, 0]
+    return wave[loud.min() * HOP : (loud.max() + 1) * HOP]

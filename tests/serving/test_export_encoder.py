@@ -1,0 +1,295 @@
+"""Models that learned from an encoder, as one graph from samples to probabilities."""
+
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import soundfile as sf
+from sklearn.linear_model import LogisticRegression
+
+from ser_pipeline import load_model
+from ser_pipeline.datasets.normalise import Learned, Voice, learn_scaling, moments
+from ser_pipeline.encoders import located
+from ser_pipeline.errors import EncoderError, RunError, SettingsError
+from ser_pipeline.front_end import row_of_wave, vector_names
+from ser_pipeline.models import EstimatorNetwork
+from ser_pipeline.models.estimators import LinearNetwork, make_estimator
+from ser_pipeline.options import EmbeddingOptions, Fused, ModelOptions, PredictOptions, input_versions
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.serving import graph_check
+from ser_pipeline.serving.export import export_graph
+from ser_pipeline.training.checkpoint import save_model
+from tests.serving.conftest import EMOTIONS, RATE, save_random, shares, voice
+
+WAVES = [voice(0.5 + 0.1 * number, number) for number in range(8)]
+FAMILIES = (
+    "whisper", "wavlm", "wav2vec2", "wav2vec2-bert", "hubert", "data2vec-audio", "unispeech", "unispeech-sat",
+    "whisper+wavlm",
+)  # fmt: skip
+
+
+@pytest.fixture
+def save(make_encoder, tmp_path):
+    """Save a model of layers of a tiny encoder, whose scores differ from clip to clip."""
+
+    def make(family="whisper", name="dnn", mode="none", classes=4, **changes):
+        folders = map(make_encoder, family.split("+"))
+        parts = tuple(
+            located(EmbeddingOptions(encoder=str(folder), layers=(1, 2), **changes))[0] for folder in folders
+        )
+        inputs = Fused(parts=parts) if len(parts) > 1 else parts[0]
+        vectors = np.stack([row_of_wave(wave, inputs).values.reshape(-1) for wave in WAVES])
+        known = None
+        if mode == "adaptive":
+            center, scale = moments(vectors)
+            known = Voice(center=tuple(center.tolist()), scale=tuple((1.5 * scale).tolist()))
+        first = vectors if known is None else known.apply(vectors)
+        if mode == "speaker":
+            first = (vectors - vectors.mean(0)) / vectors.std(0)
+        scaling = learn_scaling(3 * first - 2 * first.mean(0), vector_names(inputs), mode)
+        learned = Learned(scaling=scaling, voice=known)
+        run = tmp_path / "run"
+        if name == "dnn":
+            return save_random(run, inputs, learned, model={"name": name})
+        labels = np.arange(len(WAVES)) % classes
+        fitted = make_estimator(name, 0.1, balanced=True, seed=0, splits=2 if name == "svm" else None)
+        fitted.fit(scaling.apply(first), labels)
+        card = ModelCard(
+            model=ModelOptions(name=name), emotions=EMOTIONS, inputs=inputs, learned=learned, epoch=1,
+            store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(inputs),
+        )  # fmt: skip
+        save_model(run, EstimatorNetwork(fitted, len(EMOTIONS)), card)
+        return run
+
+    return make
+
+
+def said(model, **more):
+    return shares(model.predict_wave(wave, RATE, **more) for wave in WAVES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_graph_holds_its_encoder(save, tmp_path, family):
+    model = load_model(save(family))
+    made = export_graph(model, tmp_path / "m.onnx")
+    assert (made.facts.takes, made.made_up.clips) == ("wave", 3)
+    expected = said(model)
+    assert said(load_model(made.path)) == pytest.approx(expected, abs=1e-4)
+    assert np.ptp(expected, axis=0).max() > 0.005
+
+
+@pytest.mark.parametrize("name", ["logreg", "svm"])
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_linear_classifiers_are_inside(save, tmp_path, name, classes):
+    model = load_model(save(name=name, classes=classes))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    assert said(graph) == pytest.approx(said(model), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trim_db": None},
+        {"crop_s": 0.4},
+        {"pooling": ("mean",)},
+        {"pooling": ("max", "mean")},
+        {"trim_db": 12},
+    ],
+)
+def test_settings_of_the_embeddings_are_inside(save, tmp_path, changes):
+    model = load_model(save(**changes))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    assert said(graph) == pytest.approx(said(model), abs=1e-4)
+
+
+def test_a_recording_beyond_the_encoders_window_is_cut_into_parts(save, tmp_path):
+    model = load_model(save())  # whose window is 2 s
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    for samples in (31_999, 32_000, 32_001, 80_001, 100_003):
+        wave = voice(7.0)[:samples]
+        expected = shares([model.predict_wave(wave, RATE)])
+        assert shares([graph.predict_wave(wave, RATE)]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_silence_is_cut_inside(save, tmp_path):
+    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
+    quiet = np.zeros(8_000, np.float32)
+    graph = load_model(path)
+    found = graph.predict_wave(np.concatenate([quiet, WAVES[3], quiet]), RATE)
+    assert found.start_s == pytest.approx(0.5, abs=0.1)
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    padded = np.concatenate([quiet, WAVES[3], quiet])
+    (alone,) = session.run(["probabilities"], {"wave": padded})
+    assert alone == pytest.approx(shares([found]), abs=1e-6)
+
+
+def test_a_graph_adapts_to_a_speaker(save, tmp_path):
+    model = load_model(save(mode="adaptive"))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    assert said(graph) == pytest.approx(said(model), abs=1e-4)
+    files = []
+    for number, wave in enumerate(WAVES):
+        files.append(tmp_path / f"{number}.wav")
+        sf.write(files[-1], wave, RATE)
+    adapted = [each.for_speaker(files[:3])[0] for each in (model, graph)]
+    expected = said(adapted[0])
+    assert said(adapted[1]) == pytest.approx(expected, abs=1e-4)
+    assert np.abs(expected - said(model)).max() > 1e-3
+    together = [shares(each.predict_many(files, one_speaker=True)) for each in (model, graph)]
+    assert together[1] == pytest.approx(together[0], abs=1e-4)
+
+
+def test_a_model_that_must_know_the_speaker_is_told_of_him(save, tmp_path):
+    model = load_model(save(mode="speaker"))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    files = []
+    for number, wave in enumerate([*WAVES[:5], np.zeros(8_000, np.float32)]):
+        files.append(tmp_path / f"{number}.wav")
+        sf.write(files[-1], wave, RATE)
+    together = [[*each.predict_many(files, one_speaker=True)] for each in (model, graph)]
+    assert together[1][5].decision == together[0][5].decision == "no speech"
+    assert shares(together[1][:5]) == pytest.approx(shares(together[0][:5]), abs=1e-4)
+    with pytest.raises(RunError, match="normalises features by speaker"):
+        graph.predict(files[0])
+    session = onnxruntime.InferenceSession((tmp_path / "m.onnx").read_bytes())
+    assert [each.name for each in session.get_inputs()] == ["wave", "speaker_center", "speaker_scale"]
+
+
+def test_other_programs_need_not_tell_of_the_speaker(save, tmp_path):
+    model = load_model(save(mode="adaptive"))
+    path = export_graph(model, tmp_path / "m.onnx").path
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    assert [each.name for each in session.get_inputs()] == ["wave"]
+    probabilities, vector = session.run(["probabilities", "vector"], {"wave": WAVES[0]})
+    assert probabilities == pytest.approx(shares([model.predict_wave(WAVES[0], RATE)]), abs=1e-4)
+    center = vector[0] - 0.1
+    (other,) = session.run(["probabilities"], {"wave": WAVES[0], "speaker_center": center})
+    assert np.abs(other - probabilities).max() > 1e-4
+
+
+def test_eight_bits_are_smaller_and_decide_alike(save, tmp_path):
+    model = load_model(save())
+    whole = export_graph(model, tmp_path / "m.onnx")
+    small = export_graph(model, tmp_path / "q.onnx", int8=True, waves=WAVES)
+    assert small.size < 0.9 * whole.size
+    assert small.clips.agreement >= 0.75
+    assert 0 < small.clips.largest < 0.2
+    nodes = {node.op_type for node in onnx.load(small.path).graph.node}
+    assert "MatMulInteger" in nodes
+
+
+def test_layers_above_the_last_are_not_inside(save, tmp_path):
+    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
+    names = [node.name for node in onnx.load(path).graph.node]
+    assert any("layers.1/" in name for name in names)
+    assert not any("layers.2/" in name for name in names)
+
+
+def test_it_predicts_where_neither_torch_nor_transformers_is_loaded(save, tmp_path):
+    run = save()
+    path = export_graph(load_model(run), tmp_path / "m.onnx").path
+    encoder = json.loads((run / "model.json").read_text())["inputs"]["folder"]
+    (tmp_path / "encoders").rename(tmp_path / "gone")
+    assert not path.parent.joinpath(encoder).exists()
+    sf.write(tmp_path / "a.wav", WAVES[0], RATE)
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from ser_pipeline.cli import app\n"
+        f"app(['predict', {str(tmp_path / 'a.wav')!r}, '--model', {str(path)!r}, '--format', 'json'])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["emotion"] in EMOTIONS
+    with pytest.raises(EncoderError, match="not on this machine"):
+        load_model(run)
+
+
+def test_what_is_no_sound_is_told_as_by_the_run(save, tmp_path):
+    model = load_model(save(trim_db=None))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    for wave in (np.zeros(16_000, np.float32), 1e-5 * WAVES[0]):
+        assert graph.predict_wave(wave, RATE).decision == "no speech"
+    for wave in (WAVES[0][:100], np.full(16_000, np.nan, np.float32), WAVES[0][:0]):
+        reasons = []
+        for each in (model, graph):
+            with pytest.raises(Exception, match=r".") as caught:
+                each.predict_wave(wave, RATE)
+            reasons.append((type(caught.value), str(caught.value).removeprefix("wave: ")))
+        assert reasons[0] == reasons[1]
+
+
+def test_trees_have_no_graph(save, tmp_path):
+    with pytest.raises(
+        SettingsError, match="'gboost' cannot be exported to ONNX; export networks, logreg or"
+    ):
+        export_graph(load_model(save(name="gboost")), tmp_path / "m.onnx")
+
+
+def test_a_graph_whose_vector_does_not_fit_is_refused(save, tmp_path):
+    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
+    graph = onnx.load(path)
+    props = {each.key: each.value for each in graph.metadata_props}
+    facts = json.loads(props["ser"])
+    for name in ("names", "center", "scale"):
+        facts["card"]["learned"]["scaling"][name] = facts["card"]["learned"]["scaling"][name][:-1]
+    onnx.helper.set_model_props(graph, {"ser": json.dumps(facts)})
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(RunError, match="its metadata say 191 embeddings; export it again"):
+        load_model(path)
+
+
+def test_an_encoder_that_changed_is_not_written(save, make_encoder, tmp_path):
+    run = save()
+    make_encoder("whisper", seed=1)
+    with pytest.raises(EncoderError, match="holds other weights"):
+        export_graph(load_model(run), tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_a_graph_that_differs_is_not_written(save, tmp_path, monkeypatch):
+    growing = itertools.count()
+    monkeypatch.setattr(graph_check, "softmax", lambda logits, _: logits * next(growing))
+    with pytest.raises(RunError, match="nothing was written"):
+        export_graph(load_model(save()), tmp_path / "m.onnx")
+
+
+def test_recordings_are_compared_too(save, tmp_path):
+    waves = [*WAVES, np.zeros(16_000, np.float32), WAVES[0][:50]]
+    found = export_graph(load_model(save()), tmp_path / "m.onnx", waves=waves).clips
+    assert (found.clips, found.unusable, found.agreement) == (8, 2, 1)
+    assert found.largest < 1e-4
+
+
+def test_embeddings_of_less_precision_are_exported_whole(save, tmp_path):
+    model = load_model(save(precision="bf16"))
+    made = export_graph(model, tmp_path / "m.onnx")
+    inputs = model.card.inputs.model_copy(update={"precision": "fp32"})
+    exact = replace(model, card=model.card.model_copy(update={"inputs": inputs}))
+    assert said(load_model(made.path)) == pytest.approx(said(exact), abs=1e-4)
+
+
+def test_windows_of_a_long_recording_are_told_alike(save, tmp_path):
+    model = load_model(save())
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    sf.write(tmp_path / "a.wav", voice(6.0), RATE)
+    options = PredictOptions(window_s=2.0)
+    expected = shares(model.timeline(tmp_path / "a.wav", options))
+    assert len(expected) > 3
+    assert shares(graph.timeline(tmp_path / "a.wav", options)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_linear_networks_say_what_scikit_learn_says(rng):
+    inputs = rng.standard_normal((40, 6)).astype(np.float32)
+    for classes in (2, 3):
+        fitted = LogisticRegression().fit(inputs, np.arange(40) % classes + 1)
+        network = EstimatorNetwork(fitted, 5)
+        import torch
+
+        given = torch.from_numpy(inputs)
+        assert LinearNetwork(network)(given).numpy() == pytest.approx(network(given).numpy(), abs=1e-5)
