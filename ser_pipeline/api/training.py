@@ -303,18 +303,21 @@ def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, c
     """
     from ser_pipeline.evaluation.run import score_folds, score_run
     from ser_pipeline.training.folds import train_folds
-    from ser_pipeline.training.run import train_run
+    from ser_pipeline.training.run import train_run, unfinished
+    from ser_pipeline.training.teacher import taught
 
     fold = inputs.recipe.fold
     if fold == ALL_FOLDS:
         info = train_folds(inputs, folder, watcher, command=command, on_note=watcher.note)
         return ScoredRun(folder, info, score_folds(folder, inputs))
     data = inputs.run_data(fold)
+    if unfinished(folder, data.recipe):
+        data = taught(inputs, data, folder.parent)
     for sentence in data.remarks():
         watcher.note(sentence)
     info = train_run(data, folder, watcher, command=command)
-    if info.layers:
-        watcher.note(info.layers)
+    for sentence in filter(None, (info.layers, info.taught)):
+        watcher.note(sentence)
     return ScoredRun(folder, info, score_run(folder, data))
 
 

@@ -219,11 +219,17 @@ def _mixed(batch: Batch, options: Mixup, pad_value: float, classes: int, draws: 
     soft = F.one_hot(batch.targets, classes).float() if batch.soft is None else batch.soft
     weights = None if batch.weights is None else mix_rows(batch.weights, mixing)
     ratings = None if batch.ratings is None else mix_rows(batch.ratings, mixing)  # NaN where one has none
+    taught = None if batch.taught is None else mix_rows(batch.taught, mixing)
     inputs: Tensor
     if batch.inputs.ndim == 3:
         inputs, lengths = mix_mels(batch.inputs, batch.lengths, mixing, value=pad_value)
     else:
         inputs, lengths = mix_rows(batch.inputs, mixing), batch.lengths
     return batch._replace(
-        inputs=inputs, lengths=lengths, soft=mix_rows(soft, mixing), weights=weights, ratings=ratings
+        inputs=inputs,
+        lengths=lengths,
+        soft=mix_rows(soft, mixing),
+        weights=weights,
+        ratings=ratings,
+        taught=taught,
     )

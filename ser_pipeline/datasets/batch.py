@@ -63,6 +63,7 @@ class Batch(NamedTuple):
         soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
         weights: of the clips in the loss, shape ``(batch,)``.
         ratings: valence, arousal and dominance, NaN where a clip has none, shape ``(batch, 3)``.
+        taught: embeddings that a teacher gives, NaN where it gives none, shape ``(batch, d)``.
     """
 
     inputs: Tensor
@@ -72,6 +73,7 @@ class Batch(NamedTuple):
     soft: Tensor | None = None
     weights: Tensor | None = None
     ratings: Tensor | None = None
+    taught: Tensor | None = None
 
 
 class Clips(Dataset[Batch]):

@@ -61,6 +61,14 @@ class Examples:
         index = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Examples(self.table.take(pa.array(index)), self.part[index], self.target[index])
 
+    def joined(self, others: "Examples") -> "Examples":
+        """These clips, and others after them."""
+        return Examples(
+            pa.concat_tables([self.table, others.table]),
+            np.concatenate([self.part, others.part]),
+            np.concatenate([self.target, others.target]),
+        )
+
     def of_part(self, part: str) -> "Examples":
         """Clips of one part."""
         return self.take(self.part == PARTS.index(part))

@@ -57,6 +57,7 @@ class Inputs:
         store: mels, features, or layers of an encoder.
         task: the classes; all folds of a split have the same, so that their scores can be pooled.
         variants: store of random variants, where the recipe learns from some.
+        cache: folder of the stores.
     """
 
     recipe: Recipe
@@ -65,6 +66,7 @@ class Inputs:
     store: RowStore | SideBySide
     task: Task
     variants: RowStore | SideBySide | None = None
+    cache: Path = Path()
 
     def tests(self, fold: int) -> bool:
         """Whether a fold tests any of the clips chosen.
@@ -179,22 +181,43 @@ def locate(store: RowStore | SideBySide, examples: Examples) -> Located:
             names the command that finishes it.
         TrainingError: every clip failed.
     """
-    digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
-    for part in stores_of(store):
-        absent = np.flatnonzero(part.rows(digests, modalities=modalities) < 0).tolist()
-        if lacking := sum(digests[number] not in part.failures for number in absent):
-            command = build_command(part.options)
-            raise StoreMissing(f"the store lacks {lacking} of {len(examples)} clips; run '{command}'")
-    positions = store.rows(digests, modalities=modalities)
+    positions, failed = looked_up(store, examples)
     here = positions >= 0
-    reasons = {number: store.failures[digests[number]] for number in np.flatnonzero(~here).tolist()}
-    names = examples.table["utterance_id"]
-    failed = tuple((names[number].as_py(), reason) for number, reason in reasons.items())
     if len(failed) == len(examples):
         raise TrainingError(
             f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
         )
     return Located(examples.take(here), positions[here], failed)
+
+
+def looked_up(
+    store: RowStore | SideBySide, examples: Examples, *, manifests: Path | None = None
+) -> tuple[Int64s, tuple[tuple[str, str], ...]]:
+    """Rows of clips in a store.
+
+    Args:
+        store: to look into.
+        examples: the clips.
+        manifests: folder of their manifest, where it is not the run's own; for the message.
+
+    Returns:
+        Positions, -1 for a recording that could not be used, shape ``(clips,)``; and (utterance id, reason)
+        of each of these.
+
+    Raises:
+        StoreMissing: some were never computed.
+    """
+    digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
+    for part in stores_of(store):
+        absent = np.flatnonzero(part.rows(digests, modalities=modalities) < 0).tolist()
+        if lacking := sum(digests[number] not in part.failures for number in absent):
+            command = build_command(part.options) + (f" --manifests {manifests}" if manifests else "")
+            what = f"recordings of {manifests} as {part.kind}" if manifests else "clips"
+            raise StoreMissing(f"the store lacks {lacking} of {len(examples)} {what}; run '{command}'")
+    positions = store.rows(digests, modalities=modalities)
+    reasons = {number: store.failures[digests[number]] for number in np.flatnonzero(positions < 0).tolist()}
+    names = examples.table["utterance_id"]
+    return positions, tuple((names[number].as_py(), reason) for number, reason in reasons.items())
 
 
 def read_inputs(
@@ -227,7 +250,7 @@ def read_inputs(
     learned = task or _task(recipe, manifest, split, own_tasks)
     recipe, store = _opened(cache, recipe)
     variants = None if scoring or not recipe.train.copies else _variants_of(cache, recipe, store)
-    return Inputs(recipe, manifest, split, store, learned, variants)
+    return Inputs(recipe, manifest, split, store, learned, variants, cache)
 
 
 def _opened(cache: Path, recipe: Recipe) -> tuple[Recipe, RowStore | SideBySide]:

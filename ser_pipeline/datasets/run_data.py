@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from ser_pipeline.arrays import Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import (
@@ -23,7 +22,13 @@ from ser_pipeline.datasets.layers import LayerRows, SideBySide
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
-from ser_pipeline.datasets.targets import JoinedClips, TrainingClips, intensity_weights, soft_targets
+from ser_pipeline.datasets.targets import (
+    JoinedClips,
+    Taught,
+    TrainingClips,
+    intensity_weights,
+    soft_targets,
+)
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, Recipe
@@ -61,6 +66,7 @@ class RunData:
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
         variants: random variants of the training clips; None for none.
         choice: how layers of encoders were chosen on validation clips; empty where they were given.
+        taught: what a teacher says of the training clips; None where there is none.
     """
 
     recipe: Recipe
@@ -75,6 +81,7 @@ class RunData:
     around: Surroundings | None = None
     variants: Variants | None = None
     choice: tuple[LayerChoice, ...] = ()
+    taught: Taught | None = None
 
     def __repr__(self) -> str:
         """One line: model, task, and clips by part."""
@@ -103,6 +110,15 @@ class RunData:
         recipe = self.recipe.with_encoders(encoders, known)
         chosen = self.choice if choice is None else choice
         return replace(self, recipe=recipe, store=store, variants=variants, choice=chosen)
+
+    def with_taught(self, taught: Taught, *, synthetic: bool) -> "RunData":
+        """The same clips, with what a teacher says of them.
+
+        Args:
+            taught: of the training clips, and of recordings without a label.
+            synthetic: some of these were synthesised.
+        """
+        return replace(self, taught=taught, synthetic=self.synthetic or synthetic)
 
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
@@ -189,27 +205,36 @@ class RunData:
         return VectorClips(learned.scaling.apply(self._first_step(store, positions, rows)), targets)
 
     def training_clips(self, learned: Learned) -> Clips:
-        """Data set of the training part, alone with variants; votes as targets, weights, ratings if wanted.
+        """Data set of the training part, with its variants and with recordings without a label.
+
+        Its batches have votes or a teacher's probabilities as targets, weights and ratings, where wanted.
 
         Args:
             learned: from :meth:`learned`.
         """
-        rows, options = self.learned_rows(), self.recipe.train
+        examples, options = self.learned_examples(), self.recipe.train
         clips = self._with_variants(learned)
-        dimensions = self.recipe.model.dimensions
-        if not (options.soft_labels or options.intensity_strength or dimensions):
+        dimensions, taught = self.recipe.model.dimensions, self.taught
+        if not (options.soft_labels or options.intensity_strength or dimensions or taught):
             return clips
-        table = self.examples.table.take(pa.array(rows))
-        targets = self.examples.target[rows]
-        soft = (
-            soft_targets(table["votes"], targets, self.task, share=options.soft_labels)
-            if options.soft_labels
-            else None
-        )
-        strength = options.intensity_strength
-        weights = intensity_weights(table, strength=strength) if strength else None
-        ratings = self.examples.take(rows).ratings() if dimensions else None
-        return TrainingClips(clips, soft, weights, ratings)
+        votes, strength = examples.table["votes"], options.intensity_strength
+        soft = None
+        if options.soft_labels or taught:
+            soft = soft_targets(votes, examples.target, self.task, share=options.soft_labels)
+        embeddings = None
+        if taught is not None and soft is not None:
+            rows = self._taught_rows()
+            soft = taught.mixed(soft, rows, share=options.teacher_weight)
+            embeddings = None if taught.embeddings is None else taught.embeddings[rows]
+        weights = intensity_weights(examples.table, strength=strength) if strength else None
+        ratings = examples.ratings() if dimensions else None
+        return TrainingClips(clips, soft, weights, ratings, embeddings)
+
+    def _taught_rows(self) -> Int64s:
+        """Which of what a teacher says belongs to each row that training learns from."""
+        unlabelled = 0 if self.taught is None else len(self.taught.unlabelled)
+        clips, learned = len(self.rows("train")), len(self.learned_rows())
+        return np.concatenate([np.arange(learned) % clips, clips + np.arange(unlabelled)])
 
     def training_vectors(self, learned: Learned) -> VectorClips:
         """The training part as one set of vectors, for models that are fitted at once.
@@ -226,9 +251,9 @@ class RunData:
         return VectorClips(values, np.concatenate([each.targets.numpy() for each in vectors]))
 
     def _with_variants(self, learned: Learned) -> Clips:
-        """The training clips, and their variants after them, in as much memory."""
-        rows, known = self.rows("train"), self.variants
-        limit = MEMORY_LIMIT // (1 if known is None else 1 + len(known.positions))
+        """The training clips, their variants and recordings without a label, in as much memory."""
+        rows, known, taught = self.rows("train"), self.variants, self.taught
+        limit = MEMORY_LIMIT // (1 + (0 if known is None else len(known.positions)) + (taught is not None))
         parts: list[Clips]
         if self._adaptive and learned.scaling is not None:
             targets = self.examples.target[rows]
@@ -238,23 +263,32 @@ class RunData:
         if known is not None:
             for positions in known.positions:
                 parts.append(self._clips(known.store, positions, rows, learned, limit))
+        if taught is not None and len(taught.unlabelled):
+            others = replace(self, examples=taught.unlabelled, positions=taught.positions)
+            parts.append(others.clips(np.arange(len(taught.unlabelled)), learned, memory_limit=limit))
         return parts[0] if len(parts) == 1 else JoinedClips(parts)
 
     def learned_rows(self) -> Int64s:
-        """Number of the clip of each row that training learns from: itself, then each variant."""
+        """Number of the clip of each labelled row that training learns from: itself, then each variant."""
         copies = 0 if self.variants is None else len(self.variants.positions)
         return np.tile(self.rows("train"), (COPIES if self._adaptive else 1) + copies)
 
+    def learned_examples(self) -> Examples:
+        """What training learns from, row by row; recordings without a label come last."""
+        labelled = self.examples.take(self.learned_rows())
+        return labelled if self.taught is None else labelled.joined(self.taught.unlabelled)
+
     def chances(self) -> Float64s | None:
         """Chance of each training clip to be drawn; None where the recipe takes every clip once an epoch."""
-        rows, balance = self.learned_rows(), self.recipe.train.balance
+        balance = self.recipe.train.balance
         if not balance:
             return None
-        return draw_chances(self.examples.column("corpus")[rows], self.examples.target[rows], balance)
+        examples = self.learned_examples()
+        return draw_chances(examples.column("corpus"), examples.target, balance)
 
     def drawn_counts(self) -> Float64s:
         """Training clips of each class that an epoch draws on average, shape ``(classes,)``."""
-        targets, chances = self.examples.target[self.learned_rows()], self.chances()
+        targets, chances = self.learned_examples().target, self.chances()
         weights = None if chances is None else len(targets) * chances
         return np.bincount(targets, weights, len(self.task.emotions)).astype(np.float64)
 

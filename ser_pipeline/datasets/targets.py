@@ -1,6 +1,7 @@
 """Training targets: classes, raters' votes as distributions, and the weight of each clip."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -10,8 +11,9 @@ import torch
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.datasets.batch import Batch, Clips
-from ser_pipeline.datasets.examples import class_lookup
+from ser_pipeline.datasets.examples import Examples, class_lookup
 from ser_pipeline.labels import Task
+from ser_pipeline.runs.teacher import TeacherInfo
 
 COLUMNS: Final = ("corpus", "intensity", "emotion_id", "votes", "rated_intensity")
 """Columns of the manifest that weights follow from."""
@@ -26,12 +28,12 @@ class JoinedClips(Clips):
     """Clips of several sets as one, numbered set after set.
 
     Args:
-        parts: the sets, all of as many clips.
+        parts: the sets.
     """
 
     def __init__(self, parts: Sequence[Clips]) -> None:
         self.parts = tuple(parts)
-        self.each = len(parts[0])
+        self.ends = np.cumsum([len(part) for part in parts])
         shards = [part.shards for part in parts if part.shards is not None]
         if len(shards) == len(parts):  # a shard of one store is none of another
             starts = np.cumsum([0, *(int(part.max(initial=-1)) + 1 for part in shards)])
@@ -40,12 +42,13 @@ class JoinedClips(Clips):
 
     def __len__(self) -> int:
         """Number of clips."""
-        return self.each * len(self.parts)
+        return int(self.ends[-1])
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Some clips at once, in the order asked for."""
         numbers = np.asarray(indices, np.int64)
-        part, inner = np.divmod(numbers, self.each)
+        part = np.searchsorted(self.ends, numbers, side="right")
+        inner = numbers - np.concatenate([[0], self.ends])[part]
         order = np.argsort(part, kind="stable")
         batches = [
             self.parts[which].__getitems__(inner[order[part[order] == which]].tolist())
@@ -66,6 +69,7 @@ class TrainingClips(Clips):
         soft: distributions over the classes, shape ``(clips, classes)``; None keeps each clip's own class.
         weights: shape ``(clips,)``; None weighs all alike.
         ratings: valence, arousal and dominance, NaN where there is none, shape ``(clips, 3)``; None for none.
+        taught: embeddings that a teacher gives, NaN where it gives none, shape ``(clips, d)``; None for none.
     """
 
     def __init__(
@@ -74,11 +78,13 @@ class TrainingClips(Clips):
         soft: Float32s | None = None,
         weights: Float32s | None = None,
         ratings: Float32s | None = None,
+        taught: Float32s | None = None,
     ) -> None:
         self.clips = clips
         self.soft = None if soft is None else torch.from_numpy(soft)
         self.weights = None if weights is None else torch.from_numpy(weights)
         self.ratings = None if ratings is None else torch.from_numpy(ratings)
+        self.taught = None if taught is None else torch.from_numpy(taught)
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -91,7 +97,41 @@ class TrainingClips(Clips):
             soft=None if self.soft is None else self.soft[batch.numbers],
             weights=None if self.weights is None else self.weights[batch.numbers],
             ratings=None if self.ratings is None else self.ratings[batch.numbers],
+            taught=None if self.taught is None else self.taught[batch.numbers],
         )
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher says of a run's training clips, and of recordings without a label after them.
+
+    Attributes:
+        info: who teaches.
+        probabilities: at the temperature asked for, NaN where there are none, shape ``(clips, classes)``.
+        embeddings: NaN where there are none, shape ``(clips, d)``; None where they are not learned.
+        unlabelled: the recordings without a label, each of the class the teacher finds most probable.
+        positions: their rows in the store that the network reads, shape ``(recordings,)``.
+    """
+
+    info: TeacherInfo
+    probabilities: Float32s
+    embeddings: Float32s | None
+    unlabelled: Examples
+    positions: Int64s
+
+    def mixed(self, own: Float32s, rows: Int64s, *, share: float) -> Float32s:
+        """Targets that follow the teacher by a share, and wholly where there is no label.
+
+        Args:
+            own: targets without a teacher, shape ``(rows, classes)``.
+            rows: which of :attr:`probabilities` each is, shape ``(rows,)``.
+            share: of the target.
+        """
+        said = self.probabilities[rows]
+        labelled = rows < len(self.probabilities) - len(self.unlabelled)
+        weight = np.where(labelled, share, 1.0)[:, None] * ~np.isnan(said).any(1, keepdims=True)
+        mixed: Float32s = ((1 - weight) * own + weight * np.nan_to_num(said)).astype(np.float32)
+        return mixed
 
 
 def soft_targets(votes: pa.ChunkedArray, targets: Int64s, task: Task, *, share: float = 1.0) -> Float32s:

@@ -9,11 +9,18 @@ from importlib import import_module
 
 from torch import Tensor
 
-from ser_pipeline.losses.auxiliary import ccc_loss, supervised_contrastive
+from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, supervised_contrastive
 from ser_pipeline.losses.classification import CrossEntropy
 from ser_pipeline.options import LOSSES
 
-__all__ = ["CrossEntropy", "build_loss", "ccc_loss", "loss_class", "supervised_contrastive"]
+__all__ = [
+    "CrossEntropy",
+    "build_loss",
+    "ccc_loss",
+    "cosine_distance",
+    "loss_class",
+    "supervised_contrastive",
+]
 
 
 def loss_class(name: str) -> type[CrossEntropy]:

@@ -1,4 +1,4 @@
-"""Losses beside the main one: concordance of dimensions, contrast between embeddings."""
+"""Losses beside the main one: concordance of dimensions, contrast between embeddings, a teacher's ones."""
 
 import torch
 from torch import Tensor
@@ -40,6 +40,21 @@ def ccc_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
 def _over_rated(values: Tensor, rated: Tensor, count: Tensor) -> Tensor:
     """Mean over rated clips, shape ``(dimensions,)``; 0 without any."""
     return values.masked_fill(~rated, 0).sum(0) / count.clamp(min=1)
+
+
+def cosine_distance(projected: Tensor, wanted: Tensor) -> Tensor:
+    """Mean over clips of one minus the cosine between two vectors.
+
+    Args:
+        projected: shape ``(batch, d)``.
+        wanted: same shape; NaN where a clip has none.
+
+    Returns:
+        A scalar between 0 and 2, computed in fp32; 0 where no clip has one.
+    """
+    known = ~wanted.isnan().any(1)
+    alike = F.cosine_similarity(projected.float(), wanted.float().nan_to_num(), dim=1)
+    return ((1 - alike) * known).sum() / known.sum().clamp(min=1)
 
 
 _NOWHERE = -1e9

@@ -97,6 +97,14 @@ class EmbeddingNetwork(Network):
         super().__init__()
         self.dimensions = None
 
+    @property
+    def width(self) -> int:
+        """Numbers of an embedding."""
+        first = self.head[0]
+        if not isinstance(first, nn.Linear):
+            raise TypeError(f"the head of {type(self).__name__} does not begin with a linear layer")
+        return first.in_features
+
     @abstractmethod
     def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Summarise clips, and say how much each of their steps counts.
@@ -132,10 +140,7 @@ class EmbeddingNetwork(Network):
 
     def add_dimensions(self, dropout: float) -> None:
         """Give the network a head for valence, arousal and dominance, with fresh weights."""
-        first = self.head[0]
-        if not isinstance(first, nn.Linear):
-            raise TypeError(f"the head of {type(self).__name__} does not begin with a linear layer")
-        self.dimensions = DimensionHead(first.in_features, dropout)
+        self.dimensions = DimensionHead(self.width, dropout)
 
 
 class MelNetwork(EmbeddingNetwork):

@@ -5,6 +5,7 @@ valid, :func:`option` what it means. Flags, their help, the settings file, the p
 ``docs/options.md`` are made from that (see ``settings.py``).
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -26,6 +27,9 @@ LIST = BeforeValidator(
 )
 """A list may be written in one line, as a flag does: ``emodb,nemo``."""
 
+PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
+"""A folder may be given as a path, or as whatever has one, such as a run."""
+
 ANY_MODEL: Final[tuple[str, ...]] = ()
 DECLARED: Final = ("declared",)
 """Needed of a model by options that each model declares for itself (see ``registry.py``)."""
@@ -39,10 +43,13 @@ OF_VECTORS: Final = ("vectors",)
 MELS_BY_EPOCHS: Final = ("mels", "epochs")
 
 DATA, MODEL, TRAINING, LOSS = "Data", "Model", "Training (networks)", "Loss (networks)"
+DISTILLATION: Final = "Distillation (networks)"
 AUGMENTATION, RUN = "Augmentation", "Run"
 FRONT_END, FEATURES = "Front end (models on mels)", "Features (models on features)"
 EMBEDDINGS: Final = "Encoder (models on embeddings)"
-PANELS: Final = (DATA, MODEL, TRAINING, LOSS, AUGMENTATION, RUN, FRONT_END, FEATURES, EMBEDDINGS)
+PANELS: Final = (
+    DATA, MODEL, TRAINING, LOSS, DISTILLATION, AUGMENTATION, RUN, FRONT_END, FEATURES, EMBEDDINGS,
+)  # fmt: skip
 """Headings that options stand under, in the order in which the help and the docs show them."""
 
 UNSET: Final = "unset"

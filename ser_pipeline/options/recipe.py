@@ -40,7 +40,7 @@ from ser_pipeline.options.front_end import FrontEnd
 from ser_pipeline.options.registry import LOSSES
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import Augmented, Fused, InputOptions, ModelInputs, feature_options
-from ser_pipeline.options.training import ModelOptions, TrainOptions
+from ser_pipeline.options.training import TAUGHT, ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
 CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.frames", "embeddings.device"})
@@ -344,4 +344,6 @@ def idle(path: str, made: Recipe) -> str:
     others = {option for objective in LOSSES.values() for option in objective.options}
     if section == "train" and name in others - set(LOSSES[made.train.loss].options):
         return f"loss {made.train.loss}"
+    if section == "train" and name in TAUGHT and made.train.teacher is None:
+        return "training without a teacher"
     return ""

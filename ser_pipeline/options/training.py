@@ -1,6 +1,6 @@
 """Options of networks and of how they are fitted."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -9,9 +9,11 @@ from ser_pipeline.options.base import (
     ANY_MODEL,
     AUGMENTATION,
     BY_EPOCHS,
+    DISTILLATION,
     LOSS,
     MELS_BY_EPOCHS,
     OFF,
+    PLACE,
     RUN,
     Count,
     OneOf,
@@ -32,6 +34,12 @@ def _by_inputs() -> str:
     for name, model in MODELS.items():
         kinds.setdefault(model.inputs, []).append(name)
     return "; ".join(f"{', '.join(names)} learn from {kind}" for kind, names in kinds.items())
+
+
+TAUGHT: Final = (
+    "teacher_weight", "teacher_temperature", "teacher_held_out", "teacher_embedding_weight", "unlabelled",
+)  # fmt: skip
+"""Options of :class:`TrainOptions` that change nothing without a teacher."""
 
 
 class SpecAugment(Options):
@@ -199,6 +207,39 @@ class TrainOptions(Options):
         0.0,
         "Give clips that show their emotion more clearly this much more weight; 0 gives them none.",
         panel=LOSS,
+    )
+    teacher: Annotated[str | None, OFF, PLACE] = option(
+        None,
+        "Learn from the probabilities that this trained run gives as well, by its folder or name; it must be "
+        "of the same task, manifest, split and fold.",
+        panel=DISTILLATION,
+    )
+    teacher_weight: Share = option(
+        0.5, "Let this share of the target follow the teacher, and the rest the label.", panel=DISTILLATION
+    )
+    teacher_temperature: Positive = option(
+        1.0,
+        "Soften the teacher's probabilities by this temperature, beyond the one that was fitted to its "
+        "validation clips.",
+        panel=DISTILLATION,
+    )
+    teacher_held_out: bool = option(
+        True,
+        "Ask a teacher without epochs (logreg, svm, gboost) about training clips as if it had not learned "
+        "from them: refitted without their speakers, in five parts.",
+        panel=DISTILLATION,
+    )
+    teacher_embedding_weight: Annotated[float, Field(ge=0)] = option(
+        0.0,
+        "Add the cosine distance between the teacher's embedding and a projection of the network's own with "
+        "this weight.",
+        panel=DISTILLATION,
+    )
+    unlabelled: Annotated[str | None, OFF, PLACE] = option(
+        None,
+        "Learn what the teacher says of recordings without a label as well: those of this manifest, by its "
+        "folder, that no part of the run knows. The run's own manifest gives those outside the task.",
+        panel=DISTILLATION,
     )
     seed: Annotated[int, Field(ge=0)] = option(
         0, "Draw weights, order and masks from this seed.", panel=RUN, needs=ANY_MODEL

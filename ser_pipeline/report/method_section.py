@@ -81,6 +81,7 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
     if runs:
         blocks.append(_settings_table(runs))
         blocks += _networks(runs)
+        blocks += [text(f"{run.tag} had a teacher. {run.info.taught}") for run in runs if run.info.taught]
     blocks.append(
         Figure(
             "distance-matrix",

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from ser_pipeline.options import Options, Recipe, layers_in_words
+from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
 from ser_pipeline.tables.cells import plural
 
@@ -294,6 +295,7 @@ class RunInfo(Options):
         seconds: wall time of training.
         parameters: of the network.
         layer_choice: how layers of encoders were chosen; empty where they were given, or there are none.
+        teacher: the run whose probabilities it learned as well; None where it had no teacher.
         versions: library -> version.
     """
 
@@ -319,6 +321,7 @@ class RunInfo(Options):
     seconds: float | None = None
     parameters: int
     layer_choice: Annotated[tuple[LayerChoice, ...], BeforeValidator(_choices)] = ()
+    teacher: TeacherInfo | None = None
     versions: dict[str, str]
     extra: dict[str, Any] = Field(default_factory=dict)
 
@@ -344,6 +347,11 @@ class RunInfo(Options):
                 how = f", the best of {tried} choices by {choices[number].how}"
             said.append(f"{layers_in_words(encoder.layers)} of {encoder.name}{how}")
         return "; ".join(said)
+
+    @property
+    def taught(self) -> str:
+        """Who taught the network, and how, in sentences; "" where it learned from labels alone."""
+        return "" if self.teacher is None else self.teacher.sentences(self.recipe.train)
 
     __str__ = __repr__
 

@@ -146,6 +146,7 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
         ("input", _input(card)),
         ("labels merged", ", ".join(f"{a} into {b}" for a, b in info.merges.items()) or "none"),
         ("trained", f"{info.created} with ser {__version__}, `{info.command}`"),
+        *([("teacher", info.taught)] if info.taught else []),
         ("epoch kept", f"{card.epoch}; {info.stopped or 'not finished'}"),
         ("weights", f"BLAKE2b `{card.weights_digest}`"),
     ]
@@ -187,7 +188,9 @@ def _data(info: RunInfo) -> Iterator[str]:
     yield from _table(("corpus", "licence", "source"), rows)
     for part in info.recipe.parts:
         if isinstance(part, EmbeddingOptions):
-            yield from (_encoder(part), "")
+            yield from (f"{_encoder('The model', part.name)} It is needed to predict.", "")
+    for name in () if info.teacher is None else info.teacher.encoders:
+        yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
     yield f"Clips: {counts}. Languages: {', '.join(info.languages) or 'unknown'}."
     yield ""
@@ -198,16 +201,14 @@ def _data(info: RunInfo) -> Iterator[str]:
     yield ""
 
 
-def _encoder(options: EmbeddingOptions) -> str:
-    """The terms of the encoder whose layers the model learned from."""
-    known = known_encoder(options.name)
+def _encoder(who: str, name: str) -> str:
+    """The terms of an encoder whose layers somebody learned from."""
+    known = known_encoder(name)
     if known is None:
-        return (
-            f"The model learned from the encoder `{options.name}`, whose licence this program does not know."
-        )
+        return f"{who} learned from the encoder `{name}`, whose licence this program does not know."
     return (
-        f"The model learned from the encoder `{known.name}` ({known.hub_id}; licence: {known.licence}), "
-        f"which was trained on speech in {known.languages} and is needed to predict."
+        f"{who} learned from the encoder `{known.name}` ({known.hub_id}; licence: {known.licence}), "
+        f"which was trained on speech in {known.languages}."
     )
 
 

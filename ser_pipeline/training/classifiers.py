@@ -103,10 +103,10 @@ def _choices(data: RunData, validation: int) -> tuple[float, ...]:
 def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *, number: int) -> Candidate:
     options = data.recipe.train
     name = data.recipe.model.name
-    splits = _splits(data, train) if name == "svm" else None
+    splits = speaker_folds(data, train) if name == "svm" else None
     estimator = make_estimator(name, c, balanced=options.class_weights, seed=options.seed, splits=splits)
     started = time.perf_counter()
-    with _one_line(name):
+    with one_line(name):
         estimator.fit(train.values.numpy(), train.targets.numpy())
     if splits is not None:
         estimator.set_params(cv=None)  # the folds are rows of this training set; a model file needs none
@@ -122,7 +122,7 @@ def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *
 
 
 @contextmanager
-def _one_line(name: str) -> Iterator[None]:
+def one_line(name: str) -> Iterator[None]:
     """scikit-learn's complaints about data as errors of ours."""
     try:
         with warnings.catch_warnings():
@@ -134,15 +134,27 @@ def _one_line(name: str) -> Iterator[None]:
         raise TrainingError(f"{name} cannot be fitted to these training clips: {reason}") from None
 
 
-def _splits(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
-    """Folds of the training clips, no speaker on both sides; by clip with a single speaker."""
+def speaker_folds(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
+    """Folds of the training clips, no speaker on both sides; by clip with a single speaker.
+
+    Args:
+        data: of the run.
+        train: its training vectors.
+
+    Returns:
+        Numbers of the clips to fit and of those held out, fold by fold.
+
+    Raises:
+        TrainingError: a class has a single training clip.
+    """
     targets = train.targets.numpy()
     speakers = data.examples.column("speaker_id")[data.learned_rows()]
     smallest = int(np.unique(targets, return_counts=True)[1].min())
     people = len(np.unique(speakers))
     folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
     if folds < 2:
-        raise TrainingError("svm needs two training clips of each class to fit its probabilities")
+        name = data.recipe.model.name
+        raise TrainingError(f"{name} needs two training clips of each class to be held out in turn")
     seed = data.recipe.train.seed
     kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
     folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)

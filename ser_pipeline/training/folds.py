@@ -11,10 +11,12 @@ from ser_pipeline.models import build_model, parameter_count
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
+from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.recorder import Listener
 from ser_pipeline.training.run import check_classes, train_run, unfinished
+from ser_pipeline.training.teacher import find_teacher, taught
 
 
 def tested_folds(inputs: Inputs) -> list[int]:
@@ -59,7 +61,7 @@ def train_folds(
     if not inputs.split.folds:
         raise RunError(f"split '{inputs.split.name}' has no folds; leave out --fold {ALL_FOLDS}")
     numbers = tested_folds(inputs)
-    _check_folds(inputs, numbers)
+    _check_folds(inputs, numbers, folder)
     parent = _parent_info(inputs, numbers[0], folder, command)
     write_info(folder, parent)
     skipped = len(inputs.split.folds) - len(numbers)
@@ -68,35 +70,53 @@ def train_folds(
         on_note(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
     if any(unfinished(fold_folder(folder, number), inputs.recipe) for number in numbers):
         forget_scores(folder)
-    seconds, size = 0.0, parent.parameters
+    runs: list[RunInfo] = []
     for number in numbers:
         on_note(f"fold {number}: {inputs.split.folds[number]}")
-        run = train_run(inputs.run_data(number), fold_folder(folder, number), listener, command=command)
-        seconds += run.seconds or 0.0
-        size = run.parameters
-    parent = parent.model_copy(update={"parameters": size})  # known where each fold chose its layers
-    return _finish(folder, parent, seconds, done=len(numbers), skipped=skipped)
+        place, data = fold_folder(folder, number), inputs.run_data(number)
+        if unfinished(place, data.recipe):
+            data = taught(inputs, data, folder.parent)
+        runs.append(train_run(data, place, listener, command=command))
+    return _finish(folder, parent, runs, skipped=skipped)
 
 
-def _finish(folder: Path, parent: RunInfo, seconds: float, *, done: int, skipped: int) -> RunInfo:
-    """Write down that all folds are done, and how many are left out."""
+def _finish(folder: Path, parent: RunInfo, runs: list[RunInfo], *, skipped: int) -> RunInfo:
+    """Write down that all folds are done, how many are left out, and what is known since then."""
     left_out = f"; {skipped} have no test clip among those chosen" if skipped else ""
-    update = {"seconds": round(seconds, 1), "stopped": f"all {done} folds are done{left_out}"}
+    update = {
+        "seconds": round(sum(run.seconds or 0.0 for run in runs), 1),
+        "stopped": f"all {len(runs)} folds are done{left_out}",
+        "parameters": runs[-1].parameters,  # where each fold chose its layers
+        "teacher": _teacher(runs),
+        "synthetic": any(run.synthetic for run in runs),
+    }
     complete = parent.model_copy(update=update)
     write_info(folder, complete)
     return complete
 
 
-def _check_folds(inputs: Inputs, numbers: list[int]) -> None:
-    """Make sure that each fold has training clips of two classes."""
+def _teacher(runs: list[RunInfo]) -> TeacherInfo | None:
+    """Who taught the folds, each by a run of its own."""
+    known = [run.teacher for run in runs if run.teacher is not None]
+    if not known:
+        return None
+    update = {"run": known[0].run.partition("/")[0], "unlabelled": sum(each.unlabelled for each in known)}
+    return known[0].model_copy(update=update)
+
+
+def _check_folds(inputs: Inputs, numbers: list[int], folder: Path) -> None:
+    """Make sure that each fold has training clips of two classes, and a teacher if one is wanted."""
     for number in numbers:
         try:
-            check_classes(inputs.run_data(number))
+            data = inputs.run_data(number)
+            check_classes(data)
         except TrainingError as error:
             name = inputs.split.folds[number]
             raise TrainingError(
                 f"fold {number} ({name}): {error}; choose other corpora or another split"
             ) from None
+        if data.recipe.train.teacher and unfinished(fold_folder(folder, number), data.recipe):
+            find_teacher(data, folder.parent)
 
 
 def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> RunInfo:

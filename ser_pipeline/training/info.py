@@ -12,6 +12,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import Network
 from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import SETTINGS, RunInfo
 from ser_pipeline.training.device import choose_device, choose_precision
 
@@ -60,9 +61,10 @@ def describe(
         class_counts=data.class_counts(),
         corpora=data.names("corpus"),
         languages=data.names("language"),
-        synthetic=data.synthetic,
+        synthetic=data.synthetic or (before is not None and before.synthetic),
         parameters=parameters,
         layer_choice=data.choice,
+        teacher=_teacher(data, before),
         versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
         extra={
             "device": device,
@@ -75,11 +77,18 @@ def describe(
     )
 
 
+def _teacher(data: RunData, before: RunInfo | None) -> TeacherInfo | None:
+    """Who teaches, or who taught a run that has nothing left to learn."""
+    if data.taught is not None:
+        return data.taught.info
+    return None if before is None else before.teacher
+
+
 def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
     """Make sure that a run and the clips read for it belong together.
 
     Raises:
-        RunError: recordings, split, mels or classes are others than the run was trained on.
+        RunError: recordings, split, mels, classes or teacher are others than the run was trained on.
     """
     pairs = {
         "manifest": (info.manifest_digest, data.manifest_digest),
@@ -87,6 +96,10 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
         "feature store": (info.store_fingerprint, data.store.fingerprint),
         "list of emotions": (info.emotions, data.task.emotions),
     }
+    if data.taught is not None and info.teacher is not None:
+        told = data.taught.info
+        pairs["teacher"] = (info.teacher.digest, told.digest)
+        pairs["manifest without labels"] = (info.teacher.unlabelled_manifest, told.unlabelled_manifest)
     for what, (then, now) in pairs.items():
         if then != now:
             raise RunError(

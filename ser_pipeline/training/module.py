@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from ser_pipeline.datasets.augment import augment_batch
 from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import CrossEntropy
-from ser_pipeline.losses.auxiliary import ccc_loss, supervised_contrastive
+from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, supervised_contrastive
 from ser_pipeline.metrics import accuracy, uar
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import FrontEnd, TrainOptions
@@ -92,6 +92,8 @@ class TrainedNetwork(LightningModule):
         options: how.
         front_end: of the mels: their scale, and what masks are filled with.
         steps_per_epoch: batches of an epoch.
+        taught_width: numbers of a teacher's embedding that the network learns as well; 0 for none. The
+            projection to it is fitted beside the network and kept in no model.
     """
 
     draws: torch.Generator
@@ -104,10 +106,12 @@ class TrainedNetwork(LightningModule):
         front_end: FrontEnd,
         *,
         steps_per_epoch: int,
+        taught_width: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
         self.mean = copy.deepcopy(network).requires_grad_(False) if options.averaging else None
+        self.projection = _projection(network, taught_width) if taught_width else None
         self.loss = loss
         self.options = options
         self.steps_per_epoch = steps_per_epoch
@@ -145,7 +149,7 @@ class TrainedNetwork(LightningModule):
         return losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
 
     def _beside(self, embeddings: Tensor, batch: Batch) -> Tensor:
-        """What the objective wants of embeddings: classes apart, ratings met."""
+        """What the objective wants of embeddings: classes apart, ratings met, the teacher's followed."""
         options, wanted = self.options, embeddings.new_zeros(())
         if options.contrastive_weight:
             apart = supervised_contrastive(
@@ -155,14 +159,18 @@ class TrainedNetwork(LightningModule):
         head = getattr(self.network, "dimensions", None)
         if head is not None and batch.ratings is not None:
             wanted = wanted + options.dimension_weight * ccc_loss(head(embeddings), batch.ratings)
+        if self.projection is not None and batch.taught is not None:
+            away = cosine_distance(self.projection(embeddings), batch.taught)
+            wanted = wanted + options.teacher_embedding_weight * away
         return wanted
 
     def _scored(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Class scores, and embeddings where the objective looks at them."""
-        if not self.options.contrastive_weight and getattr(self.network, "dimensions", None) is None:
+        needed = self.options.contrastive_weight or self.projection is not None
+        if not needed and getattr(self.network, "dimensions", None) is None:
             return self.network(batch.inputs, batch.lengths), None
         if not isinstance(self.network, EmbeddingNetwork):
-            raise TypeError(f"{type(self.network).__name__} has no embedding for the contrastive loss")
+            raise TypeError(f"{type(self.network).__name__} has no embedding that a loss could look at")
         embeddings = self.network.embed(batch.inputs, batch.lengths)
         return self.network.head(embeddings), embeddings
 
@@ -193,7 +201,7 @@ class TrainedNetwork(LightningModule):
         options = self.options
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[options.optimizer]
         optimizer = kind(
-            self.network.parameters(),
+            self._fitted(),
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
             fused=self.device.type in {"cpu", "cuda"},
@@ -210,7 +218,19 @@ class TrainedNetwork(LightningModule):
         Done here because Lightning refuses to clip for fused optimizers, out of care for fp16's
         loss scaling, which bf16 does not use.
         """
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
+        torch.nn.utils.clip_grad_norm_(self._fitted(), self.options.clip_norm)
+
+    def _fitted(self) -> list[nn.Parameter]:
+        """All that steps move."""
+        beside = () if self.projection is None else self.projection.parameters()
+        return [*self.network.parameters(), *beside]
+
+
+def _projection(network: Network, width: int) -> nn.Linear:
+    """From the network's own embedding to a teacher's."""
+    if not isinstance(network, EmbeddingNetwork):
+        raise TypeError(f"{type(network).__name__} has no embedding to project")
+    return nn.Linear(network.width, width)
 
 
 def rate_factor(step: int, steps_per_epoch: int, options: TrainOptions) -> float:

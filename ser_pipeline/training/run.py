@@ -153,7 +153,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     if _goes_on(history, options):
         learned = read_card(folder).learned if history else data.learned()
         recorder = Recorder(
-            folder, model_card(data, learned), options, clips=len(data.rows("train")), listener=listener
+            folder, model_card(data, learned), options, clips=len(data.learned_examples()), listener=listener
         )
         batches = RunBatches(
             data.training_clips(learned),
@@ -209,7 +209,7 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
 def _module(data: RunData) -> TrainedNetwork:
     """Network with fresh weights and objective; the weights depend on the seed alone."""
     options, emotions = data.recipe.train, data.task.emotions
-    clips, counts = len(data.rows("train")), torch.from_numpy(data.drawn_counts())
+    clips, counts = len(data.learned_examples()), torch.from_numpy(data.drawn_counts())
     torch.manual_seed(options.seed)
     network = build_model(data.recipe.model, data.store.shape[0], len(emotions))
     loss = build_loss(
@@ -220,7 +220,15 @@ def _module(data: RunData) -> TrainedNetwork:
         **{name: getattr(options, name) for name in LOSSES[options.loss].options},
     )
     batches = EpochBatches(clips, options.batch_size, seed=options.seed, world=options.devices)
-    return TrainedNetwork(network, loss, options, data.recipe.front_end, steps_per_epoch=max(1, len(batches)))
+    taught = None if data.taught is None else data.taught.embeddings
+    return TrainedNetwork(
+        network,
+        loss,
+        options,
+        data.recipe.front_end,
+        steps_per_epoch=max(1, len(batches)),
+        taught_width=0 if taught is None else taught.shape[1],
+    )
 
 
 def model_card(data: RunData, learned: Learned) -> ModelCard:

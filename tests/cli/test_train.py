@@ -235,3 +235,19 @@ def test_less_to_learn_from_and_the_same_test_clips(ser, tmp_path):
     result = train(ser, "--train-corpora", "savee", status=1)
     assert "savee" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_taught_run_says_who_taught_and_goes_on_by_itself(ser, toy, tmp_path):
+    toy.write_features()
+    ser("train", "logreg", "--threads", 1, "--name", "big", "--c", 1)
+    refused = train(ser, "--teacher", "nobody", status=1).stderr
+    assert refused == "ser: run 'nobody' does not exist; the newest in runs are: big\n"
+    refused = train(ser, "--teacher-weight", 1, status=1).stderr
+    assert refused == "ser: --teacher-weight: has no effect on training without a teacher; leave it out\n"
+    said = train(ser, "--name", "small", "--teacher", "big", "--epochs", 1).stderr
+    assert "Beside the labels, it learned the probabilities that run big (logreg on features) gives" in said
+    assert "teacher.what" in ser("runs", "show", "small").stdout
+    ser("train", "--threads", 1, "--resume", "small", "--epochs", 2)
+    train(ser, "--name", "whole", "--teacher", "big", "--epochs", 2)
+    weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("small", "whole")]
+    assert weights[0] == weights[1]

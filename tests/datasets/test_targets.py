@@ -183,6 +183,15 @@ def test_joined_sets_are_numbered_set_after_set(rng):
     assert torch.equal(batch.inputs, torch.stack(expected))
 
 
+def test_joined_sets_may_be_of_any_size(rng):
+    parts = [VectorClips(np.full((size, 1), size, np.float32), np.arange(size)) for size in (4, 1, 2)]
+    joined = JoinedClips(parts)
+    assert len(joined) == 7
+    batch = joined.__getitems__([6, 0, 4, 5, 3])
+    assert batch.inputs[:, 0].tolist() == [2, 4, 1, 2, 4]
+    assert batch.targets.tolist() == [1, 0, 0, 0, 3]
+
+
 def test_joined_sets_that_are_read_in_pieces_share_no_shard(toy):
     toy.write_variants(1)
     data = toy.data(train={"copies": 1})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser_pipeline.losses import ccc_loss, supervised_contrastive
+from ser_pipeline.losses import ccc_loss, cosine_distance, supervised_contrastive
 from ser_pipeline.metrics import ccc
 
 NAN = float("nan")
@@ -123,3 +123,21 @@ def test_without_partners_it_is_zero_and_so_are_its_gradients(targets):
     loss.backward()
     assert loss.item() == 0
     assert (embeddings.grad == 0).all()
+
+
+def test_cosine_distance_is_the_mean_over_clips_that_have_a_wanted_vector(rng):
+    own = rng.standard_normal((4, 5)).astype(np.float32)
+    wanted = rng.standard_normal((4, 5)).astype(np.float32)
+    wanted[2, 1] = np.nan
+    kept = [0, 1, 3]
+    alike = (own * wanted).sum(1) / np.linalg.norm(own, axis=1) / np.linalg.norm(wanted, axis=1)
+    projected = torch.tensor(own, requires_grad=True)
+    found = cosine_distance(projected, torch.tensor(wanted))
+    assert found.item() == pytest.approx(1 - alike[kept].mean(), abs=1e-6)
+    found.backward()
+    assert projected.grad[2].abs().sum() == 0
+    assert projected.grad.isfinite().all()
+
+
+def test_without_any_wanted_vector_there_is_no_distance():
+    assert cosine_distance(torch.ones(2, 3), torch.full((2, 3), torch.nan)).item() == 0

@@ -6,6 +6,7 @@ from ser_pipeline.options import recipe
 from ser_pipeline.report.document import Figure
 from ser_pipeline.report.method_section import differing, distance_panel, flat, method_section
 from ser_pipeline.runs.read import read_runs
+from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
@@ -46,6 +47,16 @@ def test_settings_that_differ_show_both_values(runs):
 
 def test_every_setting_of_a_recipe_is_compared_or_left_out_on_purpose():
     assert flat(recipe()).keys() == flat(recipe("paper")).keys()
+
+
+def test_a_teacher_is_named_after_the_settings(runs):
+    assert "had a teacher" not in str(method_section(runs))
+    teacher = TeacherInfo(run="big", what="svm on features", digest="0", held_out=True, unlabelled=7)
+    taught = replace(runs[1], info=runs[1].info.model_copy(update={"teacher": teacher}))
+    said = str(method_section([runs[0], taught]))
+    assert "R2 had a teacher. Beside the labels, it learned the probabilities that run big (svm on" in said
+    assert "It also learned what the teacher says of 7 recordings without a label." in said
+    assert "R1 had a teacher" not in said
 
 
 def test_table_has_a_column_for_each_run(runs):

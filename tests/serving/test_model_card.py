@@ -4,6 +4,8 @@ import pytest
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.run import score_run
+from ser_pipeline.runs.files import read_info, write_info
+from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.serving.model_card import write_model_card
 from ser_pipeline.training.run import train_run
 from tests.training.conftest import Silent
@@ -29,6 +31,17 @@ def test_the_card_says_what_a_reader_must_know(trained):
     scores = json.loads((trained / "scores.json").read_text())["parts"]["test"]["pooled"]
     assert f"{scores['uar']['value']:.3f}" in text
     assert "speaker |" not in text.split("By group")[1].split("Confidence")[0].replace("speakers |", "")
+
+
+def test_the_card_says_who_taught_and_under_which_terms(trained):
+    info = read_info(trained)
+    what = "logreg on layers 2, 3 of whisper-base"
+    teacher = TeacherInfo(run="big", what=what, encoders=("whisper-base",), digest="0", held_out=True)
+    write_info(trained, info.model_copy(update={"teacher": teacher}))
+    text = write_model_card(trained)
+    assert "- teacher: Beside the labels, it learned the probabilities that run big (logreg on lay" in text
+    assert "Its teacher learned from the encoder `whisper-base` (openai/whisper-base; licence: MIT)" in text
+    assert "It is not needed to predict." in text
 
 
 def test_tables_are_whole(trained):

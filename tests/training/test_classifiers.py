@@ -10,7 +10,7 @@ from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.types import CARD, CLASSIFIER
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.classifiers import _splits
+from ser_pipeline.training.classifiers import speaker_folds
 from ser_pipeline.training.run import train_run, unfinished
 from tests.training.conftest import Silent
 
@@ -164,7 +164,7 @@ def test_probabilities_of_the_svm_come_from_held_out_speakers(featured):
     data = featured.data(model={"name": "svm"})
     rows, learned = data.rows("train"), data.learned()
     speakers = data.examples.column("speaker_id")[rows]
-    for fit, held in _splits(data, data.clips(rows, learned)):
+    for fit, held in speaker_folds(data, data.clips(rows, learned)):
         assert not set(speakers[fit]) & set(speakers[held])
 
 

@@ -180,6 +180,12 @@ def test_ctrl_c_in_the_first_epoch_starts_over(trained):
     assert {path.name for path in folder.iterdir()} == FILES
 
 
+def test_warm_up_counts_epochs_as_long_as_they_are_with_variants(trained, toy):
+    toy.write_variants(1)
+    folder, _ = trained(train={"copies": 1, "epochs": 1, "warmup_epochs": 1, "learning_rate": 0.003})
+    assert read_metrics(folder / "metrics.csv")[0]["learning_rate"] == pytest.approx(0.003)
+
+
 def test_patience_ends_a_run(trained):
     _, info = trained(train={"epochs": 9, "patience": 2, "learning_rate": 1e-9})
     assert info.stopped == "no better validation UAR for 2 epochs"
@@ -394,5 +400,5 @@ def test_a_contrastive_loss_needs_an_embedding():
     options = TrainOptions(contrastive_weight=1.0)
     module = TrainedNetwork(network, loss, options, FrontEnd(), steps_per_epoch=1)
     batch = Batch(torch.ones(1, 2), torch.ones(1), torch.zeros(1), torch.zeros(1))
-    with pytest.raises(TypeError, match="EstimatorNetwork has no embedding for the contrastive loss"):
+    with pytest.raises(TypeError, match="EstimatorNetwork has no embedding that a loss could look at"):
         module._scored(batch)

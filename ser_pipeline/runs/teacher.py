@@ -1,0 +1,51 @@
+"""Who taught a network, as its settings, the report and the model card say it."""
+
+from ser_pipeline.options import Options, TrainOptions
+from ser_pipeline.tables.cells import plural
+
+
+class TeacherInfo(Options):
+    """The run that taught a network, beside the labels.
+
+    Attributes:
+        run: name of its folder.
+        what: it is, in words, as ``logreg on layers 2, 3 of whisper-base``.
+        encoders: that it learned from, by name.
+        digest: of the teacher and of how it was asked.
+        held_out: it was asked about training clips as refitted without their speakers.
+        unlabelled: recordings without a label that it was asked about.
+        unlabelled_manifest: digest of the manifest that they are of; "" for none.
+    """
+
+    run: str
+    what: str
+    encoders: tuple[str, ...] = ()
+    digest: str
+    held_out: bool
+    unlabelled: int = 0
+    unlabelled_manifest: str = ""
+
+    def sentences(self, options: TrainOptions) -> str:
+        """What a network learned from this teacher.
+
+        Args:
+            options: of the network's training.
+
+        Examples:
+            >>> teacher = TeacherInfo(run="big", what="svm on features", digest="0", held_out=True)
+            >>> teacher.sentences(TrainOptions(teacher="big")).partition(". ")[2]
+            'To judge training clips, that teacher was refitted without their speakers.'
+        """
+        said = [
+            f"Beside the labels, it learned the probabilities that run {self.run} ({self.what}) gives: they "
+            f"make {options.teacher_weight:g} of the target, at temperature {options.teacher_temperature:g}."
+        ]
+        if self.held_out:
+            said.append("To judge training clips, that teacher was refitted without their speakers.")
+        if options.teacher_embedding_weight:
+            weight = options.teacher_embedding_weight
+            said.append(f"It also learned the teacher's embedding, with a weight of {weight:g}.")
+        if self.unlabelled:
+            clips = plural(self.unlabelled, "recording")
+            said.append(f"It also learned what the teacher says of {clips} without a label.")
+        return " ".join(said)

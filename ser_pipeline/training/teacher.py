@@ -1,0 +1,347 @@
+"""Distillation: what a trained run says of the clips that another network learns from.
+
+A teacher must never have learned from clips that its pupil is judged by, so it must be of the same manifest,
+split and fold. It is asked about each recording once, as it lies in the teacher's store; what it answers
+is kept in ``cache/teachers/<digest of the teacher>.parquet`` by the recording's own digest.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from sklearn.base import clone
+
+from ser_pipeline.arrays import Float32s, Strings
+from ser_pipeline.atomic import write_parquet
+from ser_pipeline.datasets.batch import Clips, VectorClips
+from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.prepare import Inputs, looked_up, read_inputs
+from ser_pipeline.datasets.run_data import RunData
+from ser_pipeline.datasets.sampling import ordered_batches
+from ser_pipeline.datasets.taught import find_unlabelled, with_teacher
+from ser_pipeline.errors import RunError, TrainingError
+from ser_pipeline.labels import Task
+from ser_pipeline.models import EmbeddingNetwork, EstimatorNetwork, Network
+from ser_pipeline.options import EmbeddingOptions, TrainOptions
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.files import read_info, read_table
+from ser_pipeline.runs.find import find_run
+from ser_pipeline.runs.names import fold_folder
+from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
+from ser_pipeline.training.checkpoint import load_model
+from ser_pipeline.training.classifiers import one_line, speaker_folds
+from ser_pipeline.training.info import check_same
+from ser_pipeline.training.layers import as_trained
+
+FOLDER: Final = "teachers"
+"""Of the answers of teachers, in the folder of the stores."""
+
+COLUMNS: Final = ("audio_digest", "logits", "embedding")
+"""Of a file of answers."""
+
+BATCH: Final = 64
+"""Clips that a teacher is asked about at once."""
+
+
+def taught(inputs: Inputs, data: RunData, runs: Path) -> RunData:
+    """The clips of a run with what its teacher says of them; as they are where it has none.
+
+    Args:
+        inputs: of the run.
+        data: its clips.
+        runs: folder in which a teacher is looked for by name.
+
+    Raises:
+        RunError: there is no such run, it is not trained, or it may have learned from clips that this run is
+            judged by.
+        ManifestError: the manifest of recordings without a label is missing; likewise StoreMissing.
+        TrainingError: no recording without a label is left.
+    """
+    options = data.recipe.train
+    if options.teacher is None:
+        return data
+    teacher = Teacher.of(find_teacher(data, runs), inputs, options)
+    spare = find_unlabelled(inputs, data)
+    asked = data.examples.of_part("train").joined(spare.examples)
+    source = spare.manifest
+    logits, embeddings = teacher.answers(asked, None if source is None else source.path.parent)
+    temperature = options.teacher_temperature * (teacher.card.temperature or 1.0)
+    probabilities = (torch.from_numpy(logits) / temperature).softmax(1).numpy()
+    info = teacher.described("" if source is None else source.digest)
+    return with_teacher(data, info, spare, probabilities, embeddings if teacher.embed else None)
+
+
+def find_teacher(data: RunData, runs: Path) -> Path:
+    """Folder of the run that teaches, after a look at whether it may.
+
+    Raises:
+        RunError: as :func:`taught`.
+    """
+    folder = find_run(str(data.recipe.train.teacher), runs)
+    if read_info(folder).split.fold == ALL_FOLDS and data.split.fold is not None:
+        folder = fold_folder(folder, int(data.split.fold))
+        if not (folder / SETTINGS).is_file():
+            raise RunError(f"{folder}: not found; the teacher was not trained on this fold")
+    _check(read_info(folder), data, folder)
+    return folder
+
+
+def _check(info: RunInfo, data: RunData, folder: Path) -> None:
+    """Make sure that a run may teach another: same task, and nothing learned that the other is judged by."""
+    if (info.emotions, info.merges) != (data.task.emotions, dict(data.task.merges)):
+        raise RunError(
+            f"{folder}: the teacher tells {', '.join(info.emotions)} apart, this run "
+            f"{', '.join(data.task.emotions)}; both must have the same task and merges"
+        )
+    pairs = {
+        "manifest": (info.manifest_digest, data.manifest_digest),
+        "split": ((info.split.name, info.split.digest), (data.split.name, data.split.digest)),
+        "fold": (info.split.fold, data.split.fold),
+    }
+    for what, (its, own) in pairs.items():
+        if its != own:
+            raise RunError(
+                f"{folder}: the teacher was trained on another {what}, so it may have learned from clips "
+                f"that this run is judged by; train it on the same {what}"
+            )
+    if info.stopped is None:
+        raise RunError(
+            f"{folder}: the teacher's training has not ended; 'ser train --resume {folder}' ends it"
+        )
+    if not info.counts.get("validation"):
+        raise RunError(
+            f"{folder}: the teacher has no validation clips, so that nothing tells how sure it may be; "
+            "choose one that has"
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a teacher says of recordings.
+
+    Attributes:
+        digests: of the recordings' bytes.
+        logits: shape ``(recordings, classes)``.
+        embeddings: shape ``(recordings, d)``; of no numbers where they are not wanted.
+    """
+
+    digests: tuple[str, ...]
+    logits: Float32s
+    embeddings: Float32s
+
+    def joined(self, others: "Answers") -> "Answers":
+        """These recordings, and others after them."""
+        return Answers(
+            self.digests + others.digests,
+            np.concatenate([self.logits, others.logits]),
+            np.concatenate([self.embeddings, others.embeddings]),
+        )
+
+    def of(self, digests: Strings) -> tuple[Float32s, Float32s]:
+        """Class scores and embeddings of recordings, NaN for those that are not here."""
+        place = {digest: number for number, digest in enumerate(self.digests)}
+        rows = np.array([place.get(digest, len(place)) for digest in digests.tolist()], np.int64)
+        logits, embeddings = (
+            np.concatenate([values, np.full((1, values.shape[1]), np.nan, np.float32)])
+            for values in (self.logits, self.embeddings)
+        )
+        return logits[rows], embeddings[rows]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained run that is asked about clips.
+
+    Attributes:
+        folder: of the run.
+        info: its settings.
+        network: its model.
+        card: of the model.
+        inputs: of the run that it teaches; manifest and cache are the same.
+        held_out: training clips are asked about as if it had not learned from them. Only classifiers are ever
+            fitted again.
+        embed: it is asked for embeddings.
+    """
+
+    folder: Path
+    info: RunInfo
+    network: Network
+    card: ModelCard
+    inputs: Inputs
+    held_out: bool
+    embed: bool
+
+    @classmethod
+    def of(cls, folder: Path, inputs: Inputs, options: TrainOptions) -> "Teacher":
+        """Load a run.
+
+        Args:
+            folder: of the run.
+            inputs: of the run that it teaches.
+            options: of that run.
+
+        Raises:
+            RunError: its model is damaged.
+        """
+        info, (network, card) = read_info(folder), load_model(folder)
+        held_out = options.teacher_held_out and isinstance(network, EstimatorNetwork)
+        return cls(folder, info, network, card, inputs, held_out, options.teacher_embedding_weight > 0)
+
+    @cached_property
+    def own(self) -> Inputs:
+        """Manifest, split and store that it was trained on.
+
+        Raises:
+            StoreMissing: its store is not there.
+        """
+        recipe, info = self.info.recipe, self.info
+        task = Task(recipe.task, info.emotions, info.merges, info.corpora)
+        manifests = self.inputs.manifest.path.parent
+        return read_inputs(recipe, manifests=manifests, cache=self.inputs.cache, task=task, scoring=True)
+
+    @cached_property
+    def data(self) -> RunData:
+        """The clips that it was trained on.
+
+        Raises:
+            RunError: they are other ones now.
+        """
+        data = as_trained(self.own.run_data(self.info.split.fold), self.card)
+        check_same(self.info, data, self.folder)
+        return data
+
+    @cached_property
+    def digest(self) -> str:
+        """Of its model, of what it learned from, and of how it is asked; 16 hexadecimal digits."""
+        facts = (
+            self.card.weights_digest,
+            self.info.model_dump_json(include={"recipe", "manifest_digest", "split", "store_fingerprint"}),
+            f"held out {self.held_out}, embeddings {self.embed}",
+        )
+        return hashlib.blake2b("\n".join(facts).encode(), digest_size=8).hexdigest()
+
+    def described(self, unlabelled_manifest: str) -> TeacherInfo:
+        """What its pupil's settings say of it.
+
+        Args:
+            unlabelled_manifest: digest of the manifest of recordings without a label; "" for none.
+        """
+        place, parts = self.folder, self.info.recipe.parts
+        return TeacherInfo(
+            run=place.name if self.info.split.fold is None else f"{place.parent.name}/{place.name}",
+            what=self.info.recipe.words,
+            encoders=tuple(part.name for part in parts if isinstance(part, EmbeddingOptions)),
+            digest=self.digest,
+            held_out=self.held_out,
+            unlabelled_manifest=unlabelled_manifest,
+        )
+
+    def answers(self, asked: Examples, manifests: Path | None) -> tuple[Float32s, Float32s]:
+        """Class scores and embeddings of clips; those that were asked for before are read from the cache.
+
+        Args:
+            asked: the clips, of training or without a label.
+            manifests: folder of the manifest of the latter; for messages.
+
+        Returns:
+            Shapes ``(clips, classes)`` and ``(clips, d)``; NaN where its store could not use a clip.
+
+        Raises:
+            StoreMissing: its store is not there, or lacks clips.
+            TrainingError: its store could use none of them.
+            RunError: the cached answers are damaged.
+        """
+        path = self.inputs.cache / FOLDER / f"{self.digest}.parquet"
+        known, digests = self._read(path), asked.column("audio_digest")
+        new = np.ones(len(asked), bool) if known is None else ~np.isin(digests, known.digests)
+        fresh = self._asked(asked.take(new), manifests) if new.any() else None
+        if fresh is not None:
+            known = fresh if known is None else known.joined(fresh)
+            self._write(path, known)
+        if known is None:
+            raise TrainingError(f"{self.folder}: the teacher's store could use none of {len(asked)} clips")
+        return known.of(digests)
+
+    def _read(self, path: Path) -> Answers | None:
+        if not path.exists():
+            return None
+        remedy = "delete it, and the teacher is asked again"
+        table = read_table(path, remedy=remedy)
+        if table.schema.names != list(COLUMNS) or not table.num_rows:
+            raise RunError(f"{path}: does not hold a teacher's answers; {remedy}")
+        digests = tuple(table["audio_digest"].to_pylist())
+        logits, embeddings = (_matrix(table[name]) for name in COLUMNS[1:])
+        if logits.shape[1] != self.network.classes:
+            raise RunError(f"{path}: holds {logits.shape[1]} scores a clip, not one for each class; {remedy}")
+        return Answers(digests, logits, embeddings)
+
+    def _write(self, path: Path, known: Answers) -> None:
+        columns = (pa.array(known.digests, pa.string()), *map(_rows, (known.logits, known.embeddings)))
+        write_parquet(path, pa.table(dict(zip(COLUMNS, columns, strict=True))))
+
+    def _asked(self, asked: Examples, manifests: Path | None) -> Answers | None:
+        """Ask about clips; None where its store could use none of them."""
+        positions, _ = looked_up(self.own.store, asked, manifests=manifests)
+        here = positions >= 0
+        if not here.any():
+            return None
+        asked = asked.take(here)
+        known = replace(self.data, examples=asked, positions=positions[here])
+        clips = known.clips(np.arange(len(asked)), self.card.learned, memory_limit=0)
+        logits, embeddings = self._scored(clips)
+        if self.held_out and isinstance(clips, VectorClips):
+            self._hold_out(asked, clips, logits)
+        return Answers(tuple(asked.column("audio_digest").tolist()), logits, embeddings)
+
+    def _scored(self, clips: Clips) -> tuple[Float32s, Float32s]:
+        """Class scores and embeddings; the embedding of a classifier is the vector that it reads."""
+        logits, embeddings = [], []
+        with torch.inference_mode():
+            for numbers in ordered_batches(len(clips), BATCH):
+                batch = clips.__getitems__(numbers)
+                vectors = batch.inputs
+                if isinstance(self.network, EmbeddingNetwork):
+                    vectors = self.network.embed(batch.inputs, batch.lengths)
+                    scores = self.network.head(vectors)
+                else:
+                    scores = self.network(batch.inputs, batch.lengths)
+                logits.append(scores.numpy())
+                embeddings.append(vectors.numpy() if self.embed else np.zeros((len(vectors), 0), np.float32))
+        return np.concatenate(logits), np.concatenate(embeddings)
+
+    def _hold_out(self, asked: Examples, clips: VectorClips, logits: Float32s) -> None:
+        """Put in what the classifier says of training speakers when it is fitted without them, in place."""
+        if not isinstance(self.network, EstimatorNetwork):
+            return
+        train = self.data.training_vectors(self.card.learned)
+        own = self.data.examples.take(self.data.learned_rows())
+        digests, speakers = (own.column(name) for name in ("audio_digest", "speaker_id"))
+        wanted, people = (asked.column(name) for name in ("audio_digest", "speaker_id"))
+        learned = np.isin(wanted, digests)
+        for fit, held in speaker_folds(self.data, train):
+            theirs = np.where(learned, np.isin(wanted, digests[held]), np.isin(people, speakers[held]))
+            if not theirs.any():
+                continue
+            again = clone(self.network.estimator)
+            with one_line(self.info.model):
+                again.fit(train.values[fit].numpy(), train.targets[fit].numpy())
+            logits[theirs] = EstimatorNetwork(again, self.network.classes)(clips.values[theirs]).numpy()
+
+
+def _matrix(column: pa.ChunkedArray) -> Float32s:
+    """Lists of equal length as rows."""
+    flat: Float32s = pc.list_flatten(column).to_numpy().astype(np.float32)
+    return flat.reshape(len(column), len(flat) // len(column))
+
+
+def _rows(values: Float32s) -> pa.Array:
+    """Rows as lists of equal length."""
+    starts = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
+    return pa.ListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))
