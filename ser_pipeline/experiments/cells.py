@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.datasets.examples import chosen_rows
-from ser_pipeline.errors import LabelError, SerError, SettingsError, SplitError
+from ser_pipeline.encoders import encoder_folders, located
+from ser_pipeline.errors import EncoderError, LabelError, SerError, SettingsError, SplitError
 from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
@@ -30,6 +31,7 @@ class Cell:
         recipe: all that is trained; the seed is part of it.
         key: names its folder; empty where the split cannot be made.
         problem: why it cannot be trained; empty where nothing is known against it.
+        lacking: the problem is an encoder that this machine lacks, which is no failure.
     """
 
     arm: str
@@ -37,6 +39,7 @@ class Cell:
     recipe: Recipe
     key: str
     problem: str = ""
+    lacking: bool = False
 
     @property
     def seed(self) -> int:
@@ -137,15 +140,26 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
             raise SettingsError(f"{where}: protocol '{protocol}': {error}") from None
         return Cell(arm.name, protocol, recipe, "", str(error))
     try:
+        recipe = _with_encoders(recipe)
         key = cell_key(
             recipe,
             manifest_digest=ground.manifest.digest,
             split_digest=split.digest,
             own_tasks=ground.own_tasks,
         )
+    except EncoderError as error:
+        return Cell(arm.name, protocol, recipe, "", str(error), lacking=True)
     except SerError as error:  # an extra that is not installed
         return Cell(arm.name, protocol, recipe, "", str(error))
     return Cell(arm.name, protocol, recipe, key)
+
+
+def _with_encoders(recipe: Recipe) -> Recipe:
+    """The same recipe with its encoders completed by what they are: their weights decide its numbers."""
+    if "embeddings" not in recipe.on:
+        return recipe
+    found = [located(each, encoder_folders())[0] for each in recipe.encoders]
+    return recipe.with_encoders(found, recipe.encoder_layers)
 
 
 def _recipe(changes: dict[str, Any], where: str) -> Recipe:

@@ -78,7 +78,9 @@ class Progress:
 
     def state(self, cell: Cell) -> State:
         """How one cell stands."""
-        return State("failed", cell.problem) if cell.problem else self.states[cell.key]
+        if cell.problem:
+            return State("not run" if cell.lacking else "failed", cell.problem)
+        return self.states[cell.key]
 
     def keys(self, arm: str, protocol: str) -> list[str]:
         """Keys of an arm under a protocol, by seed."""

@@ -16,7 +16,7 @@ from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Need, Progress, State
-from ser_pipeline.options import MODELS, Recipe, StoreOptions
+from ser_pipeline.options import MODELS, EmbeddingOptions, Recipe, StoreOptions, inputs_of
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.store import build_store
 
@@ -91,8 +91,13 @@ def parse_budget(text: str | None) -> float:
 
 def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
     """What must be in the cache before a recipe can be trained."""
-    clean: list[Wanted] = [(part.stored, 1) for part in recipe.parts]
-    return (*clean, *((variants.stored, recipe.train.copies) for variants in recipe.variants))
+    clean: list[Wanted] = [(_kept(part), 1) for part in recipe.parts]
+    return (*clean, *((_kept(variants), recipe.train.copies) for variants in recipe.variants))
+
+
+def _kept(options: StoreOptions) -> StoreOptions:
+    """What a store is keyed by; of an encoder also where it lies, without which nothing can be computed."""
+    return options if isinstance(inputs_of(options), EmbeddingOptions) else options.stored
 
 
 def total(costs: Iterable[Cost]) -> float:

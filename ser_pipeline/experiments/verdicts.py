@@ -152,6 +152,8 @@ def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]
     broken = [cell for cell in progress.cells if not cell.key and cell.arm in (claim.first, claim.second)]
     if failed or not all(keys):
         cell = (failed or broken)[0]
+        if cell.lacking:
+            return _Look(None, "not run", f"{cell.label} did not run: {cell.problem}")
         return _Look(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
     waiting = [key for key in dict.fromkeys(keys) if progress.states[key].status != "done"]
     if waiting:

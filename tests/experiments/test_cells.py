@@ -3,7 +3,9 @@ import pytest
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.cells import cells_of
+from ser_pipeline.experiments.schedule import wanted_stores
 from ser_pipeline.experiments.spec import find_experiment, shipped_names
+from ser_pipeline.experiments.verdicts import write_findings
 from ser_pipeline.splits import split_names
 
 HEAD = 'title = "T"\nseeds = [0]\n'
@@ -93,3 +95,34 @@ def test_every_shipped_experiment_can_be_laid_out_on_any_recordings(lab, name):
         claim.second for claim in design.claims if claim.second
     }
     assert arms <= {cell.arm for cell in cells}
+
+
+ENCODER = (
+    f"{HEAD}[arms.encoder]\nsettings = {{ model = {{ name = 'logreg', c = 0.1 }}, on = 'embeddings', "
+    "embeddings = { encoder = 'tiny-whisper' } }\n[arms.logreg]\nsettings = { model = { name = 'logreg' } }\n"
+    "[[claims]]\ntext = 'It is better'\nfirst = 'encoder'\nsecond = 'logreg'\n"
+)
+
+
+def test_an_encoder_that_is_not_here_leaves_its_cells_out_and_fails_nothing(lab, monkeypatch, tmp_path):
+    monkeypatch.delenv("SER_ENCODERS", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    progress, _ = lab.run(ENCODER)
+    assert "tiny-whisper" in progress.state(progress.cells[0]).reason
+    found = write_findings(progress, lab.runs)
+    assert found.cells() == {"done": 1, "failed": 0, "not run": 1}
+    (claim,) = found.claims
+    assert claim.outcome == "not run"
+    assert "encoder, speaker, seed 0 did not run: " in claim.reason
+
+
+def test_the_weights_of_an_encoder_are_part_of_a_cells_key(lab, monkeypatch, make_encoder):
+    keys = set()
+    for seed in (0, 0, 1):
+        folder = make_encoder("whisper", seed=seed)
+        monkeypatch.setenv("SER_ENCODERS", str(folder.parent))
+        cell = lab.progress(ENCODER).cells[0]
+        keys.add(cell.key)
+        ((wanted, copies),) = wanted_stores(cell.recipe)
+        assert (wanted.folder, wanted.layers, copies) == (str(folder), (0, 1, 2, 3), 1)
+    assert len(keys) == 2
