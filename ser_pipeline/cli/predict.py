@@ -130,6 +130,7 @@ def predict(
         options = given.options(PredictOptions)
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
+        _check_adapt(options, timeline)
         _limit_threads(threads)
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
@@ -223,6 +224,16 @@ def _check_picture(picture: Path | None, timeline: bool, paths: Sequence[Path]) 
         raise SettingsError(f"--picture {one_line(str(picture))}: must end in .png, .svg or .pdf")
 
 
+def _check_adapt(options: "PredictOptions", timeline: bool) -> None:
+    from ser_pipeline.errors import SettingsError
+
+    if options.adapt and not timeline:
+        raise SettingsError(
+            "--adapt follows a voice through the windows of a --timeline; whole recordings of one person are "
+            "judged together with --one-speaker, or by others of theirs with --enrol"
+        )
+
+
 def _draw(picture: Path, kept: list[Any], emotions: Sequence[str]) -> None:
     from ser_pipeline.serving.picture import draw_timeline
     from ser_pipeline.serving.prediction import Prediction
@@ -237,6 +248,7 @@ def listen(
     given: Given,
     file: Annotated[Path | None, typer.Option(help="Recording to play; else the microphone.")] = None,
     model: ModelOption = None,
+    enrol: EnrolOption = None,
     live: Annotated[
         bool, typer.Option("--live/--at-once", help="Play --file at its own pace, or as fast as it goes.")
     ] = True,
@@ -250,7 +262,7 @@ def listen(
     timing = Timing()
     with plain_errors():
         options = given.options(PredictOptions)
-        loaded = _load(model, runs)
+        loaded = _enrolled(_load(model, runs), enrol, options)
         loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
         opened = microphone() if file is None else played(file, live=live)

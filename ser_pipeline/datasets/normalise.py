@@ -97,20 +97,48 @@ class Voice(Options):
             >>> Voice(center=(0.0,), scale=(1.0,)).pulled(np.full((8, 1), 2.0)).center
             (1.0,)
         """
-        count = len(clips)
-        if not count:
-            return self
-        wide = np.asarray(clips, np.float64)
-        usual, variance = np.array(self.center), np.square(self.scale)
-        center = (wide.sum(0) + PULL_CENTER * usual) / (count + PULL_CENTER)
-        own = wide.var(0) if count > 1 else variance
-        spread = np.sqrt((count * own + PULL_SCALE * variance) / (count + PULL_SCALE))
-        return Voice(center=tuple(center.tolist()), scale=tuple(spread.tolist()))
+        heard = Heard(self)
+        for clip in clips:
+            heard.add(clip)
+        return heard.voice
 
     def apply(self, values: Floats) -> Float64s:
         """Centre and scale clips by this voice, shape kept."""
         centred: Float64s = (values - np.array(self.center)) * inverse(np.array(self.scale))
         return centred
+
+
+class Heard:
+    """Clips of one speaker, one after another, in as much memory as one of them takes.
+
+    Args:
+        usual: the voice before any clip is heard.
+    """
+
+    def __init__(self, usual: Voice) -> None:
+        self._usual = usual
+        self._count = 0
+        self._mean = np.zeros(len(usual.center))
+        self._squares = np.zeros(len(usual.center))
+
+    def add(self, clip: Floats) -> None:
+        """Hear a clip, shape ``(features,)``."""
+        self._count += 1
+        off = clip - self._mean
+        self._mean += off / self._count
+        self._squares += off * (clip - self._mean)
+
+    @property
+    def voice(self) -> Voice:
+        """The usual voice, pulled towards what was heard; see :meth:`Voice.pulled`."""
+        count = self._count
+        if not count:
+            return self._usual
+        usual, variance = np.array(self._usual.center), np.square(self._usual.scale)
+        center = (count * self._mean + PULL_CENTER * usual) / (count + PULL_CENTER)
+        own = self._squares / count if count > 1 else variance
+        spread = np.sqrt((count * own + PULL_SCALE * variance) / (count + PULL_SCALE))
+        return Voice(center=tuple(center.tolist()), scale=tuple(spread.tolist()))
 
 
 class Learned(Options):

@@ -35,6 +35,12 @@ class PredictOptions(Options):
         "half a window where a long recording gets one prediction.",
         flag="hop",
     )
+    adapt: bool = option(
+        False,
+        "Adapt to the voice while it is heard: each window of a timeline or of a live stream is judged by "
+        "what was heard of the speaker before it. This is for models trained with --normalise adaptive, and "
+        "for recordings of one person.",
+    )
 
 
 class Limits(Options):

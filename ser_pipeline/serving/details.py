@@ -1,5 +1,6 @@
 """All that is shown of one recording: the prediction, what the network saw, and emotion over time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +61,24 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
         return Details(prediction, None, None, timeline, duration_s)
     attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
     return Details(prediction, clip, attention, timeline, duration_s)
+
+
+def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions, limits: Limits) -> Model:
+    """The model as it is for the person of whom other recordings were sent; without any, as it is.
+
+    Raises:
+        AudioTooLarge: one of them is longer than allowed.
+        AudioError: one of them cannot be used, or nothing is heard in it.
+        RunError: the model was not trained to adapt.
+    """
+    if not recordings:
+        return model
+    for number, each in enumerate(recordings, 1):
+        checked_duration(each, limits, f"enrol {number}")
+    adapted, unusable = model.for_speaker(recordings, options)
+    if unusable:
+        raise AudioError(f"enrol: {unusable[0].reason}")
+    return adapted
 
 
 def checked_duration(content: bytes, limits: Limits, name: str) -> float:

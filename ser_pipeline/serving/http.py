@@ -18,10 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
 from ser_pipeline.options import PredictOptions
-from ser_pipeline.serving.details import checked_duration
+from ser_pipeline.serving.details import checked_duration, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.serving.service import NO_MODEL, BadBody, Service, read_recording
+from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, BadBody, Sent, Service, read_recordings
 
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (ServerBusy, 429),
@@ -37,11 +37,20 @@ BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "A recording of any format libsndfile reads: raw, or as the file of a form.",
+        "description": "A recording of any format libsndfile reads: raw, or as the file of a form. A form "
+        f"may also hold up to {MOST_ENROLLED} other recordings of the person who speaks, each as a file "
+        "'enrol': a model trained with '--normalise adaptive' adapts to them.",
         "content": {
             "application/octet-stream": BINARY,
             "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": BINARY["schema"]}, "required": ["file"]}
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": BINARY["schema"],
+                        "enrol": {"type": "array", "items": BINARY["schema"], "maxItems": MOST_ENROLLED},
+                    },
+                    "required": ["file"],
+                }
             },
         },
     }
@@ -50,7 +59,7 @@ BODY: Final[dict[str, Any]] = {
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     400: {"description": "The form cannot be read, or holds no file."},
     413: {"description": "The recording is larger or longer than this server takes."},
-    422: {"description": "No recording that can be used, or a parameter that does not fit."},
+    422: {"description": "No recording that can be used, or something that does not fit the model."},
     429: {"description": "Too many wait already; come back after the seconds of Retry-After."},
     503: {"description": "There is no model."},
 }
@@ -126,6 +135,9 @@ def _add_predict(app: FastAPI, service: Service) -> None:
     async def predict(
         request: Request,
         timeline: Annotated[bool, Query(description="Also one prediction for each window.")] = False,
+        adapt: Annotated[
+            bool, Query(description="Judge each window by the voice that was heard before it.")
+        ] = False,
         hop_s: Annotated[float, Query(ge=0.1, le=60, description="Seconds between windows.")] = 1.0,
         abstain: Annotated[
             Annotated[float, Field(ge=0, le=1)] | Literal["auto"],
@@ -136,22 +148,26 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         """Tell the emotion of one recording."""
         if service.model is None:
             raise HTTPException(503, NO_MODEL)
-        options = PredictOptions(abstain=abstain, hop_s=hop_s, modality=modality)
+        if adapt and not timeline:
+            raise HTTPException(422, "adapt: goes with timeline=true")
+        options = PredictOptions(abstain=abstain, hop_s=hop_s, modality=modality, adapt=adapt)
         with service.place() as place:
-            content = await read_recording(request, place, service.limits.body_s)
-            work = service.start(lambda model: _answer(model, content, options, service, timeline))
+            sent = await read_recordings(request, place, service.limits.body_s)
+            work = service.start(lambda model: _answer(model, sent, options, service, timeline))
             return await asyncio.wrap_future(work)
 
 
 def _answer(
-    model: Model, content: bytes, options: PredictOptions, service: Service, timeline: bool
+    model: Model, sent: Sent, options: PredictOptions, service: Service, timeline: bool
 ) -> dict[str, Any]:
     """What is sent back for a recording."""
-    duration_s = checked_duration(content, service.limits, "recording")
-    answer = _without_file(model.predict(content, options))
+    duration_s = checked_duration(sent.recording, service.limits, "recording")
+    model = enrolled(model, sent.enrol, options, service.limits)
+    answer = _without_file(model.predict(sent.recording, options))
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
+    answer |= {"enrolled": len(sent.enrol)} if sent.enrol else {}
     if timeline:
-        answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]
+        answer["timeline"] = [_without_file(said) for said in model.timeline(sent.recording, options)]
     return answer
 
 

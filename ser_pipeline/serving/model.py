@@ -8,7 +8,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
-from ser_pipeline.datasets.normalise import Voice
+from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.options import FrontEnd, PredictOptions
 from ser_pipeline.runs.card import ModelCard
@@ -159,18 +159,39 @@ class Model:
         """
         self.check_speaker()
         name = name or _name(source)
+        listener = self.listener(options)
         with file_blocks(source, name) as blocks:
             for window in self._windows(blocks, options, HOP_S):
-                yield self.predict_window(window, options, name)
+                yield listener.predict_window(window, options, name)
+
+    def listener(self, options: PredictOptions) -> "Model | Adapting":
+        """What predicts on windows in order of time: this model, or one that adapts to the voice it hears.
+
+        Raises:
+            RunError: it shall adapt, and was not trained to.
+        """
+        return Adapting(self) if options.adapt else self
 
     def predict_window(self, window: Window, options: PredictOptions, name: str) -> Prediction:
         """Predict on one window of a longer recording; the times are the window's."""
+        return self.predict_heard(window, self.window_clip(window, options), options, name)
+
+    def predict_heard(
+        self, window: Window, clip: PreparedClip | None, options: PredictOptions, name: str
+    ) -> Prediction:
+        """Predict on what :meth:`window_clip` gave for a window."""
         rate = self.sample_rate
         start_s, end_s = window.start / rate, (window.start + window.wave.size) / rate
-        logits = self._window_logits(window, options)
-        if logits is None:
+        if clip is None:
             return silence(name, start_s, end_s)
-        return self._decide(logits, options, name, (start_s, end_s))
+        return self._decide(self._logits(clip), options, name, (start_s, end_s))
+
+    def window_clip(self, window: Window, options: PredictOptions) -> PreparedClip | None:
+        """What the network sees of a window; None where nothing is heard."""
+        try:
+            return self._clip(window.wave, options, "window")
+        except AudioSilent:
+            return None
 
     def clip(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> PreparedClip:
         """What the network sees of a recording, for those who want to look at it.
@@ -198,8 +219,8 @@ class Model:
     def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
         with file_blocks(source, name) as blocks:
             windows = self._windows(blocks, options, (options.window_s or self.longest_s) / 2)
-            every = [self._window_logits(window, options) for window in windows]
-        heard = [logits for logits in every if logits is not None]
+            clips = (self.window_clip(window, options) for window in windows)
+            heard = [self._logits(clip) for clip in clips if clip is not None]
         if not heard:
             return silence(name, 0.0, blocks.duration_s)
         return self._decide(np.stack(heard), options, name, (0.0, blocks.duration_s))
@@ -211,12 +232,6 @@ class Model:
         for block in blocks:
             yield from cutter.push(block)
         yield from cutter.finish()
-
-    def _window_logits(self, window: Window, options: PredictOptions) -> Float32s | None:
-        try:
-            return self._logits(self._clip(window.wave, options, "window"))
-        except AudioSilent:
-            return None
 
     def _decoded(self, source: str | Path | bytes, name: str) -> Float32s:
         if isinstance(source, bytes):
@@ -269,17 +284,29 @@ class Model:
         Raises:
             RunError: the model was not trained to adapt.
         """
+        usual = self.usual_voice
+        found = [self._prepared(each, options) for each in recordings]
+        clips = [each for each in found if isinstance(each, PreparedClip)]
+        silent = [each for each in found if isinstance(each, Prediction)]
+        unusable = [each for each in found if isinstance(each, Unusable)]
+        unusable += [Unusable(each.name, f"{each.name}: no speech is heard in it") for each in silent]
+        return self.with_voice(usual.pulled(stacked(clips)) if clips else usual), unusable
+
+    @property
+    def usual_voice(self) -> Voice:
+        """The voice it takes for that of a speaker of whom nothing more is heard.
+
+        Raises:
+            RunError: the model was not trained to adapt.
+        """
         if self.card.learned.voice is None:
             raise RunError(
                 f"{self.name}: was not trained to adapt to a speaker; train one with --normalise adaptive"
             )
-        found = [self._prepared(each, options) for each in recordings]
-        clips = [each for each in found if isinstance(each, PreparedClip)]
-        unusable = [each for each in found if isinstance(each, Unusable)]
-        voice = self.card.learned.voice.pulled(stacked(clips)) if clips else self.card.learned.voice
-        return self._with_voice(voice), unusable
+        return self.card.learned.voice
 
-    def _with_voice(self, voice: Voice | None) -> "Model":
+    def with_voice(self, voice: Voice | None) -> "Model":
+        """This model with another usual voice."""
         learned = self.card.learned.model_copy(update={"voice": voice})
         return replace(self, card=self.card.model_copy(update={"learned": learned}))
 
@@ -294,7 +321,7 @@ class Model:
         found = [self._prepared(path, options) for path in paths]
         clips = [each for each in found if isinstance(each, PreparedClip)]
         if clips and isinstance(self.scorer, WaveScorer):  # it normalises inside, so it hears them once more
-            told = self._with_voice(voice_of(stacked(clips), self.card, one_speaker=one_speaker))
+            told = self.with_voice(voice_of(stacked(clips), self.card, one_speaker=one_speaker))
             for path in paths:
                 said = told._prepared(path, options)
                 yield (
@@ -320,6 +347,34 @@ class Model:
             return silence(name, 0.0, 0.0)
         except AudioError as error:
             return Unusable(name, str(error))
+
+
+class Adapting:
+    """A model that follows the voice it hears: windows are judged by those before them, never by later ones.
+
+    Of windows that overlap, only those count that begin where the last one that counted has ended.
+
+    Args:
+        model: of whose usual voice it begins.
+
+    Raises:
+        RunError: the model was not trained to adapt.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._heard = Heard(model.usual_voice)
+        self._until = 0
+
+    def predict_window(self, window: Window, options: PredictOptions, name: str) -> Prediction:
+        """Predict on the next window; the times are the window's."""
+        clip = self._model.window_clip(window, options)
+        said = self._model.predict_heard(window, clip, options, name)
+        if clip is not None and window.start >= self._until:
+            self._until = window.start + window.wave.size
+            self._heard.add(clip.values)
+            self._model = self._model.with_voice(self._heard.voice)
+        return said
 
 
 def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:

@@ -18,11 +18,12 @@ from fastapi import FastAPI
 
 from ser_pipeline.errors import SerError
 from ser_pipeline.options import FrontEnd, PredictOptions
-from ser_pipeline.serving.details import Details, details
+from ser_pipeline.serving.details import Details, details, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction
-from ser_pipeline.serving.service import NO_MODEL, Service
+from ser_pipeline.serving.scorer import adaptive
+from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, Place, Service
 from ser_pipeline.synth import ROOMS, synth_recording
 
 KEPT_S: Final = 300
@@ -142,6 +143,11 @@ def _lay_out(gradio: Any, service: Service, trusted: Sequence[str], folder: Path
         example_labels=[f"{emotion} ({sex})" for emotion, _, sex in VOICES],
         inputs=[heard], label="Synthetic voices", cache_examples=False, api_visibility="private",
     )  # fmt: skip
+    known = gradio.File(
+        file_count="multiple", file_types=["audio"], elem_id="ser-enrol",
+        label=f"Other recordings of the same person, of any emotion (optional, at most {MOST_ENROLLED})",
+        visible=adaptive(service.model.card),
+    )  # fmt: skip
     result = gradio.HTML(elem_id="ser-result")
     with gradio.Accordion("What it was trained on, and how far to trust it", open=True):
         gradio.HTML(sentences(trusted, "trust"))
@@ -149,32 +155,36 @@ def _lay_out(gradio: Any, service: Service, trusted: Sequence[str], folder: Path
         f"<p class='ser-note'>At most {limits.max_mb:g} MB and {limits.max_s:g} s. Recordings are deleted "
         f"within {KEPT_S // 60 + 1} minutes and sent nowhere else. <a href='docs'>For programs</a></p>"
     )
-    heard.change(
-        lambda path: shown(service, path),
-        [heard],
-        [result],
-        api_visibility="private",
-        trigger_mode="always_last",
-    )
+    for changed in (heard, known):
+        changed.change(
+            lambda path, others: shown(service, path, others or ()),
+            [heard, known],
+            [result],
+            api_visibility="private",
+            trigger_mode="always_last",
+        )
 
 
-def shown(service: Service, path: str | None) -> str:
+def shown(service: Service, path: str | None, others: Sequence[str] = ()) -> str:
     """HTML for a recording that was uploaded.
 
     Args:
         service: predicts.
         path: of the upload; None after the page was cleared.
+        others: other recordings of the person who speaks.
     """
     if path is None:
         return ""
+    if len(others) > MOST_ENROLLED:
+        return sentences([f"Give at most {MOST_ENROLLED} other recordings of the person."], "error")
     try:
         with service.place() as place:
-            size = Path(path).stat().st_size
-            place.grow(size)
-            content = Path(path).read_bytes()
-            options = PredictOptions(abstain="auto", hop_s=HOP_S)
+            content, *known = (_uploaded(each, place) for each in (path, *others))
+            options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
             work = service.start(
-                lambda model: details(model, content, options, service.limits, "The recording")
+                lambda model: details(
+                    enrolled(model, known, options, limits), content, options, limits, "The recording"
+                )
             )
             return _html(work.result(ANSWER_S), service.model)
     except SerError as error:
@@ -183,6 +193,11 @@ def shown(service: Service, path: str | None) -> str:
         return sentences([f"There was no answer within {ANSWER_S} s; try a shorter recording."], "error")
     except OSError:
         return sentences(["The recording is not there any more; record or upload it again."], "error")
+
+
+def _uploaded(path: str, place: Place) -> bytes:
+    place.grow(Path(path).stat().st_size)
+    return Path(path).read_bytes()
 
 
 def _html(found: Details, model: Model | None) -> str:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from starlette.datastructures import UploadFile
@@ -16,6 +17,9 @@ from ser_pipeline.options import Limits
 from ser_pipeline.serving.model import Model
 
 T = TypeVar("T")
+
+MOST_ENROLLED: Final = 20
+"""Other recordings of the speaker that a form may hold."""
 
 HELD: Final = 8
 """Bytes of all recordings that wait together, as a multiple of the largest one allowed."""
@@ -29,6 +33,19 @@ NO_MODEL: Final = (
 
 class BadBody(AudioError):
     """A request whose body holds no recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a request holds.
+
+    Attributes:
+        recording: to predict on.
+        enrol: other recordings of the person who speaks.
+    """
+
+    recording: bytes
+    enrol: tuple[bytes, ...] = ()
 
 
 class Place:
@@ -125,8 +142,8 @@ class Service:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
 
-async def read_recording(request: Request, place: "Place", seconds: float) -> bytes:
-    """Read the recording of a request: the file of a form, or the whole body.
+async def read_recordings(request: Request, place: "Place", seconds: float) -> Sent:
+    """Read the recordings of a request: the files of a form, or the whole body.
 
     Args:
         request: whose body was not read yet.
@@ -145,8 +162,8 @@ async def read_recording(request: Request, place: "Place", seconds: float) -> by
     except TimeoutError:
         raise BadBody(f"the recording had not arrived after {seconds:g} s; send a shorter one") from None
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return await _file_of_form(request, body)
-    return body
+        return await _files_of_form(request, body)
+    return Sent(body)
 
 
 def _check_announced(request: Request, place: "Place") -> None:
@@ -163,20 +180,27 @@ async def _whole(request: Request, place: "Place") -> bytes:
     return bytes(body)
 
 
-async def _file_of_form(request: Request, body: bytes) -> bytes:
+async def _files_of_form(request: Request, body: bytes) -> Sent:
     async def pieces() -> AsyncGenerator[bytes, None]:
         yield body
 
-    parser = MultiPartParser(request.headers, pieces(), max_files=1, max_fields=8)
+    parser = MultiPartParser(request.headers, pieces(), max_files=1 + MOST_ENROLLED, max_fields=8)
     parser.spool_max_size = len(body) + 1  # never on disk
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError) as error:
         raise BadBody(f"the form cannot be read: {getattr(error, 'message', error)}") from None
-    files = [value for value in form.values() if isinstance(value, UploadFile)]
-    if not files:
-        raise BadBody("the form holds no file; send one, as 'curl -F file=@a.wav' does")
     try:
-        return await files[0].read()
+        enrol = form.getlist("enrol")
+        if not all(isinstance(each, UploadFile) for each in enrol):
+            raise BadBody("enrol: holds no file; send recordings, as 'curl -F enrol=@other.wav' does")
+        others = [value for name, value in form.multi_items() if name != "enrol"]
+        files = [each for each in others if isinstance(each, UploadFile)]
+        if not files:
+            raise BadBody("the form holds no file; send one, as 'curl -F file=@a.wav' does")
+        if len(files) > 1:
+            raise BadBody("the form holds more than one file; only 'enrol' may be repeated")
+        known = [await each.read() for each in enrol if isinstance(each, UploadFile)]
+        return Sent(await files[0].read(), tuple(known))
     finally:
         await form.close()

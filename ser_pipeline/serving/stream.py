@@ -76,7 +76,7 @@ class Stream:
         name: of the recording.
 
     Raises:
-        RunError: the model needs to know the speaker.
+        RunError: the model needs to know the speaker, or shall adapt and was not trained to.
 
     Examples:
         >>> stream = Stream(load_model("runs/best"), 16_000)  # doctest: +SKIP
@@ -91,7 +91,7 @@ class Stream:
         model.check_speaker()
         self.options = options or PredictOptions()
         self.name = name
-        self._model = model
+        self._listener = model.listener(self.options)
         self._windows = Windows(
             sample_rate,
             model.sample_rate,
@@ -127,7 +127,7 @@ class Stream:
         return self._said(self._windows.finish())
 
     def _said(self, windows: Iterator[Window]) -> list[Prediction]:
-        return [self._model.predict_window(window, self.options, self.name) for window in windows]
+        return [self._listener.predict_window(window, self.options, self.name) for window in windows]
 
 
 def answers(

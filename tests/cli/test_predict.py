@@ -111,6 +111,8 @@ def test_a_timeline_and_its_picture(here, kind):
         (["clips", "--picture", "a.png"], 1, "--picture draws the --timeline of one recording"),
         (["clips/0.wav", "--timeline", "--picture", "a.gif"], 1, "must end in .png, .svg or .pdf"),
         (["clips", "--threads", "0"], 2, "threads"),
+        (["clips", "--adapt"], 1, "ser: --adapt follows a voice through the windows of a --timeline"),
+        (["clips", "--adapt", "--timeline"], 1, "was not trained to adapt to a speaker; train one with"),
     ],
 )
 def test_wrong_words_are_one_clear_line(here, words, status, says):

@@ -6,7 +6,9 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from tests.serving.conftest import RATE, save_random, voice
+from tests.serving.conftest import RATE, adapting, save_random, voice, voices
+
+__all__ = ["adapting", "voices"]
 
 
 @pytest.fixture
@@ -56,6 +58,27 @@ def test_wrong_words_are_one_clear_line(here, monkeypatch, words, status, says):
     result = ser(*words, status=status)
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_it_follows_a_voice_and_knows_one(adapting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").rename(tmp_path / "small")
+    sf.write(tmp_path / "a.wav", voice(6.0), RATE)
+
+    def told(*words):
+        return ser("--runs", ".", "--file", "a.wav", "--at-once", "--format", "csv", *words)
+
+    usual, followed = told().stdout.splitlines(), told("--adapt").stdout.splitlines()
+    assert usual[1] == followed[1]
+    assert usual[-1] != followed[-1]
+    known = told("--enrol", "a.wav")
+    assert known.stdout.splitlines()[1] != usual[1]
+    assert "adapted to the speaker by 1 recording" in known.stderr
+
+
+def test_a_model_that_does_not_adapt_says_so(here):
+    said = ser("--file", "a.wav", "--at-once", "--adapt", status=1).stderr
+    assert "ser: small: was not trained to adapt to a speaker; train one with --normalise adaptive" in said
 
 
 def test_the_model_is_warm_before_it_listens(here, monkeypatch):

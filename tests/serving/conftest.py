@@ -10,11 +10,12 @@ import pytest
 import soundfile as sf
 import torch
 
-from ser_pipeline.datasets.batch import MelClips
-from ser_pipeline.datasets.normalise import Learned, shifts
+from ser_pipeline import load_model
+from ser_pipeline.datasets.batch import MelClips, VectorClips, read_vectors
+from ser_pipeline.datasets.normalise import Learned, Voice, learn_scaling, shifts
 from ser_pipeline.evaluation.predict import certainty_of, predict_clips, state
 from ser_pipeline.models import build_model
-from ser_pipeline.options import FrontEnd, ModelOptions, input_versions
+from ser_pipeline.options import FeatureOptions, FrontEnd, ModelOptions, input_versions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.store import build_store, open_store
 from ser_pipeline.training.checkpoint import load_model as load_network
@@ -109,6 +110,25 @@ def voices(tmp_path) -> Voices:
 def run(tmp_path) -> Path:
     """Folder of a small masked CRNN of mels without noise reduction."""
     return save_random(tmp_path / "runs" / "small")
+
+
+@pytest.fixture
+def adapting(voices, tmp_path):
+    """A model of mode ``adaptive`` and what it says of the recordings with any voice."""
+    store = voices.store(FeatureOptions())
+    vectors = read_vectors(store, store.rows(voices.digests))
+    usual = Voice(
+        center=tuple((vectors.mean(0) + 0.5).tolist()), scale=tuple((vectors.std(0) + 0.1).tolist())
+    )
+    scaling = learn_scaling(usual.apply(vectors), store.names, "adaptive")
+    learned = Learned(scaling=scaling, voice=usual)
+    run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": "dnn"})
+
+    def expected(known):
+        values = scaling.apply(usual.pulled(vectors[known]).apply(vectors))
+        return predict_clips(load_network(run)[0], VectorClips(values, np.zeros(len(values), np.int64)))
+
+    return load_model(run), expected
 
 
 def shares(predictions) -> np.ndarray:

@@ -263,3 +263,68 @@ def test_fifty_at_once_are_all_answered_and_memory_stays(tmp_path):
         thread.join()
     assert memory[-1] - memory[1] < 24 << 20
     assert service.waiting == 0
+
+
+@pytest.fixture
+def knowing(adapting):
+    service = Service(adapting[0], Limits(max_mb=1, max_s=20))
+    yield Client(service)
+    service.stop()
+
+
+def with_enrolled(*sounds, content=None):
+    others = [("enrol", ("b.wav", each)) for each in sounds]
+    return {"files": [("file", ("a.wav", content or recording())), *others]}
+
+
+def test_recordings_of_the_speaker_are_taken_with_the_form(knowing, adapting, tmp_path):
+    content, sounds = recording(1.2, 9), [recording(1.0, seed) for seed in (2, 3)]
+    said = knowing.post(**with_enrolled(*sounds, content=content)).json()
+    adapted, _ = adapting[0].for_speaker(sounds)
+    assert said["probabilities"] == pytest.approx(adapted.predict(content).probabilities, abs=1e-6)
+    assert said["enrolled"] == 2
+    alone = knowing.post(content).json()
+    assert "enrolled" not in alone
+    assert alone["probabilities"] != said["probabilities"]
+    assert knowing.service.model is adapting[0]
+
+
+def test_the_timeline_follows_the_voice_where_it_is_asked_to(knowing):
+    content = recording(8.0)
+    told = [knowing.post(content, f"?timeline=true&adapt={adapt}").json()["timeline"] for adapt in (0, 1)]
+    assert told[0][0] == told[1][0]
+    assert told[0][-1]["probabilities"] != told[1][-1]["probabilities"]
+    refused(knowing.post(content, "?adapt=true"), 422, "adapt: goes with timeline=true")
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "says"),
+    [
+        (with_enrolled(b"no sound"), 422, "enrol 1: not a recording libsndfile can decode"),
+        (with_enrolled(recording(), b""), 422, "enrol 2: empty: nothing was sent"),
+        (with_enrolled(recording(21.0)), 413, "enrol 1: 21 s long; at most 20 s"),
+        (with_enrolled(*[recording(0.3)] * 21), 400, "Too many files"),
+        (with_enrolled(*[recording(8.0)] * 4), 413, "at most 1 MB are taken"),
+        ({"files": [("enrol", ("b.wav", recording()))]}, 400, "the form holds no file"),
+        ({"files": [("file", ("a.wav", recording()))] * 2}, 400, "holds more than one file; only 'enrol'"),
+        (
+            {"files": [("file", ("a.wav", recording()))], "data": {"enrol": "x"}},
+            400,
+            "enrol: holds no file; send recordings, as 'curl -F enrol=@other.wav' does",
+        ),
+    ],
+)
+def test_enrolment_that_cannot_be_used_is_refused_with_a_sentence(knowing, more, status, says):
+    refused(knowing.post(**more), status, says)
+    assert knowing.service.waiting == 0
+
+
+def test_silence_tells_nothing_of_a_speaker(knowing):
+    held = io.BytesIO()
+    sf.write(held, np.zeros(RATE), RATE, format="WAV")
+    refused(knowing.post(**with_enrolled(held.getvalue())), 422, "no speech is heard in it")
+
+
+def test_a_model_that_does_not_adapt_refuses_what_it_could_not_use(client):
+    refused(client.post(**with_enrolled(recording())), 422, "was not trained to adapt to a speaker")
+    refused(client.post(recording(), "?timeline=true&adapt=true"), 422, "was not trained to adapt")

@@ -4,7 +4,7 @@ import soundfile as sf
 
 from ser_pipeline import load_model
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
-from ser_pipeline.datasets.normalise import Learned, Voice, first_step, learn_scaling
+from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
@@ -94,25 +94,6 @@ def test_a_model_by_speaker_refuses_to_guess_the_speaker(by_speaker, voices):
     ):
         with pytest.raises(RunError, match=r"needs 5 or more recordings of one person .*--one-speaker"):
             ask()
-
-
-@pytest.fixture
-def adapting(voices, tmp_path):
-    """A model of mode ``adaptive`` and what it says of the recordings with any voice."""
-    store = voices.store(FeatureOptions())
-    vectors = read_vectors(store, store.rows(voices.digests))
-    usual = Voice(
-        center=tuple((vectors.mean(0) + 0.5).tolist()), scale=tuple((vectors.std(0) + 0.1).tolist())
-    )
-    scaling = learn_scaling(usual.apply(vectors), store.names, "adaptive")
-    learned = Learned(scaling=scaling, voice=usual)
-    run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": "dnn"})
-
-    def expected(known):
-        values = scaling.apply(usual.pulled(vectors[known]).apply(vectors))
-        return predict_clips(load_network(run)[0], VectorClips(values, np.zeros(len(values), np.int64)))
-
-    return load_model(run), expected
 
 
 def test_an_adaptive_model_needs_to_know_nobody(adapting, voices):
@@ -280,3 +261,54 @@ def test_warming_up_changes_nothing(run, voices):
     cold, warm = load_model(run), load_model(run)
     warm.warm_up()
     assert warm.predict(voices.paths[0]) == cold.predict(voices.paths[0])
+
+
+def test_a_timeline_can_follow_the_voice_and_never_looks_ahead(adapting, tmp_path):
+    model, _ = adapting
+    first, second = voice(9.0, 1), voice(6.0, 4)
+    sf.write(tmp_path / "whole.wav", np.concatenate([first, second]), RATE)
+    sf.write(tmp_path / "first.wav", first, RATE)
+    options = PredictOptions(adapt=True, window_s=2.0)
+    told = [*model.timeline(tmp_path / "whole.wav", options)]
+    usual = [*model.timeline(tmp_path / "whole.wav", PredictOptions(window_s=2.0))]
+    assert shares(told[:1]) == pytest.approx(shares(usual[:1]))
+    assert np.abs(shares(told[4:]) - shares(usual[4:])).max(axis=1).min() > 1e-4
+    before = [*model.timeline(tmp_path / "first.wav", options)]
+    assert shares(before) == pytest.approx(shares(told[: len(before)]), abs=1e-6)
+
+
+def test_a_voice_that_is_followed_is_that_of_windows_side_by_side(adapting, tmp_path):
+    model, _ = adapting
+    wave = voice(7.0, 2)
+    sf.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    told = [*model.timeline(tmp_path / "a.wav", PredictOptions(adapt=True, window_s=2.0))]
+    heard = []  # the first window lasts a second, the others two; every second one begins where one ended
+    for start, end in ((0, 1), (1, 3), (3, 5)):
+        heard.append(tmp_path / f"{start}.wav")
+        sf.write(heard[-1], wave[start * RATE : end * RATE], RATE, subtype="FLOAT")
+    known, _ = model.for_speaker(heard)
+    assert shares(told[6:]) == pytest.approx(shares([known.predict_wave(wave[5 * RATE :], RATE)]), abs=1e-5)
+
+
+def test_silence_says_nothing_of_a_voice(adapting, tmp_path):
+    model, _ = adapting
+    quiet = np.zeros(4 * RATE, np.float32)
+    sf.write(tmp_path / "a.wav", np.concatenate([quiet, voice(4.0)]), RATE)
+    options = PredictOptions(adapt=True, window_s=1.0)
+    told = [*model.timeline(tmp_path / "a.wav", options)]
+    usual = [*model.timeline(tmp_path / "a.wav", PredictOptions(window_s=1.0))]
+    assert [each.decision for each in told[:4]] == ["no speech"] * 4
+    assert shares(told[4:5]) == pytest.approx(shares(usual[4:5]))
+
+
+def test_a_voice_heard_clip_by_clip_is_that_of_all_at_once(rng):
+    clips = 50 + 0.1 * rng.standard_normal((30, 4))
+    usual = Voice(center=(49.0,) * 4, scale=(0.2,) * 4)
+    heard = Heard(usual)
+    assert heard.voice == usual
+    for clip in clips:
+        heard.add(clip)
+    center = (clips.sum(0) + 8 * 49.0) / 38
+    scale = np.sqrt((30 * clips.var(0) + 20 * 0.2**2) / 50)
+    assert heard.voice.center == pytest.approx(tuple(center))
+    assert heard.voice.scale == pytest.approx(tuple(scale))

@@ -41,6 +41,19 @@ def test_an_answer_has_bars_the_mel_and_over_time_the_timeline(service, tmp_path
     assert service.waiting == 0
 
 
+def test_recordings_of_the_same_person_change_the_answer(adapting, tmp_path):
+    service = Service(adapting[0], Limits(max_s=20))
+    paths = [str(tmp_path / f"{number}.wav") for number in range(3)]
+    for number, path in enumerate(paths):
+        sf.write(path, voice(1.0, number), RATE)
+    assert shown(service, paths[0], paths[1:]) != shown(service, paths[0])
+    (tmp_path / "text.wav").write_text("none")
+    assert "enrol 1: not a recording" in shown(service, paths[0], [str(tmp_path / "text.wav")]).lower()
+    assert "at most 20 other recordings" in shown(service, paths[0], paths[1:2] * 21)
+    assert service.waiting == 0
+    service.stop()
+
+
 def test_silence_and_what_is_no_recording_are_told_in_sentences(service, tmp_path):
     sf.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
     assert "no speech" in shown(service, str(tmp_path / "a.wav"))
