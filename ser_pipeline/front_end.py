@@ -107,7 +107,7 @@ def _layout_of_embeddings(options: EmbeddingOptions) -> Layout:
 
 
 def vector_names(options: ModelInputs) -> tuple[str, ...]:
-    """Names of the numbers that a model of vectors is given; empty for mels.
+    """Names of the numbers that a model of vectors is given; empty for mels and frames.
 
     Those of several encoders have the encoder's number before them: names of encoders may change.
 
@@ -127,7 +127,7 @@ def vector_names(options: ModelInputs) -> tuple[str, ...]:
             for part in options.parts
             for name in vector_names(part)
         )
-    if not isinstance(options, EmbeddingOptions):
+    if not isinstance(options, EmbeddingOptions) or options.frames:
         return layout_of(options).names
     return tuple(
         f"layer{layer}.{pooling}.{unit}"

@@ -182,7 +182,7 @@ def mix_rows(rows: Tensor, mixing: Mixing) -> Tensor:
 def augment_batch(
     batch: Batch, options: TrainOptions, front_end: FrontEnd, classes: int, draws: Generator
 ) -> Batch:
-    """Crop, change the level, mix and mask; vectors, which have no time and no level, are mixed alone.
+    """Crop, change the level, mix and mask; what is no mels, and so has no level, is mixed alone.
 
     Args:
         batch: as read; left as it is.
@@ -223,6 +223,10 @@ def _mixed(batch: Batch, options: Mixup, pad_value: float, classes: int, draws: 
     inputs: Tensor
     if batch.inputs.ndim == 3:
         inputs, lengths = mix_mels(batch.inputs, batch.lengths, mixing, value=pad_value)
+    elif batch.inputs.ndim == 4:
+        flat = batch.inputs.flatten(2).transpose(1, 2)  # (batch, layers * width, steps)
+        mixed, lengths = mix_mels(flat, batch.lengths, mixing, value=0.0)
+        inputs = mixed.transpose(1, 2).reshape(batch.inputs.shape)
     else:
         inputs, lengths = mix_rows(batch.inputs, mixing), batch.lengths
     return batch._replace(

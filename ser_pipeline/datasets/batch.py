@@ -1,5 +1,6 @@
 """What a model is given at once: batches of mel spectrograms or feature vectors from the store."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
@@ -52,12 +54,19 @@ class RowStore(KeyedRows, Protocol):
     options: StoreOptions
 
 
+class FrameStore(RowStore, Protocol):
+    """A store whose rows are as long as their recordings; ``shape`` is that of a step."""
+
+    frames: npt.NDArray[np.int16]
+
+
 class Batch(NamedTuple):
     """Clips that are scored together.
 
     Attributes:
-        inputs: mels of shape ``(batch, n_mels, frames)`` or features ``(batch, features)``, float32.
-        lengths: valid frames, shape ``(batch,)``; 1 for features.
+        inputs: mels of shape ``(batch, n_mels, frames)``, features ``(batch, features)``, or steps of an
+            encoder ``(batch, steps, layers, width)``, float32.
+        lengths: valid frames or steps, shape ``(batch,)``; 1 for features.
         targets: class numbers, shape ``(batch,)``.
         numbers: of the clips in their data set, shape ``(batch,)``.
         soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
@@ -160,6 +169,56 @@ class MelClips(Clips):
             part = slice(start, start + READ_AT_ONCE)
             values[part], frames[part] = self._read(self._positions[part])
         return values, frames
+
+
+class FrameClips(Clips):
+    """Clips that are as long as their recording, step by step; a batch is padded with zeros.
+
+    Args:
+        store: rows of any length.
+        positions: rows of the clips in it, shape ``(clips,)``.
+        targets: class numbers, shape ``(clips,)``.
+        memory_limit: bytes; a smaller set of clips is read once and kept.
+    """
+
+    def __init__(
+        self, store: FrameStore, positions: Int64s, targets: Int64s, *, memory_limit: int = MEMORY_LIMIT
+    ) -> None:
+        self._store = store
+        self._positions = positions
+        self._targets = torch.from_numpy(np.array(targets, np.int64))
+        self._counts = torch.from_numpy(np.asarray(store.frames[positions], np.int64))
+        self._ends = self._counts.cumsum(0)
+        step = 2 * math.prod(store.shape)
+        fits = int(self._counts.sum()) * step <= memory_limit
+        self._kept = self._keep() if fits else None
+        if not fits:
+            self.shards = np.asarray(store.shards[positions], np.int64)
+            self.buffer = max(1, memory_limit // (step * max(1, int(self._counts.max()))))
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self._positions)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Read some clips at once."""
+        index = torch.tensor(indices, dtype=torch.int64)
+        if self._kept is None:
+            values = torch.from_numpy(self._store.read(self._positions[index.numpy()])[0]).float()
+        else:
+            values = pad_sequence([self._clip(self._kept, number) for number in indices], batch_first=True)
+        return Batch(values, self._counts[index], self._targets[index], index)
+
+    def _clip(self, kept: Tensor, number: int) -> Tensor:
+        end, count = int(self._ends[number]), int(self._counts[number])
+        return kept[end - count : end].float()
+
+    def _keep(self) -> Tensor:
+        """All steps of all clips one after another, so that no padding is kept."""
+        kept = torch.empty((int(self._counts.sum()), *self._store.shape), dtype=torch.float16)
+        for position, end, count in zip(self._positions, self._ends, self._counts, strict=True):
+            kept[end - count : end] = torch.from_numpy(self._store.read([position])[0][0])
+        return kept
 
 
 class VectorClips(Clips):

@@ -1,4 +1,4 @@
-"""What a model of vectors learns from: layers of an encoder, and several inputs side by side."""
+"""What a model learns from of encoders: layers pooled or step by step; and several inputs side by side."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s, Int64s
+from ser_pipeline.arrays import Float32s, Floats, Int64s
 from ser_pipeline.datasets.batch import RowStore
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import vector_names
@@ -22,8 +22,9 @@ class LayerRows:
     Attributes:
         options: of the whole store.
         chosen: the same with the layers and poolings that are read.
-        shape: of one row, ``(layers * poolings * width,)``.
-        names: of its columns.
+        shape: of one row, ``(layers * poolings * width,)``; of one step, ``(layers, width)``.
+        frames: steps of each row, shape ``(rows,)``.
+        names: of the columns of a vector; empty for steps.
     """
 
     def __init__(self, store: Store, chosen: EmbeddingOptions) -> None:
@@ -31,7 +32,8 @@ class LayerRows:
         self._store = store
         layers = np.array([whole.layers.index(layer) for layer in chosen.layers])
         pools = np.array([whole.pooling.index(name) for name in chosen.pooling])
-        self._part = np.ix_(layers, pools, np.arange(whole.width))
+        pooled = np.ix_(layers, pools, np.arange(whole.width))
+        self._part = np.s_[:, layers] if chosen.frames else pooled
         self.chosen = chosen
         self.options: StoreOptions = store.options
         self.folder: Path = store.folder
@@ -39,8 +41,9 @@ class LayerRows:
         self.kind = store.kind
         self.failures = store.failures
         self.shards = store.shards
+        self.frames = store.frames
         self.names = vector_names(chosen)
-        self.shape: tuple[int, ...] = (len(self.names),)
+        self.shape: tuple[int, ...] = (len(layers), whole.width) if chosen.frames else (len(self.names),)
 
     def of_layers(self, layers: Sequence[int]) -> "LayerRows":
         """The same rows with other layers."""
@@ -52,9 +55,11 @@ class LayerRows:
         """Positions of recordings, -1 where the store has none."""
         return self._store.rows(digests, variant, modalities=modalities)
 
-    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, Int64s, Float32s]:
-        """Vectors, steps and levels in dB of some rows, as the store reads them."""
+    def read(self, positions: npt.ArrayLike) -> tuple[Floats, Int64s, Float32s]:
+        """Vectors or steps, how many steps, and levels in dB of some rows, as the store reads them."""
         values, steps, levels = self._store.read(positions, self._part)
+        if self.chosen.frames:
+            return values, steps, levels
         return values.reshape(len(values), -1).astype(np.float32, copy=False), steps, levels
 
 

@@ -10,6 +10,7 @@ from ser_pipeline.arrays import Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import (
     MEMORY_LIMIT,
     Clips,
+    FrameClips,
     KeyedRows,
     MelClips,
     VectorClips,
@@ -120,6 +121,12 @@ class RunData:
         """
         return replace(self, taught=taught, synthetic=self.synthetic or synthetic)
 
+    @property
+    def n_inputs(self) -> int | tuple[int, ...]:
+        """Mel bands, features, or layers and width of a step, as a network is built for."""
+        shape = self.store.shape
+        return shape if self.recipe.model.architecture.inputs == "frames" else shape[0]
+
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
         return np.flatnonzero(self.examples.part == PARTS.index(part))
@@ -168,11 +175,11 @@ class RunData:
     def learned(self) -> Learned:
         """What reading the clips takes from the training part: gains of corpora, or scales of features."""
         rows = self.rows("train")
-        if not isinstance(self.recipe.inputs, FrontEnd):
+        if self._of_vectors:
             values = np.concatenate([*self._trained_vectors()])
             scaling = learn_scaling(values, self.store.names, self.recipe.normalise)
             return Learned(scaling=scaling, voice=self._voice if self._adaptive else None)
-        if self.recipe.front_end.level != "corpus_rms":
+        if self.recipe.model.architecture.inputs != "mels" or self.recipe.front_end.level != "corpus_rms":
             return Learned()
         levels = read_levels(self.store, self.positions[rows])
         corpora = self.examples.column("corpus")[rows]
@@ -200,6 +207,8 @@ class RunData:
             corpora = self.examples.column("corpus")[rows]
             shift = shifts(learned.gains_db, corpora, inputs)
             return MelClips(store, positions, targets, shift, memory_limit=memory_limit)
+        if isinstance(store, LayerRows) and store.chosen.frames:
+            return FrameClips(store, positions, targets, memory_limit=memory_limit)
         if learned.scaling is None or learned.scaling.names != store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
         return VectorClips(learned.scaling.apply(self._first_step(store, positions, rows)), targets)
@@ -324,7 +333,11 @@ class RunData:
 
     @property
     def _adaptive(self) -> bool:
-        return not isinstance(self.recipe.inputs, FrontEnd) and self.recipe.normalise == "adaptive"
+        return self._of_vectors and self.recipe.normalise == "adaptive"
+
+    @property
+    def _of_vectors(self) -> bool:
+        return self.recipe.model.architecture.inputs == "features"
 
     @cached_property
     def _voice(self) -> Voice:

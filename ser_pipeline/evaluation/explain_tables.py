@@ -130,7 +130,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     Raises:
         RunError: the run's store does not hold named features.
     """
-    if info.store_kind == "mels" or "embeddings" in info.store_kind:
+    if info.store_kind in ("mels", "frames") or "embeddings" in info.store_kind:
         some = "of which not all have names" if "+" in info.store_kind else "which have no names"
         raise RunError(
             f"{folder}: model {info.model} was trained on {info.store_kind}, {some}; only runs "

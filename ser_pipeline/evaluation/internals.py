@@ -120,7 +120,7 @@ def _attended(
         batch = clips.__getitems__([int(rows[number])])
         with torch.inference_mode():
             _, weights = network.summarise(batch.inputs.to(device), batch.lengths.to(device))
-        if weights is None:
+        if weights is None or batch.inputs.ndim != 3:  # only mels are drawn
             return []
         frames = int(batch.lengths[0])
         steps = weights[0].float().cpu().numpy()

@@ -64,10 +64,10 @@ def decision_ms(folder: Path) -> tuple[float, float]:
     network, card = load_model(folder)
     options = found_again(card.inputs, encoder_folders())
     row = row_of_wave(_voice(options.sample_rate), options)
-    values = row.values.astype(np.float32)[None]
+    values = row.values.astype(np.float32)
     if card.learned.scaling is not None:
-        values = card.learned.scaling.apply(values.reshape(1, -1))
-    inputs, lengths = one_clip(values[0], row.frames, card.model)
+        values = card.learned.scaling.apply(values.reshape(1, -1))[0]
+    inputs, lengths = one_clip(values, row.frames, card.model)
 
     def decide() -> None:
         with torch.inference_mode():

@@ -28,7 +28,7 @@ TYPICAL_EPOCHS: Final = 80
 
 _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
     {"crnn": 0.01, "resnet": 0.02, "mhsa": 0.01, "cnn1d": 6e-4, "dnn": 1.5e-4,
-     "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
+     "probe": 0.003, "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
 )  # fmt: skip
 """Seconds per unit of work, one thread, where no cell of the model is done yet."""
 

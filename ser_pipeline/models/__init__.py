@@ -35,12 +35,12 @@ def model_class(name: str) -> type[Network]:
     return found
 
 
-def build_model(options: ModelOptions, n_inputs: int, n_classes: int) -> Network:
+def build_model(options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:
         options: architecture and its options.
-        n_inputs: mel bands, or features.
+        n_inputs: mel bands, features, or layers and width of a step.
         n_classes: number of outputs.
 
     Raises:

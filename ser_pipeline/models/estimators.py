@@ -51,7 +51,7 @@ class EstimatorNetwork(Network):
         self.classes = n_classes
 
     @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
+    def from_options(cls, options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Self:
         """An estimator that is not fitted yet."""
         c = options.c or CANDIDATES[options.name][0]
         return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)

@@ -58,25 +58,27 @@ class Network(nn.Module, ABC):
     classes: int
 
     @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int, n_classes: int) -> Self:
+    def from_options(cls, options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Self:
         """Build the network that the options describe, with fresh weights from torch's own generator.
 
         It is handed those options that it declares in :data:`~ser_pipeline.options.MODELS`, by name.
 
         Args:
             options: architecture and its options.
-            n_inputs: mel bands, or features.
+            n_inputs: mel bands, features, or layers and width of a step.
             n_classes: number of outputs.
         """
         declared = {name: getattr(options, name) for name in options.architecture.options}
-        return cls(n_inputs, n_classes, **declared)
+        sizes = (n_inputs,) if isinstance(n_inputs, int) else n_inputs
+        return cls(*sizes, n_classes, **declared)
 
     @abstractmethod
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Class scores before the softmax, shape ``(batch, classes)``.
 
         Args:
-            inputs: mels ``(batch, n_mels, frames)``, about [-1, 1], or features ``(batch, features)``.
+            inputs: mels ``(batch, n_mels, frames)``, about [-1, 1], features ``(batch, features)``, or an
+                encoder's steps ``(batch, steps, layers, width)``.
             lengths: valid frames of each clip, shape ``(batch,)``; None if all are valid. Not looked at
                 for features, and by a network without mask.
         """
@@ -144,7 +146,7 @@ class EmbeddingNetwork(Network):
 
 
 class MelNetwork(EmbeddingNetwork):
-    """A network that turns mels into steps and pools them over time.
+    """A network that turns mels, or steps of an encoder, into steps of its own and pools them over time.
 
     With ``masked``, frames beyond a clip's length reach no layer, so padding never changes a decision, and a
     clip of ``n`` frames gives ``max(1, n // frames_per_step)`` steps. Without it every layer is a plain one
@@ -220,14 +222,15 @@ def one_clip(values: Float32s, frames: int, options: ModelOptions) -> tuple[Tens
     Without its padding a clip needs no mask, which is faster and gives the same scores.
 
     Args:
-        values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
+        values: padded mels ``(n_mels, max_frames)``, normalised features ``(features,)``, or steps of an
+            encoder ``(steps, layers, width)``, all of them the clip's own.
         frames: mel frames that hold sound.
         options: of the network.
 
     Returns:
         A batch of one, and its length where the network has to know it.
     """
-    if values.ndim == 1:
+    if values.ndim != 2:
         return torch.from_numpy(values)[None], None
     if options.masked and frames >= options.architecture.frames_per_step:
         return torch.from_numpy(values[None, :, :frames].copy()), None

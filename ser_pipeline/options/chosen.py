@@ -40,16 +40,17 @@ def chosen_recipe(
         True
     """
     said = nested(changes)
+    usual = {}
     if said.keys() & {"embeddings", "layers"}:
-        said.setdefault("on", "embeddings")
+        usual = {"on": "embeddings"}
     if isinstance(model, Recipe):
         if preset is not None:
             raise SettingsError(f"preset {preset}: does not go with a whole recipe; leave one of them out")
-        made = checked(Recipe, merged(model.model_dump(), said), where="settings")
+        made = checked(Recipe, merged(model.model_dump(), usual | said), where="settings")
     else:
         named = {"name": model} if isinstance(model, str) else model
         said = merged(said, {"model": named})
-        made = configured(Path() if settings is None else settings, preset, **said)
+        made = configured(Path() if settings is None else settings, preset, **(usual | said))
     for path in _paths(said):
         if about := idle(path, made):
             raise SettingsError(f"{path}: has no effect on {about}; leave it out")

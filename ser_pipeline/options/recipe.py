@@ -37,7 +37,7 @@ from ser_pipeline.options.embeddings import (
 )
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
-from ser_pipeline.options.registry import LOSSES
+from ser_pipeline.options.registry import LOSSES, MODELS
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import Augmented, Fused, InputOptions, ModelInputs, feature_options
 from ser_pipeline.options.training import TAUGHT, ModelOptions, TrainOptions
@@ -120,7 +120,7 @@ class Recipe(Options):
     ] = option(
         ("mean",),
         "Learn from these statistics of a layer's steps: some of mean, std and max.",
-        panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
+        panel=EMBEDDINGS, needs=(*OF_EMBEDDINGS, *OF_VECTORS),
     )  # fmt: skip
     on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), AfterValidator(_each_once)] = option(
         ("features",),
@@ -193,8 +193,22 @@ class Recipe(Options):
 
     @model_validator(mode="after")
     def _related(self) -> Self:
-        if "embeddings" not in self.on:
-            return self
+        if self.model.architecture.inputs == "frames":
+            self._check_frames()
+        elif "embeddings" in self.on:
+            self._check_embeddings()
+        return self
+
+    def _check_frames(self) -> None:
+        if self.layers == "best" or self._one_each:
+            raise ValueError(
+                f"layers: {self.model.name} learns how much each layer counts; name layers of its encoder, "
+                "as in 2,3,4, or take middle or all"
+            )
+        if len(self.encoders) > 1:
+            raise ValueError(f"embeddings.encoder: {self.model.name} learns from one encoder; name one")
+
+    def _check_embeddings(self) -> None:
         if self.normalise == "relative":
             raise ValueError("normalise relative is of features; embeddings take none, speaker or adaptive")
         if self._one_each and len(self.layers) != len(self.encoders):
@@ -210,7 +224,6 @@ class Recipe(Options):
                 f"features.sample_rate: must be {EmbeddingOptions.SAMPLE_RATE} beside embeddings, which hear "
                 f"that rate; it is {self.features.sample_rate}"
             )
-        return self
 
     @property
     def _one_each(self) -> bool:
@@ -247,8 +260,12 @@ class Recipe(Options):
         """What a model learns from, side by side; of networks on mels, the front end."""
         if self.model.architecture.inputs == "mels":
             return (self.front_end,)
+        frames = self.model.architecture.inputs == "frames"
+        encoders = tuple(each.model_copy(update={"frames": frames}) for each in self.encoders)
+        if frames:
+            return encoders
         features = (feature_options(self.feature_set, self.features),) if "features" in self.on else ()
-        return (*features, *(self.encoders if "embeddings" in self.on else ()))
+        return (*features, *(encoders if "embeddings" in self.on else ()))
 
     @property
     def words(self) -> str:
@@ -321,7 +338,7 @@ def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
     known = settings_by_path(Recipe).get(path)
     if known is None:
         return True
-    others = set() if on is None else {*INPUTS} - {*on}
+    others = set() if on is None or "vectors" not in MODELS[model].has else {*INPUTS} - {*on}
     return model in known.models and not others & {*known.needs}
 
 

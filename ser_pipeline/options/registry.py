@@ -10,6 +10,15 @@ from typing import Final, Literal
 
 _NETWORK: Final = ("masked", "own_scale", "attention", "dropout")
 
+_HAVE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "mels": frozenset({"mels"}),
+        "features": frozenset({"features", "embeddings", "vectors"}),
+        "frames": frozenset({"embeddings"}),
+    }
+)
+"""What a model has that options may need, by what it learns from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -17,7 +26,8 @@ class Architecture:
 
     Attributes:
         place: module and class in ``ser_pipeline.models``, as ``crnn.CRNN``.
-        inputs: what it learns from; a model of features can learn from embeddings as well.
+        inputs: what it learns from; a model of features can learn from embeddings as well. Frames are the
+            steps of an encoder's layers.
         options: fields of :class:`~ser_pipeline.options.training.ModelOptions` that it reads; a network takes
             them as keywords of the same names.
         by_epochs: fitted over epochs, as networks are; scikit-learn's classifiers are fitted at once.
@@ -26,7 +36,7 @@ class Architecture:
     """
 
     place: str
-    inputs: Literal["mels", "features"]
+    inputs: Literal["mels", "features", "frames"]
     options: tuple[str, ...]
     by_epochs: bool = True
     frames_per_step: int = 0
@@ -34,7 +44,7 @@ class Architecture:
     @property
     def has(self) -> frozenset[str]:
         """What options may need of a model."""
-        inputs = {"mels"} if self.inputs == "mels" else {"features", "embeddings", "vectors"}
+        inputs = _HAVE[self.inputs]
         return frozenset(inputs | {"epochs"} if self.by_epochs else inputs)
 
 
@@ -47,6 +57,7 @@ MODELS: Final[Mapping[str, Architecture]] = MappingProxyType(
         "mhsa": Architecture("mhsa.MHSA", "mels", _NETWORK, frames_per_step=8),
         "cnn1d": Architecture("cnn1d.CNN1D", "features", ("dropout",)),
         "dnn": Architecture("dnn.DNN", "features", ("dropout",)),
+        "probe": Architecture("probe.Probe", "frames", ("attention", "dropout"), frames_per_step=1),
         "svm": _CLASSIFIER,
         "logreg": _CLASSIFIER,
         "gboost": _CLASSIFIER,

@@ -24,6 +24,7 @@ _AUDIENCES: Final[Mapping[str, Callable[[Architecture], bool]]] = types.MappingP
         "all models": lambda model: True,
         "models on mels": lambda model: model.inputs == "mels",
         "models on features": lambda model: model.inputs == "features",
+        "models on frames": lambda model: model.inputs == "frames",
         "networks": lambda model: model.by_epochs,
         "classifiers": lambda model: not model.by_epochs,
     }

@@ -125,6 +125,11 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
+    if card.model.architecture.inputs == "frames":
+        raise SettingsError(
+            f"{model.name}: {card.model.name} needs its encoder, which cannot be exported with it; models of "
+            "mels, features or embeddings can be"
+        )
     mels, inside = isinstance(card.inputs, FrontEnd), bool(encoders_of(card))
     if front_end and not inside and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
         raise SettingsError(

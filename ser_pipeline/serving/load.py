@@ -135,7 +135,7 @@ def check_card(card: ModelCard, path: Path) -> None:
         )
     if isinstance(card.inputs, FrontEnd):
         _check_gains(card, path)
-    else:
+    elif card.model.architecture.inputs == "features":
         _check_scaling(card, path)
 
 

@@ -155,9 +155,9 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
 
 
 def _input(card: ModelCard) -> str:
-    mode = card.learned.scaling.mode if card.learned.scaling else "none"
-    if isinstance(card.inputs, FrontEnd):
-        return _part(card.inputs)
+    if card.learned.scaling is None:
+        return "; ".join(map(_part, parts_of(card.inputs)))
+    mode = card.learned.scaling.mode
     parts = "; ".join(map(_part, parts_of(card.inputs)))
     side = f", side by side as {card.n_inputs} numbers" if isinstance(card.inputs, Fused) else ""
     return f"{parts}{side}, normalised `{mode}`"
@@ -171,9 +171,10 @@ def _part(options: InputOptions) -> str:
         )
     if isinstance(options, EmbeddingOptions):
         layers = ", ".join(map(str, options.layers))
+        pooled = f"{', '.join(options.pooling)} over time"
         return (
             f"layers {layers} of the encoder {options.name} (weights `{options.weights[:8]}`, not part of "
-            f"this model), {', '.join(options.pooling)} over time"
+            f"this model), {'step by step' if options.frames else pooled}"
         )
     return f"{len(vector_names(options))} features ({options.kind})"
 

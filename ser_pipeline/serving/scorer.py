@@ -17,7 +17,7 @@ from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import embedded_span, layout_of, row_of_wave
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions, parts_of
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, ModelOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class PreparedClip:
     """What the front end makes of a wave.
 
     Attributes:
-        values: mels ``(n_mels, max_frames)``, padded, or a vector ``(features,)`` not yet normalised, of
-            features or of layers of an encoder.
-        frames: mel frames that hold sound; 1 for features.
+        values: mels ``(n_mels, max_frames)``, padded; a vector ``(features,)`` not yet normalised, of
+            features or of layers of an encoder; or its steps ``(steps, layers, width)``.
+        frames: mel frames that hold sound, or steps; 1 for features.
         start_s: where what the values are made of begins in the wave, in seconds.
         end_s: where it ends.
         logits: class scores, shape ``(classes,)``, where a graph gave them together with the values.
@@ -69,7 +69,8 @@ class Scorer(Protocol):
         """Class scores before the softmax, shape ``(classes,)``.
 
         Args:
-            values: padded mels ``(n_mels, max_frames)``, or normalised features ``(features,)``.
+            values: padded mels ``(n_mels, max_frames)``, normalised features ``(features,)``, or steps of an
+                encoder ``(steps, layers, width)``.
             frames: mel frames that hold sound.
         """
 
@@ -215,10 +216,11 @@ def clip_of_wave(
         return _heard(wave, card, graph, name)
     row = row_of_wave(wave, options, modality=modality)
     _check_level(row.level_db, name)
-    if not isinstance(options, FrontEnd):
+    if isinstance(options, Fused) or card.model.architecture.inputs == "features":
         values = row.values.astype(np.float32).reshape(-1)
     else:
         values = row.values.astype(layout_of(options).dtype).astype(np.float32)
+    if isinstance(options, FrontEnd):
         _shift(values, row.frames, card, corpus)
     return PreparedClip(
         values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate

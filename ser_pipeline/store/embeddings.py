@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import SettingsError, StoreCorrupt, StoreMissing, some
 from ser_pipeline.options import (
+    KINDS,
     POOLINGS,
     Augmented,
     EmbeddingOptions,
@@ -25,7 +27,7 @@ Held = tuple[Path, StoreOptions, EmbeddingOptions]
 def open_embeddings(
     cache: Path, asked: EmbeddingOptions, changes: WaveAugment | None = None, copies: int = 1
 ) -> Store:
-    """Open the store of an encoder's pooled layers.
+    """Open the store of an encoder's layers, pooled or step by step as ``asked`` says.
 
     Args:
         cache: folder of all stores.
@@ -38,11 +40,13 @@ def open_embeddings(
         StoreMissing: there is none, or more than one that would do; says what to run or to pass.
         StoreCorrupt: a shard cannot be read.
     """
-    every = [*_held(cache, changes)]
+    both = [*_held(cache, changes)]
+    every = [each for each in both if each[2].frames == asked.frames]
     held = _heard_alike([each for each in every if _is_asked(asked, each[2])], asked, cache)
     fitting = [each for each in held if _holds(each[2], asked)]
     current = [(folder, options) for folder, options, _ in fitting if not _old(folder)]
     if not current:
+        asked = asked.model_copy(update={"layers": _to_keep(asked, both)})
         raise StoreMissing(_what_to_do(cache, asked, changes, copies, fitting or held, every))
     indexes = {folder: read_index(folder) for folder, _ in current}
     folder, options = max(current, key=lambda each: indexes[each[0]].table.num_rows)
@@ -61,10 +65,10 @@ def narrowed(store: Store, asked: EmbeddingOptions) -> EmbeddingOptions:
 
 
 def _held(cache: Path, changes: WaveAugment | None) -> Iterator[Held]:
-    """Stores of pooled layers, of recordings as they are or of variants drawn so."""
+    """Stores of an encoder's layers, of recordings as they are or of variants drawn so."""
     for folder in stores(cache):
         described = describe(folder)
-        if described is None or described["kind"] not in ("embeddings", "augmented-embeddings"):
+        if described is None or KINDS.get(described["kind"]) not in (EmbeddingOptions, Augmented):
             continue
         try:
             options = options_of(described)
@@ -97,7 +101,7 @@ def _heard_alike(held: Sequence[Held], asked: EmbeddingOptions, cache: Path) -> 
     chosen = usual if len(usual) == 1 else list(ways)
     if len(chosen) > 1:
         told = some([_words(ways[way]) for way in chosen])
-        raise StoreMissing(f"{cache}: there are embeddings of {told}; say which, as with --encoder")
+        raise StoreMissing(f"{cache}: there are {asked.kind} of {told}; say which, as with --encoder")
     return [each for each in held if _heard(each[2]) in chosen]
 
 
@@ -115,6 +119,16 @@ def _words(folder: Path) -> str:
     return "unknown" if described is None else settings_in_words(described)
 
 
+def _to_keep(asked: EmbeddingOptions, held: Sequence[Held]) -> tuple[int, ...]:
+    """Layers to name in the command that keeps them: where steps are kept, it needs some."""
+    if asked.layers or not asked.frames:
+        return asked.layers
+    known = known_encoder(asked.name)
+    depths = [inputs.depth for _, _, inputs in held if _is_asked(asked, inputs)]
+    depth = known.layers if known else max(depths, default=3)
+    return EmbeddingOptions(depth=depth, layers=tuple(range(depth + 1))).middle
+
+
 def _what_to_do(
     cache: Path,
     asked: EmbeddingOptions,
@@ -125,7 +139,7 @@ def _what_to_do(
 ) -> str:
     kept = asked.model_copy(update={"pooling": POOLINGS})
     wanted: StoreOptions = kept if changes is None else Augmented(inputs=kept, changes=changes)
-    what = "embeddings" if changes is None else f"variants drawn so of embeddings of {asked.name}"
+    what = asked.kind if changes is None else f"variants drawn so of {asked.kind} of {asked.name}"
     for folder, options, inputs in held:
         old = _old(folder)
         if old and _holds(inputs, asked):

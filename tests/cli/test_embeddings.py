@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import sys
 
 import pyarrow.parquet as pq
@@ -7,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+from ser_pipeline.encoders.embed import encoder_of
 
 
 @pytest.fixture
@@ -298,3 +300,70 @@ def test_without_a_model_wrong_words_are_one_line(corpus, words, message):
     assert result.exit_code == 1
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def probabilities_of(run, paths, *more):
+    """Probabilities told for recordings, and those of their clips in the run's table of predictions."""
+    told = ser("predict", *paths, "--model", run, "--format", "json", *more).stdout
+    predicted = [json.loads(line)["probabilities"] for line in told.splitlines()]
+    table = pq.read_table(run / "predictions.parquet").to_pandas().set_index("utterance_id")
+    rows = [table.loc[next(name for name in table.index if name.endswith(path.stem))] for path in paths]
+    cached = [{emotion: row[f"p_{emotion}"] for emotion in predicted[0]} for row in rows]
+    return predicted, cached
+
+
+@pytest.mark.parametrize("family", ["whisper", "wav2vec2"])
+def test_a_probe_learns_from_steps_and_predicts_as_from_the_cache(corpus, make_encoder, family):
+    folder = make_encoder(family)
+    assert ser("cache", "embeddings", "--encoder", folder, "--frames", "--layers", "1-3").exit_code == 0
+    result = ser("train", "probe", "--epochs", "2", "--layers", "1,2", "--mixup")
+    assert result.exit_code == 0, result.stderr
+    assert f"layers 1, 2 of tiny-{family}" in result.stderr
+    run = run_of(corpus)
+    again = ser("train", "--resume", run, "--epochs", "3")
+    assert again.exit_code == 0, again.stderr
+    assert len((run / "metrics.csv").read_text().splitlines()) == 4
+    clips = sorted((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))[:3]
+    predicted, cached = probabilities_of(run, clips)
+    for told, known in zip(predicted, cached, strict=True):
+        assert told == pytest.approx(known, abs=1e-3)
+    assert ser("evaluate").exit_code == 0
+    assert ser("report").exit_code == 0
+    assert ser("export", run.name, "--model-card", "--out", corpus / "card.md").exit_code == 0
+    assert f"layers 1, 2 of the encoder tiny-{family}" in (corpus / "card.md").read_text()
+    assert "step by step" in (corpus / "card.md").read_text()
+    refused = ser("export", run.name)
+    assert refused.exit_code == 1
+    assert "probe needs its encoder, which cannot be exported with it" in refused.stderr
+    explained = ser("explain", run.name)
+    assert "was trained on frames, which have no names" in explained.stderr
+    shutil.copy(make_encoder(family, "other", seed=1) / "model.safetensors", folder)
+    encoder_of.cache_clear()
+    changed = ser("predict", clips[0], "--model", run)
+    assert changed.exit_code == 1
+    assert "holds other weights" in changed.stderr
+
+
+@pytest.mark.parametrize(
+    ("kept", "words", "said"),
+    [
+        (None, (), "no frames; run 'ser cache embeddings --encoder whisper-base --layers 2,3 --frames'"),
+        ((), (), "no frames; run 'ser cache embeddings --encoder whisper-base --layers 2,3 --frames'"),
+        ((), ("--encoder", "tiny-whisper"), "--layers 1 --frames'"),
+        (("--frames", "--layers", "1,2"), ("--layers", "3"), "layers=1,2 frames=True, not layer 3"),
+        (("--frames", "--layers", "1,2"), ("--layers", "best"), "probe learns how much each layer counts"),
+        (("--frames", "--layers", "1,2"), ("--encoder", "a,b"), "probe learns from one encoder"),
+        (("--frames", "--layers", "1,2"), ("--on", "embeddings"), "--on: has no effect on model probe"),
+        (("--frames", "--layers", "1,2"), ("--normalise", "speaker"), "--normalise: has no effect"),
+        (("--frames", "--layers", "1,2"), ("--embeddings-pooling", "max"), "has no effect on model probe"),
+    ],
+)  # fmt: skip
+def test_what_a_probe_cannot_learn_from_is_one_line(corpus, make_encoder, kept, words, said):
+    folder = make_encoder("whisper")
+    if kept is not None:
+        assert ser("cache", "embeddings", "--encoder", folder, *kept).exit_code == 0
+    result = ser("train", "probe", "--epochs", "1", *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (corpus / "runs").exists() or not list((corpus / "runs").iterdir())

@@ -79,3 +79,20 @@ def test_vectors_are_mixed_and_nothing_else():
     mixed = varied(batch, mixup=Mixup(alpha=1.0))
     assert torch.allclose(mixed.inputs, mixed.soft)  # unit vectors mix as their classes do
     assert torch.equal(mixed.soft.argmax(1), F.one_hot(batch.targets).argmax(1))
+
+
+def test_steps_of_an_encoder_are_mixed_step_by_step_and_nothing_else_is_done_to_them():
+    steps = torch.rand(4, 40, 2, 3, generator=torch.Generator().manual_seed(1))
+    batch = mels()._replace(inputs=steps)
+    found = varied(batch, mixup=Mixup(alpha=1.0), spec_augment={}, random_crop=RandomCrop())
+    as_mels = batch._replace(inputs=steps.flatten(2).transpose(1, 2))
+    alike = augment_batch(
+        as_mels,
+        TrainOptions(mixup=Mixup(alpha=1.0), spec_augment=None),
+        FrontEnd(pad_value=0.0),
+        4,
+        draws(),
+    )
+    assert torch.equal(found.inputs.flatten(2).transpose(1, 2), alike.inputs)
+    assert torch.equal(found.lengths, alike.lengths)
+    assert torch.equal(found.soft, alike.soft)

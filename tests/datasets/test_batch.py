@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ser_pipeline.datasets.batch import MelClips, read_levels
+from ser_pipeline.datasets.batch import FrameClips, MelClips, read_levels
 
 
 class CountingStore:
@@ -76,3 +76,41 @@ def test_only_clips_that_do_not_fit_are_shuffled_by_shards(clips):
     read = MelClips(store, data.positions, data.examples.target, memory_limit=10 * 8 * 44 * 2)
     assert read.shards.tolist() == [0] * 120
     assert read.buffer == 10
+
+
+class RaggedRows:
+    """Rows of 1, 2, 3, ... steps of two layers, three wide; each number says where it lies."""
+
+    shape = (2, 3)
+
+    def __init__(self, count):
+        self.frames = np.arange(1, count + 1, dtype=np.int16)
+        self.shards = np.arange(count, dtype=np.int32) // 2
+        self.reads = []
+
+    def read(self, positions):
+        frames = self.frames[positions].astype(np.int64)
+        self.reads.append(len(frames))
+        values = np.zeros((len(frames), frames.max(), 2, 3), np.float16)
+        for place, (position, count) in enumerate(zip(positions, frames, strict=True)):
+            values[place, :count] = 10 * position + np.arange(count)[:, None, None]
+        return values, frames, np.zeros(len(frames), np.float32)
+
+
+def test_clips_of_any_length_are_padded_to_the_longest_of_their_batch():
+    store, positions = RaggedRows(6), np.array([5, 0, 3])
+    kept = FrameClips(store, positions, np.array([1, 0, 1]))
+    assert store.reads == [1, 1, 1]
+    read = FrameClips(store, positions, np.array([1, 0, 1]), memory_limit=10)
+    for clips in (kept, read):
+        batch = clips.__getitems__([2, 1])
+        assert batch.inputs.shape == (2, 4, 2, 3)
+        assert batch.inputs.dtype == torch.float32
+        assert batch.inputs[0, :, 0, 0].tolist() == [30, 31, 32, 33]
+        assert batch.inputs[1, :, 1, 2].tolist() == [0, 0, 0, 0]
+        assert batch.lengths.tolist() == [4, 1]
+        assert batch.targets.tolist() == [1, 0]
+        assert batch.numbers.tolist() == [2, 1]
+    assert kept.shards is None
+    assert read.shards.tolist() == [2, 0, 1]
+    assert read.buffer == 1

@@ -152,7 +152,8 @@ def test_a_toy_network_learns_eight_clips_by_heart(name):
 def test_a_model_is_what_it_declares(name):
     declared, kind = MODELS[name], model_class(name)
     assert issubclass(kind, EmbeddingNetwork) == declared.by_epochs
-    network = build_model(ModelOptions(name=name), 16, 3)
+    frames = declared.inputs == "frames"
+    network = build_model(ModelOptions(name=name), (2, 8) if frames else 16, 3)
     assert isinstance(network, kind)
     if not declared.by_epochs:
         return
@@ -165,9 +166,10 @@ def test_a_model_is_what_it_declares(name):
         return
     step = declared.frames_per_step
     lengths = torch.tensor([5 * step, 5 * step - 1])
-    _, weights = network.eval().summarise(torch.rand(2, 16, 5 * step), lengths)
+    shape = (5 * step, 2, 8) if frames else (16, 5 * step)
+    _, weights = network.eval().summarise(torch.rand(2, *shape), lengths)
     assert (weights > 0).sum(1).tolist() == (lengths // step).tolist()
-    assert network(torch.rand(1, 16, step)).shape == (1, 3)
+    assert network(torch.rand(1, step, 2, 8) if frames else torch.rand(1, 16, step)).shape == (1, 3)
     if step > 1:
         with pytest.raises((RuntimeError, ValueError)):
             network(torch.rand(1, 16, step - 1))
@@ -181,10 +183,11 @@ def test_a_model_is_what_it_declares(name):
         ("mhsa", {}, 704_389),
         ("cnn1d", {}, 1_156_996),
         ("dnn", {}, 98_436),
+        ("probe", {}, 98_760),
     ],
 )
 def test_parameters_are_as_documented(name, options, count):
-    inputs = 96 if MODELS[name].inputs == "mels" else 253
+    inputs = {"mels": 96, "features": 253, "frames": (3, 512)}[MODELS[name].inputs]
     assert parameter_count(build_model(ModelOptions(name=name, **options), inputs, 4)) == count
 
 
