@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,7 @@ from ser_pipeline.cli.common import (
     out,
     plain_errors,
     say,
+    show_table,
     tell_unread,
 )
 from ser_pipeline.tables import one_line
@@ -55,6 +56,14 @@ def report(
         raise typer.Exit(1)
     if not summary.runs:
         next_step("ser train crnn")
+
+
+BUDGETS: Final = (
+    ("no download", "ser cache features", "0.62"),
+    ("a laptop and 290 MB", "ser cache embeddings --encoder whisper-base --download", "0.83"),
+    ("a GPU and 3.1 GB", "ser cache embeddings --encoder whisper-large-v3 --download", "not measured"),
+)
+"""Budget, command, and UAR of four emotions on 24 people who are new to the model (docs/results.md)."""
 
 
 def quickstart(
@@ -100,6 +109,12 @@ def quickstart(
         f"page: {folder / 'reports' / 'report.html'} "
         "(synthetic voices: it shows that the chain works, no more)"
     )
+    show_table(
+        "which approach for which budget, on real recordings",
+        ("budget", "cache", "UAR on new speakers"),
+        BUDGETS,
+    )
+    say("after the cache, 'ser train' takes the best model that it allows")
     next_step("ser manifest build --data <folder of your corpora>")
 
 

@@ -1,3 +1,5 @@
+import importlib
+
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
@@ -107,3 +109,19 @@ def test_help_names_every_option(folder):
     text = CliRunner().invoke(app, ["report", "--help"], env={"COLUMNS": "120"}).stdout
     for option in ("--runs-dir", "--runs", "--manifests", "--out"):
         assert option in text
+
+
+def test_quickstart_runs_the_chain_and_says_which_approach_for_which_budget(monkeypatch, tmp_path):
+    module = importlib.import_module("ser_pipeline.cli.report")
+    steps = []
+    monkeypatch.setattr(module, "_run", steps.append)
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["quickstart", str(tmp_path), "--seed", "3"])
+    assert result.exit_code == 0
+    assert [step[0] for step in steps] == [
+        "corpora", "manifest", "manifest", "cache", "train", "evaluate", "report",
+    ]  # fmt: skip
+    for budget, command, uar in module.BUDGETS:
+        assert budget in result.stdout
+        assert uar in result.stdout
+        assert CliRunner().invoke(app, [*command.split()[1:3], "--help"]).exit_code == 0
+    assert "next: ser manifest build --data <folder of your corpora>" in result.stderr
