@@ -17,6 +17,7 @@ from ser_pipeline.runs.findings import findings_in
 if TYPE_CHECKING:
     from ser_pipeline.report import ReportSummary
     from ser_pipeline.runs.explanation import Explanation
+    from ser_pipeline.runs.shares import Shares
     from ser_pipeline.serving.model import Model
     from ser_pipeline.serving.prediction import Prediction, Unusable
 
@@ -66,8 +67,8 @@ def explain(
     cache: Place = CACHE,
     runs: Place = RUNS,
     on_progress: OnProgress | None = None,
-) -> "Explanation":
-    """Tell which features a run decides by, and how each emotion moves them; writes ``explanation.json``.
+) -> "Explanation | Shares":
+    """Tell what a run decides by: writes ``explanation.json``, or ``shares.json`` for a run on embeddings.
 
     Args:
         run: folder or name; None takes the newest.
@@ -81,11 +82,12 @@ def explain(
         on_progress: called with how many features and groups are permuted, and of how many.
 
     Returns:
-        Importances as losses of UAR, in [-1, 1]; effects as Hedges' g within speakers.
+        Of a run on features, importances as losses of UAR, in [-1, 1], and effects as Hedges' g within
+        speakers; of a run on embeddings, importances of its inputs, layers and poolings.
 
     Raises:
         SettingsError: no such part, or a number that is too small.
-        RunError: no such run, one of several folds, or one whose model does not learn from named features.
+        RunError: no such run, one of several folds, or one whose model learns from mels.
         ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
     """
     from ser_pipeline.evaluation.explain import explain_run

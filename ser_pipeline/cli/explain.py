@@ -23,6 +23,7 @@ from ser_pipeline.cli.common import (
 
 if TYPE_CHECKING:
     from ser_pipeline.runs.explanation import Explanation, FeatureImportance, Interval
+    from ser_pipeline.runs.shares import Shares
 
 STRONGEST = 5
 """Features that are shown of each emotion."""
@@ -43,11 +44,13 @@ def explain(
     """Tell which features a run decides by, and how each emotion moves them; writes explanation.json.
 
     Importance is what UAR loses when a feature, or a group of them, is dealt out anew among the clips of one
-    part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles.
+    part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles. Of a
+    run on embeddings, the importance of each input, layer and pooling is measured; this writes shares.json.
     """
     from ser_pipeline import api
     from ser_pipeline.runs.explanation import EXPLANATION
     from ser_pipeline.runs.find import find_run
+    from ser_pipeline.runs.shares import SHARES, Shares
 
     with plain_errors("nothing was written; run the same command again"):
         folder = find_run(run, runs)
@@ -63,9 +66,32 @@ def explain(
                 device=device,
                 on_progress=on_progress,
             )
-        show_explanation(found, top, fmt)
-        say(f"written: {folder / EXPLANATION}")
+        if isinstance(found, Shares):
+            show_shares(found, fmt)
+        else:
+            show_explanation(found, top, fmt)
+        say(f"written: {folder / (SHARES if isinstance(found, Shares) else EXPLANATION)}")
     next_step("ser report")
+
+
+def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
+    """Print what the decisions owe to each part of the input: one table, all of it as JSON, or as CSV."""
+    if fmt is Format.json:
+        out(found.model_dump_json(indent=2))
+        return
+    if fmt is Format.table:
+        say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
+    columns = ["kind", "part of the input", "numbers", "drop of UAR", "from", "to", "over repeats", "share"]
+    rows = [
+        [table.kind, each.name, each.columns, *_drop(each)[1:], each.share, each.without]
+        for table in found.tables
+        for each in table.entries
+    ]
+    show_table("what the decisions owe to", [*columns, "drop when left out"], rows, fmt)
+    if fmt is Format.table:
+        say(f"importance: {found.interval}")
+        for note in found.notes:
+            say(f"note: {note}")
 
 
 def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
+from ser_pipeline.evaluation.explain_inputs import explain_inputs
 from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
-from ser_pipeline.metrics import bootstrap_intervals, describe_intervals, speaker_confusions, uar
+from ser_pipeline.metrics import bootstrap_intervals, speaker_confusions, uar
 from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
 from ser_pipeline.metrics.importance import (
     decide,
@@ -16,6 +17,7 @@ from ser_pipeline.metrics.importance import (
     permutation_importance,
     rank_correlations,
 )
+from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.explanation import (
     Explanation,
     FeatureImportance,
@@ -24,6 +26,7 @@ from ser_pipeline.runs.explanation import (
     write_explanation,
 )
 from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.shares import Shares, write_shares
 from ser_pipeline.runs.types import ALL_FOLDS
 
 REPEATS = 20
@@ -51,8 +54,11 @@ def explain_run(
     device: str = "auto",
     advance: Callable[[int, int], None] = lambda done, total: None,
     load: Load = load_clips,
-) -> Explanation:
-    """Explain a run from its model and the store, and write ``explanation.json`` beside them.
+) -> Explanation | Shares:
+    """Explain a run from its model and the store, and write the result beside them.
+
+    A run on named features has an ``explanation.json`` then, one on embeddings, or on several inputs, a
+    ``shares.json``.
 
     Args:
         folder: of the run.
@@ -72,6 +78,14 @@ def explain_run(
     if info.split.fold == ALL_FOLDS:
         raise RunError(f"{folder}: has a model for every fold; explain one, as 'ser explain {folder}/fold-0'")
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
+    if "embeddings" in info.store_kind:
+        check_clips(clips, part, len(info.emotions))
+        inputs = read_card(folder).inputs
+        shares = explain_inputs(
+            clips, inputs, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance
+        )
+        write_shares(folder, shares)
+        return shares
     explanation = explain_clips(clips, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
     write_explanation(folder, explanation)
     return explanation
@@ -137,8 +151,8 @@ def explain_clips(
         closest=tables.feature_pairs(correlations, names, PAIRS),
         profiles=cells,
         summary=tables.profile_summary(cells),
-        importance_interval=_interval_words(people, seed, repeats),
-        effect_interval=_interval_words(everyone.names, seed),
+        importance_interval=tables.interval_words(people, seed, repeats),
+        effect_interval=tables.interval_words(everyone.names, seed),
         notes=(*_notes(heard, emotions), *_level_notes(clips, names)),
     )
 
@@ -217,20 +231,9 @@ def _clips_of(clips: RunClips, language: str | None) -> int:
     return len(clips.targets) if language is None else int((clips.languages == language).sum())
 
 
-def _interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
-    """Say how intervals over speakers were made, and over repeats where these were drawn too."""
-    words = describe_intervals(list(people), seed)
-    words = words.replace(": read the scores per speaker instead", ": an interval of so few says little")
-    return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
-
-
 def _notes(heard: RunClips, emotions: Sequence[str]) -> tuple[str, ...]:
     """What a reader must know of the clips that importance was measured on."""
-    notes = []
-    there = set(heard.targets.tolist())
-    absent = [name for number, name in enumerate(emotions) if number not in there]
-    if absent:
-        notes.append(f"no clips of {some(absent)} in this part: importance is about the other emotions")
+    notes = list(tables.absent_notes(heard, emotions))
     still = int((np.ptp(heard.values, axis=0) == 0).sum())
     if still:
         notes.append(f"features that are the same in all of these clips, whose importance is 0: {still}")

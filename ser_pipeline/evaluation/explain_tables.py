@@ -1,6 +1,6 @@
 """The clips of a run as rows of named features, and the tables of an explanation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -11,11 +11,11 @@ import torch
 
 from ser_pipeline.arrays import Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.features.catalogue import FEATURES
-from ser_pipeline.metrics import importance
+from ser_pipeline.metrics import describe_intervals, importance
 from ser_pipeline.metrics.effect import (
     Agreement,
     SpeakerEffects,
@@ -118,7 +118,7 @@ class Load(Protocol):
 
 
 def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, device: str) -> RunClips:
-    """Read the clips of a run on named features, and its model.
+    """Read the clips of a run on vectors, and its model.
 
     Args:
         folder: of the run.
@@ -128,13 +128,12 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
         device: what to compute on.
 
     Raises:
-        RunError: the run's store does not hold named features.
+        RunError: the run's store holds mels or steps.
     """
-    if info.store_kind in ("mels", "frames") or "embeddings" in info.store_kind:
-        some = "of which not all have names" if "+" in info.store_kind else "which have no names"
+    if info.store_kind in ("mels", "frames"):
         raise RunError(
-            f"{folder}: model {info.model} was trained on {info.store_kind}, {some}; only runs "
-            "on features can be explained, as of 'ser train logreg'"
+            f"{folder}: model {info.model} was trained on {info.store_kind}, which have no names; only runs "
+            "on features and embeddings can be explained, as of 'ser train logreg'"
         )
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     data = inputs.run_data(info.split.fold)
@@ -172,6 +171,21 @@ def _decisions(network: Network, scaling: Scaling) -> Predict:
         return found
 
     return decide
+
+
+def interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
+    """How intervals over speakers were made, and over repeats where these were drawn too."""
+    words = describe_intervals(list(people), seed)
+    words = words.replace(": read the scores per speaker instead", ": an interval of so few says little")
+    return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
+
+
+def absent_notes(heard: RunClips, emotions: Sequence[str]) -> Iterator[str]:
+    """Say which emotions the clips lack that importance was measured on."""
+    there = set(heard.targets.tolist())
+    absent = [name for number, name in enumerate(emotions) if number not in there]
+    if absent:
+        yield f"no clips of {some(absent)} in this part: importance is about the other emotions"
 
 
 def number(value: float) -> float | None:

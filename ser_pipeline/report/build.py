@@ -18,6 +18,7 @@ from ser_pipeline.report.opening import banner, glance_section, opening, unread_
 from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
+from ser_pipeline.report.shares_section import shares_section
 from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_facts
 from ser_pipeline.runs.findings import Findings, sound_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
@@ -151,6 +152,8 @@ def _run_sections(run: Run, data: Data) -> Iterator[Section]:
         yield inside
     if run.explanation is not None:
         yield explain_section(run, run.explanation, data)
+    if run.shares is not None:
+        yield shares_section(run, run.shares, data)
 
 
 def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ from ser_pipeline.runs.internals import (
     read_embeddings,
 )
 from ser_pipeline.runs.predictions import PREDICTIONS, Predictions, read_part
+from ser_pipeline.runs.shares import Shares, read_shares
 from ser_pipeline.runs.types import (
     CLASSIFIER,
     WEIGHTS,
@@ -44,6 +45,7 @@ class Run:
         predictions: of the part that is shown, None where the run keeps none.
         model_bytes: size of the weights on disk, None where they are not there.
         explanation: what its features tell, None where it has not been explained.
+        shares: what it owes to each input and layer, likewise.
         attended: clips with the attention over them; none where the run keeps none.
         embeddings: where the network puts clips, None where the run does not keep it.
         latency: time of one decision, None where it was not measured.
@@ -57,6 +59,7 @@ class Run:
     predictions: Predictions | None
     model_bytes: int | None
     explanation: Explanation | None = None
+    shares: Shares | None = None
     attended: tuple[AttendedClip, ...] = ()
     embeddings: Embeddings | None = None
     latency: Latency | None = None
@@ -138,6 +141,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
         model_bytes=sum(path.stat().st_size for path in weights) or None,
         explanation=_read_explanation(folder, info),
+        shares=read_shares(folder),
         attended=_read_attended(folder, info),
         embeddings=_read_embeddings(folder, info),
         latency=read_latency(folder),

@@ -57,9 +57,10 @@ def test_features_and_two_encoders_side_by_side_from_training_to_prediction(cach
     assert "side by side as" in card
     shown = ser("runs", "show", "fused").stdout
     assert "recipe.more_encoders.1.encoder" in shown
-    explained = ser("explain", "fused")
-    assert explained.exit_code == 1
-    assert "features+embeddings+embeddings, of which not all have names" in explained.stderr
+    explained = ser("explain", "fused", "--repeats", "2", "--format", "csv")
+    assert explained.exit_code == 0, explained.output
+    inputs = [line.split(",")[1] for line in explained.stdout.splitlines() if line.startswith("input,")]
+    assert inputs == ["features", "one", "two"]
 
 
 def test_a_speaker_can_be_enrolled(cached):

@@ -232,5 +232,5 @@ def test_a_run_of_folds_is_refused(tmp_path):
 
 
 def test_a_run_without_named_features_is_refused(tmp_path):
-    with pytest.raises(RunError, match="was trained on mels, which have no names; only runs on features"):
+    with pytest.raises(RunError, match="on mels, which have no names; only runs on features and embeddings"):
         load_clips(tmp_path, run_info(), manifests=tmp_path, cache=tmp_path, device="cpu")

@@ -1,0 +1,165 @@
+"""What the decisions of a run on embeddings owe to each input, layer and pooling."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ser_pipeline.arrays import Int64s
+from ser_pipeline.evaluation import explain_tables as tables
+from ser_pipeline.evaluation.explain_tables import Named, RunClips
+from ser_pipeline.front_end import vector_names
+from ser_pipeline.metrics import bootstrap_intervals, confusion_matrix, speaker_confusions, uar
+from ser_pipeline.metrics.importance import decide, permutation_importance
+from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of
+from ser_pipeline.runs.explanation import FeatureImportance
+from ser_pipeline.runs.shares import InputImportance, Kind, Shares, ShareTable
+
+MAX_ROWS = 2_048
+"""Clips in one call of the model: 75 MB of three layers with three poolings of whisper-base."""
+
+KINDS: tuple[Kind, ...] = ("input", "layer", "pooling", "layer and pooling", "group of features")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Columns of a model's input that belong together."""
+
+    kind: Kind
+    name: str
+    columns: Int64s
+
+
+def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
+    """What a model's input consists of, from whole inputs to a pooling of one layer.
+
+    Args:
+        inputs: as the model's card holds them.
+        features: of the columns; those of an encoder need no group.
+
+    Examples:
+        >>> inputs = EmbeddingOptions(layers=(2, 3), pooling=("mean", "std"), width=2)
+        >>> [piece.name for piece in pieces_of(inputs, ())]
+        ['layer 2', 'layer 3', 'mean', 'std',
+         'layer 2, mean', 'layer 2, std', 'layer 3, mean', 'layer 3, std']
+    """
+    parts, found, start = parts_of(inputs), list[Piece](), 0
+    for part in parts:
+        columns = np.arange(start, start + len(vector_names(part)))
+        start += len(columns)
+        name = part.name if isinstance(part, EmbeddingOptions) else part.kind
+        before = f"{name}, " if len(parts) > 1 else ""
+        if before:
+            found.append(Piece("input", name, columns))
+        if isinstance(part, EmbeddingOptions):
+            found += _pieces_of_encoder(part, columns, before)
+        else:
+            found += _groups(features, columns, before)
+    return sorted(found, key=lambda piece: KINDS.index(piece.kind))
+
+
+def _pieces_of_encoder(part: EmbeddingOptions, columns: Int64s, before: str) -> Iterator[Piece]:
+    grid = columns.reshape(len(part.layers), len(part.pooling), -1)
+    for at, layer in enumerate(part.layers):
+        yield Piece("layer", f"{before}layer {layer}", grid[at].ravel())
+    if len(part.pooling) == 1:
+        return
+    for at, pooling in enumerate(part.pooling):
+        yield Piece("pooling", f"{before}{pooling}", grid[:, at].ravel())
+    if len(part.layers) == 1:
+        return
+    for place, layer in enumerate(part.layers):
+        for at, pooling in enumerate(part.pooling):
+            yield Piece("layer and pooling", f"{before}layer {layer}, {pooling}", grid[place, at])
+
+
+def _groups(features: Sequence[Named], columns: Int64s, before: str) -> Iterator[Piece]:
+    groups = np.array([features[at].group or "other" for at in columns.tolist()])
+    for group in dict.fromkeys(groups.tolist()):
+        yield Piece("group of features", f"{before}{group}", columns[groups == group])
+
+
+def explain_inputs(
+    clips: RunClips,
+    inputs: ModelInputs,
+    emotions: Sequence[str],
+    *,
+    part: str,
+    repeats: int,
+    seed: int,
+    advance: Callable[[int, int], None],
+) -> Shares:
+    """Permute, and leave out, each piece of the input of a model, among the clips of one part.
+
+    Args:
+        clips: of all parts, checked.
+        inputs: as the model's card holds them.
+        emotions: class names.
+        part: that it is measured on.
+        repeats: permutations of each piece.
+        seed: of permutations and draws.
+        advance: called with the number of permuted pieces done since, and of all pieces.
+    """
+    heard, pieces = clips.of(part), pieces_of(inputs, clips.features)
+    drops = permutation_importance(
+        heard.values,
+        heard.targets,
+        heard.speakers,
+        heard.predict,
+        [piece.columns.tolist() for piece in pieces],
+        classes=len(emotions),
+        repeats=repeats,
+        seed=seed,
+        max_rows=MAX_ROWS,
+        advance=lambda done: advance(done, len(pieces)),
+    )
+    found = tables.importances([piece.name for piece in pieces], drops)
+    usual, without = _without(clips, heard, pieces, len(emotions))
+    decisions = decide(heard.predict, heard.values, MAX_ROWS)
+    by_speaker, names = speaker_confusions(heard.targets, decisions, heard.speakers, len(emotions))
+    low, high = bootstrap_intervals(by_speaker, seed=seed).get("uar", (np.nan, np.nan))
+    return Shares(
+        part=part,
+        clips=len(heard.targets),
+        speakers=len(names),
+        seed=seed,
+        repeats=repeats,
+        emotions=tuple(emotions),
+        uar=tables.known(usual, low, high),
+        tables=tuple(_tables(pieces, found, [usual - each for each in without])),
+        interval=tables.interval_words(list(names), seed, repeats),
+        notes=tuple(tables.absent_notes(heard, emotions)),
+    )
+
+
+def _tables(
+    pieces: Sequence[Piece], found: Sequence[FeatureImportance], losses: Sequence[float]
+) -> Iterator[ShareTable]:
+    """One table for each kind of piece; shares are of the drops of that kind that are above zero."""
+    for kind in dict.fromkeys(piece.kind for piece in pieces):
+        here = [at for at, piece in enumerate(pieces) if piece.kind == kind]
+        whole = sum(max(found[at].drop.value, 0.0) for at in here)
+        entries = [
+            InputImportance(
+                **found[at].model_dump(),
+                columns=len(pieces[at].columns),
+                without=round(losses[at], 6),
+                share=round(max(found[at].drop.value, 0.0) / whole, 6) if whole else 0.0,
+            )
+            for at in here
+        ]
+        yield ShareTable(kind=kind, entries=tuple(entries))
+
+
+def _without(
+    clips: RunClips, heard: RunClips, pieces: Sequence[Piece], classes: int
+) -> tuple[float, list[float]]:
+    """UAR as it is, and with each piece held at its mean over training clips."""
+    usual = clips.of("train").values.mean(0) if (clips.parts == "train").any() else clips.values.mean(0)
+    scores = []
+    for columns in (np.zeros(0, np.int64), *(piece.columns for piece in pieces)):
+        values = heard.values.copy()
+        values[:, columns] = usual[columns]
+        decided = decide(heard.predict, values, MAX_ROWS)
+        scores.append(float(uar(confusion_matrix(heard.targets, decided, classes))))
+    return scores[0], scores[1:]

@@ -1,0 +1,81 @@
+"""The part on what the decisions of a run on embeddings owe to each input, layer and pooling."""
+
+from ser_pipeline.report.document import Block, Callout, Figure, Panel, Section, text
+from ser_pipeline.report.explain_effects import importance_panel
+from ser_pipeline.report.results_section import run_marks
+from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.shares import InputImportance, Shares, ShareTable
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
+
+MANY = {
+    "input": "Inputs",
+    "layer": "Layers",
+    "pooling": "Poolings",
+    "layer and pooling": "Poolings of each layer",
+    "group of features": "Groups of features",
+}
+
+
+def shares_section(run: Run, shares: Shares, data: Data) -> Section:
+    """Write the part on what a run's decisions owe to parts of its input."""
+    marks, tag = run_marks(run, data.digest), run.tag.lower()
+    columns = (
+        Column("Permuted", numeric=False),
+        Column("Numbers"),
+        Column("Drop of UAR, points"),
+        Column("Share, %"),
+        Column("Drop when left out, points"),
+    )
+    table = Table(
+        key=f"shares-{tag}",
+        caption=f"What the decisions of {run.tag} owe to each part of its input",
+        columns=columns,
+        groups=tuple(
+            RowGroup(tuple(_row(entry) for entry in each.entries), MANY[each.kind]) for each in shares.tables
+        ),
+        notes=(f"Intervals: {shares.interval}.",),
+        marks=marks,
+    )
+    figure = Figure(
+        f"shares-{tag}",
+        f"Drop of UAR of {run.tag}, in points with 95 % intervals, when a part of its input is permuted",
+        tuple(_panel(tag, each) for each in shares.tables),
+        marks,
+    )
+    blocks: list[Block] = [
+        _opening(run, shares),
+        *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in shares.notes),
+        figure,
+        table,
+    ]
+    return Section(f"shares-{tag}", f"{run.tag}: what its decisions rest on", tuple(blocks), 3, marks)
+
+
+def _panel(tag: str, table: ShareTable) -> Panel:
+    name = f"shares-{tag}-{table.kind.replace(' ', '-')}"
+    return importance_panel(name, f"one of the {MANY[table.kind].lower()}", table.entries, bars=True)
+
+
+def _opening(run: Run, shares: Shares) -> Block:
+    people = cells.plural(shares.speakers, "speaker")
+    clips = cells.plural(shares.clips, f"{shares.part} clip")
+    return text(
+        f"{run.tag} reaches a UAR of {cells.score_text(shares.uar)} on {clips} of {people}. All numbers of "
+        f"an input, a layer or a pooling together are dealt out anew among these clips, {shares.repeats} "
+        "times; the share is what UAR loses, of the losses of all parts of the same kind. Neighbouring "
+        "layers say much the same and stand in for each other, so that a small loss does not mean that a "
+        "layer tells nothing. Left out: the numbers are held at their mean over the training clips."
+    )
+
+
+def _row(entry: InputImportance) -> Row:
+    return Row(
+        (
+            cells.words(entry.name),
+            cells.count(entry.columns),
+            cells.score(entry.drop),
+            cells.percent(entry.share, bar=True),
+            cells.percent(entry.without),
+        )
+    )

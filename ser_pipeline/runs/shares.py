@@ -1,0 +1,96 @@
+"""``shares.json`` of a run: what the decisions owe to each input, layer and pooling, for runs on embeddings.
+
+It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
+"""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, FiniteFloat
+
+from ser_pipeline.options import Options
+from ser_pipeline.runs.explanation import FeatureImportance, Interval
+from ser_pipeline.runs.files import read_result, write_result
+
+SHARES: Final = "shares.json"
+
+Kind = Literal["input", "layer", "pooling", "layer and pooling", "group of features"]
+
+
+class InputImportance(FeatureImportance):
+    """What permuting, or leaving out, some columns of the input costs.
+
+    Attributes:
+        columns: how many there are.
+        without: drop of UAR when they are left out: held at their mean over the training clips.
+        share: of the drops by permutation of all entries of the table; 0 where the model did better without.
+    """
+
+    columns: int
+    without: FiniteFloat
+    share: FiniteFloat
+
+
+class ShareTable(Options):
+    """All inputs, layers, poolings, or pieces, in the order of the columns."""
+
+    kind: Kind
+    entries: tuple[InputImportance, ...] = Field(min_length=1)
+
+
+class Shares(Options):
+    """What the decisions of a run owe to parts of its input.
+
+    Attributes:
+        part: of the split that they were measured on.
+        clips: of that part.
+        speakers: of that part.
+        seed: of permutations and draws.
+        repeats: permutations of each set of columns.
+        emotions: class names.
+        uar: of the model on the part, as it is.
+        tables: from the coarsest to the finest.
+        interval: how intervals were made, in words.
+        notes: what a reader must know, one sentence each.
+    """
+
+    schema_version: Literal[1] = 1
+    part: str
+    clips: int
+    speakers: int
+    seed: int
+    repeats: int
+    emotions: tuple[str, ...]
+    uar: Interval
+    tables: tuple[ShareTable, ...] = Field(min_length=1)
+    interval: str
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line: what the decisions owe most to."""
+        first = sorted(self.tables[0].entries, key=lambda each: -each.share)[:3]
+        names = ", ".join(f"{each.name} {100 * each.share:.0f} %" for each in first)
+        return f"Shares({self.clips} {self.part} clips: {names})"
+
+    __str__ = __repr__
+
+
+def write_shares(folder: Path, shares: Shares) -> None:
+    """Write a run's shares.
+
+    Raises:
+        SerError: the folder cannot be written to, or the disk is full.
+    """
+    write_result(folder / SHARES, shares)
+
+
+def read_shares(folder: Path) -> Shares | None:
+    """Read the shares of a run; None where it has not been explained.
+
+    Raises:
+        RunError: the file cannot be read, or was written by another version.
+    """
+    path = folder / SHARES
+    if not path.exists():
+        return None
+    return read_result(Shares, path, remedy=f"explain it again with 'ser explain {folder}'")
