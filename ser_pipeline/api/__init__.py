@@ -8,13 +8,14 @@ torch, librosa and the like are loaded by the call that needs them.
 
 from ser_pipeline.api.data import build_manifest, build_store, query_manifest, validate_manifest
 from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
-from ser_pipeline.api.training import ScoredRun, Watcher, fit_and_score, recommended, resume, train
+from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, recommended, resume, train
 
 __all__ = [
     "ScoredRun",
     "Watcher",
     "build_manifest",
     "build_store",
+    "ensemble",
     "evaluate",
     "explain",
     "fit_and_score",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
 from ser_pipeline.api.training import ScoredRun, timed
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options import checked
+from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import choose_runs, find_run
@@ -49,11 +49,14 @@ def evaluate(
         RunError: no such run, or it is incomplete, damaged, or belongs to other recordings.
         ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
     """
+    from ser_pipeline.evaluation.ensemble import score_ensemble
     from ser_pipeline.evaluation.run import evaluate_run
 
     folder = _found(run, runs)
-    scores = evaluate_run(folder, manifests=Path(manifests), cache=Path(cache), device=device)
-    return timed(ScoredRun(folder, read_info(folder), scores))
+    info = read_info(folder)
+    score = score_ensemble if info.model == ENSEMBLE else evaluate_run
+    scores = score(folder, manifests=Path(manifests), cache=Path(cache), device=device)
+    return timed(ScoredRun(folder, info, scores))
 
 
 def explain(

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
 from ser_pipeline.encoders.places import KNOWN
 from ser_pipeline.errors import SettingsError, StoreMissing
-from ser_pipeline.options import Recipe, TrainOptions, checked, merged, own_tasks, read_toml
+from ser_pipeline.options import (
+    ENSEMBLE,
+    ModelOptions,
+    Recipe,
+    TrainOptions,
+    checked,
+    merged,
+    own_tasks,
+    read_toml,
+)
 from ser_pipeline.options.chosen import chosen_recipe, nested
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
@@ -229,12 +238,53 @@ def train(
             watcher.note(why)
     else:
         recipe = chosen_recipe(model, preset=preset, settings=file, **changes)
+    if recipe.model.name == ENSEMBLE:
+        raise SettingsError("an ensemble is made of runs: name two or more, as in ser train ensemble RUN RUN")
     model_class(recipe.model.name)  # a wrong name is said before anything is read
     own = {} if file is None else own_tasks(file)
     with new_run(Path(runs), recipe, name) as folder:
         inputs = read_inputs(recipe, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
         call = command or _call(model, preset, changes)
         return _trained(folder, inputs, watcher, call)
+
+
+def ensemble(
+    members: Sequence[Place],
+    *,
+    name: str | None = None,
+    manifests: Place = MANIFESTS,
+    runs: Place = RUNS,
+    command: str | None = None,
+) -> ScoredRun:
+    """Average the calibrated probabilities of finished runs; the result is a run like any other.
+
+    The members' weights, and temperature and threshold of the average, are learned from their validation
+    clips alone. No store is read. The members stay where they are, and are needed to predict.
+
+    Args:
+        members: two or more runs of one task, manifest, split and fold, by folder or name; runs of all folds
+            make an ensemble of each fold.
+        name: of the run; None makes one up.
+        manifests: folder of the manifest that they were trained on.
+        runs: folder of the runs.
+        command: for the record; None writes this call down.
+
+    Raises:
+        SettingsError: fewer than two different runs.
+        RunError: no such run, one that is not finished, or one that is not like the others; the name is
+            taken, or cannot be a folder's.
+        ManifestError: no manifest, or a foreign one.
+    """
+    from ser_pipeline.evaluation.ensemble import make_ensemble
+    from ser_pipeline.runs.files import read_scores
+
+    folders = [find_run(Path(member), Path(runs)) for member in members]
+    first = read_info(folders[0]).recipe if folders else Recipe()
+    recipe = first.model_copy(update={"model": ModelOptions(name=ENSEMBLE)})
+    call = command or f"ensemble({[*map(str, members)]!r})"
+    with new_run(Path(runs), recipe, name) as folder:
+        info = make_ensemble(folder, folders, manifests=Path(manifests), command=call)
+        return timed(ScoredRun(folder, info, read_scores(folder, info)))
 
 
 def _call(model: object, preset: str | None, changes: Mapping[str, Any]) -> str:

@@ -155,8 +155,9 @@ class OptionCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Arguments, flags of options, the command's own flags, and --help."""
         own = super().get_params(ctx)
-        arguments = [each for each in own if each.param_type_name == "argument"]
-        return [*arguments, *self._flags, *(each for each in own if each not in arguments)]
+        every = [*self._flags, *own]  # an argument that is an option comes first
+        arguments = [each for each in every if each.param_type_name == "argument"]
+        return [*arguments, *(each for each in every if each not in arguments)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; what it says of options becomes one object."""

@@ -22,8 +22,17 @@ ThreadsOption = Annotated[
 ]
 
 
+MembersArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[RUNS]...", help="The runs, by folder or name, that 'ser train ensemble' averages."
+    ),
+]
+
+
 def train(
     given: Given,
+    members: MembersArgument = None,
     name: NameOption = None,
     resume: ResumeOption = None,
     threads: ThreadsOption = None,
@@ -33,7 +42,8 @@ def train(
 ) -> None:
     """Train a model on what is cached, and score every part.
 
-    Without MODEL, the best model that the stores at hand allow is trained, and named.
+    Without MODEL, the best model that the stores at hand allow is trained, and named. 'ser train ensemble
+    RUN RUN' averages the calibrated probabilities of finished runs; the result is a run like any other.
     """
     places: dict[str, Any] = {"manifests": manifests, "cache": cache, "runs": runs}
     with plain_errors():
@@ -41,7 +51,10 @@ def train(
             import torch
 
             torch.set_num_threads(threads)
-        run = _resumed(resume, given, name, places) if resume else _begun(given, name, places)
+        if members or given.values.get("model.name") == "ensemble":
+            run = _averaged(members or [], resume, given, name, places)
+        else:
+            run = _resumed(resume, given, name, places) if resume else _begun(given, name, places)
     show_parts(run.info, run.scores)
     say(f"run: {run.folder}")
     next_step("ser report")
@@ -59,6 +72,32 @@ def _begun(given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun
         say(why)
     with epoch_display(recipe.train.devices) as watcher:
         return api.train(recipe, name=name or None, watcher=watcher, command=given.command, **places)
+
+
+def _averaged(
+    members: list[Path], resume: Path | None, given: Given, name: str | None, places: dict[str, Any]
+) -> "ScoredRun":
+    """Make an ensemble of finished runs.
+
+    Raises:
+        SettingsError: runs beside another model, or a flag that an ensemble does not know.
+    """
+    from ser_pipeline import api
+    from ser_pipeline.errors import SettingsError
+
+    model = given.values.get("model.name")
+    if model != "ensemble":
+        raise SettingsError(
+            f"{members[0]}: only an ensemble is made of runs, as in ser train ensemble RUN RUN"
+        )
+    flags = [given.flag(path) for path in given.values if path != "model.name"]
+    if resume is not None or flags:
+        raise SettingsError(
+            f"{(*flags, '--resume')[0]}: has no effect on an ensemble, which takes all from its runs; "
+            "leave it out"
+        )
+    del places["cache"]
+    return api.ensemble(members, name=name or None, command=given.command, **places)
 
 
 def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":

@@ -28,6 +28,7 @@ from ser_pipeline.metrics.effect import (
 )
 from ser_pipeline.metrics.importance import Predict, closest_pairs
 from ser_pipeline.models import Network
+from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.explanation import (
     EffectTable,
@@ -130,6 +131,8 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     Raises:
         RunError: the run's store holds mels or steps.
     """
+    if info.model == ENSEMBLE:
+        raise RunError(f"{folder}: an ensemble decides by what its members say; explain one of them")
     if info.store_kind in ("mels", "frames"):
         raise RunError(
             f"{folder}: model {info.model} was trained on {info.store_kind}, which have no names; only runs "

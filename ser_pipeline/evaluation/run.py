@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 import torch
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
@@ -31,9 +33,9 @@ from ser_pipeline.evaluation.predict import (
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.labels import Task
-from ser_pipeline.models import EmbeddingNetwork, one_clip
-from ser_pipeline.options import ModelInputs
-from ser_pipeline.runs.card import ModelCard, write_card
+from ser_pipeline.models import EmbeddingNetwork, Network, one_clip
+from ser_pipeline.options import ENSEMBLE, ModelInputs
+from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
 from ser_pipeline.runs.predictions import write_predictions
@@ -56,11 +58,14 @@ def decision_ms(folder: Path) -> tuple[float, float]:
 
     Returns:
         Milliseconds of wall time from samples to input, and from input to probabilities: the smallest of
-        several, since whatever else the machine does only adds to it.
+        several, since whatever else the machine does only adds to it. Of an ensemble, sums over its members.
 
     Raises:
         RunError: the network is missing or damaged.
     """
+    if members := read_card(folder).members:
+        times = [decision_ms(member_folder(folder, member)) for member in members]
+        return round(sum(front for front, _ in times), 3), round(sum(own for _, own in times), 3)
     network, card = load_model(folder)
     options = found_again(card.inputs, encoder_folders())
     row = row_of_wave(_voice(options.sample_rate), options)
@@ -155,7 +160,12 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = Tr
         manifests: folder of the manifest and its splits.
         cache: folder of the stores.
         scoring: the run is not trained further, so no store of variants is opened.
+
+    Raises:
+        RunError: it is an ensemble, which reads no store itself.
     """
+    if info.model == ENSEMBLE:
+        raise RunError(f"{info.name}: an ensemble reads no store itself; name one of its members")
     task = Task(info.recipe.task, info.emotions, info.merges, info.corpora)
     return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task, scoring=scoring)
 
@@ -216,7 +226,34 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     return scores
 
 
-def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+@dataclass(frozen=True)
+class Decided:
+    """What a run's model says of every clip.
+
+    Attributes:
+        table: its predictions, with probabilities as the model states them.
+        certainty: of the model; None where nothing is known.
+        network: it decided.
+        clips: what it decided on, in the order of the table.
+    """
+
+    table: pa.Table
+    certainty: Certainty | None
+    network: Network
+    clips: Clips
+
+
+def decided(folder: Path, data: RunData, device: str) -> Decided:
+    """Decide on every clip of a run anew; fits the temperature of a model that has none.
+
+    Args:
+        folder: of the run; has its network.
+        data: the clips it was trained on and kept from.
+        device: what to compute on.
+
+    Raises:
+        RunError: the network is missing or damaged, or tells other emotions apart.
+    """
     network, card = load_model(folder)
     data = as_trained(data, card)
     if card.emotions != data.task.emotions:
@@ -233,15 +270,21 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
         )
     stated, certainty = _stated(folder, card, data, probabilities)
     fold = None if data.split.fold is None else int(data.split.fold)
-    predictions = prediction_table(data.examples, stated, card.emotions, fold)
-    priors = {fold: training_priors(predictions, data.examples.table, len(card.emotions))}
-    known = {} if certainty is None else {fold: certainty}
-    scores = score_predictions(predictions, data.examples.table, card.emotions, priors, known)
+    return Decided(prediction_table(data.examples, stated, card.emotions, fold), certainty, network, clips)
+
+
+def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+    found = decided(folder, data, device)
+    predictions, network = found.table, found.network
+    fold = None if data.split.fold is None else int(data.split.fold)
+    priors = {fold: training_priors(predictions, data.examples.table, len(data.task.emotions))}
+    known = {} if found.certainty is None else {fold: found.certainty}
+    scores = score_predictions(predictions, data.examples.table, data.task.emotions, priors, known)
     if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
-        rated = rate_clips(network, clips, device=choose_device(device))
+        rated = rate_clips(network, found.clips, device=choose_device(device))
         scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
     if fold is None:
-        write_internals(folder, network, clips, predictions, device=choose_device(device))
+        write_internals(folder, network, found.clips, predictions, device=choose_device(device))
     return predictions, scores
 
 

@@ -24,6 +24,7 @@ from ser_pipeline.metrics.calibration import (
     temper,
     threshold_for_risk,
 )
+from ser_pipeline.metrics.mixture import mixture_weights
 from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.scores import (
@@ -73,6 +74,7 @@ __all__ = [
     "macro_f1",
     "majority_guess",
     "mean_error_distance",
+    "mixture_weights",
     "most_confused",
     "nearness",
     "percentile_interval",

@@ -35,7 +35,7 @@ from ser_pipeline.options.recipe import (
     idle,
     layers_in_words,
 )
-from ser_pipeline.options.registry import LOSSES, MODELS
+from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
 from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of
 from ser_pipeline.options.stored import (
@@ -58,6 +58,7 @@ __all__ = [
     "AUGMENT_VERSION",
     "CACHED_ONLY",
     "EMBEDDINGS_VERSION",
+    "ENSEMBLE",
     "FEATURES_VERSION",
     "FEATURE_SETS",
     "FRONT_END_VERSION",

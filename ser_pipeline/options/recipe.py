@@ -37,7 +37,7 @@ from ser_pipeline.options.embeddings import (
 )
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
-from ser_pipeline.options.registry import LOSSES, MODELS
+from ser_pipeline.options.registry import ARCHITECTURES, LOSSES
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import Augmented, Fused, InputOptions, ModelInputs, feature_options
 from ser_pipeline.options.training import TAUGHT, ModelOptions, TrainOptions
@@ -338,8 +338,8 @@ def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
     known = settings_by_path(Recipe).get(path)
     if known is None:
         return True
-    others = set() if on is None or "vectors" not in MODELS[model].has else {*INPUTS} - {*on}
-    return model in known.models and not others & {*known.needs}
+    others = set() if on is None or "vectors" not in ARCHITECTURES[model].has else {*INPUTS} - {*on}
+    return known.read_by(model) and not others & {*known.needs}
 
 
 def idle(path: str, made: Recipe) -> str:

@@ -15,6 +15,7 @@ _HAVE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "mels": frozenset({"mels"}),
         "features": frozenset({"features", "embeddings", "vectors"}),
         "frames": frozenset({"embeddings"}),
+        "runs": frozenset(),
     }
 )
 """What a model has that options may need, by what it learns from."""
@@ -27,7 +28,7 @@ class Architecture:
     Attributes:
         place: module and class in ``ser_pipeline.models``, as ``crnn.CRNN``.
         inputs: what it learns from; a model of features can learn from embeddings as well. Frames are the
-            steps of an encoder's layers.
+            steps of an encoder's layers, and an ensemble learns from what other runs say.
         options: fields of :class:`~ser_pipeline.options.training.ModelOptions` that it reads; a network takes
             them as keywords of the same names.
         by_epochs: fitted over epochs, as networks are; scikit-learn's classifiers are fitted at once.
@@ -36,7 +37,7 @@ class Architecture:
     """
 
     place: str
-    inputs: Literal["mels", "features", "frames"]
+    inputs: Literal["mels", "features", "frames", "runs"]
     options: tuple[str, ...]
     by_epochs: bool = True
     frames_per_step: int = 0
@@ -64,6 +65,14 @@ MODELS: Final[Mapping[str, Architecture]] = MappingProxyType(
     }
 )
 """Models by name, as in ``ser train NAME``."""
+
+ENSEMBLE: Final = "ensemble"
+"""Name of what is made of finished runs."""
+
+ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
+    {**MODELS, ENSEMBLE: Architecture("", "runs", (), by_epochs=False)}
+)
+"""What a run can be of: the models, and ensembles of runs."""
 
 
 @dataclass(frozen=True, slots=True)

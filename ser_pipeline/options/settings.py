@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import DECLARED, OFF, PANELS, OneOf, Options
-from ser_pipeline.options.registry import MODELS, Architecture
+from ser_pipeline.options.registry import ARCHITECTURES, MODELS, Architecture
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -96,12 +96,13 @@ class Setting:
     @property
     def models(self) -> tuple[str, ...]:
         """Models for which it changes anything."""
-        return tuple(name for name in MODELS if self._read_by(name))
+        return tuple(name for name in MODELS if self.read_by(name))
 
-    def _read_by(self, model: str) -> bool:
+    def read_by(self, model: str) -> bool:
+        """Whether it changes anything for a model, or for an ensemble."""
         if self.needs == DECLARED:
-            return self.name in MODELS[model].options
-        return MODELS[model].has.issuperset(self.needs)
+            return self.name in ARCHITECTURES[model].options
+        return ARCHITECTURES[model].has.issuperset(self.needs)
 
     @property
     def audience(self) -> str:

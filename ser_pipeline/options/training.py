@@ -22,7 +22,7 @@ from ser_pipeline.options.base import (
     Share,
     option,
 )
-from ser_pipeline.options.registry import LOSSES, MODELS, Architecture
+from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, MODELS, Architecture
 
 Pooling = Literal["attention", "mean", "stats"]
 """How the steps of a clip become one vector."""
@@ -57,9 +57,10 @@ class SpecAugment(Options):
 class ModelOptions(Options):
     """Shape of a network; each model declares which of these it reads."""
 
-    name: Annotated[str, OneOf(MODELS)] = option(
+    name: Annotated[str, OneOf(ARCHITECTURES)] = option(
         "crnn",
-        f"Train this model: {_by_inputs()}. Without it, the best that the stores at hand allow is taken.",
+        f"Train this model: {_by_inputs()}. 'ensemble' averages what the RUNS named after it say. Without a "
+        "model, the best that the stores at hand allow is taken.",
         flag="MODEL", needs=ANY_MODEL,
     )  # fmt: skip
     masked: bool = option(True, "Keep padding out of every layer.", flag="masks", paper=False)
@@ -94,7 +95,7 @@ class ModelOptions(Options):
     @property
     def architecture(self) -> Architecture:
         """What the model declares of itself."""
-        return MODELS[self.name]
+        return ARCHITECTURES[self.name]
 
 
 class TrainOptions(Options):

@@ -1,15 +1,34 @@
 """``model.json``: what a trained model is and how to feed it; reading it needs no torch."""
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from ser_pipeline.datasets.normalise import Learned
+from ser_pipeline.errors import RunError
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelInputs, ModelOptions, Options
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.runs.files import read_result, write_result
 from ser_pipeline.runs.types import CARD
+
+
+class Member(Options):
+    """A run that an ensemble is made of.
+
+    Attributes:
+        name: of the run; of one fold of it, with the fold.
+        place: its folder, relative to the ensemble's.
+        digest: BLAKE2b of its ``model.json``, which names its weights by theirs.
+        weight: of its probabilities in the average.
+    """
+
+    name: str
+    place: str
+    digest: str
+    weight: Share
 
 
 class ModelCard(Options):
@@ -29,7 +48,9 @@ class ModelCard(Options):
         temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
             when the run is scored, None before that or without such clips: 1 then.
         abstain_below: confidence below which the model had better not answer; None where none is known.
-        weights_digest: BLAKE2b of the weights file.
+        weights_digest: BLAKE2b of the weights file; empty for an ensemble.
+        members: of an ensemble: the runs whose probabilities are averaged. ``inputs`` are those of all of
+            them, and nothing is learned of its own but weights, temperature and threshold.
     """
 
     schema_version: Literal[2] = 2
@@ -45,6 +66,7 @@ class ModelCard(Options):
     temperature: Positive | None = None
     abstain_below: Share | None = None
     weights_digest: str = ""
+    members: tuple[Member, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -86,3 +108,35 @@ def write_card(folder: Path, card: ModelCard) -> None:
         SerError: the folder cannot be written to.
     """
     write_result(folder / CARD, card)
+
+
+def card_digest(folder: Path) -> str:
+    """BLAKE2b of a run's ``model.json``.
+
+    Raises:
+        RunError: the file is missing or cannot be read.
+    """
+    path = folder / CARD
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); the run has no trained model") from None
+
+
+def member_folder(folder: Path, member: Member) -> Path:
+    """Folder of a member of an ensemble, as it was when the ensemble was made.
+
+    Args:
+        folder: of the ensemble.
+        member: of its card.
+
+    Raises:
+        RunError: the member is gone, or another one now.
+    """
+    place = Path(os.path.normpath(folder.absolute() / member.place))
+    remedy = "bring it back, or make the ensemble again"
+    if not (place / CARD).is_file():
+        raise RunError(f"{folder}: its member {member.name} is not at {place} any more; {remedy}")
+    if card_digest(place) != member.digest:
+        raise RunError(f"{folder}: its member {member.name} at {place} was changed since; {remedy}")
+    return place

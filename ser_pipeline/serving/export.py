@@ -151,8 +151,10 @@ def _traceable(model: Model) -> Model:
     """The model as it can be traced: linear classifiers in torch, encoders in fp32 on the processor.
 
     Raises:
-        SettingsError: it is a graph already, or consists of trees.
+        SettingsError: it is a graph already, an ensemble, or consists of trees.
     """
+    if model.card.members:
+        raise SettingsError(f"{model.name}: an ensemble is no network; export one of its members")
     if not isinstance(model.scorer, TorchScorer):
         raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")
     card, network = model.card, model.scorer.network

@@ -8,7 +8,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options import FrontEnd, input_versions
 from ser_pipeline.options.settings import in_words
-from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
@@ -88,10 +88,26 @@ def _no_model(folder: Path) -> str:
 def _of_run(folder: Path) -> Model:
     from ser_pipeline.training.checkpoint import load_model as load_network
 
+    if (whole := read_card(folder)).members:
+        return _of_members(folder, whole)
     network, card = load_network(folder)
     check_card(card, folder / CARD)
     _check_finite(network.state_dict(), folder)
     return Model(_with_encoder(card), TorchScorer(network, card.model), folder.name)
+
+
+def _of_members(folder: Path, card: ModelCard) -> Model:
+    from ser_pipeline.serving.ensemble import Ensemble, NoNetwork
+
+    _check_emotions(card, folder / CARD)
+    members = tuple(_of_run(member_folder(folder, member)) for member in card.members)
+    for member in members:
+        if member.emotions != card.emotions:
+            raise RunError(
+                f"{folder}: its member {member.name} tells {', '.join(member.emotions)} apart, the ensemble "
+                f"{', '.join(card.emotions)}; make the ensemble again"
+            )
+    return Ensemble(card, NoNetwork(), folder.name, members)
 
 
 def _with_encoder(card: ModelCard) -> ModelCard:
@@ -121,11 +137,7 @@ def check_card(card: ModelCard, path: Path) -> None:
     Raises:
         RunError: a label list, front end or scaling that does not fit.
     """
-    unknown = [name for name in card.emotions if name not in EMOTIONS]
-    if unknown:
-        raise RunError(f"{path}: emotions: '{unknown[0]}' does not exist; valid are {', '.join(EMOTIONS)}")
-    if len(card.emotions) < 2 or len(set(card.emotions)) != len(card.emotions):
-        raise RunError(f"{path}: emotions: two or more different ones are needed, found {[*card.emotions]}")
+    _check_emotions(card, path)
     then, now = card.inputs_version, input_versions(card.inputs)
     if then not in (None, now):
         raise RunError(
@@ -137,6 +149,14 @@ def check_card(card: ModelCard, path: Path) -> None:
         _check_gains(card, path)
     elif card.model.architecture.inputs == "features":
         _check_scaling(card, path)
+
+
+def _check_emotions(card: ModelCard, path: Path) -> None:
+    unknown = [name for name in card.emotions if name not in EMOTIONS]
+    if unknown:
+        raise RunError(f"{path}: emotions: '{unknown[0]}' does not exist; valid are {', '.join(EMOTIONS)}")
+    if len(card.emotions) < 2 or len(set(card.emotions)) != len(card.emotions):
+        raise RunError(f"{path}: emotions: two or more different ones are needed, found {[*card.emotions]}")
 
 
 def _check_gains(card: ModelCard, path: Path) -> None:

@@ -10,7 +10,7 @@ from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, parts_of
-from ser_pipeline.runs.card import ModelCard, read_card
+from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.load import check_card
@@ -126,10 +126,11 @@ def write_model_card(folder: Path) -> str:
     info = read_info(folder)
     scores = read_scores(folder, info)
     card = read_card(folder)
-    check_card(card, folder / CARD)
+    for place in [member_folder(folder, member) for member in card.members] or [folder]:
+        check_card(read_card(place), place / CARD)
     if card.emotions != info.emotions:
         raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")
-    parts = (_opening(info, card), _data(info), _scores(info, scores), _certainty(card), _use(info))
+    parts = (_opening(info, card), _data(info, card), _scores(info, scores), _certainty(card), _use(info))
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
@@ -148,13 +149,21 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
         ("trained", f"{info.created} with ser {__version__}, `{info.command}`"),
         *([("teacher", info.taught)] if info.taught else []),
         ("epoch kept", f"{card.epoch}; {info.stopped or 'not finished'}"),
-        ("weights", f"BLAKE2b `{card.weights_digest}`"),
+        ("weights", _weights(card)),
     ]
     yield from (f"- {name}: {told}" for name, told in rows)
     yield ""
 
 
+def _weights(card: ModelCard) -> str:
+    """Which files the weights are in; of an ensemble, those of its members."""
+    digests = [f"{member.name}: model.json `{member.digest}`" for member in card.members]
+    return "; ".join(digests) or f"BLAKE2b `{card.weights_digest}`"
+
+
 def _input(card: ModelCard) -> str:
+    if card.members:
+        return f"that of each member: {'; '.join(map(_part, parts_of(card.inputs)))}"
     if card.learned.scaling is None:
         return "; ".join(map(_part, parts_of(card.inputs)))
     mode = card.learned.scaling.mode
@@ -179,15 +188,15 @@ def _part(options: InputOptions) -> str:
     return f"{len(vector_names(options))} features ({options.kind})"
 
 
-def _data(info: RunInfo) -> Iterator[str]:
+def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
     yield from ("## Training data and its licences", "")
     rows = []
     for name in info.corpora:
-        card = CORPORA[name].CARD if name in CORPORA else None
-        told = (card.licence, card.source) if card else ("not known to this program", "")
+        corpus = CORPORA[name].CARD if name in CORPORA else None
+        told = (corpus.licence, corpus.source) if corpus else ("not known to this program", "")
         rows.append((name, *told))
     yield from _table(("corpus", "licence", "source"), rows)
-    for part in info.recipe.parts:
+    for part in parts_of(card.inputs):
         if isinstance(part, EmbeddingOptions):
             yield from (f"{_encoder('The model', part.name)} It is needed to predict.", "")
     for name in () if info.teacher is None else info.teacher.encoders:

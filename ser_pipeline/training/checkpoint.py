@@ -47,9 +47,12 @@ def load_model(folder: Path) -> tuple[Network, ModelCard]:
         The network on the CPU, in evaluation mode, and its card.
 
     Raises:
-        RunError: a file is missing, damaged, or the two do not belong together.
+        RunError: a file is missing, damaged, or the two do not belong together; or it is an ensemble.
     """
     card = read_card(folder)
+    if card.members:
+        names = ", ".join(member.name for member in card.members)
+        raise RunError(f"{folder}: an ensemble has no network of its own; name one of its members, {names}")
     path = weights_path(folder, card)
     try:
         content = path.read_bytes()

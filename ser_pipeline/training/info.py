@@ -19,6 +19,11 @@ from ser_pipeline.training.device import choose_device, choose_precision
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
 
 
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that training uses."""
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+
+
 def layer_parameters(network: Network) -> dict[str, int]:
     """Parameters of each part of a network, by name, in the order of its definition."""
     return {
@@ -65,7 +70,7 @@ def describe(
         parameters=parameters,
         layer_choice=data.choice,
         teacher=_teacher(data, before),
-        versions={name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        versions=library_versions(),
         extra={
             "device": device,
             "precision": choose_precision(data.recipe.train, device),
