@@ -17,12 +17,17 @@ from ser_pipeline.cli.common import (
 
 
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Benches to run; all by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Run these benchmarks; all of them by default.")
+    ] = None,
     data: DataOption = Path("DataSets"),
     manifests: ManifestsOption = Path("manifests"),
-    clips: Annotated[int, typer.Option(min=40, help="Recordings to work on, chosen at random.")] = 120,
+    clips: Annotated[int, typer.Option(min=40, help="Use this many recordings, chosen at random.")] = 120,
     plot: Annotated[
-        Path | None, typer.Option(help="SVG file to draw time and memory against size in, of bench scale.")
+        Path | None,
+        typer.Option(
+            help="Draw time and memory against size, as 'bench scale' measures them, in this SVG file."
+        ),
     ] = None,
     fmt: FormatOption = Format.table,
 ) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SMILE: tuple[Literal["egemaps", "compare"], ...] = ("egemaps", "compare")
 
-app = typer.Typer(no_args_is_help=True, help="Build the feature store and look after it.")
+app = typer.Typer(no_args_is_help=True, help="Build and maintain the feature store.")
 option_command(app, options_of("cache mels"))(mels)
 option_command(app, options_of("cache features"))(features)
 option_command(app, options_of("cache embeddings"))(embeddings)
@@ -48,11 +48,16 @@ def _manifest(manifests: Path) -> "Manifest | None":
 @app.command()
 def status(
     name: Annotated[
-        str | None, typer.Argument(help="Show one store in full: its name, or how that begins.")
+        str | None,
+        typer.Argument(
+            help="Show all there is to know about this store, given by its name or how its name begins."
+        ),
     ] = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
-    failures: Annotated[bool, typer.Option("--failures", help="List every recording that failed.")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List every recording that could not be used, with the reason.")
+    ] = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Show every store: its settings, what it holds, what it lacks, and why it is not current."""
@@ -119,10 +124,13 @@ def verify(
     data: DataOption = Path("DataSets"),
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
-    sample: Annotated[int, typer.Option(min=0, help="Rows of each store to compute again.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows.")] = 0,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Compute this many rows of each store again and compare them.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Choose the rows by this seed.")] = 0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Set damaged shards aside, to be rebuilt.")
+        bool,
+        typer.Option("--repair", help="Set damaged shards aside so that the next build makes them again."),
     ] = False,
 ) -> None:
     """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
@@ -158,7 +166,9 @@ def verify(
 def gc(
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
-    yes: Annotated[bool, typer.Option("--yes", help="Delete what is listed.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete what is listed; without this flag nothing is deleted.")
+    ] = False,
 ) -> None:
     """List what no command can use any more; delete it with --yes."""
     from ser_pipeline.store.maintenance import collect, garbage, partial
@@ -184,7 +194,7 @@ def gc(
 def merge(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Caches to copy in; none only makes indexes."),
+        typer.Argument(help="Copy the shards of these caches; without any, only the indexes are rebuilt."),
     ] = None,
     cache: CacheOption = Path("cache"),
 ) -> None:

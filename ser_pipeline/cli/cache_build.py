@@ -40,16 +40,20 @@ class Where:
     manifests: ManifestsOption = Path("manifests")
     cache: CacheOption = Path("cache")
     jobs: JobsOption = 1
-    shards: Annotated[str | None, typer.Option(help="Work on shards A:B only, for job arrays.")] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="Compute at most this many recordings now.")] = None
-    retry_failed: Annotated[bool, typer.Option(help="Try recordings again that failed before.")] = False
-    dry_run: Annotated[bool, typer.Option(help="Only say what would be done.")] = False
+    shards: Annotated[str | None, typer.Option(help="Work only on shards A:B, as in a job array.")] = None
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Compute at most this many recordings in this run.")
+    ] = None
+    retry_failed: Annotated[bool, typer.Option(help="Try again the recordings that failed before.")] = False
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False
     backend: Annotated[
-        Backend, typer.Option("--backend", help="Who works: loky (this machine) or dask (a cluster).")
+        Backend, typer.Option("--backend", help="Compute on this machine (loky) or on a cluster (dask).")
     ] = Backend.loky
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", help="Address of the Dask scheduler, as tcp://10.0.0.1:8786."),
+        typer.Option(
+            "--scheduler", help="Use the Dask scheduler at this address, as in tcp://10.0.0.1:8786."
+        ),
     ] = None
 
 
@@ -78,10 +82,13 @@ def features(given: Given, where: Where) -> None:
 def augment(
     given: Given,
     copies: Annotated[
-        int, typer.Option("--copies", min=1, max=1000, help="Random variants of each recording.")
+        int,
+        typer.Option("--copies", min=1, max=1000, help="Draw this many random variants of each recording."),
     ],
     where: Where,
-    of: Annotated[str, typer.Option(help="mels, features, egemaps or compare.")] = "mels",
+    of: Annotated[
+        str, typer.Option(help="Compute these inputs of the variants: mels, features, egemaps or compare.")
+    ] = "mels",
 ) -> None:
     """Compute random variants of every recording: pitch, tempo, noise, and what [augment] in ser.toml adds.
 

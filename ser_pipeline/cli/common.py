@@ -18,23 +18,27 @@ from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, 
 
 
 class Format(StrEnum):
-    """How results are printed."""
+    """Print results in this format."""
 
     table = "table"
     json = "json"
     csv = "csv"
 
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the corpora.")]
-ManifestsOption = Annotated[Path, typer.Option("--manifests", help="Folder of the manifest and its splits.")]
-CacheOption = Annotated[Path, typer.Option("--cache", help="Folder of the feature store.")]
-RunsOption = Annotated[Path, typer.Option("--runs", help="Folder of the runs.")]
-JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="Read recordings from this folder, which holds the corpora.")
+]
+ManifestsOption = Annotated[
+    Path, typer.Option("--manifests", help="Use the manifest and the splits in this folder.")
+]
+CacheOption = Annotated[Path, typer.Option("--cache", help="Use the feature store in this folder.")]
+RunsOption = Annotated[Path, typer.Option("--runs", help="Use the runs in this folder.")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Use this many worker processes.")]
 DeviceOption = Annotated[
     str,
-    typer.Option("--device", help="The device to compute on: auto, cpu, cuda or mps; auto takes the best."),
+    typer.Option("--device", help="Compute on this device: auto, cpu, cuda or mps; auto takes the best one."),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How results are printed.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Print results in this format.")]
 
 GIVEN = {"debug": False, "all_columns": False}
 """Set by ``ser --debug``, where errors keep their traceback, and by ``ser --all-columns``."""

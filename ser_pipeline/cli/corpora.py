@@ -18,7 +18,7 @@ from ser_pipeline.cli.common import (
 )
 
 app = typer.Typer(
-    no_args_is_help=True, help="Corpora: what is known of them, and synthetic ones to try things on."
+    no_args_is_help=True, help="List the known corpora, or make synthetic ones to try things on."
 )
 
 
@@ -54,13 +54,20 @@ def list_corpora(fmt: FormatOption = Format.table) -> None:
 
 @app.command()
 def synth(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder to write to.")],
-    seed: Annotated[int, typer.Option(help="Of all voices and clips.")] = 0,
-    size: Annotated[SynthSize, typer.Option(help="How much to make.")] = SynthSize.medium,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Write to this folder, which must be new or empty.")
+    ],
+    seed: Annotated[int, typer.Option(help="Draw voices and clips from this seed.")] = 0,
+    size: Annotated[SynthSize, typer.Option(help="Make corpora of this size.")] = SynthSize.medium,
     clips_per_class: Annotated[
-        int | None, typer.Option(help="Clips of each class by each speaker, 1 to 8; default by size.")
+        int | None,
+        typer.Option(
+            help="Make this many clips of each class and speaker, 1 to 8; the default depends on the size."
+        ),
     ] = None,
-    corpora: Annotated[str, typer.Option(help="Corpus ids with commas between; default all.")] = "",
+    corpora: Annotated[
+        str, typer.Option(help="Make only these corpora: ids separated by commas; all of them by default.")
+    ] = "",
     jobs: JobsOption = 1,
 ) -> None:
     """Write small synthetic corpora in the official layouts: a machine's voice, nobody's recording."""

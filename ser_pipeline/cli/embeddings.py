@@ -11,7 +11,10 @@ from ser_pipeline.cli.flags import Given
 
 EncodersOption = Annotated[
     Path | None,
-    typer.Option("--encoders", help="Folder of encoders; SER_ENCODERS names more, the hub's cache is last."),
+    typer.Option(
+        "--encoders",
+        help="Look for encoders in this folder first, then those of SER_ENCODERS, then the hub's cache.",
+    ),
 ]
 
 
@@ -19,7 +22,13 @@ DownloadOption = Annotated[
     bool, typer.Option("--download", help="Fetch the encoder from the hub if it is not on this machine.")
 ]
 VariantsOption = Annotated[
-    int, typer.Option("--copies", min=0, max=1000, help="Random variants of each recording instead.")
+    int,
+    typer.Option(
+        "--copies",
+        min=0,
+        max=1000,
+        help="Compute this many random variants of each recording instead of the recording itself.",
+    ),
 ]
 
 

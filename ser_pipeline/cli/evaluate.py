@@ -100,8 +100,10 @@ def interval(estimate: "Estimate") -> list[float | None]:
 
 
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
-    part: Annotated[str, typer.Option(help="Part to show: train, validation or test.")] = "test",
+    run: Annotated[
+        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="Show this part: train, validation or test.")] = "test",
     enrolment: Annotated[
         bool,
         typer.Option(
@@ -111,7 +113,9 @@ def evaluate(
         ),
     ] = False,
     device: DeviceOption = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
+    ] = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
@@ -167,7 +171,11 @@ _WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="RUN RUN...", help="Runs by folder or name; the first is the base.")
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Compare these runs, by folder or name; the others are compared with the first.",
+        ),
     ],
     manifests: ManifestsOption = Path("manifests"),
     runs: RunsOption = Path("runs"),

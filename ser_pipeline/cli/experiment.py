@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from ser_pipeline.experiments.search import Trial
     from ser_pipeline.training.recorder import EpochReport
 
-app = typer.Typer(no_args_is_help=True, help="Compare what varies, and judge claims.")
+app = typer.Typer(no_args_is_help=True, help="Run experiments: compare settings and judge claims about them.")
 
 NameArgument = Annotated[
-    str, typer.Argument(help="hypotheses, ablations, cross-corpus, learning-curve, or a TOML file.")
+    str,
+    typer.Argument(
+        help="Take this experiment: hypotheses, ablations, cross-corpus, learning-curve, or a TOML file."
+    ),
 ]
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
@@ -51,14 +54,25 @@ class Work:
     """How cells are trained, and in which folders."""
 
     budget: Annotated[
-        str | None, typer.Option(help="Wall time, as 90m or 1h30m; what does not fit is left.")
+        str | None,
+        typer.Option(
+            help="Stop after this time, as in 90m or 1h30m; what does not fit is left for the next run."
+        ),
     ] = None
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most this many epochs in any network.")] = None
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each network for at most this many epochs.")
+    ] = None
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder that holds the corpora; else that of the manifest.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Read recordings from this folder, which holds the corpora; by default the manifest's own.",
+        ),
     ] = None
     jobs: JobsOption = 1
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one process.")] = None
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
+    ] = None
     manifests: ManifestsOption = Path("manifests")
     cache: CacheOption = Path("cache")
     runs: RunsOption = Path("runs")
@@ -90,9 +104,12 @@ def run(
     name: NameArgument,
     work: Work,
     only: Annotated[
-        list[str] | None, typer.Option(help="Arms to run, as 'dnn*'; repeat it or separate by commas.")
+        list[str] | None,
+        typer.Option(help="Run only these arms, as in 'dnn*'; repeat the flag or separate names by commas."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
 ) -> None:
     """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
     with plain_errors():
@@ -111,9 +128,11 @@ def run(
 @app.command()
 @spread
 def search(
-    name: Annotated[str, typer.Argument(help="TOML file with a [search] table.")],
+    name: Annotated[str, typer.Argument(help="Search as this TOML file says in its [search] table.")],
     work: Work,
-    trials: Annotated[int | None, typer.Option(min=1, help="How many to train; else the file's.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Train this many trials instead of the file's number.")
+    ] = None,
 ) -> None:
     """Try settings of one arm for the best validation score; test clips are not looked at."""
     with plain_errors():

@@ -30,11 +30,13 @@ STRONGEST = 5
 
 
 def explain(
-    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
-    part: Annotated[str, typer.Option(help="Part that importance is measured on.")] = "test",
-    repeats: Annotated[int, typer.Option(min=1, help="Permutations of each feature and group.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Of permutations and intervals.")] = 0,
-    top: Annotated[int, typer.Option(min=1, help="Features to show; the file has all.")] = 20,
+    run: Annotated[
+        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="Measure importance on this part.")] = "test",
+    repeats: Annotated[int, typer.Option(min=1, help="Permute each feature and group this many times.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Draw permutations and intervals from this seed.")] = 0,
+    top: Annotated[int, typer.Option(min=1, help="Show this many features; the file has all of them.")] = 20,
     device: DeviceOption = "auto",
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),

@@ -23,19 +23,30 @@ class Target(StrEnum):
 
 
 def export(
-    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
-    target: Annotated[Target, typer.Option("--format", help="What to write.")] = Target.onnx,
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit weights in LSTM and linear layers.")] = False,
+    run: Annotated[
+        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+    ] = None,
+    target: Annotated[Target, typer.Option("--format", help="Write this format.")] = Target.onnx,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Store the weights of LSTM and linear layers in 8 bits.")
+    ] = False,
     front_end: Annotated[
-        bool, typer.Option("--front-end", help="Take samples: trim, level, mels and dB in the graph.")
+        bool,
+        typer.Option(
+            "--front-end",
+            help="Put the front end into the graph as well, so that it takes samples.",
+        ),
     ] = False,
     check: Annotated[
-        list[str] | None, typer.Option(help="Recordings, folders or patterns to compare on.")
+        list[str] | None,
+        typer.Option(help="Compare the graph with the model on these recordings, folders or patterns."),
     ] = None,
     card: Annotated[
         bool, typer.Option("--model-card", help="Write the model card (Markdown) and nothing else.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--out", help="File to write; else in the run's folder.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file; by default to the run's folder.")
+    ] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
     """Write a network as one ONNX file with all that feeding it takes, or the model's card."""

@@ -29,27 +29,33 @@ MANIFESTS = Path("manifests")
 MOST_ROWS = 60
 """Rows of a table on screen; JSON and CSV have all."""
 
-app = typer.Typer(no_args_is_help=True, help="One table of every recording, and its splits.")
+app = typer.Typer(
+    no_args_is_help=True, help="Build, check and query the table of all recordings, and make its splits."
+)
 
-JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Recordings read at once.")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Read this many recordings at once.")]
 
 
 @app.command()
 def build(
     data: DataOption = DATA,
-    manifests: Annotated[Path, typer.Option("--out", "--manifests", help="Folder to write to.")] = MANIFESTS,
+    manifests: Annotated[
+        Path, typer.Option("--out", "--manifests", help="Write to this folder.")
+    ] = MANIFESTS,
     jobs: JobsOption = 4,
     rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read every recording again, changed or not.")
+        bool, typer.Option("--rehash", help="Read every recording again, whether it changed or not.")
     ] = False,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode every recording too: finds silent and damaged samples.")
+        bool,
+        typer.Option("--decode", help="Decode every recording as well, which finds silent and damaged ones."),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="End with status 1 if any recording is rejected.")
+        bool, typer.Option("--strict", help="Exit with status 1 if any recording is rejected.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Take this many recordings of each corpus, for a quick try.")
+        int | None,
+        typer.Option(min=1, help="Take only this many recordings of each corpus, to try something quickly."),
     ] = None,
 ) -> None:
     """Scan every corpus below --data and write the manifest, its rejects, and the split 'speaker'."""
@@ -80,7 +86,7 @@ def show(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="What to count by: corpus, language, emotion, speaker, gender, intensity, modality, style."
+            help="Count by corpus, language, emotion, speaker, gender, intensity, modality or style."
         ),
     ] = None,
     fmt: FormatOption = Format.table,
@@ -104,10 +110,14 @@ def show(
 def validate(
     manifests: ManifestsOption = MANIFESTS,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder that holds the corpora; as in the build by default.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Look for the recordings in this folder; by default in the one the manifest was built from.",
+        ),
     ] = None,
     audio: Annotated[
-        bool, typer.Option("--audio/--no-audio", help="Look up whether every recording is still there.")
+        bool, typer.Option("--audio/--no-audio", help="Check that every recording is still there.")
     ] = True,
     jobs: JobsOption = 4,
 ) -> None:
@@ -134,16 +144,19 @@ def validate(
 def split(
     name: Annotated[
         str,
-        typer.Argument(help="speaker, stratified, loso, kfold, loco, lolo; with --from, a name of your own."),
+        typer.Argument(
+            help="Make this split: speaker, stratified, loso, kfold, loco, lolo; with --from, your own name."
+        ),
     ],
     manifests: ManifestsOption = MANIFESTS,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draw the split from this seed.")] = 0,
     ratios: Annotated[
-        str | None, typer.Option(help="Shares of train/validation/test; 60/20/20 by default.")
+        str | None, typer.Option(help="Divide by these shares of train/validation/test; 60/20/20 by default.")
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Number of folds of kfold; 5 by default.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Make this many folds with kfold; 5 by default.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", help="Read published parts or folds from CSV or JSON lines.")
+        Path | None,
+        typer.Option("--from", help="Read published parts or folds from this file, CSV or JSON lines."),
     ] = None,
     leaks_speakers: Annotated[
         bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")
@@ -175,7 +188,10 @@ def split(
 @app.command()
 def query(
     sql: Annotated[
-        str, typer.Argument(metavar="SELECT", help="One SELECT over manifest, rejects and splits.")
+        str,
+        typer.Argument(
+            metavar="SELECT", help="Run this SELECT over the tables manifest, rejects and splits."
+        ),
     ],
     manifests: ManifestsOption = MANIFESTS,
     fmt: FormatOption = Format.table,

@@ -89,24 +89,31 @@ class Printer:
 
 
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", help="Run (folder or name) or .onnx file; else the newest run.")
+    Path | None,
+    typer.Option(
+        "--model",
+        help="Use this model: a run, by folder or name, or an .onnx file; the newest run by default.",
+    ),
 ]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="The network uses so many threads.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Let the network use this many threads.")]
 
 
 EnrolOption = Annotated[
     list[str] | None,
     typer.Option(
         "--enrol",
-        help="Other recordings of the person who speaks, whatever the emotion: files, folders or patterns. "
-        "For models trained with --normalise adaptive; repeat it for more.",
+        help="Adapt to the speaker by these other recordings of the same person, whatever the emotion: "
+        "files, folders or patterns. Only models trained with --normalise adaptive can. Repeat it for more.",
     ),
 ]
 
 
 def predict(
     given: Given,
-    files: Annotated[list[str], typer.Argument(help="Recordings, folders, patterns; '-' is standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Predict on these recordings, folders or patterns; '-' is standard input."),
+    ],
     model: ModelOption = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Give one prediction for each window of a recording.")
@@ -115,7 +122,7 @@ def predict(
         Path | None, typer.Option(help="Draw the timeline of one recording (.png, .svg or .pdf).")
     ] = None,
     one_speaker: Annotated[
-        bool, typer.Option("--one-speaker", help="All recordings are of one person.")
+        bool, typer.Option("--one-speaker", help="Treat all recordings as those of one person.")
     ] = False,
     enrol: EnrolOption = None,
     threads: ThreadsOption = None,
@@ -246,11 +253,13 @@ def _draw(picture: Path, kept: list[Any], emotions: Sequence[str]) -> None:
 
 def listen(
     given: Given,
-    file: Annotated[Path | None, typer.Option(help="Recording to play; else the microphone.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Play this recording instead of listening to the microphone.")
+    ] = None,
     model: ModelOption = None,
     enrol: EnrolOption = None,
     live: Annotated[
-        bool, typer.Option("--live/--at-once", help="Play --file at its own pace, or as fast as it goes.")
+        bool, typer.Option("--live/--at-once", help="Play --file at its own pace, or as fast as possible.")
     ] = True,
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
@@ -291,10 +300,12 @@ def _line(end_s: float, decision: str, confidence: float | None) -> str:
 def demo(
     given: Given,
     model: ModelOption = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; others can reach 0.0.0.0.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Listen on this address; on 0.0.0.0 other machines can reach it.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Listen on this port.")] = 7860,
     page: Annotated[
-        bool, typer.Option("--page/--no-page", help="The page, or the HTTP interface alone.")
+        bool, typer.Option("--page/--no-page", help="Serve the page as well, or the HTTP interface alone.")
     ] = True,
     runs: RunsOption = Path("runs"),
 ) -> None:

@@ -18,12 +18,15 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.tables import one_line
 
-RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Folder of the runs.")]
+RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Use the runs in this folder.")]
 RunNames = Annotated[
     list[str] | None,
-    typer.Option("--runs", help="Runs to show, by name; repeat it or separate by commas. All by default."),
+    typer.Option(
+        "--runs",
+        help="Show these runs, by name; repeat the flag or separate names by commas. All of them by default.",
+    ),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder to write the report to.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Write the report to this folder.")]
 
 
 def report(
@@ -32,7 +35,7 @@ def report(
     manifests: ManifestsOption = Path("manifests"),
     to: OutOption = Path("reports"),
     cache: CacheOption = Path("cache"),
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF too.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF as well.")] = False,
 ) -> None:
     """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
 
@@ -67,13 +70,19 @@ BUDGETS: Final = (
 
 
 def quickstart(
-    folder: Annotated[Path, typer.Argument(help="Folder to work in; made where it is missing.")] = Path(
-        "demo"
-    ),
-    seed: Annotated[int, typer.Option(min=0, help="Of the synthetic voices and the training.")] = 0,
+    folder: Annotated[
+        Path, typer.Argument(help="Work in this folder; it is made if it does not exist.")
+    ] = Path("demo"),
+    seed: Annotated[
+        int, typer.Option(min=0, help="Draw the synthetic voices and the training from this seed.")
+    ] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Train at most this many epochs.")] = 12,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = None,
-    size: Annotated[str, typer.Option(help="Size of the synthetic corpora: small or medium.")] = "medium",
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Use this many worker processes.")
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="Make synthetic corpora of this size: small or medium.")
+    ] = "medium",
 ) -> None:
     """Run synth, manifest, split, cache, train, evaluate and report on synthetic corpora."""
     workers = str(jobs or min(os.cpu_count() or 1, 8))

@@ -38,7 +38,7 @@ class ListFirst(TyperGroup):
         return super().parse_args(ctx, args if named else ["list", *args])
 
 
-app = typer.Typer(cls=ListFirst, help="List the runs there are, show one, or delete some; lists by default.")
+app = typer.Typer(cls=ListFirst, help="List, show or delete runs; list them by default.")
 
 
 @app.command("list")
@@ -169,7 +169,9 @@ def size_text(size: float) -> str:
 
 @app.command()
 def show(
-    run: Annotated[Path | None, typer.Argument(help="Folder or name of a run; else the newest.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+    ] = None,
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
@@ -242,7 +244,7 @@ def _lines(
 
 @app.command()
 def delete(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs to delete, by name.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Delete these runs, by name.")],
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     runs: RunsOption = Path("runs"),
 ) -> None:

@@ -12,13 +12,15 @@ from ser_pipeline.cli.flags import Given
 if TYPE_CHECKING:
     from ser_pipeline.api import ScoredRun
 
-NameOption = Annotated[str | None, typer.Option(help="The name of the run's folder.", rich_help_panel="Run")]
+NameOption = Annotated[
+    str | None, typer.Option(help="Give the run's folder this name.", rich_help_panel="Run")
+]
 ResumeOption = Annotated[
-    Path | None, typer.Option(help="The run to go on with, by folder or name.", rich_help_panel="Run")
+    Path | None, typer.Option(help="Continue this run, by folder or name.", rich_help_panel="Run")
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option(min=1, help="A process uses at most so many threads.", rich_help_panel="Run"),
+    typer.Option(min=1, help="Let each process use at most this many threads.", rich_help_panel="Run"),
 ]
 
 
