@@ -90,9 +90,10 @@ def augment(
         str, typer.Option(help="Compute these inputs of the variants: mels, features, egemaps or compare.")
     ] = "mels",
 ) -> None:
-    """Compute random variants of every recording: pitch, tempo, noise, and what [augment] in ser.toml adds.
+    """Compute random variants of every recording, which differ in pitch, tempo and noise.
 
-    Training alone reads them, and of training clips only: ser train ... --copies N.
+    The section 'augment' of ser.toml changes how they are drawn. Only 'ser train --copies N' reads them, and
+    only those of training clips.
     """
     from ser_pipeline.api.data import FEATURE_STORES
     from ser_pipeline.errors import SettingsError

@@ -74,11 +74,14 @@ def out(text: str) -> None:
 
 def say(text: str) -> None:
     """Print a remark, beside the results; a terminal gets it wrapped between words."""
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns
-        wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
-        text = "\n".join(map(wrapper.fill, text.splitlines()))
-    typer.echo(text, err=True)
+    typer.echo(wrapped(text) if sys.stderr.isatty() else text, err=True)
+
+
+def wrapped(text: str) -> str:
+    """Wrap a text between words, to the width of the terminal."""
+    width = shutil.get_terminal_size().columns
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrapper.fill, text.splitlines()))
 
 
 def next_step(command: str) -> None:

@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.api import Watcher
-from ser_pipeline.cli.common import say
+from ser_pipeline.cli.common import say, wrapped
 
 if TYPE_CHECKING:
     from ser_pipeline.training.recorder import EpochReport
@@ -57,6 +57,10 @@ class EpochBar(EpochLines):
         """Close the bar."""
         self._bar.stop()
 
+    def note(self, sentence: str) -> None:
+        """Show the remark above the bar."""
+        self._bar.console.print(wrapped(sentence), highlight=False, markup=False, soft_wrap=True)
+
     def epoch_began(self, epoch: int, clips: int) -> None:
         """Start the bar anew."""
         if self._task is not None:
@@ -69,7 +73,7 @@ class EpochBar(EpochLines):
 
     def epoch_done(self, report: "EpochReport") -> None:
         """Show the epoch above the bar."""
-        self._bar.console.print(epoch_line(report), highlight=False, markup=False)
+        self.note(epoch_line(report))
 
 
 def epoch_display(processes: int) -> EpochLines:

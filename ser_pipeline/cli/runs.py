@@ -204,12 +204,13 @@ def show(
 
 
 def _settings(info: "RunInfo") -> Iterator[tuple[str, str]]:
-    """Settings by dotted name, without those that have no effect on the run's model."""
-    from ser_pipeline.options import applies
+    """Settings by dotted name, without those that have no effect on the run."""
+    from ser_pipeline.options import idle
 
     for name, value in _flat(info.model_dump(mode="json")):
         group, _, option = name.partition(".")
-        if group != "recipe" or applies(option, info.model, info.recipe.on):
+        unused = option.startswith("augment.") and not info.recipe.train.copies
+        if group != "recipe" or not (unused or idle(option, info.recipe)):
             yield name, value
 
 

@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import sys
 
 import pytest
@@ -73,3 +74,24 @@ def test_the_bar_shows_lines_above_itself(monkeypatch):
             bar.epoch_done(report())
     assert "train loss 1.250" in screen.getvalue()
     assert "epoch 7" in screen.getvalue()
+
+
+class Stream(io.TextIOWrapper):
+    """A terminal as a process has it: text above bytes, which other writers may reach."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_remark_has_lines_of_its_own_above_the_bar(monkeypatch):
+    screen = Stream(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    with EpochBar() as bar:
+        bar.epoch_began(7, 10)
+        bar.epoch_done(report())
+        bar.note("layers 2 and 3 of the encoder 'whisper-base' were chosen")
+    screen.flush()
+    text = re.sub(r"\r\x1b\[2K", "\n", screen.buffer.getvalue().decode())  # a line that the screen clears
+    assert "\nlayers 2 and 3 of the encoder\n'whisper-base' were chosen\n" in text

@@ -153,6 +153,30 @@ def test_a_run_is_shown_with_settings_scores_and_files(ser, put):
     assert float(values["scores", "test.uar_low"]) < float(values["scores", "test.uar"])
 
 
+@pytest.mark.parametrize(
+    ("recipe", "shown", "not_shown"),
+    [
+        ({"model": {"name": "crnn"}}, "front_end", ("features", "embeddings", "layers", "augment", "on")),
+        ({"model": {"name": "svm"}}, "features", ("front_end", "embeddings", "layers", "more_encoders")),
+        (
+            {"model": {"name": "svm"}, "on": "embeddings"},
+            "embeddings",
+            ("front_end", "features", "feature_set"),
+        ),
+        ({"model": {"name": "svm"}, "feature_set": "egemaps"}, "feature_set", ("features", "augment")),
+        ({"train": {"copies": 2}}, "augment", ("features",)),
+    ],
+)
+def test_only_settings_with_an_effect_are_shown(ser, put, recipe, shown, not_shown):
+    recipe = {"model": {"name": "crnn"}, **recipe}
+    put("a", recipe=recipe, model=recipe["model"]["name"])
+    lines = csv.DictReader(io.StringIO(ser("runs", "show", "a", "--format", "csv").stdout))
+    fields = {line["name"].split(".")[1] for line in lines if line["name"].startswith("recipe.")}
+    assert shown in fields
+    assert not fields & set(not_shown)
+    assert "focal_gamma" not in ser("runs", "show", "a").stdout  # the loss is cross-entropy
+
+
 def test_a_run_that_is_not_finished_is_shown_without_scores(ser, put):
     put("going", stopped=None)
     result = ser("runs", "show", "going")
