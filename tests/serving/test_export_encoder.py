@@ -14,60 +14,18 @@ import soundfile as sf
 from sklearn.linear_model import LogisticRegression
 
 from ser_pipeline import load_model
-from ser_pipeline.datasets.normalise import Learned, Voice, learn_scaling, moments
-from ser_pipeline.encoders import located
 from ser_pipeline.errors import EncoderError, RunError, SettingsError
-from ser_pipeline.front_end import row_of_wave, vector_names
 from ser_pipeline.models import EstimatorNetwork
-from ser_pipeline.models.estimators import LinearNetwork, make_estimator
-from ser_pipeline.options import EmbeddingOptions, Fused, ModelOptions, PredictOptions, input_versions
-from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.models.estimators import LinearNetwork
+from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving import graph_check
 from ser_pipeline.serving.export import export_graph
-from ser_pipeline.training.checkpoint import save_model
-from tests.serving.conftest import EMOTIONS, RATE, save_random, shares, voice
+from tests.serving.conftest import EMOTIONS, RATE, WAVES, shares, voice
 
-WAVES = [voice(0.5 + 0.1 * number, number) for number in range(8)]
 FAMILIES = (
     "whisper", "wavlm", "wav2vec2", "wav2vec2-bert", "hubert", "data2vec-audio", "unispeech", "unispeech-sat",
     "whisper+wavlm",
 )  # fmt: skip
-
-
-@pytest.fixture
-def save(make_encoder, tmp_path):
-    """Save a model of layers of a tiny encoder, whose scores differ from clip to clip."""
-
-    def make(family="whisper", name="dnn", mode="none", classes=4, **changes):
-        folders = map(make_encoder, family.split("+"))
-        parts = tuple(
-            located(EmbeddingOptions(encoder=str(folder), layers=(1, 2), **changes))[0] for folder in folders
-        )
-        inputs = Fused(parts=parts) if len(parts) > 1 else parts[0]
-        vectors = np.stack([row_of_wave(wave, inputs).values.reshape(-1) for wave in WAVES])
-        known = None
-        if mode == "adaptive":
-            center, scale = moments(vectors)
-            known = Voice(center=tuple(center.tolist()), scale=tuple((1.5 * scale).tolist()))
-        first = vectors if known is None else known.apply(vectors)
-        if mode == "speaker":
-            first = (vectors - vectors.mean(0)) / vectors.std(0)
-        scaling = learn_scaling(3 * first - 2 * first.mean(0), vector_names(inputs), mode)
-        learned = Learned(scaling=scaling, voice=known)
-        run = tmp_path / "run"
-        if name == "dnn":
-            return save_random(run, inputs, learned, model={"name": name})
-        labels = np.arange(len(WAVES)) % classes
-        fitted = make_estimator(name, 0.1, balanced=True, seed=0, splits=2 if name == "svm" else None)
-        fitted.fit(scaling.apply(first), labels)
-        card = ModelCard(
-            model=ModelOptions(name=name), emotions=EMOTIONS, inputs=inputs, learned=learned, epoch=1,
-            store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(inputs),
-        )  # fmt: skip
-        save_model(run, EstimatorNetwork(fitted, len(EMOTIONS)), card)
-        return run
-
-    return make
 
 
 def said(model, **more):

@@ -95,6 +95,24 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_bytes(home, cluster):
 
 
 @pytest.mark.slow
+def test_a_cluster_makes_the_same_embeddings(home, cluster, make_encoder):
+    encoder = make_encoder("whisper").relative_to(home.folder)  # workers have folders of their own
+    home.fill(24)
+    assert home.ser("manifest", "build")[0] == 0
+    words = ("cache", "embeddings", "--encoder", str(encoder), "--layers", "1,2")
+    assert home.ser(*words, "--cache", "local", "--jobs", "2")[0] == 0
+    code, printed, said = home.ser(*words, "--backend", "dask", "--scheduler", cluster.address)
+    assert code == 0, said
+    assert "24 of 24 recordings (24 computed now, 0 failed)" in printed
+    assert home.contents() == home.contents("local")
+    (encoder_file,) = (home.folder / encoder).glob("model.safetensors")
+    encoder_file.unlink()
+    gone = home.ser(*words, "--cache", "other", "--backend", "dask", "--scheduler", cluster.address)
+    assert gone[0] == 1
+    assert "no model.safetensors" in gone[2]
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("cluster", [0], indirect=True)  # one lost worker is one too many
 @pytest.mark.parametrize(
