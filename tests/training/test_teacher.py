@@ -57,14 +57,14 @@ def pupil(toy, runs):
 def add_rows(toy):
     """Write a manifest of further recordings, which the toy's stores have or lack."""
 
-    def made(folder, rows, **values):
+    def made(folder, rows, facts=(), **values):
         first = read_manifest(toy.manifests).table.slice(0, 1).to_pylist()[0]
         table = [
             {**first, "utterance_id": f"{corpus}/x{number}", "path": f"{corpus}/x{number}.wav",
              "corpus": corpus, "speaker_id": speaker, "audio_digest": toy.digest(number), **values}
             for number, corpus, speaker in rows
         ]  # fmt: skip
-        write_table(pa.Table.from_pylist(table, SCHEMA), {}, folder / "manifest.parquet")
+        write_table(pa.Table.from_pylist(table, SCHEMA), dict(facts), folder / "manifest.parquet")
         return folder
 
     return made
@@ -234,6 +234,23 @@ def test_nobody_who_is_judged_is_learned_without_a_label(teach, toy, pupil, add_
     assert toy.digest(more) in found
     assert toy.digest(more + 1) not in found
     assert clip not in found
+
+
+def test_synthetic_recordings_without_a_label_make_a_run_synthetic(
+    teach, toy, pupil, add_rows, runs, tmp_path
+):
+    teach()
+    more = len(toy.rows)
+    toy.rows = [*toy.rows, toy.rows[0]]
+    toy.write_store()
+    rewrite_features(toy, range(more + 1), np.ones((more + 1, 253), np.float32), ())
+    rows, facts = [(more, "nemo", "nemo-new")], {"synthetic_corpora": ["nemo"]}
+    other = add_rows(tmp_path / "other", rows, facts, emotion_id=4)
+    data = pupil(unlabelled=str(other), epochs=1)
+    assert train_run(data, runs / "pupil", Silent(), command="c").synthetic
+    assert read_card(runs / "pupil").synthetic
+    again = toy.inputs(train={"teacher": "teacher", "unlabelled": str(other), "epochs": 1}).run_data()
+    assert train_run(again, runs / "pupil", Silent(), command="c").synthetic
 
 
 def refused(pupil, kind, match, **changes):
