@@ -328,7 +328,7 @@ def resume(
     fixed = [*said, *(f"train.{name}" for name in given if name not in MAY_CHANGE)]
     if fixed:
         raise SettingsError(
-            f"{fixed[0]}: a run goes on with the settings it began with; "
+            f"{fixed[0]}: a run continues with the settings it started with; "
             f"only {', '.join(MAY_CHANGE)} may change"
         )
     options = checked(TrainOptions, info.recipe.train.model_dump() | given, where="settings")

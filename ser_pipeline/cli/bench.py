@@ -31,7 +31,7 @@ def bench(
     ] = None,
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Measure speed against plain pipelines on the same recordings, one thread a worker."""
+    """Measure speed against plain pipelines on the same recordings, one thread per worker."""
     from threadpoolctl import threadpool_limits
 
     with plain_errors(), threadpool_limits(1):

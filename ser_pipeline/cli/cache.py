@@ -19,6 +19,7 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.cli.embeddings import embeddings, encoders
 from ser_pipeline.cli.flags import option_command, options_of
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -34,14 +35,14 @@ app.command()(encoders)
 
 
 def _manifest(manifests: Path) -> "Manifest | None":
-    """The manifest, or None with a remark where there is none."""
+    """Read the manifest; without one, print a remark and return None."""
     from ser_pipeline.errors import ManifestError
     from ser_pipeline.manifest import read_manifest
 
     try:
         return read_manifest(manifests)
     except ManifestError as error:
-        say(f"ser: without a manifest: {error}")
+        say(f"ser: continuing without a manifest: {error}")
         return None
 
 
@@ -133,7 +134,7 @@ def verify(
         typer.Option("--repair", help="Set damaged shards aside so that the next build makes them again."),
     ] = False,
 ) -> None:
-    """Read every byte again, and compute some rows anew; exit status 1 if anything differs."""
+    """Read every byte again and recompute some rows; the exit status is 1 if anything differs."""
     from ser_pipeline.errors import StoreError
     from ser_pipeline.store.maintenance import repair as set_aside
     from ser_pipeline.store.maintenance import verify as check
@@ -142,7 +143,7 @@ def verify(
     with plain_errors():
         manifest = _manifest(manifests)
         if manifest is not None and not data.is_dir():
-            say(f"{data}: not a folder, so nothing is recomputed; pass --data to do so")
+            say(f"{data}: is not a folder, so nothing is recomputed; pass the corpora's folder with --data")
         bad = 0
         found = list(stores(cache))
         if not found:
@@ -150,14 +151,15 @@ def verify(
         for folder in found:
             report = check(folder, manifest, data, sample=sample, seed=seed)
             out(
-                f"{folder}: {report.shards} shards, {report.rows} rows whole, "
-                f"{report.recomputed} recomputed, {len(report.problems)} problems"
+                f"{folder}: {plural(report.shards, 'shard')}, {plural(report.rows, 'row')} intact, "
+                f"{report.recomputed} recomputed, {plural(len(report.problems), 'problem')}"
             )
             for line in report.problems[:10]:
                 say(f"  {line}")
             bad += len(report.problems)
             if repair and report.damaged:
-                say(f"  {set_aside(report)} shards set aside; run 'ser cache mels' to compute them again")
+                count = plural(set_aside(report), "shard")
+                say(f"  {count} set aside; run 'ser cache mels' to build them again")
         if bad:
             raise typer.Exit(1)
 
@@ -170,24 +172,24 @@ def gc(
         bool, typer.Option("--yes", help="Delete what is listed; without this flag nothing is deleted.")
     ] = False,
 ) -> None:
-    """List what no command can use any more; delete it with --yes."""
+    """List files that no command can use any more, and delete them with --yes."""
     from ser_pipeline.store.maintenance import collect, garbage, partial
 
     with plain_errors():
         manifest = _manifest(manifests)
         if manifest is not None and partial(manifest):
-            say("the manifest was built with --limit: rows of recordings it does not name are kept")
+            say("the manifest was built with --limit, so rows of recordings outside it are kept")
         found = garbage(cache, manifest)
         for item in found:
             out(f"{item.size_bytes / 2**20:8.1f} MiB  {item.path}: {item.reason}")
         total = sum(item.size_bytes for item in found) / 2**20
         if not found:
-            say("nothing to collect")
+            say("there is nothing to delete")
         elif yes:
             collect(found)
             say(f"freed {total:.1f} MiB")
         else:
-            say(f"{total:.1f} MiB in {len(found)} places; 'ser cache gc --yes' deletes them")
+            say(f"{total:.1f} MiB in {plural(len(found), 'place')}; 'ser cache gc --yes' deletes them")
 
 
 @app.command()
@@ -198,7 +200,7 @@ def merge(
     ] = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
-    """Copy whole shards of other caches in, and make the index of every store anew."""
+    """Copy complete shards from other caches, and make the index of every store again."""
     from ser_pipeline.errors import StoreError
     from ser_pipeline.store.maintenance import merge_caches
 
@@ -208,7 +210,7 @@ def merge(
             raise StoreError(f"{cache}: holds no store; pass --cache, or run 'ser cache mels' to make one")
         for store in found:
             out(
-                f"{store.folder}: {store.rows} recordings ({store.copied} shards copied, "
+                f"{store.folder}: {plural(store.rows, 'recording')} ({plural(store.copied, 'shard')} copied, "
                 f"{store.known} already here, {len(store.refused)} refused)"
             )
             for line in store.refused[:10]:

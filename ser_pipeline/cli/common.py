@@ -41,10 +41,10 @@ DeviceOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="Print results in this format.")]
 
 GIVEN = {"debug": False, "all_columns": False}
-"""Set by ``ser --debug``, where errors keep their traceback, and by ``ser --all-columns``."""
+"""Flags of ``ser`` itself: ``--debug`` keeps the traceback of an error, ``--all-columns`` hides no column."""
 
 SHOWN = {"tables": 0}
-"""Tables that this command has printed so far; a blank line parts them."""
+"""Tables that this command has printed so far; a blank line separates them."""
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
         raise typer.Exit(1) from None
     except KeyboardInterrupt as error:
         hint = getattr(error, "__notes__", [interrupted])[-1]
-        say(f"ser: interrupted; what was finished is whole: {hint}")
+        say(f"ser: interrupted; finished work is complete: {hint}")
         raise typer.Exit(130) from None
 
 
@@ -90,11 +90,11 @@ def next_step(command: str) -> None:
 
 
 def tell_unread(runs: Path, *chosen: Path) -> None:
-    """Say in one line which runs cannot be read, of the folder that others were chosen from.
+    """Print in one line which runs cannot be read in the folder that runs were chosen from.
 
     Args:
         runs: folder of the runs.
-        chosen: what the command goes on with; where nothing of it lies in ``runs``, nothing is said.
+        chosen: what the command continues with; if none of it lies in ``runs``, nothing is printed.
     """
     from ser_pipeline.runs.find import list_runs
 

@@ -70,7 +70,7 @@ def synth(
     ] = "",
     jobs: JobsOption = 1,
 ) -> None:
-    """Write small synthetic corpora in the official layouts: a machine's voice, nobody's recording."""
+    """Write small synthetic corpora in the official layouts, spoken by a synthetic voice."""
     from ser_pipeline import synth as synthesis
 
     with plain_errors():
@@ -81,7 +81,7 @@ def synth(
                 folder, seed=seed, size=size.value, clips_per_class=clips_per_class,
                 corpora=chosen, jobs=jobs, on_progress=advance,
             )  # fmt: skip
-        kept = f"; {', '.join(summary.kept)} stood there already" if summary.kept else ""
+        kept = f"; {', '.join(summary.kept)} already present" if summary.kept else ""
         out(
             f"{folder}: {summary.total} synthetic recordings in {len(summary.clips)} corpora, "
             f"{summary.speakers} voices{kept}"

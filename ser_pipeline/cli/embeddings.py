@@ -19,7 +19,7 @@ EncodersOption = Annotated[
 
 
 DownloadOption = Annotated[
-    bool, typer.Option("--download", help="Fetch the encoder from the hub if it is not on this machine.")
+    bool, typer.Option("--download", help="Download the encoder from the hub if it is not on this machine.")
 ]
 VariantsOption = Annotated[
     int,
@@ -41,7 +41,7 @@ def embeddings(
 ) -> None:
     """Run a pretrained speech encoder on every recording in the manifest, and keep all its layers, pooled.
 
-    With --copies it hears random variants of each recording, as 'ser cache augment' draws them for training.
+    With --copies, the encoder hears random variants of each recording, as in 'ser cache augment'.
     """
     with plain_errors():
         from ser_pipeline.encoders import encoder_folders, located, need_transformers
@@ -51,7 +51,9 @@ def embeddings(
         need_transformers()
         recipe = given.settings_read()
         if recipe.embeddings.frames and not recipe.embeddings.layers:
-            raise SettingsError("--frames: needs --layers, as in --layers 3; steps of all would fill a disk")
+            raise SettingsError(
+                "--frames: needs --layers, as in --layers 3; the steps of all layers would fill a disk"
+            )
         inputs, _ = located(recipe.embeddings, encoder_folders(encoders), fetch=download)
         say(f"{inputs.encoder}: layers {', '.join(map(str, inputs.layers))} of {inputs.folder}")
         options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
@@ -68,7 +70,7 @@ def encoders(folder: EncodersOption = None, fmt: FormatOption = Format.table) ->
         "meant for",
         "layers",
         "million weights",
-        "MB to fetch",
+        "MB to download",
         "licence",
         "languages",
         "here",

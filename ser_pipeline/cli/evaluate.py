@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def show_parts(info: "RunInfo", scores: "RunScores") -> None:
-    """Show a line of scores for each part, and what must be known of them."""
+    """Show a line of scores for each part, and the remarks that belong to them."""
     columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
     rows = []
     for part, part_scores in scores.parts.items():
@@ -65,7 +65,7 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     whole = [
         ["all clips", pooled.accuracy.value, pooled.uar.value, pooled.macro_f1.value],
         ["mean of corpora", macro["accuracy"], macro["uar"], macro["macro_f1"]],
-        ["guess from the corpus alone", pooled.confound_accuracy, pooled.confound_uar, None],
+        ["most frequent class of the corpus", pooled.confound_accuracy, pooled.confound_uar, None],
     ]
     show_table(f"{part}: overall", ["", "accuracy", "UAR", "macro-F1"], whole)
     distance = "not defined" if pooled.error_distance is None else f"{pooled.error_distance:.3f}"
@@ -75,7 +75,7 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
         say(f"{part}: {name}: concordance " + ("not known" if agreement is None else f"{agreement:.3f}"))
     if pooled.answered is not None:
         right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
-        say(f"{part}: sure of {pooled.answered:.3f} of the clips, accuracy among them {right}")
+        say(f"{part}: coverage {pooled.answered:.3f} at the abstention threshold, accuracy there {right}")
     classes = [[c.emotion, c.clips, c.precision, c.recall, c.f1] for c in pooled.classes]
     show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
     confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]
@@ -108,8 +108,8 @@ def evaluate(
         bool,
         typer.Option(
             "--enrolment",
-            help="Also score the part with 0, 1, 2, 5, ... other clips of each speaker known "
-            "(models trained with --normalise adaptive).",
+            help="Also score the part with 0, 1, 2, 5, ... enrolment clips per speaker; "
+            "for models trained with --normalise adaptive.",
         ),
     ] = False,
     device: DeviceOption = "auto",
@@ -121,7 +121,7 @@ def evaluate(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Score a run anew from its network and the store, and show every score of one part."""
+    """Score a run again from its network and the store, and show every score of one part."""
     from ser_pipeline import api
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.records import PARTS
@@ -130,7 +130,7 @@ def evaluate(
     from ser_pipeline.runs.types import SCORES
 
     with plain_errors():
-        if part not in PARTS:  # said before minutes of work
+        if part not in PARTS:  # before minutes of work
             raise SettingsError(f"--part {part}: valid are {', '.join(PARTS)}")
         if threads is not None:
             import torch
@@ -181,9 +181,9 @@ def compare(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Compare runs with the first one, on the same test clips: how far apart, and how sure that is.
+    """Compare runs with the first one on the same test clips, with intervals and p-values.
 
-    Runs that differ in their seed alone count as one.
+    Runs that differ only in their seed count as one.
     """
     with plain_errors():
         from ser_pipeline.evaluation.compare import compare_runs
@@ -194,9 +194,9 @@ def compare(
         tell_unread(runs, *folders)
         found = compare_runs(folders, read_manifest(manifests))
     numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
-    columns: list[str | Column] = ["run", "score", *numbers, "beside the base"]
+    columns: list[str | Column] = ["run", "score", *numbers, "against the base"]
     rows = [_row(row, fmt) for row in found.scores]
-    show_table(f"beside {found.base.name}, in percent", columns, rows, fmt)
+    show_table(f"compared with {found.base.name}, in percent", columns, rows, fmt)
     for line in _notes(found):
         say(line)
 
@@ -220,16 +220,20 @@ def _notes(found: "Compared") -> list[str]:
     first = found.scores[0].found
     lines = [
         f"{found.clips} test clips of {first.speakers} speakers"
-        + (f"; {found.left_out} clips that not all were tested on are left out" if found.left_out else ""),
-        "intervals draw speakers, the same for both, and seeds where there are several; "
-        "p swaps the two for each speaker",
+        + (
+            f"; {found.left_out} clips that were not tested by every run are left out"
+            if found.left_out
+            else ""
+        ),
+        "intervals: paired bootstrap over speakers, and over seeds where there are several; "
+        "p: permutation test that swaps the two runs for each speaker",
     ]
     if 2.0 ** (1 - first.speakers) > 0.05:
-        lines.append("so few speakers decide nothing, whatever the difference")
+        lines.append("there are too few speakers to decide anything, whatever the difference")
     arms = [found.base, *(row.arm for row in found.scores)]
     leaking = sorted({arm.name for arm in arms if arm.leaks})
     if leaking:
-        lines.append(f"heard their test speakers in training: {', '.join(leaking)}")
+        lines.append(f"trained on clips of their test speakers: {', '.join(leaking)}")
     if any(arm.synthetic for arm in arms):
         lines.append("some of these recordings are synthetic voices: this says nothing about real speech")
     return lines

@@ -111,7 +111,7 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
 ) -> None:
-    """Train what an experiment lacks, and judge its claims; nothing is ever trained twice."""
+    """Train the runs that an experiment still needs, and test its claims; nothing is trained twice."""
     with plain_errors():
         seconds = work.seconds()
         progress = _progress(name, work)
@@ -134,7 +134,7 @@ def search(
         int | None, typer.Option(min=1, help="Train this many trials instead of the file's number.")
     ] = None,
 ) -> None:
-    """Try settings of one arm for the best validation score; test clips are not looked at."""
+    """Search for the settings of one arm with the best validation score; test clips are not used."""
     with plain_errors():
         from ser_pipeline.experiments.search import search as search_settings
 
@@ -158,18 +158,18 @@ def _tell_best(done: "list[Trial]", runs: Path) -> None:
     found = best(done)
     if found is None or found.score is None:
         reason = done[-1].state.reason if done else "no trial"
-        raise RunError(f"no trial came to an end: {reason}")
+        raise RunError(f"no trial was completed: {reason}")
     say(
         f"best of {len(ended)}: trial {found.number}, validation UAR {100 * found.score:.1f} %, "
-        f"{cell_folder(runs, found.cell.key)}; the best of many is flattered by what it was chosen on. "
-        "For ser.toml:"
+        f"{cell_folder(runs, found.cell.key)}; its score is optimistic because it was chosen by it. "
+        "Lines for ser.toml:"
     )
     out(as_toml(found.values))
 
 
 @app.command("list")
 def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
-    """List the experiments there are, and how far they have come."""
+    """List the experiments and their progress."""
     from ser_pipeline.errors import RunError
     from ser_pipeline.experiments.spec import find_experiment, shipped_names
     from ser_pipeline.runs.findings import count_cells, findings_in, sound_findings, tables_in
@@ -199,7 +199,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
 
 @app.command()
 def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
-    """Show the verdicts and scores of an experiment, as far as it has run."""
+    """Show the verdicts and scores of an experiment so far."""
     from ser_pipeline.experiments.spec import find_experiment
     from ser_pipeline.runs.findings import FINDINGS, experiment_folder, read_findings
 
@@ -274,10 +274,10 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
     queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)
     cells = {cell.key: cell for cell in progress.cells}
     rows = [[number, cells[key].label, _duration(costs[key].training)] for number, key in enumerate(queue, 1)]
-    show_table("would train, in this order", ["", "cell", "estimate"], rows)
+    show_table("runs to train, in this order", ["", "cell", "estimate"], rows)
     out(
         f"{len(queue)} runs to train, about {_duration(total([costs[key] for key in queue]))}; "
-        f"{len(costs) - len(queue)} more do not fit; "
+        f"{len(costs) - len(queue)} more do not fit into the budget; "
         f"{sum(state.status == 'done' for state in progress.states.values())} are done"
     )
 
@@ -297,7 +297,7 @@ class _Lines:
     def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
         """Remember how much is ahead; it is said with the result."""
         self._said = self._began = time.monotonic()
-        self._ahead = f"{ahead} to go, about {_duration(seconds)}"
+        self._ahead = f"{ahead} left, about {_duration(seconds)}"
         say(f"{cell.label} ({self._ahead})")
 
     def epoch_done(self, report: "EpochReport") -> None:

@@ -43,11 +43,11 @@ def explain(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Tell which features a run decides by, and how each emotion moves them; writes explanation.json.
+    """Measure which features a run relies on and how each emotion changes them, and write explanation.json.
 
-    Importance is what UAR loses when a feature, or a group of them, is dealt out anew among the clips of one
-    part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles. Of a
-    run on embeddings, the importance of each input, layer and pooling is measured; this writes shares.json.
+    Importance is the drop of UAR when a feature, or a group of features, is permuted among the clips of one
+    part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles. For
+    a run on embeddings, the importance of each input, layer and pooling is written to shares.json.
     """
     from ser_pipeline import api
     from ser_pipeline.runs.explanation import EXPLANATION
@@ -77,7 +77,7 @@ def explain(
 
 
 def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
-    """Print what the decisions owe to each part of the input: one table, all of it as JSON, or as CSV."""
+    """Print the importance of each part of the input as one table, as JSON with all figures, or as CSV."""
     if fmt is Format.json:
         out(found.model_dump_json(indent=2))
         return
@@ -89,7 +89,7 @@ def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
         for table in found.tables
         for each in table.entries
     ]
-    show_table("what the decisions owe to", [*columns, "drop when left out"], rows, fmt)
+    show_table("importance of each part of the input", [*columns, "drop when left out"], rows, fmt)
     if fmt is Format.table:
         say(f"importance: {found.interval}")
         for note in found.notes:
@@ -97,7 +97,7 @@ def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
 
 
 def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table) -> None:
-    """Print an explanation: tables of the most telling, all of it as JSON, or as CSV a line per feature."""
+    """Print an explanation: tables of the strongest findings, JSON with all of it, or CSV by feature."""
     if fmt is Format.json:
         out(found.model_dump_json(indent=2))
     elif fmt is Format.csv:
@@ -178,6 +178,7 @@ def _show_profiles(found: "Explanation") -> None:
     show_table("published vocal profiles", ["emotion", "property", "published", "g", "verdict"], rows)
     summary = found.summary
     say(
-        f"vocal profiles: {summary.agrees} clear effects go the published way, {summary.opposes} the other, "
-        f"{summary.unclear} are not clear; a coin does as well with probability {summary.chance:.2g}"
+        f"vocal profiles: {summary.agrees} clear effects have the published direction, {summary.opposes} the "
+        f"opposite one, {summary.unclear} are not clear; by chance alone, as many or more would agree with "
+        f"probability {summary.chance:.2g}"
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Target(StrEnum):
-    """What a network can be written as."""
+    """Format of an exported network."""
 
     onnx = "onnx"
 
@@ -42,14 +42,14 @@ def export(
         typer.Option(help="Compare the graph with the model on these recordings, folders or patterns."),
     ] = None,
     card: Annotated[
-        bool, typer.Option("--model-card", help="Write the model card (Markdown) and nothing else.")
+        bool, typer.Option("--model-card", help="Write only the model card, in Markdown.")
     ] = False,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write to this file; by default to the run's folder.")
     ] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Write a network as one ONNX file with all that feeding it takes, or the model's card."""
+    """Write a network and all it needs for its input as one ONNX file, or write its model card."""
     from ser_pipeline.serving.load import find_model
 
     with plain_errors():
@@ -89,7 +89,7 @@ def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check
 
 
 def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":
-    """Samples of recordings, one after another; those that cannot be used are told."""
+    """Samples of recordings, one after another; those that cannot be used are named in a line."""
     from ser_pipeline.audio import decode_file
     from ser_pipeline.errors import AudioError
 
@@ -100,7 +100,7 @@ def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":
             try:
                 yield decode_file(path, model.sample_rate)
             except AudioError as error:
-                say(f"ser: {error}; left out")
+                say(f"ser: {error}; skipped")
             advance(1)
 
 
@@ -116,7 +116,7 @@ def _tell(made: "Export") -> None:
     if made.clips.clips:
         say(_sentence("recordings", made.clips))
     else:
-        say(f"compared on no recordings{_fewer(made.clips)}; give some with --check")
+        say(f"not compared on any recordings{_fewer(made.clips)}; name some with --check")
 
 
 def _fewer(found: "GraphCheck") -> str:
@@ -125,6 +125,6 @@ def _fewer(found: "GraphCheck") -> str:
 
 def _sentence(what: str, found: "GraphCheck") -> str:
     return (
-        f"beside the network, on {found.clips} {what}{_fewer(found)}: probabilities differ by "
-        f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % same decisions"
+        f"compared with the network on {found.clips} {what}{_fewer(found)}: probabilities differ by "
+        f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % of the decisions agree"
     )

@@ -27,7 +27,7 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
     beside = [_beside_row(claim) for claim in found.claims if claim.beside is not None]
     if beside:
         show_table(
-            "under the protocol beside, which decides nothing",
+            "under the other protocol, for reference only",
             ["claim", "protocol", *figures, "what it is"],
             beside,
         )
@@ -41,7 +41,7 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
         say(f"protocol '{note.name}': split '{note.split}': {note.note}")
     say(f"intervals: {found.interval}")
     if found.epochs is not None:
-        say(f"networks were trained for at most {found.epochs} epochs, by --epochs")
+        say(f"networks were trained for at most {found.epochs} epochs because of --epochs")
     if found.synthetic:
         say("some of these recordings are synthetic voices: the verdicts say nothing about real speech")
 

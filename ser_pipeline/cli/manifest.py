@@ -19,6 +19,7 @@ from ser_pipeline.cli.common import (
     show_table,
 )
 from ser_pipeline.tables import one_line
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest, ManifestSummary
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 DATA = Path("DataSets")
 MANIFESTS = Path("manifests")
 MOST_ROWS = 60
-"""Rows of a table on screen; JSON and CSV have all."""
+"""Most rows of a table that are shown on a screen; JSON and CSV have all."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Build, check and query the table of all recordings, and make its splits."
@@ -58,8 +59,8 @@ def build(
         typer.Option(min=1, help="Take only this many recordings of each corpus, to try something quickly."),
     ] = None,
 ) -> None:
-    """Scan every corpus below --data and write the manifest, its rejects, and the split 'speaker'."""
-    with plain_errors("the old manifest is untouched; run the same command again to continue"):
+    """Scan every corpus below --data, and write the manifest, its rejects and the split 'speaker'."""
+    with plain_errors("the old manifest is unchanged; run the same command again to continue"):
         from ser_pipeline.api import build_manifest
         from ser_pipeline.manifest import refuse_rejects
 
@@ -121,7 +122,7 @@ def validate(
     ] = True,
     jobs: JobsOption = 4,
 ) -> None:
-    """Check the manifest, the recordings it names, and its splits again."""
+    """Check the manifest, the recordings in it, and its splits again."""
     with plain_errors():
         from ser_pipeline.api import validate_manifest
         from ser_pipeline.errors import ManifestError
@@ -134,10 +135,11 @@ def validate(
             say(f"  {one_line(line)}")
         if found.count:
             more = found.count - len(found.examples)
-            shown = f"; {more} more are not shown" if more else ""
-            raise ManifestError(f"{manifest.path}: {found.count} problems{shown}")
+            shown = f"; {more} of them not shown" if more else ""
+            raise ManifestError(f"{manifest.path}: {plural(found.count, 'problem')}{shown}")
         splits = ", ".join(split_names(manifests)) or "none"
-        out(f"{manifest.path}: {manifest.table.num_rows} recordings, no problems; splits: {splits}")
+        rows = plural(manifest.table.num_rows, "recording")
+        out(f"{manifest.path}: {rows}, no problems; splits: {splits}")
 
 
 @app.command()
@@ -161,10 +163,10 @@ def split(
     leaks_speakers: Annotated[
         bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")
     ] = False,
-    save_as: Annotated[str | None, typer.Option("--as", help="Save under this name.")] = None,
+    save_as: Annotated[str | None, typer.Option("--as", help="Save the split under this name.")] = None,
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Make a split, or read a published one, and show what each part really gets."""
+    """Make a split, or read a published one, and show what each part contains."""
     with plain_errors():
         from ser_pipeline.manifest import read_manifest
         from ser_pipeline.splits import parse_ratios, write_split
@@ -196,30 +198,31 @@ def query(
     manifests: ManifestsOption = MANIFESTS,
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Ask the tables a question in SQL (DuckDB); nothing else can be read, and nothing written."""
+    """Query the tables in SQL (DuckDB); no other file can be read, and none can be written."""
     with plain_errors():
         from ser_pipeline.api import query_manifest
 
         columns, rows = query_manifest(manifests, sql)
-        show_table(f"{len(rows)} rows", columns, rows, fmt)
+        show_table(plural(len(rows), "row"), columns, rows, fmt)
 
 
 def _show_summary(summary: "ManifestSummary") -> None:
-    columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "table rows without audio")
+    columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "rows of tables without audio")
     rows = [
         (c.corpus, c.files, c.rows, c.rejects, c.speakers, round(c.hours, 3), c.missing)
         for c in summary.corpora
     ]
     show_table(str(summary.path), columns, rows)
     known = "; nothing has changed since the last build" if summary.unchanged else ""
-    say(f"{summary.rows} recordings by {summary.speakers} speakers, {summary.rejects} rejected{known}")
+    held = f"{plural(summary.rows, 'recording')} by {plural(summary.speakers, 'speaker')}"
+    say(f"{held}, {summary.rejects} rejected{known}")
     for reject in summary.first_rejects:
         say(f"  rejected {one_line(str(reject.path))}: {one_line(reject.reason)}")
     if summary.rejects > len(summary.first_rejects):
         rest = summary.rejects - len(summary.first_rejects)
         say(f"  and {rest} more: ser manifest query 'SELECT * FROM rejects'")
     for gap in summary.missing:
-        say(f"  {gap.corpus}: {gap.count} rows of {gap.table} have no recording here")
+        say(f"  {gap.corpus}: {plural(gap.count, 'row')} of {gap.table} without a recording in this folder")
     for line in summary.warnings:
         say(f"  {one_line(line)}")
 
@@ -238,7 +241,7 @@ def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
         table = replace(table, groups=(RowGroup(rows[:MOST_ROWS]),))
     put_table(table, fmt)
     if len(table.rows) < len(rows):
-        say(f"{len(rows) - len(table.rows)} more rows; --format csv shows all")
+        say(f"{len(rows) - len(table.rows)} more rows are not shown; --format csv shows all")
 
 
 def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":
@@ -249,7 +252,7 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
     if read.unknown:
         say(f"{len(read.unknown)} names of {source} are not in the manifest: {one_line(some(read.unknown))}")
     if read.missing:
-        say(f"{len(read.missing)} recordings are not in {source}, so in no part: {some(read.missing)}")
+        say(f"{len(read.missing)} recordings are not in {source}, and so in no part: {some(read.missing)}")
     return read.split
 
 

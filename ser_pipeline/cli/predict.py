@@ -22,6 +22,7 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.cli.flags import Given
 from ser_pipeline.tables import one_line
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.options import PredictOptions
@@ -69,7 +70,7 @@ class Printer:
         if self._fmt is Format.table and self._rows:
             show_table("predictions", self._columns(), self._rows)
         if self.failed:
-            say(f"{self.failed} could not be used")
+            say(f"{plural(self.failed, 'recording')} could not be used")
 
     def _add_row(self, row: list[Any]) -> None:
         if self._fmt is Format.csv:
@@ -129,11 +130,11 @@ def predict(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Tell the emotion of recordings; with --format json one JSON object a line."""
+    """Predict the emotion of recordings; --format json prints one JSON object per line."""
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.reading import expand
 
-    with plain_errors("give the recordings that are left"):
+    with plain_errors("run the command for the remaining recordings"):
         options = given.options(PredictOptions)
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
@@ -141,7 +142,7 @@ def predict(
         _limit_threads(threads)
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
-            say(f"{loaded.name}: trained on synthetic voices: what it says of real speech means nothing")
+            say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
         printer = Printer(loaded.emotions, fmt)
         for failure in failures:
             printer.add(failure)
@@ -165,7 +166,7 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
     for each in (*unusable, *more):
         say(f"ser: --enrol: {one_line(each.reason)}")
     used = len(paths) - len(more)
-    say(f"adapted to the speaker by {used} {'recording' if used == 1 else 'recordings'}")
+    say(f"adapted to the speaker with {plural(used, 'recording')}")
     return adapted
 
 
@@ -226,7 +227,9 @@ def _check_picture(picture: Path | None, timeline: bool, paths: Sequence[Path]) 
     if picture is None:
         return
     if not timeline or len(paths) != 1:
-        raise SettingsError("--picture draws the --timeline of one recording; give one, and --timeline")
+        raise SettingsError(
+            "--picture draws the timeline of one recording; pass one recording, and --timeline"
+        )
     if picture.suffix not in (".png", ".svg", ".pdf"):
         raise SettingsError(f"--picture {one_line(str(picture))}: must end in .png, .svg or .pdf")
 
@@ -236,8 +239,8 @@ def _check_adapt(options: "PredictOptions", timeline: bool) -> None:
 
     if options.adapt and not timeline:
         raise SettingsError(
-            "--adapt follows a voice through the windows of a --timeline; whole recordings of one person are "
-            "judged together with --one-speaker, or by others of theirs with --enrol"
+            "--adapt follows a voice through the windows of a --timeline; for whole recordings of one "
+            "person, use --one-speaker, or --enrol with other recordings of that person"
         )
 
 
@@ -264,7 +267,7 @@ def listen(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Tell the emotion of what the microphone hears, every half second; Ctrl-C ends."""
+    """Predict the emotion of what the microphone hears, every half second, until Ctrl-C."""
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.stream import Stream, Timing, answers, microphone, played
 
@@ -279,7 +282,7 @@ def listen(
         try:
             with opened as (sample_rate, blocks):
                 if file is None:
-                    say("listening; Ctrl-C ends")
+                    say("listening; press Ctrl-C to stop")
                 for said in answers(
                     Stream(loaded, sample_rate, options, name=name), blocks, sample_rate, timing
                 ):
@@ -309,12 +312,12 @@ def demo(
     ] = True,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Serve a page to record or upload speech, and POST /predict for programs; on this computer only."""
+    """Serve a page to record or upload speech, and POST /predict for programs, on this computer only."""
     from ser_pipeline.options import Limits
     from ser_pipeline.serving.demo import application, check_installed, model_or_none, serve
     from ser_pipeline.serving.service import NO_MODEL
 
-    with plain_errors("start it again at any time"):
+    with plain_errors("it can be started again at any time"):
         check_installed()
         limits = given.options(Limits)
         loaded = model_or_none(model, runs)
@@ -324,7 +327,7 @@ def demo(
         with application(loaded, limits, page=page) as app:
             what = f"model {loaded[0].name}" if loaded else "no model"
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            out(f"{address}  ({what}; Ctrl-C ends)")
+            out(f"{address}  ({what}; press Ctrl-C to stop)")
             if host not in ("127.0.0.1", "localhost", "::1"):
                 say("others on this network can reach it; there is no password")
             serve(app, host, port)

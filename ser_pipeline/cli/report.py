@@ -17,6 +17,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.tables import one_line
+from ser_pipeline.tables.cells import plural
 
 RunsFolder = Annotated[Path, typer.Option("--runs-dir", help="Use the runs in this folder.")]
 RunNames = Annotated[
@@ -39,8 +40,8 @@ def report(
 ) -> None:
     """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
 
-    Needs no audio and no network; the page opens from disk. A run or split that cannot be read is
-    named on the page, and the command ends with status 1; a run chosen by --runs must be readable.
+    This needs no audio and no network connection, and the page opens from disk. A run or split that cannot be
+    read is named on the page, and the command ends with status 1. A run chosen with --runs must be readable.
     """
     with plain_errors("the old report is untouched; run the same command again"):
         from ser_pipeline import api
@@ -51,7 +52,8 @@ def report(
         summary = api.make_report(names, manifests=manifests, cache=cache, runs=runs_dir, out=to, pdf=pdf)
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""
-    say(f"{summary.recordings} recordings, {summary.runs} runs{unfinished}{synthetic}")
+    held = f"{plural(summary.recordings, 'recording')}, {plural(summary.runs, 'run')}"
+    say(f"{held}{unfinished}{synthetic}")
     for line in summary.unread:
         say(one_line(line))
     out(str(summary.page))
@@ -114,16 +116,13 @@ def quickstart(
         for number, step in enumerate(steps, 1):
             say(f"[{number}/{len(steps)}] ser {' '.join(step)}")
             _run(step)
-    out(
-        f"page: {folder / 'reports' / 'report.html'} "
-        "(synthetic voices: it shows that the chain works, no more)"
-    )
+    out(f"page: {folder / 'reports' / 'report.html'} (synthetic voices: it shows only that all steps work)")
     show_table(
         "which approach for which budget, on real recordings",
         ("budget", "cache", "UAR on new speakers"),
         BUDGETS,
     )
-    say("after the cache, 'ser train' takes the best model that it allows")
+    say("once the features are cached, 'ser train' chooses the best model for them")
     next_step("ser manifest build --data <folder of your corpora>")
 
 

@@ -68,7 +68,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
         synthetic = [row.name for row in rows if row.info.synthetic]
         if synthetic:
             which = "all of them" if len(synthetic) == len(rows) else some(synthetic)
-            say(f"trained on synthetic voices, so that scores say nothing about real speech: {which}")
+            say(f"trained on synthetic voices, so their scores say nothing about real speech: {which}")
         if not rows and not unread:
             say(f"{runs}: holds no run")
             next_step("ser train crnn")
@@ -249,11 +249,11 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Delete runs with all that their folders hold, also those that cannot be read; asks first.
+    """Delete runs and everything in their folders, even if they cannot be read, after asking.
 
     A run of all folds is deleted with its folds. Recordings, manifests and stores are left alone.
     """
-    with plain_errors("what was not deleted is whole"):
+    with plain_errors("runs that were not deleted are complete"):
         from ser_pipeline.runs.folder import contents, deletable, delete_run
 
         sizes = {

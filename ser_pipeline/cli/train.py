@@ -42,7 +42,7 @@ def train(
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Train a model on what is cached, and score every part.
+    """Train a model on cached features, and score every part.
 
     Without MODEL, the best model that the stores at hand allow is trained, and named. 'ser train ensemble
     RUN RUN' averages the calibrated probabilities of finished runs; the result is a run like any other.
@@ -103,10 +103,10 @@ def _averaged(
 
 
 def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":
-    """Go on with a run.
+    """Continue a run.
 
     Raises:
-        SettingsError: a flag about what it began with.
+        SettingsError: a flag would change a setting that the run started with.
     """
     from ser_pipeline import api
     from ser_pipeline.api.training import MAY_CHANGE
@@ -126,7 +126,7 @@ def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) 
     ]
     if fixed or name:
         raise SettingsError(
-            f"{(*fixed, '--name')[0]}: a run goes on with the settings it began with; "
+            f"{(*fixed, '--name')[0]}: a run continues with the settings it started with; "
             f"only {', '.join(map(given.flag, free))} may be given with --resume"
         )
     checked(Recipe, given.nested(), where="flags", spoken=given.flag)

@@ -82,7 +82,7 @@ def test_a_run_goes_on_with_what_may_change(here):
 )
 def test_a_run_does_not_go_on_with_anything_else(here, changes, named):
     run = train("crnn", epochs=1)
-    with pytest.raises(SettingsError, match=f"^{named}: a run goes on with the settings it began with"):
+    with pytest.raises(SettingsError, match=f"^{named}: a run continues with the settings it started with"):
         resume(run, **changes)
 
 

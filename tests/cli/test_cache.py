@@ -77,7 +77,7 @@ def test_verify_finds_damage_and_repair_heals_it(home):
     shard.write_bytes(data)
     found = ser("cache", "verify")
     assert found.exit_code == 1
-    assert "1 problems" in found.stdout
+    assert "1 problem" in found.stdout
     assert "set aside" in ser("cache", "verify", "--repair").stderr
     assert "12 computed now" in ser("cache", "mels", "--denoise", "none").stdout
     assert ser("cache", "verify").exit_code == 0
@@ -91,7 +91,7 @@ def test_gc_lists_before_it_deletes(home):
     assert shard.with_suffix(".h5.damaged").exists()
     assert ser("cache", "gc", "--yes").exit_code == 0
     assert not shard.with_suffix(".h5.damaged").exists()
-    assert "nothing to collect" in ser("cache", "gc").stderr
+    assert "there is nothing to delete" in ser("cache", "gc").stderr
 
 
 def test_status_without_a_store_names_the_command(home):

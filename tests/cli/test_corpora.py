@@ -43,7 +43,7 @@ def test_synth_writes_and_names_the_next_command(tmp_path):
     assert f"next: ser manifest build --data {folder}" in result.stderr
     assert (folder / MARKER).is_file()
     assert len(list(folder.rglob("*.wav"))) == 14
-    assert "tess stood there already" in run("synth", folder, *TINY).stdout
+    assert "tess already present" in run("synth", folder, *TINY).stdout
 
 
 def test_synth_next_to_real_recordings_is_one_line(tmp_path):

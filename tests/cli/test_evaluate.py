@@ -18,7 +18,13 @@ def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
     (tmp_path / "runs" / "a" / "scores.json").unlink()
     result = ser("evaluate", "--threads", 1)
     assert (tmp_path / "runs" / "a" / "scores.json").is_file()
-    for text in ("test: overall", "guess from the corpus alone", "test: emotions", "rows are true", "nemo-"):
+    for text in (
+        "test: overall",
+        "most frequent class of the corpus",
+        "test: emotions",
+        "rows are true",
+        "nemo-",
+    ):
         assert text in result.stdout
     assert "calibration error" in result.stderr
     assert "next: ser report" in result.stderr

@@ -12,13 +12,13 @@ def test_two_runs_side_by_side(ser):
     train(ser, "b", "--no-attention")
     train(ser, "b1", "--no-attention", "--seed", 1)
     result = ser("compare", "a", "b", "b1")
-    assert "beside a, in percent" in result.stdout
+    assert "compared with a, in percent" in result.stdout
     assert "24 test clips of 2 speakers" in result.stderr
-    assert "so few speakers decide nothing" in result.stderr
+    assert "there are too few speakers to decide anything" in result.stderr
     rows = json.loads(ser("compare", "a", "b", "runs/b1", "--format", "json").stdout)
     assert [row["score"] for row in rows] == ["UAR", "accuracy", "macro-F1"]
     assert rows[0]["run"] == "b and 1 more seeds"
-    assert rows[0]["beside the base"] == "not decidable here"
+    assert rows[0]["against the base"] == "not decidable here"
     lines = list(csv.DictReader(io.StringIO(ser("compare", "a", "b", "--format", "csv").stdout)))
     shown = {name: float(lines[0][name]) for name in ("base", "run's", "difference")}
     assert abs(shown["difference"] - (shown["run's"] - shown["base"])) < 0.11

@@ -30,7 +30,7 @@ def test_run_list_show_report(ser, small, tmp_path):
     shown = ser("experiment", "run", "small.toml")
     assert "6 runs done, 0 failed, 0 not run" in shown.stdout
     assert "More is better" in shown.stdout
-    assert "high, speaker, seed 0 (6 to go, about" in shown.stderr
+    assert "high, speaker, seed 0 (6 left, about" in shown.stderr
     assert "next: ser report" in shown.stderr
     again = ser("experiment", "run", "small.toml")
     assert "seed 0" not in again.stderr
@@ -76,7 +76,7 @@ def test_a_dry_run_trains_nothing(ser, small, tmp_path):
     assert not (tmp_path / "runs").exists()
     (tmp_path / "slow.toml").write_text(SMALL.replace("logreg", "gboost"))
     none = ser("experiment", "run", "slow.toml", "--dry-run", "--budget", "1s")
-    assert "0 runs to train, about 0 s; 6 more do not fit; 0 are done" in none.stdout
+    assert "0 runs to train, about 0 s; 6 more do not fit into the budget; 0 are done" in none.stdout
 
 
 def test_what_never_ran_reads_not_run(ser):

@@ -44,11 +44,11 @@ def test_a_graph_lands_in_the_runs_folder(here, flags, name, takes):
 @pytest.mark.parametrize(
     ("check", "says"),
     [
-        ([], "compared on no recordings; give some with --check"),
-        (["--check", "gone.wav"], "compared on no recordings; give some"),
+        ([], "not compared on any recordings; name some with --check"),
+        (["--check", "gone.wav"], "not compared on any recordings; name some"),
         (
             ["--check", "quiet.wav"],
-            "compared on no recordings (1 silent or too short ones left out); give some",
+            "not compared on any recordings (1 silent or too short ones left out); name some",
         ),
     ],
 )

@@ -133,7 +133,7 @@ def test_an_interrupt_says_how_to_continue(built, monkeypatch):
     monkeypatch.setattr("ser_pipeline.api.build_manifest", interrupt)
     result = CliRunner().invoke(app, ["build"])
     assert result.exit_code == 130
-    assert "the old manifest is untouched; run the same command again to continue" in result.stderr
+    assert "the old manifest is unchanged; run the same command again to continue" in result.stderr
     assert digest_file(built / "manifests/manifest.parquet") == before
 
 
@@ -148,7 +148,7 @@ def test_the_tables_rows_without_audio_and_warnings_are_said(here):
     )
     (here / "DataSets/SAVEE/AudioData/DC").mkdir(parents=True)
     result = run("build")
-    assert "nemo: 7 rows of data.tsv have no recording here" in result.stderr
+    assert "nemo: 7 rows of data.tsv without a recording in this folder" in result.stderr
     assert "savee" in result.stderr
     assert "erkennung.txt: not found" in result.stderr
 
@@ -215,7 +215,7 @@ def test_validate_lists_ten_problems_and_counts_them(built):
         path.unlink()
     result = run("validate", status=1)
     assert result.stderr.count(" is not under ") == 10
-    assert "ser: manifests/manifest.parquet: 16 problems; 6 more are not shown" in result.stderr
+    assert "ser: manifests/manifest.parquet: 16 problems; 6 of them not shown" in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["speaker", "stratified", "loso", "kfold", "loco", "lolo"])
@@ -266,7 +266,7 @@ def test_importing_names_what_does_not_match(built):
     (built / "a.csv").write_text("\n".join(lines))
     result = run("split", "own", "--from", "a.csv")
     assert "1 names of a.csv are not in the manifest: emodb/nobody" in result.stderr
-    assert f"1 recordings are not in a.csv, so in no part: {names[0]}" in result.stderr
+    assert f"1 recordings are not in a.csv, and so in no part: {names[0]}" in result.stderr
     assert "Published parts, read from a.csv." in result.stderr
 
 
@@ -281,7 +281,7 @@ def test_importing_leaks_needs_consent(built):
 
 def test_many_folds_are_cut_on_screen_alone(built, monkeypatch):
     monkeypatch.setattr("ser_pipeline.cli.manifest.MOST_ROWS", 3)
-    assert "4 more rows; --format csv shows all" in run("split", "loso").stderr
+    assert "4 more rows are not shown; --format csv shows all" in run("split", "loso").stderr
     assert "more rows" not in run("split", "loso", "--format", "csv").stderr
 
 

@@ -68,7 +68,7 @@ def test_a_bad_file_is_told_and_the_others_are_done(here):
     assert {each["file"] for each in said if "error" in each} == {"*.ogg", "text.wav", "gone.wav"}
     for reason in ("not a recording libsndfile", "gone.wav: cannot be read", "*.ogg: matches no file"):
         assert reason in result.stderr
-    assert "3 could not be used" in result.stderr
+    assert "3 recordings could not be used" in result.stderr
 
 
 def test_standard_input_is_a_recording(here):
@@ -108,7 +108,7 @@ def test_a_timeline_and_its_picture(here, kind):
         (["clips", "--window", "0.01"], 1, "ser: --window 0.01: must be a number from 0.5 to 60"),
         (["clips", "--modality", "dance"], 1, "ser: --modality dance: must be speech or song"),
         (["clips", "--format", "xml"], 2, "xml"),
-        (["clips", "--picture", "a.png"], 1, "--picture draws the --timeline of one recording"),
+        (["clips", "--picture", "a.png"], 1, "--picture draws the timeline of one recording"),
         (["clips/0.wav", "--timeline", "--picture", "a.gif"], 1, "must end in .png, .svg or .pdf"),
         (["clips", "--threads", "0"], 2, "threads"),
         (["clips", "--adapt"], 1, "ser: --adapt follows a voice through the windows of a --timeline"),

@@ -30,7 +30,7 @@ def test_it_serves_the_model_on_this_computer_alone(here, monkeypatch):
     monkeypatch.setattr(demo, "serve", lambda app, host, port: asked.append((host, port)))
     result = ser("--model", "small", "--no-page")
     assert asked == [("127.0.0.1", 7860)]
-    assert result.stdout == "http://127.0.0.1:7860  (model small; Ctrl-C ends)\n"
+    assert result.stdout == "http://127.0.0.1:7860  (model small; press Ctrl-C to stop)\n"
     assert "no password" in ser("--model", "small", "--no-page", "--host", "0.0.0.0").stderr
 
 

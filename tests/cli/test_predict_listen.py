@@ -73,7 +73,7 @@ def test_it_follows_a_voice_and_knows_one(adapting, tmp_path, monkeypatch):
     assert usual[-1] != followed[-1]
     known = told("--enrol", "a.wav")
     assert known.stdout.splitlines()[1] != usual[1]
-    assert "adapted to the speaker by 1 recording" in known.stderr
+    assert "adapted to the speaker with 1 recording" in known.stderr
 
 
 def test_a_model_that_does_not_adapt_says_so(here):

@@ -85,7 +85,7 @@ def test_programs_get_numbers(ser, put, tmp_path):
     assert 3600 <= row["age_s"] < 4000
     assert (row["state"], row["synthetic"], row["fold"], row["seed"]) == ("scored", True, None, 0)
     assert result.stderr.splitlines() == [
-        "trained on synthetic voices, so that scores say nothing about real speech: all of them"
+        "trained on synthetic voices, so their scores say nothing about real speech: all of them"
     ]
     (line,) = csv.DictReader(io.StringIO(ser("runs", "--format", "csv").stdout))
     assert float(line["uar"]) == uar["value"]

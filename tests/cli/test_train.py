@@ -95,13 +95,13 @@ def test_a_run_goes_on(ser, tmp_path):
 def test_a_run_goes_on_with_its_own_settings_only(ser, words):
     train(ser, "--name", "a", "--epochs", 1)
     result = train(ser, "--resume", "a", *words, status=1)
-    assert f"ser: {words[0]}: a run goes on with the settings it began with" in result.stderr
+    assert f"ser: {words[0]}: a run continues with the settings it started with" in result.stderr
 
 
 def test_a_run_goes_on_with_its_own_model_only(ser):
     train(ser, "--name", "a", "--epochs", 1)
     result = ser("train", "rnn", "--resume", "a", status=1)
-    assert "ser: model: a run goes on with the settings it began with" in result.stderr
+    assert "ser: model: a run continues with the settings it started with" in result.stderr
 
 
 def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
