@@ -22,9 +22,9 @@ from ser_pipeline.tables.table import EN_DASH, NOTHING
 MAX_FOLD_NAMES = 8
 """More folds are counted, not named."""
 
-CHECK_COLUMNS = (Column("Speakers on two sides"), Column("Leakage check", numeric=False))
+CHECK_COLUMNS = (Column("Speakers in more than one part"), Column("Leakage check", numeric=False))
 CHECK_NOTE = (
-    "Passed: no speaker and no recording stands on two sides. A split marked 'other manifest' was made "
+    "Passed: no speaker and no recording is in more than one part. A split marked 'other manifest' was made "
     "before the manifest changed."
 )
 
@@ -57,8 +57,8 @@ def _lead(data: Data, corpora: Sequence[CorpusFacts]) -> Block:
     return text(
         f"The manifest holds {cells.plural(data.table.num_rows, 'usable recording')}. "
         f"{cells.plural(data.rejects.num_rows, 'file')} could not be used, "
-        f"{cells.plural(duplicates, 'duplicate')} among them; nothing was left out in silence. "
-        "Sizes of the complete corpora are those of their publishers, without copies or augmentation."
+        f"{cells.plural(duplicates, 'duplicate')} among them; each of them is listed with its "
+        "reason. Sizes of the complete corpora are as published, without copies or augmentation."
         + _left_out(data)
     )
 
@@ -66,7 +66,7 @@ def _lead(data: Data, corpora: Sequence[CorpusFacts]) -> Block:
 def _left_out(data: Data) -> str:
     """Say what a trial build did not look at."""
     left = data.manifest.facts.get("counts", {}).get("left_out", 0)
-    return f" The build's --limit left {cells.plural(left, 'file')} out of every count." if left else ""
+    return f" Because of --limit, {cells.plural(left, 'file')} were left out of every count." if left else ""
 
 
 def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
@@ -86,11 +86,11 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
     rows = tuple(_corpus_row(corpus, data.corpora) for corpus in corpora)
     return Table(
         key="corpora",
-        caption="Corpora: what is here, beside what their publishers describe",
+        caption="Corpora: recordings here, and the complete corpora as published",
         columns=columns,
         groups=(RowGroup((*rows, _total_row(data, corpora))),),
         notes=(
-            "Rejects include duplicates: recordings whose bytes or name are there already. Speakers of "
+            "Rejects include duplicates, whose bytes or name another recording already has. Speakers of "
             "RAVDESS and of its songs are the same people and are counted once in the total.",
             *_not_here(corpora, data.corpora),
         ),
@@ -104,7 +104,7 @@ def _not_here(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> tuple[str,
         for name, published in known.items()
         if name not in here
     ]
-    return (f"Not here: {', '.join(absent)}.",) if absent else ()
+    return (f"Corpora that are not here: {', '.join(absent)}.",) if absent else ()
 
 
 def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
@@ -172,7 +172,7 @@ def _rejects(data: Data) -> list[Block]:
         for kind in reasons
     )
     columns = (Column("Corpus", False), Column("Files"), Column("Reason", False), Column("First file", False))
-    note = "Reasons that differ in names and numbers only are one line. All are in manifests/rejects.parquet."
+    note = "Reasons that differ only in names and numbers share a line. All are in manifests/rejects.parquet."
     return [Table("rejects", "Files that cannot be used, and why", columns, (RowGroup(rows),), (note,))]
 
 
@@ -183,14 +183,14 @@ def _speakers_table(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Tabl
         Column("women"),
         Column("men"),
         Column("Ages, years", numeric=False),
-        Column("Clips a speaker: fewest"),
+        Column("Clips per speaker: fewest"),
         Column("median"),
         Column("most"),
         Column("Speakers who lack an emotion"),
         Column("Sample rates, Hz", numeric=False),
     )
     rows = tuple(_speaker_row(corpus, known) for corpus in corpora if corpus.clips)
-    caption = "Speakers by corpus, and how evenly their recordings spread"
+    caption = "Speakers by corpus, and the number of recordings of each"
     return Table("speaker-counts", caption, columns, (RowGroup(rows),))
 
 
@@ -223,14 +223,14 @@ def split_section(data: Data) -> Section:
     facts = [checked_split(split, data.manifest) for split in data.splits]
     blocks: list[Block] = [
         text(
-            "A score says what it seems to say only if the people of the test recordings were never heard in "
-            "training. Each split was checked for this from its own rows while this report was made."
+            "A score holds for new speakers only if no test speaker was heard in training. Each split was "
+            "checked for this, row by row, while this report was made."
         )
     ]
     broken = [fact for fact in facts if fact.broken]
     if broken:
         names = ", ".join(f"{fact.split.name} ({verdict(fact)})" for fact in broken)
-        blocks.append(Callout("warning", (f"Do not trust numbers made under: {names}.",)))
+        blocks.append(Callout("warning", (f"Do not trust scores made with these splits: {names}.",)))
     if parts := [fact for fact in facts if not fact.split.folds]:
         blocks += [_part_table(parts), _share_table(parts, data.corpora)]
     if folds := [fact for fact in facts if fact.split.folds]:
@@ -241,10 +241,10 @@ def split_section(data: Data) -> Section:
 def verdict(fact: CheckedSplit) -> str:
     """The result of the leakage check, in words."""
     if fact.shared_audio:
-        return f"broken: {plural(fact.shared_audio, 'recording')} on two sides"
+        return f"broken: {plural(fact.shared_audio, 'recording')} in more than one part"
     if fact.broken:
-        return f"broken: {plural(fact.shared_speakers, 'speaker')} on two sides"
-    return "leaks speakers, as it says" if fact.shared_speakers else "passed"
+        return f"broken: {plural(fact.shared_speakers, 'speaker')} in more than one part"
+    return "leaks speakers, as declared" if fact.shared_speakers else "passed"
 
 
 def split_marks(fact: CheckedSplit) -> tuple[Mark, ...]:
@@ -262,7 +262,7 @@ def split_marks(fact: CheckedSplit) -> tuple[Mark, ...]:
 def _part_table(facts: list[CheckedSplit]) -> Table:
     return Table(
         key="splits",
-        caption="Splits: what each part really holds, and the result of the leakage check",
+        caption="Splits: contents of each part, and the result of the leakage check",
         columns=(
             Column("Split", numeric=False),
             *(Column(f"{part.capitalize()}: clips") for part in PARTS),
@@ -295,7 +295,7 @@ def _part_share(share: Share | None, total: int) -> Entry:
 def _fold_table(facts: list[CheckedSplit]) -> Table:
     return Table(
         key="fold-splits",
-        caption="Splits with folds: each recording is tested once, and the leakage check's result",
+        caption="Splits with folds, where each recording is tested once, and the result of the leakage check",
         columns=(
             Column("Split", numeric=False),
             Column("Folds"),
@@ -304,7 +304,10 @@ def _fold_table(facts: list[CheckedSplit]) -> Table:
             *CHECK_COLUMNS,
         ),
         groups=(RowGroup(tuple(_fold_row(fact) for fact in facts)),),
-        notes=("What a fold does not test trains; whole speakers of it validate.", CHECK_NOTE),
+        notes=(
+            "The speakers that a fold does not test are used for training, and some of them for validation.",
+            CHECK_NOTE,
+        ),
     )
 
 
@@ -328,7 +331,7 @@ def _name(fact: CheckedSplit) -> Entry:
 def _check(fact: CheckedSplit) -> tuple[Entry, Entry]:
     found = verdict(fact)
     if fact.left_out or fact.strangers:
-        found += f"; {fact.left_out} recordings not placed, {fact.strangers} rows unknown"
+        found += f"; {plural(fact.left_out, 'recording')} in no part, {plural(fact.strangers, 'unknown row')}"
     return cells.count(fact.shared_speakers), cells.words(found, strong=fact.broken)
 
 
@@ -341,7 +344,7 @@ def _share_table(facts: list[CheckedSplit], known: KnownCorpora) -> Table:
         Column("Corpus", numeric=False),
         *(column for part in PARTS for column in (Column(part.capitalize()), Column("%"))),
     )
-    return Table("split-shares", "Recordings of each corpus by part: real shares", columns, groups)
+    return Table("split-shares", "Recordings of each corpus by part", columns, groups)
 
 
 def _corpus_rows(fact: CheckedSplit, known: KnownCorpora) -> Iterator[Row]:

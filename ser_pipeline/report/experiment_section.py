@@ -22,8 +22,8 @@ def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         Column("Macro-F1", unit="%"),
         Column("UAR of seeds", numeric=False),
         Column("Distance of errors"),
-        Column("Seconds a run"),
-        Column("Clips a second"),
+        Column("Seconds per run"),
+        Column("Clips per second"),
     )
     groups = tuple(
         RowGroup(
@@ -35,8 +35,9 @@ def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         for note in found.protocols
     )
     notes = (
-        "Scores are means over seeds, their intervals drawn over speakers and seeds. Clips a second: one "
-        "clip of three seconds at a time, from samples to decision, front end included, where it ran.",
+        "Scores are means over seeds; their intervals are bootstrapped over speakers and seeds. Clips per "
+        "second are measured on the machine of the run, one clip of three seconds at a time, from samples to "
+        "decision, with the front end.",
     )
     return Table(f"arms-{found.name}", f"{found.title}: arms", columns, groups, notes, marks)
 
@@ -114,8 +115,8 @@ def claims_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         rows.setdefault(claim.family, []).append(_claim_row(claim, heard=claim.protocol in leaky))
     groups = tuple(RowGroup(tuple(each), title=family) for family, each in rows.items())
     notes = (
-        "Scores in percent and differences in points, with intervals below; distances of errors as they are; "
-        "speeds in clips of three seconds a second. A positive difference speaks for the claim.",
+        "Scores are in percent and differences in points, with intervals below; distances of errors have no "
+        "unit; speeds are in clips of three seconds per second. A positive difference supports the claim.",
         f"Intervals: {found.interval}.",
     )
     return Table(f"claims-{found.name}", f"{found.title}: claims", columns, groups, notes, marks)
@@ -168,7 +169,7 @@ def beside_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         Column("First"),
         Column("Second"),
         Column("Difference"),
-        Column("What the protocols differ by", numeric=False),
+        Column("Difference between the protocols", numeric=False),
     )
     leaky = {note.name: note.leaks_speakers for note in found.protocols}
     groups = []
@@ -180,9 +181,10 @@ def beside_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
         heard: tuple[Mark, ...] = ("speakers heard",) if leaky.get(name) else ()
         groups.append(RowGroup(rows, f"Protocol {name}", note.rstrip("."), heard))
     notes = (
-        "These figures decide nothing: they show what the source report's own protocol would have said.",
+        "These figures are for reference only: they show what the source report's own protocol would have "
+        "concluded.",
     )
-    caption = f"{found.title}: the same claims under the protocol beside"
+    caption = f"{found.title}: the same claims under another protocol"
     return Table(f"beside-{found.name}", caption, columns, tuple(groups), notes, marks)
 
 
@@ -199,11 +201,11 @@ def experiment_sections(found: Sequence[Findings], data: Data) -> tuple[Section,
     if not found:
         return ()
     lead = text(
-        "An experiment trains the same thing several times, one setting apart, and judges claims by "
-        "comparing arms on the same test recordings. A claim holds if its whole interval lies on its side "
-        "and its p-value, corrected over its family, is at most 0.05; it does not hold if the whole interval "
-        "lies on the other side, or below what is claimed; anything else is not decidable here. A claim "
-        "whose runs are not all done reads 'not run'.",
+        "An experiment trains variants of a recipe (arms) that differ in one setting, and tests claims by "
+        "comparing arms on the same test recordings. A claim holds if its whole interval supports it and its "
+        "p-value, corrected over its family, is at most 0.05; it does not hold if the whole interval "
+        "contradicts it or lies below what is claimed; otherwise it is not decidable here. A claim whose "
+        "runs are not all done is marked 'not run'.",
     )
     head = Section("experiments", "Experiments", (lead,), 2)
     return (head, *(_part(each, data) for each in found))
@@ -233,7 +235,7 @@ def _state(found: Findings) -> Block:
         f"{cells.plural(count['done'], 'run')} done, {count['failed']} failed, {count['not run']} not run; "
         f"seeds {', '.join(map(str, found.seeds))}. ",
         f"Claims: {told}. " if told else "",
-        "Go on with ",
+        "Continue with ",
         Code(f"ser experiment run {found.name}"),
         ".",
     )
@@ -246,6 +248,6 @@ def _cautions(found: Findings) -> list[Block]:
     failed = [arm for arm in found.arms if arm.failed]
     if failed:
         first = failed[0]
-        words = f"Runs of {cells.plural(len(failed), 'arm')} failed, as {first.arm}: {first.reason}."
+        words = f"Runs of {cells.plural(len(failed), 'arm')} failed, for example {first.arm}: {first.reason}."
         blocks.append(Callout("warning", (words,)))
     return blocks

@@ -163,13 +163,13 @@ def effect_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) -
     whole = explanation.effects[0]
     rows = strongest_features(explanation, whole)
     if not rows:
-        yield text("No speaker has enough clips of an emotion to measure how it moves the features.")
+        yield text("No speaker has enough clips of an emotion to measure its effect on the features.")
         return
     yield Figure(
         f"effects-{tag.lower()}",
-        "How far each emotion moves features from the speaker's other clips, in the speaker's own deviations "
-        f"(Hedges' g): the {PER_GROUP} strongest features of each group; orange is above, purple below, full "
-        "colour is two deviations",
+        "Effect of each emotion on features, compared with the speaker's other clips, in the speaker's own "
+        f"standard deviations (Hedges' g): the {PER_GROUP} features of each group with the largest effects; "
+        "orange is above, purple below, and full colour is two standard deviations",
         (effects_panel(f"effects-{tag.lower()}", rows, explanation, whole),),
         marks,
     )
@@ -226,8 +226,9 @@ def language_blocks(
         return
     yield Figure(
         f"languages-{tag.lower()}",
-        "Do effects agree across languages? Correlation over all features of the effects in two languages, "
-        "by emotion: 1 is the same pattern, 0 none in common; empty where a language lacks the emotion",
+        "Agreement of effects across languages: correlation, over all features, of the effects in two "
+        "languages, by emotion; 1 is the same pattern and 0 no common one; a cell is empty where a language "
+        "lacks the emotion",
         (language_panel(f"effect-languages-{tag.lower()}", explanation, known),),
         marks,
     )
@@ -251,7 +252,9 @@ def language_blocks(
         caption="Correlation of effects between languages, over all features",
         columns=(Column("Languages", numeric=False), *(Column(name) for name in explanation.emotions)),
         groups=(RowGroup(rows),),
-        notes=(f"{counts}. Each language has corpora of its own: microphones, texts and actors differ too.",),
+        notes=(
+            f"{counts}. Each language has its own corpora, so microphones, texts and actors differ as well.",
+        ),
         marks=marks,
     )
 
@@ -260,8 +263,8 @@ def correlation_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ..
     """Show which groups and which features say the same."""
     yield Figure(
         f"correlations-{tag.lower()}",
-        "Which groups say the same: mean absolute rank correlation within speakers between the features of "
-        f"two groups (on the diagonal: between different features of one); brightest at {ALIKE}",
+        "Similarity of groups: mean absolute rank correlation within speakers between the features of two "
+        f"groups (on the diagonal: between different features of one group); brightest at {ALIKE}",
         (groups_panel(f"group-correlations-{tag.lower()}", explanation),),
         marks,
     )
@@ -273,7 +276,7 @@ def correlation_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ..
     )
     yield Table(
         key=f"closest-{tag.lower()}",
-        caption=f"The {len(rows)} pairs of features that say most nearly the same",
+        caption=f"The {len(rows)} most highly correlated pairs of features",
         columns=(
             Column("Feature", numeric=False),
             Column("and", numeric=False),
@@ -286,7 +289,7 @@ def correlation_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ..
 
 ARROWS = {"up": "\u2191 up", "down": "\u2193 down", "mixed": "mixed", "not stated": "not stated"}
 
-_CITING = "Published directions are summaries of reviews: look a cell up in its source before citing it."
+_CITING = "Published directions are summaries of reviews; check a cell in its source before citing it."
 
 
 def profile_blocks(
@@ -295,8 +298,8 @@ def profile_blocks(
     """Compare the effects with published directions: a sentence and a table, by emotion."""
     if not explanation.profiles:
         yield text(
-            "None of the features is one that stands for a published acoustic property, or no emotion has a "
-            "published profile: there is nothing to compare with."
+            "There is no published profile to compare with: none of the features represents a published "
+            "acoustic property, or none of the emotions has a profile."
         )
         return
     yield _summary(explanation)
@@ -339,9 +342,9 @@ def _summary(explanation: Explanation) -> Block:
     told = f" ({opposing})" if opposing else ""
     return text(
         f"Vocal profiles: of {cells.plural(clear, 'clear effect')} with a published direction {found.agrees} "
-        f"go that way and {found.opposes} the other{told}; {found.unclear} are not clear. A coin would agree "
-        f"as often or more with a probability of {chance}; properties move together, so that the true one is "
-        "higher."
+        f"have that direction and {found.opposes} the opposite one{told}; {found.unclear} are not clear. By "
+        f"chance alone, as many or more would agree with a probability of {chance}; the true probability is "
+        "higher, since properties are correlated."
     )
 
 

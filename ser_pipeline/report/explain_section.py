@@ -32,7 +32,9 @@ def explain_section(run: Run, explanation: Explanation, data: Data) -> Section:
         *profile_blocks(run.tag, explanation, data.corpora, marks),
         *correlation_blocks(run.tag, explanation, marks),
     ]
-    return Section(f"explain-{tag}", f"{run.tag}: what the features tell", tuple(blocks), 3, marks)
+    return Section(
+        f"explain-{tag}", f"{run.tag}: importance and effects of features", tuple(blocks), 3, marks
+    )
 
 
 def _opening(run: Run, explanation: Explanation) -> Block:
@@ -41,11 +43,12 @@ def _opening(run: Run, explanation: Explanation) -> Block:
     whole = explanation.effects[0]
     return text(
         f"Importance: {run.tag} reaches a UAR of {cells.score_text(explanation.uar)} on {clips} of {people}. "
-        f"A feature, or all of a group together, is dealt out anew among these clips, "
-        f"{explanation.repeats} times; what UAR loses is its importance. Features that say the same stand "
-        "in for each other, so that a low importance does not mean that a feature tells nothing. "
-        f"Effects: how far an emotion moves a feature, over {cells.plural(whole.clips, 'clip')} of "
-        f"{cells.plural(whole.speakers, 'speaker')} of all parts, each speaker compared with themselves only."
+        f"A feature, or a whole group of features, is permuted among these clips "
+        f"{cells.plural(explanation.repeats, 'time')}; the drop of UAR is its importance. Correlated "
+        "features replace each other, so a low importance does not mean that a feature carries no "
+        f"information. Effects show how far an emotion moves a feature, over "
+        f"{cells.plural(whole.clips, 'clip')} of {cells.plural(whole.speakers, 'speaker')} of all parts; "
+        "each speaker is compared only with themselves."
     )
 
 
@@ -55,9 +58,9 @@ def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ..
     tag = run.tag.lower()
     figure = Figure(
         f"importance-{tag}",
-        f"Importance in {run.tag} of groups of features (left) and of the {len(features)} features that cost "
-        "most (right): drop of UAR in points with 95 % intervals; groups and features below zero did "
-        "no good on these clips",
+        f"Importance in {run.tag} of groups of features (left) and of the {len(features)} most "
+        "important features (right): drop of UAR in points with 95 % intervals; groups and features below "
+        "zero did not help on these clips",
         (
             importance_panel(f"group-importance-{tag}", "a group of features", groups, bars=True),
             importance_panel(f"feature-importance-{tag}", "a feature", features, bars=False),
@@ -84,8 +87,8 @@ def _told(groups: Sequence[FeatureImportance], features: Sequence[FeatureImporta
         else "No group has an interval that lies above zero."
     )
     return text(
-        f"The group {groups[0].name} costs most, {_points(groups[0])} points; the feature "
-        f"{features[0].name} most of all single ones, {_points(features[0])}. {sure}"
+        f"The most important group is {groups[0].name}, with a drop of {_points(groups[0])} points; the most "
+        f"important single feature is {features[0].name}, with {_points(features[0])}. {sure}"
     )
 
 
@@ -152,10 +155,10 @@ def _features_table(
     )
     return Table(
         key=f"feature-importance-{run.tag.lower()}",
-        caption=f"The {len(rows)} features of {run.tag} that cost most",
+        caption=f"The {len(rows)} most important features of {run.tag}",
         columns=columns,
         groups=(RowGroup(tuple(rows)),),
-        notes=(f"All {len(explanation.features)} are in explanation.json of the run.",),
+        notes=(f"All {len(explanation.features)} are listed in explanation.json of the run.",),
         marks=marks,
     )
 

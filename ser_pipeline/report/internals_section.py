@@ -142,7 +142,7 @@ SHOWN: Final = 6
 """Clips whose attention is drawn: each takes a tenth of a second."""
 
 CLEAR: Final = 0.05
-"""Difference of two gains over chance that is worth a word."""
+"""Smallest difference of two gains over chance that is called a difference."""
 
 
 def internals_section(run: Run, data: Data) -> Section | None:
@@ -216,16 +216,18 @@ def _answer(run: Run, rows: Mapping[str, Nearness]) -> Block:
     """Whether the network knows emotions or corpora, in a sentence."""
     emotion, corpus = (_gain(rows.get(what)) for what in ("emotion", "corpus"))
     if emotion is None or corpus is None:
-        return text(f"{run.tag}: clips of too few speakers to say whether emotions or corpora lie together.")
+        return text(
+            f"{run.tag}: there are too few speakers to tell whether emotions or corpora form clusters."
+        )
     if abs(emotion - corpus) < CLEAR:
-        verdict = "emotions and corpora about as well"
+        verdict = "emotions and corpora about equally well"
     else:
         verdict = "emotions better than corpora" if emotion > corpus else "corpora better than emotions"
     return text(
-        f"{run.tag} tells {verdict}: of the {NEAREST} clips nearest to a clip, spoken by others, "
-        f"{cells.percent_text(rows['emotion'].share)} show its emotion "
+        f"{run.tag} separates {verdict}: of the {NEAREST} nearest clips of other speakers, "
+        f"{cells.percent_text(rows['emotion'].share)} have a clip's emotion "
         f"(chance {cells.percent_text(rows['emotion'].chance)}) and "
-        f"{cells.percent_text(rows['corpus'].share)} are of its corpus "
+        f"{cells.percent_text(rows['corpus'].share)} come from its corpus "
         f"(chance {cells.percent_text(rows['corpus'].chance)})."
     )
 
@@ -265,6 +267,6 @@ def _nearness_table(run: Run, rows: Mapping[str, Nearness], marks: tuple[Mark, .
                 )
             ),
         ),
-        notes=("Chance: what they would share if neighbours were drawn at random among the same clips.",),
+        notes=("Chance is the share that neighbours drawn at random among the same clips would have.",),
         marks=marks,
     )

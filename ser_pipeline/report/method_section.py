@@ -67,13 +67,14 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
     """
     blocks: list[Block] = [
         text(
-            "Every recording goes through one front end: resampled to mono, denoised by a spectral gate, "
-            "trimmed, levelled, and turned into a mel spectrogram; for models of features it is trimmed and "
-            "measured. Training, evaluation and prediction read the same numbers. Preset ",
+            "Every recording goes through the same front end: it is resampled to mono, denoised by a "
+            "spectral gate, trimmed, levelled, and turned into a mel spectrogram; for models on features it "
+            "is trimmed and its features are computed. Training, evaluation and prediction use the same "
+            "values. Preset ",
             Code("paper"),
-            " follows the source report to the letter; preset ",
+            " follows the source report exactly; preset ",
             Code("default"),
-            " repairs its defects.",
+            " corrects its defects.",
         )
     ]
     if steps:
@@ -81,12 +82,16 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
     if runs:
         blocks.append(_settings_table(runs))
         blocks += _networks(runs)
-        blocks += [text(f"{run.tag} had a teacher. {run.info.taught}") for run in runs if run.info.taught]
+        blocks += [
+            text(f"{run.tag} was trained with a teacher. {run.info.taught}")
+            for run in runs
+            if run.info.taught
+        ]
     blocks.append(
         Figure(
             "distance-matrix",
             "Distances between emotions (the source report's Figure 2), which weigh mistakes in its loss. "
-            "The diagonal is 1, as in that report: at equal probability some mistakes are cheaper than a hit",
+            "The diagonal is 1, as in that report, so that some mistakes cost less than a correct decision",
             (distance_panel(),),
         )
     )

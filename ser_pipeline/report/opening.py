@@ -51,7 +51,7 @@ def glance_section(data: Data, runs: Sequence[Run]) -> Section:
     blocks: list[Block] = []
     if runs:
         blocks.append(_headlines(runs, data.digest))
-    blocks += [text("How far to trust what follows:"), Bullets(tuple(_cautions(data, runs)))]
+    blocks += [text("Limits of these results:"), Bullets(tuple(_cautions(data, runs)))]
     return Section("glance", "At a glance", tuple(blocks), 2)
 
 
@@ -101,10 +101,7 @@ def _cautions(data: Data, runs: Sequence[Run]) -> list[tuple[Words, ...]]:
     found: list[tuple[Words, ...]] = [*_data_cautions(data), *_run_cautions(runs, data.digest)]
     if runs:
         found.append(
-            (
-                "The source report's own numbers stand in the comparison for reference only "
-                f"({CLAIM_PROTOCOL}).",
-            )
+            (f"The comparison lists the source report's own numbers for reference only ({CLAIM_PROTOCOL}).",)
         )
     return found
 
@@ -119,7 +116,7 @@ def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
     if here < complete and not data.synthetic:
         known = cells.plural(len(data.corpora), "complete corpus", "complete corpora")
         sentence = (
-            f"The data hold {cells.thousands(here)} of the {cells.thousands(complete)} recordings "
+            f"The data contain {cells.thousands(here)} of the {cells.thousands(complete)} recordings "
             f"of {known} ({cells.percent_text(here / complete)}): scores on all of them will differ."
         )
         found.append((sentence,))
@@ -130,21 +127,21 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
     if not runs:
         return [("There are no scores yet, so nothing here says how well emotions are recognised.",)]
     found: list[tuple[Words, ...]] = [
-        ("Every score names the split and the part it was made on; test recordings chose no epoch.",)
+        ("Every score names its split and its part; no epoch was chosen on test recordings.",)
     ]
     if heard := _tags(run for run in runs if run.info.split.leaks_speakers):
         sentence = f"{heard}: the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
     if few := _tags(run for run in runs if run.shown.pooled.speakers < FEW_SPEAKERS):
         found.append(
-            (f"{few}: fewer than {FEW_SPEAKERS} test speakers; look at the scores of each speaker.",)
+            (f"{few}: there are fewer than {FEW_SPEAKERS} test speakers; see the scores of each speaker.",)
         )
     if foreign := _tags(run for run in runs if run.info.manifest_digest != digest):
-        sentence = f"{foreign}: made from another manifest than the one described here; train again with "
+        sentence = f"{foreign}: trained on another manifest than the one described here; train again with "
         found.append((sentence, Code("ser train"), "."))
     seeds = sorted({run.info.recipe.train.seed for run in runs})
     found.append(
-        (f"Seeds: {', '.join(map(str, seeds))}. Differences smaller than the intervals prove nothing.",)
+        (f"Seeds: {', '.join(map(str, seeds))}. Differences smaller than the intervals are not evidence.",)
     )
     return found
 
@@ -157,5 +154,5 @@ def unread_blocks(unread: Sequence[Unread]) -> tuple[Block, ...]:
     """Write what is missing from the report and why; nothing where all was read."""
     if not unread:
         return ()
-    warning = Callout("warning", ("This report is not complete. Missing from it, with the reason:",))
+    warning = Callout("warning", ("This report is not complete. The following is missing, with the reason:",))
     return (warning, Bullets(tuple((entry.line,) for entry in unread)))

@@ -50,7 +50,7 @@ CLAIMS: Final = (
     Claim("dense network, relative features", "not stated", 73.0),
     Claim("dense network, speaker normalisation", "not stated", 91.0),
 )
-"""Validation results as claimed in the source report; no code or log backs them."""
+"""Validation results as claimed in the source report; no published code or log supports them."""
 
 CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
 """Under which the source report made its numbers."""
@@ -137,11 +137,11 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         columns=columns,
         groups=(*groups, _claims()),
         notes=(
-            "UAR, the mean recall over the classes, is the headline: guessing gives 100 % divided by the "
-            "number of classes. Scores compare within a group, where the recordings are the same. Bold: the "
-            "run of the group with the highest validation UAR. The row 'corpus prior' always guesses the "
-            "most frequent training class of the recording's corpus.",
-            "How each interval was made stands below the run's own table of scores.",
+            "UAR, the mean recall over the classes, is the main score: guessing gives 100 % divided by the "
+            "number of classes. Compare scores only within a group, where the recordings are the same. The "
+            "run of a group with the highest validation UAR is in bold. The row 'corpus prior' always "
+            "predicts the most frequent training class of the recording's corpus.",
+            "The method of each interval is given below the run's own table of scores.",
         ),
     )
 
@@ -208,14 +208,14 @@ def _confound_row(run: Run) -> Row:
 
     scores = [guess(side, attribute) for _, attribute in SCORES for side in SIDES]
     blank = [cells.missing()] * (_LEAD_COLUMNS - 1)
-    return Row((cells.words("corpus prior", note="no audio is heard"), *blank, *scores))
+    return Row((cells.words("corpus prior", note="uses no audio"), *blank, *scores))
 
 
 def _claims() -> RowGroup:
     return RowGroup(
         rows=tuple(_claim_row(claim) for claim in CLAIMS),
         title="Source report, as claimed: for reference, not measured here",
-        note=f"{CLAIM_PROTOCOL}; no published code or log backs these numbers",
+        note=f"{CLAIM_PROTOCOL}; no published code or log supports these numbers",
         marks=("claimed",),
     )
 
@@ -242,20 +242,20 @@ def _cost_table(runs: Sequence[Run]) -> Table:
         Column("Epochs"),
         Column("Epoch kept"),
         Column("Training, min"),
-        Column("Training clips a second"),
+        Column("Training clips per second"),
         Column("Front end, ms"),
         Column("Network, ms"),
         Column("Ended because", numeric=False),
     )
     return Table(
         key="cost",
-        caption="What each run cost",
+        caption="Cost of each run",
         columns=columns,
         groups=(RowGroup(tuple(map(_cost_row, runs))),),
         notes=(
-            "Clips a second: training clips divided by the median training time of an epoch. Front end and "
-            "network: time of one decision on a clip of three seconds, warm, one at a time, on the machine "
-            "that scored the run.",
+            "Clips per second are training clips divided by the median training time of an epoch. The times "
+            "of front end and network are those of one decision on a clip of three seconds, after a warm-up, "
+            "one at a time, on the machine that scored the run.",
         ),
     )
 
@@ -283,7 +283,8 @@ def _cost_row(run: Run) -> Row:
 
 def _unfinished_table(unfinished: Sequence[Unfinished]) -> Table:
     columns = tuple(
-        Column(title, numeric=False) for title in ("Run", "Model", "Task", "Split", "What is missing")
+        Column(title, numeric=False)
+        for title in ("Run", "Model", "Task", "Split", "What is still to be done")
     )
     rows = tuple(
         Row(
@@ -298,7 +299,7 @@ def _unfinished_table(unfinished: Sequence[Unfinished]) -> Table:
         )
         for run in unfinished
     )
-    note = "A run shows numbers here only after it has ended and every part was scored."
+    note = "A run has numbers here only after its training has ended and every part has been scored."
     return Table("unfinished", "Unfinished runs, without numbers", columns, (RowGroup(rows),), (note,))
 
 

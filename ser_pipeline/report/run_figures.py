@@ -70,7 +70,7 @@ def groups_by_kind(run: Run) -> dict[GroupKind, list[GroupScores]]:
 
 
 def worst_groups(run: Run) -> list[GroupScores]:
-    """The group with the lowest UAR of each kind, among those of :data:`MIN_GROUP_CLIPS` clips or more."""
+    """The group with the lowest UAR of each kind among those of :data:`MIN_GROUP_CLIPS` clips or more."""
     enough = (
         [group for group in groups if group.clips >= MIN_GROUP_CLIPS]
         for groups in groups_by_kind(run).values()
@@ -81,7 +81,7 @@ def worst_groups(run: Run) -> list[GroupScores]:
 WIDTH = 4.7
 HEIGHT = 3.1
 MAX_POINTS = 200
-"""Of the risk-coverage curve; more cannot be told apart on paper."""
+"""Of the risk-coverage curve; more could not be distinguished in print."""
 
 _SCORE_LINES = (
     ("train_accuracy", "training accuracy", MUTED, "--"),
@@ -168,14 +168,14 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
     """Draw hits against confidence; the size of a point is its number of clips."""
     bins = reliability(predictions.probabilities, predictions.target)
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
-        axes.plot([0, 100], [0, 100], "--", color=MUTED, linewidth=1, label="as sure as right")
+        axes.plot([0, 100], [0, 100], "--", color=MUTED, linewidth=1, label="perfect calibration")
         sizes = 12 + 180 * bins.clips / bins.clips.max()
         axes.plot(100 * bins.confidence, 100 * bins.accuracy, color=BLUE, linewidth=1)
         axes.scatter(
             100 * bins.confidence, 100 * bins.accuracy, sizes, color=BLUE, label="decisions, by confidence"
         )
         axes.set_xlabel(f"confidence in % ({run.part})")
-        axes.set_ylabel("right decisions in %")
+        axes.set_ylabel("correct decisions in %")
         axes.set_xlim(0, 103)
         axes.set_ylim(0, 103)
         axes.legend(loc="upper left", markerscale=0.6)
@@ -196,13 +196,13 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
             place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
             axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
             axes.legend(loc="upper left")
-        axes.set_xlabel(f"clips decided in %, surest first ({run.part})")
+        axes.set_xlabel(f"clips decided in %, most confident first ({run.part})")
         axes.set_ylabel("wrong decisions in %")
         axes.set_xlim(0, 102)
         axes.set_ylim(bottom=0)
         half = curve.risk[np.searchsorted(curve.coverage, 0.5)]
         alt = (
-            f"Risk by coverage: {percent_text(half)} wrong among the surest half, "
+            f"Risk by coverage: {percent_text(half)} wrong among the most confident half, "
             f"{percent_text(1 - pooled.accuracy.value)} among all"
         )
         return panel(figure, f"coverage-{run.tag.lower()}", alt)

@@ -119,7 +119,7 @@ def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
         for entry in tried
     )
     if not rows:
-        return text("A classifier has no learning curve; of each fold its own penalty was chosen.")
+        return text("A classifier has no learning curve; a penalty was chosen for each fold.")
     what = "learning rates" if run.info.model == "gboost" else "inverse penalties"
     return Table(
         key=f"candidates-{run.tag.lower()}",
@@ -135,7 +135,7 @@ def _curves(run: Run, marks: tuple[Mark, ...]) -> Block:
         return _candidates(run, marks)
     panels = curve_panels(run)
     if not panels:
-        return text("This run kept no learning curve.")
+        return text("This run has no learning curve.")
     folds = "; one thin line per fold" if len(run.curves) > 1 else ""
     kept = (
         "; dotted: the epoch whose weights were kept" if run.info.best_epoch is not None and not folds else ""
@@ -213,12 +213,12 @@ def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
 def _top_confusions(run: Run) -> Block:
     pairs = most_confused(run.shown.pooled.confusion, run.info.emotions)
     if not pairs:
-        return text(f"{run.tag} took no emotion for another on the {run.part} recordings.")
+        return text(f"{run.tag} confused no emotions on the {run.part} recordings.")
     told = "; ".join(
         f"{pair.target} for {pair.predicted} ({cells.percent_text(pair.share)} of the {pair.target} clips)"
         for pair in pairs
     )
-    return text(f"{run.tag} most often takes {told}.")
+    return text(f"{run.tag} most often mistakes {told}.")
 
 
 def _classes_table(run: Run, marks: tuple[Mark, ...]) -> Table:
@@ -263,7 +263,7 @@ def group_blocks(run: Run, known: KnownCorpora, marks: tuple[Mark, ...]) -> list
         caption=f"{run.tag} by group of {run.part} recordings, lowest UAR first",
         columns=columns,
         groups=tuple(_row_group(kind, groups, known) for kind, groups in kinds.items()),
-        notes=("UAR and macro-F1 are means over the emotions that the group has.",),
+        notes=("UAR and macro-F1 are means over the emotions that occur in the group.",),
         marks=marks,
     )
     return [*_worst(run, known), table]
@@ -309,11 +309,11 @@ def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
     """Show how sure the run is, and the mistakes it is surest of."""
     predictions = run.predictions
     if predictions is None or not predictions.clips:
-        return [text(f"{run.tag} kept no predictions: its calibration cannot be drawn.")]
+        return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]
     figure = Figure(
         f"certainty-{run.tag.lower()}",
-        f"Certainty of {run.tag}: how often it is right when it is sure (left), "
-        "and how often it is wrong when it decides its surest clips only (right)",
+        f"Calibration of {run.tag}: accuracy by confidence (left), and error rate when only the most "
+        "confident decisions are made (right)",
         (calibration_panel(run, predictions), coverage_panel(run, predictions)),
         marks,
     )
@@ -325,13 +325,13 @@ def _abstaining(run: Run) -> list[Block]:
     certainty, told = run.scores.certainty, []
     if certainty is not None:
         told.append(
-            f"Temperature {certainty.temperature:.2f}, fitted on validation recordings: the probabilities "
-            "below are stated with it, no decision depends on it."
+            f"The temperature {certainty.temperature:.2f} was fitted on validation recordings; the "
+            "probabilities below are calibrated with it, and no decision depends on it."
         )
         if certainty.abstain_below is not None:
             told.append(
-                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} had better "
-                "not answer: from there on it errs half as often on validation recordings."
+                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} should "
+                "abstain: above it, the error rate on validation recordings is half as high."
             )
     for part in ("validation", "test"):
         scores = run.scored(part)
@@ -347,7 +347,7 @@ def _answered(part: str, pooled: Scores) -> list[str]:
     wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
     return [
         f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
-        f"of all clips {cells.percent_text(1 - pooled.accuracy.value)} would be."
+        f"without abstaining, {cells.percent_text(1 - pooled.accuracy.value)} of all clips would be wrong."
     ]
 
 
@@ -373,5 +373,5 @@ def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> li
         Column("Decided", numeric=False),
         Column("Confidence", unit="%"),
     )
-    caption = f"Mistakes {run.tag} is surest of: listen to these first"
+    caption = f"The most confident mistakes of {run.tag}: listen to these first"
     return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]

@@ -18,7 +18,7 @@ MANY = {
 
 
 def shares_section(run: Run, shares: Shares, data: Data) -> Section:
-    """Write the part on what a run's decisions owe to parts of its input."""
+    """Write the part on how much a run relies on each part of its input."""
     marks, tag = run_marks(run, data.digest), run.tag.lower()
     columns = (
         Column("Permuted", numeric=False),
@@ -29,7 +29,7 @@ def shares_section(run: Run, shares: Shares, data: Data) -> Section:
     )
     table = Table(
         key=f"shares-{tag}",
-        caption=f"What the decisions of {run.tag} owe to each part of its input",
+        caption=f"Importance of each part of the input of {run.tag}",
         columns=columns,
         groups=tuple(
             RowGroup(tuple(_row(entry) for entry in each.entries), MANY[each.kind]) for each in shares.tables
@@ -49,7 +49,7 @@ def shares_section(run: Run, shares: Shares, data: Data) -> Section:
         figure,
         table,
     ]
-    return Section(f"shares-{tag}", f"{run.tag}: what its decisions rest on", tuple(blocks), 3, marks)
+    return Section(f"shares-{tag}", f"{run.tag}: importance of its inputs", tuple(blocks), 3, marks)
 
 
 def _panel(tag: str, table: ShareTable) -> Panel:
@@ -61,11 +61,12 @@ def _opening(run: Run, shares: Shares) -> Block:
     people = cells.plural(shares.speakers, "speaker")
     clips = cells.plural(shares.clips, f"{shares.part} clip")
     return text(
-        f"{run.tag} reaches a UAR of {cells.score_text(shares.uar)} on {clips} of {people}. All numbers of "
-        f"an input, a layer or a pooling together are dealt out anew among these clips, {shares.repeats} "
-        "times; the share is what UAR loses, of the losses of all parts of the same kind. Neighbouring "
-        "layers say much the same and stand in for each other, so that a small loss does not mean that a "
-        "layer tells nothing. Left out: the numbers are held at their mean over the training clips."
+        f"{run.tag} reaches a UAR of {cells.score_text(shares.uar)} on {clips} of {people}. All values of "
+        f"an input, a layer or a pooling are permuted together among these clips, "
+        f"{cells.plural(shares.repeats, 'time')}; the share is the drop of UAR as a percentage of the drops "
+        "of all parts of the same kind. Neighbouring layers carry similar information and replace each "
+        "other, so a small drop does not mean that a layer carries none. When a part is left out, its "
+        "values are held at their mean over the training clips."
     )
 
 

@@ -60,7 +60,9 @@ def test_synthetic_corpora_are_marked_everywhere_and_are_no_share(tmp_path, rows
 
 def test_trial_builds_say_what_they_left_out(tmp_path, rows, fake):
     folder = fake.manifest(tmp_path, rows, counts={"left_out": 1234})
-    assert "--limit left 1,234 files out" in plain(data_sections(read_data(folder))[0].blocks[0].words)
+    assert "Because of --limit, 1,234 files were left out" in plain(
+        data_sections(read_data(folder))[0].blocks[0].words
+    )
 
 
 def test_corpus_that_is_not_published_has_no_complete_size(tmp_path, fake):
@@ -94,7 +96,7 @@ def test_broken_split_is_shouted(manifests, rows, fake):
     fake.split(manifests, "bad", rows, lambda r: "test" if r["utterance_id"].endswith("0") else "train")
     section = split_section(read_data(manifests))
     (callout,) = (block for block in section.blocks if isinstance(block, Callout))
-    assert "bad (broken: 10 speakers on two sides)" in plain(callout.words)
+    assert "bad (broken: 10 speakers in more than one part)" in plain(callout.words)
     assert ("broken",) in [row.marks for row in table_of(section, "splits").rows]
 
 
@@ -120,7 +122,7 @@ def test_stale_and_incomplete_splits_are_marked(manifests, rows, fake):
     fake.split(manifests, "old", rows[5:], fake.by_speaker, manifest_digest="11" * 16)
     row = table_of(split_section(read_data(manifests)), "splits").rows[0]
     assert row.marks == ("other manifest",)
-    assert row.entries[-1].text.endswith("5 recordings not placed, 0 rows unknown")
+    assert row.entries[-1].text.endswith("5 recordings in no part, 0 unknown rows")
 
 
 def test_no_splits_name_the_command(tmp_path, rows, fake):
@@ -143,7 +145,7 @@ def test_the_check_is_told_in_words(tmp_path, rows, fake):
         for row in table_of(split_section(read_data(folder)), "splits").rows
     }
     assert found == {
-        "leaking": "broken: 1 recording on two sides",
-        "odd": "passed; 3 recordings not placed, 1 rows unknown",
-        "torn": "broken: 1 speaker on two sides; 1 recordings not placed, 0 rows unknown",
+        "leaking": "broken: 1 recording in more than one part",
+        "odd": "passed; 3 recordings in no part, 1 unknown row",
+        "torn": "broken: 1 speaker in more than one part; 1 recording in no part, 0 unknown rows",
     }

@@ -152,7 +152,10 @@ def test_failures_and_cut_trainings_are_said():
         for block in experiment_sections([found], data_of())[1].blocks
         if hasattr(block, "tone")
     ]
-    assert words == ["Networks were trained for at most 5 epochs.", "Runs of 1 arm failed, as a: no store."]
+    assert words == [
+        "Networks were trained for at most 5 epochs.",
+        "Runs of 1 arm failed, for example a: no store.",
+    ]
 
 
 def test_the_page_holds_it_escaped_and_names_what_it_cannot_read(manifests, tmp_path):

@@ -78,8 +78,8 @@ def test_rows_say_published_measured_and_verdict(fake):
     assert "mean pitch: pitch_st_mean, -other" in table.notes[0]
     told = plain(summary.words)
     assert (
-        "of 2 clear effects with a published direction 1 go that way and 1 the other (mean pitch in sadness)"
-        in told
+        "of 2 clear effects with a published direction 1 have that direction and 1 the opposite one "
+        "(mean pitch in sadness)" in told
     )
     assert "3 are not clear" in told
     assert "probability of 75.0 %" in told
@@ -99,7 +99,7 @@ def test_nothing_clear_is_said(fake):
 
 def test_features_of_other_names_have_nothing_to_compare(fake):
     (block,) = profile_blocks("R1", fake.explanation(profiles=()), KNOWN, ())
-    assert "there is nothing to compare with" in plain(block.words)
+    assert "There is no published profile to compare with" in plain(block.words)
 
 
 def test_importances_are_told_in_points(fake):

@@ -31,7 +31,11 @@ def texts(row):
 
 def test_section_says_what_was_done(run, fake):
     section = explain_section(run, fake.explanation(), fake.data())
-    assert (section.key, section.title, section.level) == ("explain-r1", "R1: what the features tell", 3)
+    assert (section.key, section.title, section.level) == (
+        "explain-r1",
+        "R1: importance and effects of features",
+        3,
+    )
     opening = plain(section.blocks[0].words)
     assert "R1 reaches a UAR of 61.0 % (50.0\u201370.0) on 36 test clips of 2 speakers" in opening
     assert "20 times" in opening
@@ -58,7 +62,7 @@ def test_groups_and_features_are_listed_by_what_they_cost(run, fake):
 def test_clear_groups_are_named(run, fake):
     section = explain_section(run, fake.explanation(), fake.data())
     told = " ".join(plain(block.words) for block in section.blocks if hasattr(block, "words"))
-    assert "The group pitch costs most, 5.0 (3.0\u20138.0) points; the feature pitch_st_mean" in told
+    assert "The most important group is pitch, with a drop of 5.0 (3.0\u20138.0) points; the most " in told
     assert "Groups whose interval lies above zero: pitch, energy." in told
 
 
@@ -75,7 +79,7 @@ def test_only_the_first_features_are_shown(run, fake):
     many = fake.explanation(names=names, groups=["g"] * 30)
     found = tables(explain_section(run, many, fake.data()))
     assert len(found["feature-importance-r1"].rows) == 20
-    assert found["feature-importance-r1"].notes == ("All 30 are in explanation.json of the run.",)
+    assert found["feature-importance-r1"].notes == ("All 30 are listed in explanation.json of the run.",)
 
 
 def test_marks_of_the_run_stand_on_every_table_and_figure(run, fake):
@@ -126,4 +130,4 @@ def test_all_three_texts_have_the_numbers(made):
     assert first[2] == {"value": 1.25, "text": "+1.25", "note": "+0.50 to +2.00"}
     for text in (page, markdown):
         assert "+0.50 to +2.00" in text
-        assert "of 2 clear effects with a published direction 1 go that way" in text
+        assert "of 2 clear effects with a published direction 1 have that direction" in text

@@ -54,7 +54,10 @@ def test_a_teacher_is_named_after_the_settings(runs):
     teacher = TeacherInfo(run="big", what="svm on features", digest="0", held_out=True, unlabelled=7)
     taught = replace(runs[1], info=runs[1].info.model_copy(update={"teacher": teacher}))
     said = str(method_section([runs[0], taught]))
-    assert "R2 had a teacher. Beside the labels, it learned the probabilities that run big (svm on" in said
+    assert (
+        "R2 was trained with a teacher. Beside the labels, it learned the probabilities that run big (svm on"
+        in said
+    )
     assert "It also learned what the teacher says of 7 recordings without a label." in said
     assert "R1 had a teacher" not in said
 

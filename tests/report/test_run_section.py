@@ -98,8 +98,8 @@ def test_run_without_metrics_says_so(tmp_path, rows, fake):
     (folder / "predictions.parquet").unlink()
     section = run_section(read_runs([folder])[0][0], fake.data())
     texts = [plain(block.words) for block in section.blocks if hasattr(block, "words")]
-    assert "This run kept no learning curve." in texts
-    assert "R1 kept no predictions: its calibration cannot be drawn." in texts
+    assert "This run has no learning curve." in texts
+    assert "R1 has no stored predictions, so its calibration cannot be drawn." in texts
 
 
 @pytest.mark.parametrize("parts", [("train", "validation"), ("train", "test")])
@@ -130,7 +130,7 @@ def test_a_classifier_shows_what_was_tried_instead_of_a_curve(tmp_path, rows, fa
 def test_a_classifier_of_folds_has_nothing_to_show(tmp_path, rows, fake):
     section = section_of(tmp_path, rows, fake, model="svm")
     texts = [plain(block.words) for block in section.blocks if hasattr(block, "words")]
-    assert "A classifier has no learning curve; of each fold its own penalty was chosen." in texts
+    assert "A classifier has no learning curve; a penalty was chosen for each fold." in texts
 
 
 KNOWN = KnownCorpora.of({})
@@ -143,12 +143,12 @@ def run(tmp_path, fake):
 
 def test_confusions_are_told_in_words(run):
     _, sentence, _ = emotion_blocks(run, ())
-    assert plain(sentence.words).startswith("R1 most often takes ")
+    assert plain(sentence.words).startswith("R1 most often mistakes ")
 
 
 def test_perfect_run_has_no_confusions(tmp_path, rows, fake):
     run = read_runs([fake.run(tmp_path, "best", rows, "d", skill=9.0, epochs=2)])[0][0]
-    assert plain(emotion_blocks(run, ())[1].words) == "R1 took no emotion for another on the test recordings."
+    assert plain(emotion_blocks(run, ())[1].words) == "R1 confused no emotions on the test recordings."
     assert len(certainty_blocks(run, ())) == 1  # a figure, and no table of mistakes
 
 
@@ -196,10 +196,13 @@ def with_threshold(run):
 def test_temperature_and_threshold_are_told(run):
     told = plain(certainty_blocks(with_threshold(run), ())[0].words)
     wrong = 100 * (1 - run.shown.pooled.accuracy.value)
-    assert told.startswith("Temperature 1.25, fitted on validation recordings")
-    assert "Below a confidence of 40.0 % R1 had better not answer" in told
+    assert told.startswith("The temperature 1.25 was fitted on validation recordings")
+    assert "Below a confidence of 40.0 % R1 should abstain" in told
     assert "Validation: 50.0 % of the clips are answered, 25.0 % of them wrong" in told
-    assert f"Test: 50.0 % of the clips are answered, 25.0 % of them wrong; of all clips {wrong:.1f} %" in told
+    assert (
+        f"Test: 50.0 % of the clips are answered, 25.0 % of them wrong; without abstaining, {wrong:.1f} %"
+        in told
+    )
 
 
 def test_surest_mistakes_name_recordings(run):
