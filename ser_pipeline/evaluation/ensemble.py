@@ -191,9 +191,10 @@ def _made(
     table = _stated(shared, weights, known, emotions)
     info = _info(folder, infos, table, manifest, command)
     counted = " and ".join(f"{each.name} ({each.weight:.2f})" for each in card.members)
-    told = {"stopped": f"probabilities of {counted} averaged", "best_epoch": 1}
+    less = f"; {shared.left_out} clips that not all of them know are left out" if shared.left_out else ""
+    told = {"stopped": f"probabilities of {counted} averaged{less}", "best_epoch": 1}
     members_told = [member.model_dump() for member in card.members]
-    extra = info.extra | {"members": members_told, "failed_clips": shared.left_out}
+    extra = info.extra | {"members": members_told, "left_out": shared.left_out}
     info = info.model_copy(update=told | {"extra": extra})
     write_card(folder, card)
     write_info(folder, info)

@@ -49,7 +49,7 @@ class Following(Adapting):
         return self._ensemble.predict_by(self._listeners, window, options, name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ensemble(Model):
     """Several models whose calibrated probabilities are averaged; each hears recordings in its own way.
 

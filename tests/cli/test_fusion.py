@@ -172,7 +172,7 @@ def test_an_ensemble_predicts_on_recordings_what_it_said_of_the_cached_clips(ave
     assert voices[0][:2] == voices[1][:2] == [None, None]
     assert voices[0][2] != voices[1][2]
     assert len(unusable) == 1
-    assert "ensemble" in repr(model)
+    assert repr(model) == "Model(all: ensemble, anger, happiness, neutral, sadness)"
     with pytest.raises(RunError, match="an ensemble predicts on recordings and waves"):
         model.predict_clip(model.clip(clips[0]))
     with pytest.raises(RunError, match="an ensemble has no network of its own"):

@@ -117,7 +117,8 @@ def test_a_clip_that_one_member_could_not_use_is_left_out(toy, places):
     trained(toy, places, "features")
     trained(toy, places, "encoder", on="embeddings", layers=(2,))
     made = of(places, "features", "encoder")
-    assert made.info.extra["failed_clips"] == 2
+    assert made.info.extra["left_out"] == 2
+    assert made.info.stopped.endswith("averaged; 2 clips that not all of them know are left out")
     assert len(table_of(places, "both")) == len(table_of(places, "encoder")) - 2
 
 
