@@ -7,7 +7,7 @@ front end anywhere. Nothing here loads a decoder, a compiler or torch before the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,12 @@ from ser_pipeline.options import (
     ModelInputs,
     SmileOptions,
     StoreOptions,
+    WaveOptions,
     inputs_of,
 )
+
+FEWEST_FRAMES: Final = 10
+"""Of samples for an encoder: 0.1 s, which is several steps of any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,8 @@ class StoreRow:
 
     Attributes:
         values: mels of shape ``(n_mels, max_frames)``, where frames from ``frames`` on are padding; features
-            of shape ``(features,)``; or of an encoder what :class:`~ser_pipeline.encoders.embed.Embedding`
-            holds.
+            of shape ``(features,)``; samples of shape ``(frames, 1, 160)``; or of an encoder what
+            :class:`~ser_pipeline.encoders.embed.Embedding` holds.
         frames: mel frames that hold sound, or steps of an encoder; 1 for a vector of features.
         level_db: RMS level of the trimmed wave before levelling, in dB of full scale.
         span: first and end sample of what the values were made of, counted in the wave.
@@ -83,6 +87,9 @@ def layout_of(options: StoreOptions) -> Layout:
         return Layout("mels", shape, np.float16, "about [-1, 1]; see provenance")
     if isinstance(inputs, EmbeddingOptions):
         return _layout_of_embeddings(inputs)
+    if isinstance(inputs, WaveOptions):
+        unit = "samples in [-1, 1]; axes: frame, channel, sample; rows lie one after another, see frames"
+        return Layout("waves", (1, inputs.FRAME), np.float16, unit, ragged=True)
     if isinstance(inputs, FeatureOptions):
         from ser_pipeline.features.catalogue import FEATURES
 
@@ -198,6 +205,8 @@ def row_of_wave(wave: Float32s, options: ModelInputs, *, modality: str = "speech
         if isinstance(row, AudioError):
             raise row
         return row
+    if isinstance(options, WaveOptions):
+        return _samples(wave, options)
     if isinstance(options, FeatureOptions):
         return _named(wave, options, modality)
     return _smile(wave, options)
@@ -233,7 +242,7 @@ def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[
     ]
 
 
-def embedded_span(wave: Float32s, options: EmbeddingOptions) -> tuple[int, int]:
+def embedded_span(wave: Float32s, options: EmbeddingOptions | WaveOptions) -> tuple[int, int]:
     """First and end sample of what an encoder hears of a wave.
 
     Args:
@@ -279,6 +288,19 @@ def row_of_variant(
     """
     wave = wave_of_variant(wave, options, digest=digest, variant=variant)
     return row_of_wave(wave, inputs_of(options), modality=modality)
+
+
+def _samples(wave: Float32s, options: WaveOptions) -> StoreRow:
+    first, last = embedded_span(wave, options)
+    frames = (last - first) // options.FRAME
+    if frames < FEWEST_FRAMES:
+        raise AudioError(
+            f"{(last - first) / options.sample_rate:.3f} s are left of it, at least "
+            f"{FEWEST_FRAMES * options.FRAME / options.sample_rate:g} s are needed"
+        )
+    kept = wave[first : first + frames * options.FRAME]
+    span = (first, first + kept.size)
+    return StoreRow(kept.reshape(frames, 1, options.FRAME), frames, rms_db(kept), span)
 
 
 def _named(wave: Float32s, options: FeatureOptions, modality: str) -> StoreRow:

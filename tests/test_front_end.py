@@ -7,7 +7,7 @@ from ser_pipeline.audio import decode_file
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.front_end import aspect_of, layout_of, mel_of_wave, row_of_wave
-from ser_pipeline.options import FeatureOptions, FrontEnd, SmileOptions, recipe
+from ser_pipeline.options import FeatureOptions, FrontEnd, SmileOptions, WaveOptions, recipe
 
 
 def plain(path, front_end):
@@ -146,3 +146,26 @@ def test_layouts_name_every_column():
     assert len(set(layout.names)) == len(layout.units) == 253
     assert layout_of(FrontEnd(n_mels=80)).shape == (80, 173)
     assert layout_of(FrontEnd()).names == ()
+
+
+def test_samples_for_an_encoder_are_whole_frames_of_what_is_left_after_trimming(rng):
+    wave = np.zeros(32_000, np.float32)
+    wave[8_000:16_100] = 0.1 * rng.standard_normal(8_100)
+    row = row_of_wave(wave, WaveOptions())
+    first, last = row.span
+    assert row.values.shape == (row.frames, 1, 160)
+    assert last - first == row.frames * 160
+    np.testing.assert_array_equal(row.values.flatten(), wave[first:last])
+    assert first < 8_000
+    assert 16_100 - 160 < last < 18_000
+    assert row_of_wave(wave, WaveOptions(trim_db=None)).frames == 200
+    assert row_of_wave(wave, WaveOptions(crop_s=0.255)).frames == 25
+    assert layout_of(WaveOptions()).shape == (1, 160)
+    assert layout_of(WaveOptions()).ragged
+
+
+def test_too_few_samples_for_an_encoder_are_told(rng):
+    wave = 0.1 * rng.standard_normal(1_599).astype(np.float32)
+    assert row_of_wave(np.append(wave, wave[:1]), WaveOptions(trim_db=None)).frames == 10
+    with pytest.raises(AudioError, match=r"0.100 s are left of it, at least 0.1 s are needed"):
+        row_of_wave(wave, WaveOptions(trim_db=None))

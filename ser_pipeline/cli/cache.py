@@ -17,7 +17,7 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
-from ser_pipeline.cli.embeddings import embeddings, encoders
+from ser_pipeline.cli.embeddings import embeddings, encoders, waves
 from ser_pipeline.cli.flags import option_command, options_of
 from ser_pipeline.tables.cells import plural
 
@@ -30,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="Build and maintain the feature sto
 option_command(app, options_of("cache mels"))(mels)
 option_command(app, options_of("cache features"))(features)
 option_command(app, options_of("cache embeddings"))(embeddings)
+option_command(app, options_of("cache waves"))(waves)
 option_command(app, options_of("cache augment"))(augment)
 app.command()(encoders)
 

@@ -1,4 +1,4 @@
-"""``ser cache embeddings`` and ``ser cache encoders``: layers of pretrained speech encoders."""
+"""``ser cache embeddings | waves | encoders``: layers of pretrained speech encoders, and what they hear."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +58,20 @@ def embeddings(
         say(f"{inputs.encoder}: layers {', '.join(map(str, inputs.layers))} of {inputs.folder}")
         options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
         build(options, where, "ser cache status", max(1, copies))
+
+
+def waves(given: Given, where: Where, copies: VariantsOption = 0) -> None:
+    """Keep the samples of every recording at 16 kHz, as encoders hear them, to fine-tune encoders on.
+
+    With --copies random variants of each recording are kept, as 'ser cache augment' draws them for training.
+    """
+    with plain_errors():
+        from ser_pipeline.options import Augmented
+
+        recipe = given.settings_read()
+        inputs = recipe.embeddings.waves
+        options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
+        build(options, where, "ser train finetune", max(1, copies))
 
 
 def encoders(folder: EncodersOption = None, fmt: FormatOption = Format.table) -> None:

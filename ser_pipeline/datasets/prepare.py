@@ -20,10 +20,11 @@ from ser_pipeline.datasets.examples import (
 from ser_pipeline.datasets.layers import LayerRows, SideBySide, stores_of
 from ser_pipeline.datasets.run_data import RunData, Variants
 from ser_pipeline.datasets.speakers import Surroundings
+from ser_pipeline.encoders import encoder_folders, found_again, located
 from ser_pipeline.errors import SettingsError, StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, read_manifest
-from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, inputs_of
+from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, WaveOptions, inputs_of
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
@@ -259,7 +260,10 @@ def _opened(cache: Path, recipe: Recipe) -> tuple[Recipe, RowStore | SideBySide]
     stores: list[RowStore] = []
     encoders: list[EmbeddingOptions] = []
     for part in recipe.parts:
-        if isinstance(part, EmbeddingOptions):
+        if isinstance(part, WaveOptions) and part.encoder is not None:
+            encoders.append(_trained_encoder(part.encoder, next(asked)))
+            stores.append(open_store(cache, part))
+        elif isinstance(part, EmbeddingOptions):
             rows = _layers(cache, part, next(asked), recipe)
             encoders.append(rows.chosen)
             stores.append(rows)
@@ -271,6 +275,16 @@ def _opened(cache: Path, recipe: Recipe) -> tuple[Recipe, RowStore | SideBySide]
         pairs = zip(recipe.encoder_layers, encoders, strict=True)
         recipe = recipe.with_encoders(encoders, ["best" if a == "best" else e.layers for a, e in pairs])
     return recipe, _joined(stores)
+
+
+def _trained_encoder(encoder: EmbeddingOptions, asked: Layers) -> EmbeddingOptions:
+    """The encoder that is a part of the model, with the layers that are used."""
+    if encoder.weights:
+        return found_again(encoder, encoder_folders())
+    found, _ = located(
+        encoder.model_copy(update={"layers": () if isinstance(asked, str) else asked}), encoder_folders()
+    )
+    return found.model_copy(update={"layers": found.middle}) if asked == "middle" else found
 
 
 def _layers(cache: Path, part: EmbeddingOptions, asked: Layers, recipe: Recipe) -> LayerRows:

@@ -32,9 +32,10 @@ from ser_pipeline.datasets.targets import (
 )
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, Recipe
+from ser_pipeline.options import BuiltFor, EmbeddingOptions, FrontEnd, Fused, Recipe, WaveOptions
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import LayerChoice, SplitInfo
+from ser_pipeline.store import Store
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,11 @@ class RunData:
         return replace(self, taught=taught, synthetic=self.synthetic or synthetic)
 
     @property
-    def n_inputs(self) -> int | tuple[int, ...]:
-        """Mel bands, features, or layers and width of a step, as a network is built for."""
-        shape = self.store.shape
+    def n_inputs(self) -> BuiltFor:
+        """What a network is built for."""
+        inputs, shape = self.recipe.inputs, self.store.shape
+        if isinstance(inputs, WaveOptions) and inputs.encoder is not None:
+            return inputs.encoder
         return shape if self.recipe.model.architecture.inputs == "frames" else shape[0]
 
     def rows(self, part: str) -> Int64s:
@@ -207,7 +210,8 @@ class RunData:
             corpora = self.examples.column("corpus")[rows]
             shift = shifts(learned.gains_db, corpora, inputs)
             return MelClips(store, positions, targets, shift, memory_limit=memory_limit)
-        if isinstance(store, LayerRows) and store.chosen.frames:
+        steps = self.recipe.model.architecture.inputs in ("frames", "waves")
+        if steps and isinstance(store, Store | LayerRows):
             return FrameClips(store, positions, targets, memory_limit=memory_limit)
         if learned.scaling is None or learned.scaling.names != store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")

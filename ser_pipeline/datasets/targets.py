@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.datasets.batch import Batch, Clips
@@ -55,10 +57,17 @@ class JoinedClips(Clips):
             for which in np.unique(part).tolist()
         ]
         back = torch.from_numpy(np.argsort(order, kind="stable"))
-        inputs, lengths, targets = (
-            torch.cat([batch[column] for batch in batches])[back] for column in range(3)
-        )
+        lengths, targets = (torch.cat([batch[column] for batch in batches])[back] for column in (1, 2))
+        inputs = _joined([batch.inputs for batch in batches])[back]
         return Batch(inputs, lengths, targets, torch.from_numpy(numbers))
+
+
+def _joined(inputs: Sequence[Tensor]) -> Tensor:
+    """Inputs of several batches as those of one; steps are as many as the longest clip has."""
+    if inputs[0].ndim < 4 or len({each.shape[1] for each in inputs}) == 1:
+        return torch.cat([*inputs])
+    longest = max(each.shape[1] for each in inputs)
+    return torch.cat([F.pad(each, (0, 0, 0, 0, 0, longest - each.shape[1])) for each in inputs])
 
 
 class TrainingClips(Clips):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ser_pipeline.encoders.places import EXTRA, download, locate
 from ser_pipeline.errors import EncoderError, SettingsError, some
-from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions, Fused, ModelInputs
+from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions, Fused, ModelInputs, WaveOptions
 
 if TYPE_CHECKING:
     import torch
@@ -211,6 +211,8 @@ def found_again(options: T, folders: Sequence[Path] = ()) -> T:
         return options.model_copy(
             update={"parts": tuple(found_again(each, folders) for each in options.parts)}
         )
+    if isinstance(options, WaveOptions) and options.encoder is not None:
+        return options.model_copy(update={"encoder": found_again(options.encoder, folders)})
     if not isinstance(options, EmbeddingOptions):
         return options
     if (Path(options.folder) / "config.json").is_file():

@@ -65,7 +65,7 @@ class Encoder:
             EncoderError: it cannot be loaded, or is another one than the options say.
         """
         checkpoint = read_checkpoint(Path(options.folder))
-        _same_weights(checkpoint, options)
+        same_weights(checkpoint, options)
         self.device = torch.device(_device(options.device))
         self._options = options
         last = max(options.layers)
@@ -195,12 +195,18 @@ def encoder_of(options: EmbeddingOptions) -> Encoder:
     return Encoder(options)
 
 
-def _same_weights(checkpoint: Checkpoint, options: EmbeddingOptions) -> None:
+def same_weights(checkpoint: Checkpoint, options: EmbeddingOptions) -> None:
+    """Refuse an encoder that is another one than was used before.
+
+    Raises:
+        EncoderError: its bytes differ from those the options name.
+    """
     found = weights_digest(checkpoint)
     if found != options.weights:
         raise EncoderError(
-            f"{checkpoint.folder}: holds other weights ({found[:8]}) than the embeddings were made with "
-            f"({options.weights[:8]}); put that encoder back, or cache and train again with this one"
+            f"{checkpoint.folder}: holds other weights ({found[:8]}) than the embeddings or the model were "
+            f"made with ({options.weights[:8]}); put that encoder back, or cache and train again with this "
+            "one"
         )
 
 

@@ -35,9 +35,10 @@ _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
 BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
     {
         "mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3, "embeddings": 0.1, "frames": 0.1,
+        "waves": 0.01,
         "augmented-mels": 0.05, "augmented-features": 0.06,
         "augmented-egemaps": 0.09, "augmented-compare": 0.35, "augmented-embeddings": 0.13,
-        "augmented-frames": 0.13,
+        "augmented-frames": 0.13, "augmented-waves": 0.04,
     }
 )  # fmt: skip
 """Seconds to compute a recording for a store of each kind."""

@@ -8,7 +8,7 @@ from torch import nn
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
 from ser_pipeline.models.network import EmbeddingNetwork, MelNetwork, Network, one_clip
-from ser_pipeline.options import MODELS, ModelOptions
+from ser_pipeline.options import MODELS, BuiltFor, ModelOptions
 
 __all__ = [
     "EmbeddingNetwork",
@@ -35,12 +35,12 @@ def model_class(name: str) -> type[Network]:
     return found
 
 
-def build_model(options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Network:
+def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:
         options: architecture and its options.
-        n_inputs: mel bands, features, or layers and width of a step.
+        n_inputs: what it is built for.
         n_classes: number of outputs.
 
     Raises:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.network import Network
-from ser_pipeline.options import ModelOptions
+from ser_pipeline.options import BuiltFor, ModelOptions
 
 LEAST_PROBABILITY: Final = 1e-7
 """Probabilities are raised to this before their logarithm is taken."""
@@ -51,7 +51,7 @@ class EstimatorNetwork(Network):
         self.classes = n_classes
 
     @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Self:
+    def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
         """An estimator that is not fitted yet."""
         c = options.c or CANDIDATES[options.name][0]
         return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)

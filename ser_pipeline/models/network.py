@@ -4,6 +4,7 @@ Sizes  embedding -> 64 -> 3, ReLU and dropout between, tanh at the end.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Final, Self
 
 import torch
@@ -17,7 +18,7 @@ from ser_pipeline.models.layers import (
     weighted_mean,
     weighted_statistics,
 )
-from ser_pipeline.options import ModelOptions
+from ser_pipeline.options import BuiltFor, ModelOptions
 
 HIDDEN: Final = 64
 
@@ -58,18 +59,18 @@ class Network(nn.Module, ABC):
     classes: int
 
     @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: int | tuple[int, ...], n_classes: int) -> Self:
+    def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
         """Build the network that the options describe, with fresh weights from torch's own generator.
 
         It is handed those options that it declares in :data:`~ser_pipeline.options.MODELS`, by name.
 
         Args:
             options: architecture and its options.
-            n_inputs: mel bands, features, or layers and width of a step.
+            n_inputs: what it is built for.
             n_classes: number of outputs.
         """
         declared = {name: getattr(options, name) for name in options.architecture.options}
-        sizes = (n_inputs,) if isinstance(n_inputs, int) else n_inputs
+        sizes = n_inputs if isinstance(n_inputs, tuple) else (n_inputs,)
         return cls(*sizes, n_classes, **declared)
 
     @abstractmethod
@@ -82,6 +83,22 @@ class Network(nn.Module, ABC):
             lengths: valid frames of each clip, shape ``(batch,)``; None if all are valid. Not looked at
                 for features, and by a network without mask.
         """
+
+    def fitted_state(self) -> dict[str, Tensor]:
+        """All that fitting decides, by name: what is kept of a model."""
+        return self.state_dict()
+
+    def load_fitted(self, state: Mapping[str, Tensor]) -> None:
+        """Take what :meth:`fitted_state` gave.
+
+        Raises:
+            RuntimeError: it is of another network.
+        """
+        self.load_state_dict(state)
+
+    def parts_by_depth(self) -> list[tuple[int | None, list[nn.Parameter]]]:
+        """Weights to fit, with how many layers of an encoder lie above them; None for what is no encoder."""
+        return [(None, [each for each in self.parameters() if each.requires_grad])]
 
 
 class EmbeddingNetwork(Network):

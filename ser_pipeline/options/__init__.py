@@ -11,6 +11,7 @@ from ser_pipeline.options.embeddings import (
     POOLINGS,
     USUAL_ENCODER,
     EmbeddingOptions,
+    WaveOptions,
     layers_of,
 )
 from ser_pipeline.options.features import (
@@ -52,7 +53,7 @@ from ser_pipeline.options.stored import (
     options_of,
     parts_of,
 )
-from ser_pipeline.options.training import ModelOptions, Pooling, SpecAugment, TrainOptions
+from ser_pipeline.options.training import BuiltFor, ModelOptions, Pooling, SpecAugment, TrainOptions
 
 __all__ = [
     "AUGMENT_VERSION",
@@ -70,6 +71,7 @@ __all__ = [
     "PRESETS",
     "USUAL_ENCODER",
     "Augmented",
+    "BuiltFor",
     "EmbeddingOptions",
     "FeatureOptions",
     "FeatureSet",
@@ -95,6 +97,7 @@ __all__ = [
     "StoreOptions",
     "TrainOptions",
     "WaveAugment",
+    "WaveOptions",
     "algorithm_version",
     "applies",
     "checked",

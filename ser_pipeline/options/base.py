@@ -40,6 +40,8 @@ OF_FEATURES: Final = ("features",)
 OF_EMBEDDINGS: Final = ("embeddings",)
 OF_VECTORS: Final = ("vectors",)
 """Needed of a model by options of whatever is learned from vectors, be they features or embeddings."""
+OF_WAVES: Final = ("waves",)
+"""Needed of a model by options of how an encoder is trained that is a part of it."""
 MELS_BY_EPOCHS: Final = ("mels", "epochs")
 
 DATA, MODEL, TRAINING, LOSS = "Data", "Model", "Training (networks)", "Loss (networks)"

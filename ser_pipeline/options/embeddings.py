@@ -126,6 +126,11 @@ class EmbeddingOptions(Options):
     )
 
     @property
+    def waves(self) -> "WaveOptions":
+        """Options of the samples that the encoder hears."""
+        return WaveOptions(crop_s=self.crop_s, trim_db=self.trim_db)
+
+    @property
     def kind(self) -> str:
         """Name of the stores of pooled vectors, and of those of steps."""
         return "frames" if self.frames else "embeddings"
@@ -160,3 +165,33 @@ class EmbeddingOptions(Options):
     def about(self) -> dict[str, str]:
         """What a store says of its encoder beside its key."""
         return {"encoder": self.name, "folder": self.folder}
+
+
+class WaveOptions(Options):
+    """Samples as an encoder hears them, in frames of 10 ms; what is left after the last whole one is dropped.
+
+    No store depends on an encoder, so that one store does for all of them.
+
+    Attributes:
+        crop_s: as in :class:`EmbeddingOptions`.
+        trim_db: likewise.
+        sample_rate: in Hz.
+        encoder: that hears the samples as a part of the model; None in a store.
+    """
+
+    FRAME: ClassVar[int] = 160
+
+    crop_s: Positive | None = None
+    trim_db: Positive | None = 30.0
+    sample_rate: Literal[16_000] = 16_000
+    encoder: EmbeddingOptions | None = None
+
+    @property
+    def kind(self) -> str:
+        """Name of the folder of such stores."""
+        return "waves"
+
+    @property
+    def stored(self) -> Self:
+        """The part that decides what a store holds."""
+        return self.model_copy(update={"encoder": None})

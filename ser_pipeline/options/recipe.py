@@ -31,6 +31,7 @@ from ser_pipeline.options.embeddings import (
     EmbeddingOptions,
     EncoderPooling,
     Layer,
+    WaveOptions,
     encoders_named,
     in_order,
     layers_of,
@@ -61,6 +62,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "cache mels": ("preset", "front_end"),
         "cache features": ("feature_set", "features"),
         "cache embeddings": ("embeddings",),
+        "cache waves": ("embeddings.crop_s", "embeddings.trim_db"),
         "cache augment": ("preset", "front_end", "features"),
     }
 )
@@ -193,13 +195,13 @@ class Recipe(Options):
 
     @model_validator(mode="after")
     def _related(self) -> Self:
-        if self.model.architecture.inputs == "frames":
-            self._check_frames()
+        if self.model.architecture.inputs in ("frames", "waves"):
+            self._check_steps()
         elif "embeddings" in self.on:
             self._check_embeddings()
         return self
 
-    def _check_frames(self) -> None:
+    def _check_steps(self) -> None:
         if self.layers == "best" or self._one_each:
             raise ValueError(
                 f"layers: {self.model.name} learns how much each layer counts; name layers of its encoder, "
@@ -207,6 +209,10 @@ class Recipe(Options):
             )
         if len(self.encoders) > 1:
             raise ValueError(f"embeddings.encoder: {self.model.name} learns from one encoder; name one")
+        if self.model.name == "finetune" and self.model.unfreeze and self.model.lora:
+            raise ValueError("model.unfreeze and model.lora: finetune does one of both; leave the other out")
+        if self.model.name == "finetune" and self.train.devices > 1:
+            raise ValueError("train.devices: finetune trains on one device")
 
     def _check_embeddings(self) -> None:
         if self.normalise == "relative":
@@ -262,6 +268,8 @@ class Recipe(Options):
             return (self.front_end,)
         frames = self.model.architecture.inputs == "frames"
         encoders = tuple(each.model_copy(update={"frames": frames}) for each in self.encoders)
+        if self.model.architecture.inputs == "waves":
+            return tuple(each.waves.model_copy(update={"encoder": each}) for each in encoders)
         if frames:
             return encoders
         features = (feature_options(self.feature_set, self.features),) if "features" in self.on else ()
@@ -275,8 +283,9 @@ class Recipe(Options):
     def _in_words(self) -> Iterator[str]:
         layers = iter(self.encoder_layers)
         for part in self.parts:
-            if isinstance(part, EmbeddingOptions):
-                yield f"{layers_in_words(next(layers))} of {part.name}"
+            encoder = part.encoder if isinstance(part, WaveOptions) else part
+            if isinstance(encoder, EmbeddingOptions):
+                yield f"{layers_in_words(next(layers))} of {encoder.name}"
             else:
                 yield part.kind
 
@@ -356,6 +365,8 @@ def idle(path: str, made: Recipe) -> str:
     if not applies(path, made.model.name, made.on):
         return f"model {made.model.name} on {' and '.join(made.on)}"
     section, _, name = path.rpartition(".")
+    if path == "embeddings.precision" and made.model.architecture.inputs == "waves":
+        return f"model {made.model.name}"
     if section == "features" and made.feature_set != "named":
         return f"feature set {made.feature_set}"
     others = {option for objective in LOSSES.values() for option in objective.options}

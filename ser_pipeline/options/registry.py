@@ -16,6 +16,7 @@ _HAVE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "features": frozenset({"features", "embeddings", "vectors"}),
         "frames": frozenset({"embeddings"}),
         "runs": frozenset(),
+        "waves": frozenset({"embeddings", "waves"}),
     }
 )
 """What a model has that options may need, by what it learns from."""
@@ -28,7 +29,8 @@ class Architecture:
     Attributes:
         place: module and class in ``ser_pipeline.models``, as ``crnn.CRNN``.
         inputs: what it learns from; a model of features can learn from embeddings as well. Frames are the
-            steps of an encoder's layers, and an ensemble learns from what other runs say.
+            steps of an encoder's layers, waves the samples that an encoder hears, and an ensemble learns from
+            what other runs say.
         options: fields of :class:`~ser_pipeline.options.training.ModelOptions` that it reads; a network takes
             them as keywords of the same names.
         by_epochs: fitted over epochs, as networks are; scikit-learn's classifiers are fitted at once.
@@ -37,7 +39,7 @@ class Architecture:
     """
 
     place: str
-    inputs: Literal["mels", "features", "frames", "runs"]
+    inputs: Literal["mels", "features", "frames", "waves", "runs"]
     options: tuple[str, ...]
     by_epochs: bool = True
     frames_per_step: int = 0
@@ -59,6 +61,9 @@ MODELS: Final[Mapping[str, Architecture]] = MappingProxyType(
         "cnn1d": Architecture("cnn1d.CNN1D", "features", ("dropout",)),
         "dnn": Architecture("dnn.DNN", "features", ("dropout",)),
         "probe": Architecture("probe.Probe", "frames", ("attention", "dropout"), frames_per_step=1),
+        "finetune": Architecture(
+            "finetune.FineTuned", "waves", ("attention", "dropout", "unfreeze", "lora", "checkpointing")
+        ),
         "svm": _CLASSIFIER,
         "logreg": _CLASSIFIER,
         "gboost": _CLASSIFIER,

@@ -25,6 +25,7 @@ _AUDIENCES: Final[Mapping[str, Callable[[Architecture], bool]]] = types.MappingP
         "models on mels": lambda model: model.inputs == "mels",
         "models on features": lambda model: model.inputs == "features",
         "models on frames": lambda model: model.inputs == "frames",
+        "models on waves": lambda model: model.inputs == "waves",
         "networks": lambda model: model.by_epochs,
         "classifiers": lambda model: not model.by_epochs,
     }
@@ -118,9 +119,8 @@ class Setting:
     @property
     def defaults(self) -> str:
         """Values without being given, in words: of both presets, on mels and on features."""
-        kinds = [
-            kind for kind in ("mels", "features") if any(MODELS[name].inputs == kind for name in self.models)
-        ]
+        on_mels = {MODELS[name].inputs == "mels" for name in self.models}
+        kinds = [kind for kind in ("mels", "features") if (kind == "mels") in on_mels]
         usual, paper = (
             [self._shown(self.preset(preset, mels=kind == "mels")) for kind in kinds]
             for preset in ("default", "paper")

@@ -9,12 +9,12 @@ from pydantic import Field
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import Options
-from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, EmbeddingOptions
+from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, EmbeddingOptions, WaveOptions
 from ser_pipeline.options.features import FEATURES_VERSION, FeatureOptions, FeatureSet, SmileOptions
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.options.settings import checked
 
-InputOptions = FrontEnd | FeatureOptions | SmileOptions | EmbeddingOptions
+InputOptions = FrontEnd | FeatureOptions | SmileOptions | EmbeddingOptions | WaveOptions
 """What a model is given of a recording as it is."""
 
 
@@ -78,6 +78,7 @@ _PLAIN: Final[dict[str, type[StoreOptions]]] = {
     "compare": SmileOptions,
     "embeddings": EmbeddingOptions,
     "frames": EmbeddingOptions,
+    "waves": WaveOptions,
 }
 
 KINDS: Final[Mapping[str, type[StoreOptions]]] = MappingProxyType(
@@ -120,7 +121,7 @@ def algorithm_version(options: InputOptions) -> int:
         >>> algorithm_version(FrontEnd()) == FRONT_END_VERSION
         True
     """
-    if isinstance(options, EmbeddingOptions):
+    if isinstance(options, EmbeddingOptions | WaveOptions):
         return EMBEDDINGS_VERSION
     return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION
 

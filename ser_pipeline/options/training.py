@@ -12,6 +12,7 @@ from ser_pipeline.options.base import (
     DISTILLATION,
     LOSS,
     MELS_BY_EPOCHS,
+    OF_WAVES,
     OFF,
     PLACE,
     RUN,
@@ -22,7 +23,11 @@ from ser_pipeline.options.base import (
     Share,
     option,
 )
+from ser_pipeline.options.embeddings import EmbeddingOptions
 from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, MODELS, Architecture
+
+BuiltFor = int | tuple[int, ...] | EmbeddingOptions
+"""What a network is built for: mel bands, features, layers and width of a step, or an encoder of its own."""
 
 Pooling = Literal["attention", "mean", "stats"]
 """How the steps of a clip become one vector."""
@@ -85,6 +90,19 @@ class ModelOptions(Options):
         needs=BY_EPOCHS,
     )
     bidirectional: bool = option(True, "Read the steps in both directions.")
+    unfreeze: Count | None = option(
+        None, "Train this many layers of the encoder as a whole, counted from the last one that is used."
+    )
+    lora: Count | None = option(
+        None,
+        "Train corrections of this rank to the queries and values of every layer of the encoder that is "
+        "used, and nothing else of it. Without this option and --unfreeze, the rank is 8.",
+    )
+    checkpointing: bool = option(
+        False,
+        "Compute what happens inside the encoder's layers a second time for the gradient instead of keeping "
+        "it: slower, with less memory.",
+    )
     dropout: Share = option(0.3, "Drop this share of the units in training.")
     c: Annotated[Positive | None, OFF] = option(
         None,
@@ -114,6 +132,16 @@ class TrainOptions(Options):
         paper="adam",
     )
     learning_rate: Positive = option(0.001, "Use this learning rate at its peak.", flag="lr")
+    encoder_learning_rate: Positive = option(
+        5e-5,
+        "Use this learning rate at its peak for the last layer of an encoder that is used.",
+        flag="encoder-lr", needs=OF_WAVES,
+    )  # fmt: skip
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = option(
+        0.9,
+        "Train each layer of an encoder at this share of the learning rate of the layer above it.",
+        needs=OF_WAVES,
+    )
     weight_decay: Annotated[float, Field(ge=0)] = option(
         0.01, "Decay the weights with this strength.", paper_features=0.0
     )

@@ -9,7 +9,15 @@ from pydantic import Field, model_validator
 
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelInputs, ModelOptions, Options
+from ser_pipeline.options import (
+    BuiltFor,
+    EmbeddingOptions,
+    FrontEnd,
+    ModelInputs,
+    ModelOptions,
+    Options,
+    WaveOptions,
+)
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.runs.files import read_result, write_result
 from ser_pipeline.runs.types import CARD
@@ -83,10 +91,12 @@ class ModelCard(Options):
     __str__ = __repr__
 
     @property
-    def n_inputs(self) -> int | tuple[int, ...]:
-        """Mel bands, features, or layers and width of a step."""
+    def n_inputs(self) -> BuiltFor:
+        """What the network is built for."""
         if isinstance(self.inputs, FrontEnd):
             return self.inputs.n_mels
+        if isinstance(self.inputs, WaveOptions) and self.inputs.encoder is not None:
+            return self.inputs.encoder
         if isinstance(self.inputs, EmbeddingOptions) and self.inputs.frames:
             return len(self.inputs.layers), self.inputs.width
         return len(self.learned.scaling.names) if self.learned.scaling else 0

@@ -125,7 +125,7 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
-    if card.model.architecture.inputs == "frames":
+    if card.model.architecture.inputs in ("frames", "waves"):
         raise SettingsError(
             f"{model.name}: {card.model.name} needs its encoder, which cannot be exported with it; models of "
             "mels, features or embeddings can be"
@@ -221,11 +221,10 @@ def _voice(card: ModelCard) -> tuple[Float32s, ...]:
     if card.learned.voice is not None:
         known = card.learned.voice
         return np.array(known.center, np.float32), np.array(known.scale, np.float32)
-    return (
-        (np.zeros(card.n_inputs, np.float32), np.ones(card.n_inputs, np.float32))
-        if speaker_wise(card)
-        else ()
-    )
+    if card.learned.scaling is None or not speaker_wise(card):
+        return ()
+    columns = len(card.learned.scaling.names)
+    return np.zeros(columns, np.float32), np.ones(columns, np.float32)
 
 
 def _example(model: Model, facts: GraphFacts) -> Float32s:

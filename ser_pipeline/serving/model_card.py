@@ -9,7 +9,7 @@ from ser_pipeline.corpora import CORPORA
 from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError
 from ser_pipeline.front_end import vector_names
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, parts_of
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
@@ -178,6 +178,12 @@ def _part(options: InputOptions) -> str:
             f"{options.n_mels} mel bands of at most {options.max_s:g} s at {options.sample_rate:,} Hz, "
             f"noise reduction `{options.denoise}`, level `{options.level}`"
         )
+    if isinstance(options, WaveOptions) and options.encoder is not None:
+        layers = ", ".join(map(str, options.encoder.layers))
+        return (
+            f"samples at {options.sample_rate:,} Hz, heard by the encoder {options.encoder.name} (weights "
+            f"`{options.encoder.weights[:8]}`, of which this model keeps what was trained), layers {layers}"
+        )
     if isinstance(options, EmbeddingOptions):
         layers = ", ".join(map(str, options.layers))
         pooled = f"{', '.join(options.pooling)} over time"
@@ -197,8 +203,9 @@ def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
         rows.append((name, *told))
     yield from _table(("corpus", "licence", "source"), rows)
     for part in parts_of(card.inputs):
-        if isinstance(part, EmbeddingOptions):
-            yield from (f"{_encoder('The model', part.name)} It is needed to predict.", "")
+        encoder = part.encoder if isinstance(part, WaveOptions) else part
+        if isinstance(encoder, EmbeddingOptions):
+            yield from (f"{_encoder('The model', encoder.name)} It is needed to predict.", "")
     for name in () if info.teacher is None else info.teacher.encoders:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())

@@ -15,6 +15,7 @@ from ser_pipeline.options import (
     FeatureOptions,
     FrontEnd,
     InputOptions,
+    SmileOptions,
     StoreOptions,
     algorithm_version,
     inputs_of,
@@ -66,7 +67,7 @@ def _more_libraries(options: InputOptions) -> tuple[str, ...]:
         return ("noisereduce", "librosa") if options.denoise == "reference" else ()
     if isinstance(options, FeatureOptions):
         return ("librosa", "praat-parselmouth") if options.voice == "praat" else ("librosa",)
-    return ("opensmile",)
+    return ("opensmile",) if isinstance(options, SmileOptions) else ()
 
 
 def _version(library: str, kind: str) -> str:

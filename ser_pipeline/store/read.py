@@ -22,6 +22,7 @@ from ser_pipeline.options import (
     SmileOptions,
     StoreOptions,
     WaveAugment,
+    WaveOptions,
     flags_of,
     inputs_of,
     recipe,
@@ -195,11 +196,15 @@ def build_command(options: StoreOptions, copies: int = 1) -> str:
         'ser cache augment --copies 2'
         >>> build_command(EmbeddingOptions(encoder="whisper-base", layers=(2, 3), depth=6))
         'ser cache embeddings --encoder whisper-base --layers 2,3'
+        >>> build_command(WaveOptions(crop_s=4))
+        'ser cache waves --crop-s 4.0'
     """
     inputs = inputs_of(options)
     variants = [f"--copies {copies}"] if isinstance(options, Augmented) else []
     if isinstance(inputs, EmbeddingOptions):
         command, own = "cache embeddings", [f"--encoder {asked_as(inputs.name, inputs.folder)}"]
+    elif isinstance(inputs, WaveOptions):
+        command, own = "cache waves", []
     elif variants:
         command, own = "cache augment", [] if inputs.kind == "mels" else [f"--of {inputs.kind}"]
     else:
@@ -230,9 +235,8 @@ def flags_for(options: InputOptions, command: str) -> list[str]:
     if isinstance(options, SmileOptions):
         return []
     names = {(each.section, each.name): each.flag for each in flags_of(command)}
-    section = {FrontEnd: "front_end", FeatureOptions: "features", EmbeddingOptions: "embeddings"}[
-        type(options)
-    ]
+    sections = {FrontEnd: "front_end", FeatureOptions: "features"}
+    section = sections.get(type(options), "embeddings")
     candidates = []
     for preset in PRESETS if isinstance(options, FrontEnd) else PRESETS[:1]:
         flags = [] if preset == "default" else [f"--preset {preset}"]
@@ -253,7 +257,11 @@ def changes(options: InputOptions, preset: str = "default") -> dict[str, Any]:
     """Settings in which options differ from a preset's, ``none`` for those that are switched off."""
     if isinstance(options, EmbeddingOptions):
         return _embedding_changes(options)
-    bases: dict[str, InputOptions] = {"mels": recipe(preset).front_end, "features": FeatureOptions()}
+    bases: dict[str, InputOptions] = {
+        "mels": recipe(preset).front_end,
+        "features": FeatureOptions(),
+        "waves": WaveOptions(),
+    }
     smile = SmileOptions(feature_set="compare" if options.kind == "compare" else "egemaps")
     base: InputOptions = bases.get(options.kind, smile)
     usual = base.stored.model_dump(mode="json")

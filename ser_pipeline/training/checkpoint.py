@@ -13,6 +13,7 @@ import safetensors
 import safetensors.torch
 
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
@@ -79,7 +80,7 @@ def _content(network: Network) -> bytes:
 
         content: bytes = skops.io.dumps(network.estimator)
         return content
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.fitted_state().items()}
     return bytes(safetensors.torch.save(tensors))
 
 
@@ -92,8 +93,9 @@ def _network(content: bytes, card: ModelCard) -> Network:
         if getattr(estimator, "n_features_in_", None) != features:
             raise ValueError(f"its classifier does not take the {features} features the card names")
         return EstimatorNetwork(estimator, len(card.emotions))
-    network = build_model(card.model, card.n_inputs, len(card.emotions))
-    network.load_state_dict(safetensors.torch.load(content))
+    here = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
+    network = build_model(card.model, here.n_inputs, len(card.emotions))
+    network.load_fitted(safetensors.torch.load(content))
     return network
 
 

@@ -74,11 +74,13 @@ def keep_freed_memory() -> bool:
 
 
 def hush() -> None:
-    """Keep Lightning's banner off this process's screen, and two warnings that are understood."""
+    """Keep Lightning's banner off this process's screen, and warnings that are understood."""
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     # batches come out of memory faster than a worker process could hand them over
     warnings.filterwarnings("ignore", message=".*does not have many workers")
+    # an encoder that is fine-tuned stays without dropout
+    warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode at the start of training")
     # Lightning 2.6 uses a class of torch's tree utilities under its old name
     warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
 

@@ -25,9 +25,10 @@ def library_versions() -> dict[str, str]:
 
 
 def layer_parameters(network: Network) -> dict[str, int]:
-    """Parameters of each part of a network, by name, in the order of its definition."""
+    """Parameters that are fitted of each part of a network, by name, in the order of its definition."""
     return {
-        name: sum(values.numel() for values in part.parameters()) for name, part in network.named_children()
+        name: sum(values.numel() for values in part.parameters() if values.requires_grad)
+        for name, part in network.named_children()
     }
 
 

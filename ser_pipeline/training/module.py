@@ -117,6 +117,7 @@ class TrainedNetwork(LightningModule):
         self.steps_per_epoch = steps_per_epoch
         self.front_end = front_end
         self.learning_rate = 0.0
+        self.strict_loading = False  # what fitting does not change is in no checkpoint
         self.train_totals = Totals(loss.classes, torch.device("cpu"))
         self.validation_totals = Totals(loss.classes, torch.device("cpu"))
 
@@ -201,7 +202,7 @@ class TrainedNetwork(LightningModule):
         options = self.options
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[options.optimizer]
         optimizer = kind(
-            self._fitted(),
+            [{"params": some, "lr": self._rate(above)} for above, some in self._parts()],
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
             fused=self.device.type in {"cpu", "cuda"},
@@ -220,10 +221,31 @@ class TrainedNetwork(LightningModule):
         """
         torch.nn.utils.clip_grad_norm_(self._fitted(), self.options.clip_norm)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out what fitting does not change, such as frozen layers of an encoder."""
+        fitted = self.network.fitted_state().keys()
+        state = checkpoint["state_dict"]
+        for name in [*state]:
+            place, _, inner = name.partition(".")
+            if place in ("network", "mean") and inner not in fitted:
+                del state[name]
+
     def _fitted(self) -> list[nn.Parameter]:
         """All that steps move."""
+        return [each for _, some in self._parts() for each in some]
+
+    def _parts(self) -> list[tuple[int | None, list[nn.Parameter]]]:
+        """The same, with how many layers of an encoder lie above each part."""
         beside = () if self.projection is None else self.projection.parameters()
-        return [*self.network.parameters(), *beside]
+        (above, head), *rest = self.network.parts_by_depth()
+        return [(above, [*head, *beside]), *rest]
+
+    def _rate(self, above: int | None) -> float:
+        """Learning rate at its peak of what has so many layers of an encoder above it."""
+        options = self.options
+        if above is None:
+            return options.learning_rate
+        return options.encoder_learning_rate * options.layer_decay**above
 
 
 def _projection(network: Network, width: int) -> nn.Linear:

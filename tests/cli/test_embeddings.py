@@ -5,6 +5,7 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
+from safetensors import safe_open
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
@@ -367,3 +368,94 @@ def test_what_a_probe_cannot_learn_from_is_one_line(corpus, make_encoder, kept, 
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (corpus / "runs").exists() or not list((corpus / "runs").iterdir())
+
+
+@pytest.mark.parametrize(("family", "how"), [("whisper", ("--lora", "2")), ("wav2vec2", ("--unfreeze", "1"))])
+def test_a_fine_tuned_encoder_goes_on_and_predicts_as_from_the_cache(corpus, make_encoder, family, how):
+    folder = make_encoder(family)
+    assert ser("cache", "waves").exit_code == 0
+    assert ser("cache", "verify").exit_code == 0
+    words = (
+        "train",
+        "finetune",
+        "--encoder",
+        folder,
+        *how,
+        "--averaging",
+        "0.5",
+        "--lr",
+        "0.01",
+        "--layers",
+        "1,2",
+    )
+    for name, epochs in (("whole", 2), ("parts", 1)):
+        result = ser(*words, "--epochs", epochs, "--name", name)
+        assert result.exit_code == 0, result.stderr
+        assert f"layers 1, 2 of tiny-{family}" in result.stderr
+    again = ser("train", "--resume", "parts", "--epochs", "2")
+    assert again.exit_code == 0, again.stderr
+    losses = [
+        [line.split(",")[:6] for line in (corpus / "runs" / name / "metrics.csv").read_text().splitlines()]
+        for name in ("whole", "parts")
+    ]
+    assert losses[0] == losses[1]
+    run = corpus / "runs" / "whole"
+    with safe_open(run / "model.safetensors", framework="np") as file:
+        kept = [name for name in file.keys() if name.startswith("encoder.")]  # noqa: SIM118 - no dictionary
+    assert kept
+    assert all("parametrizations.weight.0" in name or ".layers.1." in name for name in kept)
+    clips = sorted((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))[:3]
+    predicted, cached = probabilities_of(run, clips)
+    for told, known in zip(predicted, cached, strict=True):
+        assert told == pytest.approx(known, abs=1e-3)
+    assert ser("evaluate", "whole").exit_code == 0
+    assert ser("report").exit_code == 0
+    assert ser("export", "whole", "--model-card", "--out", corpus / "card.md").exit_code == 0
+    card = (corpus / "card.md").read_text()
+    assert f"samples at 16,000 Hz, heard by the encoder tiny-{family}" in card
+    assert "whose licence this program does not know" in card
+    refused = ser("export", "whole")
+    assert refused.exit_code == 1
+    assert "finetune needs its encoder, which cannot be exported with it" in refused.stderr
+    make_encoder(family, seed=1)
+    changed = ser("predict", clips[0], "--model", run)
+    assert changed.exit_code == 1
+    assert "holds other weights" in changed.stderr
+    shutil.rmtree(folder)
+    gone = ser("predict", clips[0], "--model", run)
+    assert gone.exit_code == 1
+    assert f"encoder 'tiny-{family}': not on this machine" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "no waves for these settings; run 'ser cache waves'"),
+        (("--crop-s", "2"), "no waves for these settings; run 'ser cache waves --crop-s 2.0'"),
+        (("--lora", "0"), "--lora 0: must be a whole number of at least 1"),
+        (("--lora", "4", "--unfreeze", "1"), "finetune does one of both"),
+        (("--devices", "2"), "finetune trains on one device"),
+        (("--layers", "best"), "finetune learns how much each layer counts"),
+        (("--layers", "7"), "layer 7: tiny-whisper has layers 0"),
+        (("--encoder", "nothing"), "encoder 'nothing': not on this machine"),
+        (("--normalise", "speaker"), "--normalise: has no effect on model finetune"),
+        (("--embeddings-precision", "bf16"), "has no effect on model finetune"),
+    ],
+)
+def test_what_cannot_be_fine_tuned_is_one_line(corpus, make_encoder, words, said):
+    usual = () if "--encoder" in words else ("--encoder", make_encoder("whisper"))
+    result = ser("train", "finetune", *usual, "--epochs", "1", *words)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (corpus / "runs").exists() or not list((corpus / "runs").iterdir())
+
+
+def test_more_layers_than_are_used_cannot_be_trained(corpus, make_encoder):
+    assert ser("cache", "waves", "--copies", "1").exit_code == 0
+    assert ser("cache", "waves").exit_code == 0
+    words = ("train", "finetune", "--encoder", make_encoder("whisper"), "--epochs", "1", "--copies", "1")
+    result = ser(*words, "--unfreeze", "2")
+    assert result.exit_code == 1
+    assert "of tiny-whisper layers 1 to 1 are used, so that at most 1 can be trained" in result.stderr
+    assert ser(*words, "--unfreeze", "1", "--mixup").exit_code == 0

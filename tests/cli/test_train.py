@@ -155,7 +155,7 @@ def test_wrong_input_is_one_line_and_leaves_no_run(ser, tmp_path, words, line):
 
 def test_a_model_that_does_not_exist_is_named(ser):
     assert (
-        "ser: model rnn: must be crnn, resnet, mhsa, cnn1d, dnn, probe, svm, logreg, gboost or ensemble"
+        "model rnn: must be crnn, resnet, mhsa, cnn1d, dnn, probe, finetune, svm, logreg, gboost or ensemble"
         in ser("train", "rnn", status=1).stderr
     )
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ser_pipeline.datasets.batch import FrameClips, MelClips, read_levels
+from ser_pipeline.datasets.targets import JoinedClips
 
 
 class CountingStore:
@@ -114,3 +115,14 @@ def test_clips_of_any_length_are_padded_to_the_longest_of_their_batch():
     assert kept.shards is None
     assert read.shards.tolist() == [2, 0, 1]
     assert read.buffer == 1
+
+
+def test_clips_of_several_sets_are_as_long_as_the_longest_of_a_batch():
+    one = FrameClips(RaggedRows(6), np.array([5, 0, 3]), np.array([1, 0, 1]))
+    other = FrameClips(RaggedRows(6), np.array([1, 2, 4]), np.array([0, 1, 0]))
+    batch = JoinedClips([one, other]).__getitems__([4, 0, 1])
+    assert batch.lengths.tolist() == [3, 6, 1]
+    assert batch.inputs.shape == (3, 6, 2, 3)
+    assert batch.inputs[0, :, 0, 0].tolist() == [20, 21, 22, 0, 0, 0]
+    assert batch.inputs[1, :, 0, 0].tolist() == [50, 51, 52, 53, 54, 55]
+    assert batch.targets.tolist() == [1, 1, 0]

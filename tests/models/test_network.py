@@ -6,12 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ser_pipeline.encoders import located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models import EmbeddingNetwork, build_model, model_class, one_clip, parameter_count
 from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.mhsa import MHSA
 from ser_pipeline.models.resnet import ResNet
-from ser_pipeline.options import MODELS, ModelOptions
+from ser_pipeline.options import MODELS, EmbeddingOptions, ModelOptions
 
 LENGTHS = [173, 100, 57, 16, 9, 8, 5, 1]
 
@@ -149,17 +150,23 @@ def test_a_toy_network_learns_eight_clips_by_heart(name):
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_model_is_what_it_declares(name):
+def test_a_model_is_what_it_declares(name, make_encoder):
     declared, kind = MODELS[name], model_class(name)
     assert issubclass(kind, EmbeddingNetwork) == declared.by_epochs
     frames = declared.inputs == "frames"
-    network = build_model(ModelOptions(name=name), (2, 8) if frames else 16, 3)
+    built_for = (2, 8) if frames else 16
+    if declared.inputs == "waves":
+        built_for, _ = located(EmbeddingOptions(encoder=str(make_encoder("whisper"))))
+    network = build_model(ModelOptions(name=name), built_for, 3)
     assert isinstance(network, kind)
     if not declared.by_epochs:
         return
     arguments = inspect.signature(kind).parameters.values()
     read = [each.name for each in arguments if each.name in ModelOptions.model_fields]
     assert sorted(read) == sorted(declared.options)
+    if declared.inputs == "waves":
+        assert network.eval()(torch.rand(2, 20, 1, 160)).shape == (2, 3)
+        return
     if declared.inputs == "features":
         assert declared.frames_per_step == 0
         assert network.eval()(torch.zeros(2, 16)).shape == (2, 3)

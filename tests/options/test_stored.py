@@ -9,6 +9,7 @@ from ser_pipeline.options import (
     FrontEnd,
     SmileOptions,
     WaveAugment,
+    WaveOptions,
     feature_options,
     options_of,
     recipe,
@@ -24,12 +25,14 @@ def test_options_come_back_from_what_a_store_says_of_itself(kind):
         "compare": SmileOptions(feature_set="compare", trim_db=None),
         "embeddings": EmbeddingOptions(layers=(3, 2), pooling=("std",)),
         "frames": EmbeddingOptions(layers=(2,), frames=True),
+        "waves": WaveOptions(trim_db=None),
         "augmented-mels": Augmented(inputs=FrontEnd(n_mels=80), changes=WaveAugment(seed=3)),
         "augmented-features": Augmented(inputs=FeatureOptions()),
         "augmented-egemaps": Augmented(inputs=SmileOptions(feature_set="egemaps")),
         "augmented-compare": Augmented(inputs=SmileOptions(feature_set="compare")),
         "augmented-embeddings": Augmented(inputs=EmbeddingOptions(crop_s=4.0)),
         "augmented-frames": Augmented(inputs=EmbeddingOptions(layers=(1,), frames=True)),
+        "augmented-waves": Augmented(inputs=WaveOptions(crop_s=4.0)),
     }[kind]
     assert made.kind == kind
     assert options_of({"kind": kind, "settings": made.model_dump(mode="json")}) == made
@@ -52,8 +55,8 @@ def test_neither_name_nor_place_nor_device_decide_a_store():
 
 
 def test_a_kind_that_does_not_exist_is_named():
-    with pytest.raises(SettingsError, match="store kind 'waves' does not exist; valid are mels, features"):
-        options_of({"kind": "waves", "settings": {}})
+    with pytest.raises(SettingsError, match="store kind 'noises' does not exist; valid are mels, features"):
+        options_of({"kind": "noises", "settings": {}})
 
 
 def test_each_model_finds_its_store():

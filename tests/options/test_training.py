@@ -7,11 +7,12 @@ from ser_pipeline.options import MODELS, applies, recipe
 def test_every_model_is_told_by_task_split_and_seed(model):
     for setting in ("task", "split", "corpora", "merges", "train.seed", "train.monitor", "model.name"):
         assert applies(setting, model)
-    mels, frames = (MODELS[model].inputs == kind for kind in ("mels", "frames"))
+    mels = MODELS[model].inputs == "mels"
+    steps = MODELS[model].inputs in ("frames", "waves")
     assert applies("front_end.n_mels", model) == applies("train.spec_augment", model) == mels
-    assert applies("normalise", model) == applies("features.speech_db", model) == (not (mels or frames))
-    assert applies("layers", model, "features") == frames
-    assert applies("embeddings_pooling", model) == applies("on", model) == (not (mels or frames))
+    assert applies("normalise", model) == applies("features.speech_db", model) == (not (mels or steps))
+    assert applies("layers", model, ("features",)) == steps
+    assert applies("embeddings_pooling", model) == applies("on", model) == (not (mels or steps))
     assert applies("train.epochs", model) == applies("model.dropout", model) == MODELS[model].by_epochs
     assert applies("model.c", model) == (not MODELS[model].by_epochs)
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from ser_pipeline.datasets.batch import Batch
+from ser_pipeline.encoders import located
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import build_model
 from ser_pipeline.models.crnn import CRNN
-from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.training.module import TrainedNetwork, average_into, rate_factor
 
 
@@ -27,6 +28,21 @@ def test_optimizer_and_schedule_are_those_of_the_options(name, kind):
     assert optimizer.defaults["weight_decay"] == 0.3
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.02 / 20)  # first of 20 warm-up steps
     assert made["lr_scheduler"]["interval"] == "step"
+
+
+def test_layers_of_an_encoder_learn_at_rates_of_their_own(make_encoder):
+    encoder, _ = located(EmbeddingOptions(encoder=str(make_encoder("whisper"))))
+    tuned = build_model(ModelOptions(name="finetune", unfreeze=2), encoder, 4)
+    options = TrainOptions(learning_rate=0.02, encoder_learning_rate=0.01, layer_decay=0.5, warmup_epochs=0)
+    loss = build_loss("ce", ("anger", "happiness", "neutral", "sadness"))
+    made = TrainedNetwork(tuned, loss, options, FrontEnd(), steps_per_epoch=10)
+    optimizer = made.configure_optimizers()["optimizer"]
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.01, 0.005])
+    state = {"state_dict": dict(made.state_dict())}
+    made.on_save_checkpoint(state)
+    assert not any("layers.0." in name for name in state["state_dict"])
+    assert any("layers.1." in name for name in state["state_dict"])
+    assert "network.layers" in state["state_dict"]
 
 
 def test_gradients_are_clipped_together():
