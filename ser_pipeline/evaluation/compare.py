@@ -201,7 +201,7 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
     keys = [str(folder) for folder in infos]
     clips = decisions.common(keys)
     if not len(clips):
-        raise RunError(f"{some([folder.name for folder in infos])}: no clip was tested by all of them")
+        raise RunError(f"{some([folder.name for folder in infos])}: no clip was tested by all of these runs")
     every = {clip for key in keys for clip in decisions.of(key).clips.tolist()}
     counts = {arm: decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms}
     base, *others = arms
@@ -242,9 +242,8 @@ def _check(infos: dict[Path, RunInfo], manifest: Manifest) -> None:
             )
         if info.emotions != first.emotions:
             raise RunError(
-                f"{folder}: tells {', '.join(info.emotions)} apart, "
-                f"{first.name} {', '.join(first.emotions)}; "
-                "only runs of the same emotions can be compared"
+                f"{folder}: distinguishes {', '.join(info.emotions)}, but {first.name} distinguishes "
+                f"{', '.join(first.emotions)}; only runs with the same emotions can be compared"
             )
 
 

@@ -103,7 +103,7 @@ def enrolment_curve(
             f"{folder}: was not trained to adapt to a speaker; train one with --normalise adaptive"
         )
     if info.split.fold == ALL_FOLDS:
-        raise RunError(f"{folder}: has folds; name one of them, as {folder / 'fold-0'}")
+        raise RunError(f"{folder}: has folds; choose one of them, such as {folder / 'fold-0'}")
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     data = inputs.run_data(info.split.fold)
     network, card = load_model(folder)

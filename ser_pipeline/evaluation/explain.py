@@ -76,7 +76,9 @@ def explain_run(
     """
     info = read_info(folder)
     if info.split.fold == ALL_FOLDS:
-        raise RunError(f"{folder}: has a model for every fold; explain one, as 'ser explain {folder}/fold-0'")
+        raise RunError(
+            f"{folder}: has a model for every fold; explain one of them, as in 'ser explain {folder}/fold-0'"
+        )
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
     if "embeddings" in info.store_kind:
         check_clips(clips, part, len(info.emotions))
@@ -171,15 +173,13 @@ def check_clips(clips: RunClips, part: str, classes: int) -> None:
         )
     if not (clips.parts == part).any():
         there = ", ".join(np.unique(clips.parts).tolist()) or "none"
-        raise RunError(f"part {part}: the run has no clips of it; there are: {there}")
+        raise RunError(f"part {part}: the run has no clips of it; valid are {there}")
     if clips.targets.min() < 0 or clips.targets.max() >= classes:
         raise RunError(f"features: a clip is of class {clips.targets.max()}, the run has {classes}")
     bad = np.flatnonzero(~np.isfinite(clips.values).all(0))
     if len(bad):
         names = [clips.features[at].name for at in bad.tolist()]
-        raise RunError(
-            f"features: values that are no numbers in {some(names)}; check with 'ser cache verify'"
-        )
+        raise RunError(f"features: {some(names)} have values that are not numbers; run 'ser cache verify'")
 
 
 def _importances(

@@ -1,4 +1,4 @@
-"""What the decisions of a run on embeddings owe to each input, layer and pooling."""
+"""Importance of each input, layer and pooling for the decisions of a run on embeddings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

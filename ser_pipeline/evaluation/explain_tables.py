@@ -143,7 +143,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     check_same(info, data, folder)
     network, card = load_model(folder)
     if card.learned.scaling is None:
-        raise RunError(f"{folder}: its model says nothing of how features are scaled; train it again")
+        raise RunError(f"{folder}: its model does not say how features are scaled; train it again")
     return RunClips(
         values=data.vectors(np.arange(len(data.examples))),
         targets=data.examples.target,
@@ -179,7 +179,9 @@ def _decisions(network: Network, scaling: Scaling) -> Predict:
 def interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
     """How intervals over speakers were made, and over repeats where these were drawn too."""
     words = describe_intervals(list(people), seed)
-    words = words.replace(": read the scores per speaker instead", ": an interval of so few says little")
+    words = words.replace(
+        ": read the scores per speaker instead", ": an interval over so few speakers is unreliable"
+    )
     return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
 
 

@@ -258,14 +258,14 @@ def decided(folder: Path, data: RunData, device: str) -> Decided:
     data = as_trained(data, card)
     if card.emotions != data.task.emotions:
         raise RunError(
-            f"{folder}: its network tells {', '.join(card.emotions)} apart, the run is about "
+            f"{folder}: its network distinguishes {', '.join(card.emotions)}, but the run is about "
             f"{', '.join(data.task.emotions)}; train it again"
         )
     clips = data.clips(np.arange(len(data.examples)), card.learned, memory_limit=0)
     probabilities = predict_clips(network, clips, device=choose_device(device))
     if not np.isfinite(probabilities).all():
         raise RunError(
-            f"{folder}: its network gives probabilities that are no numbers; train it again with a "
+            f"{folder}: its network gives probabilities that are not numbers; train it again with a "
             "lower --lr, or check the store with 'ser cache verify'"
         )
     stated, certainty = _stated(folder, card, data, probabilities)

@@ -64,7 +64,7 @@ def write_manifest(
     """
     if not data.is_dir():
         raise CorpusError(
-            f"{data}: no such folder; put the corpora's folders there, or name the folder that holds "
+            f"{data}: no such folder; put the corpora's folders there, or pass the folder that holds "
             f"them with --data ('ser corpora list' shows their layouts, "
             f"'ser corpora synth {data}' makes synthetic ones)"
         )

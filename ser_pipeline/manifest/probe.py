@@ -198,7 +198,7 @@ def probe(path: str, *, decode: bool = False) -> Probe:
         with open(path, "rb", buffering=0) as file:
             return _probe_open(cast(BinaryIO, file), decode)
     except FileNotFoundError:
-        return _unread("a broken link" if os.path.islink(path) else "gone since the folder was listed")
+        return _unread("a broken link" if os.path.islink(path) else "deleted after the folder was listed")
     except OSError as error:
         return _unread(f"not readable: {error.strerror or error}")
 
@@ -293,7 +293,7 @@ def samples_problem(audio: Any) -> str | None:
     except soundfile.LibsndfileError as error:
         return f"cannot be decoded: {error.error_string.rstrip('.')}"
     if counted != audio.frames:
-        return f"cannot be decoded: {counted} of the {audio.frames} frames its header announces are there"
+        return f"cannot be decoded: {counted} of the {audio.frames} frames in its header are present"
     if not np.isfinite(peak):
         return "holds samples that are not finite numbers"
     if peak < SILENCE_PEAK:

@@ -1,4 +1,4 @@
-"""Ask the tables questions in SQL; a query can read them and touch nothing else."""
+"""Query the tables in SQL; a query can read them and do nothing else."""
 
 import datetime
 import decimal

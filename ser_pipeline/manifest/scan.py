@@ -173,7 +173,7 @@ def _one_for_each(found: Found, records: Iterator[Record], scanned: Scanned) -> 
 def _unaccounted(found: Found, expected: PurePosixPath | None, got: PurePosixPath | None) -> str:
     return (
         f"{found.corpus}: scan of {found.root} must yield one row or reject per recording, in path order; "
-        f"it yielded {got or 'nothing'} where {expected or 'nothing'} stands"
+        f"it yielded {got or 'nothing'} instead of {expected or 'nothing'}"
     )
 
 
@@ -298,7 +298,7 @@ def _without_repeated_ids(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     repeated = rows.filter(pa.array(again))
     keepers = rows["path"].take(pa.array(first[again])).to_pylist()
     reasons = [
-        f"duplicate id: {keeper} is {identity} too"
+        f"duplicate id: {keeper} is {identity}, too"
         for keeper, identity in zip(keepers, repeated["utterance_id"].to_pylist(), strict=True)
     ]
     return rows.filter(pa.array(~again)), _rejects(repeated, pa.array(reasons, pa.string()))
@@ -329,5 +329,5 @@ def _same_audio(repeated: pa.Table, keepers: pa.Table) -> list[str]:
         strict=True,
     ):
         labels = f"; labelled {emotion_name(own)} here, {emotion_name(other)} there" if own != other else ""
-        reasons.append(f"duplicate audio: {identity} is the same bytes as {keeper}{labels}")
+        reasons.append(f"duplicate audio: {identity} has the same bytes as {keeper}{labels}")
     return reasons

@@ -206,5 +206,5 @@ def _same_columns(
     odd = [field.name for field in wanted if field.name not in found.names]
     odd += [name for name in found.names if name not in wanted.names]
     odd += [f.name for f in wanted if f.name in found.names and not found.field(f.name).equals(f)]
-    what = f"columns {', '.join(odd)} differ" if odd else "its columns stand in another order"
+    what = f"columns {', '.join(odd)} differ" if odd else "its columns are in another order"
     raise error(f"{path}: {what} from schema version {SCHEMA_VERSION}; make it again with '{remedy}'")

@@ -182,5 +182,5 @@ def _remarks(scanned: Scanned) -> list[str]:
     if scanned.synthetic:
         lines.append(f"synthetic recordings, made by 'ser corpora synth': {', '.join(scanned.synthetic)}")
     if scanned.left_out:
-        lines.append(f"--limit left out {scanned.left_out} recordings; they are in no count")
+        lines.append(f"--limit left out {scanned.left_out} recordings, which are not counted anywhere")
     return lines

@@ -115,9 +115,9 @@ def _check_range(table: pa.Table, column: str, low: float, high: float, found: P
 
 def _check_identity(table: pa.Table, found: Problems) -> None:
     for column in ("utterance_id", "path", "audio_digest"):
-        found.add_rows(table, _repeated(table[column]), "stands in an earlier row too", column)
+        found.add_rows(table, _repeated(table[column]), "occurs in an earlier row, too", column)
     pattern = pc.match_substring_regex(table["audio_digest"], DIGEST_PATTERN)
-    found.add_rows(table, pc.invert(pattern), "is no digest of 32 hexadecimal digits", "audio_digest")
+    found.add_rows(table, pc.invert(pattern), "is not a digest of 32 hexadecimal digits", "audio_digest")
     corpus = pc.binary_join_element_wise(table["corpus"], "", "/")
     lengths = pc.utf8_length(corpus)
     for width in pc.unique(lengths).to_pylist():
@@ -170,7 +170,7 @@ def _check_counts(manifest: Manifest, found: Problems) -> None:
 
 def _check_files(manifest: Manifest, data: Path, jobs: int, found: Problems) -> None:
     if not data.is_dir():
-        found.add(f"{data}: no such folder, so no recording was looked up; pass --data, or --no-audio")
+        found.add(f"{data}: no such folder, so no recording was checked; pass --data or --no-audio")
         return
     cache = ProbeCache.load(manifest.path.with_name(PROBE_CACHE_NAME), data)
     absent, changed = cache.compare(manifest.table["path"].to_pylist(), jobs=jobs)

@@ -145,6 +145,6 @@ def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = 
     """
     torn = torn_apart(table, sides, "speaker_id") if speakers else []
     if torn:
-        raise SplitError(f"{where}: speakers stand in more than one part: {some(torn)}")
+        raise SplitError(f"{where}: speakers are in more than one part: {some(torn)}")
     if torn := torn_apart(table, sides, "audio_digest"):
-        raise SplitError(f"{where}: the same audio stands in more than one part: {some(torn)}")
+        raise SplitError(f"{where}: the same audio is in more than one part: {some(torn)}")

@@ -94,7 +94,7 @@ def _speaker(table: pa.Table, recipe: SplitRecipe) -> Body:
         chosen = rows.people.families.of == number
         rng = seeded(recipe.seed, family)
         parts[chosen] = assign_family(rows, chosen, sizes, in_shares(recipe.ratios, sizes), rng)
-    note = f"Whole speakers, {ratios_text(recipe.ratios)} within each corpus: nobody is heard in two parts."
+    note = f"Whole speakers, {ratios_text(recipe.ratios)} within each corpus: no speaker is in two parts."
     return part_rows(table["utterance_id"], parts), (), note
 
 
@@ -134,7 +134,7 @@ def _shuffled(digests: pa.ChunkedArray, seed: int) -> "np.typing.NDArray[np.uint
 
 def _loso(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
-    note = "Each fold tests one speaker, or one session of partners, that training never heard."
+    note = "Each fold tests one speaker, or the two partners of a session, that are not in training."
     return _whole(table, rows, rows.people.units, recipe.kind, note)
 
 
@@ -151,7 +151,7 @@ def _kfold(table: pa.Table, recipe: SplitRecipe) -> Body:
         rng = seeded(recipe.seed, families.names[number])
         folds[chosen] = assign_family(rows, chosen, sizes, evenly(k), rng)
         clips = clips + np.bincount(folds[chosen], minlength=k)
-    note = f"{k} folds of whole speakers, tested in turn: nobody is heard in training and test."
+    note = f"{k} folds of whole speakers, tested in turn: no speaker is in both training and test."
     return _whole(table, rows, Codes(folds, tuple(map(str, range(k)))), recipe.kind, note)
 
 
@@ -164,7 +164,9 @@ def _smallest_first(clips: Int64s, units: int) -> list[int]:
 
 def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
-    note = "Each fold tests a corpus that training never heard; corpora that share speakers leave together."
+    note = (
+        "Each fold tests a corpus that is not in training; corpora that share speakers are tested together."
+    )
     return _whole(table, rows, rows.people.families, recipe.kind, note)
 
 
@@ -176,8 +178,8 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
     together = joined(links[0], links[1])
     groups = Codes(together[languages.of], joined_names(together, languages.names))
     note = (
-        "Each fold tests a language that training never heard (en-US and en-GB are one language); "
-        "languages that share speakers leave together."
+        "Each fold tests a language that is not in training (en-US and en-GB are one language); "
+        "languages that share speakers are tested together."
     )
     return _whole(table, rows, groups, recipe.kind, note)
 
@@ -186,7 +188,9 @@ def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str, note:
     """A split whose folds are whole groups, if there are people left to train each fold."""
     what = {"loco": "corpus", "lolo": "language"}.get(kind, "fold")
     if len(folds.names) < 2:
-        raise SplitError(f"{kind} needs two or more to leave out one; there is one {what}: {folds.names[0]}")
+        raise SplitError(
+            f"{kind} needs at least two to leave one out, but there is only one {what}: {folds.names[0]}"
+        )
     if len(folds.names) > MAX_FOLDS:
         raise SplitError(f"{kind} would have {len(folds.names)} folds; {MAX_FOLDS} at most: use kfold")
     pairs = np.unique(np.stack([folds.of, rows.people.units.of]), axis=1)
@@ -235,7 +239,7 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
         if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
             recipe, fits = old.recipe, same
         elif not same:
-            lines.append(f"split {name} is of an earlier manifest; make it again with '{old.command}'")
+            lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
     if not fits:
         split = make_split(read_manifest(out), DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
         write_split(out, split)

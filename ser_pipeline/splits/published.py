@@ -87,7 +87,7 @@ def import_split(
     places = _places(manifest.table, names, source)
     found = places >= 0
     if not found.any():
-        raise SplitError(f"{source}: none of its names is in the manifest: {some(names.to_pylist())}")
+        raise SplitError(f"{source}: none of its names are in the manifest: {some(names.to_pylist())}")
     values = [value for value, known in zip(values, found.tolist(), strict=True) if known]
     sides, folds = _folds(values, source) if is_fold else (_parts(values, source), ())
     spread = np.full(manifest.table.num_rows, NO_PART, np.int64)
@@ -192,7 +192,7 @@ def _leaks(table: pa.Table, sides: Int64s, source: Path, allowed: bool) -> bool:
     if torn and not allowed:
         raise SplitError(
             f"{source}: puts {len(torn)} speakers into more than one part: {some(torn)}; "
-            "pass --leaks-speakers to take it all the same, and to have it said wherever its numbers show"
+            "pass --leaks-speakers to accept it; its scores are then marked as not valid for new speakers"
         )
     return bool(torn)
 

@@ -280,8 +280,7 @@ def read_split(manifests: Path, name: str, manifest: Manifest) -> Split:
     split = load_split(path)
     if split.manifest_digest != manifest.digest:
         raise SplitError(
-            f"{path}: was made for another manifest than {manifest.path}; "
-            f"make it again with '{split.command}'"
+            f"{path}: was not made for the manifest {manifest.path}; make it again with '{split.command}'"
         )
     _check(split, manifest, path)
     return split
@@ -304,7 +303,7 @@ def _from_file(file: TableFile, path: Path, remedy: str) -> Split:
     except (KeyError, TypeError, ValueError):
         raise SplitError(f"{path}: its metadata does not describe a split; run '{remedy}'") from None
     if split.name != path.stem:
-        raise SplitError(f"{path}: holds the split '{split.name}'; a split's file has its name")
+        raise SplitError(f"{path}: contains the split '{split.name}'; the file must have the split's name")
     return split
 
 
@@ -348,7 +347,7 @@ def row_places(split: Split, manifest: Manifest) -> Int64s:
         raise SplitError(f"split {split.name}: not in the manifest: {some(strange)}; run '{split.command}'")
     found = np.asarray(places, np.int64)
     if len(np.unique(found)) < len(found):
-        raise SplitError(f"split {split.name}: a recording stands there twice; run '{split.command}'")
+        raise SplitError(f"split {split.name}: a recording occurs twice; run '{split.command}'")
     return found
 
 

@@ -80,7 +80,7 @@ class StoreSummary:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What a store holds of the chunks asked for."""
+    """State of a store after a build: how many of the requested rows it has."""
 
     folder: Path
     part: Sequence[Chunk]
@@ -222,8 +222,8 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
             yield from parallel(joblib.delayed(_in_worker)(work) for work in works)
         except BrokenProcessPool:
             raise StoreError(
-                f"{works[0].folder}: a worker was killed, perhaps for want of memory; what was finished "
-                "is whole: run the same command again, perhaps with fewer --jobs"
+                f"{works[0].folder}: a worker was killed, perhaps because memory ran out; finished shards "
+                "are complete: run the same command again, perhaps with fewer --jobs"
             ) from None
 
 
@@ -234,7 +234,7 @@ def _in_worker(work: Work) -> Done:
 
 
 def _end_with(parent: int) -> None:
-    """End this process soon after the one that started it, which may be killed without a word."""
+    """End this process soon after the one that started it, even if that one was killed."""
     threading.Thread(target=_wait_for_the_end_of, args=(parent,), daemon=True).start()
 
 
@@ -258,7 +258,7 @@ def parse_shards(text: str) -> tuple[int, int | None]:
     if not colon or not first.isdecimal() or not (last == "" or last.isdecimal()):
         raise StoreError(f"--shards '{text}' is not a range such as 0:8")
     if last and int(last) <= int(first):
-        raise StoreError(f"--shards '{text}' is empty; A must lie below B")
+        raise StoreError(f"--shards '{text}' is empty; A must be less than B")
     return int(first), int(last) if last else None
 
 
@@ -312,7 +312,7 @@ def build_store(
         keep_steps(folder, data, options, _held(previews, state.rows))
         return state.summary(len(plan))
     if not data.is_dir():
-        raise StoreError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
+        raise StoreError(f"{data}: is not a folder; pass the folder the manifest was built from with --data")
     with shard_range(folder, part[0].number, part[-1].number + 1):
         repaired = _set_damaged_aside(folder)
         state = _state(folder, part, retry_failed)  # what another build finished meanwhile counts

@@ -25,7 +25,7 @@ _WORKERS_S = 30
 _AHEAD = 2
 """Chunks handed out for each thread of the cluster, so that none waits for the next."""
 
-_AGAIN = "what was finished is whole: run the same command again"
+_AGAIN = "finished shards are complete: run the same command again"
 
 
 def run_dask(works: Sequence[Work], scheduler: str) -> Iterator[Done]:
@@ -45,7 +45,9 @@ def run_dask(works: Sequence[Work], scheduler: str) -> Iterator[Done]:
     try:
         from distributed import KilledWorker, as_completed
     except ImportError:
-        raise StoreError("--backend dask: not installed; pip install 'ser-pipeline[cluster]'") from None
+        raise StoreError(
+            "--backend dask: Dask is not installed; run pip install 'ser-pipeline[cluster]'"
+        ) from None
     with _connected(scheduler) as client:
         ahead = iter(works)
         running = as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
@@ -62,11 +64,11 @@ def run_dask(works: Sequence[Work], scheduler: str) -> Iterator[Done]:
                 waiting -= 1
         except KilledWorker:
             raise StoreError(
-                f"{scheduler}: workers were lost several times at the same shard, for want of memory? "
+                f"{scheduler}: workers were lost several times at the same shard, perhaps out of memory; "
                 f"{_AGAIN}"
             ) from None
         except (CancelledError, OSError):
-            raise StoreError(f"{scheduler}: the scheduler went away; {_AGAIN}") from None
+            raise StoreError(f"{scheduler}: the connection to the scheduler was lost; {_AGAIN}") from None
 
 
 @contextmanager
@@ -102,8 +104,8 @@ def _on_worker(work: Work) -> Done:
     for folder in (work.folder, work.data):
         if not folder.is_dir():
             raise StoreError(
-                f"{folder}: the worker on {socket.gethostname()} does not see this folder; "
-                "every machine must, under the same path"
+                f"{folder}: the worker on {socket.gethostname()} cannot see this folder; "
+                "it must have the same path on every machine"
             )
     with threadpool_limits(1):
         return make_shard(work)

@@ -59,7 +59,7 @@ def narrowed(store: Store, asked: EmbeddingOptions) -> EmbeddingOptions:
     """Options of a store's encoder, with the layers and poolings asked for; none asked for means all."""
     own = inputs_of(store.options)
     if not isinstance(own, EmbeddingOptions):
-        raise SettingsError(f"{store.folder}: holds {store.kind}, no embeddings")
+        raise SettingsError(f"{store.folder}: holds {store.kind}, not embeddings")
     pooling = tuple(name for name in own.pooling if name in asked.pooling)
     return own.model_copy(update={"layers": asked.layers or own.layers, "pooling": pooling})
 
@@ -101,7 +101,7 @@ def _heard_alike(held: Sequence[Held], asked: EmbeddingOptions, cache: Path) -> 
     chosen = usual if len(usual) == 1 else list(ways)
     if len(chosen) > 1:
         told = some([_words(ways[way]) for way in chosen])
-        raise StoreMissing(f"{cache}: there are {asked.kind} of {told}; say which, as with --encoder")
+        raise StoreMissing(f"{cache}: there are {asked.kind} of {told}; choose one with --encoder")
     return [each for each in held if _heard(each[2]) in chosen]
 
 
@@ -139,13 +139,13 @@ def _what_to_do(
 ) -> str:
     kept = asked.model_copy(update={"pooling": POOLINGS})
     wanted: StoreOptions = kept if changes is None else Augmented(inputs=kept, changes=changes)
-    what = asked.kind if changes is None else f"variants drawn so of {asked.kind} of {asked.name}"
+    what = asked.kind if changes is None else f"variants of {asked.kind} of {asked.name} with these changes"
     for folder, options, inputs in held:
         old = _old(folder)
         if old and _holds(inputs, asked):
             return f"{folder}: outdated: {'; '.join(old)}; run '{build_command(options, copies)}'"
         layers = sorted(set(asked.layers) - set(inputs.layers))
-        lacks = f"layer {layers[0]}" if layers else "a pooling asked for"
+        lacks = f"layer {layers[0]}" if layers else "every requested pooling"
         return f"{folder}: holds {_words(folder)}, not {lacks}; run '{build_command(wanted, copies)}'"
     there = f"; there are those of {some([_words(folder) for folder, _, _ in every])}" if every else ""
     of = f" of {asked.name}" if asked.encoder and changes is None else ""

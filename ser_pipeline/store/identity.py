@@ -1,4 +1,4 @@
-"""What a store's numbers depend on, and its name made of that."""
+"""What the values of a store depend on, and the name that is made from it."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
     about: dict[str, Any] = {}
     if isinstance(inputs, EmbeddingOptions):
         if not inputs.weights:
-            raise SettingsError(f"encoder '{inputs.name}': not looked for yet; its weights name the store")
+            raise SettingsError(f"encoder '{inputs.name}': must be located first; its weights name the store")
         about = {"about": inputs.about}
     algorithm: Any = algorithm_version(inputs)
     if changed:

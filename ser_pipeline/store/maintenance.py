@@ -94,7 +94,7 @@ class Merged:
 def verify(
     folder: Path, manifest: "Manifest | None", data: Path | None, *, sample: int, seed: int = 0
 ) -> VerifyReport:
-    """Read every byte of a store again, and compute a sample of its rows anew.
+    """Read every byte of a store again, and compute a sample of its rows again.
 
     Args:
         folder: of the store.
@@ -120,7 +120,7 @@ def verify(
             recomputed, wrong = _recompute(folder, manifest, data, described, sample, seed)
             problems += wrong
         except EncoderError as error:
-            problems.append(f"nothing is recomputed: {error}")
+            problems.append(f"no row can be recomputed: {error}")
     return VerifyReport(shards, rows, recomputed, tuple(problems), tuple(damaged))
 
 
@@ -188,7 +188,7 @@ def repair(report: VerifyReport) -> int:
 
 
 def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
-    """List what no command can use any more; deletes nothing.
+    """List files that no command can use any more; nothing is deleted.
 
     Args:
         cache: folder of all stores.
@@ -280,7 +280,7 @@ def _drop_rows(path: Path, digests: frozenset[str]) -> None:
 
 
 def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
-    """Copy whole shards of other caches in, and make every index anew.
+    """Copy complete shards from other caches, and make every index again.
 
     A shard is read whole and checked before it is copied. It keeps its number where that is
     free, and takes the next free one where it is not; nothing that stands here is overwritten.
@@ -296,7 +296,7 @@ def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
         if not any(stores(other)):
             raise StoreError(f"{other}: holds no store; pass the folder that holds 'mels' or 'features'")
         if other.resolve() == cache.resolve():
-            raise StoreError(f"{other}: is the cache to merge into; pass the other ones")
+            raise StoreError(f"{other}: is the target of the merge; pass only the other caches")
     sources: dict[Path, list[Path]] = {folder.relative_to(cache): [] for folder in stores(cache)}
     for other in others:
         for folder in stores(other):
@@ -339,7 +339,7 @@ def _checked(path: Path, folder: Path) -> tuple[frozenset[Key], set[str]]:
         said = str(file.attrs["fingerprint"])
     if not said == folder.name == fingerprint(read_keys(path).described):
         raise StoreCorrupt(
-            f"{path}: made with other settings or library versions than {folder.name}; left out"
+            f"{path}: was made with other settings or library versions than {folder.name}; skipped"
         )
     return rows.keys(), {key for key, _ in rows.failed}
 
@@ -352,4 +352,4 @@ def _copy(path: Path, folder: Path) -> None:
     with write_atomically(target) as part:
         shutil.copyfile(path, part)
         if os.path.lexists(target):
-            raise StoreError(f"{target}: appeared while shards were copied; run the same command again")
+            raise StoreError(f"{target}: was created while shards were copied; run the same command again")

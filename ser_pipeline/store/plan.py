@@ -149,7 +149,7 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
         except OSError:
             raise StoreError(
                 f"{folder}: another build works on {_words(start, stop)}; "
-                "wait for it, or give disjoint --shards"
+                "wait for it, or choose other --shards"
             ) from None
         yield
 

@@ -170,7 +170,9 @@ class Store:
                 rows = int(keys.frames.sum(dtype=np.int64)) if self.ragged else len(slices)
                 mapped = np.memmap(path, keys.dtype, mode="r", offset=keys.offset, shape=(rows, *keys.shape))
             except FileNotFoundError:
-                raise StoreCorrupt(f"{path}: gone since the store was opened; build it again") from None
+                raise StoreCorrupt(
+                    f"{path}: was removed after the store was opened; build it again"
+                ) from None
             except ValueError:
                 raise damaged(path, "it is shorter than its tables say") from None
             opened = self._open[number] = (keys, mapped, slices)

@@ -161,7 +161,7 @@ def find_store(cache: Path, name: str) -> Path:
     if len(names) != 1:
         known = some([f"{folder.parent.name}/{folder.name}" for folder in names or stores(cache)])
         found = "no store" if not names else f"{len(names)} stores"
-        raise StoreMissing(f"{cache}: {found} of name '{name}'; there are: {known or 'none'}")
+        raise StoreMissing(f"{cache}: {found} named '{name}'; valid are {known or 'none'}")
     return names[0]
 
 

@@ -103,7 +103,7 @@ def _refuse_strangers(work: Work) -> None:
     if work.chunk.clips and fingerprint(provenance(work.options)) != work.folder.name:
         raise StoreError(
             f"{work.folder}: a worker has other settings or library versions than this machine and would "
-            "make another store; install the same versions everywhere, as constraints.txt lists them"
+            "make another store; install the versions in constraints.txt on every machine"
         )
 
 

@@ -59,7 +59,7 @@ def test_one_store_in_full_names_what_changed(home):
     said = [(line["what"], line["value"]) for line in rows]
     assert ("differs from today's settings", "settings.denoise: none, now gate") in said
     assert ("recording changed", "EmoDB/wav/03a01Wa.wav") in said
-    assert "no store of name 'nope'" in ser("cache", "status", "nope").stderr
+    assert "no store named 'nope'" in ser("cache", "status", "nope").stderr
 
 
 def test_dry_run_writes_nothing(home):

@@ -100,7 +100,7 @@ def test_another_part_and_seed_are_taken(ser, tmp_path):
     [
         (["--part", "all"], "part 'all' does not exist; valid are train, validation, test"),
         (["none"], "run 'none' does not exist"),
-        (["--part", "validation"], "part validation: the run has no clips of it; there are: test, train"),
+        (["--part", "validation"], "part validation: the run has no clips of it; valid are test, train"),
     ],
 )
 def test_what_is_missing_is_named(ser, words, line):

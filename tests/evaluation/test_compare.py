@@ -95,7 +95,7 @@ def test_what_cannot_be_compared_is_said(bench, toy):
         compare_runs([one, one], bench.manifest)
     two = bench.run("b", 0.9, clips=slice(0, 60), train={"loss": "focal"})
     three = bench.run("c", 0.9, clips=slice(60, 120), train={"loss": "focal"})
-    with pytest.raises(RunError, match="no clip was tested by all of them"):
+    with pytest.raises(RunError, match="no clip was tested by all of these runs"):
         compare_runs([two, three, one], bench.manifest)
     toy.write_manifest(ratings=[0.1] * 120)
     with pytest.raises(RunError, match="was trained on other recordings than the manifest holds"):

@@ -183,9 +183,12 @@ def test_progress_counts_features_and_groups(clips):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parts": np.full(180, "train")}, "part test: the run has no clips of it; there are: train"),
+        ({"parts": np.full(180, "train")}, "part test: the run has no clips of it; valid are train"),
         ({"values": np.zeros((180, 3))}, r"values of shape \(180, 3\), expected \(180, 4\)"),
-        ({"values": np.full((180, 4), np.nan)}, "values that are no numbers in pitch_st_mean, pitch_hz_p50"),
+        (
+            {"values": np.full((180, 4), np.nan)},
+            "pitch_st_mean, pitch_hz_p50, .* have values that are not numbers",
+        ),
         ({"targets": np.full(180, 3)}, "a clip is of class 3, the run has 3"),
     ],
 )
@@ -227,7 +230,7 @@ def test_a_run_is_explained_and_the_file_written(clips, tmp_path):
 
 def test_a_run_of_folds_is_refused(tmp_path):
     write_info(tmp_path, split=SplitInfo(name="loso", digest="s", leaks_speakers=False, note="", fold="all"))
-    with pytest.raises(RunError, match="has a model for every fold; explain one, as 'ser explain"):
+    with pytest.raises(RunError, match="has a model for every fold; explain one of them, as in 'ser explain"):
         explain_run(tmp_path, manifests=tmp_path, cache=tmp_path)
 
 

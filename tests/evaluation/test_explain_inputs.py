@@ -108,6 +108,6 @@ def test_a_file_that_is_damaged_is_refused(run, content):
 
 def test_what_cannot_be_explained_is_refused(run, toy, clips):
     alone = replace(clips, parts=np.array(["train"] * 40))
-    with pytest.raises(RunError, match="part test: the run has no clips of it; there are: train"):
+    with pytest.raises(RunError, match="part test: the run has no clips of it; valid are train"):
         explain_run(run, manifests=toy.manifests, cache=toy.cache, load=lambda *_, **places: alone)
     assert not (run / SHARES).exists()

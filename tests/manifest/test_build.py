@@ -105,7 +105,7 @@ def test_limit(data, out, built):
     few = built(data, out, limit=3)
     assert few.files == 9
     assert few.read == 0
-    assert "--limit left out 27 recordings; they are in no count" in few.warnings
+    assert "--limit left out 27 recordings, which are not counted anywhere" in few.warnings
     again = built(data, out)
     assert (again.read, again.digest) == (0, full.digest)
 
@@ -134,7 +134,10 @@ def test_splits_of_the_earlier_manifest_are_named_with_their_command(data, out, 
     write_split(out, make_split(read_manifest(out), "kfold", folds=3))
     assert not any("split" in line for line in built(data, out).warnings)
     record(data / "EmoDB/wav/11b01Wa.wav", seed=600)
-    line = "split kfold is of an earlier manifest; make it again with 'ser manifest split kfold --folds 3'"
+    line = (
+        "split kfold was made for an earlier manifest; "
+        "make it again with 'ser manifest split kfold --folds 3'"
+    )
     assert line in built(data, out).warnings
     (out / "splits" / "odd.parquet").write_bytes(b"odd")
     assert any("odd.parquet: cannot be read" in line for line in built(data, out).warnings)
@@ -174,7 +177,7 @@ def test_the_real_recordings(real_data, out, built, rejects):
     assert summary.rows > 1000
     reasons = [reason for _, reason in rejects(out).values()]
     assert reasons == [
-        "duplicate audio: ravdess/Actor_07/03-01-03-01-02-02-07 is the same bytes as "
+        "duplicate audio: ravdess/Actor_07/03-01-03-01-02-02-07 has the same bytes as "
         "ravdess/Actor_07/03-01-03-01-02-01-07"
     ]
     assert built(real_data, out).read == 0

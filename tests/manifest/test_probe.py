@@ -156,14 +156,12 @@ def test_fewer_frames_than_announced_are_found_by_decoding():
         def read(self, *args, **options):
             return self.left.pop(0)
 
-    assert (
-        samples_problem(Short()) == "cannot be decoded: 60 of the 100 frames its header announces are there"
-    )
+    assert samples_problem(Short()) == "cannot be decoded: 60 of the 100 frames in its header are present"
 
 
 def test_a_vanished_file_is_an_answer_not_an_error(tmp_path):
     found = probe(str(tmp_path / "a.wav"))
-    assert (found.size, found.problem) == (-1, "gone since the folder was listed")
+    assert (found.size, found.problem) == (-1, "deleted after the folder was listed")
 
 
 def test_a_broken_link(tmp_path):

@@ -143,7 +143,7 @@ def test_new_and_gone_recordings(folder, record):
 
 def test_what_could_not_be_read_is_tried_again(folder, record):
     table, _ = read(folder, paths=["0.wav", "late.wav"])
-    assert table["problem"].to_pylist() == [None, "gone since the folder was listed"]
+    assert table["problem"].to_pylist() == [None, "deleted after the folder was listed"]
     record(folder / "data" / "late.wav", seed=7)
     table, count = read(folder, paths=["0.wav", "late.wav"])
     assert (count, table["problem"].to_pylist()) == (1, [None, None])

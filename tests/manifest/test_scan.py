@@ -110,13 +110,13 @@ def test_rejects_remarks_and_strays_are_kept_apart(tmp_path):
 @pytest.mark.parametrize(
     ("scan_rows", "found"),
     [
-        (lambda root, files: iter([]), "yielded nothing where a.wav stands"),
-        (lambda root, files: (utterance(p) for p in files[:1]), "yielded nothing where b.wav stands"),
+        (lambda root, files: iter([]), "yielded nothing instead of a.wav"),
+        (lambda root, files: (utterance(p) for p in files[:1]), "yielded nothing instead of b.wav"),
         (
             lambda root, files: (utterance(p) for p in [*files, files[0]]),
-            "yielded a.wav where nothing stands",
+            "yielded a.wav instead of nothing",
         ),
-        (lambda root, files: (utterance(p) for p in reversed(files)), "yielded b.wav where a.wav stands"),
+        (lambda root, files: (utterance(p) for p in reversed(files)), "yielded b.wav instead of a.wav"),
     ],
 )
 def test_a_scan_that_loses_or_invents_recordings_is_an_error(tmp_path, scan_rows, found):
@@ -271,8 +271,8 @@ def test_of_the_same_id_the_first_path_is_kept():
     kept, rejects = run(rows, [{"digest": d} for d in "123"])
     assert kept["path"].to_pylist() == ["b/a.flac"]
     assert rejects == {
-        "b/a.wav": "duplicate id: b/a.flac is toy/a too",
-        "z/a.wav": "duplicate id: b/a.flac is toy/a too",
+        "b/a.wav": "duplicate id: b/a.flac is toy/a, too",
+        "z/a.wav": "duplicate id: b/a.flac is toy/a, too",
     }
 
 
@@ -286,8 +286,8 @@ def test_of_the_same_audio_the_first_id_is_kept_whatever_the_paths():
     kept, rejects = run(rows, [{"digest": d} for d in ("x", "y", "x", "x")])
     assert kept["utterance_id"].to_pylist() == ["toy/a", "toy/b"]
     assert rejects == {
-        "1.wav": "duplicate audio: toy/c is the same bytes as toy/a",
-        "4.wav": "duplicate audio: toy/d is the same bytes as toy/a",
+        "1.wav": "duplicate audio: toy/c has the same bytes as toy/a",
+        "4.wav": "duplicate audio: toy/d has the same bytes as toy/a",
     }
 
 

@@ -185,7 +185,7 @@ def test_another_schema_version(tmp_path, version):
     [
         (TABLE.drop_columns("path"), "columns path differ from schema version 1"),
         (TABLE.append_column("more", pa.array([1])), "columns more differ"),
-        (TABLE.select(["path", "corpus", "reason"]), "its columns stand in another order"),
+        (TABLE.select(["path", "corpus", "reason"]), "its columns are in another order"),
         (
             TABLE.cast(pa.schema([pa.field(f.name, pa.large_string()) for f in REJECT_SCHEMA])),
             "columns corpus, path, reason",

@@ -30,12 +30,12 @@ def test_a_fresh_manifest_has_no_problem(built, data):
     [
         (
             {"utterance_id": "emodb/clip00000", "path": "x.wav"},
-            "utterance_id 'emodb/clip00000' stands in an earlier row too",
+            "utterance_id 'emodb/clip00000' occurs in an earlier row, too",
         ),
-        ({"path": "emodb/clip00000.wav"}, "path 'emodb/clip00000.wav' stands in an earlier row too"),
-        ({"audio_digest": "0" * 32}, "audio_digest '0+' stands in an earlier row too"),
-        ({"audio_digest": "F" * 32}, "is no digest of 32 hexadecimal digits"),
-        ({"audio_digest": "ab"}, "is no digest of 32 hexadecimal digits"),
+        ({"path": "emodb/clip00000.wav"}, "path 'emodb/clip00000.wav' occurs in an earlier row, too"),
+        ({"audio_digest": "0" * 32}, "audio_digest '0+' occurs in an earlier row, too"),
+        ({"audio_digest": "F" * 32}, "is not a digest of 32 hexadecimal digits"),
+        ({"audio_digest": "ab"}, "is not a digest of 32 hexadecimal digits"),
         ({"utterance_id": "nemo/x"}, "utterance_id 'nemo/x' does not begin with its corpus"),
         ({"utterance_id": "emodbx/x"}, "does not begin with its corpus"),
         ({"path": "/etc/passwd"}, "path '/etc/passwd' leads out of the data folder"),
@@ -97,9 +97,7 @@ def test_recordings_that_are_gone_or_changed(built, data, record):
 def test_a_data_folder_that_is_gone(built, tmp_path):
     _, found = validate_manifest(built, data=tmp_path / "none")
     assert found.count == 1
-    assert (
-        "none: no such folder, so no recording was looked up; pass --data, or --no-audio" in found.examples[0]
-    )
+    assert "none: no such folder, so no recording was checked; pass --data or --no-audio" in found.examples[0]
 
 
 def test_a_split_that_does_not_fit_is_a_problem(built, data, record):
@@ -108,7 +106,7 @@ def test_a_split_that_does_not_fit_is_a_problem(built, data, record):
     build_manifest(data, built)
     _, found = validate_manifest(built, data=data)
     assert found.count == 1
-    assert "loso.parquet: was made for another manifest" in found.examples[0]
+    assert "loso.parquet: was not made for the manifest" in found.examples[0]
 
 
 def test_counts_that_do_not_agree(built):

@@ -130,7 +130,7 @@ def test_a_row_the_manifest_does_not_have(manifest):
 def test_a_row_twice(manifest):
     split = make_split(manifest, "speaker")
     twice = dataclasses.replace(split, table=pa.concat_tables([split.table, split.table.slice(0, 1)]))
-    with pytest.raises(SplitError, match="split speaker: a recording stands there twice"):
+    with pytest.raises(SplitError, match="split speaker: a recording occurs twice"):
         parts_for(twice, manifest)
 
 
@@ -138,5 +138,5 @@ def test_parts_that_tear_a_speaker_are_refused_unless_the_split_says_so(manifest
     split = make_split(manifest, "stratified")
     parts_for(split, manifest)
     lying = dataclasses.replace(split, leaks_speakers=False)
-    with pytest.raises(SplitError, match="split stratified: speakers stand in more than one part: emodb-000"):
+    with pytest.raises(SplitError, match="split stratified: speakers are in more than one part: emodb-000"):
         parts_for(lying, manifest)

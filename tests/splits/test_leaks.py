@@ -39,14 +39,14 @@ def test_random_sides_agree_with_a_plain_loop(rng):
 
 
 def test_a_torn_speaker():
-    with pytest.raises(SplitError, match=r"here: speakers stand in more than one part: a, b$"):
+    with pytest.raises(SplitError, match=r"here: speakers are in more than one part: a, b$"):
         check_sides(table(["a", "a", "b", "b", "c"]), np.array([0, 1, 0, 2, 0]), "here")
     check_sides(table(["a", "a"]), np.array([0, 1]), "here", speakers=False)
 
 
 def test_torn_audio_is_refused_even_where_speakers_may_leak():
     rows = table(["a", "b"], ["x", "x"])
-    with pytest.raises(SplitError, match="here: the same audio stands in more than one part: x"):
+    with pytest.raises(SplitError, match="here: the same audio is in more than one part: x"):
         check_sides(rows, np.array([0, 2]), "here", speakers=False)
     check_sides(rows, np.array([0, 0]), "here")
     check_sides(rows, np.array([0, -1]), "here")

@@ -302,9 +302,9 @@ def test_small_corpora_fill_the_small_folds(in_memory, people_rows):
             {"folds": 2},
             "kfold: fold 0 leaves 1 speaker for training and validation; two are needed",
         ),
-        (1, "loso", {}, "loso needs two or more to leave out one; there is one fold: emodb-000"),
-        (9, "loco", {}, "loco needs two or more to leave out one; there is one corpus: emodb"),
-        (9, "lolo", {}, "lolo needs two or more to leave out one; there is one language: de"),
+        (1, "loso", {}, "loso needs at least two to leave one out, but there is only one fold: emodb-000"),
+        (9, "loco", {}, "loco needs at least two to leave one out, but there is only one corpus: emodb"),
+        (9, "lolo", {}, "lolo needs at least two to leave one out, but there is only one language: de"),
     ],
 )
 def test_what_cannot_be_made_says_why(in_memory, people_rows, speakers, kind, options, message):

@@ -169,7 +169,7 @@ def test_consent_without_a_leak_claims_none(tmp_path, manifest):
             "has columns id, part; utterance_id or path, and part or fold, are needed",
         ),
         ("a.csv", "utterance_id,set\nx,train\n", "has columns utterance_id, set;"),
-        ("a.csv", "utterance_id,part\nx,train\n", "none of its names is in the manifest: x"),
+        ("a.csv", "utterance_id,part\nx,train\n", "none of its names are in the manifest: x"),
         (
             "a.csv",
             "utterance_id,part\n{0},half\n",

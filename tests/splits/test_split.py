@@ -189,7 +189,7 @@ def test_a_split_for_another_manifest(manifest, folder, manifest_of, people_rows
     other = manifest_of(people_rows("emodb", 6))
     with pytest.raises(
         SplitError,
-        match=r"kfold.parquet: was made for another manifest than .*manifest.parquet; "
+        match=r"kfold.parquet: was not made for the manifest .*manifest.parquet; "
         "make it again with 'ser manifest split kfold --seed 2 --folds 3'",
     ):
         read_split(folder, "kfold", other)
@@ -214,7 +214,7 @@ def test_metadata_that_describes_no_split(manifest, folder):
 def test_a_renamed_file(manifest, folder):
     path = write_split(folder, make_split(manifest, "speaker"))
     path = path.rename(path.with_name("mine.parquet"))
-    with pytest.raises(SplitError, match=r"mine.parquet: holds the split 'speaker'"):
+    with pytest.raises(SplitError, match=r"mine.parquet: contains the split 'speaker'"):
         load_split(path)
 
 
@@ -234,7 +234,7 @@ def test_a_speaker_moved_by_hand_is_found_on_reading(manifest, folder):
     parts = split.table["part"].to_pylist()
     parts[0] = "test" if parts[0] == "train" else "train"
     write_split(folder, tampered(split, part=parts))
-    with pytest.raises(SplitError, match=r"speaker.parquet: speakers stand in more than one part: emodb-000"):
+    with pytest.raises(SplitError, match=r"speaker.parquet: speakers are in more than one part: emodb-000"):
         read_split(folder, "speaker", manifest)
 
 
@@ -243,7 +243,7 @@ def test_a_speaker_in_two_folds_is_found_on_reading(manifest, folder):
     folds = split.table["fold"].to_pylist()
     folds[0] = (folds[0] + 1) % 5
     write_split(folder, tampered(split, fold=folds))
-    with pytest.raises(SplitError, match=r"kfold.parquet: speakers stand in more than one part: emodb-000"):
+    with pytest.raises(SplitError, match=r"kfold.parquet: speakers are in more than one part: emodb-000"):
         read_split(folder, "kfold", manifest)
 
 
@@ -253,7 +253,7 @@ def test_the_same_audio_on_both_sides_is_found_on_reading(manifest_of, people_ro
         row["audio_digest"] = "f" * 32
     manifest = manifest_of(rows)
     write_split(manifest.path.parent, make_split(manifest, "speaker"))
-    with pytest.raises(SplitError, match="the same audio stands in more than one part: ffff"):
+    with pytest.raises(SplitError, match="the same audio is in more than one part: ffff"):
         read_split(manifest.path.parent, "speaker", manifest)
 
 

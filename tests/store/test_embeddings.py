@@ -205,7 +205,9 @@ def test_status_names_the_encoder_and_verify_finds_it_again(corpus, options, tmp
     report = verify(folder, corpus.manifest(), corpus.folder, sample=3)
     assert report.rows == 40
     assert len(report.problems) == 1
-    assert report.problems[0].startswith("nothing is recomputed: encoder 'tiny-whisper': not on this machine")
+    assert report.problems[0].startswith(
+        "no row can be recomputed: encoder 'tiny-whisper': not on this machine"
+    )
     monkeypatch.setenv("SER_ENCODERS", str(moved.parent))
     report = verify(folder, corpus.manifest(), corpus.folder, sample=3)
     assert (report.recomputed, report.problems) == (3, ())

@@ -27,7 +27,7 @@ def test_one_of_several_is_found_by_name_folder_or_weights(toy):
     assert found(toy, encoder="/gone/other").name == "other"
     assert found(toy, encoder="", weights="0b" * 16).name == "other"
     with pytest.raises(
-        StoreMissing, match=r"embeddings of (toy, other|other, toy); say which, as with --encoder"
+        StoreMissing, match=r"embeddings of (toy, other|other, toy); choose one with --encoder"
     ):
         found(toy)
 
@@ -44,7 +44,7 @@ def test_a_store_with_more_layers_than_asked_for_will_do_and_one_with_fewer_will
 def test_poolings_must_be_there(toy):
     toy.write_embeddings(pooling=("mean",))
     assert found(toy, pooling=("mean",)).pooling == ("mean",)
-    with pytest.raises(StoreMissing, match="not a pooling asked for; run 'ser cache embeddings"):
+    with pytest.raises(StoreMissing, match="not every requested pooling; run 'ser cache embeddings"):
         found(toy, pooling=("mean", "max"))
 
 
@@ -55,7 +55,7 @@ def test_how_recordings_were_heard_counts_where_there_is_a_choice(toy):
     assert found(toy).trim_db == 30
     assert found(toy, trim_db=40.0).trim_db == 40
     toy.write_embeddings(trim_db=20.0)
-    with pytest.raises(StoreMissing, match="say which"):
+    with pytest.raises(StoreMissing, match="choose one with --encoder"):
         found(toy, trim_db=10.0)
 
 
@@ -68,7 +68,7 @@ def test_where_there_is_none_the_command_is_named(toy):
     told = "no embeddings of mine; there are those of toy; run 'ser cache embeddings --encoder mine"
     with pytest.raises(StoreMissing, match=told):
         found(toy, encoder="mine")
-    told = "no variants drawn so of embeddings of toy; run 'ser cache embeddings --copies 3"
+    told = "no variants of embeddings of toy with these changes; run 'ser cache embeddings --copies 3"
     with pytest.raises(StoreMissing, match=told):
         open_embeddings(toy.cache, EmbeddingOptions(encoder="toy"), WaveAugment(), copies=3)
 

@@ -38,10 +38,10 @@ def test_details_say_how_a_store_differs_from_today(built, front_end):
 def test_a_store_is_found_by_how_its_name_begins(built):
     (folder,) = stores(built)
     assert find_store(built, folder.name[:4]) == folder
-    with pytest.raises(StoreMissing, match=f"no store of name 'x'; there are: mels/{folder.name}"):
+    with pytest.raises(StoreMissing, match=f"no store named 'x'; valid are mels/{folder.name}"):
         find_store(built, "x")
     (folder.parent / ("z" * 16)).mkdir()
-    with pytest.raises(StoreMissing, match="2 stores of name ''"):
+    with pytest.raises(StoreMissing, match="2 stores named ''"):
         find_store(built, "")
     assert list(details(folder.parent / ("z" * 16), {})) == [("state", "empty")]
 
