@@ -1,4 +1,4 @@
-"""Row types: what a corpus says of a recording, and what is said of one that can't be used."""
+"""Row types: the description of a recording by its corpus, and the reason why one can't be used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

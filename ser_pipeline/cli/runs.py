@@ -70,7 +70,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             which = "all of them" if len(synthetic) == len(rows) else some(synthetic)
             say(f"trained on synthetic voices, so their scores say nothing about real speech: {which}")
         if not rows and not unread:
-            say(f"{runs}: holds no run")
+            say(f"{runs}: contains no run")
             next_step("ser train crnn")
 
 

@@ -100,7 +100,7 @@ def scan(root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[R
         if not isinstance(row, Utterance):
             yield row
         elif _is_copy(path) and path.stem in originals:
-            yield Reject(CARD.name, path, "lossy copy of a recording that is here too")
+            yield Reject(CARD.name, path, "lossy copy of a recording that is also here")
         else:
             clip = row.canonical.rpartition("/")[2]
             seen.add(clip)

@@ -120,7 +120,7 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
 
 
 def read_ratings(root: Path) -> CorpusTable:
-    """Read what the listeners said of each clip."""
+    """Read the listeners' judgements of each clip."""
     return read_table(
         CARD.name,
         root,

@@ -1,4 +1,4 @@
-"""Which files below a folder are recordings, and what is said of names that cannot be read.
+"""Which files below a folder are recordings, and the reasons for names that cannot be read.
 
 Hidden folders (``.git``) and ``__MACOSX`` hold no recordings and are not entered. A hidden
 *file* with an audio suffix (``._03a01Fa.wav``, left by macOS) is listed like any other, so that

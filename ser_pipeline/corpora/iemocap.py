@@ -147,7 +147,7 @@ def read_labels(root: Path) -> CorpusTable:
 
 def read_words(root: Path) -> CorpusTable:
     """Read the words of each turn, by its name."""
-    return _collect(root, "dialog/transcriptions", _read_transcript, "the turns come without their words")
+    return _collect(root, "dialog/transcriptions", _read_transcript, "the turns lack their words")
 
 
 def _labelled(row: Utterance, labels: CorpusTable, words: CorpusTable) -> Utterance | Reject:

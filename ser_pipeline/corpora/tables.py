@@ -73,11 +73,11 @@ def read_table(
     """
     path = find_table(root, name)
     if path is None:
-        return CorpusTable(corpus, name, problem="not found; the rows come without what it says")
+        return CorpusTable(corpus, name, problem="not found; the rows lack its information")
     try:
         lines = read_lines(path, columns=columns, delimiter=delimiter, encodings=encodings)
     except CorpusError as error:
-        return CorpusTable(corpus, name, problem=f"{error}; the rows come without what it says")
+        return CorpusTable(corpus, name, problem=f"{error}; the rows lack its information")
     rows: dict[str, Facts] = {}
     bad: list[str] = []
     for number, line in lines:
@@ -87,7 +87,7 @@ def read_table(
             bad.append(f"line {number}: {error}")
             continue
         if entry is not None and rows.setdefault(*entry) is not entry[1]:
-            bad.append(f"line {number}: {entry[0]!r} stands there a second time")
+            bad.append(f"line {number}: {entry[0]!r} occurs a second time")
     return CorpusTable(corpus, name, rows, _summary(bad))
 
 
@@ -121,7 +121,7 @@ def read_lines(
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:
-        raise CorpusError(f"line {reader.line_num} is no table line: {error}") from None
+        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
 
 
 def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:

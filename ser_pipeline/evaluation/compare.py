@@ -23,7 +23,7 @@ SCORES_SHOWN: Final = ("uar", "accuracy", "macro_f1")
 
 @dataclass(frozen=True)
 class Decided:
-    """What a run said of its test clips.
+    """The decisions of a run on its test clips.
 
     Attributes:
         clips: utterance ids, sorted, shape ``(clips,)``.

@@ -5,7 +5,7 @@ recorded where at least one of the three states it; where they contradict each o
 ``mixed``, and a property that none of them names for an emotion is ``not stated``. Their hot
 anger is read as our anger, elation and joy as happiness, panic fear and fear as fear.
 
-Not every cell has been compared with the printed page; whoever cites one looks it up first.
+Not every cell has been compared with the printed page; check a cell in its source before citing it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Score a run: its network over every part, its result files written anew."""
+"""Score a run: apply its network to every part, and write its result files again."""
 
 import time
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def _voice(sample_rate: int) -> Float32s:
 
 
 def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "auto") -> RunScores:
-    """Predict and score a run anew from its network and the store; no audio is read.
+    """Predict and score a run again from its network and the store; no audio is read.
 
     A run of all folds is scored fold by fold, and the folds' test predictions are pooled. A model
     that has no temperature yet gets one from its validation clips.
@@ -244,7 +244,7 @@ class Decided:
 
 
 def decided(folder: Path, data: RunData, device: str) -> Decided:
-    """Decide on every clip of a run anew; fits the temperature of a model that has none.
+    """Predict every clip of a run again, and fit the temperature of a model that has none.
 
     Args:
         folder: of the run; has its network.

@@ -66,7 +66,7 @@ class Decisions:
         predicted: class numbers, shape ``(clips,)``.
         probabilities: as stated, shape ``(clips, classes)``.
         temperature: of the model that decided each clip, NaN where it has none, shape ``(clips,)``.
-        threshold: below which that model had better not answer, likewise.
+        threshold: confidence below which that model should abstain, likewise.
         guess: what the corpora's priors would have said, shape ``(clips,)``.
         facts: columns of the manifest by kind of group, shape ``(clips,)`` each.
         emotions: class names.

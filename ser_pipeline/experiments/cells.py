@@ -169,7 +169,9 @@ def _recipe(changes: dict[str, Any], where: str) -> Recipe:
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}; docs/training.md lists the settings") from None
     except TypeError:
-        raise SettingsError(f"{where}: a setting has a name that is none; use those of ser.toml") from None
+        raise SettingsError(
+            f"{where}: a setting has a name that does not exist; use the names of ser.toml"
+        ) from None
 
 
 def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:

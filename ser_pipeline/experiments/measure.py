@@ -169,7 +169,7 @@ def speeds(first: Sequence[CellRecord], second: Sequence[CellRecord]) -> Measure
         f"{median(r.front_end_ms for r in arm):.1f} + {median(r.network_ms for r in arm):.1f}"
         for arm in (first, second)
     ]
-    note = f"front end + network, ms a clip of 3 s: {ms[0]} against {ms[1]}"
+    note = f"front end + network, ms per clip of 3 s: {ms[0]} against {ms[1]}"
     return Measured(figures, None, note, met)
 
 

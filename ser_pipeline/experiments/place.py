@@ -117,6 +117,6 @@ def only_one(runs: Path) -> Iterator[None]:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise RunError(
-                f"{folder}: another experiment runs here; wait for it, or choose another --runs"
+                f"{folder}: another experiment is running here; wait for it, or choose another --runs"
             ) from None
         yield

@@ -30,7 +30,7 @@ from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
 from ser_pipeline.training.recorder import EpochReport
 
-NO_TIME: Final = "the budget was over"
+NO_TIME: Final = "the budget was used up"
 
 _FAULTS: Final = (
     SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
@@ -39,7 +39,7 @@ _FAULTS: Final = (
 
 
 class OutOfTimeError(SerError):
-    """The budget was over within a training, which can go on from its last epoch."""
+    """The budget was used up during a training, which can continue from its last epoch."""
 
 
 class Clock(TrainingWatcher):
@@ -62,7 +62,7 @@ class Clock(TrainingWatcher):
         """
         self._on_epoch(report)
         if time.monotonic() > self.deadline:
-            raise OutOfTimeError("the budget was over after an epoch; it goes on from there next time")
+            raise OutOfTimeError("the budget was used up after an epoch; the next run continues from there")
 
 
 class Watcher(Protocol):
@@ -159,8 +159,8 @@ def run_cells(
 ) -> None:
     """Train what is missing; a cell that fails is noted, and the next one begins.
 
-    The order is made anew after each cell, from what the cells so far have taken, and the table of
-    cells is written anew.
+    After each cell, the order is updated from the times of the cells so far, and the table of cells is
+    written again.
 
     Args:
         progress: its states are brought up to date as cells end.

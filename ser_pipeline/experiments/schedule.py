@@ -86,7 +86,7 @@ def parse_budget(text: str | None) -> float:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600.0 * hours + 60.0 * minutes + seconds
     if total <= 0:
-        raise SettingsError(f"--budget '{text}' is not a time above zero, as 90m, 1h30m or 45s")
+        raise SettingsError(f"--budget '{text}' is not a time above zero, such as 90m, 1h30m or 45s")
     return total
 
 
@@ -131,7 +131,7 @@ def estimates(
     names = sorted({cell.arm for cell in progress.cells})
     for pattern in only:
         if not fnmatch.filter(names, pattern):
-            raise SettingsError(f"--only {pattern}: no arm has such a name; there are {'; '.join(names)}")
+            raise SettingsError(f"--only {pattern}: no arm has this name; valid are {'; '.join(names)}")
     rates = seconds_per_work(all_records(places.runs))
     builds: dict[Wanted, float] = {}
     found: dict[str, Cost] = {}
@@ -156,7 +156,7 @@ def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies
             ground.manifest, places.data, places.cache, options, copies=copies, dry_run=True
         )
     except SerError:
-        return 0.0  # said when a cell asks for the store
+        return 0.0  # it is an error when a cell needs the store
     return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
 
 

@@ -193,14 +193,14 @@ def _arm(design: Design, spec: SearchSpec) -> tuple[Arm, str]:
     where = f"experiment '{design.experiment.name}': search"
     protocol = spec.protocol or next(iter(design.experiment.protocols))
     if spec.arm not in design.names:
-        raise SettingsError(f"{where}: no arm '{spec.arm}'; there are {', '.join(design.names)}")
+        raise SettingsError(f"{where}: there is no arm '{spec.arm}'; valid are {', '.join(design.names)}")
     if protocol not in design.experiment.protocols:
         known = ", ".join(design.experiment.protocols)
-        raise SettingsError(f"{where}: no protocol '{protocol}'; there are {known}")
+        raise SettingsError(f"{where}: there is no protocol '{protocol}'; valid are {known}")
     if "fold" in design.experiment.protocols[protocol]:
         raise SettingsError(
-            f"{where}: protocol '{protocol}' has folds, whose validation clips are others' test clips; "
-            "search under one without, as split = 'speaker'"
+            f"{where}: protocol '{protocol}' has folds, whose validation clips are test clips of other "
+            "folds; choose one without folds, such as split = 'speaker'"
         )
     return design.names[spec.arm], protocol
 

@@ -50,7 +50,7 @@ class ArmSpec(Options):
 
 
 class ClaimSpec(Options):
-    """Something that is said to be so.
+    """A claim that is tested.
 
     Attributes:
         text: the claim in words.

@@ -1,4 +1,4 @@
-"""From cells to verdicts: what holds, what does not, what cannot be told, what did not run."""
+"""From cells to verdicts: claims that hold, do not hold, cannot be decided, or were not run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,9 +47,9 @@ LEAST_SPEAKERS: Final = 6
 """With fewer, no swap of arms has a p-value of 0.05."""
 
 INTERVAL = (
-    f"95 % percentile bootstrap, {RESAMPLES:,} draws of speakers and of seeds, the same speakers for both "
-    "arms; p-values of comparisons swap the arms of each speaker, others come from the draws; "
-    "Holm's correction over each family, claims without a p-value counted as 1"
+    f"95 % percentile bootstrap with {RESAMPLES:,} resamples of speakers and seeds, the same for both arms; "
+    "p-values of comparisons are from a permutation test that swaps the arms of each speaker, others are "
+    "from the bootstrap; Holm's correction within each family, where a claim without a p-value counts as 1"
 )
 
 
@@ -168,7 +168,7 @@ def _seeded_or_not(decisions: RunDecisions, claim: ClaimSpec, arms: Sequence[Seq
     every = [key for arm in arms for key in arm]
     emotions = {decisions.of(key).emotions for key in every}
     if len(emotions) > 1:
-        return _Look(None, reason="the arms tell different emotions apart")
+        return _Look(None, reason="the arms distinguish different emotions")
     reason = _outside(claim, next(iter(emotions)))
     if reason:
         return _Look(None, reason=reason)
@@ -186,11 +186,11 @@ def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
         except LabelError as error:
             return str(error).partition(";")[0]
     if claim.kind == "best class" and claim.emotion not in emotions:
-        return f"the task has no {claim.emotion}"
+        return f"the task does not include {claim.emotion}"
     if claim.kind == "top confusions":
         inside = {frozenset(pair) for pair in claim.pairs if set(pair) <= set(emotions)}
         if not inside or len(inside) == len(emotions) * (len(emotions) - 1) // 2:
-            return "the task has none, or no others, of these confusions"
+            return "the task has none of these confusions, or no others"
     return ""
 
 
@@ -215,12 +215,12 @@ def _difference(progress: Progress, claim: ClaimSpec, honest: Figures | None, fi
     if honest is None or unit_of(claim) != "points" or claim.kind == "top confusions":
         return ""
     leaks = [progress.leaks(name) for name in (claim.protocol, claim.beside)]
-    cause = "knowing the speakers" if leaks == [False, True] else "the protocol"
+    cause = "training on the test speakers" if leaks == [False, True] else "the protocol"
     gaps = [(claim.first, figures.first - honest.first)]
     if claim.second and figures.second is not None and honest.second is not None:
         gaps.append((claim.second, figures.second - honest.second))
     words = " and ".join(f"{100 * gap:+.1f} points for {arm}" for arm, gap in gaps)
-    return f"{cause} makes {words}"
+    return f"{cause} adds {words}"
 
 
 def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None) -> Findings:

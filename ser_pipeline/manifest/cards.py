@@ -1,7 +1,7 @@
 """What is known of the corpora of a manifest, from the manifest itself.
 
 A build writes title, language and complete size of every corpus into the manifest's metadata, so
-that whoever reads it needs no code of a corpus. A manifest of before that, or a run on corpora of
+that its readers need no code of a corpus. A manifest of before that, or a run on corpora of
 another one, falls back to the corpora that are shipped; a corpus nobody knows is shown by its id.
 """
 

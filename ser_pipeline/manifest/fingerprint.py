@@ -34,7 +34,7 @@ class BuildFingerprint:
         data: folder that held the corpora, as an absolute path.
         seen: digest of what was there, by :func:`inputs_digest`.
         outputs: file name -> digest of what was written.
-        summary: what was said on screen.
+        summary: the summary that was printed.
     """
 
     data: str

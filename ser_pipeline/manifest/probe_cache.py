@@ -107,7 +107,7 @@ class ProbeCache:
         write_table(self.table, {"reader": reader()}, self.path)
 
     def updated(self, table: pa.Table) -> pa.Table:
-        """What was known before, save what ``table`` knows anew, and ``table``."""
+        """The rows of ``table``, and the earlier rows that it does not replace."""
         old = self.table.filter(pc.invert(pc.is_in(self.table["path"], table["path"].combine_chunks())))
         return pa.concat_tables([old, table])
 

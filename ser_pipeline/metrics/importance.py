@@ -72,7 +72,7 @@ def permutation_importance(
     max_rows: int = MAX_ROWS,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Importance:
-    """Drop of UAR when the columns of a set are dealt out anew among all clips.
+    """Drop of UAR when the columns of a set are permuted among all clips.
 
     Columns of one set move together, so that a group of features keeps its inner order. Every set
     sees the same orders of the clips, and they cross speakers. Each draw of the interval takes

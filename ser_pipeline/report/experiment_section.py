@@ -1,4 +1,4 @@
-"""The chapter on experiments: what holds, what does not, what cannot be told, what did not run."""
+"""The chapter on experiments: claims that hold, do not hold, cannot be decided, or were not run."""
 
 from collections.abc import Sequence
 

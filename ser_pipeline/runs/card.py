@@ -55,7 +55,7 @@ class ModelCard(Options):
             before it was kept.
         temperature: state probabilities as ``softmax(logits / temperature)``; fitted on validation clips
             when the run is scored, None before that or without such clips: 1 then.
-        abstain_below: confidence below which the model had better not answer; None where none is known.
+        abstain_below: confidence below which the model should abstain; None where none is known.
         weights_digest: BLAKE2b of the weights file; empty for an ensemble.
         members: of an ensemble: the runs whose probabilities are averaged. ``inputs`` are those of all of
             them, and nothing is learned of its own but weights, temperature and threshold.

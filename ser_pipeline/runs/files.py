@@ -27,7 +27,7 @@ def read_result(kind: type[R], path: Path, *, remedy: str = TRAIN_AGAIN) -> R:
     Args:
         kind: type of its content.
         path: of the file.
-        remedy: what makes the file anew, for the message.
+        remedy: how to make the file again, for the message.
 
     Raises:
         RunError: the file is missing, cannot be read, is not JSON, or was written by another version.
@@ -37,7 +37,9 @@ def read_result(kind: type[R], path: Path, *, remedy: str = TRAIN_AGAIN) -> R:
     except FileNotFoundError:
         raise RunError(f"{path}: not found; {remedy}") from None
     except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); check the disk and its rights") from None
+        raise RunError(
+            f"{path}: cannot be read ({error.strerror}); check the disk and the file's permissions"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "file"
@@ -49,7 +51,7 @@ def read_table(path: Path, *, remedy: str, columns: Sequence[str] | None = None)
 
     Args:
         path: of the file.
-        remedy: what makes the file anew, for the message.
+        remedy: how to make the file again, for the message.
         columns: to read; None reads all.
 
     Raises:
@@ -106,7 +108,7 @@ def read_latency(folder: Path) -> Latency | None:
 
 
 def score_again(folder: Path) -> str:
-    """What makes the scores of a run anew, for messages."""
+    """How to make the scores of a run again, for messages."""
     return f"score it again with 'ser evaluate {folder}'"
 
 

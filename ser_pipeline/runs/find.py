@@ -50,7 +50,7 @@ class Runs:
     unread: tuple[Unread, ...]
 
     def __repr__(self) -> str:
-        """One line: how many runs there are, and how many of them cannot be read."""
+        """Describe the runs in one line: their number, and how many of them cannot be read."""
         unread = f", {len(self.unread)} unread" if self.unread else ""
         return f"Runs({self.folder}: {len(self.read)}{unread})"
 
@@ -69,7 +69,7 @@ class Runs:
                 return found.folder
         lost = some([entry.name for entry in self.unread])
         unread = f" that can be read; 'ser runs' says what is wrong with {lost}" if lost else ""
-        raise RunError(f"{self.folder}: holds no {what}{unread}; train one with 'ser train crnn'")
+        raise RunError(f"{self.folder}: contains no {what}{unread}; train one with 'ser train crnn'")
 
     @property
     def latest_names(self) -> str:

@@ -84,6 +84,6 @@ def _delete(folder: Path) -> None:
         pass  # another process deletes it as well
     except OSError as error:
         raise RunError(
-            f"{folder}: cannot be deleted whole: {error.filename}: {error.strerror}; "
-            f"delete what is left of it, {hidden}"
+            f"{folder}: cannot be deleted completely: {error.filename}: {error.strerror}; "
+            f"delete the rest of it, {hidden}"
         ) from None

@@ -1,4 +1,4 @@
-"""``predictions.parquet`` and ``dimensions.parquet``: what a network said of every clip."""
+"""``predictions.parquet`` and ``dimensions.parquet``: a network's output for every clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def read_predictions(folder: Path, emotions: Sequence[str]) -> pa.Table:
 
 
 def read_part(folder: Path, emotions: Sequence[str], part: str) -> Predictions:
-    """Read what a run said of the clips of one part, in the order of the file.
+    """Read the predictions of a run for the clips of one part, in the order of the file.
 
     Raises:
         RunError: as :func:`read_predictions`.

@@ -1,4 +1,4 @@
-"""``shares.json`` of a run: what the decisions owe to each input, layer and pooling, for runs on embeddings.
+"""``shares.json`` of a run on embeddings: the importance of each input, layer and pooling.
 
 It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
 """
@@ -39,7 +39,7 @@ class ShareTable(Options):
 
 
 class Shares(Options):
-    """What the decisions of a run owe to parts of its input.
+    """Importance of the parts of a run's input.
 
     Attributes:
         part: of the split that they were measured on.

@@ -170,7 +170,7 @@ class Certainty(Options):
 
     Attributes:
         temperature: probabilities are stated as ``p^(1/T)``, scaled to sum to 1.
-        abstain_below: confidence below which the model had better not answer; None where no threshold
+        abstain_below: confidence below which the model should abstain; None where no threshold
             halves its errors.
     """
 

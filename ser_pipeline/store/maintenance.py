@@ -287,7 +287,7 @@ def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
 
     Args:
         cache: folder of all stores, to copy into.
-        others: folders of the same form; none only makes the indexes anew.
+        others: folders of the same form; without any, only the indexes are made again.
 
     Raises:
         StoreError: a folder that is no cache, or a build works on a store.

@@ -159,7 +159,7 @@ def row_checksums(rows: "ShardRows") -> npt.NDArray[np.uint32]:
 def row_checksum(
     values: Floats, frames: Any, level_db: Any, digest: bytes, variant: Any, aspect: bytes
 ) -> int:
-    """CRC-32 over one row's values and everything that is said of it."""
+    """CRC-32 over one row's values and all its other fields."""
     numbers = (np.int16(frames), np.float32(level_db), np.int16(variant))
     head = b"".join([*(number.tobytes() for number in numbers), digest, b"/", aspect])
     return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(head))

@@ -133,7 +133,7 @@ def synth(
 
 
 def _program() -> str:
-    """Digest of these modules: what an older version of them wrote is made anew."""
+    """Digest of these modules: files written by an older version of them are made again."""
     digest = blake2b(digest_size=6)
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())

@@ -115,7 +115,7 @@ def test_a_read_only_folder_is_said(home):
         (["--shards", "2"], "is not a range"),
         (["--shards", "7:9"], "the plan has 1 shards"),
         (["--n-mels", "5000"], "ser: --n-mels 5000: must be a whole number from 8 to 256"),
-        (["--data", "nowhere"], "nowhere: not a folder; pass --data"),
+        (["--data", "nowhere"], "nowhere: is not a folder; pass the folder"),
     ],
 )
 def test_wrong_values_are_one_line(home, words, message):

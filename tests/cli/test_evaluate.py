@@ -51,7 +51,7 @@ def test_evaluate_prints_json_and_csv(ser, tmp_path):
     ("words", "line"),
     [
         (["none"], "run 'none' does not exist; the newest in runs are: a"),
-        (["--runs", "none"], "none: holds no run; train one with 'ser train crnn'"),
+        (["--runs", "none"], "none: contains no run; train one with 'ser train crnn'"),
         (["--part", "all"], "--part all: valid are train, validation, test"),
         (["--cache", "none"], "run 'ser cache mels"),
     ],

@@ -93,7 +93,7 @@ def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_pat
     (tmp_path / "small.toml").write_text(text)
     shown = ser("experiment", "run", "small.toml", "--data", "nowhere", status=1)
     assert "6 runs done, 3 failed, 0 not run" in shown.stdout
-    assert "failed after 0 s: nowhere: not a folder" in shown.stderr
+    assert "failed after 0 s: nowhere: is not a folder" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_pat
         (("run", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("show", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' is not a time above zero"),
-        (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has such a name; there are high; low"),
+        (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has this name; valid are high; low"),
         (("run", "bad.toml"), "ser: bad.toml: arm: no such key; valid are title, about, seeds"),
         (("run", "hypotheses", "--manifests", "nowhere"), "ser: nowhere/manifest.parquet: not found"),
     ],

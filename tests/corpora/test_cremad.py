@@ -121,7 +121,7 @@ def test_a_broken_table_costs_only_its_own_facts(put):
     (row,), remarks = rows_and_remarks(put("1001_IEO_HAP_HI.wav", **tables))
     assert row.votes["happiness"] == 6
     assert row.gender == "unknown"
-    reason = "line 2 is not UTF-8 text; the rows come without what it says"
+    reason = "line 2 is not UTF-8 text; the rows lack its information"
     assert remarks[-1] == TableProblem("cremad", ACTORS_TABLE, reason)
 
 
@@ -146,7 +146,7 @@ def test_mp3_copies_are_rejects_beside_the_originals_and_rows_without_them(put):
     root = put("AudioMP3/1001_IEO_HAP_HI.mp3", "AudioMP3/1002_IEO_HAP_HI.mp3", "AudioWAV/1001_IEO_HAP_HI.wav")
     copy, alone, original = list(scan(root))[:3]
     assert isinstance(copy, Reject)
-    assert copy.reason == "lossy copy of a recording that is here too"
+    assert copy.reason == "lossy copy of a recording that is also here"
     assert isinstance(alone, Utterance)
     assert alone.canonical == "AudioWAV/1002_IEO_HAP_HI"
     assert isinstance(original, Utterance)

@@ -92,7 +92,7 @@ def test_lines_of_clips_that_were_never_published_are_not_missed(put):
 def test_without_the_table_rows_come_without_ratings(put):
     row, problem = scan(put("wav/03a01Fa.wav"))
     assert isinstance(row, Utterance)
-    assert problem == TableProblem("emodb", "erkennung.txt", "not found; the rows come without what it says")
+    assert problem == TableProblem("emodb", "erkennung.txt", "not found; the rows lack its information")
 
 
 def test_a_bad_rating_costs_one_line(put):

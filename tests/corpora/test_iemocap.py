@@ -128,7 +128,7 @@ def test_without_tables_every_turn_is_a_reject_and_both_tables_are_named(put):
     assert isinstance(reject, Reject)
     assert problems == [
         TableProblem("iemocap", "dialog/EmoEvaluation", "not found; a turn without a label is a reject"),
-        TableProblem("iemocap", "dialog/transcriptions", "not found; the turns come without their words"),
+        TableProblem("iemocap", "dialog/transcriptions", "not found; the turns lack their words"),
     ]
 
 

@@ -116,7 +116,7 @@ def test_a_name_and_a_line_that_disagree_are_a_reject(put, old, new, reason):
             LINE,
             "lacks column file_id, emotion, raw_text, speaker_id, gender, age (found WR0_surprised_64.wav",
         ),
-        (HEADING.encode() + b"\xff\n", "line 2 is not UTF-8 text; the rows come without what it says"),
+        (HEADING.encode() + b"\xff\n", "line 2 is not UTF-8 text; the rows lack its information"),
         (HEADING + LINE.replace("23", "old"), "line 2: age 'old' is no whole number from 1 to 120"),
         (
             HEADING + LINE.replace("\tmale", "\tx"),

@@ -53,15 +53,15 @@ def test_lines_without_a_recording_are_counted_with_examples(put):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "not found; the rows come without what it says"),
-        (b"", "lacks column id, age (found nothing); the rows come without what it says"),
-        (b"id,name\na,b\n", "lacks column age (found id, name); the rows come without what it says"),
-        (b"id,age\na,31\nb,\xff\n", "line 3 is not UTF-8 text; the rows come without what it says"),
-        ("id,age\na,31\n".encode("utf-16"), "line 1 is not UTF-8 text; the rows come without what it says"),
+        (None, "not found; the rows lack its information"),
+        (b"", "lacks column id, age (found nothing); the rows lack its information"),
+        (b"id,name\na,b\n", "lacks column age (found id, name); the rows lack its information"),
+        (b"id,age\na,31\nb,\xff\n", "line 3 is not UTF-8 text; the rows lack its information"),
+        ("id,age\na,31\n".encode("utf-16"), "line 1 is not UTF-8 text; the rows lack its information"),
         (
             b"id,age\na," + b"1" * 140_000,
-            "line 2 is no table line: field larger than field limit (131072); "
-            "the rows come without what it says",
+            "line 2 is not a line of a table: field larger than field limit (131072); "
+            "the rows lack its information",
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_table_that_cannot_be_read_is_a_problem_and_not_an_error(put, content,
     [
         ("a,old\nb,40\n", {"b"}, "line 2: age 'old' is no whole number from 1 to 120; that line is left out"),
         ("a,31\nb\n", {"a"}, "line 3: age '' is no whole number from 1 to 120; that line is left out"),
-        ("a,31\na,40\n", {"a"}, "line 3: 'a' stands there a second time; that line is left out"),
+        ("a,31\na,40\n", {"a"}, "line 3: 'a' occurs a second time; that line is left out"),
         ("a,0\nb,x\nc,40\n", {"c"}, "2 lines are left out; the first is line 2: age '0' is no whole number"),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_missing_column_is_named(put):
 
 def test_a_line_that_no_table_has_is_named(put):
     path = put(**{"t.csv": "one\n" + "x" * 140_000}) / "t.csv"
-    with pytest.raises(CorpusError, match="line 2 is no table line: field larger"):
+    with pytest.raises(CorpusError, match="line 2 is not a line of a table: field larger"):
         read_lines(path, columns=("one",))
 
 

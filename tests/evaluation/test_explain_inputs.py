@@ -95,7 +95,7 @@ def test_a_run_is_explained_and_shown_in_the_report(run, toy, tmp_path):
     assert layers.entries[1].share > 0.8  # alone knows emotions
     make_report(toy.manifests, [run], tmp_path / "out")
     page = (tmp_path / "out" / "report.md").read_text()
-    assert "what its decisions rest on" in page
+    assert "importance of its inputs" in page
     assert "layer 2" in page
 
 

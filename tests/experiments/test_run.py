@@ -80,7 +80,7 @@ def test_only_some_arms(lab):
     progress, _ = lab.run(only=["dn*"])
     assert statuses(progress) == ["not run"] * 3 + ["done"] * 3
     assert progress.state(progress.cells[0]).reason == NOT_ASKED
-    with pytest.raises(SettingsError, match="--only crnn: no arm has such a name; there are dnn; logreg"):
+    with pytest.raises(SettingsError, match="--only crnn: no arm has this name; valid are dnn; logreg"):
         lab.run(only=["crnn"])
 
 

@@ -89,8 +89,12 @@ def test_without_time_nothing_is_begun(lab):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('arm = "dnn"\nprotocol', 'arm = "cnn"\nprotocol', "no arm 'cnn'; there are logreg, dnn"),
-        ('protocol = "one"\ntrials', 'protocol = "two"\ntrials', "no protocol 'two'; there are people, one"),
+        ('arm = "dnn"\nprotocol', 'arm = "cnn"\nprotocol', "there is no arm 'cnn'; valid are logreg, dnn"),
+        (
+            'protocol = "one"\ntrials',
+            'protocol = "two"\ntrials',
+            "there is no protocol 'two'; valid are people, one",
+        ),
         ('protocol = "one"\ntrials', 'protocol = "people"\ntrials', "'people' has folds"),
         ('"model.dropout"', '"model.drop"', "model.drop"),
         ('"model.dropout"', '"model.attention"', "'model.attention' has no effect on model dnn"),

@@ -96,7 +96,8 @@ def test_a_run_that_cannot_be_deleted_whole_says_what_is_left(runs, monkeypatch)
 
     monkeypatch.setattr("ser_pipeline.runs.folder.shutil.rmtree", refuse)
     with pytest.raises(
-        RunError, match=r"runs/a: cannot be deleted whole: .*file: Permission denied; delete .*\.deleted-"
+        RunError,
+        match=r"runs/a: cannot be deleted completely: .*file: Permission denied; delete .*\.deleted-",
     ):
         delete_run(runs / "a")
     assert [found.folder.name for found in list_runs(runs).read] == ["b"]

@@ -142,7 +142,7 @@ def test_library_versions_are_part_of_the_name(options, monkeypatch):
 
 
 def test_an_encoder_nobody_has_looked_for_names_no_store():
-    with pytest.raises(SettingsError, match="encoder 'whisper-base': not looked for yet"):
+    with pytest.raises(SettingsError, match="encoder 'whisper-base': must be located first"):
         provenance(EmbeddingOptions())
 
 

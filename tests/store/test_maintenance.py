@@ -142,7 +142,7 @@ def test_indexes_are_made_anew(two, front_end):
 def test_what_is_no_cache_is_refused(two, tmp_path):
     with pytest.raises(StoreError, match="holds no store; pass the folder that holds 'mels'"):
         merge_caches(two[0], [tmp_path / "nowhere"])
-    with pytest.raises(StoreError, match="is the cache to merge into"):
+    with pytest.raises(StoreError, match="is the target of the merge"):
         merge_caches(two[0], [two[0]])
 
 
