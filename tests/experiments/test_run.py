@@ -60,7 +60,7 @@ def test_a_failed_cell_is_noted_and_stops_no_other(lab):
     text += '[arms.logreg]\nsettings = { model = { name = "logreg" } }\n'
     progress, _ = lab.run(text)
     assert statuses(progress) == ["failed", "done"]
-    assert "not a folder; pass --data" in progress.state(progress.cells[0]).reason
+    assert "is not a folder; pass the folder" in progress.state(progress.cells[0]).reason
     found = write_findings(progress, lab.runs)
     assert found.cells() == {"done": 1, "failed": 1, "not run": 0}
     assert [arm.uar is None for arm in found.arms] == [True, False]
@@ -142,7 +142,7 @@ def test_one_experiment_at_a_time(tmp_path):
             f"with only_one(Path({str(tmp_path)!r})): pass"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "another experiment runs here" in done.stderr
+    assert "another experiment is running here" in done.stderr
     with only_one(tmp_path):
         pass
 
@@ -151,7 +151,7 @@ def test_the_clock_ends_a_training_after_its_deadline():
     told = []
     Clock(math.inf, told.append).epoch_done("epoch")
     assert told == ["epoch"]
-    with pytest.raises(OutOfTimeError, match="goes on from there next time"):
+    with pytest.raises(OutOfTimeError, match="the next run continues from there"):
         Clock(0.0, told.append).epoch_done("epoch")
 
 
