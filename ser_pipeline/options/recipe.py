@@ -345,8 +345,8 @@ def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
         (True, False)
     """
     known = settings_by_path(Recipe).get(path)
-    if known is None:
-        return True
+    if known is None or model not in ARCHITECTURES:
+        return True  # a model of another version may read it
     others = set() if on is None or "vectors" not in ARCHITECTURES[model].has else {*INPUTS} - {*on}
     return known.read_by(model) and not others & {*known.needs}
 
