@@ -1,4 +1,4 @@
-"""How training shows itself: one line per epoch, and a bar within it on a terminal."""
+"""The display of training: one line per epoch, and a progress bar on a terminal."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class EpochBar(EpochLines):
         self._bar.console.print(wrapped(sentence), highlight=False, markup=False, soft_wrap=True)
 
     def epoch_began(self, epoch: int, clips: int) -> None:
-        """Start the bar anew."""
+        """Reset the bar."""
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(f"epoch {epoch}", total=clips)

@@ -66,7 +66,7 @@ class Clock(TrainingWatcher):
 
 
 class Watcher(Protocol):
-    """Whoever watches an experiment."""
+    """An observer of an experiment."""
 
     def building(self, kind: str) -> AbstractContextManager[OnProgress]:
         """A store is being built while the block runs; what it yields is told how far it is."""

@@ -1,4 +1,4 @@
-"""What is known of the corpora of a manifest, from the manifest itself.
+"""Information about the corpora of a manifest, from the manifest itself.
 
 A build writes title, language and complete size of every corpus into the manifest's metadata, so
 that its readers need no code of a corpus. A manifest of before that, or a run on corpora of
@@ -98,7 +98,7 @@ class KnownCorpora(Mapping[str, KnownCorpus]):
         return name if name == tag or "(" in name else f"{name} ({tag})"
 
     def order(self, corpora: Iterable[str]) -> list[str]:
-        """Sort corpora as they are shown; those that nobody knows come last.
+        """Sort corpora as they are shown; unknown ones come last.
 
         Examples:
             >>> KnownCorpora.of({}).order({"mine", "emodb", "cremad"})

@@ -286,7 +286,7 @@ def _values(rows: pa.Table, column: str) -> tuple[str, ...]:
 
 
 def is_duplicate(reason: str) -> bool:
-    """Tell whether a reject's reason is that the recording is there already.
+    """Tell whether a recording was rejected as a duplicate.
 
     Examples:
         >>> is_duplicate("duplicate id: a.wav is tess/a too"), is_duplicate("empty file")

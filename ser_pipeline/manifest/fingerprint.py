@@ -1,4 +1,4 @@
-"""Know at a glance that nothing has changed since the last build.
+"""Find out quickly whether anything has changed since the last build.
 
 A build leaves ``.build.json``: a digest over the names, sizes and times of all files below the
 data folder (tables too), the options, and this package's own code. While it stays the same, and
@@ -74,7 +74,7 @@ def inputs_digest(data: Path, settings: Mapping[str, Any], *, jobs: int = 1) -> 
 
 
 def read_fingerprint(folder: Path) -> BuildFingerprint | None:
-    """Read the fingerprint beside a manifest; None where it is missing or not to be understood."""
+    """Read the fingerprint beside a manifest; None where it is missing or cannot be read."""
     try:
         return BuildFingerprint(**json.loads((folder / FINGERPRINT_NAME).read_bytes()))
     except (OSError, TypeError, ValueError):

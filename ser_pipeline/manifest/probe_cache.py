@@ -143,7 +143,7 @@ class ProbeCache:
         return pa.concat_tables([self.table, read]).take(pa.array(order)), len(new)
 
     def compare(self, paths: Sequence[str], *, jobs: int = 1) -> tuple[Bools, Bools]:
-        """Which recordings are gone, and which have changed since they were read.
+        """Which recordings no longer exist, and which have changed since they were read.
 
         Args:
             paths: relative to the data folder.

@@ -1,4 +1,4 @@
-"""What a build did, counted for the screen."""
+"""The result of a build, in numbers for the screen."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -43,7 +43,7 @@ class CorpusSummary:
 
 @dataclass(frozen=True)
 class ManifestSummary:
-    """What a build did.
+    """The result of a build.
 
     Attributes:
         path: of the manifest.
@@ -117,7 +117,7 @@ class ManifestSummary:
 
 
 def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> ManifestSummary:
-    """Sum up a build; splits have their say afterwards, by ``with_warnings``."""
+    """Sum up a build; warnings about splits are added later, by ``with_warnings``."""
     rows = manifest.table
     first = rejects.slice(0, SHOWN).to_pylist()
     return ManifestSummary(

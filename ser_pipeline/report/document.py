@@ -1,4 +1,4 @@
-"""What a report is made of, apart from how it is written down.
+"""The blocks of a report, independent of the format in which it is written.
 
 A report is a list of sections of blocks: paragraphs, callouts, fact lists, tables, figures. The
 page, the Markdown file and the JSON file are three renderings of the same blocks, so that
@@ -32,7 +32,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Strong:
-    """Words that weigh more."""
+    """Emphasised words."""
 
     text: str
 

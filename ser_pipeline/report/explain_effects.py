@@ -260,7 +260,7 @@ def language_blocks(
 
 
 def correlation_blocks(tag: str, explanation: Explanation, marks: tuple[Mark, ...]) -> Iterator[Block]:
-    """Show which groups and which features say the same."""
+    """Show which groups and which features are highly correlated."""
     yield Figure(
         f"correlations-{tag.lower()}",
         "Similarity of groups: mean absolute rank correlation within speakers between the features of two "

@@ -1,4 +1,4 @@
-"""The part on what a run's features tell: which ones its decisions rest on, and how emotions move them."""
+"""The part on a run's features: which of them matter for its decisions, and how emotions move them."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ TOP = 20
 
 
 def explain_section(run: Run, explanation: Explanation, data: Data) -> Section:
-    """Write the part on what the features of a run tell."""
+    """Write the part on the features of a run."""
     marks, tag = run_marks(run, data.digest), run.tag.lower()
     blocks: list[Block] = [
         _opening(run, explanation),

@@ -1,4 +1,4 @@
-"""The part on a network's inside: where it looks, and whether it knows emotions or corpora."""
+"""The part on a network's internals: its attention, and whether it separates emotions or corpora."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The head of the report: what is shown, the main numbers, and how far to trust them."""
+"""The beginning of the report: its contents, the main numbers, and their limits."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 
 def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
-    """Say loudly that recordings were synthesised; empty where none were."""
+    """Warn that recordings are synthetic; empty if none are."""
     shown = [run.tag for run in runs if run.info.synthetic]
     if not data.synthetic and not shown and not any(run.info.synthetic for run in unfinished):
         return ""

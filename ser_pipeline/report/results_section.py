@@ -82,7 +82,7 @@ def comparable(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def best_by_validation(runs: Sequence[Run]) -> Run:
-    """Pick the run that a careful person would pick: by its validation UAR, never by its test."""
+    """Pick the best run by its validation UAR, never by its test score."""
 
     def uar(run: Run) -> float:
         scores = run.scored("validation")
@@ -167,7 +167,7 @@ def group_title(run: Run) -> str:
 
 
 def group_note(run: Run, known: KnownCorpora) -> str:
-    """Say what the split does to people, and which recordings were scored."""
+    """Say how the split treats speakers, and which recordings were scored."""
     sizes = (
         f"{side} {cells.plural(part.pooled.clips, 'clip')} of {cells.plural(part.pooled.speakers, 'speaker')}"
         for side in SIDES

@@ -44,7 +44,7 @@ class Mistake:
 
 
 def surest_mistakes(predictions: Predictions, limit: int = 10) -> list[Mistake]:
-    """Wrong decisions with the highest probability, the surest first."""
+    """Wrong decisions with the highest probability, the most confident first."""
     sure = predictions.probabilities.max(1, initial=0)
     wrong = np.flatnonzero(predictions.predicted != predictions.target)
     order = sorted(wrong.tolist(), key=lambda place: (-sure[place], predictions.clips[place]))
@@ -186,7 +186,7 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
 
 
 def coverage_panel(run: Run, predictions: Predictions) -> Panel:
-    """Draw the error rate left when the model may decline its least sure clips."""
+    """Draw the error rate that is left when the model abstains on its least confident clips."""
     curve = risk_coverage(predictions.probabilities, predictions.target)
     chosen = np.unique(np.linspace(0, len(curve.risk) - 1, MAX_POINTS).astype(int))
     pooled = run.shown.pooled

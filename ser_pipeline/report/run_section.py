@@ -199,7 +199,7 @@ def _part_row(part: str, scores: PartScores) -> Row:
 
 
 def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show which emotions are taken for which: a matrix, a sentence, and a table."""
+    """Show which emotions are confused: a matrix, a sentence, and a table."""
     tag = run.tag.lower()
     figure = Figure(
         f"confusion-{tag}",
@@ -306,7 +306,7 @@ def _row_group(kind: GroupKind, groups: Sequence[GroupScores], known: KnownCorpo
 
 
 def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show how sure the run is, and the mistakes it is surest of."""
+    """Show the calibration of the run, and its most confident mistakes."""
     predictions = run.predictions
     if predictions is None or not predictions.clips:
         return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]

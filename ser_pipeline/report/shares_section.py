@@ -1,4 +1,4 @@
-"""The part on what the decisions of a run on embeddings owe to each input, layer and pooling."""
+"""The part on the importance of each input, layer and pooling of a run on embeddings."""
 
 from ser_pipeline.report.document import Block, Callout, Figure, Panel, Section, text
 from ser_pipeline.report.explain_effects import importance_panel

@@ -67,7 +67,7 @@ class Shares(Options):
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """One line: what the decisions owe most to."""
+        """Name the most important parts in one line."""
         first = sorted(self.tables[0].entries, key=lambda each: -each.share)[:3]
         names = ", ".join(f"{each.name} {100 * each.share:.0f} %" for each in first)
         return f"Shares({self.clips} {self.part} clips: {names})"

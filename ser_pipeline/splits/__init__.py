@@ -1,4 +1,4 @@
-"""Splits: which clips train a model, tune it, and judge it; no speaker stands on two sides.
+"""Splits: which clips train a model, tune it, and test it; no speaker is in two parts.
 
 Made from a manifest (:mod:`ser_pipeline.splits.make`) or imported as published, kept as
 ``manifests/splits/<name>.parquet``, and checked for leaks whenever they are read.

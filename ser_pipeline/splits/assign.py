@@ -45,7 +45,7 @@ Sizes = Callable[[int], Sequence[int]]
 
 @dataclass(frozen=True)
 class Goods:
-    """What people bring to the parts they are assigned to.
+    """What each speaker adds to the part they are assigned to.
 
     Attributes:
         amounts: shape ``(people, goods)``, how much of each good a person brings.

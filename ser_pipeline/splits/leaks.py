@@ -1,4 +1,4 @@
-"""Who must stay together, and what must never stand on both sides of a split."""
+"""Speakers that must stay together, and what must never be on both sides of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Make the splits this package knows: which clips train a model, tune it, and judge it."""
+"""Make the splits this package knows: which clips train a model, tune it, and test it."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -82,7 +82,7 @@ def make_split(
 
 
 def seeded(seed: int, *names: str) -> np.random.Generator:
-    """A generator of one's own for each name, so that a further corpus changes no other's split."""
+    """A separate generator for each name, so that a further corpus changes no other's split."""
     return np.random.default_rng([seed, *(int(digest_bytes(name.encode())[:16], 16) for name in names)])
 
 
@@ -248,7 +248,7 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
 
 
 def empty_parts(split: Split) -> list[str]:
-    """A line for each part of a split that nobody is in."""
+    """A line for each part of a split that is empty."""
     filled = set(split.table["part"].unique().to_pylist())
     wanted = [part for part, ratio in zip(PARTS, split.recipe.ratios, strict=True) if ratio > 0]
     return [

@@ -1,4 +1,4 @@
-"""What each part or fold of a split really holds, and whether anything stands on two sides."""
+"""The contents of each part or fold of a split, and whether anything is in two parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class CheckedSplit:
 
     @property
     def broken(self) -> bool:
-        """Something stands on two sides that the split does not own up to."""
+        """Whether something is in two parts although the split does not declare it."""
         return bool(self.shared_audio or (self.shared_speakers and not self.split.leaks_speakers))
 
 
@@ -91,7 +91,7 @@ def checked_split(split: Split, manifest: Manifest) -> CheckedSplit:
 
 
 def shares_table(split: Split, manifest: Manifest) -> Table:
-    """Lay out what each part or fold holds: one row per corpus and side, all corpora together first.
+    """Lay out the contents of each part or fold: one row per corpus and side, all corpora together first.
 
     Args:
         split: made for this manifest.

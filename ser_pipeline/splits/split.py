@@ -116,7 +116,7 @@ class Split:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What stands in the file's metadata."""
+        """The file's metadata."""
         return {
             "name": self.name,
             "kind": self.recipe.kind,
@@ -247,7 +247,7 @@ def split_path(manifests: Path, name: str) -> Path:
 
 
 def split_names(manifests: Path) -> list[str]:
-    """Names of the splits that are there, sorted."""
+    """Names of the existing splits, sorted."""
     return sorted(path.stem for path in (manifests / FOLDER).glob("[!.]*.parquet"))
 
 

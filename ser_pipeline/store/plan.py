@@ -158,7 +158,7 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
 def one_shard(folder: Path, number: int) -> Iterator[None]:
     """Wait for a shard, and hold it while the block runs.
 
-    A worker whose parent was killed may still be at it. Whoever comes next waits, finds the
+    A worker whose parent was killed may still be running. The next process waits, finds the
     shard finished and leaves it alone, so that nothing is computed twice.
 
     Raises:

@@ -33,7 +33,7 @@ DEFAULT_SIZE: Final = "medium"
 
 @dataclass(frozen=True, slots=True)
 class SynthSummary:
-    """What stands in the folder after :func:`synth`.
+    """Contents of the folder after :func:`synth`.
 
     Attributes:
         folder: that holds the corpora.

@@ -20,7 +20,7 @@ _CONVERSATION: Final = 0.85  # emotions in dialogue are milder than on stage
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is said, by whom and how; with a seed this fixes every sample.
+    """The sentence, its speaker and its delivery; with a seed this determines every sample.
 
     Attributes:
         corpus: key of :data:`ROOMS`: room, rate and style.

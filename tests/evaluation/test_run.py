@@ -145,7 +145,9 @@ def test_a_network_that_diverged_is_not_scored(run, monkeypatch):
         for weight in network.parameters():
             weight.fill_(float("nan"))
     monkeypatch.setattr("ser_pipeline.evaluation.run.load_model", lambda _: (network, card))
-    with pytest.raises(RunError, match="probabilities that are not numbers; train it again with a lower --lr"):
+    with pytest.raises(
+        RunError, match="probabilities that are not numbers; train it again with a lower --lr"
+    ):
         score_run(folder, data)
     assert not (folder / "scores.json").exists()
 
