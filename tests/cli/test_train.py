@@ -214,7 +214,7 @@ def test_a_classifier_is_trained_explained_and_reported(ser, tmp_path, toy):
     ser("train", "--resume", "a")  # nothing left to do, and nothing is lost
     ser("report")
     page = (tmp_path / "reports" / "report.html").read_text()
-    assert "what the features tell" in page
+    assert "importance and effects of features" in page
     assert "What was tried for R1" in page
 
 
