@@ -128,7 +128,9 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
     if unknown:
         raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
     if not data.is_dir():
-        raise SettingsError(f"{data}: not a folder; pass --data with the folder the manifest was built from")
+        raise SettingsError(
+            f"{data}: is not a folder; pass the folder the manifest was built from with --data"
+        )
     whole = read_manifest(manifests)
     manifest = caching.sampled(whole, clips)
     if manifest.table.num_rows < learning.BATCH:

@@ -49,7 +49,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Callout:
-    """A paragraph that must not be missed.
+    """A paragraph that stands out.
 
     Attributes:
         tone: ``warning`` or ``note``.

@@ -232,7 +232,7 @@ def test_two_builds_of_the_same_shards_one_says_so(corpus, tmp_path, front_end):
 
 
 def test_the_data_folder_must_be_there(corpus, tmp_path, front_end):
-    with pytest.raises(StoreError, match="pass --data with the folder the manifest was built from"):
+    with pytest.raises(StoreError, match="pass the folder the manifest was built from with --data"):
         build_store(corpus.manifest(), tmp_path / "nowhere", tmp_path / "cache", front_end)
 
 

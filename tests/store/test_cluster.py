@@ -117,7 +117,10 @@ def test_a_cluster_makes_the_same_embeddings(home, cluster, make_encoder):
 @pytest.mark.parametrize("cluster", [0], indirect=True)  # one lost worker is one too many
 @pytest.mark.parametrize(
     ("lost", "line"),
-    [(slice(1, None), "workers were lost several times"), (slice(0, 1), "the scheduler went away")],
+    [
+        (slice(1, None), "workers were lost several times"),
+        (slice(0, 1), "the connection to the scheduler was lost"),
+    ],
     ids=["workers", "scheduler"],
 )
 def test_what_a_cluster_cannot_mend_is_one_line(home, cluster, lost, line):
