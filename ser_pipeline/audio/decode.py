@@ -153,7 +153,7 @@ def _decode(source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: f
 
 
 def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
-    """Refuse a wave that says nothing.
+    """Refuse a wave that cannot be used.
 
     Args:
         wave: shape ``(samples,)``.

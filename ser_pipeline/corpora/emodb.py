@@ -4,7 +4,7 @@ Names   ``03a01Fa.wav`` = speaker 03, sentence a01, emotion F, take a.
 Tables  ``erkennung.txt``: share of 20 listeners who recognised the emotion, and who found it natural.
 Splits  none published; split by speaker.
 Quirks  ``erkennung.txt`` is Latin-1 with decimal commas; 281 of its 816 lines are of clips that were
-        never published, so a line without a recording says nothing.
+        never published, so a line without a recording is no fault.
 Source  doi:10.21437/Interspeech.2005-446
 """
 

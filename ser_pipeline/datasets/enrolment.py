@@ -1,8 +1,8 @@
 """Mode ``adaptive``: vectors centred and scaled by what is known of the speaker, be it much or nothing.
 
 Training pretends to know of its speakers now nothing, now a few clips, now all of them, so that a
-model has seen how vectors look after any number of enrolment clips. Whoever uses it later may then
-enrol a new speaker with as many clips as there are, or with none.
+model has seen how vectors look after any number of enrolment clips. A user may then enrol
+a new speaker with as many clips as there are, or with none.
 """
 
 from collections.abc import Iterator

@@ -36,6 +36,7 @@ from ser_pipeline.options import BuiltFor, EmbeddingOptions, FrontEnd, Fused, Re
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import LayerChoice, SplitInfo
 from ser_pipeline.store import Store
+from ser_pipeline.tables.cells import plural
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,8 @@ class RunData:
             lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
         if self.failed:
             clip, reason = self.failed[0]
-            lines.append(
-                f"{len(self.failed)} clips are left out, the store could not use them, as {clip}: {reason}"
-            )
+            clips = plural(len(self.failed), "clip")
+            lines.append(f"{clips} left out, which the store could not use: {clip}: {reason}")
         if not counts["test"]:
             lines.append(
                 f"split '{self.split.name}': no clip chosen is in the test part; there will be no test score"

@@ -22,8 +22,8 @@ def prepare_librosa() -> None:
     """Call this before anything that imports librosa, as noisereduce and audiomentations do.
 
     librosa compiles loops when it is first imported and keeps them on disk in pairs of files. Two
-    processes that do so at once can leave a pair of which each wrote one, and with that every
-    later process ends without a word (numba's issue 10128). So the first process imports it here and the
+    processes that do so at once can leave a pair of which each wrote one file; every later process
+    then crashes without a message (numba's issue 10128). So the first process imports it here and the
     others wait; once one has finished, this costs nothing.
     """
     mark = _mark()

@@ -74,8 +74,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         folder: in the layout of a transformers checkpoint.
 
     Raises:
-        EncoderError: a file is missing or says nothing, it is of another architecture or rate, or its weights
-            are not safetensors.
+        EncoderError: a file is missing or cannot be read, the architecture or rate is another one, or the
+            weights are not safetensors.
     """
     config = _read_json(folder / "config.json")
     family = str(config.get("model_type"))

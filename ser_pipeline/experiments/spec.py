@@ -28,7 +28,7 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "best class": ("emotion",),
     "top confusions": ("pairs",),
 }
-"""Kind of claim -> fields without which it says nothing."""
+"""Kind of claim -> fields that it needs."""
 
 
 class ArmSpec(Options):

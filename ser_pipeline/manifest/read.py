@@ -14,6 +14,7 @@ from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.fingerprint import read_fingerprint
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, read_table
+from ser_pipeline.tables.cells import plural
 
 MANIFEST_NAME: Final = "manifest.parquet"
 REJECTS_NAME: Final = "rejects.parquet"
@@ -40,7 +41,7 @@ class Manifest:
     def __repr__(self) -> str:
         """One line: file, recordings and corpora."""
         corpora = ", ".join(self.facts.get("corpora", {})) or "no corpora"
-        return f"Manifest({self.path}: {self.table.num_rows} recordings of {corpora})"
+        return f"Manifest({self.path}: {plural(self.table.num_rows, 'recording')} of {corpora})"
 
     @property
     def synthetic(self) -> bool:

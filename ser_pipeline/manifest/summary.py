@@ -13,6 +13,7 @@ from ser_pipeline.manifest.describe import held_by
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.records import MissingAudio, Reject
+from ser_pipeline.tables.cells import plural
 
 SHOWN: Final = 10
 """Rejects that are spelled out."""
@@ -79,10 +80,8 @@ class ManifestSummary:
 
     def __repr__(self) -> str:
         """One line: file, recordings, speakers, rejects."""
-        return (
-            f"ManifestSummary({self.path}: {self.rows} recordings by {self.speakers} speakers, "
-            f"{self.rejects} rejected)"
-        )
+        counts = f"{plural(self.rows, 'recording')} by {plural(self.speakers, 'speaker')}"
+        return f"ManifestSummary({self.path}: {counts}, {self.rejects} rejected)"
 
     def with_warnings(self, lines: list[str]) -> "ManifestSummary":
         """Return this summary with further warnings."""

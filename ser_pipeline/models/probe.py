@@ -56,7 +56,7 @@ class Probe(MelNetwork):
         return self.drop(mixed), lengths
 
     def _standardised(self, rows: Tensor) -> Tensor:
-        """Units at mean 0 and variance 1, of which a single row says nothing, ``(rows, units)``."""
+        """Units at mean 0 and variance 1, ``(rows, units)``; a single row takes the running statistics."""
         norm = self.norm
         fresh = self.training and len(rows) > 1
         return F.batch_norm(

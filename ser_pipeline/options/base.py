@@ -28,7 +28,7 @@ LIST = BeforeValidator(
 """A list may be written in one line, as a flag does: ``emodb,nemo``."""
 
 PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
-"""A folder may be given as a path, or as whatever has one, such as a run."""
+"""A folder may be given as a path, or as an object that has one, such as a run."""
 
 ANY_MODEL: Final[tuple[str, ...]] = ()
 DECLARED: Final = ("declared",)
@@ -39,7 +39,7 @@ OF_MELS: Final = ("mels",)
 OF_FEATURES: Final = ("features",)
 OF_EMBEDDINGS: Final = ("embeddings",)
 OF_VECTORS: Final = ("vectors",)
-"""Needed of a model by options of whatever is learned from vectors, be they features or embeddings."""
+"""Needed of a model by options of models that learn from vectors, that is from features or embeddings."""
 OF_WAVES: Final = ("waves",)
 """Needed of a model by options of how an encoder is trained that is a part of it."""
 MELS_BY_EPOCHS: Final = ("mels", "epochs")

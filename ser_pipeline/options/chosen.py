@@ -71,7 +71,7 @@ def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in changes.items():
         section = "" if name in Recipe.model_fields else _section(name)
         if section and value is None and OFF in _fields(section)[name].metadata:
-            value = False  # a value of None says nothing
+            value = False  # None would leave the setting as it is
         inner = {section: {name: value}} if section else {name: value}
         found = merged(found, inner)
     return found

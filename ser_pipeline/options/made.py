@@ -67,7 +67,7 @@ def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] 
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested settings; a value of None says nothing, and merges of emotions are taken whole.
+    """Merge nested settings; None leaves a setting as it is, and merges of emotions are replaced as a whole.
 
     Examples:
         >>> merged({"train": {"epochs": 3, "seed": 1}}, {"train": {"epochs": 5}, "task": None})

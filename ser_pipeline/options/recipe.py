@@ -1,4 +1,4 @@
-"""All that decides a model, and which of it says anything about which model."""
+"""All that decides a model, and which options have an effect on which model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -45,7 +45,7 @@ from ser_pipeline.options.training import TAUGHT, ModelOptions, TrainOptions
 
 Preset = Literal["default", "paper"]
 CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.frames", "embeddings.device"})
-"""Paths of options that say how a store is made, and nothing to those who learn from it."""
+"""Paths of options of how a store is made, which have no effect on learning from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 LayerChoice = Literal["middle", "best", "all"]
 LAYER_CHOICES: Final[tuple[LayerChoice, ...]] = ("middle", "best", "all")

@@ -24,7 +24,7 @@ class GraphFacts(Options):
         takes: name of its input: unpadded mels, normalised features, or samples.
         padded: its mels are padded to the front end's longest clip.
         int8: its weights are quantised.
-        fewest: samples that it needs once silence is cut; 0 where it says nothing of them.
+        fewest: fewest samples that it needs once silence is cut; 0 where that is not stated.
         trained_on: corpora, as the run names them.
         card: ``model.json`` of the run.
     """

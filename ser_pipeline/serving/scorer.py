@@ -39,8 +39,8 @@ class PreparedClip:
         values: mels ``(n_mels, max_frames)``, padded; a vector ``(features,)`` not yet normalised, of
             features or of layers of an encoder; or its steps ``(steps, layers, width)``.
         frames: mel frames that hold sound, or steps; 1 for features.
-        start_s: where what the values are made of begins in the wave, in seconds.
-        end_s: where it ends.
+        start_s: start, in seconds, of the part of the wave that the values come from.
+        end_s: end of that part.
         logits: class scores, shape ``(classes,)``, where a graph gave them together with the values.
     """
 

@@ -102,7 +102,7 @@ class Service:
         """
         with self._lock:
             if self.waiting >= self.limits.waiting:
-                raise ServerBusy(f"{self.waiting} recordings are waiting already; try again in a moment")
+                raise ServerBusy(f"the queue is full ({self.waiting} waiting); try again in a moment")
             self.waiting += 1
         place = Place(self)
         try:

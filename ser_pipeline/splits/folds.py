@@ -39,8 +39,8 @@ def fold_number(split: Split, fold: int | str) -> int:
 def parts_for(split: Split, manifest: Manifest, fold: int | str | None = None) -> Int8s:
     """Part of every row of the manifest.
 
-    In a fold, its recordings are the test part, and validation is made of whole speakers of the
-    rest, by the split's seed: the same every time.
+    The recordings of a fold are its test part. The validation part consists of whole speakers of the
+    rest, chosen by the split's seed, so that it is the same every time.
 
     Args:
         split: made for this manifest.

@@ -26,6 +26,7 @@ from ser_pipeline.splits.split import (
     fold_rows,
     part_rows,
 )
+from ser_pipeline.tables.cells import plural
 
 IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path")
 """Columns of the manifest that an import needs."""
@@ -191,7 +192,7 @@ def _leaks(table: pa.Table, sides: Int64s, source: Path, allowed: bool) -> bool:
     torn = on_both_sides(codes(table["speaker_id"]), sides)
     if torn and not allowed:
         raise SplitError(
-            f"{source}: puts {len(torn)} speakers into more than one part: {some(torn)}; "
+            f"{source}: puts {plural(len(torn), 'speaker')} into more than one part: {some(torn)}; "
             "pass --leaks-speakers to accept it; its scores are then marked as not valid for new speakers"
         )
     return bool(torn)

@@ -26,6 +26,7 @@ from ser_pipeline.manifest.schema import (
 )
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.leaks import check_sides
+from ser_pipeline.tables.cells import plural
 
 Ratios = tuple[float, float, float]
 
@@ -107,7 +108,7 @@ class Split:
         """One line: name, recordings, folds."""
         folds = f" in {len(self.folds)} folds" if self.folds else ""
         leaks = ", speakers on both sides" if self.leaks_speakers else ""
-        return f"Split({self.name}: {self.table.num_rows} recordings{folds}{leaks})"
+        return f"Split({self.name}: {plural(self.table.num_rows, 'recording')}{folds}{leaks})"
 
     @property
     def command(self) -> str:

@@ -26,6 +26,7 @@ from ser_pipeline.store.plan import EVERY_SHARD, Key, PlannedClip, recordings, s
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
 from ser_pipeline.store.status import outdated, stores
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -239,7 +240,9 @@ def _foreign(folder: Path, digests: frozenset[str]) -> Iterator[Garbage]:
     for shard, rows in sorted(by_shard.items()):
         path = shard_path(folder, shard)
         size = round(path.stat().st_size * len(rows) / counts[shard])
-        yield Garbage(path, f"{len(rows)} rows of recordings not in the manifest", size, frozenset(rows))
+        yield Garbage(
+            path, f"{plural(len(rows), 'row')} of recordings not in the manifest", size, frozenset(rows)
+        )
 
 
 def collect(found: list[Garbage]) -> int:

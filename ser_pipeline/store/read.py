@@ -31,6 +31,7 @@ from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
+from ser_pipeline.tables.cells import plural
 
 
 class Store:
@@ -74,7 +75,7 @@ class Store:
 
     def __repr__(self) -> str:
         """One line: folder, rows and their shape."""
-        return f"Store({self.folder}: {len(self)} rows of shape {self.shape})"
+        return f"Store({self.folder}: {plural(len(self), 'row')} of shape {self.shape})"
 
     def __len__(self) -> int:
         """Number of rows."""

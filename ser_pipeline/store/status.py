@@ -20,6 +20,7 @@ from ser_pipeline.store.build import changed_sources, describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.read import changes, drawn_changes
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -113,7 +114,7 @@ def _state(
     described: dict[str, Any] | None, damaged: tuple[str, ...], unknown: int, changed: list[str]
 ) -> str:
     if damaged:
-        return f"damaged: {len(damaged)} shards cannot be read"
+        return f"damaged: {plural(len(damaged), 'shard')} cannot be read"
     if described is None:
         return "empty"
     old = outdated(described)
@@ -124,7 +125,7 @@ def _state(
     why = [f"recording changed: {some(changed, show=3)}"] if changed else []
     new = unknown - len(changed)
     why += [f"{new} new"] if new > 0 and changed else []
-    return "; ".join([f"incomplete: {unknown} recordings to compute", *why])
+    return "; ".join([f"incomplete: {plural(unknown, 'recording')} to compute", *why])
 
 
 def details(folder: Path, today: Mapping[str, StoreOptions]) -> Iterator[tuple[str, str]]:

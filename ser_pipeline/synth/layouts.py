@@ -216,7 +216,7 @@ def _iemocap(speakers: int, count: int) -> list[SynthClip]:
         session, letter = number // 2 + 1, "FM"[number % 2]
         turns = [(code, take) for take in range(count) for code in _IEMOCAP]
         for turn, (code, take) in enumerate(turns):
-            # each speaker talks in both dialogues of a session, whoever leads them
+            # each speaker talks in both dialogues of a session
             dialogue = f"Ses{session:02d}" + ("F_impro01" if turn % 2 == 0 else "M_script01_1")
             line = 1 + (turn + take) % len(_IEMOCAP)
             part = Part(

@@ -26,7 +26,7 @@ LAST = "last.ckpt"
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One epoch, for whoever watches.
+    """One epoch, as a watcher is told of it.
 
     Attributes:
         row: by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`.
@@ -48,7 +48,7 @@ class EpochReport:
 
 
 class Listener(Protocol):
-    """Whoever watches a training; calls come from the first process alone."""
+    """Follows a training; called from the first process only."""
 
     def epoch_began(self, epoch: int, clips: int) -> None:
         """Epoch ``epoch`` (counted from 1) begins; it has ``clips`` clips."""

@@ -54,7 +54,7 @@ def test_one_store_in_full_names_what_changed(home):
     sf.write(path, 0.1 * np.sin(np.arange(9_000)), 16_000)
     ser("manifest", "build")
     (row,) = json.loads(ser("cache", "status", "--format", "json").stdout)
-    assert row["state"] == "incomplete: 1 recordings to compute; recording changed: EmoDB/wav/03a01Wa.wav"
+    assert row["state"] == "incomplete: 1 recording to compute; recording changed: EmoDB/wav/03a01Wa.wav"
     rows = json.loads(ser("cache", "status", row["store"][:6], "--format", "json").stdout)
     said = [(line["what"], line["value"]) for line in rows]
     assert ("differs from today's settings", "settings.denoise: none, now gate") in said

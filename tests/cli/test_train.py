@@ -167,7 +167,7 @@ def test_a_name_is_used_once(ser):
 
 def test_clips_that_failed_are_counted(ser, toy):
     toy.write_store(failed=[0])
-    assert "1 clips are left out, the store could not use them, as emodb/0-0-0: silent" in train(ser).stderr
+    assert "1 clip left out, which the store could not use: emodb/0-0-0: silent" in train(ser).stderr
 
 
 def test_a_class_without_training_clips_is_named(ser, toy):

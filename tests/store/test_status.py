@@ -16,7 +16,7 @@ def test_a_complete_store_is_current(built, corpus):
 def test_a_new_recording_makes_it_incomplete(built, corpus):
     corpus.add("new.wav", 400)
     (found,) = status(built, corpus.manifest())
-    assert found.state == "incomplete: 1 recordings to compute"
+    assert found.state == "incomplete: 1 recording to compute"
 
 
 def test_a_changed_recording_is_named(built, corpus):
