@@ -7,13 +7,12 @@ from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnPro
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
-from ser_pipeline.manifest.query import query
-from ser_pipeline.manifest.read import Manifest, read_manifest
+from ser_pipeline.manifest.read import Manifest, query, read_manifest
 from ser_pipeline.manifest.scan import Find, Modules
 from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.validate import Problems, validate
 from ser_pipeline.options import Augmented, FeatureSet, InputOptions, Recipe, StoreOptions, feature_options
-from ser_pipeline.options.chosen import chosen_recipe
+from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
 

@@ -20,7 +20,7 @@ from ser_pipeline.options import (
     own_tasks,
     read_toml,
 )
-from ser_pipeline.options.chosen import chosen_recipe, nested
+from ser_pipeline.options.made import chosen_recipe, nested
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run

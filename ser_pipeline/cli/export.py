@@ -12,7 +12,7 @@ from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say
 if TYPE_CHECKING:
     from ser_pipeline.arrays import Float32s
     from ser_pipeline.serving.export import Export
-    from ser_pipeline.serving.graph_check import GraphCheck
+    from ser_pipeline.serving.graph import GraphCheck
     from ser_pipeline.serving.model import Model
 
 

@@ -17,12 +17,19 @@ from ser_pipeline.datasets.batch import (
     read_levels,
     read_vectors,
 )
-from ser_pipeline.datasets.enrolment import COPIES, average_voice, enrolled, pretended
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.layers import LayerRows, SideBySide
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
-from ser_pipeline.datasets.speakers import Described, Surroundings, describe_speakers
+from ser_pipeline.datasets.speakers import (
+    COPIES,
+    Described,
+    Surroundings,
+    average_voice,
+    describe_speakers,
+    enrolled,
+    pretended,
+)
 from ser_pipeline.datasets.targets import (
     JoinedClips,
     Taught,

@@ -15,7 +15,6 @@ from ser_pipeline.options.embeddings import (
     layers_of,
 )
 from ser_pipeline.options.features import (
-    FEATURE_SETS,
     FEATURES_VERSION,
     LAG_MARGIN,
     FeatureOptions,
@@ -61,7 +60,6 @@ __all__ = [
     "EMBEDDINGS_VERSION",
     "ENSEMBLE",
     "FEATURES_VERSION",
-    "FEATURE_SETS",
     "FRONT_END_VERSION",
     "KINDS",
     "LAG_MARGIN",

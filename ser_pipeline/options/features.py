@@ -14,7 +14,6 @@ FEATURES_VERSION = 1
 """Raised whenever the same settings give other features; part of every store's fingerprint."""
 
 FeatureSet = Literal["named", "egemaps", "compare"]
-FEATURE_SETS: tuple[FeatureSet, ...] = ("named", "egemaps", "compare")
 """``named`` is our own; the others are openSMILE's."""
 
 

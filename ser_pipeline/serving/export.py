@@ -21,8 +21,7 @@ from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
 from ser_pipeline.options import FrontEnd, Fused
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.serving.graph import GRAPH_KEY, GraphFacts, open_session
-from ser_pipeline.serving.graph_check import GraphCheck, compare, graph_input
+from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_input, open_session
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import (
     VOICE,

@@ -116,7 +116,7 @@ def test_a_clip_that_one_of_them_could_not_use_is_left_out_and_told(toy, two_enc
     assert {reason for _, reason in data.failed} == left_out
     assert len(data.failed) == 2
     assert toy.digest(3) not in data.examples.column("audio_digest")
-    assert any("2 clips are left out" in line for line in data.remarks())
+    assert any("2 clips left out" in line for line in data.remarks())
 
 
 def test_what_one_of_them_lacks_is_said_with_its_command(toy, two_encoders):

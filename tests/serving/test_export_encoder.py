@@ -18,7 +18,7 @@ from ser_pipeline.errors import EncoderError, RunError, SettingsError
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import LinearNetwork
 from ser_pipeline.options import PredictOptions
-from ser_pipeline.serving import graph_check
+from ser_pipeline.serving import graph
 from ser_pipeline.serving.export import export_graph
 from tests.serving.conftest import EMOTIONS, RATE, WAVES, shares, voice
 
@@ -212,7 +212,7 @@ def test_an_encoder_that_changed_is_not_written(save, make_encoder, tmp_path):
 
 def test_a_graph_that_differs_is_not_written(save, tmp_path, monkeypatch):
     growing = itertools.count()
-    monkeypatch.setattr(graph_check, "softmax", lambda logits, _: logits * next(growing))
+    monkeypatch.setattr(graph, "softmax", lambda logits, _: logits * next(growing))
     with pytest.raises(RunError, match="nothing was written"):
         export_graph(load_model(save()), tmp_path / "m.onnx")
 

@@ -13,7 +13,7 @@ from ser_pipeline.errors import ManifestError, RunError, SettingsError, StoreMis
 from ser_pipeline.evaluation.run import evaluate_run
 from ser_pipeline.manifest import SCHEMA, read_manifest
 from ser_pipeline.manifest.schema import write_table
-from ser_pipeline.options.chosen import chosen_recipe
+from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.runs.card import read_card, write_card
 from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.training.checkpoint import load_model

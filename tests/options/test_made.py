@@ -2,7 +2,7 @@ import pytest
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import Mixup, recipe
-from ser_pipeline.options.chosen import SECTIONS, chosen_recipe, nested
+from ser_pipeline.options.made import SECTIONS, chosen_recipe, nested
 
 
 def test_settings_alone_and_by_section_are_the_same():

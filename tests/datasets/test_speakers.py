@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.datasets.enrolment import COPIES, ENROLMENTS, average_voice, enrolled, pretended
 from ser_pipeline.datasets.normalise import PULL_CENTER, PULL_SCALE, Voice
-from ser_pipeline.datasets.speakers import Surroundings
+from ser_pipeline.datasets.speakers import (
+    COPIES,
+    ENROLMENTS,
+    Surroundings,
+    average_voice,
+    enrolled,
+    pretended,
+)
 
 
 class Rows:
