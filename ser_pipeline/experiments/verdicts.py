@@ -54,7 +54,7 @@ INTERVAL = (
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Measurement:
     """A claim under one protocol: what was measured, or why nothing was."""
 
     measured: Measured | None
@@ -74,15 +74,17 @@ def judged(progress: Progress, decisions: RunDecisions) -> tuple[ClaimFinding, .
         decisions: of the cells that are done.
     """
     claims = progress.design.claims
-    looks = [_look(progress, decisions, claim, beside=False) for claim in claims]
+    measurements = [_measurement(progress, decisions, claim, beside=False) for claim in claims]
     p_values = [
-        1.0 if look.measured is None or look.measured.figures.p is None else look.measured.figures.p
-        for look in looks
+        1.0
+        if measurement.measured is None or measurement.measured.figures.p is None
+        else measurement.measured.figures.p
+        for measurement in measurements
     ]
     corrected = _corrected([claim.family for claim in claims], p_values)
     return tuple(
-        _finding(progress, decisions, claim, look, p)
-        for claim, look, p in zip(claims, looks, corrected, strict=True)
+        _finding(progress, decisions, claim, measurement, p)
+        for claim, measurement, p in zip(claims, measurements, corrected, strict=True)
     )
 
 
@@ -96,10 +98,10 @@ def _corrected(families: Sequence[str], p_values: Sequence[float]) -> list[float
 
 
 def _finding(
-    progress: Progress, decisions: RunDecisions, claim: ClaimSpec, look: _Look, corrected: float
+    progress: Progress, decisions: RunDecisions, claim: ClaimSpec, measurement: _Measurement, corrected: float
 ) -> ClaimFinding:
-    figures = None if look.measured is None else look.measured.figures
-    outcome, reason = _outcome(claim, look, corrected)
+    figures = None if measurement.measured is None else measurement.measured.figures
+    outcome, reason = _outcome(claim, measurement, corrected)
     return ClaimFinding(
         text=claim.text,
         family=claim.family,
@@ -119,11 +121,11 @@ def _finding(
     )
 
 
-def _outcome(claim: ClaimSpec, look: _Look, corrected: float) -> tuple[Outcome, str]:
+def _outcome(claim: ClaimSpec, measurement: _Measurement, corrected: float) -> tuple[Outcome, str]:
     """The verdict, and what must be known of it."""
-    found = look.measured
-    if found is None or look.reason:
-        return look.outcome, look.reason
+    found = measurement.measured
+    if found is None or measurement.reason:
+        return measurement.outcome, measurement.reason
     if found.decides is None:
         words: Outcome = (
             "not decidable here" if found.met is None else "holds" if found.met else "does not hold"
@@ -135,7 +137,9 @@ def _outcome(claim: ClaimSpec, look: _Look, corrected: float) -> tuple[Outcome, 
     return verdict(found.decides, corrected, at_least=claim.at_least), "; ".join(notes)
 
 
-def _look(progress: Progress, decisions: RunDecisions, claim: ClaimSpec, *, beside: bool) -> _Look:
+def _measurement(
+    progress: Progress, decisions: RunDecisions, claim: ClaimSpec, *, beside: bool
+) -> _Measurement:
     arms = progress.wanted(claim, beside=beside)
     missing = _missing(progress, claim, arms)
     if missing is not None:
@@ -145,7 +149,7 @@ def _look(progress: Progress, decisions: RunDecisions, claim: ClaimSpec, *, besi
     return _seeded_or_not(decisions, claim, arms)
 
 
-def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look | None:
+def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Measurement | None:
     """Why nothing can be measured: a cell failed, or did not run, or both arms are one."""
     keys = [key for arm in arms for key in arm]
     failed = [cell for cell in progress.cells if cell.key in keys and progress.state(cell).status == "failed"]
@@ -153,28 +157,28 @@ def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]
     if failed or not all(keys):
         cell = (failed or broken)[0]
         if cell.lacking:
-            return _Look(None, "not run", f"{cell.label} did not run: {cell.problem}")
-        return _Look(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
+            return _Measurement(None, "not run", f"{cell.label} did not run: {cell.problem}")
+        return _Measurement(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
     waiting = [key for key in dict.fromkeys(keys) if progress.states[key].status != "done"]
     if waiting:
         reason = progress.states[waiting[0]].reason
-        return _Look(None, "not run", f"{len(waiting)} of {len(set(keys))} runs are missing: {reason}")
+        return _Measurement(None, "not run", f"{len(waiting)} of {len(set(keys))} runs are missing: {reason}")
     if len(arms) == 2 and set(arms[0]) == set(arms[1]):
-        return _Look(None, reason="with these recordings both arms are the same training runs")
+        return _Measurement(None, reason="with these recordings both arms are the same training runs")
     return None
 
 
-def _seeded_or_not(decisions: RunDecisions, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Look:
+def _seeded_or_not(decisions: RunDecisions, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Measurement:
     every = [key for arm in arms for key in arm]
     emotions = {decisions.of(key).emotions for key in every}
     if len(emotions) > 1:
-        return _Look(None, reason="the arms distinguish different emotions")
+        return _Measurement(None, reason="the arms distinguish different emotions")
     reason = _outside(claim, next(iter(emotions)))
     if reason:
-        return _Look(None, reason=reason)
+        return _Measurement(None, reason=reason)
     clips = decisions.common(every, corpora=claim.corpora, languages=claim.languages)
     if not len(clips):
-        return _Look(None, reason="no test clip is common to all of these runs")
+        return _Measurement(None, reason="no test clip is common to all of these runs")
     return _seeded(measured(claim, arms, clips, decisions), arms)
 
 
@@ -194,20 +198,20 @@ def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
     return ""
 
 
-def _seeded(found: Measured, arms: Sequence[Sequence[str]]) -> _Look:
+def _seeded(found: Measured, arms: Sequence[Sequence[str]]) -> _Measurement:
     """Figures of fewer than three seeds are shown, and decide nothing."""
     fewest = min(len(arm) for arm in arms)
     if fewest < LEAST_SEEDS:
-        return _Look(found, reason=f"{fewest} of at least {LEAST_SEEDS} seeds")
-    return _Look(found)
+        return _Measurement(found, reason=f"{fewest} of at least {LEAST_SEEDS} seeds")
+    return _Measurement(found)
 
 
 def _beside(progress: Progress, decisions: RunDecisions, claim: ClaimSpec, honest: Figures | None) -> Beside:
     """The claim's figures under the protocol beside, and what makes the difference."""
-    look = _look(progress, decisions, claim, beside=True)
-    if look.measured is None:
-        return Beside(protocol=claim.beside, reason=look.reason)
-    figures = look.measured.figures
+    measurement = _measurement(progress, decisions, claim, beside=True)
+    if measurement.measured is None:
+        return Beside(protocol=claim.beside, reason=measurement.reason)
+    figures = measurement.measured.figures
     return Beside(protocol=claim.beside, figures=figures, note=_difference(progress, claim, honest, figures))
 
 

@@ -100,7 +100,7 @@ def _write(
     data: Path, out: Path, scanned: Scanned, probes: pa.Table, read: int, settings: Mapping[str, Any]
 ) -> ManifestSummary:
     """Write rejects and manifest, in this order: the manifest is what others wait for."""
-    rows, rejects = _sifted(scanned, probes, bool(settings["decode"]))
+    rows, rejects = _rows_and_rejects(scanned, probes, bool(settings["decode"]))
     facts = _facts(scanned, rows, rejects, settings)
     rejects_digest = write_table(rejects, {"counts": facts["counts"]}, out / REJECTS_NAME)
     if not rows.num_rows:
@@ -110,7 +110,7 @@ def _write(
     return replace(summarise(manifest, scanned, rejects, read), rejects_digest=rejects_digest)
 
 
-def _sifted(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
+def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
     """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
     rows, unusable = filter_rows(scanned.table, probes, decoded=decode)
     unnamed = [(reject.corpus, str(reject.path), reject.reason) for reject in scanned.rejects]

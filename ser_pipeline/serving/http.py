@@ -199,24 +199,24 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(SerError)
     async def refused(_request: Request, error: Exception) -> JSONResponse:
         status = next((number for kind, number in STATUS if isinstance(error, kind)), 422)
-        return _said(status, str(error))
+        return _error_answer(status, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
         place = next(iter(first.get("loc", ())[1:]), "request")  # what follows names kinds of numbers
-        return _said(422, f"{place}: {first.get('msg', 'does not fit')}")
+        return _error_answer(422, f"{place}: {first.get('msg', 'does not fit')}")
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: Exception) -> JSONResponse:
-        return _said(400, "the connection ended before the recording did")
+        return _error_answer(400, "the connection ended before the recording did")
 
     @app.exception_handler(HTTPException)
     async def other(_request: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 400
-        return _said(status, str(getattr(error, "detail", error)))
+        return _error_answer(status, str(getattr(error, "detail", error)))
 
 
-def _said(status: int, sentence: str) -> JSONResponse:
+def _error_answer(status: int, sentence: str) -> JSONResponse:
     headers = {"Retry-After": "2"} if status == 429 else None
     return JSONResponse({"error": sentence}, status, headers=headers)

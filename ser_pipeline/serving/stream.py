@@ -116,7 +116,7 @@ class Stream:
             wave = wave.mean(axis=1, dtype=np.float32)
         if wave.ndim != 1:
             raise AudioError(f"samples of shape (n,) or (n, channels) are needed, found {wave.shape}")
-        return self._said(self._windows.push(wave))
+        return self._predicted(self._windows.push(wave))
 
     def finish(self) -> list[Prediction]:
         """Predict on what is left when the sound ends.
@@ -124,9 +124,9 @@ class Stream:
         Raises:
             AudioError: nothing was pushed, or less than 0.1 s.
         """
-        return self._said(self._windows.finish())
+        return self._predicted(self._windows.finish())
 
-    def _said(self, windows: Iterator[Window]) -> list[Prediction]:
+    def _predicted(self, windows: Iterator[Window]) -> list[Prediction]:
         return [self._listener.predict_window(window, self.options, self.name) for window in windows]
 
 

@@ -73,15 +73,15 @@ def read_index(folder: Path, *, write: bool = True) -> Index:
         folder: of the store.
         write: keep the renewed index, where the folder can be written to.
     """
-    stamps = _stamps(folder)
+    states = _file_states(folder)
     path = folder / "index.parquet"
-    old, old_stamps = _read(path)
-    if old is not None and old_stamps == stamps:
+    old, old_states = _read(path)
+    if old is not None and old_states == states:
         return Index(old)
-    changed = {name for name, stamp in stamps.items() if old_stamps.get(name) != stamp}
+    changed = {name for name, state in states.items() if old_states.get(name) != state}
     parts, lost = [], []
     if old is not None:
-        kept = [_number(name) for name in stamps if name not in changed]
+        kept = [_number(name) for name in states if name not in changed]
         parts.append(old.filter(pc.is_in(old["shard"], pa.array(kept, pa.int32()))))
     for name in sorted(changed):
         try:
@@ -92,8 +92,8 @@ def read_index(folder: Path, *, write: bool = True) -> Index:
             continue  # replaced by another build between listing and reading
     table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
     table = _first_of_each(table)
-    if write and not lost and stamps:
-        _write(path, table, stamps)
+    if write and not lost and states:
+        _write(path, table, states)
     return Index(table, tuple(lost))
 
 
@@ -105,12 +105,12 @@ def _first_of_each(table: pa.Table) -> pa.Table:
     return table.take(pa.array(keys.index.to_numpy())).combine_chunks()
 
 
-def _stamps(folder: Path) -> dict[str, list[int]]:
-    stamps = {}
+def _file_states(folder: Path) -> dict[str, list[int]]:
+    states = {}
     for path in sorted(folder.glob("shard-*.h5")):
         status = path.stat()
-        stamps[path.name] = [status.st_size, status.st_mtime_ns, status.st_ino]
-    return stamps
+        states[path.name] = [status.st_size, status.st_mtime_ns, status.st_ino]
+    return states
 
 
 def _number(name: str) -> int:
@@ -121,12 +121,12 @@ def _read(path: Path) -> tuple[pa.Table | None, dict[str, Any]]:
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would load pandas, half a second
             table = file.read()
-        stamps = json.loads((table.schema.metadata or {})[b"shards"])
+        states = json.loads((table.schema.metadata or {})[b"shards"])
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None, {}  # only a summary: a missing or broken one is made again
     if table.schema.remove_metadata() != SCHEMA:
         return None, {}
-    return table, stamps
+    return table, states
 
 
 def _rows_of(path: Path) -> pa.Table:
@@ -149,8 +149,8 @@ def _rows_of(path: Path) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _write(path: Path, table: pa.Table, stamps: dict[str, list[int]]) -> None:
+def _write(path: Path, table: pa.Table, states: dict[str, list[int]]) -> None:
     try:
-        write_parquet(path, table.replace_schema_metadata({b"shards": json.dumps(stamps).encode()}))
+        write_parquet(path, table.replace_schema_metadata({b"shards": json.dumps(states).encode()}))
     except SerError:
         return  # a read-only store works without: the index is then made at each opening
