@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say, tell_unread
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.arrays import Float32s
@@ -112,19 +113,19 @@ def _corpora(folder: Path) -> tuple[str, ...]:
 
 
 def _tell(made: "Export") -> None:
-    say(_sentence("made-up sounds", made.made_up))
+    say(_sentence("made-up sound", made.made_up))
     if made.clips.clips:
-        say(_sentence("recordings", made.clips))
+        say(_sentence("recording", made.clips))
     else:
         say(f"not compared on any recordings{_fewer(made.clips)}; name some with --check")
 
 
 def _fewer(found: "GraphCheck") -> str:
-    return f" ({found.unusable} silent or too short ones left out)" if found.unusable else ""
+    return f" ({found.unusable} silent or too short left out)" if found.unusable else ""
 
 
 def _sentence(what: str, found: "GraphCheck") -> str:
     return (
-        f"compared with the network on {found.clips} {what}{_fewer(found)}: probabilities differ by "
+        f"compared with the network on {plural(found.clips, what)}{_fewer(found)}: probabilities differ by "
         f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % of the decisions agree"
     )

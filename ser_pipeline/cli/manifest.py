@@ -250,9 +250,11 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
 
     read = import_split(manifest, source, name, seed=seed, allow_leaks=leaks_speakers)
     if read.unknown:
-        say(f"{len(read.unknown)} names of {source} are not in the manifest: {one_line(some(read.unknown))}")
+        names = plural(len(read.unknown), "name")
+        say(f"not in the manifest: {names} of {source}: {one_line(some(read.unknown))}")
     if read.missing:
-        say(f"{len(read.missing)} recordings are not in {source}, and so in no part: {some(read.missing)}")
+        left = plural(len(read.missing), "recording")
+        say(f"not in {source}, and so in no part: {left}: {some(read.missing)}")
     return read.split
 
 

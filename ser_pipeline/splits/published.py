@@ -181,7 +181,7 @@ def _folds(values: Sequence[str], source: Path) -> tuple[Int64s, tuple[str, ...]
     numbers = all(name.isascii() and name.isdecimal() for name in names)
     folds = tuple(sorted(names, key=int if numbers else None))
     if not 2 <= len(folds) <= MAX_FOLDS:
-        raise SplitError(f"{source}: has {len(folds)} folds here; 2 to {MAX_FOLDS} are possible")
+        raise SplitError(f"{source}: has {plural(len(folds), 'fold')} here; 2 to {MAX_FOLDS} are possible")
     position = {name: number for number, name in enumerate(folds)}
     return np.array([position[value] for value in values], np.int64), folds
 

@@ -40,6 +40,7 @@ from ser_pipeline.store.plan import (
 )
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.shard import read_keys
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -303,7 +304,8 @@ def build_store(
     plan = chunks(recordings(manifest.table, options, copies))
     part = plan[shards[0] : shards[1]]
     if plan and not part:
-        raise StoreError(f"--shards {shards[0]}: the plan has {len(plan)} shards, 0 to {len(plan) - 1}")
+        there = plural(len(plan), "shard")
+        raise StoreError(f"--shards {shards[0]}: the plan has {there}, 0 to {len(plan) - 1}")
     state = _state(folder, part, retry_failed, write=not dry_run)
     if dry_run:
         return state.summary(len(plan))

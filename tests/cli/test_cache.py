@@ -113,7 +113,7 @@ def test_a_read_only_folder_is_said(home):
         (["--prop-decrease", "2"], "ser: --prop-decrease 2: must be a number from 0 to 1"),
         (["--preset", "papr"], "ser: --preset papr: must be default or paper"),
         (["--shards", "2"], "is not a range"),
-        (["--shards", "7:9"], "the plan has 1 shards"),
+        (["--shards", "7:9"], "the plan has 1 shard"),
         (["--n-mels", "5000"], "ser: --n-mels 5000: must be a whole number from 8 to 256"),
         (["--data", "nowhere"], "nowhere: is not a folder; pass the folder"),
     ],

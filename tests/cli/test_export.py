@@ -34,10 +34,7 @@ def test_a_graph_lands_in_the_runs_folder(here, flags, name, takes):
     result = ser("export", "small", *flags, "--check", "a.wav", "--check", "gone.wav", "--check", "quiet.wav")
     assert (here / "runs" / "small" / name).is_file()
     assert f"takes '{takes}'" in result.stdout
-    assert (
-        "on 1 recordings (1 silent or too short ones left out): probabilities differ by at most"
-        in result.stderr
-    )
+    assert "on 1 recording (1 silent or too short left out): probabilities differ by at most" in result.stderr
     assert "gone.wav: cannot be read" in result.stderr
 
 
@@ -48,7 +45,7 @@ def test_a_graph_lands_in_the_runs_folder(here, flags, name, takes):
         (["--check", "gone.wav"], "not compared on any recordings; name some"),
         (
             ["--check", "quiet.wav"],
-            "not compared on any recordings (1 silent or too short ones left out); name some",
+            "not compared on any recordings (1 silent or too short left out); name some",
         ),
     ],
 )

@@ -265,8 +265,8 @@ def test_importing_names_what_does_not_match(built):
     lines = ["utterance_id,part", "emodb/nobody,train", *(f"{name},train" for name in names[1:])]
     (built / "a.csv").write_text("\n".join(lines))
     result = run("split", "own", "--from", "a.csv")
-    assert "1 names of a.csv are not in the manifest: emodb/nobody" in result.stderr
-    assert f"1 recordings are not in a.csv, and so in no part: {names[0]}" in result.stderr
+    assert "not in the manifest: 1 name of a.csv: emodb/nobody" in result.stderr
+    assert f"not in a.csv, and so in no part: 1 recording: {names[0]}" in result.stderr
     assert "Published parts, read from a.csv." in result.stderr
 
 
