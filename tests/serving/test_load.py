@@ -65,7 +65,7 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, source, says):
 
 
 def test_without_a_run_the_command_that_makes_one_is_named(tmp_path):
-    with pytest.raises(RunError, match=r"holds no trained model; train one with 'ser train crnn'"):
+    with pytest.raises(RunError, match=r"contains no trained model; train one with 'ser train crnn'"):
         load_model(runs=tmp_path / "runs")
 
 
