@@ -61,7 +61,8 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
         if fmt is not Format.table:
             show_table("runs", _COLUMNS, [row.plain() for row in rows], fmt)
         elif rows:
-            columns = ("name", "model", "task", "split", Column("seed", keep=True), "UAR", "age", "size")
+            name, seed = Column("name", numeric=False, whole=True), Column("seed", keep=True)
+            columns = (name, "model", "task", "split", seed, "UAR", "age", "size")
             show_table(f"runs in {runs}", columns, [row.shown() for row in rows])
         for line in unread:
             say(one_line(line))

@@ -44,12 +44,14 @@ class Column:
         numeric: it holds numbers, which stand right.
         unit: of its numbers, as ``%``; empty for none.
         keep: a screen shows it even if it is empty or zero in every row.
+        whole: its names are never shortened, because people copy them.
     """
 
     title: str
     numeric: bool = True
     unit: str = ""
     keep: bool = False
+    whole: bool = False
 
     @property
     def heading(self) -> str:

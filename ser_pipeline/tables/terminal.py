@@ -103,7 +103,8 @@ def _body(table: Table, width: int | None) -> Iterator[Line]:
     headings = [one_line(heading) for heading in table.headings]
     right = [column.numeric for column in table.columns]
     groups = [(_group_title(group), [_texts(row) for row in group.rows]) for group in table.groups]
-    widths = _widths([headings, *(texts for _, rows in groups for texts in rows)], right, width)
+    whole = [column.numeric or column.whole for column in table.columns]
+    widths = _widths([headings, *(texts for _, rows in groups for texts in rows)], whole, width)
     if widths is not None:
         yield from _head(headings, widths, right)
     for (title, rows), group in zip(groups, table.groups, strict=True):
@@ -189,7 +190,7 @@ def _numbers_right(texts: Sequence[str], right: Sequence[bool]) -> list[str]:
     ]
 
 
-def _widths(lines: Sequence[Sequence[str]], right: Sequence[bool], room: int | None) -> list[int] | None:
+def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | None) -> list[int] | None:
     """Width of each column so that all fit; None where they cannot.
 
     Columns first lose what wrapping between words can spare, then the names of one are shortened: of two
@@ -201,15 +202,15 @@ def _widths(lines: Sequence[Sequence[str]], right: Sequence[bool], room: int | N
     gaps = len(GAP) * (len(columns) - 1)
     if room is None or sum(natural) + gaps <= room:
         return natural
-    for least in (words, _with_one_shortened(words, right)):
+    for least in (words, _with_one_shortened(words, whole)):
         if sum(least) + gaps <= room:
             return _spread(least, natural, room - gaps)
     return None
 
 
-def _with_one_shortened(words: Sequence[int], right: Sequence[bool]) -> list[int]:
+def _with_one_shortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
     """Least widths where the column of the longest names may show them in part."""
-    texts = [place for place, stands_right in enumerate(right) if not stands_right]
+    texts = [place for place, never in enumerate(whole) if not never]
     longest = max(texts, key=lambda place: words[place], default=None)
     return [min(word, LEAST_NAME) if place == longest else word for place, word in enumerate(words)]
 

@@ -106,6 +106,15 @@ def test_long_names_end_in_an_ellipsis_before_a_table_is_turned():
     assert "2026-01-02T03-04-05-crnn-4class-speaker-seed0-fold3" in text_of(runs(), 160)[3]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_table_is_turned_before_names_that_people_copy_are_shortened(whole):
+    name = "2026-01-02T03-04-05-crnn-4class-speaker-seed0-fold3"
+    columns = [Column("name", numeric=False, whole=whole), "model", "split", "interval"]
+    lines = text_of(table_of("t", columns, [[name, "crnn", "speaker", "0.583 (0.541-0.622)"]]), 80)
+    assert (name in lines[1]) is whole
+    assert any(ELLIPSIS in line for line in lines) is not whole
+
+
 def test_two_columns_of_long_names_are_never_both_shortened():
     paths = [[f"corpus{n}", "Session1/sentences/" + "x" * 45, "doi:10.1109/" + "y" * 50] for n in "ab"]
     lines = text_of(table_of("t", ["corpus", "layout", "source"], paths), 80)
