@@ -31,7 +31,7 @@ def test_every_bench_gives_rates(home, name):
 
 @pytest.mark.parametrize(
     ("names", "data", "message"),
-    [(["fast"], "DataSets", "bench 'fast' does not exist; valid are mels"), ([], "none", "pass --data")],
+    [(["fast"], "DataSets", "bench 'fast' does not exist; valid are mels"), ([], "none", "with --data")],
 )
 def test_wrong_values_are_refused(home, names, data, message):
     with pytest.raises(SettingsError, match=message):

@@ -89,7 +89,7 @@ def test_variants_follow_the_settings_file(home):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--copies", "2", "--of", "words"), "--of words: there is no such store; valid are mels, features"),
+        (("--copies", "2", "--of", "words"), "--of words: does not exist; valid are mels, features"),
         (("--copies", "2", "--of", "features", "--n-mels", "16"), "--n-mels: has no effect on features"),
     ],
 )
