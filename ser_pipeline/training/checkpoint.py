@@ -93,8 +93,9 @@ def _network(content: bytes, card: ModelCard) -> Network:
         if getattr(estimator, "n_features_in_", None) != features:
             raise ValueError(f"its classifier does not take the {features} features the card names")
         return EstimatorNetwork(estimator, len(card.emotions))
-    here = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
-    network = build_model(card.model, here.n_inputs, len(card.emotions))
+    if card.model.architecture.inputs == "waves":  # the encoder is a part of the network
+        card = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
+    network = build_model(card.model, card.n_inputs, len(card.emotions))
     network.load_fitted(safetensors.torch.load(content))
     return network
 

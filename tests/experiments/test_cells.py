@@ -90,7 +90,8 @@ def test_every_shipped_experiment_can_be_laid_out_on_any_recordings(lab, name):
     design = designed(find_experiment(name), ground.groups())
     cells = cells_of(design, ground)
     assert len({(cell.arm, cell.protocol, cell.seed) for cell in cells}) == len(cells)
-    assert not [cell.label for cell in cells if cell.problem]
+    assert not [cell.label for cell in cells if cell.problem and not cell.lacking]
+    assert {cell.arm for cell in cells if cell.lacking} <= {"encoder"}  # it need not be on this machine
     arms = {claim.first for claim in design.claims} | {
         claim.second for claim in design.claims if claim.second
     }
