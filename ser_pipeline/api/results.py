@@ -33,7 +33,7 @@ def evaluate(
     cache: Place = CACHE,
     runs: Place = RUNS,
 ) -> ScoredRun:
-    """Predict and score a run anew from its network and the store; no audio is read.
+    """Predict and score a run again from its network and the store; no audio is read.
 
     Args:
         run: folder or name; None takes the newest.
@@ -47,7 +47,7 @@ def evaluate(
 
     Raises:
         RunError: no such run, or it is incomplete, damaged, or belongs to other recordings.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
     from ser_pipeline.evaluation.ensemble import score_ensemble
     from ser_pipeline.evaluation.run import evaluate_run
@@ -91,7 +91,7 @@ def explain(
     Raises:
         SettingsError: no such part, or a number that is too small.
         RunError: no such run, one of several folds, or one whose model learns from mels.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
     from ser_pipeline.evaluation.explain import explain_run
 

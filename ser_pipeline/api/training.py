@@ -132,7 +132,7 @@ def recommended(
     Raises:
         SettingsError: what was asked for fits none of :data:`OFFERS`.
         StoreMissing: no store that it could learn from is complete.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and TrainingError.
+        ManifestError: the manifest is missing or of other recordings; SplitError and TrainingError alike.
     """
     from ser_pipeline.datasets.prepare import read_inputs
 
@@ -220,10 +220,10 @@ def train(
     Raises:
         SettingsError: a setting that does not exist, does not fit, or has no effect on the model.
         LabelError: a task, an emotion or a merge that does not exist.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
-        TrainingError: training cannot start from these clips, or the device is not there.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
+        TrainingError: training cannot start from these clips, or the device is not available.
         RunError: the name is taken, or cannot be a folder's.
-        KeyboardInterrupt: Ctrl-C; :func:`resume` goes on.
+        KeyboardInterrupt: Ctrl-C; :func:`resume` continues.
     """
     from ser_pipeline.datasets.prepare import read_inputs
     from ser_pipeline.models import model_class
@@ -316,8 +316,8 @@ def resume(
     Raises:
         RunError: no such run, or it began with other recordings or settings.
         SettingsError: a setting that may not change, or a value that does not fit.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
-        KeyboardInterrupt: Ctrl-C; another call goes on.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
+        KeyboardInterrupt: Ctrl-C; another call continues.
     """
     from ser_pipeline.evaluation.run import inputs_of
 
@@ -347,9 +347,9 @@ def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, c
         command: for the record.
 
     Raises:
-        TrainingError: training cannot start from these clips, or the device is not there.
+        TrainingError: training cannot start from these clips, or the device is not available.
         RunError: the split has no folds, or the folder holds another run.
-        KeyboardInterrupt: Ctrl-C; another call goes on.
+        KeyboardInterrupt: Ctrl-C; another call continues.
     """
     from ser_pipeline.evaluation.run import score_folds, score_run
     from ser_pipeline.training.folds import train_folds

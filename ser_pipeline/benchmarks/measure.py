@@ -36,8 +36,8 @@ class Measurement:
         rate: of the toolkit, in ``unit``.
         unit: of both rates.
         reference: what it is compared with.
-        reference_rate: of the reference; None where there is no reference.
-        floor: smallest ratio, or rate where there is no reference, that is acceptable.
+        reference_rate: of the reference; None if there is no reference.
+        floor: smallest ratio, or rate if there is no reference, that is acceptable.
         goal: ratio or rate aimed at.
         note: breakdown, or how it was measured.
         peak_mib: peak memory of the process that did it, where that was measured.

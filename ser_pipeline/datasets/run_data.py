@@ -76,7 +76,7 @@ class RunData:
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
         variants: random variants of the training clips; None for none.
         choice: how layers of encoders were chosen on validation clips; empty where they were given.
-        taught: what a teacher says of the training clips; None where there is none.
+        taught: what a teacher says of the training clips; None if there is none.
     """
 
     recipe: Recipe

@@ -14,7 +14,7 @@ MOST: Final = 8.0
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Batches of clip numbers, shuffled anew each epoch.
+    """Batches of clip numbers, shuffled again each epoch.
 
     With several processes each takes its share of every batch, so a batch has the same clips
     whatever the number of processes. A last batch with fewer clips than processes is left out.

@@ -174,7 +174,7 @@ def pretended(
 ) -> Float32s:
     """Normalise training clips as if now more, now fewer clips of their speakers were known.
 
-    Each speaker's clips are dealt into as many groups as there are :data:`ENROLMENTS`, and each group is
+    Each speaker's clips are divided into as many groups as there are :data:`ENROLMENTS`, and each group is
     normalised by another random choice of the speaker's training clips.
 
     Args:

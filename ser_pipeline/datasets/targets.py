@@ -77,7 +77,7 @@ class TrainingClips(Clips):
         clips: what is given to the network.
         soft: distributions over the classes, shape ``(clips, classes)``; None keeps each clip's own class.
         weights: shape ``(clips,)``; None weighs all alike.
-        ratings: valence, arousal and dominance, NaN where there is none, shape ``(clips, 3)``; None for none.
+        ratings: valence, arousal and dominance, NaN if there is none, shape ``(clips, 3)``; None for none.
         taught: embeddings that a teacher gives, NaN where it gives none, shape ``(clips, d)``; None for none.
     """
 
@@ -129,7 +129,7 @@ class Taught:
     positions: Int64s
 
     def mixed(self, own: Float32s, rows: Int64s, *, share: float) -> Float32s:
-        """Targets that follow the teacher by a share, and wholly where there is no label.
+        """Targets that follow the teacher by a share, and wholly if there is no label.
 
         Args:
             own: targets without a teacher, shape ``(rows, classes)``.

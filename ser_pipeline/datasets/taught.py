@@ -1,4 +1,4 @@
-"""What a teacher says of the clips that a network learns from, and recordings that nobody has labelled."""
+"""What a teacher says of the clips that a network learns from, and recordings without labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def find_unlabelled(inputs: Inputs, data: RunData) -> Unlabelled:
 
 
 def _blank(table: pa.Table) -> pa.Table:
-    """The same recordings, as if nobody had labelled or rated them."""
+    """The same recordings, without their labels and ratings."""
     for place, field in enumerate(table.schema):
         if field.name in BLANK:
             values = pa.array([BLANK[field.name]] * len(table), field.type)

@@ -15,7 +15,7 @@ def compiled(function: F) -> F:
     """Compile a function on its first call and keep the machine code for the next process.
 
     Where neither the package's folder nor the user's cache can be written, numba refuses to
-    keep it; the function is then compiled anew in each process.
+    keep it; the function is then compiled again in each process.
 
     Args:
         function: of arrays and numbers, in the subset of Python that numba knows.

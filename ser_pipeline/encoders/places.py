@@ -178,7 +178,7 @@ def hub_cache() -> Path:
 
 
 def _snapshot(hub_id: str, revision: str) -> Path | None:
-    """Folder of a downloaded repository; None where there is none."""
+    """Folder of a downloaded repository; None if there is none."""
     repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
     try:
         commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()

@@ -105,7 +105,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
 
 
 def score_ensemble(folder: Path, *, manifests: Path, cache: Path, device: str = "auto") -> RunScores:
-    """Predict and score an ensemble anew, from the networks of its members and their stores.
+    """Predict and score an ensemble again, from the networks of its members and their stores.
 
     Args:
         folder: of the ensemble's run.
@@ -115,7 +115,7 @@ def score_ensemble(folder: Path, *, manifests: Path, cache: Path, device: str = 
 
     Raises:
         RunError: a member is gone, changed or damaged, or belongs to other recordings.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
     info, manifest = read_info(folder), read_manifest(manifests)
     if info.split.fold != ALL_FOLDS:

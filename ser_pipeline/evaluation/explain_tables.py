@@ -194,7 +194,7 @@ def absent_notes(heard: RunClips, emotions: Sequence[str]) -> Iterator[str]:
 
 
 def number(value: float) -> float | None:
-    """Round a number for the file; None where there is none.
+    """Round a number for the file; None if there is none.
 
     Examples:
         >>> number(1 / 3), number(float("nan"))
@@ -204,7 +204,7 @@ def number(value: float) -> float | None:
 
 
 def interval(value: float, low: float, high: float) -> Interval | None:
-    """A number with its interval; None where there is no number."""
+    """A number with its interval; None if there is no number."""
     middle = number(value)
     return None if middle is None else Interval(value=middle, low=number(low), high=number(high))
 
@@ -215,7 +215,7 @@ def known(value: float, low: float, high: float) -> Interval:
 
 
 def table(values: Float64s) -> Matrix:
-    """Rows of rounded numbers, None where there is none."""
+    """Rows of rounded numbers, None if there is none."""
     return tuple(tuple(map(number, row)) for row in values.tolist())
 
 

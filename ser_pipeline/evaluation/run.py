@@ -141,7 +141,7 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
 
     Raises:
         RunError: the run is incomplete or damaged, or belongs to other recordings or a fold is missing.
-        ManifestError: no manifest, or a foreign one; likewise SplitError and StoreMissing.
+        ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
     info = read_info(folder)
     inputs = inputs_of(info, manifests=manifests, cache=cache)
@@ -181,7 +181,7 @@ def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores
         device: what to compute on.
 
     Raises:
-        RunError: the network is missing or damaged, or tells other emotions apart.
+        RunError: the network is missing or damaged, or distinguishes other emotions.
     """
     predictions, scores = _predicted(folder, data, device)
     write_predictions(folder, predictions)
@@ -252,7 +252,7 @@ def decided(folder: Path, data: RunData, device: str) -> Decided:
         device: what to compute on.
 
     Raises:
-        RunError: the network is missing or damaged, or tells other emotions apart.
+        RunError: the network is missing or damaged, or distinguishes other emotions.
     """
     network, card = load_model(folder)
     data = as_trained(data, card)

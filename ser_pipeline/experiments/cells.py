@@ -68,7 +68,7 @@ class Ground:
     _splits: dict[str, Split] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
-        """A split, made in memory where its file is not there.
+        """A split, made in memory where its file does not exist.
 
         Raises:
             SplitError: it does not exist, cannot be made, or is of another manifest.
@@ -84,7 +84,7 @@ class Ground:
         return self._splits[name]
 
     def write_split(self, name: str) -> None:
-        """Write a split's file where it is not there yet."""
+        """Write a split's file where it does not exist yet."""
         if name not in split_names(self.manifests):
             write_split(self.manifests, self.split(name))
 

@@ -27,7 +27,7 @@ class CellRecord(Options):
         work: what it was estimated by: recordings, folds and epochs.
         train_clips: of all folds together.
         test_clips: that were scored.
-        test_speakers: who said them.
+        test_speakers: number of speakers of these clips.
         parameters: of the network.
         best_epoch: whose weights were kept; None with folds.
         validation_uar: None with folds, or without validation clips.

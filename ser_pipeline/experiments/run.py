@@ -174,7 +174,7 @@ def run_cells(
 
     Raises:
         RunError: another process runs experiments in the same folder.
-        KeyboardInterrupt: Ctrl-C; what is done is kept, the rest goes on next time.
+        KeyboardInterrupt: Ctrl-C; what is done is kept, and the rest continues next time.
     """
     deadline = time.monotonic() + budget_s
     clock = Clock(deadline, watcher.epoch_done)

@@ -2,7 +2,7 @@
 
 A build writes title, language and complete size of every corpus into the manifest's metadata, so
 that its readers need no code of a corpus. A manifest of before that, or a run on corpora of
-another one, falls back to the corpora that are shipped; a corpus nobody knows is shown by its id.
+another one, falls back to the corpora that are shipped; an unknown corpus is shown by its id.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

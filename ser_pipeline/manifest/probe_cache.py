@@ -160,13 +160,13 @@ class ProbeCache:
         return absent, changed & ~same
 
     def _places(self, paths: Sequence[str]) -> Int64s:
-        """Row of the cache for each path, -1 where there is none."""
+        """Row of the cache for each path, -1 if there is none."""
         known = self.table["path"].combine_chunks()
         found = pc.index_in(pa.array(paths, pa.string()), known).fill_null(-1)
         return np.asarray(found, np.int64)
 
     def _known(self, paths: Sequence[str], stats: Int64s, rehash: bool, decode: bool) -> Int64s:
-        """Row of the cache that still holds for each path, -1 where there is none."""
+        """Row of the cache that still holds for each path, -1 if there is none."""
         none = np.full(len(paths), -1, np.int64)
         if rehash or not self.table.num_rows:
             return none

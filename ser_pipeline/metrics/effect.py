@@ -78,7 +78,7 @@ def speaker_effects(
     """Hedges' g of every feature for each emotion against all others, within every speaker.
 
     A speaker counts for an emotion with at least :data:`MIN_CLIPS` clips of it and of the others,
-    with the weight ``n1 n2 / (n1 + n2)``: the inverse variance of g where there is no effect.
+    with the weight ``n1 n2 / (n1 + n2)``: the inverse variance of g if there is no effect.
 
     Args:
         values: shape ``(clips, features)``, finite.
@@ -245,7 +245,7 @@ def agreement(direction: Direction, low: float | None, high: float | None) -> Ag
 
     Args:
         direction: as published.
-        low: lower end of the effect's interval, None where there is none.
+        low: lower end of the effect's interval, None if there is none.
         high: upper end.
 
     Returns:

@@ -37,7 +37,7 @@ def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: 
 
 
 def accuracy(confusion: Counts) -> Float64s:
-    """Share of correct decisions; 0 where there are no clips.
+    """Share of correct decisions; 0 if there are no clips.
 
     Examples:
         >>> float(accuracy(np.array([[1, 1], [0, 2]])))

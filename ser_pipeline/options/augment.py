@@ -22,7 +22,7 @@ PositiveRange = Annotated[tuple[Positive, Positive], LIST, AfterValidator(_risin
 
 
 class WaveAugment(Options):
-    """Random changes to a recording, drawn anew for each variant of it.
+    """Random changes to a recording, drawn again for each variant of it.
 
     Each change has a probability ``<change>_p``; those that the source report does not name are off.
     """

@@ -135,7 +135,7 @@ def chosen_device(wanted: str, there: Mapping[str, bool]) -> str:
         there: which devices this machine has, the best one first.
 
     Raises:
-        SettingsError: the device is not there.
+        SettingsError: the device is not available.
 
     Examples:
         >>> chosen_device("auto", {"cuda": False, "cpu": True})

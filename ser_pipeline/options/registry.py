@@ -1,6 +1,6 @@
 """Models and losses by name: what each declares of itself, and where its class is. Knows no torch.
 
-A new model is its file in ``models/`` and one line here; a new loss likewise, in ``losses/``.
+A new model is its file in ``models/`` and one line here; the same holds for a new loss, in ``losses/``.
 """
 
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
 
     Args:
         data: the manifest and what lies beside it.
-        store: a store of mels, which knows levels; None where there is none.
+        store: a store of mels, which knows levels; None if there is none.
     """
     corpora = corpus_facts(data.manifest, data.rejects)
     marks: tuple[Mark, ...] = ("synthetic",) if data.synthetic else ()

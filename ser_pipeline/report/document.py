@@ -135,7 +135,7 @@ class Report:
         title: of the page.
         opening: blocks above the contents list: what is shown and how far to trust it.
         sections: in reading order.
-        banner: warning at the head of the page, empty where there is none.
+        banner: warning at the head of the page, empty if there is none.
     """
 
     title: str

@@ -197,7 +197,7 @@ def _beside_row(claim: ClaimFinding) -> Row:
 
 
 def experiment_sections(found: Sequence[Findings], data: Data) -> tuple[Section, ...]:
-    """Write a chapter head and one part for each experiment; nothing where there is none."""
+    """Write a chapter head and one part for each experiment; nothing if there is none."""
     if not found:
         return ()
     lead = text(

@@ -233,7 +233,7 @@ def _answer(run: Run, rows: Mapping[str, Nearness]) -> Block:
 
 
 def _gain(found: Nearness | None) -> float | None:
-    """How much of the way from chance to certainty is gone; None where there is no way."""
+    """How much of the way from chance to certainty is gone; None if there is no way."""
     if found is None or found.chance >= 1:
         return None
     return (found.share - found.chance) / (1 - found.chance)

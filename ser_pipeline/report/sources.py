@@ -66,7 +66,7 @@ class StoreFacts:
     """What a page shows of a store of mels.
 
     Attributes:
-        name: of its folder, which is its fingerprint; empty where there is no store.
+        name: of its folder, which is its fingerprint; empty if there is no store.
         levels: recording's digest -> RMS after trimming, before levelling, in dB of full scale.
         steps: chosen recordings on their way through the front end.
         unread: files that cannot be read.

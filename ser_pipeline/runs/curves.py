@@ -40,7 +40,7 @@ class Curve:
 
 
 def write_metrics(folder: Path, history: Sequence[Mapping[str, float | int | None]]) -> None:
-    """Write ``metrics.csv``: one line per epoch, empty where there is no value.
+    """Write ``metrics.csv``: one line per epoch, empty if there is no value.
 
     Raises:
         SerError: the folder cannot be written to, or the disk is full.

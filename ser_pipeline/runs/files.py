@@ -162,7 +162,7 @@ def write_scores(folder: Path, scores: RunScores) -> None:
 
 
 def _lost(error: ValidationError) -> str:
-    """Place of the first null where a number belongs, as JSON writes NaN; empty where there is none."""
+    """Place of the first null where a number belongs, as JSON writes NaN; empty if there is none."""
     for found in error.errors():
         value = found["input"]
         lost = value is None or (isinstance(value, float) and not math.isfinite(value))

@@ -38,7 +38,7 @@ class Figures(Options):
         high: of the same interval.
         p: of no difference, not corrected.
         clips: test clips that both arms were scored on.
-        speakers: who said them.
+        speakers: number of speakers of these clips.
         seeds: of the first and of the second arm.
     """
 
@@ -79,7 +79,7 @@ class ClaimFinding(Options):
         score: what was compared, in words.
         unit: of the figures; ``points`` are shares, shown in percent.
         first: arm.
-        second: arm; empty where there is none.
+        second: arm; empty if there is none.
         protocol: under which it was decided.
         tested: which test clips were looked at, in words; empty for all.
         claimed: difference, margin or value that is claimed; 0 for none.
@@ -128,7 +128,7 @@ class ArmFinding(Options):
         waiting: seeds that did not run.
         reason: why some are missing.
         clips: test clips; likewise the following, None where nothing was scored.
-        speakers: who said them.
+        speakers: number of speakers of these clips.
         accuracy: mean over seeds, interval over speakers and seeds.
         uar: likewise.
         macro_f1: likewise.

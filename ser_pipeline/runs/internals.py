@@ -158,7 +158,7 @@ def read_embeddings(folder: Path) -> Embeddings | None:
 
 
 def drop_internals(folder: Path) -> None:
-    """Remove both files: a network that is scored anew may have neither."""
+    """Remove both files: a network that is scored again may have neither."""
     for name in (ATTENTION, EMBEDDINGS):
         (folder / name).unlink(missing_ok=True)
 

@@ -43,7 +43,7 @@ class Run:
         scores: by part.
         curves: one per training.
         predictions: of the part that is shown, None where the run keeps none.
-        model_bytes: size of the weights on disk, None where they are not there.
+        model_bytes: size of the weights on disk, None where they do not exist.
         explanation: what its features tell, None where it has not been explained.
         shares: what it owes to each input and layer, likewise.
         attended: clips with the attention over them; none where the run keeps none.

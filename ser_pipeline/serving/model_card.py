@@ -219,7 +219,7 @@ def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
 
 
 def _encoder(who: str, name: str) -> str:
-    """The terms of an encoder whose layers somebody learned from."""
+    """The terms of an encoder whose layers a model learned from."""
     known = known_encoder(name)
     if known is None:
         return f"{who} learned from the encoder `{name}`, whose licence this program does not know."

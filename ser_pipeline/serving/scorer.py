@@ -164,7 +164,7 @@ class WaveScorer:
 
         Args:
             wave: samples at the model's rate, shape ``(samples,)``.
-            voice: of the speaker, for models that describe speakers; None where nobody is known.
+            voice: of the speaker, for models that describe speakers; None if no speaker is known.
         """
         inputs = {"wave": wave}
         if self._voice:
@@ -178,7 +178,7 @@ class WaveScorer:
         return logits[0], vector[0]
 
     def logits(self, values: Float32s, frames: int) -> Float32s:
-        """Class scores of samples of somebody unknown, shape ``(classes,)``."""
+        """Class scores of samples of an unknown speaker, shape ``(classes,)``."""
         return self.hear(values, None)[0]
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:

@@ -150,7 +150,7 @@ def _columns(rows: Mapping[str, list[str]], source: Path) -> tuple[pa.Array, lis
 
 
 def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:
-    """Row of the manifest for each name, -1 where there is none."""
+    """Row of the manifest for each name, -1 if there is none."""
     ids = table["utterance_id"].combine_chunks()
     bare = pc.replace_substring_regex(pc.replace_substring(names, "\\", "/"), SUFFIX, "")
     bare = pc.replace_substring_regex(bare, r"^\./", "")

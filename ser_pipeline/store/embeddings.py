@@ -37,7 +37,7 @@ def open_embeddings(
         copies: variants wanted, for the message where there are none.
 
     Raises:
-        StoreMissing: there is none, or more than one that would do; says what to run or to pass.
+        StoreMissing: none fits, or more than one does; the message says what to run or to pass.
         StoreCorrupt: a shard cannot be read.
     """
     both = [*_held(cache, changes)]

@@ -37,7 +37,7 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
         is no part of the store's name.
 
     Raises:
-        SettingsError: a library that the options need is not installed, or an encoder nobody has looked for.
+        SettingsError: a library that the options need is not installed, or an encoder was not looked for yet.
     """
     inputs, changed = inputs_of(options), isinstance(options, Augmented)
     names = (*_LIBRARIES, *_more_libraries(inputs), *(_OF_VARIANTS if changed else ()))

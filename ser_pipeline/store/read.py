@@ -289,7 +289,7 @@ def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
     Args:
         cache: folder of all stores.
         options: settings; ``level`` corpus_rms and none share one store.
-        copies: variants wanted of a store of them, for the message where there is none.
+        copies: variants wanted of a store of them, for the message if there is none.
 
     Raises:
         StoreMissing: it has not been built; the message names the command that does.

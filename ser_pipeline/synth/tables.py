@@ -187,7 +187,7 @@ def _evaluation(turn: _Turn, seed: int) -> str:
 
 
 def _answers(clip: SynthClip, rng: np.random.Generator, seed: int) -> list[str]:
-    """Three answers whose majority is the label; three different ones where there is no majority."""
+    """Three answers whose majority is the label; three different ones if there is no majority."""
     codes = list(_HEARD.values())
     chance = hearing(clip, tuple(_HEARD), seed, sharpness=1.0)
     if clip.code == "xxx":

@@ -100,7 +100,7 @@ def p_text(p: float) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Write an interval in percent; empty where there is none.
+    """Write an interval in percent; empty if there is none.
 
     Examples:
         >>> from types import SimpleNamespace

@@ -11,7 +11,7 @@ EN_DASH: Final = "\u2013"
 MINUS: Final = "\u2212"
 NO_BREAK: Final = "\u00a0"
 NOTHING: Final = EN_DASH
-"""Shown where there is no number."""
+"""Shown if there is no number."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def print_table(
     Args:
         table: to print.
         width: of the screen, in letters; None asks the screen, and takes as much as the table needs
-            where there is none.
+            if there is none.
         everything: keep columns that are empty or zero in every row.
         file: to print to; standard output by default.
     """

@@ -30,7 +30,7 @@ def choose_device(wanted: str) -> str:
         ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        SettingsError: the device is not there.
+        SettingsError: the device is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     return chosen_device(wanted, there)
@@ -60,7 +60,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep large freed blocks instead of handing them back to the system.
 
     A training step frees and asks for the same hundreds of megabytes again. glibc by default
-    returns such blocks at once, and the system clears every page anew: measured, that is half of
+    returns such blocks at once, and the system clears every page again: measured, that is half of
     the time of an fp32 step on the CPU. Other C libraries are left as they are.
 
     Returns:

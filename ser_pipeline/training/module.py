@@ -83,7 +83,7 @@ class Totals:
 class TrainedNetwork(LightningModule):
     """A network with its objective, its optimizer, and the sums of the current epoch.
 
-    Every epoch starts torch's generator anew from (seed, epoch, process), so an epoch's draws do
+    Every epoch starts torch's generator again from (seed, epoch, process), so an epoch's draws do
     not depend on what ran before it: a resumed run repeats them.
 
     Args:

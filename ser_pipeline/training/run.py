@@ -128,7 +128,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         What was written to ``settings.json``.
 
     Raises:
-        TrainingError: the device is not there, or training cannot start from these clips.
+        TrainingError: the device is not available, or training cannot start from these clips.
         RunError: ``last.ckpt`` is damaged, or the run began with other recordings or settings.
         LabelError: the loss needs a distance matrix and the task has none.
         KeyboardInterrupt: Ctrl-C; the run can be continued.

@@ -199,7 +199,7 @@ class Teacher:
         """Manifest, split and store that it was trained on.
 
         Raises:
-            StoreMissing: its store is not there.
+            StoreMissing: its store is missing.
         """
         recipe, info = self.info.recipe, self.info
         task = Task(recipe.task, info.emotions, info.merges, info.corpora)
@@ -254,7 +254,7 @@ class Teacher:
             Shapes ``(clips, classes)`` and ``(clips, d)``; NaN where its store could not use a clip.
 
         Raises:
-            StoreMissing: its store is not there, or lacks clips.
+            StoreMissing: its store is missing, or lacks clips.
             TrainingError: its store could use none of them.
             RunError: the cached answers are damaged.
         """
