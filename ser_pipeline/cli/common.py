@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ser_pipeline.errors import SerError, some
-from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, records, table_of
+from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, records, shortened, table_of
 
 
 class Format(StrEnum):
@@ -75,6 +75,12 @@ def out(text: str) -> None:
 def say(text: str) -> None:
     """Print a remark, beside the results; a terminal gets it wrapped between words."""
     typer.echo(wrapped(text) if sys.stderr.isatty() else text, err=True)
+
+
+def say_short(text: str) -> None:
+    """Print a remark on one line, beside the results; a terminal gets it cut to its width."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else len(text) * 2
+    typer.echo(shortened(one_line(text), width), err=True)
 
 
 def wrapped(text: str) -> str:

@@ -1,5 +1,6 @@
 """Commands of ``ser manifest``."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from ser_pipeline.cli.common import (
     plain_errors,
     put_table,
     say,
+    say_short,
     show_table,
 )
 from ser_pipeline.tables import one_line
@@ -75,7 +77,7 @@ def build(
                 limit=limit,
                 on_progress=on_progress,
             )
-        _show_summary(summary)
+        _show_summary(summary, data)
         if strict:
             refuse_rejects(summary)
         next_step(f"ser cache mels{_flag('data', data, DATA)}{_flag('manifests', manifests, MANIFESTS)}")
@@ -206,7 +208,9 @@ def query(
         show_table(plural(len(rows), "row"), columns, rows, fmt)
 
 
-def _show_summary(summary: "ManifestSummary") -> None:
+def _show_summary(summary: "ManifestSummary", data: Path) -> None:
+    from ser_pipeline.manifest.summary import SHOWN, reason_line, unknown_folders
+
     columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "rows of tables without audio")
     rows = [
         (c.corpus, c.files, c.rows, c.rejects, c.speakers, round(c.hours, 3), c.missing)
@@ -216,11 +220,16 @@ def _show_summary(summary: "ManifestSummary") -> None:
     known = "; nothing has changed since the last build" if summary.unchanged else ""
     held = f"{plural(summary.rows, 'recording')} by {plural(summary.speakers, 'speaker')}"
     say(f"{held}, {summary.rejects} rejected{known}")
-    for reject in summary.first_rejects:
-        say(f"  rejected {one_line(str(reject.path))}: {one_line(reject.reason)}")
-    if summary.rejects > len(summary.first_rejects):
-        rest = summary.rejects - len(summary.first_rejects)
-        say(f"  and {rest} more: ser manifest query 'SELECT * FROM rejects'")
+    for kind in summary.reasons[:SHOWN]:
+        say_short(f"  {reason_line(kind)}")
+    if rest := summary.reasons[SHOWN:]:
+        files = plural(sum(kind.files for kind in rest), "reject")
+        more = plural(len(rest), "other reason")
+        say(f"  and {files} for {more}: ser manifest query 'SELECT * FROM rejects'")
+    for folder in unknown_folders(summary.reasons)[:SHOWN]:
+        if folder != ".":
+            command = f"ser corpora init {shlex.quote(str(data / folder))}"
+            typer.echo(one_line(f"  {folder} looks like a corpus of its own: {command}"), err=True)
     for gap in summary.missing:
         say(f"  {gap.corpus}: {plural(gap.count, 'row')} of {gap.table} without a recording in this folder")
     for line in summary.warnings:

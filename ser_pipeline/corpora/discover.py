@@ -7,7 +7,7 @@ folder holds it most closely, which then says why it is a reject; else to none (
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ser_pipeline.corpora import CORPORA, Corpus, layouts
@@ -45,18 +45,15 @@ class Discovery:
         found: copies of corpora, in the order the corpora are known in, then by root.
         strays: recordings that belong to no corpus, relative to the folder searched.
         half_there: one line for each corpus folder that is recognisable but holds no recording.
-        known: one official path for each corpus that was looked for, for messages.
     """
 
     found: tuple[Found, ...]
     strays: tuple[PurePosixPath, ...]
     half_there: tuple[str, ...]
-    known: str = field(default_factory=layouts)
 
     def rejects(self) -> list[Reject]:
         """The strays, each with the reason."""
-        reason = f"follows the layout of no corpus; known are {self.known}"
-        return [Reject(UNKNOWN, path, reason) for path in self.strays]
+        return [Reject(UNKNOWN, path, "follows the layout of no known corpus") for path in self.strays]
 
 
 @dataclass
@@ -119,7 +116,7 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
     if not survey.unclaimed and not any(homes.values()):
         also = "".join(f" ({line})" for line in half_there)
         raise CorpusError(f"{data}: no recordings found{also}; expected are any of {known}")
-    return Discovery(*_assigned(survey, homes), half_there, known)
+    return Discovery(*_assigned(survey, homes), half_there)
 
 
 def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:

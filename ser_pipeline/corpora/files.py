@@ -57,7 +57,7 @@ def unknown_code(card: CorpusCard, path: PurePosixPath, what: str, code: str, va
 
 def contradiction(card: CorpusCard, path: PurePosixPath, folder: str, name: str) -> Reject:
     """Reject a file whose folder and name say different things: one of them is wrong."""
-    return Reject(card.name, path, f"folder says {folder}, name says {name}; one of them is wrong")
+    return Reject(card.name, path, f"folder says {folder!r}, name says {name!r}; one of them is wrong")
 
 
 def nearest_folder(path: PurePosixPath, pattern: re.Pattern[str]) -> re.Match[str] | None:

@@ -5,7 +5,7 @@ data folder (tables too), the options, and this package's own code. While it sta
 the manifest is the one that was written, building again would write the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.errors import CorpusError, ManifestError
+from ser_pipeline.errors import CorpusError, ManifestError, some
+from ser_pipeline.manifest.cards import KnownCorpora
+from ser_pipeline.manifest.describe import RejectReason, reject_reasons
 from ser_pipeline.manifest.fingerprint import (
     BuildFingerprint,
     absolute,
@@ -25,7 +27,13 @@ from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache, Prog
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Find, Modules, Scanned, filter_rows, in_order, scan_corpora
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
-from ser_pipeline.manifest.summary import ManifestSummary, count_by, summarise
+from ser_pipeline.manifest.summary import (
+    ManifestSummary,
+    count_by,
+    reason_line,
+    summarise,
+    unknown_folders,
+)
 from ser_pipeline.manifest.validate import check_rows
 
 
@@ -104,7 +112,7 @@ def _write(
     facts = _facts(scanned, rows, rejects, settings)
     rejects_digest = write_table(rejects, {"counts": facts["counts"]}, out / REJECTS_NAME)
     if not rows.num_rows:
-        raise ManifestError(_nothing_usable(data, out, rejects))
+        raise ManifestError(_nothing_usable(data, out, reject_reasons(rejects, KnownCorpora.of(facts))))
     digest = write_table(rows, facts, out / MANIFEST_NAME)
     manifest = Manifest(rows, digest, out / MANIFEST_NAME, facts)
     return replace(summarise(manifest, scanned, rejects, read), rejects_digest=rejects_digest)
@@ -150,10 +158,11 @@ def _facts(
     }
 
 
-def _nothing_usable(data: Path, out: Path, rejects: pa.Table) -> str:
-    first = rejects.slice(0, 1).to_pylist()
-    why = f"; the first, {first[0]['path']}: {first[0]['reason']}" if first else ""
+def _nothing_usable(data: Path, out: Path, reasons: Sequence[RejectReason]) -> str:
+    unknown = unknown_folders(reasons)
+    folder = data / unknown[0] if len(unknown) == 1 else "FOLDER"
+    hint = f"; a new corpus is described with 'ser corpora init {folder}'" if unknown else ""
     return (
-        f"{data}: none of {rejects.num_rows} recordings can be used, so no manifest was written"
-        f"{why}; all reasons are in {out / REJECTS_NAME}"
+        f"{data}: none of {sum(kind.files for kind in reasons)} recordings can be used, so no manifest was "
+        f"written: {some(list(map(reason_line, reasons)))}{hint}; all reasons are in {out / REJECTS_NAME}"
     )

@@ -1,5 +1,6 @@
 """What a manifest holds: counted by corpus, language or emotion, and every corpus in full."""
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -11,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import EMOTION_NAMES
-from ser_pipeline.tables import Table, records, table_of
+from ser_pipeline.tables import ELLIPSIS, Table, records, table_of
 
 GROUPS: Final = ("corpus", "language", "emotion", "speaker", "gender", "intensity", "modality", "style")
 """What can be counted by; the first three are shown by default."""
@@ -39,7 +41,11 @@ DESCRIBED_COLUMNS: Final = (
 )
 """Columns of the manifest that a description of every corpus needs."""
 
-_VARYING: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[/\\]\S*|\S*\d\S*")
+_VARYING: Final = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|"(?:[^"\\]|\\.)*"|\S*[/\\]\S*|\S*\d\S*""")
+"""What differs from file to file in a reason: texts in quotation marks, paths, and words with a digit."""
+
+_ITS_FOLDER: Final = "its folder"
+"""Words in a reason for the folder of the recording; a group of rejects has one of its own."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +111,21 @@ class CorpusFacts:
 
 @dataclass(frozen=True)
 class RejectReason:
-    """Rejects of one corpus for one reason; ``example`` and ``reason`` are of the first one."""
+    """Rejects of one corpus for one reason.
+
+    Attributes:
+        corpus: corpus id, or ``unknown``.
+        reason: what all of them have in common; an ellipsis stands for what differs.
+        example: path of the first.
+        files: number of rejects.
+        folder: the folder that holds all of them, relative to the data folder; ``.`` is that one itself.
+    """
 
     corpus: str
     reason: str
     example: str
     files: int
+    folder: str
 
 
 def held_by(table: pa.Table, by: str, corpora: KnownCorpora) -> list[Held]:
@@ -298,12 +313,29 @@ def is_duplicate(reason: str) -> bool:
 def reject_reasons(rejects: pa.Table, corpora: KnownCorpora) -> list[RejectReason]:
     """Group rejects by corpus and kind of reason, most frequent first within a corpus.
 
-    Reasons that differ only in names, paths and numbers are one kind.
+    Reasons that differ only in names, paths and numbers are one kind. Recordings of no known corpus
+    are also grouped by the folder that lies right in the data folder.
     """
-    kinds: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    kinds: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     columns = (rejects[name].to_pylist() for name in ("corpus", "path", "reason"))
     for corpus, path, reason in sorted(zip(*columns, strict=True)):
-        kinds.setdefault((corpus, _VARYING.sub("*", reason)), []).append((path, reason))
-    order = corpora.order(corpus for corpus, _ in kinds)
-    found = [RejectReason(key[0], rows[0][1], rows[0][0], len(rows)) for key, rows in kinds.items()]
-    return sorted(found, key=lambda kind: (order.index(kind.corpus), -kind.files, kind.reason))
+        top = path.partition("/")[0] if corpus == UNKNOWN and "/" in path else ""
+        kinds.setdefault((corpus, top, _VARYING.sub("*", reason)), []).append((path, reason))
+    order = corpora.order(corpus for corpus, _, _ in kinds)
+    found = [_kind(corpus, top, rows) for (corpus, top, _), rows in kinds.items()]
+    return sorted(found, key=lambda kind: (order.index(kind.corpus), -kind.files, kind.reason, kind.example))
+
+
+def _kind(corpus: str, top: str, rows: list[tuple[str, str]]) -> RejectReason:
+    folder = top or posixpath.commonpath([posixpath.dirname(path) for path, _ in rows]) or "."
+    reason = _in_common([reason for _, reason in rows])
+    if folder != ".":
+        reason = reason.replace(_ITS_FOLDER, folder)
+    return RejectReason(corpus, reason, rows[0][0], len(rows), folder)
+
+
+def _in_common(reasons: list[str]) -> str:
+    """The text of some reasons of one kind, with an ellipsis for each part in which they differ."""
+    parts = zip(*(_VARYING.findall(reason) for reason in set(reasons)), strict=True)
+    shown = iter([found[0] if len(set(found)) == 1 else ELLIPSIS for found in parts])
+    return _VARYING.sub(lambda _: next(shown), reasons[0])

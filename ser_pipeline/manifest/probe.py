@@ -41,10 +41,10 @@ LONGEST_FRAMES: Final = 1 << 40
 """libsndfile says more than this where the header gives no length."""
 
 POINTERS: Final = (
-    (b"version https://git-lfs", "a git-LFS pointer, not a recording; run 'git lfs pull' in its folder"),
-    (b"/annex/objects/", "a git-annex pointer, not a recording; run 'git annex get' in its folder"),
-    (b"<!doctype html", "a web page, not a recording; download it again"),
-    (b"<html", "a web page, not a recording; download it again"),
+    (b"version https://git-lfs", "Git LFS pointer instead of audio: run 'git lfs pull' in its folder"),
+    (b"/annex/objects/", "git-annex pointer instead of audio: run 'git annex get' in its folder"),
+    (b"<!doctype html", "web page instead of audio: download the recording again"),
+    (b"<html", "web page instead of audio: download the recording again"),
 )
 
 

@@ -298,7 +298,7 @@ def _without_repeated_ids(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     repeated = rows.filter(pa.array(again))
     keepers = rows["path"].take(pa.array(first[again])).to_pylist()
     reasons = [
-        f"duplicate id: {keeper} is {identity}, too"
+        f"duplicate id: {keeper!r} is {identity!r}, too"
         for keeper, identity in zip(keepers, repeated["utterance_id"].to_pylist(), strict=True)
     ]
     return rows.filter(pa.array(~again)), _rejects(repeated, pa.array(reasons, pa.string()))
@@ -328,6 +328,8 @@ def _same_audio(repeated: pa.Table, keepers: pa.Table) -> list[str]:
         keepers["emotion_id"].to_pylist(),
         strict=True,
     ):
-        labels = f"; labelled {emotion_name(own)} here, {emotion_name(other)} there" if own != other else ""
-        reasons.append(f"duplicate audio: {identity} has the same bytes as {keeper}{labels}")
+        reason = f"duplicate audio: {identity!r} has the same bytes as {keeper!r}"
+        if own != other:
+            reason += f"; labelled {emotion_name(own)!r} here, {emotion_name(other)!r} there"
+        reasons.append(reason)
     return reasons

@@ -1,22 +1,23 @@
 """The result of a build, in numbers for the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.manifest.describe import held_by
+from ser_pipeline.manifest.describe import RejectReason, held_by, reject_reasons
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
-from ser_pipeline.records import MissingAudio, Reject
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.records import MissingAudio
+from ser_pipeline.tables.cells import plural, thousands
 
 SHOWN: Final = 10
-"""Rejects that are spelled out."""
+"""Reasons that are spelled out."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class ManifestSummary:
         rejects: the others; ``rows + rejects == files``.
         read: recordings that were read now; the others are unchanged since an earlier build.
         speakers: number of speakers heard.
-        first_rejects: the first ten, by path.
+        reasons: why the others were rejected, the most frequent one first.
         missing: rows of the corpora's tables without a recording.
         warnings: what else the user should know, one line each.
         synthetic: corpora whose recordings were made by ``ser corpora synth``.
@@ -71,7 +72,7 @@ class ManifestSummary:
     rejects: int
     read: int
     speakers: int
-    first_rejects: tuple[Reject, ...]
+    reasons: tuple[RejectReason, ...]
     missing: tuple[MissingAudio, ...]
     warnings: tuple[str, ...]
     synthetic: tuple[str, ...]
@@ -89,9 +90,7 @@ class ManifestSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without what belongs to one call: the path and what was read."""
-        values = asdict(replace(self, first_rejects=()))
-        rejects = [[reject.corpus, str(reject.path), reject.reason] for reject in self.first_rejects]
-        return {**values, "first_rejects": rejects, "path": None, "read": 0}
+        return {**asdict(self), "path": None, "read": 0}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], path: Path) -> "ManifestSummary":
@@ -102,10 +101,7 @@ class ManifestSummary:
         """
         lists: dict[str, Any] = {
             "corpora": tuple(CorpusSummary(**entry) for entry in values["corpora"]),
-            "first_rejects": tuple(
-                Reject(corpus, PurePosixPath(place), reason)
-                for corpus, place, reason in values["first_rejects"]
-            ),
+            "reasons": tuple(RejectReason(**entry) for entry in values["reasons"]),
             "missing": tuple(
                 MissingAudio(**{**entry, "examples": tuple(entry["examples"])}) for entry in values["missing"]
             ),
@@ -118,7 +114,6 @@ class ManifestSummary:
 def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> ManifestSummary:
     """Sum up a build; warnings about splits are added later, by ``with_warnings``."""
     rows = manifest.table
-    first = rejects.slice(0, SHOWN).to_pylist()
     return ManifestSummary(
         path=manifest.path,
         digest=manifest.digest,
@@ -128,7 +123,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         rejects=rejects.num_rows,
         read=read,
         speakers=pc.count_distinct(rows["speaker_id"]).as_py(),
-        first_rejects=tuple(Reject(r["corpus"], PurePosixPath(r["path"]), r["reason"]) for r in first),
+        reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
         warnings=tuple(_remarks(scanned)),
         synthetic=scanned.synthetic,
@@ -139,15 +134,29 @@ def refuse_rejects(summary: ManifestSummary) -> None:
     """Raise if any recording was rejected, for ``--strict``.
 
     Raises:
-        ManifestError: names the first ten and counts the others.
+        ManifestError: gives the first ten reasons, and counts the others.
     """
     if summary.rejects:
-        lines = [f"{reject.path} ({reject.reason})" for reject in summary.first_rejects]
-        more = [""] * (summary.rejects - len(lines))
         raise ManifestError(
             f"{summary.rejects} of {summary.files} recordings were rejected: "
-            f"{some(lines + more, show=SHOWN)}; all are in {summary.path.with_name(REJECTS_NAME)}"
+            f"{some(list(map(reason_line, summary.reasons)), show=SHOWN)}; "
+            f"all are in {summary.path.with_name(REJECTS_NAME)}"
         )
+
+
+def reason_line(kind: RejectReason) -> str:
+    """How many recordings were rejected, why, and the first of them.
+
+    Examples:
+        >>> reason_line(RejectReason("emodb", "empty: 0 bytes", "EmoDB/wav/a.wav", 1200, "EmoDB/wav"))
+        '1,200 x empty: 0 bytes (EmoDB/wav/a.wav)'
+    """
+    return f"{thousands(kind.files)} x {kind.reason} ({kind.example})"
+
+
+def unknown_folders(reasons: Iterable[RejectReason]) -> list[str]:
+    """Folders of recordings that follow the layout of no known corpus, relative to the data folder."""
+    return list(dict.fromkeys(kind.folder for kind in reasons if kind.corpus == UNKNOWN))
 
 
 def count_by(table: pa.Table, column: str) -> dict[str, int]:

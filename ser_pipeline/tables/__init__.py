@@ -6,9 +6,10 @@ A table is made of entries, each with a text for people and a value for machines
 
 from ser_pipeline.tables.render import csv_text, html_table, json_table, markdown_table, records
 from ser_pipeline.tables.table import Column, Entry, Row, RowGroup, Table, entry, one_line, table_of
-from ser_pipeline.tables.terminal import print_table, terminal_lines
+from ser_pipeline.tables.terminal import ELLIPSIS, print_table, shortened, terminal_lines
 
 __all__ = [
+    "ELLIPSIS",
     "Column",
     "Entry",
     "Row",
@@ -22,6 +23,7 @@ __all__ = [
     "one_line",
     "print_table",
     "records",
+    "shortened",
     "table_of",
     "terminal_lines",
 ]

@@ -202,13 +202,13 @@ def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | N
     gaps = len(GAP) * (len(columns) - 1)
     if room is None or sum(natural) + gaps <= room:
         return natural
-    for least in (words, _with_one_shortened(words, whole)):
+    for least in (words, _with_oneshortened(words, whole)):
         if sum(least) + gaps <= room:
             return _spread(least, natural, room - gaps)
     return None
 
 
-def _with_one_shortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
+def _with_oneshortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
     """Least widths where the column of the longest names may show them in part."""
     texts = [place for place, never in enumerate(whole) if not never]
     longest = max(texts, key=lambda place: words[place], default=None)
@@ -230,7 +230,7 @@ def _wrapped(text: str, width: int | None, *, cut: bool = True) -> list[str]:
         return [text]
     lines = [""]
     for word in text.split(" "):
-        part = _shortened(word, width) if cut else word
+        part = shortened(word, width) if cut else word
         joined = f"{lines[-1]} {part}" if lines[-1] else part
         if _width(joined) <= width:
             lines[-1] = joined
@@ -239,7 +239,13 @@ def _wrapped(text: str, width: int | None, *, cut: bool = True) -> list[str]:
     return lines if lines[0] else lines[1:]
 
 
-def _shortened(word: str, width: int) -> str:
+def shortened(word: str, width: int) -> str:
+    """Cut a text to a width in columns of a terminal; an ellipsis stands for what is left out.
+
+    Examples:
+        >>> shortened("recordings", 7) == "record" + ELLIPSIS, shortened("clips", 7)
+        (True, 'clips')
+    """
     if _width(word) <= width:
         return word
     while word and _width(word) > width - 1:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from ser_pipeline.cli.common import say_short
 from ser_pipeline.cli.manifest import app
 from ser_pipeline.manifest import digest_file, read_manifest
 from ser_pipeline.splits import read_split
@@ -83,22 +84,54 @@ def test_rejects_are_listed_with_their_reasons(here):
     (here / "DataSets/EmoDB/wav/two\nlines.wav").write_bytes(b"")
     result = run("build")
     assert "28 recordings by 7 speakers, 12 rejected" in result.stderr
-    assert result.stderr.count("  rejected ") == 10
-    assert "rejected EmoDB/wav/odd00.wav: name does not follow" in result.stderr
-    assert "and 2 more: ser manifest query 'SELECT * FROM rejects'" in result.stderr
+    assert "  12 x name does not follow 'wav/03a01Fa.wav' (EmoDB/wav/odd00.wav)\n" in result.stderr
     rows = json.loads(run("query", "SELECT path FROM rejects ORDER BY path", "--format", "json").stdout)
     assert len(rows) == 12
 
 
 def test_a_line_break_in_a_name_stays_on_its_line(here):
     (here / "DataSets/EmoDB/wav/two\nlines.wav").write_bytes(b"")
-    assert "rejected EmoDB/wav/two\\nlines.wav:" in run("build").stderr
+    assert "(EmoDB/wav/two\\nlines.wav)" in run("build").stderr
+
+
+def test_a_new_corpus_is_named_with_the_command_that_describes_it(here):
+    for name in ("New one/a/1.wav", "New one/b/2.wav", "Other/3.wav", "4.wav"):
+        (here / "DataSets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "DataSets" / name).write_bytes(b"")
+    result = run("build")
+    assert "  2 x follows the layout of no known corpus (New one/a/1.wav)" in result.stderr
+    assert (
+        "  New one looks like a corpus of its own: ser corpora init 'DataSets/New one'\n"
+        "  Other looks like a corpus of its own: ser corpora init DataSets/Other\n"
+    ) in result.stderr
+    assert "init DataSets\n" not in result.stderr
+    alone = run("build", "--data", "DataSets/Other", status=1).stderr
+    assert "1 x follows the layout of no known corpus (3.wav); a new corpus is described with" in alone
+    assert "'ser corpora init DataSets/Other'; all reasons are in" in alone
+
+
+def test_ten_reasons_are_shown_and_the_others_counted(here):
+    for number in range(12):
+        (here / f"DataSets/New{number:02d}").mkdir()
+        (here / f"DataSets/New{number:02d}/{number}.wav").write_bytes(b"")
+    result = run("build").stderr
+    assert result.count(" 1 x ") == 10
+    assert "and 2 rejects for 2 other reasons: ser manifest query 'SELECT * FROM rejects'" in result
+
+
+def test_a_terminal_gets_each_reason_on_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    say_short("  7 x name does not follow 'wav/03a01Fa.wav' (a.wav)")
+    assert "(a.wav)" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    say_short("  7 x name does not follow 'wav/03a01Fa.wav' (a.wav)")
+    assert capsys.readouterr().err == "  7 x name does not follow 'wav/03a01Fa…\n"
 
 
 def test_strict_ends_with_1_after_writing(here):
     (here / "DataSets/EmoDB/wav/03a02Wa.wav").write_bytes(b"")
     result = run("build", "--strict", status=1)
-    assert "ser: 1 of 29 recordings were rejected: EmoDB/wav/03a02Wa.wav (empty: 0 bytes)" in result.stderr
+    assert "29 recordings were rejected: 1 x empty: 0 bytes (EmoDB/wav/03a02Wa.wav)" in result.stderr
     assert read_manifest(here / "manifests").table.num_rows == 28
     run("build")
     run("build", "--strict", status=1)
@@ -108,7 +141,7 @@ def test_decode_finds_silence(here):
     soundfile.write(here / "DataSets/EmoDB/wav/03a01Wa.wav", np.zeros(8000), 16_000)
     assert "0 rejected" in run("build").stderr
     result = run("build", "--decode")
-    assert "rejected EmoDB/wav/03a01Wa.wav: silent" in result.stderr
+    assert "1 x silent: no sample reaches 0.0001 of full scale (EmoDB/wav/03a01Wa.wav)" in result.stderr
 
 
 def test_limit_and_rehash(built):

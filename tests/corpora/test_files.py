@@ -124,7 +124,7 @@ def test_an_unknown_code_lists_the_valid_ones():
 
 def test_a_contradiction_shows_both_sides():
     reject = contradiction(CARD, PurePosixPath("x.wav"), "actor 05", "07")
-    assert reject.reason == "folder says actor 05, name says 07; one of them is wrong"
+    assert reject.reason == "folder says 'actor 05', name says '07'; one of them is wrong"
 
 
 def test_the_innermost_matching_folder_counts_and_the_file_does_not():

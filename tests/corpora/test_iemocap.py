@@ -74,8 +74,11 @@ def test_the_turn_says_who_speaks_and_the_dialogue_how(turn, speaker, style):
     ("path", "reason"),
     [
         ("Session1/dialog/wav/Ses01F_impro01.wav", "a whole dialogue; its turns lie in 'sentences/wav'"),
-        ("Session2/sentences/wav/Ses01F_impro01_F000.wav", "folder says session 2, name says 1"),
-        ("Ses01F_impro02/Ses01F_impro01_F000.wav", "folder says Ses01F_impro02, name says Ses01F_impro01"),
+        ("Session2/sentences/wav/Ses01F_impro01_F000.wav", "folder says 'session 2', name says '1'"),
+        (
+            "Ses01F_impro02/Ses01F_impro01_F000.wav",
+            "folder says 'Ses01F_impro02', name says 'Ses01F_impro01'",
+        ),
         ("Ses06F_impro01_F000.wav", "name does not follow 'Session1/sentences/wav/"),
         ("Ses01F_impro01_X000.wav", "name does not follow"),
     ],

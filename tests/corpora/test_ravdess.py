@@ -85,7 +85,7 @@ def test_a_code_that_does_not_exist_is_a_reject(name, reason):
 def test_a_folder_that_names_another_actor_is_a_reject(folder):
     row = parse(PurePosixPath(folder) / "03-01-05-01-02-01-07.wav")
     assert isinstance(row, Reject)
-    assert row.reason == "folder says actor 05, name says 07; one of them is wrong"
+    assert row.reason == "folder says 'actor 05', name says '07'; one of them is wrong"
 
 
 def test_a_file_outside_any_actor_folder_goes_by_its_name():

@@ -47,7 +47,7 @@ def test_flattened_and_differently_cased_copies_have_the_same_id(path):
     ("path", "reason"),
     [
         ("a01.wav", "neither folder nor name says who speaks; valid are DC, JE, JK, KL"),
-        ("AudioData/DC/JE_a01.wav", "folder says DC, name says JE; one of them is wrong"),
+        ("AudioData/DC/JE_a01.wav", "folder says 'DC', name says 'JE'; one of them is wrong"),
         ("DC/a16.wav", "sentence of 'a' '16' does not exist; valid are 01 to 15"),
         ("DC/n31.wav", "sentence of 'n' '31' does not exist; valid are 01 to 30"),
         ("DC/a00.wav", "sentence of 'a' '00' does not exist"),

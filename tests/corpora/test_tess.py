@@ -81,8 +81,8 @@ def test_the_one_odd_official_name_and_its_repair_are_the_same_recording(name):
     ("path", "reason"),
     [
         ("OAF_back_bored.wav", "emotion 'bored' does not exist; valid are angry, disgust"),
-        ("OAF_sad/OAF_back_angry.wav", "folder says OAF_sad, name says OAF_angry; one of them is wrong"),
-        ("YAF_angry/OAF_back_angry.wav", "folder says YAF_angry, name says OAF_angry"),
+        ("OAF_sad/OAF_back_angry.wav", "folder says 'OAF_sad', name says 'OAF_angry'; one of them is wrong"),
+        ("YAF_angry/OAF_back_angry.wav", "folder says 'YAF_angry', name says 'OAF_angry'"),
         ("OAF_angry/MAF_back_angry.wav", "name does not follow 'OAF_angry/OAF_back_angry.wav'"),
     ],
 )

@@ -58,9 +58,9 @@ def test_an_unchanged_folder_is_neither_read_nor_scanned(data, out, monkeypatch,
     again = built(data, out)
     assert (again.read, again.unchanged, first.unchanged) == (0, True, False)
     assert contents(out) == before
-    assert (again.corpora, again.first_rejects, again.warnings) == (
+    assert (again.corpora, again.reasons, again.warnings) == (
         first.corpora,
-        first.first_rejects,
+        first.reasons,
         first.warnings,
     )
 
@@ -177,7 +177,7 @@ def test_the_real_recordings(real_data, out, built, rejects):
     assert summary.rows > 1000
     reasons = [reason for _, reason in rejects(out).values()]
     assert reasons == [
-        "duplicate audio: ravdess/Actor_07/03-01-03-01-02-02-07 has the same bytes as "
-        "ravdess/Actor_07/03-01-03-01-02-01-07"
+        "duplicate audio: 'ravdess/Actor_07/03-01-03-01-02-02-07' has the same bytes as "
+        "'ravdess/Actor_07/03-01-03-01-02-01-07'"
     ]
     assert built(real_data, out).read == 0

@@ -33,15 +33,15 @@ def test_every_bad_recording_is_a_reject_with_its_reason(data, out, record, buil
     expected = {
         "EmoDB/wav/03a01Aa.wav": "empty: 0 bytes",
         "EmoDB/wav/03a01Ea.wav": "bad header",
-        "EmoDB/wav/03a01La.wav": "a git-LFS pointer",
+        "EmoDB/wav/03a01La.wav": "Git LFS pointer",
         "EmoDB/wav/03a02Wa.wav": "too short: 0.010 s",
         "EmoDB/wav/03a02Fa.wav": "truncated: 10 of the",
-        "EmoDB/wav/03a04Wa.wav": "duplicate audio: emodb/wav/03a04Wa has the same bytes as emodb/wav/03a01Wa",
-        "EmoDB/wav/03a01Fa.wav": "duplicate id: EmoDB/copy/03a01Fa.wav is emodb/wav/03a01Fa, too",
+        "EmoDB/wav/03a04Wa.wav": "duplicate audio: 'emodb/wav/03a04Wa' has the same bytes as 'emodb/",
+        "EmoDB/wav/03a01Fa.wav": "duplicate id: 'EmoDB/copy/03a01Fa.wav' is 'emodb/wav/03a01Fa', too",
         "EmoDB/wav/03a01Xa.wav": "emotion 'X' does not exist",
         "EmoDB/wav/what is this.wav": "name does not follow",
         "EmoDB/wav/._03a01Wa.wav": "side file of macOS",
-        "Unknown/x.wav": "follows the layout of no corpus",
+        "Unknown/x.wav": "follows the layout of no known corpus",
         "EmoDB/wav/03a05Wa.wav": "a broken link",
     }
     found = rejects(out)
@@ -50,7 +50,7 @@ def test_every_bad_recording_is_a_reject_with_its_reason(data, out, record, buil
     for path, reason in expected.items():
         assert reason in found[path][1]
     assert found["Unknown/x.wav"][0] == "unknown"
-    assert [str(reject.path) for reject in summary.first_rejects] == sorted(found)[:10]
+    assert {kind.example for kind in summary.reasons} == found.keys()  # each has a reason of its own
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_strict_raises_after_everything_is_written(data, out, built, rejects):
     (data / "EmoDB/wav/03a01Aa.wav").write_bytes(b"")
     with pytest.raises(
         ManifestError,
-        match=r"1 of 37 recordings were rejected: EmoDB/wav/03a01Aa.wav \(empty: 0 bytes\); all are in",
+        match=r"1 of 37 recordings were rejected: 1 x empty: 0 bytes \(EmoDB/wav/03a01Aa.wav\); all are in",
     ):
         build_manifest(data, out, strict=True)
     assert read_manifest(out).table.num_rows == 36
@@ -108,7 +108,8 @@ def test_strict_raises_after_everything_is_written(data, out, built, rejects):
 
 def test_strict_counts_what_it_does_not_name(data, out):
     for number in range(12):
-        (data / f"EmoDB/wav/x{number:02d}.wav").write_bytes(b"")
+        (data / f"New{number:02d}").mkdir()
+        (data / f"New{number:02d}/x.wav").write_bytes(b"")
     with pytest.raises(ManifestError, match=r"12 of 48 recordings were rejected: .* and 2 more; all are in"):
         build_manifest(data, out, strict=True)
 
@@ -203,7 +204,7 @@ def test_nothing_usable_keeps_the_old_manifest_and_says_where_the_reasons_are(da
         path.write_bytes(b"")
     with pytest.raises(
         ManifestError,
-        match=r"none of 36 recordings can be used, so no manifest was written; the first, .*: empty",
+        match=r"none of 36 recordings can be used, so no manifest was written: 16 x empty: 0 bytes",
     ):
         build_manifest(data, out)
     assert read_manifest(out).digest == before

@@ -116,6 +116,28 @@ def test_reasons_that_differ_in_names_only_are_one_kind(manifest):
     kinds = reject_reasons(rejects_of(*rejects), manifest.corpora)
     assert [(kind.corpus, kind.files) for kind in kinds] == [("nemo", 1), ("emodb", 6), ("emodb", 1)]
     assert kinds[1].example == "EmoDB/wav/4.wav"
+    assert kinds[1].reason == "… ms is shorter than 0.1 s"
+
+
+@pytest.mark.parametrize("names", [("a 1", "b's x"), ('c "y"', "d'e\"f"), ("g/h i", "j\\'k")])
+def test_names_in_a_reason_do_not_split_a_group(manifest, names):
+    reasons = [f"duplicate id: {name!r} isn't {name + ' z'!r}, too" for name in names]
+    rows = [("emodb", f"EmoDB/{place}/x.wav", reason) for place, reason in enumerate(reasons)]
+    (kind,) = reject_reasons(rejects_of(*rows), manifest.corpora)
+    assert (kind.files, kind.folder) == (2, "EmoDB")
+    assert kind.reason == "duplicate id: … isn't …, too"
+
+
+def test_a_remedy_names_the_folder_of_its_group(manifest):
+    rows = [("nemo", f"a/{folder}/1.wav", "run 'git lfs pull' in its folder") for folder in "xy"]
+    (kind,) = reject_reasons(rejects_of(*rows), manifest.corpora)
+    assert kind.reason == "run 'git lfs pull' in a"
+
+
+def test_recordings_of_no_corpus_are_grouped_by_folder(manifest):
+    rows = [("unknown", path, "odd") for path in ("A/x/1.wav", "A/y/2.wav", "B/3.wav", "4.wav")]
+    kinds = reject_reasons(rejects_of(*rows), manifest.corpora)
+    assert [(kind.folder, kind.files) for kind in kinds] == [("A", 2), (".", 1), ("B", 1)]
 
 
 def test_label_map_counts_every_code_once_and_keeps_other_last(manifest):

@@ -64,10 +64,10 @@ def test_every_rate_and_depth_is_read(tmp_path, rng, rate, subtype):
         (b"not audio at all", "bad header: Format not recognised"),
         (bytes(5000), "bad header"),
         (b"RIFF\x24\0\0\0WAVE", "bad header"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a git-LFS pointer.*git lfs pull"),
-        (b"/annex/objects/MD5E-s1--1.wav\n", "a git-annex pointer.*git annex get"),
-        (b"\n<!DOCTYPE html><html>404</html>", "a web page.*download it again"),
-        (b"<HTML><body>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer.*git lfs pull"),
+        (b"/annex/objects/MD5E-s1--1.wav\n", "git-annex pointer.*git annex get"),
+        (b"\n<!DOCTYPE html><html>404</html>", "web page instead of audio: download the recording again"),
+        (b"<HTML><body>", "web page instead"),
     ],
 )
 def test_what_is_no_recording_says_why(tmp_path, content, reason):

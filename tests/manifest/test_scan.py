@@ -100,7 +100,7 @@ def test_rejects_remarks_and_strays_are_kept_apart(tmp_path):
         ("toy", "Toy/b.wav"),
         ("unknown", "odd/c.wav"),
     ]
-    assert "follows the layout of no corpus" in scanned.rejects[1].reason
+    assert "follows the layout of no known corpus" in scanned.rejects[1].reason
     assert scanned.missing == [MissingAudio("toy", "t.csv", 3, ("x",))]
     assert scanned.problems == [TableProblem("toy", "u.csv", "not found")]
     assert scanned.files == {"toy": 2, "unknown": 1}
@@ -271,8 +271,8 @@ def test_of_the_same_id_the_first_path_is_kept():
     kept, rejects = run(rows, [{"digest": d} for d in "123"])
     assert kept["path"].to_pylist() == ["b/a.flac"]
     assert rejects == {
-        "b/a.wav": "duplicate id: b/a.flac is toy/a, too",
-        "z/a.wav": "duplicate id: b/a.flac is toy/a, too",
+        "b/a.wav": "duplicate id: 'b/a.flac' is 'toy/a', too",
+        "z/a.wav": "duplicate id: 'b/a.flac' is 'toy/a', too",
     }
 
 
@@ -286,15 +286,15 @@ def test_of_the_same_audio_the_first_id_is_kept_whatever_the_paths():
     kept, rejects = run(rows, [{"digest": d} for d in ("x", "y", "x", "x")])
     assert kept["utterance_id"].to_pylist() == ["toy/a", "toy/b"]
     assert rejects == {
-        "1.wav": "duplicate audio: toy/c has the same bytes as toy/a",
-        "4.wav": "duplicate audio: toy/d has the same bytes as toy/a",
+        "1.wav": "duplicate audio: 'toy/c' has the same bytes as 'toy/a'",
+        "4.wav": "duplicate audio: 'toy/d' has the same bytes as 'toy/a'",
     }
 
 
 def test_the_same_audio_under_two_labels_is_said():
     rows = [{"utterance_id": "toy/a", "emotion_id": 0}, {"utterance_id": "toy/b", "emotion_id": -1}]
     _, rejects = run(rows, [{"digest": "x"}, {"digest": "x"}])
-    assert rejects["toy/b.wav"].endswith("same bytes as toy/a; labelled other here, anger there")
+    assert rejects["toy/b.wav"].endswith("same bytes as 'toy/a'; labelled 'other' here, 'anger' there")
 
 
 def test_an_unusable_copy_does_not_push_out_a_usable_one():

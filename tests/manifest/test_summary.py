@@ -1,10 +1,9 @@
-from pathlib import PurePosixPath
-
 import pytest
 
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest import CorpusSummary, ManifestSummary, refuse_rejects
-from ser_pipeline.records import MissingAudio, Reject
+from ser_pipeline.manifest.describe import RejectReason
+from ser_pipeline.records import MissingAudio
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def summary(tmp_path):
         rejects=1,
         read=3,
         speakers=2,
-        first_rejects=(Reject("emodb", PurePosixPath("a/b.wav"), "too short"),),
+        reasons=(RejectReason("emodb", "too short", "a/b.wav", 1, "a"),),
         missing=(MissingAudio("nemo", "data.tsv", 7, ("x",)),),
         warnings=("careful",),
         synthetic=("emodb",),
@@ -42,7 +41,7 @@ def test_warnings_are_added(summary):
 
 def test_strict(summary):
     with pytest.raises(
-        ManifestError, match=r"1 of 3 recordings were rejected: a/b.wav \(too short\); all are in"
+        ManifestError, match=r"1 of 3 recordings were rejected: 1 x too short \(a/b.wav\); all are in"
     ):
         refuse_rejects(summary)
-    refuse_rejects(ManifestSummary(**{**vars(summary), "rejects": 0, "first_rejects": ()}))
+    refuse_rejects(ManifestSummary(**{**vars(summary), "rejects": 0, "reasons": ()}))
