@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place, check_counts
+from ser_pipeline.corpora import own_descriptions
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
@@ -12,7 +13,7 @@ from ser_pipeline.manifest.scan import Find, Modules
 from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.validate import Problems, validate
 from ser_pipeline.options import Augmented, FeatureSet, InputOptions, Recipe, StoreOptions, feature_options
-from ser_pipeline.options.made import chosen_recipe
+from ser_pipeline.options.made import chosen_recipe, own_files
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
 
@@ -54,12 +55,13 @@ def build_manifest(
         strict: raise at the end if any recording was rejected.
         limit: take this many recordings of each corpus, by a fixed random choice.
         on_progress: called with how many recordings are read, and of how many.
-        corpora: corpus id -> module, other than the shipped ones.
+        corpora: corpus id -> module; by default those that are shipped, and those that files in ``corpora``
+            of the working folder or named in ``ser.toml`` describe.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
         SettingsError: ``jobs`` or ``limit`` is below 1.
-        CorpusError: ``data`` is no folder or holds no corpus.
+        CorpusError: ``data`` is no folder or holds no corpus, or a description cannot be read.
         ManifestError: no recording can be used, or ``strict`` and some cannot.
         SerError: ``manifests`` cannot be written to.
     """
@@ -73,6 +75,7 @@ def build_manifest(
         limit=limit,
         on_progress=on_progress,
         corpora=corpora,
+        descriptions=own_descriptions(Path(), own_files(SETTINGS_FILE)),
         find=find,
     )
     summary = written.with_warnings(renew_splits(written.path, written.digest))

@@ -1,16 +1,23 @@
 """Corpora: what a folder of recordings says of each of them; no audio is decoded here.
 
-Every corpus is one module with the same parts in the same order: facts, card, code table, name
-pattern, ``scan``, ``parse``. ``docs/corpora/index.md`` says how to add one.
+A corpus is a description in TOML (``docs/corpora/describe.md``). One that a description cannot read is
+a module with the same parts in the same order: facts, card, code table, name pattern, ``scan``,
+``parse``; another package offers such modules as entry points of the group ``ser_pipeline.corpora``.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from ser_pipeline.corpora import cremad, emodb, iemocap, nemo, ravdess, ravdess_song, savee, tess
+from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.description import parse_description, read_description
+from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Record, Reject, Utterance
 
 
@@ -62,6 +69,68 @@ CORPORA: Final[Mapping[str, Corpus]] = MappingProxyType(
     }
 )
 """Corpus id -> module, in the order they are shown."""
+
+
+OWN_FOLDER: Final = "corpora"
+"""Folder below the working one whose descriptions are read too."""
+
+ENTRY_POINTS: Final = "ser_pipeline.corpora"
+
+
+@cache
+def described() -> Mapping[str, Corpus]:
+    """Corpora whose descriptions are shipped, by id."""
+    folder = resources.files("ser_pipeline.corpora").joinpath("known")
+    files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda f: f.name)
+    read = [parse_description(each.read_text("utf-8"), each.name) for each in files]
+    return MappingProxyType({each.name: Described(each) for each in read})
+
+
+def own_descriptions(folder: Path, named: Iterable[str | Path] = ()) -> list[Path]:
+    """Files of the user's own descriptions: those below ``corpora`` and those named.
+
+    Args:
+        folder: the working folder.
+        named: paths relative to it.
+    """
+    found = sorted((folder / OWN_FOLDER).glob("*.toml"))
+    return list(dict.fromkeys([*found, *(folder / path for path in named)]))
+
+
+def known_corpora(own: Iterable[Path] = ()) -> Mapping[str, Corpus]:
+    """Every corpus that can be read, by id: the user's own, modules, plug-ins, shipped descriptions.
+
+    Args:
+        own: files of descriptions; one with the id of another corpus takes its place.
+
+    Raises:
+        CorpusError: a description cannot be read, two have the same id, or a plug-in is none.
+    """
+    mine: dict[str, Corpus] = {}
+    for path in own:
+        corpus = Described(read_description(path), own=True)
+        if corpus.CARD.name in mine:
+            raise CorpusError(f"{path}: describes {corpus.CARD.name!r}, as another file does; rename one")
+        mine[corpus.CARD.name] = corpus
+    found = {**mine, **{n: c for n, c in CORPORA.items() if n not in mine}}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name not in found:
+            found[point.name] = _plug_in(point)
+    return {**found, **{name: corpus for name, corpus in described().items() if name not in found}}
+
+
+def _plug_in(point: EntryPoint) -> Corpus:
+    try:
+        corpus: Corpus = point.load()
+    except ImportError as error:
+        raise CorpusError(f"plug-in {point.name!r} ({point.value}) cannot be imported: {error}") from None
+    absent = [name for name in ("CARD", "EMOTIONS", "NAME", "TRACES", "claims", "scan", "parse")
+              if not hasattr(corpus, name)]  # fmt: skip
+    if absent:
+        raise CorpusError(
+            f"plug-in {point.name!r} ({point.value}) is no corpus; it lacks {', '.join(absent)}"
+        )
+    return corpus
 
 
 def layouts(corpora: Mapping[str, Corpus] = CORPORA) -> str:

@@ -6,11 +6,12 @@ folder holds it most closely, which then says why it is a reject; else to none (
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ser_pipeline.corpora import CORPORA, Corpus, layouts
+from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.files import in_path_order, is_recording, walk
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
@@ -62,6 +63,7 @@ class _Survey:
 
     Attributes:
         corpora: that are looked for.
+        top: name of the folder that is searched, which may itself say which corpus it holds.
         claimed: corpus id -> recordings, each with the folder that holds its layout.
         unclaimed: recordings that follow no corpus's naming.
         tables: corpus id -> folders that hold its layout, seen by its tables.
@@ -69,20 +71,55 @@ class _Survey:
     """
 
     corpora: Mapping[str, Corpus]
+    top: PurePosixPath
     claimed: dict[str, list[tuple[PurePosixPath, PurePosixPath]]]
     unclaimed: list[PurePosixPath]
     tables: dict[str, set[PurePosixPath]]
     traces: dict[str, set[PurePosixPath]]
 
     @classmethod
-    def of(cls, corpora: Mapping[str, Corpus]) -> "_Survey":
+    def of(cls, corpora: Mapping[str, Corpus], data: Path) -> "_Survey":
         """Nothing seen yet."""
         tables, traces = ({name: set[PurePosixPath]() for name in corpora} for _ in range(2))
-        return cls(corpora, {name: [] for name in corpora}, [], tables, traces)
+        top = PurePosixPath(data.resolve().name)
+        return cls(corpora, top, {name: [] for name in corpora}, [], tables, traces)
 
-    def claimant(self, path: PurePosixPath) -> str | None:
-        """The first corpus whose naming a recording follows."""
-        return next((name for name, corpus in self.corpora.items() if corpus.claims(path)), None)
+    def candidates(self, folder: PurePosixPath) -> list[str]:
+        """Corpora that may own recordings in a folder: those that no folder around it needs to name."""
+        around = (*self.top.parts, *folder.parts)
+        return [
+            name
+            for name, corpus in self.corpora.items()
+            if not isinstance(corpus, Described)
+            or corpus.description.anywhere
+            or any(map(corpus.called, around))
+        ]
+
+    def claimant(self, path: PurePosixPath, candidates: Iterable[str]) -> str | None:
+        """The first corpus whose naming a recording follows.
+
+        Raises:
+            CorpusError: two descriptions of the user's own claim it.
+        """
+        full = self.top / path
+        claims = (name for name in candidates if self.corpora[name].claims(full))
+        first = next(claims, None)
+        if first is not None and _is_own(self.corpora[first]):
+            other = next((name for name in claims if _is_own(self.corpora[name])), None)
+            if other is not None:
+                raise CorpusError(
+                    f"{path}: is claimed by two descriptions, of {first!r} and of {other!r}; give them "
+                    "'folders' or patterns that tell their recordings apart"
+                )
+        return first
+
+    def home(self, corpus: str, path: PurePosixPath) -> PurePosixPath:
+        """The folder that holds a corpus, seen from one of its recordings."""
+        module = self.corpora[corpus]
+        if not isinstance(module, Described):
+            return official_root(path.parent, module.CARD)
+        home = module.home(self.top / path)
+        return home.relative_to(self.top) if home.is_relative_to(self.top) else PurePosixPath()
 
     def leaving(self, name: str) -> list[str]:
         """Corpora whose tables or folders are called ``name``."""
@@ -91,7 +128,19 @@ class _Survey:
     def named(self, folder: str) -> list[str]:
         """Corpora that are themselves called like ``folder``, whatever its case and dashes."""
         plain = _plain(folder)
-        return [n for n, corpus in self.corpora.items() if plain in (_plain(n), _plain(corpus.CARD.title))]
+        return [
+            name
+            for name, corpus in self.corpora.items()
+            if (
+                corpus.called(folder)
+                if isinstance(corpus, Described)
+                else plain in (_plain(name), _plain(corpus.CARD.title))
+            )
+        ]
+
+
+def _is_own(corpus: Corpus) -> bool:
+    return isinstance(corpus, Described) and corpus.own
 
 
 def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
@@ -133,23 +182,23 @@ def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
 
 
 def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
-    survey = _Survey.of(corpora)
+    survey = _Survey.of(corpora, data)
     for folder, names in walk(data):
-        roots = {name: official_root(folder, corpus.CARD) for name, corpus in corpora.items()}
+        candidates = survey.candidates(folder)
         for name in names:
             if is_recording(name):
                 path = folder / name
-                corpus = survey.claimant(path)
+                corpus = survey.claimant(path, candidates)
                 if corpus is None:
                     survey.unclaimed.append(path)
                 else:
-                    survey.claimed[corpus].append((path, roots[corpus]))
+                    survey.claimed[corpus].append((path, survey.home(corpus, path)))
             else:
                 for corpus in survey.leaving(name):
-                    survey.tables[corpus].add(roots[corpus])
+                    survey.tables[corpus].add(official_root(folder, corpora[corpus].CARD))
         for corpus in survey.leaving(folder.name):
             survey.traces[corpus].add(official_root(folder.parent, corpora[corpus].CARD))
-        for corpus in survey.named(folder.name):
+        for corpus in survey.named(folder.name or survey.top.name):
             survey.traces[corpus].add(folder)
     for corpus, places in survey.tables.items():
         survey.traces[corpus] |= places

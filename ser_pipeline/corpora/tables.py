@@ -6,6 +6,7 @@ come without its facts, and the scan ends with a :class:`TableProblem` that says
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ Facts = Mapping[str, Any]
 Row = Mapping[str, str]
 
 UTF8 = ("utf-8-sig",)
+ANY_ENCODING = ("utf-8-sig", "cp1252", "latin-1")
+"""Tried in this order where nobody says which; the last one fits always. UTF-16 is told by its mark."""
+SEPARATORS = "\t;,|"
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,96 @@ def read_lines(
         raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
 
 
+def read_any(
+    path: Path, *, separator: str | None = None, encoding: str | None = None
+) -> list[tuple[int, Row]]:
+    """Lines of a table of any usual form, each with its number and all its cells as text.
+
+    Args:
+        path: a Parquet file, JSON lines (``.jsonl``), a JSON list or object of objects (``.json``), or text
+            with a heading, whose separator and encoding are found.
+        separator: between columns of text; None finds it in the heading.
+        encoding: of text; None tries the usual ones.
+
+    Raises:
+        CorpusError: the file cannot be read, is empty, or is not a table.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        rows = _parquet_rows(path)
+    elif suffix in (".json", ".jsonl", ".ndjson"):
+        rows = _json_rows(read_text(path, (encoding,) if encoding else UTF8), lines=suffix != ".json")
+    else:
+        return _text_rows(read_text(path, (encoding,) if encoding else ANY_ENCODING), separator)
+    if not rows:
+        raise CorpusError("holds no line")
+    return list(enumerate(rows, 1))
+
+
+def _parquet_rows(path: Path) -> list[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pa.OSFile(str(path)) as file:
+            source = pq.ParquetFile(file)
+            plain = [f.name for f in source.schema_arrow if not pa.types.is_nested(f.type)]
+            lines = source.read(columns=plain).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})") from None
+    return [{name: _cell(value) for name, value in line.items()} for line in lines]
+
+
+def _json_rows(text: str, *, lines: bool) -> list[Row]:
+    try:
+        if lines:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        else:
+            whole = json.loads(text)
+            found = (
+                [{"": name, **_object(line)} for name, line in whole.items()]
+                if isinstance(whole, dict)
+                else whole
+            )
+        if not isinstance(found, list):
+            raise ValueError("neither a list nor an object of objects")
+        return [{str(name): _cell(value) for name, value in _object(line).items()} for line in found]
+    except ValueError as error:
+        raise CorpusError(f"is not JSON of a table ({error})") from None
+
+
+def _object(line: Any) -> Mapping[str, Any]:
+    if not isinstance(line, dict):
+        raise ValueError(f"found {str(line)[:40]!r} where an object should be")
+    return line
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _text_rows(text: str, separator: str | None) -> list[tuple[int, Row]]:
+    heading = next((line for line in text.splitlines() if line.strip()), "")
+    if not heading:
+        raise CorpusError("is empty")
+    found = max(SEPARATORS, key=heading.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or found, skipinitialspace=True)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+    names = [cell.strip() for cell in lines[0][1]]
+    if len(lines) == 1:
+        raise CorpusError(f"holds only a heading ({', '.join(names)[:80]})")
+    return [
+        (number, dict(zip(names, [*cells, *[""] * len(names)], strict=False))) for number, cells in lines[1:]
+    ]
+
+
 def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
     """Read a text file in the first encoding that fits.
 
@@ -134,11 +228,15 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"cannot be read ({error.strerror})") from None
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ("utf-16",)
     for encoding in encodings:
         try:
             return content.decode(encoding)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
+        except LookupError:
+            raise CorpusError(f"encoding {encoding!r} is unknown; as in 'utf-8' or 'cp1252'") from None
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
     raise CorpusError(f"line {line} is not {names} text")
 

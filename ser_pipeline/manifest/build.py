@@ -13,9 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ser_pipeline.corpora import known_corpora
 from ser_pipeline.errors import CorpusError, ManifestError, some
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import RejectReason, reject_reasons
+from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.fingerprint import (
     BuildFingerprint,
     absolute,
@@ -47,6 +49,7 @@ def write_manifest(
     limit: int | None = None,
     on_progress: Progress | None = None,
     corpora: Modules | None = None,
+    descriptions: Sequence[Path] = (),
     find: Find | None = None,
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
@@ -62,7 +65,8 @@ def write_manifest(
         decode: also decode each, so that silent and damaged samples are found now.
         limit: take this many recordings of each corpus, by a fixed random choice.
         on_progress: called with how many recordings are read, and of how many.
-        corpora: corpus id -> module, other than the shipped ones.
+        corpora: corpus id -> module or description; those that are shipped, and ``descriptions``, by default.
+        descriptions: files that describe further corpora.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
@@ -77,10 +81,13 @@ def write_manifest(
             f"'ser corpora synth {data}' makes synthetic ones)"
         )
     settings = {"decode": decode, "limit": limit}
-    seen = inputs_digest(data, settings, jobs=jobs) if corpora is None else ""
+    described = {str(path): digest_file(path) for path in descriptions if path.is_file()}
+    state = {**settings, "descriptions": described} if described else settings
+    seen = inputs_digest(data, state, jobs=jobs) if corpora is None else ""
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
-        scanned = scan_corpora(data, limit=limit, corpora=corpora, find=find)
+        modules = known_corpora(descriptions) if corpora is None else corpora
+        scanned = scan_corpora(data, limit=limit, corpora=modules, find=find)
         cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
         paths = scanned.table["path"].to_pylist()
         probes, read = cache.read_all(paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress)

@@ -22,7 +22,7 @@ from ser_pipeline.manifest.probe_cache import Pool, file_states
 
 FINGERPRINT_NAME: Final = ".build.json"
 
-READERS: Final = ("labels.py", "records.py", "corpora/*.py", "manifest/*.py")
+READERS: Final = ("labels.py", "records.py", "corpora/*.py", "corpora/known/*.toml", "manifest/*.py")
 """The code that decides what a manifest holds."""
 
 

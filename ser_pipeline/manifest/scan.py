@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.corpora import CORPORA, Corpus
+from ser_pipeline.corpora import Corpus, known_corpora
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found, discover
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
@@ -78,14 +78,14 @@ def scan_corpora(
     Args:
         data: folder that holds the corpora.
         limit: take this many recordings of each corpus, by a fixed random choice.
-        corpora: corpus id -> module, other than the shipped ones.
+        corpora: corpus id -> module or description; all that are shipped by default.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
         CorpusError: ``data`` holds no corpus, or a folder cannot be listed.
         ManifestError: a corpus module does not account for every recording.
     """
-    modules = CORPORA if corpora is None else corpora
+    modules = known_corpora() if corpora is None else corpora
     discovery = discover(data, modules) if find is None else find(data)
     scanned = Scanned(half_there=discovery.half_there, synthetic=_synthetic(data, discovery))
     choice = _choice(discovery, limit)
@@ -145,7 +145,7 @@ def _kept(
 ) -> Iterator[Utterance | Reject]:
     taken = choice.get(corpus)
     for record in records:
-        if taken is None or next(taken):
+        if taken is None or next(taken, True):
             scanned.files[corpus] += 1
             yield record
         else:
@@ -155,15 +155,18 @@ def _kept(
 def _one_for_each(found: Found, records: Iterator[Record], scanned: Scanned) -> Iterator[Utterance | Reject]:
     """Pass on the rows and rejects, one per recording; put remarks on tables aside."""
     files = iter(found.files)
+    expected: PurePosixPath | None = None
     for record in records:
         if isinstance(record, MissingAudio):
             scanned.missing.append(record)
         elif isinstance(record, TableProblem):
             scanned.problems.append(record)
-        else:
+        elif expected is None or record.path != expected:  # a recording may have several segments, or none
             expected = next(files, None)
             if record.path is not expected and record.path != expected:
                 raise ManifestError(_unaccounted(found, expected, record.path))
+            yield record
+        else:
             yield record
     missed = next(files, None)
     if missed is not None:

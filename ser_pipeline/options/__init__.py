@@ -6,6 +6,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.options.base import Options, chosen_device
+from ser_pipeline.options.checks import checked
 from ser_pipeline.options.embeddings import (
     EMBEDDINGS_VERSION,
     POOLINGS,
@@ -37,7 +38,7 @@ from ser_pipeline.options.recipe import (
 )
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
-from ser_pipeline.options.settings import Setting, checked, settings_by_path, settings_of
+from ser_pipeline.options.settings import Setting, settings_by_path, settings_of
 from ser_pipeline.options.stored import (
     KINDS,
     Augmented,

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import OFF, Options
+from ser_pipeline.options.checks import checked
 from ser_pipeline.options.recipe import PRESETS, Preset, Recipe, idle
 from ser_pipeline.options.registry import MODELS
-from ser_pipeline.options.settings import checked, settings_of
+from ser_pipeline.options.settings import settings_of
 
 
 @cache
@@ -105,7 +106,7 @@ def configured(
     """Make a recipe of defaults, a settings file, and changes, each winning over the one before.
 
     Args:
-        path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, and ``tasks``.
+        path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, ``tasks`` and ``descriptions``.
         preset: None takes the file's, or ``default``.
         spoken: path of an option -> the flag that changed it, for errors; None where no flags did.
         **changes: as for :func:`recipe`.
@@ -113,7 +114,7 @@ def configured(
     Raises:
         SettingsError: a name or value that does not fit, in the file or in a change.
     """
-    own = {key: value for key, value in read_toml(path).items() if key != "tasks"}
+    own = {key: value for key, value in read_toml(path).items() if key not in ("tasks", "descriptions")}
     chosen = preset or own.pop("preset", "default")
     own.pop("preset", None)
     try:
@@ -121,6 +122,18 @@ def configured(
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}" if own else str(error)) from None
     return _made(chosen, merged(own, changes), spoken)
+
+
+def own_files(path: Path) -> tuple[str, ...]:
+    """Files that a settings file names as descriptions of corpora, under ``descriptions``.
+
+    Raises:
+        SettingsError: it is not a list of texts.
+    """
+    named = read_toml(path).get("descriptions", [])
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise SettingsError(f"{path}: descriptions: must be a list of files, as in ['mine.toml']")
+    return tuple(named)
 
 
 def own_tasks(path: Path) -> dict[str, tuple[str, ...]]:

@@ -10,10 +10,9 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, Union, get_args, get_origin
 
 import annotated_types as at
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import DECLARED, OFF, PANELS, OneOf, Options
 from ser_pipeline.options.registry import ARCHITECTURES, MODELS, Architecture
 
@@ -329,52 +328,3 @@ def _limits(notes: tuple[Any, ...]) -> str:
     parts += [f"below {note.lt}" for note in flat if isinstance(note, at.Lt)]
     parts += [f"divisible by {note.multiple_of}" for note in flat if isinstance(note, at.MultipleOf)]
     return " and ".join(parts)
-
-
-def checked(
-    kind: type[T], values: Mapping[str, Any], *, where: str, spoken: Callable[[str], str] | None = None
-) -> T:
-    """Build options from plain values, with one-line errors that name the field.
-
-    Args:
-        kind: class of the options.
-        values: by field.
-        where: what the values are of, for the error.
-        spoken: path of an option -> how an error names it, without ``where``; None names the path.
-
-    Raises:
-        SettingsError: a name or value that does not fit.
-    """
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path, known = _place(kind, first["loc"])
-        reason = _reason(first, kind, known)
-        if not path:  # about several options at once
-            raise SettingsError(reason if spoken else f"{where}: {reason}") from None
-        said = f"{spoken(path)} {in_words(first['input'])}" if spoken else f"{where}: {path}"
-        found = "" if spoken else f" (found {first['input']!r})"
-        raise SettingsError(f"{said}: {reason}{found}") from None
-
-
-def _place(kind: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, Setting | None]:
-    """Path of an option that an error is about, without the member of a union that was tried."""
-    known = settings_by_path(kind) if issubclass(kind, Options) else {}
-    words = [str(part) for part in loc]
-    for length in range(len(words), 0, -1):
-        if found := known.get(".".join(words[:length])):
-            return found.path, found
-    return ".".join(words), None
-
-
-def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
-    if error["type"] == "value_error":
-        return str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        place = kind
-        for part in error["loc"][:-1]:
-            leaves = _leaves(place.model_fields[part].annotation) if part in place.model_fields else ()
-            place = next((leaf for leaf, _ in leaves if _is_options(leaf)), place)
-        return f"there is no such setting; valid are {', '.join(place.model_fields)}"
-    return f"must be {known.valid}" if known else str(error["msg"])

@@ -9,10 +9,10 @@ from pydantic import Field
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import Options
+from ser_pipeline.options.checks import checked
 from ser_pipeline.options.embeddings import EMBEDDINGS_VERSION, EmbeddingOptions, WaveOptions
 from ser_pipeline.options.features import FEATURES_VERSION, FeatureOptions, FeatureSet, SmileOptions
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
-from ser_pipeline.options.settings import checked
 
 InputOptions = FrontEnd | FeatureOptions | SmileOptions | EmbeddingOptions | WaveOptions
 """What a model is given of a recording as it is."""

@@ -15,7 +15,7 @@ from ser_pipeline.labels import emotion_id
 from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import published
 
-HELPERS = {"discover", "files", "names", "tables"}
+HELPERS = {"described", "description", "discover", "files", "names", "tables", "values", "words"}
 PUBLISHED = published()
 
 every_corpus = pytest.mark.parametrize("name", CORPORA)

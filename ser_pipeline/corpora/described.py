@@ -1,0 +1,372 @@
+"""A corpus that is read by its description.
+
+Facts of a recording come from what holds for all of them, its name, the person who speaks, tables and
+side files, in this order; where two of them say who speaks or which emotion it is, they must agree.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table
+from ser_pipeline.corpora.files import SUFFIXES, listed, misnamed
+from ser_pipeline.corpora.tables import CorpusTable, Row, read_any, read_text
+from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.words import language_name
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import CorpusCard, MissingAudio, Record, Reject, TableProblem, Utterance
+
+UNKNOWN_SPEAKER: Final = "unknown"
+"""Who speaks where nothing says so; no split by speaker can use such a recording."""
+
+Named = Mapping[str, str]
+"""Group or fact -> what a name says."""
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "session": "session_id", "sentence": "sentence_id", "start": "start_s", "end": "end_s",
+}  # fmt: skip
+"""Fact -> field of an utterance, where they are not called alike."""
+
+_ROW: Final = frozenset(each.name for each in fields(Utterance))
+
+MEDIA: Final = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
+"""Suffixes that tables put behind the names of recordings or of the videos they come from."""
+
+_NEVER: Final = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """A table as it was read.
+
+    Attributes:
+        table: its description.
+        found: key -> facts and votes of the line.
+    """
+
+    table: Table
+    found: CorpusTable
+
+
+@dataclass
+class Described:
+    """A corpus that is read by its description; offers what the module of a corpus offers.
+
+    Attributes:
+        description: as it was read.
+        own: whether it is the user's own and not one that is shipped.
+        called: whether a folder's name is one that the corpus is kept under.
+    """
+
+    description: Description
+    own: bool = False
+    CARD: CorpusCard = field(init=False)
+    EMOTIONS: Mapping[str, str] = field(init=False)
+    NAME: re.Pattern[str] = field(init=False)
+    TRACES: re.Pattern[str] = field(init=False, default=_NEVER)
+    called: Callable[[str], bool] = field(init=False)
+    _values: Values = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare codes and patterns, and try the description on its own example.
+
+        Raises:
+            CorpusError: facts that hold for all or for a person do not fit, or the pattern does not
+                read the layout.
+        """
+        told = self.description
+        self.CARD = CorpusCard(
+            name=told.name,
+            title=told.title or told.name,
+            language=told.language,
+            language_name=language_name(told.language),
+            speakers=told.speakers,
+            clips=told.clips,
+            layout=told.layout or "any path that its table names",
+            folders=(),
+            style=told.style,
+            licence=told.licence or "not stated",
+            source=told.source or "not stated",
+            modality=told.modality,
+        )  # fmt: skip
+        self.EMOTIONS = dict(told.codes.get("emotion", {}))
+        flags = re.IGNORECASE if told.ignore_case else 0
+        self.NAME = re.compile(rf"(?:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
+        self._values = Values(told)
+        self.called = lru_cache(maxsize=1 << 14)(self._is_called)
+        self._people = {speaker: self._checked("people", person) for speaker, person in told.people.items()}
+        self._for_all = self._checked("facts", told.facts)
+        if told.layout and told.pattern and self.NAME.fullmatch(_stem(PurePosixPath(told.layout))) is None:
+            raise CorpusError(
+                f"{told.name}: the pattern {told.pattern!r} does not read the layout {told.layout!r}"
+            )
+
+    def claims(self, path: PurePosixPath) -> bool:
+        """Whether a recording's name and folders are of this corpus; touches no disk."""
+        if self.description.pattern and self.NAME.fullmatch(_stem(path)) is None:
+            return False
+        return self.description.anywhere or any(self.called(folder.name) for folder in path.parents)
+
+    def home(self, path: PurePosixPath) -> PurePosixPath:
+        """The folder that holds the corpus, seen from one of its recordings."""
+        match = self.NAME.fullmatch(_stem(path))
+        levels = match[1].count("/") if match else 0
+        base = path.parents[min(levels, len(path.parents) - 1)]
+        return next((place for place in (base, *base.parents) if self.called(place.name)), base)
+
+    def parse(self, path: PurePosixPath) -> Utterance | Reject:
+        """Read a row off a path alone; touches no disk, so that a corpus of tables has no emotion yet."""
+        return self._row(path, (), {})
+
+    def scan(self, root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[Record]:
+        """Yield a row or reject for each recording, or each line of its table, in path order.
+
+        Args:
+            root: folder that holds the corpus.
+            files: recordings below ``root``; None finds them.
+        """
+        paths = listed(root, files)
+        by_lines = next((table for table in self.description.tables if table.rows), None)
+        tables = [_Lines(each, self._read(root, each)) for each in self.description.tables if not each.rows]
+        seen: list[set[str]] = [set() for _ in tables]
+        rows = self._files(paths) if by_lines is None else self._listed(root, by_lines, paths)
+        for found in rows:
+            if not isinstance(found, tuple):
+                yield found
+                continue
+            path, told = found
+            beside = self._beside(root, path)
+            if isinstance(beside, Reject):
+                yield beside
+                continue
+            row = self._row(path, tables, {**told, **beside}, seen)
+            yield row
+        for lines, keys in zip(tables, seen, strict=True):
+            named = None if set(lines.table.match) & {*FACTS} - {"path"} else keys
+            yield from lines.found.remarks(named)
+
+    def _files(self, paths: Sequence[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Named]]:
+        return ((path, {}) for path in paths)
+
+    def _listed(
+        self, root: Path, table: Table, paths: Sequence[PurePosixPath]
+    ) -> Iterator[tuple[PurePosixPath, Named] | Record]:
+        """Recordings in path order, each as often as lines name it, and what is wrong with the table."""
+        lines, problem = self._lines(root, table)
+        by_path: dict[str, list[Named]] = defaultdict(list)
+        for _, line in lines:
+            told = {fact: line.get(column, "").strip() for fact, column in table.columns.items()}
+            by_path[told.pop("path").replace("\\", "/").removeprefix("./")].append(told)
+        places: dict[str, PurePosixPath] = {}
+        for path in paths:
+            for name in (path.as_posix(), _stem(path), path.name, path.stem):
+                places.setdefault(name, path)
+        owners: dict[PurePosixPath, list[Named]] = defaultdict(list)
+        absent = []
+        for name, told_lines in by_path.items():
+            if name in places:
+                owners[places[name]] += told_lines
+            else:
+                absent += [name] * len(told_lines)
+        for path in paths:
+            if path not in owners:
+                yield Reject(self.CARD.name, path, f"{table.file!r} does not name it")
+            yield from ((path, told) for told in owners[path])
+        if absent:
+            yield MissingAudio(self.CARD.name, table.file, len(absent), tuple(sorted(absent)[:5]))
+        if problem:
+            yield TableProblem(self.CARD.name, table.file, problem)
+
+    def _lines(self, root: Path, table: Table) -> tuple[list[tuple[int, Row]], str | None]:
+        """Lines of the files of a table below a folder, and what is wrong with it."""
+        places = sorted(root.glob(table.file)) or sorted(root.rglob(Path(table.file).name))
+        wanted = [*table.key, *table.columns.values(), *table.votes.values()]
+        lines: list[tuple[int, Row]] = []
+        for place in places:
+            try:
+                found = read_any(place, separator=table.separator, encoding=table.encoding)
+            except CorpusError as error:
+                return [], f"{error}; the rows lack its information"
+            absent = [column for column in wanted if column not in found[0][1]]
+            if absent:
+                names = ", ".join(found[0][1])[:80]
+                return [], f"lacks column {', '.join(absent)} (found {names}); the rows lack its information"
+            lines += found
+        return lines, None if places else "not found; the rows lack its information"
+
+    def _read(self, root: Path, table: Table) -> CorpusTable:
+        lines, problem = self._lines(root, table)
+        rows: dict[str, Mapping[str, Any]] = {}
+        bad = []
+        for number, line in lines:
+            cells = [line[column].strip() for column in table.key]
+            key = "\t".join(map(_key, table.match, cells))
+            try:
+                told = self._told(table, line)
+            except ValueError as error:
+                bad.append(f"line {number}: {error}")
+                continue
+            if rows.setdefault(key, told) is not told and rows[key] != told:
+                bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
+        if bad:
+            problem = f"{len(bad)} lines are left out; the first is {bad[0]}"
+        return CorpusTable(self.CARD.name, table.file, rows, problem)
+
+    def _told(self, table: Table, line: Row) -> Mapping[str, Any]:
+        told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
+        for fact, text in told.items():
+            if fact not in ("emotion", "speaker"):
+                self._values.of(fact, text)
+        votes = {emotion: int(float(line[column] or 0)) for emotion, column in table.votes.items()}
+        if any(count < 0 for count in votes.values()):
+            raise ValueError("fewer than no votes")
+        if any(votes.values()):
+            told["votes"] = {emotion: count for emotion, count in votes.items() if count}
+        return told
+
+    def _beside(self, root: Path, path: PurePosixPath) -> Named | Reject:
+        told: dict[str, str] = {}
+        for sidecar in self.description.sidecars:
+            place = sidecar.file.format(stem=path.stem, folder=path.parent.as_posix())
+            place = place if "/" in place else (path.parent / place).as_posix()
+            try:
+                told |= _read_sidecar(root / place, sidecar)
+            except CorpusError as error:
+                return Reject(self.CARD.name, path, f"its side file {place!r} {error}")
+        return told
+
+    def _row(
+        self,
+        path: PurePosixPath,
+        tables: Sequence[_Lines],
+        told: Named,
+        seen: Sequence[set[str]] = (),
+    ) -> Utterance | Reject:
+        match = self.NAME.fullmatch(_stem(path))
+        if match is None and self.description.pattern:
+            return misnamed(self.CARD, path)
+        named = {name: value for name, value in match.groupdict().items() if value} if match else {}
+        sources = [("the name", named), ("its line or side file", told)]
+        for number, lines in enumerate(tables):
+            known = {**named, **told, "stem": path.stem, "path": _stem(path)}
+            key = "\t".join(_key(what, known.get(what, "")) for what in lines.table.match)
+            if seen:
+                seen[number].add(key)
+            sources.append((lines.found.name, lines.found.facts(key)))
+        try:
+            facts = self._facts(sources)
+            return self._utterance(path, match, facts)
+        except ValueError as error:
+            return Reject(self.CARD.name, path, str(error))
+
+    def _facts(self, sources: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+        """Raw facts of a recording, from all who say any.
+
+        Raises:
+            ValueError: a code is refused, or two sources disagree on the emotion or on who speaks.
+        """
+        facts: dict[str, Any] = {}
+        by: dict[str, str] = {}
+        for source, told in sources:
+            for fact, value in told.items():
+                reason = self.description.refused.get(fact, {}).get(str(value))
+                if reason:
+                    raise ValueError(reason)
+                if value == "" and fact in facts:
+                    continue
+                if fact in ("emotion", "speaker") and fact in facts and facts[fact] != value:
+                    if fact == "speaker" or self._emotion(facts[fact]) != self._emotion(value):
+                        raise ValueError(
+                            f"{source} says {fact} {value!r}, {by[fact]} says {facts[fact]!r}; one is wrong"
+                        )
+                    continue
+                facts[fact], by[fact] = value, source
+        return facts
+
+    def _utterance(self, path: PurePosixPath, match: re.Match[str] | None, raw: dict[str, Any]) -> Utterance:
+        code = str(raw.get("speaker") or self.description.facts.get("speaker") or UNKNOWN_SPEAKER)
+        speaker = self._values.of("speaker", code)
+        facts = {**self._for_all, **self._people.get(speaker, {})}
+        facts |= {
+            fact: self._values.of(fact, value)
+            for fact, value in raw.items()
+            if fact in FACTS and fact not in ("emotion", "speaker", "path") and value != ""
+        }
+        label = str(raw.get("emotion") or self.description.facts.get("emotion") or "")
+        if not label:
+            raise ValueError("no label: neither its name nor a table says the emotion")
+        sentence = facts.get("sentence")
+        if sentence is not None and "text" not in facts and sentence in self.description.texts:
+            facts["text"] = self.description.texts[sentence]
+        official = match[1] if match else _stem(path)
+        if "start" in facts:
+            official += f"#{facts['start']:.3f}-{facts['end']:.3f}" if "end" in facts else ""
+        facts.pop("emotion", None)
+        facts.pop("speaker", None)
+        return Utterance(
+            corpus=self.CARD.name,
+            path=path,
+            canonical=official,
+            source_label=label,
+            emotion=self._emotion(label),
+            speaker_id=f"{self.description.speakers_of or self.CARD.name}-{speaker}",
+            language=facts.pop("language", self.CARD.language),
+            style=facts.pop("style", self.CARD.style),
+            modality=facts.pop("modality", self.CARD.modality),
+            votes=raw.get("votes", {}),
+            **{
+                name: value
+                for fact, value in facts.items()
+                if (name := _FIELDS.get(fact, fact)) in _ROW and value is not None
+            },
+        )
+
+    def _emotion(self, code: str) -> str:
+        return str(self._values.of("emotion", code))
+
+    def _checked(self, where: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of facts that the description gives itself."""
+        try:
+            return {fact: self._values.of(fact, str(value)) for fact, value in facts.items()}
+        except ValueError as error:
+            raise CorpusError(f"{self.description.name}: {where}: {error}") from None
+
+    def _is_called(self, folder: str) -> bool:
+        told = self.description
+        plain = _letters(folder)
+        if plain and plain in (_letters(told.name), _letters(told.title)):
+            return True
+        return any(re.fullmatch(pattern, folder, re.IGNORECASE) for pattern in told.folders)
+
+
+def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
+    text = read_text(path, ("utf-8-sig", "cp1252", "latin-1"))
+    if sidecar.fact is not None:
+        return {sidecar.fact: text.strip()}
+    try:
+        whole = json.loads(text)
+        return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"is no JSON object with {', '.join(sidecar.columns.values())} ({error})") from None
+
+
+def _key(what: str, text: str) -> str:
+    """What is compared of a key: of names and paths, the part without suffix, with slashes."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    if what in ("stem", "path"):
+        bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
+        return bare.name if what == "stem" else bare.as_posix()
+    return text
+
+
+def _stem(path: PurePosixPath) -> str:
+    return (path.parent / path.stem).as_posix()
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())

@@ -1,0 +1,288 @@
+"""What the description of a corpus may say, read from TOML and checked.
+
+``docs/corpora/describe.md`` explains every key. :mod:`ser_pipeline.corpora.described` reads
+recordings by a description.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from ser_pipeline.corpora.tables import read_text
+from ser_pipeline.errors import CorpusError, SettingsError
+from ser_pipeline.labels import EMOTIONS, OTHER
+from ser_pipeline.options.checks import checked, nearest
+from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
+
+FACTS: Final = (
+    "emotion", "speaker", "gender", "age", "language", "session", "sentence", "text", "take",
+    "intensity", "style", "modality", "valence", "arousal", "dominance", "agreement",
+    "naturalness", "rated_intensity", "part", "fold", "path", "start", "end",
+)  # fmt: skip
+"""What can be said of a recording; the last three only by a table whose lines are the rows."""
+
+VALUES: Final[Mapping[str, tuple[str, ...]]] = {
+    "emotion": (*EMOTIONS, OTHER),
+    "gender": get_args(Gender),
+    "intensity": get_args(Intensity),
+    "style": get_args(Style),
+    "modality": get_args(Modality),
+    "part": PARTS,
+}
+"""Fact -> the only values it may have; codes of a corpus stand for them."""
+
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "valence": (-1.0, 1.0),
+    "arousal": (-1.0, 1.0),
+    "dominance": (-1.0, 1.0),
+    "agreement": (0.0, 1.0),
+    "naturalness": (0.0, 1.0),
+    "rated_intensity": (0.0, 1.0),
+}
+"""Fact -> the range into which its scale is moved."""
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return text
+
+
+def _fact(name: str) -> str:
+    if name not in FACTS:
+        raise ValueError(f"there is no such fact{nearest(name, FACTS)}; valid are {', '.join(FACTS)}")
+    return name
+
+
+Fact = Annotated[str, AfterValidator(_fact)]
+Regex = Annotated[str, AfterValidator(_regex)]
+OneOrMore = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+]
+Codes = Mapping[str, str]
+Scale = tuple[float, float]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Table(_Part):
+    """A table beside the recordings.
+
+    Attributes:
+        file: path or glob below the corpus's folder.
+        key: columns whose values together name what a line is about.
+        match: what of a recording they are compared with: ``stem``, ``path``, a fact or a group.
+        columns: fact -> column.
+        votes: emotion -> column with the number of listeners who chose it.
+        rows: whether the corpus's rows are the lines of this table instead of the files.
+        separator: between columns; None finds it.
+        encoding: of the text; None finds it.
+    """
+
+    file: str
+    key: OneOrMore = ()
+    match: OneOrMore = ("stem",)
+    columns: Mapping[Fact, str] = Field(default_factory=dict)
+    votes: Mapping[str, str] = Field(default_factory=dict)
+    rows: bool = False
+    separator: str | None = None
+    encoding: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _emotions("votes", self.votes)
+        if self.rows and "path" not in self.columns:
+            raise ValueError("a table whose lines are the rows needs columns.path, the column of the paths")
+        if not self.rows and len(self.key) != len(self.match):
+            raise ValueError(
+                f"key names {len(self.key)} columns, but match names {len(self.match)} things; "
+                "they are compared in pairs"
+            )
+        return self
+
+
+class Sidecar(_Part):
+    """A file beside each recording.
+
+    Attributes:
+        file: ``{stem}`` and ``{folder}`` stand for the recording's own.
+        fact: what the whole text of the file says.
+        columns: fact -> key of the JSON object that the file holds.
+    """
+
+    file: str
+    fact: Fact | None = None
+    columns: Mapping[Fact, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.fact is None) == (not self.columns):
+            raise ValueError("a side file needs either 'fact' or 'columns'")
+        return self
+
+
+class Description(_Part):
+    """How the recordings of one corpus are read.
+
+    Attributes:
+        name: corpus id.
+        title: the corpus's own name; the id by default.
+        language: BCP 47 tag.
+        style: how the emotions came about.
+        modality: spoken or sung.
+        licence: in the publisher's words.
+        source: DOI or address of the publication.
+        obtain: address of the page that offers the recordings.
+        access: what it takes to get them.
+        speakers: of the complete corpus; 0 where unknown.
+        clips: of the complete corpus; 0 where unknown.
+        layout: one official path.
+        folders: patterns of the names of folders that hold the corpus.
+        anywhere: whether its names are so unlike others that no folder needs to say which corpus it is.
+        pattern: of the end of a path without suffix; its named groups are facts.
+        ignore_case: whether pattern and codes hold in any case.
+        speakers_of: id of the corpus whose people these are; its own by default.
+        codes: fact -> code -> value.
+        refused: group or fact -> code -> reason why such recordings are rejects.
+        texts: sentence -> its words.
+        people: speaker -> facts of that person.
+        facts: that hold for every recording.
+        scales: fact -> lowest and highest value of its ratings.
+        counts: emotion -> number of clips of the complete corpus.
+        tables: beside the recordings; later ones win.
+        sidecars: beside each recording.
+        verified: whether it was tried on real recordings or on the published rule alone.
+        notes: on quirks, in sentences.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str = ""
+    language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]+)*|und|mul)$")] = "und"
+    style: Style = "acted"
+    modality: Modality = "speech"
+    licence: str = ""
+    source: str = ""
+    obtain: str = ""
+    access: Literal["open", "registration", "request", "paid", ""] = ""
+    speakers: Annotated[int, Field(ge=0)] = 0
+    clips: Annotated[int, Field(ge=0)] = 0
+    layout: str = ""
+    folders: tuple[Regex, ...] = ()
+    anywhere: bool = False
+    pattern: Regex = ""
+    ignore_case: bool = False
+    speakers_of: str = ""
+    codes: Mapping[Fact, Codes] = Field(default_factory=dict)
+    refused: Mapping[str, Codes] = Field(default_factory=dict)
+    texts: Mapping[str, str] = Field(default_factory=dict)
+    people: Mapping[str, Mapping[Fact, Any]] = Field(default_factory=dict)
+    facts: Mapping[Fact, Any] = Field(default_factory=dict)
+    scales: Mapping[Fact, Scale] = Field(default_factory=dict)
+    counts: Mapping[str, int] = Field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
+    verified: Literal["rule", "files"] = "rule"
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for fact, codes in self.codes.items():
+            self._valid_codes(fact, codes)
+        _emotions("counts", self.counts)
+        for fact, (lowest, highest) in self.scales.items():
+            if fact not in RANGES:
+                raise ValueError(f"scales.{fact}: only {', '.join(RANGES)} have a scale")
+            if not lowest < highest:
+                raise ValueError(f"scales.{fact} runs from {lowest:g} to {highest:g}; the lowest comes first")
+        for value in self.refused:
+            if value not in (*self.groups, *FACTS):
+                raise ValueError(
+                    f"refused.{value} is no group of the pattern and no fact{nearest(value, self.groups)}"
+                )
+        self._has_sources()
+        return self
+
+    def _valid_codes(self, fact: str, codes: Codes) -> None:
+        valid = VALUES.get(fact)
+        for code, value in codes.items():
+            if valid is not None and value not in valid:
+                raise ValueError(
+                    f"codes.{fact}: {code!r} stands for {value!r}, which is none of "
+                    f"{', '.join(valid)}{nearest(value, valid)}"
+                )
+
+    def _has_sources(self) -> None:
+        by_lines = [table for table in self.tables if table.rows]
+        if len(by_lines) > 1:
+            raise ValueError("two tables have rows = true; the lines of one table are the rows")
+        if bool(self.pattern) == bool(by_lines):
+            raise ValueError(
+                "rows come either from files, by 'pattern', or from the lines of one table with rows = true"
+            )
+        if not by_lines and self.says("path", "start", "end"):
+            raise ValueError("path, start and end are facts of a table with rows = true")
+        if not self.says("emotion"):
+            raise ValueError(
+                "nothing says the emotion: name a group of the pattern 'emotion' (found "
+                f"{', '.join(self.groups) or 'no group'}), or give its column in a table"
+            )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the pattern's groups."""
+        return tuple(re.compile(self.pattern).groupindex)
+
+    def says(self, *facts: str) -> bool:
+        """Whether any of some facts comes from anywhere."""
+        sources: list[Iterable[str]] = [self.groups, self.facts, *self.people.values()]
+        sources += [table.columns for table in self.tables]
+        sources += [sidecar.columns or [sidecar.fact or ""] for sidecar in self.sidecars]
+        return any(fact in source for source in sources for fact in facts)
+
+
+def _emotions(key: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in EMOTIONS:
+            raise ValueError(f"{key}: {name!r} is no emotion{nearest(name, EMOTIONS)}; valid are "
+                             f"{', '.join(EMOTIONS)}")  # fmt: skip
+
+
+def parse_description(text: str, where: str) -> Description:
+    """Read a description from TOML.
+
+    Args:
+        text: of the file.
+        where: what it is called in errors.
+
+    Raises:
+        CorpusError: it is not TOML, or says what a description cannot say.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CorpusError(f"{where}: is not TOML: {error}") from None
+    try:
+        return checked(Description, values, where=where)
+    except SettingsError as error:
+        raise CorpusError(f"{error} (docs/corpora/describe.md explains every key)") from None
+
+
+def read_description(path: Path) -> Description:
+    """Read a description from a TOML file.
+
+    Raises:
+        CorpusError: the file cannot be read, or says what a description cannot say.
+    """
+    try:
+        text = read_text(path)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from None
+    return parse_description(text, str(path))

@@ -1,0 +1,102 @@
+"""How the text of a fact becomes its value, by the codes and scales of a description."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from ser_pipeline.corpora.description import FACTS, RANGES, VALUES, Description
+from ser_pipeline.corpora.tables import age_of
+
+_KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "gender": {
+            "f": "female", "female": "female", "w": "female", "woman": "female", "girl": "female",
+            "m": "male", "male": "male", "man": "male", "boy": "male", "": "unknown",
+        },
+        "part": {
+            "train": "train", "training": "train", "trn": "train",
+            "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+            "development": "validation", "test": "test", "testing": "test", "eval": "test",
+        },
+    }
+)  # fmt: skip
+"""Fact -> usual words for its values, beside those of the corpus."""
+
+MOST_CODES: Final = 12
+"""Codes that a message lists; of more, the first few."""
+
+
+class Values:
+    """Reads the facts of one corpus."""
+
+    def __init__(self, description: Description) -> None:
+        self._told = description
+        self._codes = {
+            fact: {self._case(code): value for code, value in codes.items()}
+            for fact, codes in description.codes.items()
+        }
+        self._readers = {fact: self._reader(fact) for fact in FACTS}
+
+    def of(self, fact: str, text: str) -> Any:
+        """Value of a fact.
+
+        Raises:
+            ValueError: the text is none that the fact may have; says which are valid.
+        """
+        return self._readers[fact](text)
+
+    def _reader(self, fact: str) -> Callable[[str], Any]:
+        """How the text of a fact becomes its value; raises ValueError for what it cannot be."""
+        if fact in VALUES:
+            return self._coded(fact, VALUES[fact])
+        if fact in RANGES:
+            return self._scaled(fact)
+        simple: dict[str, Callable[[str], Any]] = {
+            "age": lambda text: age_of(str(text).removesuffix(".0")) if str(text).strip() else None,
+            "fold": lambda text: int(float(text)),
+            "start": _seconds,
+            "end": _seconds,
+        }
+        return simple.get(fact, self._plain(fact))
+
+    def _plain(self, fact: str) -> Callable[[str], str]:
+        codes = self._codes.get(fact, {})
+        return lambda text: codes.get(self._case(str(text)), str(text))
+
+    def _coded(self, fact: str, valid: Sequence[str]) -> Callable[[str], str]:
+        codes = {**_KNOWN.get(fact, {}), **{value: value for value in valid}, **self._codes.get(fact, {})}
+        own = list(self._told.codes.get(fact, {})) or list(valid)
+        listed = ", ".join(own[:MOST_CODES]) + (", ..." if len(own) > MOST_CODES else "")
+
+        def read(text: str) -> str:
+            value = codes.get(self._case(str(text).strip()), codes.get(str(text).strip().lower()))
+            if value is None:
+                raise ValueError(f"{fact} {text!r} does not exist; valid are {listed}")
+            return value
+
+        return read
+
+    def _scaled(self, fact: str) -> Callable[[str], float | None]:
+        low, high = RANGES[fact]
+        lowest, highest = self._told.scales.get(fact, (low, high))
+
+        def read(text: str) -> float | None:
+            if not str(text).strip():
+                return None
+            value = float(str(text).replace(",", "."))
+            if not math.isfinite(value) or not lowest <= value <= highest:
+                raise ValueError(f"{fact} {text} is not between {lowest:g} and {highest:g}")
+            return low + (high - low) * (value - lowest) / (highest - lowest)
+
+        return read
+
+    def _case(self, code: str) -> str:
+        return code.lower() if self._told.ignore_case else code
+
+
+def _seconds(text: str) -> float:
+    value = float(str(text).replace(",", "."))
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{text} is no time in seconds")
+    return value

@@ -1,0 +1,35 @@
+"""Words of emotions, genders and languages."""
+
+import pytest
+
+from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, is_level, language_name, plain
+
+
+@pytest.mark.parametrize(
+    ("word", "emotion"),
+    [
+        ("angry", "anger"), ("Wut", "anger"), ("COLÈRE", "anger"), ("rabbia", "anger"), ("kizgin", "anger"),
+        ("złość", "anger"), ("gioia", "happiness"), ("Glück", "happiness"), ("mutlu", "happiness"),
+        ("joie", "happiness"), ("tristeza", "sadness"), ("smutek", "sadness"), ("üzgün", "sadness"),
+        ("peur", "fear"), ("strach", "fear"), ("Überraschung", "surprise"), ("pleasant_surprise", "surprise"),
+        ("ps", "surprise"), ("dégoût", "disgust"), ("nojo", "disgust"), ("neutre", "neutral"),
+        ("Langeweile", "boredom"), ("pride", "other"), ("anger_1", "anger"),
+    ],
+)  # fmt: skip
+def test_an_emotion_is_known_in_many_languages(word, emotion):
+    assert emotion_of_word(word) == emotion
+
+
+@pytest.mark.parametrize("word", ["", "strong", "OAF", "xyz", "003", "kitchen"])
+def test_other_words_are_no_emotion(word):
+    assert emotion_of_word(word) is None
+
+
+def test_genders_levels_and_languages():
+    assert [gender_of_word(word) for word in ("F", "Mann", "donna", "child")] == [
+        "female", "male", "female", None,
+    ]  # fmt: skip
+    assert is_level("HIGH")
+    assert not is_level("sad")
+    assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (GB)", "xx"]
+    assert plain("Straße 12") == "strasse"
