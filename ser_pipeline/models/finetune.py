@@ -8,6 +8,7 @@ read from the encoder's own files and is kept in no run. Dropout inside the enco
 Source Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
 """
 
+import copy
 import math
 import re
 import warnings
@@ -24,6 +25,7 @@ from torch.utils.checkpoint import checkpoint as recomputed
 from ser_pipeline.encoders import read_checkpoint
 from ser_pipeline.encoders.checkpoint import load_network
 from ser_pipeline.encoders.embed import same_weights
+from ser_pipeline.encoders.network import Network as EncoderNetwork
 from ser_pipeline.encoders.network import network_of
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.probe import Probe
@@ -122,6 +124,7 @@ class FineTuned(Probe):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Another network of the same weights, whose encoder hands its layers to it alone."""
         other = type(self)(**self._made_of)
+        other.dimensions = copy.deepcopy(self.dimensions)
         other.load_state_dict(self.state_dict())
         return other
 
@@ -175,6 +178,18 @@ class FineTuned(Probe):
         if state.keys() != self.fitted_state().keys():
             raise RuntimeError("its weights are of other layers than are trained here")
         self.load_state_dict(state, strict=False)
+
+    def apart(self) -> tuple[EncoderNetwork, Probe]:
+        """Copies of the encoder, with corrections added to its weights, and of the probe on its layers."""
+        other = copy.deepcopy(self).eval()
+        for layer in other.encoder.modules():
+            if parametrize.is_parametrized(layer, "weight"):
+                parametrize.remove_parametrizations(layer, "weight")
+        made = self._made_of
+        probe = Probe(len(self._used), made["encoder"].width, made["n_classes"], attention=made["attention"])
+        probe.norm, probe.layers = other.norm, other.layers
+        probe.attention, probe.head = other.attention, other.head
+        return other._runs, probe.eval()
 
     def parts_by_depth(self) -> list[tuple[int | None, list[nn.Parameter]]]:
         """The head, then each layer that is trained from the last one down."""

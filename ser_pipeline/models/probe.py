@@ -57,8 +57,7 @@ class Probe(MelNetwork):
 
     def _standardised(self, rows: Tensor) -> Tensor:
         """Units at mean 0 and variance 1, ``(rows, units)``; a single row takes the running statistics."""
-        norm = self.norm
-        fresh = self.training and len(rows) > 1
-        return F.batch_norm(
-            rows, norm.running_mean, norm.running_var, training=fresh, momentum=norm.momentum or 0
-        )
+        mean, variance = map(self.norm.get_buffer, ("running_mean", "running_var"))
+        if self.training and len(rows) > 1:
+            return F.batch_norm(rows, mean, variance, training=True, momentum=self.norm.momentum or 0)
+        return (rows - mean) * (variance + self.norm.eps).rsqrt()

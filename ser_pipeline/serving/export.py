@@ -18,8 +18,9 @@ from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
-from ser_pipeline.options import FrontEnd, Fused
+from ser_pipeline.options import FrontEnd, Fused, WaveOptions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_input, open_session
 from ser_pipeline.serving.model import Model
@@ -124,11 +125,6 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
-    if card.model.architecture.inputs in ("frames", "waves"):
-        raise SettingsError(
-            f"{model.name}: {card.model.name} needs its encoder, which cannot be exported with it; models of "
-            "mels, features or embeddings can be"
-        )
     mels, inside = isinstance(card.inputs, FrontEnd), bool(encoders_of(card))
     if front_end and not inside and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
         raise SettingsError(
@@ -165,7 +161,7 @@ def _traceable(model: Model) -> Model:
         network = LinearNetwork(network).eval()
     changes = {"precision": "fp32", "device": "cpu"}
     parts = tuple(each.model_copy(update=changes) for each in encoders_of(card))
-    if parts:
+    if parts and not isinstance(card.inputs, WaveOptions):
         card = card.model_copy(update={"inputs": Fused(parts=parts) if len(parts) > 1 else parts[0]})
     return replace(model, card=card, scorer=TorchScorer(network, card.model))
 
@@ -174,6 +170,8 @@ def _fewest(card: ModelCard) -> int:
     """Samples that each encoder of a model needs for one step; 0 without one."""
     from ser_pipeline.encoders.embed import encoder_of
 
+    if isinstance(card.inputs, WaveOptions):
+        return FEWEST_FRAMES * card.inputs.FRAME
     networks = [encoder_of(each).network for each in encoders_of(card)]
     fewest = (next(count for count in itertools.count(1) if each.steps(count) > 0) for each in networks)
     return max(fewest, default=0)
@@ -183,14 +181,17 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
     """Trace a network into a graph; frames, or samples, stay free."""
     import torch
 
-    from ser_pipeline.serving.traced import Exported, ExportedEncoder, WaveFront
+    from ser_pipeline.models.probe import Probe
+    from ser_pipeline.serving.traced import Exported, ExportedEncoder, ExportedSteps, WaveFront
 
     if not isinstance(model.scorer, TorchScorer):
         raise TypeError("only networks can be traced")
     network, card = model.scorer.network, model.card
     encoders = encoders_of(card)
-    if encoders:
-        module: torch.nn.Module = ExportedEncoder(network, card, encoders)
+    if isinstance(network, Probe):
+        module: torch.nn.Module = ExportedSteps(network, card)
+    elif encoders:
+        module = ExportedEncoder(network, card, encoders)
     else:
         module = Exported(network, card, WaveFront(card) if facts.takes == "wave" else None)
     voice = _voice(card) if encoders else ()
@@ -228,7 +229,7 @@ def _voice(card: ModelCard) -> tuple[Float32s, ...]:
 
 def _example(model: Model, facts: GraphFacts) -> Float32s:
     wave = _sound(EXAMPLE_S, model.sample_rate)
-    return wave if facts.takes == "wave" else graph_input(model, facts, wave)[None]
+    return graph_input(model, facts, wave)
 
 
 def _quantised(content: bytes) -> bytes:

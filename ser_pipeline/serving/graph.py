@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,7 +23,6 @@ from ser_pipeline.serving.scorer import (
     WaveScorer,
     clip_of_wave,
     encoders_of,
-    normalised,
     normalised_by,
     speaker_wise,
 )
@@ -139,9 +138,10 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
     if facts.takes == "wave":
         shape = [1, *(outputs.get("vector") or ["?"])[1:]]
     wanted = 3 if isinstance(facts.card.inputs, FrontEnd) else 2
-    if len(shape) != wanted or shape[1] != facts.card.n_inputs:
+    width = _width(facts.card)
+    if len(shape) != wanted or shape[1] != width:
         raise RunError(
-            f"{path}: its input '{facts.takes}' has shape {shape}, its metadata say {facts.card.n_inputs} "
+            f"{path}: its input '{facts.takes}' has shape {shape}, its metadata say {width} "
             f"{facts.card.inputs.kind}; export it again"
         )
     if outputs["logits"][-1] != len(facts.card.emotions):
@@ -149,6 +149,13 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
             f"{path}: gives {outputs['logits'][-1]} scores, its metadata name {len(facts.card.emotions)} "
             "emotions; export it again"
         )
+
+
+def _width(card: ModelCard) -> int:
+    """Bands of mels, or numbers of the vector that is classified: of a probe, mean and deviation of steps."""
+    if isinstance(card.n_inputs, int):
+        return card.n_inputs
+    return 2 * encoders_of(card)[0].width
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +176,36 @@ class GraphCheck:
 
 
 def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
-    """What a graph takes for a wave, without the leading axis of one clip.
+    """What a graph takes for a wave.
 
     Raises:
         AudioError: nothing can be made of it.
     """
-    return wave if facts.takes == "wave" else _input_of(model, facts, clip_of_wave(wave, model.card))
+    if facts.takes == "wave":
+        return wave
+    return _shown(model, facts, _normalised(model, clip_of_wave(wave, model.card), None))
 
 
-def _input_of(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
-    if facts.takes == "features":
-        some = np.repeat(clip.values[None], 5, axis=0)  # enough to describe a speaker by
-        vector: Float32s = normalised(some, model.card, one_speaker=True)[0]
-        return vector
-    frames = (
-        clip.values.shape[1]
-        if facts.padded
-        else max(clip.frames, model.card.model.architecture.frames_per_step)
-    )
-    values: Float32s = clip.values[:, :frames]
-    return values
+def _shown(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
+    """What a graph of mels or features takes for a clip that is normalised: a batch of one."""
+    frames = max(clip.frames, model.card.model.architecture.frames_per_step)
+    values: Float32s = clip.values if facts.takes == "features" or facts.padded else clip.values[:, :frames]
+    return values[None]
+
+
+def _normalised(model: Model, clip: PreparedClip, voice: Voice | None) -> PreparedClip:
+    """A clip as the network takes it; models that must know the speaker are told of somebody."""
+    if clip.values.ndim != 1:
+        return clip
+    told = voice or _somebody(model, clip)
+    return replace(clip, values=normalised_by(clip.values[None], model.card, told)[0])
+
+
+def _somebody(model: Model, clip: PreparedClip) -> Voice | None:
+    """A speaker for comparisons: the model's usual one, or one that is near a clip if it must be told."""
+    if speaker_wise(model.card):
+        return Voice(center=tuple(0.9 * clip.values), scale=tuple(0.1 * np.abs(clip.values)))
+    return model.card.learned.voice
 
 
 def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> GraphCheck:
@@ -200,8 +217,7 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
         facts: of the graph.
         waves: samples at the model's rate, each of shape ``(samples,)``.
     """
-    if encoders_of(model.card):
-        return _compared_inside(model, session, facts, waves)
+    graph, voice = WaveScorer(session, fewest=facts.fewest), None
     own, theirs, unusable = [], [], 0
     for wave in waves:
         try:
@@ -209,33 +225,12 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
         except AudioError:
             unusable += 1
             continue
-        values = wave if facts.takes == "wave" else _input_of(model, facts, clip)
-        given = values if facts.takes == "wave" else values[None]
-        theirs.append(session.run(["probabilities"], {facts.takes: given})[0][0])
-        if facts.takes == "features":
-            logits = model.scorer.logits(values, 1)
-        else:
-            logits = model.scorer.logits(clip.values, clip.frames)
-        own.append(softmax(logits, model.card.temperature or 1.0))
-    return _check_of(own, theirs, unusable)
-
-
-def _compared_inside(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float32s]) -> GraphCheck:
-    """Compare a graph with its encoder inside; who has to be told of the speaker is told of somebody."""
-    graph, temperature = WaveScorer(session, fewest=facts.fewest), model.card.temperature or 1.0
-    voice = model.card.learned.voice
-    own, theirs, unusable = [], [], 0
-    for wave in waves:
-        try:
-            clip = clip_of_wave(wave, model.card)
-        except AudioError:
-            unusable += 1
-            continue
-        if voice is None and speaker_wise(model.card):
-            voice = Voice(center=tuple(0.9 * clip.values), scale=tuple(0.1 * np.abs(clip.values)))
-        logits = model.scorer.logits(normalised_by(clip.values[None], model.card, voice)[0], 1)
-        own.append(softmax(logits, temperature))
-        theirs.append(softmax(graph.hear(wave, voice)[0], temperature))
+        voice = voice or _somebody(model, clip)
+        clip = _normalised(model, clip, voice)
+        by_wave = facts.takes == "wave"
+        given = graph.inputs(wave, voice) if by_wave else {facts.takes: _shown(model, facts, clip)}
+        theirs.append(session.run(["probabilities"], given)[0][0])
+        own.append(softmax(model.scorer.logits(clip.values, clip.frames), model.card.temperature or 1.0))
     return _check_of(own, theirs, unusable)
 
 

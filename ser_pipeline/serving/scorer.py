@@ -17,7 +17,15 @@ from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import embedded_span, layout_of, row_of_wave
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, ModelOptions, parts_of
+from ser_pipeline.options import (
+    EmbeddingOptions,
+    FrontEnd,
+    Fused,
+    InputOptions,
+    ModelOptions,
+    WaveOptions,
+    parts_of,
+)
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
@@ -160,12 +168,17 @@ class WaveScorer:
         self._voice = any(each.name == VOICE[0] for each in given)
 
     def hear(self, wave: Float32s, voice: Voice | None) -> tuple[Float32s, Float32s]:
-        """Class scores ``(classes,)``, and the encoder's vector before it is normalised, ``(features,)``.
+        """Class scores ``(classes,)``, and the vector that is normalised and classified, ``(features,)``.
 
         Args:
             wave: samples at the model's rate, shape ``(samples,)``.
             voice: of the speaker, for models that describe speakers; None if no speaker is known.
         """
+        logits, vector = self._session.run(["logits", "vector"], self.inputs(wave, voice))
+        return logits[0], vector[0]
+
+    def inputs(self, wave: Float32s, voice: Voice | None) -> dict[str, Float32s]:
+        """The graph's inputs by their names; arguments as of :meth:`hear`."""
         inputs = {"wave": wave}
         if self._voice:
             width = self._session.get_outputs()[2].shape[1]
@@ -174,8 +187,7 @@ class WaveScorer:
                 name: np.array(values, np.float32)
                 for name, values in zip(VOICE, (known.center, known.scale), strict=True)
             }
-        logits, vector = self._session.run(["logits", "vector"], inputs)
-        return logits[0], vector[0]
+        return inputs
 
     def logits(self, values: Float32s, frames: int) -> Float32s:
         """Class scores of samples of an unknown speaker, shape ``(classes,)``."""
@@ -228,15 +240,16 @@ def clip_of_wave(
 
 
 def encoders_of(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
-    """The encoders a graph of this model has inside: its inputs, if each of them is one; else none."""
+    """The encoders a graph of this model has inside, if each of its inputs goes through one; else none."""
     parts = parts_of(card.inputs)
-    found = tuple(part for part in parts if isinstance(part, EmbeddingOptions))
+    heard = [part.encoder if isinstance(part, WaveOptions) else part for part in parts]
+    found = tuple(part for part in heard if isinstance(part, EmbeddingOptions))
     return found if len(found) == len(parts) else ()
 
 
 def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> PreparedClip:
     """What a graph with its encoder inside makes of a wave; trimming is inside too, and only told here."""
-    spans = [embedded_span(wave, each) for each in encoders_of(card)]
+    spans = [_span(wave, each) for each in parts_of(card.inputs)]
     _check_level(rms_db(wave[slice(*spans[0])]), name)
     if min(last - first for first, last in spans) < graph.fewest:
         raise AudioError(f"{name}: shorter than one step of the encoder; the recording cannot be used")
@@ -246,6 +259,15 @@ def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> Pre
     rate = card.inputs.sample_rate
     start, end = min(first for first, _ in spans), max(last for _, last in spans)
     return PreparedClip(vector, 1, start / rate, end / rate, logits)
+
+
+def _span(wave: Float32s, part: InputOptions) -> tuple[int, int]:
+    """First and end sample of what an encoder hears of a wave."""
+    if isinstance(part, WaveOptions):
+        return row_of_wave(wave, part).span
+    if not isinstance(part, EmbeddingOptions):
+        raise TypeError("a graph with its encoder inside hears samples alone")
+    return embedded_span(wave, part)
 
 
 def _check_level(level_db: float, name: str) -> None:

@@ -12,8 +12,11 @@ from ser_pipeline.audio.prepare import FRAME, HOP
 from ser_pipeline.datasets.normalise import OTHER_CORPORA, WIDEST, inverse, shifts
 from ser_pipeline.dsp.mel import mel_filters
 from ser_pipeline.encoders.embed import Encoder, pooled
+from ser_pipeline.encoders.network import Network as EncoderNetwork
 from ser_pipeline.models import Network
-from ser_pipeline.options import POOLINGS, EmbeddingOptions, FrontEnd
+from ser_pipeline.models.finetune import FineTuned
+from ser_pipeline.models.probe import Probe
+from ser_pipeline.options import POOLINGS, EmbeddingOptions, FrontEnd, WaveOptions
 from ser_pipeline.runs.card import ModelCard
 
 LEAST_POWER = 1e-10
@@ -153,8 +156,75 @@ class ExportedEncoder(nn.Module):
         return logits, (logits / self.temperature).softmax(1), vector
 
 
-class EncoderFront(nn.Module):
-    """Trim, crop, and run an encoder up to the last layer wanted, as a store of pooled layers does.
+class ExportedSteps(nn.Module):
+    """Samples to class scores and probabilities by a probe on an encoder's steps, with the encoder inside.
+
+    Args:
+        network: in evaluation mode; corrections to the encoder's weights become a part of them.
+        card: of the network.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded, is another one, or cannot be written as a graph.
+    """
+
+    def __init__(self, network: Probe, card: ModelCard) -> None:
+        super().__init__()
+        if isinstance(network, FineTuned) and isinstance(card.inputs, WaveOptions) and card.inputs.encoder:
+            encoder, network = network.apart()
+            self.front = StepsFront(card.inputs, card.inputs.encoder, encoder)
+        elif isinstance(card.inputs, EmbeddingOptions):
+            self.front = StepsFront(card.inputs, card.inputs, Encoder(card.inputs).network)
+        else:
+            raise TypeError("only probes on an encoder's steps have one inside")
+        self.network = network
+        self.temperature = card.temperature or 1.0
+
+    def forward(self, wave: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits and probabilities ``(1, classes)``, and what the head is given, ``(1, 2 * width)``.
+
+        Args:
+            wave: at 16 kHz, shape ``(samples,)``.
+        """
+        vector = self.network.embed(self.front(wave), None).reshape(1, self.network.width)
+        logits = self.network.head(vector)
+        return logits, (logits / self.temperature).softmax(1), vector
+
+
+class _EncoderFront(nn.Module):
+    """Trim, crop, and run an encoder up to the last layer wanted, as a store does.
+
+    Args:
+        options: what the encoder hears of a wave.
+        encoder: its layers are taken.
+        run: the encoder.
+    """
+
+    def __init__(
+        self, options: EmbeddingOptions | WaveOptions, encoder: EmbeddingOptions, run: EncoderNetwork
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.encoder = encoder
+        self.run = run
+        self.weights = run.network
+
+    def heard(self, wave: Tensor) -> Tensor:
+        """The part of a wave that the encoder hears."""
+        if self.options.trim_db is not None:
+            wave = trimmed(wave, self.options.trim_db)
+        if self.options.crop_s is not None:
+            wave = wave[: round(self.options.crop_s * self.options.sample_rate)]
+        return wave
+
+    def layers(self, wave: Tensor) -> list[Tensor]:
+        """States of each layer, ``(parts, steps, width)``."""
+        found: dict[int, Tensor] = {}
+        self.run.whole(windows(wave, self.run.window), found.__setitem__)
+        return [found[layer] for layer in self.encoder.layers]
+
+
+class EncoderFront(_EncoderFront):
+    """Pooled layers of an encoder.
 
     Args:
         options: located.
@@ -164,30 +234,33 @@ class EncoderFront(nn.Module):
     """
 
     def __init__(self, options: EmbeddingOptions) -> None:
-        super().__init__()
-        self.options = options
-        self.run = Encoder(options).network
-        self.weights = self.run.network
+        super().__init__(options, options, Encoder(options).network)
+        self.pooling = [POOLINGS.index(name) for name in options.pooling]
 
     def forward(self, wave: Tensor) -> Tensor:
         """Samples at 16 kHz, ``(samples,)``, to pooled layers side by side, ``(1, features)``."""
-        options = self.options
-        if options.trim_db is not None:
-            wave = trimmed(wave, options.trim_db)
-        if options.crop_s is not None:
-            wave = wave[: round(options.crop_s * options.sample_rate)]
-        found: dict[int, Tensor] = {}
-
-        def take(layer: int, states: Tensor) -> None:
-            if layer in options.layers:
-                found[layer] = pooled(states, None)
-
-        self.run.whole(windows(wave, self.run.window), take)
-        mean, deviation, most = torch.stack([found[layer] for layer in options.layers], 1).unbind(2)
+        states = self.layers(self.heard(wave))
+        mean, deviation, most = torch.stack([pooled(each, None) for each in states], 1).unbind(2)
         whole = mean.mean(0)
         spread = (deviation.square() + (mean - whole).square()).mean(0).sqrt()
         pools = torch.stack([whole, spread, most.amax(0)], 1)  # (layers, 3, width)
-        return pools[:, [POOLINGS.index(name) for name in options.pooling]].reshape(1, -1)
+        return pools[:, self.pooling].reshape(1, -1)
+
+
+class StepsFront(_EncoderFront):
+    """Steps of an encoder's layers; what a store would keep of them is rounded as the store rounds it."""
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Samples at 16 kHz, ``(samples,)``, to steps ``(1, steps, layers, width)``."""
+        wave, options = self.heard(wave), self.options
+        if isinstance(options, WaveOptions):
+            frames = torch._shape_as_tensor(wave)[0] // options.FRAME
+            return self.steps(wave[: frames * options.FRAME].half().float())
+        return self.steps(wave).half().float()
+
+    def steps(self, wave: Tensor) -> Tensor:
+        """Layers side by side, and the parts of a long wave one after another."""
+        return torch.stack(self.layers(wave), 2).flatten(0, 1)[None]
 
 
 def windows(wave: Tensor, longest: int) -> Tensor:

@@ -75,6 +75,24 @@ def save_random(folder: Path, inputs=SMALL, learned=None, **changes) -> Path:
     return folder
 
 
+def save_probe(run: Path, encoder: EmbeddingOptions, model: ModelOptions) -> Path:
+    """Save a probe on an encoder's steps, or with it inside, whose scores differ from clip to clip."""
+    inputs = encoder.model_copy(update={"frames": True})
+    if model.name == "finetune":
+        inputs = encoder.waves.model_copy(update={"encoder": encoder})
+    save_random(run, inputs, model=model.model_dump())
+    network, card = load_network(run)
+    with torch.no_grad():
+        network.layers.copy_(torch.tensor([0.0, 0.05]))
+        for name, weights in network.named_parameters():
+            if name.endswith(".up"):
+                weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
+        network.norm.momentum = 1.0  # so that its statistics are those of one clip
+        network.train()(torch.from_numpy(row_of_wave(WAVES[0], inputs).values.astype(np.float32))[None])
+    save_model(run, network, card)
+    return run
+
+
 class Voices:
     """Recordings below one folder, and what the store and the network make of them."""
 
@@ -129,8 +147,12 @@ WAVES = [voice(0.5 + 0.1 * number, number) for number in range(8)]
 def save(make_encoder, tmp_path):
     """Save a model of layers of a tiny encoder, whose scores differ from clip to clip."""
 
-    def make(family="whisper", name="dnn", mode="none", classes=4, **changes):
+    def make(family="whisper", name="dnn", mode="none", classes=4, how=None, **changes):
         folders = map(make_encoder, family.split("+"))
+        run = tmp_path / "run"
+        if name in ("probe", "finetune"):
+            options = EmbeddingOptions(encoder=str(next(folders)), layers=(1, 2), **changes)
+            return save_probe(run, located(options)[0], ModelOptions(name=name, **(how or {})))
         parts = tuple(
             located(EmbeddingOptions(encoder=str(folder), layers=(1, 2), **changes))[0] for folder in folders
         )
@@ -145,7 +167,6 @@ def save(make_encoder, tmp_path):
             first = (vectors - vectors.mean(0)) / vectors.std(0)
         scaling = learn_scaling(3 * first - 2 * first.mean(0), vector_names(inputs), mode)
         learned = Learned(scaling=scaling, voice=known)
-        run = tmp_path / "run"
         if name == "dnn":
             return save_random(run, inputs, learned, model={"name": name})
         labels = np.arange(len(WAVES)) % classes

@@ -14,7 +14,7 @@ import soundfile as sf
 from sklearn.linear_model import LogisticRegression
 
 from ser_pipeline import load_model
-from ser_pipeline.errors import EncoderError, RunError, SettingsError
+from ser_pipeline.errors import AudioError, EncoderError, RunError, SettingsError
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import LinearNetwork
 from ser_pipeline.options import PredictOptions
@@ -40,6 +40,63 @@ def test_a_graph_holds_its_encoder(save, tmp_path, family):
     expected = said(model)
     assert said(load_model(made.path)) == pytest.approx(expected, abs=1e-4)
     assert np.ptp(expected, axis=0).max() > 0.005
+
+
+PROBES = [
+    ("whisper", "probe", {}),
+    ("wavlm", "probe", {"attention": False}),
+    ("whisper", "finetune", {"lora": 2}),
+    ("whisper", "finetune", {"unfreeze": 1, "dimensions": True}),
+    ("wavlm", "finetune", {"lora": 2}),
+    ("wav2vec2-bert", "finetune", {"lora": 2}),
+    ("wav2vec2", "finetune", {"unfreeze": 2, "checkpointing": True}),
+]
+
+
+@pytest.mark.parametrize(("family", "name", "how"), PROBES)
+def test_a_probe_is_exported_with_its_encoder(save, tmp_path, family, name, how):
+    model = load_model(save(family, name, how=how))
+    made = export_graph(model, tmp_path / "m.onnx")
+    assert (made.facts.takes, made.made_up.clips) == ("wave", 3)
+    expected = said(model)
+    graph = load_model(made.path)
+    assert said(graph) == pytest.approx(expected, abs=1e-4)
+    assert np.ptp(expected, axis=0).max() > 0.005
+    long = [[each.predict_wave(voice(7.0)[:80_001], RATE)] for each in (model, graph)]
+    assert shares(long[1]) == pytest.approx(shares(long[0]), abs=1e-3)
+    names = [node.name for node in onnx.load(made.path).graph.node]
+    assert any("/layers.1/" in name for name in names)
+    assert not any("/layers.2/" in name for name in names)
+
+
+def test_a_graph_of_a_probe_predicts_alone_and_refuses_what_the_run_refuses(save, tmp_path):
+    model = load_model(save(name="finetune", how={"lora": 2}, trim_db=None))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    (tmp_path / "encoders").rename(tmp_path / "gone")
+    files = [tmp_path / "a.wav", tmp_path / "b.wav"]
+    for path, wave in zip(files, (WAVES[0], WAVES[3]), strict=True):
+        sf.write(path, wave, RATE)
+    together = [shares(each.predict_many(files)) for each in (model, graph)]
+    assert together[1] == pytest.approx(together[0], abs=1e-4)
+    assert graph.predict_wave(1e-5 * WAVES[0], RATE).decision == "no speech"
+    for wave in (WAVES[0][:1_599], np.full(16_000, np.nan, np.float32), WAVES[0][:0]):
+        reasons = []
+        for each in (model, graph):
+            with pytest.raises(AudioError) as caught:
+                each.predict_wave(wave, RATE)
+            reasons.append(str(caught.value))
+        assert reasons[0] == reasons[1]
+
+
+@pytest.mark.parametrize("name", ["probe", "finetune"])
+def test_a_probe_in_eight_bits_is_smaller(save, tmp_path, name):
+    model = load_model(save(name=name))
+    whole = export_graph(model, tmp_path / "m.onnx")
+    small = export_graph(model, tmp_path / "q.onnx", int8=True, waves=WAVES)
+    assert small.size < whole.size  # most of this one is the table of Whisper's filters and transform
+    assert "MatMulInteger" in {node.op_type for node in onnx.load(small.path).graph.node}
+    assert small.clips.clips == len(WAVES)
+    assert 0 < small.clips.largest < 0.5
 
 
 @pytest.mark.parametrize("name", ["logreg", "svm"])
