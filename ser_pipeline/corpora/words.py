@@ -6,7 +6,7 @@ The words themselves are in ``words.toml``.
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -55,6 +55,30 @@ def is_level(word: str) -> bool:
         (True, False)
     """
     return plain(word) in _meanings("levels")
+
+
+def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
+    """Which columns of a table say what, by their names: fact -> column, each column once.
+
+    Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken.
+
+    Examples:
+        >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
+        {'path': 'File', 'emotion': 'Emotion', 'speaker': 'Speaker ID'}
+    """
+    names: dict[str, str] = {}
+    for column in heading:
+        names.setdefault(_heading(column), column)
+    found: dict[str, str] = {}
+    for fact, words in _words()["columns"].items():
+        called = next((names[word] for word in map(_heading, words.split()) if word in names), None)
+        if called is not None and called not in found.values():
+            found[fact] = called
+    return found
+
+
+def _heading(column: str) -> str:
+    return re.sub(r"[\W_]", "", column.lower())
 
 
 def language_name(tag: str) -> str:

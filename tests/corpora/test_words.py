@@ -2,7 +2,14 @@
 
 import pytest
 
-from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, is_level, language_name, plain
+from ser_pipeline.corpora.words import (
+    emotion_of_word,
+    facts_of_columns,
+    gender_of_word,
+    is_level,
+    language_name,
+    plain,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,3 +40,12 @@ def test_genders_levels_and_languages():
     assert not is_level("sad")
     assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (GB)", "xx"]
     assert plain("Straße 12") == "strasse"
+
+
+def test_columns_are_known_by_their_headings_each_for_one_fact():
+    assert facts_of_columns(["Wav Path", "LABEL", "spk-id", "Start_Time", "end", "Sentence", "other"]) == {
+        "path": "Wav Path", "emotion": "LABEL", "speaker": "spk-id", "text": "Sentence",
+        "start": "Start_Time", "end": "end",
+    }  # fmt: skip
+    assert facts_of_columns(["label", "emotion"]) == {"emotion": "emotion"}
+    assert facts_of_columns([]) == {}
