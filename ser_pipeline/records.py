@@ -1,9 +1,10 @@
 """Row types: the description of a recording by its corpus, and the reason why one can't be used."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from ser_pipeline.labels import emotion_id
 
@@ -11,12 +12,65 @@ Gender = Literal["female", "male", "unknown"]
 Intensity = Literal["unspecified", "low", "normal", "high"]
 Modality = Literal["speech", "song"]
 Style = Literal["acted", "elicited", "conversational"]
+Part = Literal["train", "validation", "test"]
 
 PARTS: tuple[str, str, str] = ("train", "validation", "test")
 """Parts of a split, in the order they are shown."""
 
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""
+
+DIGEST_BYTES: Final = 16
+"""Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
+
+
+class Segment(NamedTuple):
+    """A part of a longer recording.
+
+    Attributes:
+        start_s: in seconds from the start of the recording.
+        end_s: likewise; None for the end of the recording.
+
+    Examples:
+        >>> str(Segment(12.34, 15.0)), str(Segment(12.34))
+        ('12.340-15.000', '12.340-end')
+    """
+
+    start_s: float
+    end_s: float | None = None
+
+    @classmethod
+    def of(cls, start_s: float | None, end_s: float | None) -> "Segment | None":
+        """Round bounds to milliseconds; a missing start is 0, and without either it is no segment."""
+        if start_s is None and end_s is None:
+            return None
+        return cls(round(start_s or 0.0, 3), None if end_s is None else round(end_s, 3))
+
+    def __str__(self) -> str:
+        """Bounds in seconds, to the millisecond."""
+        end = "end" if self.end_s is None else f"{self.end_s:.3f}"
+        return f"{self.start_s:.3f}-{end}"
+
+    def digest(self, recording: str) -> str:
+        """Digest of this part of a recording: the same in every copy of it.
+
+        Args:
+            recording: digest of the file's bytes.
+
+        Returns:
+            32 hexadecimal digits.
+        """
+        return hashlib.blake2b(f"{recording}#{self}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def part_of(name: str, segment: Segment | None) -> str:
+    """Name of a part of a recording; that of the recording where it is all of it.
+
+    Examples:
+        >>> part_of("talk.wav", Segment(1.5, 4.0)), part_of("talk.wav", None)
+        ('talk.wav#1.500-4.000', 'talk.wav')
+    """
+    return name if segment is None else f"{name}#{segment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +124,10 @@ class Utterance:
         agreement: share in [0, 1] of raters who chose the most frequent answer.
         naturalness: share in [0, 1] of listeners who found it natural.
         rated_intensity: raters' mean intensity in [0, 1].
+        start_s: where a segment of a longer recording begins, in seconds; None for a whole recording.
+        end_s: where it ends; None for the recording's end.
+        part: one of ``PARTS``, as published.
+        fold: as published.
     """
 
     corpus: str
@@ -95,11 +153,20 @@ class Utterance:
     agreement: float | None = None
     naturalness: float | None = None
     rated_intensity: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    part: Part | None = None
+    fold: int | None = None
+
+    @property
+    def segment(self) -> Segment | None:
+        """The part of the recording that is meant; None for all of it."""
+        return Segment.of(self.start_s, self.end_s)
 
     @property
     def utterance_id(self) -> str:
-        """``<corpus>/<canonical path>``: the same wherever the corpus lies."""
-        return f"{self.corpus}/{self.canonical}"
+        """``<corpus>/<canonical path>``, of a segment with its bounds: the same wherever the corpus lies."""
+        return part_of(f"{self.corpus}/{self.canonical}", self.segment)
 
     @property
     def emotion_id(self) -> int:

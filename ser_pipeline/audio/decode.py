@@ -4,6 +4,8 @@ import hashlib
 import math
 import os
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +16,7 @@ import soxr
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
-from ser_pipeline.records import MIN_CLIP_S
+from ser_pipeline.records import DIGEST_BYTES, MIN_CLIP_S, Segment, part_of
 
 SILENCE_PEAK = 1e-5
 """A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
@@ -25,7 +27,9 @@ LOUDEST_PEAK = 1e6
 WINDOW_S = 60.0
 """Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 
-DIGEST_BYTES = 16
+WHOLE = Segment(0.0)
+"""All of a recording."""
+
 _WHOLE_FILE_BYTES = 32 << 20
 
 
@@ -105,14 +109,49 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
                 digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
                 wave = _decode(MemoryFile(data), path.name, sample_rate, max_s)
             else:  # hours of audio: hash in pieces, decode from the same open file
-                digest = hashlib.file_digest(
-                    handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)
-                ).hexdigest()
+                digest = _digest(handle)
                 handle.seek(0)
                 wave = _decode(handle, path.name, sample_rate, max_s)
     except OSError as error:
         raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
     return Recording(wave, sample_rate, digest)
+
+
+def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float = WINDOW_S) -> Recording:
+    """Read a part of a file: only its samples are decoded, and the file is hashed once while it is unchanged.
+
+    Args:
+        path: any format libsndfile reads.
+        segment: the part.
+        sample_rate: wanted, in Hz.
+        max_s: seconds to decode at most.
+
+    Returns:
+        What cutting the decoded recording first would give, with the segment's digest.
+
+    Raises:
+        AudioMissing: the file cannot be opened or read.
+        AudioError: undecodable, or the part is empty, non-finite, silent or too short.
+    """
+    try:
+        with path.open("rb") as handle:
+            state = os.fstat(handle.fileno())
+            whole = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+            wave = _decode(handle, part_of(path.name, segment), sample_rate, max_s, segment)
+    except OSError as error:
+        raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
+    return Recording(wave, sample_rate, segment.digest(whole))
+
+
+@lru_cache(maxsize=4096)
+def _hashed(path: Path, *_state: int) -> str:
+    """Digest of a file's bytes; its size and times are part of the key."""
+    with path.open("rb") as handle:
+        return _digest(handle)
+
+
+def _digest(handle: BufferedReader) -> str:
+    return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
 def decode_file(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Float32s:
@@ -138,11 +177,18 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
     return _decode(MemoryFile(memoryview(data)), name, sample_rate, max_s)
 
 
-def _decode(source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float) -> Float32s:
+def _decode(
+    source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE
+) -> Float32s:
     try:
         with soundfile.SoundFile(source) as file:
             own_rate = int(file.samplerate)
-            frames = min(round(max_s * own_rate), file.frames)
+            first = min(round(part.start_s * own_rate), file.frames)
+            if part.end_s is not None:
+                max_s = min(max_s, part.end_s - part.start_s)
+            frames = min(round(max_s * own_rate), file.frames - first)
+            if first:
+                file.seek(first)
             room = buffer("decoded", frames * file.channels).reshape(frames, file.channels)
             samples = file.read(out=room)
     except soundfile.LibsndfileError as error:

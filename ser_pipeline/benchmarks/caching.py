@@ -20,7 +20,7 @@ import soundfile
 from ser_pipeline.api import build_manifest
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.audio import decode_file, prepare, read_recording, spectral_gate
-from ser_pipeline.audio.decode import DIGEST_BYTES, resample
+from ser_pipeline.audio.decode import resample
 from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
 from ser_pipeline.benchmarks.plain import plain_features, plain_mel, plain_store
 from ser_pipeline.errors import SettingsError
@@ -28,6 +28,7 @@ from ser_pipeline.features import log_mel
 from ser_pipeline.front_end import mel_of_wave, row_of_wave
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.options import FeatureOptions, FrontEnd, InputOptions, SmileOptions
+from ser_pipeline.records import DIGEST_BYTES
 from ser_pipeline.store import build_store, open_store
 from ser_pipeline.store.shard import shard_path
 

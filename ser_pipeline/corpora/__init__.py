@@ -81,7 +81,8 @@ ENTRY_POINTS: Final = "ser_pipeline.corpora"
 def described() -> Mapping[str, Corpus]:
     """Corpora whose descriptions are shipped, by id."""
     folder = resources.files("ser_pipeline.corpora").joinpath("known")
-    files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda f: f.name)
+    there = folder.iterdir() if folder.is_dir() else ()
+    files = sorted((each for each in there if each.name.endswith(".toml")), key=lambda each: each.name)
     read = [parse_description(each.read_text("utf-8"), each.name) for each in files]
     return MappingProxyType({each.name: Described(each) for each in read})
 

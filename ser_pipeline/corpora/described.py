@@ -304,8 +304,6 @@ class Described:
         if sentence is not None and "text" not in facts and sentence in self.description.texts:
             facts["text"] = self.description.texts[sentence]
         official = match[1] if match else _stem(path)
-        if "start" in facts:
-            official += f"#{facts['start']:.3f}-{facts['end']:.3f}" if "end" in facts else ""
         facts.pop("emotion", None)
         facts.pop("speaker", None)
         return Utterance(

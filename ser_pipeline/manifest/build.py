@@ -89,10 +89,11 @@ def write_manifest(
         modules = known_corpora(descriptions) if corpora is None else corpora
         scanned = scan_corpora(data, limit=limit, corpora=modules, find=find)
         cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
-        paths = scanned.table["path"].to_pylist()
+        files = scanned.table["path"].combine_chunks().dictionary_encode()  # one for all its segments
+        paths = files.dictionary.to_pylist()
         probes, read = cache.read_all(paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress)
         cache.save(probes if limit is None else cache.updated(probes))
-        summary = _write(data, out, scanned, probes, read, settings)
+        summary = _write(data, out, scanned, probes.take(files.indices), read, settings)
         if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
             write_fingerprint(out, _fingerprint(data, seen, summary))
     return summary

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import ser_pipeline
-
-DIGEST_BYTES: Final = 16
-"""Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
+from ser_pipeline.records import DIGEST_BYTES
 
 CHUNK_BYTES: Final = 1 << 18
 """Read at once, so that a long recording needs no more memory than a short one."""

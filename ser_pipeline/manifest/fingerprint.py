@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora.files import walk
-from ser_pipeline.manifest.digest import DIGEST_BYTES, digest_file, source_digest
+from ser_pipeline.manifest.digest import digest_file, source_digest
 from ser_pipeline.manifest.probe_cache import Pool, file_states
+from ser_pipeline.records import DIGEST_BYTES
 
 FINGERPRINT_NAME: Final = ".build.json"
 

@@ -16,7 +16,7 @@ from ser_pipeline.arrays import Int64s
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.fingerprint import read_fingerprint
-from ser_pipeline.manifest.schema import EMOTION_NAMES, REJECT_SCHEMA, SCHEMA, read_table
+from ser_pipeline.manifest.schema import ADDED, EMOTION_NAMES, REJECT_SCHEMA, SCHEMA, read_table
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_manifest(source: Path, columns: Sequence[str] | None = None) -> Manifes
         ManifestError: it is missing, damaged, foreign, or of another schema version.
     """
     path = source / MANIFEST_NAME if source.suffix != ".parquet" else source
-    file = read_table(path, SCHEMA, remedy=BUILD, columns=columns)
+    file = read_table(path, SCHEMA, remedy=BUILD, columns=columns, added=ADDED)
     return Manifest(file.table, file.digest, path, file.facts)
 
 
@@ -150,7 +150,8 @@ def query(folder: Path, sql: str, *, splits: pa.Table) -> tuple[list[str], list[
 
     Args:
         folder: of the manifest.
-        sql: one statement; ``manifest`` has the column ``emotion`` beside ``emotion_id``.
+        sql: one statement; ``manifest`` has the column ``emotion`` beside ``emotion_id``, and calls its
+            columns ``part`` and ``fold`` ``published_part`` and ``published_fold``.
         splits: rows of all splits, by :func:`ser_pipeline.splits.split.all_splits`.
 
     Returns:
@@ -181,7 +182,7 @@ def query(folder: Path, sql: str, *, splits: pa.Table) -> tuple[list[str], list[
 
 
 def manifest_view(folder: Path) -> pa.Table:
-    """The manifest with emotion names beside their ids.
+    """The manifest with emotion names beside their ids, and columns called otherwise than those of splits.
 
     Raises:
         ManifestError: it cannot be read.
@@ -190,7 +191,8 @@ def manifest_view(folder: Path) -> pa.Table:
     names = pa.array(EMOTION_NAMES)
     ids = table["emotion_id"].to_numpy().astype(np.int64) % len(names)
     place = table.schema.get_field_index("emotion_id") + 1
-    return table.add_column(place, "emotion", names.take(pa.array(ids)))
+    view = table.add_column(place, "emotion", names.take(pa.array(ids)))
+    return view.rename_columns({"part": "published_part", "fold": "published_fold"})
 
 
 def plain(cell: Any) -> Any:

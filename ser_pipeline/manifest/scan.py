@@ -18,6 +18,7 @@ from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
 from ser_pipeline.manifest.cards import card_facts
 from ser_pipeline.manifest.schema import MEASURED, REJECT_SCHEMA, SCHEMA
+from ser_pipeline.manifest.segments import measure
 from ser_pipeline.records import MissingAudio, Record, Reject, TableProblem, Utterance
 
 DESCRIBED: Final[pa.Schema] = pa.schema([column for column in SCHEMA if column.name not in MEASURED])
@@ -144,8 +145,11 @@ def _kept(
     scanned: Scanned,
 ) -> Iterator[Utterance | Reject]:
     taken = choice.get(corpus)
+    last, take = None, True
     for record in records:
-        if taken is None or next(taken, True):
+        if taken is not None and record.path != last:  # a recording is taken with all its segments
+            last, take = record.path, next(taken)
+        if take:
             scanned.files[corpus] += 1
             yield record
         else:
@@ -153,24 +157,27 @@ def _kept(
 
 
 def _one_for_each(found: Found, records: Iterator[Record], scanned: Scanned) -> Iterator[Utterance | Reject]:
-    """Pass on the rows and rejects, one per recording; put remarks on tables aside."""
-    files = iter(found.files)
-    expected: PurePosixPath | None = None
+    """Pass on the rows and rejects, one per recording or segment of it; put remarks on tables aside."""
+    files, last = iter(found.files), None
+    expected = next(files, None)
     for record in records:
         if isinstance(record, MissingAudio):
             scanned.missing.append(record)
         elif isinstance(record, TableProblem):
             scanned.problems.append(record)
-        elif expected is None or record.path != expected:  # a recording may have several segments, or none
-            expected = next(files, None)
-            if record.path is not expected and record.path != expected:
+        else:
+            if record.path is expected or record.path == expected:
+                last, expected = expected, next(files, None)
+            elif record.path != last or not _is_part(record):
                 raise ManifestError(_unaccounted(found, expected, record.path))
             yield record
-        else:
-            yield record
-    missed = next(files, None)
-    if missed is not None:
-        raise ManifestError(_unaccounted(found, missed, None))
+    if expected is not None:
+        raise ManifestError(_unaccounted(found, expected, None))
+
+
+def _is_part(record: Utterance | Reject) -> bool:
+    """Whether a record may follow another one of the same file."""
+    return isinstance(record, Reject) or record.segment is not None
 
 
 def _unaccounted(found: Found, expected: PurePosixPath | None, got: PurePosixPath | None) -> str:
@@ -216,7 +223,7 @@ def batch_of(rows: list[Utterance], paths: list[str]) -> pa.RecordBatch:
     """
     identities = {name: emotion_id(name) for name in {row.emotion for row in rows}}
     columns: dict[str, list[Any]] = {
-        "utterance_id": [f"{row.corpus}/{row.canonical}" for row in rows],
+        "utterance_id": [row.utterance_id for row in rows],
         "path": paths,
         "emotion_id": [identities[row.emotion] for row in rows],
         "votes": [_votes(row.votes) for row in rows],
@@ -252,6 +259,7 @@ def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tupl
     Returns:
         Columns ``SCHEMA``, sorted by ``utterance_id``, and columns ``REJECT_SCHEMA``.
     """
+    probes = measure(described, probes)
     problem = probes["problem"]
     if decoded:
         problem = pc.coalesce(problem, probes["decode_problem"])
@@ -275,6 +283,8 @@ def _measured(described: pa.Table, probes: pa.Table) -> pa.Table:
         "duration_s": probes["duration_s"],
         "sample_rate": probes["sample_rate"],
         "channels": probes["channels"],
+        "start_s": probes["start_s"],
+        "end_s": probes["end_s"],
     }
     columns = [measured[name] if name in measured else described[name] for name in SCHEMA.names]
     return pa.table(columns, schema=SCHEMA)

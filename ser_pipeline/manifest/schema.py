@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.manifest.digest import digest_file, digest_stream
 from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised whenever a column is added, dropped or changes its meaning."""
 
 EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
@@ -36,6 +37,7 @@ VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
     "gender": get_args(Gender),
     "modality": get_args(Modality),
     "style": get_args(Style),
+    "part": PARTS,
 }
 """Column -> the only values it may hold."""
 
@@ -103,9 +105,16 @@ SCHEMA: Final[pa.Schema] = pa.schema(
         pa.field("agreement", pa.float32()),
         pa.field("naturalness", pa.float32()),
         pa.field("rated_intensity", pa.float32()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("part", pa.string()),
+        pa.field("fold", pa.int16()),
     ]
 )
-"""``manifest.parquet``: one row per usable recording, sorted by ``utterance_id``."""
+"""``manifest.parquet``: one row per usable recording or segment of one, sorted by ``utterance_id``."""
+
+ADDED: Final = {1: ("start_s", "end_s", "part", "fold")}
+"""Version of a manifest -> the columns that it lacks; they are read as null."""
 
 REJECT_SCHEMA: Final[pa.Schema] = pa.schema(
     [_required("corpus", pa.string()), _required("path", pa.string()), _required("reason", pa.string())]
@@ -152,15 +161,17 @@ def read_table(
     *,
     remedy: str,
     columns: Sequence[str] | None = None,
+    added: Mapping[int, Sequence[str]] = MappingProxyType({1: ()}),
     error: type[ManifestError] = ManifestError,
 ) -> TableFile:
-    """Read a table and check that it is what this version writes.
+    """Read a table and check that it is what this version, or an earlier one that is still read, writes.
 
     Args:
         path: the file.
         schema: its columns must be exactly these.
         remedy: the command that makes the file, for messages.
         columns: read only these; all by default.
+        added: earlier version that is read, too -> the columns that it lacks; they are null then.
         error: what to raise.
 
     Raises:
@@ -173,9 +184,14 @@ def read_table(
             digest = digest_stream(file)
             file.seek(0)
             source = pq.ParquetFile(file, page_checksum_verification=True)
-            facts = _facts(source.schema_arrow, path, remedy, error)
-            _same_columns(source.schema_arrow, schema, path, remedy, error)
-            table = source.read(columns=None if columns is None else list(columns))
+            facts = _facts(source.schema_arrow, path, remedy, error, added)
+            lacking = added.get(facts["schema_version"], ())
+            there = pa.schema([column for column in schema if column.name not in lacking])
+            _same_columns(source.schema_arrow, there, path, remedy, error)
+            wanted = schema.names if columns is None else columns
+            table = source.read(columns=[name for name in wanted if name not in lacking])
+            for name in (name for name in lacking if name in wanted):
+                table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
     except FileNotFoundError:
         raise error(f"{path}: not found; make it with '{remedy}'") from None
     except (pa.ArrowException, OSError) as problem:
@@ -184,15 +200,17 @@ def read_table(
     return TableFile(table.replace_schema_metadata(None), facts, digest)
 
 
-def _facts(found: pa.Schema, path: Path, remedy: str, error: type[ManifestError]) -> Mapping[str, Any]:
+def _facts(
+    found: pa.Schema, path: Path, remedy: str, error: type[ManifestError], added: Mapping[int, Sequence[str]]
+) -> Mapping[str, Any]:
     try:
         facts = json.loads((found.metadata or {})[FACTS_KEY])
         version = facts["schema_version"]
     except (KeyError, TypeError, ValueError):
         raise error(f"{path}: was not written by 'ser'; make it with '{remedy}'") from None
-    if version != SCHEMA_VERSION:
+    if version not in (*added, SCHEMA_VERSION):
         raise error(
-            f"{path}: has schema version {version}, this ser reads version {SCHEMA_VERSION}; "
+            f"{path}: has schema version {version}, this ser reads versions up to {SCHEMA_VERSION}; "
             f"make it again with '{remedy}'"
         )
     return dict(facts)

@@ -13,6 +13,7 @@ from ser_pipeline.errors import ManifestError, some
 from ser_pipeline.manifest.describe import RejectReason, held_by, reject_reasons
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
+from ser_pipeline.manifest.segments import overlaps
 from ser_pipeline.records import MissingAudio
 from ser_pipeline.tables.cells import plural, thousands
 
@@ -125,7 +126,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         speakers=pc.count_distinct(rows["speaker_id"]).as_py(),
         reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
-        warnings=tuple(_remarks(scanned)),
+        warnings=(*_remarks(scanned), *overlaps(rows)),
         synthetic=scanned.synthetic,
     )
 

@@ -14,6 +14,7 @@ from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import RATINGS, VOCABULARIES
+from ser_pipeline.manifest.segments import bounds_fit
 from ser_pipeline.records import MIN_CLIP_S
 
 SHOWN: Final = 10
@@ -23,6 +24,9 @@ LONGEST_S: Final = 86_400.0
 """A recording longer than a day is a broken header."""
 
 MOST_VOTES: Final = 32_767
+"""What the column's type can hold."""
+
+MOST_FOLDS: Final = 32_767
 """What the column's type can hold."""
 
 DIGEST_PATTERN: Final = "^[0-9a-f]{32}$"
@@ -95,7 +99,7 @@ def check_rows(table: pa.Table) -> Problems:
     for column in FILLED:
         found.add_rows(table, pc.equal(table[column], ""), "is empty", column)
     for column, valid in VOCABULARIES.items():
-        odd = pc.invert(pc.is_in(table[column], pa.array(valid)))
+        odd = pc.and_(table[column].is_valid(), pc.invert(pc.is_in(table[column], pa.array(valid))))
         found.add_rows(table, odd, f"is none of {', '.join(valid)}", column)
     for column, (low, high) in RATINGS.items():
         _check_range(table, column, low, high, found)
@@ -104,6 +108,9 @@ def check_rows(table: pa.Table) -> Problems:
     _check_range(table, "sample_rate", *SAMPLE_RATES, found)
     _check_range(table, "channels", 1, 1024, found)
     _check_range(table, "age", 1, 130, found)
+    _check_range(table, "fold", 0, MOST_FOLDS, found)
+    _check_range(table, "start_s", 0, LONGEST_S, found)
+    found.add_rows(table, pc.invert(bounds_fit(table)), "does not fit start_s and end_s", "duration_s")
     _check_votes(table, found)
     return found
 
@@ -114,8 +121,12 @@ def _check_range(table: pa.Table, column: str, low: float, high: float, found: P
 
 
 def _check_identity(table: pa.Table, found: Problems) -> None:
+    whole = table["start_s"].is_null()
     for column in ("utterance_id", "path", "audio_digest"):
-        found.add_rows(table, _repeated(table[column]), "occurs in an earlier row, too", column)
+        rows = (
+            table.filter(whole) if column == "path" else table
+        )  # segments share the path of their recording
+        found.add_rows(rows, _repeated(rows[column]), "occurs in an earlier row, too", column)
     pattern = pc.match_substring_regex(table["audio_digest"], DIGEST_PATTERN)
     found.add_rows(table, pc.invert(pattern), "is not a digest of 32 hexadecimal digits", "audio_digest")
     corpus = pc.binary_join_element_wise(table["corpus"], "", "/")

@@ -28,7 +28,7 @@ from ser_pipeline.splits.split import (
 )
 from ser_pipeline.tables.cells import plural
 
-IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path")
+IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path", "start_s")
 """Columns of the manifest that an import needs."""
 
 PART_NAMES: Final[Mapping[str, str]] = {
@@ -68,7 +68,7 @@ def import_split(
     The file is CSV, or JSON lines if its name ends in ``.jsonl``, ``.ndjson`` or ``.json``. It has
     a column ``utterance_id`` or ``path``, and a column ``part`` or ``fold``; where it has both, a
     filled fold counts. A path is one of the manifest or the corpus's official one, whatever its
-    suffix.
+    suffix; segments of a recording are named by their ids.
 
     Args:
         manifest: has at least ``IMPORT_COLUMNS``.
@@ -155,6 +155,7 @@ def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:
     bare = pc.replace_substring_regex(pc.replace_substring(names, "\\", "/"), SUFFIX, "")
     bare = pc.replace_substring_regex(bare, r"^\./", "")
     paths = pc.replace_substring_regex(table["path"].combine_chunks(), SUFFIX, "")
+    paths = pc.if_else(table["start_s"].combine_chunks().is_null(), paths, None)
     official = pc.replace_substring_regex(ids, "^[^/]*/", "")
     places = pc.coalesce(pc.index_in(names, ids), pc.index_in(bare, paths), pc.index_in(bare, official))
     found = np.asarray(places.fill_null(-1), np.int64)

@@ -110,7 +110,7 @@ class _State:
         """What there was, and what was done now."""
         clips = [clip for chunk in self.part for clip in chunk.clips]
         old = [
-            FailedClip(clip.path, self.failed[clip.digest], True)
+            FailedClip(clip.name, self.failed[clip.digest], True)
             for clip in clips
             if clip.digest in self.failed
         ]
@@ -333,7 +333,7 @@ def build_store(
                 on_progress(done.computed + len(done.failures))
         present = read_index(folder).keys()
         clips = (clip for chunk in part for clip in chunk.clips if clip.key in present)
-        note_sources(folder, {clip.path: clip.digest for clip in clips})
+        note_sources(folder, {clip.name: clip.digest for clip in clips})
         keep_steps(folder, data, options, _held(previews, present), seen)
     return state.summary(len(plan), computed, failures, repaired)
 

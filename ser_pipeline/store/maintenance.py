@@ -14,7 +14,6 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
-from ser_pipeline.audio import read_recording
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
 from ser_pipeline.front_end import layout_of, row_of_variant
@@ -26,6 +25,7 @@ from ser_pipeline.store.plan import EVERY_SHARD, Key, PlannedClip, recordings, s
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
 from ser_pipeline.store.status import outdated, stores
+from ser_pipeline.store.work import recording_of
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -137,17 +137,17 @@ def _recompute(
     for number in sorted(chosen.tolist()):
         clip, position = present[number]
         try:
-            recording = read_recording(data / clip.path, options.sample_rate)
+            recording = recording_of(data, clip, options.sample_rate)
         except AudioError as error:
-            problems.append(f"cannot recompute {clip.path}: {error}")
+            problems.append(f"cannot recompute {clip.name}: {error}")
             continue
         if recording.digest != clip.digest:
-            problems.append(f"{clip.path}: changed since the manifest was built; run 'ser manifest build'")
+            problems.append(f"{clip.name}: changed since the manifest was built; run 'ser manifest build'")
             continue
         off = _off(store, position, clip, recording.wave)
         if not off <= TOLERANCE:  # also where it is not a number
             problems.append(
-                f"{clip.path}: recomputed values differ by {off:.2g}; delete {folder} and build it"
+                f"{clip.name}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
     return len(chosen), problems
 

@@ -23,8 +23,10 @@ import pyarrow.compute as pc
 from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import aspect_of
+from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps
+from ser_pipeline.records import Segment, part_of
 
 EVERY_SHARD = 1 << 40
 """End of a range that holds every shard there can be."""
@@ -51,6 +53,7 @@ class PlannedClip:
         modality: ``speech`` or ``song``.
         aspect: what of its description its row depends on.
         variant: 0 is the recording as it is, 1 and above are random.
+        segment: the part of the file that is meant; None for all of it.
     """
 
     path: str
@@ -59,11 +62,17 @@ class PlannedClip:
     modality: str = "speech"
     aspect: str = ""
     variant: int = 0
+    segment: Segment | None = None
 
     @property
     def key(self) -> Key:
         """What tells rows apart."""
         return self.digest, self.variant, self.aspect
+
+    @property
+    def name(self) -> str:
+        """Path, with its bounds where it is a segment."""
+        return part_of(self.path, self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,7 @@ class Previewed(NamedTuple):
     utterance_id: str
     path: str
     digest: str
+    segment: Segment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +207,10 @@ def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> li
     columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
     variants = range(1, copies + 1) if isinstance(options, Augmented) else range(1)
     unique: dict[Key, PlannedClip] = {}
-    for path, digest, duration_s, modality in zip(*columns, strict=True):
+    for path, digest, duration_s, modality, segment in zip(*columns, segments_of(manifest), strict=True):
         aspect = aspect_of(options, modality)
         for variant in variants:
-            clip = PlannedClip(path, digest, duration_s, modality, aspect, variant)
+            clip = PlannedClip(path, digest, duration_s, modality, aspect, variant, segment)
             unique.setdefault(clip.key, clip)
     return list(unique.values())
 
@@ -218,8 +228,9 @@ def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...
     for corpus in sorted(pc.unique(manifest["corpus"]).to_pylist())[:MOST_PREVIEWS]:
         own = manifest.filter(pc.equal(manifest["corpus"], corpus))
         order = own.sort_by([("duration_s", "ascending"), ("utterance_id", "ascending")])
-        middle = order.slice(own.num_rows // 2, 1).to_pylist()[0]
-        chosen.append(Previewed(middle["utterance_id"], middle["path"], middle["audio_digest"]))
+        chosen_row = order.slice(own.num_rows // 2, 1)
+        middle, (segment,) = chosen_row.to_pylist()[0], segments_of(chosen_row)
+        chosen.append(Previewed(middle["utterance_id"], middle["path"], middle["audio_digest"], segment))
     return tuple(chosen)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.errors import SettingsError, StoreMissing, some
+from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.options import (
     PRESETS,
     Augmented,
@@ -16,6 +17,7 @@ from ser_pipeline.options import (
     inputs_of,
     options_of,
 )
+from ser_pipeline.records import part_of
 from ser_pipeline.store.build import changed_sources, describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import Index, read_index
@@ -76,7 +78,7 @@ def _wanted(manifest: "Manifest | None") -> dict[str, str] | None:
     if manifest is None:
         return None
     paths, digests = (manifest.table[name].to_pylist() for name in ("path", "audio_digest"))
-    return dict(zip(paths, digests, strict=True))
+    return dict(zip(map(part_of, paths, segments_of(manifest.table)), digests, strict=True))
 
 
 def _status(folder: Path, wanted: Mapping[str, str] | None) -> StoreStatus:

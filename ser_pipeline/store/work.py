@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio import prepare, read_recording
+from ser_pipeline.audio import Recording, prepare, read_recording, read_segment
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
 from ser_pipeline.front_end import (
     Layout,
@@ -72,10 +73,17 @@ def row_and_steps(wave: Float32s, options: FrontEnd, clip: Previewed) -> tuple[S
     return row, steps
 
 
+def recording_of(data: Path, clip: PlannedClip | Previewed, sample_rate: int) -> Recording:
+    """Decode a clip, which is a file below ``data`` or a segment of one; see :func:`read_recording`."""
+    if clip.segment is None:
+        return read_recording(data / clip.path, sample_rate)
+    return read_segment(data / clip.path, clip.segment, sample_rate)
+
+
 def steps_again(data: Path, options: FrontEnd, clip: Previewed) -> ClipSteps | None:
     """Steps of a recording whose row was made before; None where it can no longer be used."""
     try:
-        recording = read_recording(data / clip.path, options.sample_rate)
+        recording = recording_of(data, clip, options.sample_rate)
         if recording.digest != clip.digest:
             return None
         return row_and_steps(recording.wave, options, clip)[1]
@@ -119,10 +127,10 @@ def _make(work: Work) -> Done:
     lacking = [clip for clip in work.chunk.clips if clip.key not in present]
     for clip, row in _computed(work, lacking, steps):
         if isinstance(row, AudioMissing):  # not the recording's fault: tried again next time
-            failures.append(FailedClip(clip.path, str(row), False))
+            failures.append(FailedClip(clip.name, str(row), False))
         elif isinstance(row, AudioError):
             kept[clip.digest] = str(row)
-            failures.append(FailedClip(clip.path, str(row), True))
+            failures.append(FailedClip(clip.name, str(row), True))
         else:
             made.append((clip, row))
     if made or kept != before:
@@ -134,7 +142,7 @@ def _computed(
     work: Work, clips: Sequence[PlannedClip], steps: list[ClipSteps]
 ) -> Iterator[tuple[PlannedClip, Row]]:
     """Every clip with its row or why it has none, in their order; ``steps`` gains those that were wanted."""
-    decode = lru_cache(maxsize=1)(partial(_wave, work))  # the variants of a recording lie side by side
+    decode = lru_cache(maxsize=1)(partial(_wave, work))  # the variants of a clip lie side by side
     inputs = inputs_of(work.options)
     if isinstance(inputs, EmbeddingOptions):
         with _one_thread():
@@ -144,7 +152,7 @@ def _computed(
     previews = {clip.digest: clip for clip in work.previews}
     for clip in clips:
         try:
-            wave = decode(clip.path, clip.digest)
+            wave = decode(replace(clip, variant=0))
             if clip.digest in previews and isinstance(work.options, FrontEnd):
                 row, seen = row_and_steps(wave, work.options, previews[clip.digest])
                 steps.append(seen)
@@ -158,14 +166,17 @@ def _computed(
 
 
 def _embedded(
-    work: Work, inputs: EmbeddingOptions, clips: Sequence[PlannedClip], decode: Callable[[str, str], Float32s]
+    work: Work,
+    inputs: EmbeddingOptions,
+    clips: Sequence[PlannedClip],
+    decode: Callable[[PlannedClip], Float32s],
 ) -> Iterator[tuple[PlannedClip, Row]]:
     """Clips of like length together, so that a batch of a GPU has little padding; few waves at once."""
     for group in _groups(sorted(clips, key=lambda clip: clip.duration_s)):
         waves: dict[PlannedClip, Float32s] = {}
         for clip in group:
             try:
-                wave = decode(clip.path, clip.digest)
+                wave = decode(replace(clip, variant=0))
                 waves[clip] = wave_of_variant(wave, work.options, digest=clip.digest, variant=clip.variant)
             except AudioError as error:
                 yield clip, error
@@ -205,11 +216,11 @@ def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> Non
     write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
 
 
-def _wave(work: Work, name: str, digest: str) -> Float32s:
-    path = work.data / name
-    recording = read_recording(path, work.options.sample_rate)
-    if recording.digest != digest:
-        raise AudioMissing(f"{path.name}: changed since the manifest was built; run 'ser manifest build'")
+def _wave(work: Work, clip: PlannedClip) -> Float32s:
+    recording = recording_of(work.data, clip, work.options.sample_rate)
+    if recording.digest != clip.digest:
+        name = PurePosixPath(clip.path).name
+        raise AudioMissing(f"{name}: changed since the manifest was built; run 'ser manifest build'")
     return recording.wave
 
 

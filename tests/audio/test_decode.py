@@ -10,8 +10,17 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_pipeline.audio.decode import MemoryFile, check_wave, decode_file, read_recording, resample
-from ser_pipeline.errors import AudioError, AudioMissing
+from ser_pipeline.audio import decode
+from ser_pipeline.audio.decode import (
+    MemoryFile,
+    check_wave,
+    decode_file,
+    read_recording,
+    read_segment,
+    resample,
+)
+from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
+from ser_pipeline.records import Segment
 
 
 def tone(seconds=0.5, sample_rate=16_000, hz=440.0, gain=0.3):
@@ -164,3 +173,62 @@ def test_no_place_lies_before_the_start():
     file = MemoryFile(memoryview(b"abc"))
     assert file.seek(-10, os.SEEK_END) == 0
     assert file.seek(-1, os.SEEK_CUR) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "own_rate", "form"),
+    [
+        ("a.wav", 44_100, {}),
+        ("a.flac", 22_050, {}),
+        ("a.ogg", 16_000, {}),
+        ("a.opus", 48_000, {"format": "OGG", "subtype": "OPUS"}),
+        ("a.mp3", 44_100, {}),
+        ("stereo.wav", 48_000, {}),
+    ],
+)
+def test_a_segment_is_what_cutting_first_gives(tmp_path, rng, name, own_rate, form):
+    wave = 0.1 * rng.standard_normal((own_rate * 4, 2 if name == "stereo.wav" else 1))
+    sf.write(tmp_path / name, wave, own_rate, **form)
+    whole = sf.read(tmp_path / name, dtype="float32", always_2d=True)[0].mean(axis=1)
+    for start_s, end_s in [(0.0, 1.0), (1.237, 2.9), (3.5, None)]:
+        read = read_segment(tmp_path / name, Segment(start_s, end_s), 16_000)
+        first, count = round(start_s * own_rate), round(((end_s or 4.0) - start_s) * own_rate)
+        cut = resample(whole[first : first + count], own_rate, 16_000)
+        assert read.wave == pytest.approx(cut, abs=1e-6)
+        whole_digest = hashlib.blake2b((tmp_path / name).read_bytes(), digest_size=16).hexdigest()
+        assert read.digest == Segment(start_s, end_s).digest(whole_digest)
+
+
+def test_only_the_samples_of_a_segment_are_decoded(tmp_path, monkeypatch):
+    sf.write(tmp_path / "a.wav", tone(30.0), 16_000)
+    asked = []
+    monkeypatch.setattr(decode, "buffer", lambda name, size: asked.append(size) or np.empty(size, np.float32))
+    read_segment(tmp_path / "a.wav", Segment(20.0, 20.5), 16_000)
+    assert asked == [8_000]
+
+
+def test_a_file_is_hashed_once_for_its_segments_and_again_when_it_changes(tmp_path, monkeypatch):
+    path, hashed, digest = tmp_path / "a.wav", [], decode._digest
+    monkeypatch.setattr(decode, "_digest", lambda handle: hashed.append(1) or digest(handle))
+    sf.write(path, tone(3.0), 16_000)
+    first = [read_segment(path, Segment(start, start + 0.5), 16_000).digest for start in (0.0, 1.0, 2.0)]
+    assert (len(hashed), len({*first})) == (1, 3)
+    sf.write(path, tone(3.0, hz=300.0), 16_000)
+    os.utime(path, ns=(1, 1))
+    assert read_segment(path, Segment(0.0, 0.5), 16_000).digest != first[0]
+    assert len(hashed) == 2
+
+
+def test_a_segment_that_cannot_be_used_says_which(tmp_path):
+    sf.write(tmp_path / "a.wav", np.concatenate([tone(1.0), np.zeros(16_000, np.float32)]), 16_000)
+    with pytest.raises(AudioSilent, match=r"a\.wav#1\.100-1\.900: silent"):
+        read_segment(tmp_path / "a.wav", Segment(1.1, 1.9), 16_000)
+    with pytest.raises(AudioError, match=r"a\.wav#7\.000-8\.000: empty"):
+        read_segment(tmp_path / "a.wav", Segment(7.0, 8.0), 16_000)
+    with pytest.raises(AudioMissing, match="gone"):
+        read_segment(tmp_path / "gone.wav", Segment(1.0), 16_000)
+
+
+def test_a_long_segment_is_read_up_to_a_minute(tmp_path):
+    sf.write(tmp_path / "a.wav", tone(70.0, 8_000), 8_000)
+    assert read_segment(tmp_path / "a.wav", Segment(2.0, 69.0), 8_000).wave.size == 60 * 8_000

@@ -215,7 +215,7 @@ columns = { path = "file", start = "from", end = "to", emotion = "emotion", spea
     one, two, three, four = scanned(tmp_path, corpus(text=text))
     assert isinstance(one, Utterance)
     assert isinstance(two, Utterance)
-    assert one.canonical == "wav/a#0.000-1.500"
+    assert one.utterance_id == "talks/wav/a#0.000-1.500"
     assert (two.path, two.speaker_id) == (PurePosixPath("wav/a.wav"), "talks-y")
     assert three == Reject("talks", PurePosixPath("wav/b.wav"), "'turns.csv' does not name it")
     assert four == MissingAudio("talks", "turns.csv", 1, ("gone.wav",))

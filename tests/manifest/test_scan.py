@@ -55,14 +55,15 @@ def test_every_field_reaches_its_column(tmp_path):
         "language": "pl", "style": "elicited", "modality": "song", "intensity": "high",
         "session_id": "S1", "gender": "male", "age": 31, "sentence_id": "s", "text": "Zażółć", "take": "b",
         "valence": -1.0, "arousal": 0.5, "dominance": 0.25, "agreement": 0.75, "naturalness": 1.0,
-        "rated_intensity": 0.0, "votes": {"other": 1, "sadness": 2, "anger": 3},
+        "rated_intensity": 0.0, "votes": {"other": 1, "sadness": 2, "anger": 3}, "start_s": 1.25,
+        "end_s": 2.5, "part": "validation", "fold": 3,
     }  # fmt: skip
     module = toy(lambda root, files: (utterance(path, **facts) for path in files))
     scanned = scan(tmp_path, module, finding("wav/a.wav"))
     assert scanned.table.to_pylist() == [
         {
             **{name: value for name, value in facts.items() if name not in {"canonical", "emotion"}},
-            "utterance_id": "toy/wav/a",
+            "utterance_id": "toy/wav/a#1.250-2.500",
             "corpus": "toy",
             "path": "Toy/wav/a.wav",
             "emotion_id": 8,
@@ -76,7 +77,7 @@ def test_what_is_not_known_is_null(tmp_path):
     unknown = {name for name, value in row.items() if value is None}
     assert unknown == {
         "session_id", "age", "sentence_id", "text", "take", "valence", "arousal", "dominance", "votes",
-        "agreement", "naturalness", "rated_intensity",
+        "agreement", "naturalness", "rated_intensity", "start_s", "end_s", "part", "fold",
     }  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def test_every_corpus_gets_its_own_60_20_20(in_memory, people_rows):
 def test_genders_and_classes_are_shared_out(in_memory, people_rows):
     manifest = in_memory(people_rows(speakers=20))
     split = make_split(manifest, "speaker")
-    table = manifest.table.append_column("part", split.table["part"])
+    table = manifest.table.drop_columns("part").append_column("part", split.table["part"])
     counted = table.group_by(["part", "gender", "emotion_id"]).aggregate([("path", "count")])
     shares = {"train": 12, "validation": 4, "test": 4}
     for row in counted.to_pylist():
@@ -205,7 +205,8 @@ def test_ratios(in_memory, people_rows):
 
 def test_stratified_is_even_within_every_corpus_and_emotion(in_memory, people_rows):
     manifest = in_memory([*people_rows("emodb", 10, clips=5), *people_rows("nemo", 4, clips=5)])
-    table = manifest.table.append_column("part", make_split(manifest, "stratified").table["part"])
+    parts = make_split(manifest, "stratified").table["part"]
+    table = manifest.table.drop_columns("part").append_column("part", parts)
     for row in table.group_by(["corpus", "emotion_id", "part"]).aggregate([("path", "count")]).to_pylist():
         whole = 50 if row["corpus"] == "emodb" else 20
         assert row["path_count"] == whole * (0.6 if row["part"] == "train" else 0.2)

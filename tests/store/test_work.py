@@ -6,12 +6,16 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.audio import read_recording, spectral_gate
+from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.front_end import mel_of_wave
 from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.previews import STEPS, read_steps
-from ser_pipeline.store import build_store, store_folder
+from ser_pipeline.records import Segment
+from ser_pipeline.store import build_store, open_store, store_folder
+from ser_pipeline.store.maintenance import verify
 from ser_pipeline.store.plan import MOST_PREVIEWS, Work, chunks, previewed, recordings
+from ser_pipeline.store.status import status
 from ser_pipeline.store.work import make_shard
 
 
@@ -132,3 +136,53 @@ def test_stores_of_other_kinds_have_none(corpus, manifest, tmp_path):
     options = FeatureOptions()
     build_store(manifest, corpus.folder, tmp_path, options, limit=1)
     assert read_steps(store_folder(tmp_path, options)) == []
+
+
+@pytest.fixture
+def talk(corpus):
+    """A manifest of three segments of one recording."""
+    path = corpus.add("talk.wav", 7, seconds=3.0)
+    parts = [Segment(0.0, 0.5), Segment(0.75, 1.75), Segment(2.0, 3.0)]
+    whole = read_recording(path, 16_000).digest
+    corpus.names = ["talk.wav"] * len(parts)
+    made = corpus.manifest()
+    columns = {
+        "audio_digest": [part.digest(whole) for part in parts],
+        "duration_s": [part.end_s - part.start_s for part in parts],
+        "utterance_id": [f"made/talk#{part}" for part in parts],
+    }
+    for name, values in columns.items():
+        made.table = made.table.set_column(made.table.schema.get_field_index(name), name, pa.array(values))
+    bounds = zip(*parts, strict=True)
+    for name, values in zip(("start_s", "end_s"), bounds, strict=True):
+        made.table = made.table.append_column(name, pa.array(values, pa.float64()))
+    return made
+
+
+def test_each_segment_has_a_row_of_its_own_samples(corpus, talk, tmp_path, front_end):
+    summary = build_store(talk, corpus.folder, tmp_path / "cache", front_end)
+    assert (summary.computed, summary.failures) == (3, ())
+    store = open_store(tmp_path / "cache", front_end)
+    wave = read_recording(corpus.folder / "talk.wav", 16_000).wave
+    for digest, start, end in zip(
+        talk.table["audio_digest"].to_pylist(), (0.0, 0.75, 2.0), (0.5, 1.75, 3.0), strict=True
+    ):
+        values, frames, _ = store.read(store.rows([digest]))
+        cut = resample(wave[round(start * 16_000) : round(end * 16_000)], 16_000, front_end.sample_rate)
+        mel = mel_of_wave(cut, front_end)
+        assert frames[0] == mel.frames
+        np.testing.assert_allclose(values[0], mel.values, atol=2e-3)
+    assert verify(store.folder, talk, corpus.folder, sample=3).problems == ()
+
+
+def test_a_recording_that_changed_is_told_for_each_of_its_segments(corpus, talk, tmp_path, front_end):
+    build_store(talk, corpus.folder, tmp_path / "cache", front_end)
+    assert [store.changed for store in status(tmp_path / "cache", talk)] == [()]
+    corpus.add("talk.wav", 8, seconds=3.0)
+    failures = build_store(talk, corpus.folder, tmp_path / "other", front_end).failures
+    assert [failure.path for failure in failures] == [
+        "talk.wav#0.000-0.500",
+        "talk.wav#0.750-1.750",
+        "talk.wav#2.000-3.000",
+    ]
+    assert all("changed since the manifest was built" in failure.reason for failure in failures)

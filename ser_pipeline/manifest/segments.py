@@ -1,0 +1,135 @@
+"""Segments of longer recordings: what is measured of them, and why one can't be used.
+
+A row with bounds is a part of its file. Bounds are seconds, to the millisecond. Its digest is that of
+the file's bytes and the bounds, so that two parts of one recording differ and the same part of two
+copies of it is the same audio. An end may lie up to 10 ms beyond the recording, as rounding leaves it.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.errors import some
+from ser_pipeline.manifest.read import codes
+from ser_pipeline.records import MIN_CLIP_S, Segment
+from ser_pipeline.tables.cells import plural
+
+SLACK_S: Final = 0.01
+"""An end this far beyond the recording is taken for its end, and segments may overlap by as much."""
+
+_MEASURED: Final = ("digest", "duration_s", "problem")
+
+
+def segments_of(table: pa.Table) -> list[Segment | None]:
+    """The segment that each row of a manifest is; None for a row that is its whole recording.
+
+    Args:
+        table: a manifest's; one without the columns ``start_s`` and ``end_s`` has no segments.
+    """
+    if not {"start_s", "end_s"} <= {*table.column_names}:
+        return [None] * table.num_rows
+    bounds = (table[name].to_pylist() for name in ("start_s", "end_s"))
+    return [Segment.of(start, end) for start, end in zip(*bounds, strict=True)]
+
+
+def measure(described: pa.Table, probes: pa.Table) -> pa.Table:
+    """What was read of recordings, with that of its part of the recording for each row that is a segment.
+
+    Args:
+        described: what the corpora say; the bounds of segments are looked at.
+        probes: what reading found of the rows' files, in the same order.
+
+    Returns:
+        ``probes`` with the digest, duration and problem of each row, and its ``start_s`` and ``end_s``.
+    """
+    bounds = segments_of(described)
+    rows = [row for row, segment in enumerate(bounds) if segment]
+    values = {name: probes[name].to_pylist() for name in _MEASURED} if rows else {}
+    starts: list[float | None] = [None] * len(bounds)
+    ends = starts.copy()
+    for row in rows:
+        if values["problem"][row] is None:
+            start_s, end_s, values["problem"][row] = _heard(bounds[row], values["duration_s"][row])
+            starts[row], ends[row], values["duration_s"][row] = start_s, end_s, round(end_s - start_s, 3)
+            values["digest"][row] = Segment(start_s, end_s).digest(values["digest"][row])
+    for name, column in values.items():
+        place = probes.schema.get_field_index(name)
+        probes = probes.set_column(place, name, pa.array(column, probes.schema.field(name).type))
+    for name, column in {"start_s": starts, "end_s": ends}.items():
+        probes = probes.append_column(name, pa.array(column, pa.float64()))
+    return probes
+
+
+def _heard(segment: Segment | None, whole_s: float) -> tuple[float, float, str | None]:
+    """Bounds of a segment of a recording of ``whole_s`` seconds, and why it can't be used."""
+    start_s, end_s = segment or (0.0, None)
+    end_s = whole_s if end_s is None else end_s
+    heard_s = round(min(end_s, whole_s), 3)
+    length = f"its recording is {whole_s:.3f} s long"
+    if not math.isfinite(start_s) or not math.isfinite(end_s):
+        why = f"a bound is not a number of seconds; {length}"
+    elif start_s < 0:
+        why = f"it begins before its recording; {length}"
+    elif start_s >= whole_s:
+        why = f"it begins after its recording has ended; {length}"
+    elif end_s <= start_s:
+        why = f"its end does not come after its start; {length}"
+    elif end_s > whole_s + SLACK_S:
+        why = f"it ends after its recording; {length}"
+    elif round(heard_s - start_s, 3) < MIN_CLIP_S:
+        why = f"too short: {heard_s - start_s:.3f} s; at least {MIN_CLIP_S} s are needed"
+    else:
+        return start_s, heard_s, None
+    return start_s, heard_s, f"segment {segment} s: {why}"
+
+
+def overlaps(rows: pa.Table) -> list[str]:
+    """A line on segments that overlap an earlier one by the same speaker in the same recording, if any do.
+
+    They are usable: listeners rate windows that overlap, too. But a split by clip would put the same sound on
+    both sides.
+    """
+    segments = rows.filter(rows["start_s"].is_valid())
+    pairs = list(_overlapping(segments))
+    if not pairs:
+        return []
+    names = segments["utterance_id"]
+    found = [f"{names[later]} overlaps {names[earlier]}" for earlier, later in pairs]
+    count = plural(len(found), "segment")
+    return [
+        f"{count} and an earlier one by the same speaker overlap, so a split by clip would have the same "
+        f"sound on both sides: {some(found, show=1)}"
+    ]
+
+
+def _overlapping(segments: pa.Table) -> Iterator[tuple[int, int]]:
+    """Rows of overlapping segments: the one that ends last so far, and the one that begins before that."""
+    if not segments.num_rows:
+        return
+    places = (codes(segments[name]).of for name in ("path", "speaker_id"))
+    group: Int64s = np.stack([*places])
+    starts, ends = (segments[name].to_numpy() for name in ("start_s", "end_s"))
+    order = np.lexsort((starts, *group))
+    last = order[0]
+    for row in order[1:]:
+        if (group[:, row] != group[:, last]).any():
+            last = row
+            continue
+        if starts[row] < ends[last] - SLACK_S:
+            yield int(last), int(row)
+        last = row if ends[row] > ends[last] else last
+
+
+def bounds_fit(table: pa.Table) -> pa.Array:
+    """Whether the bounds of each row are both there, in order, and give its duration; null without bounds."""
+    starts, ends = table["start_s"], table["end_s"]
+    none = pc.and_(starts.is_null(), ends.is_null())
+    length: Float64s = pc.subtract(ends, starts).to_numpy(zero_copy_only=False)
+    off = np.abs(length - table["duration_s"].to_numpy())
+    fits = pa.array(off < 1e-6)  # also false where a bound is missing
+    return pc.if_else(none, None, fits)
