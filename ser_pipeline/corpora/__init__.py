@@ -8,7 +8,6 @@ a module with the same parts in the same order: facts, card, code table, name pa
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -80,10 +79,8 @@ ENTRY_POINTS: Final = "ser_pipeline.corpora"
 @cache
 def described() -> Mapping[str, Corpus]:
     """Corpora whose descriptions are shipped, by id."""
-    folder = resources.files("ser_pipeline.corpora").joinpath("known")
-    there = folder.iterdir() if folder.is_dir() else ()
-    files = sorted((each for each in there if each.name.endswith(".toml")), key=lambda each: each.name)
-    read = [parse_description(each.read_text("utf-8"), each.name) for each in files]
+    files = sorted(Path(__file__).with_name("known").glob("*.toml"))
+    read = [parse_description(file.read_text("utf-8"), file.name) for file in files]
     return MappingProxyType({each.name: Described(each) for each in read})
 
 
