@@ -90,6 +90,15 @@ class CorpusCard:
         modality: spoken or sung.
         licence: of the recordings, in the publisher's words.
         source: DOI or address of the publication.
+        obtain: address of the page that offers the recordings.
+        access: what it takes to get them: ``open``, ``registration``, ``request`` or ``paid``.
+        people: the corpus's own codes of its speakers; empty where they are not known.
+        counts: emotion -> recordings of the complete corpus; empty where they are not known.
+        sample_rate: in Hz; 0 where it is not known or differs within the corpus.
+        channels: number of channels; 0 where it is not known or differs within the corpus.
+        format: container and samples in the words of libsndfile, as ``WAV PCM_16``; empty if unknown.
+        mean_s: mean duration of a recording in seconds; 0 where it is not known.
+        notes: on quirks, in sentences.
     """
 
     name: str
@@ -104,6 +113,15 @@ class CorpusCard:
     licence: str
     source: str
     modality: Modality = "speech"
+    obtain: str = ""
+    access: str = ""
+    people: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    sample_rate: int = 0
+    channels: int = 0
+    format: str = ""
+    mean_s: float = 0.0
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,17 @@ def say_short(text: str) -> None:
     typer.echo(shortened(one_line(text), width), err=True)
 
 
-def wrapped(text: str) -> str:
-    """Wrap a text between words, to the width of the terminal."""
+def wrapped(text: str, indent: str = "") -> str:
+    """Wrap a text between words, to the width of the terminal.
+
+    Args:
+        text: to wrap.
+        indent: before every line of it but the first.
+    """
     width = shutil.get_terminal_size().columns
-    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join(map(wrapper.fill, text.splitlines()))
 
 

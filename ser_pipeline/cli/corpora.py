@@ -6,20 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ser_pipeline.cli.common import (
-    Format,
-    FormatOption,
-    JobsOption,
-    next_step,
-    out,
-    plain_errors,
-    progress,
-    show_table,
-)
+from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress
+from ser_pipeline.cli.corpora_disk import check
+from ser_pipeline.cli.corpora_known import list_corpora, show
 
 app = typer.Typer(
-    no_args_is_help=True, help="List the known corpora, or make synthetic ones to try things on."
+    no_args_is_help=True, help="List, show and check corpora, or make synthetic ones to try things on."
 )
+app.command("list")(list_corpora)
+app.command()(show)
+app.command()(check)
 
 
 class SynthSize(StrEnum):
@@ -27,29 +23,6 @@ class SynthSize(StrEnum):
 
     small = "small"
     medium = "medium"
-
-
-@app.command("list")
-def list_corpora(fmt: FormatOption = Format.table) -> None:
-    """List the corpora that the toolkit reads, with language, size, layout, licence and source."""
-    from ser_pipeline.corpora import CORPORA
-
-    cards = [corpus.CARD for corpus in CORPORA.values()]
-    columns = ("corpus", "title", "language", "clips", "speakers", "layout", "licence", "source")
-    rows = [
-        (
-            card.name,
-            card.title,
-            card.language,
-            card.clips,
-            card.speakers,
-            card.layout,
-            card.licence,
-            card.source,
-        )
-        for card in cards
-    ]
-    show_table("Corpora", columns, rows, fmt)
 
 
 @app.command()

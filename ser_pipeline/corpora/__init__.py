@@ -132,5 +132,8 @@ def _plug_in(point: EntryPoint) -> Corpus:
 
 
 def layouts(corpora: Mapping[str, Corpus] = CORPORA) -> str:
-    """One official path per corpus, for messages."""
-    return "; ".join(f"{name}: {corpus.CARD.layout}" for name, corpus in corpora.items())
+    """One official path of each of the first corpora, and how many more there are, for messages."""
+    shown = [f"{name}: {corpus.CARD.layout}" for name, corpus in corpora.items()]
+    more = len(shown) - len(CORPORA)
+    rest = [f"and {more} more that 'ser corpora list' shows"] if more > 0 else []
+    return "; ".join([*shown[: len(CORPORA)], *rest])

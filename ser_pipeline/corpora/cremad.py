@@ -30,6 +30,13 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="ODbL 1.0 (database), DbCL 1.0 (contents)",
     source="doi:10.1109/TAFFC.2014.2336244",
+    obtain="https://github.com/CheyneyComputerScience/CREMA-D",
+    access="open",
+    people=tuple(map(str, range(1001, 1092))),
+    counts=dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness"), 1271) | {"neutral": 1087},
+    sample_rate=16_000,
+    channels=1,
+    format="WAV PCM_16",
 )
 
 TRACES: Final = re.compile(
@@ -72,7 +79,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "WSI": "We'll stop in a couple of minutes",
 }
 
-ACTORS: Final = range(1001, 1092)
+ACTORS: Final = CARD.people
 
 NAME: Final = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})", re.ASCII
@@ -115,7 +122,7 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     if match is None:
         return misnamed(CARD, path)
     actor, sentence, emotion, level = match.group("actor", "sentence", "emotion", "level")
-    if int(actor) not in ACTORS:
+    if actor not in ACTORS:
         return unknown_code(CARD, path, "actor", actor, ("1001 to 1091",))
     for what, valid in (("sentence", SENTENCES), ("emotion", EMOTIONS), ("level", LEVELS)):
         if match[what] not in valid:

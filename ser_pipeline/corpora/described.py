@@ -93,6 +93,15 @@ class Described:
             licence=told.licence or "not stated",
             source=told.source or "not stated",
             modality=told.modality,
+            obtain=told.obtain,
+            access=told.access,
+            people=tuple(told.people) if len(told.people) == told.speakers else (),
+            counts=told.counts,
+            sample_rate=told.sample_rate,
+            channels=told.channels,
+            format=told.format,
+            mean_s=told.mean_s,
+            notes=told.notes,
         )  # fmt: skip
         self.EMOTIONS = dict(told.codes.get("emotion", {}))
         flags = re.IGNORECASE if told.ignore_case else 0

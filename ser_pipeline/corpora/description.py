@@ -144,6 +144,10 @@ class Description(_Part):
         access: what it takes to get them.
         speakers: of the complete corpus; 0 where unknown.
         clips: of the complete corpus; 0 where unknown.
+        sample_rate: in Hz, if all recordings have the same; 0 where unknown.
+        channels: of every recording; 0 where unknown.
+        format: container and samples in the words of libsndfile, as ``WAV PCM_16``.
+        mean_s: mean duration of a recording in seconds; 0 where unknown.
         layout: one official path.
         folders: patterns of the names of folders that hold the corpus.
         anywhere: whether its names are so unlike others that no folder needs to say which corpus it is.
@@ -174,6 +178,10 @@ class Description(_Part):
     access: Literal["open", "registration", "request", "paid", ""] = ""
     speakers: Annotated[int, Field(ge=0)] = 0
     clips: Annotated[int, Field(ge=0)] = 0
+    sample_rate: Annotated[int, Field(ge=0)] = 0
+    channels: Annotated[int, Field(ge=0)] = 0
+    format: Annotated[str, Field(pattern=r"^([A-Z0-9]+ [A-Z0-9_]+)?$")] = ""
+    mean_s: Annotated[float, Field(ge=0)] = 0.0
     layout: str = ""
     folders: tuple[Regex, ...] = ()
     anywhere: bool = False

@@ -29,6 +29,22 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="free for research; no licence stated",
     source="doi:10.21437/Interspeech.2005-446",
+    obtain="http://emodb.bilderbar.info",
+    access="open",
+    people=("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),
+    counts={
+        "anger": 127,
+        "boredom": 81,
+        "disgust": 46,
+        "fear": 69,
+        "happiness": 71,
+        "neutral": 79,
+        "sadness": 62,
+    },
+    sample_rate=16_000,
+    channels=1,
+    format="WAV PCM_16",
+    mean_s=2.77,
 )
 
 TRACES: Final = re.compile(r"erkennung\.txt", re.IGNORECASE)

@@ -39,6 +39,9 @@ CARD: Final = CorpusCard(
     style="elicited",
     licence="research licence, signed with USC SAIL",
     source="doi:10.1007/s10579-008-9076-6",
+    obtain="https://sail.usc.edu/iemocap/",
+    access="request",
+    people=tuple(f"Ses0{session}{gender}" for session in range(1, 6) for gender in "FM"),
 )
 
 TRACES: Final = re.compile(r"Session[1-5]|EmoEvaluation|Ses0[1-5][FM]_(impro|script)\w*\.txt", re.IGNORECASE)

@@ -28,6 +28,14 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="CC BY-NC-SA 4.0",
     source="doi:10.48550/arXiv.2404.06292",
+    obtain="https://github.com/amu-cai/nEMO",
+    access="open",
+    people=("EB0", "IC0", "KD0", "KS0", "MK0", "MP0", "SM0", "TP0", "WR0"),
+    counts={"anger": 749, "fear": 736, "happiness": 749, "neutral": 809, "sadness": 769, "surprise": 669},
+    sample_rate=24_000,
+    channels=1,
+    format="WAV PCM_16",
+    mean_s=1.92,
 )
 
 TRACES: Final = re.compile(r"data\.tsv", re.IGNORECASE)

@@ -29,6 +29,15 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="CC BY-NC-SA 4.0",
     source="doi:10.1371/journal.pone.0196391",
+    obtain="https://zenodo.org/records/1188976",
+    access="open",
+    people=tuple(f"{number:02d}" for number in range(1, 25)),
+    counts=dict.fromkeys(("anger", "calm", "disgust", "fear", "happiness", "sadness", "surprise"), 192)
+    | {"neutral": 96},
+    sample_rate=48_000,
+    format="WAV PCM_16",
+    mean_s=3.72,
+    notes="A few of the recordings are stereo.",
 )
 
 TRACES: Final = re.compile(r"Actor_\d\d|Audio_Speech_Actors_01-24", re.IGNORECASE | re.ASCII)
@@ -55,7 +64,7 @@ STATEMENTS: Final[Mapping[str, str]] = {
 
 REPETITIONS: Final = ("01", "02")
 
-ACTORS: Final = tuple(f"{number:02d}" for number in range(1, 25))
+ACTORS: Final = CARD.people
 
 NAME: Final = re.compile(
     r"(?P<modality>\d\d)-(?P<channel>\d\d)-(?P<emotion>\d\d)-(?P<intensity>\d\d)"

@@ -29,6 +29,14 @@ CARD: Final = CorpusCard(
     modality="song",
     licence="CC BY-NC-SA 4.0",
     source="doi:10.1371/journal.pone.0196391",
+    obtain="https://zenodo.org/records/1188976",
+    access="open",
+    people=tuple(f"{number:02d}" for number in range(1, 25) if number != 18),
+    counts=dict.fromkeys(("anger", "calm", "fear", "happiness", "sadness"), 184) | {"neutral": 92},
+    sample_rate=48_000,
+    format="WAV PCM_16",
+    mean_s=4.63,
+    notes="The singers are the speakers of RAVDESS; actor 18 does not sing.",
 )
 
 TRACES: Final = re.compile(r"Audio_Song_Actors_01-24", re.IGNORECASE)
@@ -37,7 +45,7 @@ EMOTIONS: Final[Mapping[str, str]] = {
     code: emotion for code, emotion in ravdess.EMOTIONS.items() if code not in ("07", "08")
 }
 
-ACTORS: Final = tuple(actor for actor in ravdess.ACTORS if actor != "18")
+ACTORS: Final = CARD.people
 
 NAME: Final = ravdess.NAME
 

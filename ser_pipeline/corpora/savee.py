@@ -27,6 +27,12 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="free for research, on registration; no licence stated",
     source="http://kahlan.eps.surrey.ac.uk/savee/",
+    obtain="http://kahlan.eps.surrey.ac.uk/savee/",
+    access="registration",
+    people=("DC", "JE", "JK", "KL"),
+    counts=dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness", "surprise"), 60)
+    | {"neutral": 120},
+    sample_rate=44_100,
 )
 
 TRACES: Final = re.compile("AudioData", re.IGNORECASE)
@@ -41,7 +47,7 @@ EMOTIONS: Final[Mapping[str, str]] = {
     "su": "surprise",
 }
 
-SPEAKERS: Final = ("DC", "JE", "JK", "KL")
+SPEAKERS: Final = CARD.people
 
 NAME: Final = re.compile(
     r"(?:(?P<speaker>DC|JE|JK|KL)_)?(?P<emotion>a|d|f|h|n|sa|su)(?P<sentence>\d\d)",

@@ -29,6 +29,10 @@ CARD: Final = CorpusCard(
     style="acted",
     licence="CC BY-NC-ND 4.0",
     source="doi:10.5683/SP2/E8H2MF",
+    obtain="https://doi.org/10.5683/SP2/E8H2MF",
+    access="open",
+    people=("OAF", "YAF"),
+    counts=dict.fromkeys(("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"), 400),
 )
 
 TRACES: Final = re.compile(CARD.folders[0], re.IGNORECASE)

@@ -81,7 +81,9 @@ def test_every_official_name_is_read_and_counts_are_as_published(name, official_
     card = CORPORA[name].CARD
     assert len(rows) == card.clips
     assert Counter(row.emotion for row in rows) == PUBLISHED[name].PER_EMOTION
-    assert len({row.speaker_id for row in rows}) == card.speakers
+    assert card.counts == PUBLISHED[name].PER_EMOTION
+    assert {row.speaker_id.partition("-")[2] for row in rows} == set(card.people)
+    assert len(card.people) == card.speakers
     per_speaker = getattr(PUBLISHED[name], "PER_SPEAKER", None)
     if per_speaker is not None:
         assert Counter(row.speaker_id for row in rows) == per_speaker
