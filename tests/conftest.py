@@ -17,6 +17,27 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20_250_101)
 
 
+@pytest.fixture
+def make_speech():
+    """Make a wave with the harmonics, syllables and pauses of speech; another seed is another take."""
+
+    def make(seed: int = 0, *, seconds: float = 2.0, rate: int = 16_000) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        times = np.arange(round(seconds * rate)) / rate
+
+        def smooth(low: float, high: float, per_s: float) -> np.ndarray:
+            points = rng.uniform(low, high, round(seconds * per_s) + 2)
+            return np.interp(times * per_s, np.arange(points.size), points)
+
+        turns = 2 * np.pi * np.cumsum(smooth(110, 240, 4)) / rate
+        wave = sum(smooth(0, 1, 12) / number * np.sin(number * turns) for number in range(1, 25))
+        wave = wave + 0.1 * rng.standard_normal(times.size)  # breath
+        wave = wave * np.maximum(smooth(-0.3, 1, 6), 0) + 0.003 * rng.standard_normal(times.size)
+        return (0.3 * wave / np.abs(wave).max()).astype(np.float32)
+
+    return make
+
+
 def _folder_in(variable: str, what: str) -> Path:
     folder = os.environ.get(variable)
     if not folder:

@@ -3,11 +3,12 @@
 import hashlib
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import soundfile
@@ -17,6 +18,8 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import DIGEST_BYTES, MIN_CLIP_S, Segment, part_of
+
+T = TypeVar("T")
 
 SILENCE_PEAK = 1e-5
 """A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
@@ -88,6 +91,21 @@ class Recording:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """A recording, or a part of one, as it lies in its file.
+
+    Attributes:
+        samples: shape ``(samples, channels)``.
+        sample_rate: its own, in Hz.
+        digest: as of :class:`Recording`.
+    """
+
+    samples: Float32s
+    sample_rate: int
+    digest: str
+
+
 def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Recording:
     """Read a file once: hash its bytes, decode them, mix to mono, resample.
 
@@ -100,20 +118,7 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    try:
-        with path.open("rb") as handle:
-            size = os.fstat(handle.fileno()).st_size
-            if size <= _WHOLE_FILE_BYTES:
-                room = buffer("file", size // 4 + 1).data.cast("B")
-                data = room[: handle.readinto(room[:size])]
-                digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
-                wave = _decode(MemoryFile(data), path.name, sample_rate, max_s)
-            else:  # hours of audio: hash in pieces, decode from the same open file
-                digest = _digest(handle)
-                handle.seek(0)
-                wave = _decode(handle, path.name, sample_rate, max_s)
-    except OSError as error:
-        raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
+    wave, digest = _read(path, lambda source: _decode(source, path.name, sample_rate, max_s))
     return Recording(wave, sample_rate, digest)
 
 
@@ -133,14 +138,52 @@ def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, or the part is empty, non-finite, silent or too short.
     """
+    name = part_of(path.name, segment)
+    wave, digest = _read(path, lambda source: _decode(source, name, sample_rate, max_s, segment), segment)
+    return Recording(wave, sample_rate, digest)
+
+
+def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = WINDOW_S) -> Channels:
+    """Read a file or a part of it; nothing is mixed or resampled.
+
+    Args:
+        path: any format libsndfile reads.
+        segment: the part; None for the whole file.
+        max_s: seconds to decode at most; the digest always covers the whole file.
+
+    Raises:
+        AudioMissing: the file cannot be opened or read.
+        AudioError: undecodable, empty, non-finite, silent in all channels, or too short.
+    """
+    name = part_of(path.name, segment)
+    (samples, own_rate), digest = _read(
+        path, lambda source: _samples(source, name, max_s, segment or WHOLE), segment
+    )
+    loudest = int(np.abs(samples).max(axis=0).argmax()) if len(samples) else 0
+    check_wave(samples[:, loudest], own_rate, name)
+    return Channels(samples.copy(), own_rate, digest)
+
+
+def _read(
+    path: Path, decode: Callable[[BinaryIO | MemoryFile], T], segment: Segment | None = None
+) -> tuple[T, str]:
+    """What ``decode`` makes of a file, and the digest of its bytes, or of a segment of it."""
     try:
         with path.open("rb") as handle:
             state = os.fstat(handle.fileno())
-            whole = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-            wave = _decode(handle, part_of(path.name, segment), sample_rate, max_s, segment)
+            if segment is not None:
+                whole = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                return decode(handle), segment.digest(whole)
+            if state.st_size <= _WHOLE_FILE_BYTES:
+                room = buffer("file", state.st_size // 4 + 1).data.cast("B")
+                data = room[: handle.readinto(room[: state.st_size])]
+                digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+                return decode(MemoryFile(data)), digest
+            digest = _digest(handle)  # hours of audio: hash in pieces, decode from the same open file
+            handle.seek(0)
+            return decode(handle), digest
     except OSError as error:
         raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
-    return Recording(wave, sample_rate, segment.digest(whole))
 
 
 @lru_cache(maxsize=4096)
@@ -180,6 +223,14 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
 def _decode(
     source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE
 ) -> Float32s:
+    samples, own_rate = _samples(source, name, max_s, part)
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    check_wave(mono, own_rate, name)
+    return resample(mono, own_rate, sample_rate)
+
+
+def _samples(source: BinaryIO | MemoryFile, name: str, max_s: float, part: Segment) -> tuple[Float32s, int]:
+    """Samples of shape ``(samples, channels)``, valid until this thread's next call, and their rate in Hz."""
     try:
         with soundfile.SoundFile(source) as file:
             own_rate = int(file.samplerate)
@@ -190,12 +241,10 @@ def _decode(
             if first:
                 file.seek(first)
             room = buffer("decoded", frames * file.channels).reshape(frames, file.channels)
-            samples = file.read(out=room)
+            samples: Float32s = file.read(out=room)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    check_wave(mono, own_rate, name)
-    return resample(mono, own_rate, sample_rate)
+    return samples, own_rate
 
 
 def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:

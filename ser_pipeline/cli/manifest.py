@@ -20,6 +20,7 @@ from ser_pipeline.cli.common import (
     say_short,
     show_table,
 )
+from ser_pipeline.cli.doctor import doctor
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import plural
 
@@ -206,6 +207,9 @@ def query(
 
         columns, rows = query_manifest(manifests, sql)
         show_table(plural(len(rows), "row"), columns, rows, fmt)
+
+
+app.command()(doctor)
 
 
 def _show_summary(summary: "ManifestSummary", data: Path) -> None:

@@ -15,6 +15,7 @@ from ser_pipeline.audio.decode import (
     MemoryFile,
     check_wave,
     decode_file,
+    read_channels,
     read_recording,
     read_segment,
     resample,
@@ -53,6 +54,34 @@ def test_channels_are_averaged(tmp_path):
     assert decode_file(tmp_path / "a.wav", 16_000) == pytest.approx((left + right) / 2, abs=1e-7)
 
 
+def read_digest(path):
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def test_channels_are_read_as_they_are(tmp_path):
+    path = tmp_path / "a.wav"
+    both = np.stack([tone(sample_rate=48_000), -tone(sample_rate=48_000)], axis=1)  # their mean is silent
+    sf.write(path, both, 48_000, subtype="FLOAT")
+    found = read_channels(path)
+    read_channels(path, max_s=0.1)
+    assert np.array_equal(found.samples, both)
+    assert (found.sample_rate, found.digest) == (48_000, read_digest(path))
+    part = Segment(0.1, 0.3)
+    assert np.array_equal(read_channels(path, part).samples, both[4_800:14_400])
+    assert read_channels(path, part).digest == part.digest(read_digest(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(lambda w: 0 * w, "silent"), (lambda w: w * np.nan, "non-finite"), (lambda w: w[:0], "empty")],
+)
+def test_channels_that_say_nothing_are_refused(tmp_path, change, message):
+    wave = np.stack([tone(), 0 * tone()], axis=1)
+    sf.write(tmp_path / "a.wav", change(wave), 16_000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=message):
+        read_channels(tmp_path / "a.wav")
+
+
 def test_flac_gives_the_samples_of_wav(tmp_path):
     wave = (tone() * 32_768).astype(np.int16)
     sf.write(tmp_path / "a.wav", wave, 16_000)
@@ -63,8 +92,7 @@ def test_flac_gives_the_samples_of_wav(tmp_path):
 def test_the_digest_is_of_the_bytes_decoded(tmp_path):
     path = tmp_path / "a.wav"
     sf.write(path, tone(), 16_000)
-    expected = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    assert read_recording(path, 16_000).digest == expected
+    assert read_recording(path, 16_000).digest == read_digest(path)
 
 
 def test_large_files_are_hashed_in_pieces_with_the_same_digest(tmp_path, monkeypatch):
