@@ -37,6 +37,39 @@ def emotion_of_word(word: str) -> str | None:
     return _meanings("emotions").get(plain(word))
 
 
+def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
+    """What short codes stand for, if most are the first letters of a language's words for emotions.
+
+    Args:
+        codes: all that occur in one field.
+
+    Returns:
+        Code -> emotion, of the language that explains most; of two emotions that a code fits, the usual one.
+
+    Examples:
+        >>> emotions_of_codes(["W", "L", "E", "A", "F", "T", "N"])["T"]
+        'sadness'
+        >>> emotions_of_codes(["a", "b", "c", "x", "y", "z"])
+        {}
+    """
+    best: dict[str, str] = {}
+    for words in _words()["initials"].values():
+        options = {code: _begun(plain(code), words.split()) for code in codes}
+        found: dict[str, str] = {}
+        for code in sorted(options, key=lambda code: len(options[code])):
+            free = [emotion for emotion in options[code] if emotion not in found.values()]
+            found |= {code: free[0]} if free else {}
+        if 2 * len(found) > len(codes) and len(found) > max(2, len(best)):
+            best = found
+    return best
+
+
+def _begun(code: str, words: Sequence[str]) -> list[str]:
+    """Emotions of the words that begin with a code, each once."""
+    found = (emotion_of_word(word) for word in words if code and word.startswith(code))
+    return list(dict.fromkeys(emotion for emotion in found if emotion is not None))
+
+
 def gender_of_word(word: str) -> str | None:
     """The gender that a word means; None where it is not known.
 
@@ -55,6 +88,16 @@ def is_level(word: str) -> bool:
         (True, False)
     """
     return plain(word) in _meanings("levels")
+
+
+def intensity_of_word(word: str) -> str | None:
+    """The intensity that a word means: ``low``, ``normal`` or ``high``; None where it is not known.
+
+    Examples:
+        >>> intensity_of_word("STRONG"), intensity_of_word("md"), intensity_of_word("sad")
+        ('high', 'normal', None)
+    """
+    return _meanings("intensities").get(plain(word))
 
 
 def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
@@ -95,6 +138,29 @@ def language_name(tag: str) -> str:
     return f"{name} ({rest})" if rest else str(name)
 
 
+def is_language(tag: str) -> bool:
+    """Whether a word is the tag of one of the usual languages, in small letters.
+
+    Examples:
+        >>> is_language("it"), is_language("f")
+        (True, False)
+    """
+    return tag in _words()["languages"]
+
+
+def language_of_labels(labels: Sequence[str]) -> str | None:
+    """Tag of the language that labels are words of; None for English, and where it cannot be told.
+
+    Examples:
+        >>> language_of_labels(["Wut", "Trauer", "Freude"]), language_of_labels(["anger", "fear", "sad"])
+        ('de', None)
+    """
+    written = {plain(label) for label in labels}
+    shares = {tag: len(written & set(words.split())) for tag, words in _words()["initials"].items()}
+    best = max(shares, key=lambda tag: shares[tag])
+    return best if shares[best] >= 3 and shares[best] > shares["en"] else None
+
+
 @cache
 def _words() -> Mapping[str, Any]:
     text = resources.files("ser_pipeline.corpora").joinpath("words.toml").read_text("utf-8")
@@ -107,4 +173,5 @@ def _meanings(kind: str) -> Mapping[str, str]:
     for meaning, words in _words()[kind].items():
         for word in words.split():
             found.setdefault(plain(word), meaning)
+    found.pop("", None)
     return found
