@@ -82,7 +82,7 @@ class CorpusCard:
         title: the corpus's own name.
         language: BCP 47 tag.
         language_name: the language in English, with its country where that tells corpora apart.
-        speakers: number of speakers in the complete corpus.
+        speakers: number of speakers in the complete corpus; 0 where it is not known, as of ``clips``.
         clips: number of recordings in the complete corpus.
         layout: one official path, as an example.
         folders: patterns of the official folders above a recording or table, outermost first.

@@ -9,13 +9,16 @@ import typer
 from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress
 from ser_pipeline.cli.corpora_disk import check
 from ser_pipeline.cli.corpora_known import list_corpora, show
+from ser_pipeline.cli.describe import add, init
 
 app = typer.Typer(
-    no_args_is_help=True, help="List, show and check corpora, or make synthetic ones to try things on."
+    no_args_is_help=True, help="List, show, check and describe corpora, or make synthetic ones to try."
 )
 app.command("list")(list_corpora)
 app.command()(show)
 app.command()(check)
+app.command()(init)
+app.command()(add)
 
 
 class SynthSize(StrEnum):

@@ -8,7 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -31,8 +31,6 @@ _FIELDS: Final[Mapping[str, str]] = {
     "session": "session_id", "sentence": "sentence_id", "start": "start_s", "end": "end_s",
 }  # fmt: skip
 """Fact -> field of an utterance, where they are not called alike."""
-
-_ROW: Final = frozenset(each.name for each in fields(Utterance))
 
 MEDIA: Final = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
 """Suffixes that tables put behind the names of recordings or of the videos they come from."""
@@ -326,11 +324,7 @@ class Described:
             style=facts.pop("style", self.CARD.style),
             modality=facts.pop("modality", self.CARD.modality),
             votes=raw.get("votes", {}),
-            **{
-                name: value
-                for fact, value in facts.items()
-                if (name := _FIELDS.get(fact, fact)) in _ROW and value is not None
-            },
+            **{_FIELDS.get(fact, fact): value for fact, value in facts.items() if value is not None},
         )
 
     def _emotion(self, code: str) -> str:

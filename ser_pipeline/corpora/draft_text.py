@@ -20,7 +20,13 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
     emotion = found.guess("emotion")
     guessed = language_of_labels(list(emotion.counts)) if emotion else None
     tag = language or guessed or "und"
-    remark = "" if language else "    # guessed from the labels" if guessed else '    # say which, as "it" or "en-GB"'
+    remark = (
+        ""
+        if language
+        else "    # guessed from the labels"
+        if guessed
+        else '    # say which, as "it" or "en-GB"'
+    )
     lines = [
         "# A draft: read it, and correct what is wrong. docs/corpora/describe.md explains every key.",
         f"name = {_quoted(found.name)}",

@@ -205,7 +205,10 @@ def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field])
     score = 0.0
     if emotion is not None:
         pairs = len(set(zip(each.values, emotion.values, strict=True)))
-        score += 1.5 * pairs / (len(counts) * len(emotion.counts))
+        if pairs > 0.6 * total:  # a running number: nobody says everything once
+            return -1.0
+        crossed = pairs / (len(counts) * len(emotion.counts))
+        score += 1.5 * crossed - 0.5 * (crossed < 0.4 and not each.level)
     letters = {re.sub(r"[\W\d_]", "", value).lower() for value in counts}
     numbered = all(any(map(str.isdigit, value)) for value in counts)
     gendered = letters <= {"f", "m", "w"} and numbered and len(letters) == 2
@@ -217,7 +220,7 @@ def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field])
     neighbours = [other for other in fields if other.level == each.level == 0 and not _overlap(other, each)]
     begins = emotion is None or emotion.level or emotion.place > each.place
     first = begins and all(other.place > each.place for other in neighbours)
-    last = each.level == 0 and neighbours and all(other.place < each.place for other in neighbours)
+    last = each.level == 0 and all(other.place < each.place for other in neighbours)
     named = all(value.isalpha() and 2 <= len(value) <= 12 for value in counts)
     if each.level:
         score += 1.0

@@ -63,6 +63,8 @@ class Shape:
     def pattern(self, chosen: Iterable[tuple[str, Field]]) -> str:
         """Regular expression of names of this shape, with a group for each of some fields."""
         named = {field.place: name for name, field in chosen if field.level == self.level}
+        if not named:
+            return "[^/]+"
         return self._spelled(named) if self.pieces is not None else self._loose(named)
 
     def _spelled(self, named: dict[tuple[int, int], str]) -> str:
@@ -81,8 +83,6 @@ class Shape:
         return text + ")" * closing[len(pieces)]
 
     def _loose(self, named: dict[tuple[int, int], str]) -> str:
-        if not named:
-            return "[^/]+"
         token, gap = f"[^/{SEPARATORS}]+", f"[{SEPARATORS}]+"
         lefts = {place[0]: name for place, name in named.items() if place[0] >= 0}
         rights = {place[0]: name for place, name in named.items() if place[0] < 0}
@@ -178,11 +178,11 @@ def _class(kind: str, values: Sequence[str]) -> str:
 
 
 def literal(text: str) -> str:
-    """A text as a regular expression, with no more backslashes than it needs.
+    r"""A text as a regular expression, with no more backslashes than it needs.
 
     Examples:
-        >>> literal("a-b (1).")
-        'a-b \\\\(1\\\\)\\\\.'
+        >>> print(literal("a-b (1)."))
+        a-b \(1\)\.
     """
     return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
 

@@ -22,7 +22,7 @@ class KnownCorpus:
         title: the corpus's own name.
         language: BCP 47 tag.
         language_name: the language in English.
-        clips: recordings of the complete corpus.
+        clips: recordings of the complete corpus; 0 where nobody has published it, as of ``speakers``.
         speakers: people in the complete corpus.
     """
 

@@ -195,7 +195,7 @@ def overview(manifest: Manifest, by: str) -> Table:
         row = [held.name, held.clips, held.speakers, round(held.seconds / 3600, 3)]
         if published:
             card = manifest.corpora.get(held.name)
-            row.append(None if card is None else card.clips)
+            row.append(None if card is None else card.clips or None)
         rows.append([*row, *(held.emotions[name] for name in emotions)])
     return table_of(f"by {by}", [by, "clips", "speakers", "hours", *published, *emotions], rows)
 

@@ -92,19 +92,8 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
         notes=(
             "Rejects include duplicates, whose bytes or name another recording already has. Speakers of "
             "RAVDESS and of its songs are the same people and are counted once in the total.",
-            *_not_here(corpora, data.corpora),
         ),
     )
-
-
-def _not_here(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> tuple[str, ...]:
-    here = {corpus.name for corpus in corpora}
-    absent = [
-        f"{published.title} ({cells.thousands(published.clips)} recordings, {published.speakers} speakers)"
-        for name, published in known.items()
-        if name not in here
-    ]
-    return (f"Corpora that are not here: {', '.join(absent)}.",) if absent else ()
 
 
 def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
@@ -115,10 +104,10 @@ def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
             cells.words(known.title(corpus.name), note=kind),
             cells.words(", ".join(corpus.languages)),
             cells.count(corpus.clips),
-            cells.count(published.clips if published else None),
+            cells.count((published.clips or None) if published else None),
             _share(corpus, published),
             cells.count(corpus.speakers),
-            cells.count(published.speakers if published else None),
+            cells.count((published.speakers or None) if published else None),
             cells.decimal(float(corpus.seconds.sum()) / 3600),
             cells.count(len(corpus.emotions)),
             cells.count(corpus.duplicates),
@@ -130,7 +119,7 @@ def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
 
 def _share(corpus: CorpusFacts, published: KnownCorpus | None) -> Entry:
     """Share of the complete corpus; synthetic recordings are no part of it."""
-    if published is None or corpus.synthetic:
+    if published is None or not published.clips or corpus.synthetic:
         return cells.missing()
     return cells.percent(corpus.clips / published.clips, bar=True)
 
@@ -143,7 +132,7 @@ def _total_row(data: Data, corpora: Sequence[CorpusFacts]) -> Row:
             cells.words("All"),
             cells.words(""),
             cells.count(data.table.num_rows),
-            cells.count(sum(published.clips for published in known)),
+            cells.count(sum(published.clips for published in known) or None),
             cells.missing(),
             cells.count(len(data.table["speaker_id"].unique())),
             cells.missing(),

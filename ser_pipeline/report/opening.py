@@ -111,10 +111,10 @@ def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
     if data.synthetic:
         found.append(("Rows, figures and runs marked 'synthetic' come from recordings made by a program.",))
     counts = {row["values"]: row["counts"] for row in data.table["corpus"].value_counts().to_pylist()}
-    here = sum(counts.get(corpus, 0) for corpus in data.corpora)
-    complete = sum(published.clips for published in data.corpora.values())
+    published = {name: card.clips for name, card in data.corpora.items() if counts.get(name) and card.clips}
+    here, complete = sum(counts[name] for name in published), sum(published.values())
     if here < complete and not data.synthetic:
-        known = cells.plural(len(data.corpora), "complete corpus", "complete corpora")
+        known = cells.plural(len(published), "complete corpus", "complete corpora")
         sentence = (
             f"The data contain {cells.thousands(here)} of the {cells.thousands(complete)} recordings "
             f"of {known} ({cells.percent_text(here / complete)}): scores on all of them will differ."

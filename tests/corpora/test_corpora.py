@@ -15,7 +15,10 @@ from ser_pipeline.labels import emotion_id
 from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import published
 
-HELPERS = {"described", "description", "discover", "files", "names", "tables", "values", "words"}
+HELPERS = {
+    "described", "description", "discover", "draft", "draft_text", "files", "guesses", "names", "shapes",
+    "tables", "values", "words",
+}  # fmt: skip
 PUBLISHED = published()
 
 every_corpus = pytest.mark.parametrize("name", CORPORA)

@@ -192,8 +192,8 @@ votes = { anger = "A", happiness = "H" }
         b_labels__csv="Dialogue,Turn,Label,Who,Set,A,H\n0,2,xxx,Bob,test,0,0\n")  # fmt: skip
     one, two, three = scanned(tmp_path, corpus(text=text))
     assert isinstance(one, Utterance)
-    assert (one.emotion, one.speaker_id, one.votes) == (
-        "happiness", "votes-Ann", {"anger": 1, "happiness": 4},
+    assert (one.emotion, one.speaker_id, one.part, one.votes) == (
+        "happiness", "votes-Ann", "validation", {"anger": 1, "happiness": 4},
     )  # fmt: skip
     assert isinstance(two, Reject)
     assert two.reason == "the raters did not agree"

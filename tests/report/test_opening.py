@@ -84,7 +84,7 @@ def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
     assert any(line.startswith("R1: trained on another manifest") for line in said)
     assert any(line.startswith("R1, R2: there are fewer than 10 test speakers") for line in said)
     assert any(line.startswith("Seeds: 0, 7.") for line in said)
-    assert any("90 of the 28,229 recordings" in line for line in said)
+    assert any("90 of the 5,016 recordings of 2 complete corpora" in line for line in said)
     assert any("claimed, clips of one speaker on both sides" in line for line in said)
 
 

@@ -1,0 +1,118 @@
+"""Descriptions of corpora: a first draft from a look at a folder, and taking one over."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ser_pipeline.api.places import SETTINGS_FILE
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.corpora import OWN_FOLDER, known_corpora, own_descriptions
+from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.description import parse_description, read_description
+from ser_pipeline.corpora.discover import discover
+from ser_pipeline.corpora.draft import Draft, draft, looks_like
+from ser_pipeline.corpora.draft_text import as_toml
+from ser_pipeline.errors import CorpusError, some
+from ser_pipeline.options.made import own_files
+from ser_pipeline.records import Reject, Utterance
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A draft that was written.
+
+    Attributes:
+        path: of the description.
+        found: what the look at the folder found.
+        alike: id of a known corpus whose names these are; "" for none.
+        rows: recordings that the draft reads as rows.
+        rejects: reason -> number of recordings that it does not read.
+    """
+
+    path: Path
+    found: Draft
+    alike: str
+    rows: int
+    rejects: Mapping[str, int]
+
+    @property
+    def summary(self) -> str:
+        """How many recordings it reads, in words."""
+        if not self.rejects:
+            return f"it reads all {self.rows} recordings"
+        reasons = [f"{count} x {reason}" for reason, count in Counter(self.rejects).most_common()]
+        return (
+            f"it reads {self.rows} recordings and rejects {sum(self.rejects.values())}: "
+            f"{some(reasons, show=3)}"
+        )
+
+
+def init_corpus(folder: Path, *, name: str = "", language: str | None = None, force: bool = False) -> Drafted:
+    """Look at a folder, and write the first draft of its description below ``corpora``.
+
+    Args:
+        folder: of one corpus.
+        name: id; by default made from the folder's name.
+        language: BCP 47 tag; by default guessed from the labels.
+        force: write it even if the corpus is known or a description is there.
+
+    Raises:
+        CorpusError: nothing in the folder looks like emotions, the corpus is known, or a description
+            of that name is there.
+    """
+    found = draft(folder)
+    found = replace(found, name=name) if name else found
+    others = {
+        known: corpus
+        for known, corpus in known_corpora(own_descriptions(Path(), own_files(SETTINGS_FILE))).items()
+        if not (isinstance(corpus, Described) and corpus.own and known == found.name)
+    }
+    known_as = next((each for each in discover(folder, others).found), None)
+    if known_as is not None and len(known_as.files) > 0.5 * found.recordings and not force:
+        raise CorpusError(
+            f"{folder}: is {others[known_as.corpus].CARD.title}, which is known and needs no description; "
+            f"build the manifest with 'ser manifest build --data {folder}', or draft one with --force"
+        )
+    text = as_toml(found, language=language)
+    corpus = Described(parse_description(text, f"the draft of {found.name}"), own=True)
+    records = list(corpus.scan(folder))
+    rejects = Counter(record.reason for record in records if isinstance(record, Reject))
+    path = _place(found.name, force)
+    with write_atomically(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return Drafted(
+        path,
+        found,
+        looks_like(folder, others) or "",
+        sum(isinstance(record, Utterance) for record in records),
+        rejects,
+    )
+
+
+def add_corpus(file: Path, *, force: bool = False) -> tuple[Path, Described]:
+    """Check a description, and copy it to where the descriptions of the working folder are found.
+
+    Args:
+        file: TOML.
+        force: write over a description of that name.
+
+    Raises:
+        CorpusError: it cannot be read, says what a description cannot say, or one of that name is there.
+    """
+    described = Described(read_description(file), own=True)
+    path = _place(described.CARD.name, force or file.resolve() == _path(described.CARD.name).resolve())
+    with write_atomically(path) as part:
+        part.write_bytes(file.read_bytes())
+    return path, described
+
+
+def _path(name: str) -> Path:
+    return Path(OWN_FOLDER) / f"{name}.toml"
+
+
+def _place(name: str, force: bool) -> Path:
+    path = _path(name)
+    if path.exists() and not force:
+        raise CorpusError(f"{path}: is there already; edit it, or write over it with --force")
+    return path

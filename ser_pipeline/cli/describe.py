@@ -1,0 +1,72 @@
+"""Commands of ``ser corpora`` that describe a corpus: a first draft, and taking one over."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ser_pipeline.cli.common import next_step, out, plain_errors, say, show_table
+from ser_pipeline.tables.cells import plural
+
+if TYPE_CHECKING:
+    from ser_pipeline.corpora.draft import Draft
+
+MOST_CODES = 8
+"""Codes of a fact that the table of a draft lists."""
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Look at this folder of one corpus.")],
+    name: Annotated[str, typer.Option(help="Give the corpus this id instead of the folder's name.")] = "",
+    language: Annotated[str, typer.Option(help="Set its language, a BCP 47 tag such as en-GB.")] = "",
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Write the draft even if the corpus is known, or over a description that is there.",
+        ),
+    ] = False,
+) -> None:
+    """Look at a folder of recordings, and write the first draft of its description to corpora/NAME.toml."""
+    with plain_errors():
+        from ser_pipeline.api.corpora import init_corpus
+
+        drafted = init_corpus(folder, name=name, language=language or None, force=force)
+        _show(drafted.found)
+        if drafted.alike:
+            say(
+                f"the names are those of {drafted.alike}, which is known: call the folder so, "
+                "and no description is needed"
+            )
+        out(f"{drafted.path}: draft written; {drafted.summary}")
+        next_step(f"ser manifest build --data {folder.parent}")
+
+
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Take over this description, a TOML file.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a description of that name that is there.")
+    ] = False,
+) -> None:
+    """Check the description of a corpus, and copy it to corpora/NAME.toml, where it is found."""
+    with plain_errors():
+        from ser_pipeline.api.corpora import add_corpus
+
+        path, corpus = add_corpus(file, force=force)
+        out(f"{path}: {corpus.CARD.title}, {plural(len(corpus.EMOTIONS), 'code')} of emotions")
+        next_step("ser manifest build")
+
+
+def _show(found: "Draft") -> None:
+    rows = []
+    for guess in found.guesses:
+        told = [
+            f"{code} = {guess.codes[code]}" if code in guess.codes else code
+            for code, _ in Counter(guess.counts).most_common(MOST_CODES)
+        ]
+        more = f", {len(guess.counts) - len(told)} more" if len(guess.counts) > len(told) else ""
+        rows.append(
+            (guess.fact, guess.source, len(guess.counts), "" if guess.sure else "?", ", ".join(told) + more)
+        )
+    show_table(f"{found.folder}: what would be read", ("fact", "from", "values", "unsure", "codes"), rows)

@@ -1,0 +1,108 @@
+"""``ser corpora init`` and ``add``, and the road from a folder that nobody described to a report."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
+from ser_pipeline.synth import synth
+
+GOOD = 'name = "mine"\npattern = "(?P<speaker>s\\\\d)_(?P<emotion>anger|fear)"\n'
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+NAMES = [f"S{s}_{e}_{t}.wav" for s in range(1, 6) for e in ("anger", "joy", "quux") for t in range(4)]
+
+
+def test_init_shows_what_it_would_read_and_writes_a_draft(here):
+    put(here / "data" / "Mine", *NAMES)
+    result = run("corpora", "init", "data/Mine", "--language", "it")
+    assert result.exit_code == 0, result.output
+    assert "anger = anger, joy = happiness, quux" in result.stdout
+    assert (
+        "corpora/mine.toml: draft written; it reads 40 recordings and rejects 20: 20 x emotion"
+        in result.stdout
+    )
+    assert result.stderr.splitlines()[-1] == "next: ser manifest build --data data"
+    assert "language = 'it'\n" in (here / "corpora" / "mine.toml").read_text()
+    again = run("corpora", "init", "data/Mine")
+    assert (again.exit_code, again.stderr.strip()) == (
+        1, "ser: corpora/mine.toml: is there already; edit it, or write over it with --force",
+    )  # fmt: skip
+    assert run("corpora", "init", "data/Mine", "--force", "--name", "other").exit_code == 0
+    assert (here / "corpora" / "other.toml").is_file()
+
+
+def test_init_of_a_known_corpus_says_that_nothing_is_needed(here):
+    put(here / "EmoDB" / "wav", "03a01Fa.wav", "03a01Wa.wav", "08a01Na.wav", "08b01Ta.wav")
+    result = run("corpora", "init", "EmoDB")
+    assert result.exit_code == 1
+    assert "EmoDB: is EMO-DB, which is known and needs no description" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "new.toml: cannot be read (No such file or directory)"),
+        ("name = 3", "new.toml: name: "),
+        (
+            GOOD.replace("emotion>", "emotoin>"),
+            "nothing says the emotion: name a group of the pattern 'emotion'",
+        ),
+    ],
+)
+def test_add_refuses_what_is_no_description(here, text, said):
+    if text is not None:
+        (here / "new.toml").write_text(text)
+    result = run("corpora", "add", "new.toml")
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert not (here / "corpora").exists()
+
+
+def test_add_takes_a_description_over_once(here):
+    (here / "new.toml").write_text(GOOD)
+    assert "corpora/mine.toml: mine" in run("corpora", "add", "new.toml").stdout
+    assert (here / "corpora" / "mine.toml").read_text() == GOOD
+    assert "is there already" in run("corpora", "add", "new.toml").stderr
+    assert run("corpora", "add", "new.toml", "--force").exit_code == 0
+
+
+@pytest.mark.slow
+def test_five_commands_lead_from_a_folder_to_a_report(here):
+    synth(here / "made", seed=1, size="small", corpora=["emodb"])
+    words = {"W": "Wut", "F": "Freude", "N": "Neutral", "T": "Trauer", "A": "Angst", "E": "Ekel"}
+    for place in (here / "made").rglob("*.wav"):
+        if place.stem[5] in words:
+            target = here / "DataSets" / "Neu" / f"Sprecher {place.stem[:2]}"
+            target.mkdir(parents=True, exist_ok=True)
+            place.rename(target / f"{words[place.stem[5]]} {place.stem[2:5]}{place.stem[6:]}.wav")
+    for command in (
+        "corpora init DataSets/Neu",
+        "manifest build",
+        "cache features",
+        "train logreg",
+        "report",
+    ):
+        result = run(*command.split())
+        assert result.exit_code == 0, (command, result.output)
+    assert (here / "reports" / "report.html").is_file()
+    shown = run("manifest", "show", "--format", "json").stdout
+    assert '"neu"' in shown

@@ -1,0 +1,236 @@
+"""Drafts: what a look at a folder finds, tried on made-up and published naming schemes."""
+
+import random
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from ser_pipeline.corpora import known_corpora
+from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.description import parse_description
+from ser_pipeline.corpora.draft import draft, looks_like
+from ser_pipeline.corpora.draft_text import as_toml
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import Utterance
+
+WORDS = ("angry", "disgust", "fear", "happy", "neutral", "sad")
+CAPITALS = ("Anger", "Joy", "Sadness", "Neutral", "Fear")
+
+
+def names(pattern: str, **values: object) -> list[str]:
+    """Every combination of values in a pattern as of ``str.format``."""
+    lists = [list(value) for value in values.values()]  # type: ignore[call-overload]
+    return [pattern.format(**dict(zip(values, each, strict=True))) for each in product(*lists)]
+
+
+def numbers(count: int, digits: int = 2) -> list[str]:
+    return [f"{number:0{digits}d}" for number in range(1, count + 1)]
+
+
+SCHEMES = {
+    "speaker folder, letters of a language": (
+        names("{s}/{e}-{s}-{t}.wav", s=["f1", "f2", "f3", "m1", "m2", "m3"],
+              e=["dis", "gio", "neu", "pau", "rab", "sor", "tri"],
+              t=["b1", "b2", "b3", "l1", "l2", "n1", "n2", "n3"]),
+        7, 6, {"rab": "anger", "tri": "sadness", "pau": "fear"}, {"female", "male"},
+    ),
+    "emotion words as folders, intensity": (
+        names("{e}/{l}/{s}-x-{t}.wav", e=("Colère", "Joie", "Peur", "Tristesse"), l=("Faible", "Fort"),
+              s=numbers(12), t="123456"),
+        4, 12, {"Colère": "anger", "Peur": "fear"}, {"unknown"},
+    ),
+    "gender and number of the speaker apart": (
+        names("{g}_{i}_{n}_S_{t}_{e}_{k}.wav", g="FM", i=numbers(5), n=("A",), t=numbers(6),
+              e=("ANGRY", "HAPPY", "SAD", "NEUTRAL"), k="123"),
+        4, 10, {"ANGRY": "anger"}, {"female", "male"},
+    ),
+    "one token of letters and digits": (
+        names("{g}{s}{e}{t}.wav", g="FM", s=numbers(6), e="AHNSW", t=numbers(5)),
+        4, 12, {"A": "anger", "S": "sadness"}, {"female", "male"},
+    ),
+    "single letters in one token": (
+        names("{s}{a}{n}{e}{t}.wav", s=numbers(8), a="ab", n=numbers(2), e="CTJPDSN", t="ab"),
+        7, 8, {"C": "anger", "J": "happiness"}, {"unknown"},
+    ),
+    "female1": (
+        names("{g}{i}_{e}_{t}{v}_{r}.wav", g=("female", "male"), i="12", e=(*WORDS, "concerned"),
+              t=range(1, 9), v="ab", r="12"),
+        7, 4, {"happy": "happiness", "concerned": "other"}, {"female", "male"},
+    ),
+    "speaker folder above the emotion": (
+        names("{s}/{e}/{t}.wav", s=("liu", "WangZhe", "zhao"), e=WORDS, t=range(201, 221)),
+        6, 3, {"happy": "happiness"}, {"unknown"},
+    ),
+    "actor last": (
+        names("03-01-{e}-{i}-{t}-{r}-{s}.wav", e=numbers(5), i=numbers(2), t=numbers(3), r=numbers(3),
+              s=numbers(14)),
+        5, 14, {"03": "anger"}, {"unknown"},
+    ),
+    "levels": (
+        names("S{s}_{e}_{i}_{t}.wav", s=numbers(8),
+              e=("achievement", "anger", "fear", "pleasure", "surprise"),
+              i=("low", "moderate", "strong", "peak"), t=numbers(3)),
+        5, 8, {"anger": "anger", "pleasure": "other"}, {"unknown"},
+    ),
+    "words with a number behind": (
+        names("{s}/{e}{t}.wav", s=("ali", "veli", "ayse", "fatma"), e=("mutlu", "üzgün", "notr", "korku"),
+              t=range(1, 15)),
+        4, 4, {"üzgün": "sadness", "mutlu": "happiness"}, {"unknown"},
+    ),
+    "blanks and a title of the speaker": (
+        names("Sprecher {s}/{e} {t}.wav", s=numbers(8), e=("Wut", "Freude", "Trauer", "Angst"),
+              t=range(1, 9)),
+        4, 8, {"Wut": "anger"}, {"unknown"},
+    ),
+    "free text behind": (
+        names("speaker{s}-{e}-{t}.wav", s=range(1, 9), e=WORDS, t=("the dog", "a cat sat", "rain-in spain")),
+        6, 8, {"sad": "sadness"}, {"unknown"},
+    ),
+    "sessions between": (
+        names("Actor{s}/Session{k}/{e}/clip{t}.wav", s=range(1, 7), k="12", e=CAPITALS, t=numbers(6, 3)),
+        5, 6, {"Joy": "happiness"}, {"unknown"},
+    ),
+    "running numbers are nobody": (
+        names("{e} ({t}).wav", e=WORDS, t=range(1, 25)), 6, 1, {"fear": "fear"}, {"unknown"},
+    ),
+    "levels of the voice are no emotion": (
+        names("{s}_{e}_{t}.wav", s=("anna", "bert", "cleo", "dora", "emil"), e=(*WORDS, "strong"),
+              t=range(1, 9)),
+        6, 5, {"sad": "sadness"}, {"unknown"},
+    ),
+}  # fmt: skip
+"""Paths, then how many emotions and speakers they name, some codes, and the genders."""
+
+TEXTS = {"actor last": "Emotion (01 = happy, 02 = sad, 03 = angry, 04 = surprise, 05 = neutral)."}
+
+
+def put(root: Path, paths: list[str], **texts: str) -> Path:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    for name, text in texts.items():
+        (root / name.replace("__", ".")).write_text(text, encoding="utf-8")
+    return root
+
+
+def read(root: Path) -> tuple[str, list[Utterance], list[object]]:
+    """The draft, the rows it reads, and everything else that it yields."""
+    text = as_toml(draft(root))
+    records = list(Described(parse_description(text, "draft")).scan(root))
+    rows = [each for each in records if isinstance(each, Utterance)]
+    return text, rows, [each for each in records if not isinstance(each, Utterance)]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_draft_of_a_naming_scheme_needs_no_edit(scheme, tmp_path):
+    paths, emotions, speakers, codes, genders = SCHEMES[scheme]
+    notes = {"README__txt": TEXTS[scheme]} if scheme in TEXTS else {}
+    text, rows, _ = read(put(tmp_path / "mine", paths, **notes))
+    told = {row.source_label: row.emotion for row in rows}
+    assert len(told) == emotions, text
+    assert told.items() >= codes.items(), text
+    assert len({row.speaker_id for row in rows}) == speakers, text
+    assert {row.gender for row in rows} == genders, text
+    assert len({row.canonical for row in rows}) == len(rows)
+    assert len(rows) >= len(paths) * emotions / (emotions + 1)
+
+
+def test_what_is_unsure_is_marked_and_a_code_that_nobody_knows_is_asked_for(tmp_path):
+    paths = SCHEMES["one token of letters and digits"][0]
+    text, rows, rest = read(put(tmp_path / "mine", paths))
+    assert "# unsure: emotion is read from the file name (A 60 times" in text
+    assert "# 'W' = \"?\"    # 60 recordings: say which emotion" in text
+    assert Counter(each.reason for each in rest) == {"emotion 'W' does not exist; valid are A, H, N, S": 60}
+    edited = text.replace("# 'W' = \"?\"", "'W' = 'surprise'")
+    again = Described(parse_description(edited, "draft"))
+    assert all(isinstance(each, Utterance) for each in again.scan(tmp_path / "mine"))
+    assert len(rows) == 240
+
+
+def test_a_level_is_refused_with_the_reason(tmp_path):
+    text, _, rest = read(put(tmp_path / "mine", SCHEMES["levels of the voice are no emotion"][0]))
+    assert "'strong' = \"strong is a level and no emotion\"" in text
+    assert {each.reason for each in rest} == {"strong is a level and no emotion"}
+
+
+def table(lines: int, separator: str = ",") -> str:
+    emotions = ("joy", "anger", "sadness", "neutral")
+    cells = [
+        (f"clips/{n:06x}.wav", emotions[n % 4], f"spk{n % 8}", "FM"[n % 2], str(20 + n % 9),
+         "hallo", str(1 + n % 5))
+        for n in range(lines)
+    ]  # fmt: skip
+    head = ("file", "emotion", "speaker", "sex", "age", "transcript", "valence")
+    return "\n".join(separator.join(line) for line in (head, *cells)) + "\n"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_that_names_the_recordings_is_read(tmp_path, separator):
+    root = put(tmp_path / "mine", [f"clips/{n:06x}.wav" for n in range(80)], meta__csv=table(80, separator))
+    text, rows, rest = read(root)
+    assert (len(rows), rest) == (80, [])
+    first = rows[0]
+    assert (first.emotion, first.speaker_id, first.gender, first.age, first.text, first.valence) == (
+        "happiness", "mine-spk0", "female", 20, "hallo", -1.0,
+    )  # fmt: skip
+    assert "valence = [1, 5]    # as met; say the scale's own range" in text
+
+
+def test_a_table_of_segments_gives_its_lines_as_rows(tmp_path):
+    lines = [f"{'ab'[n % 2]}\t{n}\t{n + 1.5}\t{CAPITALS[n % 5]}\tp{n % 3}" for n in range(30)]
+    turns = "\n".join(["wav\tstart\tend\tlabel\tspeaker", *lines]) + "\n"
+    _, rows, rest = read(put(tmp_path / "talks", ["a.wav", "b.wav"], turns__tsv=turns))
+    assert (len(rows), rest) == (30, [])
+    assert (rows[0].start_s, rows[0].end_s, rows[0].speaker_id) == (0.0, 1.5, "talks-p0")
+
+
+def test_names_and_a_table_add_up(tmp_path):
+    people = "id,gender,person\n" + "".join(f"{n:03d},male,{n % 5}\n" for n in range(40))
+    paths = names("{e}/{t}.wav", e=("Happy", "Sad", "Angry"), t=[f"{n:03d}" for n in range(40)])
+    text, rows, _ = read(put(tmp_path / "mine", paths, info__csv=people))
+    assert len({row.speaker_id for row in rows}) == 5
+    assert {row.gender for row in rows} == {"male"}
+    assert {row.emotion for row in rows} == {"happiness", "sadness", "anger"}
+    assert "'info.csv'" in text
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["a/b.txt"], "holds no recordings; pass the folder of one corpus"),
+        ([f"{kind}_{n}.wav" for kind in ("dog", "cat", "cow") for n in range(9)],
+         "nothing in names like 'cat_0.wav' or in a table looks like emotions; fields with few values are"),
+    ],
+)  # fmt: skip
+def test_a_folder_without_emotions_is_one_line(tmp_path, paths, said):
+    with pytest.raises(CorpusError, match="mine") as error:
+        draft(put(tmp_path / "mine", paths))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_odd_folder_names_are_quoted_as_toml_wants_them(tmp_path):
+    root = put(tmp_path / 'It\'s "mine" (v2)', SCHEMES["free text behind"][0])
+    text, rows, rest = read(root)
+    told = parse_description(text, "draft")
+    assert (told.name, told.title) == ("it-s-mine-v2", 'It\'s "mine" (v2)')
+    assert Described(told).called('It\'s "mine" (v2)')
+    assert (len(rows), rest) == (144, [])
+
+
+def test_names_of_a_known_corpus_are_recognised_whatever_the_folder_is_called(tmp_path):
+    folder = tmp_path / "corpora"
+    folder.mkdir()
+    (folder / "v.toml").write_text('name = "voices"\npattern = "(?P<speaker>s.)_(?P<emotion>anger|fear)"\n')
+    data = put(tmp_path / "x", ["s1_anger.wav", "s2_fear.wav"])
+    assert looks_like(data, known_corpora([folder / "v.toml"])) == "voices"
+    assert looks_like(put(tmp_path / "y", ["a.wav"]), known_corpora([folder / "v.toml"])) is None
+
+
+def test_the_draft_is_the_same_whoever_lists_the_folder(tmp_path):
+    paths = list(SCHEMES["levels"][0])
+    one = as_toml(draft(put(tmp_path / "one" / "mine", paths)))
+    random.Random(0).shuffle(paths)
+    assert as_toml(draft(put(tmp_path / "two" / "mine", paths))) == one
