@@ -47,7 +47,8 @@ def explain(
 
     Importance is the drop of UAR when a feature, or a group of features, is permuted among the clips of one
     part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles. For
-    a run on embeddings, the importance of each input, layer and pooling is written to shares.json.
+    a run on embeddings, the importance of each input, layer and pooling is written to shares.json; for a
+    probe or a fine-tuned encoder, that of each layer and each third of a clip.
     """
     from ser_pipeline import api
     from ser_pipeline.runs.explanation import EXPLANATION
@@ -84,12 +85,14 @@ def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
     if fmt is Format.table:
         say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
     columns = ["kind", "part of the input", "numbers", "drop of UAR", "from", "to", "over repeats", "share"]
+    columns += ["drop when left out", *["learned weight"] * found.weighted]
     rows = [
-        [table.kind, each.name, each.columns, *_drop(each)[1:], each.share, each.without]
+        [table.kind, each.name, each.columns, *_drop(each)[1:], each.share, each.without, each.weight]
         for table in found.tables
         for each in table.entries
     ]
-    show_table("importance of each part of the input", [*columns, "drop when left out"], rows, fmt)
+    shown = [row[: len(columns)] for row in rows]
+    show_table("importance of each part of the input", columns, shown, fmt)
     if fmt is Format.table:
         say(f"importance: {found.interval}")
         for note in found.notes:

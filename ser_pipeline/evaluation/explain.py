@@ -8,6 +8,7 @@ import numpy as np
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_inputs import explain_inputs
+from ser_pipeline.evaluation.explain_steps import explain_steps, load_steps
 from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
 from ser_pipeline.metrics import bootstrap_intervals, speaker_confusions, uar
 from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
@@ -57,8 +58,8 @@ def explain_run(
 ) -> Explanation | Shares:
     """Explain a run from its model and the store, and write the result beside them.
 
-    A run on named features has an ``explanation.json`` then, one on embeddings, or on several inputs, a
-    ``shares.json``.
+    A run on named features has an ``explanation.json`` then, one on what an encoder hears, or on several
+    inputs, a ``shares.json``.
 
     Args:
         folder: of the run.
@@ -79,6 +80,11 @@ def explain_run(
         raise RunError(
             f"{folder}: has a model for every fold; explain one of them, as in 'ser explain {folder}/fold-0'"
         )
+    if info.store_kind in ("frames", "waves"):
+        heard = load_steps(folder, info, part, manifests=manifests, cache=cache, device=device)
+        shares = explain_steps(heard, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
+        write_shares(folder, shares)
+        return shares
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
     if "embeddings" in info.store_kind:
         check_clips(clips, part, len(info.emotions))
@@ -171,9 +177,7 @@ def check_clips(clips: RunClips, part: str, classes: int) -> None:
             f"features: values of shape {clips.values.shape}, expected {shape}: clips by features; "
             "the store is not the run's own"
         )
-    if not (clips.parts == part).any():
-        there = ", ".join(np.unique(clips.parts).tolist()) or "none"
-        raise RunError(f"part {part}: the run has no clips of it; valid are {there}")
+    tables.check_part(part, np.unique(clips.parts).tolist())
     if clips.targets.min() < 0 or clips.targets.max() >= classes:
         raise RunError(f"features: a clip is of class {clips.targets.max()}, the run has {classes}")
     bad = np.flatnonzero(~np.isfinite(clips.values).all(0))
@@ -233,7 +237,7 @@ def _clips_of(clips: RunClips, language: str | None) -> int:
 
 def _notes(heard: RunClips, emotions: Sequence[str]) -> tuple[str, ...]:
     """What a reader must know of the clips that importance was measured on."""
-    notes = list(tables.absent_notes(heard, emotions))
+    notes = list(tables.absent_notes(heard.targets, emotions))
     still = int((np.ptp(heard.values, axis=0) == 0).sum())
     if still:
         notes.append(f"features that are the same in all of these clips, whose importance is 0: {still}")

@@ -1,33 +1,41 @@
 """Importance of each input, layer and pooling for the decisions of a run on embeddings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_tables import Named, RunClips
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics import bootstrap_intervals, confusion_matrix, speaker_confusions, uar
-from ser_pipeline.metrics.importance import decide, permutation_importance
+from ser_pipeline.metrics.importance import Importance, decide, permutation_importance
 from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of
-from ser_pipeline.runs.explanation import FeatureImportance
 from ser_pipeline.runs.shares import InputImportance, Kind, Shares, ShareTable
 
 MAX_ROWS = 2_048
 """Clips in one call of the model: 75 MB of three layers with three poolings of whisper-base."""
 
-KINDS: tuple[Kind, ...] = ("input", "layer", "pooling", "layer and pooling", "group of features")
-
 
 @dataclass(frozen=True)
 class Piece:
-    """Columns of a model's input that belong together."""
+    """Numbers of a model's input that belong together.
+
+    Attributes:
+        kind: of the piece.
+        name: of the piece.
+        columns: of the input, or of each of its steps.
+        span: beginning and end among the clip's steps, as shares of them.
+        weight: that a probe gives a layer.
+    """
 
     kind: Kind
     name: str
     columns: Int64s
+    span: tuple[float, float] = (0.0, 1.0)
+    weight: float | None = None
 
 
 def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
@@ -55,7 +63,7 @@ def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
             found += _pieces_of_encoder(part, columns, before)
         else:
             found += _groups(features, columns, before)
-    return sorted(found, key=lambda piece: KINDS.index(piece.kind))
+    return sorted(found, key=lambda piece: get_args(Kind).index(piece.kind))
 
 
 def _pieces_of_encoder(part: EmbeddingOptions, columns: Int64s, before: str) -> Iterator[Piece]:
@@ -113,38 +121,79 @@ def explain_inputs(
         max_rows=MAX_ROWS,
         advance=lambda done: advance(done, len(pieces)),
     )
-    found = tables.importances([piece.name for piece in pieces], drops)
     usual, without = _without(clips, heard, pieces, len(emotions))
     decisions = decide(heard.predict, heard.values, MAX_ROWS)
-    by_speaker, names = speaker_confusions(heard.targets, decisions, heard.speakers, len(emotions))
-    low, high = bootstrap_intervals(by_speaker, seed=seed).get("uar", (np.nan, np.nan))
-    return Shares(
-        part=part,
-        clips=len(heard.targets),
-        speakers=len(names),
-        seed=seed,
-        repeats=repeats,
-        emotions=tuple(emotions),
-        uar=tables.known(usual, low, high),
-        tables=tuple(_tables(pieces, found, [usual - each for each in without])),
-        interval=tables.interval_words(list(names), seed, repeats),
-        notes=tuple(tables.absent_notes(heard, emotions)),
-    )
+    measured = Measured(part, heard.targets, heard.speakers, decisions, emotions, repeats, seed)
+    return measured.shares(share_tables(pieces, drops, [usual - each for each in without]))
 
 
-def _tables(
-    pieces: Sequence[Piece], found: Sequence[FeatureImportance], losses: Sequence[float]
+@dataclass(frozen=True)
+class Measured:
+    """What importance was measured on, and how.
+
+    Attributes:
+        part: of the split.
+        targets: class numbers of its clips, shape ``(clips,)``.
+        speakers: of its clips, shape ``(clips,)``.
+        decisions: of the model as it is, shape ``(clips,)``.
+        emotions: class names.
+        repeats: permutations of each piece.
+        seed: of permutations and draws.
+    """
+
+    part: str
+    targets: Int64s
+    speakers: Strings
+    decisions: Int64s
+    emotions: Sequence[str]
+    repeats: int
+    seed: int
+
+    def uar(self, decisions: Int64s) -> float:
+        """UAR of other decisions on these clips."""
+        return float(uar(confusion_matrix(self.targets, decisions, len(self.emotions))))
+
+    def shares(self, found: Iterable[ShareTable], notes: Iterable[str] = ()) -> Shares:
+        """What was found, with all that is needed to read it."""
+        counts, names = speaker_confusions(self.targets, self.decisions, self.speakers, len(self.emotions))
+        low, high = bootstrap_intervals(counts, seed=self.seed).get("uar", (np.nan, np.nan))
+        return Shares(
+            part=self.part,
+            clips=len(self.targets),
+            speakers=len(names),
+            seed=self.seed,
+            repeats=self.repeats,
+            emotions=tuple(self.emotions),
+            uar=tables.known(self.uar(self.decisions), low, high),
+            tables=tuple(found),
+            interval=tables.interval_words(list(names), self.seed, self.repeats),
+            notes=(*tables.absent_notes(self.targets, self.emotions), *notes),
+        )
+
+
+def share_tables(
+    pieces: Sequence[Piece], drops: Importance, losses: Sequence[float], counts: Sequence[int] | None = None
 ) -> Iterator[ShareTable]:
-    """One table for each kind of piece; shares are of the drops of that kind that are above zero."""
+    """One table for each kind of piece; shares are of the drops of that kind that are above zero.
+
+    Args:
+        pieces: what was permuted.
+        drops: what that cost.
+        losses: drop of UAR when each piece is left out.
+        counts: of the numbers of each piece; None counts its columns.
+    """
+    found = tables.importances([piece.name for piece in pieces], drops)
+    sizes = [len(piece.columns) for piece in pieces] if counts is None else counts
     for kind in dict.fromkeys(piece.kind for piece in pieces):
         here = [at for at, piece in enumerate(pieces) if piece.kind == kind]
         whole = sum(max(found[at].drop.value, 0.0) for at in here)
         entries = [
             InputImportance(
                 **found[at].model_dump(),
-                columns=len(pieces[at].columns),
+                columns=sizes[at],
                 without=round(losses[at], 6),
                 share=round(max(found[at].drop.value, 0.0) / whole, 6) if whole else 0.0,
+                weight=pieces[at].weight,
             )
             for at in here
         ]

@@ -129,14 +129,14 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
         device: what to compute on.
 
     Raises:
-        RunError: the run's store holds mels or steps.
+        RunError: the run's store holds mels.
     """
     if info.model == ENSEMBLE:
         raise RunError(f"{folder}: an ensemble decides by what its members say; explain one of them")
-    if info.store_kind in ("mels", "frames"):
+    if info.store_kind == "mels":
         raise RunError(
-            f"{folder}: model {info.model} was trained on {info.store_kind}, which have no names; only runs "
-            "on features and embeddings can be explained, as of 'ser train logreg'"
+            f"{folder}: model {info.model} was trained on mels, which have no names; only runs on "
+            "features and on an encoder can be explained, as of 'ser train logreg'"
         )
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     data = inputs.run_data(info.split.fold)
@@ -176,6 +176,16 @@ def _decisions(network: Network, scaling: Scaling) -> Predict:
     return decide
 
 
+def check_part(part: str, there: Sequence[str]) -> None:
+    """Refuse a part of which a run has no clips.
+
+    Raises:
+        RunError: ``part`` is not among those that are there.
+    """
+    if part not in there:
+        raise RunError(f"part {part}: the run has no clips of it; valid are {', '.join(there) or 'none'}")
+
+
 def interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:
     """How intervals over speakers were made, and over repeats where these were drawn too."""
     words = describe_intervals(list(people), seed)
@@ -185,9 +195,9 @@ def interval_words(people: Sequence[str], seed: int, repeats: int | None = None)
     return words.replace(" speakers, ", f" speakers and {repeats} repeats, ", 1) if repeats else words
 
 
-def absent_notes(heard: RunClips, emotions: Sequence[str]) -> Iterator[str]:
+def absent_notes(targets: Int64s, emotions: Sequence[str]) -> Iterator[str]:
     """Say which emotions the clips lack that importance was measured on."""
-    there = set(heard.targets.tolist())
+    there = set(targets.tolist())
     absent = [name for number, name in enumerate(emotions) if number not in there]
     if absent:
         yield f"no clips of {some(absent)} in this part: importance is about the other emotions"

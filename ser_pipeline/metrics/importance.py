@@ -1,6 +1,6 @@
 """Permutation importance of features, and how much features say the same."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,14 +103,53 @@ def permutation_importance(
         >>> bool(found.drop[0] > 0.3), found.drop[1].item()
         (True, 0.0)
     """
+    return importance_of(
+        decide(predict, values, max_rows),
+        lambda orders: _permuted(values, orders, sets, predict, max_rows),
+        targets,
+        speakers,
+        classes=classes,
+        repeats=repeats,
+        seed=seed,
+        resamples=resamples,
+        advance=advance,
+    )
+
+
+def importance_of(
+    usual: Int64s,
+    permuted: Callable[[Int64s], Iterable[Int64s]],
+    targets: npt.ArrayLike,
+    speakers: npt.ArrayLike,
+    *,
+    classes: int,
+    repeats: int,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Importance:
+    """Drop of UAR when a model decides on clips of which some part is another clip's.
+
+    Args:
+        usual: decisions on the clips as they are, shape ``(clips,)``.
+        permuted: from orders of the clips, shape ``(repeats, clips)``, to the decisions on one part after the
+            other, each of the same shape.
+        targets: class numbers, shape ``(clips,)``.
+        speakers: names, shape ``(clips,)``.
+        classes: number of classes.
+        repeats: orders that are tried.
+        seed: of the orders and of the draws.
+        resamples: draws of the intervals, as in :func:`permutation_importance`.
+        advance: called with 1 after each part.
+    """
     rng = np.random.default_rng(seed)
     clips = _clips(targets, speakers, classes)
-    orders = np.array([rng.permutation(len(values)) for _ in range(repeats)])
+    orders = np.array([rng.permutation(len(usual)) for _ in range(repeats)])
     draws = _Draws.make(clips.counts, repeats, resamples, rng)
-    base = clips.hits(decide(predict, values, max_rows)[None])[0]
+    base = clips.hits(usual[None])[0]
     columns: list[tuple[float, float, float, float]] = []
-    for hits in _permuted_hits(values, orders, sets, clips, predict, max_rows):
-        lost = base - hits  # (repeats, speakers, classes)
+    for decisions in permuted(orders):
+        lost = base - clips.hits(decisions)  # (repeats, speakers, classes)
         each = _mean_recall(lost.sum(1), clips.counts.sum(0))
         columns.append((float(each.mean()), *draws.interval(lost), float(each.std())))
         advance(1)
@@ -159,15 +198,10 @@ def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Cl
     return _Clips(labels, cell, counts)
 
 
-def _permuted_hits(
-    values: Floats,
-    orders: Int64s,
-    sets: Sequence[Sequence[int]],
-    clips: _Clips,
-    predict: Predict,
-    max_rows: int,
-) -> Iterator[Floats]:
-    """Hits of each set, shape ``(repeats, speakers, classes)``; copies of the clips fill one call."""
+def _permuted(
+    values: Floats, orders: Int64s, sets: Sequence[Sequence[int]], predict: Predict, max_rows: int
+) -> Iterator[Int64s]:
+    """Decisions of each set, shape ``(repeats, clips)``; copies of the clips fill one call."""
     rows = len(values)
     copies = max(1, min(len(orders), max_rows // max(rows, 1)))
     table = np.tile(values, (copies, 1))
@@ -178,8 +212,7 @@ def _permuted_hits(
         for start in range(0, len(orders), copies):
             some = orders[start : start + copies]
             table[: some.size, chosen] = part[some.reshape(-1)]
-            decisions = decide(predict, table[: some.size], max_rows)
-            found.append(clips.hits(decisions.reshape(len(some), rows)))
+            found.append(decide(predict, table[: some.size], max_rows).reshape(len(some), rows))
         table[:, chosen] = np.tile(part, (copies, 1))
         yield np.concatenate(found)
 

@@ -136,6 +136,10 @@ class FineTuned(Probe):
 
     def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """What the probe makes of the encoder's steps, ``(batch, steps, width)``, and each clip's own."""
+        return super().steps(*self.heard(mels, lengths))
+
+    def heard(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Steps of the encoder's layers, ``(batch, steps, layers, width)``, and each clip's own."""
         frames, _, size = mels.shape[1:]
         waves = mels.flatten(1)  # (batch, samples)
         samples = [frames * size] * len(mels) if lengths is None else (lengths * size).tolist()
@@ -156,7 +160,7 @@ class FineTuned(Probe):
             for clip in range(len(mels))
         ]
         own = torch.tensor([len(clip) for clip in clips])
-        return super().steps(pad_sequence(clips, batch_first=True), None if lengths is None else own)
+        return pad_sequence(clips, batch_first=True), None if lengths is None else own
 
     def _states(self, parts: list[Tensor], counts: list[int]) -> list[Tensor]:
         """Layers of stretches that the encoder sees at once, each ``(steps, layers, width)``."""
@@ -191,13 +195,30 @@ class FineTuned(Probe):
         probe.attention, probe.head = other.attention, other.head
         return other._runs, probe.eval()
 
+    @property
+    def trained(self) -> dict[int, int]:
+        """How many weights are trained of each layer of the encoder of which any are."""
+        counts = [sum(each.numel() for each in self._trainable(block)) for block in self._blocks]
+        return {layer: count for layer, count in enumerate(counts, 1) if count}
+
+    def before_training(self, layer: int) -> Self:
+        """A copy in which one layer of the encoder, counted from 1, is as it was before it was trained."""
+        other = copy.deepcopy(self).eval()
+        fresh = type(self)(**self._made_of)
+        other._blocks[layer - 1].load_state_dict(fresh._blocks[layer - 1].state_dict())
+        return other
+
     def parts_by_depth(self) -> list[tuple[int | None, list[nn.Parameter]]]:
         """The head, then each layer that is trained from the last one down."""
-        within = [[each for each in block.parameters() if each.requires_grad] for block in self._blocks]
+        within = [self._trainable(block) for block in self._blocks]
         inside = {id(each) for some in within for each in some}
-        head = [each for each in self.parameters() if each.requires_grad and id(each) not in inside]
+        head = [each for each in self._trainable(self) if id(each) not in inside]
         layers = [(above, some) for above, some in enumerate(reversed(within)) if some]
         return [(None, head), *layers]
+
+    @staticmethod
+    def _trainable(part: nn.Module) -> list[nn.Parameter]:
+        return [each for each in part.parameters() if each.requires_grad]
 
     def _correct(self, rank: int) -> None:
         for block in self._blocks:

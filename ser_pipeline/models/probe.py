@@ -41,10 +41,20 @@ class Probe(MelNetwork):
         self.drop = nn.Dropout(dropout)
         self.pool(width, n_classes, attention=attention, dropout=dropout, statistics=True)
 
+    @property
+    def shares(self) -> Tensor:
+        """Weight of each layer in the average, shape ``(layers,)``; they sum to 1."""
+        return (LEAP * self.layers).softmax(0)
+
+    @property
+    def average(self) -> Tensor:
+        """Mean of each unit over the training clips' steps, shape ``(layers, width)``."""
+        return self.norm.get_buffer("running_mean").view(len(self.layers), -1)
+
     def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Standardised layers, mixed: ``(batch, steps, width)``, zero beyond a clip's own steps."""
         batch, steps, layers, width = mels.shape
-        shares = (LEAP * self.layers).softmax(0)
+        shares = self.shares
         if lengths is None:
             rows = self._standardised(mels.reshape(batch * steps, layers * width))
             mixed = (rows.view(batch, steps, layers, width) * shares[:, None]).sum(2)

@@ -38,12 +38,12 @@ ALIKE = 0.6
 """Mean correlation at which a cell is brightest; groups of features that are more alike are rare."""
 
 
-def importance_panel(name: str, what: str, entries: Sequence[FeatureImportance], *, bars: bool) -> Panel:
+def importance_panel(name: str, when: str, entries: Sequence[FeatureImportance], *, bars: bool) -> Panel:
     """Draw drops of UAR in points with their intervals, the greatest first.
 
     Args:
         name: of the files.
-        what: is permuted, for who cannot see it.
+        when: what happens, in words, for who cannot see it.
         entries: in the order they are drawn.
         bars: as bars from zero; else as points.
     """
@@ -68,7 +68,7 @@ def importance_panel(name: str, what: str, entries: Sequence[FeatureImportance],
         told = "; ".join(
             f"{entry.name} {drop:.1f}" for entry, drop in zip(entries, drops, strict=True)
         ).replace("-", "\u2212")
-        return panel(figure, name, f"Drop of UAR in points when {what} is permuted: {told}")
+        return panel(figure, name, f"Drop of UAR in points when {when}: {told}")
 
 
 def effects_panel(name: str, rows: Sequence[int], explanation: Explanation, table: EffectTable) -> Panel:

@@ -62,8 +62,8 @@ def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ..
         "important features (right): drop of UAR in points with 95 % intervals; groups and features below "
         "zero did not help on these clips",
         (
-            importance_panel(f"group-importance-{tag}", "a group of features", groups, bars=True),
-            importance_panel(f"feature-importance-{tag}", "a feature", features, bars=False),
+            importance_panel(f"group-importance-{tag}", "a group of features is permuted", groups, bars=True),
+            importance_panel(f"feature-importance-{tag}", "a feature is permuted", features, bars=False),
         ),
         marks,
     )

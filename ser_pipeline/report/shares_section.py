@@ -1,4 +1,4 @@
-"""The part on the importance of each input, layer and pooling of a run on embeddings."""
+"""The part on the importance of each input, layer and pooling of a run that hears through an encoder."""
 
 from ser_pipeline.report.document import Block, Callout, Figure, Panel, Section, text
 from ser_pipeline.report.explain_effects import importance_panel
@@ -14,6 +14,8 @@ MANY = {
     "pooling": "Poolings",
     "layer and pooling": "Poolings of each layer",
     "group of features": "Groups of features",
+    "part of the clip": "Parts of the clip",
+    "training of a layer": "Training of each layer",
 }
 
 
@@ -26,13 +28,15 @@ def shares_section(run: Run, shares: Shares, data: Data) -> Section:
         Column("Drop of UAR, points"),
         Column("Share, %"),
         Column("Drop when left out, points"),
+        *[Column("Learned weight, %")] * shares.weighted,
     )
     table = Table(
         key=f"shares-{tag}",
         caption=f"Importance of each part of the input of {run.tag}",
         columns=columns,
         groups=tuple(
-            RowGroup(tuple(_row(entry) for entry in each.entries), MANY[each.kind]) for each in shares.tables
+            RowGroup(tuple(_row(entry, len(columns)) for entry in each.entries), MANY[each.kind])
+            for each in shares.tables
         ),
         notes=(f"Intervals: {shares.interval}.",),
         marks=marks,
@@ -54,7 +58,11 @@ def shares_section(run: Run, shares: Shares, data: Data) -> Section:
 
 def _panel(tag: str, table: ShareTable) -> Panel:
     name = f"shares-{tag}-{table.kind.replace(' ', '-')}"
-    return importance_panel(name, f"one of the {MANY[table.kind].lower()}", table.entries, bars=True)
+    undone = "the training of a layer is undone"
+    permuted = f"one of the {MANY[table.kind].lower()} is permuted"
+    return importance_panel(
+        name, undone if table.kind == "training of a layer" else permuted, table.entries, bars=True
+    )
 
 
 def _opening(run: Run, shares: Shares) -> Block:
@@ -62,21 +70,22 @@ def _opening(run: Run, shares: Shares) -> Block:
     clips = cells.plural(shares.clips, f"{shares.part} clip")
     return text(
         f"{run.tag} reaches a UAR of {cells.score_text(shares.uar)} on {clips} of {people}. All values of "
-        f"an input, a layer or a pooling are permuted together among these clips, "
+        f"an input, a layer, a pooling or a third of the steps are permuted together among these clips, "
         f"{cells.plural(shares.repeats, 'time')}; the share is the drop of UAR as a percentage of the drops "
         "of all parts of the same kind. Neighbouring layers carry similar information and replace each "
         "other, so a small drop does not mean that a layer carries none. When a part is left out, its "
         "values are held at their mean over the training clips."
+        + (" The learned weights are those with which the probe averages the layers." * shares.weighted)
     )
 
 
-def _row(entry: InputImportance) -> Row:
-    return Row(
-        (
-            cells.words(entry.name),
-            cells.count(entry.columns),
-            cells.score(entry.drop),
-            cells.percent(entry.share, bar=True),
-            cells.percent(entry.without),
-        )
+def _row(entry: InputImportance, columns: int) -> Row:
+    told = (
+        cells.words(entry.name),
+        cells.count(entry.columns),
+        cells.score(entry.drop),
+        cells.percent(entry.share, bar=True),
+        cells.percent(entry.without),
+        cells.percent(entry.weight),
     )
+    return Row(told[:columns])

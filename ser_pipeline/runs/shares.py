@@ -1,4 +1,4 @@
-"""``shares.json`` of a run on embeddings: the importance of each input, layer and pooling.
+"""``shares.json`` of a run that hears through an encoder: importance of each input, layer and pooling.
 
 It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
 """
@@ -14,25 +14,37 @@ from ser_pipeline.runs.files import read_result, write_result
 
 SHARES: Final = "shares.json"
 
-Kind = Literal["input", "layer", "pooling", "layer and pooling", "group of features"]
+Kind = Literal[
+    "input",
+    "layer",
+    "pooling",
+    "layer and pooling",
+    "group of features",
+    "part of the clip",
+    "training of a layer",
+]
+"""What is permuted; the training of a layer is undone instead."""
 
 
 class InputImportance(FeatureImportance):
     """What permuting, or leaving out, some columns of the input costs.
 
     Attributes:
-        columns: how many there are.
+        columns: how many there are; of a step where the input consists of steps, and of trained weights for
+            the training of a layer.
         without: drop of UAR when they are left out: held at their mean over the training clips.
         share: of the drops by permutation of all entries of the table; 0 where the model did better without.
+        weight: of a layer in the average that a probe has learned; None where there is none.
     """
 
     columns: int
     without: FiniteFloat
     share: FiniteFloat
+    weight: FiniteFloat | None = None
 
 
 class ShareTable(Options):
-    """All inputs, layers, poolings, or pieces, in the order of the columns."""
+    """All parts of one kind, in the order of the columns or of time."""
 
     kind: Kind
     entries: tuple[InputImportance, ...] = Field(min_length=1)
@@ -65,6 +77,11 @@ class Shares(Options):
     tables: tuple[ShareTable, ...] = Field(min_length=1)
     interval: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a probe has learned how much each layer counts."""
+        return any(each.weight is not None for table in self.tables for each in table.entries)
 
     def __repr__(self) -> str:
         """Name the most important parts in one line."""

@@ -303,9 +303,9 @@ def test_without_a_model_wrong_words_are_one_line(corpus, words, message):
     assert len(result.stderr.splitlines()) == 1
 
 
-def probabilities_of(run, paths, *more):
+def probabilities_of(run, paths, *more, model=None):
     """Probabilities told for recordings, and those of their clips in the run's table of predictions."""
-    told = ser("predict", *paths, "--model", run, "--format", "json", *more).stdout
+    told = ser("predict", *paths, "--model", model or run, "--format", "json", *more).stdout
     predicted = [json.loads(line)["probabilities"] for line in told.splitlines()]
     table = pq.read_table(run / "predictions.parquet").to_pandas().set_index("utterance_id")
     rows = [table.loc[next(name for name in table.index if name.endswith(path.stem))] for path in paths]
@@ -329,15 +329,18 @@ def test_a_probe_learns_from_steps_and_predicts_as_from_the_cache(corpus, make_e
     for told, known in zip(predicted, cached, strict=True):
         assert told == pytest.approx(known, abs=1e-3)
     assert ser("evaluate").exit_code == 0
-    assert ser("report").exit_code == 0
     assert ser("export", run.name, "--model-card", "--out", corpus / "card.md").exit_code == 0
     assert f"layers 1, 2 of the encoder tiny-{family}" in (corpus / "card.md").read_text()
     assert "step by step" in (corpus / "card.md").read_text()
-    refused = ser("export", run.name)
-    assert refused.exit_code == 1
-    assert "probe needs its encoder, which cannot be exported with it" in refused.stderr
-    explained = ser("explain", run.name)
-    assert "was trained on frames, which have no names" in explained.stderr
+    assert ser("export", run.name, "--out", corpus / "probe.onnx").exit_code == 0
+    by_graph = probabilities_of(run, clips, model=corpus / "probe.onnx")[0]
+    for told, known in zip(by_graph, predicted, strict=True):
+        assert told == pytest.approx(known, abs=1e-4)
+    explained = ser("explain", run.name, "--repeats", "2", "--part", "train")
+    assert explained.exit_code == 0, explained.stderr
+    assert "learned weight" in explained.stdout
+    assert ser("report").exit_code == 0
+    assert "Learned weight" in (corpus / "reports" / "report.md").read_text()
     shutil.copy(make_encoder(family, "other", seed=1) / "model.safetensors", folder)
     encoder_of.cache_clear()
     changed = ser("predict", clips[0], "--model", run)
@@ -414,9 +417,13 @@ def test_a_fine_tuned_encoder_goes_on_and_predicts_as_from_the_cache(corpus, mak
     card = (corpus / "card.md").read_text()
     assert f"samples at 16,000 Hz, heard by the encoder tiny-{family}" in card
     assert "whose licence this program does not know" in card
-    refused = ser("export", "whole")
-    assert refused.exit_code == 1
-    assert "finetune needs its encoder, which cannot be exported with it" in refused.stderr
+    assert ser("export", "whole", "--out", corpus / "whole.onnx").exit_code == 0
+    by_graph = probabilities_of(run, clips, model=corpus / "whole.onnx")[0]
+    for told, known in zip(by_graph, predicted, strict=True):
+        assert told == pytest.approx(known, abs=1e-4)
+    explained = ser("explain", "whole", "--repeats", "2", "--part", "train", "--format", "csv")
+    assert explained.exit_code == 0, explained.stderr
+    assert "training of a layer,layer 2" in explained.stdout
     make_encoder(family, seed=1)
     changed = ser("predict", clips[0], "--model", run)
     assert changed.exit_code == 1

@@ -235,5 +235,5 @@ def test_a_run_of_folds_is_refused(tmp_path):
 
 
 def test_a_run_without_named_features_is_refused(tmp_path):
-    with pytest.raises(RunError, match="on mels, which have no names; only runs on features and embeddings"):
+    with pytest.raises(RunError, match="on mels, which have no names; only runs on features and on an"):
         load_clips(tmp_path, run_info(), manifests=tmp_path, cache=tmp_path, device="cpu")

@@ -105,7 +105,7 @@ def test_features_of_other_names_have_nothing_to_compare(fake):
 def test_importances_are_told_in_points(fake):
     entries = fake.explanation().importances
     for bars in (True, False):
-        drawn = importance_panel("x", "a feature", entries, bars=bars)
+        drawn = importance_panel("x", "a feature is permuted", entries, bars=bars)
         assert drawn.alt == (
             "Drop of UAR in points when a feature is permuted: pitch_st_mean 5.0; pitch_hz_std 3.0; "
             "level_mean 1.0; tempo \u22121.0"
@@ -116,7 +116,7 @@ def test_importances_are_told_in_points(fake):
 
 
 def test_importance_follows_the_page_into_dark_mode(fake):
-    drawn = importance_panel("x", "a feature", fake.explanation().importances, bars=True)
+    drawn = importance_panel("x", "a feature is permuted", fake.explanation().importances, bars=True)
     colours = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6}|var\(--\w+\))", drawn.inline))
     assert colours <= set(INKS.values())
 
@@ -141,7 +141,7 @@ def test_names_are_cut_and_cleaned(fake):
     long = "x" * 60 + "\x00"
     found = fake.explanation(names=(long, "b", "c", "d"), groups=("g" * 50, "a", "b", "c"))
     for drawn in (
-        importance_panel("x", "a feature", found.importances, bars=False),
+        importance_panel("x", "a feature is permuted", found.importances, bars=False),
         effects_panel("x", [0, 1], found, found.effects[0]),
         groups_panel("x", found),
     ):
