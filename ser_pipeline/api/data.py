@@ -1,10 +1,12 @@
 """Manifest and stores: what has to be there before a model is trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place, check_counts
 from ser_pipeline.corpora import own_descriptions
+from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
@@ -29,9 +31,11 @@ FEATURE_STORES: Final[dict[str, FeatureSet]] = {
 
 
 def build_manifest(
-    data: Place = DATA,
+    data: Place | None = None,
     manifests: Place = MANIFESTS,
     *,
+    csv: Sequence[Place] = (),
+    speaker_from: str | None = None,
     jobs: int = 4,
     rehash: bool = False,
     decode: bool = False,
@@ -41,14 +45,18 @@ def build_manifest(
     corpora: Modules | None = None,
     find: Find | None = None,
 ) -> ManifestSummary:
-    """Write the manifest of every corpus below a folder, its rejects, and the default split.
+    """Write the manifest of every corpus below a folder, or of tables, its rejects, and the default split.
 
     The manifest is replaced at the end, whole. What was read is kept, also when the build is
     interrupted, and is not read again while it is unchanged.
 
     Args:
-        data: folder that holds the corpora; nothing in it is changed.
+        data: folder that holds the corpora; nothing in it is changed. ``DataSets`` by default, and with
+            ``csv`` the folder of the first table.
         manifests: folder to write to.
+        csv: tables of recordings (CSV, TSV, JSON lines or Parquet), which take the place of the corpora.
+        speaker_from: regular expression whose one group finds the speaker in a path, for tables without a
+            column of speakers.
         jobs: recordings read at once.
         rehash: read all recordings, changed or not.
         decode: also decode each, so that silent and damaged samples are found now.
@@ -60,14 +68,23 @@ def build_manifest(
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
 
     Raises:
-        SettingsError: ``jobs`` or ``limit`` is below 1.
-        CorpusError: ``data`` is no folder or holds no corpus, or a description cannot be read.
+        SettingsError: ``jobs`` or ``limit`` is below 1, or options that do not go together.
+        CorpusError: ``data`` is no folder or holds no corpus, or a description or table cannot be read.
         ManifestError: no recording can be used, or ``strict`` and some cannot.
         SerError: ``manifests`` cannot be written to.
     """
     check_counts(1, jobs=jobs, limit=limit)
+    tables = [Path(table) for table in csv]
+    folder = Path(data) if data is not None else tables[0].parent if tables else DATA
+    if speaker_from is not None and not tables:
+        raise SettingsError("speaker_from: is for tables that list recordings; pass them with --csv")
+    if tables and (corpora is not None or find is not None):
+        raise SettingsError("csv: does not go with corpora or find, whose place the tables take")
+    if tables:
+        corpora, discovery = listed_corpora(tables, folder, speaker_from=speaker_from)
+        find = lambda _: discovery  # noqa: E731
     written = write_manifest(
-        Path(data),
+        folder,
         Path(manifests),
         jobs=jobs,
         rehash=rehash,
@@ -122,7 +139,7 @@ def build_store(
     *,
     copies: int = 0,
     preset: str | None = None,
-    data: Place = DATA,
+    data: Place | None = None,
     manifests: Place = MANIFESTS,
     cache: Place = CACHE,
     settings: Place | None = SETTINGS_FILE,
@@ -143,7 +160,7 @@ def build_store(
             preset, settings file and changes.
         copies: random variants of each recording, in a store of their own; 0 for the recordings as they are.
         preset: ``default`` or ``paper``; None takes that of the settings file.
-        data: folder the manifest's paths are relative to.
+        data: folder the manifest's paths are relative to; by default the one it was built from.
         manifests: folder of the manifest.
         cache: folder of all stores.
         settings: settings file, which may be missing; None reads none.
@@ -190,9 +207,10 @@ def build_store(
         if on_progress is not None:
             on_progress(done, total)
 
+    manifest = read_manifest(Path(manifests))
     return build(
-        read_manifest(Path(manifests)),
-        Path(data),
+        manifest,
+        manifest.data if data is None else Path(data),
         Path(cache),
         options,
         copies=max(copies, 1),

@@ -7,8 +7,8 @@ import typer
 
 from ser_pipeline.cli.cache_build import augment, features, mels
 from ser_pipeline.cli.common import (
+    BuiltFromOption,
     CacheOption,
-    DataOption,
     Format,
     FormatOption,
     ManifestsOption,
@@ -123,7 +123,7 @@ def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
 
 @app.command()
 def verify(
-    data: DataOption = Path("DataSets"),
+    data: BuiltFromOption = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     sample: Annotated[
@@ -143,16 +143,17 @@ def verify(
 
     with plain_errors():
         manifest = _manifest(manifests)
-        if manifest is not None and not data.is_dir():
-            say(f"{data}: is not a folder, so nothing is recomputed; pass the corpora's folder with --data")
+        folder = data if data is not None or manifest is None else manifest.data
+        if folder is not None and manifest is not None and not folder.is_dir():
+            say(f"{folder}: is not a folder, so nothing is recomputed; pass the corpora's folder with --data")
         bad = 0
         found = list(stores(cache))
         if not found:
             raise StoreError(f"{cache}: holds no store; pass --cache, or run 'ser cache mels' to make one")
-        for folder in found:
-            report = check(folder, manifest, data, sample=sample, seed=seed)
+        for store in found:
+            report = check(store, manifest, folder, sample=sample, seed=seed)
             out(
-                f"{folder}: {plural(report.shards, 'shard')}, {plural(report.rows, 'row')} intact, "
+                f"{store}: {plural(report.shards, 'shard')}, {plural(report.rows, 'row')} intact, "
                 f"{report.recomputed} recomputed, {plural(len(report.problems), 'problem')}"
             )
             for line in report.problems[:10]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.common import (
+    BuiltFromOption,
     CacheOption,
-    DataOption,
     JobsOption,
     ManifestsOption,
     counted,
@@ -36,7 +36,7 @@ class Backend(StrEnum):
 class Where:
     """Folders a build reads and writes, and how much of it is done now."""
 
-    data: DataOption = Path("DataSets")
+    data: BuiltFromOption = None
     manifests: ManifestsOption = Path("manifests")
     cache: CacheOption = Path("cache")
     jobs: JobsOption = 1

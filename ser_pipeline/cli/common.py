@@ -28,6 +28,13 @@ class Format(StrEnum):
 DataOption = Annotated[
     Path, typer.Option("--data", help="Read recordings from this folder, which holds the corpora.")
 ]
+BuiltFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Read recordings from this folder; by default from the one the manifest was built from.",
+    ),
+]
 ManifestsOption = Annotated[
     Path, typer.Option("--manifests", help="Use the manifest and the splits in this folder.")
 ]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.common import (
-    DataOption,
     Format,
     FormatOption,
     ManifestsOption,
@@ -42,7 +41,31 @@ JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Read this 
 
 @app.command()
 def build(
-    data: DataOption = DATA,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Read recordings from this folder, which holds the corpora. The default is DataSets, and "
+            "with --csv the folder of the first table.",
+        ),
+    ] = None,
+    csv: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--csv",
+            help="Take the recordings that this table lists instead of looking for corpora. It needs columns "
+            "'path' and 'emotion'; 'speaker', 'start', 'end' and others are used too. Can be repeated.",
+        ),
+    ] = None,
+    speaker_from: Annotated[
+        str | None,
+        typer.Option(
+            "--speaker-from",
+            metavar="REGEX",
+            help="Find the speaker in the path by the one group of this regular expression, for a table "
+            "without a column of speakers.",
+        ),
+    ] = None,
     manifests: Annotated[
         Path, typer.Option("--out", "--manifests", help="Write to this folder.")
     ] = MANIFESTS,
@@ -67,21 +90,26 @@ def build(
         from ser_pipeline.api import build_manifest
         from ser_pipeline.manifest import refuse_rejects
 
-        say(f"looking for recordings below {data}")
+        place = csv[0].parent if data is None and csv else data or DATA
+        listing = f"reading {', '.join(map(str, csv))}" if csv else f"looking for recordings below {place}"
+        say(listing)
         with counted("reading") as on_progress:
             summary = build_manifest(
-                data,
+                place,
                 manifests,
+                csv=csv or (),
+                speaker_from=speaker_from,
                 jobs=jobs,
                 rehash=rehash,
                 decode=decode,
                 limit=limit,
                 on_progress=on_progress,
             )
-        _show_summary(summary, data)
+        _show_summary(summary, place)
         if strict:
             refuse_rejects(summary)
-        next_step(f"ser cache mels{_flag('data', data, DATA)}{_flag('manifests', manifests, MANIFESTS)}")
+        flags = "" if csv else _flag("data", place, DATA)
+        next_step(f"ser cache mels{flags}{_flag('manifests', manifests, MANIFESTS)}")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table
-from ser_pipeline.corpora.files import SUFFIXES, listed, misnamed
+from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.tables import CorpusTable, Row, read_any, read_text
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import language_name
@@ -27,19 +27,20 @@ UNKNOWN_SPEAKER: Final = "unknown"
 Named = Mapping[str, str]
 """Group or fact -> what a name says."""
 
+Line = tuple[int, Named]
+"""Number of a line, and fact -> what it says."""
+
 _FIELDS: Final[Mapping[str, str]] = {
     "session": "session_id", "sentence": "sentence_id", "start": "start_s", "end": "end_s",
 }  # fmt: skip
 """Fact -> field of an utterance, where they are not called alike."""
 
-MEDIA: Final = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
-"""Suffixes that tables put behind the names of recordings or of the videos they come from."""
 
 _NEVER: Final = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
     """A table as it was read.
 
     Attributes:
@@ -108,20 +109,20 @@ class Described:
         self.called = lru_cache(maxsize=1 << 14)(self._is_called)
         self._people = {speaker: self._checked("people", person) for speaker, person in told.people.items()}
         self._for_all = self._checked("facts", told.facts)
-        if told.layout and told.pattern and self.NAME.fullmatch(_stem(PurePosixPath(told.layout))) is None:
+        if told.layout and told.pattern and self.NAME.fullmatch(stem(PurePosixPath(told.layout))) is None:
             raise CorpusError(
                 f"{told.name}: the pattern {told.pattern!r} does not read the layout {told.layout!r}"
             )
 
     def claims(self, path: PurePosixPath) -> bool:
         """Whether a recording's name and folders are of this corpus; touches no disk."""
-        if self.description.pattern and self.NAME.fullmatch(_stem(path)) is None:
+        if self.description.pattern and self.NAME.fullmatch(stem(path)) is None:
             return False
         return self.description.anywhere or any(self.called(folder.name) for folder in path.parents)
 
     def home(self, path: PurePosixPath) -> PurePosixPath:
         """The folder that holds the corpus, seen from one of its recordings."""
-        match = self.NAME.fullmatch(_stem(path))
+        match = self.NAME.fullmatch(stem(path))
         levels = match[1].count("/") if match else 0
         base = path.parents[min(levels, len(path.parents) - 1)]
         return next((place for place in (base, *base.parents) if self.called(place.name)), base)
@@ -139,7 +140,7 @@ class Described:
         """
         paths = listed(root, files)
         by_lines = next((table for table in self.description.tables if table.rows), None)
-        tables = [_Lines(each, self._read(root, each)) for each in self.description.tables if not each.rows]
+        tables = [Lines(each, self._read(root, each)) for each in self.description.tables if not each.rows]
         seen: list[set[str]] = [set() for _ in tables]
         rows = self._files(paths) if by_lines is None else self._listed(root, by_lines, paths)
         for found in rows:
@@ -165,15 +166,12 @@ class Described:
     ) -> Iterator[tuple[PurePosixPath, Named] | Record]:
         """Recordings in path order, each as often as lines name it, and what is wrong with the table."""
         lines, problem = self._lines(root, table)
-        by_path: dict[str, list[Named]] = defaultdict(list)
-        for _, line in lines:
+        by_path: dict[str, list[Line]] = defaultdict(list)
+        for number, line in lines:
             told = {fact: line.get(column, "").strip() for fact, column in table.columns.items()}
-            by_path[told.pop("path").replace("\\", "/").removeprefix("./")].append(told)
-        places: dict[str, PurePosixPath] = {}
-        for path in paths:
-            for name in (path.as_posix(), _stem(path), path.name, path.stem):
-                places.setdefault(name, path)
-        owners: dict[PurePosixPath, list[Named]] = defaultdict(list)
+            by_path[slashed(told.pop("path"))].append((number, told))
+        places = self._places(paths)
+        owners: dict[PurePosixPath, list[Line]] = defaultdict(list)
         absent = []
         for name, told_lines in by_path.items():
             if name in places:
@@ -183,15 +181,41 @@ class Described:
         for path in paths:
             if path not in owners:
                 yield Reject(self.CARD.name, path, f"{table.file!r} does not name it")
-            yield from ((path, told) for told in owners[path])
+            yield from self._each_once(path, owners[path], table)
         if absent:
             yield MissingAudio(self.CARD.name, table.file, len(absent), tuple(sorted(absent)[:5]))
         if problem:
             yield TableProblem(self.CARD.name, table.file, problem)
 
+    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
+        """What a line may call each recording."""
+        places: dict[str, PurePosixPath] = {}
+        for path in paths:
+            for name in (path.as_posix(), stem(path), path.name, path.stem):
+                places.setdefault(name, path)
+        return places
+
+    def _each_once(
+        self, path: PurePosixPath, lines: Sequence[Line], table: Table
+    ) -> Iterator[tuple[PurePosixPath, Named] | Reject]:
+        """The lines of one recording; those that name it, or the same segment of it, again are rejects."""
+        first: dict[tuple[str, str], Line] = {}
+        for number, told in lines:
+            bounds = told.get("start", ""), told.get("end", "")
+            earlier, other = first.setdefault(bounds, (number, told))
+            if earlier == number:
+                yield path, told
+                continue
+            label, there = told.get("emotion"), other.get("emotion")
+            differs = f", which labels it {there!r} and not {label!r}" if label != there else ""
+            file = Path(table.file).name
+            reason = f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}"
+            yield Reject(self.CARD.name, path, reason)
+
     def _lines(self, root: Path, table: Table) -> tuple[list[tuple[int, Row]], str | None]:
         """Lines of the files of a table below a folder, and what is wrong with it."""
-        places = sorted(root.glob(table.file)) or sorted(root.rglob(Path(table.file).name))
+        places = [Path(table.file)] if Path(table.file).is_absolute() else sorted(root.glob(table.file))
+        places = places or sorted(root.rglob(Path(table.file).name))
         wanted = [*table.key, *table.columns.values(), *table.votes.values()]
         lines: list[tuple[int, Row]] = []
         for place in places:
@@ -212,7 +236,7 @@ class Described:
         bad = []
         for number, line in lines:
             cells = [line[column].strip() for column in table.key]
-            key = "\t".join(map(_key, table.match, cells))
+            key = "\t".join(map(key_of, table.match, cells))
             try:
                 told = self._told(table, line)
             except ValueError as error:
@@ -250,18 +274,18 @@ class Described:
     def _row(
         self,
         path: PurePosixPath,
-        tables: Sequence[_Lines],
+        tables: Sequence[Lines],
         told: Named,
         seen: Sequence[set[str]] = (),
     ) -> Utterance | Reject:
-        match = self.NAME.fullmatch(_stem(path))
+        match = self.NAME.fullmatch(stem(path))
         if match is None and self.description.pattern:
             return misnamed(self.CARD, path)
         named = {name: value for name, value in match.groupdict().items() if value} if match else {}
         sources = [("the name", named), ("its line or side file", told)]
         for number, lines in enumerate(tables):
-            known = {**named, **told, "stem": path.stem, "path": _stem(path)}
-            key = "\t".join(_key(what, known.get(what, "")) for what in lines.table.match)
+            known = {**named, **told, "stem": path.stem, "path": stem(path)}
+            key = "\t".join(key_of(what, known.get(what, "")) for what in lines.table.match)
             if seen:
                 seen[number].add(key)
             sources.append((lines.found.name, lines.found.facts(key)))
@@ -310,7 +334,7 @@ class Described:
         sentence = facts.get("sentence")
         if sentence is not None and "text" not in facts and sentence in self.description.texts:
             facts["text"] = self.description.texts[sentence]
-        official = match[1] if match else _stem(path)
+        official = match[1] if match else stem(path).lstrip("/")
         facts.pop("emotion", None)
         facts.pop("speaker", None)
         return Utterance(
@@ -354,19 +378,6 @@ def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
         return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise CorpusError(f"is no JSON object with {', '.join(sidecar.columns.values())} ({error})") from None
-
-
-def _key(what: str, text: str) -> str:
-    """What is compared of a key: of names and paths, the part without suffix, with slashes."""
-    path = PurePosixPath(text.replace("\\", "/"))
-    if what in ("stem", "path"):
-        bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
-        return bare.name if what == "stem" else bare.as_posix()
-    return text
-
-
-def _stem(path: PurePosixPath) -> str:
-    return (path.parent / path.stem).as_posix()
 
 
 def _letters(name: str) -> str:

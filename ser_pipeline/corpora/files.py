@@ -28,6 +28,9 @@ NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
 
 SUFFIXES = DECODED | NOT_DECODED
 
+MEDIA = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
+"""Suffixes that tables put behind the names of recordings or of the videos they come from."""
+
 
 class Folder(NamedTuple):
     """One folder and the names of its files, sorted.
@@ -130,3 +133,37 @@ def in_path_order(paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
 def listed(root: Path, files: Sequence[PurePosixPath] | None) -> Sequence[PurePosixPath]:
     """``files``, or every recording below ``root`` where none are given."""
     return audio_files(root) if files is None else files
+
+
+def slashed(path: str) -> str:
+    r"""A path that a table writes, with slashes.
+
+    Examples:
+        >>> slashed(".\\wav\\a.wav")
+        'wav/a.wav'
+    """
+    return path.replace("\\", "/").removeprefix("./")
+
+
+def stem(path: PurePosixPath) -> str:
+    """A path without its suffix.
+
+    Examples:
+        >>> stem(PurePosixPath("wav/a.b.wav"))
+        'wav/a.b'
+    """
+    return (path.parent / path.stem).as_posix()
+
+
+def key_of(what: str, text: str) -> str:
+    """What is compared of a table's key: of names and paths the part without suffix, with slashes.
+
+    Examples:
+        >>> key_of("stem", "wav/a.mp4"), key_of("path", "wav/a.wav"), key_of("speaker", "a.wav")
+        ('a', 'wav/a', 'a.wav')
+    """
+    if what not in ("stem", "path"):
+        return text
+    path = PurePosixPath(text.replace("\\", "/"))
+    bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
+    return bare.name if what == "stem" else bare.as_posix()

@@ -181,7 +181,8 @@ def _json_rows(text: str, *, lines: bool) -> list[Row]:
             )
         if not isinstance(found, list):
             raise ValueError("neither a list nor an object of objects")
-        return [{str(name): _cell(value) for name, value in _object(line).items()} for line in found]
+        names = dict.fromkeys(name for line in found for name in _object(line))
+        return [{str(name): _cell(line.get(name)) for name in names} for line in found]
     except ValueError as error:
         raise CorpusError(f"is not JSON of a table ({error})") from None
 
@@ -230,6 +231,8 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         raise CorpusError(f"cannot be read ({error.strerror})") from None
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ("utf-16",)
+    elif b"\0" in content[:2]:  # without a mark: the first letter of a heading is ASCII
+        encodings = ("utf-16-be" if content[0] == 0 else "utf-16-le",)
     for encoding in encodings:
         try:
             return content.decode(encoding)

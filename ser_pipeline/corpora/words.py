@@ -120,6 +120,16 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def columns_of_fact(fact: str) -> list[str]:
+    """What the column of a fact may be called, the usual names first.
+
+    Examples:
+        >>> columns_of_fact("path")[:3]
+        ['path', 'file', 'filename']
+    """
+    return str(_words()["columns"][fact]).split()
+
+
 def _heading(column: str) -> str:
     return re.sub(r"[\W_]", "", column.lower())
 
@@ -159,6 +169,17 @@ def language_of_labels(labels: Sequence[str]) -> str | None:
     shares = {tag: len(written & set(words.split())) for tag, words in _words()["initials"].items()}
     best = max(shares, key=lambda tag: shares[tag])
     return best if shares[best] >= 3 and shares[best] > shares["en"] else None
+
+
+def language_of_word(word: str) -> str:
+    """BCP 47 tag of a language that is called by its English name; the word itself where it is none.
+
+    Examples:
+        >>> language_of_word("Italian"), language_of_word("pt-BR")
+        ('it', 'pt-BR')
+    """
+    names: Mapping[str, str] = _words()["languages"]
+    return next((tag for tag, name in names.items() if name.lower() == word.lower()), word)
 
 
 @cache

@@ -94,8 +94,9 @@ def write_manifest(
         probes, read = cache.read_all(paths, jobs=jobs, rehash=rehash, decode=decode, on_progress=on_progress)
         cache.save(probes if limit is None else cache.updated(probes))
         summary = _write(data, out, scanned, probes.take(files.indices), read, settings)
-        if pc.min(probes["size"]).as_py() >= 0:  # what could not be read at all is tried again
-            write_fingerprint(out, _fingerprint(data, seen, summary))
+        if pc.min(probes["size"]).as_py() < 0:  # what could not be read at all is tried again
+            seen = ""
+        write_fingerprint(out, _fingerprint(data, seen, summary))
     return summary
 
 

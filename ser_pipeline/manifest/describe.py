@@ -327,11 +327,16 @@ def reject_reasons(rejects: pa.Table, corpora: KnownCorpora) -> list[RejectReaso
 
 
 def _kind(corpus: str, top: str, rows: list[tuple[str, str]]) -> RejectReason:
-    folder = top or posixpath.commonpath([posixpath.dirname(path) for path, _ in rows]) or "."
+    folder = top or _in_common_folder([posixpath.dirname(path) for path, _ in rows]) or "."
     reason = _in_common([reason for _, reason in rows])
     if folder != ".":
         reason = reason.replace(_ITS_FOLDER, folder)
     return RejectReason(corpus, reason, rows[0][0], len(rows), folder)
+
+
+def _in_common_folder(folders: list[str]) -> str:
+    mixed = len({folder.startswith("/") for folder in folders}) > 1  # some lie outside of the data folder
+    return "" if mixed else posixpath.commonpath(folders)
 
 
 def _in_common(reasons: list[str]) -> str:

@@ -261,7 +261,7 @@ def _some(folder: str, paths: Sequence[str]) -> Int64s:
     found = np.full((len(paths), 3), -1, np.int64)
     for row, path in enumerate(paths):
         try:
-            status = os.stat(f"{folder}/{path}")
+            status = os.stat(os.path.join(folder, path))
         except OSError:
             continue
         found[row] = status.st_size, status.st_mtime_ns, status.st_ctime_ns
@@ -276,4 +276,4 @@ def reader() -> str:
 
 
 def _probe_some(data: str, paths: list[str], decode: bool) -> list[Probe]:
-    return [probe(f"{data}/{path}", decode=decode) for path in paths]
+    return [probe(os.path.join(data, path), decode=decode) for path in paths]

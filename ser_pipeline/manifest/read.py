@@ -79,10 +79,10 @@ class Manifest:
         """Folder the paths were relative to when the manifest was built on this machine.
 
         It stands in a file beside the manifest, never in it, so that a moved corpus changes no
-        digest; ``DataSets`` where that file is missing.
+        digest; ``DataSets`` where that file is missing, or names a folder of another machine.
         """
         built = read_fingerprint(self.path.parent)
-        return Path("DataSets") if built is None else Path(built.data)
+        return Path(built.data) if built is not None and Path(built.data).is_dir() else Path("DataSets")
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,15 @@ def printable(text: str) -> str:
 
 
 def _synthetic(data: Path, discovery: Discovery) -> tuple[str, ...]:
-    """Corpora with a mark in their folder or in one around it, up to ``data``."""
-    marked = {
-        found.corpus
-        for found in discovery.found
-        if any((data / folder / SYNTHETIC_MARK).is_file() for folder in (found.root, *found.root.parents))
-    }
+    """Corpora with a mark in a folder that holds recordings of theirs, or in one around it."""
+    marked = set()
+    for found in discovery.found:
+        inside = {
+            folder for file in {path.parent for path in found.files} for folder in (file, *file.parents)
+        }
+        folders = {*(found.root / folder for folder in inside), *found.root.parents, found.root}
+        if any((data / folder / SYNTHETIC_MARK).is_file() for folder in folders):
+            marked.add(found.corpus)
     return tuple(sorted(marked))
 
 

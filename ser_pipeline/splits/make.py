@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.errors import SplitError
+from ser_pipeline.corpora.described import UNKNOWN_SPEAKER
+from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
-from ser_pipeline.splits.leaks import joined, joined_names
+from ser_pipeline.splits.leaks import SPLIT_COLUMNS, joined, joined_names
 from ser_pipeline.splits.split import (
     FOLDS,
     MAX_FOLDS,
@@ -34,11 +35,15 @@ from ser_pipeline.splits.split import (
     split_path,
     write_split,
 )
+from ser_pipeline.tables.cells import plural
 
 Body = tuple[pa.Table, tuple[str, ...], str]
 """Rows, names of the folds, and a note."""
 
 DEFAULT_SPLIT: Final = "speaker"
+
+BY_SPEAKER: Final = ("speaker", "kfold", "loso")
+"""Splits that keep speakers apart, and so need to know them."""
 
 
 def make_split(
@@ -74,11 +79,28 @@ def make_split(
         raise SplitError(f"'{save_as}' is the name of another split; choose one of your own")
     if not manifest.table.num_rows:
         raise SplitError(f"{manifest.path}: has no recordings to split")
+    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
+        raise SplitError(f"split {name}: {unknown}")
     recipe = SplitRecipe(name, seed, checked_ratios(ratios or RATIOS), FOLDS if folds is None else folds)
     table, fold_names, note = KINDS[name](manifest.table, recipe)
     leaks = name == "stratified"
     split = Split(checked_name(save_as or name), recipe, table, fold_names, leaks, note, manifest.digest)
     return split.sealed()
+
+
+def unknown_speakers(table: pa.Table) -> str:
+    """Why a table cannot be split by speaker, and what to do; "" if every recording says who speaks."""
+    nobody = pc.binary_join_element_wise(table["corpus"], UNKNOWN_SPEAKER, "-")
+    unknown = table.filter(pc.equal(table["speaker_id"], nobody))
+    if not unknown.num_rows:
+        return ""
+    corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
+    return (
+        f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
+        "speakers cannot be kept apart; build the manifest with a column 'speaker' in the table or with "
+        "--speaker-from 'REGEX', whose one group finds the speaker in the path, or use 'ser manifest split "
+        "stratified', whose scores do not hold for new speakers"
+    )
 
 
 def seeded(seed: int, *names: str) -> np.random.Generator:
@@ -240,8 +262,11 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
             recipe, fits = old.recipe, same
         elif not same:
             lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
-    if not fits:
-        split = make_split(read_manifest(out), DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
+    built = None if fits else read_manifest(out, SPLIT_COLUMNS)
+    if built is not None and (unknown := unknown_speakers(built.table)):
+        lines.append(f"there is no split {DEFAULT_SPLIT}: {unknown}")
+    elif built is not None:
+        split = make_split(built, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
         write_split(out, split)
         lines += empty_parts(split)
     return lines

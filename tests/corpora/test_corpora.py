@@ -16,8 +16,8 @@ from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import published
 
 HELPERS = {
-    "described", "description", "discover", "draft", "draft_text", "files", "guesses", "names", "shapes",
-    "tables", "values", "words",
+    "described", "description", "discover", "draft", "draft_text", "files", "guesses", "listed", "names",
+    "shapes", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 

@@ -38,7 +38,6 @@ def test_a_fresh_manifest_has_no_problem(built, data):
         ({"audio_digest": "ab"}, "is not a digest of 32 hexadecimal digits"),
         ({"utterance_id": "nemo/x"}, "utterance_id 'nemo/x' does not begin with its corpus"),
         ({"utterance_id": "emodbx/x"}, "does not begin with its corpus"),
-        ({"path": "/etc/passwd"}, "path '/etc/passwd' leads out of the data folder"),
         ({"path": "a/../../b"}, "leads out of the data folder"),
         ({"path": "C:/a.wav"}, "leads out of the data folder"),
         ({"speaker_id": ""}, "speaker_id '' is empty"),

@@ -331,3 +331,13 @@ def test_every_split_says_what_to_know_of_it(in_memory, people_rows, kind):
     assert (split.name, split.recipe.kind, split.manifest_digest) == (f"my-{kind}", kind, manifest.digest)
     assert split.note.endswith(".")
     assert ("new speakers" in split.note) == split.leaks_speakers == (kind == "stratified")
+
+
+@pytest.mark.parametrize("name", ["speaker", "kfold", "loso"])
+def test_a_split_by_speaker_needs_to_know_who_speaks(in_memory, people_rows, name):
+    rows = [*people_rows("emodb", 6), *people_rows("mine", 1, speaker_id="mine-unknown")]
+    with pytest.raises(
+        SplitError, match=rf"split {name}: 8 of 56 recordings \(mine\) do not say who speaks, so"
+    ):
+        make_split(in_memory(rows), name)
+    assert make_split(in_memory(rows), "stratified").leaks_speakers

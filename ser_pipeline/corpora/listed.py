@@ -1,0 +1,351 @@
+"""Recordings of one's own that a table lists: three columns make a corpus.
+
+The table becomes a description whose rows are its lines, and is read like any other. Columns are known by
+their headings, labels by their words. Paths may be absolute, relative to the table or to the data folder,
+or of another machine, Windows included.
+"""
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ser_pipeline.corpora.described import Described, Lines, Named
+from ser_pipeline.corpora.description import RANGES, Codes, Description, Scale, Table
+from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
+from ser_pipeline.corpora.files import in_path_order, is_recording, slashed, walk
+from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.words import (
+    columns_of_fact,
+    emotion_of_word,
+    facts_of_columns,
+    gender_of_word,
+    is_level,
+    language_of_word,
+)
+from ser_pipeline.errors import CorpusError, some
+from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.options.checks import nearest
+from ser_pipeline.records import Record, Reject, TableProblem, Utterance
+from ser_pipeline.tables.cells import plural
+
+NEEDED: Final = ("path", "emotion")
+"""Facts without which a table lists no recordings to learn from."""
+
+SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
+"""Usual scales of ratings; the first that all ratings fit is taken."""
+
+SPREADSHEETS: Final = {".xlsx", ".xls", ".ods", ".numbers"}
+
+_DRIVE: Final = re.compile(r"^([A-Za-z]):/")
+
+
+@dataclass
+class Listed(Described):
+    """A corpus that one table lists.
+
+    Attributes:
+        places: path as the table writes it, with slashes -> path of the recording.
+        lost: path of a recording that is not there -> why.
+        voice: finds who speaks in a path; None where the table or nobody says it.
+        remarks: what a user should know of how the table was read.
+    """
+
+    places: Mapping[str, PurePosixPath] = field(default_factory=dict)
+    lost: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    voice: re.Pattern[str] | None = None
+    remarks: tuple[str, ...] = ()
+
+    def scan(self, root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[Record]:
+        """Yield a row or reject for each line, in path order, and what the user should know of the table."""
+        yield from super().scan(root, in_path_order({*self.places.values()}) if files is None else files)
+        file = Path(self.description.tables[0].file).name
+        yield from (TableProblem(self.CARD.name, file, line) for line in self.remarks)
+
+    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
+        return self.places
+
+    def _row(
+        self, path: PurePosixPath, tables: Sequence[Lines], told: Named, seen: Sequence[set[str]] = ()
+    ) -> Utterance | Reject:
+        if path in self.lost:
+            return Reject(self.CARD.name, path, self.lost[path])
+        if self.voice is not None:
+            match = self.voice.search(path.as_posix())
+            if match is None or not match[1]:
+                reason = f"--speaker-from '{self.voice.pattern}' finds no speaker in its path"
+                return Reject(self.CARD.name, path, reason)
+            told = {**told, "speaker": match[1]}
+        return super()._row(path, tables, told, seen)
+
+
+def listed_corpora(
+    tables: Sequence[Path], data: Path, *, speaker_from: str | None = None
+) -> tuple[dict[str, Listed], Discovery]:
+    """Read tables that list recordings.
+
+    Args:
+        tables: CSV, TSV, JSON lines or Parquet; each becomes a corpus that is called like its file.
+        data: folder that paths of recordings below it are relative to; others stay absolute.
+        speaker_from: regular expression whose one group finds the speaker in a path, for tables without a
+            column of speakers.
+
+    Returns:
+        Corpus id -> corpus, and which recordings it has.
+
+    Raises:
+        CorpusError: a table cannot be read, lacks a column or has no label that is an emotion, or
+            ``speaker_from`` does not fit.
+    """
+    voice = None if speaker_from is None else _voice(speaker_from)
+    names = _names(tables)
+    corpora = {name: _listed(path, name, data, voice) for name, path in zip(names, tables, strict=True)}
+    if voice is not None and not any(corpus.voice for corpus in corpora.values()):
+        raise CorpusError(f"--speaker-from: {tables[0]} has a column of speakers; leave --speaker-from out")
+    found = tuple(
+        Found(name, PurePosixPath(), tuple(in_path_order({*corpus.places.values()})))
+        for name, corpus in corpora.items()
+    )
+    return corpora, Discovery(found, (), ())
+
+
+def _voice(text: str) -> re.Pattern[str]:
+    try:
+        found = re.compile(text)
+    except re.error as error:
+        raise CorpusError(f"--speaker-from '{text}' is no regular expression: {error}") from None
+    if found.groups != 1:
+        raise CorpusError(
+            f"--speaker-from '{text}' has {plural(found.groups, 'group')}; put the part of the path that "
+            "names the speaker into one group, as in '(spk[0-9]+)/'"
+        )
+    return found
+
+
+def _names(tables: Sequence[Path]) -> list[str]:
+    """An id for each table: its name in small letters; a number tells equal ones apart."""
+    names: list[str] = []
+    for path in tables:
+        letters = unicodedata.normalize("NFKD", path.stem.lower()).encode("ascii", "ignore").decode()
+        plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+        plain = "own" if plain in ("", UNKNOWN) else plain
+        numbered = (f"{plain}-{number}" for number in count(2))
+        names.append(next(name for name in chain([plain], numbered) if name not in names))
+    return names
+
+
+def _listed(file: Path, name: str, data: Path, voice: re.Pattern[str] | None) -> Listed:
+    if file.suffix.lower() in SPREADSHEETS:
+        raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
+    try:
+        lines = [line for _, line in read_any(file)]
+    except CorpusError as error:
+        raise CorpusError(f"{file}: {error}") from None
+    columns = _columns(file, list(lines[0]))
+    met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
+    codes = {"emotion": _emotions(file, columns["emotion"], met["emotion"])}
+    refused = {
+        label: _no_emotion(label) for label in met["emotion"] if label and label not in codes["emotion"]
+    }
+    remarks = _remarks(met["emotion"], refused)
+    codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
+    codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
+    scales = {fact: scale for fact in RANGES if (scale := _scale(met.get(fact, ())))}
+    remarks += [
+        f"column {columns[fact]!r} is read as ratings from {low:g} to {high:g}"
+        for fact, (low, high) in scales.items()
+    ]
+    told = Description(
+        name=name,
+        title=name,
+        language=_only(codes["language"].values()),
+        codes=codes,
+        refused={"emotion": refused},
+        scales=scales,
+        tables=(Table(file=str(file.absolute()), rows=True, columns=columns),),
+    )
+    columns, more = _readable(told, columns, met)
+    told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
+    places, lost = _found([slashed(path) for path in met["path"] if path], file, data)
+    voice = None if "speaker" in columns else voice
+    return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
+
+
+def _columns(file: Path, heading: Sequence[str]) -> dict[str, str]:
+    """Fact -> column.
+
+    Raises:
+        CorpusError: the column of paths or of labels is missing.
+    """
+    columns = facts_of_columns(heading)
+    for fact in NEEDED:
+        if fact not in columns:
+            called = columns_of_fact(fact)
+            what = "path of the recording" if fact == "path" else "emotion"
+            close = next((hint for word in called[:4] if (hint := nearest(word, heading))), "")
+            raise CorpusError(
+                f"{file}: no column gives the {what}; call it {', '.join(called[:3])} or {called[3]} "
+                f"(found {some(list(heading))}){close}"
+            )
+    return columns
+
+
+def _emotions(file: Path, column: str, met: Mapping[str, int]) -> dict[str, str]:
+    """Label -> emotion, of those labels that are one.
+
+    Raises:
+        CorpusError: none of them is.
+    """
+    known = {label: emotion for label in met if label and (emotion := emotion_of_word(label))}
+    if not known:
+        raise CorpusError(
+            f"{file}: no label in its column {column!r} is an emotion: {_counted(met)}; valid are "
+            f"{', '.join(EMOTIONS)}, and usual words and abbreviations for them in many languages"
+        )
+    return known
+
+
+def _no_emotion(label: str) -> str:
+    if any(map(str.isalpha, label)) and is_level(label):
+        return f"label {label!r} says how strong an emotion is, not which"
+    return f"label {label!r} is no emotion that is known"
+
+
+def _remarks(met: Mapping[str, int], refused: Codes) -> list[str]:
+    if not refused:
+        return []
+    odd = {label: met[label] for label in refused}
+    return [
+        f"labels that are no emotion: {_counted(odd)}; recordings that have them are rejects, unless a "
+        "description of the corpus says what they mean (docs/corpora/describe.md)"
+    ]
+
+
+def _counted(met: Mapping[str, int]) -> str:
+    return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
+
+
+def _scale(met: Iterable[str]) -> Scale | None:
+    """The first usual scale that all ratings fit; None where they are no numbers or fit none."""
+    try:
+        values = [float(text.replace(",", ".")) for text in met if text]
+    except ValueError:
+        return None
+    return next((s for s in SCALES if values and s[0] <= min(values) and max(values) <= s[1]), None)
+
+
+def _only(tags: Iterable[str]) -> str:
+    """The language of all recordings, where it is one."""
+    found = {*tags}
+    tag = found.pop() if len(found) == 1 else ""
+    return tag if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", tag) else "und" if not found else "mul"
+
+
+def _readable(
+    told: Description, columns: Mapping[str, str], met: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, str], list[str]]:
+    """The columns whose values can be read, and a line for each of the others.
+
+    Labels, paths and bounds are needed, so a line whose value cannot be read is a reject of its own.
+    """
+    values, kept, lines = Values(told), dict(columns), []
+    for fact in columns.keys() - {*NEEDED, "start", "end", "speaker"}:
+        try:
+            for text in filter(None, met[fact]):
+                values.of(fact, text)
+        except ValueError as error:
+            lines.append(f"column {kept.pop(fact)!r} is left out: {error}")
+    return kept, sorted(lines)
+
+
+def _found(
+    names: Sequence[str], file: Path, data: Path
+) -> tuple[dict[str, PurePosixPath], dict[PurePosixPath, str]]:
+    """Where the recordings of a table are, and why each of the others is not there.
+
+    Args:
+        names: paths as the table writes them, with slashes.
+        file: the table.
+        data: folder that found paths are relative to.
+    """
+    root = os.path.abspath(data)
+    bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
+    there = {name: place for name in names if (place := _at(name, bases))}
+    rest = [name for name in names if name not in there]
+    bare = _without_common_folder(rest)
+    there |= {name: place for name in rest if (place := _at(bare[name], bases))}
+    if not there:
+        there = _searched(bare, bases)
+    places, lost = {}, {}
+    for name in names:
+        places[name] = _relative(there.get(name) or os.path.join(bases[0], bare[name]), root)
+        if name not in there:
+            lost[places[name]] = _lost(name, file)
+    return places, lost
+
+
+def _at(name: str, bases: Iterable[str]) -> str | None:
+    """The file that a path leads to from one of some folders, if any."""
+    drive = _DRIVE.match(name)
+    tried = [os.path.expanduser(name), *(os.path.join(base, name) for base in bases)]
+    if drive is not None:
+        tried = [f"/mnt/{drive[1].lower()}/{name[3:]}"]
+    return next(
+        (os.path.normpath(path) for path in tried if os.path.isabs(path) and os.path.lexists(path)), None
+    )
+
+
+def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
+    """Absolute paths of another machine without the folder that they have in common; others as they are."""
+    plain = {name: _DRIVE.sub("/", name) for name in names}
+    absolute = [posixpath.dirname(path) for path in plain.values() if path.startswith("/")]
+    common = posixpath.commonpath(absolute) if absolute else ""
+    return {
+        name: posixpath.relpath(path, common) if path.startswith("/") else path
+        for name, path in plain.items()
+    }
+
+
+def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
+    """Names that are the end of the path of one recording below the folders, its suffix left out or not."""
+    ends: dict[str, set[str]] = defaultdict(set)
+    wanted = {posixpath.basename(path) for path in bare.values()}
+    for base in bases:
+        try:
+            for folder in walk(Path(base)):
+                for name in filter(is_recording, folder.files):
+                    place = posixpath.join(base, folder.path.as_posix(), name)
+                    for end in {name, PurePosixPath(name).stem} & wanted:
+                        ends[end].add(os.path.normpath(place))
+        except CorpusError:  # a folder that may not be listed holds none that could be read
+            continue
+    found = {}
+    for name, path in bare.items():
+        tail = f"/{path}"
+        fits = [
+            p
+            for p in ends[posixpath.basename(path)]
+            if p.endswith(tail) or os.path.splitext(p)[0].endswith(tail)
+        ]
+        if len(fits) == 1:
+            found[name] = fits[0]
+    return found
+
+
+def _relative(place: str, root: str) -> PurePosixPath:
+    """Path below a folder; the path as it is where it lies elsewhere."""
+    inside = os.path.commonpath([place, root]) == root
+    return PurePosixPath(os.path.relpath(place, root) if inside else place)
+
+
+def _lost(name: str, file: Path) -> str:
+    if "://" in name:
+        return "is an address and not a file; download the recordings first"
+    return f"no such file, neither from the folder of {file.name!r} nor from the data folder"

@@ -1,0 +1,297 @@
+"""Recordings of one's own that a table lists."""
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ser_pipeline.corpora.listed import listed_corpora
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder with four recordings below ``rec``; nothing here reads them."""
+    for name in ("anna/a1.wav", "anna/a2.wav", "ben/b1.wav", "ben/b2.wav"):
+        path = tmp_path / "rec" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def scanned(file, data=None, **options):
+    data = data or file.parent
+    corpora, discovery = listed_corpora([file], data, **options)
+    (found,) = discovery.found
+    return list(corpora[found.corpus].scan(data, found.files))
+
+
+def rows_of(home, text, *, name="mine.csv", encoding="utf-8", **options):
+    file = home / name
+    file.write_bytes(text.encode(encoding))
+    return scanned(file, **options)
+
+
+def test_two_columns_are_enough(home):
+    one, two = rows_of(home, "path,emotion\nrec/anna/a1.wav,angry\nrec/ben/b1.wav,Trauer\n")
+    assert (one.utterance_id, one.emotion, one.source_label) == ("mine/rec/anna/a1", "anger", "angry")
+    assert (two.path, two.emotion) == (PurePosixPath("rec/ben/b1.wav"), "sadness")
+    assert {one.speaker_id, two.speaker_id} == {"mine-unknown"}
+    assert (one.gender, one.age, one.language, one.segment) == ("unknown", None, "und", None)
+
+
+def test_every_column_that_is_known_is_read(home):
+    (row,) = rows_of(
+        home,
+        "file;label;Speaker ID;Sex;age;lang;from;to;split;fold;transcript;Valence;session\n"
+        "rec/anna/a1.wav;wut;7;Frau;31;German;1,5;2,75;dev;3;Hallo; 4;S1\n",
+    )[:1]
+    assert isinstance(row, Utterance)
+    assert (row.speaker_id, row.gender, row.age, row.language) == ("mine-7", "female", 31, "de")
+    assert (row.start_s, row.end_s, row.part, row.fold) == (1.5, 2.75, "validation", 3)
+    assert (row.text, row.valence, row.session_id) == ("Hallo", 0.5, "S1")
+    assert row.utterance_id == "mine/rec/anna/a1#1.500-2.750"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252"])
+def test_separators_line_ends_and_encodings(home, separator, end, encoding):
+    lines = [
+        ["path", "emotion", "speaker"],
+        ["rec/anna/a1.wav", "sad", "Jörg"],
+        ["rec/ben/b1.wav", "joy", "x"],
+    ]
+    text = end.join(separator.join(line) for line in lines) + end
+    one, two = rows_of(home, text, encoding=encoding)
+    assert (one.speaker_id, one.emotion, two.emotion) == ("mine-Jörg", "sadness", "happiness")
+
+
+def test_other_forms_of_tables(home):
+    lines = [
+        {"path": "rec/anna/a1.wav", "emotion": "sad"},
+        {"path": "rec/ben/b1.wav", "emotion": "joy", "age": 20},
+    ]
+    (home / "l.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (home / "l.tsv").write_text("path\temotion\tage\nrec/anna/a1.wav\tsad\t\nrec/ben/b1.wav\tjoy\t20\n")
+    pq.write_table(pa.Table.from_pylist(lines[::-1]), home / "l.parquet")
+    for suffix in ("jsonl", "tsv", "parquet"):
+        one, two = scanned(home / f"l.{suffix}")
+        assert (one.emotion, one.age, two.emotion, two.age) == ("sadness", None, "happiness", 20)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "rec/anna/a1.wav",
+        "./rec/anna/a1.wav",
+        "rec\\anna\\a1.wav",
+        ".\\rec\\anna\\a1.wav",
+        "{home}/rec/anna/a1.wav",
+        "rec/../rec/anna/a1.wav",
+    ],
+)
+def test_paths_from_the_folder_of_the_table(home, spelt):
+    (row,) = rows_of(home, f"path,emotion\n{spelt.format(home=home)},angry\n")
+    assert row.path == PurePosixPath("rec/anna/a1.wav")
+
+
+@pytest.mark.parametrize(
+    "folder", ["C:\\Users\\me\\corpus\\rec\\", "\\\\server\\share\\rec\\", "/home/other/rec/", "D:/"]
+)
+def test_paths_of_another_machine(home, folder):
+    names = ["anna\\a1.wav", "ben\\b1.wav"] if "\\" in folder else ["anna/a1.wav", "ben/b1.wav"]
+    text = "path,emotion\n" + "".join(f"{folder}{name},angry\n" for name in names)
+    (home / "rec" / "mine.csv").write_text(text)
+    rows = scanned(home / "rec" / "mine.csv")
+    assert [str(row.path) for row in rows] == ["anna/a1.wav", "ben/b1.wav"]
+
+
+def test_paths_from_the_data_folder(home):
+    (home / "tables").mkdir()
+    (home / "tables" / "mine.csv").write_text("path,emotion\nanna/a1.wav,angry\n")
+    (row,) = scanned(home / "tables" / "mine.csv", home / "rec")
+    assert (str(row.path), row.utterance_id) == ("anna/a1.wav", "mine/anna/a1")
+
+
+def test_recordings_elsewhere_keep_their_absolute_path(home):
+    (home / "mine").mkdir()
+    (home / "mine" / "mine.csv").write_text(
+        f"path,emotion\n../rec/anna/a1.wav,sad\n{home}/rec/ben/b1.wav,sad\n"
+    )
+    one, two = scanned(home / "mine" / "mine.csv")
+    assert (str(one.path), str(two.path)) == (f"{home}/rec/anna/a1.wav", f"{home}/rec/ben/b1.wav")
+    assert one.utterance_id == f"mine{home}/rec/anna/a1"
+
+
+@pytest.mark.parametrize("names", [("a1", "b2"), ("a1.wav", "b2.wav"), ("anna/a1", "ben/b2")])
+def test_names_without_folder_or_suffix_are_looked_for(home, names):
+    one, two = rows_of(home, f"id,emotion\n{names[0]},angry\n{names[1]},sad\n")
+    assert (str(one.path), str(two.path)) == ("rec/anna/a1.wav", "rec/ben/b2.wav")
+
+
+def test_a_name_that_two_recordings_have_is_not_guessed(home):
+    (home / "rec" / "ben" / "a1.wav").touch()
+    one, two = rows_of(home, "id,emotion\na1,angry\nb2,sad\n")
+    assert isinstance(one, Reject)
+    assert str(two.path) == "rec/ben/b2.wav"
+
+
+def test_each_line_whose_recording_is_missing_is_a_reject(home):
+    found = rows_of(home, "path,emotion\nrec/x.wav,sad\nrec/anna/a1.wav,sad\nhttps://a.org/b.wav,sad\n")
+    lost = {str(row.path): row.reason for row in found if isinstance(row, Reject)}
+    assert lost == {
+        "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder",
+        "https:/a.org/b.wav": "is an address and not a file; download the recordings first",
+    }
+    assert len(found) == 3
+
+
+def test_lines_that_repeat_another(home):
+    found = rows_of(
+        home,
+        "path,emotion,start,end\nrec/anna/a1.wav,sad,0,1\nrec/anna/a1.wav,sad,0,1\n"
+        "rec/anna/a1.wav,joy,1,2\nrec/anna/a1.wav,sad,1,2\n,sad,,\n",
+    )
+    reasons = [row.reason for row in found if isinstance(row, Reject)]
+    assert reasons == [
+        "duplicate line: 3 of 'mine.csv' names it again, after 2",
+        "duplicate line: 5 of 'mine.csv' names it again, after 4, which labels it 'joy' and not 'sad'",
+    ]
+    assert [type(row) for row in found].count(Utterance) == 2
+    assert MissingAudio("mine", str(home / "mine.csv"), 1, ("",)) in found
+
+
+def test_labels_that_are_no_emotion_are_counted(home):
+    text = "path,emotion\nrec/anna/a1.wav,sad\nrec/anna/a2.wav,strong\nrec/ben/b1.wav,7\nrec/ben/b2.wav,7\n"
+    found = rows_of(home, text)
+    assert [row.reason for row in found if isinstance(row, Reject)] == [
+        "label 'strong' says how strong an emotion is, not which",
+        "label '7' is no emotion that is known",
+        "label '7' is no emotion that is known",
+    ]
+    (problem,) = (row for row in found if isinstance(row, TableProblem))
+    assert problem.reason.startswith(
+        "labels that are no emotion: '7' (2), 'strong' (1); recordings that have"
+    )
+
+
+def test_optional_columns_that_cannot_be_read_are_left_out_and_named(home):
+    text = "path,emotion,age,arousal,sex,level\nrec/anna/a1.wav,sad,young,high,robot,3\n"
+    row, *problems = rows_of(home, text)
+    assert (row.age, row.arousal, row.gender, row.intensity) == (None, None, "unknown", "unspecified")
+    assert [problem.reason.split(":")[0] for problem in problems] == [
+        "column 'age' is left out",
+        "column 'arousal' is left out",
+        "column 'level' is left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "read", "scale"),
+    [
+        (("1", "5"), (-1.0, 1.0), "1 to 5"),
+        (("1", "9"), (-1.0, 1.0), "1 to 9"),
+        (("-0.5", "1"), (-0.5, 1.0), "-1 to 1"),
+        (("0", "50"), (-1.0, 0.0), "0 to 100"),
+    ],
+)
+def test_the_scale_of_ratings_is_found_and_said(home, ratings, read, scale):
+    text = "path,emotion,valence\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,sad,{}\n".format(*ratings)
+    one, two, problem = rows_of(home, text)
+    assert (one.valence, two.valence) == read
+    assert problem.reason == f"column 'valence' is read as ratings from {scale}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "mine.csv: is empty"),
+        ("\n\n", "mine.csv: is empty"),
+        ("path,emotion\n", r"mine.csv: holds only a heading \(path, emotion\)"),
+        (
+            "pth,emotion\na,b\n",
+            r"no column gives the path .*; call it path, file, .*\(did you mean 'pth'\?\)",
+        ),
+        ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*mean 'emotoin'"),
+        ("path\na\n", "no column gives the emotion"),
+        (
+            "path,emotion\na,1\nb,2\nc,2\n",
+            r"no label in its column 'emotion' is an emotion: '2' \(2\), '1' \(1\)",
+        ),
+        ("path,emotion\na,\n", "no label in its column 'emotion' is an emotion"),
+        ("\x00\x01\x02\n\x03", "is not utf-16-be text"),
+    ],
+)
+def test_a_table_that_lists_no_recordings(home, text, message):
+    with pytest.raises(CorpusError, match=message):
+        rows_of(home, text)
+
+
+def test_what_is_no_table_at_all(home):
+    with pytest.raises(CorpusError, match=r"gone.csv: cannot be read \(No such file"):
+        scanned(home / "gone.csv")
+    with pytest.raises(CorpusError, match=r"cannot be read \(Is a directory"):
+        scanned(home / "rec")
+    (home / "a.xlsx").touch()
+    with pytest.raises(CorpusError, match=r"a.xlsx: is a spreadsheet; save it as CSV"):
+        scanned(home / "a.xlsx")
+    (home / "a.parquet").write_text("no")
+    with pytest.raises(CorpusError, match=r"a.parquet: cannot be read as Parquet"):
+        scanned(home / "a.parquet")
+
+
+TEXT = "path,emotion\nrec/anna/a1.wav,sad\nrec/ben/b1.wav,joy\n"
+
+
+def test_speakers_from_paths(home):
+    one, two = rows_of(home, TEXT, speaker_from="rec/([a-z]+)/")
+    assert (one.speaker_id, two.speaker_id) == ("mine-anna", "mine-ben")
+    one, two = rows_of(home, TEXT, speaker_from="(?P<who>anna)/")
+    assert one.speaker_id == "mine-anna"
+    assert two.reason == "--speaker-from '(?P<who>anna)/' finds no speaker in its path"
+
+
+@pytest.mark.parametrize(
+    ("regex", "message"),
+    [
+        ("([a-z]+", r"--speaker-from '\(\[a-z\]\+' is no regular expression: missing \)"),
+        ("[a-z]+", "has 0 groups; put the part of the path"),
+        ("([a-z])([a-z])", "has 2 groups"),
+    ],
+)
+def test_a_regular_expression_that_does_not_fit(home, regex, message):
+    with pytest.raises(CorpusError, match=message):
+        rows_of(home, TEXT, speaker_from=regex)
+
+
+def test_speakers_are_found_once(home):
+    with pytest.raises(CorpusError, match=r"mine.csv has a column of speakers; leave --speaker-from out"):
+        rows_of(home, "path,emotion,speaker\nrec/anna/a1.wav,sad,1\n", speaker_from="(a)")
+
+
+def test_several_tables_are_several_corpora(home):
+    files = [home / "Set 1.csv", home / "rec" / "set_1.csv", home / "Übung.csv", home / "unknown.csv"]
+    for file in files:
+        file.write_text(f"path,emotion\n{home}/rec/anna/a1.wav,sad\n")
+    corpora, discovery = listed_corpora(files, home)
+    assert [*corpora] == ["set-1", "set-1-2", "ubung", "own"]
+    assert [found.corpus for found in discovery.found] == [*corpora]
+
+
+def test_a_broken_link_is_left_to_the_reader_of_recordings(home):
+    os.symlink("nowhere", home / "rec" / "link.wav")
+    (row,) = rows_of(home, "path,emotion\nrec/link.wav,sad\n")
+    assert isinstance(row, Utterance)
+
+
+def test_the_language_of_all_is_that_of_the_corpus(home):
+    for tags, language in ((("de", "de"), "de"), (("de", "it"), "mul"), (("", ""), "und")):
+        text = "path,emotion,language\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,joy,{}\n".format(*tags)
+        (Path(home) / "mine.csv").write_text(text)
+        corpora, _ = listed_corpora([home / "mine.csv"], home)
+        assert corpora["mine"].CARD.language == language
