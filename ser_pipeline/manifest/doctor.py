@@ -340,13 +340,18 @@ COLUMNS: Final = (
 )
 
 
-def diagnosis_table(diagnosis: Diagnosis) -> Table:
-    """Show findings, one row for each kind and corpus; notes say what they mean."""
+def diagnosis_table(diagnosis: Diagnosis, title: Callable[[str], str] = str) -> Table:
+    """Show findings, one row for each kind and corpus; notes say what they mean.
+
+    Args:
+        diagnosis: what was found.
+        title: gives the name of a corpus by its id.
+    """
     rows = tuple(
         Row(
             (
                 cells.words(finding.kind, strong=KINDS[finding.kind].danger),
-                cells.words(finding.corpus),
+                cells.words(title(finding.corpus)),
                 cells.count(finding.cases),
                 cells.words(finding.example),
                 cells.words(finding.detail),
@@ -356,8 +361,8 @@ def diagnosis_table(diagnosis: Diagnosis) -> Table:
     )
     found = [kind for kind in KINDS if any(finding.kind == kind for finding in diagnosis.findings)]
     return Table(
-        key="findings",
-        caption=f"findings on {plural(diagnosis.recordings, 'recording')}",
+        key="examined",
+        caption=f"Findings on {plural(diagnosis.recordings, 'recording')}",
         columns=COLUMNS,
         groups=(RowGroup(rows),),
         notes=tuple(f"{kind}: {KINDS[kind].meaning}." for kind in found),

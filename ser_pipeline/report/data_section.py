@@ -12,7 +12,12 @@ from ser_pipeline.manifest.describe import (
 )
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
-from ser_pipeline.report.recordings_section import labels_blocks, languages_blocks, levels_sections
+from ser_pipeline.report.recordings_section import (
+    findings_blocks,
+    labels_blocks,
+    languages_blocks,
+    levels_sections,
+)
 from ser_pipeline.report.sources import Data, StoreFacts
 from ser_pipeline.splits.shares import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
@@ -44,6 +49,7 @@ def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
         Section("labels", "Labels", labels_blocks(data, marks), 3),
         Section("languages", "Languages and durations", languages_blocks(data, corpora, marks), 3),
         *levels_sections(data, store, marks),
+        Section("examination", "Examination", findings_blocks(data), 3),
     ]
 
 

@@ -8,7 +8,8 @@ from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import CorpusFacts, Held, emotion_counts, label_map, languages
-from ser_pipeline.report.document import Block, Code, Figure, Mark, Panel, Section, text
+from ser_pipeline.manifest.doctor import DOCTOR, diagnosis_table
+from ser_pipeline.report.document import Block, Callout, Code, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     BLUE,
     INK,
@@ -112,6 +113,28 @@ def languages_blocks(
             marks,
         ),
     )
+
+
+def findings_blocks(data: Data) -> tuple[Block, ...]:
+    """Show what the examination of the recordings found, or how to have them examined."""
+    found = data.diagnosis
+    if found is None:
+        return (text("The recordings have not been examined yet; do so with ", Code(DOCTOR), "."),)
+    lead = (
+        f"The examination of {plural(found.recordings, 'recording')} looked for defects, for copies, and for "
+        "speakers and texts that tell the emotion."
+    )
+    blocks: list[Block] = [text(lead if found.findings else f"{lead} Nothing was found.")]
+    if found.manifest != data.digest:
+        blocks.append(
+            Callout("warning", ("The manifest has changed since; examine it again with ", Code(DOCTOR), "."))
+        )
+    if found.dangers:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in found.dangers))
+        blocks.append(Callout("warning", (f"These findings can make scores wrong: {kinds}.",)))
+    if found.findings:
+        blocks.append(diagnosis_table(found, data.corpora.title))
+    return tuple(blocks)
 
 
 def levels_sections(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> list[Section]:

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ser_pipeline.arrays import Float64s
-from ser_pipeline.errors import SplitError, StoreCorrupt
+from ser_pipeline.errors import ManifestError, SplitError, StoreCorrupt
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import DESCRIBED_COLUMNS
+from ser_pipeline.manifest.doctor import DOCTOR_NAME, Diagnosis, read_diagnosis
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
 from ser_pipeline.previews import ClipSteps, read_steps
@@ -33,12 +34,14 @@ class Data:
         rejects: recordings that cannot be used, with reasons.
         splits: that can be read, by name.
         unread: split files that cannot be read.
+        diagnosis: what ``ser manifest doctor`` found; None if it has not looked yet.
     """
 
     manifest: Manifest
     rejects: pa.Table
     splits: tuple[Split, ...] = ()
     unread: tuple[Unread, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     @property
     def table(self) -> pa.Table:
@@ -84,7 +87,7 @@ class StoreFacts:
 
 
 def read_data(manifests: Path) -> Data:
-    """Read the manifest and what lies beside it; split files that cannot be read are listed.
+    """Read the manifest and what lies beside it; splits and findings that cannot be read are listed.
 
     Args:
         manifests: folder that ``ser manifest build`` wrote to.
@@ -102,7 +105,12 @@ def read_data(manifests: Path) -> Data:
             splits.append(load_split(split_path(manifests, name)))
         except SplitError as error:
             unread.append(Unread("split", name, str(error)))
-    return Data(manifest, rejects, tuple(splits), tuple(unread))
+    diagnosis = None
+    try:
+        diagnosis = read_diagnosis(manifests)
+    except ManifestError as error:
+        unread.append(Unread("findings", DOCTOR_NAME, str(error)))
+    return Data(manifest, rejects, tuple(splits), tuple(unread), diagnosis)
 
 
 def read_store_facts(cache: Path, runs: Sequence[Run]) -> StoreFacts:

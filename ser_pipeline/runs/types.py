@@ -359,15 +359,15 @@ class RunInfo(Options):
 
 @dataclass(frozen=True)
 class Unread:
-    """A run folder, split file, experiment or file of a store that could not be read.
+    """A run folder, split file, experiment, file of a store or file of findings that could not be read.
 
     Attributes:
-        kind: ``run``, ``split``, ``experiment`` or ``store``.
-        name: of the run folder, the split, the experiment or the store.
+        kind: ``run``, ``split``, ``experiment``, ``store`` or ``findings``.
+        name: of the run folder, the split, the experiment, the store or the file.
         reason: one line with the file, what is wrong, and what to do.
     """
 
-    kind: Literal["run", "split", "experiment", "store"]
+    kind: Literal["run", "split", "experiment", "store", "findings"]
     name: str
     reason: str
 

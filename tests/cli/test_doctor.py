@@ -34,7 +34,7 @@ def here(tmp_path, monkeypatch, make_speech):
 
 def test_a_defect_is_shown_and_is_no_danger(here):
     result = run("doctor")
-    assert "findings on 8 recordings" in result.stdout
+    assert "Findings on 8 recordings" in result.stdout
     assert "offset" in result.stdout
     assert "emodb/wav/03a01Ta" in result.stdout
     assert "+0.020 of full scale" in result.stdout

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ser_pipeline.manifest.describe import corpus_facts, emotion_counts, languages
+from ser_pipeline.manifest.doctor import Diagnosis, Finding
 from ser_pipeline.report.recordings_section import (
     duration_panel,
     emotion_panel,
+    findings_blocks,
     language_panel,
 )
 from ser_pipeline.report.sources import read_data
@@ -41,3 +45,34 @@ def test_corpus_without_clips_is_no_row_of_the_durations(tmp_path, rows, fake):
     facts = corpus_facts(data.manifest, data.rejects)
     assert [corpus.name for corpus in facts] == ["nemo", "emodb", "unknown"]
     assert "no known corpus" not in duration_panel(facts, data.corpora).alt
+
+
+def words_of(blocks):
+    """The words of paragraphs and warnings."""
+    return " ".join(str(getattr(word, "text", word)) for b in blocks for word in getattr(b, "words", ()))
+
+
+def test_without_an_examination_its_command_is_named(data):
+    (block,) = findings_blocks(data)
+    assert "ser manifest doctor" in words_of([block])
+
+
+def test_findings_are_shown_with_their_danger(data):
+    findings = (
+        Finding("copies", "emodb", 3, "emodb/wav/03a01Fa", "of emodb/wav/03a01Wa"),
+        Finding("offset", "nemo", 9, "nemo/samples/x", "+0.030 of full scale"),
+    )
+    blocks = findings_blocks(replace(data, diagnosis=Diagnosis(90, findings, data.digest)))
+    assert "The examination of 90 recordings looked for" in words_of(blocks)
+    assert "These findings can make scores wrong: copies." in words_of(blocks)
+    assert "changed since" not in words_of(blocks)
+    rows = [[entry.text for entry in row.entries] for row in blocks[-1].rows]
+    assert rows[0] == ["copies", "EMO-DB", "3", "emodb/wav/03a01Fa", "of emodb/wav/03a01Wa"]
+    assert [row.entries[0].strong for row in blocks[-1].rows] == [True, False]
+
+
+def test_an_examination_of_another_manifest_says_so(data):
+    blocks = findings_blocks(replace(data, diagnosis=Diagnosis(89, (), "other")))
+    assert "Nothing was found." in words_of(blocks)
+    assert "The manifest has changed since" in words_of(blocks)
+    assert len(blocks) == 2

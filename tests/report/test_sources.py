@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.errors import ManifestError
+from ser_pipeline.manifest.doctor import DOCTOR_NAME, DOCTOR_SCHEMA, Diagnosis, Finding
+from ser_pipeline.manifest.schema import write_table
 from ser_pipeline.previews import ClipSteps, outline, write_steps
 from ser_pipeline.report.build import make_report
 from ser_pipeline.report.sources import read_data, read_store_facts
@@ -32,6 +34,17 @@ def test_missing_manifest_names_the_command(tmp_path):
         ManifestError, match=r"manifest\.parquet: not found; make it with 'ser manifest build'"
     ):
         read_data(tmp_path)
+
+
+def test_an_examination_is_read_and_a_damaged_one_is_listed(manifests):
+    found = Diagnosis(90, (Finding("offset", "nemo", 9, "x", "y"),), "d")
+    write_table(DOCTOR_SCHEMA.empty_table(), {"diagnosis": found.to_json()}, manifests / DOCTOR_NAME)
+    assert read_data(manifests).diagnosis == found
+    (manifests / DOCTOR_NAME).write_bytes(b"no")
+    data = read_data(manifests)
+    assert data.diagnosis is None
+    assert [(entry.kind, entry.name) for entry in data.unread] == [("findings", "doctor.parquet")]
+    assert "make it again with 'ser manifest doctor'" in data.unread[0].line
 
 
 def test_damaged_split_is_listed_with_its_command(manifests):
