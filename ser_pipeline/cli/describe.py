@@ -39,6 +39,8 @@ def init(
                 f"the names are those of {drafted.alike}, which is known: call the folder so, "
                 "and no description is needed"
             )
+        if not drafted.rows:
+            say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
         out(f"{drafted.path}: draft written; {drafted.summary}")
         next_step(f"ser manifest build --data {folder.parent}")
 

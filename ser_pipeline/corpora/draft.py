@@ -16,7 +16,7 @@ from typing import Final
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.files import is_recording, walk
-from ser_pipeline.corpora.guesses import Guess, find_emotion, find_others, known, where
+from ser_pipeline.corpora.guesses import Guess, any_emotion, find_emotion, find_others, known, where
 from ser_pipeline.corpora.shapes import Field, Shape, shape_of
 from ser_pipeline.corpora.tables import ANY_ENCODING, read_any, read_text
 from ser_pipeline.corpora.words import (
@@ -99,10 +99,12 @@ def draft(folder: Path) -> Draft:
             emotion = None
         else:
             del columns["emotion"]  # names that say it leave no doubt, and tables have codes of their own
+    if "emotion" not in columns:
+        emotion = emotion or any_emotion(fields)
     if emotion is None and "emotion" not in columns:
         raise CorpusError(_no_emotion(folder, paths, fields))
     found = [emotion] if emotion else []
-    found += find_others(fields, emotion[0] if emotion else None, list(columns))
+    found += find_others(fields, emotion[0] if emotion else None, columns)
     chosen = [(guess.fact, each) for each, guess in found]
     guesses = [*(guess for _, guess in found), *columns.values()]
     pattern, read = _pattern(shapes, chosen, paths)
@@ -203,18 +205,19 @@ def _columns(
     name: str, lines: Sequence[Mapping[str, str]], by: Mapping[str, set[str]]
 ) -> tuple[float, TableGuess, dict[str, Guess]] | None:
     heading = [column for column in lines[0] if column]
-    best = (0.5, "", "")
+    best: tuple[float, str | None, str] = (0.5, None, "")
     for column in lines[0]:
         cells = [PurePosixPath(line.get(column, "").strip().replace("\\", "/")) for line in lines[:5000]]
         bare = [cell.with_suffix("") if cell.suffix and len(cell.suffix) <= 5 else cell for cell in cells]
         for match, names in by.items():
             texts = [each.name if match == "stem" else each.as_posix() for each in bare]
             share = sum(text in names for text in texts) / len(texts)
-            best = max(best, (share, column, match))
+            if share > best[0]:
+                best = share, column, match
     share, key, match = best
     facts = facts_of_columns([column for column in heading if column != key])
     facts = {fact: column for fact, column in facts.items() if fact not in ("path", "part", "fold")}
-    if not key or not facts:
+    if key is None or not facts:
         return None
     repeated = len({line.get(key, "") for line in lines}) < len(lines) and "start" in facts and "end" in facts
     if not repeated:

@@ -79,6 +79,23 @@ def find_emotion(fields: Sequence[Field], told: Mapping[str, str]) -> Found | No
     return best[1:] if best else None
 
 
+def any_emotion(fields: Sequence[Field]) -> Found | None:
+    """The field that may be codes of emotions though nothing says what they mean; None if none may.
+
+    That is one of few short values, as near as can be to the seven that most corpora have.
+    """
+    likely = [
+        each
+        for each in fields
+        if not each.joined
+        and 3 <= len(each.counts) <= 15
+        and max(map(len, each.counts)) <= 4
+        and len(each.values) >= 4 * len(each.counts)
+    ]
+    likely.sort(key=lambda each: (abs(len(each.counts) - 7), each.level, each.place))
+    return (likely[0], Guess("emotion", where(likely[0]), likely[0].counts, False)) if likely else None
+
+
 def _emotions(counts: Mapping[str, int], told: Mapping[str, str]) -> tuple[dict[str, str], float]:
     """What codes stand for, and how much speaks for it."""
     words = {code: emotion for code in counts if (emotion := emotion_of_word(code))}
@@ -100,14 +117,17 @@ def known(counts: Mapping[str, int], codes: Mapping[str, str]) -> float:
     return sum(counts[code] for code in codes) / sum(counts.values())
 
 
-def find_others(fields: Sequence[Field], emotion: Field | None, facts: Sequence[str]) -> list[Found]:
+def find_others(fields: Sequence[Field], emotion: Field | None, columns: Mapping[str, Guess]) -> list[Found]:
     """Fields of other facts, each used once; of a part of the speaker's code that is the gender, both.
 
     Args:
         fields: in which the names differ.
         emotion: that of the emotion, if it is one of them.
-        facts: that are known otherwise.
+        columns: fact -> what a table says of it; fields that say the same are left out.
     """
+    facts = list(columns)
+    told = [column.counts.keys() for column in columns.values()]
+    fields = [each for each in fields if not any(each.counts.keys() <= codes for codes in told)]
     found: list[Found] = []
     for fact, find in _FINDERS.items():
         taken = [each for each, _ in found] + ([emotion] if emotion else [])

@@ -169,7 +169,7 @@ def _class(kind: str, values: Sequence[str]) -> str:
     """Regular expression of a piece: its kind, and its length where that never differs."""
     lengths = {len(value) for value in values}
     base = r"\d" if kind == "D" else _letters(values)
-    if len(set(values)) == 1:
+    if len(set(values)) == 1 and kind != "D":
         return literal(values[0])
     if len(lengths) > 1:
         return f"{base}+"

@@ -188,6 +188,8 @@ def _json_rows(text: str, *, lines: bool) -> list[Row]:
 
 
 def _object(line: Any) -> Mapping[str, Any]:
+    if isinstance(line, list) and len(line) == 1:
+        line = line[0]
     if not isinstance(line, dict):
         raise ValueError(f"found {str(line)[:40]!r} where an object should be")
     return line

@@ -103,7 +103,8 @@ def intensity_of_word(word: str) -> str | None:
 def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
-    Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken.
+    Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; emotion,
+    speaker and gender may also be a part of the name.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -117,6 +118,10 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         called = next((names[word] for word in map(_heading, words.split()) if word in names), None)
         if called is not None and called not in found.values():
             found[fact] = called
+    for fact in ("emotion", "speaker", "gender"):
+        inside = [column for name, column in names.items() if fact in name and column not in found.values()]
+        if fact not in found and inside:
+            found[fact] = inside[0]
     return found
 
 

@@ -1,5 +1,6 @@
 """Drafts: what a look at a folder finds, tried on made-up and published naming schemes."""
 
+import json
 import random
 from collections import Counter
 from itertools import product
@@ -200,8 +201,8 @@ def test_names_and_a_table_add_up(tmp_path):
     ("paths", "said"),
     [
         (["a/b.txt"], "holds no recordings; pass the folder of one corpus"),
-        ([f"{kind}_{n}.wav" for kind in ("dog", "cat", "cow") for n in range(9)],
-         "nothing in names like 'cat_0.wav' or in a table looks like emotions; fields with few values are"),
+        ([f"{kind}_{n}.wav" for kind in ("kitten", "puppy", "calf") for n in range(9)],
+         "nothing in names like 'calf_0.wav' or in a table looks like emotions; fields with few values are"),
     ],
 )  # fmt: skip
 def test_a_folder_without_emotions_is_one_line(tmp_path, paths, said):
@@ -209,6 +210,29 @@ def test_a_folder_without_emotions_is_one_line(tmp_path, paths, said):
         draft(put(tmp_path / "mine", paths))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_codes_that_nothing_explains_are_asked_for(tmp_path):
+    paths = names("{s}-{e}-{t}.wav", s=numbers(20), e="123456", t=numbers(3))
+    text, rows, rest = read(put(tmp_path / "mine", paths))
+    assert rows == []
+    assert len(rest) == len(paths)
+    assert text.count(' = "?"    # 60 recordings: say which emotion, or "other"') == 6
+    for code, emotion in zip(
+        "123456", ("anger", "fear", "disgust", "sadness", "happiness", "other"), strict=True
+    ):
+        text = text.replace(f"# '{code}' = \"?\"", f"'{code}' = '{emotion}'")
+    told = list(Described(parse_description(text, "draft")).scan(tmp_path / "mine"))
+    assert all(isinstance(each, Utterance) for each in told)
+    assert len({each.speaker_id for each in told if isinstance(each, Utterance)}) == 20
+
+
+def test_a_json_object_of_recordings_is_a_table(tmp_path):
+    paths = [f"{n:03d}.wav" for n in range(24)]
+    lines = {f"{n:03d}": [{"majority_emo": CAPITALS[n % 5], "who": f"p{n % 4}"}] for n in range(24)}
+    _, rows, rest = read(put(tmp_path / "mine", paths, labels__json=json.dumps(lines)))
+    assert (len(rows), rest) == (24, [])
+    assert {row.speaker_id for row in rows} == {"mine-p0", "mine-p1", "mine-p2", "mine-p3"}
 
 
 def test_odd_folder_names_are_quoted_as_toml_wants_them(tmp_path):

@@ -48,4 +48,5 @@ def test_columns_are_known_by_their_headings_each_for_one_fact():
         "start": "Start_Time", "end": "end",
     }  # fmt: skip
     assert facts_of_columns(["label", "emotion"]) == {"emotion": "emotion"}
+    assert facts_of_columns(["Emotion_Expressed", "spoken_text"]) == {"emotion": "Emotion_Expressed"}
     assert facts_of_columns([]) == {}
