@@ -1,10 +1,14 @@
 """Row types: the description of a recording by its corpus, and the reason why one can't be used."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ser_pipeline.labels import emotion_id
 
@@ -73,6 +77,63 @@ def part_of(name: str, segment: Segment | None) -> str:
     return name if segment is None else f"{name}#{segment}"
 
 
+def _address(text: str) -> str:
+    name = PurePosixPath(unquote(urlsplit(text).path)).name
+    if not re.match(r"https?://[^\s/]+/\S+$", text) or not re.fullmatch(r"[\w()+,-][\w .()+,-]*", name):
+        raise ValueError("must begin with http:// or https://, and end with the name of a file")
+    return text
+
+
+def _digest(digits: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(rf"([0-9a-f]{{{digits}}})?", text):
+            raise ValueError(f"must be {digits} hexadecimal digits, in small letters")
+        return text
+
+    return AfterValidator(check)
+
+
+class Download(BaseModel):
+    """A file of a corpus that its publisher offers for download.
+
+    Attributes:
+        url: address of the file.
+        size: in bytes.
+        sha256: of its bytes, 64 hexadecimal digits; this or ``md5`` is needed.
+        md5: of its bytes, 32 hexadecimal digits.
+        unpack: an archive is unpacked; otherwise it is kept as it is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_address)]
+    size: Annotated[int, Field(gt=0)]
+    sha256: Annotated[str, _digest(64)] = ""
+    md5: Annotated[str, _digest(32)] = ""
+    unpack: bool = True
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not (self.sha256 or self.md5):
+            raise ValueError("needs sha256 or md5, by which the file is checked")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Name of the file.
+
+        Examples:
+            >>> Download(url="https://example.org/a/b%20c.zip?download=1", size=1, md5="0" * 32).name
+            'b c.zip'
+        """
+        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+    @property
+    def digest(self) -> str:
+        """The hash with its kind before it, as pooch wants it."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"md5:{self.md5}"
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusCard:
     """What is published of a corpus.
@@ -99,6 +160,7 @@ class CorpusCard:
         format: container and samples in the words of libsndfile, as ``WAV PCM_16``; empty if unknown.
         mean_s: mean duration of a recording in seconds; 0 where it is not known.
         notes: on quirks, in sentences.
+        downloads: files that the publisher offers; together they are the corpus.
     """
 
     name: str
@@ -122,6 +184,7 @@ class CorpusCard:
     format: str = ""
     mean_s: float = 0.0
     notes: str = ""
+    downloads: tuple[Download, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

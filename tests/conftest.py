@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -345,3 +346,18 @@ class Toy:
 def toy(tmp_path) -> Toy:
     """Made-up clips to train on."""
     return Toy(tmp_path)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server on this machine; the tests reach no other."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    from tests.acquire.http import Server
+
+    made = Server()
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+    thread.join()

@@ -1,4 +1,4 @@
-"""Corpora on a disk: what is there, and whether it is as published."""
+"""Corpora on a disk: downloaded, found, and compared with what is published of them."""
 
 from ser_pipeline.acquire.check import Finding, check_corpora
 from ser_pipeline.acquire.holdings import Holding, holdings, missing, state_of

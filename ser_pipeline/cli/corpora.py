@@ -7,16 +7,18 @@ from typing import Annotated
 import typer
 
 from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress
-from ser_pipeline.cli.corpora_disk import check
+from ser_pipeline.cli.corpora_disk import check, download
 from ser_pipeline.cli.corpora_known import list_corpora, show
 from ser_pipeline.cli.describe import add, init
 
 app = typer.Typer(
-    no_args_is_help=True, help="List, show, check and describe corpora, or make synthetic ones to try."
+    no_args_is_help=True,
+    help="List, show, check, download and describe corpora, or make synthetic ones to try.",
 )
 app.command("list")(list_corpora)
 app.command()(show)
 app.command()(check)
+app.command()(download)
 app.command()(init)
 app.command()(add)
 

@@ -1,8 +1,9 @@
-"""Corpora on the disk: ``ser corpora check``."""
+"""Corpora on the disk: ``ser corpora check`` and ``ser corpora download``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,17 +13,25 @@ from ser_pipeline.cli.common import (
     FormatOption,
     JobsOption,
     counted,
+    next_step,
+    out,
     plain_errors,
+    progress,
     say,
     show_table,
 )
-from ser_pipeline.cli.corpora_known import DATA, known
+from ser_pipeline.cli.corpora_known import DATA, chosen, found_below, known
 from ser_pipeline.tables import cells
 
 if TYPE_CHECKING:
     from ser_pipeline.acquire import Finding
+    from ser_pipeline.acquire.fetch import OnBytes
     from ser_pipeline.corpora import Corpus
+    from ser_pipeline.records import CorpusCard
 
+MEGABYTE: Final = 1_000_000
+
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="Download these corpora.")]
 WhatArgument = Annotated[
     str,
     typer.Argument(
@@ -61,6 +70,67 @@ def check(
             say(f"{corpus}: {', '.join(kinds)}")
         if faulty:
             raise typer.Exit(1)
+
+
+def download(
+    names: NamesArgument,
+    data: DataOption = DATA,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the licences of these corpora, once for --data.")
+    ] = False,
+) -> None:
+    """Download corpora into --data; say of others how they are obtained."""
+    with plain_errors("run the same command again to continue; what has come is kept"):
+        from ser_pipeline.acquire import download as downloads
+        from ser_pipeline.acquire import state_of
+        from ser_pipeline.errors import CorpusError
+
+        corpora = known()
+        cards = []
+        for name in dict.fromkeys(names):
+            card = chosen(name, corpora).CARD
+            holding = found_below(data, {name: corpora[name]}).get(name) if data.exists() else None
+            if state_of(card, holding) == "complete" and holding is not None:
+                out(f"{name}: complete in {data / holding.folder}")
+            elif not card.downloads:
+                raise CorpusError(downloads.by_hand(card, data))
+            else:
+                cards.append(card)
+        for card in cards:
+            say(f"{card.name}: {card.title}; licence: {card.licence}; {card.source}")
+            if accept_licence:
+                downloads.accept(card, data)
+        for card in cards:
+            wanted = sum(item.size for item in downloads.left(card, data))
+            with _megabytes(card.name, wanted) as on_bytes:
+                count = downloads.download(card, data, on_bytes=on_bytes)
+            out(f"{data / card.name}: {cells.plural(count, 'file') if wanted else _nothing_new(card, data)}")
+        if cards:
+            next_step(f"ser corpora check {cards[0].name}" + (f" --data {data}" if data != DATA else ""))
+
+
+def _nothing_new(card: "CorpusCard", data: Path) -> str:
+    from ser_pipeline.acquire.download import WORK
+
+    folder = data / card.name / WORK
+    return f"nothing new, since all files have come before; delete {folder} to fetch them again"
+
+
+@contextmanager
+def _megabytes(name: str, size: int) -> "Iterator[OnBytes]":
+    """Show how far a download is, in whole megabytes."""
+    came = shown = 0
+    with progress(f"downloading {name}", -(-size // MEGABYTE), "MB") as advance:
+
+        def on_bytes(count: int) -> None:
+            nonlocal came, shown
+            came += count
+            now = came // MEGABYTE
+            if now != shown:
+                advance(now - shown)
+                shown = now
+
+        yield on_bytes
 
 
 def _where(what: str, data: Path, corpora: "Mapping[str, Corpus]") -> tuple[tuple[str, ...], Path]:

@@ -179,6 +179,8 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
     }.items():
         if value:
             yield key, value
+    for item in card.downloads:
+        yield "download", f"{item.url} ({cells.thousands(item.size)} bytes)"
     if holding is None:
         yield "found", f"nothing below {data}"
     else:

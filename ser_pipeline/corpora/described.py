@@ -101,6 +101,7 @@ class Described:
             format=told.format,
             mean_s=told.mean_s,
             notes=told.notes,
+            downloads=told.downloads,
         )  # fmt: skip
         self.EMOTIONS = dict(told.codes.get("emotion", {}))
         flags = re.IGNORECASE if told.ignore_case else 0

@@ -16,7 +16,7 @@ from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, SettingsError
 from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.options.checks import checked, nearest
-from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
+from ser_pipeline.records import PARTS, Download, Gender, Intensity, Modality, Style
 
 FACTS: Final = (
     "emotion", "speaker", "gender", "age", "language", "session", "sentence", "text", "take",
@@ -165,6 +165,7 @@ class Description(_Part):
         sidecars: beside each recording.
         verified: whether it was tried on real recordings or on the published rule alone.
         notes: on quirks, in sentences.
+        downloads: files that the publisher offers; together they are the corpus.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -199,6 +200,7 @@ class Description(_Part):
     sidecars: tuple[Sidecar, ...] = ()
     verified: Literal["rule", "files"] = "rule"
     notes: str = ""
+    downloads: tuple[Download, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

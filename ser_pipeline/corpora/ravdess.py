@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import contradiction, listed, misnamed, nearest_folder, unknown_code
-from ser_pipeline.records import CorpusCard, Intensity, Record, Reject, Utterance
+from ser_pipeline.records import CorpusCard, Download, Intensity, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
     name="ravdess",
@@ -38,6 +38,13 @@ CARD: Final = CorpusCard(
     format="WAV PCM_16",
     mean_s=3.72,
     notes="A few of the recordings are stereo.",
+    downloads=(
+        Download(
+            url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+            size=208_468_073,
+            md5="bc696df654c87fed845eb13823edef8a",
+        ),
+    ),
 )
 
 TRACES: Final = re.compile(r"Actor_\d\d|Audio_Speech_Actors_01-24", re.IGNORECASE | re.ASCII)

@@ -14,7 +14,7 @@ from typing import Final
 
 from ser_pipeline.corpora import ravdess
 from ser_pipeline.corpora.files import listed
-from ser_pipeline.records import CorpusCard, Record, Reject, Utterance
+from ser_pipeline.records import CorpusCard, Download, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
     name="ravdess-song",
@@ -37,6 +37,13 @@ CARD: Final = CorpusCard(
     format="WAV PCM_16",
     mean_s=4.63,
     notes="The singers are the speakers of RAVDESS; actor 18 does not sing.",
+    downloads=(
+        Download(
+            url="https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip",
+            size=225_505_317,
+            md5="5411230427d67a21e18aa4d466e6d1b9",
+        ),
+    ),
 )
 
 TRACES: Final = re.compile(r"Audio_Song_Actors_01-24", re.IGNORECASE)

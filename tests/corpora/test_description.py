@@ -11,6 +11,8 @@ from ser_pipeline.errors import CorpusError
 
 LEAST = 'name = "mine"\npattern = "(?P<speaker>s\\\\d)_(?P<emotion>[a-z]+)"\n'
 
+FILE = LEAST + "[[downloads]]\n"
+
 
 def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
     told = parse_description(LEAST, "mine.toml")
@@ -45,6 +47,25 @@ def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
         (LEAST + 'style = "act"', "style: must be one of acted, elicited, conversational"),
         (LEAST + 'language = "English"', "mine.toml: language:"),
         (LEAST + "speakers = -1", "mine.toml: speakers:"),
+        (LEAST + 'format = "wav"', "mine.toml: format:"),
+        (
+            FILE + "uri = 'x'",
+            "downloads.0.uri: there is no such setting; valid are url, size, sha256, md5, unpack",
+        ),
+        (FILE + "url = 'https://a.b/c.zip'", "downloads.0.size: is missing"),
+        (FILE + "url = 'https://a.b/c.zip'\nsize = 0", "downloads.0.size:"),
+        (FILE + "url = 'https://a.b/c.zip'\nsize = 1", "downloads.0: needs sha256 or md5"),
+        (
+            FILE + "url = 'https://a.b/c.zip'\nsize = 1\nmd5 = '0A'",
+            "downloads.0.md5: must be 32 hexadecimal digits",
+        ),
+        (
+            FILE + "url = 'ftp://a.b/c.zip'\nsize = 1",
+            "must begin with http:// or https://, and end with the name",
+        ),
+        (FILE + "url = 'https://a.b/'\nsize = 1", "downloads.0.url: must begin with http"),
+        (FILE + "url = 'https://a.b/x/..'\nsize = 1", "downloads.0.url: must begin with http"),
+        (FILE + "url = 'https://a.b/%2e%2e%2f.x'\nsize = 1", "downloads.0.url: must begin with http"),
     ],
 )
 def test_a_wrong_description_is_one_line_that_says_where_and_what_is_valid(text, said):
