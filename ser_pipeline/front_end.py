@@ -5,8 +5,8 @@ The feature store, prediction, streaming and the demo all call
 front end anywhere. Nothing here loads a decoder, a compiler or torch before there is a wave to work on.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +27,11 @@ from ser_pipeline.options import (
     StoreOptions,
     WaveOptions,
     inputs_of,
+    sequence_of,
 )
+
+AtRate = Callable[[int], Float32s]
+"""Gives the samples of one sound at a rate in Hz."""
 
 FEWEST_FRAMES: Final = 10
 """Of samples for an encoder: 0.1 s, which is several steps of any of them."""
@@ -44,12 +48,14 @@ class StoreRow:
         frames: mel frames that hold sound, or steps of an encoder; 1 for a vector of features.
         level_db: RMS level of the trimmed wave before levelling, in dB of full scale.
         span: first and end sample of what the values were made of, counted in the wave.
+        beside: vectors that stand beside mels or steps, shape ``(columns,)``; None for none.
     """
 
     values: Floats
     frames: int
     level_db: float
     span: tuple[int, int]
+    beside: Float32s | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +189,16 @@ def mel_of_prepared(prepared: Prepared, front_end: FrontEnd) -> StoreRow:
     return StoreRow(values, frames, prepared.level_db, span)
 
 
-def row_of_wave(wave: Float32s, options: ModelInputs, *, modality: str = "speech") -> StoreRow:
-    """Compute what a store of these options keeps of a wave; of several inputs, all side by side.
+def row_of_wave(
+    wave: Float32s, options: ModelInputs, *, modality: str = "speech", at: AtRate | None = None
+) -> StoreRow:
+    """Compute what a store of these options keeps of a wave; of several inputs, all of them together.
 
     Args:
         wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
         options: they decide what is computed.
         modality: ``speech`` or ``song``; our own features search a higher pitch in song.
+        at: gives the sound at another rate, for inputs of several rates; None resamples the wave.
 
     Raises:
         AudioError: the wave gives no finite numbers.
@@ -197,7 +206,7 @@ def row_of_wave(wave: Float32s, options: ModelInputs, *, modality: str = "speech
         EncoderError: the encoder cannot be loaded, or is another one than the options say.
     """
     if isinstance(options, Fused):
-        return _side_by_side([row_of_wave(wave, part, modality=modality) for part in options.parts])
+        return _together(wave, options, modality, at)
     if isinstance(options, FrontEnd):
         return mel_of_wave(wave, options)
     if isinstance(options, EmbeddingOptions):
@@ -210,6 +219,24 @@ def row_of_wave(wave: Float32s, options: ModelInputs, *, modality: str = "speech
     if isinstance(options, FeatureOptions):
         return _named(wave, options, modality)
     return _smile(wave, options)
+
+
+def _together(wave: Float32s, options: Fused, modality: str, at: AtRate | None) -> StoreRow:
+    from ser_pipeline.audio.decode import resample
+
+    rate, rows = options.sample_rate, list[StoreRow]()
+    for part in options.parts:
+        own = wave
+        if part.sample_rate != rate:
+            own = resample(wave, rate, part.sample_rate) if at is None else at(part.sample_rate)
+        row = row_of_wave(own, part, modality=modality)
+        first, last = (round(place * rate / part.sample_rate) for place in row.span)
+        rows.append(replace(row, span=(first, last)))
+    if sequence_of(options) is None:
+        return _side_by_side(rows)
+    vectors = _side_by_side(rows[1:])
+    span = (min(rows[0].span[0], vectors.span[0]), max(rows[0].span[1], vectors.span[1]))
+    return replace(rows[0], span=span, beside=vectors.values.astype(np.float32))
 
 
 def _side_by_side(rows: Sequence[StoreRow]) -> StoreRow:

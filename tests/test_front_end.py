@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from ser_pipeline.audio import decode_file
+from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.front_end import aspect_of, layout_of, mel_of_wave, row_of_wave
-from ser_pipeline.options import FeatureOptions, FrontEnd, SmileOptions, WaveOptions, recipe
+from ser_pipeline.options import FeatureOptions, FrontEnd, Fused, SmileOptions, WaveOptions, recipe
 
 
 def plain(path, front_end):
@@ -169,3 +170,17 @@ def test_too_few_samples_for_an_encoder_are_told(rng):
     assert row_of_wave(np.append(wave, wave[:1]), WaveOptions(trim_db=None)).frames == 10
     with pytest.raises(AudioError, match=r"0.100 s are left of it, at least 0.1 s are needed"):
         row_of_wave(wave, WaveOptions(trim_db=None))
+
+
+def test_mels_and_vectors_of_a_wave_are_each_made_at_their_own_rate(rng):
+    sound = {rate: 0.1 * rng.standard_normal(rate).astype(np.float32) for rate in (16_000, 22_050)}
+    mels, features = FrontEnd(n_mels=16, denoise="none"), FeatureOptions()
+    row = row_of_wave(sound[22_050], Fused(parts=(mels, features)), at=sound.__getitem__)
+    own, vector = row_of_wave(sound[22_050], mels), row_of_wave(sound[16_000], features)
+    np.testing.assert_array_equal(row.values, own.values)
+    np.testing.assert_array_equal(row.beside, vector.values)
+    assert (row.frames, row.level_db) == (own.frames, own.level_db)
+    assert row.span == pytest.approx((0, 22_050), abs=300)
+    alone = row_of_wave(sound[22_050], Fused(parts=(mels, features)))
+    resampled = row_of_wave(resample(sound[22_050], 22_050, 16_000), features)
+    np.testing.assert_array_equal(alone.beside, resampled.values)

@@ -85,7 +85,8 @@ def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check
         say(f"ser: {failure.reason}")
     waves = _waves(model, paths)
     made = export_graph(model, path, int8=int8, front_end=front_end, waves=waves, trained_on=_corpora(folder))
-    out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes '{made.facts.takes}'")
+    takes = " and ".join(f"'{name}'" for name in made.facts.inputs)
+    out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes {takes}")
     _tell(made)
 
 

@@ -220,6 +220,7 @@ def _mixed(batch: Batch, options: Mixup, pad_value: float, classes: int, draws: 
     weights = None if batch.weights is None else mix_rows(batch.weights, mixing)
     ratings = None if batch.ratings is None else mix_rows(batch.ratings, mixing)  # NaN where one has none
     taught = None if batch.taught is None else mix_rows(batch.taught, mixing)
+    beside = None if batch.beside is None else mix_rows(batch.beside, mixing)
     inputs: Tensor
     if batch.inputs.ndim == 3:
         inputs, lengths = mix_mels(batch.inputs, batch.lengths, mixing, value=pad_value)
@@ -236,4 +237,5 @@ def _mixed(batch: Batch, options: Mixup, pad_value: float, classes: int, draws: 
         weights=weights,
         ratings=ratings,
         taught=taught,
+        beside=beside,
     )

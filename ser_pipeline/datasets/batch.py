@@ -1,7 +1,8 @@
-"""What a model is given at once: batches of mel spectrograms or feature vectors from the store."""
+"""What a model is given at once: batches of mel spectrograms, feature vectors, or both, from the store."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -48,6 +49,19 @@ class KeyedRows(ReadableRows, Protocol):
         """Positions of recordings, -1 where there are none."""
 
 
+@dataclass(frozen=True)
+class Variants:
+    """Random variants of the training clips.
+
+    Attributes:
+        store: that holds them.
+        positions: their rows in it, one line for each variant, shape ``(copies, training clips)``.
+    """
+
+    store: KeyedRows
+    positions: Int64s
+
+
 class RowStore(KeyedRows, Protocol):
     """What is needed of a store; :class:`ser_pipeline.store.Store` is one."""
 
@@ -73,6 +87,7 @@ class Batch(NamedTuple):
         weights: of the clips in the loss, shape ``(batch,)``.
         ratings: valence, arousal and dominance, NaN where a clip has none, shape ``(batch, 3)``.
         taught: embeddings that a teacher gives, NaN where it gives none, shape ``(batch, d)``.
+        beside: normalised vectors beside mels or steps, shape ``(batch, columns)``.
     """
 
     inputs: Tensor
@@ -83,6 +98,12 @@ class Batch(NamedTuple):
     weights: Tensor | None = None
     ratings: Tensor | None = None
     taught: Tensor | None = None
+    beside: Tensor | None = None
+
+    def given(self, device: torch.device | str | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What a network is called with: inputs, lengths, and vectors beside them, on a device."""
+        beside = None if self.beside is None else self.beside.to(device)
+        return self.inputs.to(device), self.lengths.to(device), beside
 
 
 class Clips(Dataset[Batch]):
@@ -242,6 +263,29 @@ class VectorClips(Clips):
         index = torch.tensor(indices, dtype=torch.int64)
         ones = torch.ones(len(index), dtype=torch.int64)
         return Batch(self.values[index], ones, self.targets[index], index)
+
+
+class BesideClips(Clips):
+    """Clips that are a sequence with a vector beside it.
+
+    Args:
+        sequence: mels or frames of the clips.
+        values: normalised vectors of the same clips, shape ``(clips, columns)``, float32.
+    """
+
+    def __init__(self, sequence: Clips, values: Float32s) -> None:
+        self.sequence = sequence
+        self.values = torch.from_numpy(np.ascontiguousarray(values, np.float32))
+        self.shards, self.buffer = sequence.shards, sequence.buffer
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.values)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Some clips at once."""
+        batch = self.sequence.__getitems__(indices)
+        return batch._replace(beside=self.values[batch.numbers])
 
 
 def whole_batch(batch: Any) -> Any:

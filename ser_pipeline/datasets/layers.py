@@ -1,4 +1,4 @@
-"""What a model learns from of encoders: layers pooled or step by step; and several inputs side by side."""
+"""What a model learns from of encoders: layers pooled or step by step; and several inputs together."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Floats, Int64s
-from ser_pipeline.datasets.batch import RowStore
-from ser_pipeline.errors import StoreError
+from ser_pipeline.datasets.batch import KeyedRows, RowStore
+from ser_pipeline.errors import RunError, StoreError
 from ser_pipeline.front_end import vector_names
-from ser_pipeline.options import EmbeddingOptions, Fused, StoreOptions, inputs_of
+from ser_pipeline.options import EmbeddingOptions, Fused, StoreOptions, inputs_of, sequence_of
 from ser_pipeline.store import Store
 from ser_pipeline.store.embeddings import narrowed
 
@@ -67,12 +67,14 @@ class SideBySide:
     """Rows of several stores as one vector; a recording is there if all of them have it.
 
     A position stands for one row of each store: it is the flat index into a grid with an axis for each store.
+    The first store may hold mels or frames, beside which the vector stands.
 
     Attributes:
-        parts: the stores, in the order in which their columns lie.
+        parts: the stores; those of vectors are in the order in which their columns lie.
+        sequence: the store of mels or frames; None if all hold vectors.
         options: what is read of each.
         failures: audio digest -> why a part could not use the recording, and which part.
-        shape: of one row, ``(columns of all parts,)``.
+        shape: of one vector, ``(columns of all parts,)``.
         names: of its columns.
 
     Raises:
@@ -86,6 +88,7 @@ class SideBySide:
                 each.chosen if isinstance(each, LayerRows) else inputs_of(each.options) for each in parts
             )
         )
+        self.sequence: RowStore | None = None if sequence_of(self.options) is None else parts[0]
         self.folder: Path = parts[0].folder.parent.parent  # the cache
         self.fingerprint = "+".join(part.fingerprint for part in parts)
         self.kind = "+".join(part.kind for part in parts)
@@ -121,10 +124,16 @@ class SideBySide:
         joined = np.ravel_multi_index(tuple(np.maximum(found, 0)), self._sizes)
         return np.where((found < 0).any(0), -1, joined).astype(np.int64)
 
+    def sequence_rows(self, positions: npt.ArrayLike) -> Int64s:
+        """Positions in the first store of rows that are given by their position here, of the same shape."""
+        rows: Int64s = np.unravel_index(np.asarray(positions, np.int64), self._sizes)[0]
+        return rows
+
     def read(self, positions: npt.ArrayLike) -> tuple[Float32s, Int64s, Float32s]:
-        """Vectors of some rows, a step each, and the first part's levels in dB."""
+        """Vectors of some rows, a step each, and levels in dB of the first part that holds vectors."""
         places = np.unravel_index(np.asarray(positions, np.int64), self._sizes)
-        found = [part.read(place) for part, place in zip(self.parts, places, strict=True)]
+        pairs = [*zip(self.parts, places, strict=True)]
+        found = [part.read(place) for part, place in pairs[0 if self.sequence is None else 1 :]]
         values = np.concatenate([np.asarray(each[0], np.float32) for each in found], axis=1)
         return values, np.ones(len(values), np.int64), found[0][2]
 
@@ -132,3 +141,23 @@ class SideBySide:
 def stores_of(rows: RowStore | SideBySide) -> tuple[RowStore, ...]:
     """The stores that rows are read from: several where they lie side by side."""
     return rows.parts if isinstance(rows, SideBySide) else (rows,)
+
+
+def sequence_of_rows(store: KeyedRows, positions: Int64s) -> tuple[KeyedRows, Int64s]:
+    """The store that holds mels or frames, and rows in it; a store that stands alone as it is."""
+    if isinstance(store, SideBySide) and store.sequence is not None:
+        return store.sequence, store.sequence_rows(positions)
+    return store, positions
+
+
+def of_layers(store: KeyedRows, layers: Sequence[int], encoder: int) -> LayerRows | SideBySide:
+    """Rows with other layers of an encoder.
+
+    Raises:
+        RunError: they are no layers of an encoder.
+    """
+    if isinstance(store, SideBySide):
+        return store.of_layers(layers, encoder)
+    if isinstance(store, LayerRows):
+        return store.of_layers(layers)
+    raise RunError(f"{store.folder}: holds {store.kind}, no layers to choose from")

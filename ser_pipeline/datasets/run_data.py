@@ -9,16 +9,19 @@ import numpy as np
 from ser_pipeline.arrays import Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import (
     MEMORY_LIMIT,
+    BesideClips,
     Clips,
     FrameClips,
     KeyedRows,
     MelClips,
+    RowStore,
+    Variants,
     VectorClips,
     read_levels,
     read_vectors,
 )
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.layers import LayerRows, SideBySide
+from ser_pipeline.datasets.layers import LayerRows, SideBySide, of_layers, sequence_of_rows
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import (
@@ -39,24 +42,11 @@ from ser_pipeline.datasets.targets import (
 )
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
-from ser_pipeline.options import BuiltFor, EmbeddingOptions, FrontEnd, Fused, Recipe, WaveOptions
+from ser_pipeline.options import BuiltFor, Recipe, WaveOptions, mels_of
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import LayerChoice, SplitInfo
 from ser_pipeline.store import Store
 from ser_pipeline.tables.cells import plural
-
-
-@dataclass(frozen=True)
-class Variants:
-    """Random variants of the training clips.
-
-    Attributes:
-        store: that holds them.
-        positions: their rows in it, one line for each variant, shape ``(copies, training clips)``.
-    """
-
-    store: KeyedRows
-    positions: Int64s
 
 
 @dataclass(frozen=True)
@@ -111,9 +101,9 @@ class RunData:
         Raises:
             RunError: the clips are no layers of an encoder.
         """
-        store, variants = _of_layers(self.store, layers, encoder), self.variants
+        store, variants = of_layers(self.store, layers, encoder), self.variants
         if variants is not None:
-            variants = Variants(_of_layers(variants.store, layers, encoder), variants.positions)
+            variants = Variants(of_layers(variants.store, layers, encoder), variants.positions)
         known = [*self.recipe.encoder_layers]
         known[encoder] = tuple(layers)
         encoders = [each.chosen for each in (store.encoders if isinstance(store, SideBySide) else (store,))]
@@ -133,10 +123,16 @@ class RunData:
     @property
     def n_inputs(self) -> BuiltFor:
         """What a network is built for."""
-        inputs, shape = self.recipe.inputs, self.store.shape
+        inputs = self.recipe.inputs
         if isinstance(inputs, WaveOptions) and inputs.encoder is not None:
             return inputs.encoder
+        shape = self.store.shape if self._sequence is None else self._sequence.shape
         return shape if self.recipe.model.architecture.inputs == "frames" else shape[0]
+
+    @property
+    def n_beside(self) -> int:
+        """Columns of the vectors beside a sequence; 0 for none."""
+        return 0 if self._sequence is None else self.store.shape[0]
 
     def rows(self, part: str) -> Int64s:
         """Numbers of the clips of one part."""
@@ -161,8 +157,8 @@ class RunData:
         emotions = ", ".join(self.task.emotions)
         lines = [f"{self.recipe.model.name}, {emotions}: {parts} clips, split '{self.split.name}'"]
         pairs = zip(self.recipe.encoders, self.recipe.encoder_layers, strict=True)
-        left = [each.name for each, layers in pairs if layers == "best" and "embeddings" in self.recipe.on]
-        if left and isinstance(self.recipe.inputs, EmbeddingOptions | Fused):
+        left = [each.name for each, layers in pairs if layers == "best"]
+        if left and "embeddings" in self.recipe.vectors:
             lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
         if self.failed:
             clip, reason = self.failed[0]
@@ -183,17 +179,20 @@ class RunData:
         return tuple(sorted(set(self.examples.column(column).tolist())))
 
     def learned(self) -> Learned:
-        """What reading the clips takes from the training part: gains of corpora, or scales of features."""
-        rows = self.rows("train")
-        if self._of_vectors:
-            values = np.concatenate([*self._trained_vectors()])
-            scaling = learn_scaling(values, self.store.names, self.recipe.normalise)
-            return Learned(scaling=scaling, voice=self._voice if self._adaptive else None)
-        if self.recipe.model.architecture.inputs != "mels" or self.recipe.front_end.level != "corpus_rms":
-            return Learned()
-        levels = read_levels(self.store, self.positions[rows])
-        corpora = self.examples.column("corpus")[rows]
-        return Learned(gains_db=corpus_gains(levels, corpora, self.recipe.front_end.target_rms))
+        """What reading the clips takes from the training part: gains of corpora, and scales of vectors."""
+        found = Learned(gains_db=self._gains())
+        if not self.recipe.vectors:
+            return found
+        values = np.concatenate([*self._trained_vectors()])
+        scaling = learn_scaling(values, self.store.names, self.recipe.normalise)
+        return found.model_copy(update={"scaling": scaling, "voice": self._voice if self._adaptive else None})
+
+    def _gains(self) -> dict[str, float]:
+        front_end, rows = mels_of(self.recipe.inputs), self.rows("train")
+        if front_end is None or front_end.level != "corpus_rms":
+            return {}
+        levels = read_levels(*sequence_of_rows(self.store, self.positions[rows]))
+        return corpus_gains(levels, self.examples.column("corpus")[rows], front_end.target_rms)
 
     def clips(self, rows: Int64s, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips:
         """Data set of some clips, in the order given.
@@ -212,17 +211,48 @@ class RunData:
         self, store: KeyedRows, positions: Int64s, rows: Int64s, learned: Learned, memory_limit: int
     ) -> Clips:
         """Rows of a store as what they are variants of."""
-        targets, inputs = self.examples.target[rows], self.recipe.inputs
-        if isinstance(inputs, FrontEnd):
-            corpora = self.examples.column("corpus")[rows]
-            shift = shifts(learned.gains_db, corpora, inputs)
-            return MelClips(store, positions, targets, shift, memory_limit=memory_limit)
-        steps = self.recipe.model.architecture.inputs in ("frames", "waves")
-        if steps and isinstance(store, Store | LayerRows):
-            return FrameClips(store, positions, targets, memory_limit=memory_limit)
-        if learned.scaling is None or learned.scaling.names != store.names:
+        steps = self._steps(store, positions, rows, learned, memory_limit)
+        if steps is not None and not self.recipe.vectors:
+            return steps
+        return self.scaled(self._first_step(store, positions, rows), rows, learned, steps)
+
+    def scaled(
+        self, vectors: Floats, rows: Int64s, learned: Learned, steps: Clips | None = None
+    ) -> VectorClips | BesideClips:
+        """Data set of some clips by their vectors after the first step, alone or beside their sequences.
+
+        Args:
+            vectors: shape ``(clips, columns)``.
+            rows: numbers of the clips.
+            learned: from the training part of this run.
+            steps: sequences of the clips; None for vectors alone.
+
+        Raises:
+            RunError: what was learned is of other vectors than these.
+        """
+        if learned.scaling is None or learned.scaling.names != self.store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
-        return VectorClips(learned.scaling.apply(self._first_step(store, positions, rows)), targets)
+        values = learned.scaling.apply(vectors)
+        return (
+            VectorClips(values, self.examples.target[rows]) if steps is None else BesideClips(steps, values)
+        )
+
+    def steps(self, rows: Int64s, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips | None:
+        """Mels or frames of some clips, without vectors beside them; None for a model of vectors alone."""
+        return self._steps(self.store, self.positions[rows], rows, learned, memory_limit)
+
+    def _steps(
+        self, store: KeyedRows, positions: Int64s, rows: Int64s, learned: Learned, memory_limit: int
+    ) -> Clips | None:
+        inputs, targets = self.recipe.model.architecture.inputs, self.examples.target[rows]
+        store, positions = sequence_of_rows(store, positions)
+        front_end = mels_of(self.recipe.inputs)
+        if front_end is not None:
+            shift = shifts(learned.gains_db, self.examples.column("corpus")[rows], front_end)
+            return MelClips(store, positions, targets, shift, memory_limit=memory_limit)
+        if inputs in ("frames", "waves") and isinstance(store, Store | LayerRows):
+            return FrameClips(store, positions, targets, memory_limit=memory_limit)
+        return None
 
     def training_clips(self, learned: Learned) -> Clips:
         """Data set of the training part, with its variants and with recordings without a label.
@@ -275,9 +305,9 @@ class RunData:
         rows, known, taught = self.rows("train"), self.variants, self.taught
         limit = MEMORY_LIMIT // (1 + (0 if known is None else len(known.positions)) + (taught is not None))
         parts: list[Clips]
-        if self._adaptive and learned.scaling is not None:
-            targets = self.examples.target[rows]
-            parts = [VectorClips(learned.scaling.apply(each), targets) for each in self._trained_vectors()]
+        if self._adaptive:
+            steps = self.steps(rows, learned, memory_limit=limit)
+            parts = [self.scaled(each, rows, learned, steps) for each in self._trained_vectors()]
         else:
             parts = [self.clips(rows, learned, memory_limit=limit)]
         if known is not None:
@@ -344,11 +374,12 @@ class RunData:
 
     @property
     def _adaptive(self) -> bool:
-        return self._of_vectors and self.recipe.normalise == "adaptive"
+        return bool(self.recipe.vectors) and self.recipe.normalise == "adaptive"
 
     @property
-    def _of_vectors(self) -> bool:
-        return self.recipe.model.architecture.inputs == "features"
+    def _sequence(self) -> RowStore | None:
+        """The store of mels or frames that vectors stand beside."""
+        return self.store.sequence if isinstance(self.store, SideBySide) else None
 
     @cached_property
     def _voice(self) -> Voice:
@@ -363,12 +394,3 @@ class RunData:
     @cached_property
     def _described(self) -> Described:
         return describe_speakers(self.store, self._surroundings)
-
-
-def _of_layers(store: KeyedRows, layers: Sequence[int], encoder: int) -> LayerRows | SideBySide:
-    """Rows with other layers of an encoder."""
-    if isinstance(store, SideBySide):
-        return store.of_layers(layers, encoder)
-    if isinstance(store, LayerRows):
-        return store.of_layers(layers)
-    raise RunError(f"{store.folder}: holds {store.kind}, no layers to choose from")

@@ -59,7 +59,9 @@ class JoinedClips(Clips):
         back = torch.from_numpy(np.argsort(order, kind="stable"))
         lengths, targets = (torch.cat([batch[column] for batch in batches])[back] for column in (1, 2))
         inputs = _joined([batch.inputs for batch in batches])[back]
-        return Batch(inputs, lengths, targets, torch.from_numpy(numbers))
+        beside = [batch.beside for batch in batches if batch.beside is not None]
+        vectors = torch.cat(beside)[back] if beside else None
+        return Batch(inputs, lengths, targets, torch.from_numpy(numbers), beside=vectors)
 
 
 def _joined(inputs: Sequence[Tensor]) -> Tensor:

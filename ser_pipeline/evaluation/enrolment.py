@@ -5,6 +5,7 @@ come, all neutral, and all of one emotion of the speaker.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.datasets.batch import VectorClips, read_vectors
+from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.datasets.run_data import RunData
@@ -134,10 +135,11 @@ class _People:
         rows, around = data.rows(part), data.around
         if around is None or not len(rows):
             raise RunError(f"{folder}: has no {part} clips")
-        self._voice, self._scaling, self._network = learned.voice, learned.scaling, network
+        self._voice, self._network = learned.voice, network
         self._targets = data.examples.target[rows]
         self._positions = data.positions[rows]
         self._values = read_vectors(data.store, self._positions)
+        self._clips = partial(data.scaled, rows=rows, learned=learned, steps=data.steps(rows, learned))
         self._speakers = data.examples.column("speaker_id")[rows]
         emotions = _emotions(inputs, data)
         self.own: dict[str, Int64s] = {}
@@ -157,8 +159,7 @@ class _People:
                 picked = self._pick(name, self._positions[row], way, count, rng)
                 voice = self._voice.pulled(self._known[name][picked])
                 values[row] = voice.apply(self._values[row : row + 1])[0]
-        clips = VectorClips(self._scaling.apply(values), self._targets)
-        decided = predict_clips(self._network, clips).argmax(1)
+        decided = predict_clips(self._network, self._clips(values)).argmax(1)
         classes = int(max(self._targets.max(), decided.max())) + 1
         return float(uar(confusion_matrix(self._targets, decided, classes)))
 

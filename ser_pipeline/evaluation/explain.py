@@ -86,7 +86,7 @@ def explain_run(
         write_shares(folder, shares)
         return shares
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
-    if "embeddings" in info.store_kind:
+    if "embeddings" in info.store_kind or info.recipe.model.architecture.inputs in ("mels", "frames"):
         check_clips(clips, part, len(info.emotions))
         inputs = read_card(folder).inputs
         shares = explain_inputs(

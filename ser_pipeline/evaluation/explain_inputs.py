@@ -12,7 +12,7 @@ from ser_pipeline.evaluation.explain_tables import Named, RunClips
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics import bootstrap_intervals, confusion_matrix, speaker_confusions, uar
 from ser_pipeline.metrics.importance import Importance, decide, permutation_importance
-from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of
+from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of, sequence_of
 from ser_pipeline.runs.shares import InputImportance, Kind, Shares, ShareTable
 
 MAX_ROWS = 2_048
@@ -43,7 +43,8 @@ def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
 
     Args:
         inputs: as the model's card holds them.
-        features: of the columns; those of an encoder need no group.
+        features: of the columns; those of an encoder need no group. What is pooled of mels or frames is one
+            piece.
 
     Examples:
         >>> inputs = EmbeddingOptions(layers=(2, 3), pooling=("mean", "std"), width=2)
@@ -52,13 +53,17 @@ def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
          'layer 2, mean', 'layer 2, std', 'layer 3, mean', 'layer 3, std']
     """
     parts, found, start = parts_of(inputs), list[Piece](), 0
+    steps = sequence_of(inputs)
     for part in parts:
-        columns = np.arange(start, start + len(vector_names(part)))
+        width = len(features) - len(vector_names(inputs)) if part is steps else len(vector_names(part))
+        columns = np.arange(start, start + width)
         start += len(columns)
         name = part.name if isinstance(part, EmbeddingOptions) else part.kind
         before = f"{name}, " if len(parts) > 1 else ""
         if before:
             found.append(Piece("input", name, columns))
+        if part is steps:
+            continue
         if isinstance(part, EmbeddingOptions):
             found += _pieces_of_encoder(part, columns, before)
         else:

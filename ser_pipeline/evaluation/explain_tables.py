@@ -12,6 +12,7 @@ import torch
 from ser_pipeline.arrays import Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling
 from ser_pipeline.errors import RunError, some
+from ser_pipeline.evaluation.predict import pool_clips
 from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.features.catalogue import FEATURES
@@ -27,7 +28,7 @@ from ser_pipeline.metrics.effect import (
     mean_effects,
 )
 from ser_pipeline.metrics.importance import Predict, closest_pairs
-from ser_pipeline.models import Network
+from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.explanation import (
@@ -81,7 +82,8 @@ class RunClips:
 
     Attributes:
         values: features before they are standardised, shape ``(clips, features)``; a level or scale of
-            each speaker's own may have been taken away, effects are the same.
+            each speaker's own may have been taken away, effects are the same. Where they stand beside mels or
+            frames, what the network pools of these comes first.
         targets: class numbers in the order of the run's emotions.
         speakers: names.
         languages: BCP 47 tags.
@@ -119,7 +121,7 @@ class Load(Protocol):
 
 
 def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, device: str) -> RunClips:
-    """Read the clips of a run on vectors, and its model.
+    """Read the clips of a run on vectors, alone or beside a sequence, and its model.
 
     Args:
         folder: of the run.
@@ -144,14 +146,23 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     network, card = load_model(folder)
     if card.learned.scaling is None:
         raise RunError(f"{folder}: its model does not say how features are scaled; train it again")
+    rows, on = np.arange(len(data.examples)), choose_device(device)
+    values, features = data.vectors(rows), _columns(data.store.names)
+    predict = _decisions(network.to(on), card.learned.scaling)
+    steps = data.steps(rows, card.learned, memory_limit=0)
+    if steps is not None and isinstance(network, EmbeddingNetwork):
+        pooled = pool_clips(network, steps, device=on)
+        values = np.concatenate([pooled, values], axis=1)
+        features = [*(PropertyColumn(f"pooled.{unit}") for unit in range(pooled.shape[1])), *features]
+        predict = _joint_decisions(network, card.learned.scaling, pooled.shape[1])
     return RunClips(
-        values=data.vectors(np.arange(len(data.examples))),
+        values=values,
         targets=data.examples.target,
         speakers=data.examples.column("speaker_id"),
         languages=data.examples.column("language"),
         parts=np.array(PARTS)[data.examples.part],
-        features=_columns(data.store.names),
-        predict=_decisions(network.to(choose_device(device)), card.learned.scaling),
+        features=features,
+        predict=predict,
     )
 
 
@@ -184,6 +195,20 @@ def check_part(part: str, there: Sequence[str]) -> None:
     """
     if part not in there:
         raise RunError(f"part {part}: the run has no clips of it; valid are {', '.join(there) or 'none'}")
+
+
+def _joint_decisions(network: EmbeddingNetwork, scaling: Scaling, width: int) -> Predict:
+    """Decisions by what was pooled of a sequence, in the first columns, and the vectors beside it."""
+    device = next(weight.device for weight in network.parameters())
+
+    def decide(values: Floats) -> Int64s:
+        pooled = torch.from_numpy(values[:, :width].astype(np.float32)).to(device)
+        beside = torch.from_numpy(scaling.apply(values[:, width:])).to(device)
+        with torch.inference_mode():
+            found: Int64s = network.head(network.join(pooled, beside)).argmax(1).cpu().numpy()
+        return found
+
+    return decide
 
 
 def interval_words(people: Sequence[str], seed: int, repeats: int | None = None) -> str:

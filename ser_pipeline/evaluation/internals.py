@@ -103,7 +103,7 @@ def _vectors(network: EmbeddingNetwork, clips: Clips, rows: Int64s, device: str)
     with torch.inference_mode():
         for numbers in ordered_batches(len(rows), BATCH):
             batch = clips.__getitems__(rows[numbers].tolist())
-            found = network.embed(batch.inputs.to(device), batch.lengths.to(device))
+            found = network.embed(*batch.given(device))
             parts.append(found.float().cpu().numpy())
     return np.concatenate(parts)
 

@@ -47,7 +47,7 @@ def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") 
     with torch.inference_mode():
         for numbers in ordered_batches(len(clips), BATCH):
             batch = clips.__getitems__(numbers)
-            rated = network.rate(batch.inputs.to(device), batch.lengths.to(device))
+            rated = network.rate(*batch.given(device))
             parts.append(rated.float().cpu().numpy())
     return np.concatenate(parts)
 
@@ -68,8 +68,28 @@ def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Flo
     with torch.inference_mode():
         for numbers in ordered_batches(len(clips), BATCH):
             batch = clips.__getitems__(numbers)
-            logits = network(batch.inputs.to(device), batch.lengths.to(device))
+            logits = network(*batch.given(device))
             parts.append(logits.float().softmax(1).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def pool_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> Float32s:
+    """What a network makes of mels or frames before vectors beside them join it.
+
+    Args:
+        network: it is moved to the device and put into evaluation mode.
+        clips: sequences alone.
+        device: ``cpu``, ``cuda`` or ``mps``.
+
+    Returns:
+        Shape ``(clips, d)``, in the order of the clips.
+    """
+    network.eval().to(device)
+    parts = []
+    with torch.inference_mode():
+        for numbers in ordered_batches(len(clips), BATCH):
+            inputs, lengths, _ = clips.__getitems__(numbers).given(device)
+            parts.append(network.summarise(inputs, lengths)[0].float().cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -69,14 +69,16 @@ def decision_ms(folder: Path) -> tuple[float, float]:
     network, card = load_model(folder)
     options = found_again(card.inputs, encoder_folders())
     row = row_of_wave(_voice(options.sample_rate), options)
-    values = row.values.astype(np.float32)
-    if card.learned.scaling is not None:
+    values, beside = row.values.astype(np.float32), None
+    if card.learned.scaling is not None and row.beside is None:
         values = card.learned.scaling.apply(values.reshape(1, -1))[0]
+    elif card.learned.scaling is not None and row.beside is not None:
+        beside = torch.from_numpy(card.learned.scaling.apply(row.beside[None]))
     inputs, lengths = one_clip(values, row.frames, card.model)
 
     def decide() -> None:
         with torch.inference_mode():
-            network(inputs, lengths).softmax(1)
+            network(inputs, lengths, beside).softmax(1)
 
     return _front_end_ms(options), _least_ms(decide)
 

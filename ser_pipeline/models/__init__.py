@@ -35,18 +35,23 @@ def model_class(name: str) -> type[Network]:
     return found
 
 
-def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Network:
+def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int, *, n_beside: int = 0) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:
         options: architecture and its options.
         n_inputs: what it is built for.
         n_classes: number of outputs.
+        n_beside: columns of vectors beside the inputs; 0 for none.
 
     Raises:
-        SettingsError: a classifier with dimensions.
+        SettingsError: a classifier with dimensions, or a model that takes no vectors beside its inputs.
     """
     network = model_class(options.name).from_options(options, n_inputs, n_classes)
+    if n_beside:
+        if not isinstance(network, MelNetwork) or not options.architecture.beside:
+            raise SettingsError(f"model '{options.name}' takes no vectors beside its inputs")
+        network.add_vectors(n_beside, options.dropout)
     if options.dimensions:
         if not isinstance(network, EmbeddingNetwork):
             raise SettingsError(f"model '{options.name}' cannot have dimensions; only networks can")

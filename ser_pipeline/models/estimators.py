@@ -56,7 +56,7 @@ class EstimatorNetwork(Network):
         c = options.c or CANDIDATES[options.name][0]
         return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Logarithms of probabilities, shape ``(batch, classes)``."""
         probabilities = np.zeros((len(inputs), self.classes))
         if len(inputs):
@@ -90,7 +90,7 @@ class LinearNetwork(Network):
         self.bias = torch.full((self.classes,), -1e9)  # a class it never saw gets the least probability
         self.bias[seen] = torch.from_numpy(bias).float()
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Logarithms of probabilities, shape ``(batch, classes)``."""
         scores = (self.weights @ inputs.T).T + self.bias
         shares = scores.sigmoid() / scores.sigmoid().sum(1, keepdim=True) if self._odds else scores.softmax(1)

@@ -1,6 +1,7 @@
-"""What every network has in common: inputs of clips to class scores, and a second head for dimensions.
+"""What every network has in common: inputs of clips to class scores, vectors beside them, and dimensions.
 
-Sizes  embedding -> 64 -> 3, ReLU and dropout between, tanh at the end.
+Sizes  dimensions: embedding -> 64 -> 3, ReLU and dropout between, tanh at the end; vectors beside a sequence:
+       columns -> 64, ReLU, dropout before and after.
 """
 
 from abc import ABC, abstractmethod
@@ -48,6 +49,9 @@ class DimensionHead(nn.Module):
 HEAD = 64
 """Hidden units of a head."""
 
+BESIDE: Final = 64
+"""Numbers that vectors beside a sequence become before they join what is pooled of it."""
+
 
 class Network(nn.Module, ABC):
     """Inputs of clips to class scores.
@@ -74,7 +78,7 @@ class Network(nn.Module, ABC):
         return cls(*sizes, n_classes, **declared)
 
     @abstractmethod
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Class scores before the softmax, shape ``(batch, classes)``.
 
         Args:
@@ -82,6 +86,7 @@ class Network(nn.Module, ABC):
                 encoder's steps ``(batch, steps, layers, width)``.
             lengths: valid frames of each clip, shape ``(batch,)``; None if all are valid. Not looked at
                 for features, and by a network without mask.
+            beside: normalised vectors of the same clips, ``(batch, columns)``, for networks built for them.
         """
 
     def fitted_state(self) -> dict[str, Tensor]:
@@ -107,14 +112,17 @@ class EmbeddingNetwork(Network):
     Attributes:
         head: from an embedding to class scores.
         dimensions: from an embedding to valence, arousal and dominance; None without that head.
+        beside: from vectors beside the inputs to what they add to the embedding; None without vectors.
     """
 
     head: nn.Sequential
     dimensions: DimensionHead | None
+    beside: nn.Sequential | None
 
     def __init__(self) -> None:
         super().__init__()
         self.dimensions = None
+        self.beside = None
 
     @property
     def width(self) -> int:
@@ -137,16 +145,31 @@ class EmbeddingNetwork(Network):
             sums to 1 and is 0 beyond the clip's own steps. None where the network weighs no steps.
         """
 
-    def embed(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Summarise clips, shape ``(batch, d)``; arguments as of :meth:`forward`."""
-        return self.summarise(inputs, lengths)[0]
+    def embed(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+        """Summarise clips and what stands beside them, ``(batch, d)``; arguments as of :meth:`forward`."""
+        return self.join(self.summarise(inputs, lengths)[0], beside)
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def join(self, pooled: Tensor, beside: Tensor | None) -> Tensor:
+        """Put vectors beside what :meth:`summarise` gave.
+
+        Args:
+            pooled: shape ``(batch, d)``.
+            beside: normalised vectors, shape ``(batch, columns)``; None for none.
+
+        Raises:
+            TypeError: the network was built for vectors and there are none, or the other way round.
+        """
+        if (self.beside is None) != (beside is None):
+            wants = "no vectors" if self.beside is None else "vectors"
+            raise TypeError(f"this {type(self).__name__} was built for {wants} beside its inputs")
+        return pooled if self.beside is None else torch.cat([pooled, self.beside(beside)], 1)
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Class scores before the softmax, shape ``(batch, classes)``."""
-        logits: Tensor = self.head(self.embed(inputs, lengths))
+        logits: Tensor = self.head(self.embed(inputs, lengths, beside))
         return logits
 
-    def rate(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.
 
         Raises:
@@ -154,12 +177,24 @@ class EmbeddingNetwork(Network):
         """
         if self.dimensions is None:
             raise TypeError(f"this {type(self).__name__} has no head for valence, arousal and dominance")
-        rated: Tensor = self.dimensions(self.embed(inputs, lengths))
+        rated: Tensor = self.dimensions(self.embed(inputs, lengths, beside))
         return rated
 
     def add_dimensions(self, dropout: float) -> None:
         """Give the network a head for valence, arousal and dominance, with fresh weights."""
         self.dimensions = DimensionHead(self.width, dropout)
+
+    def add_vectors(self, columns: int, dropout: float) -> None:
+        """Let the network take vectors beside its inputs: a projection and a wider head, with fresh weights.
+
+        Args:
+            columns: of a vector.
+            dropout: share of columns, of projected numbers, and of units in the head that are dropped.
+        """
+        self.beside = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(columns, BESIDE), nn.ReLU(), nn.Dropout(dropout)
+        )
+        self.head = classifier(self.width + BESIDE, self.classes, dropout)
 
 
 class MelNetwork(EmbeddingNetwork):

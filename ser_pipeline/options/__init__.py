@@ -12,7 +12,9 @@ from ser_pipeline.options.embeddings import (
     POOLINGS,
     USUAL_ENCODER,
     EmbeddingOptions,
+    Layers,
     WaveOptions,
+    layers_in_words,
     layers_of,
 )
 from ser_pipeline.options.features import (
@@ -27,14 +29,12 @@ from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, 
 from ser_pipeline.options.recipe import (
     CACHED_ONLY,
     PRESETS,
-    Layers,
     Normalise,
     Preset,
     Recipe,
     applies,
     flags_of,
     idle,
-    layers_in_words,
 )
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
@@ -50,8 +50,10 @@ from ser_pipeline.options.stored import (
     feature_options,
     input_versions,
     inputs_of,
+    mels_of,
     options_of,
     parts_of,
+    sequence_of,
 )
 from ser_pipeline.options.training import BuiltFor, ModelOptions, Pooling, SpecAugment, TrainOptions
 
@@ -109,12 +111,14 @@ __all__ = [
     "inputs_of",
     "layers_in_words",
     "layers_of",
+    "mels_of",
     "merged",
     "options_of",
     "own_tasks",
     "parts_of",
     "read_toml",
     "recipe",
+    "sequence_of",
     "settings_by_path",
     "settings_of",
 ]

@@ -40,6 +40,8 @@ OF_FEATURES: Final = ("features",)
 OF_EMBEDDINGS: Final = ("embeddings",)
 OF_VECTORS: Final = ("vectors",)
 """Needed of a model by options of models that learn from vectors, that is from features or embeddings."""
+OF_POOLED: Final = ("embeddings", "pooled")
+"""Needed of a model by options of models that learn from layers of an encoder as vectors."""
 OF_WAVES: Final = ("waves",)
 """Needed of a model by options of how an encoder is trained that is a part of it."""
 MELS_BY_EPOCHS: Final = ("mels", "epochs")

@@ -21,6 +21,10 @@ USUAL_ENCODER: Final = "whisper-base"
 
 
 Layer = Annotated[int, Field(ge=0)]
+LayerChoice = Literal["middle", "best", "all"]
+LAYER_CHOICES: Final[tuple[LayerChoice, ...]] = ("middle", "best", "all")
+Layers = LayerChoice | tuple[Layer, ...]
+"""Layers of one encoder that are learned from, or how they are chosen."""
 
 
 def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
@@ -53,6 +57,16 @@ def layers_of(text: str) -> tuple[int, ...]:
             )
         numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
     return tuple(sorted(set(numbers)))
+
+
+def layers_in_words(layers: Layers) -> str:
+    """Say which layers.
+
+    Examples:
+        >>> layers_in_words("middle"), layers_in_words((2, 3))
+        ('middle layers', 'layers 2, 3')
+    """
+    return f"{layers} layers" if isinstance(layers, str) else f"layers {', '.join(map(str, layers))}"
 
 
 def encoders_named(text: str) -> tuple[str, ...]:

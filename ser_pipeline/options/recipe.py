@@ -22,23 +22,26 @@ from ser_pipeline.options.base import (
     OF_EMBEDDINGS,
     OF_FEATURES,
     OF_MELS,
+    OF_POOLED,
     OF_VECTORS,
     TRAINING,
     Options,
     option,
 )
 from ser_pipeline.options.embeddings import (
+    LAYER_CHOICES,
     EmbeddingOptions,
     EncoderPooling,
-    Layer,
+    Layers,
     WaveOptions,
     encoders_named,
     in_order,
+    layers_in_words,
     layers_of,
 )
 from ser_pipeline.options.features import FeatureOptions, FeatureSet
 from ser_pipeline.options.front_end import FrontEnd
-from ser_pipeline.options.registry import ARCHITECTURES, LOSSES
+from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, MODELS, SEQUENCES, VECTORS
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.stored import Augmented, Fused, InputOptions, ModelInputs, feature_options
 from ser_pipeline.options.training import TAUGHT, ModelOptions, TrainOptions
@@ -47,12 +50,8 @@ Preset = Literal["default", "paper"]
 CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.frames", "embeddings.device"})
 """Paths of options of how a store is made, which have no effect on learning from it."""
 PRESETS: tuple[Preset, ...] = ("default", "paper")
-LayerChoice = Literal["middle", "best", "all"]
-LAYER_CHOICES: Final[tuple[LayerChoice, ...]] = ("middle", "best", "all")
-Layers = LayerChoice | tuple[Layer, ...]
-"""Layers of one encoder that are learned from, or how they are chosen."""
-Input = Literal["features", "embeddings"]
-INPUTS: Final[tuple[Input, ...]] = ("features", "embeddings")
+Input = Literal["mels", "frames", "features", "embeddings"]
+INPUTS: Final[tuple[Input, ...]] = ("mels", "frames", "features", "embeddings")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
 
 
@@ -122,12 +121,14 @@ class Recipe(Options):
     ] = option(
         ("mean",),
         "Learn from these statistics of a layer's steps: some of mean, std and max.",
-        panel=EMBEDDINGS, needs=(*OF_EMBEDDINGS, *OF_VECTORS),
+        panel=EMBEDDINGS, needs=OF_POOLED,
     )  # fmt: skip
     on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), AfterValidator(_each_once)] = option(
         ("features",),
         "Let a model of vectors learn from 'features', from 'embeddings', the layers of a pretrained "
-        "encoder, or from both side by side, as in features,embeddings.",
+        "encoder, or from both side by side, as in features,embeddings. A network on mels takes them beside "
+        "its mels, as in mels,features, and the probe takes features beside its frames, as in "
+        "frames,features.",
         panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     feature_set: FeatureSet = option(
@@ -195,11 +196,29 @@ class Recipe(Options):
 
     @model_validator(mode="after")
     def _related(self) -> Self:
+        self._check_on()
         if self.model.architecture.inputs in ("frames", "waves"):
             self._check_steps()
-        elif "embeddings" in self.on:
+        elif "embeddings" in self.vectors:
             self._check_embeddings()
         return self
+
+    def _check_on(self) -> None:
+        model, own = self.model.architecture, self.model.architecture.inputs
+        sequences = [name for name in self.on if name in SEQUENCES]
+        if own == "features" and sequences:
+            readers = [name for name, each in MODELS.items() if each.inputs == sequences[0]]
+            raise ValueError(
+                f"on: {self.model.name} learns from vectors, which are {' and '.join(VECTORS)}; "
+                f"{sequences[0]} are read by {', '.join(readers)}"
+            )
+        wrong = [*({*sequences} - {own}), *(name for name in self.vectors if name not in model.beside)]
+        if own in SEQUENCES and wrong:
+            able = " or ".join(name for name in VECTORS if name in model.beside)
+            raise ValueError(
+                f"on: {self.model.name} reads {own} and takes {able} beside them, as in {own},features; it "
+                f"takes no {wrong[0]}"
+            )
 
     def _check_steps(self) -> None:
         if self.layers == "best" or self._one_each:
@@ -225,7 +244,7 @@ class Recipe(Options):
         names = [each.encoder for each in self.encoders]
         if not self.more_encoders and len(set(names)) < len(names):
             raise ValueError(f"embeddings.encoder: '{self.embeddings.encoder}' names an encoder twice")
-        if len({part.sample_rate for part in self.parts}) > 1:
+        if len({part.sample_rate for part in self.parts if not isinstance(part, FrontEnd)}) > 1:
             raise ValueError(
                 f"features.sample_rate: must be {EmbeddingOptions.SAMPLE_RATE} beside embeddings, which hear "
                 f"that rate; it is {self.features.sample_rate}"
@@ -262,18 +281,21 @@ class Recipe(Options):
         return self.model_copy(update=told | {"layers": layers[0] if len(layers) == 1 else tuple(layers)})
 
     @property
+    def vectors(self) -> tuple[str, ...]:
+        """Which vectors are learned from, alone or beside a sequence that is named with them."""
+        own = self.model.architecture.inputs
+        return tuple(name for name in self.on if name in VECTORS and (own == "features" or own in self.on))
+
+    @property
     def parts(self) -> tuple[InputOptions, ...]:
-        """What a model learns from, side by side; of networks on mels, the front end."""
-        if self.model.architecture.inputs == "mels":
-            return (self.front_end,)
-        frames = self.model.architecture.inputs == "frames"
-        encoders = tuple(each.model_copy(update={"frames": frames}) for each in self.encoders)
-        if self.model.architecture.inputs == "waves":
+        """What a model learns from, side by side; a sequence, as mels or frames, comes first."""
+        own = self.model.architecture.inputs
+        encoders = tuple(each.model_copy(update={"frames": own == "frames"}) for each in self.encoders)
+        if own == "waves":
             return tuple(each.waves.model_copy(update={"encoder": each}) for each in encoders)
-        if frames:
-            return encoders
-        features = (feature_options(self.feature_set, self.features),) if "features" in self.on else ()
-        return (*features, *(encoders if "embeddings" in self.on else ()))
+        sequence = {"mels": (self.front_end,), "frames": encoders}.get(own, ())
+        features = (feature_options(self.feature_set, self.features),) if "features" in self.vectors else ()
+        return (*sequence, *features, *(encoders if "embeddings" in self.vectors else ()))
 
     @property
     def words(self) -> str:
@@ -303,16 +325,6 @@ class Recipe(Options):
         return tuple(Augmented(inputs=part, changes=self.augment) for part in self.parts)
 
 
-def layers_in_words(layers: Layers) -> str:
-    """Say which layers.
-
-    Examples:
-        >>> layers_in_words("middle"), layers_in_words((2, 3))
-        ('middle layers', 'layers 2, 3')
-    """
-    return f"{layers} layers" if isinstance(layers, str) else f"layers {', '.join(map(str, layers))}"
-
-
 @cache
 def flags_of(command: str) -> tuple[Setting, ...]:
     """Options that a command has flags for, each with the flag it has there.
@@ -336,19 +348,23 @@ def applies(path: str, model: str, on: Sequence[str] | None = None) -> bool:
     Args:
         path: as ``train.optimizer``; the name alone of a recipe's own fields.
         model: as in ``ser train NAME``.
-        on: what a model of vectors learns from, some of :data:`INPUTS`; None for any of them.
+        on: what it learns from, some of :data:`INPUTS`; None for any of them.
 
     Examples:
-        >>> applies("train.optimizer", "svm"), applies("normalise", "svm"), applies("normalise", "crnn")
-        (False, True, False)
+        >>> applies("train.optimizer", "svm"), applies("normalise", "svm")
+        (False, True)
+        >>> applies("normalise", "crnn", ("mels",)), applies("normalise", "crnn", ("mels", "features"))
+        (False, True)
         >>> applies("feature_set", "svm", ("features",)), applies("feature_set", "svm", ("embeddings",))
         (True, False)
     """
     known = settings_by_path(Recipe).get(path)
     if known is None or model not in ARCHITECTURES:
         return True  # a model of another version may read it
-    others = set() if on is None or "vectors" not in ARCHITECTURES[model].has else {*INPUTS} - {*on}
-    return known.read_by(model) and not others & {*known.needs}
+    architecture = ARCHITECTURES[model]
+    return known.read_by(
+        model, architecture.has | architecture.beside if on is None else architecture.learning(on)
+    )
 
 
 def idle(path: str, made: Recipe) -> str:
@@ -362,8 +378,12 @@ def idle(path: str, made: Recipe) -> str:
     """
     if not applies(path, made.model.name):
         return f"model {made.model.name}"
+    own = made.model.architecture.inputs
+    if path == "on" and own in SEQUENCES and own not in made.on:
+        return f"model {made.model.name} unless {own} are named too, as in {own},features"
     if not applies(path, made.model.name, made.on):
-        return f"model {made.model.name} on {' and '.join(made.on)}"
+        learned = [*([own] if own in SEQUENCES else []), *made.vectors]
+        return f"model {made.model.name} on {' and '.join(learned)}"
     section, _, name = path.rpartition(".")
     if path == "embeddings.precision" and made.model.architecture.inputs == "waves":
         return f"model {made.model.name}"

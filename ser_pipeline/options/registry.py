@@ -3,7 +3,7 @@
 A new model is its file in ``models/`` and one line here; the same holds for a new loss, in ``losses/``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
@@ -13,13 +13,27 @@ _NETWORK: Final = ("masked", "own_scale", "attention", "dropout")
 _HAVE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "mels": frozenset({"mels"}),
-        "features": frozenset({"features", "embeddings", "vectors"}),
+        "features": frozenset({"features", "embeddings", "pooled", "vectors"}),
         "frames": frozenset({"embeddings"}),
         "runs": frozenset(),
         "waves": frozenset({"embeddings", "waves"}),
     }
 )
 """What a model has that options may need, by what it learns from."""
+
+_BESIDE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "mels": frozenset({"features", "embeddings", "pooled", "vectors"}),
+        "frames": frozenset({"features", "vectors"}),
+    }
+)
+"""What it gains where it learns from vectors beside its sequence."""
+
+VECTORS: Final = ("features", "embeddings")
+"""Names of vectors that a model learns from, alone or beside a sequence."""
+
+SEQUENCES: Final = tuple(_BESIDE)
+"""Names of sequences that vectors may stand beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,28 @@ class Architecture:
         """What options may need of a model."""
         inputs = _HAVE[self.inputs]
         return frozenset(inputs | {"epochs"} if self.by_epochs else inputs)
+
+    @property
+    def beside(self) -> frozenset[str]:
+        """What options may need of it in addition where it learns from vectors beside its sequence."""
+        return _BESIDE.get(self.inputs, frozenset())
+
+    def learning(self, on: Collection[str]) -> frozenset[str]:
+        """What options may need of it where it learns from these inputs.
+
+        Args:
+            on: names of vectors, and of the sequence that they stand beside.
+
+        Examples:
+            >>> sorted(MODELS["crnn"].learning(("mels", "features")))
+            ['epochs', 'features', 'mels', 'pooled', 'vectors']
+            >>> sorted(MODELS["crnn"].learning(("features",)))
+            ['epochs', 'mels']
+        """
+        others = {*VECTORS} - {*on}
+        if self.inputs == "features":
+            return self.has - others
+        return self.has | (self.beside - others) if self.inputs in on and len(others) < 2 else self.has
 
 
 _CLASSIFIER: Final = Architecture("estimators.EstimatorNetwork", "features", ("c",), by_epochs=False)

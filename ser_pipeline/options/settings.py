@@ -98,11 +98,17 @@ class Setting:
         """Models for which it changes anything."""
         return tuple(name for name in MODELS if self.read_by(name))
 
-    def read_by(self, model: str) -> bool:
-        """Whether it changes anything for a model, or for an ensemble."""
+    def read_by(self, model: str, has: frozenset[str] | None = None) -> bool:
+        """Whether it changes anything for a model, or for an ensemble.
+
+        Args:
+            model: its name.
+            has: what options may need of it; None takes what it has by itself.
+        """
+        architecture = ARCHITECTURES[model]
         if self.needs == DECLARED:
-            return self.name in ARCHITECTURES[model].options
-        return ARCHITECTURES[model].has.issuperset(self.needs)
+            return self.name in architecture.options
+        return (architecture.has if has is None else has).issuperset(self.needs)
 
     @property
     def audience(self) -> str:

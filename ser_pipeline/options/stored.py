@@ -52,7 +52,8 @@ class Fused(Options):
     """Several inputs of the same recording; no store holds them together.
 
     Attributes:
-        parts: the inputs, in the order in which their numbers lie side by side.
+        parts: the inputs, in the order in which their numbers lie side by side. Mels or frames come first,
+            and the vectors after them are given to the network beside them.
     """
 
     parts: Annotated[tuple[InputOptions, ...], Field(min_length=2)]
@@ -112,6 +113,24 @@ def options_of(described: Mapping[str, Any]) -> StoreOptions:
 def parts_of(inputs: ModelInputs) -> tuple[InputOptions, ...]:
     """The inputs a model is given side by side; of most models there is one."""
     return inputs.parts if isinstance(inputs, Fused) else (inputs,)
+
+
+def sequence_of(inputs: ModelInputs) -> FrontEnd | EmbeddingOptions | None:
+    """The mels or frames that a model reads, alone or with vectors beside them; None where it reads none.
+
+    Examples:
+        >>> sequence_of(Fused(parts=(FrontEnd(n_mels=80), FeatureOptions())))
+        FrontEnd(n_mels=80)
+    """
+    first = parts_of(inputs)[0]
+    steps = isinstance(first, FrontEnd) or (isinstance(first, EmbeddingOptions) and first.frames)
+    return first if isinstance(first, FrontEnd | EmbeddingOptions) and steps else None
+
+
+def mels_of(inputs: ModelInputs) -> FrontEnd | None:
+    """The front end of a model that reads mels, alone or with vectors beside them; else None."""
+    first = sequence_of(inputs)
+    return first if isinstance(first, FrontEnd) else None
 
 
 def algorithm_version(options: InputOptions) -> int:

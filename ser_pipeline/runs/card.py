@@ -11,12 +11,12 @@ from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import (
     BuiltFor,
-    EmbeddingOptions,
     FrontEnd,
     ModelInputs,
     ModelOptions,
     Options,
     WaveOptions,
+    sequence_of,
 )
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.runs.files import read_result, write_result
@@ -93,12 +93,20 @@ class ModelCard(Options):
     @property
     def n_inputs(self) -> BuiltFor:
         """What the network is built for."""
-        if isinstance(self.inputs, FrontEnd):
-            return self.inputs.n_mels
+        sequence = sequence_of(self.inputs)
+        if isinstance(sequence, FrontEnd):
+            return sequence.n_mels
         if isinstance(self.inputs, WaveOptions) and self.inputs.encoder is not None:
             return self.inputs.encoder
-        if isinstance(self.inputs, EmbeddingOptions) and self.inputs.frames:
-            return len(self.inputs.layers), self.inputs.width
+        return self._columns if sequence is None else (len(sequence.layers), sequence.width)
+
+    @property
+    def n_beside(self) -> int:
+        """Columns of the vectors beside a sequence; 0 for none."""
+        return 0 if sequence_of(self.inputs) is None else self._columns
+
+    @property
+    def _columns(self) -> int:
         return len(self.learned.scaling.names) if self.learned.scaling else 0
 
 

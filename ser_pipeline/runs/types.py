@@ -333,7 +333,7 @@ class RunInfo(Options):
     @property
     def layers(self) -> str:
         """Which layers of encoders the run learns from, and how they were chosen; "" for other inputs."""
-        if "embeddings" not in self.recipe.on:
+        if not {"embeddings", "frames", "waves"} & {part.kind for part in self.recipe.parts}:
             return ""
         choices = {choice.encoder: choice for choice in self.layer_choice}
         said = []

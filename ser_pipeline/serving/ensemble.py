@@ -9,16 +9,16 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import PredictOptions
-from ser_pipeline.serving.model import USUAL, Adapting, Model, mono
+from ser_pipeline.serving.model import USUAL, Adapting, Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
-from ser_pipeline.serving.reading import Window
+from ser_pipeline.serving.reading import Window, mono
 from ser_pipeline.serving.scorer import PreparedClip, adaptive
 
 
 class NoNetwork:
     """Stands where a model has its network: an ensemble has none of its own."""
 
-    def logits(self, values: Float32s, frames: int) -> Float32s:
+    def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """Refuse to score.
 
         Raises:

@@ -20,9 +20,9 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
-from ser_pipeline.options import FrontEnd, Fused, WaveOptions
+from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_input, open_session
+from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import (
     VOICE,
@@ -125,10 +125,15 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         SettingsError: a model that cannot be exported like this.
     """
     card = model.card
-    mels, inside = isinstance(card.inputs, FrontEnd), bool(encoders_of(card))
+    mels, inside = mels_of(card.inputs) is not None, bool(encoders_of(card))
+    if card.n_beside and not mels:
+        raise SettingsError(
+            f"{model.name}: a probe with vectors beside its frames cannot be exported; a probe on frames "
+            "alone can, and so can networks on mels and vectors"
+        )
     if front_end and not inside and (not isinstance(card.inputs, FrontEnd) or card.inputs.denoise != "none"):
         raise SettingsError(
-            f"{model.name}: --front-end needs a model of mels without noise reduction, as trained with "
+            f"{model.name}: --front-end needs a model of mels alone without noise reduction, as trained with "
             "'ser train crnn --denoise none', or of embeddings"
         )
     return GraphFacts(
@@ -195,6 +200,7 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
     else:
         module = Exported(network, card, WaveFront(card) if facts.takes == "wave" else None)
     voice = _voice(card) if encoders else ()
+    example = graph_inputs(model, facts, _sound(EXAMPLE_S, model.sample_rate))
     free: dict[str, dict[int, str]] = {
         "wave": {0: "samples"},
         "mel": {} if facts.padded else {2: "frames"},
@@ -205,10 +211,10 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
-            tuple(torch.from_numpy(each) for each in (_example(model, facts), *voice)),
+            tuple(torch.from_numpy(each) for each in (*example.values(), *voice)),
             folder / "traced.onnx",
             dynamo=False,
-            input_names=[facts.takes, *VOICE[: len(voice)]],
+            input_names=[*example, *VOICE[: len(voice)]],
             output_names=["logits", "probabilities", *["vector"] * bool(encoders)],
             dynamic_axes={str(facts.takes): free[facts.takes]},
             opset_version=OPSET,
@@ -225,11 +231,6 @@ def _voice(card: ModelCard) -> tuple[Float32s, ...]:
         return ()
     columns = len(card.learned.scaling.names)
     return np.zeros(columns, np.float32), np.ones(columns, np.float32)
-
-
-def _example(model: Model, facts: GraphFacts) -> Float32s:
-    wave = _sound(EXAMPLE_S, model.sample_rate)
-    return graph_input(model, facts, wave)
 
 
 def _quantised(content: bytes) -> bytes:

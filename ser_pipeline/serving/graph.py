@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.datasets.normalise import Voice
 from ser_pipeline.errors import AudioError, RunError, SettingsError
-from ser_pipeline.options import FrontEnd, Options
+from ser_pipeline.options import Options, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import softmax
@@ -37,7 +37,8 @@ class GraphFacts(Options):
     Attributes:
         schema_version: of these facts.
         program: name and version of what made it.
-        takes: name of its input: unpadded mels, normalised features, or samples.
+        takes: name of its first input: unpadded mels, normalised features, or samples. Where the card has
+            vectors beside mels, they are a second input, ``features``.
         padded: its mels are padded to the front end's longest clip.
         int8: its weights are quantised.
         fewest: fewest samples that it needs once silence is cut; 0 where that is not stated.
@@ -53,6 +54,11 @@ class GraphFacts(Options):
     fewest: int = 0
     trained_on: tuple[str, ...] = ()
     card: ModelCard
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what it must be given."""
+        return (self.takes, "features") if self.takes == "mel" and self.card.n_beside else (self.takes,)
 
 
 def load_graph(path: Path) -> tuple[ModelCard, OnnxScorer | WaveScorer]:
@@ -132,12 +138,17 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
     inputs = {each.name: each.shape for each in session.get_inputs()}
     outputs = {each.name: each.shape for each in session.get_outputs()}
     shape = inputs.get(facts.takes)
-    others = set(inputs) - {facts.takes, *(VOICE if facts.takes == "wave" else ())}
-    if others or shape is None or "logits" not in outputs:
+    others = set(inputs) - {*facts.inputs, *(VOICE if facts.takes == "wave" else ())}
+    if others or shape is None or not {*facts.inputs} <= {*inputs} or "logits" not in outputs:
         raise RunError(f"{path}: takes {', '.join(inputs)} and gives {', '.join(outputs)}; export it again")
     if facts.takes == "wave":
         shape = [1, *(outputs.get("vector") or ["?"])[1:]]
-    wanted = 3 if isinstance(facts.card.inputs, FrontEnd) else 2
+    wanted = 2 if mels_of(facts.card.inputs) is None else 3
+    if len(facts.inputs) > 1 and inputs["features"][-1] != facts.card.n_beside:
+        raise RunError(
+            f"{path}: its input 'features' has shape {inputs['features']}, its metadata say "
+            f"{facts.card.n_beside} numbers beside mels; export it again"
+        )
     width = _width(facts.card)
     if len(shape) != wanted or shape[1] != width:
         raise RunError(
@@ -175,36 +186,38 @@ class GraphCheck:
     agreement: float
 
 
-def graph_input(model: Model, facts: GraphFacts, wave: Float32s) -> Float32s:
-    """What a graph takes for a wave.
+def graph_inputs(model: Model, facts: GraphFacts, wave: Float32s) -> dict[str, Float32s]:
+    """What a graph takes for a wave, by the names of its inputs.
 
     Raises:
         AudioError: nothing can be made of it.
     """
     if facts.takes == "wave":
-        return wave
-    return _shown(model, facts, _normalised(model, clip_of_wave(wave, model.card), None))
+        return {"wave": wave}
+    return _shown(facts, _normalised(model, clip_of_wave(wave, model.card), None))
 
 
-def _shown(model: Model, facts: GraphFacts, clip: PreparedClip) -> Float32s:
-    """What a graph of mels or features takes for a clip that is normalised: a batch of one."""
-    frames = max(clip.frames, model.card.model.architecture.frames_per_step)
-    values: Float32s = clip.values if facts.takes == "features" or facts.padded else clip.values[:, :frames]
-    return values[None]
+def _shown(facts: GraphFacts, clip: PreparedClip) -> dict[str, Float32s]:
+    """What a graph of mels or features takes for a clip that is normalised: batches of one."""
+    if facts.takes == "features":
+        return {"features": clip.values[None]}
+    frames = max(clip.frames, facts.card.model.architecture.frames_per_step)
+    mel = clip.values if facts.padded else clip.values[:, :frames]
+    return {"mel": mel[None]} | ({} if clip.beside is None else {"features": clip.beside[None]})
 
 
 def _normalised(model: Model, clip: PreparedClip, voice: Voice | None) -> PreparedClip:
     """A clip as the network takes it; models that must know the speaker are told of somebody."""
-    if clip.values.ndim != 1:
+    if clip.vector is None:
         return clip
     told = voice or _somebody(model, clip)
-    return replace(clip, values=normalised_by(clip.values[None], model.card, told)[0])
+    return clip.with_vector(normalised_by(clip.vector[None], model.card, told)[0])
 
 
 def _somebody(model: Model, clip: PreparedClip) -> Voice | None:
     """A speaker for comparisons: the model's usual one, or one that is near a clip if it must be told."""
-    if speaker_wise(model.card):
-        return Voice(center=tuple(0.9 * clip.values), scale=tuple(0.1 * np.abs(clip.values)))
+    if speaker_wise(model.card) and clip.vector is not None:
+        return Voice(center=tuple(0.9 * clip.vector), scale=tuple(0.1 * np.abs(clip.vector)))
     return model.card.learned.voice
 
 
@@ -227,10 +240,10 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
             continue
         voice = voice or _somebody(model, clip)
         clip = _normalised(model, clip, voice)
-        by_wave = facts.takes == "wave"
-        given = graph.inputs(wave, voice) if by_wave else {facts.takes: _shown(model, facts, clip)}
+        given = graph.inputs(wave, voice) if facts.takes == "wave" else _shown(facts, clip)
         theirs.append(session.run(["probabilities"], given)[0][0])
-        own.append(softmax(model.scorer.logits(clip.values, clip.frames), model.card.temperature or 1.0))
+        logits = model.scorer.logits(clip.values, clip.frames, clip.beside)
+        own.append(softmax(logits, model.card.temperature or 1.0))
     return _check_of(own, theirs, unusable)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
-from ser_pipeline.options import FrontEnd, input_versions
+from ser_pipeline.options import Fused, input_versions, mels_of
 from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.find import is_run, list_runs
@@ -145,9 +145,9 @@ def check_card(card: ModelCard, path: Path) -> None:
             f"program makes version {in_words(now)}; install the version it was trained with, or train it "
             "again"
         )
-    if isinstance(card.inputs, FrontEnd):
+    if mels_of(card.inputs) is not None:
         _check_gains(card, path)
-    elif card.model.architecture.inputs == "features":
+    if card.model.architecture.inputs == "features" or isinstance(card.inputs, Fused):
         _check_scaling(card, path)
 
 
@@ -162,7 +162,8 @@ def _check_emotions(card: ModelCard, path: Path) -> None:
 def _check_gains(card: ModelCard, path: Path) -> None:
     from ser_pipeline.datasets.normalise import OTHER_CORPORA
 
-    levelled = isinstance(card.inputs, FrontEnd) and card.inputs.level == "corpus_rms"
+    front_end = mels_of(card.inputs)
+    levelled = front_end is not None and front_end.level == "corpus_rms"
     if levelled != bool(card.learned.gains_db) or (levelled and OTHER_CORPORA not in card.learned.gains_db):
         raise RunError(f"{path}: learned.gains_db: does not fit the front end's level; train it again")
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file, resample
+from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
 from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
-from ser_pipeline.options import FrontEnd, PredictOptions
+from ser_pipeline.front_end import AtRate
+from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
-from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks
+from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks, mono
 from ser_pipeline.serving.scorer import (
     PreparedClip,
     Scorer,
@@ -60,7 +62,8 @@ class Model:
     @property
     def longest_s(self) -> float:
         """Longest stretch it looks at once, in seconds."""
-        return self.card.inputs.max_s if isinstance(self.card.inputs, FrontEnd) else 4.0
+        front_end = mels_of(self.card.inputs)
+        return 4.0 if front_end is None else front_end.max_s
 
     def predict(
         self, source: str | Path | bytes, options: PredictOptions = USUAL, *, name: str | None = None
@@ -89,7 +92,8 @@ class Model:
         try:
             wave = self._decoded(source, name)
             if wave.size < WINDOW_S * self.sample_rate:
-                return self.predict_clip(self._clip(wave, options, name), options, name)
+                clip = self._clip(wave, options, name, partial(self._decoded, source, name))
+                return self.predict_clip(clip, options, name)
         except AudioSilent:
             pass  # all of it, or the first minute of an hour
         return self._long(source, options, name)
@@ -111,7 +115,8 @@ class Model:
         """
         self.check_speaker()
         try:
-            clip = self._clip(mono(wave, sample_rate, self.sample_rate), options, name)
+            at = partial(mono, wave, sample_rate)
+            clip = self._clip(at(self.sample_rate), options, name, at)
         except AudioSilent:
             return silence(name, 0.0, wave.size / sample_rate)
         return self.predict_clip(clip, options, name)
@@ -200,7 +205,7 @@ class Model:
             AudioError: as :meth:`predict`; AudioSilent where nothing is heard.
         """
         name = _name(source)
-        return self._clip(self._decoded(source, name), options, name)
+        return self._clip(self._decoded(source, name), options, name, partial(self._decoded, source, name))
 
     def predict_clip(
         self, clip: PreparedClip, options: PredictOptions = USUAL, name: str = "clip"
@@ -233,24 +238,26 @@ class Model:
             yield from cutter.push(block)
         yield from cutter.finish()
 
-    def _decoded(self, source: str | Path | bytes, name: str) -> Float32s:
+    def _decoded(self, source: str | Path | bytes, name: str, sample_rate: int | None = None) -> Float32s:
+        rate = sample_rate or self.sample_rate
         if isinstance(source, bytes):
-            return decode_bytes(source, name, self.sample_rate)
-        return decode_file(Path(source), self.sample_rate)
+            return decode_bytes(source, name, rate)
+        return decode_file(Path(source), rate)
 
-    def _clip(self, wave: Float32s, options: PredictOptions, name: str) -> PreparedClip:
+    def _clip(
+        self, wave: Float32s, options: PredictOptions, name: str, at: AtRate | None = None
+    ) -> PreparedClip:
         graph = self.scorer if isinstance(self.scorer, WaveScorer) else None
         return clip_of_wave(
-            wave, self.card, graph=graph, corpus=options.corpus, modality=options.modality, name=name
+            wave, self.card, graph=graph, corpus=options.corpus, modality=options.modality, name=name, at=at
         )
 
     def _logits(self, clip: PreparedClip) -> Float32s:
         if clip.logits is not None:
             return clip.logits
-        values = clip.values
-        if values.ndim == 1:
-            values = normalised(values[None], self.card, one_speaker=False)[0]
-        return self.scorer.logits(values, clip.frames)
+        if clip.vector is not None:
+            clip = clip.with_vector(normalised(clip.vector[None], self.card, one_speaker=False)[0])
+        return self.scorer.logits(clip.values, clip.frames, clip.beside)
 
     def _decide(
         self, logits: Float32s, options: PredictOptions, name: str, span_s: tuple[float, float]
@@ -331,7 +338,8 @@ class Model:
         vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
         for path, each in zip(paths, found, strict=True):
             if isinstance(each, PreparedClip):
-                logits = self.scorer.logits(next(vectors), each.frames)
+                normal = each.with_vector(next(vectors))
+                logits = self.scorer.logits(normal.values, normal.frames, normal.beside)
                 yield self._decide(logits, options, _name(path), (each.start_s, each.end_s))
             else:
                 yield each
@@ -342,7 +350,7 @@ class Model:
         """A recording as the model sees it, or why it does not."""
         name = _name(source)
         try:
-            return self._clip(self._decoded(source, name), options, name)
+            return self.clip(source, options)
         except AudioSilent:
             return silence(name, 0.0, 0.0)
         except AudioError as error:
@@ -372,23 +380,9 @@ class Adapting:
         said = self._model.predict_heard(window, clip, options, name)
         if clip is not None and window.start >= self._until:
             self._until = window.start + window.wave.size
-            self._heard.add(clip.values)
+            self._heard.add(clip.values if clip.vector is None else clip.vector)
             self._model = self._model.with_voice(self._heard.voice)
         return said
-
-
-def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
-    """Check samples handed over in memory, and resample them.
-
-    Raises:
-        AudioError: not one-dimensional, or a sample rate no recording has.
-    """
-    samples = np.asarray(wave, np.float32)
-    if samples.ndim != 1:
-        raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
-    if not 1_000 <= sample_rate <= 768_000:
-        raise AudioError(f"sample rate {sample_rate} Hz; between 1,000 and 768,000 are valid")
-    return resample(samples, sample_rate, wanted_rate)
 
 
 def _name(source: str | Path | bytes) -> str:

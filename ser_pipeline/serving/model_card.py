@@ -169,6 +169,8 @@ def _input(card: ModelCard) -> str:
     mode = card.learned.scaling.mode
     parts = "; ".join(map(_part, parts_of(card.inputs)))
     side = f", side by side as {card.n_inputs} numbers" if isinstance(card.inputs, Fused) else ""
+    if card.n_beside:
+        side = f", the latter as {card.n_beside} numbers beside the former"
     return f"{parts}{side}, normalised `{mode}`"
 
 

@@ -17,7 +17,7 @@ import soundfile
 from fastapi import FastAPI
 
 from ser_pipeline.errors import SerError
-from ser_pipeline.options import FrontEnd, PredictOptions
+from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.serving.details import Details, details, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
@@ -204,11 +204,11 @@ def _html(found: Details, model: Model | None) -> str:
     if model is None:
         return sentences([NO_MODEL], "error")
     parts = [answer(found)]
-    options = model.card.inputs
+    options = mels_of(model.card.inputs)
     if found.timeline:
         figure = timeline_figure(found.timeline, model.emotions)
         parts.append(picture(figure, "Emotion over time: probabilities in overlapping windows."))
-    if found.clip is not None and isinstance(options, FrontEnd):
+    if found.clip is not None and options is not None:
         line = (
             "" if found.attention is None else " The line is the network's attention: high where it looked."
         )

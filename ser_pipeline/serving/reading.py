@@ -18,7 +18,7 @@ import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio.decode import MemoryFile
+from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
@@ -138,6 +138,20 @@ class Windows:
     def _window(self, end: int) -> Window:
         start = max(0, end - self._length)
         return Window(self._held[start - self._held_from : end - self._held_from].copy(), start)
+
+
+def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
+    """Check samples handed over in memory, and resample them.
+
+    Raises:
+        AudioError: not one-dimensional, or a sample rate no recording has.
+    """
+    samples = np.asarray(wave, np.float32)
+    if samples.ndim != 1:
+        raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
+    if not 1_000 <= sample_rate <= 768_000:
+        raise AudioError(f"sample rate {sample_rate} Hz; between 1,000 and 768,000 are valid")
+    return resample(samples, sample_rate, wanted_rate)
 
 
 def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:

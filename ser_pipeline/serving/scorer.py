@@ -5,7 +5,7 @@ and scaled as training read them, so a prediction equals that of the cached clip
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -16,15 +16,18 @@ from ser_pipeline.audio import rms_db
 from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
-from ser_pipeline.front_end import embedded_span, layout_of, row_of_wave
+from ser_pipeline.front_end import AtRate, embedded_span, layout_of, row_of_wave
 from ser_pipeline.options import (
     EmbeddingOptions,
     FrontEnd,
     Fused,
     InputOptions,
+    ModelInputs,
     ModelOptions,
     WaveOptions,
+    mels_of,
     parts_of,
+    sequence_of,
 )
 from ser_pipeline.runs.card import ModelCard
 
@@ -50,6 +53,7 @@ class PreparedClip:
         start_s: start, in seconds, of the part of the wave that the values come from.
         end_s: end of that part.
         logits: class scores, shape ``(classes,)``, where a graph gave them together with the values.
+        beside: a vector ``(columns,)`` that stands beside mels or steps, not yet normalised; None for none.
     """
 
     values: Float32s
@@ -57,6 +61,16 @@ class PreparedClip:
     start_s: float
     end_s: float
     logits: Float32s | None = None
+    beside: Float32s | None = None
+
+    @property
+    def vector(self) -> Float32s | None:
+        """What is normalised of it, shape ``(columns,)``; None where it is mels or steps alone."""
+        return self.values if self.values.ndim == 1 else self.beside
+
+    def with_vector(self, normal: Float32s) -> "PreparedClip":
+        """The same clip with its vector normalised."""
+        return replace(self, values=normal) if self.values.ndim == 1 else replace(self, beside=normal)
 
 
 class _InMemory:
@@ -73,13 +87,14 @@ class _InMemory:
 class Scorer(Protocol):
     """Scores one clip at a time."""
 
-    def logits(self, values: Float32s, frames: int) -> Float32s:
+    def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """Class scores before the softmax, shape ``(classes,)``.
 
         Args:
             values: padded mels ``(n_mels, max_frames)``, normalised features ``(features,)``, or steps of an
                 encoder ``(steps, layers, width)``.
             frames: mel frames that hold sound.
+            beside: a normalised vector ``(columns,)`` beside mels or steps; None for none.
         """
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
@@ -99,15 +114,16 @@ class TorchScorer:
         self.network = network
         self.options = options
 
-    def logits(self, values: Float32s, frames: int) -> Float32s:
+    def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """See :meth:`Scorer.logits`."""
         import torch
 
         from ser_pipeline.models import one_clip
 
         inputs, lengths = one_clip(values, frames, self.options)
+        vectors = None if beside is None else torch.from_numpy(beside)[None]
         with torch.inference_mode():
-            scores: Float32s = self.network(inputs, lengths)[0].numpy()
+            scores: Float32s = self.network(inputs, lengths, vectors)[0].numpy()
         return scores
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
@@ -138,13 +154,16 @@ class OnnxScorer:
     def __init__(self, session: Any, *, fewest: int) -> None:
         self._session = session
         self._fewest = fewest
-        self._input = session.get_inputs()[0].name
+        self._inputs = [each.name for each in session.get_inputs()]
 
-    def logits(self, values: Float32s, frames: int) -> Float32s:
+    def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """See :meth:`Scorer.logits`."""
         if values.ndim == 2 and self._fewest:
             values = values[:, : max(frames, self._fewest)]
-        inputs = {self._input: np.ascontiguousarray(values[None])}
+        given = [values] if beside is None else [values, beside]
+        inputs = {
+            name: np.ascontiguousarray(each[None]) for name, each in zip(self._inputs, given, strict=True)
+        }
         scores: Float32s = self._session.run(["logits"], inputs)[0][0]
         return scores
 
@@ -189,7 +208,7 @@ class WaveScorer:
             }
         return inputs
 
-    def logits(self, values: Float32s, frames: int) -> Float32s:
+    def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """Class scores of samples of an unknown speaker, shape ``(classes,)``."""
         return self.hear(values, None)[0]
 
@@ -206,6 +225,7 @@ def clip_of_wave(
     corpus: str | None = None,
     modality: str = "speech",
     name: str = "clip",
+    at: AtRate | None = None,
 ) -> PreparedClip:
     """Compute a model's input.
 
@@ -216,27 +236,34 @@ def clip_of_wave(
         corpus: whose gain to apply at level ``corpus_rms``; None or an unknown one takes the mean.
         modality: ``speech`` or ``song``.
         name: of the recording, for messages.
+        at: gives the sound at another rate, for a model whose inputs have several; None resamples the wave.
 
     Raises:
         AudioSilent: nothing in it is loud enough.
         AudioError: not finite, too short, or without finite features.
         EncoderError: the model's encoder cannot be loaded, or is another one than it was trained with.
     """
-    options = card.inputs.stored if isinstance(card.inputs, FrontEnd) else card.inputs
+    options = _as_stored(card.inputs)
     check_wave(wave, options.sample_rate, name)
     if graph is not None:
         return _heard(wave, card, graph, name)
-    row = row_of_wave(wave, options, modality=modality)
+    row = row_of_wave(wave, options, modality=modality, at=at)
     _check_level(row.level_db, name)
-    if isinstance(options, Fused) or card.model.architecture.inputs == "features":
+    if card.model.architecture.inputs == "features":
         values = row.values.astype(np.float32).reshape(-1)
     else:
-        values = row.values.astype(layout_of(options).dtype).astype(np.float32)
-    if isinstance(options, FrontEnd):
-        _shift(values, row.frames, card, corpus)
-    return PreparedClip(
-        values, row.frames, row.span[0] / options.sample_rate, row.span[1] / options.sample_rate
-    )
+        values = row.values.astype(layout_of(parts_of(options)[0]).dtype).astype(np.float32)
+    _shift(values, row.frames, card, corpus)
+    start, end = (place / options.sample_rate for place in row.span)
+    return PreparedClip(values, row.frames, start, end, beside=row.beside)
+
+
+def _as_stored(inputs: ModelInputs) -> ModelInputs:
+    """The inputs as stores hold them: mels at the recorded level, where a corpus decides it."""
+    if isinstance(inputs, Fused) and sequence_of(inputs) is not None:
+        first, *others = inputs.parts
+        return Fused(parts=(first.stored if isinstance(first, FrontEnd) else first, *others))
+    return inputs.stored if isinstance(inputs, FrontEnd) else inputs
 
 
 def encoders_of(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
@@ -279,8 +306,9 @@ def _shift(values: Float32s, frames: int, card: ModelCard, corpus: str | None) -
     """Set the level of mels, in place, as training did for the corpus."""
     from ser_pipeline.datasets.normalise import OTHER_CORPORA, shift_levels, shifts
 
-    if card.learned.gains_db and isinstance(card.inputs, FrontEnd):
-        moved = shifts(card.learned.gains_db, [corpus or OTHER_CORPORA], card.inputs)
+    front_end = mels_of(card.inputs)
+    if card.learned.gains_db and front_end is not None:
+        moved = shifts(card.learned.gains_db, [corpus or OTHER_CORPORA], front_end)
         shift_levels(values[None], np.array([frames]), moved)
 
 
@@ -363,5 +391,5 @@ def adaptive(card: ModelCard) -> bool:
 
 
 def stacked(clips: Sequence[PreparedClip]) -> Float32s:
-    """Values of clips side by side, shape ``(clips, ...)``."""
-    return np.stack([clip.values for clip in clips])
+    """Vectors of clips, not yet normalised, shape ``(clips, columns)``."""
+    return np.stack([clip.vector for clip in clips if clip.vector is not None])

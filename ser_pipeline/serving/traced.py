@@ -38,13 +38,14 @@ class Exported(nn.Module):
         self.front = front
         self.temperature = card.temperature or 1.0
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits and probabilities, each of shape ``(1, classes)``.
 
         Args:
             inputs: mels ``(1, n_mels, frames)``, features ``(1, features)``, or samples ``(samples,)``.
+            beside: normalised vectors beside mels, ``(1, columns)``; None for none.
         """
-        logits = self.network(inputs if self.front is None else self.front(inputs), None)
+        logits = self.network(inputs if self.front is None else self.front(inputs), None, beside)
         return logits, (logits / self.temperature).softmax(1)
 
 

@@ -95,7 +95,7 @@ def _network(content: bytes, card: ModelCard) -> Network:
         return EstimatorNetwork(estimator, len(card.emotions))
     if card.model.architecture.inputs == "waves":  # the encoder is a part of the network
         card = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
-    network = build_model(card.model, card.n_inputs, len(card.emotions))
+    network = build_model(card.model, card.n_inputs, len(card.emotions), n_beside=card.n_beside)
     network.load_fitted(safetensors.torch.load(content))
     return network
 

@@ -121,7 +121,8 @@ def _check_folds(inputs: Inputs, numbers: list[int], folder: Path) -> None:
 
 def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> RunInfo:
     data = inputs.run_data(number)
-    size = parameter_count(build_model(inputs.recipe.model, data.n_inputs, len(data.task.emotions)))
+    network = build_model(inputs.recipe.model, data.n_inputs, len(data.task.emotions), n_beside=data.n_beside)
+    size = parameter_count(network)
     info = describe(data, folder, command=command, parameters=size)
     clips = inputs.every_clip(number)  # each is tested by one fold
     tested = np.bincount(clips.target, minlength=len(data.task.emotions))

@@ -97,7 +97,9 @@ def as_trained(data: RunData, card: ModelCard) -> RunData:
 def _probed(data: RunData) -> float:
     """Validation UAR of a quick classifier that was fitted to the training clips."""
     learned = data.learned()
-    train, validation = (data.clips(data.rows(part), learned) for part in ("train", "validation"))
+    train, validation = (
+        data.scaled(data.vectors(rows), rows, learned) for rows in map(data.rows, ("train", "validation"))
+    )
     if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
         raise TypeError("layers are vectors")
     probe = make_estimator("logreg", PROBE_C, balanced=True, seed=data.recipe.train.seed)

@@ -169,10 +169,10 @@ class TrainedNetwork(LightningModule):
         """Class scores, and embeddings where the objective looks at them."""
         needed = self.options.contrastive_weight or self.projection is not None
         if not needed and getattr(self.network, "dimensions", None) is None:
-            return self.network(batch.inputs, batch.lengths), None
+            return self.network(*batch.given()), None
         if not isinstance(self.network, EmbeddingNetwork):
             raise TypeError(f"{type(self.network).__name__} has no embedding that a loss could look at")
-        embeddings = self.network.embed(batch.inputs, batch.lengths)
+        embeddings = self.network.embed(*batch.given())
         return self.network.head(embeddings), embeddings
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -189,7 +189,7 @@ class TrainedNetwork(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch, always in fp32."""
         with torch.autocast(self.device.type, enabled=False):
-            logits = self.kept(batch.inputs, batch.lengths)
+            logits = self.kept(*batch.given())
             losses = self.loss.per_clip(logits, batch.targets)
         self.validation_totals.add(losses, logits, batch.targets)
 

@@ -211,7 +211,7 @@ def _module(data: RunData) -> TrainedNetwork:
     options, emotions = data.recipe.train, data.task.emotions
     clips, counts = len(data.learned_examples()), torch.from_numpy(data.drawn_counts())
     torch.manual_seed(options.seed)
-    network = build_model(data.recipe.model, data.n_inputs, len(emotions))
+    network = build_model(data.recipe.model, data.n_inputs, len(emotions), n_beside=data.n_beside)
     loss = build_loss(
         options.loss,
         emotions,

@@ -308,10 +308,10 @@ class Teacher:
                 batch = clips.__getitems__(numbers)
                 vectors = batch.inputs
                 if isinstance(self.network, EmbeddingNetwork):
-                    vectors = self.network.embed(batch.inputs, batch.lengths)
+                    vectors = self.network.embed(*batch.given())
                     scores = self.network.head(vectors)
                 else:
-                    scores = self.network(batch.inputs, batch.lengths)
+                    scores = self.network(*batch.given())
                 logits.append(scores.numpy())
                 embeddings.append(vectors.numpy() if self.embed else np.zeros((len(vectors), 0), np.float32))
         return np.concatenate(logits), np.concatenate(embeddings)

@@ -237,8 +237,8 @@ def test_an_encoder_that_moved_is_found_again_and_a_changed_one_is_refused(corpu
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("crnn", "--layers", "2"), "--layers: has no effect on model crnn; leave it out"),
-        (("crnn", "--on", "embeddings"), "--on: has no effect on model crnn"),
+        (("crnn", "--layers", "2"), "--layers: has no effect on model crnn on mels; leave it out"),
+        (("crnn", "--on", "embeddings"), "--on: has no effect on model crnn unless mels are named too"),
         (
             ("logreg", "--on", "features", "--layers", "2"),
             "--layers: has no effect on model logreg on features",
@@ -249,7 +249,7 @@ def test_an_encoder_that_moved_is_found_again_and_a_changed_one_is_refused(corpu
         ),
         (("logreg", "--layers", "2", "--normalise", "relative"), "normalise relative is of features"),
         (("logreg", "--layers", "x"), "layers 'x': 'x' is no layer"),
-        (("logreg", "--on", "words"), "--on words: must be a list of features or embeddings"),
+        (("logreg", "--on", "words"), "--on words: must be a list of mels, frames, features or embeddings"),
         (
             ("logreg", "--on", "embeddings"),
             "no embeddings; run 'ser cache embeddings --encoder whisper-base'",

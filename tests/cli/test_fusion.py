@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
@@ -12,6 +13,7 @@ from ser_pipeline.cli import app
 from ser_pipeline.errors import RunError
 from ser_pipeline.metrics import temper
 from ser_pipeline.options import PredictOptions
+from ser_pipeline.runs.files import read_info
 from ser_pipeline.serving.stream import Stream
 
 BOTH = ("--on", "features,embeddings", "--c", "0.1")
@@ -104,7 +106,10 @@ def test_a_fused_network_is_exported(cached):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--on", "features,mels"), "--on mels: must be a list of features or embeddings"),
+        (
+            ("--on", "features,mels"),
+            "on: logreg learns from vectors, which are features and embeddings; mels are read by crnn",
+        ),
         (("--encoder", "one,one"), "'one,one' names an encoder twice"),
         (
             ("--encoder", "one,two", "--layers", "1/2/3"),
@@ -221,3 +226,107 @@ def test_an_ensemble_goes_through_every_command(averaged):
     assert gone.exit_code == 1
     assert "all: its member features is not at" in gone.stderr
     assert len(gone.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def with_mels(cached):
+    """Small mels at a rate of their own beside features and encoders."""
+    (cached / "ser.toml").write_text("[front_end]\nn_mels = 8\nmax_s = 1.0\n[train]\nbatch_size = 16\n")
+    assert ser("cache", "mels").exit_code == 0
+    return cached
+
+
+def test_mels_beside_vectors_go_through_every_command(with_mels):
+    words = ("--on", "mels,features,embeddings", "--encoder", "one", "--layers", "2")
+    trained = ser("train", "crnn", *words, "--epochs", "1", "--name", "early")
+    assert trained.exit_code == 0, trained.output
+    again = ser("train", "--resume", "early", "--epochs", "2")
+    assert again.exit_code == 0, again.output
+    run = with_mels / "runs" / "early"
+    assert read_info(run).recipe.words == "crnn on mels and features and layers 2 of one"
+    stored, predicted = cached_and_predicted(with_mels, "early")
+    np.testing.assert_allclose(stored, predicted, atol=2e-4)
+    before = (run / "scores.json").read_text()
+    assert ser("evaluate", "early").exit_code == 0
+    assert (run / "scores.json").read_text() == before
+    explained = ser("explain", "early", "--repeats", "2", "--format", "csv")
+    assert explained.exit_code == 0, explained.output
+    inputs = [line.split(",")[1] for line in explained.stdout.splitlines() if line.startswith("input,")]
+    assert inputs == ["mels", "features", "one"]
+    assert ser("report").exit_code == 0
+    assert ser("export", "early", "--model-card", "--out", with_mels / "card.md").exit_code == 0
+    assert "the latter as 285 numbers beside the former" in (with_mels / "card.md").read_text()
+
+
+def test_an_exported_network_on_mels_beside_vectors_decides_as_the_run(with_mels):
+    words = ("--on", "mels,features", "--normalise", "adaptive", "--epochs", "1", "--name", "early")
+    assert ser("train", "crnn", *words).exit_code == 0
+    exported = ser("export", "early", "--check", with_mels / "DataSets")
+    assert exported.exit_code == 0, exported.output
+    assert "takes 'mel' and 'features'" in exported.output
+    clips = sorted((with_mels / "DataSets" / "EmoDB" / "wav").glob("03*.wav"))
+    graph = with_mels / "runs" / "early" / "model.onnx"
+    told = [
+        json.loads(ser("predict", clips[1], "--model", model, "--format", "json", *more).stdout)[
+            "probabilities"
+        ]
+        for more in ((), ("--enrol", clips[0].parent))
+        for model in ("early", graph)
+    ]
+    assert told[0] == pytest.approx(told[1], abs=1e-5)
+    assert told[2] == pytest.approx(told[3], abs=1e-5)
+    assert told[0] != told[2]
+    assert ser("predict", clips[0], "--model", "early", "--timeline", "--adapt").exit_code == 0
+    refused = ser("export", "early", "--front-end")
+    assert "--front-end needs a model of mels alone" in refused.stderr
+    whole = onnx.load(graph)
+    (facts,) = [entry for entry in whole.metadata_props if entry.key == "ser"]
+    said = json.loads(facts.value)
+    for column in ("names", "center", "scale"):
+        said["card"]["learned"]["scaling"][column].pop()
+    facts.value = json.dumps(said)
+    onnx.save(whole, graph)
+    refused = ser("predict", clips[0], "--model", graph)
+    assert refused.exit_code == 1
+    assert "its input 'features' has shape [1, 253], its metadata say 252 numbers beside" in refused.stderr
+
+
+def test_a_probe_takes_features_beside_its_frames(with_mels):
+    encoder = with_mels / "encoders" / "one"
+    assert ser("cache", "embeddings", "--encoder", encoder, "--frames", "--layers", "2").exit_code == 0
+    words = ("--on", "frames,features", "--normalise", "speaker", "--epochs", "1", "--name", "probed")
+    trained = ser("train", "probe", *words)
+    assert trained.exit_code == 0, trained.output
+    clips = sorted((with_mels / "DataSets" / "EmoDB" / "wav").glob("03*.wav"))
+    refused = ser("predict", clips[0], "--model", "probed")
+    assert "needs 5 or more recordings of one person at once" in refused.stderr
+    said = ser("predict", *clips, "--model", "probed", "--one-speaker", "--format", "json")
+    told = {json.loads(line)["file"]: json.loads(line)["probabilities"] for line in said.stdout.splitlines()}
+    table = pq.read_table(with_mels / "runs" / "probed" / "predictions.parquet").to_pylist()
+    rows = {row["utterance_id"].rpartition("/")[2]: row for row in table}
+    for clip in clips:
+        row, probabilities = rows[clip.stem], told[str(clip)]
+        assert [row[f"p_{name}"] for name in probabilities] == pytest.approx(
+            [*probabilities.values()], abs=1e-3
+        )
+    refused = ser("export", "probed")
+    assert refused.exit_code == 1
+    assert "a probe with vectors beside its frames cannot be exported" in refused.stderr
+
+
+def test_folds_and_ensembles_of_mels_beside_features(with_mels):
+    words = ("--on", "mels,features", "--epochs", "1", "--split", "loso", "--fold")
+    assert ser("manifest", "split", "loso").exit_code == 0
+    for fold in ("0", "1"):
+        trained = ser("train", "crnn", *words, fold, "--name", f"fold{fold}")
+        assert trained.exit_code == 0, trained.output
+    assert ser("train", "crnn", "--on", "mels,features", "--epochs", "1", "--name", "both").exit_code == 0
+    assert ser("train", "logreg", "--c", "0.1", "--name", "plain").exit_code == 0
+    assert ser("train", "ensemble", "both", "plain", "--name", "late").exit_code == 0
+    stored, predicted = cached_and_predicted(with_mels, "late")
+    np.testing.assert_allclose(stored, predicted, atol=2e-4)
+    assert ser("compare", "both", "plain").exit_code == 0
+    shutil.rmtree(with_mels / "cache" / "features")
+    lost = ser("evaluate", "both")
+    assert lost.exit_code == 1
+    assert "run 'ser cache features'" in lost.stderr

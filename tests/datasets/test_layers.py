@@ -138,7 +138,10 @@ def test_one_encoder_under_two_names_is_refused(toy):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"on": "features,mels"}, "on: must be a list of features or embeddings"),
+        (
+            {"on": "features,mels"},
+            "on: logreg learns from vectors, which are features and embeddings; mels are",
+        ),
         (
             {"layers": "2/2/2"},
             "there are choices for 3 encoders and 2 to learn from; name one choice for all",

@@ -244,3 +244,36 @@ def test_the_head_adds_its_own_parameters_alone():
 def test_a_classifier_cannot_have_it():
     with pytest.raises(SettingsError, match="model 'svm' cannot have dimensions; only networks can"):
         build_model(ModelOptions(name="svm", dimensions=True), 16, 4)
+
+
+@pytest.mark.parametrize("name", ["crnn", "resnet", "mhsa", "probe"])
+def test_vectors_beside_a_sequence_join_what_is_pooled_of_it(name):
+    built_for = (2, 6) if name == "probe" else 16
+    network = build_model(ModelOptions(name=name), built_for, 4, n_beside=5).eval()
+    inputs = torch.randn(3, 20, 2, 6) if name == "probe" else torch.randn(3, 16, 40)
+    lengths, beside = torch.tensor([20, 12, 9]), torch.randn(3, 5)
+    pooled, _ = network.summarise(inputs, lengths)
+    joined = network.embed(inputs, lengths, beside)
+    assert joined.shape == (3, network.width) == (3, pooled.shape[1] + 64)
+    assert torch.equal(joined[:, : pooled.shape[1]], pooled)
+    assert torch.equal(network(inputs, lengths, beside), network.head(joined))
+    assert not torch.equal(network(inputs, lengths, beside), network(inputs, lengths, beside + 1))
+    with pytest.raises(TypeError, match="was built for vectors beside its inputs"):
+        network(inputs, lengths)
+    alone = build_model(ModelOptions(name=name), built_for, 4).eval()
+    with pytest.raises(TypeError, match="was built for no vectors beside its inputs"):
+        alone(inputs, lengths, beside)
+
+
+def test_dimensions_are_rated_from_mels_and_vectors_together():
+    network = build_model(ModelOptions(name="crnn", dimensions=True), 16, 4, n_beside=5).eval()
+    mels = torch.randn(2, 16, 40)
+    rated = [network.rate(mels, None, torch.full((2, 5), value)) for value in (0.0, 1.0)]
+    assert rated[0].shape == (2, 3)
+    assert not torch.equal(*rated)
+
+
+@pytest.mark.parametrize("name", ["dnn", "svm"])
+def test_a_model_of_vectors_takes_none_beside_them(name):
+    with pytest.raises(SettingsError, match=f"model '{name}' takes no vectors beside its inputs"):
+        build_model(ModelOptions(name=name), 16, 4, n_beside=5)

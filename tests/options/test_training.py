@@ -10,9 +10,13 @@ def test_every_model_is_told_by_task_split_and_seed(model):
     mels = MODELS[model].inputs == "mels"
     steps = MODELS[model].inputs in ("frames", "waves")
     assert applies("front_end.n_mels", model) == applies("train.spec_augment", model) == mels
-    assert applies("normalise", model) == applies("features.speech_db", model) == (not (mels or steps))
+    for setting in ("normalise", "features.speech_db"):
+        assert applies(setting, model, ("features",)) == (not (mels or steps))
+        assert applies(setting, model) == (MODELS[model].inputs != "waves")  # with vectors beside a sequence
     assert applies("layers", model, ("features",)) == steps
-    assert applies("embeddings_pooling", model) == applies("on", model) == (not (mels or steps))
+    assert applies("embeddings_pooling", model, ("embeddings",)) == (not (mels or steps))
+    assert applies("embeddings_pooling", model) == (MODELS[model].inputs in ("mels", "features"))
+    assert applies("on", model) == (MODELS[model].inputs != "waves")
     assert applies("train.epochs", model) == applies("model.dropout", model) == MODELS[model].by_epochs
     assert applies("model.c", model) == (not MODELS[model].by_epochs)
 

@@ -155,7 +155,7 @@ def test_a_graph_that_takes_samples_is_for_other_programs(tmp_path, run):
 
 def test_noise_reduction_is_not_for_graphs(tmp_path):
     model = load_model(save_random(tmp_path / "run", FrontEnd(n_mels=16, max_s=1.0)))
-    with pytest.raises(SettingsError, match=r"--front-end needs a model of mels without noise reduction"):
+    with pytest.raises(SettingsError, match=r"--front-end needs a model of mels alone without noise"):
         export_graph(model, tmp_path / "m.onnx", front_end=True)
 
 
