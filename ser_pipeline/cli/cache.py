@@ -12,6 +12,7 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     ManifestsOption,
+    RunsOption,
     out,
     plain_errors,
     say,
@@ -57,15 +58,20 @@ def status(
     ] = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
+    runs: RunsOption = Path("runs"),
     failures: Annotated[
         bool, typer.Option("--failures", help="List every recording that could not be used, with the reason.")
     ] = False,
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Show every store: its settings, what it holds, what it lacks, and why it is not current."""
+    """Show every store: its settings, what it holds, what it lacks, and why it is not current.
+
+    What teachers said of recordings is shown with them, of kind 'teachers'.
+    """
     from ser_pipeline.store.index import read_index
     from ser_pipeline.store.status import find_store, stores
     from ser_pipeline.store.status import status as describe_stores
+    from ser_pipeline.training.answers import answers_status
 
     with plain_errors():
         if name is not None:
@@ -79,7 +85,7 @@ def status(
             ]
             show_table("recordings that failed", ("store", "audio_digest", "reason"), rows, fmt)
             return
-        found = describe_stores(cache, _manifest(manifests))
+        found = [*describe_stores(cache, _manifest(manifests)), *answers_status(cache, runs)]
         if not found and fmt is Format.table:
             say(f"{cache}: no store yet; run 'ser cache mels'")
             return
@@ -170,18 +176,23 @@ def verify(
 def gc(
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
+    runs: RunsOption = Path("runs"),
     yes: Annotated[
         bool, typer.Option("--yes", help="Delete what is listed; without this flag nothing is deleted.")
     ] = False,
 ) -> None:
-    """List files that no command can use any more, and delete them with --yes."""
+    """List files that no command can use any more, and delete them with --yes.
+
+    What a teacher said goes when no run in --runs learned from it.
+    """
     from ser_pipeline.store.maintenance import collect, garbage, partial
+    from ser_pipeline.training.answers import unused_answers
 
     with plain_errors():
         manifest = _manifest(manifests)
         if manifest is not None and partial(manifest):
             say("the manifest was built with --limit, so rows of recordings outside it are kept")
-        found = garbage(cache, manifest)
+        found = [*garbage(cache, manifest), *unused_answers(cache, runs)]
         for item in found:
             out(f"{item.size_bytes / 2**20:8.1f} MiB  {item.path}: {item.reason}")
         total = sum(item.size_bytes for item in found) / 2**20

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from sklearn.base import clone
 
-from ser_pipeline.arrays import Float32s, Strings
-from ser_pipeline.atomic import write_parquet
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.datasets.batch import Clips, VectorClips
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.prepare import Inputs, looked_up, read_inputs
@@ -30,21 +27,16 @@ from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, EstimatorNetwork, Network
 from ser_pipeline.options import EmbeddingOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.files import read_info, read_table
+from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
+from ser_pipeline.training.answers import Answers, answers_path, read_answers, write_answers
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.classifiers import one_line, speaker_folds
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
-
-FOLDER: Final = "teachers"
-"""Of the answers of teachers, in the folder of the stores."""
-
-COLUMNS: Final = ("audio_digest", "logits", "embedding")
-"""Of a file of answers."""
 
 BATCH: Final = 64
 """Clips that a teacher is asked about at once."""
@@ -120,39 +112,6 @@ def _check(info: RunInfo, data: RunData, folder: Path) -> None:
             f"{folder}: the teacher has no validation clips, so that nothing tells how sure it may be; "
             "choose one that has"
         )
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a teacher says of recordings.
-
-    Attributes:
-        digests: of the recordings' bytes.
-        logits: shape ``(recordings, classes)``.
-        embeddings: shape ``(recordings, d)``; of no numbers where they are not wanted.
-    """
-
-    digests: tuple[str, ...]
-    logits: Float32s
-    embeddings: Float32s
-
-    def joined(self, others: "Answers") -> "Answers":
-        """These recordings, and others after them."""
-        return Answers(
-            self.digests + others.digests,
-            np.concatenate([self.logits, others.logits]),
-            np.concatenate([self.embeddings, others.embeddings]),
-        )
-
-    def of(self, digests: Strings) -> tuple[Float32s, Float32s]:
-        """Class scores and embeddings of recordings, NaN for those that are not here."""
-        place = {digest: number for number, digest in enumerate(self.digests)}
-        rows = np.array([place.get(digest, len(place)) for digest in digests.tolist()], np.int64)
-        logits, embeddings = (
-            np.concatenate([values, np.full((1, values.shape[1]), np.nan, np.float32)])
-            for values in (self.logits, self.embeddings)
-        )
-        return logits[rows], embeddings[rows]
 
 
 @dataclass(frozen=True)
@@ -258,33 +217,16 @@ class Teacher:
             TrainingError: its store could use none of them.
             RunError: the cached answers are damaged.
         """
-        path = self.inputs.cache / FOLDER / f"{self.digest}.parquet"
-        known, digests = self._read(path), asked.column("audio_digest")
+        path = answers_path(self.inputs.cache, self.digest)
+        known, digests = read_answers(path, self.network.classes), asked.column("audio_digest")
         new = np.ones(len(asked), bool) if known is None else ~np.isin(digests, known.digests)
         fresh = self._asked(asked.take(new), manifests) if new.any() else None
         if fresh is not None:
             known = fresh if known is None else known.joined(fresh)
-            self._write(path, known)
+            write_answers(path, known)
         if known is None:
             raise TrainingError(f"{self.folder}: the teacher's store could use none of {len(asked)} clips")
         return known.of(digests)
-
-    def _read(self, path: Path) -> Answers | None:
-        if not path.exists():
-            return None
-        remedy = "delete it, and the teacher is asked again"
-        table = read_table(path, remedy=remedy)
-        if table.schema.names != list(COLUMNS) or not table.num_rows:
-            raise RunError(f"{path}: does not hold a teacher's answers; {remedy}")
-        digests = tuple(table["audio_digest"].to_pylist())
-        logits, embeddings = (_matrix(table[name]) for name in COLUMNS[1:])
-        if logits.shape[1] != self.network.classes:
-            raise RunError(f"{path}: holds {logits.shape[1]} scores a clip, not one for each class; {remedy}")
-        return Answers(digests, logits, embeddings)
-
-    def _write(self, path: Path, known: Answers) -> None:
-        columns = (pa.array(known.digests, pa.string()), *map(_rows, (known.logits, known.embeddings)))
-        write_parquet(path, pa.table(dict(zip(COLUMNS, columns, strict=True))))
 
     def _asked(self, asked: Examples, manifests: Path | None) -> Answers | None:
         """Ask about clips; None where its store could use none of them."""
@@ -333,15 +275,3 @@ class Teacher:
             with one_line(self.info.model):
                 again.fit(train.values[fit].numpy(), train.targets[fit].numpy())
             logits[theirs] = EstimatorNetwork(again, self.network.classes)(clips.values[theirs]).numpy()
-
-
-def _matrix(column: pa.ChunkedArray) -> Float32s:
-    """Lists of equal length as rows."""
-    flat: Float32s = pc.list_flatten(column).to_numpy().astype(np.float32)
-    return flat.reshape(len(column), len(flat) // len(column))
-
-
-def _rows(values: Float32s) -> pa.Array:
-    """Rows as lists of equal length."""
-    starts = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
-    return pa.ListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))
