@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ser_pipeline.corpora import cremad, emodb, iemocap, nemo, ravdess, ravdess_song, savee, tess
+from ser_pipeline.corpora import cremad, iemocap, ravdess, ravdess_song, savee, tess
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import parse_description, read_description
 from ser_pipeline.errors import CorpusError
@@ -55,6 +55,20 @@ class Corpus(Protocol):
         ...
 
 
+_KNOWN: Final = Path(__file__).with_name("known")
+
+
+@cache
+def _shipped(name: str) -> Described:
+    file = _KNOWN / f"{name}.toml"
+    return Described(parse_description(file.read_text("utf-8"), file.name))
+
+
+def described() -> Mapping[str, Described]:
+    """Corpora whose descriptions are shipped, by id, which is the name of the file."""
+    return {name: _shipped(name) for name in sorted(file.stem for file in _KNOWN.glob("*.toml"))}
+
+
 CORPORA: Final[Mapping[str, Corpus]] = MappingProxyType(
     {
         "cremad": cremad,
@@ -63,25 +77,17 @@ CORPORA: Final[Mapping[str, Corpus]] = MappingProxyType(
         "savee": savee,
         "tess": tess,
         "iemocap": iemocap,
-        "nemo": nemo,
-        "emodb": emodb,
+        "nemo": _shipped("nemo"),
+        "emodb": _shipped("emodb"),
     }
 )
-"""Corpus id -> module, in the order they are shown."""
+"""Corpora of the source report: id -> module or description, in the order they are shown."""
 
 
 OWN_FOLDER: Final = "corpora"
 """Folder below the working one whose descriptions are read too."""
 
 ENTRY_POINTS: Final = "ser_pipeline.corpora"
-
-
-@cache
-def described() -> Mapping[str, Corpus]:
-    """Corpora whose descriptions are shipped, by id."""
-    files = sorted(Path(__file__).with_name("known").glob("*.toml"))
-    read = [parse_description(file.read_text("utf-8"), file.name) for file in files]
-    return MappingProxyType({each.name: Described(each) for each in read})
 
 
 def own_descriptions(folder: Path, named: Iterable[str | Path] = ()) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table
 from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
-from ser_pipeline.corpora.tables import CorpusTable, Row, read_any, read_text
+from ser_pipeline.corpora.tables import CorpusTable, Row, left_out, read_any, read_text
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
@@ -104,6 +104,9 @@ class Described:
             downloads=told.downloads,
         )  # fmt: skip
         self.EMOTIONS = dict(told.codes.get("emotion", {}))
+        tables = [table.file for table in told.tables if "/" not in table.file and "*" not in table.file]
+        if told.anywhere and tables:
+            self.TRACES = re.compile("|".join(map(re.escape, tables)), re.IGNORECASE)
         flags = re.IGNORECASE if told.ignore_case else 0
         self.NAME = re.compile(rf"(?:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
         self._values = Values(told)
@@ -126,7 +129,12 @@ class Described:
         match = self.NAME.fullmatch(stem(path))
         levels = match[1].count("/") if match else 0
         base = path.parents[min(levels, len(path.parents) - 1)]
-        return next((place for place in (base, *base.parents) if self.called(place.name)), base)
+        if not self.description.anywhere:
+            return next((place for place in (base, *base.parents) if self.called(place.name)), base)
+        official = PurePosixPath(self.description.layout).parts[: -1 - levels]
+        for folder in reversed(official):
+            base = base.parent if base.name.lower() == folder.lower() else base
+        return base
 
     def parse(self, path: PurePosixPath) -> Utterance | Reject:
         """Read a row off a path alone; touches no disk, so that a corpus of tables has no emotion yet."""
@@ -156,8 +164,8 @@ class Described:
             row = self._row(path, tables, {**told, **beside}, seen)
             yield row
         for lines, keys in zip(tables, seen, strict=True):
-            named = None if set(lines.table.match) & {*FACTS} - {"path"} else keys
-            yield from lines.found.remarks(named)
+            of_people = set(lines.table.match) & {*FACTS} - {"path"}
+            yield from lines.found.remarks(None if lines.table.more or of_people else keys)
 
     def _files(self, paths: Sequence[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Named]]:
         return ((path, {}) for path in paths)
@@ -245,9 +253,7 @@ class Described:
                 continue
             if rows.setdefault(key, told) is not told and rows[key] != told:
                 bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
-        if bad:
-            problem = f"{len(bad)} lines are left out; the first is {bad[0]}"
-        return CorpusTable(self.CARD.name, table.file, rows, problem)
+        return CorpusTable(self.CARD.name, table.file, rows, left_out(bad) or problem)
 
     def _told(self, table: Table, line: Row) -> Mapping[str, Any]:
         told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
@@ -323,6 +329,9 @@ class Described:
     def _utterance(self, path: PurePosixPath, match: re.Match[str] | None, raw: dict[str, Any]) -> Utterance:
         code = str(raw.get("speaker") or self.description.facts.get("speaker") or UNKNOWN_SPEAKER)
         speaker = self._values.of("speaker", code)
+        for fact, valid in (("speaker", self.description.people), ("sentence", self.description.texts)):
+            if fact in self.description.closed and raw.get(fact) not in valid:
+                raise ValueError(f"{fact} {raw.get(fact)!r} does not exist; valid are {', '.join(valid)}")
         facts = {**self._for_all, **self._people.get(speaker, {})}
         facts |= {
             fact: self._values.of(fact, value)
@@ -335,7 +344,9 @@ class Described:
         sentence = facts.get("sentence")
         if sentence is not None and "text" not in facts and sentence in self.description.texts:
             facts["text"] = self.description.texts[sentence]
-        official = match[1] if match else stem(path).lstrip("/")
+        groups = {name: value or "" for name, value in match.groupdict().items()} if match else {}
+        official = self.description.official(path.stem, groups)
+        official = official or (match[1] if match else stem(path).lstrip("/"))
         facts.pop("emotion", None)
         facts.pop("speaker", None)
         return Utterance(

@@ -83,6 +83,7 @@ class Table(_Part):
         columns: fact -> column.
         votes: emotion -> column with the number of listeners who chose it.
         rows: whether the corpus's rows are the lines of this table instead of the files.
+        more: whether it also names recordings that were never published, so that none of them is missed.
         separator: between columns; None finds it.
         encoding: of the text; None finds it.
     """
@@ -93,6 +94,7 @@ class Table(_Part):
     columns: Mapping[Fact, str] = Field(default_factory=dict)
     votes: Mapping[str, str] = Field(default_factory=dict)
     rows: bool = False
+    more: bool = False
     separator: str | None = None
     encoding: str | None = None
 
@@ -152,6 +154,9 @@ class Description(_Part):
         folders: patterns of the names of folders that hold the corpus.
         anywhere: whether its names are so unlike others that no folder needs to say which corpus it is.
         pattern: of the end of a path without suffix; its named groups are facts.
+        id: official path of a recording without suffix, with ``{stem}`` and groups of the pattern; by
+            default what the pattern matches.
+        closed: facts whose codes must be among those of ``people`` or ``texts``.
         ignore_case: whether pattern and codes hold in any case.
         speakers_of: id of the corpus whose people these are; its own by default.
         codes: fact -> code -> value.
@@ -187,6 +192,8 @@ class Description(_Part):
     folders: tuple[Regex, ...] = ()
     anywhere: bool = False
     pattern: Regex = ""
+    id: str = ""
+    closed: tuple[Literal["speaker", "sentence"], ...] = ()
     ignore_case: bool = False
     speakers_of: str = ""
     codes: Mapping[Fact, Codes] = Field(default_factory=dict)
@@ -218,7 +225,15 @@ class Description(_Part):
                     f"refused.{value} is no group of the pattern and no fact{nearest(value, self.groups)}"
                 )
         self._has_sources()
+        try:
+            self.official("x", dict.fromkeys(self.groups, "x"))
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"id names {error}, which is no group of the pattern") from None
         return self
+
+    def official(self, stem: str, groups: Mapping[str, str]) -> str:
+        """Official path of a recording without suffix; "" where the description does not say it."""
+        return self.id.format(stem=stem, **groups)
 
     def _valid_codes(self, fact: str, codes: Codes) -> None:
         valid = VALUES.get(fact)

@@ -92,7 +92,7 @@ def read_table(
             continue
         if entry is not None and rows.setdefault(*entry) is not entry[1]:
             bad.append(f"line {number}: {entry[0]!r} occurs a second time")
-    return CorpusTable(corpus, name, rows, _summary(bad))
+    return CorpusTable(corpus, name, rows, left_out(bad))
 
 
 def find_table(root: Path, name: str) -> Path | None:
@@ -286,7 +286,8 @@ def age_of(text: str) -> int:
     return age
 
 
-def _summary(bad: list[str]) -> str | None:
+def left_out(bad: list[str]) -> str | None:
+    """What is wrong with the lines of a table that are not read, in one line; None if nothing is."""
     if not bad:
         return None
     if len(bad) == 1:

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import ser_pipeline.corpora
-from ser_pipeline.corpora import CORPORA, layouts
+from ser_pipeline.corpora import CORPORA, described, layouts
+from ser_pipeline.corpora.described import Described
 from ser_pipeline.labels import emotion_id
 from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import published
@@ -34,11 +35,16 @@ def rows_of(name: str, paths: list[PurePosixPath]) -> list[Utterance]:
 
 def test_the_registry_holds_every_corpus_module_in_the_published_order():
     modules = {module.name for module in pkgutil.iter_modules(ser_pipeline.corpora.__path__)} - HELPERS
-    assert {name.replace("-", "_") for name in CORPORA} == modules
-    first = ["cremad", "ravdess", "ravdess-song", "savee", "tess", "iemocap", "nemo", "emodb"]
-    assert list(CORPORA)[: len(first)] == first  # a new one is shown last
-    for name, corpus in CORPORA.items():
-        assert corpus is import_module(f"ser_pipeline.corpora.{name.replace('-', '_')}")
+    by_code = [name for name, corpus in CORPORA.items() if not isinstance(corpus, Described)]
+    assert {name.replace("-", "_") for name in by_code} == modules
+    assert list(CORPORA) == ["cremad", "ravdess", "ravdess-song", "savee", "tess", "iemocap", "nemo", "emodb"]
+    for name in by_code:
+        assert CORPORA[name] is import_module(f"ser_pipeline.corpora.{name.replace('-', '_')}")
+
+
+def test_shipped_descriptions_are_known_by_the_names_of_their_files():
+    assert {name: corpus.CARD.name for name, corpus in described().items()} == {n: n for n in described()}
+    assert {name for name, corpus in CORPORA.items() if isinstance(corpus, Described)} <= described().keys()
 
 
 def test_every_corpus_whose_names_are_public_is_walked_and_counted():
@@ -56,7 +62,7 @@ def test_a_card_says_all_that_is_published(name):
     assert card.layout in layouts()
 
 
-@every_corpus
+@pytest.mark.parametrize("name", [name for name, c in CORPORA.items() if not isinstance(c, Described)])
 def test_a_module_opens_with_its_facts(name):
     facts = CORPORA[name].__doc__ or ""
     assert all(f"\n{word} " in facts for word in ("Names", "Splits", "Quirks", "Source"))

@@ -3,9 +3,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ser_pipeline.corpora.emodb import SENTENCES, SPEAKERS, parse, read_ratings, scan
+from ser_pipeline.corpora import described
 from ser_pipeline.records import TableProblem, Utterance
 from tests.corpora.conftest import refusal
+
+EMODB = described()["emodb"]
+parse, scan = EMODB.parse, EMODB.scan
 
 PER_EMOTION = {
     "anger": 127, "boredom": 81, "neutral": 79, "happiness": 71, "fear": 69, "sadness": 62, "disgust": 46,
@@ -63,8 +66,9 @@ def test_a_code_that_does_not_exist_is_a_reject(name, reason):
 
 
 def test_five_women_and_five_men_speak_ten_sentences():
-    assert [gender for gender, _ in SPEAKERS.values()].count("female") == 5
-    assert (len(SPEAKERS), len(SENTENCES)) == (10, 10)
+    people = EMODB.description.people.values()
+    assert [person["gender"] for person in people].count("female") == 5
+    assert (len(people), len(EMODB.description.texts)) == (10, 10)
 
 
 def test_the_listeners_table_is_latin_1_with_decimal_commas(put):
@@ -77,9 +81,9 @@ def test_the_listeners_table_is_latin_1_with_decimal_commas(put):
 
 def test_a_table_saved_anew_as_utf_8_gives_the_same(put):
     line = b"3" + BLANKS + b"\t03a01Fa.wav\t90,48" + BLANKS + b"\t75,00" + BLANKS
-    latin = read_ratings(put(**{"erkennung.txt": ratings(line)}))
+    latin = list(scan(put("wav/03a01Fa.flac", **{"erkennung.txt": ratings(line)})))
     text = ratings(line).decode("latin-1")
-    assert read_ratings(put(**{"erkennung.txt": text})) == latin
+    assert list(scan(put(**{"erkennung.txt": text}))) == latin
 
 
 def test_lines_of_clips_that_were_never_published_are_not_missed(put):
@@ -102,4 +106,4 @@ def test_a_bad_rating_costs_one_line(put):
     assert isinstance(second, Utterance)
     assert (first.agreement, second.agreement) == (None, 0.9)
     assert isinstance(problem, TableProblem)
-    assert problem.reason == "line 2: 900,00 is not between 0 and 100; that line is left out"
+    assert problem.reason == "line 2: agreement 900,00 is not between 0 and 100; that line is left out"

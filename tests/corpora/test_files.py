@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 import soundfile
 
-from ser_pipeline.corpora.emodb import CARD
+from ser_pipeline.corpora import CORPORA
 from ser_pipeline.corpora.files import (
     DECODED,
     audio_files,
@@ -113,17 +113,17 @@ def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch):
     ],
 )
 def test_misnamed_says_what_is_wrong(name, reason):
-    reject = misnamed(CARD, PurePosixPath(name))
+    reject = misnamed(CORPORA["emodb"].CARD, PurePosixPath(name))
     assert (reject.corpus, str(reject.path), reject.reason) == ("emodb", name, reason)
 
 
 def test_an_unknown_code_lists_the_valid_ones():
-    reject = unknown_code(CARD, PurePosixPath("03a01Xa.wav"), "emotion", "X", ("F", "T"))
+    reject = unknown_code(CORPORA["emodb"].CARD, PurePosixPath("03a01Xa.wav"), "emotion", "X", ("F", "T"))
     assert reject.reason == "emotion 'X' does not exist; valid are F, T"
 
 
 def test_a_contradiction_shows_both_sides():
-    reject = contradiction(CARD, PurePosixPath("x.wav"), "actor 05", "07")
+    reject = contradiction(CORPORA["emodb"].CARD, PurePosixPath("x.wav"), "actor 05", "07")
     assert reject.reason == "folder says 'actor 05', name says '07'; one of them is wrong"
 
 

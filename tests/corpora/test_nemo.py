@@ -4,9 +4,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from ser_pipeline.corpora.nemo import parse, scan
+from ser_pipeline.corpora import described
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
 from tests.corpora.conftest import refusal
+
+NEMO = described()["nemo"]
+parse, scan = NEMO.parse, NEMO.scan
 
 SPEAKERS = ("EB0", "IC0", "KD0", "KS0", "MK0", "MP0", "SM0", "TP0", "WR0")
 EMOTIONS = ("anger", "fear", "happiness", "neutral", "sadness", "surprised")
@@ -71,7 +74,7 @@ def test_a_name_holds_speaker_emotion_and_sentence():
     [
         ("XX0_anger_1", "speaker 'XX0' does not exist; valid are EB0, IC0"),
         ("WR0_joy_1", "emotion 'joy' does not exist; valid are anger, fear"),
-        ("WR0_anger_91", "sentence '91' does not exist; valid are 1 to 90"),
+        ("WR0_anger_91", "name does not follow 'samples/WR0_surprised_64.wav'"),
         ("WR0_anger_01", "name does not follow 'samples/WR0_surprised_64.wav'"),
     ],
 )
@@ -100,8 +103,8 @@ def test_a_recording_without_a_line_is_a_row_and_a_line_without_a_recording_is_c
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("\tsurprised", "\tanger", "data.tsv says emotion 'anger', the name says 'surprised'"),
-        (" WR0", " EB0", "data.tsv says speaker 'nemo-EB0', the name says 'nemo-WR0'"),
+        ("\tsurprised", "\tanger", "data.tsv says emotion 'anger', the name says 'surprised'; one is wrong"),
+        (" WR0", " EB0", "data.tsv says speaker 'EB0', the name says 'WR0'; one is wrong"),
     ],
 )
 def test_a_name_and_a_line_that_disagree_are_a_reject(put, old, new, reason):
@@ -113,14 +116,14 @@ def test_a_name_and_a_line_that_disagree_are_a_reject(put, old, new, reason):
     ("table", "reason"),
     [
         (
-            LINE,
-            "lacks column file_id, emotion, raw_text, speaker_id, gender, age (found WR0_surprised_64.wav",
+            LINE + LINE,
+            "lacks column file_id, emotion, speaker_id, gender, age, raw_text (found WR0_surprised_64.wav",
         ),
         (HEADING.encode() + b"\xff\n", "line 2 is not UTF-8 text; the rows lack its information"),
         (HEADING + LINE.replace("23", "old"), "line 2: age 'old' is no whole number from 1 to 120"),
         (
             HEADING + LINE.replace("\tmale", "\tx"),
-            "line 2: 'x' is neither female nor male; that line is left out",
+            "line 2: gender 'x' does not exist; valid are female, male, unknown; that line is left out",
         ),
     ],
 )

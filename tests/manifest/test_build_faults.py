@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ser_pipeline.api import build_manifest
-from ser_pipeline.corpora import emodb
+from ser_pipeline.corpora import CORPORA
 from ser_pipeline.errors import CorpusError, ManifestError, SerError
 from ser_pipeline.manifest import SCHEMA, probe_cache, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
@@ -212,7 +212,7 @@ def test_nothing_usable_keeps_the_old_manifest_and_says_where_the_reasons_are(da
 
 
 def test_values_that_break_a_rule_are_not_written(data, out, monkeypatch):
-    monkeypatch.setitem(emodb.SPEAKERS, "03", ("male", 900))
+    monkeypatch.setitem(CORPORA["emodb"]._people, "03", {"gender": "male", "age": 900})
     with pytest.raises(
         ManifestError, match=r"4 values do not fit, nothing was written: emodb/wav/03a01.*age 900"
     ):
