@@ -10,7 +10,7 @@ from typing import Final
 
 from ser_pipeline.acquire.fetch import OnBytes, Patience, fetch
 from ser_pipeline.acquire.unpack import is_archive, unpack
-from ser_pipeline.atomic import explained, lock_file, write_atomically
+from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, lock_file, write_atomically
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Download
 from ser_pipeline.tables.cells import thousands
@@ -23,6 +23,8 @@ WORK: Final = ".download"
 
 DONE: Final = "done.json"
 """File in that folder that says which files have come, by their hashes."""
+
+LOCK: Final = "lock"
 
 _HOW: Final = {
     "registration": "its publisher asks for a registration",
@@ -92,6 +94,7 @@ def download(
     count = 0
     with _alone(folder / WORK):
         wanted = left(card, data)
+        _tidy(folder / WORK, wanted)
         _check_space(folder, wanted)
         for item in wanted:
             path = fetch(item, folder / WORK, on_bytes=on_bytes, patience=patience)
@@ -99,6 +102,16 @@ def download(
             done = _read(folder / WORK / DONE)
             _write(folder / WORK / DONE, {**done, item.name: item.digest})
     return count
+
+
+def _tidy(work: Path, wanted: list[Download]) -> None:
+    """Remove what a process left that was killed, except for what can be continued."""
+    kept = {DONE, LOCK} | {item.name + end for item in wanted for end in ("", TEMPORARY_SUFFIX)}
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _placed(item: Download, path: Path, folder: Path) -> int:
@@ -117,7 +130,7 @@ def _placed(item: Download, path: Path, folder: Path) -> int:
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same folder."""
-    with lock_file(work / "lock") as handle:
+    with lock_file(work / LOCK) as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -129,7 +142,7 @@ def _alone(work: Path) -> Iterator[None]:
 
 def _check_space(folder: Path, wanted: list[Download]) -> None:
     """Refuse to begin what cannot end: an archive takes its own size, and at least as much unpacked."""
-    parts = (folder / WORK / f"{item.name}.partial" for item in wanted)
+    parts = (folder / WORK / f"{item.name}{TEMPORARY_SUFFIX}" for item in wanted)
     there = sum(part.stat().st_size for part in parts if part.exists())
     unpacked = max((item.size for item in wanted if item.unpack and is_archive(item.name)), default=0)
     needed = sum(item.size for item in wanted) + unpacked - there

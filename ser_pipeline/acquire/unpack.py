@@ -72,7 +72,7 @@ def unpack(archive: Path, folder: Path) -> int:
 
     Args:
         archive: a ZIP file, or a tar file with any compression.
-        folder: to unpack to.
+        folder: to unpack to, on the disk that holds the archive.
 
     Returns:
         Number of files.
@@ -84,7 +84,7 @@ def unpack(archive: Path, folder: Path) -> int:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(mkdtemp(prefix=".unpacking-", dir=folder))
+        staging = Path(mkdtemp(prefix=".unpacking-", dir=archive.parent))
         try:
             count = _unpack_all(archive, staging)
             _merge(staging, folder)

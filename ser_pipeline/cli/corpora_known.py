@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DATA: Final = Path("DataSets")
 
+_TRIED: Final = {"files": "real recordings", "rule": "names made from the published rule"}
+"""What a description was tried on; a module has tests of its own."""
+
 LICENCE_WIDTH: Final = 24
 """Most letters of a licence in a list; ``ser corpora show`` has all of it."""
 
@@ -157,6 +160,7 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
     from ser_pipeline.acquire import missing
 
     card = corpus.CARD
+    told = getattr(corpus, "description", None)
     for key, value in {
         "corpus": f"{card.name}, by your own description" if is_own(corpus) else card.name,
         "title": card.title,
@@ -172,9 +176,9 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         "sample rate, Hz": card.sample_rate,
         "channels": card.channels,
         "format": card.format,
-        "layout": card.layout,
-        "pattern": corpus.NAME.pattern,
-        "tried on": _tried(corpus),
+        "layout": told.layout if told else card.layout,
+        "pattern": told.pattern if told else corpus.NAME.pattern,
+        "tried on": _TRIED[told.verified] if told else "",
         "notes": card.notes,
     }.items():
         if value:
@@ -187,11 +191,3 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         people = cells.plural(len(holding.speakers), "speaker")
         yield "found", f"{cells.plural(holding.clips, 'recording')} of {people} in {data / holding.folder}"
         yield from (("missing", line) for line in missing(card, holding))
-
-
-def _tried(corpus: "Corpus") -> str:
-    """What a description was tried on; a module has tests of its own."""
-    description = getattr(corpus, "description", None)
-    if description is None:
-        return ""
-    return "real recordings" if description.verified == "files" else "names made from the published rule"

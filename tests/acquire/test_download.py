@@ -67,6 +67,18 @@ def test_an_interrupted_download_goes_on_with_what_is_left(card, tmp_path, serve
     assert download(card, tmp_path, patience=QUICK) == 2
 
 
+def test_what_a_killed_process_left_is_continued_or_removed(card, tmp_path, server):
+    accept(card, tmp_path)
+    work = tmp_path / "tones" / WORK
+    (work / ".unpacking-x").mkdir(parents=True)
+    (work / "tmpabc").touch()
+    (work / "first.zip").write_bytes(server.files["first.zip"])
+    (work / "second.zip.partial").write_bytes(server.files["second.zip"][:50])
+    assert download(card, tmp_path, patience=QUICK) == 3
+    assert server.asked == ["bytes=50-", ""]
+    assert sorted(path.name for path in work.iterdir()) == ["done.json", "lock"]
+
+
 def test_an_archive_can_stay_one(card, tmp_path, server):
     item = server.offer("data.zip", packed(a=b"1"), unpack=False)
     kept = replace(card, downloads=(item,))
