@@ -189,7 +189,9 @@ def split(
     folds: Annotated[int | None, typer.Option(help="Make this many folds with kfold; 5 by default.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="Read published parts or folds from this file, CSV or JSON lines."),
+        typer.Option(
+            "--from", help="Read published parts or folds from this file: CSV, JSON lines or Parquet."
+        ),
     ] = None,
     leaks_speakers: Annotated[
         bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")

@@ -39,6 +39,9 @@ from ser_pipeline.tables.cells import plural
 NEEDED: Final = ("path", "emotion")
 """Facts without which a table lists no recordings to learn from."""
 
+SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
+"""Scales of agreement and naturalness, which are shares of the raters."""
+
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
 
@@ -157,7 +160,7 @@ def _listed(file: Path, name: str, data: Path, voice: re.Pattern[str] | None) ->
     remarks = _remarks(met["emotion"], refused)
     codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
-    scales = {fact: scale for fact in RANGES if (scale := _scale(met.get(fact, ())))}
+    scales = {fact: scale for fact in RANGES if (scale := _scale(fact, met.get(fact, ())))}
     remarks += [
         f"column {columns[fact]!r} is read as ratings from {low:g} to {high:g}"
         for fact, (low, high) in scales.items()
@@ -232,13 +235,14 @@ def _counted(met: Mapping[str, int]) -> str:
     return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
 
 
-def _scale(met: Iterable[str]) -> Scale | None:
+def _scale(fact: str, met: Iterable[str]) -> Scale | None:
     """The first usual scale that all ratings fit; None where they are no numbers or fit none."""
     try:
         values = [float(text.replace(",", ".")) for text in met if text]
     except ValueError:
         return None
-    return next((s for s in SCALES if values and s[0] <= min(values) and max(values) <= s[1]), None)
+    scales = SHARES if fact in ("agreement", "naturalness") else SCALES
+    return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)
 
 
 def _only(tags: Iterable[str]) -> str:

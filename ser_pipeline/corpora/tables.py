@@ -170,21 +170,33 @@ def _parquet_rows(path: Path) -> list[Row]:
 
 def _json_rows(text: str, *, lines: bool) -> list[Row]:
     try:
-        if lines:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
-        else:
-            whole = json.loads(text)
-            found = (
-                [{"": name, **_object(line)} for name, line in whole.items()]
-                if isinstance(whole, dict)
-                else whole
-            )
+        found = _json_lines(text) if lines else _json_list(text)
         if not isinstance(found, list):
             raise ValueError("neither a list nor an object of objects")
         names = dict.fromkeys(name for line in found for name in _object(line))
         return [{str(name): _cell(line.get(name)) for name in names} for line in found]
     except ValueError as error:
         raise CorpusError(f"is not JSON of a table ({error})") from None
+
+
+def _json_lines(text: str) -> list[Any]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+    return found
+
+
+def _json_list(text: str) -> Any:
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return _json_lines(text)
+    if isinstance(whole, dict) and all(isinstance(line, dict) for line in whole.values()):
+        return [{"": name, **line} for name, line in whole.items()]
+    return [whole] if isinstance(whole, dict) else whole
 
 
 def _object(line: Any) -> Mapping[str, Any]:

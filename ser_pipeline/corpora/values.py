@@ -55,8 +55,8 @@ class Values:
         simple: dict[str, Callable[[str], Any]] = {
             "age": lambda text: age_of(str(text).removesuffix(".0")) if str(text).strip() else None,
             "fold": lambda text: int(float(text)),
-            "start": _seconds,
-            "end": _seconds,
+            "start": seconds_of,
+            "end": seconds_of,
         }
         return simple.get(fact, self._plain(fact))
 
@@ -95,8 +95,23 @@ class Values:
         return code.lower() if self._told.ignore_case else code
 
 
-def _seconds(text: str) -> float:
-    value = float(str(text).replace(",", "."))
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{text} is no time in seconds")
+def seconds_of(text: str) -> float | None:
+    """Read a time in seconds, or as hours, minutes and seconds; ``NaT`` is none.
+
+    Raises:
+        ValueError: no time of at least 0.
+
+    Examples:
+        >>> seconds_of("12,5"), seconds_of("1:02:03.5"), seconds_of("0 days 00:00:01.250000")
+        (12.5, 3723.5, 1.25)
+    """
+    if str(text) == "NaT":
+        return None
+    try:
+        parts = [float(part) for part in str(text).removeprefix("0 days ").replace(",", ".").split(":")]
+    except ValueError:
+        parts = []
+    value = math.fsum(part * 60.0**power for power, part in enumerate(reversed(parts)))
+    if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
+        raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
     return value

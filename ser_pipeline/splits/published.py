@@ -1,18 +1,17 @@
-"""Read published parts or folds from CSV or JSON lines."""
+"""Read published parts or folds from a table, as from the manifest's own columns."""
 
-import csv
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.errors import SplitError, some
+from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import NO_PART, PART_CODES
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
@@ -39,9 +38,6 @@ PART_NAMES: Final[Mapping[str, str]] = {
 }
 """Names of parts in publications -> ours."""
 
-JSON_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
-"""Endings of files with one JSON object per line; all others are CSV."""
-
 SUFFIX: Final = r"\.[A-Za-z0-9]{1,5}$"
 
 
@@ -65,10 +61,10 @@ def import_split(
 ) -> Import:
     """Read published parts or folds.
 
-    The file is CSV, or JSON lines if its name ends in ``.jsonl``, ``.ndjson`` or ``.json``. It has
-    a column ``utterance_id`` or ``path``, and a column ``part`` or ``fold``; where it has both, a
-    filled fold counts. A path is one of the manifest or the corpus's official one, whatever its
-    suffix; segments of a recording are named by their ids.
+    The file is CSV, JSON lines (``.jsonl``, ``.ndjson`` or ``.json``) or Parquet; the manifest itself is one,
+    which holds the parts and folds that corpora publish. It has a column ``utterance_id`` or ``path``, and a
+    column ``part`` or ``fold``; where it has both, a filled fold counts. A path is one of the manifest or the
+    corpus's official one, whatever its suffix; segments of a recording are named by their ids.
 
     Args:
         manifest: has at least ``IMPORT_COLUMNS``.
@@ -85,6 +81,9 @@ def import_split(
             f"'{name}' is a split that 'ser' makes itself; choose another name for published ones"
         )
     names, values, is_fold = _columns(_rows(source), source)
+    if source.suffix == ".parquet":  # a manifest has a row for recordings in no part, too
+        given = [value != "" for value in values]
+        names, values = names.filter(pa.array(given)), [value for value in values if value]
     places = _places(manifest.table, names, source)
     found = places >= 0
     if not found.any():
@@ -106,35 +105,12 @@ def _rows(source: Path) -> dict[str, list[str]]:
         SplitError: the file cannot be read.
     """
     try:
-        text = source.read_text(encoding="utf-8-sig")
-        read = _json_lines if source.suffix in JSON_SUFFIXES else _csv_lines
-        lines = list(read(text))
-    except OSError as error:
-        raise SplitError(f"{source}: cannot be read ({error.strerror})") from None
-    except (ValueError, csv.Error) as error:
-        raise SplitError(f"{source}: cannot be read ({str(error).splitlines()[0]})") from None
-    if not lines:
-        raise SplitError(f"{source}: has no rows; columns utterance_id or path, and part or fold, are needed")
-    keys = dict.fromkeys(key for line in lines for key in line)
-    return {key: [_text(line.get(key)) for line in lines] for key in keys}
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _csv_lines(text: str) -> Iterator[dict[str, Any]]:
-    for line in csv.DictReader(text.splitlines()):
-        yield {key.strip(): value for key, value in line.items() if key is not None}
-
-
-def _json_lines(text: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is not an object like {{'utterance_id': ..., 'part': ...}}")
-            yield row
+        lines = [line for _, line in read_any(source)]
+    except CorpusError as error:
+        raise SplitError(
+            f"{source}: {error}; columns utterance_id or path, and part or fold, are needed"
+        ) from None
+    return {column: [line[column].strip() for line in lines] for column in lines[0]}
 
 
 def _columns(rows: Mapping[str, list[str]], source: Path) -> tuple[pa.Array, list[str], bool]:

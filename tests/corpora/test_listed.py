@@ -208,6 +208,34 @@ def test_the_scale_of_ratings_is_found_and_said(home, ratings, read, scale):
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "bounds"),
+    [
+        ("1.5", "2", (1.5, 2.0)),
+        ('"1,5"', "2", (1.5, 2.0)),
+        ("0:01.5", "1:00:02", (1.5, 3602.0)),
+        ("0 days 00:00:01.500000", "NaT", (1.5, None)),
+        ("", "2", (None, 2.0)),
+        ("", "", (None, None)),
+    ],
+)
+def test_times_of_every_form(home, start, end, bounds):
+    (row,) = rows_of(home, f"path,emotion,start,end\nrec/anna/a1.wav,sad,{start},{end}\n")
+    assert (row.start_s, row.end_s) == bounds
+
+
+@pytest.mark.parametrize("odd", ["abc", "-1", "1:2:3:4", "inf", "nan"])
+def test_a_line_with_no_time_is_a_reject(home, odd):
+    (row,) = rows_of(home, f"path,emotion,start\nrec/anna/a1.wav,sad,{odd}\n")
+    assert row.reason == f"{odd!r} is no time, as in 12.5 (seconds) or 0:12.5"
+
+
+def test_agreement_is_a_share(home):
+    text = "path,emotion,agreement\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,sad,{}\n"
+    for (first, second), read in ((("0.5", "1"), 0.5), (("50", "100"), 0.5), (("2", "300"), None)):
+        assert rows_of(home, text.format(first, second))[0].agreement == read
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "mine.csv: is empty"),

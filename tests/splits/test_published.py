@@ -161,8 +161,8 @@ def test_consent_without_a_leak_claims_none(tmp_path, manifest):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "", "has no rows; columns utterance_id or path, and part or fold, are needed"),
-        ("a.csv", "utterance_id,part\n", "has no rows"),
+        ("a.csv", "", "is empty; columns utterance_id or path, and part or fold, are needed"),
+        ("a.csv", "utterance_id,part\n", "holds only a heading"),
         (
             "a.csv",
             "id,part\nx,train\n",
@@ -179,9 +179,9 @@ def test_consent_without_a_leak_claims_none(tmp_path, manifest):
         ("a.csv", "utterance_id,part\n{0},train\n{0},test\n", "names a recording more than once: emodb/wav/"),
         ("a.csv", "utterance_id,fold\n{0},1\n{1},\n", "1 of its rows have no fold"),
         ("a.csv", "utterance_id,fold\n{0},1\n", "has 1 fold here; 2 to 32767 are possible"),
-        ("a.jsonl", "[1]\n", "line 1 is not an object"),
-        ("a.jsonl", "no json\n", r"cannot be read \(Expecting value"),
-        ("a.csv", b"\xff\xfe", "cannot be read"),
+        ("a.jsonl", "[1]\n", r"found '\[1\]' where an object should be"),
+        ("a.jsonl", "no json\n", "line 1: Expecting value"),
+        ("a.csv", b"\xff\xfe", "is empty"),
         ("a.csv", None, r"cannot be read \(No such file"),
     ],
 )
@@ -198,3 +198,28 @@ def test_files_that_cannot_be_used(tmp_path, manifest, name, content, message):
 def test_a_name_that_ser_uses_itself(tmp_path, manifest):
     with pytest.raises(SplitError, match="'speaker' is a split that 'ser' makes itself"):
         import_split(manifest, tmp_path / "a.csv", "speaker")
+
+
+def test_the_manifest_holds_what_corpora_publish(manifest_of, people_rows):
+    rows = [*people_rows("emodb", 3), *people_rows("nemo", 2)]
+    for row in rows[:24]:
+        row["part"] = ("train", "validation", "test")[int(row["speaker_id"][-1])]
+    manifest = manifest_of(rows)
+    read = import_split(manifest, manifest.path, "official")
+    parts = manifest.table["part"].to_pylist()
+    assert read.split.table["part"].to_pylist() == [part for part in parts if part]
+    assert (read.unknown, len(read.missing)) == ([], 16)
+
+
+def test_a_segment_is_named_by_its_id(tmp_path, manifest_of):
+    rows = [
+        {"utterance_id": f"m/a#{n}.000-{n + 1}.000", "corpus": "m", "path": "a.wav", "start_s": float(n),
+         "end_s": n + 1.0, "speaker_id": f"m-{n}"}
+        for n in range(3)
+    ]  # fmt: skip
+    manifest = manifest_of(rows)
+    named = [{"utterance_id": name, "part": "train"} for name in ids(manifest)]
+    assert import_split(manifest, write_csv(tmp_path / "a.csv", named), "own").missing == []
+    by_path = write_csv(tmp_path / "b.csv", [{"path": "a.wav", "part": "train"}])
+    with pytest.raises(SplitError, match=r"none of its names are in the manifest: a\.wav"):
+        import_split(manifest, by_path, "own")
