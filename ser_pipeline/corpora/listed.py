@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -318,29 +319,34 @@ def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
 
 
 def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
-    """Names that are the end of the path of one recording below the folders, its suffix left out or not."""
+    """Names that are the end of the path of one recording below the folders.
+
+    The suffix may be left out, and case and the form of accents may differ, as between file systems.
+    """
     ends: dict[str, set[str]] = defaultdict(set)
-    wanted = {posixpath.basename(path) for path in bare.values()}
     for base in bases:
-        try:
+        with suppress(CorpusError):  # as far as folders may be listed
             for folder in walk(Path(base)):
                 for name in filter(is_recording, folder.files):
-                    place = posixpath.join(base, folder.path.as_posix(), name)
-                    for end in {name, PurePosixPath(name).stem} & wanted:
-                        ends[end].add(os.path.normpath(place))
-        except CorpusError:  # a folder that may not be listed holds none that could be read
-            continue
+                    place = os.path.normpath(os.path.join(base, folder.path, name))
+                    for end in {name, PurePosixPath(name).stem}:
+                        ends[_alike(end)].add(place)
     found = {}
     for name, path in bare.items():
-        tail = f"/{path}"
+        tail = _alike(f"/{path}")
+        near = {place: _alike(place) for place in ends[posixpath.basename(tail)]}
         fits = [
-            p
-            for p in ends[posixpath.basename(path)]
-            if p.endswith(tail) or os.path.splitext(p)[0].endswith(tail)
+            place
+            for place, text in near.items()
+            if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
         ]
         if len(fits) == 1:
             found[name] = fits[0]
     return found
+
+
+def _alike(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _relative(place: str, root: str) -> PurePosixPath:
@@ -352,4 +358,7 @@ def _relative(place: str, root: str) -> PurePosixPath:
 def _lost(name: str, file: Path) -> str:
     if "://" in name:
         return "is an address and not a file; download the recordings first"
-    return f"no such file, neither from the folder of {file.name!r} nor from the data folder"
+    return (
+        f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
+        "that the table's paths begin in with --data"
+    )

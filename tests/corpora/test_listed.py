@@ -134,6 +134,13 @@ def test_names_without_folder_or_suffix_are_looked_for(home, names):
     assert (str(one.path), str(two.path)) == ("rec/anna/a1.wav", "rec/ben/b2.wav")
 
 
+def test_names_may_differ_in_case_and_in_the_form_of_accents(home):
+    (home / "rec" / "Jo\u0308rg").mkdir()
+    (home / "rec" / "Jo\u0308rg" / "J1.WAV").touch()
+    one, two = rows_of(home, "path,emotion\nREC\\ANNA\\A1.wav,angry\nRec\\J\u00f6rg\\j1.wav,sad\n")
+    assert [str(row.path) for row in (one, two)] == ["rec/Jo\u0308rg/J1.WAV", "rec/anna/a1.wav"]
+
+
 def test_a_name_that_two_recordings_have_is_not_guessed(home):
     (home / "rec" / "ben" / "a1.wav").touch()
     one, two = rows_of(home, "id,emotion\na1,angry\nb2,sad\n")
@@ -145,7 +152,8 @@ def test_each_line_whose_recording_is_missing_is_a_reject(home):
     found = rows_of(home, "path,emotion\nrec/x.wav,sad\nrec/anna/a1.wav,sad\nhttps://a.org/b.wav,sad\n")
     lost = {str(row.path): row.reason for row in found if isinstance(row, Reject)}
     assert lost == {
-        "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder",
+        "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder; pass the "
+        "folder that the table's paths begin in with --data",
         "https:/a.org/b.wav": "is an address and not a file; download the recordings first",
     }
     assert len(found) == 3
