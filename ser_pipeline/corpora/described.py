@@ -290,12 +290,13 @@ class Described:
             return misnamed(self.CARD, path)
         named = {name: value for name, value in match.groupdict().items() if value} if match else {}
         sources = [("the name", named), ("its line or side file", told)]
+        known: Mapping[str, Any] = {**named, **told, "stem": path.stem, "path": stem(path)}
         for number, lines in enumerate(tables):
-            known = {**named, **told, "stem": path.stem, "path": stem(path)}
             key = "\t".join(key_of(what, known.get(what, "")) for what in lines.table.match)
             if seen:
                 seen[number].add(key)
             sources.append((lines.found.name, lines.found.facts(key)))
+            known = {**lines.found.facts(key), **known}  # as a speaker whom the next table describes
         try:
             facts = self._facts(sources)
             return self._utterance(path, match, facts)

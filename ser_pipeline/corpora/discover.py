@@ -6,7 +6,7 @@ folder holds it most closely, which then says why it is a reject; else to none (
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -85,15 +85,23 @@ class _Survey:
         return cls(corpora, top, {name: [] for name in corpora}, [], tables, traces)
 
     def candidates(self, folder: PurePosixPath) -> list[str]:
-        """Corpora that may own recordings in a folder: those that no folder around it needs to name."""
+        """Corpora that may own recordings in a folder, in the order in which they may claim them.
+
+        The user's own come first, then those whose name a folder around bears: some corpora have names
+        of the form of another's, and only the folder tells them apart.
+        """
         around = (*self.top.parts, *folder.parts)
-        return [
-            name
-            for name, corpus in self.corpora.items()
-            if not isinstance(corpus, Described)
-            or corpus.description.anywhere
-            or any(map(corpus.called, around))
-        ]
+        ranks = {name: self._rank(corpus, around) for name, corpus in self.corpora.items()}
+        return sorted((name for name, rank in ranks.items() if rank < 3), key=ranks.__getitem__)
+
+    def _rank(self, corpus: Corpus, around: Sequence[str]) -> int:
+        """How early a corpus may claim recordings below some folders; 3 for not at all."""
+        if not isinstance(corpus, Described):
+            return 2
+        named = any(map(corpus.called, around))
+        if not named and not corpus.description.anywhere:
+            return 3
+        return 0 if corpus.own else 1 if named else 2
 
     def claimant(self, path: PurePosixPath, candidates: Iterable[str]) -> str | None:
         """The first corpus whose naming a recording follows.
