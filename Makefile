@@ -50,6 +50,7 @@ format: $(BIN)/.installed
 
 docs: $(BIN)/.installed
 	$(BIN)/python -m ser_pipeline.options.page > docs/options.md
+	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
 
 clean:

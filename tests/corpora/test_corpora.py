@@ -18,7 +18,7 @@ from tests.corpora.conftest import published
 
 HELPERS = {
     "described", "description", "discover", "draft", "draft_text", "files", "guesses", "listed", "names",
-    "shapes", "tables", "values", "words",
+    "page", "shapes", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 
