@@ -1,7 +1,7 @@
 """What a teacher says of the clips that a network learns from, and recordings without labels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Bools, Float32s, Int64s
+from ser_pipeline.datasets.batch import Variants
 from ser_pipeline.datasets.examples import COLUMNS, UNUSED, Examples, chosen_rows
 from ser_pipeline.datasets.prepare import Inputs, looked_up
 from ser_pipeline.datasets.run_data import RunData
@@ -144,3 +145,18 @@ def with_teacher(
         positions=spare.positions[stays],
     )
     return data.with_taught(taught, synthetic=spare.manifest is not None and spare.manifest.synthetic)
+
+
+def without(data: RunData, dropped: Bools) -> RunData:
+    """The same run without some of its clips, as a teacher learns that shall judge them.
+
+    Args:
+        data: the clips of a run.
+        dropped: of all of them, shape ``(clips,)``.
+    """
+    variants = data.variants
+    if variants is not None:
+        kept = ~dropped[data.rows("train")]
+        variants = Variants(variants.store, variants.positions[:, kept])
+    examples, positions = data.examples.take(~dropped), data.positions[~dropped]
+    return replace(data, examples=examples, positions=positions, variants=variants)

@@ -10,8 +10,6 @@ import torch
 
 from ser_pipeline.arrays import Float32s, Floats, Int64s, Ints
 from ser_pipeline.datasets.batch import Clips
-from ser_pipeline.datasets.sampling import ordered_batches
-from ser_pipeline.evaluation.predict import BATCH
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.internals import (
@@ -21,6 +19,7 @@ from ser_pipeline.runs.internals import (
     write_attention,
     write_embeddings,
 )
+from ser_pipeline.training.apply import apply_network
 
 CHOSEN: Final = 8
 """Clips whose attention is kept."""
@@ -56,7 +55,7 @@ def write_internals(
     rows = np.flatnonzero(parts == present[0])
     network.eval().to(device)
     mapped = rows[np.unique(np.linspace(0, len(rows) - 1, min(MAPPED, len(rows))).round().astype(np.int64))]
-    vectors = _vectors(network, clips, mapped, device)
+    vectors = apply_network(network, clips, network.embed, rows=mapped, device=device)
     if len(mapped) >= _LEAST and np.isfinite(vectors).all():
         found = Embeddings(
             clips=tuple(predictions["utterance_id"].take(pa.array(mapped)).to_pylist()),
@@ -96,16 +95,6 @@ def place(vectors: Float32s) -> Float32s:
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
     made = TSNE(2, perplexity=perplexity, init="random", random_state=0, max_iter=500, n_jobs=1)
     return np.asarray(made.fit_transform(np.nan_to_num(values)), np.float32)
-
-
-def _vectors(network: EmbeddingNetwork, clips: Clips, rows: Int64s, device: str) -> Float32s:
-    parts = []
-    with torch.inference_mode():
-        for numbers in ordered_batches(len(rows), BATCH):
-            batch = clips.__getitems__(rows[numbers].tolist())
-            found = network.embed(*batch.given(device))
-            parts.append(found.float().cpu().numpy())
-    return np.concatenate(parts)
 
 
 def _attended(

@@ -12,7 +12,6 @@ import torch
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.datasets.sampling import ordered_batches
 from ser_pipeline.metrics import ccc, fit_temperature, risk_coverage, temper, threshold_for_risk
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.models.network import DIMENSIONS
@@ -20,9 +19,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.predictions import prediction_schema, read_ratings, write_ratings
 from ser_pipeline.runs.types import Certainty, RunScores
-
-BATCH = 64
-"""Clips scored at once; decisions do not depend on it."""
+from ser_pipeline.training.apply import apply_network
 
 ERRORS_LEFT: Final = 0.5
 """The threshold is set where this share of the error rate is left among the clips answered."""
@@ -42,14 +39,7 @@ def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") 
     Raises:
         TypeError: the network has no such head.
     """
-    network.eval().to(device)
-    parts = [np.zeros((0, len(DIMENSIONS)), np.float32)]
-    with torch.inference_mode():
-        for numbers in ordered_batches(len(clips), BATCH):
-            batch = clips.__getitems__(numbers)
-            rated = network.rate(*batch.given(device))
-            parts.append(rated.float().cpu().numpy())
-    return np.concatenate(parts)
+    return apply_network(network, clips, network.rate, width=len(DIMENSIONS), device=device)
 
 
 def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Float32s:
@@ -63,14 +53,12 @@ def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Flo
     Returns:
         Shape ``(clips, classes)``, in the order of the clips; rows sum to 1.
     """
-    network.eval().to(device)
-    parts = [np.zeros((0, network.classes), np.float32)]
-    with torch.inference_mode():
-        for numbers in ordered_batches(len(clips), BATCH):
-            batch = clips.__getitems__(numbers)
-            logits = network(*batch.given(device))
-            parts.append(logits.float().softmax(1).cpu().numpy())
-    return np.concatenate(parts)
+
+    def stated(*given: Any) -> torch.Tensor:
+        logits: torch.Tensor = network(*given)
+        return logits.float().softmax(1)
+
+    return apply_network(network, clips, stated, width=network.classes, device=device)
 
 
 def pool_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> Float32s:
@@ -84,13 +72,11 @@ def pool_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") 
     Returns:
         Shape ``(clips, d)``, in the order of the clips.
     """
-    network.eval().to(device)
-    parts = []
-    with torch.inference_mode():
-        for numbers in ordered_batches(len(clips), BATCH):
-            inputs, lengths, _ = clips.__getitems__(numbers).given(device)
-            parts.append(network.summarise(inputs, lengths)[0].float().cpu().numpy())
-    return np.concatenate(parts)
+
+    def pool(inputs: torch.Tensor, lengths: torch.Tensor, _: torch.Tensor | None) -> torch.Tensor:
+        return network.summarise(inputs, lengths)[0]
+
+    return apply_network(network, clips, pool, device=device)
 
 
 def certainty_of(card: ModelCard) -> Certainty | None:

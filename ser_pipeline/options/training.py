@@ -1,8 +1,8 @@
 """Options of networks and of how they are fitted."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ser_pipeline.options.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.options.base import (
@@ -114,6 +114,11 @@ class ModelOptions(Options):
     def architecture(self) -> Architecture:
         """What the model declares of itself."""
         return ARCHITECTURES[self.name]
+
+
+def _when(value: Any) -> Any:
+    """Read the two values that the option had before it had three."""
+    return ("auto" if value else "never") if isinstance(value, bool) else value
 
 
 class TrainOptions(Options):
@@ -252,10 +257,11 @@ class TrainOptions(Options):
         "validation clips.",
         panel=DISTILLATION,
     )
-    teacher_held_out: bool = option(
-        True,
-        "Ask a teacher without epochs (logreg, svm, gboost) about training clips as if it had not learned "
-        "from them: refitted without their speakers, in five parts.",
+    teacher_held_out: Annotated[Literal["auto", "always", "never"], BeforeValidator(_when)] = option(
+        "auto",
+        "Ask a teacher about training clips as if it had not learned from them, refitted without their "
+        "speakers in five parts: 'auto' does so with logreg, svm and gboost, which takes seconds, 'always' "
+        "also trains a network five more times, and 'never' asks every teacher as it is.",
         panel=DISTILLATION,
     )
     teacher_embedding_weight: Annotated[float, Field(ge=0)] = option(

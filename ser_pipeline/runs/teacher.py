@@ -12,7 +12,8 @@ class TeacherInfo(Options):
         what: it is, in words, as ``logreg on layers 2, 3 of whisper-base``.
         encoders: that it learned from, by name.
         digest: of the teacher and of how it was asked.
-        held_out: it was asked about training clips as refitted without their speakers.
+        held_out: it was asked about training clips as refitted without their speakers; otherwise it had
+            learned them.
         unlabelled: recordings without a label that it was asked about.
         unlabelled_manifest: digest of the manifest that they are of; "" for none.
     """
@@ -42,6 +43,8 @@ class TeacherInfo(Options):
         ]
         if self.held_out:
             said.append("To judge training clips, that teacher was refitted without their speakers.")
+        else:
+            said.append("That teacher had learned the training clips itself, so it is surer of them.")
         if options.teacher_embedding_weight:
             weight = options.teacher_embedding_weight
             said.append(f"It also learned the teacher's embedding, with a weight of {weight:g}.")

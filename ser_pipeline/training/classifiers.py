@@ -103,7 +103,7 @@ def _choices(data: RunData, validation: int) -> tuple[float, ...]:
 def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *, number: int) -> Candidate:
     options = data.recipe.train
     name = data.recipe.model.name
-    splits = speaker_folds(data, train) if name == "svm" else None
+    splits = speaker_folds(data, train.targets.numpy()) if name == "svm" else None
     estimator = make_estimator(name, c, balanced=options.class_weights, seed=options.seed, splits=splits)
     started = time.perf_counter()
     with one_line(name):
@@ -134,12 +134,12 @@ def one_line(name: str) -> Iterator[None]:
         raise TrainingError(f"{name} cannot be fitted to these training clips: {reason}") from None
 
 
-def speaker_folds(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
+def speaker_folds(data: RunData, targets: Int64s) -> list[tuple[Any, Any]]:
     """Folds of the training clips, no speaker on both sides; by clip with a single speaker.
 
     Args:
         data: of the run.
-        train: its training vectors.
+        targets: of the clips that it learns from, and their variants, shape ``(rows,)``.
 
     Returns:
         Numbers of the clips to fit and of those held out, fold by fold.
@@ -147,7 +147,6 @@ def speaker_folds(data: RunData, train: VectorClips) -> list[tuple[Any, Any]]:
     Raises:
         TrainingError: a class has a single training clip.
     """
-    targets = train.targets.numpy()
     speakers = data.examples.column("speaker_id")[data.learned_rows()]
     smallest = int(np.unique(targets, return_counts=True)[1].min())
     people = len(np.unique(speakers))

@@ -6,22 +6,22 @@ is kept in ``cache/teachers/<digest of the teacher>.parquet`` by the recording's
 """
 
 import hashlib
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
 from sklearn.base import clone
 
-from ser_pipeline.arrays import Float32s
-from ser_pipeline.datasets.batch import Clips, VectorClips
+from ser_pipeline.arrays import Float32s, Int64s, Strings
+from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.prepare import Inputs, looked_up, read_inputs
 from ser_pipeline.datasets.run_data import RunData
-from ser_pipeline.datasets.sampling import ordered_batches
-from ser_pipeline.datasets.taught import find_unlabelled, with_teacher
+from ser_pipeline.datasets.taught import find_unlabelled, with_teacher, without
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, EstimatorNetwork, Network
@@ -33,13 +33,13 @@ from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
 from ser_pipeline.training.answers import Answers, answers_path, read_answers, write_answers
+from ser_pipeline.training.apply import apply_network
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.classifiers import one_line, speaker_folds
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
-
-BATCH: Final = 64
-"""Clips that a teacher is asked about at once."""
+from ser_pipeline.training.recorder import EpochReport
+from ser_pipeline.training.run import train_run
 
 
 def taught(inputs: Inputs, data: RunData, runs: Path) -> RunData:
@@ -124,8 +124,8 @@ class Teacher:
         network: its model.
         card: of the model.
         inputs: of the run that it teaches; manifest and cache are the same.
-        held_out: training clips are asked about as if it had not learned from them. Only classifiers are ever
-            fitted again.
+        held_out: training clips are asked about as if it had not learned from them. A network that had a
+            teacher itself is never fitted again.
         embed: it is asked for embeddings.
     """
 
@@ -150,7 +150,8 @@ class Teacher:
             RunError: its model is damaged.
         """
         info, (network, card) = read_info(folder), load_model(folder)
-        held_out = options.teacher_held_out and isinstance(network, EstimatorNetwork)
+        again = ("always", "auto") if isinstance(network, EstimatorNetwork) else ("always",)
+        held_out = options.teacher_held_out in again and info.teacher is None
         return cls(folder, info, network, card, inputs, held_out, options.teacher_embedding_weight > 0)
 
     @cached_property
@@ -163,7 +164,14 @@ class Teacher:
         recipe, info = self.info.recipe, self.info
         task = Task(recipe.task, info.emotions, info.merges, info.corpora)
         manifests = self.inputs.manifest.path.parent
-        return read_inputs(recipe, manifests=manifests, cache=self.inputs.cache, task=task, scoring=True)
+        return read_inputs(
+            recipe, manifests=manifests, cache=self.inputs.cache, task=task, scoring=not self._fits
+        )
+
+    @property
+    def _fits(self) -> bool:
+        """Whether its network is trained again, for which its variants are needed."""
+        return self.held_out and not isinstance(self.network, EstimatorNetwork)
 
     @cached_property
     def data(self) -> RunData:
@@ -236,42 +244,74 @@ class Teacher:
             return None
         asked = asked.take(here)
         known = replace(self.data, examples=asked, positions=positions[here])
-        clips = known.clips(np.arange(len(asked)), self.card.learned, memory_limit=0)
-        logits, embeddings = self._scored(clips)
-        if self.held_out and isinstance(clips, VectorClips):
-            self._hold_out(asked, clips, logits)
+        logits, embeddings = self._scored(known)
+        if self.held_out:
+            self._hold_out(known, logits)
         return Answers(tuple(asked.column("audio_digest").tolist()), logits, embeddings)
 
-    def _scored(self, clips: Clips) -> tuple[Float32s, Float32s]:
+    def _scored(self, asked: RunData) -> tuple[Float32s, Float32s]:
         """Class scores and embeddings; the embedding of a classifier is the vector that it reads."""
-        logits, embeddings = [], []
+        network, clips = self.network, _clips(asked, self.card.learned)
+        if not self.embed:
+            return apply_network(network, clips, network), np.zeros((len(clips), 0), np.float32)
+        if not isinstance(network, EmbeddingNetwork):
+            return apply_network(network, clips, network), apply_network(network, clips, _inputs)
+        embeddings = apply_network(network, clips, network.embed)
         with torch.inference_mode():
-            for numbers in ordered_batches(len(clips), BATCH):
-                batch = clips.__getitems__(numbers)
-                vectors = batch.inputs
-                if isinstance(self.network, EmbeddingNetwork):
-                    vectors = self.network.embed(*batch.given())
-                    scores = self.network.head(vectors)
-                else:
-                    scores = self.network(*batch.given())
-                logits.append(scores.numpy())
-                embeddings.append(vectors.numpy() if self.embed else np.zeros((len(vectors), 0), np.float32))
-        return np.concatenate(logits), np.concatenate(embeddings)
+            return network.head(torch.from_numpy(embeddings)).numpy(), embeddings
 
-    def _hold_out(self, asked: Examples, clips: VectorClips, logits: Float32s) -> None:
-        """Put in what the classifier says of training speakers when it is fitted without them, in place."""
-        if not isinstance(self.network, EstimatorNetwork):
-            return
-        train = self.data.training_vectors(self.card.learned)
+    def _hold_out(self, asked: RunData, logits: Float32s) -> None:
+        """Put in what the model says of training speakers when it is fitted without them, in place.
+
+        Embeddings stay those of the one model: several would not lie in the same space.
+        """
         own = self.data.examples.take(self.data.learned_rows())
         digests, speakers = (own.column(name) for name in ("audio_digest", "speaker_id"))
-        wanted, people = (asked.column(name) for name in ("audio_digest", "speaker_id"))
+        wanted, people = (asked.examples.column(name) for name in ("audio_digest", "speaker_id"))
         learned = np.isin(wanted, digests)
-        for fit, held in speaker_folds(self.data, train):
+        for fit, held in speaker_folds(self.data, own.target):
             theirs = np.where(learned, np.isin(wanted, digests[held]), np.isin(people, speakers[held]))
             if not theirs.any():
                 continue
-            again = clone(self.network.estimator)
+            network, again = self._fitted_again(fit, digests[held])
+            rows = np.flatnonzero(theirs)
+            logits[rows] = apply_network(network, _clips(asked, again, rows), network)
+
+    def _fitted_again(self, fit: Int64s, held: Strings) -> tuple[Network, Learned]:
+        """The model fitted to a part of its training clips, and what it learned of its inputs.
+
+        Args:
+            fit: numbers of the clips that a classifier is fitted to.
+            held: digests of the clips that a network must not know.
+        """
+        if isinstance(self.network, EstimatorNetwork):
+            train, again = self.data.training_vectors(self.card.learned), clone(self.network.estimator)
             with one_line(self.info.model):
                 again.fit(train.values[fit].numpy(), train.targets[fit].numpy())
-            logits[theirs] = EstimatorNetwork(again, self.network.classes)(clips.values[theirs]).numpy()
+            return EstimatorNetwork(again, self.network.classes), self.card.learned
+        dropped = np.isin(self.data.examples.column("audio_digest"), held)
+        with tempfile.TemporaryDirectory(prefix="ser-teacher-") as folder:
+            train_run(without(self.data, dropped), Path(folder), _Nobody(), command="")
+            network, card = load_model(Path(folder))
+        return network, card.learned
+
+
+class _Nobody:
+    """Follows no training."""
+
+    def epoch_began(self, epoch: int, clips: int) -> None:
+        """Pay no attention."""
+
+    def step_done(self, clips: int) -> None:
+        """Pay no attention."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """Pay no attention."""
+
+
+def _clips(asked: RunData, learned: Learned, rows: Int64s | None = None) -> Clips:
+    return asked.clips(np.arange(len(asked.examples)) if rows is None else rows, learned, memory_limit=0)
+
+
+def _inputs(inputs: torch.Tensor, *_: torch.Tensor | None) -> torch.Tensor:
+    return inputs

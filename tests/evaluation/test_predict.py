@@ -13,6 +13,7 @@ from ser_pipeline.models import EmbeddingNetwork, build_model
 from ser_pipeline.options import FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import Certainty
+from ser_pipeline.training import apply
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
@@ -40,7 +41,7 @@ def test_probabilities_are_the_networks_in_the_order_of_the_clips(toy, network):
 def test_batches_change_nothing(toy, network, monkeypatch):
     clips = toy.data().clips(np.arange(20), Learned())
     whole = predict.predict_clips(network, clips)
-    monkeypatch.setattr(predict, "BATCH", 3)
+    monkeypatch.setattr(apply, "BATCH", 3)
     assert predict.predict_clips(network, clips) == pytest.approx(whole, abs=1e-6)
 
 

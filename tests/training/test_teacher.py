@@ -9,13 +9,16 @@ import torch
 
 from ser_pipeline.api import fit_and_score
 from ser_pipeline.datasets.targets import TrainingClips
+from ser_pipeline.datasets.taught import without
 from ser_pipeline.errors import ManifestError, RunError, SettingsError, StoreMissing, TrainingError
 from ser_pipeline.evaluation.run import evaluate_run
 from ser_pipeline.manifest import SCHEMA, read_manifest
 from ser_pipeline.manifest.schema import write_table
+from ser_pipeline.options import TrainOptions
 from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.runs.card import read_card, write_card
 from ser_pipeline.runs.files import read_info, write_info
+from ser_pipeline.training import teacher as teachers
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
@@ -110,14 +113,14 @@ def test_training_clips_are_judged_by_a_teacher_that_does_not_know_their_speaker
     network, card = load_model(folder)
     learned = network(own.clips(own.rows("train"), card.learned).values).softmax(1).numpy()
     targets = own.examples.target[own.rows("train")]
-    known = soft(pupil(teacher_held_out=False, teacher_weight=1.0))
+    known = soft(pupil(teacher_held_out="never", teacher_weight=1.0))
     assert known == pytest.approx(learned, abs=1e-5)
     honest = soft(pupil(teacher_weight=1.0))
     right = np.arange(len(targets)), targets
     assert honest[right].mean() < known[right].mean()
     assert not read_info(folder).teacher
     assert pupil().taught.info.held_out
-    assert not pupil(teacher_held_out=False).taught.info.held_out
+    assert not pupil(teacher_held_out="never").taught.info.held_out
 
 
 def test_a_network_teaches_as_it_is(teach, pupil):
@@ -126,6 +129,47 @@ def test_a_network_teaches_as_it_is(teach, pupil):
     assert data.taught.embeddings.shape == (72, 128)
     assert not data.taught.info.held_out
     assert data.taught.info.what == "dnn on features"
+    said = data.taught.info.sentences(data.recipe.train)
+    assert "That teacher had learned the training clips itself, so it is surer of them." in said
+
+
+def test_a_network_is_trained_again_without_the_speakers_it_judges(teach, pupil, toy, monkeypatch):
+    folder = teach(model={"name": "dnn"}, train={"epochs": 6})
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    targets = toy.data().examples.of_part("train").target
+    right = np.arange(len(targets)), targets
+    known = soft(pupil(teacher_weight=1.0))
+    seen = []
+    monkeypatch.setattr(
+        teachers,
+        "train_run",
+        lambda data, *rest, **named: [seen.append(data), train_run(data, *rest, **named)],
+    )
+    data = pupil(teacher_weight=1.0, teacher_held_out="always", teacher_embedding_weight=0.5)
+    assert data.taught.info.held_out
+    assert "refitted without their speakers" in data.taught.info.sentences(data.recipe.train)
+    assert soft(data)[right].mean() < known[right].mean()
+    everyone = set(toy.data().examples.of_part("train").column("speaker_id").tolist())
+    left = [set(each.examples.of_part("train").column("speaker_id").tolist()) for each in seen]
+    assert len(left) == 5
+    assert set.union(*(everyone - some for some in left)) == everyone
+    assert all(len(each.rows("validation")) == len(toy.data().rows("validation")) for each in seen)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    as_it_is = pupil(teacher_weight=1.0, teacher_embedding_weight=0.5)
+    assert np.array_equal(data.taught.embeddings, as_it_is.taught.embeddings)
+    assert data.taught.info.digest != as_it_is.taught.info.digest
+
+
+def test_a_network_that_was_taught_itself_is_asked_as_it_is(teach, pupil, toy, runs):
+    teach("first")
+    inputs = toy.inputs(model={"name": "dnn"}, train={"teacher": "first", "epochs": 1})
+    train_run(taught(inputs, inputs.run_data(None), runs), runs / "teacher", Silent(), command="c")
+    assert not pupil(teacher_held_out="always").taught.info.held_out
+
+
+@pytest.mark.parametrize(("old", "new"), [(True, "auto"), (False, "never"), ("always", "always")])
+def test_settings_of_before_there_were_three_values_are_read(old, new):
+    assert TrainOptions.model_validate({"teacher_held_out": old}).teacher_held_out == new
 
 
 def test_it_is_asked_once(teach, pupil, toy, monkeypatch):
@@ -305,7 +349,7 @@ def test_recordings_without_a_label_must_be_there(teach, toy, pupil, add_rows, t
 
 
 def test_options_of_a_teacher_need_one():
-    for name, value in (("teacher_weight", 0.1), ("unlabelled", "manifests"), ("teacher_held_out", False)):
+    for name, value in (("teacher_weight", 0.1), ("unlabelled", "manifests"), ("teacher_held_out", "never")):
         with pytest.raises(SettingsError, match=f"train.{name}: has no effect on training without a teacher"):
             chosen_recipe("crnn", **{name: value})
     with pytest.raises(SettingsError, match=r"train\.teacher: has no effect on model svm"):
@@ -373,3 +417,25 @@ def test_each_fold_is_taught_by_the_same_fold(toy, runs):
     with pytest.raises(RunError, match="fold-1: not found; the teacher was not trained on this fold"):
         train_folds(inputs, runs / "again", Silent(), command="c")
     assert not (runs / "again" / "fold-0").exists()
+
+
+def test_clips_are_left_out_with_their_variants(toy):
+    toy.write_variants(2)
+    data = toy.data(train={"copies": 2})
+    dropped = np.arange(len(data.examples)) % 3 == 0
+    found = without(data, dropped)
+    assert len(found.examples) == (~dropped).sum()
+    assert (
+        found.examples.column("audio_digest").tolist()
+        == data.examples.column("audio_digest")[~dropped].tolist()
+    )
+    assert found.rows("validation").size == (~dropped[data.rows("validation")]).sum()
+    wanted = data.variants.positions[:, ~dropped[data.rows("train")]]
+    assert np.array_equal(found.variants.positions, wanted)
+    learned = found.learned()
+    whole = data.training_clips(data.learned())
+    kept = np.flatnonzero(~np.tile(dropped[data.rows("train")], 3))
+    some = found.training_clips(learned)
+    assert len(some) == len(kept)
+    for place in (0, len(found.rows("train")), len(some) - 1):
+        assert torch.equal(some[place].inputs, whole[int(kept[place])].inputs)
