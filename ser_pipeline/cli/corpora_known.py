@@ -152,7 +152,7 @@ def _found(corpus: "Corpus", holding: "Holding | None") -> Entry:
     state = state_of(corpus.CARD, holding)
     if holding is None or state == "complete":
         return Entry(state, state)
-    return Entry(cells.plural(holding.clips, "clip"), state)
+    return Entry(cells.thousands(holding.clips), state)
 
 
 def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[tuple[str, Any]]:
