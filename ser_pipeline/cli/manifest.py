@@ -20,6 +20,7 @@ from ser_pipeline.cli.common import (
     show_table,
 )
 from ser_pipeline.cli.doctor import doctor
+from ser_pipeline.cli.exchange import export_, import_
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import plural
 
@@ -240,6 +241,8 @@ def query(
 
 
 app.command()(doctor)
+app.command("import")(import_)
+app.command("export")(export_)
 
 
 def _show_summary(summary: "ManifestSummary", data: Path) -> None:

@@ -125,12 +125,13 @@ class Described:
         return self.description.anywhere or any(self.called(folder.name) for folder in path.parents)
 
     def home(self, path: PurePosixPath) -> PurePosixPath:
-        """The folder that holds the corpus, seen from one of its recordings."""
+        """The folder that holds the corpus, seen from one of its recordings; of a table's, the outermost."""
         match = self.NAME.fullmatch(stem(path))
         levels = match[1].count("/") if match else 0
         base = path.parents[min(levels, len(path.parents) - 1)]
         if not self.description.anywhere:
-            return next((place for place in (base, *base.parents) if self.called(place.name)), base)
+            called = [place for place in (base, *base.parents) if self.called(place.name)] or [base]
+            return called[0] if self.description.pattern else called[-1]
         official = PurePosixPath(self.description.layout).parts[: -1 - levels]
         for folder in reversed(official):
             base = base.parent if base.name.lower() == folder.lower() else base
@@ -189,12 +190,13 @@ class Described:
                 absent += [name] * len(told_lines)
         for path in paths:
             if path not in owners:
-                yield Reject(self.CARD.name, path, f"{table.file!r} does not name it")
+                yield Reject(self.CARD.name, path, f"{Path(table.file).name!r} does not name it")
             yield from self._each_once(path, owners[path], table)
         if absent:
-            yield MissingAudio(self.CARD.name, table.file, len(absent), tuple(sorted(absent)[:5]))
+            file = Path(table.file).name
+            yield MissingAudio(self.CARD.name, file, len(absent), tuple(sorted(absent)[:5]))
         if problem:
-            yield TableProblem(self.CARD.name, table.file, problem)
+            yield TableProblem(self.CARD.name, Path(table.file).name, problem)
 
     def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
         """What a line may call each recording."""

@@ -301,7 +301,7 @@ def parse_description(text: str, where: str) -> Description:
 
 
 def read_description(path: Path) -> Description:
-    """Read a description from a TOML file.
+    """Read a description from a TOML file; a table that lies beside it is taken from there.
 
     Raises:
         CorpusError: the file cannot be read, or says what a description cannot say.
@@ -310,4 +310,20 @@ def read_description(path: Path) -> Description:
         text = read_text(path)
     except CorpusError as error:
         raise CorpusError(f"{path}: {error}") from None
-    return parse_description(text, str(path))
+    told = parse_description(text, str(path))
+    tables = [
+        table.model_copy(update={"file": str(place)})
+        if (place := (path.parent / table.file).absolute()).is_file()
+        else table
+        for table in told.tables
+    ]
+    return told.model_copy(update={"tables": tuple(tables)})
+
+
+def tables_beside(path: Path) -> list[Path]:
+    """Tables that lie beside the file of a description.
+
+    Raises:
+        CorpusError: the file cannot be read, or says what a description cannot say.
+    """
+    return [place for table in read_description(path).tables if (place := Path(table.file)).is_absolute()]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.corpora import known_corpora
+from ser_pipeline.corpora.description import tables_beside
 from ser_pipeline.errors import CorpusError, ManifestError, some
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import RejectReason, reject_reasons
@@ -81,7 +82,12 @@ def write_manifest(
             f"'ser corpora synth {data}' makes synthetic ones)"
         )
     settings = {"decode": decode, "limit": limit}
-    described = {str(path): digest_file(path) for path in descriptions if path.is_file()}
+    described = {
+        str(place): digest_file(place)
+        for path in descriptions
+        if path.is_file()
+        for place in (path, *tables_beside(path))
+    }
     state = {**settings, "descriptions": described} if described else settings
     seen = inputs_digest(data, state, jobs=jobs) if corpora is None else ""
     summary = None if rehash or not seen else _unchanged(out, seen)

@@ -1,0 +1,132 @@
+"""Folders that are whole or not there, and the recordings that are put into them."""
+
+import io
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, write_atomically
+from ser_pipeline.errors import AudioError, SerError
+from ser_pipeline.exchange.items import Row
+
+_ODD: Final = re.compile(r'[\x00-\x1f<>:"|?*\\]')
+"""What some file system does not allow in a name."""
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder beside ``out`` to write to; rename it into place at the end.
+
+    If the block raises, nothing is left behind.
+
+    Args:
+        out: the folder to be; it may be there if it is empty.
+
+    Raises:
+        SerError: it holds something, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SerError(f"{out}: exists already; delete it, or choose another folder")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, out)
+    except OSError as error:
+        raise explained(error, out) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def safe_path(name: str) -> str:
+    r"""A relative path below a folder, whatever a name says.
+
+    Examples:
+        >>> safe_path("../../etc/a.wav"), safe_path("C:\\x\\b?.wav"), safe_path("")
+        ('etc/a.wav', 'x/b_.wav', '_')
+    """
+    parts = re.sub(r"^[A-Za-z]:", "", name).replace("\\", "/").split("/")
+    return "/".join(_ODD.sub("_", part) for part in parts if part not in ("", ".", "..")) or "_"
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; one that holds the same already is kept.
+
+    Raises:
+        SerError: it holds something else, or cannot be written.
+    """
+    if path.exists():
+        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+        raise SerError(f"{path}: holds something else already; choose another --name, or delete it")
+    with write_atomically(path) as part:
+        part.write_bytes(content)
+
+
+class Recordings:
+    """Where the recordings of an exported data set lie: where they are, or copied into its folder.
+
+    Attributes:
+        copied: whether they are copied.
+    """
+
+    def __init__(self, folder: Path, out: Path, *, copied: bool) -> None:
+        """Prepare to place recordings.
+
+        Args:
+            folder: that is written to.
+            out: where this folder will be.
+            copied: whether recordings are copied into it.
+        """
+        self._folder, self._out, self.copied = folder, Path(os.path.abspath(out)), copied
+
+    def absolute(self, row: Row) -> str:
+        """Absolute path of a recording, which is copied where that is wanted."""
+        return str(self._out / self._copy(row)) if self.copied else str(row.source)
+
+    def relative(self, row: Row) -> str:
+        """Path of a recording from the data set's folder, with slashes; copied where that is wanted."""
+        if self.copied:
+            return self._copy(row)
+        return Path(os.path.relpath(row.source, self._out)).as_posix()
+
+    def _copy(self, row: Row) -> str:
+        path = "audio/" + safe_path(row.recording + row.source.suffix)
+        target = self._folder / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(row.source, target)
+        return path
+
+
+def piece(row: Row) -> tuple[str, bytes]:
+    """Name and content of a recording by itself; a segment is cut out, with the samples it has.
+
+    Returns:
+        A path with slashes that no other row has, and the bytes of the file.
+
+    Raises:
+        AudioError: the recording of a segment cannot be decoded.
+    """
+    if row.segment is None:
+        return safe_path(row.name + row.source.suffix), row.source.read_bytes()
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(row.source) as file:
+            rate, subtype = file.samplerate, file.subtype
+            start, end = row.segment.start_s, row.segment.end_s
+            file.seek(round(start * rate))
+            frames = -1 if end is None else round(end * rate) - round(start * rate)
+            kind = subtype if soundfile.check_format("WAV", subtype) else "PCM_16"
+            samples = file.read(frames, dtype="float64" if kind == "DOUBLE" else "float32")
+    except soundfile.SoundFileError as error:
+        raise AudioError(f"{row.source}: cannot be decoded: {error}") from None
+    content = io.BytesIO()
+    soundfile.write(content, samples, rate, format="WAV", subtype=kind)
+    return safe_path(row.name.replace("#", "_") + ".wav"), content.getvalue()

@@ -1,0 +1,65 @@
+"""Formats of other tools: who reads and who writes each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.exchange.folder import Recordings
+from ser_pipeline.exchange.items import Foreign, Places, Row
+from ser_pipeline.options.checks import nearest
+
+Read = Callable[[Path, Places], Foreign]
+Write = Callable[[Path, Sequence[Row], Recordings, str], None]
+
+
+class Format(NamedTuple):
+    """One format.
+
+    Attributes:
+        help: what it is, in a few words.
+        module: of this package, which reads and writes it.
+        write: name of the function in it that writes; ``read`` reads.
+    """
+
+    help: str
+    module: str
+    write: str = "write"
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "csv": Format("a table of recordings", "table"),
+    "kaldi": Format("data folders of Kaldi, with utt2emo", "kaldi", "write_kaldi"),
+    "espnet": Format("data folders of ESPnet, with the label as text", "kaldi", "write_espnet"),
+}
+"""Name -> format, in the order they are shown."""
+
+
+def checked_format(name: str) -> Format:
+    """A format by its name.
+
+    Raises:
+        SettingsError: there is none of this name.
+
+    Examples:
+        >>> checked_format("csv").help
+        'a table of recordings'
+    """
+    if name not in FORMATS:
+        raise SettingsError(
+            f"format {name!r} does not exist{nearest(name, FORMATS)}; valid are {', '.join(FORMATS)}"
+        )
+    return FORMATS[name]
+
+
+def reader_of(kind: Format) -> Read:
+    """The function that reads a format."""
+    read: Read = import_module(f"ser_pipeline.exchange.{kind.module}").read
+    return read
+
+
+def writer_of(kind: Format) -> Write:
+    """The function that writes a format."""
+    write: Write = getattr(import_module(f"ser_pipeline.exchange.{kind.module}"), kind.write)
+    return write

@@ -1,0 +1,82 @@
+"""CSV, or any other table that lists recordings: ``table.csv`` with a line for each."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.words import facts_of_columns
+from ser_pipeline.errors import CorpusError, some
+from ser_pipeline.exchange.folder import Recordings
+from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
+
+TABLE = "table.csv"
+
+
+def read(path: Path, places: Places) -> Foreign:
+    """Read a table, or the one that an export left in a folder.
+
+    Raises:
+        CorpusError: the table cannot be read, or no column gives paths or labels.
+    """
+    file = path / TABLE if path.is_dir() else path
+    lines = table_lines(file)
+    columns = fact_columns(file, lines[0])
+    named = [(line[columns["path"]].strip(), told(line, columns)) for line in lines]
+    return Foreign([Item(name, places.find(name), facts) for name, facts in named])
+
+
+def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
+    """Write ``table.csv``; paths are relative to it."""
+    facts = columns_of(row.facts for row in rows)
+    lines = [{"path": recordings.relative(row), **row.facts} for row in rows]
+    write_csv(folder / TABLE, ["path", *facts], lines)
+
+
+def write_csv(path: Path, columns: Sequence[str], lines: Sequence[Mapping[str, str]]) -> None:
+    """Write a table as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def table_lines(file: Path) -> list[Mapping[str, str]]:
+    """Lines of a table of any usual form.
+
+    Raises:
+        CorpusError: it cannot be read; says which file.
+    """
+    try:
+        return [line for _, line in read_any(file)]
+    except CorpusError as error:
+        raise CorpusError(f"{file}: {error}") from None
+
+
+def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None = None) -> dict[str, str]:
+    """Fact -> column of a table, votes among them.
+
+    Args:
+        file: for errors.
+        heading: names of the columns.
+        path: the column of the paths, where it is known; None finds it.
+
+    Raises:
+        CorpusError: no column gives paths or labels.
+    """
+    rest = [column for column in heading if column != path]
+    columns = facts_of_columns(rest)
+    if path is not None:
+        columns["path"] = path
+    for fact, what in (("path", "path of the recording"), ("emotion", "emotion")):
+        if fact not in columns:
+            raise CorpusError(
+                f"{file}: no column gives the {what}; call it {fact!r} (found {some(list(heading))})"
+            )
+    return columns | {column: column for column in rest if column.startswith(VOTES)}
+
+
+def told(line: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Facts of a line, without its path."""
+    found = {fact: str(line.get(column) or "").strip() for fact, column in columns.items() if fact != "path"}
+    return {fact: text for fact, text in found.items() if text}

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+
+from ser_pipeline.corpora.description import read_description, tables_beside
+from ser_pipeline.errors import CorpusError, SerError
+from ser_pipeline.exchange import import_dataset
+from ser_pipeline.manifest import write_manifest
+
+
+def table(folder, *lines, heading="file,label"):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "list.csv"
+    path.write_text("\n".join([heading, *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def bring(corpus):
+    """Import a table of the corpus's recordings, or another data set."""
+
+    def run(*lines, kind="csv", path=None, heading="file,label", **options):
+        path = path or table(corpus.data / "tones", *lines, heading=heading)
+        given = {"data": corpus.data, "into": corpus.folder / "corpora", **options}
+        return import_dataset(kind, path, **given)
+
+    return run
+
+
+def test_recordings_stay_where_they_are(corpus, bring):
+    made = bring("f1/b.wav,joy", "m1/b.flac,sad")
+    assert made.table.read_text() == "path,emotion\nf1/b.wav,joy\nm1/b.flac,sad\n"
+    assert made.emotions == {"happiness": 1, "sadness": 1}
+    assert read_description(made.description).folders == ("tones",)
+    assert tables_beside(made.description) == [made.table]
+    built = write_manifest(corpus.data, corpus.folder / "again", descriptions=[made.description])
+    assert (built.rows, built.rejects) == (2, 3)
+
+
+def test_an_edited_table_is_read_again(corpus, bring):
+    made = bring("f1/b.wav,joy")
+    build = lambda: write_manifest(corpus.data, corpus.folder / "again", descriptions=[made.description])  # noqa: E731
+    assert build().rows == 1
+    assert build().unchanged
+    made.table.write_text("path,emotion\nf1/b.wav,joy\nm1/b.flac,joy\n")
+    assert build().rows == 2
+
+
+def test_recordings_elsewhere_are_copied(corpus, bring, tmp_path):
+    path = table(tmp_path / "elsewhere", f"{corpus.data / 'tones' / 'f1' / 'b.wav'},joy")
+    made = bring(path=path, copy=True, name="Mein Satz", data=tmp_path / "other")
+    assert made.description.name == "mein-satz.toml"
+    assert (tmp_path / "other" / "mein-satz" / "b.wav").is_file()
+
+
+def test_other_words_become_those_of_a_description(bring):
+    made = bring("f1/b.wav,joy,list-7,Frau,4", heading="file,label,speaker,sex,valence")
+    told = read_description(made.description)
+    assert made.table.read_text().splitlines()[1] == "f1/b.wav,joy,7,female,4"
+    assert told.scales == {"valence": (1, 5)}
+
+
+def test_labels_that_are_no_emotion_are_counted_and_refused(bring):
+    made = bring("f1/b.wav,joy", "m1/b.flac,blah", "f1/a 1.wav,blah")
+    assert "labels that are no emotion: 'blah' (2);" in made.remarks[0]
+    assert read_description(made.description).refused == {"emotion": {"blah": "label 'blah' is no emotion"}}
+
+
+def test_what_is_missing_or_repeated_is_left_out_and_said(bring):
+    made = bring("f1/b.wav,joy", "gone.wav,sad", "f1/b.wav,joy")
+    assert made.rows == 1
+    assert made.remarks[0] == "not there, and left out: 1 recording (gone.wav)"
+    assert made.remarks[1] == "named again, and left out: 1 line (f1/b.wav)"
+    assert made.remarks[2].startswith("nothing says who speaks")
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (["x.wav,joy"], r"not one of its recordings is there \(x.wav\); --recordings is the folder"),
+        (["f1/b.wav,blah"], r"none of its labels is an emotion: 'blah' \(1\); valid are anger, "),
+        ([], r"list.csv: holds only a heading \(file, label\)"),
+    ],
+)
+def test_a_table_of_no_use_is_an_error(bring, lines, reason):
+    with pytest.raises(CorpusError, match=reason):
+        bring(*lines)
+
+
+def test_a_table_without_labels_is_an_error(bring):
+    with pytest.raises(
+        CorpusError, match=r"no column gives the emotion; call it 'emotion' \(found file, x\)"
+    ):
+        bring("f1/b.wav,joy", heading="file,x")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"path": Path("gone")}, r"gone: no such file or folder"),
+        ({"recordings": Path("gone")}, r"gone: no such folder; --recordings is the folder of the recordings"),
+        ({"data": Path("other")}, r"outside other: 1 recording of 1 .*, or copy them there with --copy"),
+    ],
+)
+def test_a_wrong_path_is_an_error(bring, options, reason):
+    with pytest.raises(CorpusError, match=reason):
+        bring("f1/b.wav,joy", **options)
+
+
+def test_recordings_of_several_corpora_need_a_folder_of_their_own(corpus, bring, tmp_path):
+    (corpus.data / "more").mkdir()
+    (corpus.data / "more" / "c.wav").write_bytes(b"x")
+    path = table(tmp_path / "lists", "tones/f1/b.wav,joy", "more/c.wav,sad")
+    with pytest.raises(CorpusError, match=r"lie in 2 places of .* \(more, tones\).*with --copy"):
+        bring(path=path)
+    assert bring(path=path, copy=True).rows == 2
+
+
+def test_a_description_is_never_replaced(bring):
+    bring("f1/b.wav,joy")
+    with pytest.raises(CorpusError, match=r"list.toml: exists already; choose another --name"):
+        bring("f1/b.wav,joy")
+
+
+def test_a_copy_never_replaces_another_file(corpus, bring, tmp_path):
+    path = table(tmp_path / "elsewhere", f"{corpus.data / 'tones' / 'f1' / 'b.wav'},joy")
+    (corpus.data / "x").mkdir()
+    (corpus.data / "x" / "b.wav").write_bytes(b"other")
+    with pytest.raises(SerError, match=r"b.wav: holds something else already"):
+        bring(path=path, copy=True, name="x")

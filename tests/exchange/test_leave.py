@@ -1,0 +1,61 @@
+import pytest
+
+from ser_pipeline.errors import ManifestError, SerError, SettingsError
+from ser_pipeline.exchange import export_manifest
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.splits import make_split, write_split
+
+
+def test_recordings_are_named_where_they_are(corpus):
+    out = corpus.export("csv")
+    lines = (out / "table.csv").read_text("utf-8").splitlines()
+    assert (
+        lines[0] == "path,emotion,speaker,gender,age,language,text,style,modality,valence,part,fold,start,end"
+    )
+    assert lines[1].startswith("../../data/tones/f1/a 1.wav,anger,tones-f1,female,30,de,Guten Tag,")
+    assert lines[1].endswith(",-0.5,train,1,,")
+    assert [path.name for path in out.iterdir()] == ["table.csv"]
+
+
+def test_a_split_gives_the_parts(corpus):
+    manifest = read_manifest(corpus.manifests)
+    write_split(corpus.manifests, make_split(manifest, "stratified"))
+    out = corpus.export("kaldi", split="stratified")
+    parts = sorted(path.name for path in out.iterdir())
+    assert set(parts) <= {"train", "validation", "test"}
+    assert sum(len((out / part / "utt2spk").read_text().splitlines()) for part in parts) == 6
+
+
+def test_an_unknown_corpus_is_an_error(corpus):
+    with pytest.raises(ManifestError, match=r"has no corpus 'x'; it has tones"):
+        corpus.export("csv", corpora=["x"])
+
+
+def test_a_missing_recording_is_an_error(corpus):
+    (corpus.data / "tones" / "f1" / "b.wav").unlink()
+    with pytest.raises(
+        ManifestError, match=r"not there: 1 recording of 6 rows .*b.wav.*; --data is the folder"
+    ):
+        corpus.export("csv")
+
+
+def test_a_folder_that_holds_something_stays_as_it_is(corpus):
+    (corpus.folder / "away" / "tones").mkdir(parents=True)
+    (corpus.folder / "away" / "tones" / "x").touch()
+    with pytest.raises(SerError, match=r"tones: exists already; delete it, or choose another folder"):
+        corpus.export("csv")
+
+
+def test_a_failed_export_leaves_nothing(corpus, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ser_pipeline.exchange.table.write_csv", fail)
+    with pytest.raises(SerError, match="no space left"):
+        corpus.export("csv", copy=True)
+    assert list((corpus.folder / "away").iterdir()) == []
+
+
+def test_an_unknown_format_is_an_error(corpus):
+    with pytest.raises(SettingsError, match=r"format 'cvs' does not exist \(did you mean 'csv'\?\)"):
+        export_manifest("cvs", corpus.folder / "x", manifests=corpus.manifests)
