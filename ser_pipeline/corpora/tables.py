@@ -173,8 +173,9 @@ def _json_rows(text: str, *, lines: bool) -> list[Row]:
         found = _json_lines(text) if lines else _json_list(text)
         if not isinstance(found, list):
             raise ValueError("neither a list nor an object of objects")
-        names = dict.fromkeys(name for line in found for name in _object(line))
-        return [{str(name): _cell(line.get(name)) for name in names} for line in found]
+        rows = [_object(line) for line in found]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return [{str(name): _cell(row.get(name)) for name in names} for row in rows]
     except ValueError as error:
         raise CorpusError(f"is not JSON of a table ({error})") from None
 
@@ -194,9 +195,11 @@ def _json_list(text: str) -> Any:
         whole = json.loads(text)
     except ValueError:
         return _json_lines(text)
-    if isinstance(whole, dict) and all(isinstance(line, dict) for line in whole.values()):
-        return [{"": name, **line} for name, line in whole.items()]
-    return [whole] if isinstance(whole, dict) else whole
+    if not isinstance(whole, dict):
+        return whole
+    if all(isinstance(line, dict | list) for line in whole.values()):
+        return [{"": name, **_object(line)} for name, line in whole.items()]
+    return [whole]
 
 
 def _object(line: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from ser_pipeline.corpora.tables import (
     age_of,
     find_table,
     gender_of,
+    read_any,
     read_lines,
     read_table,
     read_text,
@@ -153,3 +154,9 @@ def test_genders_are_read_in_any_case():
 def test_an_age_must_be_a_whole_number_of_years(text):
     with pytest.raises(ValueError, match="is no whole number from 1 to 120"):
         age_of(text)
+
+
+def test_an_object_of_lists_of_one_is_a_table(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [{"x": 1}], "b": [{"x": 2, "y": 3}]}')
+    rows = [line for _, line in read_any(tmp_path / "a.json")]
+    assert rows == [{"": "a", "x": "1", "y": ""}, {"": "b", "x": "2", "y": "3"}]
