@@ -48,11 +48,19 @@ class Drafted:
         )
 
 
-def init_corpus(folder: Path, *, name: str = "", language: str | None = None, force: bool = False) -> Drafted:
+def init_corpus(
+    folder: Path,
+    *,
+    table: Path | None = None,
+    name: str = "",
+    language: str | None = None,
+    force: bool = False,
+) -> Drafted:
     """Look at a folder, and write the first draft of its description below ``corpora``.
 
     Args:
         folder: of one corpus.
+        table: below it, which says the emotions; None looks for one.
         name: id; by default made from the folder's name.
         language: BCP 47 tag; by default guessed from the labels.
         force: write it even if the corpus is known or a description is there.
@@ -61,7 +69,7 @@ def init_corpus(folder: Path, *, name: str = "", language: str | None = None, fo
         CorpusError: nothing in the folder looks like emotions, the corpus is known, or a description
             of that name is there.
     """
-    found = draft(folder)
+    found = draft(folder, table)
     found = replace(found, name=name) if name else found
     others = {
         known: corpus

@@ -10,6 +10,7 @@ from ser_pipeline.cli.common import next_step, out, plain_errors, say, show_tabl
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
+    from ser_pipeline.api.corpora import Drafted
     from ser_pipeline.corpora.draft import Draft
 
 MOST_CODES = 8
@@ -32,32 +33,49 @@ def init(
     with plain_errors():
         from ser_pipeline.api.corpora import init_corpus
 
-        drafted = init_corpus(folder, name=name, language=language or None, force=force)
-        _show(drafted.found)
-        if drafted.alike:
-            say(
-                f"the names are those of {drafted.alike}, which is known: call the folder so, "
-                "and no description is needed"
-            )
-        if not drafted.rows:
-            say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
-        out(f"{drafted.path}: draft written; {drafted.summary}")
-        next_step(f"ser manifest build --data {folder.parent}")
+        _tell(init_corpus(folder, name=name, language=language or None, force=force), folder)
 
 
 def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Take over this description, a TOML file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Take over this description, a TOML file, or describe the recordings beside this table.",
+        ),
+    ],
     force: Annotated[
         bool, typer.Option("--force", help="Write over a description of that name that is there.")
     ] = False,
 ) -> None:
-    """Check the description of a corpus, and copy it to corpora/NAME.toml, where it is found."""
+    """Write a description to corpora/NAME.toml, where it is found, from a TOML file or from a table."""
     with plain_errors():
-        from ser_pipeline.api.corpora import add_corpus
+        from ser_pipeline.api.corpora import add_corpus, init_corpus
 
+        if file.suffix.lower() != ".toml":
+            _tell(init_corpus(file.parent, table=file, force=force), file.parent)
+            return
         path, corpus = add_corpus(file, force=force)
         out(f"{path}: {corpus.CARD.title}, {plural(len(corpus.EMOTIONS), 'code')} of emotions")
         next_step("ser manifest build")
+
+
+def _tell(drafted: "Drafted", folder: Path) -> None:
+    _show(drafted.found)
+    if drafted.alike:
+        say(
+            f"the names are those of {drafted.alike}, which is known: call the folder so, "
+            "and no description is needed"
+        )
+    if not drafted.rows:
+        say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
+    if drafted.found.guess("speaker") is None:
+        say(
+            "nothing looks like a speaker, and without one no score for new speakers can be had; "
+            "name a group 'speaker' in the pattern if a field says who speaks"
+        )
+    out(f"{drafted.path}: draft written; {drafted.summary}")
+    next_step(f"ser manifest build --data {folder.parent}")
 
 
 def _show(found: "Draft") -> None:

@@ -80,22 +80,35 @@ class Draft:
         return next((each for each in self.guesses if each.fact == fact), None)
 
 
-def draft(folder: Path) -> Draft:
+def draft(folder: Path, table: Path | None = None) -> Draft:
     """Look at a folder of recordings.
 
+    Args:
+        folder: of one corpus.
+        table: the table below it that says the emotions; None looks for one, and believes names first.
+
     Raises:
-        CorpusError: it is no folder, holds no recording, or nothing in it looks like emotions.
+        CorpusError: it is no folder, holds no recording, nothing in it looks like emotions, or the table
+            does not say which.
     """
     paths, others = _listing(folder)
     if not paths:
         raise CorpusError(f"{folder}: holds no recordings; pass the folder of one corpus")
     shapes = _shapes(paths)
     fields = [each for shape in shapes for each in shape.fields]
-    table = _table(folder, paths, others)
+    if table is not None and not table.is_file():
+        raise CorpusError(f"{table}: no such file")
+    given = None if table is None else PurePosixPath(table.relative_to(folder).as_posix())
+    told = _table(folder, paths, others if given is None else [given])
     emotion = find_emotion(fields, _read_me(folder, others))
-    columns = dict(table[1]) if table else {}
+    columns = dict(told[1]) if told else {}
+    if given is not None and "emotion" not in columns:
+        raise CorpusError(
+            f"{table}: no column names the recordings below {folder}, or none says their emotions; "
+            "a table beside its recordings needs both"
+        )
     if "emotion" in columns:
-        if emotion is None or not emotion[1].sure:
+        if given is not None or emotion is None or not emotion[1].sure:
             emotion = None
         else:
             del columns["emotion"]  # names that say it leave no doubt, and tables have codes of their own
@@ -115,8 +128,8 @@ def draft(folder: Path) -> Draft:
         layout=(read or paths)[0].as_posix(),
         pattern=pattern,
         guesses=tuple(guesses),
-        table=replace(table[0], columns={f: c for f, c in table[0].columns.items() if f in columns})
-        if table and columns
+        table=replace(told[0], columns={f: c for f, c in told[0].columns.items() if f in columns})
+        if told and columns
         else None,
         recordings=len(paths),
         read=len(read),

@@ -225,7 +225,7 @@ def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field])
     score = 0.0
     if emotion is not None:
         pairs = len(set(zip(each.values, emotion.values, strict=True)))
-        if pairs > 0.6 * total:  # a running number: nobody says everything once
+        if pairs > 0.6 * total and not each.level:  # a running number: nobody says everything once
             return -1.0
         crossed = pairs / (len(counts) * len(emotion.counts))
         score += 1.5 * crossed - 0.5 * (crossed < 0.4 and not each.level)

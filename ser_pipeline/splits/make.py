@@ -97,9 +97,9 @@ def unknown_speakers(table: pa.Table) -> str:
     corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
     return (
         f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
-        "speakers cannot be kept apart; build the manifest with a column 'speaker' in the table or with "
-        "--speaker-from 'REGEX', whose one group finds the speaker in the path, or use 'ser manifest split "
-        "stratified', whose scores do not hold for new speakers"
+        "speakers cannot be kept apart; build the manifest with a group or column 'speaker' in the corpus's "
+        "description or table, or with --speaker-from 'REGEX', whose one group finds the speaker in paths; "
+        "or use 'ser manifest split stratified', whose scores do not hold for new speakers"
     )
 
 

@@ -85,6 +85,22 @@ def test_add_takes_a_description_over_once(here):
     assert run("corpora", "add", "new.toml", "--force").exit_code == 0
 
 
+def test_add_describes_the_recordings_beside_a_table(here):
+    put(here / "data" / "Mine", *(f"wav/{n:02d}.wav" for n in range(12)))
+    table = here / "data" / "Mine" / "labels.csv"
+    table.write_text("file;emotion;speaker\n" + "".join(f"{n:02d}.wav;joy;p{n % 3}\n" for n in range(12)))
+    result = run("corpora", "add", "data/Mine/labels.csv")
+    assert result.exit_code == 0, result.output
+    assert "it reads all 12 recordings" in result.stdout
+    table.write_text("file;loudness\n01.wav;3\n")
+    failed = run("corpora", "add", "data/Mine/labels.csv", "--force")
+    assert failed.exit_code == 1
+    assert (
+        "labels.csv: no column names the recordings below data/Mine, or none says their emotions"
+        in failed.stderr
+    )
+
+
 @pytest.mark.slow
 def test_five_commands_lead_from_a_folder_to_a_report(here):
     synth(here / "made", seed=1, size="small", corpora=["emodb"])
