@@ -35,6 +35,14 @@ BuiltFromOption = Annotated[
         help="Read recordings from this folder; by default from the one the manifest was built from.",
     ),
 ]
+WhereOption = Annotated[
+    str,
+    typer.Option(
+        help="Take only recordings for which this condition on columns of the manifest holds (SQL), as in "
+        '"agreement >= 0.6".'
+    ),
+]
+
 ManifestsOption = Annotated[
     Path, typer.Option("--manifests", help="Use the manifest and the splits in this folder.")
 ]

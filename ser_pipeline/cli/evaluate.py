@@ -12,6 +12,7 @@ from ser_pipeline.cli.common import (
     FormatOption,
     ManifestsOption,
     RunsOption,
+    WhereOption,
     next_step,
     out,
     plain_errors,
@@ -21,7 +22,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text
+from ser_pipeline.tables.cells import in_points, p_text, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
@@ -112,6 +113,7 @@ def evaluate(
             "for models trained with --normalise adaptive.",
         ),
     ] = False,
+    where: WhereOption = "",
     device: DeviceOption = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
@@ -132,6 +134,11 @@ def evaluate(
     with plain_errors():
         if part not in PARTS:  # before minutes of work
             raise SettingsError(f"--part {part}: valid are {', '.join(PARTS)}")
+        if where:
+            from ser_pipeline.manifest import read_manifest
+            from ser_pipeline.manifest.where import chosen_by
+
+            chosen_by(read_manifest(manifests).table, where)
         if threads is not None:
             import torch
 
@@ -142,11 +149,25 @@ def evaluate(
         shown = done.part(part)
         if fmt is Format.table:
             show_parts(done.info, done.scores)
+        if where:
+            shown = _some(done.folder, where, part, manifests)
         show_part(done.info, part, shown, fmt)
         say(f"written: {done.folder / PREDICTIONS}, {done.folder / SCORES}")
         if enrolment:
             _show_enrolment(done.folder, part, manifests, cache, fmt)
     next_step("ser report")
+
+
+def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores":
+    """Scores of the clips of a part for which a condition holds."""
+    from ser_pipeline.evaluation.condition import score_where
+
+    scores, left_out = score_where(folder, where, part=part, manifests=manifests)
+    clips = scores.pooled.clips
+    say(f"{part}: what follows is of the {plural(clips, 'clip')} with {where}; the files are of all clips")
+    if left_out:
+        say(f"{part}: {left_out}")
+    return scores
 
 
 def _show_enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: Format) -> None:

@@ -1,6 +1,7 @@
 """Commands of ``ser manifest``."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     ManifestsOption,
+    WhereOption,
     counted,
     next_step,
     out,
@@ -122,14 +124,14 @@ def show(
             help="Count by corpus, language, emotion, speaker, gender, intensity, modality or style."
         ),
     ] = None,
+    where: WhereOption = "",
     fmt: FormatOption = Format.table,
 ) -> None:
     """Count clips, speakers, hours and classes per corpus, language and emotion."""
     with plain_errors():
-        from ser_pipeline.manifest import read_manifest
         from ser_pipeline.manifest.describe import COUNTED_COLUMNS, SHOWN_GROUPS, combined, overview
 
-        manifest = read_manifest(manifests, COUNTED_COLUMNS)
+        manifest = _recordings(manifests, COUNTED_COLUMNS, where)
         tables = {group: overview(manifest, group) for group in by or SHOWN_GROUPS}
         if fmt is Format.table:
             for table in tables.values():
@@ -198,22 +200,25 @@ def split(
         bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")
     ] = False,
     save_as: Annotated[str | None, typer.Option("--as", help="Save the split under this name.")] = None,
+    where: WhereOption = "",
     fmt: FormatOption = Format.table,
 ) -> None:
     """Make a split, or read a published one, and show what each part contains."""
     with plain_errors():
-        from ser_pipeline.manifest import read_manifest
         from ser_pipeline.splits import parse_ratios, write_split
         from ser_pipeline.splits.make import make_split
         from ser_pipeline.splits.published import IMPORT_COLUMNS
 
-        manifest = read_manifest(manifests, IMPORT_COLUMNS)
         if source is not None:
-            _refuse_made_options(ratios, folds, save_as)
+            _refuse_made_options({"--ratios": ratios, "--folds": folds, "--as": save_as, "--where": where})
+        manifest = _recordings(manifests, IMPORT_COLUMNS, where)
+        if source is not None:
             made = _import(manifest, source, name, seed, leaks_speakers)
         else:
             shares = None if ratios is None else parse_ratios(ratios)
-            made = make_split(manifest, name, seed=seed, ratios=shares, folds=folds, save_as=save_as)
+            made = make_split(
+                manifest, name, seed=seed, ratios=shares, folds=folds, save_as=save_as, where=where
+            )
         path = write_split(manifests, made)
         _show_shares(made, manifest, fmt)
         say(f"{path}: {made.note}")
@@ -304,10 +309,22 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
     return read.split
 
 
-def _refuse_made_options(ratios: str | None, folds: int | None, save_as: str | None) -> None:
-    given = {"--ratios": ratios, "--folds": folds, "--as": save_as}
+def _recordings(manifests: Path, columns: Sequence[str], where: str) -> "Manifest":
+    """Read these columns of the manifest; with a condition all columns, of recordings for which it holds."""
+    from ser_pipeline.manifest import read_manifest
+    from ser_pipeline.manifest.where import manifest_where
+
+    if not where:
+        return read_manifest(manifests, columns)
+    manifest, left_out = manifest_where(read_manifest(manifests), where)
+    if left_out:
+        say(left_out)
+    return manifest
+
+
+def _refuse_made_options(given: Mapping[str, object]) -> None:
     for flag, value in given.items():
-        if value is not None:
+        if value:
             raise typer.BadParameter(f"{flag} does not go with --from", param_hint=flag)
 
 

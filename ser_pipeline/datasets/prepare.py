@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Int8s, Int64s
 from ser_pipeline.datasets.batch import RowStore, Variants
 from ser_pipeline.datasets.examples import (
     UNUSED,
     Examples,
     chosen_rows,
+    class_lookup,
     resolve_task,
     restrict_training,
     select_examples,
@@ -24,6 +26,7 @@ from ser_pipeline.encoders import encoder_folders, found_again, located
 from ser_pipeline.errors import SettingsError, StoreMissing, TrainingError
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest import Manifest, read_manifest
+from ser_pipeline.manifest.where import Chosen, chosen_by, no_match
 from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, WaveOptions, inputs_of
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import SplitInfo
@@ -69,6 +72,21 @@ class Inputs:
     variants: RowStore | SideBySide | None = None
     cache: Path = Path()
 
+    @cached_property
+    def chosen(self) -> Chosen:
+        """Recordings for which the recipe's condition holds.
+
+        Raises:
+            SettingsError: the condition does not fit the manifest.
+            TrainingError: it holds for none.
+        """
+        return _chosen(self.manifest, self.recipe)
+
+    def parts(self, fold: int | None) -> Int8s:
+        """Part code of each row of the manifest that the recipe's condition holds for; else it is unused."""
+        parts: Int8s = np.where(self.chosen.rows, parts_for(self.split, self.manifest, fold), UNUSED)
+        return parts
+
     def tests(self, fold: int) -> bool:
         """Whether a fold tests any of the clips chosen.
 
@@ -106,6 +124,7 @@ class Inputs:
             examples=located.examples,
             positions=located.positions,
             failed=located.failed,
+            left_out=self._left_out(number),
             around=self._around(number) if self.recipe.normalise in ("speaker", "adaptive") else None,
             variants=self._variants(located.examples.of_part("train")),
         )
@@ -135,7 +154,7 @@ class Inputs:
 
     def _around(self, number: int | None) -> Surroundings:
         """Every clip of the chosen corpora that the split uses and the store has."""
-        recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
+        recipe, parts = self.recipe, self.parts(number)
         table = self.manifest.table
         used = (parts != UNUSED) & chosen_rows(table, recipe.corpora, recipe.languages)
         chosen = table.select(["audio_digest", "modality", "speaker_id"]).filter(pa.array(used))
@@ -145,13 +164,20 @@ class Inputs:
         speakers = np.asarray(chosen["speaker_id"].to_numpy(zero_copy_only=False), np.str_)
         return Surroundings(positions[here], parts[used][here], speakers[here])
 
+    def _left_out(self, number: int | None) -> str:
+        """How many clips of the task the condition says nothing about, in words."""
+        recipe, table = self.recipe, self.manifest.table
+        asked = class_lookup(self.task)[table["emotion_id"].to_numpy()] >= 0
+        asked &= parts_for(self.split, self.manifest, number) != UNUSED
+        return self.chosen.among(asked & chosen_rows(table, recipe.corpora, recipe.languages)).left_out
+
     def every_clip(self, fold: int) -> Examples:
         """Clips of a fold, those that training leaves out too."""
         return self._located(fold, restricted=False).examples
 
     def _located(self, number: int | None, *, restricted: bool = True) -> Located:
         """Clips of a fold that the store has."""
-        recipe, parts = self.recipe, parts_for(self.split, self.manifest, number)
+        recipe, parts = self.recipe, self.parts(number)
         examples = select_examples(
             self.manifest.table, parts, self.task, corpora=recipe.corpora, languages=recipe.languages
         )
@@ -318,5 +344,13 @@ def _task(
 ) -> Task:
     rows = manifest.table.num_rows
     parts = np.zeros(rows, np.int8) if split.folds else parts_for(split, manifest)
-    parts = np.where(chosen_rows(manifest.table, recipe.corpora, recipe.languages), parts, UNUSED)
+    used = chosen_rows(manifest.table, recipe.corpora, recipe.languages) & _chosen(manifest, recipe).rows
+    parts = np.where(used, parts, UNUSED)
     return resolve_task(recipe.task, manifest.table, parts, merges=recipe.merges, own=own_tasks)
+
+
+def _chosen(manifest: Manifest, recipe: Recipe) -> Chosen:
+    found = chosen_by(manifest.table, recipe.where)
+    if not found.rows.any():
+        raise TrainingError(no_match(recipe.where, found, manifest.table.num_rows))
+    return found

@@ -63,6 +63,7 @@ class RunData:
         examples: clips of all parts.
         positions: their rows in the store, shape ``(clips,)``.
         failed: (utterance id, reason) of clips that the store could not use.
+        left_out: how many clips the recipe's condition says nothing about, in words; "" for none.
         around: every clip of the split, whatever its emotion; for normalising by speaker alone.
         variants: random variants of the training clips; None for none.
         choice: how layers of encoders were chosen on validation clips; empty where they were given.
@@ -78,6 +79,7 @@ class RunData:
     examples: Examples
     positions: Int64s
     failed: tuple[tuple[str, str], ...]
+    left_out: str = ""
     around: Surroundings | None = None
     variants: Variants | None = None
     choice: tuple[LayerChoice, ...] = ()
@@ -160,6 +162,8 @@ class RunData:
         left = [each.name for each, layers in pairs if layers == "best"]
         if left and "embeddings" in self.recipe.vectors:
             lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
+        if self.left_out:
+            lines.append(self.left_out)
         if self.failed:
             clip, reason = self.failed[0]
             clips = plural(len(self.failed), "clip")

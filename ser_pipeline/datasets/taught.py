@@ -102,7 +102,7 @@ def _strangers(source: Manifest, inputs: Inputs, data: RunData) -> Bools:
     keep = ~np.isin(table["audio_digest"].to_numpy(zero_copy_only=False), known)
     keep &= ~np.isin(table["speaker_id"].to_numpy(zero_copy_only=False), sorted(strangers))
     if source.digest == inputs.manifest.digest:
-        keep &= chosen_rows(table, data.recipe.corpora, data.recipe.languages)
+        keep &= chosen_rows(table, data.recipe.corpora, data.recipe.languages) & inputs.chosen.rows
     found: Bools = keep
     return found
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.evaluation.condition import read_said
 from ser_pipeline.evaluation.predict import certainty_of, learn_certainty, state
 from ser_pipeline.evaluation.run import decided, inputs_of
 from ser_pipeline.evaluation.score import score_predictions, training_priors
@@ -96,7 +97,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
         if lacking is not None:
             raise RunError(f"{lacking}: not trained; go on with 'ser train --resume {lacking.parent}'")
         _made(fold_folder(folder, number), inner, [*map(read_info, inner)], manifest, command)
-    scores, table = _pooled(folder, manifest, infos[0].emotions)
+    scores, table = _pooled(folder, manifest, infos[0])
     info = _info(folder, infos, table, manifest, command)
     info = info.model_copy(update={"stopped": f"all {len(numbers)} folds are done"})
     write_info(folder, info)
@@ -122,7 +123,7 @@ def score_ensemble(folder: Path, *, manifests: Path, cache: Path, device: str = 
         return _scored_anew(folder, manifest, manifests, cache, device)
     for inner in fold_folders(folder):
         _scored_anew(inner, manifest, manifests, cache, device)
-    scores, _ = _pooled(folder, manifest, info.emotions)
+    scores, _ = _pooled(folder, manifest, info)
     write_scores(folder, scores)
     return scores
 
@@ -265,22 +266,12 @@ def _scores(table: pa.Table, manifest: Manifest, info: RunInfo, known: Certainty
     )
 
 
-def _pooled(folder: Path, manifest: Manifest, emotions: Sequence[str]) -> tuple[RunScores, pa.Table]:
+def _pooled(folder: Path, manifest: Manifest, info: RunInfo) -> tuple[RunScores, pa.Table]:
     """Scores over the test clips of all folds, whose predictions are written."""
-    tested: list[pa.Table] = []
-    priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
-    certainties: dict[int | None, Certainty] = {}
-    for inner in fold_folders(folder):
-        number = int(inner.name.partition("-")[2])
-        table = read_predictions(inner, emotions)
-        tested.append(table.filter(pc.equal(table["part"], "test")))
-        priors[number] = training_priors(table, manifest.table, len(emotions))
-        if (known := certainty_of(read_card(inner))) is not None:
-            certainties[number] = known
-    pooled = pa.concat_tables(tested)
-    write_predictions(folder, pooled)
-    scores = score_predictions(pooled, manifest.table, emotions, priors, certainties)
-    return scores.model_copy(update={"certainty": None}), pooled
+    said = read_said(folder, info, manifest)
+    write_predictions(folder, said.table)
+    scores = score_predictions(said.table, manifest.table, info.emotions, said.priors, said.certainties)
+    return scores.model_copy(update={"certainty": None}), said.table
 
 
 def _info(

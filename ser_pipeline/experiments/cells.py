@@ -12,6 +12,7 @@ from ser_pipeline.errors import EncoderError, LabelError, SerError, SettingsErro
 from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
+from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import Recipe, configured, idle, merged
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
@@ -185,6 +186,7 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
             task_named(recipe.task, ground.own_tasks)
         for corpora in (recipe.corpora, recipe.train_corpora):
             chosen_rows(ground.manifest.table, corpora, recipe.languages)
+        chosen_by(ground.manifest.table, recipe.where)
     except (LabelError, SettingsError) as error:
         raise SettingsError(f"{where}: {error}") from None
     for group, value in arm.own.items():

@@ -16,6 +16,7 @@ from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Need, Progress, State
+from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import MODELS, EmbeddingOptions, Recipe, StoreOptions, inputs_of
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.store import build_store
@@ -163,7 +164,7 @@ def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies
 def work_of(cell: Cell, ground: Ground) -> float:
     """Recordings to learn from, times folds, times epochs; a classifier has one."""
     recipe, table = cell.recipe, ground.manifest.table
-    rows = chosen_rows(table, recipe.corpora, recipe.languages)
+    rows = chosen_rows(table, recipe.corpora, recipe.languages) & chosen_by(table, recipe.where).rows
     if recipe.train_corpora:
         rows = rows & chosen_rows(table, recipe.train_corpora, ())
     emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)

@@ -170,6 +170,12 @@ class Recipe(Options):
     languages: Annotated[tuple[str, ...], LIST] = option(
         (), "Use only recordings in these languages.", panel=DATA
     )
+    where: str = option(
+        "",
+        "Use only recordings for which this condition on columns of the manifest holds, as in "
+        '"agreement >= 0.6" or "gender = \'female\' and duration_s < 10" (SQL).',
+        panel=DATA,
+    )
     train_corpora: Annotated[tuple[str, ...], LIST] = option(
         (), "Learn from these corpora only; the test clips stay the same.", panel=DATA
     )

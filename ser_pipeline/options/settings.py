@@ -309,7 +309,7 @@ def in_words(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "on" if value else "off"
-    if value is None or value in ((), {}):
+    if value is None or value in ((), {}, ""):
         return "none"
     if isinstance(value, Options):
         return "on"

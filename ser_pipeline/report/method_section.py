@@ -32,6 +32,7 @@ NOT_COMPARED = frozenset(
         "fold",
         "corpora",
         "languages",
+        "where",
         "train_corpora",
         "train.device",
         "train.devices",

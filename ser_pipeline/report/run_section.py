@@ -79,6 +79,7 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
         ("Task", (f"{info.recipe.task}: {', '.join(info.emotions)}" + (f" ({merges})" if merges else ""),)),
         ("Split", (f"{info.split.name}" + (f", fold {info.split.fold}" if info.split.fold else ""),)),
         ("Recordings", (counts,)),
+        ("Condition", (Code(info.recipe.where),) if info.recipe.where else ("",)),
         ("Corpora", (", ".join(map(known.title, info.corpora)),)),
         ("Languages", (", ".join(map(known.language, info.languages)),)),
         ("Training", (", ".join(filter(None, (seen, kept, info.stopped, took))),)),

@@ -211,7 +211,8 @@ def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
     for name in () if info.teacher is None else info.teacher.encoders:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
-    yield f"Clips: {counts}. Languages: {', '.join(info.languages) or 'unknown'}."
+    only = f" Only those with `{info.recipe.where}`." if info.recipe.where else ""
+    yield f"Clips: {counts}.{only} Languages: {', '.join(info.languages) or 'unknown'}."
     yield ""
     yield (
         "**The weights inherit these terms**: a model trained on a corpus that is free for non-commercial "

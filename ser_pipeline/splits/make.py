@@ -15,6 +15,7 @@ from ser_pipeline.corpora.described import UNKNOWN_SPEAKER
 from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
+from ser_pipeline.manifest.where import manifest_where
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS, joined, joined_names
@@ -54,19 +55,24 @@ def make_split(
     ratios: Ratios | None = None,
     folds: int | None = None,
     save_as: str | None = None,
+    where: str = "",
 ) -> Split:
     """Make one of the splits this package knows.
 
     Args:
-        manifest: has at least ``SPLIT_COLUMNS``.
+        manifest: has at least ``SPLIT_COLUMNS``, and all columns if there is a condition.
         name: one of ``KINDS``.
         seed: another seed gives another split.
         ratios: of train, validation and test, in any unit; 60/20/20 by default.
         folds: number of folds, for ``kfold``; 5 by default.
         save_as: name of the split; ``name`` by default.
+        where: share out only recordings for which this condition holds, as in ``agreement >= 0.6``; such a
+            split needs a name of its own.
 
     Raises:
         SplitError: no such split, options that do not fit it, or too few people for it.
+        SettingsError: the condition does not fit.
+        ManifestError: it holds for no recording.
     """
     if name not in KINDS:
         raise SplitError(
@@ -77,12 +83,18 @@ def make_split(
         raise SplitError(f"split {name} takes no --folds; only kfold does")
     if save_as in KINDS and save_as != name:
         raise SplitError(f"'{save_as}' is the name of another split; choose one of your own")
+    if where and save_as in (None, *KINDS):
+        raise SplitError(f"split {name} of some recordings needs a name of its own; add --as NAME")
     if not manifest.table.num_rows:
         raise SplitError(f"{manifest.path}: has no recordings to split")
     if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
         raise SplitError(f"split {name}: {unknown}")
-    recipe = SplitRecipe(name, seed, checked_ratios(ratios or RATIOS), FOLDS if folds is None else folds)
-    table, fold_names, note = KINDS[name](manifest.table, recipe)
+    shares = checked_ratios(ratios or RATIOS)
+    recipe = SplitRecipe(name, seed, shares, FOLDS if folds is None else folds, where.strip())
+    rows = manifest_where(manifest, recipe.where)[0].table if recipe.where else manifest.table
+    table, fold_names, note = KINDS[name](rows, recipe)
+    if recipe.where:
+        note = f"{note} Only recordings with {recipe.where}."
     leaks = name == "stratified"
     split = Split(checked_name(save_as or name), recipe, table, fold_names, leaks, note, manifest.digest)
     return split.sealed()

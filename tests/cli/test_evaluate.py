@@ -95,3 +95,19 @@ def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
     (tmp_path / "runs" / "also" / "settings.json").mkdir()
     told = ser("predict", "a.wav").stderr.splitlines()
     assert "2 runs could not be read: also, broken; 'ser runs' says why" in told
+
+
+def test_evaluate_scores_the_clips_for_which_a_condition_holds(ser, tmp_path):
+    train(ser)
+    result = ser("evaluate", "a", "--where", "corpus = 'nemo'", "--format", "json")
+    assert json.loads(result.stdout)["pooled"]["clips"] == 12
+    assert "what follows is of the 12 clips with corpus = 'nemo'; the files are of all clips" in result.stderr
+    kept = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json")
+    assert kept.parts["test"].pooled.clips == 24
+    assert "no column 'corps'" in ser("evaluate", "a", "--where", "corps = 'nemo'", status=1).stderr
+
+
+def test_a_condition_is_a_setting_of_the_run(ser):
+    ser("train", "crnn", "--threads", 1, "--name", "a", "--epochs", 1, "--where", "corpus = 'nemo'")
+    assert "settings,recipe.where,corpus = 'nemo'" in ser("runs", "show", "a", "--format", "csv").stdout
+    assert json.loads(ser("evaluate", "a", "--format", "json").stdout)["pooled"]["clips"] == 12

@@ -223,6 +223,18 @@ def test_show_by_something_else(built):
     assert "--by mood does not exist" in run("show", "--by", "mood", status=1).stderr
 
 
+def test_a_condition_picks_recordings_to_show_and_to_split(built):
+    shown = run("show", "--where", "corpus = 'emodb'", "--by", "corpus", "--format", "json")
+    assert [row["name"] for row in json.loads(shown.stdout)] == ["emodb"]
+    assert "28 recordings have no agreement" in run("show", "--where", "agreement > 0", status=1).stderr
+    made = run("split", "speaker", "--where", "corpus = 'emodb'", "--as", "german", "--format", "json")
+    assert {row["corpus"] for row in json.loads(made.stdout)} == {"emodb"}
+    assert "Only recordings with corpus = 'emodb'." in made.stderr
+    assert "no problems; splits: german, speaker" in run("validate").stdout
+    refused = run("split", "speaker", "--where", "corpus = 'emodb'", status=1).stderr
+    assert "split speaker of some recordings needs a name of its own; add --as NAME" in refused
+
+
 def test_synthetic_recordings_are_called_so(here):
     (here / "DataSets/EmoDB/SYNTHETIC.txt").write_text("made")
     assert "synthetic recordings" in run("build").stderr
@@ -287,7 +299,9 @@ def test_splits_that_cannot_be_made(built, words, message):
     assert message in run("split", *words, status=1).stderr
 
 
-@pytest.mark.parametrize("words", [("--ratios", "60/20/20"), ("--folds", "3"), ("--as", "x")])
+@pytest.mark.parametrize(
+    "words", [("--ratios", "60/20/20"), ("--folds", "3"), ("--as", "x"), ("--where", "1")]
+)
 def test_options_that_do_not_go_with_an_import(built, words):
     (built / "a.csv").write_text("utterance_id,part\n")
     assert "does not go with --from" in run("split", "own", "--from", "a.csv", *words, status=2).stderr

@@ -57,6 +57,22 @@ def test_filters_reach_the_clips(toy):
     assert toy.data(languages=("pl",)).names("corpus") == ("nemo",)
 
 
+def test_a_condition_reaches_the_clips_and_says_what_it_leaves_out(toy):
+    assert toy.data(where="language = 'pl' and emotion <> 'anger'").class_counts()["test"] == (0, 3, 3, 3)
+    toy.write_manifest([0.5 if number % 2 else None for number in range(120)])
+    data = toy.data(where="valence > 0", corpora=("emodb",))
+    assert sum(data.counts().values()) == 30
+    assert "30 recordings have no valence and are left out" in data.remarks()
+    assert toy.inputs(where="valence > 0", split="loco", fold="0").tests(0)
+
+
+def test_a_condition_that_does_not_fit_is_said(toy):
+    with pytest.raises(TrainingError, match="holds for none of 120 recordings"):
+        toy.data(where="corpus = 'tess'")
+    with pytest.raises(SettingsError, match=r"no column 'valance' \(did you mean 'valence'"):
+        toy.data(where="valance > 0")
+
+
 def test_folds_are_chosen_by_number_or_name(toy):
     by_name, by_number = toy.data("nemo", split="loco"), toy.data(1, split="loco")
     assert by_name.split.fold == by_number.split.fold == "1"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ser_pipeline.errors import SplitError
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits import KINDS, make_split, parts_for
+from ser_pipeline.splits import KINDS, make_split, parts_for, read_split, write_split
 from ser_pipeline.splits import make as module
 from ser_pipeline.splits.leaks import people
 
@@ -341,3 +341,22 @@ def test_a_split_by_speaker_needs_to_know_who_speaks(in_memory, people_rows, nam
     ):
         make_split(in_memory(rows), name)
     assert make_split(in_memory(rows), "stratified").leaks_speakers
+
+
+def test_a_split_of_some_recordings(manifest_of, people_rows):
+    rows = people_rows("emodb", 5, agreement=0.9) + people_rows("nemo", 5, agreement=0.4)
+    manifest = manifest_of(rows)
+    made = make_split(manifest, "speaker", save_as="agreed", where=" agreement > 0.5 ")
+    write_split(manifest.path.parent, made)
+    read = read_split(manifest.path.parent, "agreed", manifest)
+    assert read.recipe == made.recipe
+    assert read.command == "ser manifest split speaker --where 'agreement > 0.5' --as agreed"
+    assert read.note.endswith("Only recordings with agreement > 0.5.")
+    used = parts_for(read, manifest) >= 0
+    assert used.tolist() == [corpus == "emodb" for corpus in manifest.table["corpus"].to_pylist()]
+
+
+@pytest.mark.parametrize("name", [None, "speaker", "loso"])
+def test_a_split_of_some_recordings_has_a_name_of_its_own(manifest_of, people_rows, name):
+    with pytest.raises(SplitError, match=r"name of its own|name of another split"):
+        make_split(manifest_of(people_rows()), "speaker", save_as=name, where="agreement > 0.5")
