@@ -7,6 +7,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.options.base import Options, chosen_device
 from ser_pipeline.options.checks import checked
+from ser_pipeline.options.effect import CACHED_ONLY, applies, flags_of, idle
 from ser_pipeline.options.embeddings import (
     EMBEDDINGS_VERSION,
     POOLINGS,
@@ -26,16 +27,7 @@ from ser_pipeline.options.features import (
 )
 from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, recipe
-from ser_pipeline.options.recipe import (
-    CACHED_ONLY,
-    PRESETS,
-    Normalise,
-    Preset,
-    Recipe,
-    applies,
-    flags_of,
-    idle,
-)
+from ser_pipeline.options.recipe import PRESETS, Normalise, Preset, Recipe
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of

@@ -11,7 +11,8 @@ from typing import Any, Final
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import OFF, Options
 from ser_pipeline.options.checks import checked
-from ser_pipeline.options.recipe import PRESETS, Preset, Recipe, idle
+from ser_pipeline.options.effect import idle
+from ser_pipeline.options.recipe import PRESETS, Preset, Recipe
 from ser_pipeline.options.registry import MODELS
 from ser_pipeline.options.settings import settings_of
 

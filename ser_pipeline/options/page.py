@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from ser_pipeline.options.recipe import COMMANDS, Recipe, flags_of
+from ser_pipeline.options.effect import COMMANDS, flags_of
+from ser_pipeline.options.recipe import Recipe
 from ser_pipeline.options.serving import Limits, PredictOptions
 from ser_pipeline.options.settings import Setting, in_words, settings_of
 

@@ -20,7 +20,7 @@ from ser_pipeline.options import (
     settings_of,
 )
 from ser_pipeline.options.base import LIST, OFF, PANELS, option
-from ser_pipeline.options.recipe import COMMANDS
+from ser_pipeline.options.effect import COMMANDS
 
 CLASSES = (Recipe, PredictOptions, Limits)
 EVERY = [each for kind in CLASSES for each in settings_of(kind)]
