@@ -31,7 +31,7 @@ CASES = {
         ("actor_12/03-01-10-02-07-12-02-03-02.wav", "other", {"intensity": "high"}),
     ],
     "banglaser": [
-        ("03-01-04-02-03-01-34.wav", "surprise", {"gender": "female", "intensity": "high"}),
+        ("03-01-04-02-03-01-34.wav", "surprise", {"gender": "female", "text": "এ কেমন উপহার"}),
         ("03-01-05-01-01-02-01.wav", "neutral", {"gender": "male", "sentence_id": "01"}),
     ],
     "baved": [("5/103-f-22-5-1-6.wav", "neutral", {"age": 22, "gender": "female", "text": "مقول"})],
