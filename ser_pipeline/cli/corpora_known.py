@@ -176,6 +176,7 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         "sample rate, Hz": card.sample_rate,
         "channels": card.channels,
         "format": card.format,
+        "mean duration, s": card.mean_s,
         "layout": told.layout if told else card.layout,
         "pattern": told.pattern if told else corpus.NAME.pattern,
         "tried on": _TRIED[told.verified] if told else "",
