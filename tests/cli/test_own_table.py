@@ -79,6 +79,26 @@ def test_speakers_from_the_paths_make_the_split_by_speaker(talks, tmp_path):
     run("manifest", "split", "loso")
 
 
+def test_synthetic_recordings_are_still_marked(talks, tmp_path):
+    (tmp_path / "else" / "SYNTHETIC.txt").touch()
+    run("manifest", "build", "--csv", talks)
+    assert read_manifest(tmp_path / "manifests").synthetic_corpora == ("talks",)
+
+
+def test_a_table_in_another_place_is_read_with_its_data_folder(talks, tmp_path):
+    moved = tmp_path / "tables" / "moved.csv"
+    moved.parent.mkdir()
+    moved.write_text(talks.read_text().replace("../else", "else"))
+    built = run("manifest", "build", "--csv", moved, "--data", tmp_path / "mine")
+    assert "36 recordings by 1 speaker, 12 rejected" in built.stderr
+    (tmp_path / "else").rename(tmp_path / "mine" / "else")
+    text = moved.read_text().replace(f"{tmp_path}/else", "else")
+    moved.write_text(text)
+    assert "48 recordings" in run("manifest", "build", "--csv", moved, "--data", tmp_path / "mine").stderr
+    paths = read_manifest(tmp_path / "manifests").table["path"].unique().to_pylist()
+    assert sorted(paths) == ["else/cat.wav", "else/dan.wav", "talks/ann.wav", "talks/ben.wav"]
+
+
 def test_a_recording_that_is_gone_is_told_by_validate(talks, tmp_path):
     run("manifest", "build", "--csv", talks)
     (tmp_path / "else" / "cat.wav").unlink()
