@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ser_pipeline.corpora import CORPORA, Corpus, layouts
 from ser_pipeline.corpora.described import Described
-from ser_pipeline.corpora.files import in_path_order, is_recording, walk
+from ser_pipeline.corpora.files import Folder, in_path_order, is_recording, unlisted, walk
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
 
@@ -45,7 +45,8 @@ class Discovery:
     Attributes:
         found: copies of corpora, in the order the corpora are known in, then by root.
         strays: recordings that belong to no corpus, relative to the folder searched.
-        half_there: one line for each corpus folder that is recognisable but holds no recording.
+        half_there: one line for each corpus folder that is recognisable but holds no recording, and one
+            on folders that cannot be listed.
     """
 
     found: tuple[Found, ...]
@@ -68,6 +69,7 @@ class _Survey:
         unclaimed: recordings that follow no corpus's naming.
         tables: corpus id -> folders that hold its layout, seen by its tables.
         traces: the same, seen by tables or by the names of folders.
+        closed: folders that cannot be listed.
     """
 
     corpora: Mapping[str, Corpus]
@@ -76,13 +78,14 @@ class _Survey:
     unclaimed: list[PurePosixPath]
     tables: dict[str, set[PurePosixPath]]
     traces: dict[str, set[PurePosixPath]]
+    closed: list[Folder]
 
     @classmethod
     def of(cls, corpora: Mapping[str, Corpus], data: Path) -> "_Survey":
         """Nothing seen yet."""
         tables, traces = ({name: set[PurePosixPath]() for name in corpora} for _ in range(2))
         top = PurePosixPath(data.resolve().name)
-        return cls(corpora, top, {name: [] for name in corpora}, [], tables, traces)
+        return cls(corpora, top, {name: [] for name in corpora}, [], tables, traces, [])
 
     def candidates(self, folder: PurePosixPath) -> list[str]:
         """Corpora that may own recordings in a folder, in the order in which they may claim them.
@@ -169,7 +172,7 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
         corpus: _copies({root for _, root in files}, survey.tables[corpus])
         for corpus, files in survey.claimed.items()
     }
-    half_there = tuple(_half_there(survey, homes))
+    half_there = tuple(filter(None, (unlisted(survey.closed), *_half_there(survey, homes))))
     if not survey.unclaimed and not any(homes.values()):
         also = "".join(f" ({line})" for line in half_there)
         raise CorpusError(f"{data}: no recordings found{also}; expected are any of {known}")
@@ -191,7 +194,10 @@ def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
 
 def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
     survey = _Survey.of(corpora, data)
-    for folder, names in walk(data):
+    for listing in walk(data):
+        folder, names = listing.path, listing.files
+        if listing.problem:
+            survey.closed.append(listing)
         candidates = survey.candidates(folder)
         for name in names:
             if is_recording(name):

@@ -139,10 +139,10 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
 def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     paths: list[PurePosixPath] = []
     others: list[PurePosixPath] = []
-    for place, names in walk(folder):
-        for name in names:
+    for below in walk(folder):
+        for name in below.files:
             kept = paths if is_recording(name) and not name.startswith(".") else others
-            kept.append(place / name)
+            kept.append(below.path / name)
     return paths, others
 
 

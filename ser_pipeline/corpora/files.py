@@ -1,6 +1,6 @@
 """Which files below a folder are recordings, and the reasons for names that cannot be read.
 
-Hidden folders (``.git``) and ``__MACOSX`` hold no recordings and are not entered. A hidden
+Hidden folders (``.git``) and those of a system (``SYSTEM``) hold no recordings and are not entered. A hidden
 *file* with an audio suffix (``._03a01Fa.wav``, left by macOS) is listed like any other, so that
 it is rejected with a reason and counted.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ser_pipeline.errors import CorpusError
+from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.records import CorpusCard, Reject
 
 DECODED = frozenset(
@@ -26,6 +26,14 @@ DECODED = frozenset(
 NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
 """Suffixes of recordings it does not read: listed, so that they are rejected and not overlooked."""
 
+SYSTEM = frozenset(
+    {
+        *("__macosx", "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found"),
+        *("@eadir", "#recycle", "$extend"),
+    }
+)
+"""Folders in small letters that a system puts there: side files, deleted copies, repairs."""
+
 SUFFIXES = DECODED | NOT_DECODED
 
 MEDIA = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
@@ -38,10 +46,12 @@ class Folder(NamedTuple):
     Attributes:
         path: relative to the folder the walk began at; ``.`` for that folder itself.
         files: names, recordings or not.
+        problem: why it cannot be listed; "" where it can.
     """
 
     path: PurePosixPath
     files: list[str]
+    problem: str = ""
 
 
 def misnamed(card: CorpusCard, path: PurePosixPath) -> Reject:
@@ -85,14 +95,29 @@ def is_recording(name: str) -> bool:
 def walk(root: Path) -> Iterator[Folder]:
     """Every folder below ``root``, itself first, each with its files.
 
-    Links to folders are followed, but never back into a folder that leads to them.
+    Links to folders are followed, but never back into a folder that leads to them. Hidden folders and
+    those of a system (``SYSTEM``) are not entered. A folder below ``root`` that cannot be listed comes
+    without files and says why.
 
     Raises:
-        CorpusError: ``root`` is no folder, or a folder cannot be listed.
+        CorpusError: ``root`` is no folder, or cannot be listed.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder; pass the folder that holds the recordings")
-    yield from _walk(root, PurePosixPath(), frozenset())
+    for folder in _walk(root, PurePosixPath(), frozenset()):
+        if folder.problem and folder.path == PurePosixPath():
+            raise CorpusError(f"{root}: cannot be listed ({folder.problem}); give read access or move it")
+        yield folder
+
+
+def unlisted(folders: Iterable[Folder]) -> str:
+    """One line on folders that cannot be listed; "" if all can."""
+    closed = [folder for folder in folders if folder.problem]
+    if not closed:
+        return ""
+    names = some([str(folder.path) for folder in closed], show=3)
+    what = "1 folder" if len(closed) == 1 else f"{len(closed)} folders"
+    return f"{what} cannot be listed, and nothing below is read: {names} ({closed[0].problem})"
 
 
 def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) -> Iterator[Folder]:
@@ -102,15 +127,14 @@ def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) 
             # a dangling link counts as a file: it is what an unfetched git-annex file looks like
             entries = sorted((entry.name, entry.is_dir()) for entry in listing)
     except OSError as error:
-        raise CorpusError(
-            f"{folder}: cannot be listed ({error.strerror}); give read access or move it elsewhere"
-        ) from None
+        yield Folder(path, [], error.strerror or str(error))
+        return
     here = (status.st_dev, status.st_ino)
     if here in above:
         return
     yield Folder(path, [name for name, is_folder in entries if not is_folder])
     for name, is_folder in entries:
-        if is_folder and not name.startswith(".") and name != "__MACOSX":
+        if is_folder and not name.startswith(".") and name.lower() not in SYSTEM:
             yield from _walk(folder / name, path / name, above | {here})
 
 
@@ -118,7 +142,7 @@ def audio_files(root: Path) -> list[PurePosixPath]:
     """Every recording below ``root``, relative to it, sorted by its path written with slashes.
 
     Raises:
-        CorpusError: ``root`` is no folder, or a folder cannot be listed.
+        CorpusError: ``root`` is no folder, or cannot be listed.
     """
     return in_path_order(
         folder.path / name for folder in walk(root) for name in folder.files if is_recording(name)

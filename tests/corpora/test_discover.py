@@ -1,3 +1,4 @@
+import os
 from pathlib import PurePosixPath
 
 import pytest
@@ -229,3 +230,20 @@ def test_a_folder_of_empty_corpora_names_them(put):
 )
 def test_official_folders_are_taken_off_where_they_are_there(folder, root):
     assert official_root(PurePosixPath(folder), CORPORA["iemocap"].CARD) == PurePosixPath(root)
+
+
+def test_a_folder_that_cannot_be_listed_is_one_line_and_the_rest_is_found(put, monkeypatch):
+    root = put("EmoDB/wav/03a01Fa.wav", "closed/03a01Wa.wav")
+    scandir = os.scandir
+
+    def refuse(folder):
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = discover(root)
+    assert [each.corpus for each in found.found] == ["emodb"]
+    assert found.half_there == (
+        "1 folder cannot be listed, and nothing below is read: closed (Permission denied)",
+    )

@@ -15,6 +15,7 @@ from ser_pipeline.corpora.files import (
     misnamed,
     nearest_folder,
     unknown_code,
+    unlisted,
     walk,
 )
 from ser_pipeline.errors import CorpusError
@@ -72,7 +73,7 @@ def test_a_name_that_is_not_utf_8_is_listed(tmp_path):
 def test_a_walk_shows_empty_folders_and_other_files_too(put):
     root = put("erkennung.txt", "wav/b.wav", "wav/a.wav")
     (root / "empty").mkdir()
-    assert list(walk(root)) == [
+    assert [(folder.path, folder.files) for folder in walk(root)] == [
         (PurePosixPath(), ["erkennung.txt"]),
         (PurePosixPath("empty"), []),
         (PurePosixPath("wav"), ["a.wav", "b.wav"]),
@@ -101,7 +102,18 @@ def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(CorpusError, match=r"wav: cannot be listed \(Permission denied\); give read access"):
-        audio_files(root)
+        audio_files(root / "wav")
+    put("b.wav", "a/c.wav")
+    assert audio_files(root) == [PurePosixPath("a/c.wav"), PurePosixPath("b.wav")]
+    assert unlisted(walk(root)) == (
+        "1 folder cannot be listed, and nothing below is read: wav (Permission denied)"
+    )
+    assert unlisted(walk(root / "a")) == ""
+
+
+def test_folders_of_a_system_are_not_entered(put):
+    names = ("$RECYCLE.BIN/x.wav", "System Volume Information/x.wav", "lost+found/x.wav", "@eaDir/x.wav")
+    assert audio_files(put("a.wav", *names)) == [PurePosixPath("a.wav")]
 
 
 @pytest.mark.parametrize(
