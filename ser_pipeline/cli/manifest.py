@@ -124,10 +124,18 @@ def show(
             help="Count by corpus, language, emotion, speaker, gender, intensity, modality or style."
         ),
     ] = None,
+    ambiguity: Annotated[
+        bool, typer.Option("--ambiguity", help="Show how far listeners agree, by corpus and emotion.")
+    ] = False,
     where: WhereOption = "",
     fmt: FormatOption = Format.table,
 ) -> None:
     """Count clips, speakers, hours and classes per corpus, language and emotion."""
+    if ambiguity:
+        if by:
+            raise typer.BadParameter("--by does not go with --ambiguity", param_hint="--by")
+        _show_ambiguity(manifests, where, fmt)
+        return
     with plain_errors():
         from ser_pipeline.manifest.describe import COUNTED_COLUMNS, SHOWN_GROUPS, combined, overview
 
@@ -307,6 +315,17 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
         left = plural(len(read.missing), "recording")
         say(f"not in {source}, and so in no part: {left}: {some(read.missing)}")
     return read.split
+
+
+def _show_ambiguity(manifests: Path, where: str, fmt: Format) -> None:
+    with plain_errors():
+        from ser_pipeline.manifest.ambiguity import COLUMNS, ambiguity_table
+
+        table, notes = ambiguity_table(_recordings(manifests, COLUMNS, where))
+        if table.rows or fmt is not Format.table:
+            put_table(table, fmt)
+        for note in notes:
+            say(note)
 
 
 def _recordings(manifests: Path, columns: Sequence[str], where: str) -> "Manifest":

@@ -15,6 +15,7 @@ from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.datasets.examples import Examples, class_lookup
 from ser_pipeline.labels import Task
+from ser_pipeline.manifest.ambiguity import vote_cells
 from ser_pipeline.runs.teacher import TeacherInfo
 
 COLUMNS: Final = ("corpus", "intensity", "emotion_id", "votes", "rated_intensity")
@@ -177,21 +178,6 @@ def vote_counts(votes: pa.ChunkedArray, task: Task) -> Float64s:
     counts = np.zeros((len(votes), len(task.emotions)))
     np.add.at(counts, (clip[inside], classes[inside]), count[inside])
     return counts
-
-
-def vote_cells(
-    votes: pa.ChunkedArray,
-) -> tuple[Int64s, Int64s, Float64s]:
-    """Take the vote column apart: clip number, emotion id and number of raters of each entry."""
-    flat = pa.concat_arrays(list(votes.chunks) or [pa.array([], votes.type)])
-    lengths = np.diff(flat.offsets.to_numpy())
-    clip = np.repeat(np.arange(len(flat)), lengths)
-    span = slice(flat.offsets[0].as_py(), flat.offsets[-1].as_py())
-    return (
-        clip,
-        np.asarray(flat.keys.to_numpy(zero_copy_only=False), np.int64)[span],
-        np.asarray(flat.items.to_numpy(zero_copy_only=False), np.float64)[span],
-    )
 
 
 def intensity_weights(table: pa.Table, *, strength: float) -> Float32s:

@@ -223,6 +223,14 @@ def test_show_by_something_else(built):
     assert "--by mood does not exist" in run("show", "--by", "mood", status=1).stderr
 
 
+def test_ambiguity_says_which_corpora_have_no_votes(built):
+    shown = run("show", "--ambiguity")
+    assert shown.stderr.strip() == "neither votes nor agreement of listeners are known for ravdess, emodb"
+    assert shown.stdout == ""
+    assert run("show", "--ambiguity", "--format", "json").stdout == "[]\n"
+    assert "does not go with --ambiguity" in run("show", "--ambiguity", "--by", "gender", status=2).stderr
+
+
 def test_a_condition_picks_recordings_to_show_and_to_split(built):
     shown = run("show", "--where", "corpus = 'emodb'", "--by", "corpus", "--format", "json")
     assert [row["name"] for row in json.loads(shown.stdout)] == ["emodb"]

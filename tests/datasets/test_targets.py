@@ -11,11 +11,11 @@ from ser_pipeline.datasets.targets import (
     intended_share,
     intensity_weights,
     soft_targets,
-    vote_cells,
 )
 from ser_pipeline.errors import StoreMissing
 from ser_pipeline.labels import TASKS, emotion_id
 from ser_pipeline.manifest import SCHEMA
+from ser_pipeline.manifest.ambiguity import vote_cells
 
 
 def clip(corpus="cremad", intensity="unspecified", votes=None, rated=None, emotion="anger"):
