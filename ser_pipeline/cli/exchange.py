@@ -8,7 +8,7 @@ import typer
 
 from ser_pipeline.cli.common import DataOption, ManifestsOption, next_step, out, plain_errors, say, say_short
 
-FORMAT_HELP = "csv, kaldi or espnet."
+FORMAT_HELP = "csv, audiofolder, parquet, audformat, lhotse, emobox, kaldi or espnet."
 
 
 def import_(

@@ -16,7 +16,7 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table
 from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.tables import CorpusTable, Row, left_out, read_any, read_text
-from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.values import Values, votes_of
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, MissingAudio, Record, Reject, TableProblem, Utterance
@@ -178,7 +178,10 @@ class Described:
         lines, problem = self._lines(root, table)
         by_path: dict[str, list[Line]] = defaultdict(list)
         for number, line in lines:
-            told = {fact: line.get(column, "").strip() for fact, column in table.columns.items()}
+            told: dict[str, Any] = {
+                fact: line.get(column, "").strip() for fact, column in table.columns.items()
+            }
+            told["votes"] = {emotion: line.get(column) for emotion, column in table.votes.items()}
             by_path[slashed(told.pop("path"))].append((number, told))
         places = self._places(paths)
         owners: dict[PurePosixPath, list[Line]] = defaultdict(list)
@@ -262,11 +265,8 @@ class Described:
         for fact, text in told.items():
             if fact not in ("emotion", "speaker"):
                 self._values.of(fact, text)
-        votes = {emotion: int(float(line[column] or 0)) for emotion, column in table.votes.items()}
-        if any(count < 0 for count in votes.values()):
-            raise ValueError("fewer than no votes")
-        if any(votes.values()):
-            told["votes"] = {emotion: count for emotion, count in votes.items() if count}
+        if votes := votes_of({emotion: line[column] for emotion, column in table.votes.items()}):
+            told["votes"] = votes
         return told
 
     def _beside(self, root: Path, path: PurePosixPath) -> Named | Reject:
@@ -362,7 +362,7 @@ class Described:
             language=facts.pop("language", self.CARD.language),
             style=facts.pop("style", self.CARD.style),
             modality=facts.pop("modality", self.CARD.modality),
-            votes=raw.get("votes", {}),
+            votes=votes_of(raw.get("votes", {})),
             **{_FIELDS.get(fact, fact): value for fact, value in facts.items() if value is not None},
         )
 

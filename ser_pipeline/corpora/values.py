@@ -115,3 +115,19 @@ def seconds_of(text: str) -> float | None:
     if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
         raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
     return value
+
+
+def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
+    """Emotion -> listeners who chose it, of those that any chose.
+
+    Raises:
+        ValueError: a count is no number, or below 0.
+
+    Examples:
+        >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0})
+        {'anger': 2}
+    """
+    votes = {emotion: int(float(count or 0)) for emotion, count in counts.items()}
+    if any(count < 0 for count in votes.values()):
+        raise ValueError("fewer than no votes")
+    return {emotion: count for emotion, count in votes.items() if count}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.exchange.folder import Recordings
@@ -20,18 +20,23 @@ class Format(NamedTuple):
     Attributes:
         help: what it is, in a few words.
         module: of this package, which reads and writes it.
-        write: name of the function in it that writes; ``read`` reads.
+        variant: ends the names of the functions that read and write, where the module has several.
     """
 
     help: str
     module: str
-    write: str = "write"
+    variant: str = ""
 
 
 FORMATS: Final[Mapping[str, Format]] = {
     "csv": Format("a table of recordings", "table"),
-    "kaldi": Format("data folders of Kaldi, with utt2emo", "kaldi", "write_kaldi"),
-    "espnet": Format("data folders of ESPnet, with the label as text", "kaldi", "write_espnet"),
+    "audiofolder": Format("a folder with metadata.csv of Hugging Face", "hugging_face", "folder"),
+    "parquet": Format("Parquet of Hugging Face that holds the recordings", "hugging_face", "parquet"),
+    "audformat": Format("a database of audformat", "audformat"),
+    "lhotse": Format("recordings, supervisions and cuts of Lhotse", "lhotse"),
+    "emobox": Format("JSON lines of EmoBox", "emobox"),
+    "kaldi": Format("data folders of Kaldi, with utt2emo", "kaldi", "kaldi"),
+    "espnet": Format("data folders of ESPnet, with the label as text", "kaldi", "espnet"),
 }
 """Name -> format, in the order they are shown."""
 
@@ -55,11 +60,16 @@ def checked_format(name: str) -> Format:
 
 def reader_of(kind: Format) -> Read:
     """The function that reads a format."""
-    read: Read = import_module(f"ser_pipeline.exchange.{kind.module}").read
+    read: Read = _function(kind, "read")
     return read
 
 
 def writer_of(kind: Format) -> Write:
     """The function that writes a format."""
-    write: Write = getattr(import_module(f"ser_pipeline.exchange.{kind.module}"), kind.write)
+    write: Write = _function(kind, "write")
     return write
+
+
+def _function(kind: Format, verb: str) -> Any:
+    name = f"{verb}_{kind.variant}" if kind.variant else verb
+    return getattr(import_module(f"ser_pipeline.exchange.{kind.module}"), name)

@@ -165,5 +165,6 @@ def _word(name: str) -> str:
     return re.sub(r"[\s/\\]+", "_", name)
 
 
+read_kaldi = read_espnet = read
 write_kaldi = partial(_write, kind="kaldi")
 write_espnet = partial(_write, kind="espnet")

@@ -44,8 +44,10 @@ class Corpus:
             wave = rng.uniform(-0.4, 0.4, int(seconds * 8000)).astype(np.float32)
             soundfile.write(root / path, wave, 8000)
         (root / "list.csv").write_text("\n".join([heading, *lines]) + "\n", encoding="utf-8")
-        columns = ", ".join(f'{name} = "{name}"' for name in heading.split(","))
-        (folder / "tones.toml").write_text(f"{TOML}columns = {{ {columns} }}\n")
+        names = heading.split(",")
+        columns = ", ".join(f'{name} = "{name}"' for name in names if not name.startswith("votes_"))
+        votes = ", ".join(f'{name[6:]} = "{name}"' for name in names if name.startswith("votes_"))
+        (folder / "tones.toml").write_text(f"{TOML}columns = {{ {columns} }}\nvotes = {{ {votes} }}\n")
         write_manifest(self.data, self.manifests, descriptions=[folder / "tones.toml"])
 
     @property

@@ -7,7 +7,17 @@ from tests.exchange.conftest import KEPT, told
 
 WHOLE = ("fold", "age", "valence", "start_s", "end_s")
 """What a table of every fact keeps too."""
-MORE = {"csv": WHOLE, "kaldi": ("start_s", "end_s"), "espnet": ("start_s", "end_s")}
+BOUNDS = ("start_s", "end_s")
+MORE = {
+    "csv": WHOLE,
+    "audformat": WHOLE,
+    "lhotse": WHOLE,
+    "emobox": ("age", *BOUNDS),
+    "audiofolder": ("age", "valence", "fold"),
+    "parquet": ("age", "valence", "fold"),
+    "kaldi": BOUNDS,
+    "espnet": BOUNDS,
+}
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -17,6 +27,15 @@ def test_what_is_written_is_read_again(corpus, kind):
     facts = (*KEPT, *MORE.get(kind, ()))
     assert [*map(str, told(rows, facts))] == [*map(str, told(corpus.rows, facts))]
     assert len(rows) == 6
+
+
+@pytest.mark.parametrize("kind", ["csv", "lhotse", "audformat", "audiofolder", "parquet"])
+def test_votes_come_back(corpus_of, kind):
+    lines = ("a.wav,anger,2,1", "b.wav,neutral,,3")
+    corpus = corpus_of(*lines, heading="path,emotion,votes_anger,votes_neutral")
+    assert told(corpus.rows, ("votes",)) == [([(0, 2), (2, 1)],), ([(2, 3)],)]
+    out = corpus.export(kind, copy=True)
+    assert told(corpus.back(kind, out, data=out.parent), ("votes",)) == told(corpus.rows, ("votes",))
 
 
 @pytest.mark.parametrize("kind", FORMATS)

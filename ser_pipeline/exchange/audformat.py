@@ -1,0 +1,241 @@
+"""Databases of audformat: ``db.yaml`` and a table ``db.NAME.csv`` or ``.parquet`` for each name in it.
+
+A table is about files or about segments of them; columns have schemes, which may say what labels mean or
+name a table with facts of each speaker. A table belongs to a split, which is a part.
+
+References:
+    https://audeering.github.io/audformat/data-introduction.html
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ser_pipeline.corpora.tables import read_text
+from ser_pipeline.corpora.words import facts_of_columns
+from ser_pipeline.errors import CorpusError, some
+from ser_pipeline.exchange.folder import Recordings
+from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
+from ser_pipeline.exchange.table import table_lines, write_csv
+from ser_pipeline.records import PARTS
+
+HEADER: Final = "db.yaml"
+SPLITS: Final[Mapping[str, str]] = {"train": "train", "validation": "dev", "test": "test"}
+"""Part -> type of a split."""
+
+LANGUAGES: Final[Mapping[str, str]] = {
+    "ara": "ar", "ben": "bn", "bul": "bg", "cat": "ca", "ces": "cs", "cmn": "zh", "dan": "da", "deu": "de",
+    "ell": "el", "eng": "en", "est": "et", "fas": "fa", "fin": "fi", "fra": "fr", "heb": "he", "hin": "hi",
+    "hrv": "hr", "hun": "hu", "ind": "id", "ita": "it", "jpn": "ja", "kor": "ko", "lav": "lv", "lit": "lt",
+    "nld": "nl", "nor": "no", "pol": "pl", "por": "pt", "ron": "ro", "rus": "ru", "slk": "sk", "slv": "sl",
+    "spa": "es", "srp": "sr", "swe": "sv", "tam": "ta", "tel": "te", "tha": "th", "tur": "tr", "ukr": "uk",
+    "urd": "ur", "vie": "vi", "zho": "zh",
+}  # fmt: skip
+"""Code of a language in ISO 639-3, which audformat uses -> BCP 47 tag."""
+
+NUMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "age": {"dtype": "int", "minimum": 0},
+    "fold": {"dtype": "int"},
+    "valence": {"dtype": "float", "minimum": -1, "maximum": 1},
+    "arousal": {"dtype": "float", "minimum": -1, "maximum": 1},
+    "dominance": {"dtype": "float", "minimum": -1, "maximum": 1},
+    "agreement": {"dtype": "float", "minimum": 0, "maximum": 1},
+    "naturalness": {"dtype": "float", "minimum": 0, "maximum": 1},
+    "rated_intensity": {"dtype": "float", "minimum": 0, "maximum": 1},
+}
+"""Fact -> its scheme, of those that are numbers."""
+
+_TIME: Final = re.compile(r"(?:(\d+) days?,? ?)?(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+Key = tuple[str, str, str]
+"""File, start and end; the bounds are empty where all of the file is meant."""
+
+People = Callable[[str], Mapping[str, Mapping[str, str]]]
+"""Name of a table -> label -> what the table says of it."""
+
+
+def read(path: Path, places: Places) -> Foreign:
+    """Read a database: the files and segments of all tables with a column of emotions.
+
+    Raises:
+        CorpusError: the header or a table is missing or cannot be read, or no table has emotions.
+    """
+    folder = path.parent if path.is_file() else path
+    header = _header(folder / HEADER if path.is_dir() else path)
+    tables = _part(header, "tables")
+    facts: dict[Key, dict[str, str]] = defaultdict(dict)
+    labelled: dict[Key, None] = {}
+    people = cache(partial(_people, folder))
+    for name, table in tables.items():
+        part = _part_of(header, table)
+        for line in _lines(folder, name):
+            key = (line.get("file", ""), *_bounds(line))
+            told = _told(header, table, line, people)
+            if "emotion" in told:
+                labelled[key] = None
+                told["part"] = part
+            facts[key] = {**told, **facts[key]}
+    if not labelled:
+        raise CorpusError(
+            f"{path}: no column of its tables gives the emotion (tables are {some(list(tables))})"
+        )
+    items = []
+    for key in labelled:
+        told = {**facts.get((key[0], "", ""), {}), **facts[key], "start": key[1], "end": key[2]}
+        items.append(Item(key[0], places.find(key[0]), {fact: text for fact, text in told.items() if text}))
+    return Foreign(items, _about(header))
+
+
+def _header(path: Path) -> Mapping[str, Any]:
+    try:
+        header = yaml.safe_load(read_text(path))
+    except (CorpusError, yaml.YAMLError) as error:
+        raise CorpusError(f"{path}: is no header of a database ({str(error).splitlines()[0]})") from None
+    if not isinstance(header, dict) or not isinstance(header.get("tables"), dict):
+        raise CorpusError(f"{path}: is no header of a database; it has no 'tables'")
+    return header
+
+
+def _part(header: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:
+    """A part of the header that is an object of objects; an empty one where it is missing."""
+    found = header.get(name)
+    return {str(key): value or {} for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _part_of(header: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+    kind = _part(header, "splits").get(str(table.get("split_id")), {}).get("type", "")
+    return next((part for part, name in SPLITS.items() if name == kind), "")
+
+
+def _lines(folder: Path, name: str) -> list[Mapping[str, str]]:
+    """Lines of a table of the database.
+
+    Raises:
+        CorpusError: there is no such file of text or Parquet; pickles are not read.
+    """
+    files = [folder / f"db.{name}{suffix}" for suffix in (".csv", ".parquet")]
+    file = next((each for each in files if each.is_file()), None)
+    if file is None:
+        raise CorpusError(f"{files[0]}: no such file, and none that ends with '.parquet'")
+    return table_lines(file)
+
+
+def _bounds(line: Mapping[str, str]) -> tuple[str, str]:
+    """Start and end of a segment in seconds; empty where all of the file is meant."""
+    start, end = (_seconds(line.get(name, "")) for name in ("start", "end"))
+    return ("", "") if not end and not float(start or 0) else (start or "0.000", end)
+
+
+def _seconds(time: str) -> str:
+    """A time as pandas writes it, in seconds.
+
+    Examples:
+        >>> _seconds("0 days 00:01:01.500000"), _seconds("0:00:02"), _seconds("")
+        ('61.500', '2.000', '')
+    """
+    match = _TIME.fullmatch(time.strip())
+    if match is None:
+        return ""
+    days, hours, minutes, seconds = match.groups(default="0")
+    return f"{((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(seconds):.3f}"
+
+
+def _told(
+    header: Mapping[str, Any], table: Mapping[str, Any], line: Mapping[str, str], people: People
+) -> dict[str, str]:
+    """What a line says, and what schemes say of its labels."""
+    columns = _part(table, "columns")
+    votes = {column: column for column in columns if column.startswith(VOTES)}
+    found: dict[str, str] = {}
+    for fact, column in {**facts_of_columns(list(columns)), **votes}.items():
+        value = line.get(column, "").strip()
+        if not value or fact in ("path", "start", "end"):
+            continue
+        labels = _part(header, "schemes").get(str(columns[column].get("scheme_id")), {}).get("labels")
+        more = labels.get(value) if isinstance(labels, dict) else None
+        if isinstance(labels, str) and labels in _part(header, "misc_tables"):
+            more = people(labels).get(value)
+        if isinstance(more, dict):
+            found |= {name: str(more[column]) for name, column in facts_of_columns(list(more)).items()}
+        found[fact] = value if more is None or isinstance(more, dict) else str(more)
+    if "language" in found:
+        found["language"] = LANGUAGES.get(found["language"], found["language"])
+    return found
+
+
+def _people(folder: Path, name: str) -> Mapping[str, Mapping[str, str]]:
+    """Lines of a table that says what labels mean, by its first column."""
+    return {next(iter(line.values())): line for line in _lines(folder, name)}
+
+
+def _about(header: Mapping[str, Any]) -> dict[str, str]:
+    languages = [LANGUAGES.get(str(each), str(each)) for each in header.get("languages") or ()]
+    return {
+        "title": str(header.get("name") or ""),
+        "language": languages[0] if len(languages) == 1 else "mul" if languages else "",
+        "licence": str(header.get("license") or ""),
+        "source": str(header.get("source") or ""),
+    }
+
+
+def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
+    """Write ``db.yaml`` and a table for each part, of files and of segments apart."""
+    facts = [fact for fact in columns_of(row.facts for row in rows) if fact not in ("part", "start", "end")]
+    groups: dict[tuple[str, bool], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.facts.get("part", ""), row.segment is not None].append(row)
+    codes = {tag: code for code, tag in LANGUAGES.items()}
+    tables: dict[str, Any] = {}
+    for (part, segments), own in groups.items():
+        words = ["emotion", *([part] if part else []), *(["segments"] if segments else [])]
+        table = {"type": "segmented" if segments else "filewise", **({"split_id": part} if part else {})}
+        tables[".".join(words)] = table | {"columns": {fact: {"scheme_id": fact} for fact in facts}}
+        bounds = ["start", "end"] if segments else []
+        lines = [{"file": _file(row, recordings), **row.facts, **_times(row)} for row in own]
+        write_csv(folder / f"db.{'.'.join(words)}.csv", ["file", *bounds, *facts], lines)
+    header = {
+        "name": name,
+        "source": "",
+        "usage": "other",
+        "languages": sorted({codes[tag] for row in rows if (tag := row.facts["language"]) in codes}),
+        "schemes": {fact: _scheme(fact, rows) for fact in facts},
+        "splits": {part: {"type": SPLITS[part]} for part in PARTS if any(part == key for key, _ in groups)},
+        "tables": tables,
+    }
+    text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
+    (folder / HEADER).write_text(text, encoding="utf-8")
+
+
+def _file(row: Row, recordings: Recordings) -> str:
+    """Path of a recording: a database that can be moved has no ``..`` in it."""
+    return recordings.relative(row) if recordings.copied else recordings.absolute(row)
+
+
+def _times(row: Row) -> dict[str, str]:
+    if row.segment is None:
+        return {}
+    start, end = row.segment
+    return {"start": _time(start), "end": "" if end is None else _time(end)}
+
+
+def _time(seconds: float) -> str:
+    """A time as pandas writes it.
+
+    Examples:
+        >>> _time(3661.5)
+        '0 days 01:01:01.500000'
+    """
+    minutes, rest = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours // 24} days {hours % 24:02d}:{minutes:02d}:{rest / 1000:09.6f}"
+
+
+def _scheme(fact: str, rows: Sequence[Row]) -> Mapping[str, Any]:
+    if fact in ("emotion", "gender"):
+        return {"dtype": "str", "labels": sorted({row.facts[fact] for row in rows if fact in row.facts})}
+    return NUMBERS.get(fact, {"dtype": "int" if fact.startswith(VOTES) else "str"})

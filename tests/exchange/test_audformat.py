@@ -1,0 +1,99 @@
+import pytest
+
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.exchange import import_dataset
+from tests.exchange.conftest import told
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of the library itself
+
+
+@pytest.fixture
+def audformat():
+    return pytest.importorskip("audformat", reason="audformat is not installed (extra 'interchange')")
+
+
+def test_the_library_opens_what_is_written(corpus, audformat):
+    out = corpus.export("audformat", copy=True)
+    database = audformat.Database.load(out)
+    assert sorted(database.tables) == [
+        "emotion.test",
+        "emotion.train",
+        "emotion.train.segments",
+        "emotion.validation",
+    ]
+    assert database.is_portable
+    assert database.languages == ["deu"]
+    assert {name: split.type for name, split in database.splits.items()} == {
+        "train": "train", "validation": "dev", "test": "test",
+    }  # fmt: skip
+    segments = database["emotion.train.segments"].df
+    (row,) = segments[segments["text"] == "Nein"].itertuples()
+    assert (row.emotion, row.Index[1].total_seconds(), row.Index[2].total_seconds()) == ("anger", 1.0, 1.5)
+    assert all(path.is_file() for path in map(out.joinpath, database.files))
+
+
+def made_by(audformat, corpus):
+    """A database by the library: files, segments, a table of people, and labels with a meaning."""
+    import pandas as pd
+
+    database = audformat.Database("tones", languages=["de"], license="CC0-1.0", source="https://example.org")
+    database.splits["a"] = audformat.Split("dev")
+    database["people"] = audformat.MiscTable(pd.Index(["f1", "m1"], name="person", dtype="string"))
+    database.schemes["gender"] = audformat.Scheme(labels=["female", "male"])
+    database["people"]["gender"] = audformat.Column(scheme_id="gender")
+    database["people"]["gender"].set(["female", "male"])
+    database.schemes["speaker"] = audformat.Scheme("str", labels="people")
+    database.schemes["emotion"] = audformat.Scheme(labels=["anger", "joy"])
+    database.schemes["text"] = audformat.Scheme("str", labels={"a": "Guten Tag", "b": "Nein"})
+    files = database["files"] = audformat.Table(audformat.filewise_index(["f1/a 1.wav", "m1/long.wav"]))
+    files["speaker"] = audformat.Column(scheme_id="speaker")
+    files["speaker"].set(["f1", "m1"])
+    whole = database["emotion"] = audformat.Table(audformat.filewise_index(["f1/a 1.wav"]), split_id="a")
+    cut = audformat.segmented_index(["m1/long.wav", "m1/long.wav"], ["0s", "1s"], ["0.75s", pd.NaT])
+    parts = database["parts"] = audformat.Table(cut)
+    for table, emotions, texts in ((whole, ["joy"], ["a"]), (parts, ["anger", "joy"], ["b", "b"])):
+        table["emotion"] = audformat.Column(scheme_id="emotion")
+        table["emotion"].set(emotions)
+        table["text"] = audformat.Column(scheme_id="text")
+        table["text"].set(texts)
+    return database
+
+
+@pytest.mark.parametrize("storage", ["csv", "parquet"])
+def test_what_the_library_writes_is_read(corpus, audformat, storage):
+    made_by(audformat, corpus).save(corpus.data / "tones", storage_format=storage)
+    rows = corpus.back("audformat", corpus.data / "tones")
+    facts = ("emotion_id", "speaker_id", "gender", "language", "text", "part", "start_s", "end_s")
+    assert told(rows, facts) == [
+        (0, "tones-m1", "male", "de", "Nein", None, 0.0, 0.75),
+        (1, "tones-f1", "female", "de", "Guten Tag", "validation", None, None),
+        (1, "tones-m1", "male", "de", "Nein", None, 1.0, 2.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, r"db.yaml: is no header of a database \(cannot be read \(No such file or directory\)\)"),
+        ({"db.yaml": "a: [1"}, r"db.yaml: is no header of a database \("),
+        (
+            {"db.yaml": "!!python/object:os.system {}"},
+            r"db.yaml: is no header of a database \(could not determine",
+        ),
+        ({"db.yaml": "name: x"}, r"it has no 'tables'"),
+        (
+            {"db.yaml": "tables: {a: {}}", "db.a.pkl": "x"},
+            r"db.a.csv: no such file, and none that ends with '.parquet'",
+        ),
+        (
+            {"db.yaml": "tables: {a: {columns: {x: }}}", "db.a.csv": "file,x\na.wav,1\n"},
+            r"no column of its tables gives the emotion \(tables are a\)",
+        ),
+    ],
+)
+def test_a_database_of_no_use_is_an_error(tmp_path, files, reason):
+    (tmp_path / "set").mkdir()
+    for name, text in files.items():
+        (tmp_path / "set" / name).write_text(text)
+    with pytest.raises(CorpusError, match=reason):
+        import_dataset("audformat", tmp_path / "set", data=tmp_path, into=tmp_path / "c")

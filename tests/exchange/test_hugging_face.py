@@ -1,0 +1,169 @@
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.exchange import import_dataset
+from tests.exchange.conftest import told
+
+
+@pytest.fixture
+def datasets(tmp_path, monkeypatch):
+    """The real library, which may look at nothing outside."""
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    return pytest.importorskip("datasets", reason="datasets is not installed (extra 'interchange')")
+
+
+def loaded(datasets, out, tmp_path):
+    found = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    return {part: rows.cast_column("audio", datasets.Audio(decode=False)) for part, rows in found.items()}
+
+
+def test_the_library_opens_a_folder(corpus, datasets, tmp_path, monkeypatch):
+    monkeypatch.setattr(  # which needs FFmpeg, though it keeps the path alone
+        datasets.Audio, "encode_example", lambda _, path: {"bytes": None, "path": path}
+    )
+    parts = loaded(datasets, corpus.export("audiofolder"), tmp_path)
+    assert {part: rows.num_rows for part, rows in parts.items()} == {"train": 4, "validation": 1, "test": 1}
+    row = next(each for each in parts["train"] if each["text"] == "Nein")
+    assert (row["emotion"], row["speaker"], row["audio"]["path"].rpartition("_")[2]) == (
+        "anger", "tones-m1", "1.000-1.500.wav",
+    )  # fmt: skip
+
+
+def test_the_library_opens_parquet(corpus, datasets, tmp_path):
+    parts = loaded(datasets, corpus.export("parquet"), tmp_path)
+    assert {part: rows.num_rows for part, rows in parts.items()} == {"train": 4, "validation": 1, "test": 1}
+    kinds = parts["train"].features
+    assert kinds["emotion"].names == ["anger", "happiness", "neutral", "sadness", "other"]
+    row = next(each for each in parts["train"] if each["text"] == "Na, so was")
+    assert (kinds["emotion"].int2str(row["emotion"]), row["age"], row["valence"]) == ("happiness", 30, 0.5)
+    assert soundfile.info(io.BytesIO(row["audio"]["bytes"])).frames == 3200
+
+
+def test_what_the_library_writes_is_read(corpus, datasets, tmp_path):
+    wave = io.BytesIO()
+    soundfile.write(wave, np.random.default_rng(0).uniform(-0.5, 0.5, 4000), 8000, format="WAV")
+    features = datasets.Features(
+        {"audio": datasets.Audio(decode=False), "label": datasets.ClassLabel(names=["ang", "hap"])}
+    )
+    held = {"audio": [{"bytes": wave.getvalue(), "path": None}], "label": [1]}
+    (tmp_path / "hub").mkdir()
+    table = pa.table(held, features.arrow_schema)
+    datasets.Dataset(table).to_parquet(tmp_path / "hub" / "test-00000-of-00001.parquet")
+    rows = corpus.back("parquet", tmp_path / "hub", data=tmp_path / "held")
+    assert told(rows, ("emotion_id", "part", "duration_s")) == [(1, "test", 0.5)]
+
+
+def parquet(tmp_path, lines, name="train.parquet", features=None):
+    path = tmp_path / "hub" / name
+    path.parent.mkdir(exist_ok=True)
+    table = pa.Table.from_pylist(lines)
+    if features:
+        told = {"huggingface": json.dumps({"info": {"features": features}})}
+        table = table.replace_schema_metadata(told)
+    pq.write_table(table, path)
+    return path
+
+
+def clip(number, path="a.wav"):
+    content = io.BytesIO()
+    wave = np.random.default_rng(number).uniform(-0.5, 0.5, 1600)
+    soundfile.write(content, wave, 8000, format="WAV")
+    return {"bytes": content.getvalue(), "path": path}
+
+
+def test_names_lead_nowhere_else_and_never_to_the_same_file(tmp_path):
+    lines = [
+        {"audio": clip(number, path), "emotion": "sad"}
+        for number, path in enumerate(("../../evil.wav", "/etc/evil.wav", "evil.wav", None))
+    ]
+    made = import_dataset(
+        "parquet",
+        parquet(tmp_path, lines, "x.parquet"),
+        data=tmp_path / "data",
+        into=tmp_path / "c",
+        name="mine",
+    )
+    files = sorted(
+        path.relative_to(tmp_path / "data").as_posix() for path in (tmp_path / "data").rglob("*.*")
+    )
+    assert files == ["mine/etc/evil.wav", "mine/evil-2.wav", "mine/evil.wav", "mine/x-000004.wav"]
+    assert made.rows == 4
+
+
+def test_an_import_that_was_interrupted_goes_on(tmp_path):
+    path = parquet(tmp_path, [{"audio": clip(0), "emotion": "sad"}])
+    (tmp_path / "data" / "mine" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "mine" / "train" / "a.wav").write_bytes(clip(0)["bytes"])
+    made = import_dataset("parquet", path, data=tmp_path / "data", into=tmp_path / "c", name="mine")
+    assert made.table.read_text() == "path,emotion,part\ntrain/a.wav,sad,train\n"
+
+
+def test_numbers_of_classes_are_their_names(tmp_path):
+    features = {"label": {"names": ["joy", "fear"], "_type": "ClassLabel"}}
+    path = parquet(tmp_path, [{"audio": clip(0), "label": 1}], features=features)
+    made = import_dataset("parquet", path, data=tmp_path / "data", into=tmp_path / "c")
+    assert made.emotions == {"fear": 1}
+
+
+def test_a_folder_for_each_label_is_read(tmp_path):
+    for label in ("train/happy", "test/sad"):
+        (tmp_path / "data" / "set" / label).mkdir(parents=True)
+        (tmp_path / "data" / "set" / label / "a.wav").touch()
+    made = import_dataset(
+        "audiofolder", tmp_path / "data" / "set", data=tmp_path / "data", into=tmp_path / "c"
+    )
+    assert (
+        made.table.read_text()
+        == "path,emotion,part\ntest/sad/a.wav,sad,test\ntrain/happy/a.wav,happy,train\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            [{"audio": "a.wav", "emotion": "sad"}],
+            r"no column holds recordings as 'bytes' and 'path' \(found audio, ",
+        ),
+        (
+            [{"audio": clip(0), "x": "sad"}],
+            r"no column gives the emotion; call it 'emotion' \(found audio, x\)",
+        ),
+        ([{"audio": clip(0), "emotion": "blah"}], r"none of its labels is an emotion: 'blah' \(1\)"),
+        (
+            [{"audio": {"bytes": None, "path": "x.wav"}, "emotion": "sad"}],
+            r"not one of its recordings is there",
+        ),
+    ],
+)
+def test_parquet_of_no_use_is_an_error(tmp_path, lines, reason):
+    with pytest.raises(CorpusError, match=reason):
+        import_dataset("parquet", parquet(tmp_path, lines), data=tmp_path / "data", into=tmp_path / "c")
+
+
+def test_a_file_that_is_no_parquet_is_an_error(tmp_path):
+    (tmp_path / "x.parquet").write_bytes(b"version https://git-lfs")
+    with pytest.raises(CorpusError, match=r"x.parquet: cannot be read as Parquet"):
+        import_dataset("parquet", tmp_path / "x.parquet", data=tmp_path, into=tmp_path / "c")
+    with pytest.raises(CorpusError, match=r"holds no '\*.parquet'"):
+        import_dataset("parquet", tmp_path / "c", data=tmp_path, into=tmp_path / "c") if (
+            tmp_path / "c"
+        ).mkdir() is None else None
+
+
+def test_a_folder_without_metadata_and_labels_is_an_error(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.wav").touch()
+    with pytest.raises(CorpusError, match=r"set: holds neither metadata.csv, .* nor recordings in folders"):
+        import_dataset("audiofolder", tmp_path / "set", data=tmp_path, into=tmp_path / "c")
+    (tmp_path / "set" / "metadata.csv").write_text("file,emotion\na.wav,sad\n")
+    with pytest.raises(CorpusError, match=r"metadata.csv: has no column 'file_name' \(found file, emotion\)"):
+        import_dataset("audiofolder", tmp_path / "set", data=tmp_path, into=tmp_path / "c")
