@@ -22,7 +22,7 @@ from ser_pipeline.corpora.description import RANGES, Codes, Description, Scale, 
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import in_path_order, is_recording, slashed, walk
 from ser_pipeline.corpora.tables import read_any
-from ser_pipeline.corpora.values import Values, seconds_of
+from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
     emotion_of_word,
@@ -30,7 +30,6 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_level,
     language_of_word,
-    plain,
 )
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import EMOTIONS
@@ -47,9 +46,6 @@ SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
 
-DURATIONS: Final = {"duration", "durations", "dur", "durationsec", "durationseconds", "length", "len"}
-"""Columns that say how long a segment is, where none says when it ends."""
-
 SPREADSHEETS: Final = {".xlsx", ".xls", ".ods", ".numbers"}
 
 _DRIVE: Final = re.compile(r"^([A-Za-z]):/")
@@ -63,14 +59,12 @@ class Listed(Described):
         places: path as the table writes it, with slashes -> path of the recording.
         lost: path of a recording that is not there -> why.
         voice: finds who speaks in a path; None where the table or nobody says it.
-        lasting: whether the column of the end says how long a segment is.
         remarks: what a user should know of how the table was read.
     """
 
     places: Mapping[str, PurePosixPath] = field(default_factory=dict)
     lost: Mapping[PurePosixPath, str] = field(default_factory=dict)
     voice: re.Pattern[str] | None = None
-    lasting: bool = False
     remarks: tuple[str, ...] = ()
 
     def scan(self, root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[Record]:
@@ -93,11 +87,6 @@ class Listed(Described):
                 reason = f"--speaker-from '{self.voice.pattern}' finds no speaker in its path"
                 return Reject(self.CARD.name, path, reason)
             told = {**told, "speaker": match[1]}
-        if self.lasting:
-            try:
-                told = {**told, "end": _end(told.get("start", ""), told.get("end", ""))}
-            except ValueError as error:
-                return Reject(self.CARD.name, path, str(error))
         return super()._row(path, tables, told, seen)
 
 
@@ -149,10 +138,10 @@ def _names(tables: Sequence[Path]) -> list[str]:
     names: list[str] = []
     for path in tables:
         letters = unicodedata.normalize("NFKD", path.stem.lower()).encode("ascii", "ignore").decode()
-        called = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
-        called = "own" if called in ("", UNKNOWN) else called
-        numbered = (f"{called}-{number}" for number in count(2))
-        names.append(next(name for name in chain([called], numbered) if name not in names))
+        plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+        plain = "own" if plain in ("", UNKNOWN) else plain
+        numbered = (f"{plain}-{number}" for number in count(2))
+        names.append(next(name for name in chain([plain], numbered) if name not in names))
     return names
 
 
@@ -189,25 +178,8 @@ def _listed(file: Path, name: str, data: Path, voice: re.Pattern[str] | None) ->
     columns, more = _readable(told, columns, met)
     told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
     places, lost = _found([slashed(path) for path in met["path"] if path], file, data)
-    return Listed(
-        told,
-        own=True,
-        places=places,
-        lost=lost,
-        voice=None if "speaker" in columns else voice,
-        lasting=plain(columns.get("end", "")) in DURATIONS,
-        remarks=(*remarks, *more),
-    )
-
-
-def _end(start: str, duration: str) -> str:
-    """Where a segment ends, from its start and duration; a duration without a start is that of the recording.
-
-    Raises:
-        ValueError: one of them is no time.
-    """
-    first, length = (seconds_of(text) if text else None for text in (start, duration))
-    return "" if first is None or length is None else f"{first + length:.6f}"
+    voice = None if "speaker" in columns else voice
+    return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
 
 
 def _columns(file: Path, heading: Sequence[str]) -> dict[str, str]:
@@ -217,9 +189,6 @@ def _columns(file: Path, heading: Sequence[str]) -> dict[str, str]:
         CorpusError: the column of paths or of labels is missing.
     """
     columns = facts_of_columns(heading)
-    lasting = next((column for column in heading if plain(column) in DURATIONS), None)
-    if "start" in columns and lasting is not None:
-        columns.setdefault("end", lasting)
     for fact in NEEDED:
         if fact not in columns:
             called = columns_of_fact(fact)
@@ -340,12 +309,12 @@ def _at(name: str, bases: Iterable[str]) -> str | None:
 
 def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
     """Absolute paths of another machine without the folder that they have in common; others as they are."""
-    local = {name: _DRIVE.sub("/", name) for name in names}
-    absolute = [posixpath.dirname(path) for path in local.values() if path.startswith("/")]
+    plain = {name: _DRIVE.sub("/", name) for name in names}
+    absolute = [posixpath.dirname(path) for path in plain.values() if path.startswith("/")]
     common = posixpath.commonpath(absolute) if absolute else ""
     return {
         name: posixpath.relpath(path, common) if path.startswith("/") else path
-        for name, path in local.items()
+        for name, path in plain.items()
     }
 
 

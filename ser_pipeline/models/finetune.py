@@ -192,7 +192,7 @@ class FineTuned(Probe):
         made = self._made_of
         probe = Probe(len(self._used), made["encoder"].width, made["n_classes"], attention=made["attention"])
         probe.norm, probe.layers = other.norm, other.layers
-        probe.attention, probe.head = other.attention, other.head
+        probe.attention, probe.scale, probe.head = other.attention, other.scale, other.head
         return other._runs, probe.eval()
 
     @property

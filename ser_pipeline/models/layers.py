@@ -118,6 +118,12 @@ HIDDEN = 64
 _LEAST_VARIANCE = 1e-5
 """A deviation below its root has no gradient, which would grow without bound towards zero."""
 
+_SAY: Final = 0.1
+"""Share of a batch in statistics that run along with training."""
+
+_STILL: Final = 1e-3
+"""Added to the variance of a column, so that one that hardly moves in training is not blown up."""
+
 
 def attention_layer(width: int) -> nn.Sequential:
     """Build what scores a step: ``W2 tanh(W1 h + b1) + b2``, ``(..., width) -> (..., 1)``."""
@@ -160,3 +166,35 @@ def weighted_statistics(states: Tensor, weights: Tensor) -> Tensor:
     mean = weighted_mean(states, weights)
     variance = weighted_mean((states - mean[:, None]) ** 2, weights)
     return torch.cat([mean, variance.clamp(min=_LEAST_VARIANCE).sqrt()], 1)
+
+
+class RunningScale(nn.Module):
+    """Columns at mean 0 and variance 1, by statistics of the batches that training has shown so far.
+
+    Training uses the same statistics as prediction, so that neither small batches nor a last batch of a few
+    clips disturb it. Early batches count alike; later on, a batch has a tenth of the say.
+
+    Args:
+        width: number of columns.
+    """
+
+    mean: Tensor
+    square: Tensor
+    batches: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("square", torch.ones(width))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Scale rows ``(batch, width)``, in fp32."""
+        rows = rows.float()
+        if self.training:
+            self.batches += 1
+            share = (1 / self.batches).clamp(min=_SAY)
+            self.mean.lerp_(rows.detach().mean(0), share)
+            self.square.lerp_(rows.detach().square().mean(0), share)
+        variance = (self.square - self.mean.square()).clamp(min=0)
+        return (rows - self.mean) * (variance + _STILL).rsqrt()

@@ -1,24 +1,28 @@
-"""A probe of a pretrained encoder: which layers count, which steps count, and a small head.
+"""A probe of a pretrained encoder: which layers count, which steps count, and a linear head.
 
 Each unit of each layer is standardised over the steps of a batch (in use: over training), for some units of
-an encoder are a hundred times as large as others. Layers are mixed by a softmax over one number each, steps
-pooled by attentive statistics.
+an encoder are a hundred times as large as others. An attention that sees the layers mixed, by a softmax over
+one number each, weighs the steps, and begins as a plain mean. The weighted means of all layers stay side by
+side, are standardised once more over the clips of training, and count as much as their layer does.
 
-Sizes  attention width -> 64 -> 1; head 2 * width -> 64 -> classes.
+Sizes  attention width -> 64 -> 1; head layers * width -> classes.
 Source Yang et al., "SUPERB: Speech processing Universal PERformance Benchmark", Interspeech 2021, for the
-       weighting of layers; Okabe et al., "Attentive Statistics Pooling for Deep Speaker Embedding",
-       Interspeech 2018, for the pooling.
+       weighting of layers, which are averaged there; what was measured of both is in docs/encoders.md.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.layers import valid_steps
+from ser_pipeline.models.layers import RunningScale, step_weights, valid_steps, weighted_mean
 from ser_pipeline.models.network import MelNetwork
 
 LEAP = 10.0
 """A step of the optimiser moves the weighting of layers so many times as far as another weight."""
+
+
+CALM = 0.03
+"""The attention sees steps so small that it begins as a plain mean and moves away from it slowly."""
 
 
 class Probe(MelNetwork):
@@ -29,7 +33,7 @@ class Probe(MelNetwork):
         width: numbers of each in a step.
         n_classes: number of outputs.
         attention: weigh steps when pooling them.
-        dropout: share of units dropped before the pooling and in the head.
+        dropout: share of units dropped before the attention and after the pooling.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class Probe(MelNetwork):
         super().__init__(masked=True, own_scale=False)
         self.norm = nn.BatchNorm1d(n_layers * width, affine=False)
         self.layers = nn.Parameter(torch.zeros(n_layers))
+        self.pool(width, n_classes, attention=attention, dropout=dropout)
+        self.scale = RunningScale(n_layers * width)
         self.drop = nn.Dropout(dropout)
-        self.pool(width, n_classes, attention=attention, dropout=dropout, statistics=True)
+        self.head = nn.Sequential(nn.Linear(n_layers * width, n_classes))
 
     @property
     def shares(self) -> Tensor:
-        """Weight of each layer in the average, shape ``(layers,)``; they sum to 1."""
+        """Weight of each layer, shape ``(layers,)``; they sum to 1."""
         return (LEAP * self.layers).softmax(0)
 
     @property
@@ -51,19 +57,23 @@ class Probe(MelNetwork):
         """Mean of each unit over the training clips' steps, shape ``(layers, width)``."""
         return self.norm.get_buffer("running_mean").view(len(self.layers), -1)
 
+    def summarise(self, inputs: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Pool the steps of clips, ``(batch, layers * width)``, and say how much each counts."""
+        states, counts = self.steps(inputs, lengths)
+        shares = self.shares[:, None]
+        weights = step_weights(self.attention, CALM * self.drop((states * shares).sum(2)), counts)
+        pooled = self.scale(weighted_mean(states.flatten(2), weights))
+        counted = pooled.view(-1, *self.average.shape) * shares * len(shares)
+        return self.drop(counted.flatten(1)), None if self.attention is None else weights
+
     def steps(self, mels: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Standardised layers, mixed: ``(batch, steps, width)``, zero beyond a clip's own steps."""
-        batch, steps, layers, width = mels.shape
-        shares = self.shares
+        """Standardised layers, shape kept, zero beyond a clip's own steps."""
         if lengths is None:
-            rows = self._standardised(mels.reshape(batch * steps, layers * width))
-            mixed = (rows.view(batch, steps, layers, width) * shares[:, None]).sum(2)
-            return self.drop(mixed), None
+            return self._standardised(mels.flatten(2).flatten(0, 1)).view(mels.shape), None
         own = valid_steps(lengths, mels)
-        rows = self._standardised(mels[own].flatten(1)).view(-1, layers, width)
-        mixed = mels.new_zeros(batch, steps, width)
-        mixed[own] = (rows * shares[:, None]).sum(1).to(mixed.dtype)
-        return self.drop(mixed), lengths
+        states = torch.zeros_like(mels)
+        states[own] = self._standardised(mels[own].flatten(1)).view(-1, *mels.shape[2:]).to(states.dtype)
+        return states, lengths
 
     def _standardised(self, rows: Tensor) -> Tensor:
         """Units at mean 0 and variance 1, ``(rows, units)``; a single row takes the running statistics."""

@@ -75,7 +75,7 @@ def _opening(run: Run, shares: Shares) -> Block:
         "of all parts of the same kind. Neighbouring layers carry similar information and replace each "
         "other, so a small drop does not mean that a layer carries none. When a part is left out, its "
         "values are held at their mean over the training clips."
-        + (" The learned weights are those with which the probe averages the layers." * shares.weighted)
+        + (" The learned weights are those by which the probe multiplies the layers." * shares.weighted)
     )
 
 

@@ -163,10 +163,11 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
 
 
 def _width(card: ModelCard) -> int:
-    """Bands of mels, or numbers of the vector that is classified: of a probe, mean and deviation of steps."""
+    """Bands of mels, or numbers of the vector that is classified: of a probe, those of all its layers."""
     if isinstance(card.n_inputs, int):
         return card.n_inputs
-    return 2 * encoders_of(card)[0].width
+    encoder = encoders_of(card)[0]
+    return len(encoder.layers) * encoder.width
 
 
 @dataclass(frozen=True, slots=True)

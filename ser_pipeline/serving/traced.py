@@ -181,7 +181,7 @@ class ExportedSteps(nn.Module):
         self.temperature = card.temperature or 1.0
 
     def forward(self, wave: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits and probabilities ``(1, classes)``, and what the head is given, ``(1, 2 * width)``.
+        """Logits and probabilities ``(1, classes)``, and what the head is given, ``(1, layers * width)``.
 
         Args:
             wave: at 16 kHz, shape ``(samples,)``.

@@ -231,27 +231,6 @@ def test_times_of_every_form(home, start, end, bounds):
     assert (row.start_s, row.end_s) == bounds
 
 
-@pytest.mark.parametrize(
-    ("start", "duration", "bounds"),
-    [
-        ("1.5", "2", (1.5, 3.5)),
-        ("0:02", "0.25", (2.0, 2.25)),
-        ("", "2", (None, None)),
-        ("1", "", (1.0, None)),
-    ],
-)
-def test_a_start_and_a_duration(home, start, duration, bounds):
-    (row,) = rows_of(home, f"path,emotion,offset,Duration\nrec/anna/a1.wav,sad,{start},{duration}\n")
-    assert (row.start_s, row.end_s) == bounds
-    (row,) = rows_of(home, "path,emotion,start,duration\nrec/anna/a1.wav,sad,1,long\n")
-    assert row.reason == "'long' is no time, as in 12.5 (seconds) or 0:12.5"
-
-
-def test_a_duration_alone_is_that_of_the_recording(home):
-    (row,) = rows_of(home, "path,emotion,duration\nrec/anna/a1.wav,sad,2\n")
-    assert row.segment is None
-
-
 @pytest.mark.parametrize("odd", ["abc", "-1", "1:2:3:4", "inf", "nan"])
 def test_a_line_with_no_time_is_a_reject(home, odd):
     (row,) = rows_of(home, f"path,emotion,start\nrec/anna/a1.wav,sad,{odd}\n")

@@ -8,6 +8,7 @@ from ser_pipeline.models.layers import (
     DEPTH,
     GAIN,
     LOUD,
+    RunningScale,
     attention_layer,
     block_steps,
     blocks,
@@ -166,3 +167,17 @@ def test_networks_do_it_first_where_they_are_told_to(mels, name, masked):
     first = normalise_clip(mels, LENGTHS if masked else None)
     with torch.no_grad():
         assert torch.equal(scaled(mels, LENGTHS), plain(first, LENGTHS))
+
+
+def test_running_statistics_scale_training_as_they_scale_prediction(rng):
+    rows = torch.from_numpy(rng.normal(3, 2, (400, 5))).float()
+    scale = RunningScale(5)
+    for batch in rows[:320].split(40):  # early batches count alike
+        trained = scale(batch)
+    expected = (rows[280:320] - rows[:320].mean(0)) / rows[:320].std(0, correction=0)
+    torch.testing.assert_close(trained, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(scale.eval()(rows[280:320]), trained)
+    alone = RunningScale(5)(rows[:1])
+    assert torch.isfinite(alone).all()
+    still = RunningScale(1)
+    assert torch.equal(still(torch.full((8, 1), 7.0)), torch.zeros(8, 1))

@@ -61,3 +61,20 @@ def test_it_learns_which_layer_knows(probe):
         optimizer.step()
     assert probe.layers.argmax() == 1
     assert (probe(clips).argmax(1) == targets).float().mean() > 0.9
+
+
+def test_layers_stay_side_by_side_and_are_standardised_over_clips(probe):
+    clips = torch.randn(200, 4, 3, 8) + 3 * torch.randn(200, 1, 3, 8)
+    for _ in range(2):
+        pooled, weights = probe.summarise(clips)
+    assert pooled.shape == (200, 3 * 8)
+    assert weights.shape == (200, 4)
+    torch.testing.assert_close(pooled.mean(0), torch.zeros(24), atol=1e-4, rtol=0)
+    torch.testing.assert_close(pooled.std(0, correction=0), torch.ones(24), atol=2e-2, rtol=0)
+
+
+def test_without_attention_all_steps_count_alike():
+    probe = Probe(3, 8, 4, attention=False).eval()
+    clips = torch.randn(2, 6, 3, 8)
+    assert probe.summarise(clips)[1] is None
+    torch.testing.assert_close(probe(clips), probe(clips.flip(1)))

@@ -88,7 +88,8 @@ def save_probe(run: Path, encoder: EmbeddingOptions, model: ModelOptions) -> Pat
             if name.endswith(".up"):
                 weights.copy_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
         network.norm.momentum = 1.0  # so that its statistics are those of one clip
-        network.train()(torch.from_numpy(row_of_wave(WAVES[0], inputs).values.astype(np.float32))[None])
+        for wave in WAVES:
+            network.train()(torch.from_numpy(row_of_wave(wave, inputs).values.astype(np.float32))[None])
     save_model(run, network, card)
     return run
 

@@ -96,7 +96,8 @@ def test_a_probe_in_eight_bits_is_smaller(save, tmp_path, name):
     assert small.size < whole.size  # most of this one is the table of Whisper's filters and transform
     assert "MatMulInteger" in {node.op_type for node in onnx.load(small.path).graph.node}
     assert small.clips.clips == len(WAVES)
-    assert 0 < small.clips.largest < 0.5
+    assert small.clips.largest > 0
+    assert small.clips.agreement > 0.7
 
 
 @pytest.mark.parametrize("name", ["logreg", "svm"])
