@@ -268,8 +268,7 @@ def _show_summary(summary: "ManifestSummary", data: Path) -> None:
     ]
     show_table(str(summary.path), columns, rows)
     known = "; nothing has changed since the last build" if summary.unchanged else ""
-    held = f"{plural(summary.rows, 'recording')} by {plural(summary.speakers, 'speaker')}"
-    say(f"{held}, {summary.rejects} rejected{known}")
+    say(f"{summary.held}, {summary.rejects} rejected{known}")
     for kind in summary.reasons[:SHOWN]:
         say_short(f"  {reason_line(kind)}")
     if rest := summary.reasons[SHOWN:]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.corpora.described import UNKNOWN_SPEAKER
 from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_name
@@ -46,6 +47,12 @@ _VARYING: Final = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|"(?:[^"\\]|\\.)*
 
 _ITS_FOLDER: Final = "its folder"
 """Words in a reason for the folder of the recording; a group of rejects has one of its own."""
+
+
+def nobody(table: pa.Table) -> Any:
+    """Whether each row of a manifest leaves open who speaks."""
+    unknown = pc.binary_join_element_wise(table["corpus"], UNKNOWN_SPEAKER, "-")
+    return pc.equal(table["speaker_id"], unknown)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.manifest.describe import RejectReason, held_by, reject_reasons
+from ser_pipeline.manifest.describe import RejectReason, held_by, nobody, reject_reasons
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.manifest.segments import overlaps
@@ -30,7 +30,7 @@ class CorpusSummary:
         files: recordings.
         rows: usable ones.
         rejects: the others; ``rows + rejects == files``.
-        speakers: number of speakers heard.
+        speakers: number of speakers heard, as far as the corpora name them.
         hours: of usable recordings.
         missing: rows of its tables that have no recording.
     """
@@ -56,7 +56,7 @@ class ManifestSummary:
         rows: usable ones.
         rejects: the others; ``rows + rejects == files``.
         read: recordings that were read now; the others are unchanged since an earlier build.
-        speakers: number of speakers heard.
+        speakers: number of speakers heard, as far as the corpora name them.
         reasons: why the others were rejected, the most frequent one first.
         missing: rows of the corpora's tables without a recording.
         warnings: what else the user should know, one line each.
@@ -82,8 +82,13 @@ class ManifestSummary:
 
     def __repr__(self) -> str:
         """One line: file, recordings, speakers, rejects."""
-        counts = f"{plural(self.rows, 'recording')} by {plural(self.speakers, 'speaker')}"
-        return f"ManifestSummary({self.path}: {counts}, {self.rejects} rejected)"
+        return f"ManifestSummary({self.path}: {self.held}, {self.rejects} rejected)"
+
+    @property
+    def held(self) -> str:
+        """How many recordings by how many speakers there are, in words."""
+        speakers = plural(self.speakers, "speaker") if self.speakers else "unknown speakers"
+        return f"{plural(self.rows, 'recording')} by {speakers}"
 
     def with_warnings(self, lines: list[str]) -> "ManifestSummary":
         """Return this summary with further warnings."""
@@ -123,7 +128,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         rows=rows.num_rows,
         rejects=rejects.num_rows,
         read=read,
-        speakers=pc.count_distinct(rows["speaker_id"]).as_py(),
+        speakers=len(pc.unique(rows["speaker_id"].filter(pc.invert(nobody(rows))))),
         reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
         warnings=(*_remarks(scanned), *overlaps(rows)),
@@ -168,6 +173,7 @@ def count_by(table: pa.Table, column: str) -> dict[str, int]:
 def _corpora(manifest: Manifest, scanned: Scanned, rejects: pa.Table) -> list[CorpusSummary]:
     rejected = count_by(rejects, "corpus")
     held = {each.name: each for each in held_by(manifest.table, "corpus", manifest.corpora)}
+    unnamed = {*manifest.table["corpus"].filter(nobody(manifest.table)).unique().to_pylist()}
     summaries = []
     for corpus, files in scanned.files.items():
         found = held.get(corpus)
@@ -177,7 +183,7 @@ def _corpora(manifest: Manifest, scanned: Scanned, rejects: pa.Table) -> list[Co
                 files=files,
                 rows=found.clips if found else 0,
                 rejects=rejected.get(corpus, 0),
-                speakers=found.speakers if found else 0,
+                speakers=found.speakers - (corpus in unnamed) if found else 0,
                 hours=found.seconds / 3600 if found else 0.0,
                 missing=sum(gap.count for gap in scanned.missing if gap.corpus == corpus),
             )

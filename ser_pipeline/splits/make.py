@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.corpora.described import UNKNOWN_SPEAKER
 from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.where import manifest_where
@@ -102,8 +102,7 @@ def make_split(
 
 def unknown_speakers(table: pa.Table) -> str:
     """Why a table cannot be split by speaker, and what to do; "" if every recording says who speaks."""
-    nobody = pc.binary_join_element_wise(table["corpus"], UNKNOWN_SPEAKER, "-")
-    unknown = table.filter(pc.equal(table["speaker_id"], nobody))
+    unknown = table.filter(nobody(table))
     if not unknown.num_rows:
         return ""
     corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))

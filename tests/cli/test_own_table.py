@@ -44,7 +44,7 @@ def talks(tmp_path, monkeypatch, rng):
 
 def test_from_a_table_to_a_report(talks, tmp_path):
     built = run("manifest", "build", "--csv", talks)
-    assert "48 recordings by 1 speaker, 0 rejected" in built.stderr
+    assert "48 recordings by unknown speakers, 0 rejected" in built.stderr
     assert "48 of 48 recordings (talks) do not say who speaks" in built.stderr
     manifest = read_manifest(tmp_path / "manifests")
     assert manifest.data == talks.parent
@@ -90,7 +90,7 @@ def test_a_table_in_another_place_is_read_with_its_data_folder(talks, tmp_path):
     moved.parent.mkdir()
     moved.write_text(talks.read_text().replace("../else", "else"))
     built = run("manifest", "build", "--csv", moved, "--data", tmp_path / "mine")
-    assert "36 recordings by 1 speaker, 12 rejected" in built.stderr
+    assert "36 recordings by unknown speakers, 12 rejected" in built.stderr
     (tmp_path / "else").rename(tmp_path / "mine" / "else")
     text = moved.read_text().replace(f"{tmp_path}/else", "else")
     moved.write_text(text)
