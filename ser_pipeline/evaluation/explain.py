@@ -20,14 +20,14 @@ from ser_pipeline.metrics.importance import (
 )
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.explanation import (
+    EXPLANATION,
     Explanation,
     FeatureImportance,
     FeatureName,
     Interval,
-    write_explanation,
 )
-from ser_pipeline.runs.files import read_info
-from ser_pipeline.runs.shares import Shares, write_shares
+from ser_pipeline.runs.files import read_info, write_result
+from ser_pipeline.runs.shares import SHARES, Shares
 from ser_pipeline.runs.types import ALL_FOLDS
 
 REPEATS = 20
@@ -83,7 +83,7 @@ def explain_run(
     if info.store_kind in ("frames", "waves"):
         heard = load_steps(folder, info, part, manifests=manifests, cache=cache, device=device)
         shares = explain_steps(heard, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
-        write_shares(folder, shares)
+        write_result(folder / SHARES, shares)
         return shares
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
     if "embeddings" in info.store_kind or info.recipe.model.architecture.inputs in ("mels", "frames"):
@@ -92,10 +92,10 @@ def explain_run(
         shares = explain_inputs(
             clips, inputs, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance
         )
-        write_shares(folder, shares)
+        write_result(folder / SHARES, shares)
         return shares
     explanation = explain_clips(clips, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
-    write_explanation(folder, explanation)
+    write_result(folder / EXPLANATION, explanation)
     return explanation
 
 

@@ -66,7 +66,8 @@ def _table(settings: Iterable[Setting], *, models: bool = True) -> str:
     rows = [columns, ["---"] * len(columns)]
     for each in settings:
         audience = [each.audience] if models else []
-        rows.append([f"`{each.path}`", _flag(each), each.defaults, each.valid, *audience, each.description])
+        default = "the best at hand" if each.flag.isupper() else each.defaults  # an argument: the model
+        rows.append([f"`{each.path}`", _flag(each), default, each.valid, *audience, each.description])
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in rows)
 
 

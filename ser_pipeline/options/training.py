@@ -38,7 +38,9 @@ def _by_inputs() -> str:
     kinds: dict[str, list[str]] = {}
     for name, model in MODELS.items():
         kinds.setdefault(model.inputs, []).append(name)
-    return "; ".join(f"{', '.join(names)} learn from {kind}" for kind, names in kinds.items())
+    return "; ".join(
+        f"{', '.join(names)} learn{'s' * (len(names) == 1)} from {kind}" for kind, names in kinds.items()
+    )
 
 
 TAUGHT: Final = (

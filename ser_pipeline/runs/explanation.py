@@ -11,7 +11,7 @@ from pydantic import FiniteFloat
 from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.effect import Agreement, Direction
 from ser_pipeline.options import Options
-from ser_pipeline.runs.files import read_result, write_result
+from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.types import Estimate
 
 EXPLANATION: Final = "explanation.json"
@@ -203,15 +203,6 @@ class Explanation(Options):
             and [len(row) for row in self.group_correlations] == [groups] * groups
             and all(len(pair.similarity) == emotions for pair in self.languages)
         )
-
-
-def write_explanation(folder: Path, explanation: Explanation) -> None:
-    """Write a run's explanation.
-
-    Raises:
-        SerError: the folder cannot be written to, or the disk is full.
-    """
-    write_result(folder / EXPLANATION, explanation, indent=None)
 
 
 def read_explanation(folder: Path) -> Explanation | None:

@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat
 
 from ser_pipeline.options import Options
 from ser_pipeline.runs.explanation import FeatureImportance, Interval
-from ser_pipeline.runs.files import read_result, write_result
+from ser_pipeline.runs.files import read_result
 
 SHARES: Final = "shares.json"
 
@@ -92,22 +92,11 @@ class Shares(Options):
     __str__ = __repr__
 
 
-def write_shares(folder: Path, shares: Shares) -> None:
-    """Write a run's shares.
-
-    Raises:
-        SerError: the folder cannot be written to, or the disk is full.
-    """
-    write_result(folder / SHARES, shares)
-
-
 def read_shares(folder: Path) -> Shares | None:
     """Read the shares of a run; None where it has not been explained.
 
     Raises:
         RunError: the file cannot be read, or was written by another version.
     """
-    path = folder / SHARES
-    if not path.exists():
-        return None
-    return read_result(Shares, path, remedy=f"explain it again with 'ser explain {folder}'")
+    path, again = folder / SHARES, f"explain it again with 'ser explain {folder}'"
+    return read_result(Shares, path, remedy=again) if path.exists() else None

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.explain import explain_clips, explain_run, write_explanation
+from ser_pipeline.evaluation.explain import explain_clips, explain_run
 from ser_pipeline.evaluation.explain_tables import RunClips, load_clips
 from ser_pipeline.features.catalogue import FEATURES
 from ser_pipeline.metrics.effect import mean_effects, speaker_effects
 from ser_pipeline.options import recipe
 from ser_pipeline.runs.explanation import read_explanation
+from ser_pipeline.runs.files import write_result
 from ser_pipeline.runs.types import RunInfo, SplitInfo
 
 EMOTIONS = ("anger", "sadness", "neutral")
@@ -167,9 +168,8 @@ def test_recordings_of_one_peak_are_noted(clips, rng):
 def test_same_seed_same_file(clips, tmp_path):
     texts = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        (tmp_path / name).mkdir()
-        write_explanation(tmp_path / name, explain_clips(clips, EMOTIONS, repeats=3, seed=seed))
-        texts.append((tmp_path / name / "explanation.json").read_bytes())
+        write_result(tmp_path / name, explain_clips(clips, EMOTIONS, repeats=3, seed=seed))
+        texts.append((tmp_path / name).read_bytes())
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
 
@@ -200,7 +200,8 @@ def test_clips_that_do_not_fit_are_refused(clips, changes, message):
 def run_info(**changes):
     facts = {
         "name": "one", "created": "2026-01-02T03:04:05+00:00", "command": "c", "model": "logreg",
-        "recipe": recipe(), "emotions": EMOTIONS, "merges": {}, "manifest_digest": "d",
+        "recipe": recipe(model={"name": "logreg"}), "emotions": EMOTIONS, "merges": {},
+        "manifest_digest": "d",
         "split": SplitInfo(name="speaker", digest="s", leaks_speakers=False, note=""),
         "store_kind": "mels", "store_fingerprint": "f", "counts": {}, "class_counts": {}, "corpora": (),
         "languages": (), "synthetic": False, "parameters": 1, "versions": {},

@@ -99,6 +99,26 @@ def test_computing_again_gives_the_same_gradient(tuned, rng, family):
         torch.testing.assert_close(found[1][name], gradient, msg=name)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("how", [{"lora": 2}, {"unfreeze": 2, "checkpointing": True}])
+def test_with_less_precision_it_learns_the_same(tuned, rng, family, how):
+    clips, lengths = sounds(rng, 40, 31)
+    targets, found = torch.tensor([0, 1]), []
+    for autocast in (False, True):
+        network, _ = tuned(family, **how)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            logits = network.train()(clips, lengths)
+            torch.nn.functional.cross_entropy(logits, targets).backward()
+        gradients = [each.grad for each in network.parameters() if each.requires_grad]
+        assert all(each is not None and torch.isfinite(each).all() for each in gradients)
+        assert {each.dtype for each in gradients} == {torch.float32}
+        found.append((logits.float(), torch.cat([each.flatten() for each in gradients])))
+    (exact, gradient), (rounded, other) = found
+    torch.testing.assert_close(rounded, exact, rtol=0.1, atol=0.05)
+    assert not torch.equal(rounded, exact)
+    assert torch.cosine_similarity(gradient, other, 0) > 0.95
+
+
 def test_parts_are_the_head_and_each_layer_from_the_last_one_down(tuned):
     network, _ = tuned(unfreeze=2)
     parts = network.parts_by_depth()
