@@ -147,12 +147,13 @@ def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
 
 
 def _shapes(paths: Sequence[PurePosixPath]) -> list[Shape]:
-    """Shapes of file names, of the folders that hold them, and so on as far out as all have one."""
-    shapes = [shape_of(0, [path.stem for path in paths])]
-    depth = min(len(path.parts) for path in paths)
+    """Shapes of file names, of the folders that hold them, and so on as far out as nearly all have one."""
+    depths = sorted(len(path.parts) for path in paths)
+    depth = depths[math.floor((1 - USUALLY) * len(depths))]
+    names = [[path.stem for path in paths]]
     for level in range(1, depth):
-        shapes.append(shape_of(level, [path.parts[-1 - level] for path in paths]))
-    return shapes
+        names.append([path.parts[-1 - level] if len(path.parts) > level else "" for path in paths])
+    return [shape_of(level, each) for level, each in enumerate(names)]
 
 
 def _pattern(

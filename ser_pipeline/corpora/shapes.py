@@ -4,6 +4,7 @@ A name is cut at separators, and further where letters and digits meet: ``03-hap
 pieces ``03``, ``happy``, ``b``, ``12``. A field is a piece, or all pieces between two separators.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,14 @@ PIECE: Final = re.compile(rf"[{SEPARATORS}]+|\d+|[^\W\d_]+|[^\w_. ()\[\]+,;&'~#@
 _CASE: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 _TWO: Final = re.compile(r"[A-Z][a-z]")
 
+_TOKEN: Final = f"[^/{SEPARATORS}]+"
+_GAP: Final = f"[{SEPARATORS}]+"
+
 USUAL: Final = 0.98
 """Share of names that must be of one shape for a pattern to spell it out."""
+
+MOST: Final = 0.6
+"""Share that is enough for file names of a single token; the others are rejects."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,8 @@ class Field:
 
     @property
     def counts(self) -> Counter[str]:
-        """How often each value occurs."""
-        return Counter(self.values)
+        """How often each value occurs; names of another shape have none."""
+        return Counter(filter(None, self.values))
 
 
 @dataclass(frozen=True)
@@ -51,14 +58,12 @@ class Shape:
         pieces: regular expression of each piece; None for a loose shape, of which only the ends are known.
         fits: which names are of the shape.
         fields: in which they differ, whole tokens before parts of them.
-        ends: of a loose shape, how many tokens are certain at the left and at the right.
     """
 
     level: int
     pieces: tuple[str, ...] | None
     fits: tuple[bool, ...]
     fields: tuple[Field, ...]
-    ends: tuple[int, int] = (0, 0)
 
     def pattern(self, chosen: Iterable[tuple[str, Field]]) -> str:
         """Regular expression of names of this shape, with a group for each of some fields."""
@@ -83,16 +88,17 @@ class Shape:
         return text + ")" * closing[len(pieces)]
 
     def _loose(self, named: dict[tuple[int, int], str]) -> str:
-        token, gap = f"[^/{SEPARATORS}]+", f"[{SEPARATORS}]+"
         lefts = {place[0]: name for place, name in named.items() if place[0] >= 0}
         rights = {place[0]: name for place, name in named.items() if place[0] < 0}
 
         def group(name: str | None) -> str:
-            return f"(?P<{name}>{token})" if name else token
+            return f"(?P<{name}>{_TOKEN})" if name else _TOKEN
 
-        text = "".join(f"{group(lefts.get(at))}{gap}" for at in range(max(lefts) + 1)) if lefts else ""
-        tail = "".join(f"{gap}{group(rights.get(at))}" for at in range(min(rights), 0)) if rights else ""
-        return f"{text}[^/]*{tail}" if lefts else f"(?:[^/]*){tail}"
+        head = _GAP.join(group(lefts.get(at)) for at in range(max(lefts, default=-1) + 1))
+        tail = _GAP.join(group(rights.get(at)) for at in range(min(rights, default=0), 0))
+        if not rights:
+            return f"{head}(?:{_GAP}[^/]*)?"
+        return f"{head}{_GAP if lefts else ''}(?:[^/]*{_GAP})?{tail}"
 
 
 def shape_of(level: int, names: Sequence[str]) -> Shape:
@@ -102,19 +108,35 @@ def shape_of(level: int, names: Sequence[str]) -> Shape:
         level: as of a field.
         names: one per recording, without suffix.
     """
-    for cut in ([_pieces(name) for name in names], [PIECE.findall(name) for name in names]):
-        signatures = [_signature(pieces) for pieces in cut]
-        usual, count = Counter(signatures).most_common(1)[0]
-        if count >= USUAL * len(names):
-            break
-    else:
-        loose = _loose_shape(level, names)
-        if loose is not None:
-            return loose
-    fits = tuple(signature == usual for signature in signatures)
+    there = sum(map(bool, names))
+    spelled = [[_pieces(name) for name in names], [PIECE.findall(name) for name in names]]
+    for cut in spelled:
+        if _usual(cut)[1] >= USUAL * there:
+            return _cut_shape(level, cut)
+    tokens = [[*filter(None, re.split(f"({_GAP})", name))] for name in names]
+    usual, count = _usual(tokens, whole=True)
+    if count >= USUAL * there and len(usual) > 1:
+        return _cut_shape(level, tokens, whole=True)
+    loose = _loose_shape(level, names)
+    if loose is not None:
+        return loose
+    if level == 0 and _usual(spelled[0])[1] >= MOST * there:
+        return _cut_shape(level, spelled[0])
+    several = (Field(level, (0, 1), tuple(names)),) if len(set(names)) > 1 else ()
+    return Shape(level, ("[^/]+",), tuple(map(bool, names)), several)
+
+
+def _usual(cut: Sequence[Sequence[str]], *, whole: bool = False) -> tuple[tuple[str, ...], int]:
+    return Counter(_signature(pieces, whole=whole) for pieces in cut if pieces).most_common(1)[0]
+
+
+def _cut_shape(level: int, cut: Sequence[Sequence[str]], *, whole: bool = False) -> Shape:
+    """Shape of names that are cut into pieces; ``whole`` for tokens of whatever letters and digits."""
+    usual, _ = _usual(cut, whole=whole)
+    fits = tuple(_signature(pieces, whole=whole) == usual for pieces in cut)
     rows = [pieces if fit else [""] * len(usual) for pieces, fit in zip(cut, fits, strict=True)]
     columns = list(zip(*rows, strict=True))
-    separators = [kind not in "LD" for kind in usual]
+    separators = [kind not in ("L", "D", "W") for kind in usual]
     patterns = tuple(
         literal(kind) if separator else _class(kind, [each for each in column if each])
         for kind, separator, column in zip(usual, separators, columns, strict=True)
@@ -138,15 +160,25 @@ def _fields(level: int, columns: Sequence[Sequence[str]], separators: Sequence[b
 
 
 def _loose_shape(level: int, names: Sequence[str]) -> Shape | None:
-    """Tokens counted from either end, for names whose middles differ in length."""
-    tokens = [list(filter(None, re.split(f"[{SEPARATORS}]+", name))) for name in names]
-    least = min(map(len, tokens))
+    """Tokens counted from either end, for names whose middles differ in length.
+
+    The middle is where tokens on either side of it differ least.
+    """
+    tokens = [list(filter(None, re.split(_GAP, name))) for name in names]
+    least = min((len(row) for row in tokens if row), default=0)
     if least < 2:
         return None
-    places = [*range(least - 1), *range(-least + 1, 0)]
-    fields = [Field(level, (at, at), tuple(row[at] for row in tokens)) for at in places]
+    columns = {
+        at: tuple(row[at] if row else "" for row in tokens) for at in (*range(least), *range(-least, 0))
+    }
+    kinds = {at: math.log(len(set(column))) for at, column in columns.items()}
+    left = min(
+        range(least, -1, -1),
+        key=lambda cut: sum(kinds[at] for at in (*range(cut), *range(cut - least, 0))),
+    )
+    fields = [Field(level, (at, at), columns[at]) for at in (*range(left), *range(left - least, 0))]
     several = tuple(field for field in fields if len(set(field.values)) > 1)
-    return Shape(level, None, (True,) * len(names), several, (least - 1, least - 1))
+    return Shape(level, None, tuple(map(bool, names)), several)
 
 
 def _pieces(name: str) -> list[str]:
@@ -161,16 +193,20 @@ def _pieces(name: str) -> list[str]:
     return pieces
 
 
-def _signature(pieces: Sequence[str]) -> tuple[str, ...]:
+def _signature(pieces: Sequence[str], *, whole: bool = False) -> tuple[str, ...]:
+    if whole:
+        return tuple(piece if re.fullmatch(_GAP, piece) else "W" for piece in pieces)
     return tuple("D" if piece.isdigit() else "L" if piece[0].isalpha() else piece for piece in pieces)
 
 
 def _class(kind: str, values: Sequence[str]) -> str:
     """Regular expression of a piece: its kind, and its length where that never differs."""
     lengths = {len(value) for value in values}
-    base = r"\d" if kind == "D" else _letters(values)
     if len(set(values)) == 1 and kind != "D":
         return literal(values[0])
+    if kind == "W":
+        return _TOKEN
+    base = r"\d" if kind == "D" else _letters(values)
     if len(lengths) > 1:
         return f"{base}+"
     (length,) = lengths
