@@ -25,6 +25,7 @@ from ser_pipeline.corpora.words import (
     facts_of_columns,
     gender_of_word,
     intensity_of_word,
+    is_copy,
 )
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.records import Utterance
@@ -168,13 +169,18 @@ def _pattern(
         matches = [whole.fullmatch((path.parent / path.stem).as_posix()) for path in paths]
         ids = {match[1] for match in matches if match}
         read = [path for path, match in zip(paths, matches, strict=True) if match]
-        if len(ids) >= USUALLY * len(read):
+        if len(ids) >= USUALLY * len({_original(path) for path in read}):
             break
     return pattern, read
 
 
 USUALLY: Final = 0.95
 """Share of recordings that must have an id of their own; the others are copies of one another."""
+
+
+def _original(path: PurePosixPath) -> tuple[str, ...]:
+    """What is left of a path if copies in other formats are one recording."""
+    return (*(part for part in path.parts[:-1] if not is_copy(part)), path.stem)
 
 
 def _read_me(folder: Path, others: Sequence[PurePosixPath]) -> dict[str, str]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ser_pipeline.corpora.shapes import Field
+from ser_pipeline.corpora.values import KNOWN
 from ser_pipeline.corpora.words import (
     emotion_of_word,
     emotions_of_codes,
     gender_of_word,
     intensity_of_word,
+    is_copy,
     is_language,
     is_level,
+    numbered_thing,
 )
 
 MOST_EMOTIONS: Final = 30
@@ -23,13 +26,6 @@ LIKELY: Final = 1.5
 CERTAIN: Final = 2.0
 MARGIN: Final = 0.75
 """Scores of a field from which on it is taken for the speaker, and without doubt if no other comes near."""
-
-_SPEAKER_WORDS: Final = frozenset(
-    {"s", "sp", "spk", "speaker", "actor", "subject", "sub", "p", "id", "voice"}
-)
-_OTHER_WORDS: Final = frozenset(
-    {"t", "take", "text", "sent", "sentence", "utt", "rep", "session", "ses", "u"}
-)
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,44 @@ def any_emotion(fields: Sequence[Field]) -> Found | None:
         each
         for each in fields
         if not each.joined
+        and not _of_takes(each, fields)
         and 3 <= len(each.counts) <= 15
         and max(map(len, each.counts)) <= 4
+        and not any(map(_of_speakers, _around(each, fields)))
         and len(each.values) >= 4 * len(each.counts)
     ]
     likely.sort(key=lambda each: (abs(len(each.counts) - 7), each.level, each.place))
     return (likely[0], Guess("emotion", where(likely[0]), likely[0].counts, False)) if likely else None
+
+
+def _of_speakers(each: Field) -> bool:
+    """Whether values are called like speakers, or are higher numbers than codes have."""
+    words = _letters(each)
+    high = all(map(str.isdecimal, each.counts)) and min(map(int, each.counts)) > 12
+    return high or (_all("speaker", words) and _numbered(each))
+
+
+def _of_takes(each: Field, fields: Sequence[Field]) -> bool:
+    """Whether a field, or the token that it is the number of, is called like sentences or takes."""
+    return any(_all("take", _letters(other)) for other in _around(each, fields))
+
+
+def _all(kind: str, words: set[str]) -> bool:
+    return bool(words) and all(numbered_thing(word) == kind for word in words)
+
+
+def _around(each: Field, fields: Sequence[Field]) -> list[Field]:
+    """A field and the tokens that it is a part of."""
+    return [each, *(other for other in fields if _inside(each, other) and not other.joined)]
+
+
+def _letters(each: Field) -> set[str]:
+    """Letters of the values, without digits and marks."""
+    return {re.sub(r"[\W\d_]", "", value).lower() for value in each.counts} - {""}
+
+
+def _numbered(each: Field) -> bool:
+    return all(any(map(str.isdigit, value)) for value in each.counts)
 
 
 def _emotions(counts: Mapping[str, int], told: Mapping[str, str]) -> tuple[dict[str, str], float]:
@@ -104,12 +132,13 @@ def _emotions(counts: Mapping[str, int], told: Mapping[str, str]) -> tuple[dict[
     if by_words >= 0.5:
         begun = {} if any(map(str.isdigit, counts)) else emotions_of_codes(list(counts))
         return {**begun, **{code: told[code] for code in counts if code in told}, **words}, by_words
+    beside = {code: told[code] for code in counts if code in told}
+    if len(set(beside.values())) >= 3:
+        return beside, 0.6 * known(counts, beside) + 0.3 * len(beside) / len(told)
     if len(counts) > 12:
         return words, by_words
-    beside = {code: told[code] for code in counts if code in told}
-    if len(set(beside.values())) < 3:
-        beside = {} if any(map(str.isdigit, counts)) else emotions_of_codes(list(counts))
-    return beside, min(known(counts, beside), 0.9) if len(set(beside.values())) >= 3 else 0.0
+    begun = {} if any(map(str.isdigit, counts)) else emotions_of_codes(list(counts))
+    return begun, min(known(counts, begun), 0.9) if len(set(begun.values())) >= 3 else 0.0
 
 
 def known(counts: Mapping[str, int], codes: Mapping[str, str]) -> float:
@@ -127,7 +156,13 @@ def find_others(fields: Sequence[Field], emotion: Field | None, columns: Mapping
     """
     facts = list(columns)
     told = [column.counts.keys() for column in columns.values()]
-    fields = [each for each in fields if not any(each.counts.keys() <= codes for codes in told)]
+    fields = [
+        each
+        for each in fields
+        if not any(each.counts.keys() <= codes for codes in told)
+        and not all(map(is_copy, each.counts))
+        and not (emotion and _same_classes(each, emotion))
+    ]
     found: list[Found] = []
     for fact, find in _FINDERS.items():
         taken = [each for each, _ in found] + ([emotion] if emotion else [])
@@ -155,6 +190,11 @@ def where(each: Field) -> str:
 
 def _same(one: Field, other: Field) -> bool:
     return one.values == other.values or (one.level == other.level and _overlap(one, other))
+
+
+def _same_classes(one: Field, other: Field) -> bool:
+    """Whether two fields say the same in other words, as ``angry/A01`` does."""
+    return len(set(zip(one.values, other.values, strict=True))) == len(one.counts) == len(other.counts)
 
 
 def _overlap(one: Field, other: Field) -> bool:
@@ -205,6 +245,17 @@ def _language(fields: Sequence[Field], _: Field | None) -> Found | None:
     return None
 
 
+def _part(fields: Sequence[Field], _: Field | None) -> Found | None:
+    for each in fields:
+        if (
+            not each.joined
+            and len(each.counts) <= 4
+            and {*map(str.lower, each.counts)} <= KNOWN["part"].keys()
+        ):
+            return each, Guess("part", where(each), each.counts, True)
+    return None
+
+
 def _speaker(fields: Sequence[Field], emotion: Field | None) -> Found | None:
     """The field that is most likely the person: crossed with the emotions, early in the path, called so."""
     scored = [(_like_a_speaker(each, emotion, fields), each) for each in fields]
@@ -213,15 +264,50 @@ def _speaker(fields: Sequence[Field], emotion: Field | None) -> Found | None:
         return None
     score, best = scored[0]
     rivals = [other for other, each in scored[1:] if not _same(each, best)]
-    sure = score >= CERTAIN and (not rivals or score - rivals[0] >= MARGIN)
+    sure = score >= CERTAIN and (not rivals or score - rivals[0] >= MARGIN) and _plainly(best, fields)
     return best, Guess("speaker", where(best), best.counts, sure)
 
 
+def _plainly(each: Field, fields: Sequence[Field]) -> bool:
+    """Whether values say that they are people, where those of sentences or takes might look the same."""
+    if _numbered(each):
+        return bool(each.level) or _called(each)
+    capital = all(value[0].isupper() for value in each.counts)
+    return _repeated(each, fields) or (len(each.counts) >= 4 and (bool(each.level) or capital))
+
+
+def _called(each: Field) -> bool:
+    letters = _letters(each)
+    return bool(letters) and (
+        _all("speaker", letters) or letters <= {"female", "male"} or _gendered_number(each)
+    )
+
+
+def _gendered_number(each: Field) -> bool:
+    """Whether values are a gender and a number, as ``F01`` is."""
+    sides = [re.fullmatch(r"s?([fmw])([\W_]*)\d+|\d+([\W_]*)([fmw])", text.lower()) for text in each.counts]
+    letters = {side[1] or side[4] for side in sides if side}
+    apart = any(side[2] or side[3] for side in sides if side)
+    lowest = min(int(re.sub(r"\D", "", text) or 0) for text in each.counts)
+    return all(sides) and len(letters) == 2 and (lowest <= 3 or not apart)  # F-21 is a woman of 21
+
+
+def _repeated(each: Field, fields: Sequence[Field]) -> bool:
+    """Whether a folder and a name say the same."""
+    return any(other.level != each.level and other.values == each.values for other in fields)
+
+
 def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field]) -> float:
+    """How much speaks for a field; -1 if it cannot be the speaker."""
     counts, total = each.counts, len(each.values)
     odd = sum(bool(emotion_of_word(value)) or is_level(value) for value in counts) / len(counts)
     if not 2 <= len(counts) <= max(2, total // 4) or odd > 0.5 or _says_gender(each):
         return -1.0
+    parts = [other for other in fields if _inside(other, each) and not other.joined]
+    if each.joined and not _gendered_number(each):
+        return -1.0
+    if _of_takes(each, fields) or (len(counts) <= 3 and len(_around(each, fields)) > 1):
+        return -1.0  # the second: a part of a code that has more values
     score = 0.0
     if emotion is not None:
         pairs = len(set(zip(each.values, emotion.values, strict=True)))
@@ -229,28 +315,30 @@ def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field])
             return -1.0
         crossed = pairs / (len(counts) * len(emotion.counts))
         score += 1.5 * crossed - 0.5 * (crossed < 0.4 and not each.level)
-    letters = {re.sub(r"[\W\d_]", "", value).lower() for value in counts}
-    numbered = all(any(map(str.isdigit, value)) for value in counts)
-    gendered = letters <= {"f", "m", "w"} and numbered and len(letters) == 2
-    if each.joined and not gendered:
-        return -1.0
-    letters.discard("")
-    called = letters <= _SPEAKER_WORDS or gendered or letters <= {"female", "male"}
-    score += 1.5 * (bool(letters) and called) - 1.5 * (bool(letters) and letters <= _OTHER_WORDS)
+    score += _by_form(each) + _by_place(each, emotion, fields)
+    score += 0.75 * _repeated(each, fields) - 0.5 * bool(parts)
+    return score - 0.25 * (max(counts.values()) > 0.6 * total)
+
+
+def _by_form(each: Field) -> float:
+    """What the values themselves say."""
+    count = len(each.counts)
+    score = 1.5 * _called(each)
+    score += 0.5 if count >= 5 else -0.5 if count <= 3 else 0.0
+    return score + 0.5 * (_numbered(each) and min(map(len, each.counts)) >= 4)
+
+
+def _by_place(each: Field, emotion: Field | None, fields: Sequence[Field]) -> float:
+    """What the place in the path says: speakers are folders, or come first; last are takes and texts."""
     neighbours = [other for other in fields if other.level == each.level == 0 and not _overlap(other, each)]
     begins = emotion is None or emotion.level or emotion.place > each.place
     first = begins and all(other.place > each.place for other in neighbours)
     last = each.level == 0 and all(other.place < each.place for other in neighbours)
-    named = all(value.isalpha() and 2 <= len(value) <= 12 for value in counts)
-    if each.level:
-        score += 1.0
-    else:
-        score += -1.0 if last and named else -0.5 if last else 0.75 if first else 0.0
-    score += 0.75 if named and not last else 0.0
-    score += 0.5 if len(counts) >= 5 else -0.5 if len(counts) <= 3 else 0.0
-    score += 0.5 if numbered and min(map(len, counts)) >= 4 else 0.0
-    score -= 0.5 if any(_inside(each, other) and not other.joined for other in fields) else 0.0
-    return score - 0.25 * (max(counts.values()) > 0.6 * total)
+    named = all(value.isalpha() and 2 <= len(value) <= 12 for value in each.counts)
+    if last:
+        initials = named and all(value.isupper() and len(value) <= 4 for value in each.counts)
+        return 0.75 if initials else -1.0 if named else -0.5
+    return (1.0 if each.level else 0.75 if first else 0.0) + 0.75 * named
 
 
 def _sentence(fields: Sequence[Field], _: Field | None) -> Found | None:
@@ -262,6 +350,7 @@ def _sentence(fields: Sequence[Field], _: Field | None) -> Found | None:
 
 
 _FINDERS: Final[Mapping[str, Callable[[Sequence[Field], Field | None], Found | None]]] = {
+    "part": _part,
     "gender": _gender,
     "intensity": _intensity,
     "language": _language,

@@ -173,7 +173,7 @@ def _loose_shape(level: int, names: Sequence[str]) -> Shape | None:
     }
     kinds = {at: math.log(len(set(column))) for at, column in columns.items()}
     left = min(
-        range(least, -1, -1),
+        range(least + 1),
         key=lambda cut: sum(kinds[at] for at in (*range(cut), *range(cut - least, 0))),
     )
     fields = [Field(level, (at, at), columns[at]) for at in (*range(left), *range(left - least, 0))]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import FACTS, RANGES, VALUES, Description
 from ser_pipeline.corpora.tables import age_of
 
-_KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "gender": {
             "f": "female", "female": "female", "w": "female", "woman": "female", "girl": "female",
@@ -65,7 +65,7 @@ class Values:
         return lambda text: codes.get(self._case(str(text)), str(text))
 
     def _coded(self, fact: str, valid: Sequence[str]) -> Callable[[str], str]:
-        codes = {**_KNOWN.get(fact, {}), **{value: value for value in valid}, **self._codes.get(fact, {})}
+        codes = {**KNOWN.get(fact, {}), **{value: value for value in valid}, **self._codes.get(fact, {})}
         own = list(self._told.codes.get(fact, {})) or list(valid)
         listed = ", ".join(own[:MOST_CODES]) + (", ..." if len(own) > MOST_CODES else "")
 

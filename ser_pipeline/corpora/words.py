@@ -90,6 +90,26 @@ def is_level(word: str) -> bool:
     return plain(word) in _meanings("levels")
 
 
+def numbered_thing(word: str) -> str | None:
+    """What a number after a word is the number of: a ``speaker`` or a ``take``; None where it is not known.
+
+    Examples:
+        >>> numbered_thing("Actor"), numbered_thing("Session"), numbered_thing("x")
+        ('speaker', 'take', None)
+    """
+    return _meanings("numbered").get(plain(word))
+
+
+def is_copy(word: str) -> bool:
+    """Whether a word says which copy of the recordings this is, or how they were recorded.
+
+    Examples:
+        >>> is_copy("FLAC"), is_copy("16k"), is_copy("anna")
+        (True, True, False)
+    """
+    return plain(word) in _meanings("copies")
+
+
 def intensity_of_word(word: str) -> str | None:
     """The intensity that a word means: ``low``, ``normal`` or ``high``; None where it is not known.
 

@@ -101,6 +101,42 @@ SCHEMES = {
               t=range(1, 9)),
         6, 5, {"sad": "sadness"}, {"unknown"},
     ),
+    "sentence before the initials of the speaker": (
+        names("{e}_{t}_{s}.wav", e=CAPITALS, t=numbers(20), s=("ANU", "BIN", "CHA", "DEV")),
+        5, 4, {"Joy": "happiness"}, {"unknown"},
+    ),
+    "parts, and copies in two formats": (
+        names("{p}/{k}/{e}/{s}_{t}_{e}.{k}", p=("train", "valid", "test"), k=("wav",), e=WORDS,
+              s=("spk1", "spk2", "spk3", "spk4", "spk5"), t="1234"),
+        6, 5, {"sad": "sadness"}, {"unknown"},
+    ),
+    "codes of chance": (
+        [f"{n * 7919 % 6007:08x}/{e}/{(n * 104729 + k) * 7919 % 1000003:06x}{k:x}.wav"
+         for n in range(1, 9) for e in WORDS for k in range(6)],
+        6, 8, {"fear": "fear"}, {"unknown"},
+    ),
+    "an emotion of two words": (
+        names("{s}_{e}/{s}_{t}_{e}.wav", s=("OAF", "YAF"), e=("angry", "Pleasant_surprise", "Sad", "fear"),
+              t=("back", "bar", "base", "bath", "bean")),
+        4, 2, {"surprise": "surprise"}, {"unknown"},
+    ),
+    "a stray recording outside": (
+        ["intro.wav", *names("{s}/{e}/{t}.wav", s=("anna", "bert", "cleo", "dora"), e=WORDS, t=numbers(9))],
+        6, 4, {"sad": "sadness"}, {"unknown"},
+    ),
+    "gender and speaker before a sentence": (
+        names("{e}/{g}{s}_{t}_{e}.wav", e=CAPITALS, g="MF", s=numbers(9), t=numbers(2)),
+        5, 18, {"Joy": "happiness"}, {"female", "male"},
+    ),
+    "native script": (
+        names("说话人{s}/{e}/{t}.wav", s=range(1, 9), e=("愤怒", "高兴", "悲伤", "中性"), t=numbers(8)),
+        4, 8, {"愤怒": "anger"}, {"unknown"},
+    ),
+    "native script with marks": (
+        names("{s}_{e}_{t}.wav", s=("A1", "A2", "B1", "B2", "B3"), e=("खुशी", "गुस्सा", "उदास", "डर"),
+              t=numbers(8)),
+        4, 5, {"खुशी": "happiness", "डर": "fear"}, {"unknown"},
+    ),
 }  # fmt: skip
 """Paths, then how many emotions and speakers they name, some codes, and the genders."""
 
