@@ -23,8 +23,11 @@ MAX_CHUNKS: Final = 1000
 OGG_TAIL: Final = 65_307
 """Largest Ogg page: the last page starts at most this far from the end."""
 
-UNKNOWN_SIZES: Final = {0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}
+UNKNOWN_SIZES: Final = {0, 0xFFFFFFFFFFFFFFFF}
 """What writers to a pipe leave where the size should stand."""
+
+ENDLESS: Final = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000000))
+"""What they also leave there: the most that 31 or 32 bits hold, some less by the length of a head."""
 
 W64_TAIL: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 
@@ -159,7 +162,7 @@ def _chunked(file: BinaryIO, size: int, container: Container) -> int:
             (long_length,) = struct.unpack("<Q", file.read(8))
         if name == container.data:
             announced = long_length if long_length and length == 0xFFFFFFFF else length
-            return 0 if announced in UNKNOWN_SIZES else max(0, start + announced - size)
+            return 0 if _unknown(announced) else max(0, start + announced - size)
     return 0
 
 
@@ -168,7 +171,11 @@ def _au(file: BinaryIO, size: int) -> int:
     if len(head) < 8:
         return 0
     start, length = struct.unpack(">II", head)
-    return 0 if length in UNKNOWN_SIZES else max(0, int(start + length - size))
+    return 0 if _unknown(length) else max(0, int(start + length - size))
+
+
+def _unknown(length: int) -> bool:
+    return length in UNKNOWN_SIZES or any(length in sizes for sizes in ENDLESS)
 
 
 def _ogg(file: BinaryIO, size: int) -> int:

@@ -266,7 +266,7 @@ def test_a_container_that_does_not_say_misses_nothing(rng, kind):
     assert missing(encoded(rng, format=kind)[:-100]) == 0
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFFFFF - 36, 0xFFFFFFFF - 36])
 def test_a_size_left_open_by_a_pipe_is_no_truncation(rng, size):
     data = bytearray(encoded(rng, format="WAV"))
     place = data.index(b"data") + 4
