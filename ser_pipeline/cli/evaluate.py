@@ -72,8 +72,12 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     distance = "not defined" if pooled.error_distance is None else f"{pooled.error_distance:.3f}"
     before = "" if pooled.ece_before is None else f" ({pooled.ece_before:.3f} before the temperature)"
     say(f"{part}: calibration error {pooled.ece:.3f}{before}; mean distance of errors {distance}")
-    for name, agreement in scores.concordance.items():
-        say(f"{part}: {name}: concordance " + ("not known" if agreement is None else f"{agreement:.3f}"))
+    if votes := scores.votes:
+        say(
+            f"{part}: of the {plural(votes.clips, 'clip')} with votes of listeners: cross-entropy "
+            f"{votes.cross_entropy}, divergence from the votes {votes.divergence} (nats)"
+        )
+    _show_ratings(part, scores)
     if pooled.answered is not None:
         right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
         say(f"{part}: coverage {pooled.answered:.3f} at the abstention threshold, accuracy there {right}")
@@ -84,6 +88,25 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     show_table(f"{part}: confusion, rows are true", ["true", *decided], confusion)
     columns = ["by", "group", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
     show_table(f"{part}: groups", columns, _lines(scores)[1:])
+
+
+def _show_ratings(part: str, scores: "PartScores") -> None:
+    """Show how closely ratings follow those of listeners."""
+    if scores.ratings:
+        columns = ["dimension", "corpus", "clips", "speakers", "CCC", "from", "to", "Pearson", "RMSE"]
+        rows = [
+            [
+                each.dimension, each.corpus or "all", each.clips, each.speakers,
+                *((None,) * 3 if each.ccc is None else interval(each.ccc)),
+                None if each.pearson is None else each.pearson.value, each.rmse.value,
+            ]
+            for each in scores.ratings
+        ]  # fmt: skip
+        show_table(f"{part}: ratings", columns, rows)
+    elif scores.concordance:
+        known = {name: value for name, value in scores.concordance.items() if value is not None}
+        said = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
+        say(f"{part}: concordance of ratings: {said or 'not known, as listeners rated no clip of this part'}")
 
 
 def _lines(scores: "PartScores") -> list[list[Any]]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.errors import ManifestError
+from ser_pipeline.evaluation.listeners import task_of, with_ratings, with_votes
 from ser_pipeline.evaluation.predict import certainty_of
 from ser_pipeline.evaluation.score import Certainties, Priors, score_predictions, training_priors
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -14,7 +15,7 @@ from ser_pipeline.manifest.where import chosen_by, no_match
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.names import fold_folders
-from ser_pipeline.runs.predictions import read_predictions
+from ser_pipeline.runs.predictions import read_predictions, read_ratings
 from ser_pipeline.runs.types import ALL_FOLDS, Certainty, PartScores, RunInfo
 
 
@@ -81,4 +82,9 @@ def score_where(folder: Path, condition: str, *, part: str, manifests: Path) -> 
     kept = ids.filter(pa.array(found.rows)).combine_chunks()
     some = table.filter(pc.is_in(table["utterance_id"], kept))
     scores = score_predictions(some, manifest.table, info.emotions, said.priors, said.certainties)
+    scores = with_votes(scores, some, manifest.table, task_of(info))
+    if info.recipe.model.dimensions:
+        rated = read_ratings(folder)
+        rated = rated.filter(pc.is_in(rated["utterance_id"], kept))
+        scores = with_ratings(scores, rated, manifest.table)
     return scores.parts[part], found.among(judged).left_out

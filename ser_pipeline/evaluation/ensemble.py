@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.evaluation.condition import read_said
+from ser_pipeline.evaluation.listeners import task_of, with_votes
 from ser_pipeline.evaluation.predict import certainty_of, learn_certainty, state
 from ser_pipeline.evaluation.run import decided, inputs_of
 from ser_pipeline.evaluation.score import score_predictions, training_priors
@@ -261,9 +262,10 @@ def _stated(
 def _scores(table: pa.Table, manifest: Manifest, info: RunInfo, known: Certainty | None) -> RunScores:
     fold = None if info.split.fold is None else int(info.split.fold)
     priors = {fold: training_priors(table, manifest.table, len(info.emotions))}
-    return score_predictions(
+    scores = score_predictions(
         table, manifest.table, info.emotions, priors, {} if known is None else {fold: known}
     )
+    return with_votes(scores, table, manifest.table, task_of(info))
 
 
 def _pooled(folder: Path, manifest: Manifest, info: RunInfo) -> tuple[RunScores, pa.Table]:
@@ -271,6 +273,7 @@ def _pooled(folder: Path, manifest: Manifest, info: RunInfo) -> tuple[RunScores,
     said = read_said(folder, info, manifest)
     write_predictions(folder, said.table)
     scores = score_predictions(said.table, manifest.table, info.emotions, said.priors, said.certainties)
+    scores = with_votes(scores, said.table, manifest.table, task_of(info))
     return scores.model_copy(update={"certainty": None}), said.table
 
 

@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
+from ser_pipeline.arrays import Float32s, Floats, Int64s
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
-from ser_pipeline.metrics import ccc, fit_temperature, risk_coverage, temper, threshold_for_risk
+from ser_pipeline.metrics import fit_temperature, risk_coverage, temper, threshold_for_risk
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.models.network import DIMENSIONS
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.predictions import prediction_schema, read_ratings, write_ratings
-from ser_pipeline.runs.types import Certainty, RunScores
+from ser_pipeline.runs.predictions import prediction_schema, read_ratings
+from ser_pipeline.runs.types import Certainty
 from ser_pipeline.training.apply import apply_network
 
 ERRORS_LEFT: Final = 0.5
@@ -160,18 +160,6 @@ def dimension_table(examples: Examples, rated: Float32s, fold: int | None) -> pa
     return pa.table(columns)
 
 
-def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores) -> RunScores:
-    """Write a run's ratings, and add to its scores how closely they follow the raters'.
-
-    Args:
-        folder: of the run.
-        table: from :func:`dimension_table`.
-        scores: of the same clips.
-    """
-    write_ratings(folder, table)
-    return with_concordance(scores, table)
-
-
 def tested_dimensions(folders: Sequence[Path]) -> pa.Table:
     """Ratings of the test clips of several folds, one after another.
 
@@ -180,22 +168,3 @@ def tested_dimensions(folders: Sequence[Path]) -> pa.Table:
     """
     tables = [read_ratings(folder) for folder in folders]
     return pa.concat_tables(table.filter(pc.equal(table["part"], "test")) for table in tables)
-
-
-def with_concordance(scores: RunScores, table: pa.Table) -> RunScores:
-    """Add to each part's scores how closely the network's ratings follow the raters'.
-
-    Args:
-        scores: of the same clips.
-        table: from :func:`dimension_table`.
-    """
-    parts = {}
-    for part, found in scores.parts.items():
-        rows = table.filter(pc.equal(table["part"], part))
-        agreement = {name: ccc(_column(rows, f"rated_{name}"), _column(rows, name)) for name in DIMENSIONS}
-        parts[part] = found.model_copy(update={"concordance": agreement})
-    return scores.model_copy(update={"parts": parts})
-
-
-def _column(rows: pa.Table, name: str) -> Float64s:
-    return np.asarray(rows[name].to_numpy(zero_copy_only=False), np.float64)

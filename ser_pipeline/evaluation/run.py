@@ -19,10 +19,10 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import EncoderError, RunError
 from ser_pipeline.evaluation.internals import write_internals
+from ser_pipeline.evaluation.listeners import keep_dimensions, task_of, with_votes
 from ser_pipeline.evaluation.predict import (
     certainty_of,
     dimension_table,
-    keep_dimensions,
     learn_certainty,
     predict_clips,
     prediction_table,
@@ -32,7 +32,6 @@ from ser_pipeline.evaluation.predict import (
 )
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
-from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card
@@ -168,8 +167,7 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = Tr
     """
     if info.model == ENSEMBLE:
         raise RunError(f"{info.name}: an ensemble reads no store itself; name one of its members")
-    task = Task(info.recipe.task, info.emotions, info.merges, info.corpora)
-    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task, scoring=scoring)
+    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task_of(info), scoring=scoring)
 
 
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:
@@ -220,9 +218,10 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     pooled = pa.concat_tables(tested)
     scores = score_predictions(pooled, inputs.manifest.table, data.task.emotions, priors, certainties)
     scores = scores.model_copy(update={"certainty": None})  # each fold has its own
+    scores = with_votes(scores, pooled, inputs.manifest.table, data.task)
     if inputs.recipe.model.dimensions:
         rated = tested_dimensions([fold_folder(folder, number) for number in numbers])
-        scores = keep_dimensions(folder, rated, scores)
+        scores = keep_dimensions(folder, rated, scores, inputs.manifest.table)
     write_predictions(folder, pooled)
     write_scores(folder, scores)
     return scores
@@ -282,9 +281,11 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
     priors = {fold: training_priors(predictions, data.examples.table, len(data.task.emotions))}
     known = {} if found.certainty is None else {fold: found.certainty}
     scores = score_predictions(predictions, data.examples.table, data.task.emotions, priors, known)
+    scores = with_votes(scores, predictions, data.examples.table, data.task)
     if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
         rated = rate_clips(network, found.clips, device=choose_device(device))
-        scores = keep_dimensions(folder, dimension_table(data.examples, rated, fold), scores)
+        table = dimension_table(data.examples, rated, fold)
+        scores = keep_dimensions(folder, table, scores, data.examples.table)
     if fold is None:
         write_internals(folder, network, found.clips, predictions, device=choose_device(device))
     return predictions, scores

@@ -27,6 +27,15 @@ from ser_pipeline.metrics.calibration import (
 from ser_pipeline.metrics.mixture import mixture_weights
 from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
+from ser_pipeline.metrics.ratings import (
+    RATING_SCORES,
+    rating_columns,
+    rating_scores,
+    speaker_sums,
+    sum_intervals,
+    vote_columns,
+    vote_scores,
+)
 from ser_pipeline.metrics.scores import (
     Confused,
     accuracy,
@@ -46,6 +55,7 @@ from ser_pipeline.metrics.scores import (
 
 __all__ = [
     "FEW_SPEAKERS",
+    "RATING_SCORES",
     "RESAMPLES",
     "SCORES",
     "Comparison",
@@ -79,12 +89,18 @@ __all__ = [
     "nearness",
     "percentile_interval",
     "precision",
+    "rating_columns",
+    "rating_scores",
     "recall",
     "reliability",
     "risk_coverage",
     "speaker_confusions",
+    "speaker_sums",
+    "sum_intervals",
     "temper",
     "threshold_for_risk",
     "uar",
     "verdict",
+    "vote_columns",
+    "vote_scores",
 ]

@@ -141,6 +141,44 @@ class GroupScores(Options):
     macro_f1: float
 
 
+class RatingScores(Options):
+    """How closely a model's ratings follow those of listeners.
+
+    Attributes:
+        dimension: valence, arousal or dominance.
+        corpus: of the clips; "" for all corpora together.
+        clips: that listeners rated.
+        speakers: heard in them.
+        ccc: concordance correlation; None where nothing varies, as ``pearson``.
+        pearson: correlation.
+        rmse: root mean square error on the scale from -1 to 1.
+    """
+
+    dimension: str
+    corpus: str
+    clips: int
+    speakers: int
+    ccc: Estimate | None
+    pearson: Estimate | None
+    rmse: Estimate
+
+
+class VoteScores(Options):
+    """How closely probabilities follow the votes of listeners.
+
+    Attributes:
+        clips: with a vote for an emotion of the task.
+        speakers: heard in them.
+        cross_entropy: of the probabilities against the shares of the votes, in nats, mean over clips.
+        divergence: Kullback-Leibler divergence, that is cross-entropy beyond the entropy of the votes.
+    """
+
+    clips: int
+    speakers: int
+    cross_entropy: Estimate
+    divergence: Estimate
+
+
 class PartScores(Options):
     """Scores of one part of a split, pooled over its clips, averaged over corpora, and by group."""
 
@@ -153,6 +191,10 @@ class PartScores(Options):
         description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
     )
     groups: tuple[GroupScores, ...] = ()
+    ratings: tuple[RatingScores, ...] = Field(
+        default=(), description="of models that rate clips, by dimension: all corpora, then each"
+    )
+    votes: VoteScores | None = Field(default=None, description="None where no clip has votes")
 
     def __repr__(self) -> str:
         """One line: UAR with its interval, clips and speakers."""

@@ -111,3 +111,15 @@ def test_a_condition_is_a_setting_of_the_run(ser):
     ser("train", "crnn", "--threads", 1, "--name", "a", "--epochs", 1, "--where", "corpus = 'nemo'")
     assert "settings,recipe.where,corpus = 'nemo'" in ser("runs", "show", "a", "--format", "csv").stdout
     assert json.loads(ser("evaluate", "a", "--format", "json").stdout)["pooled"]["clips"] == 12
+
+
+def test_evaluate_shows_scores_of_ratings(ser, toy):
+    toy.write_manifest([row[3] / 4 - 0.4 for row in toy.rows])
+    ser("train", "crnn", "--threads", 1, "--name", "a", "--epochs", 1, "--dimensions")
+    result = ser("evaluate", "a")
+    assert "test: ratings" in result.stdout
+    assert "CCC" in result.stdout
+    toy.write_manifest()
+    ser("train", "crnn", "--threads", 1, "--name", "b", "--epochs", 1, "--dimensions")
+    unknown = "test: concordance of ratings: not known, as listeners rated no clip of this part"
+    assert unknown in ser("evaluate", "b").stderr

@@ -1,0 +1,139 @@
+"""How a run's answers follow listeners: its probabilities their votes, its ratings their ratings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ser_pipeline.arrays import Float64s, Strings
+from ser_pipeline.datasets.targets import vote_counts
+from ser_pipeline.labels import Task
+from ser_pipeline.metrics import (
+    rating_columns,
+    rating_scores,
+    speaker_sums,
+    sum_intervals,
+    vote_columns,
+    vote_scores,
+)
+from ser_pipeline.models.network import DIMENSIONS
+from ser_pipeline.runs.predictions import write_ratings
+from ser_pipeline.runs.types import Estimate, PartScores, RatingScores, RunInfo, RunScores, VoteScores
+
+_FEWEST: Final = 2
+"""Rated clips that a score of ratings needs."""
+
+
+def task_of(info: RunInfo) -> Task:
+    """The task that a run was trained on."""
+    return Task(info.recipe.task, info.emotions, info.merges, info.corpora)
+
+
+def with_votes(
+    scores: RunScores, predictions: pa.Table, manifest: pa.Table, task: Task, *, seed: int = 0
+) -> RunScores:
+    """Add to each part's scores how closely the probabilities follow the votes of listeners.
+
+    Args:
+        scores: of the same predictions.
+        predictions: columns of :func:`ser_pipeline.runs.predictions.prediction_schema`.
+        manifest: its table, or the rows of the clips; has ``utterance_id``, ``speaker_id`` and ``votes``.
+        task: classes and merges; votes for other emotions count for nothing.
+        seed: of the intervals.
+    """
+    parts = {}
+    for part, found in scores.parts.items():
+        rows = predictions.filter(pc.equal(predictions["part"], part))
+        known = _rows(rows, manifest)
+        counts = vote_counts(known["votes"], task)
+        voted = counts.any(1)
+        said = np.column_stack([rows[f"p_{name}"].to_numpy() for name in task.emotions]).astype(np.float64)
+        told = _votes(counts[voted], said[voted], _texts(known, "speaker_id")[voted], seed)
+        parts[part] = found.model_copy(update={"votes": told})
+    return scores.model_copy(update={"parts": parts})
+
+
+def _votes(counts: Float64s, said: Float64s, speakers: Strings, seed: int) -> VoteScores | None:
+    if not len(counts):
+        return None
+    sums = speaker_sums(vote_columns(counts / counts.sum(1, keepdims=True), said), speakers)
+    intervals = sum_intervals(sums, vote_scores, seed=seed)
+    found = {name: _estimate(value, intervals[name]) for name, value in vote_scores(sums.sum(0)).items()}
+    return VoteScores(clips=len(counts), speakers=len(sums), **found)
+
+
+def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores, manifest: pa.Table) -> RunScores:
+    """Write a run's ratings, and add to its scores how closely they follow those of listeners.
+
+    Args:
+        folder: of the run.
+        table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
+        scores: of the same clips.
+        manifest: its table, or the rows of the clips.
+    """
+    write_ratings(folder, table)
+    return with_ratings(scores, table, manifest)
+
+
+def with_ratings(scores: RunScores, table: pa.Table, manifest: pa.Table, *, seed: int = 0) -> RunScores:
+    """Add to each part's scores how closely a network's ratings follow those of listeners.
+
+    Args:
+        scores: of the same clips.
+        table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
+        manifest: its table, or the rows of the clips; has ``utterance_id``, ``corpus`` and ``speaker_id``.
+        seed: of the intervals.
+    """
+    parts = {part: _rated_part(found, part, table, manifest, seed) for part, found in scores.parts.items()}
+    return scores.model_copy(update={"parts": parts})
+
+
+def _rated_part(found: PartScores, part: str, table: pa.Table, manifest: pa.Table, seed: int) -> PartScores:
+    rows = table.filter(pc.equal(table["part"], part))
+    known = _rows(rows, manifest)
+    corpora, speakers = _texts(known, "corpus"), _texts(known, "speaker_id")
+    ratings: list[RatingScores] = []
+    for dimension in DIMENSIONS:
+        rated, said = (_numbers(rows, name) for name in (f"rated_{dimension}", dimension))
+        there = ~np.isnan(rated)
+        groups = {"": there} | {name: there & (corpora == name) for name in np.unique(corpora).tolist()}
+        for corpus, here in groups.items():
+            if int(here.sum()) >= _FEWEST:
+                scored = _rated(rated[here], said[here], speakers[here], seed)
+                ratings.append(RatingScores(dimension=dimension, corpus=corpus, **scored))
+    pooled = {each.dimension: each for each in ratings if not each.corpus}
+    agreement = {name: _value(pooled[name].ccc) if name in pooled else None for name in DIMENSIONS}
+    return found.model_copy(update={"concordance": agreement, "ratings": tuple(ratings)})
+
+
+def _rated(rated: Float64s, said: Float64s, speakers: Strings, seed: int) -> Mapping[str, object]:
+    sums = speaker_sums(rating_columns(rated, said), speakers)
+    intervals = sum_intervals(sums, rating_scores, seed=seed)
+    found = {name: _estimate(value, intervals[name]) for name, value in rating_scores(sums.sum(0)).items()}
+    return {"clips": len(rated), "speakers": len(sums), **found}
+
+
+def _estimate(value: Float64s, ends: tuple[float, float] | tuple[None, None]) -> Estimate | None:
+    return Estimate(value=float(value), low=ends[0], high=ends[1]) if np.isfinite(value) else None
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
+
+
+def _rows(clips: pa.Table, manifest: pa.Table) -> pa.Table:
+    """Rows of the manifest for some clips, in their order."""
+    places = pc.index_in(clips["utterance_id"], manifest["utterance_id"].combine_chunks())
+    return manifest.select(["corpus", "speaker_id", "votes"]).take(places)
+
+
+def _texts(table: pa.Table, column: str) -> Strings:
+    texts: Strings = np.asarray(table[column].to_numpy(zero_copy_only=False), np.str_)
+    return texts
+
+
+def _numbers(table: pa.Table, column: str) -> Float64s:
+    return np.asarray(table[column].to_numpy(zero_copy_only=False), np.float64)

@@ -1,0 +1,85 @@
+"""How answers follow listeners."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ser_pipeline.evaluation.listeners import with_ratings, with_votes
+from ser_pipeline.evaluation.run import score_folds, score_run
+from ser_pipeline.evaluation.score import score_predictions
+from ser_pipeline.labels import Task
+from ser_pipeline.metrics import ccc
+from ser_pipeline.runs.predictions import prediction_schema
+from ser_pipeline.training.folds import train_folds
+from ser_pipeline.training.run import train_run
+from tests.training.conftest import Silent
+
+TASK = Task("mine", ("anger", "sadness"))
+CLIPS = {
+    "utterance_id": ["a", "b", "c"],
+    "part": ["test"] * 3,
+    "fold": [None] * 3,
+    "target": [0, 1, 1],
+    "predicted": [0, 1, 1],
+    "p_anger": [0.5, 0.25, 0.1],
+    "p_sadness": [0.5, 0.75, 0.9],
+}
+
+
+def manifest(votes):
+    same = {name: ["x"] * 3 for name in ("corpus", "language", "gender", "intensity", "modality")}
+    voted = pa.array(votes, pa.map_(pa.int8(), pa.int16()))
+    return pa.table({"utterance_id": ["c", "b", "a"], **same, "speaker_id": ["s", "t", "t"], "votes": voted})
+
+
+def scored(votes):
+    table, known = pa.table(CLIPS, schema=prediction_schema(TASK.emotions)), manifest(votes)
+    scores = score_predictions(table, known, TASK.emotions, {})
+    return with_votes(scores, table, known, TASK).parts["test"].votes
+
+
+def test_probabilities_are_scored_against_the_shares_of_the_votes():
+    found = scored([[(0, 1), (6, 9)], None, [(0, 2), (3, 2)]])
+    assert (found.clips, found.speakers) == (2, 2)
+    assert found.cross_entropy.value == pytest.approx((np.log(2) - np.log(0.1)) / 2)
+    assert found.divergence.value == pytest.approx(-np.log(0.1) / 2)
+    assert found.divergence.low == pytest.approx(0, abs=1e-6)
+
+
+def test_without_a_vote_for_an_emotion_of_the_task_there_is_no_score():
+    assert scored([None, None, [(6, 3)]]) is None
+
+
+@pytest.fixture
+def rated(toy):
+    """Ratings of one corpus alone, one number a class, and the other corpus has none."""
+    toy.write_manifest([row[3] / 4 - 0.4 if row[0] == "emodb" else None for row in toy.rows])
+    return toy
+
+
+def test_ratings_are_scored_by_corpus_with_intervals(rated, tmp_path):
+    data = rated.data(model={"dimensions": True}, train={"epochs": 2})
+    train_run(data, tmp_path / "run", Silent(), command="c")
+    part = score_run(tmp_path / "run", data).parts["train"]
+    found = {(each.dimension, each.corpus): each for each in part.ratings}
+    assert [*found] == [
+        (name, corpus) for name in ("valence", "arousal", "dominance") for corpus in ("", "emodb")
+    ]
+    valence = found["valence", ""]
+    table = pq.read_table(tmp_path / "run" / "dimensions.parquet").to_pandas()
+    train = table[(table["part"] == "train") & table["rated_valence"].notna()]
+    assert (valence.clips, valence.speakers) == (len(train), 3)
+    assert valence.ccc.value == pytest.approx(ccc(train["rated_valence"], train["valence"]))
+    assert valence.ccc.low <= valence.ccc.value <= valence.ccc.high
+    assert found["valence", "emodb"].model_copy(update={"corpus": ""}) == valence
+    assert part.concordance["valence"] == valence.ccc.value
+
+
+def test_ratings_of_folds_are_pooled(rated, tmp_path):
+    inputs = rated.inputs(split="loco", fold="all", model={"dimensions": True}, train={"epochs": 1})
+    train_folds(inputs, tmp_path / "run", Silent(), command="c")
+    scores = score_folds(tmp_path / "run", inputs)
+    assert {(each.corpus, each.clips) for each in scores.parts["test"].ratings} == {("", 60), ("emodb", 60)}
+    table = pq.read_table(tmp_path / "run" / "dimensions.parquet")
+    assert with_ratings(scores, table, inputs.manifest.table) == scores
