@@ -23,6 +23,9 @@ OTHER: Final = "other"
 
 OTHER_ID: Final = -1
 
+DIMENSIONS: Final = ("valence", "arousal", "dominance")
+"""Columns of the manifest that say where a recording lies on three scales, in the order of models."""
+
 _DISTANCES: Final[Mapping[tuple[str, ...], tuple[tuple[float, ...], ...]]] = MappingProxyType(
     {
         EMOTIONS[:4]: (

@@ -36,13 +36,15 @@ class Printer:
     Args:
         emotions: class names, for the columns.
         fmt: of the output.
+        dimensions: names of the ratings that the model gives as well.
 
     Attributes:
         failed: how many recordings could not be used.
     """
 
-    def __init__(self, emotions: Sequence[str], fmt: Format) -> None:
+    def __init__(self, emotions: Sequence[str], fmt: Format, dimensions: Sequence[str] = ()) -> None:
         self.failed = 0
+        self._dimensions = dimensions
         self._emotions = emotions
         self._fmt = fmt
         self._rows: list[list[Any]] = []
@@ -79,13 +81,15 @@ class Printer:
             self._rows.append(row)
 
     def _columns(self) -> list[str]:
-        return ["file", "decision", "confidence", *self._emotions, "from s", "to s"]
+        return ["file", "decision", "confidence", *self._emotions, *self._dimensions, "from s", "to s"]
 
     def _row(self, said: "Prediction") -> list[Any]:
         shares = [round(said.probabilities[name], 6) if said.emotion else None for name in self._emotions]
         confidence = None if said.confidence is None else round(said.confidence, 6)
+        ratings = [round(said.ratings[name], 6) if said.ratings else None for name in self._dimensions]
         return [
-            said.name, said.decision, confidence, *shares, round(said.start_s, 3), round(said.end_s, 3),
+            said.name, said.decision, confidence, *shares, *ratings,
+            round(said.start_s, 3), round(said.end_s, 3),
         ]  # fmt: skip
 
 
@@ -143,7 +147,7 @@ def predict(
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
-        printer = Printer(loaded.emotions, fmt)
+        printer = Printer(loaded.emotions, fmt, loaded.dimensions)
         for failure in failures:
             printer.add(failure)
         said = _timelines if timeline else _whole
@@ -276,7 +280,7 @@ def listen(
         options = given.options(PredictOptions)
         loaded = _enrolled(_load(model, runs), enrol, options)
         loaded.warm_up()
-        printer = None if fmt is Format.table else Printer(loaded.emotions, fmt)
+        printer = None if fmt is Format.table else Printer(loaded.emotions, fmt, loaded.dimensions)
         opened = microphone() if file is None else played(file, live=live)
         name = "microphone" if file is None else str(file)
         try:

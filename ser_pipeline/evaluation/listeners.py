@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float64s, Strings
 from ser_pipeline.datasets.targets import vote_counts
-from ser_pipeline.labels import Task
+from ser_pipeline.labels import DIMENSIONS, Task
 from ser_pipeline.metrics import (
     rating_columns,
     rating_scores,
@@ -19,7 +19,6 @@ from ser_pipeline.metrics import (
     vote_columns,
     vote_scores,
 )
-from ser_pipeline.models.network import DIMENSIONS
 from ser_pipeline.runs.predictions import write_ratings
 from ser_pipeline.runs.types import Estimate, PartScores, RatingScores, RunInfo, RunScores, VoteScores
 

@@ -12,9 +12,9 @@ import torch
 from ser_pipeline.arrays import Float32s, Floats, Int64s
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.metrics import fit_temperature, risk_coverage, temper, threshold_for_risk
 from ser_pipeline.models import EmbeddingNetwork, Network
-from ser_pipeline.models.network import DIMENSIONS
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.predictions import prediction_schema, read_ratings
@@ -25,11 +25,11 @@ ERRORS_LEFT: Final = 0.5
 """The threshold is set where this share of the error rate is left among the clips answered."""
 
 
-def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") -> Float32s:
+def rate_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Float32s:
     """Valence, arousal and dominance of clips.
 
     Args:
-        network: has a head for them; it is moved to the device and put into evaluation mode.
+        network: says them; it is moved to the device and put into evaluation mode.
         clips: what to rate.
         device: ``cpu``, ``cuda`` or ``mps``.
 
@@ -37,7 +37,7 @@ def rate_clips(network: EmbeddingNetwork, clips: Clips, *, device: str = "cpu") 
         Shape ``(clips, 3)``, in [-1, 1].
 
     Raises:
-        TypeError: the network has no such head.
+        TypeError: the network does not say them.
     """
     return apply_network(network, clips, network.rate, width=len(DIMENSIONS), device=device)
 

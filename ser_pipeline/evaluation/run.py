@@ -32,7 +32,7 @@ from ser_pipeline.evaluation.predict import (
 )
 from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
-from ser_pipeline.models import EmbeddingNetwork, Network, one_clip
+from ser_pipeline.models import Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
@@ -282,7 +282,7 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
     known = {} if found.certainty is None else {fold: found.certainty}
     scores = score_predictions(predictions, data.examples.table, data.task.emotions, priors, known)
     scores = with_votes(scores, predictions, data.examples.table, data.task)
-    if isinstance(network, EmbeddingNetwork) and network.dimensions is not None:
+    if network.rates:
         rated = rate_clips(network, found.clips, device=choose_device(device))
         table = dimension_table(data.examples, rated, fold)
         scores = keep_dimensions(folder, table, scores, data.examples.table)

@@ -114,7 +114,7 @@ def _ambiguity(
         mean,
         majority=float((shares.max(1) > 0.5).mean()),
         label=float(label),
-        entropy=float(-(shares * bits).sum(1).mean()),
+        entropy=max(0.0, float(-(shares * bits).sum(1).mean())),
         confused=(EMOTION_NAMES[other], named) if named else None,
     )
 

@@ -45,16 +45,14 @@ def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int, *, n_
         n_beside: columns of vectors beside the inputs; 0 for none.
 
     Raises:
-        SettingsError: a classifier with dimensions, or a model that takes no vectors beside its inputs.
+        SettingsError: a model that takes no vectors beside its inputs.
     """
     network = model_class(options.name).from_options(options, n_inputs, n_classes)
     if n_beside:
         if not isinstance(network, MelNetwork) or not options.architecture.beside:
             raise SettingsError(f"model '{options.name}' takes no vectors beside its inputs")
         network.add_vectors(n_beside, options.dropout)
-    if options.dimensions:
-        if not isinstance(network, EmbeddingNetwork):
-            raise SettingsError(f"model '{options.name}' cannot have dimensions; only networks can")
+    if options.dimensions and isinstance(network, EmbeddingNetwork):  # classifiers get theirs fitted
         network.add_dimensions(options.dropout)
     return network
 
@@ -62,5 +60,5 @@ def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int, *, n_
 def parameter_count(network: nn.Module) -> int:
     """Number of trainable numbers in a network, or of fitted ones in a classifier."""
     if isinstance(network, EstimatorNetwork):
-        return fitted_numbers(network.estimator)
+        return sum(map(fitted_numbers, (network.estimator, *network.raters)))
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

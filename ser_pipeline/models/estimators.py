@@ -1,6 +1,6 @@
-"""scikit-learn's classifiers behind the interface of a network."""
+"""scikit-learn's classifiers behind the interface of a network, and regressions beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -29,6 +29,15 @@ The best penalty lies in these ranges for 253 features and for layers of encoder
 speakers, a choice from a wider range is up to two points worse on speakers that are heard later.
 """
 
+RATER_CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
+    {
+        "svm": (1e-3, 1e-2, 1e-1),
+        "logreg": (1e-4, 1e-3, 1e-2),
+        "gboost": (0.05, 0.1),
+    }
+)
+"""The same for the regressions beside a classifier; they are always chosen, whatever ``c`` is."""
+
 TRUSTED: Final = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -37,18 +46,33 @@ TRUSTED: Final = (
 """Types beyond scikit-learn's public ones that a model file may hold; nothing else is ever loaded."""
 
 
+_TREES: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "max_iter": 150,
+        "max_leaf_nodes": 15,
+        "max_bins": 63,
+        "max_features": 0.2,
+        "min_samples_leaf": 10,
+        "l2_regularization": 1.0,
+    }
+)
+"""How trees are grown, whether they classify or rate."""
+
+
 class EstimatorNetwork(Network):
     """A fitted classifier; its class scores are logarithms of its probabilities.
 
     Args:
         estimator: has ``predict_proba`` and ``classes_``.
         n_classes: number of outputs; classes the estimator never saw get the least probability.
+        raters: fitted regressions of valence, arousal and dominance; none for a model that does not rate.
     """
 
-    def __init__(self, estimator: Any, n_classes: int) -> None:
+    def __init__(self, estimator: Any, n_classes: int, raters: Sequence[Any] = ()) -> None:
         super().__init__()
         self.estimator = estimator
         self.classes = n_classes
+        self.raters = tuple(raters)
 
     @classmethod
     def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
@@ -64,6 +88,19 @@ class EstimatorNetwork(Network):
             probabilities[:, seen] = self.estimator.predict_proba(inputs.cpu().numpy())
         logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float32)
         return torch.from_numpy(logs).to(inputs.device)
+
+    @property
+    def rates(self) -> bool:
+        """Whether it has regressions of valence, arousal and dominance."""
+        return bool(self.raters)
+
+    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; see :meth:`Network.rate`."""
+        if not self.raters:
+            return super().rate(inputs, lengths, beside)
+        columns = [each.predict(inputs.cpu().numpy()) if len(inputs) else [] for each in self.raters]
+        rated = np.clip(np.stack([*map(np.asarray, columns)], axis=1), -1, 1).astype(np.float32)
+        return torch.from_numpy(rated).to(inputs.device)
 
 
 class LinearNetwork(Network):
@@ -146,17 +183,39 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
     if name == "gboost":
         return HistGradientBoostingClassifier(
             learning_rate=c,
-            max_iter=150,
-            max_leaf_nodes=15,
-            max_bins=63,
-            max_features=0.2,
-            min_samples_leaf=10,
-            l2_regularization=1.0,
             early_stopping=False,  # its own held-out rows would be clips of the same speakers
+            **_TREES,
             class_weight=weights,
             random_state=seed,
         )
     raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(CANDIDATES)}")
+
+
+def make_rater(name: str, c: float, *, seed: int) -> Any:
+    """Build the regression that stands beside a classifier, not fitted yet.
+
+    Args:
+        name: of the classifier: ``logreg`` has ridge regression, ``svm`` a linear support vector regression,
+            and ``gboost`` boosted trees.
+        c: inverse strength of the penalty, or the learning rate of trees.
+        seed: of what is drawn.
+
+    Raises:
+        SettingsError: no such classifier.
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.svm import LinearSVR
+
+    if name == "logreg":
+        return Ridge(alpha=1 / c, random_state=seed)
+    if name == "svm":
+        return LinearSVR(C=c, max_iter=20_000, random_state=seed)
+    if name == "gboost":
+        return HistGradientBoostingRegressor(
+            learning_rate=c, early_stopping=False, **_TREES, random_state=seed
+        )
+    raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(RATER_CANDIDATES)}")
 
 
 def fitted_numbers(estimator: Any) -> int:
@@ -165,5 +224,5 @@ def fitted_numbers(estimator: Any) -> int:
         inner = estimator.calibrated_classifiers_[0]
         return fitted_numbers(inner.estimator) + 2 * len(inner.calibrators)
     if hasattr(estimator, "coef_"):
-        return int(estimator.coef_.size + estimator.intercept_.size)
+        return int(estimator.coef_.size + np.size(estimator.intercept_))
     return int(sum(len(tree.nodes) for trees in getattr(estimator, "_predictors", ()) for tree in trees))

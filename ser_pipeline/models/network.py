@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.models.layers import (
     attention_layer,
     normalise_clip,
@@ -22,9 +23,6 @@ from ser_pipeline.models.layers import (
 from ser_pipeline.options import BuiltFor, ModelOptions
 
 HIDDEN: Final = 64
-
-DIMENSIONS: Final = ("valence", "arousal", "dominance")
-"""Columns of the manifest, in the order of the outputs."""
 
 
 class DimensionHead(nn.Module):
@@ -88,6 +86,19 @@ class Network(nn.Module, ABC):
                 for features, and by a network without mask.
             beside: normalised vectors of the same clips, ``(batch, columns)``, for networks built for them.
         """
+
+    @property
+    def rates(self) -> bool:
+        """Whether it says valence, arousal and dominance as well."""
+        return False
+
+    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.
+
+        Raises:
+            TypeError: it does not say them.
+        """
+        raise TypeError(f"this {type(self).__name__} does not rate valence, arousal and dominance")
 
     def fitted_state(self) -> dict[str, Tensor]:
         """All that fitting decides, by name: what is kept of a model."""
@@ -168,6 +179,11 @@ class EmbeddingNetwork(Network):
         """Class scores before the softmax, shape ``(batch, classes)``."""
         logits: Tensor = self.head(self.embed(inputs, lengths, beside))
         return logits
+
+    @property
+    def rates(self) -> bool:
+        """Whether it has a head for valence, arousal and dominance."""
+        return self.dimensions is not None
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
         """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.

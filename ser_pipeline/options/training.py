@@ -8,7 +8,6 @@ from ser_pipeline.options.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.options.base import (
     ANY_MODEL,
     AUGMENTATION,
-    BY_EPOCHS,
     DISTILLATION,
     LOSS,
     MELS_BY_EPOCHS,
@@ -88,8 +87,10 @@ class ModelOptions(Options):
     )
     dimensions: bool = option(
         False,
-        "Add a second head for valence, arousal and dominance, which learns from the clips that are rated.",
-        needs=BY_EPOCHS,
+        "Learn valence, arousal and dominance beside the emotions, from the clips that are rated: networks "
+        "by a second head, logreg by ridge regression, svm by a linear support vector regression, gboost by "
+        "boosted trees.",
+        needs=ANY_MODEL,
     )
     bidirectional: bool = option(True, "Read the steps in both directions.")
     unfreeze: Count | None = option(

@@ -12,7 +12,8 @@ from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.model import USUAL, Adapting, Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Window, mono
-from ser_pipeline.serving.scorer import PreparedClip, adaptive
+from ser_pipeline.serving.scorer import PreparedClip
+from ser_pipeline.serving.voices import adaptive
 
 
 class NoNetwork:
@@ -25,6 +26,10 @@ class NoNetwork:
             RunError: always.
         """
         raise RunError("an ensemble has no network of its own; ask one of its members")
+
+    def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
+        """There are none."""
+        return None
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
         """There is none."""

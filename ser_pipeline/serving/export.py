@@ -24,12 +24,8 @@ from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import (
-    VOICE,
-    TorchScorer,
-    encoders_of,
-    speaker_wise,
-)
+from ser_pipeline.serving.scorer import VOICE, TorchScorer, encoders_of
+from ser_pipeline.serving.voices import speaker_wise
 
 OPSET: Final = 17
 """First version of ONNX's operators that has a Fourier transform of frames."""

@@ -16,16 +16,8 @@ from ser_pipeline.options import Options, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import softmax
-from ser_pipeline.serving.scorer import (
-    VOICE,
-    OnnxScorer,
-    PreparedClip,
-    WaveScorer,
-    clip_of_wave,
-    encoders_of,
-    normalised_by,
-    speaker_wise,
-)
+from ser_pipeline.serving.scorer import VOICE, OnnxScorer, PreparedClip, WaveScorer, clip_of_wave, encoders_of
+from ser_pipeline.serving.voices import normalised_by, speaker_wise
 
 GRAPH_KEY: Final = "ser"
 """Key of a graph's ``metadata_props`` under which everything stands as JSON."""

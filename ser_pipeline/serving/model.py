@@ -12,21 +12,21 @@ from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
 from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks, mono
 from ser_pipeline.serving.scorer import (
     PreparedClip,
+    Said,
     Scorer,
+    TorchScorer,
     WaveScorer,
-    adaptive,
     clip_of_wave,
-    normalised,
-    speaker_wise,
-    stacked,
-    voice_of,
+    said_of,
 )
+from ser_pipeline.serving.voices import adaptive, normalised, speaker_wise, stacked, voice_of
 
 USUAL = PredictOptions()
 
@@ -53,6 +53,11 @@ class Model:
     def emotions(self) -> tuple[str, ...]:
         """Class names, in the order of the outputs."""
         return self.card.emotions
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the ratings that it gives beside an emotion; none for most models, and for graphs."""
+        return DIMENSIONS if self.card.model.dimensions and isinstance(self.scorer, TorchScorer) else ()
 
     @property
     def sample_rate(self) -> int:
@@ -189,7 +194,7 @@ class Model:
         start_s, end_s = window.start / rate, (window.start + window.wave.size) / rate
         if clip is None:
             return silence(name, start_s, end_s)
-        return self._decide(self._logits(clip), options, name, (start_s, end_s))
+        return self._decide([self._said(clip)], options, name, (start_s, end_s))
 
     def window_clip(self, window: Window, options: PredictOptions) -> PreparedClip | None:
         """What the network sees of a window; None where nothing is heard."""
@@ -211,7 +216,7 @@ class Model:
         self, clip: PreparedClip, options: PredictOptions = USUAL, name: str = "clip"
     ) -> Prediction:
         """Predict on what the front end made of a recording."""
-        return self._decide(self._logits(clip), options, name, (clip.start_s, clip.end_s))
+        return self._decide([self._said(clip)], options, name, (clip.start_s, clip.end_s))
 
     def warm_up(self) -> None:
         """Predict on a made-up sound, so that nothing is compiled or loaded once recordings come."""
@@ -225,10 +230,10 @@ class Model:
         with file_blocks(source, name) as blocks:
             windows = self._windows(blocks, options, (options.window_s or self.longest_s) / 2)
             clips = (self.window_clip(window, options) for window in windows)
-            heard = [self._logits(clip) for clip in clips if clip is not None]
+            heard = [self._said(clip) for clip in clips if clip is not None]
         if not heard:
             return silence(name, 0.0, blocks.duration_s)
-        return self._decide(np.stack(heard), options, name, (0.0, blocks.duration_s))
+        return self._decide(heard, options, name, (0.0, blocks.duration_s))
 
     def _windows(self, blocks: Blocks, options: PredictOptions, hop_s: float) -> Iterator[Window]:
         cutter = Windows(
@@ -252,16 +257,17 @@ class Model:
             wave, self.card, graph=graph, corpus=options.corpus, modality=options.modality, name=name, at=at
         )
 
-    def _logits(self, clip: PreparedClip) -> Float32s:
+    def _said(self, clip: PreparedClip) -> Said:
         if clip.logits is not None:
-            return clip.logits
+            return clip.logits, None
         if clip.vector is not None:
             clip = clip.with_vector(normalised(clip.vector[None], self.card, one_speaker=False)[0])
-        return self.scorer.logits(clip.values, clip.frames, clip.beside)
+        return said_of(self.scorer, clip)
 
     def _decide(
-        self, logits: Float32s, options: PredictOptions, name: str, span_s: tuple[float, float]
+        self, said: Sequence[Said], options: PredictOptions, name: str, span_s: tuple[float, float]
     ) -> Prediction:
+        logits = np.stack([scores for scores, _ in said])
         if not np.isfinite(logits).all():
             raise RunError(f"{self.name}: its network gives scores that are no numbers; train it again")
         return decide(
@@ -271,6 +277,7 @@ class Model:
             span_s=span_s,
             temperature=self.card.temperature,
             abstain=self._threshold(options),
+            ratings=[ratings for _, ratings in said if ratings is not None],
         )
 
     def _threshold(self, options: PredictOptions) -> float:
@@ -339,8 +346,8 @@ class Model:
         for path, each in zip(paths, found, strict=True):
             if isinstance(each, PreparedClip):
                 normal = each.with_vector(next(vectors))
-                logits = self.scorer.logits(normal.values, normal.frames, normal.beside)
-                yield self._decide(logits, options, _name(path), (each.start_s, each.end_s))
+                span = each.start_s, each.end_s
+                yield self._decide([said_of(self.scorer, normal)], options, _name(path), span)
             else:
                 yield each
 

@@ -22,8 +22,8 @@ from ser_pipeline.serving.details import Details, details, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction
-from ser_pipeline.serving.scorer import adaptive
 from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, Place, Service
+from ser_pipeline.serving.voices import adaptive
 from ser_pipeline.synth import ROOMS, synth_recording
 
 KEPT_S: Final = 300

@@ -1,12 +1,13 @@
 """What is said of one recording, or of one window of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from ser_pipeline.arrays import Float64s, Floats
+from ser_pipeline.labels import DIMENSIONS
 
 NO_SPEECH: Final = "no speech"
 """Decision on a recording in which nothing is loud enough to be heard."""
@@ -31,6 +32,7 @@ class Prediction:
         start_s: where what was looked at begins, in seconds from the recording's start.
         end_s: where it ends.
         windows: how many windows it is the mean of.
+        ratings: valence, arousal and dominance in [-1, 1], of models that rate clips; else empty.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Prediction:
     start_s: float
     end_s: float
     windows: int = 1
+    ratings: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line: recording, decision, confidence."""
@@ -63,6 +66,7 @@ class Prediction:
             >>> silence("a.wav", 0.0, 1.5).as_dict()["decision"]
             'no speech'
         """
+        ratings = {name: round(value, 6) for name, value in self.ratings.items()}
         return {
             "file": self.name,
             "decision": self.decision,
@@ -72,6 +76,7 @@ class Prediction:
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
             "windows": self.windows,
+            **({"ratings": ratings} if ratings else {}),
         }
 
 
@@ -113,6 +118,7 @@ def decide(
     span_s: tuple[float, float],
     temperature: float | None,
     abstain: float,
+    ratings: Sequence[Floats] = (),
 ) -> Prediction:
     """Turn class scores into a prediction.
 
@@ -124,6 +130,7 @@ def decide(
         span_s: where what was looked at begins and ends, in seconds.
         temperature: of the calibration; None leaves probabilities as they are.
         abstain: least confidence to decide.
+        ratings: of each window, in [-1, 1], shape ``(3,)``; they are averaged. None without.
 
     Examples:
         >>> said = decide(np.log([0.8, 0.2]), ("anger", "fear"), name="a.wav", span_s=(0, 1),
@@ -144,6 +151,7 @@ def decide(
         start_s=span_s[0],
         end_s=span_s[1],
         windows=len(rows),
+        ratings=dict(zip(DIMENSIONS, np.mean(ratings, axis=0).tolist(), strict=True)) if len(ratings) else {},
     )
 
 

@@ -4,18 +4,17 @@ The front end is the store's own. Its numbers are rounded as the store rounds th
 and scaled as training read them, so a prediction equals that of the cached clip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio import rms_db
 from ser_pipeline.audio.decode import check_wave
-from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
-from ser_pipeline.errors import AudioError, AudioSilent, RunError
+from ser_pipeline.datasets.normalise import Voice
+from ser_pipeline.errors import AudioError, AudioSilent
 from ser_pipeline.front_end import AtRate, embedded_span, layout_of, row_of_wave
 from ser_pipeline.options import (
     EmbeddingOptions,
@@ -73,17 +72,6 @@ class PreparedClip:
         return replace(self, values=normal) if self.values.ndim == 1 else replace(self, beside=normal)
 
 
-class _InMemory:
-    """As much of a store as describing speakers asks for."""
-
-    def __init__(self, vectors: Float32s) -> None:
-        self._vectors = vectors
-        self.shape: tuple[int, ...] = vectors.shape[1:]
-
-    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, None, None]:
-        return self._vectors[np.asarray(positions, np.int64)], None, None
-
-
 class Scorer(Protocol):
     """Scores one clip at a time."""
 
@@ -99,6 +87,19 @@ class Scorer(Protocol):
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
         """Weights of the steps, shape ``(steps,)``, sum 1; None where there are none."""
+
+    def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
+        """Valence, arousal and dominance in [-1, 1], shape ``(3,)``; None where they are not known."""
+
+
+Said = tuple[Float32s, Float32s | None]
+"""Class scores of a clip, shape ``(classes,)``, and its ratings, shape ``(3,)``, if there are any."""
+
+
+def said_of(scorer: Scorer, clip: PreparedClip) -> Said:
+    """What a scorer says of a clip whose vector is normalised."""
+    given = clip.values, clip.frames, clip.beside
+    return scorer.logits(*given), scorer.ratings(*given)
 
 
 class TorchScorer:
@@ -116,15 +117,7 @@ class TorchScorer:
 
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """See :meth:`Scorer.logits`."""
-        import torch
-
-        from ser_pipeline.models import one_clip
-
-        inputs, lengths = one_clip(values, frames, self.options)
-        vectors = None if beside is None else torch.from_numpy(beside)[None]
-        with torch.inference_mode():
-            scores: Float32s = self.network(inputs, lengths, vectors)[0].numpy()
-        return scores
+        return self._given(self.network, values, frames, beside)
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
         """See :meth:`Scorer.attention`."""
@@ -141,6 +134,29 @@ class TorchScorer:
             return None
         found: Float32s = weights[0].numpy()
         return found
+
+    @property
+    def rates(self) -> bool:
+        """Whether :meth:`ratings` gives any."""
+        return self.network.rates
+
+    def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
+        """See :meth:`Scorer.ratings`."""
+        return self._given(self.network.rate, values, frames, beside) if self.rates else None
+
+    def _given(
+        self, part: Callable[..., Any], values: Float32s, frames: int, beside: Float32s | None
+    ) -> Float32s:
+        """What the network, or a part of it, makes of one clip."""
+        import torch
+
+        from ser_pipeline.models import one_clip
+
+        inputs, lengths = one_clip(values, frames, self.options)
+        vectors = None if beside is None else torch.from_numpy(beside)[None]
+        with torch.inference_mode():
+            made: Float32s = part(inputs, lengths, vectors)[0].numpy()
+        return made
 
 
 class OnnxScorer:
@@ -168,6 +184,10 @@ class OnnxScorer:
         return scores
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Graphs give class scores alone."""
+        return None
+
+    def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """Graphs give class scores alone."""
         return None
 
@@ -213,6 +233,10 @@ class WaveScorer:
         return self.hear(values, None)[0]
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Graphs give class scores alone."""
+        return None
+
+    def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """Graphs give class scores alone."""
         return None
 
@@ -310,86 +334,3 @@ def _shift(values: Float32s, frames: int, card: ModelCard, corpus: str | None) -
     if card.learned.gains_db and front_end is not None:
         moved = shifts(card.learned.gains_db, [corpus or OTHER_CORPORA], front_end)
         shift_levels(values[None], np.array([frames]), moved)
-
-
-def normalised(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Float32s:
-    """Normalise feature vectors as the model's training clips were.
-
-    Args:
-        vectors: of recordings, shape ``(clips, features)``.
-        card: of the model.
-        one_speaker: all of them are of one person, who is described by them.
-
-    Raises:
-        RunError: the model wants to know the speaker and there are too few clips to tell.
-    """
-    return normalised_by(vectors, card, voice_of(vectors, card, one_speaker=one_speaker))
-
-
-def normalised_by(vectors: Float32s, card: ModelCard, voice: Voice | None) -> Float32s:
-    """Normalise vectors of one speaker; the voice is None for models that do not describe speakers."""
-    scaling = _scaling(card)
-    if voice is None:
-        return scaling.apply(first_step(vectors, scaling.names, scaling.mode))
-    return scaling.apply(voice.apply(vectors))
-
-
-def voice_of(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Voice | None:
-    """Mean and deviation of the speaker of some recordings, as the model's normalisation takes them.
-
-    Args:
-        vectors: of recordings, shape ``(clips, features)``.
-        card: of the model.
-        one_speaker: all of them are of one person.
-
-    Returns:
-        None for a model that does not describe speakers.
-
-    Raises:
-        RunError: the model wants to know the speaker and there are too few clips to tell.
-    """
-    mode = _scaling(card).mode
-    if mode == "speaker":
-        return _by_speaker(vectors, one_speaker)
-    if mode != "adaptive":
-        return None
-    if card.learned.voice is None:
-        raise RunError("model.json: learned.voice is missing; train the model again")
-    return card.learned.voice.pulled(vectors) if one_speaker else card.learned.voice
-
-
-def _scaling(card: ModelCard) -> Scaling:
-    if card.learned.scaling is None:
-        raise RunError("model.json: learned.scaling is missing; train the model again")
-    return card.learned.scaling
-
-
-def _by_speaker(vectors: Float32s, one_speaker: bool) -> Voice:
-    from ser_pipeline.datasets.speakers import MIN_CLIPS, Surroundings, describe_speakers
-
-    if not one_speaker or len(vectors) < MIN_CLIPS:
-        raise RunError(
-            f"this model normalises features by speaker: it needs {MIN_CLIPS} or more recordings of one "
-            "person at once, and to be told so (--one-speaker); models trained with --normalise none or "
-            "adaptive need neither"
-        )
-    count = len(vectors)
-    who = np.full(count, "someone")
-    around = Surroundings(np.arange(count), np.zeros(count, np.int8), who)
-    described = describe_speakers(_InMemory(vectors), around)
-    return Voice(center=tuple(described.center[0].tolist()), scale=tuple(described.scale[0].tolist()))
-
-
-def speaker_wise(card: ModelCard) -> bool:
-    """Whether a model cannot do without several recordings of one person at once."""
-    return card.learned.scaling is not None and card.learned.scaling.mode == "speaker"
-
-
-def adaptive(card: ModelCard) -> bool:
-    """Whether a model gains by knowing other recordings of the speaker, and does without them too."""
-    return card.learned.voice is not None
-
-
-def stacked(clips: Sequence[PreparedClip]) -> Float32s:
-    """Vectors of clips, not yet normalised, shape ``(clips, columns)``."""
-    return np.stack([clip.vector for clip in clips if clip.vector is not None])

@@ -20,6 +20,9 @@ from ser_pipeline.models.estimators import TRUSTED
 from ser_pipeline.runs.card import ModelCard, read_card, write_card
 from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
 
+_CLASSIFIER, _RATERS = "classifier", "raters"
+"""What a file holds of a classifier that rates clips as well; of others it is the classifier alone."""
+
 _MISFITS = (RuntimeError, ValueError, KeyError, TypeError, safetensors.SafetensorError, zipfile.BadZipFile)
 """What the two libraries raise for a file that is cut, foreign, or of other types and shapes."""
 
@@ -78,7 +81,10 @@ def _content(network: Network) -> bytes:
     if isinstance(network, EstimatorNetwork):
         import skops.io
 
-        content: bytes = skops.io.dumps(network.estimator)
+        fitted = network.estimator
+        if network.raters:
+            fitted = {_CLASSIFIER: fitted, _RATERS: [*network.raters]}
+        content: bytes = skops.io.dumps(fitted)
         return content
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.fitted_state().items()}
     return bytes(safetensors.torch.save(tensors))
@@ -88,11 +94,14 @@ def _network(content: bytes, card: ModelCard) -> Network:
     if model_class(card.model.name) is EstimatorNetwork:
         import skops.io
 
-        estimator = skops.io.loads(content, trusted=list(TRUSTED))
+        fitted = skops.io.loads(content, trusted=list(TRUSTED))
+        both = fitted if isinstance(fitted, dict) else {_CLASSIFIER: fitted, _RATERS: []}
         features = len(card.learned.scaling.names) if card.learned.scaling else 0
-        if getattr(estimator, "n_features_in_", None) != features:
+        if any(
+            getattr(each, "n_features_in_", None) != features for each in (both[_CLASSIFIER], *both[_RATERS])
+        ):
             raise ValueError(f"its classifier does not take the {features} features the card names")
-        return EstimatorNetwork(estimator, len(card.emotions))
+        return EstimatorNetwork(both[_CLASSIFIER], len(card.emotions), both[_RATERS])
     if card.model.architecture.inputs == "waves":  # the encoder is a part of the network
         card = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
     network = build_model(card.model, card.n_inputs, len(card.emotions), n_beside=card.n_beside)

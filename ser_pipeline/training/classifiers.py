@@ -19,13 +19,15 @@ from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, confusion_matrix, uar
-from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, fitted_numbers, make_estimator
+from ser_pipeline.models import parameter_count
+from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, make_estimator
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
 from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.types import CARD, RunInfo
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe
+from ser_pipeline.training.raters import fit_raters
 from ser_pipeline.training.recorder import EpochReport, Listener, Row
 
 FOLDS: Final = 5
@@ -80,9 +82,16 @@ def train_classifier(
         listener.step_done(len(train))
         listener.epoch_done(_report(candidates, data))
     best = _best(candidates, data)
+    network, told = best.network, dict[str, float]()
+    if data.recipe.model.dimensions:
+        with one_line(data.recipe.model.name):
+            raters, told = fit_raters(data, train, validation)
+        network = EstimatorNetwork(network.estimator, network.classes, raters)
     write_metrics(folder, [{**best.row, "epoch": 1}])
-    save_model(folder, best.network, card.model_copy(update={"epoch": 1}))
-    info = describe(data, folder, command=command, parameters=fitted_numbers(best.network.estimator))
+    save_model(folder, network, card.model_copy(update={"epoch": 1}))
+    info = describe(data, folder, command=command, parameters=parameter_count(network))
+    if told:
+        info = info.model_copy(update={"extra": {**info.extra, "raters": told}})
     return _finish(folder, info, candidates, best)
 
 

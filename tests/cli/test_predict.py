@@ -149,3 +149,12 @@ def test_asking_for_help_loads_nothing_heavy(here):
 def test_enrolment_needs_a_model_that_adapts(here):
     said = ser("clips/0.wav", "--enrol", "clips/1.wav", status=1).stderr
     assert "was not trained to adapt to a speaker; train one with --normalise adaptive" in said
+
+
+def test_ratings_stand_beside_the_emotions(here):
+    save_random(here / "runs" / "small", model={"name": "crnn", "dimensions": True})
+    (said,) = lines(ser("clips/1.wav", "--format", "json"))
+    assert [*said["ratings"]] == ["valence", "arousal", "dominance"]
+    rows = [*csv.DictReader(io.StringIO(ser("clips/1.wav", "silent.wav", "--format", "csv").stdout))]
+    assert float(rows[0]["arousal"]) == said["ratings"]["arousal"]
+    assert rows[1]["arousal"] == ""

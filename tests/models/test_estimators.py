@@ -4,7 +4,7 @@ import torch
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models import EstimatorNetwork, parameter_count
-from ser_pipeline.models.estimators import CANDIDATES, fitted_numbers, make_estimator
+from ser_pipeline.models.estimators import CANDIDATES, fitted_numbers, make_estimator, make_rater
 
 
 @pytest.fixture
@@ -56,3 +56,24 @@ def test_no_clips_have_no_scores(vectors):
 def test_other_classifiers_are_refused():
     with pytest.raises(SettingsError, match="classifier 'forest' does not exist; valid are svm, logreg"):
         make_estimator("forest", 1.0, balanced=True, seed=0)
+
+
+@pytest.mark.parametrize("name", sorted(CANDIDATES))
+def test_ratings_are_those_of_the_regressions_within_the_scale(vectors, name):
+    values, targets = vectors
+    classifier = make_estimator("logreg", 1.0, balanced=True, seed=0).fit(values, targets)
+    wanted = (targets - 1.0, 5.0 * targets, values[:, 0])
+    raters = [make_rater(name, 0.1, seed=0).fit(values, each) for each in wanted]
+    network = EstimatorNetwork(classifier, 4, raters)
+    rated = network.rate(torch.from_numpy(values)).numpy()
+    plain = np.stack([each.predict(values) for each in raters], axis=1)
+    assert network.rates
+    assert rated == pytest.approx(np.clip(plain, -1, 1), abs=1e-6)
+    assert rated.max() == 1.0 < plain.max()
+    assert network.rate(torch.zeros(0, 6)).shape == (0, 3)
+    assert parameter_count(network) == fitted_numbers(classifier) + sum(map(fitted_numbers, raters))
+
+
+def test_other_regressions_are_refused():
+    with pytest.raises(SettingsError, match="classifier 'forest' does not exist; valid are svm, logreg"):
+        make_rater("forest", 1.0, seed=0)

@@ -241,9 +241,11 @@ def test_the_head_adds_its_own_parameters_alone():
     assert parameter_count(without) == 2_227_589
 
 
-def test_a_classifier_cannot_have_it():
-    with pytest.raises(SettingsError, match="model 'svm' cannot have dimensions; only networks can"):
-        build_model(ModelOptions(name="svm", dimensions=True), 16, 4)
+def test_a_network_without_the_head_does_not_rate():
+    assert build_model(ModelOptions(dimensions=True), 96, 4).rates
+    assert not build_model(ModelOptions(), 96, 4).rates
+    with pytest.raises(TypeError, match="this EstimatorNetwork does not rate valence, arousal and dominance"):
+        build_model(ModelOptions(name="svm", dimensions=True), 16, 4).rate(torch.zeros(1, 16))
 
 
 @pytest.mark.parametrize("name", ["crnn", "resnet", "mhsa", "probe"])

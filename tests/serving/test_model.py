@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 
 from ser_pipeline import load_model
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
@@ -8,6 +9,7 @@ from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, l
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, RunError
 from ser_pipeline.evaluation.predict import predict_clips
+from ser_pipeline.models import one_clip
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving.prediction import Unusable
 from ser_pipeline.training.checkpoint import load_model as load_network
@@ -312,3 +314,27 @@ def test_a_voice_heard_clip_by_clip_is_that_of_all_at_once(rng):
     scale = np.sqrt((30 * clips.var(0) + 20 * 0.2**2) / 50)
     assert heard.voice.center == pytest.approx(tuple(center))
     assert heard.voice.scale == pytest.approx(tuple(scale))
+
+
+@pytest.mark.parametrize("name", ["crnn", "dnn"])
+def test_ratings_are_those_of_the_network(voices, tmp_path, name):
+    inputs = FrontEnd() if name == "crnn" else FeatureOptions()
+    scaling = None
+    if name == "dnn":
+        store = voices.store(inputs)
+        vectors = read_vectors(store, store.rows(voices.digests))
+        scaling = learn_scaling(vectors, store.names, "none")
+    run = save_random(
+        tmp_path / "run", inputs, Learned(scaling=scaling), model={"name": name, "dimensions": True}
+    )
+    model = load_model(run)
+    said = [model.predict(path) for path in voices.paths]
+    network, card = load_network(run)
+    clip = model.clip(voices.paths[0])
+    values = clip.values if scaling is None else scaling.apply(clip.values[None])[0]
+    given, lengths = one_clip(values, clip.frames, card.model)
+    with torch.inference_mode():
+        rated = network.rate(given, lengths)[0].tolist()
+    assert [*said[0].ratings.values()] == pytest.approx(rated)
+    assert model.dimensions == tuple(said[0].ratings) == ("valence", "arousal", "dominance")
+    assert len({each.ratings["valence"] for each in said}) == len(said)

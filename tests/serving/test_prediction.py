@@ -41,3 +41,13 @@ def test_windows_are_averaged_and_then_decided(abstain, decision):
 def test_options_that_make_no_sense_are_refused(values, says):
     with pytest.raises(SettingsError, match=rf"predict: {says}"):
         checked(PredictOptions, values, where="predict")
+
+
+def test_ratings_of_windows_are_averaged_and_told():
+    said = decide(
+        np.zeros((2, 2)), ("anger", "fear"), name="a", span_s=(0, 1), temperature=None, abstain=0,
+        ratings=[np.array([0.5, 0, -1]), np.array([0.0, 0, -0.5])],
+    )  # fmt: skip
+    assert said.as_dict()["ratings"] == {"valence": 0.25, "arousal": 0.0, "dominance": -0.75}
+    plain = decide(np.zeros(2), ("anger", "fear"), name="a", span_s=(0, 1), temperature=None, abstain=0)
+    assert "ratings" not in plain.as_dict()
