@@ -44,7 +44,8 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.options import BuiltFor, Recipe, WaveOptions, mels_of
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.types import LayerChoice, SplitInfo
+from ser_pipeline.runs.layers import LayerChoice
+from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.store import Store
 from ser_pipeline.tables.cells import plural
 
@@ -162,8 +163,7 @@ class RunData:
         left = [each.name for each, layers in pairs if layers == "best"]
         if left and "embeddings" in self.recipe.vectors:
             lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
-        if self.left_out:
-            lines.append(self.left_out)
+        lines += filter(None, (self.left_out,))
         if self.failed:
             clip, reason = self.failed[0]
             clips = plural(len(self.failed), "clip")

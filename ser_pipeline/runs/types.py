@@ -23,6 +23,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from ser_pipeline.options import Options, Recipe, layers_in_words
+from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
 from ser_pipeline.tables.cells import plural
@@ -191,9 +192,7 @@ class PartScores(Options):
         description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
     )
     groups: tuple[GroupScores, ...] = ()
-    ratings: tuple[RatingScores, ...] = Field(
-        default=(), description="of models that rate clips, by dimension: all corpora, then each"
-    )
+    ratings: tuple[RatingScores, ...] = Field((), description="by dimension: all corpora, then each")
     votes: VoteScores | None = Field(default=None, description="None where no clip has votes")
 
     def __repr__(self) -> str:
@@ -288,29 +287,6 @@ class SplitInfo(Options):
     leaks_speakers: bool
     note: str
     fold: str | None = None
-
-
-class LayerTrial(Options):
-    """Layers of an encoder that were tried, and the validation UAR they gave."""
-
-    layers: tuple[int, ...]
-    uar: float
-
-
-class LayerChoice(Options):
-    """Layers of an encoder that a run learns from, chosen on its validation clips.
-
-    Attributes:
-        layers: the best.
-        how: what they were compared by, in words.
-        tried: all that was tried, in order.
-        encoder: which of the run's encoders it is, counted from 0.
-    """
-
-    layers: tuple[int, ...]
-    how: str
-    tried: tuple[LayerTrial, ...]
-    encoder: int = 0
 
 
 def _choices(value: Any) -> Any:
