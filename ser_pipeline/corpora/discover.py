@@ -267,12 +267,14 @@ def _assigned(survey: _Survey, homes: Homes) -> tuple[tuple[Found, ...], tuple[P
 def _half_there(survey: _Survey, homes: Homes) -> Iterator[str]:
     """One line for each outermost trace that no recording of its corpus belongs to."""
     taken = {root for roots in homes.values() for root in roots}
+    own = {home for name, roots in homes.items() if _is_own(survey.corpora[name]) for home in roots.values()}
+    own.discard(PurePosixPath())
     for corpus, places in survey.traces.items():
         for place in sorted(set(_copies(places, frozenset()).values())):
             of_corpus = any(_nested(place, root) for root in homes[corpus])
             # RAVDESS's folders may hold its songs alone; a corpus's name may be given to anything
             of_another = place in taken or (place.name and any(place in root.parents for root in taken))
-            if not of_corpus and not of_another:
+            if not of_corpus and not of_another and own.isdisjoint(place.parents):
                 layout = survey.corpora[corpus].CARD.layout
                 yield f"{corpus}: {str(place)!r} looks like it, but holds no recording named like {layout!r}"
 

@@ -104,7 +104,8 @@ def _header(path: Path) -> Mapping[str, Any]:
 def _part(header: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:
     """A part of the header that is an object of objects; an empty one where it is missing."""
     found = header.get(name)
-    return {str(key): value or {} for key, value in found.items()} if isinstance(found, dict) else {}
+    objects = found.items() if isinstance(found, dict) else ()
+    return {str(key): value if isinstance(value, dict) else {} for key, value in objects}
 
 
 def _part_of(header: Mapping[str, Any], table: Mapping[str, Any]) -> str:
@@ -162,7 +163,7 @@ def _told(
             more = people(labels).get(value)
         if isinstance(more, dict):
             found |= {name: str(more[column]) for name, column in facts_of_columns(list(more)).items()}
-        found[fact] = value if more is None or isinstance(more, dict) else str(more)
+        found[fact] = more if isinstance(more, str) else value
     if "language" in found:
         found["language"] = LANGUAGES.get(found["language"], found["language"])
     return found
@@ -174,7 +175,8 @@ def _people(folder: Path, name: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def _about(header: Mapping[str, Any]) -> dict[str, str]:
-    languages = [LANGUAGES.get(str(each), str(each)) for each in header.get("languages") or ()]
+    named = header.get("languages")
+    languages = [LANGUAGES.get(str(each), str(each)) for each in (named if isinstance(named, list) else ())]
     return {
         "title": str(header.get("name") or ""),
         "language": languages[0] if len(languages) == 1 else "mul" if languages else "",

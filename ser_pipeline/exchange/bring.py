@@ -16,13 +16,14 @@ from typing import Final
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
 from ser_pipeline.corpora.described import Described
-from ser_pipeline.corpora.description import parse_description
-from ser_pipeline.corpora.words import emotion_of_word, gender_of_word
+from ser_pipeline.corpora.description import Description, parse_description
+from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.description_text import description_text
 from ser_pipeline.exchange.folder import safe_path, write_once
 from ser_pipeline.exchange.formats import checked_format, reader_of
-from ser_pipeline.exchange.items import Foreign, Item, Places, columns_of
+from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.tables.cells import plural
@@ -36,6 +37,8 @@ SUFFIXES: Final = {
     b"ID3": ".mp3",
 }
 """First bytes of a recording -> the suffix its name should have."""
+
+_VOTES: Final = frozenset(VOTES + emotion for emotion in EMOTIONS)
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,12 @@ def import_dataset(
     labels = Counter(facts.get("emotion", "") for facts in lines.facts)
     codes = _codes(labels, foreign.labels, path)
     text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
-    home = _home(Described(parse_description(text, str(description))), lines.places, data)
+    told = parse_description(text, str(description))
+    remarks = _remarks(lines, labels, codes, description) + _without_unreadable(lines.facts, told)
+    text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
+    home = _home(Described(told), lines.places, data)
     rows = [
-        {"path": place.relative_to(home).as_posix(), **_plain(facts, corpus)}
+        {"path": place.relative_to(home).as_posix(), **facts}
         for place, facts in zip(lines.places, lines.facts, strict=True)
     ]
     with write_atomically(table) as part:
@@ -127,9 +133,7 @@ def import_dataset(
     with write_atomically(description) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     emotions = Counter(codes[facts["emotion"]] for facts in lines.facts if facts.get("emotion") in codes)
-    return Imported(
-        description, table, len(rows), emotions, tuple(_remarks(lines, labels, codes, description))
-    )
+    return Imported(description, table, len(rows), emotions, tuple(remarks))
 
 
 def _id(name: str) -> str:
@@ -162,7 +166,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
             continue
         taken.add(key)
         lines.places.append(place)
-        lines.facts.append({fact: text for fact, text in item.facts.items() if text})
+        lines.facts.append(_plain(item.facts, folder.name))
     if not lines.places and lines.missing:
         raise CorpusError(
             f"{path}: not one of its recordings is there ({some(lines.missing, show=3)}); "
@@ -256,12 +260,29 @@ def _counted(labels: Mapping[str, int]) -> str:
 
 def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
     """Facts in the words that a description knows; ids of speakers without the corpus that precedes them."""
-    told = dict(facts)
+    told = {fact: text for fact, text in facts.items() if text and (fact in TOLD or fact in _VOTES)}
     if "gender" in told:
         told["gender"] = gender_of_word(told["gender"]) or "unknown"
+    if "language" in told:
+        told["language"] = language_of_word(told["language"])
     if "speaker" in told:
         told["speaker"] = told["speaker"].removeprefix(f"{corpus}-")
     return told
+
+
+def _without_unreadable(lines: Sequence[dict[str, str]], description: Description) -> list[str]:
+    """Take out facts of which a value cannot be read, and say which; each line needs the others of it."""
+    values, remarks = Values(description), []
+    for fact in columns_of(lines):
+        if fact in TOLD and fact not in ("emotion", "speaker", "start", "end"):
+            try:
+                for text in {facts[fact] for facts in lines if fact in facts}:
+                    values.of(fact, text)
+            except ValueError as error:
+                remarks.append(f"{fact!r} is left out: {error}")
+                for facts in lines:
+                    facts.pop(fact, None)
+    return remarks
 
 
 def _remarks(

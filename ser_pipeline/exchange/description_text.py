@@ -1,6 +1,7 @@
 """The description of an imported corpus, as TOML."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -49,10 +50,13 @@ def _inline(key: str, pairs: Mapping[str, str]) -> str:
 
 
 def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float] | None:
-    """The usual scale of ratings that do not fit the fact's own range; None where they fit it."""
-    values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
+    """The usual scale of ratings outside the range of their fact; None if they fit it, or are no numbers."""
+    try:
+        values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
+    except ValueError:
+        return None
     low, high = RANGES[fact]
-    if not values or low <= min(values) <= max(values) <= high:
+    if not values or not all(map(math.isfinite, values)) or low <= min(values) <= max(values) <= high:
         return None
     scales = ((1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
     fits = next((s for s in scales if s[0] <= min(values) and max(values) <= s[1]), None)

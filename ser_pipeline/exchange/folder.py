@@ -68,6 +68,22 @@ def write_once(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
+def free_path(folder: Path, path: str) -> str:
+    """A path below a folder at which there is nothing yet: the one given, or one with a number.
+
+    Args:
+        folder: that is written to; folders in it are made.
+        path: relative, with slashes.
+    """
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number = 2
+    while target.exists():
+        target = (folder / path).with_stem(f"{Path(path).stem}-{number}")
+        number += 1
+    return target.relative_to(folder).as_posix()
+
+
 class Recordings:
     """Where the recordings of an exported data set lie: where they are, or copied into its folder.
 
@@ -84,6 +100,7 @@ class Recordings:
             copied: whether recordings are copied into it.
         """
         self._folder, self._out, self.copied = folder, Path(os.path.abspath(out)), copied
+        self._copies: dict[str, str] = {}
 
     def absolute(self, row: Row) -> str:
         """Absolute path of a recording, which is copied where that is wanted."""
@@ -96,19 +113,18 @@ class Recordings:
         return Path(os.path.relpath(row.source, self._out)).as_posix()
 
     def _copy(self, row: Row) -> str:
-        path = "audio/" + safe_path(row.recording + row.source.suffix)
-        target = self._folder / path
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(row.source, target)
-        return path
+        if row.recording not in self._copies:
+            path = free_path(self._folder, "audio/" + safe_path(row.recording + row.source.suffix))
+            shutil.copyfile(row.source, self._folder / path)
+            self._copies[row.recording] = path
+        return self._copies[row.recording]
 
 
 def piece(row: Row) -> tuple[str, bytes]:
     """Name and content of a recording by itself; a segment is cut out, with the samples it has.
 
     Returns:
-        A path with slashes that no other row has, and the bytes of the file.
+        A path with slashes, and the bytes of the file.
 
     Raises:
         AudioError: the recording of a segment cannot be decoded.

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import Recordings, piece
+from ser_pipeline.exchange.folder import Recordings, free_path, piece
 from ser_pipeline.exchange.items import Foreign, Item, Places, Row, columns_of
 from ser_pipeline.exchange.table import fact_columns, table_lines, told
 from ser_pipeline.labels import EMOTIONS, OTHER
@@ -198,7 +198,7 @@ def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name
         lines = []
         for row in own:
             path, content = piece(row)
-            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            path = free_path(place, path)
             (place / path).write_bytes(content)
             lines.append({FILE_NAME: path, **_values(row, facts)})
         pq.write_table(pa.Table.from_pylist(lines, pa.schema(kinds)), place / METADATA[-1])

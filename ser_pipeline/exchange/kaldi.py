@@ -125,13 +125,14 @@ def _write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str,
 
 def _write_part(folder: Path, rows: Sequence[Row], recordings: Recordings, files: Mapping[str, str]) -> None:
     """Write one data folder, every file sorted by bytes."""
-    ids = _ids(rows)
+    ids = _words({row.name: f"{row.facts['speaker']}-{row.name}" for row in rows})
+    names = _words({row.recording: row.recording for row in rows})
     said: dict[str, dict[str, str]] = {SCP: {}, "segments": {}, "spk2gender": {}}
     voices: dict[str, list[str]] = defaultdict(list)
     parts = any(row.segment for row in rows)
     for row in rows:
         utterance, speaker = ids[row.name], _word(row.facts["speaker"])
-        recording = _word(row.recording) if parts else utterance
+        recording = names[row.recording] if parts else utterance
         said[SCP][recording] = recordings.absolute(row)
         if parts:
             start, end = (row.facts.get("start") or "0", row.facts.get("end") or TO_THE_END)
@@ -150,9 +151,19 @@ def _write_part(folder: Path, rows: Sequence[Row], recordings: Recordings, files
             (folder / file).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _ids(rows: Sequence[Row]) -> dict[str, str]:
-    """Row -> id of its utterance, which begins with the speaker, so that both sort alike."""
-    return {row.name: f"{_word(row.facts['speaker'])}-{_word(row.name)}" for row in rows}
+def _words(names: Mapping[str, str]) -> dict[str, str]:
+    """Names as single words; a number tells apart those that would be the same."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, name in names.items():
+        word = plain = _word(name)
+        number = 2
+        while word in taken:
+            word = f"{plain}-{number}"
+            number += 1
+        taken.add(word)
+        found[key] = word
+    return found
 
 
 def _word(name: str) -> str:

@@ -52,7 +52,7 @@ def read(path: Path, places: Places) -> Foreign:
         try:
             for each in _objects(file):
                 items += read_one(each, recordings, part, places)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise CorpusError(f"{file}: lacks what a manifest of Lhotse has ({error})") from None
     if not items:
         raise CorpusError(f"{path}: holds no 'cuts*.jsonl.gz', and no 'recordings*' with 'supervisions*'")

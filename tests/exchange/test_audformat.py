@@ -86,6 +86,11 @@ def test_what_the_library_writes_is_read(corpus, audformat, storage):
             r"db.a.csv: no such file, and none that ends with '.parquet'",
         ),
         (
+            {"db.yaml": "{tables: {a: 3, b: {columns: [1]}}, languages: 5, splits: {s: 4}}"}
+            | {"db.a.csv": "file,x\na.wav,1\n", "db.b.csv": "file,x\na.wav,1\n"},
+            r"no column of its tables gives the emotion \(tables are a, b\)",
+        ),
+        (
             {"db.yaml": "tables: {a: {columns: {x: }}}", "db.a.csv": "file,x\na.wav,1\n"},
             r"no column of its tables gives the emotion \(tables are a\)",
         ),

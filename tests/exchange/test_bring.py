@@ -128,3 +128,20 @@ def test_a_copy_never_replaces_another_file(corpus, bring, tmp_path):
     (corpus.data / "x" / "b.wav").write_bytes(b"other")
     with pytest.raises(SerError, match=r"b.wav: holds something else already"):
         bring(path=path, copy=True, name="x")
+
+
+def test_values_that_cannot_be_read_are_left_out_and_said(bring):
+    lines = ("f1/b.wav,joy,German,n/a,4,2", "m1/b.flac,sad,German,1,5,x")
+    made = bring(*lines, heading="file,label,language,valence,arousal,votes_blah")
+    assert made.table.read_text().splitlines() == [
+        "path,emotion,language,arousal", "f1/b.wav,joy,de,4", "m1/b.flac,sad,de,5",
+    ]  # fmt: skip
+    assert any(line.startswith("'valence' is left out: ") for line in made.remarks)
+
+
+def test_corpora_that_an_imported_one_holds_are_not_looked_for(corpus, bring, tmp_path):
+    path = table(tmp_path / "elsewhere", f"{corpus.data / 'tones' / 'f1' / 'b.wav'},joy")
+    (tmp_path / "other" / "mine" / "emodb").mkdir(parents=True)
+    made = bring(path=path, copy=True, name="mine", data=tmp_path / "other")
+    built = write_manifest(tmp_path / "other", tmp_path / "again", descriptions=[made.description])
+    assert (built.rows, built.warnings) == (1, ())

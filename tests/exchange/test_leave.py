@@ -59,3 +59,14 @@ def test_a_failed_export_leaves_nothing(corpus, monkeypatch):
 def test_an_unknown_format_is_an_error(corpus):
     with pytest.raises(SettingsError, match=r"format 'cvs' does not exist \(did you mean 'csv'\?\)"):
         export_manifest("cvs", corpus.folder / "x", manifests=corpus.manifests)
+
+
+def test_names_that_become_the_same_stay_apart(corpus_of):
+    corpus = corpus_of("a b.wav,anger,s", "a_b.wav,neutral,s", "a?.wav,fear,s", "a_.wav,sadness,s",
+                       heading="path,emotion,speaker")  # fmt: skip
+    for number, kind in enumerate(("kaldi", "audiofolder", "csv")):
+        out = corpus.folder / f"out{number}"
+        export_manifest(kind, out, manifests=corpus.manifests, data=corpus.data, copy=True)
+        assert len([*out.rglob("*.wav")]) == 4
+    ids = [line.split()[0] for line in (corpus.folder / "out0" / "utt2emo").read_text().splitlines()]
+    assert ids == ["tones-s-tones_a?", "tones-s-tones_a_", "tones-s-tones_a_b", "tones-s-tones_a_b-2"]

@@ -65,6 +65,11 @@ def write(path, *objects):
             [{"id": "a"}],
             r"cuts.jsonl.gz: lacks what a manifest of Lhotse has \('supervisions'\)",
         ),
+        (
+            "cuts.jsonl.gz",
+            [{"supervisions": [{"start": 0, "duration": 1}], "start": 0, "recording": {"sources": []}}],
+            r"cuts.jsonl.gz: lacks what a manifest of Lhotse has \(list index out of range\)",
+        ),
         ("cuts.jsonl.gz", [3], r"cuts.jsonl.gz: is not JSON lines"),
         ("supervisions.jsonl.gz", [{"recording_id": "a"}], r"no supervision has one of emotion, emo, label"),
     ],
