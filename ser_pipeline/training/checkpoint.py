@@ -95,7 +95,8 @@ def _network(content: bytes, card: ModelCard) -> Network:
         import skops.io
 
         fitted = skops.io.loads(content, trusted=list(TRUSTED))
-        both = fitted if isinstance(fitted, dict) else {_CLASSIFIER: fitted, _RATERS: []}
+        known = isinstance(fitted, dict) and {*fitted} == {_CLASSIFIER, _RATERS}
+        both = fitted if known else {_CLASSIFIER: fitted, _RATERS: []}
         features = len(card.learned.scaling.names) if card.learned.scaling else 0
         if any(
             getattr(each, "n_features_in_", None) != features for each in (both[_CLASSIFIER], *both[_RATERS])
