@@ -108,7 +108,7 @@ class Described:
         if told.anywhere and tables:
             self.TRACES = re.compile("|".join(map(re.escape, tables)), re.IGNORECASE)
         flags = re.IGNORECASE if told.ignore_case else 0
-        self.NAME = re.compile(rf"(?:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
+        self.NAME = re.compile(rf"(?s:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
         self._values = Values(told)
         self.called = lru_cache(maxsize=1 << 14)(self._is_called)
         self._people = {speaker: self._checked("people", person) for speaker, person in told.people.items()}

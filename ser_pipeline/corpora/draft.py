@@ -165,7 +165,7 @@ def _pattern(
     for top in range(deepest, len(shapes)):
         levels = [shape.pattern(chosen) if shape.level <= deepest else "[^/]+" for shape in shapes[: top + 1]]
         pattern = "/".join(reversed(levels))
-        whole = re.compile(rf"(?:.*/)?({pattern})")
+        whole = re.compile(rf"(?s:.*/)?({pattern})")
         matches = [whole.fullmatch((path.parent / path.stem).as_posix()) for path in paths]
         ids = {match[1] for match in matches if match}
         read = [path for path, match in zip(paths, matches, strict=True) if match]
@@ -257,10 +257,10 @@ def _of_column(fact: str, name: str, column: str, lines: Sequence[Mapping[str, s
     if not counts:
         return None
     if fact == "emotion":
-        codes = {code: word for code in counts if (word := emotion_of_word(code))} or emotions_of_codes(
-            list(counts)
-        )
-        return Guess(fact, source, counts, known(counts, codes) > 0.9, codes) if codes else None
+        words = {code: word for code in counts if (word := emotion_of_word(code))}
+        codes = words or emotions_of_codes(list(counts))
+        few = 2 <= len(counts) <= MOST_EMOTIONS and len(counts) <= len(lines) / 2
+        return Guess(fact, source, counts, known(counts, codes) > 0.9, codes) if codes or few else None
     if fact == "gender":
         codes = {code: gender for code in counts if (gender := gender_of_word(code))}
         return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None
@@ -300,10 +300,18 @@ def _no_emotion(folder: Path, paths: Sequence[PurePosixPath], fields: Sequence[F
 def looks_like(folder: Path, corpora: Mapping[str, Corpus]) -> str | None:
     """Id of a described corpus whose names those of a folder are, though the folder is called otherwise."""
     paths, _ = _listing(folder)
+    few = paths[:: max(1, len(paths) // SOME)]
     for name, corpus in corpora.items():
-        if isinstance(corpus, Described) and corpus.description.pattern:
-            rows = [corpus.parse(path) for path in paths]
-            fit = sum(isinstance(row, Utterance) for row in rows)
-            if fit >= USUALLY * len(paths):
-                return name
+        named = isinstance(corpus, Described) and bool(corpus.description.pattern)
+        if named and _fits(corpus, few) and _fits(corpus, paths):
+            return name
     return None
+
+
+SOME: Final = 200
+"""Recordings that are looked at before all are."""
+
+
+def _fits(corpus: Corpus, paths: Sequence[PurePosixPath]) -> bool:
+    rows = sum(isinstance(corpus.parse(path), Utterance) for path in paths)
+    return rows >= USUALLY * len(paths)

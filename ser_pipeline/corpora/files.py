@@ -176,7 +176,7 @@ def stem(path: PurePosixPath) -> str:
         >>> stem(PurePosixPath("wav/a.b.wav"))
         'wav/a.b'
     """
-    return (path.parent / path.stem).as_posix()
+    return path.as_posix().removesuffix(path.suffix)
 
 
 def key_of(what: str, text: str) -> str:

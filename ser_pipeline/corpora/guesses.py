@@ -335,6 +335,8 @@ def _by_place(each: Field, emotion: Field | None, fields: Sequence[Field]) -> fl
     first = begins and all(other.place > each.place for other in neighbours)
     last = each.level == 0 and all(other.place < each.place for other in neighbours)
     named = all(value.isalpha() and 2 <= len(value) <= 12 for value in each.counts)
+    if last and not neighbours and all(map(str.isdecimal, each.counts)):
+        return -1.5  # the name is nothing but a running number
     if last:
         initials = named and all(value.isupper() and len(value) <= 4 for value in each.counts)
         return 0.75 if initials else -1.0 if named else -0.5

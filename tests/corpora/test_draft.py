@@ -294,3 +294,30 @@ def test_the_draft_is_the_same_whoever_lists_the_folder(tmp_path):
     one = as_toml(draft(put(tmp_path / "one" / "mine", paths)))
     random.Random(0).shuffle(paths)
     assert as_toml(draft(put(tmp_path / "two" / "mine", paths))) == one
+
+
+def test_a_column_of_emotions_whose_codes_nobody_knows_is_asked_for(tmp_path):
+    lines = "file,emotion,speaker\n" + "".join(f"{n:03d}.wav,{n % 4},p{n % 5}\n" for n in range(40))
+    text, rows, rest = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], labels__csv=lines))
+    assert (rows, len(rest)) == ([], 40)
+    assert text.count(' = "?"    # 10 recordings: say which emotion, or "other"') == 4
+
+
+def test_a_folder_with_a_line_break_in_its_name_is_read(tmp_path):
+    _, rows, rest = read(put(tmp_path / "mine", [f"new\nline/{n}_{e}.wav" for n in range(9) for e in WORDS]))
+    assert (len(rows), rest) == (54, [])
+
+
+def test_bare_numbers_in_names_are_a_speaker_only_with_a_question_mark(tmp_path):
+    paths = names("{e}_{s}_{t}.wav", e=WORDS, s=numbers(20), t=numbers(4))
+    speaker = draft(put(tmp_path / "mine", paths)).guess("speaker")
+    assert speaker is None or not speaker.sure
+
+
+def test_parts_and_formats_are_nobody(tmp_path):
+    found = draft(put(tmp_path / "mine", names("{p}/{f}/{e}/{t}.{f}", p=("train", "test"), f=("wav", "flac"),
+                                               e=WORDS, t=numbers(9))))  # fmt: skip
+    assert found.guess("speaker") is None
+    part = found.guess("part")
+    assert part is not None
+    assert set(part.counts) == {"train", "test"}
