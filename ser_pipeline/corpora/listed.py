@@ -356,7 +356,7 @@ def _relative(place: str, root: str) -> PurePosixPath:
 
 
 def _lost(name: str, file: Path) -> str:
-    if "://" in name:
+    if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
         return "is an address and not a file; download the recordings first"
     return (
         f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "

@@ -331,3 +331,9 @@ def test_the_language_of_all_is_that_of_the_corpus(home):
         (Path(home) / "mine.csv").write_text(text)
         corpora, _ = listed_corpora([home / "mine.csv"], home)
         assert corpora["mine"].CARD.language == language
+
+
+def test_a_drive_of_windows_is_no_address(home):
+    (row,) = rows_of(home, "path,emotion\nC:\\\\old\\\\x.wav,sad\n")
+    assert isinstance(row, Reject)
+    assert row.reason.startswith("no such file")
