@@ -7,6 +7,7 @@ recordings by a description.
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
@@ -224,6 +225,7 @@ class Description(_Part):
                 raise ValueError(
                     f"refused.{value} is no group of the pattern and no fact{nearest(value, self.groups)}"
                 )
+        self._no_misspelt_group()
         self._has_sources()
         try:
             self.official("x", dict.fromkeys(self.groups, "x"))
@@ -243,6 +245,14 @@ class Description(_Part):
                     f"codes.{fact}: {code!r} stands for {value!r}, which is none of "
                     f"{', '.join(valid)}{nearest(value, valid)}"
                 )
+
+    def _no_misspelt_group(self) -> None:
+        """A group that nothing uses and that is nearly called like a fact is meant to be one."""
+        used = {*FACTS, *self.refused, *(name for table in self.tables for name in table.match)}
+        for group in self.groups:
+            likely = get_close_matches(group, FACTS, n=1, cutoff=0.85)
+            if group not in used and f"{{{group}" not in self.id and likely and likely[0] not in self.groups:
+                raise ValueError(f"group {group!r} of the pattern is no fact (did you mean {likely[0]!r}?)")
 
     def _has_sources(self) -> None:
         by_lines = [table for table in self.tables if table.rows]

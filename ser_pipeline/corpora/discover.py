@@ -249,6 +249,10 @@ def _assigned(survey: _Survey, homes: Homes) -> tuple[tuple[Found, ...], tuple[P
         for root, home in roots.items():
             owners.setdefault(root, (corpus, home))
             owners.setdefault(home, (corpus, home))
+    for corpus, module in survey.corpora.items():
+        if _is_own(module):  # its folder is the user's word for it, so that its pattern has to answer for it
+            for place in sorted(survey.traces[corpus], key=lambda place: len(place.parts)):
+                owners.setdefault(place, (corpus, place))
     strays = []
     for path in survey.unclaimed:
         owner = next((owners[place] for place in path.parents if place in owners), None)

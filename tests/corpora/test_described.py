@@ -287,3 +287,14 @@ def test_a_description_takes_the_place_of_a_shipped_corpus(tmp_path):
     assert next(iter(known)) == "emodb"
     assert isinstance(known["emodb"], Described)
     assert json.dumps(list(known)).count('"emodb"') == 1
+
+
+def test_a_pattern_that_reads_nothing_answers_for_the_folder_of_its_corpus(tmp_path):
+    data = put(tmp_path / "DataSets", "Voices/x.wav", "other/y.wav")
+    own = write(tmp_path, voices='folders = ["Voices"]\n' + VOICES)
+    found = discover(data, known_corpora(own))
+    assert [(each.corpus, each.files) for each in found.found] == [("voices", (PurePosixPath("x.wav"),))]
+    (reject,) = known_corpora(own)["voices"].scan(data / "Voices", found.found[0].files)
+    assert isinstance(reject, Reject)
+    assert reject.reason == "name does not follow 'Voices/f1/rab-f1-b1.wav'"
+    assert found.strays == (PurePosixPath("other/y.wav"),)

@@ -27,6 +27,10 @@ def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
         ('pattern = "(?P<emotion>a)"', "mine.toml: name: is missing"),
         (LEAST + 'licnce = "MIT"', "licnce: there is no such setting; valid are name, title"),
         (LEAST + 'licnce = "MIT"', "(did you mean 'licence'?)"),
+        (
+            LEAST.replace("<speaker>", "<speeker>"),
+            "group 'speeker' of the pattern is no fact (did you mean 'speaker'?)",
+        ),
         (LEAST + "[codes.emotoin]\na = 'anger'", "there is no such fact (did you mean 'emotion'?)"),
         (LEAST + "[codes.emotion]\na = 'angr'", "'a' stands for 'angr', which is none of anger,"),
         (LEAST + "[codes.emotion]\na = 'angr'", "(did you mean 'anger'?)"),
