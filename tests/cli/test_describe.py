@@ -64,7 +64,7 @@ def test_init_of_a_known_corpus_says_that_nothing_is_needed(here):
         ("name = 3", "new.toml: name: "),
         (
             GOOD.replace("emotion>", "emotoin>"),
-            "nothing says the emotion: name a group of the pattern 'emotion'",
+            "group 'emotoin' of the pattern is no fact (did you mean 'emotion'?)",
         ),
     ],
 )

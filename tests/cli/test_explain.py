@@ -39,7 +39,8 @@ def ser(tmp_path, monkeypatch):
     folder = tmp_path / "runs" / "one"
     folder.mkdir(parents=True)
     info = RunInfo(
-        name="one", created="2026-01-02T03:04:05+00:00", command="c", model="logreg", recipe=recipe(),
+        name="one", created="2026-01-02T03:04:05+00:00", command="c", model="logreg",
+        recipe=recipe(model={"name": "logreg"}),
         emotions=("anger", "sadness"), merges={}, manifest_digest="d",
         split=SplitInfo(name="speaker", digest="s", leaks_speakers=False, note=""),
         store_kind="features", store_fingerprint="f", counts={}, class_counts={}, corpora=(), languages=(),

@@ -38,13 +38,9 @@ def heard(rng):
     probe = Probe(2, 4, 2, attention=False, dropout=0.0).eval()
     with torch.no_grad():
         probe.layers.copy_(torch.tensor([0.0, 0.1]))
-        for layer in (probe.head[0], probe.head[3]):
-            layer.weight.zero_()
-            layer.bias.zero_()
-        probe.head[0].weight[0, 0] = 1.0  # the mean of the first unit
-        probe.head[0].bias[0] = 5.0
-        probe.head[3].weight[1, 0] = 1.0
-        probe.head[3].bias[1] = -5.0
+        probe.head[0].weight.zero_()
+        probe.head[0].bias.zero_()
+        probe.head[0].weight[1, 4] = 1.0  # the mean of the first unit of the second layer
     targets, clips = np.arange(40) % 2, []
     for number in range(40):
         count = LENGTHS[number % 4]
