@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table
+from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table, parts_of
 from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.tables import CorpusTable, Row, left_out, read_any, read_text
-from ser_pipeline.corpora.values import Values, votes_of
+from ser_pipeline.corpora.values import Values, mixture_of, votes_of
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, MissingAudio, Record, Reject, TableProblem, Utterance
@@ -103,7 +103,7 @@ class Described:
             notes=told.notes,
             downloads=told.downloads,
         )  # fmt: skip
-        self.EMOTIONS = dict(told.codes.get("emotion", {}))
+        self.EMOTIONS = {code: parts_of(mixed)[0] for code, mixed in told.codes.get("emotion", {}).items()}
         tables = [table.file for table in told.tables if "/" not in table.file and "*" not in table.file]
         if told.anywhere and tables:
             self.TRACES = re.compile("|".join(map(re.escape, tables)), re.IGNORECASE)
@@ -362,12 +362,12 @@ class Described:
             language=facts.pop("language", self.CARD.language),
             style=facts.pop("style", self.CARD.style),
             modality=facts.pop("modality", self.CARD.modality),
-            votes=votes_of(raw.get("votes", {})),
+            votes=votes_of(raw.get("votes", {})) or mixture_of(self._values.of("emotion", label)),
             **{_FIELDS.get(fact, fact): value for fact, value in facts.items() if value is not None},
         )
 
     def _emotion(self, code: str) -> str:
-        return str(self._values.of("emotion", code))
+        return parts_of(self._values.of("emotion", code))[0]
 
     def _checked(self, where: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Values of facts that the description gives itself."""

@@ -238,13 +238,17 @@ class Description(_Part):
         return self.id.format(stem=stem, **groups)
 
     def _valid_codes(self, fact: str, codes: Codes) -> None:
-        valid = VALUES.get(fact)
-        for code, value in codes.items():
-            if valid is not None and value not in valid:
+        for code, value in codes.items() if fact in VALUES else ():
+            parts = parts_of(value) if fact == "emotion" else [value]
+            valid = VALUES[fact] if len(parts) == 1 else EMOTIONS
+            wrong = [part for part in parts if part not in valid]
+            if wrong:
                 raise ValueError(
                     f"codes.{fact}: {code!r} stands for {value!r}, which is none of "
-                    f"{', '.join(valid)}{nearest(value, valid)}"
+                    f"{', '.join(valid)}{nearest(wrong[0], valid)}"
                 )
+            if len(set(parts)) < len(parts):
+                raise ValueError(f"codes.{fact}: {code!r} stands for {value!r}, one of them twice")
 
     def _no_misspelt_group(self) -> None:
         """A group that nothing uses and that is nearly called like a fact is meant to be one."""
@@ -281,6 +285,16 @@ class Description(_Part):
         sources += [table.columns for table in self.tables]
         sources += [sidecar.columns or [sidecar.fact or ""] for sidecar in self.sidecars]
         return any(fact in source for source in sources for fact in facts)
+
+
+def parts_of(emotion: str) -> list[str]:
+    """The emotions of a label that may be a mixture, the strongest first.
+
+    Examples:
+        >>> parts_of("sadness+anger"), parts_of("fear")
+        (['sadness', 'anger'], ['fear'])
+    """
+    return [part.strip() for part in emotion.split("+")]
 
 
 def _emotions(key: str, names: Iterable[str]) -> None:

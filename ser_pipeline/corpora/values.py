@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, RANGES, VALUES, Description
+from ser_pipeline.corpora.description import FACTS, RANGES, VALUES, Description, parts_of
 from ser_pipeline.corpora.tables import age_of
 
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -115,6 +115,17 @@ def seconds_of(text: str) -> float | None:
     if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
         raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
     return value
+
+
+def mixture_of(emotion: str) -> dict[str, int]:
+    """Votes that a label of several emotions stands for, one for each; none for a label of one.
+
+    Examples:
+        >>> mixture_of("sadness+anger"), mixture_of("sadness")
+        ({'sadness': 1, 'anger': 1}, {})
+    """
+    parts = parts_of(emotion)
+    return dict.fromkeys(parts, 1) if len(parts) > 1 else {}
 
 
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:

@@ -298,3 +298,14 @@ def test_a_pattern_that_reads_nothing_answers_for_the_folder_of_its_corpus(tmp_p
     assert isinstance(reject, Reject)
     assert reject.reason == "name does not follow 'Voices/f1/rab-f1-b1.wav'"
     assert found.strays == (PurePosixPath("other/y.wav"),)
+
+
+def test_a_label_of_several_emotions_is_kept_as_votes_and_counts_as_the_first(tmp_path):
+    mixed = corpus(text=VOICES.replace('rab = "anger"', 'rab = "sadness + anger"'))
+    row = mixed.parse(PurePosixPath("f1/rab-f1-b1.wav"))
+    assert isinstance(row, Utterance)
+    assert (row.emotion, row.source_label, row.votes) == ("sadness", "rab", {"sadness": 1, "anger": 1})
+    assert mixed.EMOTIONS["rab"] == "sadness"
+    plain = mixed.parse(PurePosixPath("f1/gio-f1-b1.wav"))
+    assert isinstance(plain, Utterance)
+    assert plain.votes == {}
