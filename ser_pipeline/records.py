@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +21,29 @@ Part = Literal["train", "validation", "test"]
 
 PARTS: tuple[str, str, str] = ("train", "validation", "test")
 """Parts of a split, in the order they are shown."""
+
+VOCABULARIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "intensity": get_args(Intensity),
+        "gender": get_args(Gender),
+        "modality": get_args(Modality),
+        "style": get_args(Style),
+        "part": PARTS,
+    }
+)
+"""Field of a row -> the only values it may have."""
+
+RATINGS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "valence": (-1.0, 1.0),
+        "arousal": (-1.0, 1.0),
+        "dominance": (-1.0, 1.0),
+        "agreement": (0.0, 1.0),
+        "naturalness": (0.0, 1.0),
+        "rated_intensity": (0.0, 1.0),
+    }
+)
+"""Field of a row -> the range it must lie in."""
 
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""

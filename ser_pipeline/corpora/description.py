@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -17,7 +17,7 @@ from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, SettingsError
 from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.options.checks import checked, nearest
-from ser_pipeline.records import PARTS, Download, Gender, Intensity, Modality, Style
+from ser_pipeline.records import RATINGS, VOCABULARIES, Download, Modality, Style
 
 FACTS: Final = (
     "emotion", "speaker", "gender", "age", "language", "session", "sentence", "text", "take",
@@ -26,25 +26,8 @@ FACTS: Final = (
 )  # fmt: skip
 """What can be said of a recording; the last three only by a table whose lines are the rows."""
 
-VALUES: Final[Mapping[str, tuple[str, ...]]] = {
-    "emotion": (*EMOTIONS, OTHER),
-    "gender": get_args(Gender),
-    "intensity": get_args(Intensity),
-    "style": get_args(Style),
-    "modality": get_args(Modality),
-    "part": PARTS,
-}
+VALUES: Final[Mapping[str, tuple[str, ...]]] = {"emotion": (*EMOTIONS, OTHER), **VOCABULARIES}
 """Fact -> the only values it may have; codes of a corpus stand for them."""
-
-RANGES: Final[Mapping[str, tuple[float, float]]] = {
-    "valence": (-1.0, 1.0),
-    "arousal": (-1.0, 1.0),
-    "dominance": (-1.0, 1.0),
-    "agreement": (0.0, 1.0),
-    "naturalness": (0.0, 1.0),
-    "rated_intensity": (0.0, 1.0),
-}
-"""Fact -> the range into which its scale is moved."""
 
 
 def _regex(text: str) -> str:
@@ -216,8 +199,8 @@ class Description(_Part):
             self._valid_codes(fact, codes)
         _emotions("counts", self.counts)
         for fact, (lowest, highest) in self.scales.items():
-            if fact not in RANGES:
-                raise ValueError(f"scales.{fact}: only {', '.join(RANGES)} have a scale")
+            if fact not in RATINGS:
+                raise ValueError(f"scales.{fact}: only {', '.join(RATINGS)} have a scale")
             if not lowest < highest:
                 raise ValueError(f"scales.{fact} runs from {lowest:g} to {highest:g}; the lowest comes first")
         for value in self.refused:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.values import KNOWN
+from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.corpora.words import (
     emotion_of_word,
     emotions_of_codes,
@@ -247,11 +247,7 @@ def _language(fields: Sequence[Field], _: Field | None) -> Found | None:
 
 def _part(fields: Sequence[Field], _: Field | None) -> Found | None:
     for each in fields:
-        if (
-            not each.joined
-            and len(each.counts) <= 4
-            and {*map(str.lower, each.counts)} <= KNOWN["part"].keys()
-        ):
+        if not each.joined and len(each.counts) <= 4 and {*map(str.lower, each.counts)} <= PART_OF.keys():
             return each, Guess("part", where(each), each.counts, True)
     return None
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.described import Described, Lines, Named
-from ser_pipeline.corpora.description import RANGES, Codes, Description, Scale, Table
+from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import in_path_order, is_recording, slashed, walk
 from ser_pipeline.corpora.tables import read_any
@@ -34,7 +34,7 @@ from ser_pipeline.corpora.words import (
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options.checks import nearest
-from ser_pipeline.records import Record, Reject, TableProblem, Utterance
+from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
 from ser_pipeline.tables.cells import plural
 
 NEEDED: Final = ("path", "emotion")
@@ -161,7 +161,7 @@ def _listed(file: Path, name: str, data: Path, voice: re.Pattern[str] | None) ->
     remarks = _remarks(met["emotion"], refused)
     codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
-    scales = {fact: scale for fact in RANGES if (scale := _scale(fact, met.get(fact, ())))}
+    scales = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
     remarks += [
         f"column {columns[fact]!r} is read as ratings from {low:g} to {high:g}"
         for fact, (low, high) in scales.items()

@@ -5,23 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, RANGES, VALUES, Description, parts_of
+from ser_pipeline.corpora.description import FACTS, VALUES, Description, parts_of
 from ser_pipeline.corpora.tables import age_of
+from ser_pipeline.corpora.words import gender_of_word
+from ser_pipeline.records import RATINGS
 
-KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+PART_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "gender": {
-            "f": "female", "female": "female", "w": "female", "woman": "female", "girl": "female",
-            "m": "male", "male": "male", "man": "male", "boy": "male", "": "unknown",
-        },
-        "part": {
-            "train": "train", "training": "train", "trn": "train",
-            "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-            "development": "validation", "test": "test", "testing": "test", "eval": "test",
-        },
+        "train": "train", "training": "train", "trn": "train",
+        "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+        "development": "validation", "test": "test", "testing": "test", "eval": "test",
     }
 )  # fmt: skip
-"""Fact -> usual words for its values, beside those of the corpus."""
+"""Usual words for the parts of a split."""
 
 MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""
@@ -50,7 +46,7 @@ class Values:
         """How the text of a fact becomes its value; raises ValueError for what it cannot be."""
         if fact in VALUES:
             return self._coded(fact, VALUES[fact])
-        if fact in RANGES:
+        if fact in RATINGS:
             return self._scaled(fact)
         simple: dict[str, Callable[[str], Any]] = {
             "age": lambda text: age_of(str(text).removesuffix(".0")) if str(text).strip() else None,
@@ -65,12 +61,15 @@ class Values:
         return lambda text: codes.get(self._case(str(text)), str(text))
 
     def _coded(self, fact: str, valid: Sequence[str]) -> Callable[[str], str]:
-        codes = {**KNOWN.get(fact, {}), **{value: value for value in valid}, **self._codes.get(fact, {})}
+        usual = PART_OF if fact == "part" else {}
+        codes = {**usual, **{value: value for value in valid}, **self._codes.get(fact, {})}
         own = list(self._told.codes.get(fact, {})) or list(valid)
         listed = ", ".join(own[:MOST_CODES]) + (", ..." if len(own) > MOST_CODES else "")
 
         def read(text: str) -> str:
             value = codes.get(self._case(str(text).strip()), codes.get(str(text).strip().lower()))
+            if value is None and fact == "gender":
+                value = gender_of_word(str(text)) if str(text).strip() else "unknown"
             if value is None:
                 raise ValueError(f"{fact} {text!r} does not exist; valid are {listed}")
             return value
@@ -78,7 +77,7 @@ class Values:
         return read
 
     def _scaled(self, fact: str) -> Callable[[str], float | None]:
-        low, high = RANGES[fact]
+        low, high = RATINGS[fact]
         lowest, highest = self._told.scales.get(fact, (low, high))
 
         def read(text: str) -> float | None:

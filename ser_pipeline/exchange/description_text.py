@@ -5,8 +5,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ser_pipeline.corpora.description import RANGES
 from ser_pipeline.exchange.items import TOLD, VOTES, columns_of
+from ser_pipeline.records import RATINGS
 
 
 def description_text(
@@ -26,7 +26,7 @@ def description_text(
     if odd := [label for label in labels if label and label not in codes]:
         blocks += ["", "[refused.emotion]"]
         blocks += [f"{_quoted(label)} = {_quoted(f'label {label!r} is no emotion')}" for label in odd]
-    if scales := {fact: scale for fact in RANGES if (scale := _scale(fact, facts))}:
+    if scales := {fact: scale for fact in RATINGS if (scale := _scale(fact, facts))}:
         blocks += ["", "[scales]"]
         blocks += [f"{fact} = [{low:g}, {high:g}]" for fact, (low, high) in scales.items()]
     by_fact = {"path": "path", **{fact: fact for fact in columns if fact in TOLD}}
@@ -55,7 +55,7 @@ def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float]
         values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
     except ValueError:
         return None
-    low, high = RANGES[fact]
+    low, high = RATINGS[fact]
     if not values or not all(map(math.isfinite, values)) or low <= min(values) <= max(values) <= high:
         return None
     scales = ((1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +21,7 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.manifest.digest import digest_file, digest_stream
-from ser_pipeline.records import PARTS, Gender, Intensity, Modality, Style
+from ser_pipeline.records import PARTS
 
 SCHEMA_VERSION: Final = 2
 """Raised whenever a column is added, dropped or changes its meaning."""
@@ -32,30 +32,11 @@ EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
 MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels")
 """Columns read off the recording itself; the others come from the corpus."""
 
-VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
-    "intensity": get_args(Intensity),
-    "gender": get_args(Gender),
-    "modality": get_args(Modality),
-    "style": get_args(Style),
-    "part": PARTS,
-}
-"""Column -> the only values it may hold."""
-
 PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PARTS)}
 """Part -> its number in :func:`ser_pipeline.splits.parts_for`."""
 
 NO_PART: Final = -1
 """Number of a recording that a split leaves out."""
-
-RATINGS: Final[dict[str, tuple[float, float]]] = {
-    "valence": (-1.0, 1.0),
-    "arousal": (-1.0, 1.0),
-    "dominance": (-1.0, 1.0),
-    "agreement": (0.0, 1.0),
-    "naturalness": (0.0, 1.0),
-    "rated_intensity": (0.0, 1.0),
-}
-"""Column -> the range it must lie in."""
 
 FACTS_KEY: Final = b"ser"
 

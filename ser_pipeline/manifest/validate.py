@@ -13,9 +13,8 @@ from ser_pipeline.labels import EMOTIONS, OTHER_ID
 from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
-from ser_pipeline.manifest.schema import RATINGS, VOCABULARIES
 from ser_pipeline.manifest.segments import bounds_fit
-from ser_pipeline.records import MIN_CLIP_S
+from ser_pipeline.records import MIN_CLIP_S, RATINGS, VOCABULARIES
 
 SHOWN: Final = 10
 """Problems that are spelled out; the others are counted."""

@@ -15,17 +15,15 @@ from ser_pipeline.manifest.schema import (
     FACTS_KEY,
     MEASURED,
     PART_CODES,
-    RATINGS,
     REJECT_SCHEMA,
     ROW_GROUP,
     SCHEMA,
     SCHEMA_VERSION,
     SPLIT_SCHEMA,
-    VOCABULARIES,
     read_table,
     write_table,
 )
-from ser_pipeline.records import PARTS, Utterance
+from ser_pipeline.records import PARTS, RATINGS, VOCABULARIES, Utterance
 
 PUBLISHED = [
     "utterance_id", "corpus", "path", "audio_digest", "source_label", "emotion_id", "intensity", "speaker_id",
