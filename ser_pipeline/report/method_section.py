@@ -10,7 +10,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.options import Recipe, applies, recipe
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.document import Block, Code, Figure, Panel, Section, text
+from ser_pipeline.report.document import Block, Code, Figure, Panel, Section, Strong, text
 from ser_pipeline.report.drawing import (
     BLUE,
     EMOTION_AXES,
@@ -22,6 +22,7 @@ from ser_pipeline.report.drawing import (
     panel,
     readable,
 )
+from ser_pipeline.report.results_section import SOURCE
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
@@ -75,7 +76,9 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
             Code("paper"),
             " follows the source report exactly; preset ",
             Code("default"),
-            " corrects its defects.",
+            " corrects its defects. The source report is ",
+            Strong(SOURCE),
+            " (2025); its authors and where it appeared are not on record in this toolkit.",
         )
     ]
     if steps:

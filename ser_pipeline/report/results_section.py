@@ -52,6 +52,9 @@ CLAIMS: Final = (
 )
 """Validation results as claimed in the source report; no published code or log supports them."""
 
+SOURCE: Final = "Speech Emotion Recognition Using Convolutional Recurrent Neural Networks"
+"""Title of the source report, of 2025."""
+
 CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
 """Under which the source report made its numbers."""
 

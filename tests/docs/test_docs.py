@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+import ser_pipeline
 from ser_pipeline.options.page import options_page
+from ser_pipeline.report.method_section import method_section
+from ser_pipeline.report.results_section import SOURCE
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -74,6 +78,17 @@ def test_commands_in_pages_exist(page):
         for word in words:
             if word.startswith("--"):
                 assert word.split("=")[0] in flags | {"--help"}, line
+
+
+def test_the_source_report_is_cited_wherever_it_is_spoken_of():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == ser_pipeline.__version__
+    (report,) = cited["references"]
+    assert (report["title"], report["year"]) == (SOURCE, 2025)
+    for page in ("README.md", "docs/report.md"):
+        words = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+        assert f'"{SOURCE}" (2025)' in words
+    assert SOURCE in str(method_section([]))
 
 
 @pytest.mark.slow
