@@ -1,8 +1,10 @@
 """Files that are whole or not there: written beside their target, then renamed; and lock files."""
 
 import errno
+import fcntl
 import os
 import secrets
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 TEMPORARY_SUFFIX = ".partial"
 """Ends the name of every file that is not finished; nothing reads these."""
+
+_FLOCK = struct.Struct("@hhqqi4x")
+"""Linux: kind of lock, origin, first byte, number of bytes, and a process that must be 0."""
 
 
 @contextmanager
@@ -70,19 +75,20 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
 
 @contextmanager
-def lock_file(path: Path) -> Iterator[int]:
-    """Hold a lock file open while the block runs; the block takes the lock itself.
+def lock_file(path: Path, taken: SerError | None, start: int = 0, count: int = 0) -> Iterator[None]:
+    """Hold bytes of a lock file while the block runs, so that nobody else holds them meanwhile.
 
-    The operating system frees what a process has locked when it ends, however it ends.
+    The operating system frees what a process has locked when it ends, however it ends. On Linux a lock
+    keeps out the other threads of its own process too.
 
     Args:
         path: of the file; it and its folder are made where they are missing.
-
-    Yields:
-        A handle for ``fcntl.lockf``.
+        taken: raised where another holds one of the bytes; None waits until they are free.
+        start: the first byte.
+        count: of bytes; 0 holds all from ``start`` on.
 
     Raises:
-        SerError: the folder cannot be written to.
+        SerError: ``taken``, or the folder cannot be written to or has no locks.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,9 +96,25 @@ def lock_file(path: Path) -> Iterator[int]:
     except OSError as error:
         raise explained(error, path) from None
     try:
-        yield handle
+        _lock(handle, start, count, wait=taken is None)
+    except OSError as error:
+        os.close(handle)
+        if taken is not None and error.errno in {errno.EACCES, errno.EAGAIN}:
+            raise taken from None
+        raise explained(error, path) from None
+    try:
+        yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, start: int, count: int, *, wait: bool) -> None:
+    """Lock bytes for one handle where the system can, else for the process, which other threads share."""
+    command = getattr(fcntl, "F_OFD_SETLKW" if wait else "F_OFD_SETLK", None)
+    if command is None:
+        fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), count, start, os.SEEK_SET)
+    else:
+        fcntl.fcntl(handle, command, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, count, 0))
 
 
 def explained(error: OSError, path: Path) -> SerError:

@@ -1,10 +1,13 @@
 import errno
+import fcntl
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.atomic import explained, write_atomically, write_parquet
+from ser_pipeline.atomic import explained, lock_file, write_atomically, write_parquet
 from ser_pipeline.errors import SerError
 
 
@@ -73,3 +76,55 @@ def test_a_table_is_written_whole_and_compressed(tmp_path):
     assert pq.read_metadata(tmp_path / "b" / "a.parquet").row_group(0).column(0).compression == "ZSTD"
     with pytest.raises(SerError, match=r"a\.parquet: cannot be written"):
         write_parquet(tmp_path / "b" / "a.parquet" / "a.parquet", table)
+
+
+TAKEN = SerError("another holds it")
+
+
+def holds(path, start, count):
+    """Whether another process can hold these bytes."""
+    code = (
+        "import pathlib, sys\nfrom ser_pipeline.atomic import lock_file\n"
+        "from ser_pipeline.errors import SerError\n"
+        "place = int(sys.argv[2]), int(sys.argv[3])\n"
+        "with lock_file(pathlib.Path(sys.argv[1]), SerError('no'), *place):\n    pass"
+    )
+    words = [sys.executable, "-c", code, str(path), str(start), str(count)]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("by_handle", [True, False])
+def test_bytes_are_held_until_the_block_ends(tmp_path, monkeypatch, by_handle):
+    if not by_handle:
+        monkeypatch.delattr(fcntl, "F_OFD_SETLK", raising=False)
+    with lock_file(tmp_path / "a.lock", TAKEN, 3, 2):
+        assert [holds(tmp_path / "a.lock", *place) for place in ((0, 3), (4, 1), (0, 0))] == [
+            True,
+            False,
+            False,
+        ]
+    assert holds(tmp_path / "a.lock", 0, 0)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="this system locks for whole processes")
+def test_a_lock_keeps_out_other_handles_of_its_own_process_and_outlives_them(tmp_path):
+    path = tmp_path / "a.lock"
+    with lock_file(path, TAKEN, 0, 1):
+        with lock_file(path, TAKEN, 1, 1):
+            pass
+        with pytest.raises(SerError, match="another holds it"), lock_file(path, TAKEN, 0, 1):
+            pass
+        assert not holds(path, 0, 1)
+
+
+def test_a_folder_without_locks_is_one_line(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "fcntl", none)
+    monkeypatch.setattr(fcntl, "lockf", none)
+    with (
+        pytest.raises(SerError, match=r"a\.lock: cannot be written: No locks available"),
+        lock_file(tmp_path / "a.lock", TAKEN),
+    ):
+        pass

@@ -1,6 +1,5 @@
 """Download a corpus that its publisher offers without asking, once its licence is accepted."""
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -130,13 +129,8 @@ def _placed(item: Download, path: Path, folder: Path) -> int:
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Keep other processes from downloading to the same folder."""
-    with lock_file(work / LOCK) as handle:
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CorpusError(
-                f"{work.parent}: another process downloads to this folder; wait until it is done"
-            ) from None
+    taken = CorpusError(f"{work.parent}: another process downloads to this folder; wait until it is done")
+    with lock_file(work / LOCK, taken):
         yield
 
 

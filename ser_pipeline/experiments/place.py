@@ -1,6 +1,5 @@
 """Where cells and findings are kept, and the record of a cell that is done."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,11 +111,6 @@ def only_one(runs: Path) -> Iterator[None]:
         RunError: another process holds it.
     """
     folder = runs / EXPERIMENTS
-    with lock_file(folder / "running.lock") as handle:
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(
-                f"{folder}: another experiment is running here; wait for it, or choose another --runs"
-            ) from None
+    taken = RunError(f"{folder}: another experiment is running here; wait for it, or choose another --runs")
+    with lock_file(folder / "running.lock", taken):
         yield

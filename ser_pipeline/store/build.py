@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
-from ser_pipeline.store.index import SCHEMA, Index, read_index
+from ser_pipeline.store.index import SCHEMA, Index, read_index, set_aside
 from ser_pipeline.store.plan import (
     Chunk,
     Done,
@@ -216,11 +216,12 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
 
     import joblib
 
-    watched = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    parent = os.getpid()
+    watched = {"initializer": _end_with, "initargs": (parent,)}
     with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1, **watched):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         try:
-            yield from parallel(joblib.delayed(_in_worker)(work) for work in works)
+            yield from parallel(joblib.delayed(_in_worker)(replace(work, parent=parent)) for work in works)
         except BrokenProcessPool:
             raise StoreError(
                 f"{works[0].folder}: a worker was killed, perhaps because memory ran out; finished shards "
@@ -350,12 +351,8 @@ def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bo
 
 
 def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
-    """Rename shards that cannot be read, so that their recordings are computed again."""
     damaged = read_index(folder).damaged
-    for line in damaged:
-        path = Path(line.partition(": ")[0])
-        path.rename(path.with_suffix(".h5.damaged"))
-    return damaged
+    return tuple(line for line in damaged if set_aside(Path(line.partition(": ")[0])))
 
 
 def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt
 from ser_pipeline.store.identity import fingerprint
-from ser_pipeline.store.plan import Key
-from ser_pipeline.store.shard import damaged, read_keys, shard_number
+from ser_pipeline.store.plan import Key, one_shard
+from ser_pipeline.store.shard import damaged, read_keys, read_rows, shard_number
 
 SCHEMA = pa.schema(
     [
@@ -95,6 +95,28 @@ def read_index(folder: Path, *, write: bool = True) -> Index:
     if write and not lost and states:
         _write(path, table, states)
     return Index(table, tuple(lost))
+
+
+def set_aside(path: Path) -> bool:
+    """Rename a shard that cannot be used, so that its recordings are computed again.
+
+    Args:
+        path: of a shard that was found damaged; it is looked at again while no worker writes it, and stays
+            if it is whole or gone by now.
+
+    Returns:
+        Whether it was renamed.
+    """
+    with one_shard(path.parent, shard_number(path)):
+        try:
+            _rows_of(path)
+            read_rows(path)
+        except StoreCorrupt:
+            path.rename(path.with_suffix(".h5.damaged"))
+            return True
+        except FileNotFoundError:
+            pass
+    return False
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:

@@ -20,7 +20,7 @@ from ser_pipeline.front_end import layout_of, row_of_variant
 from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, inputs_of, options_of
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.identity import fingerprint
-from ser_pipeline.store.index import read_index
+from ser_pipeline.store.index import read_index, set_aside
 from ser_pipeline.store.plan import EVERY_SHARD, Key, PlannedClip, recordings, shard_range
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
@@ -177,15 +177,16 @@ def _off(store: Store, position: int, clip: PlannedClip, wave: Float32s) -> floa
 
 
 def repair(report: VerifyReport) -> int:
-    """Set damaged shards aside, so that the next build computes their recordings again.
+    """Set damaged shards aside, so that the next build computes their recordings again; returns how many.
 
     Raises:
         StoreError: a build works on one of them.
     """
+    count = 0
     for path in report.damaged:
         with shard_range(path.parent, shard_number(path), shard_number(path) + 1):
-            path.rename(path.with_suffix(".h5.damaged"))
-    return len(report.damaged)
+            count += set_aside(path)
+    return count
 
 
 def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:

@@ -9,8 +9,6 @@ Two lock files per store, one of builds and one of their workers; byte *i* stand
 The operating system frees the bytes when their process ends, however it ends.
 """
 
-import fcntl
-import os
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +31,8 @@ EVERY_SHARD = 1 << 40
 
 MOST_PREVIEWS = 4
 """Recordings whose steps are kept, each of another corpus."""
+
+BUILD_LOCK, WORKERS_LOCK = "build.lock", "workers.lock"
 
 MIN_CLIPS, MAX_CLIPS = 32, 512
 _ROUNDING = 1 + 1e-9
@@ -116,6 +116,7 @@ class Work:
         options: of the store.
         chunk: which shard, and the clips it lacks.
         previews: recordings whose steps are wanted beside their rows.
+        parent: the process that a worker ends with; None where it has none on its machine.
     """
 
     folder: Path
@@ -123,6 +124,7 @@ class Work:
     options: StoreOptions
     chunk: Chunk
     previews: tuple[Previewed, ...] = ()
+    parent: int | None = None
 
     def absolute(self) -> "Work":
         """The same work with folders that do not depend on where it is done from."""
@@ -150,32 +152,30 @@ class Done:
 def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
     """Hold shards ``start`` to ``stop - 1`` of a store while the block runs.
 
+    Workers of a build that was killed may still be at one of them: they are waited for, and begin no
+    other. From then on nobody else writes these shards.
+
     Raises:
-        StoreError: another process holds one of them, or the folder cannot be written to.
+        StoreError: another build holds one of them, or the folder cannot be written to.
     """
-    with lock_file(folder / "build.lock") as handle:
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, max(1, stop - start), start, os.SEEK_SET)
-        except OSError:
-            raise StoreError(
-                f"{folder}: another build works on {_words(start, stop)}; "
-                "wait for it, or choose other --shards"
-            ) from None
+    taken = StoreError(
+        f"{folder}: another build works on {_words(start, stop)}; wait for it, or choose other --shards"
+    )
+    count = max(1, stop - start)
+    with lock_file(folder / BUILD_LOCK, taken, start, count):
+        with lock_file(folder / WORKERS_LOCK, None, start, count):
+            pass
         yield
 
 
 @contextmanager
 def one_shard(folder: Path, number: int) -> Iterator[None]:
-    """Wait for a shard, and hold it while the block runs.
-
-    A worker whose parent was killed may still be running. The next process waits, finds the
-    shard finished and leaves it alone, so that nothing is computed twice.
+    """Wait for a shard, and hold it while the block runs; whoever waited looks at it again.
 
     Raises:
         SerError: the folder cannot be written to.
     """
-    with lock_file(folder / "workers.lock") as handle:
-        fcntl.lockf(handle, fcntl.LOCK_EX, 1, number, os.SEEK_SET)
+    with lock_file(folder / WORKERS_LOCK, None, number, 1):
         yield
 
 

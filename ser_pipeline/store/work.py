@@ -1,5 +1,6 @@
 """What one worker does: the recordings of one chunk, from file to shard, and the steps of a few."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -98,11 +99,14 @@ def make_shard(work: Work) -> Done:
     is kept, and a shard that gains nothing is not written.
 
     Raises:
-        StoreError: this process would make other numbers than the store is named after.
+        StoreError: this process would make other numbers than the store is named after, or the build
+            that it belongs to has ended.
         EncoderError: an encoder that cannot be loaded; nothing is written.
     """
     _refuse_strangers(work)
     with one_shard(work.folder, work.chunk.number):
+        if work.parent not in (None, os.getppid()):  # the next build may hold this shard by now
+            raise StoreError(f"{work.folder}: the build that this worker belongs to has ended")
         return _make(work)
 
 

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import io
 import shutil
@@ -145,8 +146,9 @@ def test_two_downloads_to_one_folder_do_not_meet(card, tmp_path, monkeypatch):
     accept(card, tmp_path)
 
     def taken(*_):
-        raise BlockingIOError
+        raise BlockingIOError(errno.EAGAIN, "held")
 
+    monkeypatch.setattr(fcntl, "fcntl", taken)
     monkeypatch.setattr(fcntl, "lockf", taken)
     with pytest.raises(CorpusError, match="another process downloads to this folder"):
         download(card, tmp_path, patience=QUICK)

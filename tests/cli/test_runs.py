@@ -6,7 +6,6 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -223,9 +222,8 @@ def test_a_terminal_is_asked(put, tmp_path, answer, left):
     done = subprocess.Popen(
         words, cwd=tmp_path, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(0.1)
     os.write(ours, f"{answer}\n".encode())
-    out, error = done.communicate(timeout=60)
+    out, error = done.communicate(timeout=300)
     os.close(ours)
     os.close(theirs)
     assert "delete run runs/a (8.5 MiB)? [y/N]" in error

@@ -78,6 +78,6 @@ def test_others_wait_for_the_first(tmp_path):
         subprocess.Popen([sys.executable, "-c", WAITS], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    said = [process.communicate(timeout=60)[0].split() for process in processes]
+    said = [process.communicate(timeout=300)[0].split() for process in processes]
     assert sorted(lines.count("imports") for lines in said) == [0, 0, len(safe_import._COMPILED_AT_IMPORT)]
     assert all(lines[-1] == "done" for lines in said)

@@ -73,7 +73,7 @@ def test_eight_processes_at_once_have_a_folder_each(tmp_path):
     for process in started:
         assert process.stdout.readline() == "ready\n"
     (tmp_path / "go").touch()
-    names = [process.communicate(timeout=60)[0].strip() for process in started]
+    names = [process.communicate(timeout=300)[0].strip() for process in started]
     assert [process.returncode for process in started] == [0] * 8
     assert len(set(names)) == 8
     assert sorted(names) == sorted(path.name for path in (tmp_path / "runs").iterdir())

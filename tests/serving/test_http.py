@@ -249,7 +249,7 @@ def test_fifty_at_once_are_all_answered_and_memory_stays(tmp_path):
     memory = []
     try:
         with (
-            httpx.Client(timeout=60, limits=httpx.Limits(max_connections=50)) as line,
+            httpx.Client(timeout=300, limits=httpx.Limits(max_connections=50)) as line,
             ThreadPoolExecutor(50) as clients,
         ):
             for _ in range(4):

@@ -1,9 +1,7 @@
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -297,53 +295,6 @@ def test_a_full_disk_says_so_and_the_next_call_continues(corpus, tmp_path, front
     folder = store_folder(tmp_path / "cache", front_end)
     assert not list(folder.glob("*.h5"))
     assert build(corpus, tmp_path / "cache", front_end).computed == 40
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_the_next_call_continues(corpus, tmp_path, front_end, rng):
-    for number in range(40, 400):
-        corpus.add(f"c{number:03d}.wav", number)
-    build(corpus, tmp_path / "whole", front_end)
-    code = (
-        "import sys, pathlib\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from conftest import Corpus\n"
-        "from ser_pipeline.options import FrontEnd\n"
-        "from ser_pipeline.store import build_store\n"
-        "corpus = Corpus(pathlib.Path(sys.argv[2]))\n"
-        "corpus.names = [path.name for path in corpus.folder.iterdir()]\n"
-        "print('go', flush=True)\n"
-        "build_store(corpus.manifest(), corpus.folder, pathlib.Path(sys.argv[3]),\n"
-        "            FrontEnd(denoise='none', n_mels=16, max_s=1.0), jobs=2)\n"
-    )
-    folder = store_folder(tmp_path / "cache", front_end)
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        os.path.dirname(__file__),
-        str(corpus.folder),
-        str(tmp_path / "cache"),
-    ]
-    finished: dict[str, int] = {}
-    for attempt in range(6):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True)
-        assert process.stdout.readline() == "go\n"
-        time.sleep(float(rng.uniform(0.1, 2.0)))
-        if attempt % 2:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-        process.wait()
-        process.stdout.close()
-        now = times(folder) if folder.exists() else {}
-        assert all(now[name] == stamp for name, stamp in finished.items()), (
-            "a finished shard was written again"
-        )
-        if attempt % 2:
-            finished = now  # after a kill of the parent alone a worker may still finish its shard
-    build(corpus, tmp_path / "cache", front_end)
-    assert contents(folder) == contents(store_folder(tmp_path / "whole", front_end))
 
 
 def test_shards_beyond_the_plan_are_refused(corpus, tmp_path, front_end):

@@ -27,9 +27,8 @@ class Cluster:
         self.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), "--no-dashboard"
         )
-        deadline = time.monotonic() + 60
         while not file.exists() or not (found := re.search(r"tcp://[\d.:]+", file.read_text())):
-            assert time.monotonic() < deadline
+            assert self.processes[0].poll() is None
             time.sleep(0.1)
         self.address = found[0]
         for _ in range(3):
@@ -78,10 +77,8 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_bytes(home, cluster):
     assert home.mels("--cache", "local", "--jobs", "2")[0] == 0
     words = ("cache", "mels", *home.QUICK, "--backend", "dask", "--scheduler", cluster.address)
     process = home.popen(*words)
-    deadline = time.monotonic() + 120
     while len(home.stamps()) < 2:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
         time.sleep(0.01)
     cluster.processes[1].send_signal(signal.SIGKILL)
     printed, said = process.communicate(timeout=240)
@@ -113,7 +110,6 @@ def test_a_cluster_makes_the_same_embeddings(home, cluster, make_encoder):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("cluster", [0], indirect=True)  # one lost worker is one too many
 @pytest.mark.parametrize(
     ("lost", "line"),
@@ -130,13 +126,13 @@ def test_what_a_cluster_cannot_mend_is_one_line(home, cluster, lost, line):
         worker.send_signal(signal.SIGSTOP)  # they take shards and never finish one
     words = ("cache", "mels", *home.QUICK, "--backend", "dask", "--scheduler", cluster.address)
     process = home.popen(*words)
-    while not list(home.folder.glob("cache/*/*/build.lock")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    time.sleep(5)
+    with dask.Client(cluster.address, set_as_default=False) as client:
+        while not any(client.processing().values()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
     for victim in cluster.processes[lost]:
         victim.kill()
-    _, said = process.communicate(timeout=100)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "Traceback" not in said
     assert line in said.splitlines()[-1]

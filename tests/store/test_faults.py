@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,12 @@ def workers_of(pid: int) -> list[int]:
         return []
 
 
+def until(process: subprocess.Popen, reached: Callable[[], object]) -> None:
+    """Wait until a build has come so far, or has ended."""
+    while process.poll() is None and not reached():
+        time.sleep(0.005)
+
+
 def kill(process: subprocess.Popen, who: str) -> None:
     if who == "group":
         os.killpg(process.pid, signal.SIGKILL)
@@ -43,13 +51,20 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
     assert home.mels("--cache", "whole", "--jobs", "2")[0] == 0
     finished: dict[str, tuple[int, int]] = {}
     lines = []
+    moments = (
+        lambda process: list(home.folder.glob("cache/*/*/build.lock")),
+        lambda process: workers_of(process.pid),
+        lambda process: home.stamps().keys() - finished.keys(),
+        lambda process: len(home.stamps().keys() - finished.keys()) > 1,
+    )
     for attempt in range(KILLS):
         process = home.popen(
             "cache", "mels", *home.QUICK, "--jobs", "2", "--limit", WHOLE_SHARDS, start_new_session=True
         )
-        time.sleep(float(rng.uniform(0.2, 3.0)))
+        until(process, partial(moments[attempt % 4], process))
+        time.sleep(float(rng.uniform(0, 0.05)))  # anywhere in a shard
         kill(process, ("parent", "group", "worker")[attempt % 3])
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=300)
         lines += [line for line in said.splitlines() if line.startswith("ser:")]
         assert "Traceback" not in said
         now = home.stamps()
@@ -68,12 +83,9 @@ def test_workers_end_with_a_parent_that_is_killed_before_their_first_shard(home)
     assert home.ser("manifest", "build")[0] == 0
     for _ in range(5):
         process = home.popen("cache", "mels", *home.QUICK, "--jobs", "2")
-        deadline = time.monotonic() + 60
-        while len(workers_of(process.pid)) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        until(process, lambda process=process: len(workers_of(process.pid)) == 2)
         process.kill()
-        process.communicate(timeout=60)  # what still holds its pipes lives
+        process.communicate(timeout=300)  # what still holds its pipes lives
 
 
 def small_files() -> None:
@@ -143,26 +155,19 @@ def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
     shutil.rmtree(store)
 
 
-def first_shard(home) -> None:
-    deadline = time.monotonic() + 60
-    while not home.stamps():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
 def test_two_builds_at_once_one_works_one_says_so_and_disjoint_ranges_work_together(home):
     home.fill(600, seconds=0.5)
     assert home.ser("manifest", "build")[0] == 0
     first = home.popen("cache", "mels", *home.QUICK, "--shards", "0:9")
-    first_shard(home)
+    until(first, home.stamps)
     first.send_signal(signal.SIGSTOP)  # it holds its shards, however fast it is
     status, _, said = home.mels("--shards", "8:12")
     assert (status, "another build works on shards 8:12" in said) == (1, True)
     second = home.popen("cache", "mels", *home.QUICK, "--shards", "9:")
-    first_status = second.wait(timeout=120)
+    first_status = second.wait(timeout=300)
     first.send_signal(signal.SIGCONT)
-    printed = [process.communicate(timeout=120)[0] for process in (first, second)]
+    printed = [process.communicate(timeout=300)[0] for process in (first, second)]
     assert (first_status, first.returncode) == (0, 0)
     assert sum(int(text.split("(")[1].split()[0]) for text in printed) == 600
     assert "600 of 600 recordings (0 computed now" in home.mels()[1]

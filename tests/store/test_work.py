@@ -1,10 +1,16 @@
+import fcntl
+import os
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile as sf
 
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.audio import read_recording, spectral_gate
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import StoreCorrupt, StoreError
@@ -12,9 +18,20 @@ from ser_pipeline.front_end import mel_of_wave
 from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.previews import STEPS, read_steps
 from ser_pipeline.records import Segment
-from ser_pipeline.store import build_store, open_store, store_folder
+from ser_pipeline.store import build_store, open_store, plan, store_folder, work
+from ser_pipeline.store.index import set_aside
 from ser_pipeline.store.maintenance import verify
-from ser_pipeline.store.plan import MOST_PREVIEWS, Work, chunks, previewed, recordings
+from ser_pipeline.store.plan import (
+    MOST_PREVIEWS,
+    WORKERS_LOCK,
+    Work,
+    chunks,
+    lacking,
+    one_shard,
+    previewed,
+    recordings,
+)
+from ser_pipeline.store.shard import write_shard
 from ser_pipeline.store.status import status
 from ser_pipeline.store.work import make_shard
 
@@ -30,6 +47,118 @@ def test_a_worker_with_other_library_versions_writes_nothing(corpus, tmp_path, f
             make_shard(work)
     assert not folder.exists()
     assert make_shard(work).computed == len(first.clips)
+
+
+@pytest.fixture
+def first(corpus, tmp_path, front_end):
+    """The work of the first of two shards, of 32 recordings."""
+    part = chunks(recordings(corpus.manifest().table, front_end))[0]
+    return Work(store_folder(tmp_path / "cache", front_end), corpus.folder, front_end, part)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Names of the shards that are written."""
+    names = []
+
+    def noted(path, *args, **more):
+        names.append(path.stem)
+        write_shard(path, *args, **more)
+
+    monkeypatch.setattr(work, "write_shard", noted)
+    return names
+
+
+class Waiting:
+    """Told when somebody is about to wait for the lock of the workers."""
+
+    def __init__(self, monkeypatch):
+        self.begins = threading.Event()
+        monkeypatch.setattr(plan, "lock_file", self.lock_file)
+
+    def lock_file(self, path, taken, *place):
+        if path.name == WORKERS_LOCK:
+            self.begins.set()
+        return lock_file(path, taken, *place)
+
+
+def test_a_shard_that_was_finished_after_it_was_planned_is_left_alone(
+    first, corpus, tmp_path, written, monkeypatch
+):
+    """The worker of another build, on another machine, that went on after that one was killed."""
+
+    def planned_too_late(*args):
+        todo = lacking(*args)
+        if args[2] is None:  # planned for good, not whether there is anything to do
+            make_shard(first)
+        return todo
+
+    monkeypatch.setattr("ser_pipeline.store.build.lacking", planned_too_late)
+    build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", first.options)
+    assert written == ["shard-00000", "shard-00001"]
+
+
+def test_a_build_plans_when_the_workers_of_a_killed_one_are_gone(
+    first, corpus, tmp_path, written, monkeypatch
+):
+    holds, planned = threading.Event(), []
+
+    def survivor(waiting):
+        with one_shard(first.folder, 0):
+            holds.set()
+            assert waiting.begins.wait(60)  # the next build has looked, and planned this shard
+            work._make(first)
+
+    waiting = Waiting(monkeypatch)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(survivor, waiting)
+        assert holds.wait(60)
+        waiting.begins.clear()
+        build_store(
+            corpus.manifest(), corpus.folder, tmp_path / "cache", first.options, on_start=planned.append
+        )
+        done.result()
+    assert written == ["shard-00000", "shard-00001"]
+    assert planned == [8]
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="this system locks for whole processes")
+def test_threads_of_one_worker_do_not_make_the_same_shard(first, written, monkeypatch):
+    """As in a Dask worker with several, whose client was killed and started again."""
+    waiting = Waiting(monkeypatch)
+    compute, computing = work._computed, threading.Event()
+
+    def slowly(*args):
+        computing.set()
+        assert waiting.begins.wait(60)  # the other thread has come to the lock
+        yield from compute(*args)
+
+    monkeypatch.setattr(work, "_computed", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(make_shard, first)
+        assert computing.wait(60)
+        waiting.begins.clear()
+        other = pool.submit(make_shard, first)
+        assert one.result() == other.result()
+    assert written == ["shard-00000"]
+
+
+def test_a_worker_whose_build_has_ended_writes_nothing(first, written):
+    with pytest.raises(StoreError, match="the build that this worker belongs to has ended"):
+        make_shard(replace(first, parent=os.getpid()))  # no process is its own parent
+    assert written == []
+    make_shard(replace(first, parent=os.getppid()))
+    assert written == ["shard-00000"]
+
+
+def test_a_damaged_shard_that_was_made_anew_is_not_set_aside(first):
+    make_shard(first)
+    path = first.folder / "shard-00000.h5"
+    assert not set_aside(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    assert set_aside(path)
+    assert not set_aside(path)
+    assert [each.name for each in first.folder.glob("shard*")] == ["shard-00000.h5.damaged"]
 
 
 @pytest.fixture
