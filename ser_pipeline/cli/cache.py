@@ -7,10 +7,12 @@ import typer
 
 from ser_pipeline.cli.cache_build import augment, features, mels
 from ser_pipeline.cli.common import (
+    MOST_ROWS,
     BuiltFromOption,
     CacheOption,
     Format,
     FormatOption,
+    FullOption,
     ManifestsOption,
     RunsOption,
     out,
@@ -20,7 +22,7 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.cli.embeddings import embeddings, encoders, waves
 from ser_pipeline.cli.flags import option_command, options_of
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import count, decimal, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
@@ -62,6 +64,7 @@ def status(
     failures: Annotated[
         bool, typer.Option("--failures", help="List every recording that could not be used, with the reason.")
     ] = False,
+    full: FullOption = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Show every store: its settings, what it holds, what it lacks, and why it is not current.
@@ -95,16 +98,13 @@ def status(
                 item.folder.name,
                 item.kind,
                 item.preset,
-                item.rows,
-                item.failed,
-                item.missing,
-                item.foreign,
-                round(item.size_bytes / 2**20, 1),
+                *map(count, (item.rows, item.failed, item.missing, item.foreign)),
+                decimal(round(item.size_bytes / 2**20, 1), 1),
                 item.state,
             )
             for item in found
         ]
-        show_table("feature stores", columns, cells, fmt)
+        show_table("feature stores", columns, cells, fmt, most=None if full else MOST_ROWS)
 
 
 def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
@@ -166,8 +166,8 @@ def verify(
                 say(f"  {line}")
             bad += len(report.problems)
             if repair and report.damaged:
-                count = plural(set_aside(report), "shard")
-                say(f"  {count} set aside; run 'ser cache mels' to build them again")
+                shards = plural(set_aside(report), "shard")
+                say(f"  {shards} set aside; run 'ser cache mels' to build them again")
         if bad:
             raise typer.Exit(1)
 
@@ -193,8 +193,9 @@ def gc(
         if manifest is not None and partial(manifest):
             say("the manifest was built with --limit, so rows of recordings outside it are kept")
         found = [*garbage(cache, manifest), *unused_answers(cache, runs)]
-        for item in found:
-            out(f"{item.size_bytes / 2**20:8.1f} MiB  {item.path}: {item.reason}")
+        if found:
+            rows = [(decimal(item.size_bytes / 2**20, 1), str(item.path), item.reason) for item in found]
+            show_table("what no command can use", ("MiB", "path", "why"), rows)
         total = sum(item.size_bytes for item in found) / 2**20
         if not found:
             say("there is nothing to delete")

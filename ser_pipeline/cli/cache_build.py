@@ -147,7 +147,7 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
         return
     if summary.failures:
         raise typer.Exit(1)
-    next_step(step)
+    next_step(step, manifests=where.manifests, cache=where.cache)
 
 
 def _scheduler(where: Where) -> str | None:

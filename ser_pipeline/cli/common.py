@@ -1,12 +1,14 @@
 """What the commands share: options, tables, progress, and errors of one line."""
 
 import json
+import os
+import shlex
 import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +16,18 @@ from typing import Annotated, Any
 import typer
 
 from ser_pipeline.errors import SerError, some
-from ser_pipeline.tables import Column, Table, csv_text, one_line, print_table, records, shortened, table_of
+from ser_pipeline.tables import (
+    Column,
+    RowGroup,
+    Table,
+    csv_text,
+    one_line,
+    print_table,
+    prose,
+    records,
+    shortened,
+    table_of,
+)
 
 
 class Format(StrEnum):
@@ -54,6 +67,15 @@ DeviceOption = Annotated[
     typer.Option("--device", help="Compute on this device: auto, cpu, cuda or mps; auto takes the best one."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Print results in this format.")]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Show all of it on a terminal, however many screens it takes.")
+]
+
+DEFAULTS = {name: name for name in ("manifests", "cache", "runs")} | {"data": "DataSets", "runs_dir": "runs"}
+"""Folders that commands use unless they are told another, by the name of the flag."""
+
+MOST_ROWS = 12
+"""Rows of a table that fit a screen of 24 lines with what stands above and below it."""
 
 GIVEN = {"debug": False, "all_columns": False}
 """Flags of ``ser`` itself: ``--debug`` keeps the traceback of an error, ``--all-columns`` hides no column."""
@@ -82,8 +104,18 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
         raise typer.Exit(130) from None
 
 
-def out(text: str) -> None:
-    """Print a result."""
+def out(text: str, hang: int = 0) -> None:
+    """Print a result in words; a terminal gets it wrapped between words.
+
+    Args:
+        text: to print.
+        hang: letters of a heading that stands left of the other lines, on a terminal.
+    """
+    typer.echo(wrapped(text, hang) if sys.stdout.isatty() else text)
+
+
+def out_whole(text: str) -> None:
+    """Print a result for programs, as it is, whatever the width of the terminal."""
     typer.echo(text)
 
 
@@ -98,23 +130,54 @@ def say_short(text: str) -> None:
     typer.echo(shortened(one_line(text), width), err=True)
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """Wrap a text between words, to the width of the terminal.
+def wrapped(text: str, hang: int = 0) -> str:
+    """Wrap a text between words, to the width of the terminal; see :func:`ser_pipeline.tables.prose`."""
+    width = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.splitlines() for part in prose(line, width, hang))
+
+
+def next_step(command: str, **places: Path | None) -> None:
+    """Name the command that comes next, in a form that works when it is pasted.
 
     Args:
-        text: to wrap.
-        indent: before every line of it but the first.
+        command: that comes next.
+        places: folders that this command was given, by flag; those that are not the default are passed on.
     """
-    width = shutil.get_terminal_size().columns
-    wrapper = textwrap.TextWrapper(
-        width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    typer.echo(pasted(command + flags(**places), "next: "), err=True)
+
+
+def flags(**places: Path | None) -> str:
+    """Write the folders that are not the default as flags of a command.
+
+    Examples:
+        >>> flags(manifests=Path("manifests"), runs_dir=Path("my runs"))
+        " --runs-dir 'my runs'"
+    """
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(place))}"
+        for name, place in places.items()
+        if place is not None and str(place) != DEFAULTS[name]
     )
-    return "\n".join(map(wrapper.fill, text.splitlines()))
 
 
-def next_step(command: str) -> None:
-    """Name the command that comes next, on one line so that it can be copied."""
-    typer.echo(f"next: {command}", err=True)
+def pasted(command: str, before: str = "") -> str:
+    """Write a command; a terminal that is too narrow gets it in lines that a shell reads as one.
+
+    Args:
+        command: its words, quoted where a shell needs it.
+        before: text before it, on the first line.
+    """
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
+    line = before + command
+    if os.name == "nt" or not 0 < width < len(line):
+        return line
+    lines = [before.rstrip()]
+    for word in map(shlex.quote, shlex.split(command)):
+        if len(lines[-1]) + len(word) + 3 > width and len(lines[-1]) > len(before):
+            lines.append("     " + word)
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return " \\\n".join(lines)
 
 
 def tell_unread(runs: Path, *chosen: Path) -> None:
@@ -136,23 +199,49 @@ def tell_unread(runs: Path, *chosen: Path) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[Any]], fmt: Format = Format.table
+    title: str,
+    columns: Sequence[str | Column],
+    rows: Sequence[Sequence[Any]],
+    fmt: Format = Format.table,
+    *,
+    most: int | None = None,
 ) -> None:
-    """Print rows as a table, a JSON list of objects, or CSV."""
-    put_table(table_of(title, columns, rows), fmt)
+    """Print rows as a table, a JSON list of objects, or CSV; see :func:`put_table`."""
+    put_table(table_of(title, columns, rows), fmt, most=most)
 
 
-def put_table(table: Table, fmt: Format = Format.table) -> None:
-    """Print a table; as JSON a list of objects, one for each row, as CSV one line for each row."""
+def put_table(table: Table, fmt: Format = Format.table, *, most: int | None = None) -> None:
+    """Print a table; as JSON a list of objects, one for each row, as CSV one line for each row.
+
+    Args:
+        table: to print.
+        fmt: how.
+        most: rows that a terminal gets at most; None for all. Anything but a terminal gets all.
+    """
     if fmt is Format.json:
-        out(json.dumps(records(table), ensure_ascii=False))
+        out_whole(json.dumps(records(table), ensure_ascii=False))
     elif fmt is Format.csv:
         sys.stdout.write(csv_text(table))
     else:
         if SHOWN["tables"]:
             out("")
         SHOWN["tables"] += 1
-        print_table(table, everything=GIVEN["all_columns"])
+        shown = table if most is None or not on_screen() else first_rows(table, most)
+        print_table(shown, everything=GIVEN["all_columns"])
+
+
+def on_screen() -> bool:
+    """Whether results go to a terminal, which gets summaries; anything else gets all of it."""
+    return sys.stdout.isatty()
+
+
+def first_rows(table: Table, most: int) -> Table:
+    """The first rows of a table, with a note of how many more there are; one that fits stays as it is."""
+    rest = len(table.rows) - most
+    if rest <= 1:  # the note would take the line of the row
+        return table
+    note = f"{rest} more rows are not shown; --full shows them."
+    return replace(table, groups=(RowGroup(table.rows[:most]),), notes=(*table.notes, note))
 
 
 @contextmanager

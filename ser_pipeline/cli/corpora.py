@@ -64,4 +64,4 @@ def synth(
             f"{folder}: {summary.total} synthetic recordings in {len(summary.clips)} corpora, "
             f"{summary.speakers} voices{kept}"
         )
-        next_step(f"ser manifest build --data {folder}")
+        next_step("ser manifest build", data=folder)

@@ -106,7 +106,7 @@ def download(
                 count = downloads.download(card, data, on_bytes=on_bytes)
             out(f"{data / card.name}: {cells.plural(count, 'file') if wanted else _nothing_new(card, data)}")
         if cards:
-            next_step(f"ser corpora check {cards[0].name}" + (f" --data {data}" if data != DATA else ""))
+            next_step(f"ser corpora check {cards[0].name}", data=data)
 
 
 def _nothing_new(card: "CorpusCard", data: Path) -> str:

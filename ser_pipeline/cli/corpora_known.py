@@ -1,14 +1,23 @@
 """What is known of each corpus: ``ser corpora list`` and ``ser corpora show``."""
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ser_pipeline.cli.common import DataOption, Format, FormatOption, out, plain_errors, show_table, wrapped
+from ser_pipeline.cli.common import (
+    DataOption,
+    Format,
+    FormatOption,
+    FullOption,
+    on_screen,
+    out,
+    plain_errors,
+    say,
+    show_table,
+)
 from ser_pipeline.tables import Column, Entry, cells, one_line, shortened
 
 if TYPE_CHECKING:
@@ -26,15 +35,17 @@ LICENCE_WIDTH: Final = 24
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Show this corpus.")]
 
 
-def list_corpora(data: DataOption = DATA, fmt: FormatOption = Format.table) -> None:
+def list_corpora(data: DataOption = DATA, full: FullOption = False, fmt: FormatOption = Format.table) -> None:
     """List the corpora that the toolkit reads, and what of each lies below --data."""
     with plain_errors():
         from ser_pipeline.acquire import missing
 
         corpora = known()
         found = found_below(data, corpora)
+        brief = fmt is Format.table and on_screen() and not full
+        listed = {name: corpus for name, corpus in corpora.items() if name in found} if brief else corpora
         rows = []
-        for name, corpus in corpora.items():
+        for name, corpus in listed.items():
             card, holding = corpus.CARD, found.get(name)
             shown = [
                 Entry(f"{name} *" if is_own(corpus) else name, name), card.language, _size(card.clips),
@@ -57,9 +68,20 @@ def list_corpora(data: DataOption = DATA, fmt: FormatOption = Format.table) -> N
         else:
             columns += ["state", "found", "folder", "missing", "licence", "access", "obtain"]
             columns += ["source", "layout", "title", "emotion_names", "own"]
-        show_table(f"Corpora, and what is found of them below {data}", columns, rows, fmt)
-        if fmt is Format.table and any(map(is_own, corpora.values())):
+        title = f"Corpora found below {data}" if brief else f"Corpora, and what is found of them below {data}"
+        if rows or not brief:
+            show_table(title, columns, rows, fmt)
+        if fmt is Format.table and any(map(is_own, listed.values())):
             out("* your own description")
+        if brief:
+            _tell_others({name: corpus for name, corpus in corpora.items() if name not in listed}, data)
+
+
+def _tell_others(corpora: "Mapping[str, Corpus]", data: Path) -> None:
+    """Name the corpora that are not on this machine."""
+    names = ", ".join(corpora)
+    out(f"Known as well, and not found below {data}: {names}.")
+    say("'ser corpora list --full' shows all of them, 'ser corpora show NAME' one")
 
 
 def show(name: NameArgument, data: DataOption = DATA, fmt: FormatOption = Format.table) -> None:
@@ -83,8 +105,7 @@ def show(name: NameArgument, data: DataOption = DATA, fmt: FormatOption = Format
             return
         width = max(len(key) for key, _ in facts) + 2
         for key, value in facts:
-            line = one_line(f"{key:<{width}}{value}")
-            out(wrapped(line, " " * width) if sys.stdout.isatty() else line)
+            out(one_line(f"{key:<{width}}{value}"), width)
         if codes:
             out("")
             show_table("Emotions", ("code", "emotion", "published", f"below {data}"), codes)

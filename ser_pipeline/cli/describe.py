@@ -75,7 +75,7 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
             "name a group 'speaker' in the pattern if a field says who speaks"
         )
     out(f"{drafted.path}: draft written; {drafted.summary}")
-    next_step(f"ser manifest build --data {folder.parent}")
+    next_step("ser manifest build", data=folder.parent)
 
 
 def _show(found: "Draft") -> None:

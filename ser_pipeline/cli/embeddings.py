@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ser_pipeline.cli.cache_build import Where, build
-from ser_pipeline.cli.common import Format, FormatOption, plain_errors, say, show_table
+from ser_pipeline.cli.common import Format, FormatOption, on_screen, plain_errors, say, show_table
 from ser_pipeline.cli.flags import Given
 
 EncodersOption = Annotated[
@@ -111,6 +111,8 @@ def encoders(folder: EncodersOption = None, fmt: FormatOption = Format.table) ->
             rows.append((place.name, "", read_checkpoint(place).layers, None, None, "", "", str(place)))
         except EncoderError as error:
             say(f"ser: {error}")
+    if fmt is Format.table and on_screen():  # places are long
+        rows = [(*row[:-1], row[-1] if row[-1] == "no" else "yes") for row in rows]
     show_table("encoders", columns, rows, fmt)
 
 

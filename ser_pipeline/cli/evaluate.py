@@ -10,11 +10,13 @@ from ser_pipeline.cli.common import (
     DeviceOption,
     Format,
     FormatOption,
+    FullOption,
     ManifestsOption,
     RunsOption,
     WhereOption,
     next_step,
-    out,
+    on_screen,
+    out_whole,
     plain_errors,
     progress,
     say,
@@ -27,6 +29,10 @@ from ser_pipeline.tables.cells import in_points, p_text, plural
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
     from ser_pipeline.runs.types import Estimate, PartScores, RunInfo, RunScores
+
+
+_MAIN_GROUPS: Final = ("corpus", "language", "gender")
+"""Groups that a summary shows."""
 
 
 def show_parts(info: "RunInfo", scores: "RunScores") -> None:
@@ -46,22 +52,24 @@ def show_parts(info: "RunInfo", scores: "RunScores") -> None:
         say("some of these recordings are synthetic voices: the scores say nothing about real speech")
 
 
-def show_part(info: "RunInfo", part: str, scores: "PartScores", fmt: Format = Format.table) -> None:
+def show_part(
+    info: "RunInfo", part: str, scores: "PartScores", fmt: Format = Format.table, *, full: bool = True
+) -> None:
     """Show everything about one part.
 
-    Tables on a screen; as JSON one object with every score; as CSV one line for all clips and one
-    for each group.
+    Tables on a screen, without ``full`` with the larger groups alone; as JSON one object with every score;
+    as CSV one line for all clips and one for each group.
     """
     if fmt is Format.json:
-        out(scores.model_dump_json(indent=2))
+        out_whole(scores.model_dump_json(indent=2))
     elif fmt is Format.csv:
         columns = ["part", "by", "group", "clips", "speakers", "accuracy", "uar", "macro_f1"]
         show_table(part, columns, [[part, *row] for row in _lines(scores)], fmt)
     else:
-        _show_tables(info, part, scores)
+        _show_tables(info, part, scores, full=full)
 
 
-def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
+def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool) -> None:
     pooled, macro = scores.pooled, scores.macro_corpora
     whole = [
         ["all clips", pooled.accuracy.value, pooled.uar.value, pooled.macro_f1.value],
@@ -87,7 +95,22 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores") -> None:
     decided = [Column(name, keep=True) for name in info.emotions]
     show_table(f"{part}: confusion, rows are true", ["true", *decided], confusion)
     columns = ["by", "group", "clips", "speakers", "accuracy", "UAR", "macro-F1"]
-    show_table(f"{part}: groups", columns, _lines(scores)[1:])
+    groups = _lines(scores)[1:]
+    if not full and on_screen():
+        groups = [row for row in groups if row[0] in _MAIN_GROUPS]
+    show_table(f"{part}: groups", columns, groups)
+    if len(groups) < len(scores.groups):
+        _tell_speakers(part, scores)
+
+
+def _tell_speakers(part: str, scores: "PartScores") -> None:
+    """Name the speakers that are understood best and worst, in place of a row for each."""
+    speakers = sorted((group for group in scores.groups if group.by == "speaker"), key=lambda each: each.uar)
+    rest = ", ".join(dict.fromkeys(each.by for each in scores.groups if each.by not in _MAIN_GROUPS))
+    if len(speakers) > 1:
+        worst, best = speakers[0], speakers[-1]
+        say(f"{part}: UAR of speakers from {worst.uar:.3f} ({worst.name}) to {best.uar:.3f} ({best.name})")
+    say(f"'--full' shows scores by {rest}")
 
 
 def _show_ratings(part: str, scores: "PartScores") -> None:
@@ -144,6 +167,7 @@ def evaluate(
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
+    full: FullOption = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Score a run again from its network and the store, and show every score of one part."""
@@ -174,11 +198,11 @@ def evaluate(
             show_parts(done.info, done.scores)
         if where:
             shown = _some(done.folder, where, part, manifests)
-        show_part(done.info, part, shown, fmt)
+        show_part(done.info, part, shown, fmt, full=full)
         say(f"written: {done.folder / PREDICTIONS}, {done.folder / SCORES}")
         if enrolment:
             _show_enrolment(done.folder, part, manifests, cache, fmt)
-    next_step("ser report")
+    next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
 def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores":

@@ -1,6 +1,5 @@
 """The commands ``ser manifest import`` and ``ser manifest export``."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,8 +42,7 @@ def import_(
         out(f"{made.description}: {plural(made.rows, 'row')} in {made.table} ({counts})")
         for line in made.remarks:
             say_short(f"  {line}")
-        flag = "" if data == Path("DataSets") else f" --data {shlex.quote(str(data))}"
-        next_step(f"ser manifest build{flag}")
+        next_step("ser manifest build", data=data)
 
 
 def export_(

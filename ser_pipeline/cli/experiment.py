@@ -20,6 +20,7 @@ from ser_pipeline.cli.common import (
     counted,
     next_step,
     out,
+    out_whole,
     plain_errors,
     say,
     show_table,
@@ -120,7 +121,7 @@ def run(
             _tell_plan(progress, work.places(progress.ground), patterns, seconds, work.jobs)
             return
         failed = _run(progress, work, seconds, patterns, shlex.join(["ser", "experiment", "run", name]))
-    next_step("ser report")
+    next_step("ser report", manifests=work.manifests, cache=work.cache, runs_dir=work.runs)
     if failed:
         raise typer.Exit(1)
 
@@ -164,7 +165,7 @@ def _tell_best(done: "list[Trial]", runs: Path) -> None:
         f"{cell_folder(runs, found.cell.key)}; its score is optimistic because it was chosen by it. "
         "Lines for ser.toml:"
     )
-    out(as_toml(found.values))
+    out_whole(as_toml(found.values))
 
 
 @app.command("list")
@@ -209,7 +210,7 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
             experiment = find_experiment(name)
             rows = [[claim.family, claim.text, "not run"] for claim in experiment.claims]
             show_table(experiment.title, ["family", "claim", "verdict"], rows, fmt)
-            next_step(f"ser experiment run {shlex.quote(name)}")
+            next_step(f"ser experiment run {shlex.quote(name)}", runs=runs)
             return
         show_findings(read_findings(path), fmt)
 

@@ -14,7 +14,7 @@ from ser_pipeline.cli.common import (
     RunsOption,
     counted,
     next_step,
-    out,
+    out_whole,
     plain_errors,
     say,
     show_table,
@@ -74,13 +74,13 @@ def explain(
         else:
             show_explanation(found, top, fmt)
         say(f"written: {folder / (SHARES if isinstance(found, Shares) else EXPLANATION)}")
-    next_step("ser report")
+    next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
 def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
     """Print the importance of each part of the input as one table, as JSON with all figures, or as CSV."""
     if fmt is Format.json:
-        out(found.model_dump_json(indent=2))
+        out_whole(found.model_dump_json(indent=2))
         return
     if fmt is Format.table:
         say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
@@ -102,7 +102,7 @@ def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
 def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table) -> None:
     """Print an explanation: tables of the strongest findings, JSON with all of it, or CSV by feature."""
     if fmt is Format.json:
-        out(found.model_dump_json(indent=2))
+        out_whole(found.model_dump_json(indent=2))
     elif fmt is Format.csv:
         columns = ["feature", "unit", "group", "drop", "low", "high", "spread"]
         columns += [f"g_{emotion}" for emotion in found.emotions]

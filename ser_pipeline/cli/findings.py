@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ser_pipeline.cli.common import Format, out, say, show_table
+from ser_pipeline.cli.common import Format, out_whole, say, show_table
 from ser_pipeline.tables import Column
 from ser_pipeline.tables.cells import in_points, p_text
 
@@ -16,7 +16,7 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
     Tables on a screen; as JSON one object with everything; as CSV one line for each claim.
     """
     if fmt is Format.json:
-        out(found.model_dump_json(indent=2))
+        out_whole(found.model_dump_json(indent=2))
         return
     figures = [*map(Column, ("first", "second", "difference", "95 % interval"))]
     columns: list[str | Column] = ["verdict", "family", "claim", *figures, Column("p (Holm)"), "tested"]

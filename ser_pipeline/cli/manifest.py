@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.common import (
+    MOST_ROWS,
     Format,
     FormatOption,
+    FullOption,
     ManifestsOption,
     WhereOption,
     counted,
     next_step,
+    on_screen,
     out,
     plain_errors,
     put_table,
@@ -24,7 +27,7 @@ from ser_pipeline.cli.common import (
 from ser_pipeline.cli.doctor import doctor
 from ser_pipeline.cli.exchange import export_, import_
 from ser_pipeline.tables import one_line
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import count, hours, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest, ManifestSummary
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
 
 DATA = Path("DataSets")
 MANIFESTS = Path("manifests")
-MOST_ROWS = 60
-"""Most rows of a table that are shown on a screen; JSON and CSV have all."""
-
 app = typer.Typer(
     no_args_is_help=True, help="Build, check and query the table of all recordings, and make its splits."
 )
@@ -111,8 +111,7 @@ def build(
         _show_summary(summary, place)
         if strict:
             refuse_rejects(summary)
-        flags = "" if csv else _flag("data", place, DATA)
-        next_step(f"ser cache mels{flags}{_flag('manifests', manifests, MANIFESTS)}")
+        next_step("ser cache mels", data=None if csv else place, manifests=manifests)
 
 
 @app.command()
@@ -128,6 +127,7 @@ def show(
         bool, typer.Option("--ambiguity", help="Show how far listeners agree, by corpus and emotion.")
     ] = False,
     where: WhereOption = "",
+    full: FullOption = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Count clips, speakers, hours and classes per corpus, language and emotion."""
@@ -137,13 +137,24 @@ def show(
         _show_ambiguity(manifests, where, fmt)
         return
     with plain_errors():
-        from ser_pipeline.manifest.describe import COUNTED_COLUMNS, SHOWN_GROUPS, combined, overview
+        from ser_pipeline.manifest.describe import (
+            COUNTED_COLUMNS,
+            SHOWN_GROUPS,
+            at_a_glance,
+            combined,
+            overview,
+        )
 
         manifest = _recordings(manifests, COUNTED_COLUMNS, where)
+        if fmt is Format.table and on_screen() and not (full or by):
+            put_table(at_a_glance(manifest), most=MOST_ROWS)
+            _say_synthetic(manifest)
+            say("'ser manifest show --full' counts emotions by corpus and language")
+            return
         tables = {group: overview(manifest, group) for group in by or SHOWN_GROUPS}
         if fmt is Format.table:
             for table in tables.values():
-                put_table(table, fmt)
+                put_table(table, fmt, most=None if full else MOST_ROWS)
             _say_synthetic(manifest)
         else:
             put_table(combined(tables), fmt)
@@ -209,6 +220,7 @@ def split(
     ] = False,
     save_as: Annotated[str | None, typer.Option("--as", help="Save the split under this name.")] = None,
     where: WhereOption = "",
+    full: FullOption = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Make a split, or read a published one, and show what each part contains."""
@@ -228,10 +240,10 @@ def split(
                 manifest, name, seed=seed, ratios=shares, folds=folds, save_as=save_as, where=where
             )
         path = write_split(manifests, made)
-        _show_shares(made, manifest, fmt)
+        _show_shares(made, manifest, fmt, full)
         say(f"{path}: {made.note}")
         fold = " --fold all" if made.folds else ""
-        next_step(f"ser train crnn --split {made.name}{fold}{_flag('manifests', manifests, MANIFESTS)}")
+        next_step(f"ser train crnn --split {made.name}{fold}", manifests=manifests)
 
 
 @app.command()
@@ -261,11 +273,14 @@ app.command("export")(export_)
 def _show_summary(summary: "ManifestSummary", data: Path) -> None:
     from ser_pipeline.manifest.summary import SHOWN, reason_line, unknown_folders
 
-    columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "rows of tables without audio")
+    columns = ("corpus", "found", "rows", "rejects", "speakers", "hours", "missing")
     rows = [
-        (c.corpus, c.files, c.rows, c.rejects, c.speakers, round(c.hours, 3), c.missing)
+        (
+            c.corpus, *map(count, (c.files, c.rows, c.rejects, c.speakers)), hours(3600 * c.hours),
+            count(c.missing),
+        )
         for c in summary.corpora
-    ]
+    ]  # fmt: skip
     show_table(str(summary.path), columns, rows)
     known = "; nothing has changed since the last build" if summary.unchanged else ""
     say(f"{summary.held}, {summary.rejects} rejected{known}")
@@ -280,26 +295,20 @@ def _show_summary(summary: "ManifestSummary", data: Path) -> None:
             command = f"ser corpora init {shlex.quote(str(data / folder))}"
             typer.echo(one_line(f"  {folder} looks like a corpus of its own: {command}"), err=True)
     for gap in summary.missing:
-        say(f"  {gap.corpus}: {plural(gap.count, 'row')} of {gap.table} without a recording in this folder")
+        say(f"  missing: {plural(gap.count, 'recording')} of {gap.corpus} that {gap.table} lists")
     for line in summary.warnings:
         say(f"  {one_line(line)}")
 
 
-def _show_shares(split: "Split", manifest: "Manifest", fmt: Format) -> None:
-    from dataclasses import replace
+def _show_shares(split: "Split", manifest: "Manifest", fmt: Format, full: bool) -> None:
+    from ser_pipeline.splits.shares import shares_at_a_glance, shares_table
 
-    from ser_pipeline.splits.shares import ALL, shares_table
-    from ser_pipeline.tables import RowGroup
-
-    table = shares_table(split, manifest)
-    rows = table.rows
-    if fmt is Format.table:
-        if split.folds and rows[0].entries[0].value == ALL:
-            rows = tuple(row for row in rows if row.entries[0].value == ALL)
-        table = replace(table, groups=(RowGroup(rows[:MOST_ROWS]),))
-    put_table(table, fmt)
-    if len(table.rows) < len(rows):
-        say(f"{len(rows) - len(table.rows)} more rows are not shown; --format csv shows all")
+    if full or fmt is not Format.table or not on_screen():
+        put_table(shares_table(split, manifest), fmt)
+    else:
+        put_table(shares_at_a_glance(split, manifest), most=MOST_ROWS)
+        if not split.folds:
+            say("'--full' shows each corpus")
 
 
 def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":
@@ -349,8 +358,3 @@ def _refuse_made_options(given: Mapping[str, object]) -> None:
 def _say_synthetic(manifest: "Manifest") -> None:
     if manifest.synthetic:
         say(f"synthetic recordings, made by 'ser corpora synth': {', '.join(manifest.synthetic_corpora)}")
-
-
-def _flag(name: str, value: Path, default: Path) -> str:
-    """A flag for the next command, where it is not the default."""
-    return "" if value == default else f" --{name} {value}"

@@ -14,6 +14,7 @@ from ser_pipeline.cli.common import (
     FormatOption,
     RunsOption,
     out,
+    out_whole,
     plain_errors,
     progress,
     say,
@@ -60,9 +61,9 @@ class Printer:
             self.failed += 1
             say(f"ser: {one_line(said.reason)}")
             if self._fmt is Format.json:
-                out(json.dumps({"file": said.name, "error": said.reason}, ensure_ascii=False))
+                out_whole(json.dumps({"file": said.name, "error": said.reason}, ensure_ascii=False))
         elif self._fmt is Format.json:
-            out(json.dumps(said.as_dict(), ensure_ascii=False))
+            out_whole(json.dumps(said.as_dict(), ensure_ascii=False))
         else:
             self._add_row(self._row(said))
         return said

@@ -11,6 +11,7 @@ from ser_pipeline.cli.common import (
     ManifestsOption,
     next_step,
     out,
+    out_whole,
     plain_errors,
     say,
     show_table,
@@ -56,11 +57,11 @@ def report(
     say(f"{held}{unfinished}{synthetic}")
     for line in summary.unread:
         say(one_line(line))
-    out(str(summary.page))
+    out_whole(str(summary.page))
     if summary.unread:
         raise typer.Exit(1)
     if not summary.runs:
-        next_step("ser train crnn")
+        next_step("ser train crnn", manifests=manifests, cache=cache, runs=runs_dir)
 
 
 BUDGETS: Final = (

@@ -13,16 +13,19 @@ from typer.core import TyperGroup
 from ser_pipeline.cli.common import (
     Format,
     FormatOption,
+    FullOption,
     RunsOption,
     next_step,
+    on_screen,
     out,
+    out_whole,
     plain_errors,
     say,
     show_table,
 )
 from ser_pipeline.cli.evaluate import interval, show_parts
 from ser_pipeline.errors import RunError, some
-from ser_pipeline.tables import Column, one_line
+from ser_pipeline.tables import NO_BREAK, Column, cells, one_line
 
 if TYPE_CHECKING:
     from ser_pipeline.runs.find import FoundRun
@@ -72,7 +75,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             say(f"trained on synthetic voices, so their scores say nothing about real speech: {which}")
         if not rows and not unread:
             say(f"{runs}: contains no run")
-            next_step("ser train crnn")
+            next_step("ser train crnn", runs=runs)
 
 
 _COLUMNS = (
@@ -117,7 +120,8 @@ class _Row:
         if self.uar is None:
             return self.state if self.state != "scored" else "no test clips"
         value, low, high = interval(self.uar)
-        return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        text = f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        return text.replace(" ", NO_BREAK)
 
     def plain(self) -> list[Any]:
         """Values for a program, in the order of the columns."""
@@ -174,6 +178,7 @@ def show(
         Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
     ] = None,
     runs: RunsOption = Path("runs"),
+    full: FullOption = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Show a run: its settings, its scores by part, and its files with their sizes."""
@@ -191,17 +196,39 @@ def show(
                 "scores": None if scores is None else scores.model_dump(mode="json"),
                 "files": files,
             }
-            out(json.dumps(whole, ensure_ascii=False))
+            out_whole(json.dumps(whole, ensure_ascii=False))
         elif fmt is Format.csv:
             show_table("run", ("about", "name", "value"), list(_lines(info, scores, files)), fmt)
         else:
-            show_table(f"settings of {folder}", ("setting", "value"), list(_settings(info)))
+            brief = on_screen() and not full
+            settings = _main_settings(info) if brief else list(_settings(info))
+            show_table(f"settings of {folder}", ("setting", "value"), settings)
+            if brief:
+                say("'ser runs show --full' shows every setting")
             if scores is None:
                 say(f"{folder.name}: {_state(info, scores, unread=False)}")
             else:
                 show_parts(info, scores)
             sizes = [(name, size_text(size)) for name, size in files.items()]
             show_table(f"files, {size_text(sum(files.values()))} in all", ("file", "size"), sizes)
+
+
+def _main_settings(info: "RunInfo") -> list[tuple[str, str]]:
+    """The settings that a reader asks for first, for one screen."""
+    clips = ", ".join(f"{cells.thousands(count)} {part}" for part, count in info.counts.items())
+    named = {
+        "command": info.command,
+        "model": f"{info.model} on {info.store_kind}, {cells.plural(info.parameters, 'parameter')}",
+        "emotions": ", ".join(info.emotions),
+        "corpora": ", ".join(info.corpora),
+        "clips": clips,
+        "split": f"{info.split.name}: {info.split.note}",
+        "ended": "" if info.stopped is None else info.stopped,
+        "time": "" if info.seconds is None else cells.duration(info.seconds),
+        "layers": info.layers,
+        "created": info.created,
+    }
+    return [(name, value) for name, value in named.items() if value]
 
 
 def _settings(info: "RunInfo") -> Iterator[tuple[str, str]]:

@@ -59,7 +59,7 @@ def train(
             run = _resumed(resume, given, name, places) if resume else _begun(given, name, places)
     show_parts(run.info, run.scores)
     say(f"run: {run.folder}")
-    next_step("ser report")
+    next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
 def _begun(given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":

@@ -19,7 +19,7 @@ from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import EMOTION_NAMES
-from ser_pipeline.tables import ELLIPSIS, Table, records, table_of
+from ser_pipeline.tables import ELLIPSIS, NO_BREAK, Table, cells, records, table_of
 
 GROUPS: Final = ("corpus", "language", "emotion", "speaker", "gender", "intensity", "modality", "style")
 """What can be counted by; the first three are shown by default."""
@@ -199,12 +199,50 @@ def overview(manifest: Manifest, by: str) -> Table:
     published = ["published"] if by == "corpus" else []
     rows: list[list[Any]] = []
     for held in found:
-        row = [held.name, held.clips, held.speakers, round(held.seconds / 3600, 3)]
+        row = [held.name, cells.count(held.clips), cells.count(held.speakers), cells.hours(held.seconds)]
         if published:
-            card = manifest.corpora.get(held.name)
-            row.append(None if card is None else card.clips or None)
-        rows.append([*row, *(held.emotions[name] for name in emotions)])
+            row.append(cells.count(_published(manifest, held.name)))
+        rows.append([*row, *(cells.count(held.emotions[name]) for name in emotions)])
     return table_of(f"by {by}", [by, "clips", "speakers", "hours", *published, *emotions], rows)
+
+
+def at_a_glance(manifest: Manifest) -> Table:
+    """Count clips, speakers and hours of each corpus, and the classes of all, for one screen.
+
+    Args:
+        manifest: has at least ``COUNTED_COLUMNS``.
+    """
+    found = held_by(manifest.table, "corpus", manifest.corpora)
+    tongues = languages(manifest)
+    classes = held_by(manifest.table, "emotion", manifest.corpora)
+    total = sum(held.clips for held in found)
+    speakers = len(manifest.table["speaker_id"].unique())
+    rows = [
+        [
+            held.name, cells.count(held.clips), cells.count(_published(manifest, held.name)),
+            cells.count(held.speakers), cells.hours(held.seconds),
+            cells.count(sum(clips > 0 for clips in held.emotions.values())),
+        ]
+        for held in found
+    ]  # fmt: skip
+    title = (
+        f"{cells.plural(total, 'recording')} of {cells.plural(speakers, 'speaker')} in "
+        f"{cells.plural(len(found), 'corpus', 'corpora')}"
+    )
+    shares = ", ".join(
+        f"{held.name} {cells.thousands(held.clips)} ({100 * held.clips / total:.0f}{NO_BREAK}%)"
+        for held in classes
+    )
+    said = ", ".join(f"{held.name} {cells.thousands(held.clips)}" for held in tongues)
+    notes = [f"Emotions: {shares}.", f"Languages: {said}."] if total else []
+    columns = ["corpus", "clips", "published", "speakers", "hours", "emotions"]
+    return table_of(title, columns, rows, notes=notes)
+
+
+def _published(manifest: Manifest, corpus: str) -> int | None:
+    """Recordings of a corpus as it was published; None where that is not known."""
+    card = manifest.corpora.get(corpus)
+    return None if card is None else card.clips or None
 
 
 def combined(tables: Mapping[str, Table]) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from ser_pipeline.manifest.schema import EMOTION_NAMES, NO_PART
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.leaks import torn_apart
 from ser_pipeline.splits.split import Split
-from ser_pipeline.tables import Table, table_of
+from ser_pipeline.tables import Entry, Table, cells, table_of
 
 ALL: Final = "all"
 """Stands for all corpora together."""
@@ -102,15 +102,34 @@ def shares_table(split: Split, manifest: Manifest) -> Table:
     if len({share.corpus for share in shares}) == 2:  # one corpus is all there is
         shares = [share for share in shares if share.corpus != ALL]
     rows = [
-        [
-            share.corpus, share.side, share.clips, round(share.share, 3), share.speakers,
-            *share.genders.values(), *share.emotions.values(),
-        ]
+        [share.corpus, *_row(share), *map(cells.count, [*share.genders.values(), *share.emotions.values()])]
         for share in shares
-    ]  # fmt: skip
+    ]
     counted = [*shares[0].genders, *shares[0].emotions] if shares else []
-    heads = ["corpus", "fold" if split.folds else "part", "clips", "share", "speakers", *counted]
-    return table_of(f"split {split.name}", heads, rows)
+    return table_of(f"split {split.name}", ["corpus", *_heads(split), *counted], rows)
+
+
+def shares_at_a_glance(split: Split, manifest: Manifest) -> Table:
+    """Lay out each part or fold of all corpora together, and of parts the classes, for one screen.
+
+    Args:
+        split: made for this manifest.
+        manifest: has at least ``SPLIT_COLUMNS``.
+    """
+    sides, names, _ = _sides(split, manifest.table)
+    shares = [share for share in _shares(manifest, sides, names) if share.corpus == ALL]
+    counted = [*shares[0].emotions] if shares and not split.folds else []
+    rows = [[*_row(share), *(cells.count(share.emotions[name]) for name in counted)] for share in shares]
+    return table_of(f"split {split.name}", [*_heads(split), *counted], rows)
+
+
+def _row(share: Share) -> list[Any]:
+    clips, speakers = cells.count(share.clips), cells.count(share.speakers)
+    return [share.side, clips, Entry(f"{share.share:.3f}", round(share.share, 3)), speakers]
+
+
+def _heads(split: Split) -> list[str]:
+    return ["fold" if split.folds else "part", "clips", "share", "speakers"]
 
 
 def _sides(split: Split, table: pa.Table) -> tuple[Int64s, tuple[str, ...], int]:

@@ -5,11 +5,12 @@ A table is made of entries, each with a text for people and a value for machines
 """
 
 from ser_pipeline.tables.render import csv_text, html_table, json_table, markdown_table, records
-from ser_pipeline.tables.table import Column, Entry, Row, RowGroup, Table, entry, one_line, table_of
-from ser_pipeline.tables.terminal import ELLIPSIS, print_table, shortened, terminal_lines
+from ser_pipeline.tables.table import NO_BREAK, Column, Entry, Row, RowGroup, Table, entry, one_line, table_of
+from ser_pipeline.tables.terminal import ELLIPSIS, print_table, prose, shortened, terminal_lines
 
 __all__ = [
     "ELLIPSIS",
+    "NO_BREAK",
     "Column",
     "Entry",
     "Row",
@@ -22,6 +23,7 @@ __all__ = [
     "markdown_table",
     "one_line",
     "print_table",
+    "prose",
     "records",
     "shortened",
     "table_of",

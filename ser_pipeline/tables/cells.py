@@ -41,6 +41,17 @@ def decimal(number: float | None, places: int = 2) -> Entry:
     return Entry(f"{number:.{places}f}".replace("-", MINUS), number)
 
 
+def hours(seconds: float) -> Entry:
+    """Make an entry of a time in hours: two decimals for people, three for machines.
+
+    Examples:
+        >>> hours(5400).text, hours(9).text, hours(9).value
+        ('1.50', '< 0.01', 0.003)
+    """
+    found = seconds / 3600
+    return Entry("< 0.01" if 0 < found < 0.01 else f"{found:,.2f}", round(found, 3))
+
+
 def percent(share: float | None, *, bar: bool = False, strong: bool = False) -> Entry:
     """Make an entry of a share in [0, 1], shown in percent without the sign."""
     if share is None or not math.isfinite(share):

@@ -154,7 +154,8 @@ def entry(value: Any) -> Entry:
         return value
     if value is None:
         return Entry("")
-    return Entry(f"{value:.3f}" if isinstance(value, float) else str(value), value)
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return Entry("0.000" if text == "-0.000" else text, value)
 
 
 def one_line(text: str) -> str:

@@ -1,10 +1,10 @@
 """Show a table on a screen, however wide it is.
 
 Numbers stand right and are never broken. Where a table is wider than the screen, texts are wrapped
-between words; if that is not enough, the long names of one column end in an ellipsis; and if that
-is not enough either, the table is turned on its side: its rows stand beside each other, as many as
-fit, and the others below them. What is not printed to a screen is never shortened, wrapped or left
-out.
+between words; if that is not enough, the long names of one column end in an ellipsis, or names that
+people copy stand on lines of their own; and if that is not enough either, the table is turned on its
+side: its rows stand beside each other, as many as fit, and the others below them. What is not printed
+to a screen is never shortened, wrapped or left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -104,9 +104,13 @@ def _body(table: Table, width: int | None) -> Iterator[Line]:
     right = [column.numeric for column in table.columns]
     groups = [(_group_title(group), [_texts(row) for row in group.rows]) for group in table.groups]
     whole = [column.numeric or column.whole for column in table.columns]
-    widths = _widths([headings, *(texts for _, rows in groups for texts in rows)], whole, width)
+    lines = [headings, *(texts for _, rows in groups for texts in rows)]
+    widths, above = _widths(lines, whole, width), False
+    if widths is None and table.columns[0].whole:
+        widths = _widths_below(lines, whole, width or 0)
+        above = widths is not None
     if widths is not None:
-        yield from _head(headings, widths, right)
+        yield from _head(headings, widths, right, above=above)
     for (title, rows), group in zip(groups, table.groups, strict=True):
         if title:
             yield from ((line, "bold") for line in _wrapped(title, width, cut=False))
@@ -116,7 +120,7 @@ def _body(table: Table, width: int | None) -> Iterator[Line]:
         for texts, row in zip(rows, group.rows, strict=True):
             if row.total:
                 yield RULE * (sum(widths) + len(GAP) * (len(widths) - 1)), ""
-            yield from ((line, "") for line in _joined(texts, widths, right))
+            yield from ((line, "") for line in _row(texts, widths, right, above=above))
 
 
 def _group_title(group: RowGroup) -> str:
@@ -132,9 +136,19 @@ def _marked(marks: Sequence[str]) -> str:
     return f" [{', '.join(marks)}]" if marks else ""
 
 
-def _head(headings: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[Line]:
-    yield from ((line, "bold") for line in _joined(headings, widths, right))
+def _head(
+    headings: Sequence[str], widths: Sequence[int], right: Sequence[bool], *, above: bool = False
+) -> Iterator[Line]:
+    yield from ((line, "bold") for line in _row(headings, widths, right, above=above))
     yield GAP.join(RULE * width for width in widths), ""
+
+
+def _row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool], *, above: bool) -> Iterator[str]:
+    """The lines of one row; its name stands on a line of its own ``above`` the others."""
+    if above:
+        yield texts[0].replace(NO_BREAK, " ")
+        texts = ["", *texts[1:]]
+    yield from _joined(texts, widths, right)
 
 
 def _joined(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> Iterator[str]:
@@ -208,6 +222,14 @@ def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | N
     return None
 
 
+def _widths_below(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int) -> list[int] | None:
+    """Widths where names stand on lines of their own; None where a name or what is below it does not fit."""
+    widths = _widths([texts[1:] for texts in lines], whole[1:], room - len(GAP))
+    if widths is None or max(_width(texts[0]) for texts in lines) > room:
+        return None
+    return [0, *widths]
+
+
 def _with_oneshortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
     """Least widths where the column of the longest names may show them in part."""
     texts = [place for place, never in enumerate(whole) if not never]
@@ -222,6 +244,24 @@ def _spread(least: Sequence[int], natural: Sequence[int], room: int) -> list[int
         wanting = [place for place, width in enumerate(widths) if width < natural[place]]
         widths[min(wanting, key=widths.__getitem__)] += 1
     return widths
+
+
+def prose(text: str, width: int, hang: int = 0) -> list[str]:
+    """Break a line of prose between words; lines after the first are indented as the first is.
+
+    Args:
+        text: of one line.
+        width: in columns of a terminal.
+        hang: its first letters, as a heading, that stand left of all lines.
+
+    Examples:
+        >>> prose("  three small words", 14), prose("key  some words", 11, 5)
+        (['  three small', '  words'], ['key  some', '     words'])
+    """
+    bare = text[hang:].lstrip(" ")
+    begin = text[: len(text) - len(bare)]
+    first, *others = _wrapped(bare, max(1, width - len(begin)), cut=False)
+    return [begin + first, *(" " * len(begin) + line for line in others)]
 
 
 def _wrapped(text: str, width: int | None, *, cut: bool = True) -> list[str]:
@@ -242,15 +282,22 @@ def _wrapped(text: str, width: int | None, *, cut: bool = True) -> list[str]:
 def shortened(word: str, width: int) -> str:
     """Cut a text to a width in columns of a terminal; an ellipsis stands for what is left out.
 
+    Several words are cut between two of them.
+
     Examples:
         >>> shortened("recordings", 7) == "record" + ELLIPSIS, shortened("clips", 7)
         (True, 'clips')
+        >>> shortened("for scientific research", 18) == "for scientific" + ELLIPSIS
+        True
     """
     if _width(word) <= width:
         return word
-    while word and _width(word) > width - 1:
-        word = word[:-1]
-    return word + ELLIPSIS
+    kept = word
+    while kept and _width(kept) > width - 1:
+        kept = kept[:-1]
+    if " " in kept.lstrip() and word[len(kept)] != " ":
+        kept = kept.rpartition(" ")[0]
+    return kept.rstrip() + ELLIPSIS
 
 
 def _width(text: str) -> int:

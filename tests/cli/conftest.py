@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -5,6 +7,9 @@ import torch
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What colours a text or moves the cursor."""
 
 TOML = """
 [front_end]
@@ -84,3 +89,20 @@ def corpus(tmp_path, monkeypatch):
     monkeypatch.delenv("SER_ENCODERS", raising=False)
     assert CliRunner().invoke(app, ["manifest", "build"]).exit_code == 0
     return tmp_path
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Run a command as in a terminal of some width; gives the lines that it writes there."""
+
+    def run(*words, width=80, status=0):
+        with monkeypatch.context() as patch:
+            patch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+            patch.setenv("TERM", "xterm-256color")
+            patch.setenv("COLUMNS", str(width))
+            patch.setenv("LINES", "24")
+            result = CliRunner().invoke(app, [str(word) for word in words], terminal_width=width)
+        assert result.exit_code == status, result.output
+        return re.split(r"[\n\r]+", ANSI.sub("", result.output).rstrip())
+
+    return run

@@ -1,5 +1,7 @@
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -76,18 +78,22 @@ def test_wrong_usage_has_status_2():
     assert CliRunner().invoke(app, ["no-such-command"]).exit_code == 2
 
 
-def test_a_terminal_gets_remarks_between_words_and_commands_on_one_line(monkeypatch, capsys):
+def test_a_terminal_gets_remarks_between_words_and_commands_that_can_be_pasted(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "30")
     long = "ser: runs/20261128-113537-logreg-4class-speaker: is not there; the newest is b"
     say(long)
     assert capsys.readouterr().err == f"{long}\n"  # a file or a pipe gets it whole
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     say(long)
-    next_step("ser train logreg --on embeddings --task 6class")
+    next_step("ser train logreg --on embeddings", manifests=Path("my manifests"), cache=Path("cache"))
     lines = capsys.readouterr().err.splitlines()
+    command = "\n".join(lines[3:]).removeprefix("next: ").replace("\\\n", "")
+    assert shlex.split(command)[2:] == ["logreg", "--on", "embeddings", "--manifests", "my manifests"]
     assert lines == [
         "ser:",
         "runs/20261128-113537-logreg-4class-speaker:",
         "is not there; the newest is b",
-        "next: ser train logreg --on embeddings --task 6class",
+        "next: ser train logreg --on \\",
+        "     embeddings --manifests \\",
+        "     'my manifests'",
     ]

@@ -125,7 +125,7 @@ def test_a_terminal_gets_each_reason_on_one_line(monkeypatch, capsys):
     assert "(a.wav)" in capsys.readouterr().err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     say_short("  7 x name does not follow 'wav/03a01Fa.wav' (a.wav)")
-    assert capsys.readouterr().err == "  7 x name does not follow 'wav/03a01Fa…\n"
+    assert capsys.readouterr().err == "  7 x name does not follow…\n"
 
 
 def test_strict_ends_with_1_after_writing(here):
@@ -181,7 +181,7 @@ def test_the_tables_rows_without_audio_and_warnings_are_said(here):
     )
     (here / "DataSets/SAVEE/AudioData/DC").mkdir(parents=True)
     result = run("build")
-    assert "nemo: 7 rows of data.tsv without a recording in this folder" in result.stderr
+    assert "missing: 7 recordings of nemo that data.tsv lists" in result.stderr
     assert "savee" in result.stderr
     assert "erkennung.txt: not found" in result.stderr
 
@@ -203,7 +203,7 @@ def test_show_counts_by_corpus_language_and_emotion(built):
         "en-US",
         "sadness",
         "published",
-        "1440",
+        "1,440",
     ):
         assert word in shown
 
@@ -334,10 +334,27 @@ def test_importing_leaks_needs_consent(built):
     assert "do not hold for new speakers" in run("split", "own", "--from", "a.csv", "--leaks-speakers").stderr
 
 
-def test_many_folds_are_cut_on_screen_alone(built, monkeypatch):
+def test_a_terminal_gets_a_summary_that_fits_one_screen(built, terminal, monkeypatch):
     monkeypatch.setattr("ser_pipeline.cli.manifest.MOST_ROWS", 3)
-    assert "4 more rows are not shown; --format csv shows all" in run("split", "loso").stderr
-    assert "more rows" not in run("split", "loso", "--format", "csv").stderr
+    shown = terminal("manifest", "split", "loso")
+    assert len(shown) < 24
+    assert "4 more rows are not shown; --full shows them." in shown
+    assert not [line for line in terminal("manifest", "split", "loso", "--full") if "more rows" in line]
+    assert "more rows" not in run("split", "loso").output
+
+
+@pytest.mark.parametrize("words", [("show",), ("split", "speaker"), ("split", "kfold"), ("build",)])
+def test_a_summary_has_all_clips_and_full_has_each_corpus(built, terminal, words):
+    shown = terminal("manifest", *words)
+    assert len(shown) < 24
+    assert max(map(len, shown)) <= 80
+    if words[0] == "show":
+        assert shown[0] == "28 recordings of 7 speakers in 2 corpora"
+        assert "Languages: de 16, en-US 12." in shown
+    elif words[0] == "split":
+        assert "ravdess" not in " ".join(shown)
+        assert "ravdess" in " ".join(terminal("manifest", *words, "--full"))
+        assert "ravdess" in run(*words).stdout  # what is no terminal gets all of it
 
 
 def test_query_in_every_format(built):

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, print_table, table_of, terminal_lines
+from ser_pipeline.tables import (
+    Column,
+    Entry,
+    Row,
+    RowGroup,
+    Table,
+    print_table,
+    prose,
+    table_of,
+    terminal_lines,
+)
 from ser_pipeline.tables.terminal import ELLIPSIS, LEAST_NAME
 
 WIDTHS = (80, 100, 160)
@@ -107,12 +117,35 @@ def test_long_names_end_in_an_ellipsis_before_a_table_is_turned():
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_table_is_turned_before_names_that_people_copy_are_shortened(whole):
+def test_names_that_people_copy_stand_on_lines_of_their_own_before_they_are_shortened(whole):
     name = "2026-01-02T03-04-05-crnn-4class-speaker-seed0-fold3"
-    columns = [Column("name", numeric=False, whole=whole), "model", "split", "interval"]
-    lines = text_of(table_of("t", columns, [[name, "crnn", "speaker", "0.583 (0.541-0.622)"]]), 80)
-    assert (name in lines[1]) is whole
+    columns = [Column("name", numeric=False, whole=whole), "model", "split", "n", "interval"]
+    lines = text_of(table_of("t", columns, [[name, "crnn", "speaker", 1000, "0.583 (0.541-0.622)"]] * 2), 80)
     assert any(ELLIPSIS in line for line in lines) is not whole
+    if whole:
+        assert lines == [
+            "t",
+            "name",
+            "  model  split       n  interval",
+            "  ─────  ───────  ────  ───────────────────",
+            *[name, "  crnn   speaker  1000  0.583 (0.541-0.622)"] * 2,
+        ]
+
+
+def test_a_table_is_turned_where_what_is_below_the_names_does_not_fit():
+    name = "2026-01-02T03-04-05-crnn-4class-speaker-seed0-fold3"
+    columns = [Column("name", numeric=False, whole=True), *(f"number-{place}" for place in range(20))]
+    lines = text_of(table_of("t", columns, [[name, *range(20)]]), 80)
+    assert lines[1].split() == ["name", name]
+
+
+def test_prose_keeps_its_indent_and_breaks_between_words():
+    assert prose("  cremad: rows without a recording", 20) == ["  cremad: rows", "  without a", "  recording"]
+    assert prose("key  a value of some words", 16, 5) == ["key  a value of", "     some words"]
+    assert prose("one/very/long/path/that/nobody/may/break", 12) == [
+        "one/very/long/path/that/nobody/may/break"
+    ]
+    assert prose("", 12) == [""]
 
 
 def test_two_columns_of_long_names_are_never_both_shortened():
