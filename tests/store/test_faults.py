@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -36,12 +37,14 @@ def until(process: subprocess.Popen, reached: Callable[[], object]) -> None:
 
 
 def kill(process: subprocess.Popen, who: str) -> None:
-    if who == "group":
-        os.killpg(process.pid, signal.SIGKILL)
-    elif who == "worker" and (workers := workers_of(process.pid)):
-        os.kill(workers[0], signal.SIGKILL)
-    else:
-        process.kill()
+    """Kill a build, or one of its workers; it may have ended by itself a moment before."""
+    with suppress(ProcessLookupError):
+        if who == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+        elif who == "worker" and (workers := workers_of(process.pid)):
+            os.kill(workers[0], signal.SIGKILL)
+        else:
+            process.kill()
 
 
 @pytest.mark.slow
