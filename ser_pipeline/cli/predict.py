@@ -309,8 +309,12 @@ def demo(
     given: Given,
     model: ModelOption = None,
     host: Annotated[
-        str, typer.Option(help="Listen on this address; on 0.0.0.0 other machines can reach it.")
-    ] = "127.0.0.1",
+        list[str] | None,
+        typer.Option(
+            help="Listen on this address, 127.0.0.1 by default; on 0.0.0.0 other machines can reach it by "
+            "its address. Repeat it for each name by which they may reach it.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Listen on this port.")] = 7860,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve the page as well, or the HTTP interface alone.")
@@ -329,10 +333,11 @@ def demo(
         tell_unread(runs, *([loaded[1]] if loaded else []))
         if loaded is None:
             say(f"ser: {NO_MODEL}")
-        with application(loaded, limits, page=page) as app:
+        first, *_ = hosts = host or ["127.0.0.1"]
+        with application(loaded, limits, hosts=hosts, page=page) as app:
             what = f"model {loaded[0].name}" if loaded else "no model"
-            address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
             out(f"{address}  ({what}; press Ctrl-C to stop)")
-            if host not in ("127.0.0.1", "localhost", "::1"):
+            if first not in ("127.0.0.1", "localhost", "::1"):
                 say("others on this network can reach it; there is no password")
-            serve(app, host, port)
+            serve(app, first, port)

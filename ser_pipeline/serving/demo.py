@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -56,12 +56,15 @@ def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] 
 
 
 @contextmanager
-def application(loaded: tuple[Model, Path] | None, limits: Limits, *, page: bool = True) -> Iterator[Any]:
+def application(
+    loaded: tuple[Model, Path] | None, limits: Limits, *, hosts: Sequence[str] = (), page: bool = True
+) -> Iterator[Any]:
     """The ASGI application, with a folder for uploads that is removed in the end.
 
     Args:
         loaded: model and where it came from.
         limits: what it takes.
+        hosts: names and addresses it answers to, beside those of the loopback.
         page: with the page, or the HTTP interface alone.
     """
     with warnings.catch_warnings():
@@ -69,7 +72,7 @@ def application(loaded: tuple[Model, Path] | None, limits: Limits, *, page: bool
         from ser_pipeline.serving.http import http_app
 
         service = Service(loaded[0] if loaded else None, limits)
-        app = http_app(service)
+        app = http_app(service, hosts)
         with tempfile.TemporaryDirectory(prefix="ser-demo-", ignore_cleanup_errors=True) as folder:
             if page:
                 from ser_pipeline.serving.page import add_page

@@ -1,19 +1,22 @@
 """Predictions over HTTP: ``POST /predict``, ``GET /health``, and a page that lists them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader
 from pydantic import Field
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
@@ -64,22 +67,40 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     503: {"description": "There is no model."},
 }
 
+NOT_HERE: Final = (
+    "this server does not answer to the name in the request's Host header; use the address that it was "
+    "started with, or start it with that name as one more --host"
+)
+"""What is said to a request that was sent to another name."""
+
 POLICY: Final = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
 """Content security policy: a browser fetches nothing from elsewhere, whatever a page asks for."""
 
 
-class Headers:
-    """Give every answer the headers that keep a page to itself.
+class Door:
+    """Let in what was sent to this server by name, and send every answer with headers that keep it to itself.
+
+    A web site may have a name of its own resolve to 127.0.0.1; its scripts would then reach this server as
+    if they came from it. The name in the Host header, which a browser always sends, gives them away.
 
     Args:
         app: the application within.
+        hosts: names and addresses that lead here, beside those of the loopback; with an address that stands
+            for all (0.0.0.0), every address without a name does.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
         self._app = app
+        self._names = frozenset(_host(host) for host in hosts)
+        self._any_address = any(
+            isinstance(name, IPv4Address | IPv6Address) and name.is_unspecified for name in self._names
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; see ASGI."""
+        """Pass a request on, or refuse it; see ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -89,26 +110,52 @@ class Headers:
                 headers["Referrer-Policy"] = "no-referrer"
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        if self._leads_here(Headers(scope=scope).getlist("host")):
+            await self._app(scope, receive, with_headers)
+        elif scope["type"] == "websocket":
+            await WebSocketClose(1008, NOT_HERE)(scope, receive, send)
+        else:
+            await _error_answer(403, NOT_HERE)(scope, receive, with_headers)
+
+    def _leads_here(self, sent: Sequence[str]) -> bool:
+        """Whether the values of Host are one, and it names this server."""
+        try:
+            (value,) = sent
+            name = _host(urlsplit(f"//{value}").hostname or "")
+        except ValueError:
+            return False
+        if isinstance(name, IPv4Address | IPv6Address):
+            return name.is_loopback or self._any_address or name in self._names
+        return name == "localhost" or name in self._names
 
 
-def api_page(openapi: dict[str, Any]) -> str:
+def _host(name: str) -> "str | IPv4Address | IPv6Address":
+    """An address, or a name as it compares."""
+    try:
+        return ip_address(name)
+    except ValueError:
+        return name.lower().rstrip(".")
+
+
+def api_page(openapi: dict[str, Any], address: str) -> str:
     """HTML of an OpenAPI description.
 
     Args:
         openapi: as ``/openapi.json`` gives it.
+        address: under which the server was asked, for the examples.
     """
     templates = Environment(
         loader=PackageLoader("ser_pipeline.serving"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return templates.get_template("api.html.j2").render(openapi=openapi)
+    return templates.get_template("api.html.j2").render(openapi=openapi, address=address)
 
 
-def http_app(service: Service) -> FastAPI:
+def http_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
     """Build the application.
 
     Args:
         service: predicts; it is stopped when the application ends.
+        hosts: names and addresses it answers to, beside those of the loopback; see :class:`Door`.
     """
 
     @asynccontextmanager
@@ -121,9 +168,10 @@ def http_app(service: Service) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=life,
     )
-    app.add_middleware(Headers)
+    app.add_middleware(Door, hosts=hosts)
     _add_errors(app)
     _add_predict(app, service)
     _add_rest(app, service)
@@ -189,8 +237,8 @@ def _add_rest(app: FastAPI, service: Service) -> None:
         }
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(api_page(app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(api_page(app.openapi(), str(request.base_url)))
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -214,7 +262,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def other(_request: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 400
-        return _error_answer(status, str(getattr(error, "detail", error)))
+        said = _error_answer(status, str(getattr(error, "detail", error)))
+        said.headers.update(getattr(error, "headers", None) or {})  # of a 405, the methods there are
+        return said
 
 
 def _error_answer(status: int, sentence: str) -> JSONResponse:

@@ -52,7 +52,8 @@ class Blocks:
         """
         size = round(BLOCK_S * self.sample_rate)
         try:
-            for block in self._file.blocks(size, dtype="float32", always_2d=True):
+            # not file.blocks(), which refuses codings that cannot be sought in, as G.721
+            while len(block := self._file.read(size, dtype="float32", always_2d=True)):
                 yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
         except soundfile.LibsndfileError as error:
             raise _undecodable(self._name, error) from None

@@ -31,7 +31,9 @@ def test_it_serves_the_model_on_this_computer_alone(here, monkeypatch):
     result = ser("--model", "small", "--no-page")
     assert asked == [("127.0.0.1", 7860)]
     assert result.stdout == "http://127.0.0.1:7860  (model small; press Ctrl-C to stop)\n"
-    assert "no password" in ser("--model", "small", "--no-page", "--host", "0.0.0.0").stderr
+    words = ("--model", "small", "--no-page", "--host", "0.0.0.0", "--host", "ser.example")
+    assert "no password" in ser(*words).stderr
+    assert asked[-1] == ("0.0.0.0", 7860)
 
 
 def test_without_a_model_it_says_how_to_get_one(here, monkeypatch):

@@ -58,7 +58,7 @@ def test_a_thousand_requests(model):
 
     async def ask():
         transport = httpx.ASGITransport(http_app(service))
-        async with httpx.AsyncClient(transport=transport, base_url="http://ser") as line:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:7860") as line:
 
             async def post(number):
                 files = [("file", ("a.wav", recording(number))), ("enrol", ("b.wav", recording(1)))]

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,8 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.audio.decode import resample
-from ser_pipeline.serving.reading import Windows, expand
+from ser_pipeline.serving import reading
+from ser_pipeline.serving.reading import Windows, expand, file_blocks
 from tests.serving.conftest import RATE, voice
 
 
@@ -43,6 +45,20 @@ def test_what_names_no_recording_is_told(folder, word, says):
     paths, failures = expand([word, "a/2.wav"])
     assert paths == [Path("a/2.wav")]
     assert [(failure.name, failure.reason) for failure in failures] == [(word, says)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "coding"),
+    [("WAV", "PCM_16"), ("AU", "G721_32"), ("AU", "G723_24"), ("AIFF", "GSM610"), ("XI", "DPCM_16")],
+)
+def test_blocks_are_the_whole_also_of_codings_that_cannot_be_sought_in(kind, coding, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_S", 0.3)
+    held = io.BytesIO()
+    sf.write(held, voice(1.0, 1, 44_100), 44_100, format=kind, subtype=coding)
+    with file_blocks(held.getvalue(), "a") as blocks:
+        found = list(blocks)
+    assert len(found) >= 4
+    assert np.array_equal(np.concatenate(found), sf.read(io.BytesIO(held.getvalue()), dtype="float32")[0])
 
 
 def windows(wave, pieces, *, rate=RATE, wanted=RATE, window_s=1.0, hop_s=0.5):
