@@ -162,7 +162,7 @@ def load_model(source: Place | None = None, *, runs: Place = RUNS) -> "Model":
 
     Args:
         source: a run, by folder or name, one of its model files, or an ``.onnx`` file of ``ser export``;
-            None takes the newest run.
+            None takes the best run on new people.
         runs: folder of the runs.
 
     Raises:
@@ -208,7 +208,8 @@ def predict(
     Args:
         recordings: a file, or the bytes of one, for one prediction; several files, for a list with one
             entry each.
-        model: a run, by folder or name, an ``.onnx`` file, or a loaded model; None takes the newest run.
+        model: a run, by folder or name, an ``.onnx`` file, or a loaded model; None takes the best run
+            on new people.
         runs: folder of the runs.
         one_speaker: several recordings are of one person; for models that normalise by speaker.
         **options: fields of :class:`~ser_pipeline.options.PredictOptions`, as ``abstain=0.5``.

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ from ser_pipeline.tables import (
     shortened,
     table_of,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Format(StrEnum):
@@ -80,8 +83,8 @@ MOST_ROWS = 12
 GIVEN = {"debug": False, "all_columns": False}
 """Flags of ``ser`` itself: ``--debug`` keeps the traceback of an error, ``--all-columns`` hides no column."""
 
-SHOWN = {"tables": 0}
-"""Tables that this command has printed so far; a blank line separates them."""
+SHOWN: dict[str, Any] = {"tables": 0, "bar": None}
+"""Tables that this command has printed so far, as a blank line separates them; and the bar that is shown."""
 
 
 @contextmanager
@@ -111,23 +114,43 @@ def out(text: str, hang: int = 0) -> None:
         text: to print.
         hang: letters of a heading that stands left of the other lines, on a terminal.
     """
-    typer.echo(wrapped(text, hang) if sys.stdout.isatty() else text)
+    _put(wrapped(text, hang) if sys.stdout.isatty() else text)
 
 
 def out_whole(text: str) -> None:
     """Print a result for programs, as it is, whatever the width of the terminal."""
-    typer.echo(text)
+    _put(text)
 
 
 def say(text: str) -> None:
     """Print a remark, beside the results; a terminal gets it wrapped between words."""
-    typer.echo(wrapped(text) if sys.stderr.isatty() else text, err=True)
+    _put(wrapped(text) if sys.stderr.isatty() else text, err=True)
 
 
 def say_short(text: str) -> None:
     """Print a remark on one line, beside the results; a terminal gets it cut to its width."""
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else len(text) * 2
-    typer.echo(shortened(one_line(text), width), err=True)
+    _put(shortened(one_line(text), width), err=True)
+
+
+def say_whole_parts(parts: Sequence[str]) -> None:
+    """Print a remark of several parts on one line; a terminal gets as many of them as fit."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    line = parts[0]
+    for part in parts[1:]:
+        if width is not None and len(line) + 2 + len(part) > width:
+            break
+        line += f"  {part}"
+    _put(line, err=True)
+
+
+def _put(text: str, *, err: bool = False) -> None:
+    """Write lines, above the bar where one is shown on the same terminal."""
+    bar = SHOWN["bar"]
+    if bar is not None and (sys.stderr if err else sys.stdout).isatty():
+        bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+    else:
+        typer.echo(text, err=err)
 
 
 def wrapped(text: str, hang: int = 0) -> str:
@@ -312,19 +335,37 @@ def _lines(description: str, total: int, unit: str) -> Iterator[Callable[[int], 
 
 
 @contextmanager
-def _bar(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def live_bar(unit: str, *, transient: bool = False) -> "Iterator[Progress]":
+    """Show a bar on the terminal; what commands print meanwhile stands above it.
+
+    Args:
+        unit: text beside the counts.
+        transient: leave nothing of it in the end.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(compact=True),
     )
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, transient=transient, redirect_stdout=False, expand=True)
+    with bar:
+        SHOWN["bar"] = bar
+        try:
+            yield bar
+        finally:
+            SHOWN["bar"] = None
+
+
+@contextmanager
+def _bar(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     started = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with live_bar("{task.fields[rate]}") as bar:
         task = bar.add_task(description, total=total, rate="")
         done = 0
 

@@ -1,10 +1,11 @@
 """The display of training: one line per epoch, and a progress bar on a terminal."""
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.api import Watcher
-from ser_pipeline.cli.common import say, wrapped
+from ser_pipeline.cli.common import live_bar, say, say_whole_parts
 
 if TYPE_CHECKING:
     from ser_pipeline.training.recorder import EpochReport
@@ -26,40 +27,25 @@ class EpochLines(Watcher):
 
     def epoch_done(self, report: "EpochReport") -> None:
         """Show the epoch."""
-        say(epoch_line(report))
+        say_whole_parts(epoch_parts(report))
 
 
 class EpochBar(EpochLines):
     """Adds a bar of the current epoch below the lines."""
 
     def __init__(self) -> None:
+        self._stack = ExitStack()
         self._bar: Any = None
         self._task: Any = None
 
     def __enter__(self) -> "EpochBar":
         """Open the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("clips"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
+        self._bar = self._stack.enter_context(live_bar("clips", transient=True))
         return self
 
     def __exit__(self, *error: object) -> None:
         """Close the bar."""
-        self._bar.stop()
-
-    def note(self, sentence: str) -> None:
-        """Show the remark above the bar."""
-        self._bar.console.print(wrapped(sentence), highlight=False, markup=False, soft_wrap=True)
+        self._stack.close()
 
     def epoch_began(self, epoch: int, clips: int) -> None:
         """Reset the bar."""
@@ -71,10 +57,6 @@ class EpochBar(EpochLines):
         """Move the bar."""
         self._bar.update(self._task, advance=clips)
 
-    def epoch_done(self, report: "EpochReport") -> None:
-        """Show the epoch above the bar."""
-        self.note(epoch_line(report))
-
 
 def epoch_display(processes: int) -> EpochLines:
     """A bar on a terminal, lines elsewhere.
@@ -85,21 +67,21 @@ def epoch_display(processes: int) -> EpochLines:
     return EpochBar() if sys.stderr.isatty() and processes == 1 else EpochLines()
 
 
-def epoch_line(report: "EpochReport") -> str:
-    """One epoch in a line; a star marks the best so far."""
+def epoch_parts(report: "EpochReport") -> list[str]:
+    """What is said of one epoch, what matters most first; a star marks the best so far."""
     row = report.row
     score = row["validation_uar"]
+    best = "*" if row["epoch"] == report.best_epoch else " "
     parts = [
         f"{report.word} {row['epoch']:>3}/{report.epochs}",
         f"train loss {row['train_loss']:.3f}",
-        "no validation" if score is None else f"validation UAR {score:.3f}",
-        "*" if row["epoch"] == report.best_epoch else " ",
+        f"{'no validation' if score is None else f'validation UAR {score:.3f}'} {best}",
         report.note or f"lr {row['learning_rate']:.2e}",
         f"{report.clips_per_second:.0f} clips/s",
     ]
     if report.patience_seconds:
         parts.append(f"ends in {duration(report.patience_seconds)} if nothing gets better")
-    return "  ".join(parts)
+    return parts
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     RunsOption,
+    on_screen,
     out,
     out_whole,
     plain_errors,
@@ -22,7 +23,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.cli.flags import Given
-from ser_pipeline.tables import one_line
+from ser_pipeline.tables import Column, one_line
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -35,19 +36,21 @@ class Printer:
     """Prints predictions: JSON lines and CSV at once, a table at the end.
 
     Args:
-        emotions: class names, for the columns.
+        model: that predicts.
         fmt: of the output.
-        dimensions: names of the ratings that the model gives as well.
+        whole: there is one prediction for each recording.
 
     Attributes:
         failed: how many recordings could not be used.
     """
 
-    def __init__(self, emotions: Sequence[str], fmt: Format, dimensions: Sequence[str] = ()) -> None:
+    def __init__(self, model: "Model", fmt: Format, *, whole: bool = False) -> None:
         self.failed = 0
-        self._dimensions = dimensions
-        self._emotions = emotions
+        self._dimensions = model.dimensions
+        self._emotions = model.emotions
+        self._about = {} if model.about is None else {"answered_by": model.about.as_dict()}
         self._fmt = fmt
+        self._whole = whole
         self._rows: list[list[Any]] = []
         self._csv = csv.writer(sys.stdout, lineterminator="\n")
         if fmt is Format.csv:
@@ -61,9 +64,9 @@ class Printer:
             self.failed += 1
             say(f"ser: {one_line(said.reason)}")
             if self._fmt is Format.json:
-                out_whole(json.dumps({"file": said.name, "error": said.reason}, ensure_ascii=False))
+                self._put({"file": said.name, "error": said.reason})
         elif self._fmt is Format.json:
-            out_whole(json.dumps(said.as_dict(), ensure_ascii=False))
+            self._put(said.as_dict())
         else:
             self._add_row(self._row(said))
         return said
@@ -71,9 +74,15 @@ class Printer:
     def end(self) -> None:
         """Print the table, where one was asked for."""
         if self._fmt is Format.table and self._rows:
-            show_table("predictions", self._columns(), self._rows)
+            last = -2 if on_screen() and self._whole else None  # where it was heard matters in timelines
+            columns: list[str | Column] = [Column("file", numeric=False, whole=True)]
+            columns += self._columns()[1:last]
+            show_table("predictions", columns, [row[:last] for row in self._rows])
         if self.failed:
             say(f"{plural(self.failed, 'recording')} could not be used")
+
+    def _put(self, said: dict[str, Any]) -> None:
+        out_whole(json.dumps(said | self._about, ensure_ascii=False))
 
     def _add_row(self, row: list[Any]) -> None:
         if self._fmt is Format.csv:
@@ -98,7 +107,8 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="Use this model: a run, by folder or name, or an .onnx file; the newest run by default.",
+        help="Use this model: a run, by folder or name, or an .onnx file; by default the best run "
+        "by validation on new people.",
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Let the network use this many threads.")]
@@ -148,7 +158,7 @@ def predict(
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
-        printer = Printer(loaded.emotions, fmt, loaded.dimensions)
+        printer = Printer(loaded, fmt, whole=not timeline)
         for failure in failures:
             printer.add(failure)
         said = _timelines if timeline else _whole
@@ -176,13 +186,23 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
 
 
 def _load(model: Path | None, runs: Path) -> "Model":
-    """Load the model that was asked for, or the newest."""
+    """Load the model that was asked for, or the best, and say who answers."""
     from ser_pipeline import load_model
     from ser_pipeline.serving.load import find_model
 
     place = find_model(model, runs)
     tell_unread(runs, place)
-    return load_model(place)
+    loaded = load_model(place)
+    _introduce(loaded)
+    return loaded
+
+
+def _introduce(model: "Model") -> None:
+    """Say who answers, and what speaks against it."""
+    if model.about is not None:
+        say(one_line(model.about.line))
+        if model.about.warning:
+            say(one_line(f"warning: {model.about.warning}"))
 
 
 def _whole(
@@ -281,7 +301,7 @@ def listen(
         options = given.options(PredictOptions)
         loaded = _enrolled(_load(model, runs), enrol, options)
         loaded.warm_up()
-        printer = None if fmt is Format.table else Printer(loaded.emotions, fmt, loaded.dimensions)
+        printer = None if fmt is Format.table else Printer(loaded, fmt)
         opened = microphone() if file is None else played(file, live=live)
         name = "microphone" if file is None else str(file)
         try:
@@ -335,6 +355,8 @@ def demo(
             say(f"ser: {NO_MODEL}")
         first, *_ = hosts = host or ["127.0.0.1"]
         with application(loaded, limits, hosts=hosts, page=page) as app:
+            if loaded:
+                _introduce(loaded[0])
             what = f"model {loaded[0].name}" if loaded else "no model"
             address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
             out(f"{address}  ({what}; press Ctrl-C to stop)")

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import Limits
+from ser_pipeline.runs.about import best_model
 from ser_pipeline.serving.load import RUNS, find_model, load_model
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import caveats
@@ -41,13 +42,11 @@ def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] 
     """Load the model to serve, with the place it came from; None where nothing was ever trained.
 
     Raises:
-        RunError: a model was named and cannot be used, or it cannot judge one recording alone.
+        RunError: a model was named and cannot be used, none is good enough to answer without being named,
+            or it cannot judge one recording alone.
     """
-    try:
-        place = find_model(source, runs)
-    except RunError:
-        if source is not None:
-            raise
+    place = best_model(runs) if source is None else find_model(source, runs)
+    if place is None:
         return None
     model = load_model(place)
     model.check_speaker()

@@ -139,6 +139,7 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         int8=int8,
         fewest=_fewest(card),
         trained_on=trained_on,
+        about=model.about,
         card=card,
     )
 

@@ -13,6 +13,7 @@ from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.datasets.normalise import Voice
 from ser_pipeline.errors import AudioError, RunError, SettingsError
 from ser_pipeline.options import Options, mels_of
+from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import softmax
@@ -35,6 +36,7 @@ class GraphFacts(Options):
         int8: its weights are quantised.
         fewest: fewest samples that it needs once silence is cut; 0 where that is not stated.
         trained_on: corpora, as the run names them.
+        about: how good the run's model is, and on whom; None in graphs of before it was kept.
         card: ``model.json`` of the run.
     """
 
@@ -45,6 +47,7 @@ class GraphFacts(Options):
     int8: bool
     fewest: int = 0
     trained_on: tuple[str, ...] = ()
+    about: About | None = None
     card: ModelCard
 
     @property
@@ -53,7 +56,7 @@ class GraphFacts(Options):
         return (self.takes, "features") if self.takes == "mel" and self.card.n_beside else (self.takes,)
 
 
-def load_graph(path: Path) -> tuple[ModelCard, OnnxScorer | WaveScorer]:
+def load_graph(path: Path) -> tuple[GraphFacts, OnnxScorer | WaveScorer]:
     """Load a graph for prediction.
 
     Args:
@@ -72,9 +75,9 @@ def load_graph(path: Path) -> tuple[ModelCard, OnnxScorer | WaveScorer]:
         )
     _check_shapes(session, facts, path)
     if facts.takes == "wave":
-        return facts.card, WaveScorer(session, fewest=facts.fewest)
+        return facts, WaveScorer(session, fewest=facts.fewest)
     fewest = 0 if facts.padded else facts.card.model.architecture.frames_per_step
-    return facts.card, OnnxScorer(session, fewest=fewest)
+    return facts, OnnxScorer(session, fewest=fewest)
 
 
 def open_session(content: bytes, name: str) -> Any:

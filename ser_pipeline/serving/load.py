@@ -1,5 +1,6 @@
 """Load a trained model from a run, its files, or an exported graph; nothing is ever unpickled."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options import Fused, input_versions, mels_of
 from ser_pipeline.options.settings import in_words
+from ser_pipeline.runs.about import about_card, about_run, best_model
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
@@ -23,7 +25,7 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
 
     Args:
         source: a run folder or the name of one, ``model.json`` or its neighbour in a run folder, or an
-            ``.onnx`` file; None takes the newest run.
+            ``.onnx`` file; None takes the best run on new people (:mod:`ser_pipeline.runs.about`).
         runs: folder of the runs.
 
     Raises:
@@ -39,21 +41,24 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
     if path.suffix == ".onnx":
         from ser_pipeline.serving.graph import load_graph
 
-        card, scorer = load_graph(path)
-        check_card(card, path)
-        inside = isinstance(scorer, WaveScorer)
-        return Model(card if inside else _with_encoder(card), scorer, path.name)
-    return _of_run(path)
+        facts, scorer = load_graph(path)
+        check_card(facts.card, path)
+        card = facts.card if isinstance(scorer, WaveScorer) else _with_encoder(facts.card)
+        about = facts.about or about_card(card, path.name, facts.trained_on)
+        return Model(card, scorer, path.name, about=about)
+    model = _of_run(path)
+    return replace(model, about=about_run(path, model.card))
 
 
 def find_model(source: Path | None, runs: Path) -> Path:
-    """Folder of a run, or a graph's file.
+    """Folder of a run, or a graph's file; where none is named, the best run on new people.
 
     Raises:
-        RunError: there is none, or the file is none of those a model is kept in.
+        RunError: there is none, the file is none of those a model is kept in, or no run is good enough to
+            answer without being named.
     """
     if source is None:
-        return list_runs(runs).newest(having=CARD, what="trained model")
+        return best_model(runs) or list_runs(runs).newest(having=CARD, what="trained model")
     for place in (source, runs / source):
         if (place / CARD).is_file():
             return place

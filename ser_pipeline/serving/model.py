@@ -1,7 +1,7 @@
 """A trained model that predicts on recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.options import PredictOptions, mels_of
+from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks, mono
@@ -39,11 +40,13 @@ class Model:
         card: what it is and how it is fed.
         scorer: network or graph.
         name: of its run or file.
+        about: what is known of how good it is; None for a member of an ensemble.
     """
 
     card: ModelCard
     scorer: Scorer
     name: str
+    about: About | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         """One line: name, architecture and emotions."""

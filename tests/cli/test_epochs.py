@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ser_pipeline.cli.epochs import EpochBar, EpochLines, duration, epoch_display, epoch_line
+from ser_pipeline.cli.epochs import EpochBar, EpochLines, duration, epoch_display, epoch_parts
 from ser_pipeline.training.recorder import EpochReport
 
 ROW = {"epoch": 7, "train_loss": 1.25, "validation_uar": 0.5, "learning_rate": 0.0005}
@@ -15,10 +15,14 @@ def report(best=7, patience=None, **changes):
     return EpochReport({**ROW, **changes}, 150, best, 1234.4, patience)
 
 
+def epoch_line(said):
+    return "  ".join(epoch_parts(said))
+
+
 def test_a_line_says_all_of_an_epoch():
     line = epoch_line(report(patience=600.0))
     assert line == (
-        "epoch   7/150  train loss 1.250  validation UAR 0.500  *  lr 5.00e-04  1234 clips/s  "
+        "epoch   7/150  train loss 1.250  validation UAR 0.500 *  lr 5.00e-04  1234 clips/s  "
         "ends in 10 min if nothing gets better"
     )
 
@@ -74,6 +78,19 @@ def test_the_bar_shows_lines_above_itself(monkeypatch):
             bar.epoch_done(report())
     assert "train loss 1.250" in screen.getvalue()
     assert "epoch 7" in screen.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_terminal_gets_what_fits_on_one_line(width, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", str(width))
+    with EpochBar() as bar:
+        bar.epoch_done(report(patience=600.0))
+    (line,) = [each for each in re.split(r"[\r\n]", screen.getvalue()) if "train loss" in each]
+    line = line.rpartition("\x1b[2K")[2]
+    assert len(line.strip()) <= width
+    assert epoch_line(report(patience=600.0)).startswith(line.strip())
 
 
 class Stream(io.TextIOWrapper):

@@ -79,7 +79,7 @@ def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
         ["evaluate", "good"],
         ["evaluate"],
         ["compare", "first", "good"],
-        ["predict", "a.wav"],
+        ["predict", "a.wav", "--model", "good"],
         ["predict", "a.wav", "--model", "runs/good"],
         ["export", "--model-card"],
     ):
@@ -93,7 +93,7 @@ def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
     assert wrong[0].startswith("ser: runs/broken/settings.json: file: Invalid JSON")
     (tmp_path / "runs" / "also").mkdir()
     (tmp_path / "runs" / "also" / "settings.json").mkdir()
-    told = ser("predict", "a.wav").stderr.splitlines()
+    told = ser("predict", "a.wav", "--model", "good").stderr.splitlines()
     assert "2 runs could not be read: also, broken; 'ser runs' says why" in told
 
 

@@ -11,7 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from tests.serving.conftest import RATE, save_random, voice
+from tests.serving.conftest import RATE, fake, rows, save_random, voice
+
+__all__ = ["fake", "rows"]
 
 
 @pytest.fixture
@@ -134,6 +136,37 @@ def test_a_model_of_synthetic_voices_says_so(here):
     save_random(here / "runs" / "synthetic", synthetic=True)
     result = CliRunner().invoke(app, ["predict", "clips/0.wav", "--model", "synthetic"])
     assert "trained on synthetic voices" in result.stderr
+
+
+def test_who_answers_stands_on_stderr_and_in_every_object(here, rows, fake):
+    folder = fake.run(here / "runs", "scored", rows, "d", skill=0.6, epochs=1)
+    save_random(folder)
+    words = ["predict", "clips/0.wav", "gone.wav", "--format", "json"]
+    result = CliRunner().invoke(app, words)
+    assert result.stderr.startswith("answered by scored: crnn, task 4class, trained on ")
+    assert [each["answered_by"]["name"] for each in lines(result)] == ["scored", "scored"]
+    assert {each["answered_by"]["on_whom"] for each in lines(result)} == {"new people"}
+    named = CliRunner().invoke(app, [*words, "--model", "small"])
+    assert "answered by small: crnn; how good it is was not measured" in named.stderr
+    assert {each["answered_by"]["uar"] for each in lines(named)} == {None}
+
+
+def test_a_model_that_knows_its_people_answers_with_a_warning_only_when_named(here, rows, fake):
+    split = {"name": "stratified", "digest": "ab12", "leaks_speakers": True, "note": "by clip"}
+    save_random(fake.run(here / "runs", "knows", rows, "d", skill=0.6, epochs=1, split=split))
+    refused = CliRunner().invoke(app, ["predict", "clips/0.wav"])
+    assert refused.exit_code == 1
+    assert "knows was tested on people it learned from" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    named = CliRunner().invoke(app, ["predict", "clips/0.wav", "--model", "knows"])
+    assert "people it knows" in named.stderr
+    assert "warning: knows was tested on people it learned from" in named.stderr
+
+
+def test_errors_stand_above_the_bar(here, terminal):
+    shown = terminal("predict", "clips", "gone.wav", "--model", "small", status=1)
+    assert "ser: gone.wav: cannot be read: No such file or directory" in shown
+    assert max(map(len, shown)) <= 80
 
 
 def test_asking_for_help_loads_nothing_heavy(here):

@@ -29,15 +29,16 @@ def test_a_model_is_found_by_folder_name_and_file(run):
     assert load_model("small", runs=run.parent).name == "small"
 
 
-def test_the_newest_run_with_a_model_is_the_default(tmp_path, rows, fake):
+def test_the_best_run_with_a_model_is_the_default(tmp_path, rows, fake):
     runs = tmp_path / "runs"
-    for day, name in enumerate(("small", "later", "started"), 1):
-        fake.run(runs, name, rows, "d", created=f"2026-01-0{day}T00:00:00+00:00", finished=False, epochs=1)
-    for name in ("small", "later", "broken"):
+    for day, (name, skill) in enumerate((("small", 0.5), ("best", 0.6), ("later", 0.4)), 1):
+        fake.run(runs, name, rows, "d", created=f"2026-01-0{day}T00:00:00+00:00", skill=skill, epochs=1)
+    for name in ("small", "best", "later", "broken"):
         save_random(runs / name)
     (runs / "broken" / "settings.json").write_text("{")
-    assert load_model(runs=runs).name == "later"
-    assert load_model("broken", runs=runs).name == "broken"
+    model = load_model(runs=runs)
+    assert model.name == model.about.name == "best"
+    assert load_model("broken", runs=runs).about.uar is None
 
 
 @pytest.mark.parametrize(

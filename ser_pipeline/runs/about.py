@@ -1,0 +1,207 @@
+"""Who answers: what a trained model is, how good it is and on whom, and which one answers by itself.
+
+A score is of *new people* if nobody is heard both in training and in the test, and else of *people it knows*.
+The model that answers by itself is the best on the validation clips of new people: the one whose UAR lies
+highest between chance (0) and 1 (1), so that tasks of more or fewer emotions compare. Models of real voices
+come before models of synthetic ones.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ser_pipeline.errors import RunError, some
+from ser_pipeline.options import Options
+from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.files import final_scores, read_info
+from ser_pipeline.runs.find import FoundRun, list_runs
+from ser_pipeline.runs.types import CARD, Estimate, RunInfo, RunScores
+from ser_pipeline.tables.cells import plural
+
+NEW, KNOWN = "new people", "people it knows"
+
+
+class About(Options):
+    """What a model says of itself beside its answers.
+
+    Attributes:
+        name: of its run or file.
+        model: architecture.
+        task: that it was trained for; "" where its file does not tell.
+        emotions: it tells apart.
+        trained_on: corpora of its recordings.
+        uar: on test clips, or on validation clips where it has no others; None where it was not scored.
+        speakers: heard in these clips.
+        people: who they are; None where it was not scored.
+        synthetic: it learned from synthetic voices.
+    """
+
+    name: str
+    model: str
+    task: str = ""
+    emotions: tuple[str, ...]
+    trained_on: tuple[str, ...] = ()
+    uar: Estimate | None = None
+    speakers: int = 0
+    people: Literal["new people", "people it knows"] | None = None
+    synthetic: bool = False
+
+    @property
+    def chance(self) -> float:
+        """UAR of guessing."""
+        return 1 / len(self.emotions)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether its UAR, or the interval of it, reaches down to that of guessing."""
+        if self.uar is None:
+            return False
+        return (self.uar.value if self.uar.low is None else self.uar.low) <= self.chance
+
+    @property
+    def line(self) -> str:
+        """Who answers, in one line.
+
+        Examples:
+            >>> print(About(name="a", model="crnn", task="4class", emotions=("anger", "fear"),
+            ...             trained_on=("emodb",), uar=Estimate(value=0.75), speakers=2, people=NEW).line)
+            answered by a: crnn, task 4class, trained on emodb; UAR 0.750 on 2 new people (guessing: 0.50)
+        """
+        parts = [self.model, *([f"task {self.task}"] if self.task else [])]
+        if self.trained_on:
+            parts.append(f"trained on {', '.join(self.trained_on)}")
+        return f"answered by {self.name}: {', '.join(parts)}; {self._score}"
+
+    @property
+    def _score(self) -> str:
+        if self.uar is None:
+            return "how good it is was not measured"
+        people = f"{self.speakers:,} {self.people}" if self.speakers > 1 else "1 person"
+        if self.speakers == 1 and self.people == KNOWN:
+            people = "1 person it knows"
+        return f"UAR {self.uar} on {people} (guessing: {self.chance:.2f})"
+
+    @property
+    def warning(self) -> str:
+        """What speaks against it, in one sentence; "" for nothing."""
+        if self.people == KNOWN:
+            return f"{self.name} was tested on people it learned from: it does worse on everybody else"
+        if self.at_chance:
+            return f"{self.name} is no better than guessing, as far as its test can tell"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for programs, as ``ser predict --format json`` gives it with every answer."""
+        uar = self.uar or Estimate(value=0)
+        known = self.uar is not None
+        return {
+            "name": self.name,
+            "model": self.model,
+            "task": self.task or None,
+            "trained_on": [*self.trained_on],
+            "uar": round(uar.value, 4) if known else None,
+            "uar_low": None if uar.low is None else round(uar.low, 4),
+            "uar_high": None if uar.high is None else round(uar.high, 4),
+            "chance": round(self.chance, 4),
+            "on_whom": self.people,
+            "speakers": self.speakers or None,
+            "synthetic": self.synthetic,
+        }
+
+
+def about_run(folder: Path, card: ModelCard) -> About:
+    """What is known of the model of a run; what cannot be read is left out.
+
+    Args:
+        folder: of the run.
+        card: of its model.
+    """
+    try:
+        info = read_info(folder)
+    except RunError:
+        return about_card(card, folder.name)
+    try:
+        return _about(info, final_scores(folder, info))
+    except RunError:
+        return _about(info, None)
+
+
+def about_card(card: ModelCard, name: str, trained_on: tuple[str, ...] = ()) -> About:
+    """What the card of a model alone tells."""
+    return About(
+        name=name,
+        model=card.model.name,
+        emotions=card.emotions,
+        trained_on=trained_on,
+        synthetic=card.synthetic,
+    )
+
+
+def _about(info: RunInfo, scores: RunScores | None) -> About:
+    parts = {} if scores is None else scores.parts
+    part = parts.get("test") or parts.get("validation")
+    leaks = info.split.leaks_speakers
+    return About(
+        name=info.name,
+        model=info.model,
+        task=info.recipe.task,
+        emotions=info.emotions,
+        trained_on=info.recipe.train_corpora or info.corpora,
+        uar=None if part is None else part.pooled.uar,
+        speakers=0 if part is None else part.pooled.speakers,
+        people=None if part is None else KNOWN if leaks else NEW,
+        synthetic=info.synthetic,
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A run with a model: how far above chance it is on validation clips, or why it does not answer."""
+
+    run: FoundRun
+    above_chance: float
+    reason: str
+
+
+def best_model(runs: Path) -> Path | None:
+    """Folder of the run whose model answers where none is named; None where no run has a model.
+
+    Args:
+        runs: folder of the runs.
+
+    Raises:
+        RunError: there are models, and none of them should answer unless it is named.
+    """
+    there = [run for run in list_runs(runs).read if (run.folder / CARD).is_file()]
+    candidates = [_candidate(run) for run in there]
+    usable = [each for each in candidates if not each.reason]
+    if usable:  # the newest of equals, as runs are sorted by age
+        best = max(reversed(usable), key=lambda each: (not each.run.info.synthetic, each.above_chance))
+        return best.run.folder
+    if not candidates:
+        return None
+    reasons = [f"{each.run.folder.name} {each.reason}" for each in reversed(candidates)]
+    raise RunError(
+        f"{runs}: {plural(len(there), 'model')}, none of which answers unless it is named: {some(reasons)}; "
+        "name one with --model, or train one with 'ser train'"
+    )
+
+
+def _candidate(run: FoundRun) -> _Candidate:
+    try:
+        scores = final_scores(run.folder, run.info)
+    except RunError:
+        return _Candidate(run, 0, "has scores that cannot be read")
+    about = _about(run.info, scores)
+    validation = None if scores is None else scores.parts.get("validation")
+    reason = ""
+    if scores is None:
+        reason = "is not scored"
+    elif about.people == KNOWN:
+        reason = "was tested on people it learned from"
+    elif validation is None:
+        reason = "has no validation clips"
+    elif about.at_chance or validation.pooled.uar.value <= about.chance:
+        reason = "is no better than guessing"
+    value = 0.0 if validation is None else validation.pooled.uar.value
+    return _Candidate(run, (value - about.chance) / (1 - about.chance), reason)
