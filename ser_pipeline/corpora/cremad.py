@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import listed, misnamed, unknown_code
-from ser_pipeline.corpora.tables import CorpusTable, Facts, Row, age_of, gender_of, read_table, share_of
+from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.tables import CorpusTable, Facts, age_of, gender_of, read_table, share_of
 from ser_pipeline.records import CorpusCard, Intensity, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(

@@ -4,7 +4,6 @@ Facts of a recording come from what holds for all of them, its name, the person 
 side files, in this order; where two of them say who speaks or which emotion it is, they must agree.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, Description, Sidecar, Table, parts_of
+from ser_pipeline.corpora.description import FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
-from ser_pipeline.corpora.tables import CorpusTable, Row, left_out, read_any, read_text
-from ser_pipeline.corpora.values import Values, mixture_of, votes_of
+from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
+from ser_pipeline.corpora.values import Values, majority_of, mixture_of, votes_of
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, MissingAudio, Record, Reject, TableProblem, Utterance
@@ -37,19 +36,6 @@ _FIELDS: Final[Mapping[str, str]] = {
 
 
 _NEVER: Final = re.compile(r"(?!)")
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A table as it was read.
-
-    Attributes:
-        table: its description.
-        found: key -> facts and votes of the line.
-    """
-
-    table: Table
-    found: CorpusTable
 
 
 @dataclass
@@ -150,7 +136,12 @@ class Described:
         """
         paths = listed(root, files)
         by_lines = next((table for table in self.description.tables if table.rows), None)
-        tables = [Lines(each, self._read(root, each)) for each in self.description.tables if not each.rows]
+        stems = {key_of("stem", path.name) for path in paths}
+        tables = [
+            Lines.read(self.CARD.name, root, each, self._values, stems)
+            for each in self.description.tables
+            if not each.rows
+        ]
         seen: list[set[str]] = [set() for _ in tables]
         rows = self._files(paths) if by_lines is None else self._listed(root, by_lines, paths)
         for found in rows:
@@ -158,12 +149,12 @@ class Described:
                 yield found
                 continue
             path, told = found
-            beside = self._beside(root, path)
-            if isinstance(beside, Reject):
-                yield beside
+            try:
+                beside = said_beside(root, path, self.description.sidecars)
+            except CorpusError as error:
+                yield Reject(self.CARD.name, path, str(error))
                 continue
-            row = self._row(path, tables, {**told, **beside}, seen)
-            yield row
+            yield self._row(path, tables, {**told, **beside}, seen)
         for lines, keys in zip(tables, seen, strict=True):
             of_people = set(lines.table.match) & {*FACTS} - {"path"}
             yield from lines.found.remarks(None if lines.table.more or of_people else keys)
@@ -175,7 +166,7 @@ class Described:
         self, root: Path, table: Table, paths: Sequence[PurePosixPath]
     ) -> Iterator[tuple[PurePosixPath, Named] | Record]:
         """Recordings in path order, each as often as lines name it, and what is wrong with the table."""
-        lines, problem = self._lines(root, table)
+        lines, problem = lines_below(root, table)
         by_path: dict[str, list[Line]] = defaultdict(list)
         for number, line in lines:
             told: dict[str, Any] = {
@@ -226,60 +217,6 @@ class Described:
             reason = f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}"
             yield Reject(self.CARD.name, path, reason)
 
-    def _lines(self, root: Path, table: Table) -> tuple[list[tuple[int, Row]], str | None]:
-        """Lines of the files of a table below a folder, and what is wrong with it."""
-        places = [Path(table.file)] if Path(table.file).is_absolute() else sorted(root.glob(table.file))
-        places = places or sorted(root.rglob(Path(table.file).name))
-        wanted = [*table.key, *table.columns.values(), *table.votes.values()]
-        lines: list[tuple[int, Row]] = []
-        for place in places:
-            try:
-                found = read_any(place, separator=table.separator, encoding=table.encoding)
-            except CorpusError as error:
-                return [], f"{error}; the rows lack its information"
-            absent = [column for column in wanted if column not in found[0][1]]
-            if absent:
-                names = ", ".join(found[0][1])[:80]
-                return [], f"lacks column {', '.join(absent)} (found {names}); the rows lack its information"
-            lines += found
-        return lines, None if places else "not found; the rows lack its information"
-
-    def _read(self, root: Path, table: Table) -> CorpusTable:
-        lines, problem = self._lines(root, table)
-        rows: dict[str, Mapping[str, Any]] = {}
-        bad = []
-        for number, line in lines:
-            cells = [line[column].strip() for column in table.key]
-            key = "\t".join(map(key_of, table.match, cells))
-            try:
-                told = self._told(table, line)
-            except ValueError as error:
-                bad.append(f"line {number}: {error}")
-                continue
-            if rows.setdefault(key, told) is not told and rows[key] != told:
-                bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
-        return CorpusTable(self.CARD.name, table.file, rows, left_out(bad) or problem)
-
-    def _told(self, table: Table, line: Row) -> Mapping[str, Any]:
-        told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
-        for fact, text in told.items():
-            if fact not in ("emotion", "speaker"):
-                self._values.of(fact, text)
-        if votes := votes_of({emotion: line[column] for emotion, column in table.votes.items()}):
-            told["votes"] = votes
-        return told
-
-    def _beside(self, root: Path, path: PurePosixPath) -> Named | Reject:
-        told: dict[str, str] = {}
-        for sidecar in self.description.sidecars:
-            place = sidecar.file.format(stem=path.stem, folder=path.parent.as_posix())
-            place = place if "/" in place else (path.parent / place).as_posix()
-            try:
-                told |= _read_sidecar(root / place, sidecar)
-            except CorpusError as error:
-                return Reject(self.CARD.name, path, f"its side file {place!r} {error}")
-        return told
-
     def _row(
         self,
         path: PurePosixPath,
@@ -292,15 +229,20 @@ class Described:
             return misnamed(self.CARD, path)
         named = {name: value for name, value in match.groupdict().items() if value} if match else {}
         sources = [("the name", named), ("its line or side file", told)]
-        known: Mapping[str, Any] = {**named, **told, "stem": path.stem, "path": stem(path)}
+        known: Mapping[str, Any] = {
+            **named, **told, "stem": path.stem, "path": stem(path), "folder": path.parent.name,
+        }  # fmt: skip
         for number, lines in enumerate(tables):
-            key = "\t".join(key_of(what, known.get(what, "")) for what in lines.table.match)
+            key = key_for(lines.table, [str(known.get(what, "")) for what in lines.table.match], self._values)
             if seen:
                 seen[number].add(key)
             sources.append((lines.found.name, lines.found.facts(key)))
             known = {**lines.found.facts(key), **known}  # as a speaker whom the next table describes
         try:
             facts = self._facts(sources)
+            for fact, parts in self.description.joined.items():
+                if all(facts.get(part) for part in parts):
+                    facts[fact] = "-".join(str(facts[part]) for part in parts)
             return self._utterance(path, match, facts)
         except ValueError as error:
             return Reject(self.CARD.name, path, str(error))
@@ -341,9 +283,11 @@ class Described:
             for fact, value in raw.items()
             if fact in FACTS and fact not in ("emotion", "speaker", "path") and value != ""
         }
-        label = str(raw.get("emotion") or self.description.facts.get("emotion") or "")
+        votes = votes_of(raw.get("votes", {}))
+        label = str(raw.get("emotion") or self.description.facts.get("emotion") or majority_of(votes))
         if not label:
-            raise ValueError("no label: neither its name nor a table says the emotion")
+            reason = "no label: neither its name nor a table says the emotion"
+            raise ValueError("no label: its votes are a tie" if votes else reason)
         sentence = facts.get("sentence")
         if sentence is not None and "text" not in facts and sentence in self.description.texts:
             facts["text"] = self.description.texts[sentence]
@@ -362,7 +306,7 @@ class Described:
             language=facts.pop("language", self.CARD.language),
             style=facts.pop("style", self.CARD.style),
             modality=facts.pop("modality", self.CARD.modality),
-            votes=votes_of(raw.get("votes", {})) or mixture_of(self._values.of("emotion", label)),
+            votes=votes or mixture_of(self._values.of("emotion", label)),
             **{_FIELDS.get(fact, fact): value for fact, value in facts.items() if value is not None},
         )
 
@@ -382,17 +326,6 @@ class Described:
         if plain and plain in (_letters(told.name), _letters(told.title)):
             return True
         return any(re.fullmatch(pattern, folder, re.IGNORECASE) for pattern in told.folders)
-
-
-def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
-    text = read_text(path, ("utf-8-sig", "cp1252", "latin-1"))
-    if sidecar.fact is not None:
-        return {sidecar.fact: text.strip()}
-    try:
-        whole = json.loads(text)
-        return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"is no JSON object with {', '.join(sidecar.columns.values())} ({error})") from None
 
 
 def _letters(name: str) -> str:

@@ -63,10 +63,13 @@ class Table(_Part):
     Attributes:
         file: path or glob below the corpus's folder.
         key: columns whose values together name what a line is about.
-        match: what of a recording they are compared with: ``stem``, ``path``, a fact or a group.
+        match: what of a recording they are compared with: ``stem``, ``path``, ``folder``, a fact or a group.
         columns: fact -> column.
         votes: emotion -> column with the number of listeners who chose it.
         rows: whether the corpus's rows are the lines of this table instead of the files.
+        heading: whether its first line names the columns; they are called ``1``, ``2`` and so on otherwise.
+        line: pattern of a whole line of a text that is no table; its named groups are the columns, and lines
+            that it does not match say nothing.
         more: whether it also names recordings that were never published, so that none of them is missed.
         separator: between columns; None finds it.
         encoding: of the text; None finds it.
@@ -78,6 +81,8 @@ class Table(_Part):
     columns: Mapping[Fact, str] = Field(default_factory=dict)
     votes: Mapping[str, str] = Field(default_factory=dict)
     rows: bool = False
+    heading: bool = True
+    line: Regex = ""
     more: bool = False
     separator: str | None = None
     encoding: str | None = None
@@ -143,6 +148,7 @@ class Description(_Part):
         closed: facts whose codes must be among those of ``people`` or ``texts``.
         ignore_case: whether pattern and codes hold in any case.
         speakers_of: id of the corpus whose people these are; its own by default.
+        joined: fact -> groups or facts that say it together, as a session and a letter say who speaks.
         codes: fact -> code -> value.
         refused: group or fact -> code -> reason why such recordings are rejects.
         texts: sentence -> its words.
@@ -180,6 +186,7 @@ class Description(_Part):
     closed: tuple[Literal["speaker", "sentence"], ...] = ()
     ignore_case: bool = False
     speakers_of: str = ""
+    joined: Mapping[Fact, OneOrMore] = Field(default_factory=dict)
     codes: Mapping[Fact, Codes] = Field(default_factory=dict)
     refused: Mapping[str, Codes] = Field(default_factory=dict)
     texts: Mapping[str, str] = Field(default_factory=dict)
@@ -208,6 +215,11 @@ class Description(_Part):
                 raise ValueError(
                     f"refused.{value} is no group of the pattern and no fact{nearest(value, self.groups)}"
                 )
+        for fact, parts in self.joined.items():
+            unread = [part for part in parts if not self.says(part) and part not in self.groups]
+            if unread:
+                close = nearest(unread[0], (*self.groups, *FACTS))
+                raise ValueError(f"joined.{fact}: nothing says {unread[0]!r}{close}")
         self._no_misspelt_group()
         self._has_sources()
         try:
@@ -235,7 +247,8 @@ class Description(_Part):
 
     def _no_misspelt_group(self) -> None:
         """A group that nothing uses and that is nearly called like a fact is meant to be one."""
-        used = {*FACTS, *self.refused, *(name for table in self.tables for name in table.match)}
+        used = {*FACTS, *self.refused, *(name for names in self.joined.values() for name in names)}
+        used |= {name for table in self.tables for name in table.match}
         for group in self.groups:
             likely = get_close_matches(group, FACTS, n=1, cutoff=0.85)
             if group not in used and f"{{{group}" not in self.id and likely and likely[0] not in self.groups:
@@ -251,7 +264,7 @@ class Description(_Part):
             )
         if not by_lines and self.says("path", "start", "end"):
             raise ValueError("path, start and end are facts of a table with rows = true")
-        if not self.says("emotion"):
+        if not self.says("emotion") and not any(table.votes for table in self.tables):
             raise ValueError(
                 "nothing says the emotion: name a group of the pattern 'emotion' (found "
                 f"{', '.join(self.groups) or 'no group'}), or give its column in a table"
@@ -264,7 +277,7 @@ class Description(_Part):
 
     def says(self, *facts: str) -> bool:
         """Whether any of some facts comes from anywhere."""
-        sources: list[Iterable[str]] = [self.groups, self.facts, *self.people.values()]
+        sources: list[Iterable[str]] = [self.groups, self.facts, self.joined, *self.people.values()]
         sources += [table.columns for table in self.tables]
         sources += [sidecar.columns or [sidecar.fact or ""] for sidecar in self.sidecars]
         return any(fact in source for source in sources for fact in facts)

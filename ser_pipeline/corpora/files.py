@@ -182,12 +182,18 @@ def stem(path: PurePosixPath) -> str:
 def key_of(what: str, text: str) -> str:
     """What is compared of a table's key: of names and paths the part without suffix, with slashes.
 
+    Numbers are alike whatever zeros they begin with, since spreadsheets lose them; in paths they are not.
+
     Examples:
         >>> key_of("stem", "wav/a.mp4"), key_of("path", "wav/a.wav"), key_of("speaker", "a.wav")
         ('a', 'wav/a', 'a.wav')
+        >>> key_of("stem", "007.wav"), key_of("turn", "07"), key_of("path", "07")
+        ('7', '7', '07')
     """
-    if what not in ("stem", "path"):
-        return text
-    path = PurePosixPath(text.replace("\\", "/"))
-    bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
-    return bare.name if what == "stem" else bare.as_posix()
+    if what in ("stem", "path"):
+        path = PurePosixPath(text.replace("\\", "/"))
+        bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
+        if what == "path":
+            return bare.as_posix()
+        text = bare.name
+    return str(int(text)) if text.isascii() and text.isdecimal() else text

@@ -17,10 +17,11 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.described import Described, Lines, Named
+from ser_pipeline.corpora.described import Described, Named
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import in_path_order, is_recording, slashed, walk
+from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (

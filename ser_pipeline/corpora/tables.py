@@ -6,25 +6,25 @@ come without its facts, and the scan ends with a :class:`TableProblem` that says
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
 
 Facts = Mapping[str, Any]
 """Fields of an :class:`ser_pipeline.records.Utterance` and their values."""
 
-Row = Mapping[str, str]
-
 UTF8 = ("utf-8-sig",)
 ANY_ENCODING = ("utf-8-sig", "cp1252", "latin-1")
 """Tried in this order where nobody says which; the last one fits always. UTF-16 is told by its mark."""
 SEPARATORS = "\t;,|"
+MOST_LOOKED_AT = 1000
+"""Lines of a table without a heading in which its separator is looked for."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,17 @@ def read_lines(
 
 
 def read_any(
-    path: Path, *, separator: str | None = None, encoding: str | None = None
+    path: Path, *, separator: str | None = None, encoding: str | None = None, heading: bool = True
 ) -> list[tuple[int, Row]]:
     """Lines of a table of any usual form, each with its number and all its cells as text.
 
     Args:
-        path: a Parquet file, JSON lines (``.jsonl``), a JSON list or object of objects (``.json``), or text
-            with a heading, whose separator and encoding are found.
-        separator: between columns of text; None finds it in the heading.
+        path: a Parquet file, JSON lines (``.jsonl``), JSON (``.json``), a workbook (``.xlsx``), a TextGrid,
+            or text, whose separator and encoding are found.
+        separator: between columns of text, a blank for any number of them; None finds it.
         encoding: of text; None tries the usual ones.
+        heading: whether the first line of text or of a sheet names the columns; otherwise they are called
+            ``1``, ``2`` and so on.
 
     Raises:
         CorpusError: the file cannot be read, is empty, or is not a table.
@@ -146,9 +148,14 @@ def read_any(
     if suffix in (".parquet", ".pq"):
         rows = _parquet_rows(path)
     elif suffix in (".json", ".jsonl", ".ndjson"):
-        rows = _json_rows(read_text(path, (encoding,) if encoding else UTF8), lines=suffix != ".json")
+        rows = json_rows(read_text(path, (encoding,) if encoding else UTF8), lines=suffix != ".json")
+    elif suffix == ".textgrid":
+        rows = textgrid_rows(read_text(path, (encoding,) if encoding else ANY_ENCODING))
+    elif suffix == ".xlsx":
+        return _named([*enumerate(sheet_rows(path), 1)], heading)
     else:
-        return _text_rows(read_text(path, (encoding,) if encoding else ANY_ENCODING), separator)
+        text = read_text(path, (encoding,) if encoding else ANY_ENCODING)
+        return _named(_text_lines(text, separator, heading), heading)
     if not rows:
         raise CorpusError("holds no line")
     return list(enumerate(rows, 1))
@@ -165,74 +172,45 @@ def _parquet_rows(path: Path) -> list[Row]:
             lines = source.read(columns=plain).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise CorpusError(f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})") from None
-    return [{name: _cell(value) for name, value in line.items()} for line in lines]
+    return [{name: cell_of(value) for name, value in line.items()} for line in lines]
 
 
-def _json_rows(text: str, *, lines: bool) -> list[Row]:
-    try:
-        found = _json_lines(text) if lines else _json_list(text)
-        if not isinstance(found, list):
-            raise ValueError("neither a list nor an object of objects")
-        rows = [_object(line) for line in found]
-        names = dict.fromkeys(name for row in rows for name in row)
-        return [{str(name): _cell(row.get(name)) for name in names} for row in rows]
-    except ValueError as error:
-        raise CorpusError(f"is not JSON of a table ({error})") from None
-
-
-def _json_lines(text: str) -> list[Any]:
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            found += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from None
-    return found
-
-
-def _json_list(text: str) -> Any:
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        return _json_lines(text)
-    if not isinstance(whole, dict):
-        return whole
-    if all(isinstance(line, dict | list) for line in whole.values()):
-        return [{"": name, **_object(line)} for name, line in whole.items()]
-    return [whole]
-
-
-def _object(line: Any) -> Mapping[str, Any]:
-    if isinstance(line, list) and len(line) == 1:
-        line = line[0]
-    if not isinstance(line, dict):
-        raise ValueError(f"found {str(line)[:40]!r} where an object should be")
-    return line
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _text_rows(text: str, separator: str | None) -> list[tuple[int, Row]]:
-    heading = next((line for line in text.splitlines() if line.strip()), "")
-    if not heading:
+def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[int, list[str]]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
         raise CorpusError("is empty")
-    found = max(SEPARATORS, key=heading.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or found, skipinitialspace=True)
+    if separator is None:
+        separator = _separator(lines[:1] if heading else lines[:MOST_LOOKED_AT])
+    if separator == " ":
+        numbered = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
+        return [(number, cells) for number, cells in numbered if cells]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     try:
-        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """What separates the columns of some lines: the mark that most of them have, or else blanks."""
+    marks = {mark: (sum(mark in line for line in lines), sum(line.count(mark) for line in lines))
+             for mark in SEPARATORS}  # fmt: skip
+    best = max(marks, key=lambda mark: marks[mark])
+    return best if marks[best][0] else " " if all(len(line.split()) > 1 for line in lines) else ","
+
+
+def _named(lines: Sequence[tuple[int, list[str]]], heading: bool) -> list[tuple[int, Row]]:
+    """Cells by the names of their columns."""
+    if not lines:
+        raise CorpusError("holds no line")
     names = [cell.strip() for cell in lines[0][1]]
-    if len(lines) == 1:
+    if not heading:
+        names = [str(number) for number in range(1, max(len(cells) for _, cells in lines) + 1)]
+    elif len(lines) == 1:
         raise CorpusError(f"holds only a heading ({', '.join(names)[:80]})")
     return [
-        (number, dict(zip(names, [*cells, *[""] * len(names)], strict=False))) for number, cells in lines[1:]
+        (number, dict(zip(names, [*cells, *[""] * len(names)], strict=False)))
+        for number, cells in lines[heading:]
     ]
 
 

@@ -141,3 +141,14 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
     if any(count < 0 for count in votes.values()):
         raise ValueError("fewer than no votes")
     return {emotion: count for emotion, count in votes.items() if count}
+
+
+def majority_of(votes: Mapping[str, int]) -> str:
+    """The emotion that more listeners chose than any other; "" for none.
+
+    Examples:
+        >>> majority_of({"anger": 2, "fear": 1}), majority_of({"anger": 2, "fear": 2}), majority_of({})
+        ('anger', '', '')
+    """
+    best = [emotion for emotion, count in votes.items() if count == max(votes.values())]
+    return best[0] if len(best) == 1 else ""

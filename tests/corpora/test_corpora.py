@@ -18,7 +18,7 @@ from tests.corpora.conftest import published
 
 HELPERS = {
     "described", "description", "discover", "draft", "draft_text", "files", "guesses", "listed", "names",
-    "page", "shapes", "tables", "values", "words",
+    "page", "shapes", "sources", "table_formats", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 

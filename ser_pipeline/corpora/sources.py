@@ -1,0 +1,173 @@
+"""What the tables and side files that a description names say of recordings."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from ser_pipeline.corpora.description import VALUES, Sidecar, Table
+from ser_pipeline.corpora.files import key_of, stem
+from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
+from ser_pipeline.corpora.values import Values, votes_of
+from ser_pipeline.errors import CorpusError
+
+Numbered = list[tuple[int, Row]]
+"""Lines of a table, each with its number."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A table as it was read.
+
+    Attributes:
+        table: its description.
+        found: key -> facts and votes of the line.
+    """
+
+    table: Table
+    found: CorpusTable
+
+    @classmethod
+    def read(cls, corpus: str, root: Path, table: Table, values: Values, stems: Set[str]) -> Self:
+        """Read a table below a folder; what cannot be read of it is a remark.
+
+        Args:
+            corpus: corpus id.
+            root: folder of the corpus.
+            table: its description.
+            values: reads the facts of the corpus.
+            stems: names of the recordings as keys, to which a table that names more is kept.
+        """
+        lines, problem = lines_below(root, table)
+        rows: dict[str, Mapping[str, Any]] = {}
+        bad = []
+        for number, line in lines:
+            key = key_for(table, [line[column].strip() for column in table.key], values)
+            if table.more and table.match == ("stem",) and key not in stems:
+                continue
+            try:
+                told = _told(table, line, values)
+            except ValueError as error:
+                bad.append(f"line {number}: {error}")
+                continue
+            if rows.setdefault(key, told) is not told and rows[key] != told:
+                bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
+        return cls(table, CorpusTable(corpus, table.file, rows, left_out(bad) or problem))
+
+
+def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
+    told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
+    for fact, text in told.items():
+        if fact not in ("emotion", "speaker"):
+            values.of(fact, text)
+    if votes := votes_of({emotion: line[column] for emotion, column in table.votes.items()}):
+        told["votes"] = votes
+    return told
+
+
+def key_for(table: Table, texts: Iterable[str], values: Values) -> str:
+    """What a line of a table is looked up by; facts with codes are compared by what these stand for.
+
+    Args:
+        table: its description.
+        texts: cells of its key, or what a recording says of the same.
+        values: reads the facts of the corpus.
+    """
+    return "\t".join(_key(what, text, values) for what, text in zip(table.match, texts, strict=True))
+
+
+def _key(what: str, text: str, values: Values) -> str:
+    with suppress(ValueError):
+        return str(values.of(what, text)) if what in VALUES else key_of(what, text)
+    return text
+
+
+def lines_below(root: Path, table: Table) -> tuple[Numbered, str | None]:
+    """Lines of the files of a table below a folder, and what is wrong with it; None if nothing is."""
+    places = [Path(table.file)] if Path(table.file).is_absolute() else sorted(root.glob(table.file))
+    places = places or sorted(root.rglob(Path(table.file).name))
+    lines: Numbered = []
+    bad = []
+    for place in places:
+        try:
+            lines += _lines(root, place, table)
+        except CorpusError as error:
+            bad.append(str(error) if len(places) == 1 else f"{place.name}: {error}")
+    if not bad:
+        return lines, None if places else "not found; the rows lack its information"
+    several = f"{len(bad)} of {len(places)} files cannot be read; the first is " if len(places) > 1 else ""
+    return lines, f"{several}{bad[0]}; the rows lack its information"
+
+
+def _lines(root: Path, place: Path, table: Table) -> Numbered:
+    """Lines of one file of a table, with the columns that its own path gives.
+
+    Raises:
+        CorpusError: it cannot be read, or lacks a column.
+    """
+    if table.line:
+        found = _matches(place, table)
+    else:
+        found = read_any(place, separator=table.separator, encoding=table.encoding, heading=table.heading)
+    below = place.relative_to(root) if root in place.parents else place
+    path = {
+        "(file)": place.stem,
+        "(folder)": place.parent.name,
+        "(path)": stem(PurePosixPath(below.as_posix())),
+    }
+    wanted = dict.fromkeys([*table.key, *table.columns.values(), *table.votes.values()])
+    if not wanted.keys().isdisjoint(path):
+        found = [(number, {**line, **path}) for number, line in found]
+    absent = [column for column in wanted if column not in found[0][1]]
+    if absent:
+        raise CorpusError(f"lacks column {', '.join(absent)} (found {', '.join(found[0][1])[:80]})")
+    if place.suffix.lower() == ".textgrid":  # intervals of other tiers say nothing
+        said = {*table.columns.values()} - {"start", "end", *path}
+        found = [(number, line) for number, line in found if any(line[column].strip() for column in said)]
+    return found
+
+
+def _matches(place: Path, table: Table) -> Numbered:
+    text = read_text(place, (table.encoding,) if table.encoding else ANY_ENCODING)
+    lines = [(at, re.fullmatch(table.line, line.strip())) for at, line in enumerate(text.splitlines(), 1)]
+    found: Numbered = [(number, match.groupdict("")) for number, match in lines if match]
+    if not found:
+        raise CorpusError(f"no line is as {table.line!r} says")
+    return found
+
+
+def said_beside(root: Path, path: PurePosixPath, sidecars: Sequence[Sidecar]) -> dict[str, str]:
+    """What the files beside a recording say of it: fact -> text.
+
+    Args:
+        root: folder of the corpus.
+        path: of the recording, relative to ``root``.
+        sidecars: their descriptions.
+
+    Raises:
+        CorpusError: one of them cannot be read.
+    """
+    told: dict[str, str] = {}
+    for sidecar in sidecars:
+        place = sidecar.file.format(stem=path.stem, folder=path.parent.as_posix())
+        place = place if "/" in place else (path.parent / place).as_posix()
+        try:
+            told |= _read_sidecar(root / place, sidecar)
+        except CorpusError as error:
+            raise CorpusError(f"its side file {place!r} {error}") from None
+    return told
+
+
+def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
+    text = read_text(path, ANY_ENCODING)
+    if sidecar.fact is not None:
+        return {sidecar.fact: text.strip()}
+    try:
+        whole = json.loads(text)
+        return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"is no JSON object with {', '.join(sidecar.columns.values())} ({error})") from None

@@ -1,0 +1,217 @@
+"""Tables in forms other than lines of text: nested JSON, spreadsheets, and TextGrids of Praat."""
+
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from ser_pipeline.errors import CorpusError
+
+Row = Mapping[str, str]
+
+LARGEST_SHEET: Final = 1 << 28
+"""Bytes of XML that are read of one sheet; a file that unpacks to more is refused."""
+
+_MARK: Final = re.compile(r'"((?:[^"]|"")*)"|(?<![\w.])(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.])', re.IGNORECASE)
+"""A text or a number of a TextGrid."""
+
+
+def cell_of(value: Any) -> str:
+    """A value as the text of a cell; "" for none.
+
+    Examples:
+        >>> cell_of(2.0), cell_of(None), cell_of(["anger"])
+        ('2', '', 'anger')
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def json_rows(text: str, *, lines: bool) -> list[Row]:
+    """Rows of a JSON text: the largest collection of objects in it, however deep.
+
+    A collection is a list of objects, or an object of objects, whose names become the column "". What an
+    object holds in objects of its own are columns with a point, as ``speaker.id``.
+
+    Args:
+        text: one JSON value, or one for each line.
+        lines: whether each line is a value of its own.
+
+    Raises:
+        CorpusError: it is no JSON, or holds no object.
+    """
+    try:
+        whole = _json_lines(text) if lines else _json(text)
+        found = _records(whole) or ([whole] if isinstance(whole, dict) and whole else [])
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"is not JSON of a table ({error})") from None
+    if not found and whole:
+        raise CorpusError("is not JSON of a table (neither a list nor an object of objects)")
+    flat = [_flat(row) for row in found]
+    names = dict.fromkeys(name for row in flat for name in row)
+    return [{name: cell_of(row.get(name)) for name in names} for row in flat]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return _json_lines(text)
+
+
+def _json_lines(text: str) -> list[Any]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+    return found
+
+
+def _records(value: Any, *, inside: bool = False) -> list[dict[str, Any]]:
+    """The collection in a value whose objects differ most; those deeper down know what is said above them."""
+    rows = _collection(value, labels=not inside)
+    if rows is None:
+        inner = [_records(each, inside=inside) for each in value.values()] if isinstance(value, dict) else []
+        return max(inner, key=len, default=[])
+    best, most = rows, _different(rows)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        deeper = [(row, record) for row in rows for record in _records(row.get(name), inside=True)]
+        count = _different([record for _, record in deeper])
+        if count > most:
+            best, most = [{**_scalars(row), **record} for row, record in deeper], count
+    return best
+
+
+def _collection(value: Any, *, labels: bool) -> list[dict[str, Any]] | None:
+    """Objects of a list, or of an object by their names; None where it holds anything else.
+
+    Args:
+        value: of JSON.
+        labels: whether plain values by names that hold a number will do, as ``{"a1.wav": "anger"}``.
+    """
+    if isinstance(value, list):
+        objects = [_only(each) for each in value]
+        return objects if objects and all(isinstance(each, dict) for each in objects) else None
+    if not isinstance(value, dict) or not value:
+        return None
+    named = {name: _only(each) for name, each in value.items()}
+    if all(isinstance(each, dict) for each in named.values()):
+        return [{"": name, **each} for name, each in named.items()]
+    numbered = labels and len(named) > 1 and all(re.search(r"\d", name) for name in named)
+    if numbered and len(_scalars(named)) == len(named):
+        return [{"": name, "value": each} for name, each in named.items()]
+    return None
+
+
+def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+
+
+def _different(rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many rows some column tells apart: few for objects that say the same of everything."""
+    values: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in _scalars(row).items():
+            values.setdefault(name, set()).add(str(value))
+    return max(map(len, values.values()), default=0)
+
+
+def _only(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = value
+    return found
+
+
+def sheet_rows(path: Path) -> list[list[str]]:
+    """Cells of the first sheet of an Excel workbook (``.xlsx``) that has any.
+
+    Raises:
+        CorpusError: it cannot be read as one.
+    """
+    try:
+        with zipfile.ZipFile(path) as book:
+            shared = "xl/sharedStrings.xml"
+            strings = [_text(each) for each in _xml(book, shared)] if shared in book.namelist() else []
+            sheets = [name for name in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
+            for name in sorted(sheets, key=lambda name: (len(name), name)):
+                lines = [_cells(each, strings) for each in _xml(book, name).iter() if _tag(each) == "row"]
+                if lines:
+                    return lines
+            return []
+    except (zipfile.BadZipFile, ElementTree.ParseError, OSError, ValueError, IndexError, KeyError) as error:
+        raise CorpusError(f"cannot be read as a workbook of Excel ({error}); save it as CSV") from None
+
+
+def _xml(book: zipfile.ZipFile, name: str) -> ElementTree.Element:
+    if book.getinfo(name).file_size > LARGEST_SHEET:
+        raise ValueError(f"{name} is too large")
+    return ElementTree.fromstring(book.read(name))
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _text(element: ElementTree.Element) -> str:
+    return "".join(each.text or "" for each in element.iter() if _tag(each) == "t")
+
+
+def _cells(row: ElementTree.Element, strings: Sequence[str]) -> list[str]:
+    cells: dict[int, str] = {}
+    for number, cell in enumerate(row):
+        letters = re.sub(r"\d", "", cell.get("r", ""))
+        place = sum(26**power * (ord(x) - 64) for power, x in enumerate(reversed(letters))) - 1
+        value = next((each.text or "" for each in cell if _tag(each) == "v"), "")
+        kind = cell.get("t", "n")
+        if kind == "s":
+            value = strings[int(value)]
+        elif kind == "inlineStr":
+            value = _text(cell)
+        elif kind == "n" and value:
+            value = cell_of(float(value))
+        cells[place if letters else number] = value
+    return [cells.get(place, "") for place in range(max(cells, default=-1) + 1)]
+
+
+def textgrid_rows(text: str) -> list[Row]:
+    """Intervals and points of a TextGrid: ``start`` and ``end`` in seconds, and a column for each tier.
+
+    Raises:
+        CorpusError: it is no TextGrid.
+    """
+    marks = [found[1] or found[0].replace('""', '"') for found in _MARK.findall(re.sub(r"\[\d*\]", "", text))]
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    at = 5  # the kinds of file and object, both bounds, and how many tiers there are
+    try:
+        if marks[:2] != ["ooTextFile", "TextGrid"]:
+            raise ValueError("its first lines do not say so")
+        for _ in range(int(marks[4])):
+            points, name, count = marks[at] == "TextTier", marks[at + 1], int(marks[at + 4])
+            at += 5
+            for _ in range(count):
+                start, end, said = marks[at], marks[at + (not points)], marks[at + 2 - points]
+                rows.setdefault((start, end), {"start": start, "end": end})[name] = said
+                at += 3 - points
+    except (IndexError, ValueError) as error:
+        raise CorpusError(f"is no TextGrid of Praat ({error})") from None
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return [{name: row.get(name, "") for name in names} for row in rows.values()]

@@ -1,0 +1,137 @@
+"""Tables that are no lines of text."""
+
+import json
+import zipfile
+
+import pytest
+
+from ser_pipeline.corpora.table_formats import json_rows, sheet_rows, textgrid_rows
+from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.errors import CorpusError
+
+NAMES = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+SHEET = f"<worksheet {NAMES}><sheetData>{{}}</sheetData></worksheet>"
+SHARED = f"<sst {NAMES}>{{}}</sst>"
+
+LONG = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 2
+tiers? <exists>
+size = 2
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "emotion"
+        xmin = 0
+        xmax = 2
+        intervals: size = 2
+        intervals [1]:
+            xmin = 0
+            xmax = 1.5
+            text = "anger"
+        intervals [2]:
+            xmin = 1.5
+            xmax = 2
+            text = ""
+    item [2]:
+        class = "TextTier"
+        name = "click"
+        xmin = 0
+        xmax = 2
+        points: size = 1
+        points [1]:
+            number = 0.25
+            mark = "a ""mark"" here"
+"""
+SHORT = '"ooTextFile"\n"TextGrid"\n0\n2\n<exists>\n1\n"IntervalTier"\n"emotion"\n0\n2\n1\n0\n2\n"2 sad"\n'
+
+
+def workbook(path, sheet, shared=()):
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", SHEET.format(sheet))
+        if shared:
+            book.writestr("xl/sharedStrings.xml", SHARED.format("".join(f"<si>{s}</si>" for s in shared)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        ([{"f": "a", "e": 1.0}, {"f": "b"}], [{"f": "a", "e": "1"}, {"f": "b", "e": ""}]),
+        ({"a1.wav": "joy", "a2.wav": "x"}, [{"": "a1.wav", "value": "joy"}, {"": "a2.wav", "value": "x"}]),
+        ({"id": 7, "who": {"id": "p", "age": 3}}, [{"id": "7", "who.id": "p", "who.age": "3"}]),
+        ({"info": {"v": 1}, "all": [{"f": {"n": "a"}}, {"f": {"n": "b"}}]}, [{"f.n": "a"}, {"f.n": "b"}]),
+        ({"d1": {"tv": "x", "say": {"u1": {"e": "joy"}, "u2": {"e": "sad"}}},
+          "d2": {"tv": "y", "say": {"u3": {"e": "joy"}}}},
+         [{"tv": "x", "": "u1", "e": "joy"}, {"tv": "x", "": "u2", "e": "sad"},
+          {"tv": "y", "": "u3", "e": "joy"}]),
+        ({f"c{n}": {"e": "joy", "by": [{"r": "1", "e": "x"}, {"r": "2", "e": "y"}]} for n in range(3)},
+         [{"": f"c{n}", "e": "joy", "by": "[{'r': '1', 'e': 'x'}, {'r': '2', 'e': 'y'}]"} for n in range(3)]),
+    ],
+)  # fmt: skip
+def test_the_rows_of_json_are_its_collection_of_objects(value, rows):
+    assert json_rows(json.dumps(value), lines=False) == rows
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '"text"', "{", '[{"a": 1}, 2]'])
+def test_json_that_is_no_table_is_refused(text):
+    with pytest.raises(CorpusError, match="is not JSON of a table"):
+        json_rows(text, lines=False)
+
+
+def test_a_sheet_is_read_with_shared_inline_and_plain_cells_and_gaps(tmp_path):
+    rows = (
+        '<row><c r="A1" t="s"><v>0</v></c><c r="C1" t="s"><v>1</v></c></row>'
+        '<row><c r="A2"><v>7.0</v></c><c r="C2" t="inlineStr"><is><t>joy</t></is></c></row>'
+    )
+    path = workbook(tmp_path / "t.xlsx", rows, ("<t>file</t>", "<r><t>emo</t></r><r><t>tion</t></r>"))
+    assert sheet_rows(path) == [["file", "", "emotion"], ["7", "", "joy"]]
+    assert read_any(path) == [(2, {"file": "7", "": "", "emotion": "joy"})]
+    assert read_any(path, heading=False)[1] == (2, {"1": "7", "2": "", "3": "joy"})
+
+
+def test_columns_after_z_are_in_their_place(tmp_path):
+    path = workbook(tmp_path / "t.xlsx", '<row><c r="AB1"><v>1</v></c></row>')
+    assert sheet_rows(path) == [[*[""] * 27, "1"]]
+
+
+def test_a_workbook_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "text.xlsx").write_text("no zip")
+    for path in (tmp_path / "text.xlsx", workbook(tmp_path / "cut.xlsx", "<row>")):
+        with pytest.raises(CorpusError, match=r"cannot be read as a workbook of Excel .*; save it as CSV"):
+            sheet_rows(path)
+    with pytest.raises(CorpusError, match="holds no line"):
+        read_any(workbook(tmp_path / "empty.xlsx", ""))
+
+
+def test_both_forms_of_textgrid_are_read():
+    assert textgrid_rows(LONG) == [
+        {"start": "0", "end": "1.5", "emotion": "anger", "click": ""},
+        {"start": "1.5", "end": "2", "emotion": "", "click": ""},
+        {"start": "0.25", "end": "0.25", "emotion": "", "click": 'a "mark" here'},
+    ]
+    assert textgrid_rows(SHORT) == [{"start": "0", "end": "2", "emotion": "2 sad"}]
+
+
+@pytest.mark.parametrize("text", ["", "start end\n0 1\n", LONG.replace("size = 2", "size = 9")])
+def test_what_is_no_textgrid_is_refused(text):
+    with pytest.raises(CorpusError, match=r"is no TextGrid of Praat"):
+        textgrid_rows(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "heading", "rows"),
+    [
+        ("a.wav joy\nb.wav   fear\n", False, [{"1": "a.wav", "2": "joy"}, {"1": "b.wav", "2": "fear"}]),
+        ("% [a, b]\n[1 - 2]\tu1\tneu\nC: x;\n[2 - 3]\tu2\tang\n", False,
+         [{"1": "% [a, b]", "2": "", "3": ""}, {"1": "[1 - 2]", "2": "u1", "3": "neu"},
+          {"1": "C: x;", "2": "", "3": ""}, {"1": "[2 - 3]", "2": "u2", "3": "ang"}]),
+        ("file emotion\na.wav joy\n", True, [{"file": "a.wav", "emotion": "joy"}]),
+        ("joy\n", False, [{"1": "joy"}]),
+    ],
+)  # fmt: skip
+def test_text_without_marks_or_heading_is_a_table(tmp_path, text, heading, rows):
+    (tmp_path / "t.txt").write_text(text)
+    assert [row for _, row in read_any(tmp_path / "t.txt", heading=heading)] == rows
