@@ -231,6 +231,7 @@ class Described:
         sources = [("the name", named), ("its line or side file", told)]
         known: Mapping[str, Any] = {
             **named, **told, "stem": path.stem, "path": stem(path), "folder": path.parent.name,
+            "folder/stem": stem(path),
         }  # fmt: skip
         for number, lines in enumerate(tables):
             key = key_for(lines.table, [str(known.get(what, "")) for what in lines.table.match], self._values)

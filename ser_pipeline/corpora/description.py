@@ -63,7 +63,8 @@ class Table(_Part):
     Attributes:
         file: path or glob below the corpus's folder.
         key: columns whose values together name what a line is about.
-        match: what of a recording they are compared with: ``stem``, ``path``, ``folder``, a fact or a group.
+        match: what of a recording they are compared with: ``stem``, ``path``, ``folder``, ``folder/stem``,
+            a fact or a group.
         columns: fact -> column.
         votes: emotion -> column with the number of listeners who chose it.
         rows: whether the corpus's rows are the lines of this table instead of the files.

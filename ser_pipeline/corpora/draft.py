@@ -1,55 +1,45 @@
 """A first description of a corpus, drafted from a look at its folder.
 
 Names and folders are cut into fields (``shapes.py``); fields that take few values that look like
-emotions, people, genders or levels are taken for them. Tables are read if a column of theirs names
-the recordings. Whatever is a guess is marked as one: the draft is there to be read.
+emotions, people, genders or levels are taken for them (``guesses.py``). Tables are read if they name
+the recordings (``draft_tables.py``). Whatever is a guess is marked as one: the draft is there to be read.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
+from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of
 from ser_pipeline.corpora.files import is_recording, walk
-from ser_pipeline.corpora.guesses import Guess, any_emotion, find_emotion, find_others, known, where
-from ser_pipeline.corpora.shapes import Field, Shape, shape_of
-from ser_pipeline.corpora.tables import ANY_ENCODING, read_any, read_text
-from ser_pipeline.corpora.words import (
-    emotion_of_word,
-    emotions_of_codes,
-    facts_of_columns,
-    gender_of_word,
-    intensity_of_word,
-    is_copy,
+from ser_pipeline.corpora.guess_speaker import find_others
+from ser_pipeline.corpora.guesses import (
+    MOST_EMOTIONS,
+    Found,
+    Guess,
+    any_emotions,
+    find_emotion,
+    find_part,
+    where,
 )
+from ser_pipeline.corpora.shapes import Field, Shape, shape_of
+from ser_pipeline.corpora.tables import ANY_ENCODING, read_text
+from ser_pipeline.corpora.words import emotion_of_word, is_copy, language_of_labels, language_of_text
 from ser_pipeline.errors import CorpusError, some
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.records import Utterance
-
-MOST_EMOTIONS: Final = 30
-"""Different values that a field of emotions may have."""
 
 MOST_TEXTS: Final = 40
 LARGEST_TEXT: Final = 1 << 22
-TABLES: Final = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".tab"})
 TEXTS: Final = frozenset({".txt", ".md", ".rst", ".readme", ""})
 _MEANS: Final = re.compile(r"(?=\b([^\W_]+)['\"]?[ \t]*([=:(|\t→-]|is|for|means)[ \t]*>?['\"]?([^\W_]+))")
 """Two words and what stands between them; every word may begin such a pair."""
-
-
-@dataclass(frozen=True)
-class TableGuess:
-    """A table that names the recordings, and its columns that are of use."""
-
-    file: str
-    key: str
-    match: str
-    columns: Mapping[str, str]
-    rows: bool
 
 
 @dataclass(frozen=True)
@@ -62,9 +52,11 @@ class Draft:
         layout: path of one recording.
         pattern: of a path without suffix; "" if the rows come from a table.
         guesses: facts and where they are read.
-        table: that is read too.
+        tables: that are read too.
         recordings: number of recordings.
         read: number of those that the pattern reads.
+        language: BCP 47 tag that labels, texts or names speak for; "" for none.
+        rivals: fields that may as well be the emotion, where nothing says what its codes mean.
     """
 
     name: str
@@ -72,9 +64,11 @@ class Draft:
     layout: str
     pattern: str
     guesses: tuple[Guess, ...]
-    table: TableGuess | None
+    tables: tuple[TableGuess, ...]
     recordings: int
     read: int
+    language: str = ""
+    rivals: tuple[str, ...] = field(default=())
 
     def guess(self, fact: str) -> Guess | None:
         """What is known of a fact."""
@@ -94,47 +88,131 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     """
     paths, others = _listing(folder)
     if not paths:
-        raise CorpusError(f"{folder}: holds no recordings; pass the folder of one corpus")
-    shapes = _shapes(paths)
-    fields = [each for shape in shapes for each in shape.fields]
+        raise CorpusError(f"{folder}: holds no recordings{_instead(folder, others)}")
     if table is not None and not table.is_file():
         raise CorpusError(f"{table}: no such file")
-    given = None if table is None else PurePosixPath(table.relative_to(folder).as_posix())
-    told = _table(folder, paths, others if given is None else [given])
-    emotion = find_emotion(fields, _read_me(folder, others))
-    columns = dict(told[1]) if told else {}
-    if given is not None and "emotion" not in columns:
+    shapes = _shapes(paths)
+    fields = [each for shape in shapes for each in shape.fields]
+    notes = _texts(folder, others)
+    told = _codes_in(notes)
+    if table is not None:
+        others = [PurePosixPath(table.relative_to(folder).as_posix())]
+    understood, sheets = tables_of(folder, others, Recordings(paths, fields, find_part(fields)), told)
+    read, columns = understood[0] if understood else (None, {})
+    if table is not None and "emotion" not in columns:
         raise CorpusError(
             f"{table}: no column names the recordings below {folder}, or none says their emotions; "
             "a table beside its recordings needs both"
         )
-    if "emotion" in columns:
-        if given is not None or emotion is None or not emotion[1].sure:
-            emotion = None
-        else:
-            del columns["emotion"]  # names that say it leave no doubt, and tables have codes of their own
-    if "emotion" not in columns:
-        emotion = emotion or any_emotion(fields)
-    if emotion is None and "emotion" not in columns:
+    emotion, rivals = _emotion(fields, told, columns, read, believed=table is not None)
+    if emotion is not None:
+        columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
+    elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
         raise CorpusError(_no_emotion(folder, paths, fields))
     found = [emotion] if emotion else []
-    found += find_others(fields, emotion[0] if emotion else None, columns)
-    chosen = [(guess.fact, each) for each, guess in found]
-    guesses = [*(guess for _, guess in found), *columns.values()]
-    pattern, read = _pattern(shapes, chosen, paths)
+    keyed = list(read.fields.values()) if read else []
+    found += find_others(fields, emotion[0] if emotion else _as_field(read), columns, keyed)
+    found, guesses, tables = _with_tables(found, columns, understood, sheets, fields)
+    chosen = [(guess.fact, each) for each, guess in found if each.level >= 0]
+    chosen += [item for each in tables for item in each.fields.items()]
+    pattern, matched = _pattern(shapes, chosen, paths)
     resolved = folder.resolve().name
     return Draft(
         name=re.sub(r"[^a-z0-9]+", "-", resolved.lower()).strip("-") or "corpus",
         folder=resolved,
-        layout=(read or paths)[0].as_posix(),
+        layout=(matched or paths)[0].as_posix(),
         pattern=pattern,
         guesses=tuple(guesses),
-        table=replace(told[0], columns={f: c for f, c in told[0].columns.items() if f in columns})
-        if told and columns
-        else None,
+        tables=tuple(tables),
         recordings=len(paths),
-        read=len(read),
+        read=len(matched),
+        language=_language(guesses, [resolved, *notes]),
+        rivals=rivals,
     )
+
+
+def _with_tables(
+    found: list[Found],
+    columns: Mapping[str, Guess],
+    understood: Sequence[tuple[TableGuess, Mapping[str, Guess]]],
+    sheets: Sequence[Sheet],
+    fields: Sequence[Field],
+) -> tuple[list[Found], list[Guess], list[TableGuess]]:
+    """What names and tables say together: tables that name the recordings, and one of the people."""
+    guesses = [*(guess for _, guess in found), *columns.values()]
+    read = understood[0][0] if understood else None
+    tables = [replace(read, columns=_kept(read, columns))] if read and (columns or read.votes) else []
+    for also, more in understood[1:] if not any(table.rows for table in tables) else ():
+        new = {fact: each for fact, each in more.items() if fact not in {each.fact for each in guesses}}
+        if new and not also.rows and not also.fields and "emotion" not in new:
+            tables.append(replace(also, columns=_kept(also, new), votes={}))
+            guesses += new.values()
+    for speaker in _speakers(found, columns, fields):
+        people = people_table(sheets, speaker[1], [each.fact for each in guesses])
+        if people is not None:
+            found = [speaker if each[1].fact == "speaker" else each for each in found]
+            guesses = [speaker[1] if each.fact == "speaker" else each for each in guesses]
+            return found, [*guesses, *people[1].values()], [*tables, people[0]]
+    return found, guesses, tables
+
+
+def _kept(read: TableGuess, columns: Mapping[str, Guess]) -> dict[str, str]:
+    bounds = ("start", "end") if read.rows else ()
+    return {fact: column for fact, column in read.columns.items() if fact in columns or fact in bounds}
+
+
+def _speakers(found: Sequence[Found], columns: Mapping[str, Guess], fields: Sequence[Field]) -> list[Found]:
+    """Who speaks, as it was found, and by the number in that code alone, as other tables may have it."""
+    if "speaker" in columns:
+        return [(Field(LABELS, (0, 1), ()), columns["speaker"])]
+    whole = next((each for each in found if each[1].fact == "speaker" and not each[1].parts), None)
+    if whole is None:
+        return []
+    numbers = [
+        (each, replace(whole[1], counts=each.counts))
+        for each in fields
+        if each.level == whole[0].level and not each.joined and len(each.counts) == len(whole[0].counts)
+        and whole[0].place[0] <= each.place[0] and each.place[1] <= whole[0].place[1]
+        and all(map(str.isdecimal, each.counts))
+    ]  # fmt: skip
+    return [whole, *numbers]
+
+
+def _rated(columns: Mapping[str, Guess]) -> bool:
+    return any(fact in columns for fact in DIMENSIONS)
+
+
+def _emotion(
+    fields: Sequence[Field],
+    told: Mapping[str, str],
+    columns: Mapping[str, Guess],
+    read: TableGuess | None,
+    *,
+    believed: bool,
+) -> tuple[Found | None, tuple[str, ...]]:
+    """The field of the emotion, if names say it, and those that may as well be it.
+
+    Names that leave no doubt come before a table, which has codes of its own; a table before a guess.
+    """
+    found = find_emotion(fields, told)
+    if "emotion" in columns and (believed or found is None or not found[1].sure):
+        return None, ()
+    if found is not None or (read is not None and (read.votes or _rated(columns))):
+        return found, ()
+    likely = any_emotions(fields)
+    return (
+        (
+            likely[0],
+            tuple(f"{guess.source} ({some(sorted(guess.counts), show=6)})" for _, guess in likely[1:]),
+        )
+        if likely
+        else (None, ())
+    )
+
+
+def _as_field(read: TableGuess | None) -> Field | None:
+    """Labels of a table as a field, by which speakers are known: they say every emotion."""
+    return Field(LABELS, (0, 1), read.labels) if read is not None and len({*read.labels}) > 1 else None
 
 
 def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
@@ -145,6 +223,32 @@ def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
             kept = paths if is_recording(name) and not name.startswith(".") else others
             kept.append(below.path / name)
     return paths, others
+
+
+VIDEOS: Final = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg", ".mpeg", ".wmv"})
+ARCHIVES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
+
+
+def _instead(folder: Path, others: Sequence[PurePosixPath]) -> str:
+    """What a folder without recordings holds instead, and what can be done."""
+    kinds = Counter(path.suffix.lower() for path in others)
+    if kinds[".parquet"] or kinds[".arrow"]:
+        return (
+            ", but tables that may hold them; 'ser manifest import parquet "
+            f"{folder}' unpacks Parquet files of Hugging Face datasets"
+        )
+    for what, suffixes, remedy in (
+        (
+            "videos",
+            VIDEOS,
+            "take their sound out first, as with 'ffmpeg -i a.mp4 a.wav', and keep their names",
+        ),
+        ("archives", ARCHIVES, "unpack them first"),
+    ):
+        count = sum(kinds[suffix] for suffix in suffixes)
+        if count:
+            return f", but {count} {what}; {remedy}"
+    return "; pass the folder of one corpus"
 
 
 def _shapes(paths: Sequence[PurePosixPath]) -> list[Shape]:
@@ -183,18 +287,24 @@ def _original(path: PurePosixPath) -> tuple[str, ...]:
     return (*(part for part in path.parts[:-1] if not is_copy(part)), path.stem)
 
 
-def _read_me(folder: Path, others: Sequence[PurePosixPath]) -> dict[str, str]:
-    """Code -> emotion, where a text beside the recordings says so, as in ``A = anger`` or ``anger: 3``."""
-    found: dict[str, Counter[str]] = {}
-    texts = [path for path in others if path.suffix.lower() in TEXTS and len(path.parts) <= 3]
-    for path in texts[:MOST_TEXTS]:
-        place = folder / path
+def _texts(folder: Path, others: Sequence[PurePosixPath]) -> list[str]:
+    """Texts beside the recordings that may explain them."""
+    found = []
+    for path in [path for path in others if path.suffix.lower() in TEXTS and len(path.parts) <= 3][
+        :MOST_TEXTS
+    ]:
         try:
-            if place.stat().st_size > LARGEST_TEXT:
-                continue
-            text = read_text(place, ANY_ENCODING)
+            if (folder / path).stat().st_size <= LARGEST_TEXT:
+                found.append(read_text(folder / path, ANY_ENCODING))
         except (CorpusError, OSError):
             continue
+    return found
+
+
+def _codes_in(texts: Sequence[str]) -> dict[str, str]:
+    """Code -> emotion, where a text says so, as in ``A = anger`` or ``anger: 3``."""
+    found: dict[str, Counter[str]] = {}
+    for text in texts:
         for one, sign, two in _MEANS.findall(text):
             for code, word in ((one, two), (two, one)):
                 emotion = emotion_of_word(word) if len(word) > 2 else None
@@ -203,85 +313,14 @@ def _read_me(folder: Path, others: Sequence[PurePosixPath]) -> dict[str, str]:
     return {code: emotions.most_common(1)[0][0] for code, emotions in found.items()}
 
 
-def _table(
-    folder: Path, paths: Sequence[PurePosixPath], others: Sequence[PurePosixPath]
-) -> tuple[TableGuess, dict[str, Guess]] | None:
-    """The table that names most of the recordings, and what its columns say."""
-    by = {"stem": {path.stem for path in paths}, "path": {(p.parent / p.stem).as_posix() for p in paths}}
-    best: tuple[float, TableGuess, dict[str, Guess]] | None = None
-    places = [path for path in others if path.suffix.lower() in TABLES and len(path.parts) <= 4]
-    for place in places[:MOST_TEXTS]:
-        try:
-            lines = [line for _, line in read_any(folder / place)]
-        except CorpusError:
-            continue
-        found = _columns(place.as_posix(), lines, by)
-        if found is not None and (best is None or found[0] > best[0]):
-            best = found
-    return best[1:] if best else None
-
-
-def _columns(
-    name: str, lines: Sequence[Mapping[str, str]], by: Mapping[str, set[str]]
-) -> tuple[float, TableGuess, dict[str, Guess]] | None:
-    heading = [column for column in lines[0] if column]
-    best: tuple[float, str | None, str] = (0.5, None, "")
-    for column in lines[0]:
-        cells = [PurePosixPath(line.get(column, "").strip().replace("\\", "/")) for line in lines[:5000]]
-        bare = [cell.with_suffix("") if cell.suffix and len(cell.suffix) <= 5 else cell for cell in cells]
-        for match, names in by.items():
-            texts = [each.name if match == "stem" else each.as_posix() for each in bare]
-            share = sum(text in names for text in texts) / len(texts)
-            if share > best[0]:
-                best = share, column, match
-    share, key, match = best
-    facts = facts_of_columns([column for column in heading if column != key])
-    facts = {fact: column for fact, column in facts.items() if fact not in ("path", "part", "fold")}
-    if key is None or not facts:
-        return None
-    repeated = len({line.get(key, "") for line in lines}) < len(lines) and "start" in facts and "end" in facts
-    if not repeated:
-        facts = {fact: column for fact, column in facts.items() if fact not in ("start", "end")}
-    guesses = {fact: _of_column(fact, name, column, lines) for fact, column in facts.items()}
-    kept = {fact: each for fact, each in guesses.items() if each is not None}
-    if not kept:
-        return None
-    columns = {fact: facts[fact] for fact in kept}
-    return share + 0.1 * len(kept), TableGuess(name, key, match, columns, repeated), kept
-
-
-def _of_column(fact: str, name: str, column: str, lines: Sequence[Mapping[str, str]]) -> Guess | None:
-    counts = Counter(line.get(column, "").strip() for line in lines)
-    counts.pop("", None)
-    source = f"column {column!r} of {name}"
-    if not counts:
-        return None
-    if fact == "emotion":
-        words = {code: word for code in counts if (word := emotion_of_word(code))}
-        codes = words or emotions_of_codes(list(counts))
-        few = 2 <= len(counts) <= MOST_EMOTIONS and len(counts) <= len(lines) / 2
-        return Guess(fact, source, counts, known(counts, codes) > 0.9, codes) if codes or few else None
-    if fact == "gender":
-        codes = {code: gender for code in counts if (gender := gender_of_word(code))}
-        return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None
-    if fact == "intensity":
-        codes = {code: level for code in counts if (level := intensity_of_word(code))}
-        return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None
-    if fact == "age" and not all(re.fullmatch(r"\d{1,3}(\.0)?", code) for code in counts):
-        return None
-    if fact in ("valence", "arousal", "dominance"):
-        return _scale(fact, source, counts)
-    return Guess(fact, source, counts, fact != "speaker" or len(counts) <= len(lines) / 2)
-
-
-def _scale(fact: str, source: str, counts: Mapping[str, int]) -> Guess | None:
-    try:
-        values = [float(code.replace(",", ".")) for code in counts]
-    except ValueError:
-        return None
-    if not all(map(math.isfinite, values)):
-        return None
-    return Guess(fact, source, counts, False)
+def _language(guesses: Sequence[Guess], notes: Sequence[str]) -> str:
+    """The language that labels, transcripts, or texts about the corpus speak for; "" for none."""
+    said = {guess.fact: list(guess.counts) for guess in guesses}
+    if len(said.get("language", ())) > 1:
+        return "mul"
+    by_labels = language_of_labels(said.get("emotion", []))
+    words = "\n".join([*said.get("text", [])[:SOME], *said.get("emotion", [])])
+    return by_labels or language_of_text(words, "\n".join(notes)) or ""
 
 
 def _no_emotion(folder: Path, paths: Sequence[PurePosixPath], fields: Sequence[Field]) -> str:

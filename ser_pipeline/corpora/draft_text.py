@@ -2,12 +2,19 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
-from ser_pipeline.corpora.draft import Draft, TableGuess
+from ser_pipeline.corpora.draft import Draft
+from ser_pipeline.corpora.draft_tables import TableGuess
 from ser_pipeline.corpora.guesses import Guess
 from ser_pipeline.corpora.shapes import literal
-from ser_pipeline.corpora.words import is_level, language_of_labels
+from ser_pipeline.corpora.values import PART_OF
+from ser_pipeline.corpora.words import is_level
 from ser_pipeline.errors import some
+from ser_pipeline.labels import DIMENSIONS
+
+CODED = ("emotion", "gender", "intensity", "language", "part")
+"""Facts whose codes a draft writes down."""
 
 
 def as_toml(found: Draft, *, language: str | None = None) -> str:
@@ -15,50 +22,56 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
 
     Args:
         found: the draft.
-        language: BCP 47 tag; None guesses it from the labels.
+        language: BCP 47 tag; None guesses it.
     """
-    emotion = found.guess("emotion")
-    guessed = language_of_labels(list(emotion.counts)) if emotion else None
-    tag = language or guessed or "und"
-    remark = (
-        ""
-        if language
-        else "    # guessed from the labels"
-        if guessed
-        else '    # say which, as "it" or "en-GB"'
-    )
+    tag = language or found.language or "und"
+    remark = "    # a guess" if found.language else '    # say which, as "it" or "en-GB"'
     lines = [
         "# A draft: read it, and correct what is wrong. docs/corpora/describe.md explains every key.",
         f"name = {_quoted(found.name)}",
         f"title = {_quoted(found.folder)}",
-        f"language = {_quoted(tag)}{remark}",
+        f"language = {_quoted(tag)}{'' if language else remark}",
         'style = "acted"    # or "elicited" or "conversational"',
         f"folders = [{_quoted(literal(found.folder))}]",
     ]
-    by_rows = found.table is not None and found.table.rows
-    if not by_rows:
+    if not any(table.rows for table in found.tables):
         lines += [f"layout = {_quoted(found.layout)}", f"pattern = {_quoted(found.pattern)}"]
     for guess in found.guesses:
         if not guess.sure and guess.fact != "sentence":
             lines.append(f"# unsure: {guess.fact} is read from the {guess.source} ({_few(guess)})")
+    lines += [f"# nothing says what its codes mean; it may also be the {rival}" for rival in found.rivals]
     for guess in found.guesses:
-        lines += _codes(guess)
-    lines += _scales(found)
-    if found.table is not None:
-        lines += _table_lines(found.table)
+        if guess.parts:
+            lines += ["", "[joined]", f"{guess.fact} = [{', '.join(map(_quoted, guess.parts))}]"]
+    if found.guess("emotion") is None and not any(table.votes for table in found.tables):
+        lines += ["", "[facts]", 'emotion = "other"    # nothing names emotions, but there are ratings']
+    lines += _codes(found) + _scales(found)
+    for table in found.tables:
+        lines += _table_lines(table)
     return "\n".join(lines) + "\n"
 
 
-def _codes(guess: Guess) -> list[str]:
-    if guess.fact not in ("emotion", "gender", "intensity"):
-        return []
-    refused = [code for code in guess.untold if guess.fact == "emotion" and is_level(code)]
-    lines = ["", f"[codes.{guess.fact}]"]
-    lines += [f"{_quoted(code)} = {_quoted(guess.codes[code])}" for code in sorted(guess.codes)]
-    lines += [
+def _codes(found: Draft) -> list[str]:
+    lines = []
+    for fact in CODED:
+        guesses = [guess for guess in found.guesses if guess.fact == fact]
+        codes = {code: value for guess in guesses for code, value in guess.codes.items()}
+        if fact == "part":
+            codes |= {code: value for table in found.tables for code, value in table.parts.items()}
+            codes = {code: value for code, value in codes.items() if PART_OF.get(code.lower()) != value}
+        if codes or (fact == "emotion" and guesses):
+            lines += ["", f"[codes.{fact}]"]
+            lines += [f"{_quoted(code)} = {_quoted(codes[code])}" for code in sorted(codes)]
+            lines += _untold(guesses[0]) if fact == "emotion" else []
+    return lines
+
+
+def _untold(guess: Guess) -> list[str]:
+    refused = [code for code in guess.untold if is_level(code)]
+    lines = [
         f'# {_quoted(code)} = "?"    # {guess.counts[code]} recordings: say which emotion, or "other"'
         for code in guess.untold
-        if code not in refused and guess.fact == "emotion"
+        if code not in refused
     ]
     if refused:
         lines += ["", "[refused.emotion]"]
@@ -69,7 +82,7 @@ def _codes(guess: Guess) -> list[str]:
 def _scales(found: Draft) -> list[str]:
     lines = []
     for guess in found.guesses:
-        if guess.fact in ("valence", "arousal", "dominance"):
+        if guess.fact in DIMENSIONS:
             values = [float(code.replace(",", ".")) for code in guess.counts]
             low, high = math.floor(min(values)), math.ceil(max(values))
             lines.append(
@@ -79,13 +92,27 @@ def _scales(found: Draft) -> list[str]:
 
 
 def _table_lines(table: TableGuess) -> list[str]:
-    columns = dict(table.columns)
-    if table.rows:
-        columns = {"path": table.key, **columns}
-    said = ", ".join(f"{fact} = {_quoted(column)}" for fact, column in columns.items())
-    lines = ["", "[[tables]]", f"file = {_quoted(table.file)}"]
-    lines += ["rows = true"] if table.rows else [f"key = {_quoted(table.key)}", f'match = "{table.match}"']
-    return [*lines, f"columns = {{ {said} }}"]
+    columns = {"path": table.key[0], **table.columns} if table.rows else table.columns
+    lines = []
+    for file in table.files:
+        lines += ["", "[[tables]]", f"file = {_quoted(file)}"]
+        lines += (
+            ["rows = true"] if table.rows else [f"key = {_list(table.key)}", f"match = {_list(table.match)}"]
+        )
+        lines += [] if table.heading else ["heading = false"]
+        lines += ["more = true"] if table.more and not table.rows else []
+        lines += [f"columns = {_inline(columns)}"] if columns else []
+        lines += [f"votes = {_inline(table.votes)}"] if table.votes else []
+    return lines
+
+
+def _list(texts: Iterable[str]) -> str:
+    quoted = [*map(_quoted, texts)]
+    return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def _inline(values: Mapping[str, str]) -> str:
+    return f"{{ {', '.join(f'{name} = {_quoted(value)}' for name, value in values.items())} }}"
 
 
 def _few(guess: Guess) -> str:

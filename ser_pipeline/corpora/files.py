@@ -180,7 +180,7 @@ def stem(path: PurePosixPath) -> str:
 
 
 def key_of(what: str, text: str) -> str:
-    """What is compared of a table's key: of names and paths the part without suffix, with slashes.
+    r"""What is compared of a table's key: of names and paths the part without suffix, with slashes.
 
     Numbers are alike whatever zeros they begin with, since spreadsheets lose them; in paths they are not.
 
@@ -189,11 +189,13 @@ def key_of(what: str, text: str) -> str:
         ('a', 'wav/a', 'a.wav')
         >>> key_of("stem", "007.wav"), key_of("turn", "07"), key_of("path", "07")
         ('7', '7', '07')
+        >>> key_of("folder/stem", "C:\\data\\anna\\01.wav")
+        'anna/01'
     """
-    if what in ("stem", "path"):
+    if what in ("stem", "path", "folder/stem"):
         path = PurePosixPath(text.replace("\\", "/"))
         bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
-        if what == "path":
-            return bare.as_posix()
+        if what != "stem":
+            return bare.as_posix() if what == "path" else "/".join(bare.parts[-2:])
         text = bare.name
     return str(int(text)) if text.isascii() and text.isdecimal() else text

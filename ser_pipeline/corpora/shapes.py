@@ -7,8 +7,8 @@ pieces ``03``, ``happy``, ``b``, ``12``. A field is a piece, or all pieces betwe
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -19,6 +19,9 @@ _TWO: Final = re.compile(r"[A-Z][a-z]")
 
 _TOKEN: Final = f"[^/{SEPARATORS}]+"
 _GAP: Final = f"[{SEPARATORS}]+"
+
+STEP: Final = 100
+"""How far the places of tokens of a loose shape are apart; more pieces than that no token has."""
 
 USUAL: Final = 0.98
 """Share of names that must be of one shape for a pattern to spell it out."""
@@ -33,7 +36,8 @@ class Field:
 
     Attributes:
         level: 0 for the file's name, 1 for its folder, 2 for the folder around that, and so on.
-        place: pieces from where to where; of a loose shape, tokens from the left (from 0) or right (from -1).
+        place: pieces from where to where; of a loose shape, ``STEP`` times the number of the token, plus the
+            piece of the token; tokens from the right have numbers from ``STEP`` - 1 downwards.
         values: of each recording.
         joined: whether it is more than one piece and not just a token.
     """
@@ -48,6 +52,26 @@ class Field:
         """How often each value occurs; names of another shape have none."""
         return Counter(filter(None, self.values))
 
+    @property
+    def letters(self) -> set[str]:
+        """What is left of the values without digits, marks and case."""
+        return {re.sub(r"[\W\d_]", "", value).lower() for value in self.counts} - {""}
+
+    @property
+    def numbered(self) -> bool:
+        """Whether each value has a digit."""
+        return all(any(map(str.isdigit, value)) for value in self.counts)
+
+    def overlaps(self, other: "Field") -> bool:
+        """Whether two fields of one level share a piece."""
+        (start, stop), (begin, end) = self.place, other.place
+        return self.place == other.place or (start < end and begin < stop)
+
+    def inside(self, other: "Field") -> bool:
+        """Whether this is a part of another field."""
+        (start, stop), (begin, end) = self.place, other.place
+        return self.level == other.level and self.place != other.place and begin <= start and stop <= end
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -58,12 +82,14 @@ class Shape:
         pieces: regular expression of each piece; None for a loose shape, of which only the ends are known.
         fits: which names are of the shape.
         fields: in which they differ, whole tokens before parts of them.
+        tokens: of a loose shape, patterns of the pieces of a token, by its place, where all have the same.
     """
 
     level: int
     pieces: tuple[str, ...] | None
     fits: tuple[bool, ...]
     fields: tuple[Field, ...]
+    tokens: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def pattern(self, chosen: Iterable[tuple[str, Field]]) -> str:
         """Regular expression of names of this shape, with a group for each of some fields."""
@@ -73,32 +99,43 @@ class Shape:
         return self._spelled(named) if self.pieces is not None else self._loose(named)
 
     def _spelled(self, named: dict[tuple[int, int], str]) -> str:
-        pieces = self.pieces or ()
-        opening: dict[int, list[tuple[int, str]]] = {}
-        closing: Counter[int] = Counter()
-        for (start, stop), name in named.items():
-            opening.setdefault(start, []).append((stop, name))
-            closing[stop] += 1
-        text = ""
-        for place, piece in enumerate(pieces):
-            text += ")" * closing[place]
-            for _, name in sorted(opening.get(place, []), reverse=True):
-                text += f"(?P<{name}>"
-            text += piece
-        return text + ")" * closing[len(pieces)]
+        return _grouped(self.pieces or (), named)
 
     def _loose(self, named: dict[tuple[int, int], str]) -> str:
-        lefts = {place[0]: name for place, name in named.items() if place[0] >= 0}
-        rights = {place[0]: name for place, name in named.items() if place[0] < 0}
+        tokens: dict[int, dict[tuple[int, int], str]] = {}
+        for (start, stop), name in named.items():
+            at = start // STEP
+            tokens.setdefault(at if at < STEP // 2 else at - STEP, {})[start % STEP, stop - at * STEP] = name
+        lefts, rights = [at for at in tokens if at >= 0], [at for at in tokens if at < 0]
 
-        def group(name: str | None) -> str:
-            return f"(?P<{name}>{_TOKEN})" if name else _TOKEN
+        def group(at: int) -> str:
+            pieces = (self.tokens or {}).get(at, ())
+            within = tokens.get(at, {})
+            whole = within.pop((0, STEP), None)
+            inner = _grouped(pieces, within) if within else _TOKEN
+            return f"(?P<{whole}>{inner})" if whole else inner
 
-        head = _GAP.join(group(lefts.get(at)) for at in range(max(lefts, default=-1) + 1))
-        tail = _GAP.join(group(rights.get(at)) for at in range(min(rights, default=0), 0))
+        head = _GAP.join(group(at) for at in range(max(lefts, default=-1) + 1))
+        tail = _GAP.join(group(at) for at in range(min(rights, default=0), 0))
         if not rights:
             return f"{head}(?:{_GAP}[^/]*)?"
         return f"{head}{_GAP if lefts else ''}(?:[^/]*{_GAP})?{tail}"
+
+
+def _grouped(pieces: Sequence[str], named: Mapping[tuple[int, int], str]) -> str:
+    """Pieces as one pattern, with a group from and to some of them."""
+    opening: dict[int, list[tuple[int, str]]] = {}
+    closing: Counter[int] = Counter()
+    for (start, stop), name in named.items():
+        opening.setdefault(start, []).append((stop, name))
+        closing[stop] += 1
+    text = ""
+    for place, piece in enumerate(pieces):
+        text += ")" * closing[place]
+        for _, name in sorted(opening.get(place, []), reverse=True):
+            text += f"(?P<{name}>"
+        text += piece
+    return text + ")" * closing[len(pieces)]
 
 
 def shape_of(level: int, names: Sequence[str]) -> Shape:
@@ -176,9 +213,35 @@ def _loose_shape(level: int, names: Sequence[str]) -> Shape | None:
         range(least + 1),
         key=lambda cut: sum(kinds[at] for at in (*range(cut), *range(cut - least, 0))),
     )
-    fields = [Field(level, (at, at), columns[at]) for at in (*range(left), *range(left - least, 0))]
-    several = tuple(field for field in fields if len(set(field.values)) > 1)
-    return Shape(level, None, tuple(map(bool, names)), several)
+    ends = (*range(left), *range(left - least, 0))
+    fields = [Field(level, (at % STEP * STEP, at % STEP * STEP + STEP), columns[at]) for at in ends]
+    spelled = {}
+    for at in ends:
+        within = _within(level, at % STEP * STEP, columns[at])
+        if within is not None:
+            spelled[at] = within[0]
+            fields += within[1]
+    several = tuple(each for each in fields if len(set(each.values)) > 1)
+    return Shape(level, None, tuple(map(bool, names)), several, spelled)
+
+
+def _within(level: int, start: int, values: Sequence[str]) -> tuple[tuple[str, ...], list[Field]] | None:
+    """Patterns and fields of the pieces of one token, if all its values have the same pieces."""
+    shape = shape_of(level, values) if len(set(values)) > 1 else None
+    if (
+        shape is None
+        or shape.pieces is None
+        or not all(fits or not value for fits, value in zip(shape.fits, values, strict=True))
+    ):
+        return None
+    if len(shape.pieces) < 2:
+        return None
+    moved = [
+        Field(level, (start + each.place[0], start + each.place[1]), each.values, each.joined)
+        for each in shape.fields
+        if each.place != (0, len(shape.pieces))
+    ]
+    return shape.pieces, moved
 
 
 def _pieces(name: str) -> list[str]:

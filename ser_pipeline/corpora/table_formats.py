@@ -4,6 +4,7 @@ import json
 import math
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +52,9 @@ def json_rows(text: str, *, lines: bool) -> list[Row]:
     """
     try:
         whole = _json_lines(text) if lines else _json(text)
+        odd = [each for each in whole if not isinstance(_only(each), dict)] if isinstance(whole, list) else []
+        if odd:
+            raise ValueError(f"found {str(_only(odd[0]))[:40]!r} where an object should be")
         found = _records(whole) or ([whole] if isinstance(whole, dict) and whole else [])
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"is not JSON of a table ({error})") from None
@@ -106,12 +110,19 @@ def _collection(value: Any, *, labels: bool) -> list[dict[str, Any]] | None:
     if not isinstance(value, dict) or not value:
         return None
     named = {name: _only(each) for name, each in value.items()}
-    if all(isinstance(each, dict) for each in named.values()):
+    objects = [each for each in named.values() if isinstance(each, dict)]
+    if len(objects) == len(named) and _alike(objects):
         return [{"": name, **each} for name, each in named.items()]
     numbered = labels and len(named) > 1 and all(re.search(r"\d", name) for name in named)
     if numbered and len(_scalars(named)) == len(named):
         return [{"": name, "value": each} for name, each in named.items()]
     return None
+
+
+def _alike(objects: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether objects are of one kind: most have a name in common, unless there is only one."""
+    names = Counter(name for each in objects for name in each)
+    return len(objects) == 1 or max(names.values(), default=0) > len(objects) / 2
 
 
 def _scalars(row: Mapping[str, Any]) -> dict[str, Any]:

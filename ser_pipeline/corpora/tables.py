@@ -7,6 +7,7 @@ come without its facts, and the scan ends with a :class:`TableProblem` that says
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,6 +229,8 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         encodings = ("utf-16",)
     elif b"\0" in content[:2]:  # without a mark: the first letter of a heading is ASCII
         encodings = ("utf-16-be" if content[0] == 0 else "utf-16-le",)
+    if encodings == ANY_ENCODING:
+        encodings = (*UTF8, *_of_two_bytes(content), *ANY_ENCODING[1:])
     for encoding in encodings:
         try:
             return content.decode(encoding)
@@ -237,6 +240,18 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
             raise CorpusError(f"encoding {encoding!r} is unknown; as in 'utf-8' or 'cp1252'") from None
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
     raise CorpusError(f"line {line} is not {names} text")
+
+
+def _of_two_bytes(content: bytes) -> tuple[str, ...]:
+    """The encoding of Korean or Chinese text, whose letters are pairs of bytes; none of other text."""
+    runs = re.findall(rb"[\x80-\xff]+", content[: 1 << 16])
+    pairs = b"".join(run for run in runs if len(run) % 2 == 0)
+    if not pairs or len(pairs) < 0.9 * sum(map(len, runs)) or min(pairs[1::2]) < 0xA1:
+        return ()
+    for encoding, last, share in (("cp949", 0xC8, 0.9), ("gb18030", 0xD7, 0.7)):  # their usual letters
+        if sum(0xB0 <= byte <= last for byte in pairs[::2]) > share * len(pairs) / 2:
+            return (encoding,)
+    return ()
 
 
 def share_of(text: str, whole: float) -> float:

@@ -1,6 +1,7 @@
 """How the text of a fact becomes its value, by the codes and scales of a description."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,10 +15,23 @@ PART_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
         "train": "train", "training": "train", "trn": "train",
         "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-        "development": "validation", "test": "test", "testing": "test", "eval": "test",
+        "development": "validation", "develop": "validation",
+        "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
     }
 )  # fmt: skip
 """Usual words for the parts of a split."""
+
+
+def part_of_word(word: str) -> str | None:
+    """The part of a split that a name tells, whatever stands around it; None where it is not known.
+
+    Examples:
+        >>> part_of_word("emorynlp_dev_final"), part_of_word("Test1"), part_of_word("contest")
+        ('validation', 'test', None)
+    """
+    found = {PART_OF[token] for token in re.split(r"[\W\d_]+", word.lower()) if token in PART_OF}
+    return found.pop() if len(found) == 1 else None
+
 
 MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""

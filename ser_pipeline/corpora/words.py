@@ -6,6 +6,7 @@ The words themselves are in ``words.toml``.
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -62,6 +63,22 @@ def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
         if 2 * len(found) > len(codes) and len(found) > max(2, len(best)):
             best = found
     return best
+
+
+def published_codes(codes: Sequence[str]) -> dict[str, str]:
+    """What codes stand for, if they are those of a published set of which no first letters tell all.
+
+    Examples:
+        >>> published_codes(["A", "C", "D", "F", "H", "N", "O", "S", "U", "X"])["U"]
+        'surprise'
+        >>> published_codes(["A", "H", "N", "S"])
+        {}
+    """
+    for told in _words()["sets"].values():
+        known = dict(pair.split("=") for pair in told.split())
+        if len(codes) >= 6 and set(codes) <= known.keys():
+            return {code: known[code] for code in codes if known[code] != "?"}
+    return {}
 
 
 def _begun(code: str, words: Sequence[str]) -> list[str]:
@@ -123,8 +140,8 @@ def intensity_of_word(word: str) -> str | None:
 def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
-    Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; emotion,
-    speaker and gender may also be a part of the name.
+    Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
+    emotion, speaker and gender may also be a part of the name. Case, accents and marks are no matter.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -139,7 +156,12 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         if called is not None and called not in found.values():
             found[fact] = called
     for fact in ("emotion", "speaker", "gender"):
-        inside = [column for name, column in names.items() if fact in name and column not in found.values()]
+        words = [word for word in map(_heading, _words()["columns"][fact].split()) if _telling(word)]
+        inside = [
+            column
+            for name, column in names.items()
+            if any(word in name for word in words) and column not in found.values()
+        ]
         if fact not in found and inside:
             found[fact] = inside[0]
     return found
@@ -155,8 +177,14 @@ def columns_of_fact(fact: str) -> list[str]:
     return str(_words()["columns"][fact]).split()
 
 
+def _telling(word: str) -> bool:
+    """Whether a word is long enough to be recognised within a longer one."""
+    return len(word) >= (6 if word.isascii() else 2)
+
+
 def _heading(column: str) -> str:
-    return re.sub(r"[\W_]", "", column.lower())
+    flat = unicodedata.normalize("NFKD", column.lower())
+    return re.sub(r"[\W_]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
 
 
 def language_name(tag: str) -> str:
@@ -197,14 +225,41 @@ def language_of_labels(labels: Sequence[str]) -> str | None:
 
 
 def language_of_word(word: str) -> str:
-    """BCP 47 tag of a language that is called by its English name; the word itself where it is none.
+    """BCP 47 tag of a language that is called by an English name; the word itself where it is none.
 
     Examples:
-        >>> language_of_word("Italian"), language_of_word("pt-BR")
-        ('it', 'pt-BR')
+        >>> language_of_word("Italian"), language_of_word("Chinese"), language_of_word("pt-BR")
+        ('it', 'zh', 'pt-BR')
     """
-    names: Mapping[str, str] = _words()["languages"]
-    return next((tag for tag, name in names.items() if name.lower() == word.lower()), word)
+    return _tags().get(word.lower(), word)
+
+
+@cache
+def _tags() -> Mapping[str, str]:
+    names = {name.lower(): tag for tag, name in _words()["languages"].items() if tag not in ("mul", "und")}
+    return names | {name: tag for tag, also in _words()["aliases"].items() for name in also.split()}
+
+
+def language_of_text(said: str, about: str) -> str | None:
+    """Tag of the language of a text by its script, or else of the one that a text is about.
+
+    Args:
+        said: words that are spoken; "" for none.
+        about: what is written about them, which names their language more often than any other.
+
+    Examples:
+        >>> language_of_text("안녕하세요", ""), language_of_text("", "a corpus of Quechua speech")
+        ('ko', 'qu')
+    """
+    scripts = Counter(
+        unicodedata.name(letter, "").partition(" ")[0] for letter in said if not letter.isascii()
+    )
+    for tag, names in _words()["scripts"].items():
+        if sum(scripts[name] for name in names.split()) > 0.3 * sum(map(str.isalpha, said)):
+            return str(tag)
+    named = Counter(_tags()[word] for word in re.findall(r"[a-z]+", about.lower()) if word in _tags())
+    likely = named.most_common(2)
+    return likely[0][0] if likely and (len(likely) == 1 or likely[0][1] > likely[1][1]) else None
 
 
 @cache

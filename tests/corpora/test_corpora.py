@@ -17,7 +17,8 @@ from ser_pipeline.records import Reject, Utterance
 from tests.corpora.conftest import published
 
 HELPERS = {
-    "described", "description", "discover", "draft", "draft_text", "files", "guesses", "listed", "names",
+    "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text", "files",
+    "guess_speaker", "guesses", "listed", "names",
     "page", "shapes", "sources", "table_formats", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()

@@ -1,0 +1,293 @@
+"""What the columns of tables say of recordings: by their headings, and else by their values."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from glob import escape
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ser_pipeline.corpora.draft_sheets import (
+    Recordings,
+    Sheet,
+    globbed,
+    key_of_sheet,
+    keys_of_lines,
+    says_parts,
+    sheets,
+)
+from ser_pipeline.corpora.files import key_of
+from ser_pipeline.corpora.guess_speaker import called_like_people
+from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
+from ser_pipeline.corpora.shapes import Field
+from ser_pipeline.corpora.values import part_of_word
+from ser_pipeline.corpora.words import (
+    emotion_of_word,
+    facts_of_columns,
+    gender_of_word,
+    intensity_of_word,
+)
+from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.records import RATINGS
+
+LABELS: Final = 99
+"""Level of a field that is no part of a path."""
+
+
+@dataclass(frozen=True)
+class TableGuess:
+    """A table that names the recordings, and its columns that are of use.
+
+    Attributes:
+        files: paths or a glob below the folder.
+        key: columns that say what a line is about.
+        match: what of a recording they are compared with.
+        columns: fact -> column.
+        votes: emotion -> column.
+        rows: whether its lines are the rows.
+        heading: whether its first line names the columns.
+        more: whether it has lines about something else.
+        fields: group of the pattern that a key is compared with -> field of the names.
+        labels: of each recording, "" where it has none.
+        parts: codes of parts in a key -> parts.
+    """
+
+    files: tuple[str, ...]
+    key: tuple[str, ...]
+    match: tuple[str, ...]
+    columns: Mapping[str, str]
+    votes: Mapping[str, str] = field(default_factory=dict)
+    rows: bool = False
+    heading: bool = True
+    more: bool = False
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+Column = tuple[Guess, str]
+"""What a column says, and its name."""
+
+Understood = tuple[TableGuess, dict[str, Guess]]
+"""A table, and what its columns say."""
+
+
+def tables_of(
+    folder: Path, others: Sequence[PurePosixPath], of: Recordings, told: Mapping[str, str]
+) -> tuple[list[Understood], list[Sheet]]:
+    """Tables that name the recordings, the one that says most of them first, and all that there are.
+
+    Args:
+        folder: of one corpus.
+        others: its files that may be tables.
+        of: its recordings.
+        told: code -> emotion, as a text beside the recordings says.
+    """
+    seen = list(sheets(folder, others, {path.stem for path in of.paths}))
+    found = [each for sheet in seen if (each := _understood(folder, sheet, of, told))]
+    found.sort(key=lambda each: -each[0])
+    return [each[1:] for each in found], seen
+
+
+def _understood(
+    folder: Path, sheet: Sheet, of: Recordings, told: Mapping[str, str]
+) -> tuple[float, TableGuess, dict[str, Guess]] | None:
+    """How good a table is, its description, and what its columns say; None if it is of no use."""
+    key = key_of_sheet(sheet, of)
+    if key is None:
+        return None
+    share, columns, match, fields = key
+    keys = of.keys(match, fields)
+    there = set(keys)
+    every = keys_of_lines(sheet, columns, match)
+    about = [number for number, line in enumerate(every) if line in there]
+    more = len(about) < 0.9 * len(every)
+    sheet = Sheet(sheet.files, [sheet.lines[number] for number in about], sheet.heading)
+    lines = [every[number] for number in about]
+    named = Counter(lines)
+    again = sum(count > 1 for count in named.values()) > 0.02 * len(named)
+    facts = _facts(sheet, set(columns), told)
+    bounds = [facts.pop(fact, None) for fact in ("start", "end")]
+    if again and not all(bounds):
+        bounds = _bounds(sheet, {*columns, *(column for _, column in facts.values())})
+    rows = again and all(bounds) and len(columns) == 1
+    kept = {fact: each for fact, each in facts.items() if each is not None}
+    votes = {} if "emotion" in kept else _votes(sheet, set(columns))
+    if not kept and not votes:
+        return None
+    if again and not rows:
+        return None  # nobody knows which part of a recording a line is about
+    emotion = kept.get("emotion", (None, ""))[1]
+    labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
+    used = {fact: column for fact, (_, column) in kept.items()}
+    if rows:
+        used |= {fact: bound[1] for fact, bound in zip(("start", "end"), bounds, strict=True) if bound}
+    guess = TableGuess(
+        files=globbed(folder, sheet.files),
+        key=columns,
+        match=match,
+        columns=used,
+        votes=votes,
+        rows=rows,
+        heading=sheet.heading,
+        more=more,
+        fields=fields,
+        labels=tuple(labels.get(key, "") for key in keys),
+        parts={
+            cell: part
+            for column, what in zip(columns, match, strict=True)
+            if what == "part"
+            for cell in sheet.cells(column)
+            if (part := part_of_word(cell))
+        },
+    )
+    score = share + 0.1 * len(kept) + ("emotion" in kept or bool(votes)) + 0.1 * sheet.heading
+    return score, guess, {fact: each for fact, (each, _) in kept.items()}
+
+
+def _bounds(sheet: Sheet, taken: set[str]) -> list[Column | None]:
+    """Two columns of which one is always the larger: where segments begin and end."""
+    times = {}
+    for column in sheet.own:
+        cells = [cell.replace(",", ".") for cell in sheet.cells(column)]
+        if column not in taken and all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in cells):
+            times[column] = [float(cell) for cell in cells]
+    for (start, low), (end, high) in pairwise(times.items()):
+        if all(one < two for one, two in zip(low, high, strict=True)):
+            return [
+                (
+                    Guess(fact, f"column {column!r} of {sheet.source}", Counter(sheet.cells(column)), False),
+                    column,
+                )
+                for fact, column in (("start", start), ("end", end))
+            ]
+    return [None, None]
+
+
+def _facts(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> dict[str, Column]:
+    """What columns say, by their headings and else by their values: fact -> guess and column."""
+    free = [column for column in sheet.own if column not in key]
+    named = facts_of_columns([c for c in free if c]) if sheet.heading else {}
+    counts = {column: Counter(filter(None, sheet.cells(column))) for column in free}
+    found: dict[str, Column] = {}
+    emotion = _emotion(sheet, counts, named, told)
+    if emotion is not None:
+        found["emotion"] = emotion
+    taken = {column for _, column in found.values()}
+    for fact, column in named.items():
+        if fact in ("path", "emotion") or column in taken:
+            continue
+        guess = _of_column(fact, f"column {column!r} of {sheet.source}", counts[column], len(sheet.lines))
+        if guess is not None:
+            found[fact] = guess, column
+            taken.add(column)
+    for column in (*free, "(file)"):
+        met = counts[column] if column in counts else Counter(sheet.cells(column))
+        said = None if column in taken or column in key else _by_values(met, found)
+        if said:
+            guess = _of_column(said, f"column {column!r} of {sheet.source}", met, len(sheet.lines))
+            if guess is not None:
+                found[said] = guess, column
+                taken.add(column)
+    return found
+
+
+def _by_values(met: Mapping[str, int], found: Mapping[str, Column]) -> str | None:
+    """The fact that values say by themselves."""
+    if "part" not in found and says_parts(list(met)):
+        return "part"
+    genders = {gender_of_word(code) for code in met}
+    if "gender" not in found and genders == {"female", "male"} and len(met) <= 4:
+        return "gender"
+    values = Field(LABELS, (0, 1), tuple(code for code, count in met.items() for _ in range(count)))
+    few = 2 <= len(met) <= sum(met.values()) / 3
+    return "speaker" if few and "speaker" not in found and called_like_people(values) else None
+
+
+def _emotion(
+    sheet: Sheet, counts: Mapping[str, Counter[str]], named: Mapping[str, str], told: Mapping[str, str]
+) -> Column | None:
+    """The column whose values are most like emotions, and of several the one that is called so."""
+    found: list[tuple[float, Column]] = []
+    for column, met in counts.items():
+        called = named.get("emotion") == column
+        if not 2 - called <= len(met) <= MOST_EMOTIONS or len(met) > max(len(sheet.lines) / 2, 2):
+            continue
+        codes, score = meanings(met, told)
+        codes = codes or {code: word for code in met if called and (word := emotion_of_word(code))}
+        if called or score > 0.5:
+            guess = Guess(
+                "emotion", f"column {column!r} of {sheet.source}", met, known(met, codes) > 0.9, codes
+            )
+            found.append((score + 0.5 * called, (guess, column)))
+    found.sort(key=lambda each: -each[0])
+    near = [each for score, each in found if score > found[0][0] - 0.2]
+    return _agreed(sheet, near) if len(near) > 2 else near[0] if near else None
+
+
+def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:
+    """The column that agrees most with the others, the last of several: a majority follows its raters."""
+    cells = [sheet.cells(column) for _, column in columns]
+    alike = [sum(Counter(line)[cell] for cell, line in zip(each, zip(*cells, strict=True), strict=True))
+             for each in cells]  # fmt: skip
+    return columns[max(range(len(columns)), key=lambda at: (alike[at], at))]
+
+
+def _votes(sheet: Sheet, key: set[str]) -> dict[str, str]:
+    """Emotion -> column of how many chose it, if at least three are called like emotions and hold counts."""
+    votes: dict[str, str] = {}
+    for column in sheet.own:
+        emotion = emotion_of_word(column) if column not in key else None
+        cells = sheet.cells(column)
+        if emotion in EMOTIONS and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell) for cell in cells):
+            votes.setdefault(emotion, column)
+    return votes if len(votes) >= 3 else {}
+
+
+def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) -> Guess | None:
+    """What a column says of a fact; None where its values are none of that fact."""
+    if not counts:
+        return None
+    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word}
+    if fact in readers:
+        codes = {code: value for code in counts if (value := readers[fact](code))}
+        return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None
+    if fact == "age" and not all(re.fullmatch(r"\d{1,3}(\.0)?", code) for code in counts):
+        return None
+    if fact == "fold" and not all(re.fullmatch(r"\d{1,3}", code) for code in counts):
+        return None
+    if fact in RATINGS or fact in ("start", "end"):
+        numbers = [code.replace(",", ".") for code in counts]
+        plain = all(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", number) for number in numbers)
+        return Guess(fact, source, counts, fact in ("start", "end")) if plain else None
+    role = len(counts) <= 3 and all(len(code) == 1 for code in counts)  # A and B of every talk
+    return Guess(fact, source, counts, fact != "speaker" or (len(counts) <= lines / 2 and not role))
+
+
+def people_table(
+    tables: Iterable[Sheet], speaker: Guess, told: Iterable[str]
+) -> tuple[TableGuess, dict[str, Guess]] | None:
+    """A table of the speakers, and what it says of them.
+
+    Args:
+        tables: of the folder.
+        speaker: codes of the speakers.
+        told: facts that are known already.
+    """
+    codes = {key_of("speaker", code) for code in speaker.counts}
+    for sheet in tables:
+        for column in sheet.own:
+            cells = [key_of("speaker", cell) for cell in sheet.cells(column)]
+            if len(set(cells)) < len(cells) or len(codes.intersection(cells)) < 0.8 * len(codes):
+                continue
+            facts = _facts(sheet, {column}, {})
+            kept = {fact: each for fact, each in facts.items()
+                    if fact in ("gender", "age", "language") and fact not in told}  # fmt: skip
+            if kept:
+                columns = {fact: name for fact, (_, name) in kept.items()}
+                files = tuple(escape(file.as_posix()) for file in sheet.files)
+                guess = TableGuess(files, (column,), ("speaker",), columns, heading=sheet.heading, more=True)
+                return guess, {fact: each for fact, (each, _) in kept.items()}
+    return None

@@ -1,0 +1,203 @@
+"""Drafts of corpora whose emotions stand in tables of any form, and of what else beside the names tells."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from ser_pipeline.corpora.draft import draft
+from ser_pipeline.errors import CorpusError
+from tests.corpora.test_draft import WORDS, names, numbers, put, read
+
+EMOTION_OF = {"anger": "anger", "joy": "happiness", "sadness": "sadness", "neutral": "neutral"}
+LABELS = [list(EMOTION_OF)[n * 7 % 4] for n in range(40)]
+
+
+def grid(label: str) -> str:
+    return (
+        f'"ooTextFile"\n"TextGrid"\n0\n1\n<exists>\n1\n"IntervalTier"\n"emotion"\n0\n1\n1\n0\n1\n"{label}"\n'
+    )
+
+
+def lines(form: str, *, heading: str = "", of: range = range(40)) -> str:
+    return heading + "".join(form.format(n=n, e=LABELS[n], s=n % 5, g="FM"[n % 5 % 2]) + "\n" for n in of)
+
+
+BESIDE = {
+    "no heading": {"l.csv": lines("c/{n:03d}.wav,{e},spk{s},{g}")},
+    "blanks between": {"l.txt": lines("c/{n:03d}.wav {e}")},
+    "headings in another language": {"l.csv": lines("{n:03d};{e};P{s}", heading="Aufnahme;Ziel;Proband\n")},
+    "values alone": {"l.csv": lines("{n:03d},x,{e},{g}", heading="a,b,c,d\n")},
+    "no suffix, and one table for each fact": {
+        "utt2emo": lines("{n:03d} {e}"), "utt2spk": lines("{n:03d} spk{s}"),
+    },
+    "a text for each recording": {f"t/{n:03d}.lab": LABELS[n] for n in range(40)},
+    "an object for each recording": {
+        f"c/{n:03d}.json": json.dumps({"who": {"id": f"p{n % 5}"}, "label": {"emotion": LABELS[n]}})
+        for n in range(40)
+    },
+    "a grid for each recording": {f"c/{n:03d}.TextGrid": grid(LABELS[n]) for n in range(40)},
+    "labels by name": {"l.json": json.dumps({f"{n:03d}.wav": LABELS[n] for n in range(40)})},
+    "a list below a key": {
+        "l.json": json.dumps(
+            {"v": 1, "clips": [{"f": {"name": f"{n:03d}"}, "e": LABELS[n]} for n in range(40)]}
+        )
+    },
+    "lines of notes between": {
+        "l.txt": lines("[{n}.0 - {n}.9]\t{n:03d}\t{e}\nC-E1:\tx;\t()", heading="% [a, b]\n\n")
+    },
+    "a table for each part": {
+        f"{part}.csv": lines("{n:03d}.wav,{e}", heading="file,emotion\n", of=of)
+        for part, of in (("train", range(20)), ("dev", range(20, 30)), ("test", range(30, 40)))
+    },
+    "votes": {
+        "l.csv": "file," + ",".join(EMOTION_OF) + "\n"
+        + "".join(
+            f"{n:03d}," + ",".join("5" if e == LABELS[n] else "1" for e in EMOTION_OF) + "\n"
+            for n in range(40)
+        )
+    },
+}  # fmt: skip
+"""Files beside ``c/000.wav`` to ``c/039.wav``, of which nothing but these says the emotion."""
+
+
+@pytest.mark.parametrize("form", BESIDE)
+def test_tables_of_any_form_need_no_edit(tmp_path, form):
+    root = put(tmp_path / "mine", [f"c/{n:03d}.wav" for n in range(40)])
+    for name, content in BESIDE[form].items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(content, encoding="utf-8")
+    text, rows, rest = read(root)
+    assert rest == [], text
+    assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS], text
+    if "spk" in text or "P" in "".join(BESIDE[form].values()) or "who" in text:
+        assert len({row.speaker_id for row in rows}) == 5, text
+    if form == "a table for each part":
+        assert Counter(row.part for row in rows) == {"train": 20, "validation": 10, "test": 10}
+
+
+def test_the_majority_is_taken_and_not_one_of_the_raters(tmp_path):
+    table = "file,r1,r2,final,r3\n" + "".join(
+        f"{n:03d},{LABELS[n]},{LABELS[n - n % 2]},{LABELS[n]},{LABELS[n - n % 3]}\n" for n in range(40)
+    )
+    text, rows, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert "columns = { emotion = 'final' }" in text
+    assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS]
+
+
+@pytest.mark.parametrize(
+    ("heading", "line"),
+    [
+        ("speaker,file,emotion", "{s},{n:03d}.wav,{e}"),
+        ("path,emotion", "/data/of/others/{s}/{n:03d}.wav,{e}"),
+    ],
+)
+def test_names_that_repeat_are_told_apart_by_their_folders(tmp_path, heading, line):
+    clips = [
+        (s, n, LABELS[n + at]) for at, s in enumerate(("anna", "bert", "carl", "dora")) for n in range(9)
+    ]
+    table = "\n".join([heading, *(line.format(s=s, n=n, e=e) for s, n, e in clips)])
+    _, rows, rest = read(put(tmp_path / "mine", [f"wav/{s}/{n:03d}.wav" for s, n, _ in clips], l__csv=table))
+    assert rest == []
+    assert {str(row.path): row.emotion for row in rows} == {
+        f"wav/{s}/{n:03d}.wav": EMOTION_OF[e] for s, n, e in clips
+    }
+    assert len({row.speaker_id for row in rows}) == 4
+
+
+def test_segments_in_a_table_without_heading_are_rows(tmp_path):
+    labels = "".join(f"{n}.0\t{n}.9\t{LABELS[n]}\n" for n in range(10))
+    root = put(tmp_path / "talks", ["a1.wav", "a2.wav"], a1__txt=labels, a2__txt=labels)
+    _, rows, rest = read(root)
+    assert rest == []
+    assert [(row.start_s, row.end_s) for row in rows] == [(float(n), n + 0.9) for n in range(10)] * 2
+    assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS[:10] * 2]
+
+
+def test_numbers_of_dialogue_and_turn_are_compared_with_columns_part_by_part(tmp_path):
+    paths, texts = [], {}
+    for shift, part in enumerate(("train", "dev")):
+        turns = [(d, t, LABELS[(d * 5 + t + shift) % 40]) for d in range(4) for t in range(5)]
+        paths += [f"{part}_splits/dia{d}_utt{t}.wav" for d, t, _ in turns]
+        rows = "".join(f"Joey,{e},{d},{t}\n" for d, t, e in turns)
+        texts[f"{part}_sent__csv"] = f"Speaker,Emotion,Dialogue_ID,Utterance_ID\n{rows}"
+    text, rows_read, rest = read(put(tmp_path / "series", paths, **texts))
+    assert rest == [], text
+    told = {str(row.path): row.emotion for row in rows_read}
+    assert told["train_splits/dia1_utt2.wav"] == EMOTION_OF[LABELS[7]]
+    assert told["dev_splits/dia1_utt2.wav"] == EMOTION_OF[LABELS[8]]
+    assert {row.part for row in rows_read} == {"train", "validation"}
+
+
+def test_a_talk_of_two_is_nobody_and_the_letter_of_the_turn_says_who_speaks(tmp_path):
+    talks = [(s, m, d) for s in numbers(5) for m in "FM" for d in ("impro01", "script01_1")]
+    turns = [f"Ses{s}{m}_{d}_{g}{t:03d}" for s, m, d in talks for g in "FM" for t in range(3)]
+    labels = "".join(f"{turn}.wav,{LABELS[n % 40]}\n" for n, turn in enumerate(turns))
+    text, rows, rest = read(
+        put(tmp_path / "mine", [f"{turn}.wav" for turn in turns], l__csv=f"file,emo\n{labels}")
+    )
+    assert rest == []
+    assert {row.speaker_id for row in rows} == {f"mine-{s}-{g}" for s in numbers(5) for g in "FM"}
+    assert all(row.speaker_id[-1] == str(row.path)[-8] for row in rows)
+    assert {row.gender for row in rows if row.speaker_id[-1] == "F"} == {"female"}
+    assert "speaker = ['session', 'gender']" in text
+
+
+def test_a_table_of_the_people_says_their_gender_and_age(tmp_path):
+    people = "Actor's ID,Sex,Age\n" + "".join(f"{n},{'FM'[n % 2]},{30 + n}\n" for n in range(1, 9))
+    paths = names("actor{s}_{e}_{t}.wav", s=numbers(8, 3), e=WORDS, t="12")
+    _, rows, rest = read(put(tmp_path / "mine", paths, people__csv=people))
+    assert rest == []
+    assert {(row.speaker_id, row.gender, row.age) for row in rows} == {
+        (f"mine-{n:03d}", "female" if n % 2 == 0 else "male", 30 + n) for n in range(1, 9)
+    }
+
+
+def test_ratings_alone_are_a_corpus_without_emotions(tmp_path):
+    ratings = "file,speaker,valence,arousal\n" + "".join(
+        f"{n:03d},p{n % 4},{n % 5},{n % 3}\n" for n in range(40)
+    )
+    text, rows, rest = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=ratings))
+    assert rest == []
+    assert {row.emotion for row in rows} == {"other"}
+    assert 'emotion = "other"    # nothing names emotions, but there are ratings' in text
+    assert {row.valence for row in rows} == {-1.0, -0.5, 0.0, 0.5, 1.0}
+
+
+def test_fields_that_may_as_well_be_the_emotion_are_named(tmp_path):
+    text, rows, _ = read(
+        put(tmp_path / "mine", names("{s}-{w}-{e}-{t}.wav", s=numbers(20), w="0123456", e="123", t="12"))
+    )
+    assert rows == []
+    assert "# nothing says what its codes mean; it may also be the file name (1, 2, 3)" in text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [("cp949", ("감정", "화남", "기쁨", "슬픔")), ("gb18030", ("情感", "愤怒", "高兴", "悲伤"))],
+)
+def test_korean_and_chinese_tables_are_read_in_their_encodings(tmp_path, encoding, words):
+    heading, *labels = words
+    table = f"파일,{heading}\n" if encoding == "cp949" else f"文件,{heading}\n"
+    table += "".join(f"{n:03d},{labels[n % 3]}\n" for n in range(30))
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(30)])
+    (root / "l.csv").write_bytes(table.encode(encoding))
+    text, rows, _ = read(root)
+    assert [row.emotion for row in rows] == ["anger", "happiness", "sadness"] * 10
+    assert f"language = '{'ko' if encoding == 'cp949' else 'zh'}'" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.mp4", "holds no recordings, but 1 videos; take their sound out first"),
+        ("a.zip", "holds no recordings, but 1 archives; unpack them first"),
+        (
+            "train-0.parquet",
+            "holds no recordings, but tables that may hold them; 'ser manifest import parquet",
+        ),
+    ],
+)
+def test_a_folder_of_something_else_says_what_to_do(tmp_path, name, said):
+    with pytest.raises(CorpusError, match=said):
+        draft(put(tmp_path / "mine", [name]))
