@@ -126,6 +126,7 @@ def make_report(
     cache: Place = CACHE,
     runs: Place = RUNS,
     out: Place = REPORTS,
+    png: bool = False,
     pdf: bool = False,
 ) -> "ReportSummary":
     """Write the report of manifest, runs and experiments; needs no audio and no network.
@@ -136,6 +137,7 @@ def make_report(
         cache: folder of the stores.
         runs: folder of the runs and experiments.
         out: folder to write to.
+        png: write each drawing as PNG too.
         pdf: write each drawing as PDF too.
 
     Raises:
@@ -153,7 +155,7 @@ def make_report(
         cache=Path(cache),
         experiments=findings_in(Path(runs)),
         strict=bool(names),
-        pdf=pdf,
+        also=[suffix for suffix, wanted in (("png", png), ("pdf", pdf)) if wanted],
     )
 
 

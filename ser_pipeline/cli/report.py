@@ -37,6 +37,7 @@ def report(
     manifests: ManifestsOption = Path("manifests"),
     to: OutOption = Path("reports"),
     cache: CacheOption = Path("cache"),
+    png: Annotated[bool, typer.Option("--png", help="Write each figure as PNG as well.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF as well.")] = False,
 ) -> None:
     """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
@@ -50,7 +51,9 @@ def report(
 
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
         tell_unread(runs_dir, *choose_runs(runs_dir, names))  # of all runs, the summary names them
-        summary = api.make_report(names, manifests=manifests, cache=cache, runs=runs_dir, out=to, pdf=pdf)
+        summary = api.make_report(
+            names, manifests=manifests, cache=cache, runs=runs_dir, out=to, png=png, pdf=pdf
+        )
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""
     held = f"{plural(summary.recordings, 'recording')}, {plural(summary.runs, 'run')}"

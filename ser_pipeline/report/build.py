@@ -1,7 +1,7 @@
 """Make a report from result files: read, write in memory, put the files in place."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, SplitError
 from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
-from ser_pipeline.report.drawing import pdf_drawn
+from ser_pipeline.report.drawing import also_drawn
 from ser_pipeline.report.experiment_section import experiment_sections
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.internals_section import internals_section
 from ser_pipeline.report.method_section import method_section
-from ser_pipeline.report.opening import banner, glance_section, opening, unread_blocks
+from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
 from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
@@ -65,7 +65,7 @@ def make_report(
     cache: Path | None = None,
     experiments: Sequence[Path] = (),
     strict: bool = False,
-    pdf: bool = False,
+    also: Collection[str] = (),
 ) -> ReportSummary:
     """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
 
@@ -77,7 +77,7 @@ def make_report(
         out: folder to write to.
         cache: folder of the stores, whose levels and steps of a few recordings are shown; None shows none.
         experiments: files of findings, in the order they are shown; one that cannot be read is named.
-        pdf: write each drawing as PDF too.
+        also: formats beside SVG in which each drawing is written: ``png``, ``pdf``.
         strict: raise for a run that cannot be read, instead of naming it on the page.
 
     Raises:
@@ -94,7 +94,7 @@ def make_report(
     found, lost = sound_findings(experiments)
     store = StoreFacts() if cache is None else read_store_facts(cache, finished)
     unread = (*data.unread, *bad, *lost, *store.unread)
-    with pdf_drawn(pdf):
+    with also_drawn(also):
         report = compose(data, finished, unfinished, unread, found, store)
     texts = {
         "report.md": markdown_text(report),
@@ -128,13 +128,13 @@ def compose(
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     sections = (
-        glance_section(data, runs),
-        *data_sections(data, store),
-        split_section(data),
-        method_section(runs, () if store is None else store.steps),
-        *experiment_sections(experiments, data),
         results_section(runs, unfinished, data),
         *(section for run in runs for section in _run_sections(run, data)),
+        limits_section(data, runs),
+        *experiment_sections(experiments, data),
+        *data_sections(data, store, cut=not runs or any(run.info.store_kind == "mels" for run in runs)),
+        split_section(data),
+        method_section(runs, () if store is None else store.steps),
     )
     return Report(
         title=TITLE,
@@ -158,10 +158,8 @@ def _run_sections(run: Run, data: Data) -> Iterator[Section]:
 
 def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:
     for panel in report.panels:
-        yield f"figures/{panel.name}.png", panel.png
-        yield f"figures/{panel.name}.svg", panel.svg
-        if panel.pdf is not None:
-            yield f"figures/{panel.name}.pdf", panel.pdf
+        for suffix, drawn in panel.files.items():
+            yield f"figures/{panel.name}.{suffix}", drawn
 
 
 def _put(out: Path, drawings: dict[str, bytes], texts: dict[str, bytes]) -> None:

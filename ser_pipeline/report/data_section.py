@@ -11,7 +11,7 @@ from ser_pipeline.manifest.describe import (
     reject_reasons,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
+from ser_pipeline.report.document import Block, Callout, Code, Fold, Mark, Section, text
 from ser_pipeline.report.recordings_section import (
     findings_blocks,
     labels_blocks,
@@ -34,12 +34,13 @@ CHECK_NOTE = (
 )
 
 
-def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
+def data_sections(data: Data, store: StoreFacts | None = None, *, cut: bool = True) -> list[Section]:
     """Write the chapter on recordings, labels, languages, durations and levels.
 
     Args:
         data: the manifest and what lies beside it.
         store: a store of mels, which knows levels; None if there is none.
+        cut: networks on mels hear only the beginning of long recordings.
     """
     corpora = corpus_facts(data.manifest, data.rejects)
     marks: tuple[Mark, ...] = ("synthetic",) if data.synthetic else ()
@@ -47,7 +48,7 @@ def data_sections(data: Data, store: StoreFacts | None = None) -> list[Section]:
         Section("data", "Data", (_lead(data, corpora), _corpora_table(data, corpora), *_rejects(data)), 2),
         Section("speakers", "Speakers", (_speakers_table(corpora, data.corpora),), 3),
         Section("labels", "Labels", labels_blocks(data, marks), 3),
-        Section("languages", "Languages and durations", languages_blocks(data, corpora, marks), 3),
+        Section("languages", "Languages and durations", languages_blocks(data, corpora, marks, cut=cut), 3),
         *levels_sections(data, store, marks),
         Section("examination", "Examination", findings_blocks(data), 3),
     ]
@@ -95,11 +96,16 @@ def _corpora_table(data: Data, corpora: Sequence[CorpusFacts]) -> Table:
         caption="Corpora: recordings here, and the complete corpora as published",
         columns=columns,
         groups=(RowGroup((*rows, _total_row(data, corpora))),),
-        notes=(
-            "Rejects include duplicates, whose bytes or name another recording already has. Speakers of "
-            "RAVDESS and of its songs are the same people and are counted once in the total.",
-        ),
+        notes=(_counted(data, corpora),),
     )
+
+
+def _counted(data: Data, corpora: Sequence[CorpusFacts]) -> str:
+    """What the counts of the table include."""
+    told = "Rejects include duplicates, whose bytes or name another recording already has."
+    if sum(corpus.speakers for corpus in corpora) == len(data.table["speaker_id"].unique()):
+        return told
+    return f"{told} People who speak in more than one corpus are counted once in the total."
 
 
 def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
@@ -168,7 +174,8 @@ def _rejects(data: Data) -> list[Block]:
     )
     columns = (Column("Corpus", False), Column("Files"), Column("Reason", False), Column("First file", False))
     note = "Reasons that differ only in names and numbers share a line. All are in manifests/rejects.parquet."
-    return [Table("rejects", "Files that cannot be used, and why", columns, (RowGroup(rows),), (note,))]
+    title = "Files that cannot be used, and why"
+    return [Fold(title), Table("rejects", title, columns, (RowGroup(rows),), (note,))]
 
 
 def _speakers_table(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Table:

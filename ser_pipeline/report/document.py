@@ -5,11 +5,12 @@ page, the Markdown file and the JSON file are three renderings of the same block
 they cannot say different things.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ser_pipeline.tables import Table
+from ser_pipeline.tables.cells import Estimate
 
 Mark = Literal["synthetic", "speakers heard", "claimed", "other manifest", "broken"]
 """A warning that stands beside a number, a row or a figure."""
@@ -67,25 +68,16 @@ class Panel:
     Attributes:
         name: of its files, without suffix.
         alt: what can be seen, in words, for who cannot see it.
-        svg: vector drawing, alone in a file.
+        files: suffix -> drawing, alone in a file; a page links to none of them.
         inline: the same for inside the page: inks follow the page's colours.
-        png: raster drawing.
         wide: takes a whole line of the page.
-        pdf: vector drawing for papers, None where none was asked for.
     """
 
     name: str
     alt: str
-    svg: bytes = field(repr=False)
+    files: Mapping[str, bytes] = field(repr=False)
     inline: str = field(repr=False)
-    png: bytes = field(repr=False)
     wide: bool = False
-    pdf: bytes | None = field(default=None, repr=False)
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """Of the files that it is written to."""
-        return ("png", "svg") if self.pdf is None else ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
@@ -97,6 +89,40 @@ class Figure:
     panels: tuple[Panel, ...]
     marks: tuple[Mark, ...] = ()
     title: str = ""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A run in a list of runs.
+
+    Attributes:
+        name: of the run.
+        target: section about it.
+        note: what else tells it apart.
+        score: in [0, 1], with its interval.
+        chance: what guessing gives, in [0, 1].
+        known: it was tested on people whom it knows.
+        at_chance: guessing may well do as well.
+    """
+
+    name: str
+    target: str
+    note: str
+    score: Estimate
+    chance: float
+    known: bool
+    at_chance: bool
+
+
+@dataclass(frozen=True)
+class Ranking(Figure):
+    """Runs by their score: bars with numbers on a page, which fit any screen; the drawing in files.
+
+    Attributes:
+        lists: a title, and the runs that may be compared under it, best first.
+    """
+
+    lists: tuple[tuple[str, tuple[Rank, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,18 +139,61 @@ class Bullets:
     items: tuple[tuple[Words, ...], ...]
 
 
-Block = Text | Callout | Table | Figure | Facts | Bullets
+@dataclass(frozen=True)
+class Answer:
+    """The one number that the report is opened for.
+
+    Attributes:
+        score: in [0, 1], with its interval.
+        chance: what guessing gives, in [0, 1].
+        title: what the number is.
+        words: the sentence that tells it.
+        trusted: it is of people who are new to the model, and better than chance.
+    """
+
+    score: Estimate
+    chance: float
+    title: str
+    words: tuple[Words, ...]
+    trusted: bool = True
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A page folds away what follows in the section, until the next fold; other formats show it."""
+
+    title: str
+
+
+Shown = Text | Callout | Table | Figure | Facts | Bullets | Answer
+Block = Shown | Fold
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; ``level`` 2 is a chapter, 3 a part of one."""
+    """A heading and what stands below it; ``level`` 2 is a chapter, 3 a part of one.
+
+    A page shows a part as its heading and its ``brief``, and the blocks when it is opened.
+    """
 
     key: str
     title: str
     blocks: tuple[Block, ...]
     level: Literal[2, 3] = 2
     marks: tuple[Mark, ...] = ()
+    brief: str = ""
+
+    @property
+    def folds(self) -> Iterator[tuple[str, tuple[Shown, ...]]]:
+        """Blocks by the title of their fold, "" before the first."""
+        title, held = "", list[Shown]()
+        for block in (*self.blocks, Fold("")):
+            if not isinstance(block, Fold):
+                held.append(block)
+                continue
+            if held:
+                yield title, tuple(held)
+            title, held = block.title, []
 
 
 @dataclass(frozen=True)
@@ -164,8 +233,9 @@ def numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
     def label(block: Block) -> Block:
         if not isinstance(block, Table | Figure):
             return block
-        counts[type(block)] += 1
-        return replace(block, title=f"{type(block).__name__} {counts[type(block)]}")
+        kind = Table if isinstance(block, Table) else Figure
+        counts[kind] += 1
+        return replace(block, title=f"{kind.__name__} {counts[kind]}")
 
     return tuple(replace(section, blocks=tuple(map(label, section.blocks))) for section in sections)
 

@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,8 +18,6 @@ from typing import Any, Final
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -80,7 +78,7 @@ _SETTINGS: Final[Any] = MappingProxyType(
     }
 )
 
-_with_pdf: ContextVar[bool] = ContextVar("with_pdf", default=False)
+_also: ContextVar[frozenset[str]] = ContextVar("also", default=frozenset())
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 _FONT: Final = re.compile(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*")
@@ -168,49 +166,30 @@ def _gap(inches: float, room: float, count: int) -> float:
 
 
 _svg_canvas: Any = FigureCanvasSVG
-_png_canvas: Any = FigureCanvasAgg
-_pdf_canvas: Any = FigureCanvasPdf
 """The backends' printers carry no types."""
 
 
 def panel(figure: Figure, name: str, alt: str, *, wide: bool = False) -> Panel:
-    """Draw a figure as page SVG, SVG file and PNG file; to be called inside :func:`canvas`."""
+    """Draw a figure as page SVG, SVG file and what else is wanted; to be called inside :func:`canvas`."""
     alt = _CONTROL.sub("", alt)
-    svg, png = _rendered(figure)
-    return Panel(
-        name=name,
-        alt=alt,
-        svg=_file_svg(svg, alt),
-        inline=_inline_svg(svg, name, alt),
-        png=png,
-        wide=wide,
-        pdf=_pdf(figure) if _with_pdf.get() else None,
-    )
+    drawn = _rendered(figure)
+    inline = _inline_svg(drawn["svg"], name, alt)
+    return Panel(name, alt, {**drawn, "svg": _file_svg(drawn["svg"], alt)}, inline, wide)
 
 
 @contextmanager
-def pdf_drawn(wanted: bool) -> Iterator[None]:
-    """Draw every panel of the block as PDF too, which takes half as long again."""
-    token = _with_pdf.set(wanted)
+def also_drawn(suffixes: Iterable[str]) -> Iterator[None]:
+    """Draw every panel of the block as PNG or PDF too, each of which takes as long as the page."""
+    token = _also.set(frozenset(suffixes))
     try:
         yield
     finally:
-        _with_pdf.reset(token)
+        _also.reset(token)
 
 
-def _pdf(figure: Figure) -> bytes:
-    drawn = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.set_facecolor("white")
-        _pdf_canvas(figure).print_pdf(
-            drawn, metadata={"CreationDate": None, "Creator": None, "Producer": None}
-        )
-    return drawn.getvalue()
-
-
-def _rendered(figure: Figure) -> tuple[bytes, bytes]:
-    """Lay a figure out once, and draw it as SVG and as PNG."""
+def _rendered(figure: Figure) -> dict[str, bytes]:
+    """Lay a figure out once, and draw it in every wanted format."""
+    svg, png, pdf = io.BytesIO(), io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         # names may hold letters that matplotlib's own font lacks; the page's fonts have them
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -218,14 +197,24 @@ def _rendered(figure: Figure) -> tuple[bytes, bytes]:
         if engine is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
-        png, svg = io.BytesIO(), io.BytesIO()
         # straight to the backends: `savefig` draws everything once more, only to lay it out
         figure.set_facecolor("none")
         _svg_canvas(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
         figure.set_facecolor("white")
-        figure.set_dpi(PNG_DPI)
-        _png_canvas(figure).print_png(png, metadata={"Software": None})
-    return svg.getvalue(), png.getvalue()
+        if "pdf" in _also.get():
+            from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+            undated = {"CreationDate": None, "Creator": None, "Producer": None}
+            pdf_canvas: Any = FigureCanvasPdf
+            pdf_canvas(figure).print_pdf(pdf, metadata=undated)
+        if "png" in _also.get():
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+            png_canvas: Any = FigureCanvasAgg
+            figure.set_dpi(PNG_DPI)
+            png_canvas(figure).print_png(png, metadata={"Software": None})
+    made = {"svg": svg, "png": png, "pdf": pdf}
+    return {suffix: drawn.getvalue() for suffix, drawn in made.items() if drawn.getvalue()}
 
 
 def _parsed(svg: bytes, alt: str) -> ET.Element:

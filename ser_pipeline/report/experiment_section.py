@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Block, Callout, Code, Mark, Section, text
+from ser_pipeline.report.document import Block, Callout, Code, Fold, Mark, Section, text
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.findings import OUTCOMES, ArmFinding, ClaimFinding, Figures, Findings, Unit
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
@@ -221,16 +221,15 @@ def _part(found: Findings, data: Data) -> Section:
     if found.claims:
         blocks.append(claims_table(found, given))
     if any(claim.beside for claim in found.claims):
-        blocks.append(beside_table(found, given))
-    blocks.append(arms_table(found, given))
+        blocks += [Fold("The same claims under another protocol"), beside_table(found, given)]
+    blocks += [Fold("What every arm scored"), arms_table(found, given)]
     if len({score.corpus for arm in found.arms for score in arm.corpora}) > 1:
         blocks.append(corpora_table(found, data.corpora, given))
-    return Section(f"experiment-{found.name}", found.title, tuple(blocks), 3, given)
+    return Section(f"experiment-{found.name}", found.title, tuple(blocks), 3, given, _outcomes(found))
 
 
 def _state(found: Findings) -> Block:
-    count, verdicts = found.cells(), found.outcomes()
-    told = ", ".join(f"{verdicts[outcome]} {outcome}" for outcome in OUTCOMES if verdicts[outcome])
+    count, told = found.cells(), _outcomes(found)
     return text(
         f"{cells.plural(count['done'], 'run')} done, {count['failed']} failed, {count['not run']} not run; "
         f"seeds {', '.join(map(str, found.seeds))}. ",
@@ -239,6 +238,11 @@ def _state(found: Findings) -> Block:
         Code(f"ser experiment run {found.name}"),
         ".",
     )
+
+
+def _outcomes(found: Findings) -> str:
+    verdicts = found.outcomes()
+    return ", ".join(f"{verdicts[outcome]} {outcome}" for outcome in OUTCOMES if verdicts[outcome])
 
 
 def _cautions(found: Findings) -> list[Block]:

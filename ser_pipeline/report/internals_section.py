@@ -25,7 +25,8 @@ from ser_pipeline.report.drawing import (
     panel,
     readable,
 )
-from ser_pipeline.report.results_section import run_key, run_marks
+from ser_pipeline.report.ranking import run_key
+from ser_pipeline.report.results_section import run_marks
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.internals import AttendedClip, Embeddings
 from ser_pipeline.runs.read import Run

@@ -1,7 +1,7 @@
 """The chapter on method: settings beside preset ``paper``, networks, distances."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.options import Recipe, applies, recipe
 from ser_pipeline.previews import ClipSteps
-from ser_pipeline.report.document import Block, Code, Figure, Panel, Section, Strong, text
+from ser_pipeline.report.document import Block, Code, Figure, Fold, Panel, Section, Strong, Words, text
 from ser_pipeline.report.drawing import (
     BLUE,
     EMOTION_AXES,
@@ -54,7 +54,7 @@ _GROUPS = {
     "features": "Features",
     "embeddings": "Encoder",
     "augment": "Variants of recordings",
-    "model": "Network",
+    "model": "Model",
     "train": "Training",
     "": "Labels and split",
 }
@@ -69,10 +69,8 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
     """
     blocks: list[Block] = [
         text(
-            "Every recording goes through the same front end: it is resampled to mono, denoised by a "
-            "spectral gate, trimmed, levelled, and turned into a mel spectrogram; for models on features it "
-            "is trimmed and its features are computed. Training, evaluation and prediction use the same "
-            "values. Preset ",
+            *_front_end(runs),
+            "Training, evaluation and prediction use the same values. Preset ",
             Code("paper"),
             " follows the source report exactly; preset ",
             Code("default"),
@@ -82,24 +80,49 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
         )
     ]
     if steps:
-        blocks.append(_steps(steps))
+        blocks += [Fold("The front end, step by step"), _steps(steps)]
     if runs:
-        blocks.append(_settings_table(runs))
+        blocks += [Fold("Settings of the runs beside preset paper"), _settings_table(runs)]
         blocks += _networks(runs)
         blocks += [
             text(f"{run.tag} was trained with a teacher. {run.info.taught}")
             for run in runs
             if run.info.taught
         ]
-    blocks.append(
+    blocks += [
+        Fold("Distances between emotions"),
         Figure(
             "distance-matrix",
             "Distances between emotions (the source report's Figure 2), which weigh mistakes in its loss. "
             "The diagonal is 1, as in that report, so that some mistakes cost less than a correct decision",
             (distance_panel(),),
-        )
-    )
+        ),
+    ]
     return Section("method", "Method", tuple(blocks), 2)
+
+
+INPUTS: Final = {
+    "mels": (
+        "resampled to mono, denoised by a spectral gate, trimmed, levelled, and turned into a mel spectrogram"
+    ),
+    "features": "trimmed, and its named features are computed",
+    "embeddings": "resampled to mono and heard by a pretrained encoder, whose layers are averaged over time",
+    "frames": "resampled to mono and heard by a pretrained encoder, whose layers are kept step by step",
+    "waves": "resampled to mono and heard by a pretrained encoder that is trained as well",
+}
+"""What is made of a recording for each kind of input."""
+
+
+def _front_end(runs: Sequence[Run]) -> tuple[Words, ...]:
+    """What is made of a recording, for the kinds of runs that are here."""
+    tags: dict[str, list[str]] = {}
+    for run in runs:
+        for kind in dict.fromkeys(part.kind for part in run.info.recipe.parts):
+            tags.setdefault(kind, []).append(run.tag)
+    told = {kind: words for kind, words in INPUTS.items() if kind in tags}
+    if len(told) > 1:
+        return tuple(f"For {', '.join(tags[kind])}, every recording is {told[kind]}. " for kind in told)
+    return tuple(f"Every recording is {words}. " for words in told.values())
 
 
 def _networks(runs: Sequence[Run]) -> list[Block]:
@@ -123,14 +146,15 @@ def _networks(runs: Sequence[Run]) -> list[Block]:
         return []
     columns = (Column("Part", numeric=False), Column("Parameters"), Column("Share", unit="%"))
     caption = "Networks: parameters of each part, one run for each shape"
-    return [Table(key="networks", caption=caption, columns=columns, groups=tuple(groups))]
+    return [Fold("Networks"), Table(key="networks", caption=caption, columns=columns, groups=tuple(groups))]
 
 
 def _steps(steps: Sequence[ClipSteps]) -> Figure:
     names = "; ".join(clip.utterance_id for clip in steps)
+    example = "a recording" if len(steps) == 1 else f"{len(steps)} recordings of different corpora, each"
     return Figure(
         "steps",
-        f"The front end step by step, on a recording of median length of each of four corpora: {names}",
+        f"The front end of mel spectrograms step by step, on {example} of median length: {names}",
         tuple(steps_panel(clip, number) for number, clip in enumerate(steps, 1)),
     )
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
-from ser_pipeline.report.results_section import CLAIM_PROTOCOL, best_by_validation, run_key, run_marks
+from ser_pipeline.report.ranking import answer
+from ser_pipeline.report.results_section import CLAIM_PROTOCOL
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread
-from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
+from ser_pipeline.tables import cells
 
 
 def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
@@ -33,7 +34,7 @@ def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) ->
 
 
 def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> tuple[Block, ...]:
-    """Write what is shown, in a sentence or two."""
+    """Write which model is best, and what is shown, in a sentence or two."""
     corpora = data.table["corpus"].unique().to_pylist()
     speakers = len(data.table["speaker_id"].unique())
     tongues = len(data.table["language"].unique())
@@ -43,58 +44,14 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
     )
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
     more = f", {len(unfinished)} unfinished" if unfinished else ""
-    return (text(f"This report shows {held}, and {done}{more}."),)
+    shown = text(f"This report shows {held}, and {done}{more}.")
+    best = answer(runs)
+    return (shown,) if best is None else (best, shown)
 
 
-def glance_section(data: Data, runs: Sequence[Run]) -> Section:
-    """Write the main numbers, and what a reader must know before using them."""
-    blocks: list[Block] = []
-    if runs:
-        blocks.append(_headlines(runs, data.digest))
-    blocks += [text("Limits of these results:"), Bullets(tuple(_cautions(data, runs)))]
-    return Section("glance", "At a glance", tuple(blocks), 2)
-
-
-def _headlines(runs: Sequence[Run], digest: str) -> Table:
-    kinds: dict[tuple[str, bool], list[Run]] = {}
-    for run in runs:
-        kinds.setdefault((run.info.recipe.task, run.info.split.leaks_speakers), []).append(run)
-    rows = [
-        _headline(best_by_validation(group), len(group), digest)
-        for _, group in sorted(kinds.items(), key=lambda k: k[0])
-    ]
-    columns = (
-        Column("Task", numeric=False),
-        Column("Tested on", numeric=False),
-        Column("Run", numeric=False),
-        Column("UAR", unit="%"),
-        Column("Accuracy", unit="%"),
-        Column("Chance UAR", unit="%"),
-    )
-    note = (
-        "Of several runs, the one with the highest validation UAR is shown; its test recordings played no "
-        "part in the choice. UAR is the mean recall over the classes."
-    )
-    return Table("headlines", "Main results", columns, (RowGroup(tuple(rows)),), (note,))
-
-
-def _headline(run: Run, among: int, digest: str) -> Row:
-    info = run.info
-    people = "speakers heard in training" if info.split.leaks_speakers else "speakers never heard before"
-    pooled = run.shown.pooled
-    tested = f"{cells.plural(pooled.clips, 'clip')} of {cells.plural(pooled.speakers, 'speaker')}, {run.part}"
-    chosen = f"of {among} runs" if among > 1 else ""
-    return Row(
-        (
-            cells.words(info.recipe.task, note=f"{len(info.emotions)} classes"),
-            cells.words(f"{people}, split {info.split.name}", note=tested),
-            cells.words(f"{run.tag} {info.model}", target=run_key(run), note=chosen),
-            cells.score(pooled.uar, strong=True),
-            cells.score(pooled.accuracy),
-            cells.percent(1 / len(info.emotions)),
-        ),
-        marks=run_marks(run, digest),
-    )
+def limits_section(data: Data, runs: Sequence[Run]) -> Section:
+    """Write what a reader must know before using the numbers."""
+    return Section("limits", "Limits of these results", (Bullets(tuple(_cautions(data, runs))),), 2)
 
 
 def _cautions(data: Data, runs: Sequence[Run]) -> list[tuple[Words, ...]]:
@@ -127,7 +84,7 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
     if not runs:
         return [("There are no scores yet, so nothing here says how well emotions are recognised.",)]
     found: list[tuple[Words, ...]] = [
-        ("Every score names its split and its part; no epoch was chosen on test recordings.",)
+        ("Every score names its split and its part; no model was fitted or tuned on its test recordings.",)
     ]
     if heard := _tags(run for run in runs if run.info.split.leaks_speakers):
         sentence = f"{heard}: the speakers of the test clips were heard in training. "

@@ -88,9 +88,9 @@ def _codes(codes: Sequence[tuple[str, int]]) -> Entry:
 
 
 def languages_blocks(
-    data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...]
+    data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...], *, cut: bool
 ) -> tuple[Block, ...]:
-    """Show recordings by language, and how long they are."""
+    """Show recordings by language, and their lengths; ``cut`` where networks hear only the beginning."""
     if not data.table.num_rows:
         return (
             text(
@@ -109,7 +109,7 @@ def languages_blocks(
         Figure(
             "durations",
             "Durations before trimming, by corpus; each row is scaled to its own highest bar",
-            (duration_panel(corpora, data.corpora),),
+            (duration_panel(corpora, data.corpora, cut=cut),),
             marks,
         ),
     )
@@ -209,8 +209,8 @@ def emotion_panel(titles: Sequence[str], emotions: Sequence[str], counts: Int64s
         )
 
 
-def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Panel:
-    """Draw one histogram of durations per corpus, over a common axis."""
+def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora, *, cut: bool) -> Panel:
+    """Draw one histogram of durations per corpus, over a common axis; ``cut`` draws the networks' limit."""
     shown = [corpus for corpus in corpora if corpus.clips]
     edges = np.arange(0, LONGEST_BIN_S + 0.5, 0.25)
     with canvas(6.4, 0.85 + 0.42 * len(shown)) as (figure, axes):
@@ -221,10 +221,10 @@ def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Panel
             axes.axhline(-row, color=MUTED, linewidth=0.6)
             median = float(np.median(corpus.seconds))
             axes.plot([median, median], [-row, -row + 0.9], color=INK, linewidth=1.4)
-        axes.axvline(WINDOW_S, color=VERMILLION, linestyle="--", linewidth=1.2)
-        axes.text(
-            WINDOW_S + 0.08, 0.95, "4 s: longer clips are cut", color=VERMILLION, fontsize=8.5, va="bottom"
-        )
+        if cut:
+            axes.axvline(WINDOW_S, color=VERMILLION, linestyle="--", linewidth=1.2)
+            told = "4 s: longer clips are cut"
+            axes.text(WINDOW_S + 0.08, 0.95, told, color=VERMILLION, fontsize=8.5, va="bottom")
         axes.set_yticks(
             [0.35 - row for row in range(len(shown))], [readable(known.title(c.name), 24) for c in shown]
         )

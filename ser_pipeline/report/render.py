@@ -13,14 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ser_pipeline.report.document import (
+    Answer,
     Block,
     Bullets,
     Callout,
     Code,
     Facts,
     Figure,
+    Fold,
     Report,
     Section,
+    Shown,
     Strong,
     Text,
     Words,
@@ -35,7 +38,7 @@ from ser_pipeline.tables.render import escaped, marked
 def html_page(report: Report) -> str:
     """Write the page: styles, script and drawings are inside, everything else is escaped.
 
-    The page's own policy forbids every load and every script but the one that sorts tables,
+    The page's own policy forbids every load and every script but the page's own,
     which is named by its hash.
     """
     environment = Environment(
@@ -48,8 +51,9 @@ def html_page(report: Report) -> str:
     # a drawing is matplotlib's own XML, parsed and written again: the one thing not to escape
     environment.filters["drawing"] = Markup
     environment.filters["table"] = lambda table: Markup(html_table(table))
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f}"
     environment.filters["kind"] = lambda block: type(block).__name__
-    script = _template("sort.js")
+    script = _template("page.js")
     return environment.get_template("page.html.j2").render(
         report=report,
         style=Markup(_template("page.css")),
@@ -94,6 +98,10 @@ def _markdown_block(block: Block, figures: str) -> list[str]:
             return [*(f"- {_words(item)}" for item in items), ""]
         case Facts(items):
             return [*(f"- **{escaped(name)}:** {_words(words)}" for name, words in items), ""]
+        case Answer():
+            return [f"> {_words(block.words)}", ""]
+        case Fold():
+            return []
         case Figure():
             return _markdown_figure(block, figures)
         case Table():
@@ -125,7 +133,7 @@ def _code(text: str) -> str:
 
 
 def _markdown_figure(figure: Figure, figures: str) -> list[str]:
-    drawings = [f"![{escaped(panel.alt)}]({figures}/{panel.name}.png)" for panel in figure.panels]
+    drawings = [f"![{escaped(panel.alt)}]({figures}/{panel.name}.svg)" for panel in figure.panels]
     return [*drawings, "", f"*{figure.title}: {escaped(figure.caption)}.*{marked(figure.marks)}", ""]
 
 
@@ -146,7 +154,7 @@ def json_text(
         "schema_version": SCHEMA_VERSION,
         "title": report.title,
         "banner": report.banner or None,
-        "opening": [_json_block(block) for block in report.opening],
+        "opening": _json_blocks(report.opening),
         "sections": [_section(section) for section in report.sections],
         "runs": [
             {
@@ -169,7 +177,7 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "level": section.level,
         "marks": list(section.marks),
-        "blocks": [_json_block(block) for block in section.blocks],
+        "blocks": _json_blocks(section.blocks),
     }
 
 
@@ -185,7 +193,11 @@ def _finite(value: Any) -> Any:
             return value
 
 
-def _json_block(block: Block) -> dict[str, Any]:
+def _json_blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    return [_json_block(block) for block in blocks if not isinstance(block, Fold)]
+
+
+def _json_block(block: Shown) -> dict[str, Any]:
     match block:
         case Text(words):
             return {"type": "text", "text": plain(words)}
@@ -195,6 +207,9 @@ def _json_block(block: Block) -> dict[str, Any]:
             return {"type": "list", "items": [plain(item) for item in items]}
         case Facts(items):
             return {"type": "facts", "items": {name: plain(words) for name, words in items}}
+        case Answer(score, chance, title, words):
+            told = {"value": score.value, "low": score.low, "high": score.high, "chance": chance}
+            return {"type": "answer", "title": title, "text": plain(words), **told}
         case Figure():
             return _json_figure(block)
         case Table():
@@ -209,7 +224,7 @@ def _json_figure(figure: Figure) -> dict[str, Any]:
         "caption": figure.caption,
         "marks": list(figure.marks),
         "panels": [
-            {"alt": panel.alt, "files": [f"figures/{panel.name}.{suffix}" for suffix in panel.suffixes]}
+            {"alt": panel.alt, "files": [f"figures/{panel.name}.{suffix}" for suffix in panel.files]}
             for panel in figure.panels
         ],
     }

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from matplotlib.axes import Axes
-
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Block, Code, Figure, Mark, Panel, Section, text
-from ser_pipeline.report.drawing import BLUE, INK, MUTED, PAPER, VERMILLION, canvas, panel, readable
+from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
+from ser_pipeline.report.ranking import ranking, run_key
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Estimate, Scores
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
-from ser_pipeline.tables.cells import score_text
 from ser_pipeline.tables.table import EN_DASH
 
 SCORES = (("UAR", "uar"), ("Accuracy", "accuracy"), ("Macro-F1", "macro_f1"))
@@ -109,19 +106,12 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data:
         )
     else:
         synthetic: tuple[Mark, ...] = ("synthetic",) if any(run.info.synthetic for run in runs) else ()
-        caption = "UAR of every run on validation and test recordings, with intervals"
-        blocks += [
-            comparison_table(runs, data),
-            Figure(
-                "comparison",
-                caption,
-                (comparison_panel([run for group in comparable(runs) for run in group]),),
-                synthetic,
-            ),
-            _cost_table(runs),
-        ]
+        blocks.append(ranking(runs, synthetic))
     if unfinished:
         blocks.append(_unfinished_table(unfinished))
+    if runs:
+        blocks += [Fold("All scores side by side, and what each run cost"), comparison_table(runs, data)]
+        blocks.append(_cost_table(runs))
     return Section("results", "Results", tuple(blocks), 2)
 
 
@@ -136,7 +126,7 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
     groups = [_comparison_group(group, data) for group in comparable(runs)]
     return Table(
         key="comparison",
-        caption="Runs side by side: best validation epoch and test, in percent, intervals below",
+        caption="Runs side by side on validation and test recordings, in percent, intervals below",
         columns=columns,
         groups=(*groups, _claims()),
         notes=(
@@ -188,12 +178,9 @@ def _run_row(run: Run, marks: tuple[Mark, ...], *, strong: bool) -> Row:
         for side in SIDES
     ]
     first = cells.words(f"{run.tag} {info.model}", target=run_key(run), note=info.name, strong=strong)
-    return Row((first, cells.words(info.recipe.preset), cells.count(info.parameters), *scores), marks=marks)
-
-
-def run_key(run: Run) -> str:
-    """Name of a run's own part of the page."""
-    return f"run-{run.tag.lower()}"
+    return Row(
+        (first, cells.words(info.recipe.preset), cells.count(info.parameters or None), *scores), marks=marks
+    )
 
 
 def _estimate(run: Run, side: str, attribute: str) -> Estimate | None:
@@ -271,7 +258,7 @@ def _cost_row(run: Run) -> Row:
     return Row(
         (
             cells.words(f"{run.tag} {info.model}", target=run_key(run), note=info.name),
-            cells.count(info.parameters),
+            cells.count(info.parameters or None),
             cells.decimal(None if run.model_bytes is None else run.model_bytes / 1e6, 1),
             cells.count(len(epochs) or None),
             cells.count(info.best_epoch),
@@ -310,54 +297,3 @@ def _remedy(run: Unfinished) -> str:
     if run.trained:
         return f"its scores: ser evaluate {shlex.quote(run.name)}"
     return f"the rest of its training: ser train --resume {shlex.quote(run.name)}"
-
-
-def comparison_panel(runs: Sequence[Run]) -> Panel:
-    """Draw UAR of every run with its interval; hollow where the test speakers were heard in training."""
-    with canvas(7.2, 1.0 + 0.42 * len(runs)) as (figure, axes):
-        told = []
-        for row, run in enumerate(runs):
-            for part, colour, shift in (("validation", BLUE, -0.12), ("test", VERMILLION, 0.12)):
-                scores = run.scored(part)
-                if scores is None:
-                    continue
-                uar = scores.pooled.uar
-                fill = PAPER if run.info.split.leaks_speakers else colour
-                if uar.low is not None and uar.high is not None:
-                    axes.plot([100 * uar.low, 100 * uar.high], [row + shift] * 2, color=colour, linewidth=1.4)
-                axes.plot(100 * uar.value, row + shift, "o", color=colour, markerfacecolor=fill, markersize=6)
-                told.append(f"{run.tag} {part} {score_text(uar)}")
-            chance = 100 / len(run.info.emotions)
-            axes.plot([chance, chance], [row - 0.35, row + 0.35], color=MUTED, linewidth=1)
-        axes.set_yticks(range(len(runs)), [_row_title(run) for run in runs])
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 101)
-        axes.set_ylim(len(runs) - 0.4, -0.6)
-        axes.set_xlabel("UAR in %")
-        axes.grid(axis="x", color=MUTED, alpha=0.25, linewidth=0.6)
-        _comparison_legend(axes)
-        return panel(figure, "comparison", "Dot plot of UAR with intervals: " + "; ".join(told), wide=True)
-
-
-def _row_title(run: Run) -> str:
-    info = run.info
-    return readable(f"{run.tag} {info.model}, {info.recipe.task}, {info.split.name}", 44)
-
-
-def _comparison_legend(axes: Axes) -> None:
-    handles = [
-        axes.plot([], [], "o", color=BLUE, label="validation")[0],
-        axes.plot([], [], "o", color=VERMILLION, label="test")[0],
-        axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, label="hollow: speakers heard in training")[
-            0
-        ],
-        axes.plot([], [], "|", color=MUTED, markersize=9, label="chance")[0],
-    ]
-    axes.legend(
-        handles=handles,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=4,
-        handletextpad=0.3,
-        columnspacing=1.2,
-    )

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.metrics import FEW_SPEAKERS, most_confused
+from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.records import PARTS
-from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Mark, Section, Words, text
-from ser_pipeline.report.results_section import run_key, run_marks
+from ser_pipeline.report.certainty_blocks import certainty_blocks
+from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Fold, Mark, Section, Words, text
+from ser_pipeline.report.ranking import run_key
+from ser_pipeline.report.results_section import run_marks
 from ser_pipeline.report.run_figures import (
     MIN_GROUP_CLIPS,
-    calibration_panel,
     confusion_panel,
-    coverage_panel,
     curve_panels,
     groups_by_kind,
-    surest_mistakes,
     worst_groups,
 )
 from ser_pipeline.report.sources import Data
-from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import GroupKind, GroupScores, PartScores, Scores
+from ser_pipeline.runs.types import ALL_FOLDS, GroupKind, GroupScores, PartScores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 MAX_GROUPS = 20
@@ -32,14 +31,26 @@ def run_section(run: Run, data: Data) -> Section:
     marks = run_marks(run, data.digest)
     blocks: list[Block] = [
         *_warnings(run, marks),
-        _facts(run, data.corpora),
-        _curves(run, marks),
         _scores_table(run, marks),
         *emotion_blocks(run, marks),
-        *group_blocks(run, data.corpora, marks),
+        *_worst(run, data.corpora),
         *certainty_blocks(run, marks),
+        Fold("Numbers by emotion and by group"),
+        _classes_table(run, marks),
+        *group_blocks(run, data.corpora, marks),
+        Fold("How it was trained"),
+        _facts(run, data.corpora),
+        _curves(run, marks),
     ]
-    return Section(run_key(run), f"{run.tag}: {run.info.name}", tuple(blocks), 3, marks)
+    return Section(run_key(run), f"{run.tag}: {run.info.name}", tuple(blocks), 3, marks, _brief(run))
+
+
+def _brief(run: Run) -> str:
+    """What the part is about, in a line."""
+    people = cells.plural(run.shown.pooled.speakers, "person", "people")
+    kind = "whom it knows" if run.info.split.leaks_speakers else "new to it"
+    chance = "; no better than guessing" if run.at_chance else ""
+    return f"{run.info.model}, UAR {cells.score_text(run.shown.pooled.uar)} on {people} {kind}{chance}"
 
 
 def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
@@ -74,7 +85,11 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
     items: list[tuple[str, tuple[Words, ...]]] = [
         (
             "Model",
-            (f"{info.model}, {cells.thousands(info.parameters)} parameters, preset {info.recipe.preset}",),
+            (
+                f"{info.model}, "
+                + (f"{cells.thousands(info.parameters)} parameters, " if info.parameters else "")
+                + f"preset {info.recipe.preset}",
+            ),
         ),
         ("Task", (f"{info.recipe.task}: {', '.join(info.emotions)}" + (f" ({merges})" if merges else ""),)),
         ("Split", (f"{info.split.name}" + (f", fold {info.split.fold}" if info.split.fold else ""),)),
@@ -101,14 +116,19 @@ def _machine(run: Run) -> str:
     extra = run.info.extra
     threads = f"{extra['threads']} threads" if "threads" in extra else ""
     failed = f"{extra['failed_clips']} clips failed in the cache" if extra.get("failed_clips") else ""
-    words = (str(extra.get("device", "")), str(extra.get("precision", "")), threads, failed)
+    by_epochs = run.info.recipe.model.architecture.by_epochs  # others compute in no other precision
+    precision = str(extra.get("precision", "")) if by_epochs else ""
+    words = (str(extra.get("device", "")), precision, threads, failed)
     return ", ".join(filter(None, words))
 
 
 def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
     """What was tried before a classifier was chosen."""
+    if run.info.model == ENSEMBLE:
+        return text("An ensemble has no learning curve: it weighs what other runs say.")
     tried = run.info.extra.get("candidates", [])
     chosen = run.info.extra.get("c")
+    what = "learning rate" if run.info.model == "gboost" else "inverse penalty"
     rows = tuple(
         Row(
             (
@@ -120,8 +140,8 @@ def _candidates(run: Run, marks: tuple[Mark, ...]) -> Block:
         for entry in tried
     )
     if not rows:
-        return text("A classifier has no learning curve; a penalty was chosen for each fold.")
-    what = "learning rates" if run.info.model == "gboost" else "inverse penalties"
+        each = f"; its {what} was chosen for each fold" if run.info.split.fold == ALL_FOLDS else ""
+        return text(f"A classifier has no learning curve{each}.")
     return Table(
         key=f"candidates-{run.tag.lower()}",
         caption=f"What was tried for {run.tag}, on validation recordings: {what}, the chosen one in bold",
@@ -141,7 +161,8 @@ def _curves(run: Run, marks: tuple[Mark, ...]) -> Block:
     kept = (
         "; dotted: the epoch whose weights were kept" if run.info.best_epoch is not None and not folds else ""
     )
-    caption = f"Training of {run.tag} (the source report's Figure 1): loss and scores by epoch{kept}{folds}"
+    theirs = " (the source report's Figure 1)" if run.info.model == "crnn" else ""
+    caption = f"Training of {run.tag}{theirs}: loss and scores by epoch{kept}{folds}"
     return Figure(f"training-{run.tag.lower()}", caption, panels, marks)
 
 
@@ -200,7 +221,7 @@ def _part_row(part: str, scores: PartScores) -> Row:
 
 
 def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show which emotions are confused: a matrix, a sentence, and a table."""
+    """Show which emotions are confused: a matrix and a sentence."""
     tag = run.tag.lower()
     figure = Figure(
         f"confusion-{tag}",
@@ -208,7 +229,7 @@ def emotion_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
         (confusion_panel(run),),
         marks,
     )
-    return [figure, _top_confusions(run), _classes_table(run, marks)]
+    return [figure, _top_confusions(run)]
 
 
 def _top_confusions(run: Run) -> Block:
@@ -247,7 +268,7 @@ def _classes_table(run: Run, marks: tuple[Mark, ...]) -> Table:
 
 
 def group_blocks(run: Run, known: KnownCorpora, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show scores by corpus, language, gender, intensity, modality, speaker; name the worst of each."""
+    """Show scores by corpus, language, gender, intensity, modality and speaker."""
     kinds = groups_by_kind(run)
     if not kinds:
         return []
@@ -267,7 +288,7 @@ def group_blocks(run: Run, known: KnownCorpora, marks: tuple[Mark, ...]) -> list
         notes=("UAR and macro-F1 are means over the emotions that occur in the group.",),
         marks=marks,
     )
-    return [*_worst(run, known), table]
+    return [table]
 
 
 def _worst(run: Run, known: KnownCorpora) -> list[Block]:
@@ -304,75 +325,3 @@ def _row_group(kind: GroupKind, groups: Sequence[GroupScores], known: KnownCorpo
     )
     note = f"the {MAX_GROUPS} lowest of {len(groups)}; report.json has all" if cut else ""
     return RowGroup(rows, title=f"By {kind}", note=note)
-
-
-def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show the calibration of the run, and its most confident mistakes."""
-    predictions = run.predictions
-    if predictions is None or not predictions.clips:
-        return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]
-    figure = Figure(
-        f"certainty-{run.tag.lower()}",
-        f"Calibration of {run.tag}: accuracy by confidence (left), and error rate when only the most "
-        "confident decisions are made (right)",
-        (calibration_panel(run, predictions), coverage_panel(run, predictions)),
-        marks,
-    )
-    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks)]
-
-
-def _abstaining(run: Run) -> list[Block]:
-    """Say what temperature and threshold were learned on validation clips, and what they are worth."""
-    certainty, told = run.scores.certainty, []
-    if certainty is not None:
-        told.append(
-            f"The temperature {certainty.temperature:.2f} was fitted on validation recordings; the "
-            "probabilities below are calibrated with it, and no decision depends on it."
-        )
-        if certainty.abstain_below is not None:
-            told.append(
-                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} should "
-                "abstain: above it, the error rate on validation recordings is half as high."
-            )
-    for part in ("validation", "test"):
-        scores = run.scored(part)
-        told += [] if scores is None else _answered(part, scores.pooled)
-    return [text(" ".join(told))] if told else []
-
-
-def _answered(part: str, pooled: Scores) -> list[str]:
-    """One sentence on the clips that reach the threshold, or none without a threshold."""
-    if pooled.answered is None:
-        return []
-    right = pooled.answered_accuracy
-    wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
-    return [
-        f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
-        f"without abstaining, {cells.percent_text(1 - pooled.accuracy.value)} of all clips would be wrong."
-    ]
-
-
-def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> list[Block]:
-    mistakes = surest_mistakes(predictions)
-    if not mistakes:
-        return []
-    emotions = run.info.emotions
-    rows = tuple(
-        Row(
-            (
-                cells.words(mistake.clip),
-                cells.words(emotions[mistake.target]),
-                cells.words(emotions[mistake.predicted]),
-                cells.percent(mistake.confidence, bar=True),
-            )
-        )
-        for mistake in mistakes
-    )
-    columns = (
-        Column("Recording", numeric=False),
-        Column("True", numeric=False),
-        Column("Decided", numeric=False),
-        Column("Confidence", unit="%"),
-    )
-    caption = f"The most confident mistakes of {run.tag}: listen to these first"
-    return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]

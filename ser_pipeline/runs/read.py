@@ -82,6 +82,17 @@ class Run:
         """Scores of a part, None where the run has none."""
         return self.scores.parts.get(part)
 
+    @property
+    def chance(self) -> float:
+        """UAR of guessing."""
+        return 1 / len(self.info.emotions)
+
+    @property
+    def at_chance(self) -> bool:
+        """Guessing may well do as well on :attr:`part`: chance is not below the interval of UAR."""
+        uar = self.shown.pooled.uar
+        return (uar.value if uar.low is None else uar.low) <= self.chance
+
 
 @dataclass(frozen=True)
 class Unfinished:

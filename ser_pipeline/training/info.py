@@ -51,6 +51,7 @@ def describe(
     if before is not None:
         check_same(before, data, folder)
     device = choose_device(data.recipe.train.device)
+    by_epochs = data.recipe.model.architecture.by_epochs  # of the others, the precision is no choice
     return RunInfo(
         name=folder.name,
         created=before.created if before else datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -74,7 +75,7 @@ def describe(
         versions=library_versions(),
         extra={
             "device": device,
-            "precision": choose_precision(data.recipe.train, device),
+            **({"precision": choose_precision(data.recipe.train, device)} if by_epochs else {}),
             "threads": torch.get_num_threads(),
             "failed_clips": len(data.failed),
             **({"layers": dict(layers)} if layers else {}),

@@ -414,7 +414,7 @@ def fake() -> SimpleNamespace:
 def no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave drawings blank where a test is about words and numbers: they are most of the time."""
     blank = b'<svg xmlns="http://www.w3.org/2000/svg" width="1pt" height="1pt"/>'
-    monkeypatch.setattr("ser_pipeline.report.drawing._rendered", lambda _: (blank, b""))
+    monkeypatch.setattr("ser_pipeline.report.drawing._rendered", lambda _: {"svg": blank})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ser_pipeline.tables import RowGroup, Table
 
 def make_sections():
     table = Table("t", "caption", (), (RowGroup(()),))
-    figure = Figure("f", "caption", (Panel("p", "alt", b"", "", b""),))
+    figure = Figure("f", "caption", (Panel("p", "alt", {}, ""),))
     return [Section("a", "A", (table, text("x"), figure)), Section("b", "B", (figure, table, table))]
 
 

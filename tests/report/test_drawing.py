@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ser_pipeline.report.drawing import BLUE, CHART, INK, INKS, canvas, panel, readable
+from ser_pipeline.report.drawing import BLUE, CHART, INK, INKS, also_drawn, canvas, panel, readable
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -16,8 +16,11 @@ def draw(name="one", title="plain", alt="what is seen"):
 
 
 def test_drawing_is_the_same_bytes_every_time():
-    first, second = draw(), draw()
-    assert (first.svg, first.inline, first.png) == (second.svg, second.inline, second.png)
+    with also_drawn(["png", "pdf"]):
+        first, second = draw(), draw()
+    assert first.files.keys() == {"svg", "png", "pdf"}
+    assert (first.files, first.inline) == (second.files, second.inline)
+    assert draw().files.keys() == {"svg"}
 
 
 def test_page_drawing_takes_its_inks_from_the_page():
@@ -28,10 +31,10 @@ def test_page_drawing_takes_its_inks_from_the_page():
 
 
 def test_file_drawing_keeps_its_inks_on_white():
-    root = ET.fromstring(draw().svg)
+    root = ET.fromstring(draw().files["svg"])
     assert root[0].attrib["fill"] == "white"
-    assert BLUE in draw().svg.decode()
-    assert b"var(" not in draw().svg
+    assert BLUE in draw().files["svg"].decode()
+    assert b"var(" not in draw().files["svg"]
 
 
 def test_ids_of_two_drawings_never_meet():

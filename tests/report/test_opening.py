@@ -1,11 +1,10 @@
 import pytest
 
-from ser_pipeline.report.document import Bullets, Callout, plain
-from ser_pipeline.report.opening import banner, glance_section, opening, unread_blocks
+from ser_pipeline.report.document import Answer, Bullets, Callout, plain
+from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo, Unread
-from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -16,7 +15,7 @@ def data(manifests):
 
 
 def cautions(data, runs):
-    section = glance_section(data, runs)
+    section = limits_section(data, runs)
     return [plain(item) for block in section.blocks if isinstance(block, Bullets) for item in block.items]
 
 
@@ -57,18 +56,11 @@ def test_banner_also_for_unfinished_synthetic_runs(data, tmp_path, rows, fake):
     assert "those behind unfinished runs" in banner(data, [], read_runs([folder])[1])
 
 
-def test_headline_is_the_run_picked_by_validation(data, tmp_path, rows, fake):
-    folders = [
-        fake.run(tmp_path / "runs", name, rows, data.digest, skill=skill, epochs=2)
-        for name, skill in (("weak", 0.1), ("strong", 0.7))
-    ]
-    table = glance_section(data, read_runs(folders)[0]).blocks[0]
-    assert isinstance(table, Table)
-    (row,) = table.rows
-    assert row.entries[2].text == "R2 crnn"
-    assert row.entries[2].note == "of 2 runs"
-    assert row.entries[5].value == 0.25
-    assert row.entries[1].text == "speakers never heard before, split speaker"
+def test_the_answer_comes_first(data, tmp_path, rows, fake):
+    runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, epochs=2)])
+    first, counts = opening(data, runs, [])
+    assert isinstance(first, Answer)
+    assert plain(counts.words).endswith("and 1 finished run.")
 
 
 def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):

@@ -34,7 +34,7 @@ def test_emotion_cells_hold_the_counts(data):
 
 def test_durations_name_each_median(data):
     facts = corpus_facts(data.manifest, data.rejects)
-    drawn = duration_panel(facts, data.corpora)
+    drawn = duration_panel(facts, data.corpora, cut=True)
     medians = {corpus.name: np.median(corpus.seconds) for corpus in facts}
     assert f"EMO-DB: median {medians['emodb']:.1f} s" in drawn.alt
 
@@ -44,7 +44,7 @@ def test_corpus_without_clips_is_no_row_of_the_durations(tmp_path, rows, fake):
     data = read_data(folder)
     facts = corpus_facts(data.manifest, data.rejects)
     assert [corpus.name for corpus in facts] == ["nemo", "emodb", "unknown"]
-    assert "no known corpus" not in duration_panel(facts, data.corpora).alt
+    assert "no known corpus" not in duration_panel(facts, data.corpora, cut=True).alt
 
 
 def words_of(blocks):

@@ -1,12 +1,16 @@
+from types import SimpleNamespace
+
 import pytest
 from markdown_it import MarkdownIt
 
 from ser_pipeline.report.document import (
+    Answer,
     Bullets,
     Callout,
     Code,
     Facts,
     Figure,
+    Fold,
     Link,
     Panel,
     Report,
@@ -82,8 +86,11 @@ def make_report():
         ("a note",),
         title="Table 1",
     )
-    figure = Figure("f", "Lines", (Panel("lines", "up", b"", "", b""),), ("synthetic",), "Figure 1")
+    figure = Figure("f", "Lines", (Panel("lines", "up", {}, ""),), ("synthetic",), "Figure 1")
+    score = SimpleNamespace(value=0.5, low=None, high=None)
     blocks = (
+        Answer(score, 0.25, "UAR", ("Half ", Link("R1", "run-r1"))),
+        Fold("More"),
         text("See ", Link("R1", "run-r1"), Strong("now")),
         Callout("warning", ("careful",)),
         Bullets((("one",), ("two",))),
@@ -104,13 +111,14 @@ def test_every_kind_of_block_is_markdown():
         "<strong>all synthetic</strong>",
         "<h2>Part <strong>[synthetic]</strong></h2>",
         "<p>See R1<strong>now</strong></p>",
+        "<p>Half R1</p>",
         "<strong>Warning:</strong> careful",
         "<li>one</li>",
         "<strong>Seed:</strong> 7",
         '<th style="text-align:right">UAR, %</th>',
         "a|b <strong>[claimed]</strong>",
         "<strong>50.0</strong> (40-60)",
-        '<img src="figures/lines.png" alt="up"',
+        '<img src="figures/lines.svg" alt="up"',
         "<em>Figure 1: Lines.</em> <strong>[synthetic]</strong>",
         "<p>G: why</p>",
     ):

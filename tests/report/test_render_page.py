@@ -1,15 +1,15 @@
 import base64
 import hashlib
+import io
 import re
 import shutil
-import struct
-import subprocess
-import zlib
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.report import make_report
 from ser_pipeline.report.build import compose
 from ser_pipeline.report.render import html_page
@@ -18,6 +18,7 @@ from ser_pipeline.runs.internals import AttendedClip, write_attention
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo
 
+FOLDS = {"name": "loso", "digest": "y", "leaks_speakers": False, "note": "", "fold": "all"}
 VOID = {"meta", "br", "img", "input", "hr", "link"}
 EVIL = "<img src=x onerror=alert(1)>'\"&{{7*7}}`|"
 
@@ -110,7 +111,7 @@ def test_tables_have_captions_and_scopes(page):
 
 def test_drawings_say_what_they_show(page):
     drawings = [attrs for tag, attrs in Page(page).tags if tag == "svg"]
-    assert len(drawings) == 4 + 1 + 2 * 5 + 5
+    assert len(drawings) == 4 + 2 * 5 + 5
     assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 20 for attrs in drawings)
 
 
@@ -151,41 +152,119 @@ def test_hostile_names_are_text_everywhere(tmp_path, fake):
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1280, 2400), (500, 2400)])
-def test_browser_shows_the_page_without_complaint(manifests, tmp_path, rows, fake, width, height):
+LOOK = """() => {
+  const frame = (element) => element.closest(".scroll, .panel.wide, svg, .skip");
+  const seen = (element) => element.checkVisibility() && !frame(element);
+  const shown = [...document.querySelectorAll("body *")].filter(seen);
+  const wide = shown.filter((each) => each.getBoundingClientRect().right > innerWidth + 1);
+  const broken = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.parentElement.checkVisibility() || text.parentElement.closest("code, dd, svg")) continue;
+    for (const word of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (tops.size > 1) broken.push(word[0]);
+    }
+  }
+  return {
+    width: document.documentElement.scrollWidth,
+    screens: document.documentElement.scrollHeight / innerHeight,
+    wide: wide.map((each) => each.outerHTML.slice(0, 120)),
+    broken,
+    answer: document.querySelector(".answer").getBoundingClientRect().bottom / innerHeight,
+    hidden: [...document.querySelectorAll("table")].filter((each) => !each.checkVisibility()).length,
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium here: install it to see the page as a browser does")
-    folder = fake.run(tmp_path / "runs", "one", rows, fake.digest(manifests), epochs=3)
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory, fake):
+    """The address of a page with four runs, one of them with what a network looked at."""
+    folder, rows = tmp_path_factory.mktemp("four"), fake.rows()
+    manifests = fake.manifests(folder / "manifests", rows)
+    digest = fake.digest(manifests)
+    heard = SplitInfo(name="stratified", digest="x", leaks_speakers=True, note="speakers were heard")
+    many = {"part_of": lambda row: "test", "split": SplitInfo(**FOLDS)}
+    for name, changes in (("a", {}), ("b", {"split": heard}), ("c", many), ("d", {"task": "6class"})):
+        made = fake.run(folder / "runs", name, rows, digest, epochs=3, **changes)
     mel = np.linspace(-1, 1, 96 * 120, dtype=np.float32).reshape(96, 120)
     weights = np.full(15, 1 / 15, np.float32)
-    write_attention(folder, [AttendedClip("emodb/1", "test", 0, 1, 0.5, mel, weights)] * 8)
-    summary = make_report(manifests, [folder], tmp_path / "out")
-    assert "<image" in summary.page.read_text()
-    shot = tmp_path / "shot.png"
-    seen = subprocess.run(
-        [
-            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-            "--hide-scrollbars", "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}",
-            f"--window-size={width},{height}", f"--screenshot={shot}", summary.page.as_uri(),
-        ],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert "CONSOLE" not in seen.stderr
-    rows_seen = png_rows(shot.read_bytes())
-    assert len(set(rows_seen)) > height // 4  # text and drawings all the way down, not one blank sheet
+    write_attention(made, [AttendedClip("emodb/1", "test", 0, 1, 0.5, mel, weights)] * 8)
+    (made / "explanation.json").write_text(fake.explanation(emotions=EMOTIONS[:6]).model_dump_json())
+    summary = make_report(manifests, sorted((folder / "runs").iterdir()), folder / "out")
+    assert summary.unread == ()
+    return summary.page.as_uri()
 
 
-def png_rows(content):
-    """Raw lines of a PNG, as a browser writes it: not interlaced, still filtered."""
-    width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
-    data, place = b"", 8
-    while place < len(content):
-        (length,) = struct.unpack(">I", content[place : place + 4])
-        if content[place + 4 : place + 8] == b"IDAT":
-            data += content[place + 8 : place + 8 + length]
-        place += 12 + length
-    stride = 1 + width * depth // 8 * {2: 3, 6: 4}[colour]
-    raw = zlib.decompress(data)
-    return [raw[row * stride : (row + 1) * stride] for row in range(height)]
+@pytest.fixture
+def visit(browser, four):
+    """Open the page; what it complains of fails the test."""
+    complaints, contexts = [], []
+
+    def opened(width, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda said: complaints.append(said.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(four)
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+UNFOLD = "() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen_and_no_word_is_broken(visit, tmp_path, width, scheme):
+    tab = visit(width, scheme)
+    folded = tab.evaluate(LOOK)
+    tab.screenshot(path=tmp_path / f"folded-{width}-{scheme}.png", full_page=True)
+    tab.evaluate(UNFOLD)
+    whole = tab.evaluate(LOOK)
+    shot = tab.screenshot(path=tmp_path / f"whole-{width}-{scheme}.png", full_page=True)
+    for found in (folded, whole):
+        assert (found["width"], found["wide"], found["broken"]) == (width, [], [])
+    assert folded["answer"] < 1
+    assert folded["screens"] < 10
+    assert (folded["hidden"] > 10, whole["hidden"]) == (True, 0)
+    with Image.open(io.BytesIO(shot)) as picture:
+        assert len(picture.convert("RGB").resize((100, 400)).getcolors(50_000)) > 100
+
+
+@pytest.mark.slow
+def test_a_link_to_a_run_opens_it_and_paper_shows_all(visit):
+    tab = visit(1280)
+    run = tab.locator("#run-r2 > details")
+    assert run.get_attribute("open") is None
+    tab.locator(".rank-name a[href='#run-r2']").click()
+    assert run.get_attribute("open") is not None
+    tab.emulate_media(media="print")
+    assert tab.evaluate(LOOK)["hidden"] == 0
+    pages = re.findall(rb"/Type\s*/Page\b", tab.pdf())
+    assert len(pages) > 5

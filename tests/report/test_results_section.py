@@ -5,7 +5,6 @@ from ser_pipeline.report.document import plain
 from ser_pipeline.report.results_section import (
     best_by_validation,
     comparable,
-    comparison_panel,
     comparison_table,
     results_section,
 )
@@ -143,10 +142,8 @@ def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows,
         read_runs([folder])
 
 
-def test_comparison_tells_every_part_of_every_run(runs):
-    run = runs[0]
-    uar = run.scores.parts["test"].pooled.uar
-    drawn = comparison_panel([run])
-    assert f"R1 test {100 * uar.value:.1f} %" in drawn.alt
-    assert "R1 validation" in drawn.alt
-    assert "R1 train" not in drawn.alt
+def test_a_classifier_has_no_number_of_parameters_where_it_counts_none(tmp_path, rows, fake):
+    folder = fake.run(tmp_path, "svm", rows, "d", model="svm", parameters=0)
+    (run,) = read_runs([folder])[0]
+    row = comparison_table([run], fake.data()).rows[0]
+    assert row.entries[2].text == "\u2013"

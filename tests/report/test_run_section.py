@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Callout, Facts, Figure, plain
+from ser_pipeline.report.certainty_blocks import certainty_blocks
+from ser_pipeline.report.document import Callout, Facts, Figure, Text, plain
 from ser_pipeline.report.run_figures import groups_by_kind, surest_mistakes, worst_groups
 from ser_pipeline.report.run_section import (
     MAX_GROUPS,
-    certainty_blocks,
     emotion_blocks,
     group_blocks,
     run_section,
@@ -128,9 +128,18 @@ def test_a_classifier_shows_what_was_tried_instead_of_a_curve(tmp_path, rows, fa
 
 
 def test_a_classifier_of_folds_has_nothing_to_show(tmp_path, rows, fake):
-    section = section_of(tmp_path, rows, fake, model="svm")
+    folds = SplitInfo(name="loso", digest="x", leaks_speakers=False, note="", fold="all")
+    section = section_of(tmp_path, rows, fake, model="svm", split=folds)
     texts = [plain(block.words) for block in section.blocks if hasattr(block, "words")]
-    assert "A classifier has no learning curve; a penalty was chosen for each fold." in texts
+    assert "A classifier has no learning curve; its inverse penalty was chosen for each fold." in texts
+
+
+def test_nothing_is_said_of_a_classifier_that_only_networks_have(tmp_path, rows, fake):
+    extra = {"device": "cpu", "precision": "bf16-mixed"}
+    section = section_of(tmp_path, rows, fake, model="logreg", parameters=0, extra=extra)
+    told = {name: plain(words) for name, words in blocks_of(section, Facts)[0].items}
+    assert told["Model"] == "logreg, preset default"
+    assert told["Computed on"] == "cpu"
 
 
 KNOWN = KnownCorpora.of({})
@@ -142,7 +151,7 @@ def run(tmp_path, fake):
 
 
 def test_confusions_are_told_in_words(run):
-    _, sentence, _ = emotion_blocks(run, ())
+    _, sentence = emotion_blocks(run, ())
     assert plain(sentence.words).startswith("R1 most often mistakes ")
 
 
@@ -152,12 +161,11 @@ def test_perfect_run_has_no_confusions(tmp_path, rows, fake):
     assert len(certainty_blocks(run, ())) == 1  # a figure, and no table of mistakes
 
 
-def test_worst_groups_are_named(run):
-    sentence, table = group_blocks(run, KNOWN, ())
+def test_worst_groups_are_named(run, fake):
+    said = " ".join(plain(block.words) for block in blocks_of(run_section(run, fake.data()), Text))
+    (table,) = group_blocks(run, KNOWN, ())
     worst = min((g for g in run.shown.groups if g.by == "corpus"), key=lambda g: g.uar)
-    assert f"corpus {KNOWN.title(worst.name)} ({100 * worst.uar:.1f} % over {worst.clips} clips)" in plain(
-        sentence.words
-    )
+    assert f"corpus {KNOWN.title(worst.name)} ({100 * worst.uar:.1f} % over {worst.clips} clips)" in said
     assert "By modality" not in [group.title for group in table.groups]
 
 

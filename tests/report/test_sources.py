@@ -114,7 +114,7 @@ def cache(tmp_path, rows):
 
 def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache):
     fake.manifest(tmp_path / "manifests", rows)
-    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache, pdf=True)
+    make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache, also=("png", "pdf"))
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Levels by corpus. nEMO: median" in page
     assert "emodb/01-W-0: wave of 1.0 s" in page

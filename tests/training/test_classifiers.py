@@ -201,3 +201,4 @@ def test_every_fold_is_fitted(featured, tmp_path):
     info = train_folds(inputs, tmp_path / "all", Watch(), command="")
     assert info.stopped == "all 2 folds are done"
     assert read_info(tmp_path / "all" / "fold-1").extra["c"] == 0.01
+    assert "precision" not in read_info(tmp_path / "all" / "fold-1").extra  # of networks alone

@@ -20,3 +20,25 @@ for (const button of document.querySelectorAll("th button")) {
     }
   });
 }
+
+const folds = (element) => {
+  for (let fold = element; fold; fold = fold.parentElement) if (fold.matches("details")) fold.open = true;
+};
+const reveal = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  folds(target);
+  const own = target.matches("section") && target.querySelector(":scope > details");
+  if (own) own.open = true;
+  target.scrollIntoView();
+};
+addEventListener("hashchange", reveal);
+reveal();
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open])")];
+  for (const fold of closed) fold.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const fold of closed) fold.open = false;
+});

@@ -1,0 +1,80 @@
+"""How sure a run is of its decisions: calibration, abstaining, and its most confident mistakes."""
+
+from ser_pipeline.report.document import Block, Figure, Mark, text
+from ser_pipeline.report.run_figures import calibration_panel, coverage_panel, surest_mistakes
+from ser_pipeline.runs.predictions import Predictions
+from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.types import Scores
+from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
+
+
+def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
+    """Show the calibration of the run, and its most confident mistakes."""
+    predictions = run.predictions
+    if predictions is None or not predictions.clips:
+        return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]
+    figure = Figure(
+        f"certainty-{run.tag.lower()}",
+        f"Calibration of {run.tag}: accuracy by confidence (left), and error rate when only the most "
+        "confident decisions are made (right)",
+        (calibration_panel(run, predictions), coverage_panel(run, predictions)),
+        marks,
+    )
+    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks)]
+
+
+def _abstaining(run: Run) -> list[Block]:
+    """Say what temperature and threshold were learned on validation clips, and what they are worth."""
+    certainty, told = run.scores.certainty, []
+    if certainty is not None:
+        told.append(
+            f"The temperature {certainty.temperature:.2f} was fitted on validation recordings; the "
+            "probabilities below are calibrated with it, and no decision depends on it."
+        )
+        if certainty.abstain_below is not None:
+            told.append(
+                f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} should "
+                "abstain: above it, the error rate on validation recordings is half as high."
+            )
+    for part in ("validation", "test"):
+        scores = run.scored(part)
+        told += [] if scores is None else _answered(part, scores.pooled)
+    return [text(" ".join(told))] if told else []
+
+
+def _answered(part: str, pooled: Scores) -> list[str]:
+    """One sentence on the clips that reach the threshold, or none without a threshold."""
+    if pooled.answered is None:
+        return []
+    right = pooled.answered_accuracy
+    wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
+    return [
+        f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
+        f"without abstaining, {cells.percent_text(1 - pooled.accuracy.value)} of all clips would be wrong."
+    ]
+
+
+def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> list[Block]:
+    mistakes = surest_mistakes(predictions)
+    if not mistakes:
+        return []
+    emotions = run.info.emotions
+    rows = tuple(
+        Row(
+            (
+                cells.words(mistake.clip),
+                cells.words(emotions[mistake.target]),
+                cells.words(emotions[mistake.predicted]),
+                cells.percent(mistake.confidence, bar=True),
+            )
+        )
+        for mistake in mistakes
+    )
+    columns = (
+        Column("Recording", numeric=False),
+        Column("True", numeric=False),
+        Column("Decided", numeric=False),
+        Column("Confidence", unit="%"),
+    )
+    caption = f"The most confident mistakes of {run.tag}: listen to these first"
+    return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]

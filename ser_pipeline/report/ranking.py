@@ -1,0 +1,184 @@
+"""Which run is best, and on whom: the answer at the head of the page, and the chart of all runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from ser_pipeline.report.document import Answer, Link, Mark, Panel, Rank, Ranking, Words
+from ser_pipeline.report.drawing import BLUE, MUTED, PAPER, VERMILLION, canvas, panel, readable
+from ser_pipeline.runs.read import Run
+from ser_pipeline.tables.cells import interval, percent_text, plural, score_text
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Runs for one task that were tested on as many people, and either all on new ones or all on known ones.
+
+    Attributes:
+        runs: best test score first.
+        chosen: the best one by validation, if all of them have validation clips; else by its test score.
+        by_validation: how it was chosen.
+    """
+
+    runs: tuple[Run, ...]
+    chosen: Run
+    by_validation: bool
+
+    @property
+    def new(self) -> bool:
+        """The people of the test were never heard in training."""
+        return not self.runs[0].info.split.leaks_speakers
+
+    @property
+    def people(self) -> int:
+        """How many people were tested."""
+        return self.runs[0].shown.pooled.speakers
+
+    @property
+    def title(self) -> str:
+        """Task and people, in words."""
+        people = plural(
+            self.people, "new person" if self.new else "person", "new people" if self.new else "people"
+        )
+        heard = "" if self.new else " whom the model knows"
+        return f"Task {self.runs[0].info.recipe.task}, {people}{heard}"
+
+
+def standings(runs: Sequence[Run]) -> list[Standing]:
+    """Lists of runs: tasks with many runs first, new people before known ones, many people before few."""
+    held: dict[tuple[str, bool, int], list[Run]] = {}
+    tasks = [run.info.recipe.task for run in runs]
+    for run in runs:
+        key = (run.info.recipe.task, run.info.split.leaks_speakers, -run.shown.pooled.speakers)
+        held.setdefault(key, []).append(run)
+    order = sorted(held, key=lambda key: (-tasks.count(key[0]), key))
+    return [_standing(held[key]) for key in order]
+
+
+def _standing(runs: Sequence[Run]) -> Standing:
+    ranked = sorted(runs, key=lambda run: -run.shown.pooled.uar.value)
+    validated = {run.tag: found.pooled.uar.value for run in runs if (found := run.scored("validation"))}
+    if len(validated) < len(runs):
+        return Standing(tuple(ranked), ranked[0], False)
+    return Standing(tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True)
+
+
+def answer(runs: Sequence[Run]) -> Answer | None:
+    """The best model on new people, in a sentence; None where there is no run."""
+    found = standings(runs)
+    if not found:
+        return None
+    best = max(found, key=lambda one: (one.new, not one.chosen.at_chance, one.people))
+    run = best.chosen
+    uar, chance = run.shown.pooled.uar, run.chance
+    inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
+    people = plural(best.people, "person", "people")
+    figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(chance)}"
+    name, tested = _link(run), f"tested on {plural(run.shown.pooled.clips, 'clip')} of {people}"
+    emotions = len(run.info.emotions)
+    words: tuple[Words, ...]
+    if not best.new:
+        words = (
+            "No run was tested on people who are new to the model. On people whose voices it learned from, ",
+            name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
+        )  # fmt: skip
+    elif run.at_chance:
+        words = (
+            "No run recognises the emotions of new people better than guessing does: the best one, ",
+            name, f", has {figures}; {tested}.",
+        )  # fmt: skip
+    else:
+        words = (
+            "On people it has never heard, ",
+            name, f" tells {emotions} emotions apart with {figures}; {tested}.{_choice(best)}",
+        )  # fmt: skip
+    title = f"UAR on {people} {'new to the model' if best.new else 'the model knows'}"
+    return Answer(uar, chance, title, words, trusted=best.new and not run.at_chance)
+
+
+def _link(run: Run) -> Link:
+    return Link(f"{run.tag} {run.info.model}", run_key(run))
+
+
+def _choice(found: Standing) -> str:
+    """How the run was chosen among its equals; "" where there was no choice."""
+    if len(found.runs) == 1:
+        return ""
+    if found.by_validation:
+        return f" Of {len(found.runs)} runs, it is the best on validation clips."
+    return (
+        f" Its test score is the highest of {len(found.runs)}, so that it is likely to be a little too high."
+    )
+
+
+def run_key(run: Run) -> str:
+    """Name of a run's own part of the page."""
+    return f"run-{run.tag.lower()}"
+
+
+def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
+    """All runs by UAR: lists with bars on the page, and a drawing in a file."""
+    found = standings(runs)
+    caption = (
+        "UAR of every run on its test recordings, in percent, with 95 % intervals: the mean over the "
+        "emotions of the share of their clips that is recognised. Runs stand in one list if they were "
+        "tested on equally many people"
+    )
+    lists = tuple((each.title, tuple(map(_rank, each.runs))) for each in found)
+    return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)
+
+
+def _rank(run: Run) -> Rank:
+    info = run.info
+    part = "" if run.part == "test" else f", {run.part} clips"
+    return Rank(
+        name=f"{run.tag} {info.model}",
+        target=run_key(run),
+        note=f"{info.name}, split {info.split.name}{part}",
+        score=run.shown.pooled.uar,
+        chance=run.chance,
+        known=info.split.leaks_speakers,
+        at_chance=run.at_chance,
+    )
+
+
+def comparison_panel(found: Sequence[Standing]) -> Panel:
+    """Draw UAR of every run with its interval; squares for people whom the model knows."""
+    runs = [run for each in found for run in each.runs]
+    with canvas(7.2, 1.0 + 0.3 * len(runs)) as (figure, axes):
+        told = []
+        for row, run in enumerate(runs):
+            uar, known = run.shown.pooled.uar, run.info.split.leaks_speakers
+            colour, mark = (VERMILLION, "s") if known else (BLUE, "o")
+            if uar.low is not None and uar.high is not None:
+                axes.plot([100 * uar.low, 100 * uar.high], [row, row], color=colour, linewidth=1.4)
+            fill = PAPER if known else colour
+            axes.plot(100 * uar.value, row, mark, color=colour, markerfacecolor=fill, markersize=6)
+            axes.plot([100 * run.chance] * 2, [row - 0.35, row + 0.35], color=MUTED, linewidth=1)
+            told.append(f"{run.tag} {run.part} {score_text(uar)}" + (" (at chance)" if run.at_chance else ""))
+        axes.set_yticks(range(len(runs)), [_row_title(run) for run in runs])
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(len(runs) - 0.4, -0.6)
+        axes.set_xlabel("UAR in %")
+        axes.grid(axis="x", color=MUTED, alpha=0.25, linewidth=0.6)
+        _legend(axes)
+        return panel(figure, "comparison", "Dot plot of UAR with intervals: " + "; ".join(told), wide=True)
+
+
+def _row_title(run: Run) -> str:
+    people = plural(run.shown.pooled.speakers, "person", "people")
+    return readable(f"{run.tag} {run.info.model}, {run.info.recipe.task}, {people}", 44)
+
+
+def _legend(axes: Axes) -> None:
+    handles = [
+        axes.plot([], [], "o", color=BLUE, label="new people")[0],
+        axes.plot([], [], "s", color=VERMILLION, markerfacecolor=PAPER, label="people it knows")[0],
+        axes.plot([], [], "|", color=MUTED, markersize=9, label="chance")[0],
+    ]
+    axes.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, handletextpad=0.3,
+        columnspacing=1.2,
+    )  # fmt: skip

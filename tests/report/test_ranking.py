@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+
+from ser_pipeline.report.document import plain
+from ser_pipeline.report.ranking import answer, comparison_panel, ranking, standings
+from ser_pipeline.runs.read import read_runs
+from ser_pipeline.runs.types import Estimate, SplitInfo
+
+HEARD = SplitInfo(name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard")
+FOLDS = SplitInfo(name="loso", digest="ef", leaks_speakers=False, note="", fold="all")
+pytestmark = pytest.mark.usefixtures("no_drawings")
+
+
+@pytest.fixture
+def made(tmp_path, rows, fake):
+    """Write a run of two test speakers with the given UAR, or of all ten with ``split=FOLDS``."""
+
+    def make(tag, uar, low=None, *, validation=None, **changes):
+        part_of = (lambda row: "test") if changes.get("split") == FOLDS else fake.by_speaker
+        (run,), _ = read_runs([fake.run(tmp_path, tag, rows, "d", epochs=2, part_of=part_of, **changes)])
+        parts = dict(run.scores.parts)
+        for part, value in (("test", uar), ("validation", uar if validation is None else validation)):
+            if part in parts:
+                low_end = value - 0.05 if low is None else low
+                estimate = Estimate(value=value, low=low_end, high=value + 0.05)
+                pooled = parts[part].pooled.model_copy(update={"uar": estimate})
+                parts[part] = parts[part].model_copy(update={"pooled": pooled})
+        return replace(run, tag=tag, scores=run.scores.model_copy(update={"parts": parts}))
+
+    return make
+
+
+def test_more_test_speakers_stand_above_fewer_and_known_people_below_new_ones(made):
+    runs = [
+        made("known", 0.95, split=HEARD),
+        made("few", 0.9),
+        made("weak", 0.5),
+        made("many", 0.6, split=FOLDS),
+        made("six", 0.7, task="6class"),
+    ]
+    assert [[run.tag for run in each.runs] for each in standings(runs)] == [
+        ["many"], ["few", "weak"], ["known"], ["six"],
+    ]  # fmt: skip
+    assert [each.title for each in standings(runs)] == [
+        "Task 4class, 10 new people",
+        "Task 4class, 2 new people",
+        "Task 4class, 2 people whom the model knows",
+        "Task 6class, 2 new people",
+    ]
+    assert answer(runs).score.value == 0.6
+
+
+def test_the_answer_says_who_on_whom_and_how_sure(made):
+    found = answer([made("R1", 0.5), made("R2", 0.75)])
+    assert (found.score.value, found.chance, found.trusted) == (0.75, 0.25, True)
+    assert found.title == "UAR on 2 people new to the model"
+    assert plain(found.words) == (
+        "On people it has never heard, R2 crnn tells 4 emotions apart with a UAR of 75.0 %, 95 % interval "
+        "70.0\u201380.0; guessing gives 25.0 %; tested on 16 clips of 2 people. Of 2 runs, it is the best on "
+        "validation clips."
+    )
+
+
+def test_the_choice_is_by_validation_and_never_by_the_test_where_that_can_be(made):
+    assert answer([made("a", 0.8, validation=0.5), made("b", 0.6, validation=0.7)]).score.value == 0.6
+
+
+def test_folds_without_validation_clips_say_that_the_highest_test_score_is_too_high(made):
+    found = answer([made("a", 0.8, split=FOLDS), made("b", 0.6, split=FOLDS)])
+    assert found.score.value == 0.8
+    assert plain(found.words).endswith("the highest of 2, so that it is likely to be a little too high.")
+
+
+def test_a_network_at_chance_is_called_that(made):
+    run = made("R1", 0.3, low=0.25)
+    assert run.at_chance
+    found = answer([run])
+    assert not found.trusted
+    assert plain(found.words).startswith("No run recognises the emotions of new people better than guessing")
+    assert ranking([run], ()).lists[0][1][0].at_chance
+    assert not made("R2", 0.3, low=0.26).at_chance
+
+
+def test_a_run_above_chance_answers_before_more_people_at_chance(made):
+    assert answer([made("a", 0.26, split=FOLDS), made("b", 0.6)]).score.value == 0.6
+
+
+def test_scores_on_known_people_are_no_answer_for_new_ones(made):
+    found = answer([made("R1", 0.9, split=HEARD)])
+    assert (found.title, found.trusted) == ("UAR on 2 people the model knows", False)
+    assert plain(found.words).endswith("That does not hold for new people.")
+
+
+def test_without_runs_there_is_no_answer():
+    assert answer([]) is None
+
+
+def test_the_drawing_tells_every_run(made):
+    drawn = comparison_panel(standings([made("R1", 0.5), made("R2", 0.26, split=HEARD)]))
+    assert "R1 test 50.0 % (45.0\u201355.0); R2 test 26.0 % (21.0\u201331.0) (at chance)" in drawn.alt
