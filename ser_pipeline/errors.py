@@ -23,6 +23,12 @@ valid or what to do; the command line prints that line and ends with status 1::
     +-- ServerBusy         a server that has enough to do; ask again later
 """
 
+from collections.abc import Callable
+from typing import Final
+
+TOLD: Final[list[Callable[[str], None]]] = []
+"""Who hears :func:`remark`: the command line's printer, and nobody where functions are called."""
+
 
 class SerError(Exception):
     """Root of every error raised on purpose; its text is one line for the user."""
@@ -94,6 +100,12 @@ class ReportError(SerError):
 
 class ServerBusy(SerError):
     """A server that has enough to do; ask again later."""
+
+
+def remark(text: str) -> None:
+    """Tell what a person should know who waits or looks on, and what changes no result."""
+    for tell in TOLD:
+        tell(text)
 
 
 def some(items: list[str], *, show: int = 10) -> str:

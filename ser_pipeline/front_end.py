@@ -317,6 +317,17 @@ def row_of_variant(
     return row_of_wave(wave, inputs_of(options), modality=modality)
 
 
+def warm() -> None:
+    """Compile the loops of mels and of our own features, unless their code is kept already.
+
+    Every later process on this kind of processor then starts without waiting for the compiler.
+    """
+    for options in (FrontEnd(), FeatureOptions()):
+        time = np.arange(options.sample_rate) / options.sample_rate
+        hum = 0.1 * np.sin(2 * np.pi * 150 * time) * (1.5 + np.sin(2 * np.pi * 3 * time))
+        row_of_wave(hum.astype(np.float32), options)
+
+
 def _samples(wave: Float32s, options: WaveOptions) -> StoreRow:
     first, last = embedded_span(wave, options)
     frames = (last - first) // options.FRAME

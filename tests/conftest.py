@@ -1,6 +1,8 @@
 """Fixtures that many tests share."""
 
 import os
+import shutil
+import subprocess
 import threading
 from pathlib import Path
 
@@ -16,6 +18,26 @@ prepare_librosa()  # the processes of one test run start at once
 def rng() -> np.random.Generator:
     """A fresh generator with a fixed seed for every test."""
     return np.random.default_rng(20_250_101)
+
+
+@pytest.fixture
+def as_nobody():
+    """Run a command as a user who owns nothing and may read everything; gives what it prints."""
+    reads_all = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *reads_all]
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only the administrator can run commands as another user, and needs setpriv to")
+    if subprocess.run([*user, "true"], capture_output=True).returncode:
+        pytest.skip("this system gives no user the right to read everything")
+
+    def run(words: list[str], *, status: int = 0, **environment: str) -> str:
+        own = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": "", **environment}
+        own.pop("XDG_CACHE_HOME", None)
+        done = subprocess.run([*user, *words], env=own, capture_output=True, text=True, timeout=300)
+        assert done.returncode == status, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import typer
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
 from ser_pipeline.cli.bench import bench
-from ser_pipeline.cli.common import GIVEN, SHOWN
+from ser_pipeline.cli.common import GIVEN, SHOWN, say
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -21,6 +21,8 @@ from ser_pipeline.cli.flags import (
 from ser_pipeline.cli.predict import demo, listen, predict
 from ser_pipeline.cli.report import quickstart, report
 from ser_pipeline.cli.train import train
+from ser_pipeline.cli.warm import warm
+from ser_pipeline.errors import TOLD
 
 app = typer.Typer(
     name="ser",
@@ -45,6 +47,7 @@ app.command()(export)
 option_command(app, options_of_server)(demo)
 app.command()(bench)
 app.command()(quickstart)
+app.command()(warm)
 
 
 def _version(wanted: bool) -> None:
@@ -66,5 +69,6 @@ def main(
     """Speech emotion recognition: manifest, feature store, training, honest evaluation, report."""
     GIVEN.update(debug=debug, all_columns=all_columns)
     SHOWN["tables"] = 0
+    TOLD[:] = [say]
     if debug:
         os.environ["SER_DEBUG"] = "1"

@@ -1,21 +1,32 @@
-"""Loops that NumPy cannot express without copies are compiled on their first call."""
+"""Loops that NumPy cannot express without copies are compiled on their first call, and the code is kept."""
 
-from collections.abc import Callable
-from typing import TypeVar, cast
+import hashlib
+import inspect
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler import CompileResult
+
+from ser_pipeline.dsp.kept import distrusted, keep_in, places, why_not_first, writable
+from ser_pipeline.errors import remark
 
 F = TypeVar("F", bound=Callable[..., object])
 
 REORDERED = frozenset({"contract", "reassoc", "nsz", "arcp"})
 """What the compiler may do to sums and products; NaN and infinity stay what they are."""
 
+_told: Final[set[str]] = set()
+"""What was said already in this process."""
+
 
 def compiled(function: F) -> F:
     """Compile a function on its first call and keep the machine code for the next process.
-
-    Where neither the package's folder nor the user's cache can be written, numba refuses to
-    keep it; the function is then compiled again in each process.
 
     Args:
         function: of arrays and numbers, in the subset of Python that numba knows.
@@ -55,7 +66,85 @@ def fused(function: F) -> F:
 
 
 def _compiled(function: F, *, fastmath: bool | set[str]) -> F:
+    dispatcher: Any = numba.njit(error_model="numpy", fastmath=fastmath)(function)
+    dispatcher._cache = _Kept(function)  # what njit(cache=True) sets to numba's own
+    return cast(F, dispatcher)
+
+
+class _Kept(FunctionCache):
+    """Machine code of one function: read from wherever it may be, kept where it can be.
+
+    numba's own cache takes the one folder that it can write to, so code that an image was built with is of no
+    use to another user; two kinds of processor that share a home mix their files up; and a piece in another
+    file may change without notice.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._py_func = function
+        self._source = Path(inspect.getfile(function))
+        code, (major, minor) = function.__code__, sys.version_info[:2]
+        name = f"{self._source.stem}.{function.__qualname__}-{code.co_firstlineno}.py{major}{minor}"
+        self._base = name.replace("<", "").replace(">", "")
+        self.enable()
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        codegen = target_context.codegen()
+        for file in self._files(codegen):
+            try:
+                found = file.load(self._index_key(sig, codegen))
+            except (OSError, EOFError, pickle.UnpicklingError):  # compiled again, and overwritten
+                continue
+            if found is not None:
+                return CompileResult._rebuild(target_context, *found)
+        _tell(self._source)
+        return None
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        if data.lifted or data.library.has_dynamic_globals:
+            return
+        what = (self._index_key(sig, data.codegen), data._reduce())
+        for file in self._files(data.codegen):
+            if not writable(Path(file._cache_path)):
+                continue
+            try:
+                _save(file, *what)
+            except OSError:  # a full disk: the next folder
+                continue
+            return
+
+    def _files(self, codegen: Any) -> Iterator[IndexDataCacheFile]:
+        """The function's file in each folder, for the processor that this one is."""
+        processor = hashlib.blake2b(repr(codegen.magic_tuple()).encode(), digest_size=4).hexdigest()
+        for folder in places(self._source):
+            if distrusted(folder, self._source):
+                continue
+            yield IndexDataCacheFile(str(folder), f"{self._base}-{processor}", _stamp(self._source))
+
+
+def _save(file: IndexDataCacheFile, key: Any, code: Any) -> None:
     try:
-        return cast(F, numba.njit(cache=True, error_model="numpy", fastmath=fastmath)(function))
-    except RuntimeError:
-        return cast(F, numba.njit(error_model="numpy", fastmath=fastmath)(function))
+        file.save(key, code)
+    except (EOFError, pickle.UnpicklingError):  # what is there cannot be read
+        file.flush()
+        file.save(key, code)
+
+
+@lru_cache(maxsize=64)
+def _stamp(source: Path) -> str:
+    """Digest of all that machine code is made of: numba only looks at the one file."""
+    pieces = sorted({*Path(__file__).parent.glob("*.py"), source})
+    return hashlib.blake2b(b"".join(map(Path.read_bytes, pieces)), digest_size=16).hexdigest()
+
+
+def _tell(source: Path) -> None:
+    """Say once what is waited for, and where the code is kept or why nowhere."""
+    if "compiling" in _told:
+        return
+    _told.add("compiling")
+    said = "compiling the loops of the front end for this processor takes some seconds"
+    kept, first = keep_in(source), next(places(source))
+    if kept is None:
+        remark(f"{said}, each time: {why_not_first(source)}; set NUMBA_CACHE_DIR to a folder of your own")
+    else:
+        because = "" if kept == first else f", because {why_not_first(source)}"
+        remark(f"{said}; the code is kept in {kept}{because}")

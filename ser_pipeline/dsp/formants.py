@@ -54,7 +54,8 @@ def prediction_filters(correlation: Float64s) -> Float64s:
             for i in range(1, order):
                 total += row[i] * correlation[frame, order - i]
             reflection = -total / error
-            old[:] = row
+            for i in range(1, order):
+                old[i] = row[i]
             for i in range(1, order):
                 row[i] = old[i] + reflection * old[order - i]
             row[order] = reflection

@@ -211,8 +211,8 @@ def average_forwards(magnitude: Float32s, average: Float32s, pole: np.float32, z
         zeros_before: silence goes before; else the filter starts in the first frame's steady state.
     """
     state = np.zeros(BINS, np.float32)
-    if not zeros_before:
-        state[:] = magnitude[:BINS]
+    for band in range(BINS if not zeros_before else 0):
+        state[band] = magnitude[band]
     keep = np.float32(1) - pole
     for frame in range(len(magnitude) // BINS):
         new, averaged = _row(magnitude, frame), _row(average, frame)

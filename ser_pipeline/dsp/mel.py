@@ -39,16 +39,20 @@ def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
 
 
 @lru_cache(maxsize=8)
-def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
+def mel_filters(
+    sample_rate: int, n_fft: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None
+) -> Float32s:
     """Mel filter bank: triangles of equal area, evenly spaced on Slaney's mel scale.
 
     The same numbers as ``librosa.filters.mel`` to the last bit; made here because importing librosa for
     these few lines takes longer than a hundred clips.
 
     Args:
-        sample_rate: in Hz; the highest filter ends at half of it.
+        sample_rate: in Hz.
         n_fft: transform length in samples.
         n_mels: number of filters.
+        low_hz: where the lowest filter begins.
+        high_hz: where the highest filter ends; by default at half of the sample rate.
 
     Returns:
         Shape ``(n_mels, 1 + n_fft // 2)``.
@@ -61,7 +65,8 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
         (96, 1025)
     """
     bins_hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    edges = _mel_to_hz(np.linspace(0, _hz_to_mel(sample_rate / 2), n_mels + 2))
+    low, high = map(_hz_to_mel, (low_hz, sample_rate / 2 if high_hz is None else high_hz))
+    edges = _mel_to_hz(np.linspace(low, high, n_mels + 2))
     width, away = np.diff(edges), np.subtract.outer(edges, bins_hz)
     rising, falling = -away[:-2] / width[:-1, None], away[2:] / width[1:, None]
     filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
@@ -69,13 +74,18 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
     return area
 
 
+_HZ_PER_MEL = 200 / 3
+_BEND = 1000 / _HZ_PER_MEL
+_STEP = math.log(6.4) / 27
+
+
 def _hz_to_mel(hz: float) -> float:
     """Linear up to 1 kHz, then 27 steps for each factor of 6.4."""
-    return 3 * hz / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
+    return hz / _HZ_PER_MEL if hz < 1000 else _BEND + math.log(hz / 1000) / _STEP
 
 
 def _mel_to_hz(mel: Float64s) -> Float64s:
-    hz: Float64s = np.where(mel < 15, 200 / 3 * mel, 1000 * np.exp(math.log(6.4) / 27 * (mel - 15)))
+    hz: Float64s = np.where(mel < _BEND, _HZ_PER_MEL * mel, 1000 * np.exp(_STEP * (mel - _BEND)))
     return hz
 
 

@@ -41,9 +41,7 @@ RUMBLE_HZ = 43.0
 """Powers below this frequency hold a frame's offset and rumble, and no pitch."""
 
 TAPS = 24
-"""Samples on each side from which a value between the samples is interpolated; at most ``LAG_MARGIN``.
-
-It stands in this file because machine code that is kept is renewed when its own file changes, no other."""
+"""Samples on each side from which a value between the samples is interpolated; at most ``LAG_MARGIN``."""
 
 _TAPS = np.arange(-TAPS, TAPS + 1)
 _COSINES = np.cos(np.pi * _TAPS / TAPS)
@@ -230,7 +228,8 @@ def _best_path(
                         best, where = reached, origin
             update[to] = best + own
             came[frame, to] = where
-        total[:] = update
+        for to in range(width):
+            total[to] = update[to]
     path = np.zeros(frames, np.int64)
     path[-1] = np.argmax(total)
     for frame in range(frames - 1, 0, -1):

@@ -4,10 +4,12 @@ import fcntl
 import hashlib
 import importlib
 import importlib.util
-import os
-import tempfile
+import sys
 from pathlib import Path
 from typing import Final
+
+from ser_pipeline.dsp.kept import NUMBA, keep_in, temporary_folder, why_not_first
+from ser_pipeline.errors import SettingsError
 
 _COMPILED_AT_IMPORT: Final = (
     "librosa.util.utils",
@@ -26,6 +28,7 @@ def prepare_librosa() -> None:
     then crashes without a message (numba's issue 10128). So the first process imports it here and the
     others wait; once one has finished, this costs nothing.
     """
+    _choose_folder()
     mark = _mark()
     if mark is None or mark.exists():
         return
@@ -37,17 +40,34 @@ def prepare_librosa() -> None:
             mark.touch()
 
 
+def _choose_folder() -> None:
+    """Let numba keep librosa's code where nobody else writes; by itself it would take any folder or none.
+
+    Raises:
+        SettingsError: there is no such folder, without which librosa cannot be imported.
+    """
+    source = _source()
+    if source is None or "librosa" in sys.modules:
+        return
+    folder = keep_in(source)
+    if folder is None:
+        raise SettingsError(
+            f"librosa: its compiled code can be kept nowhere: {why_not_first(source)}; set NUMBA_CACHE_DIR "
+            "to a folder of your own"
+        )
+    NUMBA.CACHE_DIR = "" if folder.name == "__pycache__" else str(folder.parent)
+
+
+def _source() -> Path | None:
+    found = importlib.util.find_spec("librosa")
+    return None if found is None or found.origin is None else Path(found.origin)
+
+
 def _mark() -> Path | None:
     """File that is there once librosa as installed now has been imported; None where none can be kept."""
-    found = importlib.util.find_spec("librosa")
-    if found is None or found.origin is None:
+    source, folder = _source(), temporary_folder()
+    if source is None or folder is None:
         return None
-    status = os.stat(found.origin)
-    installed = f"{found.origin} {status.st_ino} {status.st_mtime_ns}"
-    name = hashlib.blake2b(installed.encode(), digest_size=8).hexdigest()
-    folder = Path(tempfile.gettempdir()) / f"ser-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError:
-        return None
-    return folder / name if folder.stat().st_uid == os.getuid() else None
+    status = source.stat()
+    installed = f"{source} {status.st_ino} {status.st_mtime_ns} {NUMBA.CACHE_DIR}"
+    return folder / hashlib.blake2b(installed.encode(), digest_size=8).hexdigest()

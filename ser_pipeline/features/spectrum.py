@@ -8,7 +8,7 @@ import scipy.fft
 
 from ser_pipeline.arrays import Float32s, Float64s, Series
 from ser_pipeline.dsp.frames import BAND_HZ, Frames, band, bins_hz, decibels
-from ser_pipeline.dsp.safe_import import prepare_librosa
+from ser_pipeline.dsp.mel import mel_filters
 
 COEFFICIENTS = 20
 """MFCCs kept, from the first; coefficient 0 is the level, which the energy group has."""
@@ -84,12 +84,7 @@ def deltas(values: Float32s) -> Float32s:
 @lru_cache(maxsize=8)
 def _filters(sample_rate: int, n_fft: int, n_mels: int) -> Float32s:
     """Slaney's mel filters between the ends of the band, shape ``(1 + n_fft // 2, n_mels)``."""
-    prepare_librosa()
-    import librosa
-
-    low, high = BAND_HZ
-    filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low, fmax=high)
-    return np.ascontiguousarray(filters.T)
+    return np.ascontiguousarray(mel_filters(sample_rate, n_fft, n_mels, *BAND_HZ).T)
 
 
 def shape_series(frames: Frames) -> Series:
@@ -210,12 +205,22 @@ def tone_series(frames: Frames) -> Series:
 
 @lru_cache(maxsize=8)
 def _chroma_filters(sample_rate: int, n_fft: int) -> Float32s:
-    """Weight of each bin in each pitch class, shape ``(1 + n_fft // 2, 12)``."""
-    prepare_librosa()
-    import librosa
+    """Weight of each bin in each pitch class, shape ``(1 + n_fft // 2, 12)``.
 
-    filters = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=0.0, n_chroma=12)
-    return np.ascontiguousarray(filters.T, np.float32)
+    A bump around the bin's pitch, as wide as the step to the next bin and at least a semitone, times a wide
+    one around the fifth octave. The same numbers as ``librosa.filters.chroma``; made here because librosa
+    compiles for eight seconds when it is first imported.
+    """
+    hz = np.linspace(0, sample_rate, n_fft, endpoint=False)[1:]
+    pitch = 12 * np.log2(hz / (440.0 / 16))  # in semitones above the A that is four octaves below 440 Hz
+    pitch = np.concatenate([[pitch[0] - 18], pitch])  # 0 Hz: an octave and a half below the first bin
+    width = np.concatenate([np.maximum(np.diff(pitch), 1), [1]])
+    away = np.remainder(np.subtract.outer(np.arange(12), pitch) * -1.0 + 126, 12) - 6
+    weights = np.exp(-0.5 * (2 * away / width) ** 2)
+    weights /= np.sqrt(np.sum(weights**2, axis=0))
+    weights *= np.exp(-0.5 * ((pitch / 12 - 5) / 2) ** 2)
+    from_c = np.roll(weights, -3, axis=0)[:, : 1 + n_fft // 2]
+    return np.ascontiguousarray(from_c.T, np.float32)
 
 
 @lru_cache(maxsize=1)

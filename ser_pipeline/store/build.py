@@ -9,11 +9,13 @@ hands out chunks.
 """
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ser_pipeline.atomic import write_parquet
-from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
+from ser_pipeline.errors import TOLD, SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.store.index import SCHEMA, Index, read_index, set_aside
@@ -221,7 +223,11 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
     with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1, **watched):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         try:
-            yield from parallel(joblib.delayed(_in_worker)(replace(work, parent=parent)) for work in works)
+            each = (  # one worker says what all of them wait for
+                joblib.delayed(_in_worker)(replace(work, parent=parent), bool(TOLD) and number == 0)
+                for number, work in enumerate(works)
+            )
+            yield from parallel(each)
         except BrokenProcessPool:
             raise StoreError(
                 f"{works[0].folder}: a worker was killed, perhaps because memory ran out; finished shards "
@@ -229,9 +235,10 @@ def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
             ) from None
 
 
-def _in_worker(work: Work) -> Done:
+def _in_worker(work: Work, tells: bool) -> Done:
     from ser_pipeline.store.work import make_shard
 
+    TOLD[:] = [partial(print, file=sys.stderr, flush=True)] if tells else []
     return make_shard(work)
 
 

@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 
 import librosa
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 import scipy.stats
 
 from ser_pipeline.dsp.frames import band, bins_hz, frame_wave
+from ser_pipeline.features import spectrum
 from ser_pipeline.features.spectrum import (
     PITCH_CLASSES,
     deltas,
@@ -168,6 +171,23 @@ def test_white_noise_is_flat(rng):
     assert series["bandwidth"].mean() == pytest.approx(6_950 / np.sqrt(12), rel=0.03)
     assert series["entropy"].mean() == pytest.approx(1, abs=0.1)
     assert series["slope_500_1500"].mean() == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize(("sample_rate", "n_fft"), [(16_000, 1024), (22_050, 1000), (48_000, 2048)])
+def test_filters_are_librosas_to_the_last_bit(sample_rate, n_fft):
+    mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=26, fmin=50, fmax=7_000)
+    assert np.array_equal(spectrum._filters(sample_rate, n_fft, 26), mel.T)
+    chroma = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=0.0, n_chroma=12)
+    assert np.array_equal(spectrum._chroma_filters(sample_rate, n_fft), chroma.T.astype(np.float32))
+
+
+def test_features_load_no_librosa():
+    code = (
+        "import sys, numpy as np\n"
+        "from ser_pipeline.front_end import warm\nwarm()\n"
+        "assert 'librosa' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_silence_has_no_shape():

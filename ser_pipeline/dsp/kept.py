@@ -1,0 +1,111 @@
+"""Folders that machine code may be read from and kept in, for this user and no other.
+
+numba keeps machine code as pickles, and reading a pickle runs what it says. So code is neither read from a
+folder that another user can write to nor kept in one.
+"""
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numba
+
+NUMBA: Final[Any] = numba.config
+"""numba's settings, which its types do not name."""
+
+
+def places(source: Path) -> Iterator[Path]:
+    """Folders for the machine code of a source file, the preferred one first.
+
+    As numba has it: ``NUMBA_CACHE_DIR``, then beside the source, then the user's cache folder. A folder of
+    this user's own in the system's folder for temporary files comes last, for where there is no home.
+
+    Args:
+        source: the file whose functions are compiled.
+    """
+    digest = hashlib.blake2b(os.fsencode(source.parent), digest_size=8).hexdigest()
+    own = f"{source.parent.name}-{digest}"
+    if NUMBA.CACHE_DIR:
+        yield Path(NUMBA.CACHE_DIR).absolute() / own
+    yield source.parent / "__pycache__"
+    cache = Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"))
+    if cache.is_absolute() and cache.parent.is_dir():  # without a home, "~" stays what it is
+        yield cache / "ser" / own
+    temporary = temporary_folder()
+    if temporary is not None:
+        yield temporary / own
+
+
+def temporary_folder() -> Path | None:
+    """A folder of this user's own for temporary files, the same for all processes; None if there is none."""
+    try:
+        folder = Path(tempfile.gettempdir()) / f"ser-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return None
+    own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return folder if own else None
+
+
+@lru_cache(maxsize=256)
+def distrusted(folder: Path, source: Path) -> str:
+    """Why machine code in a folder could be another user's; "" if it cannot.
+
+    This user, the administrator and the owner of the source file may write there: their code runs anyway. The
+    folder is made if it can be, so that nobody else can make it later.
+
+    Args:
+        folder: of machine code.
+        source: the file whose functions are compiled.
+    """
+    if not writable(folder) and not folder.is_dir():
+        return f"{folder} cannot be made"
+    for place in (folder, *folder.parents):
+        mode = place.resolve().stat().st_mode
+        if mode & stat.S_IWOTH and (place == folder or not mode & stat.S_ISVTX):
+            return f"{place} can be written to by every user; run 'chmod o-w {place}'"
+    status = folder.resolve().stat()
+    if status.st_uid not in {0, os.getuid(), source.stat().st_uid}:
+        return f"{folder} belongs to another user"
+    if status.st_mode & stat.S_IWGRP and not _of_one(status.st_gid, status.st_uid):
+        return f"{folder} can be written to by a group of users; run 'chmod g-w {folder}'"
+    return ""
+
+
+def _of_one(group: int, owner: int) -> bool:
+    """Whether a group is the administrator's, or has nobody in it but one user."""
+    if group == 0:
+        return True
+    try:
+        user, members = pwd.getpwuid(owner), grp.getgrgid(group).gr_mem
+    except KeyError:
+        return False
+    return user.pw_gid == group and not set(members) - {user.pw_name}
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be put into a folder, which is made if it can be."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def keep_in(source: Path) -> Path | None:
+    """The first folder that machine code of a source file can be kept in; None if there is none."""
+    return next((each for each in places(source) if not distrusted(each, source) and writable(each)), None)
+
+
+def why_not_first(source: Path) -> str:
+    """Why machine code of a source file cannot be kept in the preferred folder."""
+    first = next(places(source))
+    return distrusted(first, source) or f"{first} cannot be written to"

@@ -1,0 +1,120 @@
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import numba
+import pytest
+
+from ser_pipeline.dsp.kept import distrusted, keep_in, places, temporary_folder, why_not_first, writable
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch) -> Path:
+    """A file with functions; neither a folder for code nor a home is named."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    distrusted.cache_clear()
+    (tmp_path / "tmp").mkdir()
+    path = tmp_path / "package" / "source.py"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+def test_the_named_folder_goes_first_then_the_package_then_the_user(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "named"))
+    (tmp_path / "home").mkdir()
+    first, second, third, last = places(source)
+    assert (first.parent, second) == (tmp_path / "named", source.parent / "__pycache__")
+    assert third.parent == tmp_path / "home" / ".cache" / "ser"
+    assert last.parent == tmp_path / "tmp" / f"ser-{os.getuid()}"
+    assert keep_in(source) == first
+
+
+@pytest.mark.parametrize("home", ["nowhere", "~"])
+def test_without_a_home_there_is_a_folder_among_the_temporary_files(source, tmp_path, monkeypatch, home):
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.chdir(tmp_path)
+    assert [place.parent.name for place in places(source)] == ["package", f"ser-{os.getuid()}"]
+    assert not (tmp_path / home).exists()
+
+
+def test_two_installations_keep_their_code_apart(source, tmp_path):
+    other = tmp_path / "other" / "package" / "source.py"
+    other.parent.mkdir(parents=True)
+    assert list(places(source))[-1] != list(places(other))[-1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [(0o755, ""), (0o700, ""), (0o777, "every user; run 'chmod o-w"), (0o1777, "every user; run 'chmod o-w")],
+)
+def test_a_folder_that_all_can_write_to_is_refused(source, mode, reason):
+    folder = source.parent / "__pycache__"
+    folder.mkdir()
+    folder.chmod(mode)
+    found = distrusted(folder, source)
+    assert found == "" if not reason else f"{reason} {folder}'" in found
+    assert (keep_in(source) == folder) is (not reason)
+    if reason:
+        assert why_not_first(source) == found
+
+
+def test_a_folder_that_others_can_exchange_is_refused(source):
+    source.parent.chmod(0o777)
+    assert f"{source.parent} can be written to by every user" in distrusted(
+        source.parent / "__pycache__", source
+    )
+    distrusted.cache_clear()
+    source.parent.chmod(0o1777)
+    assert distrusted(source.parent / "__pycache__", source) == ""
+
+
+def test_a_link_counts_as_what_it_leads_to(source, tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (source.parent / "__pycache__").symlink_to(tmp_path / "open")
+    assert "can be written to by every user" in distrusted(source.parent / "__pycache__", source)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only the administrator can give a folder to another")
+@pytest.mark.parametrize(
+    ("owner", "group", "reason"),
+    [(4242, 0, "belongs to another user"), (0, 4242, "group of users; run 'chmod g-w"), (0, 0, "")],
+)
+def test_a_folder_of_another_user_or_group_is_refused(source, owner, group, reason):
+    folder = source.parent / "__pycache__"
+    folder.mkdir()
+    os.chown(folder, owner, group)
+    folder.chmod(0o775)
+    found = distrusted(folder, source)
+    assert found == "" if not reason else reason in found
+
+
+def test_a_folder_that_cannot_be_made_says_so(source, tmp_path):
+    (tmp_path / "file").touch()
+    assert distrusted(tmp_path / "file" / "code", source).endswith("cannot be made")
+    assert not writable(tmp_path / "file" / "code")
+
+
+def test_the_temporary_folder_is_this_users_alone(source, tmp_path):
+    folder = temporary_folder()
+    assert folder is not None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o777)
+    assert temporary_folder() is None
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "package")
+    assert temporary_folder() is None
+
+
+def test_no_folder_for_temporary_files_is_no_error(source, monkeypatch):
+    def nowhere():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    assert temporary_folder() is None
+    assert [place.name for place in places(source)] == ["__pycache__"]
