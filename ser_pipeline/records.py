@@ -91,6 +91,21 @@ class Segment(NamedTuple):
         return hashlib.blake2b(f"{recording}#{self}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
+def digest_as_decoded(digest: str, decoder: str) -> str:
+    """Digest of a recording of which another decoder may make other samples.
+
+    Args:
+        digest: of the file's bytes.
+        decoder: its name and version; empty for libsndfile, whose version is part of every store's name.
+
+    Returns:
+        32 hexadecimal digits; ``digest`` itself for libsndfile.
+    """
+    if not decoder:
+        return digest
+    return hashlib.blake2b(f"{digest}#{decoder}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
 def part_of(name: str, segment: Segment | None) -> str:
     """Name of a part of a recording; that of the recording where it is all of it.
 

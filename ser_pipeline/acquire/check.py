@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.acquire.holdings import held, missing, state_of
+from ser_pipeline.audio.sound import opened
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import reject_reasons
-from ser_pipeline.manifest.probe_cache import Pool, ProbeCache, Progress
+from ser_pipeline.manifest.fingerprint import Pool
+from ser_pipeline.manifest.probe_cache import ProbeCache, Progress
 from ser_pipeline.manifest.scan import Scanned, filter_rows, scan_corpora
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
 from ser_pipeline.records import CorpusCard
@@ -187,8 +189,5 @@ def _same_samples(value: str, published: str) -> bool:
 
 def _format(path: Path) -> str:
     """Container and samples of a recording that can be read, in the words of libsndfile."""
-    import soundfile
-
-    info = soundfile.info(str(path))
-    container = "WAV" if info.format == "WAVEX" else info.format
-    return f"{container} {info.subtype}"
+    with path.open("rb") as file, opened(file) as sound:
+        return sound.form

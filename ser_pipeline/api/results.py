@@ -205,7 +205,7 @@ def predict(
     one_speaker: bool = False,
     **options: Any,
 ) -> "Prediction | list[Prediction | Unusable]":
-    """Tell the emotion of recordings, of any format that libsndfile reads.
+    """Tell the emotion of recordings, of any format that libsndfile, or ffmpeg where it is installed, reads.
 
     Args:
         recordings: a file, or the bytes of one, for one prediction; several files, for a list with one

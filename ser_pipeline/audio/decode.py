@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
-from ser_pipeline.records import DIGEST_BYTES, MIN_CLIP_S, Segment, part_of
+from ser_pipeline.records import DIGEST_BYTES, MIN_CLIP_S, Segment, digest_as_decoded, part_of
 
 T = TypeVar("T")
 
@@ -83,7 +83,8 @@ class Recording:
     Attributes:
         wave: mono samples, shape ``(samples,)``.
         sample_rate: in Hz.
-        digest: BLAKE2b of the very bytes that were decoded, 32 hex digits.
+        digest: BLAKE2b of the very bytes that were decoded, 32 hex digits; of those and of the decoder where
+            that is not libsndfile.
     """
 
     wave: Float32s
@@ -110,7 +111,7 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
     """Read a file once: hash its bytes, decode them, mix to mono, resample.
 
     Args:
-        path: any format libsndfile reads.
+        path: any format that libsndfile or an installed ffmpeg reads.
         sample_rate: wanted, in Hz.
         max_s: seconds to decode at most; the digest always covers the whole file.
 
@@ -118,7 +119,7 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    wave, digest = _read(path, lambda source: _decode(source, path.name, sample_rate, max_s))
+    wave, digest = _read(path, path.name, lambda sound: _decode(sound, path.name, sample_rate, max_s))
     return Recording(wave, sample_rate, digest)
 
 
@@ -126,7 +127,7 @@ def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float
     """Read a part of a file: only its samples are decoded, and the file is hashed once while it is unchanged.
 
     Args:
-        path: any format libsndfile reads.
+        path: any format that libsndfile or an installed ffmpeg reads.
         segment: the part.
         sample_rate: wanted, in Hz.
         max_s: seconds to decode at most.
@@ -139,7 +140,7 @@ def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float
         AudioError: undecodable, or the part is empty, non-finite, silent or too short.
     """
     name = part_of(path.name, segment)
-    wave, digest = _read(path, lambda source: _decode(source, name, sample_rate, max_s, segment), segment)
+    wave, digest = _read(path, name, lambda sound: _decode(sound, name, sample_rate, max_s, segment), segment)
     return Recording(wave, sample_rate, digest)
 
 
@@ -147,7 +148,7 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
     """Read a file or a part of it; nothing is mixed or resampled.
 
     Args:
-        path: any format libsndfile reads.
+        path: any format that libsndfile or an installed ffmpeg reads.
         segment: the part; None for the whole file.
         max_s: seconds to decode at most; the digest always covers the whole file.
 
@@ -157,7 +158,7 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
     """
     name = part_of(path.name, segment)
     (samples, own_rate), digest = _read(
-        path, lambda source: _samples(source, name, max_s, segment or WHOLE), segment
+        path, name, lambda sound: _samples(sound, max_s, segment or WHOLE), segment
     )
     loudest = int(np.abs(samples).max(axis=0).argmax()) if len(samples) else 0
     check_wave(samples[:, loudest], own_rate, name)
@@ -165,23 +166,26 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
 
 
 def _read(
-    path: Path, decode: Callable[[BinaryIO | MemoryFile], T], segment: Segment | None = None
+    path: Path, name: str, decode: Callable[[Sound], T], segment: Segment | None = None
 ) -> tuple[T, str]:
-    """What ``decode`` makes of a file, and the digest of its bytes, or of a segment of it."""
+    """What ``decode`` makes of a file, and the digest of its bytes as they were decoded, or of a segment."""
     try:
         with path.open("rb") as handle:
             state = os.fstat(handle.fileno())
+            source: BufferedReader | MemoryFile = handle
             if segment is not None:
-                whole = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                return decode(handle), segment.digest(whole)
-            if state.st_size <= _WHOLE_FILE_BYTES:
+                digest = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+            elif state.st_size <= _WHOLE_FILE_BYTES:
                 room = buffer("file", state.st_size // 4 + 1).data.cast("B")
                 data = room[: handle.readinto(room[: state.st_size])]
                 digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
-                return decode(MemoryFile(data)), digest
-            digest = _digest(handle)  # hours of audio: hash in pieces, decode from the same open file
-            handle.seek(0)
-            return decode(handle), digest
+                source = MemoryFile(data)
+            else:
+                digest = _digest(handle)  # hours of audio: hash in pieces, decode from the same open file
+            with opened(source, name) as sound:
+                made = decode(sound)
+            digest = digest_as_decoded(digest, sound.decoder)
+            return made, digest if segment is None else segment.digest(digest)
     except OSError as error:
         raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
 
@@ -206,7 +210,7 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
     """Decode a whole file that lies in memory, as one that was sent or read from a pipe.
 
     Args:
-        data: content of a file of any format libsndfile reads.
+        data: content of a file of any format that libsndfile or an installed ffmpeg reads.
         name: for messages.
         sample_rate: wanted, in Hz.
         max_s: seconds to decode at most.
@@ -217,34 +221,27 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
     Raises:
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    return _decode(MemoryFile(memoryview(data)), name, sample_rate, max_s)
+    with opened(MemoryFile(memoryview(data)), name) as sound:
+        return _decode(sound, name, sample_rate, max_s)
 
 
-def _decode(
-    source: BinaryIO | MemoryFile, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE
-) -> Float32s:
-    samples, own_rate = _samples(source, name, max_s, part)
+def _decode(sound: Sound, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE) -> Float32s:
+    samples, own_rate = _samples(sound, max_s, part)
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     check_wave(mono, own_rate, name)
     return resample(mono, own_rate, sample_rate)
 
 
-def _samples(source: BinaryIO | MemoryFile, name: str, max_s: float, part: Segment) -> tuple[Float32s, int]:
+def _samples(sound: Sound, max_s: float, part: Segment) -> tuple[Float32s, int]:
     """Samples of shape ``(samples, channels)``, valid until this thread's next call, and their rate in Hz."""
-    try:
-        with soundfile.SoundFile(source) as file:
-            own_rate = int(file.samplerate)
-            first = min(round(part.start_s * own_rate), file.frames)
-            if part.end_s is not None:
-                max_s = min(max_s, part.end_s - part.start_s)
-            frames = min(round(max_s * own_rate), file.frames - first)
-            if first:
-                file.seek(first)
-            room = buffer("decoded", frames * file.channels).reshape(frames, file.channels)
-            samples: Float32s = file.read(out=room)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
-    return samples, own_rate
+    first = min(round(part.start_s * sound.sample_rate), sound.frames)
+    if part.end_s is not None:
+        max_s = min(max_s, part.end_s - part.start_s)
+    frames = min(round(max_s * sound.sample_rate), sound.frames - first)
+    if first:
+        sound.seek(first)
+    room = buffer("decoded", frames * sound.channels).reshape(frames, sound.channels)
+    return sound.read(room), sound.sample_rate
 
 
 def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:

@@ -16,15 +16,20 @@ from ser_pipeline.records import CorpusCard, Reject
 
 DECODED = frozenset(
     {
-        *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"),
-        *(".aifc", ".au", ".snd", ".caf", ".voc", ".sph", ".nist", ".sf", ".ircam", ".avr", ".svx"),
+        *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif"),
+        *(".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".sph", ".nist", ".sf", ".ircam", ".avr", ".svx"),
         *(".8svx", ".pvf", ".paf"),
     }
 )
 """Suffixes of formats that libsndfile reads."""
 
-NOT_DECODED = frozenset({".m4a", ".aac", ".wma", ".amr", ".ape", ".wv"})
-"""Suffixes of recordings it does not read: listed, so that they are rejected and not overlooked."""
+BY_FFMPEG = frozenset(
+    {
+        *(".m4a", ".m4b", ".mp4", ".mov", ".3gp", ".3g2", ".aac", ".wma", ".asf", ".amr", ".webm", ".weba"),
+        *(".mka", ".mkv", ".ape", ".wv", ".tta", ".mpc", ".ac3", ".ra", ".spx"),
+    }
+)
+"""Suffixes of recordings, and of videos with sound, that take ffmpeg: rows, or rejects with their name."""
 
 SYSTEM = frozenset(
     {
@@ -34,9 +39,10 @@ SYSTEM = frozenset(
 )
 """Folders in small letters that a system puts there: side files, deleted copies, repairs."""
 
-SUFFIXES = DECODED | NOT_DECODED
+SUFFIXES = DECODED | BY_FFMPEG
+"""Suffixes of all recordings: a file with one of them is a row or a reject."""
 
-MEDIA = SUFFIXES | {".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv"}
+MEDIA = SUFFIXES | {".avi", ".flv", ".mpg", ".mpeg"}
 """Suffixes that tables put behind the names of recordings or of the videos they come from."""
 
 

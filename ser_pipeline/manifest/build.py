@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ser_pipeline.audio.ffmpeg import decoder
 from ser_pipeline.corpora import known_corpora
 from ser_pipeline.corpora.description import tables_beside
 from ser_pipeline.errors import CorpusError, ManifestError, some
@@ -88,7 +89,7 @@ def write_manifest(
         if path.is_file()
         for place in (path, *tables_beside(path))
     }
-    state = {**settings, "descriptions": described} if described else settings
+    state = {**settings, "decoder": decoder(), **({"descriptions": described} if described else {})}
     seen = inputs_digest(data, state, jobs=jobs) if corpora is None else ""
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:

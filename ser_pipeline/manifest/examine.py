@@ -45,8 +45,6 @@ _AT_ONCE: Final = 32
 _WORTH_A_WORKER: Final = 500
 """Recordings that are measured in the time that a worker process takes to start."""
 
-_CODE: Final = ("audio/decode.py", "audio/fingerprint.py", "audio/quality.py")
-
 Row = dict[str, Any]
 
 
@@ -125,7 +123,7 @@ def _known(path: Path) -> pa.Table:
 def _measured_by() -> str:
     import soundfile
 
-    return f"{source_digest(*_CODE)} {soundfile.__libsndfile_version__}"
+    return f"{source_digest('audio/*.py')} {soundfile.__libsndfile_version__}"
 
 
 def _save(table: pa.Table, path: Path, diagnosis: Diagnosis | None = None) -> None:

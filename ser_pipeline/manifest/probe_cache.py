@@ -7,26 +7,22 @@ any time: the next build reads every recording again.
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Int64s
+from ser_pipeline.audio.ffmpeg import decoder
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.digest import source_digest
+from ser_pipeline.manifest.fingerprint import STATE, Pool, file_states
 from ser_pipeline.manifest.probe import Probe, probe
 from ser_pipeline.manifest.schema import read_table, write_table
-
-AT_ONCE: Final = 4096
-"""Files per task; enough that handing out tasks costs nothing."""
-
-STATE: Final = ("size", "mtime_ns", "ctime_ns")
-"""Columns of :func:`file_states`; a program can set the second back, but not the third."""
 
 PROBE_CACHE_NAME: Final = ".probe.parquet"
 
@@ -43,6 +39,7 @@ PROBE_SCHEMA: Final[pa.Schema] = pa.schema(
         pa.field("problem", pa.string()),
         pa.field("decoded", pa.bool_(), nullable=False),
         pa.field("decode_problem", pa.string()),
+        pa.field("decoder", pa.string(), nullable=False),
     ]
 )
 """One row per recording: its path relative to the data folder, then the fields of ``Probe``."""
@@ -58,20 +55,6 @@ SAVE_EVERY_S: Final = 60.0
 
 Progress = Callable[[int, int], None]
 """Called with how many recordings are read and how many there are to read."""
-
-
-class Pool(ThreadPoolExecutor):
-    """Threads that drop what has not begun when their block is left, as after Ctrl-C.
-
-    Threads are enough: reading, hashing and libsndfile all let go of the interpreter's lock.
-    """
-
-    def __init__(self, jobs: int) -> None:
-        super().__init__(jobs, thread_name_prefix="read")
-
-    def __exit__(self, *_: Any) -> None:
-        """Wait for what is running alone."""
-        self.shutdown(cancel_futures=True)
 
 
 @dataclass
@@ -174,6 +157,7 @@ class ProbeCache:
         same = at >= 0
         for number, name in enumerate(STATE):
             same &= self.table[name].to_numpy()[at] == stats[:, number]
+        same &= pc.is_in(self.table["decoder"], pa.array(["", decoder()])).to_numpy()[at]
         if decode:
             usable = self.table["problem"].is_null().to_numpy()
             same &= (self.table["decoded"].to_numpy() | ~usable)[at]
@@ -240,39 +224,11 @@ class _Reading:
         self.cache.save(self.cache.updated(self._found()))
 
 
-def file_states(pool: Pool, folder: Path, paths: Sequence[str]) -> Int64s:
-    """State of files.
-
-    Args:
-        pool: does the asking; many threads hide the latency of a shared file system.
-        folder: that the paths are relative to.
-        paths: of the files.
-
-    Returns:
-        Shape ``(paths, 3)``, columns ``STATE``: bytes, and times in nanoseconds; -1 where there
-        is no such file.
-    """
-    starts = range(0, len(paths), AT_ONCE)
-    parts = pool.map(lambda start: _some(str(folder), paths[start : start + AT_ONCE]), starts)
-    return np.concatenate([np.empty((0, 3), np.int64), *parts])
-
-
-def _some(folder: str, paths: Sequence[str]) -> Int64s:
-    found = np.full((len(paths), 3), -1, np.int64)
-    for row, path in enumerate(paths):
-        try:
-            status = os.stat(os.path.join(folder, path))
-        except OSError:
-            continue
-        found[row] = status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    return found
-
-
 def reader() -> str:
     """What reads recordings: readings by other code, or another libsndfile, do not count."""
     import soundfile
 
-    return f"{source_digest('manifest/probe.py')} {soundfile.__libsndfile_version__}"
+    return f"{source_digest('manifest/probe.py', 'audio/*.py')} {soundfile.__libsndfile_version__}"
 
 
 def _probe_some(data: str, paths: list[str], decode: bool) -> list[Probe]:

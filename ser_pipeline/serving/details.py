@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import soundfile
-
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
+from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
 from ser_pipeline.options import Limits, PredictOptions
 from ser_pipeline.serving.model import Model
@@ -42,7 +41,7 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
 
     Args:
         model: predicts.
-        content: bytes of a file of any format libsndfile reads.
+        content: bytes of a file of any format that can be decoded.
         options: when to abstain, and the like.
         limits: of length.
         name: of the recording.
@@ -86,15 +85,12 @@ def checked_duration(content: bytes, limits: Limits, name: str) -> float:
 
     Raises:
         AudioTooLarge: longer than allowed, or with more samples a second than any recording needs.
-        AudioError: no recording libsndfile can decode.
+        AudioError: no recording that can be decoded, or one that was cut.
     """
     if not content:
         raise AudioError(f"{name}: empty: nothing was sent")
-    try:
-        with soundfile.SoundFile(MemoryFile(memoryview(content))) as file:
-            frames, sample_rate, channels = int(file.frames), int(file.samplerate), int(file.channels)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}") from None
+    with opened(MemoryFile(memoryview(content)), name, most_s=limits.max_s + 1) as sound:
+        frames, sample_rate, channels = sound.frames, sound.sample_rate, sound.channels
     if sample_rate * channels > MOST_VALUES:
         raise AudioTooLarge(
             f"{name}: {channels} channels at {sample_rate} Hz; at most {MOST_VALUES} samples a second"

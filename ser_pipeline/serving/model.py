@@ -82,7 +82,7 @@ class Model:
         four seconds after trimming. Of a longer one, probabilities are means over windows.
 
         Args:
-            source: a file, or the bytes of one, of any format libsndfile reads.
+            source: a file, or the bytes of one, of any format that can be decoded.
             options: when to abstain, and the like.
             name: of the recording; None takes the file's.
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile, resample
+from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
@@ -41,8 +41,7 @@ class Blocks:
 
     sample_rate: int
     duration_s: float
-    _file: Any
-    _name: str
+    _sound: Sound
 
     def __iter__(self) -> Iterator[Float32s]:
         """Mono samples, block after block, each of shape ``(n,)``.
@@ -50,13 +49,8 @@ class Blocks:
         Raises:
             AudioError: a block cannot be decoded.
         """
-        size = round(BLOCK_S * self.sample_rate)
-        try:
-            # not file.blocks(), which refuses codings that cannot be sought in, as G.721
-            while len(block := self._file.read(size, dtype="float32", always_2d=True)):
-                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        except soundfile.LibsndfileError as error:
-            raise _undecodable(self._name, error) from None
+        for block in self._sound.blocks(round(BLOCK_S * self.sample_rate)):
+            yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +198,11 @@ def file_blocks(source: str | Path | bytes, name: str) -> Iterator[Blocks]:
 
     Raises:
         AudioMissing: the file cannot be opened.
-        AudioError: no recording libsndfile can decode.
+        AudioError: no recording that can be decoded, or one that was cut.
     """
     try:
-        with _opened(source) as handle, soundfile.SoundFile(handle) as file:
-            yield Blocks(int(file.samplerate), file.frames / file.samplerate, file, name)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(name, error) from None
+        with _opened(source) as handle, opened(handle, name) as sound:
+            yield Blocks(sound.sample_rate, sound.duration_s, sound)
     except OSError as error:
         raise AudioMissing(f"{name}: cannot be read: {error.strerror or error}") from None
 
@@ -219,7 +211,3 @@ def _opened(source: str | Path | bytes) -> AbstractContextManager[Any]:
     if isinstance(source, bytes):
         return nullcontext(MemoryFile(memoryview(source)))
     return Path(source).open("rb")
-
-
-def _undecodable(name: str, error: soundfile.LibsndfileError) -> AudioError:
-    return AudioError(f"{name}: not a recording libsndfile can decode: {error.error_string}")

@@ -118,8 +118,8 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read|not a recording"),
-        (b"RIFF....WAVEnothing", "not a recording"),
+        (b"", "empty: 0 bytes"),
+        (b"RIFF....WAVEnothing", "bad header: it is damaged or contradicts itself"),
         (b"\0" * 500, "not a recording"),
     ],
 )

@@ -37,9 +37,14 @@ def test_every_file_format_of_libsndfile_with_a_suffix_of_its_own_is_a_recording
     assert set(suffixes.values()) <= DECODED
 
 
-def test_a_recording_that_cannot_be_decoded_is_listed_so_that_it_is_rejected():
-    assert is_recording("1001_IEO_ANG_HI.m4a")
-    assert not is_recording("01-01-05-01-02-01-01.mp4")
+@pytest.mark.parametrize("suffix", ["m4a", "mp4", "webm", "3gp", "wma", "amr", "aac", "mka", "mkv", "WMA"])
+def test_a_recording_that_takes_ffmpeg_is_listed(suffix):
+    assert is_recording(f"1001_IEO_ANG_HI.{suffix}")
+
+
+def test_films_beside_recordings_are_none():
+    assert not is_recording("Ses01F_impro01.avi")
+    assert not is_recording("1001_DFA_ANG_XX.flv")
 
 
 def test_hidden_folders_are_not_entered_but_hidden_recordings_are_listed(put):

@@ -7,14 +7,8 @@ import pytest
 
 from ser_pipeline.manifest import probe_cache as module
 from ser_pipeline.manifest.digest import digest_file
-from ser_pipeline.manifest.probe_cache import (
-    AT_ONCE,
-    PROBE_CACHE_NAME,
-    PROBE_SCHEMA,
-    Pool,
-    ProbeCache,
-    file_states,
-)
+from ser_pipeline.manifest.fingerprint import AT_ONCE, Pool, file_states
+from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, PROBE_SCHEMA, ProbeCache
 from ser_pipeline.manifest.schema import write_table
 
 

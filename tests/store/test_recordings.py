@@ -61,7 +61,7 @@ def test_thirty_minutes(corpus, tmp_path, front_end, rng):
     ("content", "reason"),
     [
         (b"", "empty|not a recording"),
-        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "not a recording|empty"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "bad header"),
         (bytes(range(256)) * 40, "not a recording"),
         (b"version https://git-lfs.github.com/spec/v1\n", "not a recording|LFS"),
     ],

@@ -1,0 +1,381 @@
+"""Open a recording of any format: the one place that asks libsndfile, and puts its answers into words.
+
+What cannot be heard whole is refused when it is opened, with the same words in a manifest, a store and a
+prediction: a file that was cut, and one whose decoder would leave out some of it. Where a head does not
+say how much there is, it is counted.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import soundfile
+
+from ser_pipeline.arrays import Float32s
+from ser_pipeline.audio.containers import heads_of
+from ser_pipeline.audio.ffmpeg import decoded, decoder
+from ser_pipeline.audio.mpeg import Stream, announcing, find_stream
+from ser_pipeline.audio.splice import Bytes, Source, Spliced
+from ser_pipeline.errors import AudioError
+
+LONGEST_FRAMES: Final = 1 << 40
+"""libsndfile says more than this where the head gives no length."""
+
+BLOCK_FRAMES: Final = 1 << 16
+"""Frames decoded at once, so that a long recording needs no more memory than a short one."""
+
+CHAIN_S: Final = 0.2
+"""Seconds that decoders may leave out where one recording follows another in a file."""
+
+DAMAGED: Final = "cannot be decoded: its samples are damaged"
+
+_SENTENCES: Final = (
+    (("not recognised", "unknown format", "must specify format"),
+     "not a recording: it begins like no audio format that is known"),
+    (("unsupported", "unimplemented", "support", "compress", "unknown encoding"),
+     "bad header: its samples are in an encoding that cannot be decoded; convert it to WAV or FLAC"),
+    (("no sound data", "no data could be read"), "empty: it holds no samples"),
+    (("malloc",), "cannot be decoded: there is not enough memory"),
+)  # fmt: skip
+"""Words of libsndfile, in small letters, and what is said instead; the first that fits."""
+
+_MPEG4: Final = "MPEG-4 (m4a, mp4, mov, 3gp)"
+
+
+class Format(NamedTuple):
+    """A format as the first bytes of a file tell it.
+
+    Attributes:
+        place: of the mark.
+        mark: bytes that stand there.
+        name: for people.
+        demuxer: of ffmpeg; empty if it has none.
+        native: libsndfile reads it.
+    """
+
+    place: int
+    mark: bytes
+    name: str
+    demuxer: str
+    native: bool = False
+
+
+FORMATS: Final = (
+    Format(8, b"WAVE", "WAV", "wav", native=True),
+    Format(0, b"riff", "W64", "w64", native=True),
+    Format(8, b"AIF", "AIFF", "aiff", native=True),
+    Format(0, b"caff", "CAF", "caf", native=True),
+    Format(0, b".snd", "AU", "au", native=True),
+    Format(0, b"fLaC", "FLAC", "flac", native=True),
+    Format(0, b"NIST_1A", "NIST Sphere", "", native=True),
+    Format(0, b"OggS", "Ogg", "ogg", native=True),
+    *(Format(4, mark, _MPEG4, "mov") for mark in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
+    Format(0, b"\x1a\x45\xdf\xa3", "WebM or Matroska (webm, mka, mkv)", "matroska"),
+    Format(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (wma, asf)", "asf"),
+    Format(0, b"#!AMR", "AMR", "amr"),
+    Format(0, b"MAC ", "Monkey's Audio (ape)", "ape"),
+    Format(0, b"wvpk", "WavPack (wv)", "wv"),
+    Format(0, b"TTA1", "True Audio (tta)", "tta"),
+    Format(0, b"MPCK", "Musepack (mpc)", "mpc8"),
+    Format(0, b"MP+", "Musepack (mpc)", "mpc"),
+    Format(0, b".RMF", "RealMedia (rm)", "rm"),
+    Format(0, b".ra\xfd", "RealAudio (ra)", "rm"),
+    Format(0, b"\x0b\x77", "AC-3", "ac3"),
+    Format(0, b"FLV\x01", "Flash video (flv)", "flv"),
+    Format(8, b"AVI ", "AVI", "avi"),
+    Format(0, b"\0\0\x01\xba", "MPEG video (mpg)", "mpeg"),
+    Format(0, b"ADIF", "AAC (ADIF)", ""),
+    Format(0, b"#!SILK", "SILK", ""),
+    Format(0, b"\x02#!SILK", "SILK", ""),
+)
+
+_ADTS: Final = Format(0, b"\xff\xf0", "AAC", "aac")
+_MPEG_TS: Final = Format(0, b"\x47", "MPEG transport stream (ts)", "mpegts")
+
+
+class _File(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """Does not seek after each block, which some codecs cannot."""
+
+    def seekable(self) -> bool:
+        """Never by itself."""
+        return False
+
+
+class Sound:
+    """An open recording.
+
+    Attributes:
+        frames: samples of each channel.
+        sample_rate: in Hz.
+        channels: number of channels.
+        decoder: what decoded it, with its version; empty for libsndfile.
+        form: container and samples in the words of libsndfile, as ``WAV PCM_16``.
+    """
+
+    def __init__(self, stack: ExitStack, file: Source, name: str, decoder: str = "") -> None:
+        self._stack = stack
+        self._source = file
+        self._name = name
+        self._file = self._begun()
+        self._place = 0
+        self.decoder = decoder
+        self.sample_rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.form = f"{'WAV' if self._file.format == 'WAVEX' else self._file.format} {self._file.subtype}"
+        self.frames = int(self._file.frames)
+        if self.frames > LONGEST_FRAMES:
+            self.frames = self._counted()
+
+    def _begun(self) -> Any:
+        self._source.seek(0)
+        try:
+            return self._stack.enter_context(_File(self._source))
+        except soundfile.LibsndfileError as error:
+            raise AudioError(sentence(error.error_string)) from None
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+    def seek(self, frame: int) -> None:
+        """Go on with this frame.
+
+        Raises:
+            AudioError: it cannot be found.
+        """
+        try:
+            self._file.seek(frame)
+        except soundfile.LibsndfileError:  # as some codecs answer to any place, the first one too
+            self._file.close()
+            self._file, self._place = self._begun(), 0
+            while self._place < frame and len(self._block(min(BLOCK_FRAMES, frame - self._place))):
+                pass
+        self._place = frame
+
+    def read(self, room: Float32s) -> Float32s:
+        """Fill ``room``, of shape ``(frames, channels)``, as far as there are frames.
+
+        Raises:
+            AudioError: there are fewer than were announced, or they are damaged.
+        """
+        due = min(len(room), self.frames - self._place)
+        try:
+            found: Float32s = self._file.read(due, out=room[:due])
+        except soundfile.LibsndfileError:
+            raise AudioError(_of(self._name, DAMAGED)) from None
+        self._place += len(found)
+        if len(found) < due:
+            raise AudioError(
+                _of(self._name, f"truncated: {self._place} of {self.frames} samples are present")
+            )
+        return found
+
+    def blocks(self, size: int = BLOCK_FRAMES) -> Iterator[Float32s]:
+        """What is left, block after block, each of shape ``(frames, channels)`` and valid until the next.
+
+        Raises:
+            AudioError: as :meth:`read`.
+        """
+        room = np.empty((size, self.channels), np.float32)
+        while self._place < self.frames:
+            yield self.read(room)
+
+    def check_end(self) -> None:
+        """See that the last frame is there, without decoding the others where the format allows it.
+
+        Raises:
+            AudioError: it cannot be read.
+        """
+        try:
+            self.seek(self.frames - 1)
+            self.read(np.empty((1, self.channels), np.float32))
+        except AudioError:
+            self.seek(0)
+            if self._counted() < self.frames:  # not all that can be read can be read from anywhere
+                raise AudioError(_of(self._name, "truncated: its last samples cannot be read")) from None
+        self.seek(0)
+
+    def _counted(self) -> int:
+        """Decode all of it to see how much there is."""
+        self._place = 0
+        try:
+            while len(self._block(BLOCK_FRAMES)):
+                pass
+        except AudioError:
+            pass  # what follows cannot be heard
+        count = self._place
+        self.seek(0)
+        return count
+
+    def _block(self, frames: int) -> Float32s:
+        try:
+            found: Float32s = self._file.read(frames, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            raise AudioError(_of(self._name, DAMAGED)) from None
+        self._place += len(found)
+        return found
+
+
+@contextmanager
+def opened(file: Source, name: str = "", *, most_s: float | None = None) -> Iterator[Sound]:
+    """Open a recording.
+
+    Args:
+        file: its bytes; only this reads them until the block is left.
+        name: for messages, which begin with it.
+        most_s: seconds to decode at most of formats that have to be decoded whole.
+
+    Raises:
+        AudioMissing: it needs ffmpeg, which is not installed.
+        AudioError: it is no recording, was cut, or cannot be decoded.
+
+    Examples:
+        >>> import io
+        >>> with opened(io.BytesIO(b"hello"), "a.wav"):
+        ...     pass
+        Traceback (most recent call last):
+        ser_pipeline.errors.AudioError: a.wav: not a recording: it begins like no audio format that is known
+    """
+    with ExitStack() as stack:
+        try:
+            sound = _opened(stack, file, name, most_s)
+        except AudioError as error:
+            raise type(error)(_of(name, str(error))) from None
+        yield sound
+
+
+def _of(name: str, says: str) -> str:
+    return f"{name}: {says}" if name else says
+
+
+def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> Sound:
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        raise AudioError("empty: 0 bytes")
+    if tags := _leading_tags(Bytes(file, size)):
+        file, size = Spliced(b"", file, [(tags, size)]), size - tags
+    at = Bytes(file, size)
+    form = _format(at)
+    if form is None:
+        stream = find_stream(file, 0, _before_tags(at))
+        if stream is not None:
+            return _mpeg(stack, file, stream, name, most_s)
+        return Sound(stack, file, name)
+    says = heads_of(file, size)
+    if says.missing:
+        raise AudioError(
+            f"truncated: {says.missing} of the {size + says.missing} bytes its header announces are missing"
+        )
+    if says.mpeg is not None:
+        stream = find_stream(file, *says.mpeg)
+        if stream is not None:
+            return _mpeg(stack, file, stream, name, most_s)
+    if form.native and not says.codec and not says.chained_s:
+        return Sound(stack, _edited(file, size, says.edits), name)
+    what = f"{form.name} with {says.codec}" if says.codec else form.name
+    what = f"{what}, several in one file," if says.chained_s else what
+    sound = _foreign(stack, file, form.demuxer, what, name, most_s)
+    if sound.duration_s < min(says.chained_s, most_s or says.chained_s) - CHAIN_S:
+        raise AudioError(f"{what} cannot be decoded whole; convert it to one WAV or FLAC")
+    return sound
+
+
+def _leading_tags(at: Bytes) -> int:
+    """Bytes of the ID3v2 tags that a file begins with."""
+    place = 0
+    while (head := at(place, 10)).startswith(b"ID3") and len(head) == 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        place += 10 + size + (10 if head[5] & 0x10 else 0)
+    return min(place, at.stop)
+
+
+def _before_tags(at: Bytes) -> int:
+    """Where the tags begin that an MPEG stream ends with: ID3v1, APE, Lyrics3."""
+    stop = at.stop
+    for _ in range(8):
+        if at(stop - 128, 3) == b"TAG" and stop >= 128:
+            stop -= 128
+        elif stop >= 32 and at(stop - 32, 8) == b"APETAGEX":
+            foot = at(stop - 32, 24)
+            with_head = 32 if foot[23] & 0x80 else 0
+            stop = max(0, stop - int.from_bytes(foot[12:16], "little") - with_head)
+        elif stop >= 15 and at(stop - 9, 9) == b"LYRICS200" and at(stop - 15, 6).isdigit():
+            stop = max(0, stop - 15 - int(at(stop - 15, 6)))
+        else:
+            break
+    return stop
+
+
+def _format(at: Bytes) -> Format | None:
+    start = at(0, 16)
+    for form in FORMATS:
+        if start.startswith(form.mark, form.place):
+            return form
+    if len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0:
+        return _ADTS
+    if start.startswith(b"\x47") and at(188, 1) == at(376, 1) == b"\x47":
+        return _MPEG_TS
+    return None
+
+
+def _edited(file: Source, size: int, edits: tuple[tuple[int, bytes], ...]) -> Source:
+    """A file with the sizes that were left open; as it is where there are none."""
+    if not edits and not hasattr(file, "name"):  # by a name, soundfile would guess the format
+        return file
+    stop = max((place + len(each) for place, each in edits), default=0)
+    file.seek(0)
+    head = bytearray(file.read(stop))
+    for place, each in edits:
+        head[place : place + len(each)] = each
+    return Spliced(bytes(head), file, [(stop, size)])
+
+
+def sentence(said: str) -> str:
+    """What is said to people where libsndfile cannot open a recording.
+
+    Args:
+        said: what it says.
+
+    Examples:
+        >>> sentence("Internal error : SF_INFO struct incomplete.")
+        'bad header: it is damaged or contradicts itself'
+    """
+    small = said.lower()
+    found = (ours for words, ours in _SENTENCES if any(each in small for each in words))
+    return next(found, "bad header: it is damaged or contradicts itself")
+
+
+def _foreign(
+    stack: ExitStack, file: Source, demuxer: str, what: str, name: str, most_s: float | None
+) -> Sound:
+    wav = stack.enter_context(decoded(file, demuxer, what, most_s))
+    size = wav.seek(0, os.SEEK_END)
+    return Sound(stack, _edited(wav, size, heads_of(wav, size).edits), name, decoder())
+
+
+def _mpeg(stack: ExitStack, file: Source, stream: Stream, name: str, most_s: float | None) -> Sound:
+    """A stream of frames, with the number of them before it where nobody says it or it is wrong."""
+    announced = stream.frames if stream.announced is None else stream.announced
+    if stream.changes:
+        return _foreign(stack, file, "mp3", "MP3 whose sample rate changes", name, most_s)
+    if stream.lacking and stream.frames != stream.announced:
+        raise AudioError(f"truncated: its last frame lacks {stream.lacking} bytes")
+    if announced > stream.frames + 1:  # some count the frame that says it
+        lack = announced - stream.frames
+        raise AudioError(f"truncated: {lack} of the {announced} frames its header announces are missing")
+    if not stream.frames:
+        raise AudioError("empty: it holds no frame of sound")
+    head, parts = b"", stream.parts
+    if stream.frames != stream.announced and stream.head.layer == 3:
+        (start, stop), *others = parts
+        head, parts = announcing(stream), ((start + stream.tagged, stop), *others)
+    sound = Sound(stack, Spliced(head, file, parts), name)
+    if stream.head.layer != 3:
+        counted = stream.frames * stream.head.samples
+        if sound.frames < counted - stream.head.samples:
+            raise AudioError("bad header: its bit rate varies, so that it cannot be read whole; convert it")
+        sound.frames = min(sound.frames, counted)
+    return sound

@@ -1,0 +1,227 @@
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_pipeline.audio import ffmpeg
+from ser_pipeline.audio.sound import FORMATS, opened, sentence
+from ser_pipeline.errors import AudioError, AudioMissing
+from tests.audio.conftest import bare_mp3, bursts, encoded
+
+
+@pytest.fixture(autouse=True)
+def no_ffmpeg(monkeypatch):
+    monkeypatch.setattr(ffmpeg, "installed", lambda: None)
+
+
+def heard(data):
+    """All that is read of a file, shape ``(samples, channels)``, and its length by its head."""
+    with opened(io.BytesIO(data), "a") as sound:
+        sound.check_end()
+        blocks = [block.copy() for block in sound.blocks(10_000)]
+        wave = np.concatenate(blocks) if blocks else np.empty((0, sound.channels))
+        assert len(wave) == sound.frames
+        return wave, sound.duration_s
+
+
+FORMS = [
+    (form, sub)
+    for form in soundfile.available_formats()
+    for sub in soundfile.available_subtypes(form)
+    if form not in ("RAW", "SD2") and not sub.startswith("MPEG_LAYER_I")
+]
+"""All that libsndfile can write; RAW has no head, and SD2 keeps it in another file."""
+
+UNWRITABLE = {("AIFF", "DWVW_12"), ("HTK", "PCM_16")}
+"""One cannot be written after all; the head of the other has no mark by which a cut file would be known."""
+
+
+@pytest.mark.parametrize(("form", "sub"), [each for each in FORMS if each not in UNWRITABLE])
+def test_a_whole_file_of_every_codec_is_read_to_its_end(form, sub):
+    rate = 16_000
+    wave = bursts(1.3, rate)[:, 0]
+    made, duration_s = heard(encoded(wave, rate, format=form, subtype=sub))
+    kept = {"XI": 44_100, "WVE": 8_000}.get(form, rate)  # two have a rate of their own
+    assert duration_s == pytest.approx(1.3 * rate / kept, abs=0.07)
+    assert np.abs(made).max() > 0.1
+
+
+CUT = [(form, sub) for form, sub in FORMS
+       if form in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "NIST")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "sub"), [each for each in CUT if each not in UNWRITABLE])
+def test_a_cut_file_of_every_codec_is_told(form, sub):
+    data = encoded(bursts(1.3, 16_000)[:, 0], 16_000, format=form, subtype=sub)
+    for kept in (len(data) * 2 // 3, len(data) - 40):
+        with pytest.raises(AudioError, match=r"^a: truncated: "):
+            heard(data[:kept])
+
+
+@pytest.mark.parametrize(
+    ("form", "sub"), [("WAV", "GSM610"), ("AU", "G721_32"), ("PAF", "PCM_24"), ("WAV", "PCM_16")]
+)
+def test_any_place_is_found_where_the_codec_has_none(form, sub):
+    data = encoded(bursts(1.3, 16_000)[:, 0], 16_000, format=form, subtype=sub)
+    whole, _ = heard(data)
+    with opened(io.BytesIO(data)) as sound:
+        for place in (9_000, 0, 123, 15_000):
+            sound.seek(place)
+            found = sound.read(np.empty((500, 1), np.float32))
+            assert np.array_equal(found, whole[place : place + 500])
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE", "AVERAGE"])
+@pytest.mark.parametrize("rate", [44_100, 16_000, 8_000])
+def test_a_stream_that_does_not_say_its_length_is_read_whole(mode, rate):
+    wave = bursts(4.0, rate)
+    made, duration_s = heard(bare_mp3(wave, rate, bitrate_mode=mode))
+    assert duration_s == pytest.approx(4.0, abs=0.2)
+    assert np.abs(made[-rate // 2 :]).max() > 0.1  # the last burst is there
+
+
+def test_what_surrounds_a_stream_is_no_part_of_it(rng):
+    data = bare_mp3(bursts(), 44_100, bitrate_mode="VARIABLE")
+    whole, _ = heard(data)
+    junk = rng.integers(0, 255, 5000).astype(np.uint8).tobytes()
+    tag = b"ID3\x04\0\0" + bytes([0, 0, 39, 8]) + junk  # 39 * 128 + 8
+    ape = b"APETAGEX" + (2000).to_bytes(4, "little") + (132).to_bytes(4, "little") + bytes(16)
+    lyrics = b"LYRICSBEGIN" + b"la" * 50 + b"000111LYRICS200"
+    for ends in (
+        b"",
+        b"TAG" + bytes(125),
+        bytes(100) + ape + b"TAG" + bytes(125),
+        lyrics + b"TAG" + bytes(125),
+    ):
+        assert np.array_equal(heard(tag + data + ends)[0], whole)
+    assert np.array_equal(heard(tag + tag + data)[0], whole)
+
+
+def test_a_length_that_is_wrong_is_corrected():
+    data = encoded(bursts(), 44_100, format="MP3", bitrate_mode="VARIABLE")
+    twice, duration_s = heard(data + data)
+    assert duration_s == pytest.approx(8.0, abs=0.15)
+    assert np.abs(twice[-44_100 // 2 :]).max() > 0.1
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize("made", [bare_mp3, lambda *a, **k: encoded(*a, format="MP3", **k)])
+def test_a_cut_stream_is_told(made, mode):
+    data = made(bursts(), 44_100, bitrate_mode=mode)
+    with pytest.raises(AudioError, match=r"^a: truncated: (its last frame lacks \d+|\d+ of the \d+ frames)"):
+        heard(data[: len(data) * 2 // 3 + 1])
+
+
+def test_layer_2_is_as_long_as_its_frames():
+    frame = bytes.fromhex("fffd80c4") + bytes(413)
+    assert heard(frame * 100)[1] == pytest.approx(100 * 1152 / 44_100)
+
+
+def test_a_stream_inside_wav_is_read_whole():
+    data = bare_mp3(bursts(), 44_100, bitrate_mode="VARIABLE")
+    fmt = bytes.fromhex("5500010044ac0000803e000001000000") + bytes.fromhex("0c00010002000000a10101007105")
+    wav = (
+        b"RIFF" + (len(data) + 58).to_bytes(4, "little") + b"WAVEfmt " + len(fmt).to_bytes(4, "little") + fmt
+    )
+    wav += b"data" + len(data).to_bytes(4, "little") + data
+    assert np.array_equal(heard(wav)[0], heard(data)[0])
+
+
+def edited(data, mark, after, new):
+    place = data.index(mark) + after
+    return data[:place] + new + data[place + len(new) :]
+
+
+FULL = b"\xff" * 8
+LEFT_OPEN = {
+    "WAV": [(b"data", 4, size.to_bytes(4, "little")) for size in (0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)],
+    "RF64": [(b"ds64", 16, bytes(8)), (b"ds64", 16, FULL)],
+    "W64": [(b"data\xf3", 16, size) for size in (bytes(8), FULL, FULL[:7] + b"\x7f")],
+    "AIFF": [(b"SSND", 4, size) for size in (bytes(4), FULL[:4], b"\x7f\xff\xff\xff")],
+    "AU": [(b".snd", 8, FULL[:4]), (b".snd", 8, bytes(4)), (b".snd", 8, b"\x7f\xff\xff\xff")],
+    "CAF": [(b"data", 4, FULL)],
+    "FLAC": [(b"fLaC", 22, bytes(4))],
+}
+"""Container -> mark, distance and bytes of a length that a pipe left open."""
+
+
+@pytest.mark.parametrize(
+    ("form", "edit"), [(form, edit) for form, edits in LEFT_OPEN.items() for edit in edits]
+)
+def test_a_length_left_open_goes_on_to_the_end(form, edit):
+    data = encoded(bursts(2.0, 16_000), 16_000, format=form, subtype="PCM_16")
+    left_open = edited(data, *edit)
+    if form == "FLAC":  # the length has 36 bits
+        left_open = edited(left_open, b"fLaC", 21, bytes([left_open[21] & 0xF0]))
+    assert np.array_equal(heard(left_open)[0][:32_000], heard(data)[0])
+    with opened(io.BytesIO(left_open)) as sound:
+        assert sound.frames == pytest.approx(32_000, abs=8)
+
+
+@pytest.mark.parametrize("suffix", ["", "extra"])
+def test_nothing_is_nothing(suffix):
+    data = encoded(np.zeros(0), 16_000, format="WAV")
+    assert heard(data)[1] == 0
+    with pytest.raises(AudioError, match=r"^a: empty: 0 bytes$"):
+        heard(b"")
+
+
+def test_several_recordings_in_one_ogg_file_are_not_taken_for_one():
+    data = encoded(bursts(1.0), 44_100, format="OGG")
+    with pytest.raises(
+        AudioMissing, match=r"^a: Ogg, several in one file, needs ffmpeg, which is not installed"
+    ):
+        heard(data + data)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if not form.native])
+def test_a_format_that_needs_another_decoder_has_its_name(form):
+    data = bytes(form.place) + form.mark + bytes(200)
+    with pytest.raises(
+        AudioError, match=rf"^a: {re.escape(form.name)} (needs ffmpeg.*install|cannot be decoded)"
+    ):
+        heard(data)
+
+
+@pytest.mark.parametrize(
+    "start", [b"\xff\xf1\x50\x80", b"\xff\xf9\x50\x80", b"ID3\x04\0\0\0\0\0\0\xff\xf1\x50\x80"]
+)
+def test_aac_is_no_mp3(start):
+    with pytest.raises(AudioMissing, match=r"^a: AAC needs ffmpeg"):
+        heard(start + bytes(500))
+
+
+def test_no_word_of_libsndfile_reaches_the_user():
+    texts = {soundfile._ffi.string(soundfile._snd.sf_error_number(number)).decode() for number in range(200)}
+    said = {sentence(text) for text in texts}
+    assert len(texts) > 150
+    assert len(said) <= 5
+    for text in said:
+        assert re.match(r"(not a recording|bad header|empty|cannot be decoded): [a-z]", text)
+    assert sentence("Format not recognised.").startswith("not a recording")
+    assert sentence("Error : Unsupported encoding.").endswith("convert it to WAV or FLAC")
+
+
+def test_damaged_samples_are_told_in_words():
+    data = bytearray(encoded(bursts(3.0, 16_000), 16_000, format="FLAC"))
+    data[len(data) // 2 : len(data) // 2 + 4000] = bytes(4000)
+    with pytest.raises(
+        AudioError, match=r"^a: (cannot be decoded: its samples are damaged|truncated: \d+ of)"
+    ):
+        heard(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "form", ["WAV", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3", "W64", "NIST", "RF64", "VOC", "XI"]
+)
+def test_whatever_is_broken_is_an_error_of_ours(form, rng):
+    data = np.frombuffer(encoded(bursts(0.5, 16_000)[:, 0], 16_000, format=form), np.uint8)
+    for _ in range(60):
+        bad = data.copy()
+        places = rng.integers(0, min(len(bad), 200), 4)
+        bad[places] = rng.integers(0, 256, 4)
+        with contextlib.suppress(AudioError):
+            heard(bad.tobytes()[: rng.integers(1, len(bad) + 1)])
