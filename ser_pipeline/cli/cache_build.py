@@ -26,26 +26,17 @@ if TYPE_CHECKING:
 
 
 class Backend(StrEnum):
-    """Who does the work of a build."""
+    """Who does work that can be shared."""
 
     loky = "loky"
     dask = "dask"
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Folders a build reads and writes, and how much of it is done now."""
+class Workers:
+    """How many processes work, and where."""
 
-    data: BuiltFromOption = None
-    manifests: ManifestsOption = Path("manifests")
-    cache: CacheOption = Path("cache")
     jobs: JobsOption = 1
-    shards: Annotated[str | None, typer.Option(help="Work only on shards A:B, as in a job array.")] = None
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Compute at most this many recordings in this run.")
-    ] = None
-    retry_failed: Annotated[bool, typer.Option(help="Try again the recordings that failed before.")] = False
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False
     backend: Annotated[
         Backend, typer.Option("--backend", help="Compute on this machine (loky) or on a cluster (dask).")
     ] = Backend.loky
@@ -55,6 +46,37 @@ class Where:
             "--scheduler", help="Use the Dask scheduler at this address, as in tcp://10.0.0.1:8786."
         ),
     ] = None
+
+    @property
+    def checked_scheduler(self) -> str | None:
+        """Address of the scheduler; None for this machine.
+
+        Raises:
+            SettingsError: only one of ``--backend dask`` and ``--scheduler`` was given.
+        """
+        from ser_pipeline.errors import SettingsError
+
+        if (self.backend is Backend.dask) != (self.scheduler is not None):
+            raise SettingsError(
+                "--backend dask and --scheduler go together, as in --backend dask --scheduler "
+                "tcp://10.0.0.1:8786"
+            )
+        return self.scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Workers):
+    """Folders a build reads and writes, and how much of it is done now."""
+
+    data: BuiltFromOption = None
+    manifests: ManifestsOption = Path("manifests")
+    cache: CacheOption = Path("cache")
+    shards: Annotated[str | None, typer.Option(help="Work only on shards A:B, as in a job array.")] = None
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Compute at most this many recordings in this run.")
+    ] = None
+    retry_failed: Annotated[bool, typer.Option(help="Try again the recordings that failed before.")] = False
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False
 
 
 def mels(given: Given, where: Where) -> None:
@@ -135,7 +157,7 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
             manifests=where.manifests,
             cache=where.cache,
             jobs=where.jobs,
-            scheduler=_scheduler(where),
+            scheduler=where.checked_scheduler,
             shards=parse_shards(where.shards) if where.shards else (0, None),
             limit=where.limit,
             retry_failed=where.retry_failed,
@@ -148,16 +170,6 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
     if summary.failures:
         raise typer.Exit(1)
     next_step(step, manifests=where.manifests, cache=where.cache)
-
-
-def _scheduler(where: Where) -> str | None:
-    from ser_pipeline.errors import SettingsError
-
-    if (where.backend is Backend.dask) != (where.scheduler is not None):
-        raise SettingsError(
-            "--backend dask and --scheduler go together, as in --backend dask --scheduler tcp://10.0.0.1:8786"
-        )
-    return where.scheduler
 
 
 def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:

@@ -32,6 +32,8 @@ from ser_pipeline.tables import (
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from ser_pipeline.serving.model import Model
+
 
 class Format(StrEnum):
     """Print results in this format."""
@@ -284,6 +286,14 @@ def progress(description: str, total: int, unit: str = "clips") -> Iterator[Call
     shown = _bar if sys.stderr.isatty() else _lines
     with shown(description, total, unit) as advance:
         yield advance
+
+
+def introduce(model: "Model") -> None:
+    """Say who answers, and what speaks against it."""
+    if model.about is not None:
+        say(one_line(model.about.line))
+        if model.about.warning:
+            say(one_line(f"warning: {model.about.warning}"))
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ser_pipeline.cli.archive import Archive, check_archive, predict_into
 from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     RunsOption,
+    introduce,
     on_screen,
     out,
     out_whole,
@@ -128,8 +130,12 @@ def predict(
     given: Given,
     files: Annotated[
         list[str],
-        typer.Argument(help="Predict on these recordings, folders or patterns; '-' is standard input."),
+        typer.Argument(
+            help="Predict on these recordings, folders or patterns; '-' is standard input. With --out, a "
+            "manifest stands for its recordings and segments."
+        ),
     ],
+    archive: Archive,
     model: ModelOption = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Give one prediction for each window of a recording.")
@@ -151,9 +157,13 @@ def predict(
 
     with plain_errors("run the command for the remaining recordings"):
         options = given.options(PredictOptions)
+        _check_adapt(options, timeline)
+        check_archive(archive, one_speaker=one_speaker, enrol=enrol, picture=picture, fmt=fmt)
+        if archive.out is not None:
+            predict_into(files, archive, archive.out, _find(model, runs), options, timeline=timeline)
+            return
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
-        _check_adapt(options, timeline)
         _limit_threads(threads)
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
@@ -188,21 +198,19 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
 def _load(model: Path | None, runs: Path) -> "Model":
     """Load the model that was asked for, or the best, and say who answers."""
     from ser_pipeline import load_model
+
+    loaded = load_model(_find(model, runs))
+    introduce(loaded)
+    return loaded
+
+
+def _find(model: Path | None, runs: Path) -> Path:
+    """Place of the model that was asked for, or of the best."""
     from ser_pipeline.serving.load import find_model
 
     place = find_model(model, runs)
     tell_unread(runs, place)
-    loaded = load_model(place)
-    _introduce(loaded)
-    return loaded
-
-
-def _introduce(model: "Model") -> None:
-    """Say who answers, and what speaks against it."""
-    if model.about is not None:
-        say(one_line(model.about.line))
-        if model.about.warning:
-            say(one_line(f"warning: {model.about.warning}"))
+    return place
 
 
 def _whole(
@@ -356,7 +364,7 @@ def demo(
         first, *_ = hosts = host or ["127.0.0.1"]
         with application(loaded, limits, hosts=hosts, page=page) as app:
             if loaded:
-                _introduce(loaded[0])
+                introduce(loaded[0])
             what = f"model {loaded[0].name}" if loaded else "no model"
             address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
             out(f"{address}  ({what}; press Ctrl-C to stop)")

@@ -9,13 +9,9 @@ hands out chunks.
 """
 
 import os
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ser_pipeline.atomic import write_parquet
-from ser_pipeline.errors import TOLD, SerError, StoreCorrupt, StoreError
+from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.store.index import SCHEMA, Index, read_index, set_aside
@@ -42,14 +38,13 @@ from ser_pipeline.store.plan import (
 )
 from ser_pipeline.store.read import store_folder
 from ser_pipeline.store.shard import read_keys
+from ser_pipeline.store.workers import run_tasks
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
 _FILE = "sources.parquet"
-
-_WATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,56 +196,10 @@ def _steps_there(folder: Path) -> list[ClipSteps]:
         return []  # it is written anew
 
 
-def run_here(works: Sequence[Work]) -> Iterator[Done]:
-    """Make shards one after another in this process."""
+def _make_shard(work: Work) -> Done:
     from ser_pipeline.store.work import make_shard
 
-    yield from map(make_shard, works)
-
-
-def run_local(works: Sequence[Work], jobs: int) -> Iterator[Done]:
-    """Make shards in worker processes of this machine, in the order they are finished.
-
-    Raises:
-        StoreError: a worker was killed.
-    """
-    from concurrent.futures.process import BrokenProcessPool
-
-    import joblib
-
-    parent = os.getpid()
-    watched = {"initializer": _end_with, "initargs": (parent,)}
-    with joblib.parallel_config("loky", n_jobs=min(jobs, len(works)), inner_max_num_threads=1, **watched):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-        try:
-            each = (  # one worker says what all of them wait for
-                joblib.delayed(_in_worker)(replace(work, parent=parent), bool(TOLD) and number == 0)
-                for number, work in enumerate(works)
-            )
-            yield from parallel(each)
-        except BrokenProcessPool:
-            raise StoreError(
-                f"{works[0].folder}: a worker was killed, perhaps because memory ran out; finished shards "
-                "are complete: run the same command again, perhaps with fewer --jobs"
-            ) from None
-
-
-def _in_worker(work: Work, tells: bool) -> Done:
-    from ser_pipeline.store.work import make_shard
-
-    TOLD[:] = [partial(print, file=sys.stderr, flush=True)] if tells else []
     return make_shard(work)
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after the one that started it, even if that one was killed."""
-    threading.Thread(target=_wait_for_the_end_of, args=(parent,), daemon=True).start()
-
-
-def _wait_for_the_end_of(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_WATCH_S)
-    os._exit(1)
 
 
 def parse_shards(text: str) -> tuple[int, int | None]:
@@ -364,12 +313,11 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
 
 def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:
     longest_first = sorted(works, key=lambda work: -work.chunk.seconds)  # no straggler at the end
-    if scheduler is not None and works:
-        from ser_pipeline.store.cluster import run_dask
-
-        # another machine has another working folder
-        return run_dask([work.absolute() for work in longest_first], scheduler)
-    return run_here(longest_first) if jobs == 1 or len(works) <= 1 else run_local(longest_first, jobs)
+    if scheduler is not None:  # another machine has another working folder
+        longest_first = [work.absolute() for work in longest_first]
+    elif jobs > 1 and len(works) > 1:
+        longest_first = [replace(work, parent=os.getpid()) for work in longest_first]
+    return run_tasks(_make_shard, longest_first, jobs, scheduler, works[0].folder if works else Path())
 
 
 def describe(folder: Path) -> dict[str, Any] | None:

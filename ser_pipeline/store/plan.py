@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,6 +106,14 @@ class Previewed(NamedTuple):
     segment: Segment | None = None
 
 
+class Task(Protocol):
+    """Work that can be done in any process, on any machine that sees its folders."""
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that must be there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """All a worker needs to make one shard.
@@ -125,6 +133,11 @@ class Work:
     chunk: Chunk
     previews: tuple[Previewed, ...] = ()
     parent: int | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that must be there wherever it is done."""
+        return self.folder, self.data
 
     def absolute(self) -> "Work":
         """The same work with folders that do not depend on where it is done from."""

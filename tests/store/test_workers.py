@@ -10,8 +10,9 @@ import time
 import pytest
 
 from ser_pipeline.errors import StoreError
-from ser_pipeline.store.cluster import run_dask
+from ser_pipeline.store.build import _make_shard
 from ser_pipeline.store.plan import Chunk, Work
+from ser_pipeline.store.workers import run_dask
 
 dask = pytest.importorskip("distributed")
 
@@ -140,15 +141,15 @@ def test_what_a_cluster_cannot_mend_is_one_line(home, cluster, lost, line):
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, front_end, monkeypatch):
-    monkeypatch.setattr("ser_pipeline.store.cluster._REACH_S", 1)
+    monkeypatch.setattr("ser_pipeline.store.workers._REACH_S", 1)
     work = Work(tmp_path, tmp_path, front_end, Chunk(0, ()))
     with pytest.raises(StoreError, match=r"tcp://127.0.0.1:9: cannot be reached .*'dask scheduler'"):
-        list(run_dask([work], "tcp://127.0.0.1:9"))
+        list(run_dask(_make_shard, [work], "tcp://127.0.0.1:9"))
     with pytest.raises(StoreError, match="nonsense://x: cannot be reached"):
-        list(run_dask([work], "nonsense://x"))
+        list(run_dask(_make_shard, [work], "nonsense://x"))
 
 
 def test_without_the_extra_its_name_is_said(tmp_path, front_end, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(StoreError, match=re.escape("pip install 'ser-pipeline[cluster]'")):
-        list(run_dask([Work(tmp_path, tmp_path, front_end, Chunk(0, ()))], "tcp://127.0.0.1:9"))
+        list(run_dask(_make_shard, [Work(tmp_path, tmp_path, front_end, Chunk(0, ()))], "tcp://127.0.0.1:9"))
