@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -76,7 +77,11 @@ FullOption = Annotated[
     bool, typer.Option("--full", help="Show all of it on a terminal, however many screens it takes.")
 ]
 
-DEFAULTS = {name: name for name in ("manifests", "cache", "runs")} | {"data": "DataSets", "runs_dir": "runs"}
+DEFAULTS = {name: name for name in ("manifests", "cache", "runs")} | {
+    "data": "DataSets",
+    "runs_dir": "runs",
+    "out": "reports",
+}
 """Folders that commands use unless they are told another, by the name of the flag."""
 
 MOST_ROWS = 12
@@ -168,7 +173,12 @@ def next_step(command: str, **places: Path | None) -> None:
         command: that comes next.
         places: folders that this command was given, by flag; those that are not the default are passed on.
     """
-    typer.echo(pasted(command + flags(**places), "next: "), err=True)
+    say_command("next: ", command, **places)
+
+
+def say_command(before: str, command: str, **places: Path | None) -> None:
+    """Name a command after some words; see :func:`next_step`."""
+    _put(pasted(command + flags(**places), before), err=True)
 
 
 def flags(**places: Path | None) -> str:
@@ -197,11 +207,11 @@ def pasted(command: str, before: str = "") -> str:
     if os.name == "nt" or not 0 < width < len(line):
         return line
     lines = [before.rstrip()]
-    for word in map(shlex.quote, shlex.split(command)):
-        if len(lines[-1]) + len(word) + 3 > width and len(lines[-1]) > len(before):
-            lines.append("     " + word)
+    for part in re.split(r" (?=--)", shlex.join(shlex.split(command))):  # a flag stays with its value
+        if len(lines[-1]) + len(part) + 3 > width and len(lines[-1]) > len(before):
+            lines.append("     " + part)
         else:
-            lines[-1] += f" {word}" if lines[-1] else word
+            lines[-1] += f" {part}" if lines[-1] else part
     return " \\\n".join(lines)
 
 

@@ -35,8 +35,8 @@ _MAIN_GROUPS: Final = ("corpus", "language", "gender")
 """Groups that a summary shows."""
 
 
-def show_parts(info: "RunInfo", scores: "RunScores") -> None:
-    """Show a line of scores for each part, and the remarks that belong to them."""
+def show_scores(info: "RunInfo", scores: "RunScores") -> None:
+    """Show a line of scores for each part, and what the last of them means."""
     columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
     rows = []
     for part, part_scores in scores.parts.items():
@@ -44,6 +44,19 @@ def show_parts(info: "RunInfo", scores: "RunScores") -> None:
         numbers = [pooled.accuracy.value, *interval(pooled.uar), pooled.macro_f1.value]
         rows.append([part, pooled.clips, pooled.speakers, *numbers])
     show_table(f"{info.name}: {', '.join(info.emotions)}", columns, rows)
+    for part in [part for part in ("test", "validation") if part in scores.parts][:1]:
+        pooled = scores.parts[part].pooled
+        known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
+        people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
+        say(
+            f"{part}: of 100 clips of each emotion, {100 * pooled.uar.value:.0f} are recognised on average, "
+            f"spoken by {people}; guessing would recognise {100 / len(info.emotions):.0f}"
+        )
+
+
+def show_parts(info: "RunInfo", scores: "RunScores") -> None:
+    """Show a line of scores for each part, and the remarks that belong to them."""
+    show_scores(info, scores)
     for part, part_scores in scores.parts.items():
         if part != "train":
             say(f"{part}: {part_scores.pooled.interval}")

@@ -1,6 +1,7 @@
 """The commands ``ser report`` and ``ser quickstart``."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,11 +10,14 @@ import typer
 from ser_pipeline.cli.common import (
     CacheOption,
     ManifestsOption,
+    counted,
     next_step,
     out,
     out_whole,
     plain_errors,
+    progress,
     say,
+    say_command,
     show_table,
     tell_unread,
 )
@@ -90,49 +94,56 @@ def quickstart(
         str, typer.Option(help="Make synthetic corpora of this size: small or medium.")
     ] = "medium",
 ) -> None:
-    """Run synth, manifest, split, cache, train, evaluate and report on synthetic corpora."""
-    workers = str(jobs or min(os.cpu_count() or 1, 8))
-    places = {name: str(folder / name) for name in ("DataSets", "manifests", "cache", "runs", "reports")}
-    data, manifests, store, runs, reports = places.values()
-    kept = ["--manifests", manifests]
-    steps = [
-        ["corpora", "synth", data, "--seed", str(seed), "--size", size, "--jobs", workers],
-        ["manifest", "build", "--data", data, "--out", manifests, "--jobs", workers],
-        ["manifest", "split", "speaker", *kept],
-        ["cache", "mels", "--data", data, *kept, "--cache", store, "--jobs", workers],
-        [
-            "train",
-            "crnn",
-            *kept,
-            "--cache",
-            store,
-            "--runs",
-            runs,
-            "--epochs",
-            str(epochs),
-            "--seed",
-            str(seed),
-        ],
-        ["evaluate", *kept, "--cache", store, "--runs", runs],
-        ["report", *kept, "--cache", store, "--runs-dir", runs, "--out", reports],
-    ]
-    with plain_errors():
-        for number, step in enumerate(steps, 1):
-            say(f"[{number}/{len(steps)}] ser {' '.join(step)}")
-            _run(step)
-    out(f"page: {folder / 'reports' / 'report.html'} (synthetic voices: it shows only that all steps work)")
+    """Run the whole chain on synthetic corpora: recordings, manifest, splits, store, training, report."""
+    from ser_pipeline import api, synth
+    from ser_pipeline.cli.epochs import epoch_display
+    from ser_pipeline.cli.evaluate import show_scores
+
+    workers = jobs or min(os.cpu_count() or 1, 8)
+    data, manifests, store = folder / "DataSets", folder / "manifests", folder / "cache"
+    runs, reports = folder / "runs", folder / "reports"
+    places = {"manifests": manifests, "cache": store, "runs": runs}
+    with plain_errors("run the same command again to continue; what is finished is kept"):
+        _step(1, f"ser corpora synth {shlex.quote(str(data))} --seed {seed} --size {size}")
+        clips = sum(map(len, synth.plan(size).values()))
+        with progress("speaking", clips) as advance:
+            spoken = synth.synth(data, seed=seed, size=size, jobs=workers, on_progress=advance)
+        made = f"{spoken.total} recordings of {spoken.speakers} synthetic voices"
+        out(f"{made}, as in {len(spoken.clips)} corpora")
+        _step(2, "ser manifest build", data=data, manifests=manifests)
+        with counted("reading") as on_progress:
+            built = api.build_manifest(data, manifests, jobs=workers, on_progress=on_progress)
+        out(f"{built.held}, {built.rejects} rejected; whole speakers are split 60/20/20")
+        _step(3, "ser cache mels", manifests=manifests, cache=store)
+        with counted("mels") as on_progress:
+            stored = api.build_store(
+                "mels", manifests=manifests, cache=store, settings=None, jobs=workers, on_progress=on_progress
+            )
+        out(f"mel spectrograms of {stored.present + stored.computed} recordings in {stored.folder}")
+        _step(4, f"ser train crnn --epochs {epochs} --seed {seed}", **places)
+        with epoch_display(1) as watcher:
+            run = api.train(
+                "crnn", settings=None, watcher=watcher, train={"epochs": epochs, "seed": seed}, **places
+            )
+        show_scores(run.info, run.scores)
+        _step(
+            5, "ser report", manifests=manifests, cache=store, runs_dir=places["runs"], out=folder / "reports"
+        )
+        page = api.make_report(run, out=reports, **places).page
+    out_whole(f"page: {page}")
+    out("It shows only that all steps work: what is said of synthetic voices says nothing about real speech.")
     show_table(
         "which approach for which budget, on real recordings",
         ("budget", "cache", "UAR on new speakers"),
         BUDGETS,
     )
-    say("once the features are cached, 'ser train' chooses the best model for them")
-    next_step("ser manifest build --data <folder of your corpora>")
+    say("with corpora of your own in DataSets, begin with 'ser manifest build'")
+    next_step(f"ser predict {shlex.quote(str(data / 'TESS'))} --model {shlex.quote(str(run.folder))}")
 
 
-def _run(step: list[str]) -> None:
-    from ser_pipeline.cli import app
+STEPS: Final = 5
 
-    status = app(args=step, standalone_mode=False)
-    if status:
-        raise typer.Exit(int(status))
+
+def _step(number: int, command: str, **places: Path) -> None:
+    """Say which command would do what is done now."""
+    say_command(f"[{number}/{STEPS}] ", command, **places)

@@ -93,7 +93,7 @@ def test_a_terminal_gets_remarks_between_words_and_commands_that_can_be_pasted(m
         "ser:",
         "runs/20261128-113537-logreg-4class-speaker:",
         "is not there; the newest is b",
-        "next: ser train logreg --on \\",
-        "     embeddings --manifests \\",
-        "     'my manifests'",
+        "next: ser train logreg \\",
+        "     --on embeddings \\",
+        "     --manifests 'my manifests'",
     ]

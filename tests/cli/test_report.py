@@ -1,4 +1,5 @@
 import importlib
+import shlex
 
 import pyarrow as pa
 import pytest
@@ -111,17 +112,27 @@ def test_help_names_every_option(folder):
         assert option in text
 
 
-def test_quickstart_runs_the_chain_and_says_which_approach_for_which_budget(monkeypatch, tmp_path):
+@pytest.mark.slow
+def test_quickstart_fits_three_screens_and_its_commands_can_be_pasted(terminal, tmp_path, monkeypatch):
     module = importlib.import_module("ser_pipeline.cli.report")
-    steps = []
-    monkeypatch.setattr(module, "_run", steps.append)
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["quickstart", str(tmp_path), "--seed", "3"])
-    assert result.exit_code == 0
-    assert [step[0] for step in steps] == [
-        "corpora", "manifest", "manifest", "cache", "train", "evaluate", "report",
-    ]  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    shown = terminal("quickstart", "my demo", "--seed", "3", "--size", "small", "--epochs", "1")
+    lines = [line for line in shown if "\u2501" not in line]  # one bar is drawn many times
+    assert len(lines) + 3 <= 3 * 24
+    assert max(map(len, shown)) <= 80
+    text = "\n".join(lines)
+    said = " ".join(text.split())
+    assert "of 100 clips of each emotion" in said
+    assert "people that it has never heard" in said
+    assert "page: my demo/reports/report.html" in said
     for budget, command, uar in module.BUDGETS:
-        assert budget in result.stdout
-        assert uar in result.stdout
+        assert budget in text
+        assert uar in text
         assert CliRunner().invoke(app, [*command.split()[1:3], "--help"]).exit_code == 0
-    assert "next: ser manifest build --data <folder of your corpora>" in result.stderr
+    whole = text.replace(" \\\n     ", " ")
+    steps = [shlex.split(line)[1:] for line in whole.splitlines() if line.startswith(("[", "next: "))]
+    assert [step[1] for step in steps] == ["corpora", "manifest", "cache", "train", "report", "predict"]
+    for step in (steps[-2], steps[-1]):
+        again = CliRunner().invoke(app, step[1:])
+        assert again.exit_code == 0, again.output
+    assert whole.count("next: ") == 1

@@ -1,5 +1,6 @@
 """What the pages say is what the program does."""
 
+import json
 import os
 import re
 import subprocess
@@ -114,3 +115,7 @@ def test_the_quickstart_runs(tmp_path):
         )
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert (tmp_path / "reports" / "report.html").is_file()
+    (scores,) = (tmp_path / "runs").glob("*/scores.json")
+    uar = json.loads(scores.read_text())["parts"]["test"]["pooled"]["uar"]
+    assert uar["low"] > 0.25  # chance, of four emotions
+    assert round(uar["value"], 2) == 0.83  # as the page says
