@@ -1,6 +1,8 @@
 """The command line: one file per command group, composed here."""
 
+import inspect
 import os
+import re
 from typing import Annotated
 
 import typer
@@ -48,6 +50,19 @@ option_command(app, options_of_server)(demo)
 app.command()(bench)
 app.command()(quickstart)
 app.command()(warm)
+
+
+def _flowing(group: typer.Typer) -> None:
+    """Let the paragraphs of help flow: where a docstring's lines end is of no meaning on a terminal."""
+    for command in group.registered_commands:
+        told = (command.callback and inspect.getdoc(command.callback)) or ""
+        command.help = command.help or re.sub(r"(?<!\n)\n(?!\n)", " ", told)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _flowing(inner.typer_instance)
+
+
+_flowing(app)
 
 
 def _version(wanted: bool) -> None:

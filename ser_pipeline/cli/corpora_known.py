@@ -18,7 +18,7 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
-from ser_pipeline.tables import Column, Entry, cells, one_line, shortened
+from ser_pipeline.tables import Column, Entry, cells, shortened
 
 if TYPE_CHECKING:
     from ser_pipeline.acquire import Holding
@@ -103,11 +103,8 @@ def show(name: NameArgument, data: DataOption = DATA, fmt: FormatOption = Format
             rows += [("recordings found", emotion, count) for emotion, count in sorted(there.items())]
             show_table(name, ("about", "key", "value"), rows, fmt)
             return
-        width = max(len(key) for key, _ in facts) + 2
-        for key, value in facts:
-            out(one_line(f"{key:<{width}}{value}"), width)
+        show_table(f"{name}: {corpus.CARD.title}", ("about", "value"), facts)
         if codes:
-            out("")
             show_table("Emotions", ("code", "emotion", "published", f"below {data}"), codes)
 
 

@@ -152,6 +152,17 @@ class OptionCommand(TyperCommand):
         holder.command()(parameters)
         return list(get_command(holder).params)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; how a switch is turned off stands in words, or long flags would be broken."""
+        switches = [(each, each.secondary_opts, each.help) for each in self._flags if each.secondary_opts]
+        for each, off, told in switches:
+            each.secondary_opts, each.help = [], f"{told} Off: {', '.join(off)}."
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            for each, off, told in switches:
+                each.secondary_opts, each.help = off, told
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Arguments, flags of options, the command's own flags, and --help."""
         own = super().get_params(ctx)

@@ -71,7 +71,8 @@ def terminal_lines(table: Table, width: int | None = None, *, everything: bool =
     notes = [*table.notes, *(f"{g.title}: {g.note}" for g in table.groups if g.title and g.note)]
     if left_out:
         notes.append(f"Empty or 0 in every row: {', '.join(left_out)} ('ser --all-columns' shows them).")
-    return lines + [(line, "dim") for note in notes for line in _wrapped(one_line(note), width, cut=False)]
+    said = [line for note in notes for line in _wrapped(one_line(note), width, cut=False)]
+    return lines + [(line.replace(NO_BREAK, " "), "dim") for line in said]
 
 
 def _telling(table: Table) -> tuple[Table, list[str]]:

@@ -102,7 +102,8 @@ def terminal(monkeypatch):
             patch.setenv("COLUMNS", str(width))
             patch.setenv("LINES", "24")
             result = CliRunner().invoke(app, [str(word) for word in words], terminal_width=width)
-        assert result.exit_code == status, result.output
+        assert status is None or result.exit_code == status, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return re.split(r"[\n\r]+", ANSI.sub("", result.output).rstrip())
 
     return run

@@ -26,13 +26,6 @@ def shown(path, command):
     return command.get_params(command.make_context(path[-1], [], resilient_parsing=True))
 
 
-@pytest.mark.parametrize("path", [path for path, _ in commands()], ids=" ".join)
-def test_every_command_has_help(path):
-    result = CliRunner().invoke(app, [*path, "--help"])
-    assert result.exit_code == 0
-    assert "Usage" in result.stdout
-
-
 @pytest.mark.parametrize(
     ("path", "command"), commands(), ids=lambda item: " ".join(item) if isinstance(item, tuple) else ""
 )
