@@ -3,10 +3,11 @@
 Ids are published once and never change; the first six are in the order of the source
 report. A *task* is an ordered choice of emotions, with merges of its own; the manifest
 keeps every corpus's own label beside the shared id, so merging is never a parser's work.
+A task may also consist of ratings on scales, and of no emotion.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -108,19 +109,21 @@ def parse_merges(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Task:
-    """An ordered choice of emotions to tell apart.
+    """An ordered choice of emotions to tell apart, or of ratings to predict.
 
     Attributes:
         name: as given to ``--task``.
-        emotions: class names; their order is the order of a model's outputs.
+        emotions: class names; their order is the order of a model's outputs. None in a task of ratings.
         merges: emotion -> emotion of the task it counts as.
         corpora: corpus ids the task is defined on; empty means all.
+        dimensions: names of the ratings that are predicted instead of emotions, some of :data:`DIMENSIONS`.
     """
 
     name: str
     emotions: tuple[str, ...]
     merges: Mapping[str, str] = field(default_factory=dict)
     corpora: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the choice.
@@ -130,7 +133,8 @@ class Task:
         """
         for name in (*self.emotions, *self.merges):
             emotion_id(name)
-        if len(self.emotions) < 2 or len(set(self.emotions)) != len(self.emotions):
+        few = len(self.emotions) < 2 and not self.dimensions
+        if few or len(set(self.emotions)) != len(self.emotions):
             raise LabelError(f"task '{self.name}' needs two or more different emotions; has {self.emotions}")
         for source, target in self.merges.items():
             if target not in self.emotions or source in self.emotions:
@@ -138,6 +142,16 @@ class Task:
                     f"task '{self.name}': merge {source}={target} must lead from an emotion outside "
                     f"the task into one of {', '.join(self.emotions)}"
                 )
+
+    @property
+    def words(self) -> str:
+        """What it tells of a clip.
+
+        Examples:
+            >>> Task("4class", EMOTIONS[:4]).words
+            'anger, happiness, neutral, sadness'
+        """
+        return ", ".join(self.emotions or self.dimensions)
 
     @property
     def class_of(self) -> dict[int, int]:
@@ -153,7 +167,7 @@ class Task:
             for source, target in merges.items()
             if target in self.emotions and source not in self.emotions
         }
-        return Task(self.name, self.emotions, {**self.merges, **usable}, self.corpora)
+        return replace(self, merges={**self.merges, **usable})
 
 
 TASKS: Final[Mapping[str, Task]] = MappingProxyType(
@@ -189,6 +203,16 @@ def task_named(name: str, own: Mapping[str, Sequence[str]] | None = None) -> Tas
             "[tasks] mine = ['anger', 'calm']"
         )
     return TASKS[name]
+
+
+def rating_task(dimensions: Sequence[str]) -> Task:
+    """The task of predicting ratings.
+
+    Examples:
+        >>> rating_task(["valence", "arousal"]).name
+        'valence, arousal'
+    """
+    return Task(", ".join(dimensions), (), dimensions=tuple(dimensions))
 
 
 def distance_matrix(emotions: Sequence[str]) -> tuple[tuple[float, ...], ...]:

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
 from ser_pipeline.encoders.places import KNOWN
@@ -25,12 +25,15 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.names import new_run
+from ser_pipeline.runs.ratings import RatedPart
 from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
     from ser_pipeline.serving.model import Model
     from ser_pipeline.training.recorder import EpochReport
+
+T = TypeVar("T")
 
 MAY_CHANGE: Final = ("epochs", "device", "devices", "workers")
 """Settings of training that may change when a run goes on; all else stays as the run began."""
@@ -54,14 +57,13 @@ class ScoredRun(os.PathLike[str]):
         """Scores of one part.
 
         Raises:
-            SettingsError: no such part, or the split has none.
+            SettingsError: no such part, the split has none, or the run tells no emotions.
         """
-        if name not in PARTS:
-            raise SettingsError(f"part '{name}' does not exist; valid are {', '.join(PARTS)}")
-        if name not in self.scores.parts:
-            there = ", ".join(self.scores.parts)
-            raise SettingsError(f"{self.info.name}: its split has no {name} part, only {there}")
-        return self.scores.parts[name]
+        return _part(self.scores.parts, name, self.info)
+
+    def rated(self, name: str = "test") -> RatedPart:
+        """Scores of one part of a run whose target are ratings; raises as :meth:`part`."""
+        return _part(self.scores.rated, name, self.info)
 
     def load(self) -> "Model":
         """The model of the run, ready to predict on recordings.
@@ -78,8 +80,8 @@ class ScoredRun(os.PathLike[str]):
         return str(self.folder)
 
     def __repr__(self) -> str:
-        """One line: name, and UAR by part."""
-        return f"ScoredRun({self.info.name}: UAR {self.scores.uar_by_part})"
+        """One line: name, and UAR, or mean concordance, by part."""
+        return f"ScoredRun({self.info.name}: {self.scores.by_part})"
 
     def _repr_html_(self) -> str:
         """A table for a notebook: scores by part, and what must be known of them."""
@@ -91,6 +93,16 @@ class ScoredRun(os.PathLike[str]):
                 "Some of these recordings are synthetic voices: the scores say nothing of real speech."
             )
         return html_table(self.scores.table(self.info.name, notes), sortable=False)
+
+
+def _part(parts: Mapping[str, T], name: str, info: RunInfo) -> T:
+    if name not in PARTS:
+        raise SettingsError(f"part '{name}' does not exist; valid are {', '.join(PARTS)}")
+    if not parts:
+        raise SettingsError(f"{info.name}: part() has scores of emotions, rated() of ratings; use the other")
+    if name not in parts:
+        raise SettingsError(f"{info.name}: its split has no {name} part, only {', '.join(parts)}")
+    return parts[name]
 
 
 _ON_EMBEDDINGS: Final[Mapping[str, Any]] = {"model": {"name": "logreg"}, "on": "embeddings"}

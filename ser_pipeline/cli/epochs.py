@@ -70,12 +70,13 @@ def epoch_display(processes: int) -> EpochLines:
 def epoch_parts(report: "EpochReport") -> list[str]:
     """What is said of one epoch, what matters most first; a star marks the best so far."""
     row = report.row
-    score = row["validation_uar"]
+    name = "CCC" if "validation_ccc" in row else "UAR"
+    score = row[f"validation_{name.lower()}"]
     best = "*" if row["epoch"] == report.best_epoch else " "
     parts = [
         f"{report.word} {row['epoch']:>3}/{report.epochs}",
         f"train loss {row['train_loss']:.3f}",
-        f"{'no validation' if score is None else f'validation UAR {score:.3f}'} {best}",
+        f"{'no validation' if score is None else f'validation {name} {score:.3f}'} {best}",
         report.note or f"lr {row['learning_rate']:.2e}",
         f"{report.clips_per_second:.0f} clips/s",
     ]

@@ -1,5 +1,6 @@
 """The commands ``ser evaluate`` and ``ser compare``, and how scores are shown."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -28,7 +29,8 @@ from ser_pipeline.tables.cells import in_points, p_text, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
-    from ser_pipeline.runs.types import Estimate, PartScores, RunInfo, RunScores
+    from ser_pipeline.runs.ratings import Estimate, RatedPart, RatingScores
+    from ser_pipeline.runs.types import PartScores, RunInfo, RunScores
 
 
 _MAIN_GROUPS: Final = ("corpus", "language", "gender")
@@ -37,16 +39,26 @@ _MAIN_GROUPS: Final = ("corpus", "language", "gender")
 
 def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and what the last of them means."""
+    known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
+    shown = [part for part in ("test", "validation") if part in {**scores.parts, **scores.rated}][:1]
+    if scores.rated:
+        each = [(part, row) for part, found in scores.rated.items() for row in rating_rows(found.pooled)]
+        columns = ["part", "dimension", *RATED[3:]]
+        show_table(f"{info.name}: {info.words}", columns, [[part, row[0], *row[3:]] for part, row in each])
+        for part in shown:
+            rated = scores.rated[part]
+            people = f"{plural(rated.speakers, 'person', 'people')} that {known}"
+            say(f"{part}: the mean CCC is {rated.mean}, for {people}; 1 is full agreement with listeners")
+        return
     columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
     rows = []
     for part, part_scores in scores.parts.items():
         pooled = part_scores.pooled
         numbers = [pooled.accuracy.value, *interval(pooled.uar), pooled.macro_f1.value]
         rows.append([part, pooled.clips, pooled.speakers, *numbers])
-    show_table(f"{info.name}: {', '.join(info.emotions)}", columns, rows)
-    for part in [part for part in ("test", "validation") if part in scores.parts][:1]:
+    show_table(f"{info.name}: {info.words}", columns, rows)
+    for part in shown:
         pooled = scores.parts[part].pooled
-        known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
         people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
         say(
             f"{part}: of 100 clips of each emotion, {100 * pooled.uar.value:.0f} are recognised on average, "
@@ -57,12 +69,45 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
 def show_parts(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and the remarks that belong to them."""
     show_scores(info, scores)
-    for part, part_scores in scores.parts.items():
+    intervals = {part: found.pooled.interval for part, found in scores.parts.items()}
+    intervals |= {part: found.interval for part, found in scores.rated.items()}
+    for part, said in intervals.items():
         if part != "train":
-            say(f"{part}: {part_scores.pooled.interval}")
+            say(f"{part}: {said}")
     say(f"split '{info.split.name}': {info.split.note}")
     if info.synthetic:
         say("some of these recordings are synthetic voices: the scores say nothing about real speech")
+
+
+RATED: Final = (
+    "dimension", "by", "group", "clips", "speakers", "CCC", "from", "to", "Pearson", "RMSE", "MAE",
+)  # fmt: skip
+
+
+def rating_rows(ratings: "Sequence[RatingScores]") -> list[list[Any]]:
+    """Scores of ratings, one row each, in the columns of the tables that show them."""
+    return [
+        [
+            each.dimension, each.by or "all", each.name or "all", each.clips, each.speakers,
+            *((None,) * 3 if each.ccc is None else interval(each.ccc)),
+            *(None if score is None else score.value for score in (each.pearson, each.rmse, each.mae)),
+        ]
+        for each in ratings
+    ]  # fmt: skip
+
+
+def show_rated(part: str, scores: "RatedPart", fmt: Format = Format.table, *, full: bool = True) -> None:
+    """Show everything about one part of a run whose target are ratings; arguments as of :func:`show_part`."""
+    if fmt is Format.json:
+        out_whole(scores.model_dump_json(indent=2))
+    elif fmt is Format.csv:
+        columns = ["part", *(name.lower() for name in RATED)]
+        show_table(part, columns, [[part, *row] for row in rating_rows(scores.ratings)], fmt)
+    else:
+        say(f"{part}: mean CCC {scores.mean}")
+        whole = full or not on_screen()
+        shown = [each for each in scores.ratings if whole or each.by in (None, *_MAIN_GROUPS)]
+        show_table(f"{part}: ratings", list(RATED), rating_rows(shown))
 
 
 def show_part(
@@ -129,16 +174,8 @@ def _tell_speakers(part: str, scores: "PartScores") -> None:
 def _show_ratings(part: str, scores: "PartScores") -> None:
     """Show how closely ratings follow those of listeners."""
     if scores.ratings:
-        columns = ["dimension", "corpus", "clips", "speakers", "CCC", "from", "to", "Pearson", "RMSE"]
-        rows = [
-            [
-                each.dimension, each.corpus or "all", each.clips, each.speakers,
-                *((None,) * 3 if each.ccc is None else interval(each.ccc)),
-                None if each.pearson is None else each.pearson.value, each.rmse.value,
-            ]
-            for each in scores.ratings
-        ]  # fmt: skip
-        show_table(f"{part}: ratings", columns, rows)
+        shown = [each for each in scores.ratings if each.by in (None, "corpus")]
+        show_table(f"{part}: ratings", list(RATED), rating_rows(shown))
     elif scores.concordance:
         known = {name: value for name, value in scores.concordance.items() if value is not None}
         said = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
@@ -187,8 +224,10 @@ def evaluate(
     from ser_pipeline import api
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.records import PARTS
+    from ser_pipeline.runs.files import read_info
     from ser_pipeline.runs.find import find_run
-    from ser_pipeline.runs.predictions import PREDICTIONS
+    from ser_pipeline.runs.predictions import PREDICTIONS, RATINGS
+    from ser_pipeline.runs.ratings import RatedPart
     from ser_pipeline.runs.types import SCORES
 
     with plain_errors():
@@ -204,26 +243,33 @@ def evaluate(
 
             torch.set_num_threads(threads)
         folder = find_run(run, runs)
+        if enrolment and read_info(folder).recipe.target:
+            raise SettingsError(f"--enrolment: scores by UAR, and the target of {folder.name} are ratings")
         tell_unread(runs, folder)
         done = api.evaluate(folder, manifests=manifests, cache=cache, runs=runs, device=device)
-        shown = done.part(part)
+        shown = done.rated(part) if done.info.recipe.target else done.part(part)
         if fmt is Format.table:
             show_parts(done.info, done.scores)
         if where:
             shown = _some(done.folder, where, part, manifests)
-        show_part(done.info, part, shown, fmt, full=full)
-        say(f"written: {done.folder / PREDICTIONS}, {done.folder / SCORES}")
+        if isinstance(shown, RatedPart):
+            show_rated(part, shown, fmt, full=full)
+        else:
+            show_part(done.info, part, shown, fmt, full=full)
+        predicted = RATINGS if done.info.recipe.target else PREDICTIONS
+        say(f"written: {done.folder / predicted}, {done.folder / SCORES}")
         if enrolment:
             _show_enrolment(done.folder, part, manifests, cache, fmt)
     next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
-def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores":
+def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores | RatedPart":
     """Scores of the clips of a part for which a condition holds."""
     from ser_pipeline.evaluation.condition import score_where
+    from ser_pipeline.runs.ratings import RatedPart
 
     scores, left_out = score_where(folder, where, part=part, manifests=manifests)
-    clips = scores.pooled.clips
+    clips = scores.clips if isinstance(scores, RatedPart) else scores.pooled.clips
     say(f"{part}: what follows is of the {plural(clips, 'clip')} with {where}; the files are of all clips")
     if left_out:
         say(f"{part}: {left_out}")
@@ -248,6 +294,7 @@ def _show_enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: 
 
 
 _WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
+"""Scores that are shown in percent; others are numbers as they are."""
 
 
 def compare(
@@ -277,7 +324,10 @@ def compare(
     numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
     columns: list[str | Column] = ["run", "score", *numbers, "against the base"]
     rows = [_row(row, fmt) for row in found.scores]
-    show_table(f"compared with {found.base.name}, in percent", columns, rows, fmt)
+    percent = [name for score, name in _WORDS.items() if score in {row.score for row in found.scores}]
+    every = len(percent) == len({row.score for row in found.scores})
+    told = ", in percent" if every else f"; {', '.join(percent)} in percent" if percent else ""
+    show_table(f"compared with {found.base.name}{told}", columns, rows, fmt)
     for line in _notes(found):
         say(line)
 
@@ -285,13 +335,17 @@ def compare(
 def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
     found, p = row.found, row.corrected_p
     low, high = found.low, found.high
+    points = row.score in _WORDS
+    others = {"cross_entropy": "cross-entropy against votes"}
     return (
         row.arm.name,
-        _WORDS[row.score],
-        in_points(found.second),
-        in_points(found.first),
-        in_points(found.difference, "+"),
-        "" if low is None or high is None else f"{in_points(low, '+')} to {in_points(high, '+')}",
+        _WORDS.get(row.score) or others.get(row.score) or row.score.replace("ccc", "CCC of"),
+        in_points(found.second, points=points),
+        in_points(found.first, points=points),
+        in_points(found.difference, "+", points=points),
+        ""
+        if low is None or high is None
+        else f"{in_points(low, '+', points=points)} to {in_points(high, '+', points=points)}",
         p_text(p) if fmt is Format.table else p,
         row.answer,
     )

@@ -151,7 +151,8 @@ def predict(
     runs: RunsOption = Path("runs"),
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Predict the emotion of recordings; --format json prints one JSON object per line."""
+    """Predict the emotion of recordings, or their ratings; --format json prints one JSON object per line."""
+    from ser_pipeline.errors import SettingsError
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.reading import expand
 
@@ -168,6 +169,8 @@ def predict(
         loaded = _enrolled(_load(model, runs), enrol, options)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
+        if picture is not None and not loaded.emotions:
+            raise SettingsError(f"--picture draws emotions, and {loaded.name} tells none; leave it out")
         printer = Printer(loaded, fmt, whole=not timeline)
         for failure in failures:
             printer.add(failure)
@@ -320,7 +323,7 @@ def listen(
                     Stream(loaded, sample_rate, options, name=name), blocks, sample_rate, timing
                 ):
                     if printer is None:
-                        out(_line(said.end_s, said.decision, said.confidence))
+                        out(_line(said))
                     else:
                         printer.add(said)
         except KeyboardInterrupt:  # how a microphone is left
@@ -328,9 +331,10 @@ def listen(
         say(timing.sentence())
 
 
-def _line(end_s: float, decision: str, confidence: float | None) -> str:
-    bar = "" if confidence is None else f"{confidence:5.2f} {'#' * round(20 * confidence)}"
-    return f"{end_s:8.1f} s  {decision:<12} {bar}".rstrip()
+def _line(said: "Prediction") -> str:
+    confidence, rated = said.confidence, said.rated
+    bar = rated if confidence is None else f"{confidence:5.2f} {'#' * round(20 * confidence):<20} {rated}"
+    return f"{said.end_s:8.1f} s  {said.decision:<12} {bar}".rstrip()
 
 
 def demo(

@@ -23,7 +23,7 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
-from ser_pipeline.cli.evaluate import interval, show_parts
+from ser_pipeline.cli.evaluate import RATED, interval, rating_rows, show_parts
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.tables import NO_BREAK, Column, cells, one_line
 
@@ -80,9 +80,10 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
 
 _COLUMNS = (
     "name", "model", "task", "split", "fold", "leaks_speakers", "synthetic", "seed", "state",
-    "uar", "uar_low", "uar_high", "created", "age_s", "bytes",
+    "uar", "uar_low", "uar_high", "ccc", "created", "age_s", "bytes",
 )  # fmt: skip
-"""Columns of the list for programs; the score is that of the test part, as a share."""
+"""Columns of the list for programs; scores are those of the test part, as shares; the
+concordance (``ccc``) is the mean over the dimensions of a run whose target are ratings."""
 
 
 class _Row:
@@ -102,7 +103,9 @@ class _Row:
         scores = None if unread else final_scores(run.folder, run.info)
         self.state = _state(run.info, scores, unread=unread)
         tested = None if scores is None else scores.parts.get("test")
+        rated = None if scores is None else scores.rated.get("test")
         self.uar = None if tested is None else tested.pooled.uar
+        self.ccc = None if rated is None else rated.ccc
         self.age_s = None if run.began is None else max(0, round(time.time() - run.began))
         self.size = sum(contents(run.folder).values())
 
@@ -112,11 +115,13 @@ class _Row:
         fold = {None: "", "all": ", all folds"}.get(split.fold, f", fold {split.fold}")
         leaks = " (leaks speakers)" if split.leaks_speakers else ""
         return [
-            self.name, info.model, info.recipe.task, f"{split.name}{fold}{leaks}", info.recipe.train.seed,
+            self.name, info.model, info.recipe.about, f"{split.name}{fold}{leaks}", info.recipe.train.seed,
             self._score(), "" if self.age_s is None else age_text(self.age_s), size_text(self.size),
         ]  # fmt: skip
 
     def _score(self) -> str:
+        if self.ccc is not None:
+            return f"CCC {self.ccc:.3f}"
         if self.uar is None:
             return self.state if self.state != "scored" else "no test clips"
         value, low, high = interval(self.uar)
@@ -127,10 +132,10 @@ class _Row:
         """Values for a program, in the order of the columns."""
         info, split = self.info, self.info.split
         return [
-            self.name, info.model, info.recipe.task, split.name, split.fold, split.leaks_speakers,
+            self.name, info.model, info.recipe.about, split.name, split.fold, split.leaks_speakers,
             info.synthetic, info.recipe.train.seed, self.state,
             *((None, None, None) if self.uar is None else interval(self.uar)),
-            info.created, self.age_s, self.size,
+            self.ccc, info.created, self.age_s, self.size,
         ]  # fmt: skip
 
 
@@ -260,6 +265,10 @@ def _lines(
     """Settings, scores and files, one a line."""
     for name, value in _settings(info):
         yield "settings", name, value
+    for part, rated in () if scores is None else scores.rated.items():
+        for row in rating_rows(rated.pooled):
+            for column, number in zip(RATED[3:], row[3:], strict=True):
+                yield "scores", f"{part}.{row[0]}.{column.lower()}", number
     for part, found in () if scores is None else scores.parts.items():
         pooled = found.pooled
         for name in ("clips", "speakers"):

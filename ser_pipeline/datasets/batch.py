@@ -85,7 +85,7 @@ class Batch(NamedTuple):
         numbers: of the clips in their data set, shape ``(batch,)``.
         soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
         weights: of the clips in the loss, shape ``(batch,)``.
-        ratings: valence, arousal and dominance, NaN where a clip has none, shape ``(batch, 3)``.
+        ratings: NaN where a clip has none, shape ``(batch, dimensions)``; None without any.
         taught: embeddings that a teacher gives, NaN where it gives none, shape ``(batch, d)``.
         beside: normalised vectors beside mels or steps, shape ``(batch, columns)``.
     """

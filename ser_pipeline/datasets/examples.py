@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings
 from ser_pipeline.errors import LabelError, SettingsError, TrainingError
-from ser_pipeline.labels import EMOTIONS, Task, task_named
+from ser_pipeline.labels import DIMENSIONS, EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS
 
 MIN_CLIPS = 20
@@ -33,7 +33,7 @@ class Examples:
     Attributes:
         table: columns :data:`COLUMNS` of the manifest, one row per clip.
         part: index into :data:`ser_pipeline.records.PARTS`, shape ``(clips,)``.
-        target: class numbers, shape ``(clips,)``.
+        target: class numbers, shape ``(clips,)``; all 0 for a task of ratings.
     """
 
     table: pa.Table
@@ -49,11 +49,13 @@ class Examples:
         values: Strings = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
         return values
 
-    def ratings(self) -> Float32s:
-        """Valence, arousal and dominance in [-1, 1], NaN where a clip has none, shape ``(clips, 3)``."""
-        columns = [
-            self.table[name].to_numpy(zero_copy_only=False) for name in ("valence", "arousal", "dominance")
-        ]
+    def ratings(self, dimensions: Sequence[str] = DIMENSIONS) -> Float32s:
+        """Ratings in [-1, 1], NaN where a clip has none, shape ``(clips, dimensions)``.
+
+        Args:
+            dimensions: columns of the manifest.
+        """
+        columns = [self.table[name].to_numpy(zero_copy_only=False) for name in dimensions]
         return np.stack(columns, axis=1).astype(np.float32)
 
     def take(self, rows: Int64s | Bools) -> "Examples":
@@ -148,14 +150,15 @@ def select_examples(
         TrainingError: no clip is left.
     """
     table = manifest.select(COLUMNS)
-    classes = class_lookup(task)[table["emotion_id"].to_numpy()]
+    classes = classes_of(table, task)
     keep = (parts != UNUSED) & (classes >= 0)
     keep &= chosen_rows(manifest, corpora, languages)
     keep &= _chosen(table["corpus"], task.corpora, "corpus", exact=True)
     if not keep.any():
+        what = "is rated for" if task.dimensions else "of"
         raise TrainingError(
-            f"task '{task.name}': no clip of {', '.join(task.emotions)} in the corpora, languages and "
-            "split chosen; 'ser manifest show' lists what there is"
+            f"task '{task.name}': no clip {what} {task.words} in the corpora, languages and split chosen; "
+            "'ser manifest show' lists what there is"
         )
     rows = np.flatnonzero(keep)
     return Examples(table.take(pa.array(rows)), parts[rows], classes[rows])
@@ -169,6 +172,25 @@ def chosen_rows(manifest: pa.Table, corpora: Sequence[str], languages: Sequence[
     """
     keep = _chosen(manifest["corpus"], corpora, "corpus", exact=True)
     return keep & _chosen(manifest["language"], languages, "language", exact=False)
+
+
+def classes_of(table: pa.Table, task: Task) -> Int64s:
+    """Class number of each clip, -1 outside the task; of a task of ratings, rated clips are all of class 0.
+
+    Args:
+        table: columns ``emotion_id``, ``valence``, ``arousal`` and ``dominance`` of the manifest.
+        task: classes and merges, or dimensions, of which one is enough.
+
+    Returns:
+        Shape ``(rows,)``.
+    """
+    rated = [table[name].is_valid().to_numpy() for name in task.dimensions]
+    classes: Int64s = (
+        np.any(rated, axis=0).astype(np.int64) - 1
+        if rated
+        else class_lookup(task)[table["emotion_id"].to_numpy()]
+    )
+    return classes
 
 
 def class_lookup(task: Task) -> Int64s:

@@ -14,7 +14,7 @@ from ser_pipeline.datasets.examples import (
     UNUSED,
     Examples,
     chosen_rows,
-    class_lookup,
+    classes_of,
     resolve_task,
     restrict_training,
     select_examples,
@@ -24,7 +24,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.encoders import encoder_folders, found_again, located
 from ser_pipeline.errors import SettingsError, StoreMissing, TrainingError
-from ser_pipeline.labels import Task
+from ser_pipeline.labels import Task, rating_task
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.manifest.where import Chosen, chosen_by, no_match
 from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, WaveOptions, inputs_of
@@ -167,7 +167,7 @@ class Inputs:
     def _left_out(self, number: int | None) -> str:
         """How many clips of the task the condition says nothing about, in words."""
         recipe, table = self.recipe, self.manifest.table
-        asked = class_lookup(self.task)[table["emotion_id"].to_numpy()] >= 0
+        asked = classes_of(table, self.task) >= 0
         asked &= parts_for(self.split, self.manifest, number) != UNUSED
         return self.chosen.among(asked & chosen_rows(table, recipe.corpora, recipe.languages)).left_out
 
@@ -342,6 +342,8 @@ def _joined(stores: Sequence[RowStore]) -> RowStore | SideBySide:
 def _task(
     recipe: Recipe, manifest: Manifest, split: Split, own_tasks: Mapping[str, Sequence[str]] | None
 ) -> Task:
+    if recipe.target:
+        return rating_task(recipe.target)
     rows = manifest.table.num_rows
     parts = np.zeros(rows, np.int8) if split.folds else parts_for(split, manifest)
     used = chosen_rows(manifest.table, recipe.corpora, recipe.languages) & _chosen(manifest, recipe).rows

@@ -147,18 +147,15 @@ class RunData:
 
     def class_counts(self) -> dict[str, tuple[int, ...]]:
         """Clips of each class by part."""
-        classes = len(self.task.emotions)
-        targets = self.examples.target
-        return {
-            part: tuple(np.bincount(targets[self.rows(part)], minlength=classes).tolist()) for part in PARTS
-        }
+        classes, targets = len(self.task.emotions), self.examples.target
+        counts = {part: np.bincount(targets[self.rows(part)], minlength=classes) for part in PARTS}
+        return {part: tuple(each[:classes].tolist()) for part, each in counts.items()}
 
     def remarks(self) -> list[str]:
         """What training sees, and what it does not, one line each."""
         counts = self.counts()
         parts = ", ".join(f"{part} {clips}" for part, clips in counts.items())
-        emotions = ", ".join(self.task.emotions)
-        lines = [f"{self.recipe.model.name}, {emotions}: {parts} clips, split '{self.split.name}'"]
+        lines = [f"{self.recipe.model.name}, {self.task.words}: {parts} clips, split '{self.split.name}'"]
         pairs = zip(self.recipe.encoders, self.recipe.encoder_layers, strict=True)
         left = [each.name for each, layers in pairs if layers == "best"]
         if left and "embeddings" in self.recipe.vectors:
@@ -236,10 +233,8 @@ class RunData:
         """
         if learned.scaling is None or learned.scaling.names != self.store.names:
             raise RunError("the model was trained on other features than the store holds; train it again")
-        values = learned.scaling.apply(vectors)
-        return (
-            VectorClips(values, self.examples.target[rows]) if steps is None else BesideClips(steps, values)
-        )
+        values, targets = learned.scaling.apply(vectors), self.examples.target[rows]
+        return VectorClips(values, targets) if steps is None else BesideClips(steps, values)
 
     def steps(self, rows: Int64s, learned: Learned, *, memory_limit: int = MEMORY_LIMIT) -> Clips | None:
         """Mels or frames of some clips, without vectors beside them; None for a model of vectors alone."""
@@ -266,11 +261,11 @@ class RunData:
         Args:
             learned: from :meth:`learned`.
         """
-        examples, options = self.learned_examples(), self.recipe.train
-        clips = self._with_variants(learned)
-        dimensions, taught = self.recipe.model.dimensions, self.taught
-        if not (options.soft_labels or options.intensity_strength or dimensions or taught):
-            return clips
+        examples, options, dimensions = self.learned_examples(), self.recipe.train, self.recipe.rated
+        clips, taught = self._with_variants(learned), self.taught
+        ratings = examples.ratings(dimensions) if dimensions else None
+        if self.recipe.target or not (options.soft_labels or options.intensity_strength or taught):
+            return clips if ratings is None else TrainingClips(clips, ratings=ratings)
         votes, strength = examples.table["votes"], options.intensity_strength
         soft = None
         if options.soft_labels or taught:
@@ -281,8 +276,13 @@ class RunData:
             soft = taught.mixed(soft, rows, share=options.teacher_weight)
             embeddings = None if taught.embeddings is None else taught.embeddings[rows]
         weights = intensity_weights(examples.table, strength=strength) if strength else None
-        ratings = examples.ratings() if dimensions else None
         return TrainingClips(clips, soft, weights, ratings, embeddings)
+
+    def validation_clips(self, learned: Learned) -> Clips:
+        """Data set of the validation part, with its ratings where these are the target."""
+        rows, target = self.rows("validation"), self.recipe.target
+        clips = self.clips(rows, learned)
+        return TrainingClips(clips, ratings=self.examples.take(rows).ratings(target)) if target else clips
 
     def _taught_rows(self) -> Int64s:
         """Which of what a teacher says belongs to each row that training learns from."""

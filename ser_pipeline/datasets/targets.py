@@ -80,7 +80,7 @@ class TrainingClips(Clips):
         clips: what is given to the network.
         soft: distributions over the classes, shape ``(clips, classes)``; None keeps each clip's own class.
         weights: shape ``(clips,)``; None weighs all alike.
-        ratings: valence, arousal and dominance, NaN if there is none, shape ``(clips, 3)``; None for none.
+        ratings: NaN where there is none, shape ``(clips, dimensions)``; None for none.
         taught: embeddings that a teacher gives, NaN where it gives none, shape ``(clips, d)``; None for none.
     """
 

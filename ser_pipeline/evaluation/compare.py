@@ -1,6 +1,6 @@
 """Compare finished runs on the same test clips, from their result files alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.errors import RunError, some
+from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, verdict
 from ser_pipeline.runs.files import read_info
@@ -136,7 +137,8 @@ class ComparedScore:
 
     Attributes:
         arm: that is compared with the first one.
-        score: ``uar``, ``accuracy`` or ``macro_f1``.
+        score: ``uar``, ``accuracy`` or ``macro_f1``; ``ccc`` and a dimension; or ``cross_entropy``, of
+            probabilities against the votes of listeners.
         found: its ``first`` is the arm, its ``second`` the arm it is compared with.
         corrected_p: over all arms, for this score.
         answer: in words.
@@ -190,29 +192,59 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
         manifest: that they were trained on; it knows who speaks.
 
     Raises:
-        RunError: fewer than two runs, one that is not scored, or runs of other recordings or emotions.
+        RunError: fewer than two runs, one that is not scored, or runs of other recordings, or that tell
+            neither the same emotions nor a dimension in common.
     """
     infos = {folder: read_info(folder) for folder in dict.fromkeys(folders)}
     if len(infos) < 2:
         raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
     _check(infos, manifest)
-    arms = _arms(infos)
-    decisions = RunDecisions(Path, manifest)
-    keys = [str(folder) for folder in infos]
+    arms, told = _arms(infos), all(info.emotions for info in infos.values())
+    rows, tested, other = _of_decisions(arms, infos, manifest) if told else ([], np.zeros(0, np.str_), 0)
+    for sums in (*rating_sums(infos, manifest), *(vote_sums(infos, manifest) if told else ())):
+        if len(sums.clips):
+            rows += _of_sums(arms, sums)
+        if not told and len(sums.clips) >= len(tested):
+            tested, other = sums.clips, sums.left_out
+    if not rows:
+        raise RunError(f"{some([folder.name for folder in infos])}: no clip was tested by all of these runs")
+    rows.sort(key=lambda row: arms.index(row.arm))
+    return Compared(arms[0], tuple(rows), len(tested), other)
+
+
+def _of_decisions(
+    arms: Sequence[ComparedArm], infos: Mapping[Path, RunInfo], manifest: Manifest
+) -> tuple[list[ComparedScore], Strings, int]:
+    """Scores of decisions, with the clips that all runs decided on and how many only some did."""
+    decisions, keys = RunDecisions(Path, manifest), [str(folder) for folder in infos]
     clips = decisions.common(keys)
     if not len(clips):
-        raise RunError(f"{some([folder.name for folder in infos])}: no clip was tested by all of these runs")
+        return [], clips, 0
     every = {clip for key in keys for clip in decisions.of(key).clips.tolist()}
-    counts = {arm: decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms}
-    base, *others = arms
-    found = [compare(counts[arm], counts[base]) for arm in others]
-    rows: list[ComparedScore] = []
-    for score in SCORES_SHOWN:
-        corrected = holm([each[score].p for each in found])
-        for arm, each, p in zip(others, found, corrected.tolist(), strict=True):
-            rows.append(ComparedScore(arm, score, each[score], p, _answer(each[score], p)))
-    rows.sort(key=lambda row: others.index(row.arm))
-    return Compared(base, tuple(rows), len(clips), len(every) - len(clips))
+    counts = [decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms]
+    found = [compare(each, counts[0]) for each in counts[1:]]
+    rows = [row for score in SCORES_SHOWN for row in _rows(arms, score, [each[score] for each in found])]
+    return rows, clips, len(every) - len(clips)
+
+
+def _of_sums(arms: Sequence[ComparedArm], sums: Sums) -> list[ComparedScore]:
+    base, truth = sums.arm(arms[0].folders), list(sums.truth)
+    found = [
+        compare(
+            sums.arm(arm.folders), base, scores={sums.score: sums.of}, truth=lambda each: each[..., truth]
+        )
+        for arm in arms[1:]
+    ]
+    return _rows(arms, sums.score, [each[sums.score] for each in found])
+
+
+def _rows(arms: Sequence[ComparedArm], score: str, found: Sequence[Comparison]) -> list[ComparedScore]:
+    """One score of all arms but the first."""
+    corrected = holm([each.p for each in found]).tolist()
+    return [
+        ComparedScore(arm, score, each, p, _answer(each, p))
+        for arm, each, p in zip(arms[1:], found, corrected, strict=True)
+    ]
 
 
 def _answer(found: Comparison, p: float) -> Answer:
@@ -232,7 +264,7 @@ def _answer(found: Comparison, p: float) -> Answer:
     return "lower" if verdict(turned, p) == "holds" else "not decidable here"
 
 
-def _check(infos: dict[Path, RunInfo], manifest: Manifest) -> None:
+def _check(infos: Mapping[Path, RunInfo], manifest: Manifest) -> None:
     first = next(iter(infos.values()))
     for folder, info in infos.items():
         if info.manifest_digest != manifest.digest:
@@ -240,10 +272,12 @@ def _check(infos: dict[Path, RunInfo], manifest: Manifest) -> None:
                 f"{folder}: was trained on other recordings than the manifest holds; "
                 "pass --manifests with its own"
             )
-        if info.emotions != first.emotions:
+        alone = not (info.emotions and first.emotions)
+        same = info.emotions == first.emotions and not alone
+        if not same and not (alone and {*info.recipe.rated} & {*first.recipe.rated}):
             raise RunError(
-                f"{folder}: distinguishes {', '.join(info.emotions)}, but {first.name} distinguishes "
-                f"{', '.join(first.emotions)}; only runs with the same emotions can be compared"
+                f"{folder}: tells {info.words}, but {first.name} tells {first.words}; only runs that tell "
+                "the same emotions, or ratings in common, can be compared"
             )
 
 

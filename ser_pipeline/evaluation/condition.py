@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.evaluation.listeners import task_of, with_ratings, with_votes
+from ser_pipeline.evaluation.listeners import rated_scores, task_of, with_ratings, with_votes
 from ser_pipeline.evaluation.predict import certainty_of
 from ser_pipeline.evaluation.score import Certainties, Priors, score_predictions, training_priors
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -16,6 +16,7 @@ from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.predictions import read_predictions, read_ratings
+from ser_pipeline.runs.ratings import RatedPart
 from ser_pipeline.runs.types import ALL_FOLDS, Certainty, PartScores, RunInfo
 
 
@@ -55,7 +56,9 @@ def read_said(folder: Path, info: RunInfo, manifest: Manifest) -> Said:
     return Said(pa.concat_tables(tables), priors, certainties)
 
 
-def score_where(folder: Path, condition: str, *, part: str, manifests: Path) -> tuple[PartScores, str]:
+def score_where(
+    folder: Path, condition: str, *, part: str, manifests: Path
+) -> tuple[PartScores | RatedPart, str]:
     """Score a run on the clips of a part for which a condition holds; no file is written.
 
     Args:
@@ -73,18 +76,22 @@ def score_where(folder: Path, condition: str, *, part: str, manifests: Path) -> 
         RunError: the run's predictions are missing, damaged, or of other recordings.
     """
     info, manifest = read_info(folder), read_manifest(manifests)
-    said, found = read_said(folder, info, manifest), chosen_by(manifest.table, condition)
-    table = said.table.filter(pc.equal(said.table["part"], part))
+    found = chosen_by(manifest.table, condition)
+    said = None if info.recipe.target else read_said(folder, info, manifest)
+    table = read_ratings(folder) if said is None else said.table
+    table = table.filter(pc.equal(table["part"], part))
     ids = manifest.table["utterance_id"]
     judged = pc.is_in(ids, table["utterance_id"].combine_chunks()).to_numpy(zero_copy_only=False)
     if not (judged & found.rows).any():
         raise ManifestError(f"{no_match(condition, found.among(judged), int(judged.sum()))} of part {part}")
     kept = ids.filter(pa.array(found.rows)).combine_chunks()
-    some = table.filter(pc.is_in(table["utterance_id"], kept))
+    some, left_out = table.filter(pc.is_in(table["utterance_id"], kept)), found.among(judged).left_out
+    if said is None:
+        return rated_scores(some, manifest.table).rated[part], left_out
     scores = score_predictions(some, manifest.table, info.emotions, said.priors, said.certainties)
     scores = with_votes(scores, some, manifest.table, task_of(info))
     if info.recipe.model.dimensions:
         rated = read_ratings(folder)
         rated = rated.filter(pc.is_in(rated["utterance_id"], kept))
         scores = with_ratings(scores, rated, manifest.table)
-    return scores.parts[part], found.among(judged).left_out
+    return scores.parts[part], left_out

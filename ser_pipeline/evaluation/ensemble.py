@@ -137,6 +137,10 @@ def _checked(members: Sequence[Path]) -> list[RunInfo]:
         raise SettingsError(f"an ensemble is made of two or more different runs, found {found}")
     infos = [read_info(member) for member in members]
     for member, info in zip(members, infos, strict=True):
+        if info.recipe.target:
+            raise RunError(
+                f"{member}: its target are ratings; an ensemble averages probabilities of emotions"
+            )
         if info.model == ENSEMBLE:
             raise RunError(f"{member}: is an ensemble itself; name its members")
         if final_scores(member, info) is None:

@@ -76,6 +76,8 @@ def explain_run(
         RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
     """
     info = read_info(folder)
+    if info.recipe.target:
+        raise RunError(f"{folder}: its target are ratings; runs that tell emotions can be explained")
     if info.split.fold == ALL_FOLDS:
         raise RunError(
             f"{folder}: has a model for every fold; explain one of them, as in 'ser explain {folder}/fold-0'"

@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Float64s, Strings
+from ser_pipeline.arrays import Bools, Float64s, Strings
 from ser_pipeline.datasets.targets import vote_counts
-from ser_pipeline.labels import DIMENSIONS, Task
+from ser_pipeline.evaluation.score import GROUPS
+from ser_pipeline.labels import DIMENSIONS, Task, rating_task
 from ser_pipeline.metrics import (
+    describe_intervals,
     rating_columns,
     rating_scores,
     speaker_sums,
@@ -19,8 +21,11 @@ from ser_pipeline.metrics import (
     vote_columns,
     vote_scores,
 )
+from ser_pipeline.records import PARTS
+from ser_pipeline.runs.files import write_scores
 from ser_pipeline.runs.predictions import write_ratings
-from ser_pipeline.runs.types import Estimate, PartScores, RatingScores, RunInfo, RunScores, VoteScores
+from ser_pipeline.runs.ratings import Estimate, GroupKind, RatedPart, RatingScores, VoteScores
+from ser_pipeline.runs.types import RunInfo, RunScores
 
 _FEWEST: Final = 2
 """Rated clips that a score of ratings needs."""
@@ -28,6 +33,8 @@ _FEWEST: Final = 2
 
 def task_of(info: RunInfo) -> Task:
     """The task that a run was trained on."""
+    if info.recipe.target:
+        return rating_task(info.recipe.target)
     return Task(info.recipe.task, info.emotions, info.merges, info.corpora)
 
 
@@ -86,26 +93,64 @@ def with_ratings(scores: RunScores, table: pa.Table, manifest: pa.Table, *, seed
         manifest: its table, or the rows of the clips; has ``utterance_id``, ``corpus`` and ``speaker_id``.
         seed: of the intervals.
     """
-    parts = {part: _rated_part(found, part, table, manifest, seed) for part, found in scores.parts.items()}
+    parts = {}
+    for part, found in scores.parts.items():
+        ratings, _ = _ratings(table, part, manifest, seed)
+        pooled = {each.dimension: each for each in ratings if each.by is None}
+        agreement = {name: _value(pooled[name].ccc) if name in pooled else None for name in DIMENSIONS}
+        parts[part] = found.model_copy(update={"concordance": agreement, "ratings": ratings})
     return scores.model_copy(update={"parts": parts})
 
 
-def _rated_part(found: PartScores, part: str, table: pa.Table, manifest: pa.Table, seed: int) -> PartScores:
+def rated_scores(table: pa.Table, manifest: pa.Table, *, seed: int = 0) -> RunScores:
+    """Score a run whose target are ratings.
+
+    Args:
+        table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
+        manifest: as for :func:`with_ratings`.
+        seed: of the intervals.
+    """
+    rated = {}
+    for part in PARTS:
+        ratings, speakers = _ratings(table, part, manifest, seed)
+        if len(speakers):
+            people = sorted(set(speakers.tolist()))
+            rated[part] = RatedPart(
+                clips=len(speakers),
+                speakers=len(people),
+                ratings=ratings,
+                interval=describe_intervals(people, seed),
+            )
+    return RunScores(parts={}, rated=rated)
+
+
+def keep_rated(folder: Path, table: pa.Table, manifest: pa.Table) -> RunScores:
+    """Write ratings and scores of a run whose target they are; arguments as of :func:`keep_dimensions`."""
+    scores = rated_scores(table, manifest)
+    write_ratings(folder, table)
+    write_scores(folder, scores)
+    return scores
+
+
+def _ratings(
+    table: pa.Table, part: str, manifest: pa.Table, seed: int
+) -> tuple[tuple[RatingScores, ...], Strings]:
+    """Scores of ratings of the clips of one part, all of them and by group, and who speaks in each."""
     rows = table.filter(pc.equal(table["part"], part))
     known = _rows(rows, manifest)
-    corpora, speakers = _texts(known, "corpus"), _texts(known, "speaker_id")
+    facts = {kind: _texts(known, column) for kind, column in GROUPS.items()}
     ratings: list[RatingScores] = []
-    for dimension in DIMENSIONS:
+    for dimension in (name for name in DIMENSIONS if name in rows.column_names):
         rated, said = (_numbers(rows, name) for name in (f"rated_{dimension}", dimension))
         there = ~np.isnan(rated)
-        groups = {"": there} | {name: there & (corpora == name) for name in np.unique(corpora).tolist()}
-        for corpus, here in groups.items():
+        groups: list[tuple[GroupKind | None, str, Bools]] = [(None, "", there)]
+        groups += [(kind, name, of == name) for kind, of in facts.items() for name in np.unique(of).tolist()]
+        for kind, name, inside in groups:
+            here = there & inside
             if int(here.sum()) >= _FEWEST:
-                scored = _rated(rated[here], said[here], speakers[here], seed)
-                ratings.append(RatingScores(dimension=dimension, corpus=corpus, **scored))
-    pooled = {each.dimension: each for each in ratings if not each.corpus}
-    agreement = {name: _value(pooled[name].ccc) if name in pooled else None for name in DIMENSIONS}
-    return found.model_copy(update={"concordance": agreement, "ratings": tuple(ratings)})
+                scored = _rated(rated[here], said[here], facts["speaker"][here], seed)
+                ratings.append(RatingScores(dimension=dimension, by=kind, name=name, **scored))
+    return tuple(ratings), facts["speaker"]
 
 
 def _rated(rated: Float64s, said: Float64s, speakers: Strings, seed: int) -> Mapping[str, object]:
@@ -126,7 +171,7 @@ def _value(estimate: Estimate | None) -> float | None:
 def _rows(clips: pa.Table, manifest: pa.Table) -> pa.Table:
     """Rows of the manifest for some clips, in their order."""
     places = pc.index_in(clips["utterance_id"], manifest["utterance_id"].combine_chunks())
-    return manifest.select(["corpus", "speaker_id", "votes"]).take(places)
+    return manifest.select([*dict.fromkeys([*GROUPS.values(), "votes"])]).take(places)
 
 
 def _texts(table: pa.Table, column: str) -> Strings:

@@ -25,21 +25,24 @@ ERRORS_LEFT: Final = 0.5
 """The threshold is set where this share of the error rate is left among the clips answered."""
 
 
-def rate_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Float32s:
-    """Valence, arousal and dominance of clips.
+def rate_clips(
+    network: Network, clips: Clips, *, dimensions: Sequence[str] = DIMENSIONS, device: str = "cpu"
+) -> Float32s:
+    """Ratings of clips.
 
     Args:
         network: says them; it is moved to the device and put into evaluation mode.
         clips: what to rate.
+        dimensions: that it rates.
         device: ``cpu``, ``cuda`` or ``mps``.
 
     Returns:
-        Shape ``(clips, 3)``, in [-1, 1].
+        Shape ``(clips, dimensions)``, in [-1, 1].
 
     Raises:
         TypeError: the network does not say them.
     """
-    return apply_network(network, clips, network.rate, width=len(DIMENSIONS), device=device)
+    return apply_network(network, clips, network.rate, width=len(dimensions), device=device)
 
 
 def predict_clips(network: Network, clips: Clips, *, device: str = "cpu") -> Float32s:
@@ -140,21 +143,24 @@ def prediction_table(
     return pa.Table.from_arrays([*columns], schema=schema)
 
 
-def dimension_table(examples: Examples, rated: Float32s, fold: int | None) -> pa.Table:
+def dimension_table(
+    examples: Examples, rated: Float32s, fold: int | None, dimensions: Sequence[str] = DIMENSIONS
+) -> pa.Table:
     """Put a network's ratings into their table, with the raters' own beside them.
 
     Args:
         examples: the clips.
-        rated: by the network, shape ``(clips, 3)``.
+        rated: by the network, shape ``(clips, dimensions)``.
         fold: that tests the clips of part ``test``; None without folds.
+        dimensions: that are rated.
     """
-    known = examples.ratings()
+    known = examples.ratings(dimensions)
     columns: dict[str, Any] = {
         "utterance_id": examples.table["utterance_id"],
         "part": pa.array(np.array(PARTS)[examples.part]),
         "fold": pa.array([fold] * len(examples), pa.int16()),
     }
-    for place, name in enumerate(DIMENSIONS):
+    for place, name in enumerate(dimensions):
         columns[name] = pa.array(np.ascontiguousarray(rated[:, place]))
         columns[f"rated_{name}"] = pa.array(np.ascontiguousarray(known[:, place]), from_pandas=True)
     return pa.table(columns)

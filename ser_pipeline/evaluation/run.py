@@ -19,7 +19,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import EncoderError, RunError
 from ser_pipeline.evaluation.internals import write_internals
-from ser_pipeline.evaluation.listeners import keep_dimensions, task_of, with_votes
+from ser_pipeline.evaluation.listeners import keep_dimensions, keep_rated, task_of, with_votes
 from ser_pipeline.evaluation.predict import (
     certainty_of,
     dimension_table,
@@ -56,8 +56,9 @@ def decision_ms(folder: Path) -> tuple[float, float]:
         folder: of a run; has its network.
 
     Returns:
-        Milliseconds of wall time from samples to input, and from input to probabilities: the smallest of
-        several, since whatever else the machine does only adds to it. Of an ensemble, sums over its members.
+        Milliseconds of wall time from samples to input, and from input to probabilities or ratings: the
+        smallest of several, since whatever else the machine does only adds to it. Of an ensemble, sums over
+        its members.
 
     Raises:
         RunError: the network is missing or damaged.
@@ -73,11 +74,11 @@ def decision_ms(folder: Path) -> tuple[float, float]:
         values = card.learned.scaling.apply(values.reshape(1, -1))[0]
     elif card.learned.scaling is not None and row.beside is not None:
         beside = torch.from_numpy(card.learned.scaling.apply(row.beside[None]))
-    inputs, lengths = one_clip(values, row.frames, card.model)
+    given = (*one_clip(values, row.frames, card.model), beside)
 
     def decide() -> None:
         with torch.inference_mode():
-            network(inputs, lengths, beside).softmax(1)
+            network.rate(*given) if card.target else network(*given).softmax(1)
 
     return _front_end_ms(options), _least_ms(decide)
 
@@ -173,6 +174,8 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = Tr
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:
     """Predict and score every part of one run; writes ``predictions.parquet`` and ``scores.json``.
 
+    Of a run whose target are ratings, ``dimensions.parquet`` holds what was predicted.
+
     Fits the temperature of a model that has none and saves it with the model.
 
     Args:
@@ -183,10 +186,7 @@ def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores
     Raises:
         RunError: the network is missing or damaged, or distinguishes other emotions.
     """
-    predictions, scores = _predicted(folder, data, device)
-    write_predictions(folder, predictions)
-    write_scores(folder, scores)
-    return scores
+    return (_rated if data.task.dimensions else _told)(folder, data, device)[1]
 
 
 def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunScores:
@@ -208,14 +208,16 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     for number in numbers:
         place, data = fold_folder(folder, number), inputs.run_data(number)
         check_same(read_info(place), data, place)
-        predictions, scores = _predicted(place, data, device)
-        write_predictions(place, predictions)
-        write_scores(place, scores)
+        predictions, scores = (_rated if data.task.dimensions else _told)(place, data, device)
         tested.append(predictions.filter(pc.equal(predictions["part"], "test")))
+        if data.task.dimensions:
+            continue
         priors[number] = training_priors(predictions, data.examples.table, len(data.task.emotions))
         if scores.certainty is not None:
             certainties[number] = scores.certainty
     pooled = pa.concat_tables(tested)
+    if inputs.task.dimensions:
+        return keep_rated(folder, pooled, inputs.manifest.table)
     scores = score_predictions(pooled, inputs.manifest.table, data.task.emotions, priors, certainties)
     scores = scores.model_copy(update={"certainty": None})  # each fold has its own
     scores = with_votes(scores, pooled, inputs.manifest.table, data.task)
@@ -255,26 +257,46 @@ def decided(folder: Path, data: RunData, device: str) -> Decided:
     Raises:
         RunError: the network is missing or damaged, or distinguishes other emotions.
     """
-    network, card = load_model(folder)
-    data = as_trained(data, card)
-    if card.emotions != data.task.emotions:
-        raise RunError(
-            f"{folder}: its network distinguishes {', '.join(card.emotions)}, but the run is about "
-            f"{', '.join(data.task.emotions)}; train it again"
-        )
-    clips = data.clips(np.arange(len(data.examples)), card.learned, memory_limit=0)
+    network, card, data, clips = _loaded(folder, data)
     probabilities = predict_clips(network, clips, device=choose_device(device))
-    if not np.isfinite(probabilities).all():
-        raise RunError(
-            f"{folder}: its network gives probabilities that are not numbers; train it again with a "
-            "lower --lr, or check the store with 'ser cache verify'"
-        )
+    _check_finite(probabilities, "probabilities", folder)
     stated, certainty = _stated(folder, card, data, probabilities)
     fold = None if data.split.fold is None else int(data.split.fold)
     return Decided(prediction_table(data.examples, stated, card.emotions, fold), certainty, network, clips)
 
 
-def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+def _loaded(folder: Path, data: RunData) -> tuple[Network, ModelCard, RunData, Clips]:
+    """A run's network with its card, and the clips as it takes them."""
+    network, card = load_model(folder)
+    data = as_trained(data, card)
+    if (card.emotions, card.target) != (data.task.emotions, data.task.dimensions):
+        raise RunError(
+            f"{folder}: its network tells {', '.join(card.emotions or card.target)}, but the run is about "
+            f"{data.task.words}; train it again"
+        )
+    return network, card, data, data.clips(np.arange(len(data.examples)), card.learned, memory_limit=0)
+
+
+def _check_finite(values: Float32s, what: str, folder: Path) -> None:
+    if not np.isfinite(values).all():
+        raise RunError(
+            f"{folder}: its network gives {what} that are not numbers; train it again with a lower --lr, or "
+            "check the store with 'ser cache verify'"
+        )
+
+
+def _rated(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+    """Ratings of a run whose target they are, and their scores; both are written."""
+    network, card, data, clips = _loaded(folder, data)
+    rated = rate_clips(network, clips, dimensions=card.target, device=choose_device(device))
+    _check_finite(rated, "ratings", folder)
+    fold = None if data.split.fold is None else int(data.split.fold)
+    table = dimension_table(data.examples, rated, fold, card.target)
+    return table, keep_rated(folder, table, data.examples.table)
+
+
+def _told(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
+    """Predictions of a run, and their scores; both are written."""
     found = decided(folder, data, device)
     predictions, network = found.table, found.network
     fold = None if data.split.fold is None else int(data.split.fold)
@@ -288,6 +310,8 @@ def _predicted(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunS
         scores = keep_dimensions(folder, table, scores, data.examples.table)
     if fold is None:
         write_internals(folder, network, found.clips, predictions, device=choose_device(device))
+    write_predictions(folder, predictions)
+    write_scores(folder, scores)
     return predictions, scores
 
 

@@ -29,16 +29,8 @@ from ser_pipeline.metrics import (
     uar,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.types import (
-    Certainty,
-    ClassScore,
-    Estimate,
-    GroupKind,
-    GroupScores,
-    PartScores,
-    RunScores,
-    Scores,
-)
+from ser_pipeline.runs.ratings import Estimate, GroupKind
+from ser_pipeline.runs.types import Certainty, ClassScore, GroupScores, PartScores, RunScores, Scores
 
 Priors = Mapping[int | None, Mapping[str, tuple[int, ...]]]
 """Fold -> corpus -> training clips of each class; fold None where there are none."""

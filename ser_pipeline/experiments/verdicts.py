@@ -40,7 +40,7 @@ from ser_pipeline.runs.findings import (
     ProtocolNote,
     experiment_folder,
 )
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.ratings import Estimate
 
 LEAST_SEEDS: Final = 3
 LEAST_SPEAKERS: Final = 6

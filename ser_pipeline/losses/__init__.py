@@ -4,23 +4,33 @@ They take logits ``(batch, classes)`` and class numbers ``(batch,)`` or distribu
 those beside them take embeddings or dimensional ratings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
+from typing import Final
 
 from torch import Tensor
 
-from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, supervised_contrastive
+from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, mse_loss, supervised_contrastive
 from ser_pipeline.losses.classification import CrossEntropy
 from ser_pipeline.options import LOSSES
 
 __all__ = [
+    "RATING_LOSSES",
     "CrossEntropy",
     "build_loss",
     "ccc_loss",
     "cosine_distance",
     "loss_class",
+    "mse_loss",
     "supervised_contrastive",
 ]
+
+
+RATING_LOSSES: Final[Mapping[str, Callable[[Tensor, Tensor], Tensor]]] = MappingProxyType(
+    {"ccc": ccc_loss, "mse": mse_loss}
+)
+"""Losses of ratings by name, as in ``--rating-loss NAME``."""
 
 
 def loss_class(name: str) -> type[CrossEntropy]:

@@ -37,6 +37,22 @@ def ccc_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
     return torch.where(enough, 1 - concordance, 0).sum() / enough.sum().clamp(min=1)
 
 
+def mse_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
+    """Mean square error over the rated clips of each dimension, averaged over dimensions.
+
+    Args:
+        predicted: shape ``(batch, dimensions)``.
+        ratings: same shape; NaN where a clip has none.
+
+    Returns:
+        A scalar, computed in fp32; a dimension without rated clips is left out.
+    """
+    rated = ~ratings.isnan()
+    count = rated.sum(0)  # (dimensions,)
+    away = (predicted.float() - ratings.float().nan_to_num()) ** 2
+    return _over_rated(away, rated, count).sum() / (count > 0).sum().clamp(min=1)
+
+
 def _over_rated(values: Tensor, rated: Tensor, count: Tensor) -> Tensor:
     """Mean over rated clips, shape ``(dimensions,)``; 0 without any."""
     return values.masked_fill(~rated, 0).sum(0) / count.clamp(min=1)

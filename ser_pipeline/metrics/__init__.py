@@ -29,6 +29,8 @@ from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.ratings import (
     RATING_SCORES,
+    RATING_SUMS,
+    mean_ccc,
     rating_columns,
     rating_scores,
     speaker_sums,
@@ -56,6 +58,7 @@ from ser_pipeline.metrics.scores import (
 __all__ = [
     "FEW_SPEAKERS",
     "RATING_SCORES",
+    "RATING_SUMS",
     "RESAMPLES",
     "SCORES",
     "Comparison",
@@ -83,6 +86,7 @@ __all__ = [
     "holm",
     "macro_f1",
     "majority_guess",
+    "mean_ccc",
     "mean_error_distance",
     "mixture_weights",
     "most_confused",

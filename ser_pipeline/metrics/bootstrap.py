@@ -105,7 +105,7 @@ Score = Callable[[Counts], Float64s]
 
 
 def drawn_scores(
-    arms: Sequence[Int64s],
+    arms: Sequence[Counts],
     scores: Mapping[str, Score],
     *,
     seed: int = 0,
@@ -114,8 +114,8 @@ def drawn_scores(
     """Draw speakers, the same ones for all arms, and seeds of each arm, all with replacement.
 
     Args:
-        arms: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)`` each; the
-            number of seeds may differ.
+        arms: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)`` each, or sums,
+            ``(seeds, speakers, columns)``; the number of seeds may differ.
         scores: what to compute of each draw.
         seed: of all draws.
         resamples: number of draws.

@@ -1,15 +1,16 @@
 """Two arms on the same test clips: how far apart, how sure that is, and in which words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.bootstrap import RESAMPLES, SCORES, Score, drawn_scores, percentile_interval
+from ser_pipeline.metrics.scores import Counts
 
 PERMUTATIONS: Final = 10_000
 ALL_SIGNS: Final = 12
@@ -45,13 +46,14 @@ class Comparison:
 
 
 def compare(
-    first: Int64s,
-    second: Int64s,
+    first: Counts,
+    second: Counts,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
     permutations: int = PERMUTATIONS,
     scores: Mapping[str, Score] = SCORES,
+    truth: Callable[[Counts], Counts] = lambda counts: counts.sum(-1),
 ) -> Mapping[str, Comparison]:
     """Compare two arms by accuracy, UAR and macro-F1, or by scores of one's own.
 
@@ -62,12 +64,14 @@ def compare(
 
     Args:
         first: counts by speaker of each seed, shape ``(seeds, speakers, classes, classes)``, rows true
-            classes, as :func:`ser_pipeline.metrics.speaker_confusions` gives them.
+            classes, as :func:`ser_pipeline.metrics.speaker_confusions` gives them; or sums of other columns,
+            shape ``(seeds, speakers, columns)``, for scores of one's own.
         second: the same of the other arm, whose number of seeds may differ.
         seed: of all draws.
         resamples: draws of the interval.
         permutations: draws of the p-value, where not every swap is tried.
-        scores: name -> score of counts of shape ``(..., classes, classes)``.
+        scores: name -> score of counts of shape ``(..., classes, classes)``, or of sums.
+        truth: what of counts or sums both arms must have in common: the clips, and what is true of them.
 
     Returns:
         Score -> comparison.
@@ -86,8 +90,8 @@ def compare(
         >>> found.difference, found.low, found.high, found.p
         (1.0, 1.0, 1.0, 0.0078125)
     """
-    truths = [np.unique(arm.sum(-1), axis=0) for arm in (first, second)]
-    if any(len(truth) != 1 for truth in truths) or not np.array_equal(truths[0], truths[1]):
+    truths = [np.unique(truth(arm), axis=0) for arm in (first, second)]
+    if any(len(each) != 1 for each in truths) or not np.array_equal(truths[0], truths[1]):
         raise RunError("runs that are compared must score the same clips of the same speakers")
     drawn = {
         name: values[0] - values[1]
@@ -97,7 +101,8 @@ def compare(
     found = {}
     for name, score in scores.items():
         one, other = (float(score(arm.sum(1)).mean()) for arm in (first, second))
-        low, high = percentile_interval(drawn.get(name))
+        draws = drawn.get(name)
+        low, high = percentile_interval(None if draws is None or not np.isfinite(draws).all() else draws)
         found[name] = Comparison(
             first=one,
             second=other,

@@ -12,8 +12,11 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.metrics.bootstrap import RESAMPLES, percentile_interval
 
-RATING_SCORES: Final = ("ccc", "pearson", "rmse")
+RATING_SCORES: Final = ("ccc", "pearson", "rmse", "mae")
 """Names of what :func:`rating_scores` gives."""
+
+RATING_SUMS: Final = 7
+"""Columns of :func:`rating_columns`."""
 
 LEAST_PROBABILITY: Final = 1e-7
 """One clip that a model rules out wrongly must not decide a mean over all of them."""
@@ -44,27 +47,30 @@ def speaker_sums(values: npt.ArrayLike, speakers: npt.ArrayLike) -> Float64s:
 
 
 def rating_columns(rated: npt.ArrayLike, predicted: npt.ArrayLike) -> Float64s:
-    """What :func:`rating_scores` needs of each clip, shape ``(clips, 6)``: 1, x, y, x^2, y^2 and xy.
+    r"""What :func:`rating_scores` needs of each clip: 1, x, y, x^2, y^2, xy and \|x - y\|.
 
     Args:
         rated: by listeners, shape ``(clips,)``.
         predicted: shape ``(clips,)``.
+
+    Returns:
+        Shape ``(clips, 7)``.
     """
     x, y = np.asarray(rated, np.float64), np.asarray(predicted, np.float64)
-    return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
+    return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y, np.abs(x - y)], axis=1)
 
 
 def rating_scores(sums: Float64s) -> Scored:
-    """Concordance, Pearson's r and root mean square error, of sums of :func:`rating_columns`.
+    """Concordance, Pearson's r, root mean square and mean absolute error, of sums of :func:`rating_columns`.
 
     ``CCC = 2 cov / (var x + var y + (mean x - mean y)^2)``, with moments divided by the number of clips.
 
     Args:
-        sums: shape ``(..., 6)``.
+        sums: shape ``(..., 7)``.
 
     Returns:
-        ``ccc`` and ``pearson`` in [-1, 1], NaN where nothing varies, and ``rmse`` on the scale of the
-        ratings; shape ``(...)`` each.
+        ``ccc`` and ``pearson`` in [-1, 1], NaN where nothing varies, and ``rmse`` and ``mae`` on the scale of
+        the ratings; shape ``(...)`` each.
 
     References:
         Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45, 1989.
@@ -72,10 +78,10 @@ def rating_scores(sums: Float64s) -> Scored:
     Examples:
         >>> sums = rating_columns([0.0, 1.0], [0.0, 0.5]).sum(0)
         >>> {name: round(float(value), 3) for name, value in rating_scores(sums).items()}
-        {'ccc': 0.667, 'pearson': 1.0, 'rmse': 0.354}
+        {'ccc': 0.667, 'pearson': 1.0, 'rmse': 0.354, 'mae': 0.25}
     """
     clips = sums[..., 0]
-    mean_x, mean_y, xx, yy, xy = (sums[..., column] / clips for column in range(1, 6))
+    mean_x, mean_y, xx, yy, xy, apart = (sums[..., column] / clips for column in range(1, RATING_SUMS))
     var_x, var_y = np.maximum(xx - mean_x**2, 0), np.maximum(yy - mean_y**2, 0)
     covariance, away = xy - mean_x * mean_y, np.maximum(xx - 2 * xy + yy, 0)
     spread = var_x + var_y + (mean_x - mean_y) ** 2
@@ -85,7 +91,23 @@ def rating_scores(sums: Float64s) -> Scored:
         "ccc": _ratio(2 * covariance, spread),
         "pearson": _ratio(covariance, product),
         "rmse": np.asarray(np.sqrt(away)),
+        "mae": np.asarray(apart),
     }
+
+
+def mean_ccc(concordances: npt.ArrayLike) -> float | None:
+    """Mean over the dimensions for which there is a concordance; None where there is none for any.
+
+    Args:
+        concordances: shape ``(dimensions,)``; NaN for none.
+
+    Examples:
+        >>> mean_ccc([0.5, float("nan"), 0.7]), mean_ccc([float("nan")])
+        (0.6, None)
+    """
+    values = np.asarray(concordances, np.float64)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
 
 
 _NOTHING: Final = 1e-12
@@ -149,11 +171,11 @@ def sum_intervals(
         [0.667, 0.667]
     """
     speakers = len(sums)
+    if speakers < 2:
+        return dict.fromkeys(score(sums.sum(0)), (None, None))
     rng = np.random.default_rng(seed)
     times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), resamples)
-    drawn = score(times @ sums)
-    enough = speakers > 1
     return {
-        name: percentile_interval(draws if enough and np.isfinite(draws).all() else None)
-        for name, draws in drawn.items()
+        name: percentile_interval(draws if np.isfinite(draws).all() else None)
+        for name, draws in score(times @ sums).items()
     }

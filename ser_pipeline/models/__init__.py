@@ -35,30 +35,35 @@ def model_class(name: str) -> type[Network]:
     return found
 
 
-def build_model(options: ModelOptions, n_inputs: BuiltFor, n_classes: int, *, n_beside: int = 0) -> Network:
+def build_model(
+    options: ModelOptions, n_inputs: BuiltFor, n_outputs: int, *, n_beside: int = 0, rates: bool = False
+) -> Network:
     """Build a network with fresh weights from torch's own generator.
 
     Args:
         options: architecture and its options.
         n_inputs: what it is built for.
-        n_classes: number of outputs.
+        n_outputs: number of classes, or of the dimensions that are rated instead.
         n_beside: columns of vectors beside the inputs; 0 for none.
+        rates: its outputs are ratings.
 
     Raises:
         SettingsError: a model that takes no vectors beside its inputs.
     """
-    network = model_class(options.name).from_options(options, n_inputs, n_classes)
+    network = model_class(options.name).from_options(options, n_inputs, n_outputs)
     if n_beside:
         if not isinstance(network, MelNetwork) or not options.architecture.beside:
             raise SettingsError(f"model '{options.name}' takes no vectors beside its inputs")
         network.add_vectors(n_beside, options.dropout)
-    if options.dimensions and isinstance(network, EmbeddingNetwork):  # classifiers get theirs fitted
-        network.add_dimensions(options.dropout)
+    if isinstance(network, EmbeddingNetwork):  # classifiers get their ratings fitted
+        network.only_rates = rates
+        if options.dimensions and not rates:
+            network.add_dimensions(options.dropout)
     return network
 
 
 def parameter_count(network: nn.Module) -> int:
     """Number of trainable numbers in a network, or of fitted ones in a classifier."""
     if isinstance(network, EstimatorNetwork):
-        return sum(map(fitted_numbers, (network.estimator, *network.raters)))
+        return sum(map(fitted_numbers, network.fitted))
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -63,9 +63,12 @@ class EstimatorNetwork(Network):
     """A fitted classifier; its class scores are logarithms of its probabilities.
 
     Args:
-        estimator: has ``predict_proba`` and ``classes_``.
+        estimator: has ``predict_proba`` and ``classes_``; None for a model that rates clips alone.
         n_classes: number of outputs; classes the estimator never saw get the least probability.
-        raters: fitted regressions of valence, arousal and dominance; none for a model that does not rate.
+        raters: fitted regressions, one for each dimension; none for a model that does not rate.
+
+    Attributes:
+        fitted: the classifier, if there is one, and the regressions.
     """
 
     def __init__(self, estimator: Any, n_classes: int, raters: Sequence[Any] = ()) -> None:
@@ -73,6 +76,8 @@ class EstimatorNetwork(Network):
         self.estimator = estimator
         self.classes = n_classes
         self.raters = tuple(raters)
+        self.only_rates = estimator is None
+        self.fitted = tuple(each for each in (estimator, *raters) if each is not None)
 
     @classmethod
     def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
@@ -91,11 +96,11 @@ class EstimatorNetwork(Network):
 
     @property
     def rates(self) -> bool:
-        """Whether it has regressions of valence, arousal and dominance."""
+        """Whether it has regressions."""
         return bool(self.raters)
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; see :meth:`Network.rate`."""
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; see :meth:`Network.rate`."""
         if not self.raters:
             return super().rate(inputs, lengths, beside)
         columns = [each.predict(inputs.cpu().numpy()) if len(inputs) else [] for each in self.raters]

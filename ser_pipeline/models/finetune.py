@@ -124,7 +124,7 @@ class FineTuned(Probe):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Another network of the same weights, whose encoder hands its layers to it alone."""
         other = type(self)(**self._made_of)
-        other.dimensions = copy.deepcopy(self.dimensions)
+        other.only_rates, other.dimensions = self.only_rates, copy.deepcopy(self.dimensions)
         other.load_state_dict(self.state_dict())
         return other
 

@@ -52,13 +52,15 @@ BESIDE: Final = 64
 
 
 class Network(nn.Module, ABC):
-    """Inputs of clips to class scores.
+    """Inputs of clips to class scores, or to ratings.
 
     Attributes:
         classes: number of outputs.
+        only_rates: what it tells of a clip are ratings, and no classes.
     """
 
     classes: int
+    only_rates: bool = False
 
     @classmethod
     def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
@@ -89,11 +91,11 @@ class Network(nn.Module, ABC):
 
     @property
     def rates(self) -> bool:
-        """Whether it says valence, arousal and dominance as well."""
+        """Whether it rates clips, instead of telling classes apart or as well."""
         return False
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as of :meth:`forward`.
 
         Raises:
             TypeError: it does not say them.
@@ -121,7 +123,7 @@ class EmbeddingNetwork(Network):
     """A network whose ``forward`` is ``head`` after ``embed``.
 
     Attributes:
-        head: from an embedding to class scores.
+        head: from an embedding to class scores, or to ratings before their tanh.
         dimensions: from an embedding to valence, arousal and dominance; None without that head.
         beside: from vectors beside the inputs to what they add to the embedding; None without vectors.
     """
@@ -182,15 +184,17 @@ class EmbeddingNetwork(Network):
 
     @property
     def rates(self) -> bool:
-        """Whether it has a head for valence, arousal and dominance."""
-        return self.dimensions is not None
+        """Whether it has a head for ratings."""
+        return self.only_rates or self.dimensions is not None
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Valence, arousal and dominance in [-1, 1], shape ``(batch, 3)``; arguments as of :meth:`forward`.
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as of :meth:`forward`.
 
         Raises:
             TypeError: the network has no head for them.
         """
+        if self.only_rates:
+            return torch.tanh(self(inputs, lengths, beside))
         if self.dimensions is None:
             raise TypeError(f"this {type(self).__name__} has no head for valence, arousal and dominance")
         rated: Tensor = self.dimensions(self.embed(inputs, lengths, beside))

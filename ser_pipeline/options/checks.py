@@ -78,9 +78,10 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
         return f"there is no such setting; valid are {', '.join(place.model_fields)}{close}"
     if error["type"] == "missing" and not known:
         return "is missing"
-    if error["type"] == "literal_error" and not known:
+    if error["type"] == "literal_error":
         valid = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        return f"must be one of {', '.join(valid)}{nearest(str(error['input']), valid)}"
+        must = known.valid if known else f"one of {', '.join(valid)}"
+        return f"must be {must}{nearest(str(error['input']), valid)}"
     return f"must be {known.valid}" if known else str(error["msg"])
 
 

@@ -7,11 +7,21 @@ from typing import Final
 
 from ser_pipeline.options.recipe import Recipe
 from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, SEQUENCES
-from ser_pipeline.options.settings import Setting, settings_by_path, settings_of, with_flags
+from ser_pipeline.options.settings import Setting, in_words, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.training import TAUGHT
 
 CACHED_ONLY = frozenset({"embeddings.layers", "embeddings.pooling", "embeddings.frames", "embeddings.device"})
 """Paths of options of how a store is made, which have no effect on learning from it."""
+
+OF_EMOTIONS: Final = frozenset(
+    {
+        "task", "merges", "model.dimensions", "train.monitor", "train.loss", "train.distance_weight",
+        "train.focal_gamma", "train.label_smoothing", "train.class_weights", "train.contrastive_weight",
+        "train.contrastive_temperature", "train.dimension_weight", "train.soft_labels",
+        "train.intensity_strength", "train.teacher", *(f"train.{name}" for name in TAUGHT),
+    }
+)  # fmt: skip
+"""Paths of options that have no effect on a run whose target are ratings."""
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -79,6 +89,10 @@ def idle(path: str, made: Recipe) -> str:
     """
     if not applies(path, made.model.name):
         return f"model {made.model.name}"
+    if made.target and path in OF_EMOTIONS:
+        return f"a run whose target is {in_words(made.target)}"
+    if path == "train.rating_loss" and not made.rated:
+        return "a run without ratings, which --target or --dimensions has"
     own = made.model.architecture.inputs
     if path == "on" and own in SEQUENCES and own not in made.on:
         return f"model {made.model.name} unless {own} are named too, as in {own},features"

@@ -1,13 +1,14 @@
 """All that decides a model."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
 
-from ser_pipeline.labels import parse_merges
+from ser_pipeline.labels import DIMENSIONS, parse_merges
 from ser_pipeline.options.augment import WaveAugment
 from ser_pipeline.options.base import (
+    ANY_MODEL,
     AUGMENTATION,
     BY_EPOCHS,
     DATA,
@@ -48,6 +49,7 @@ PRESETS: tuple[Preset, ...] = ("default", "paper")
 Input = Literal["mels", "frames", "features", "embeddings"]
 INPUTS: Final[tuple[Input, ...]] = ("mels", "frames", "features", "embeddings")
 Normalise = Literal["none", "relative", "speaker", "adaptive"]
+Dimension = Literal["valence", "arousal", "dominance"]
 
 
 def _merges(value: Any) -> Any:
@@ -64,6 +66,16 @@ def _layers(value: Any) -> Any:
 
 def _each_once(values: tuple[Input, ...]) -> tuple[Input, ...]:
     return tuple(name for name in INPUTS if name in values)
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip(" ,"):
+        raise ValueError(f"name one or more of {', '.join(DIMENSIONS)}, as in valence,arousal")
+    return value
+
+
+def _in_order(values: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    return tuple(name for name in get_args(Dimension) if name in values)
 
 
 class Recipe(Options):
@@ -137,6 +149,14 @@ class Recipe(Options):
         "Tell these emotions apart: 4class, 6class, iemocap4, all, or a task that you define in ser.toml.",
         panel=DATA,
     )
+    target: Annotated[
+        tuple[Dimension, ...], LIST, BeforeValidator(_named), AfterValidator(_in_order)
+    ] = option(
+        (),
+        "Predict these ratings instead of emotions: some of valence, arousal and dominance, as in "
+        "valence,arousal. All recordings that are rated are used, whatever their emotion.",
+        panel=DATA, needs=ANY_MODEL,
+    )  # fmt: skip
     merges: Annotated[dict[str, str], BeforeValidator(_merges)] = option(
         {},
         "Count some emotions as others, as in calm=neutral.",
@@ -224,6 +244,11 @@ class Recipe(Options):
     def _check_embeddings(self) -> None:
         if self.normalise == "relative":
             raise ValueError("normalise relative is of features; embeddings take none, speaker or adaptive")
+        if "best" in self.encoder_layers and self.target:
+            raise ValueError(
+                "layers: 'best' are chosen by how well they tell emotions; with ratings as the target name "
+                "layers, as in 2,3,4, or take middle or all"
+            )
         if self._one_each and len(self.layers) != len(self.encoders):
             raise ValueError(
                 f"layers: there are choices for {len(self.layers)} encoders and {len(self.encoders)} to "
@@ -267,6 +292,21 @@ class Recipe(Options):
         """
         told = {"embeddings": found[0], "more_encoders": tuple(found[1:])}
         return self.model_copy(update=told | {"layers": layers[0] if len(layers) == 1 else tuple(layers)})
+
+    @property
+    def rated(self) -> tuple[str, ...]:
+        """Dimensions that are rated, instead of emotions or beside them; none in most runs."""
+        return self.target or (DIMENSIONS if self.model.dimensions else ())
+
+    @property
+    def about(self) -> str:
+        """What is told of a recording: name of the task, or the dimensions that are its target.
+
+        Examples:
+            >>> Recipe().about, Recipe(target="dominance,valence").about
+            ('4class', 'valence, dominance')
+        """
+        return ", ".join(self.target) or self.task
 
     @property
     def vectors(self) -> tuple[str, ...]:

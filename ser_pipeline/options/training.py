@@ -191,6 +191,12 @@ class TrainOptions(Options):
     loss: Annotated[str, OneOf(LOSSES)] = option(
         "ce", "Minimise this loss.", panel=LOSS, paper="distance_ce", paper_features="ce"
     )
+    rating_loss: Literal["ccc", "mse"] = option(
+        "ccc",
+        "Minimise this loss of ratings: 'ccc' is one minus their concordance with those of listeners, 'mse' "
+        "the mean square error.",
+        panel=LOSS,
+    )
     distance_weight: Annotated[float, Field(ge=0)] = option(
         1.0, "Add the expected distance to the cross-entropy with this weight.", panel=LOSS
     )
@@ -234,7 +240,7 @@ class TrainOptions(Options):
     )  # fmt: skip
     dimension_weight: Annotated[float, Field(ge=0)] = option(
         1.0,
-        "Add the concordance loss of valence, arousal and dominance with this weight.",
+        "Add the loss of ratings beside the emotions with this weight.",
         panel=LOSS,
     )
     soft_labels: Share = option(

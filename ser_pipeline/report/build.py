@@ -15,6 +15,7 @@ from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.internals_section import internals_section
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
+from ser_pipeline.report.ratings_section import ratings_sections
 from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
@@ -127,9 +128,11 @@ def compose(
     store: StoreFacts | None = None,
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
+    everyone, runs = runs, [run for run in runs if not run.info.recipe.target]
     sections = (
         results_section(runs, unfinished, data),
         *(section for run in runs for section in _run_sections(run, data)),
+        *ratings_sections(everyone, data),
         limits_section(data, runs),
         *experiment_sections(experiments, data),
         *data_sections(data, store, cut=not runs or any(run.info.store_kind == "mels" for run in runs)),
@@ -138,9 +141,9 @@ def compose(
     )
     return Report(
         title=TITLE,
-        opening=(*opening(data, runs, unfinished), *unread_blocks(unread)),
+        opening=(*opening(data, everyone, unfinished), *unread_blocks(unread)),
         sections=numbered(sections),
-        banner=banner(data, runs, unfinished),
+        banner=banner(data, everyone, unfinished),
     )
 
 

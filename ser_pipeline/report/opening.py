@@ -45,7 +45,7 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
     more = f", {len(unfinished)} unfinished" if unfinished else ""
     shown = text(f"This report shows {held}, and {done}{more}.")
-    best = answer(runs)
+    best = answer([run for run in runs if run.info.emotions])
     return (shown,) if best is None else (best, shown)
 
 

@@ -10,8 +10,9 @@ from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
 from ser_pipeline.report.ranking import ranking, run_key
 from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.read import Run, Unfinished
-from ser_pipeline.runs.types import Estimate, Scores
+from ser_pipeline.runs.types import Scores
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.table import EN_DASH
 

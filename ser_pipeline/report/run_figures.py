@@ -23,8 +23,9 @@ from ser_pipeline.report.drawing import (
 )
 from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
+from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import GroupKind, GroupScores
+from ser_pipeline.runs.types import GroupScores
 from ser_pipeline.tables.cells import percent_text
 
 MIN_GROUP_CLIPS = 10

@@ -18,8 +18,9 @@ from ser_pipeline.report.run_figures import (
     worst_groups,
 )
 from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import ALL_FOLDS, GroupKind, GroupScores, PartScores
+from ser_pipeline.runs.types import ALL_FOLDS, GroupScores, PartScores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 MAX_GROUPS = 20

@@ -15,7 +15,8 @@ from ser_pipeline.options import Options
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import FoundRun, list_runs
-from ser_pipeline.runs.types import CARD, Estimate, RunInfo, RunScores
+from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.tables.cells import plural
 
 NEW, KNOWN = "new people", "people it knows"
@@ -28,9 +29,10 @@ class About(Options):
         name: of its run or file.
         model: architecture.
         task: that it was trained for; "" where its file does not tell.
-        emotions: it tells apart.
+        emotions: it tells apart; none if it only rates.
         trained_on: corpora of its recordings.
         uar: on test clips, or on validation clips where it has no others; None where it was not scored.
+        ccc: mean concordance of its ratings on such clips, if they are its target; else None.
         speakers: heard in these clips.
         people: who they are; None where it was not scored.
         synthetic: it learned from synthetic voices.
@@ -42,6 +44,7 @@ class About(Options):
     emotions: tuple[str, ...]
     trained_on: tuple[str, ...] = ()
     uar: Estimate | None = None
+    ccc: float | None = None
     speakers: int = 0
     people: Literal["new people", "people it knows"] | None = None
     synthetic: bool = False
@@ -49,7 +52,7 @@ class About(Options):
     @property
     def chance(self) -> float:
         """UAR of guessing."""
-        return 1 / len(self.emotions)
+        return 1 / max(1, len(self.emotions))
 
     @property
     def at_chance(self) -> bool:
@@ -74,11 +77,13 @@ class About(Options):
 
     @property
     def _score(self) -> str:
-        if self.uar is None:
+        if self.uar is None and self.ccc is None:
             return "how good it is was not measured"
         people = f"{self.speakers:,} {self.people}" if self.speakers > 1 else "1 person"
         if self.speakers == 1 and self.people == KNOWN:
             people = "1 person it knows"
+        if self.ccc is not None:
+            return f"mean CCC {self.ccc:.3f} on {people}"
         return f"UAR {self.uar} on {people} (guessing: {self.chance:.2f})"
 
     @property
@@ -102,7 +107,8 @@ class About(Options):
             "uar": round(uar.value, 4) if known else None,
             "uar_low": None if uar.low is None else round(uar.low, 4),
             "uar_high": None if uar.high is None else round(uar.high, 4),
-            "chance": round(self.chance, 4),
+            **({} if self.ccc is None else {"ccc": round(self.ccc, 4)}),
+            "chance": round(self.chance, 4) if self.emotions else None,
             "on_whom": self.people,
             "speakers": self.speakers or None,
             "synthetic": self.synthetic,
@@ -140,16 +146,20 @@ def about_card(card: ModelCard, name: str, trained_on: tuple[str, ...] = ()) -> 
 def _about(info: RunInfo, scores: RunScores | None) -> About:
     parts = {} if scores is None else scores.parts
     part = parts.get("test") or parts.get("validation")
+    rates = {} if scores is None else scores.rated
+    rated = rates.get("test") or rates.get("validation")
+    tested = rated if part is None else part.pooled
     leaks = info.split.leaks_speakers
     return About(
         name=info.name,
         model=info.model,
-        task=info.recipe.task,
+        task=info.recipe.about,
         emotions=info.emotions,
         trained_on=info.recipe.train_corpora or info.corpora,
         uar=None if part is None else part.pooled.uar,
-        speakers=0 if part is None else part.pooled.speakers,
-        people=None if part is None else KNOWN if leaks else NEW,
+        ccc=None if rated is None else rated.ccc,
+        speakers=0 if tested is None else tested.speakers,
+        people=None if tested is None else KNOWN if leaks else NEW,
         synthetic=info.synthetic,
     )
 
@@ -188,6 +198,8 @@ def best_model(runs: Path) -> Path | None:
 
 
 def _candidate(run: FoundRun) -> _Candidate:
+    if not run.info.emotions:
+        return _Candidate(run, 0, "tells ratings and no emotion")
     try:
         scores = final_scores(run.folder, run.info)
     except RunError:

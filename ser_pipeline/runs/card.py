@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.options import (
     BuiltFor,
     FrontEnd,
@@ -44,7 +45,8 @@ class ModelCard(Options):
 
     Attributes:
         model: architecture and its options.
-        emotions: class names in the order of the outputs.
+        emotions: class names in the order of the outputs; none in a model of ratings.
+        target: names of the ratings that are its outputs instead.
         merges: emotion -> emotion it counts as.
         inputs: settings of the mels, features or embeddings it was trained on.
         learned: what reading them takes from the training clips: gains, or scales.
@@ -64,6 +66,7 @@ class ModelCard(Options):
     schema_version: Literal[2] = 2
     model: ModelOptions
     emotions: tuple[str, ...]
+    target: tuple[str, ...] = ()
     merges: dict[str, str] = Field(default_factory=dict)
     inputs: ModelInputs
     learned: Learned = Learned()
@@ -86,9 +89,16 @@ class ModelCard(Options):
 
     def __repr__(self) -> str:
         """One line: architecture, inputs and emotions."""
-        return f"ModelCard({self.model.name} on {self.inputs.kind}: {', '.join(self.emotions)})"
+        return (
+            f"ModelCard({self.model.name} on {self.inputs.kind}: {', '.join(self.emotions or self.target)})"
+        )
 
     __str__ = __repr__
+
+    @property
+    def rated(self) -> tuple[str, ...]:
+        """Dimensions that it rates, instead of emotions or beside them; none for most models."""
+        return self.target or (DIMENSIONS if self.model.dimensions else ())
 
     @property
     def n_inputs(self) -> BuiltFor:

@@ -21,6 +21,12 @@ METRIC_COLUMNS = (
 )  # fmt: skip
 """Columns of ``metrics.csv``; a missing value is empty."""
 
+RATING_COLUMNS: Final = (
+    "epoch", "train_loss", "train_ccc", "validation_loss", "validation_ccc", "learning_rate",
+    "train_seconds", "validation_seconds",
+)  # fmt: skip
+"""The same of a run whose target are ratings; the concordance is the mean over the dimensions."""
+
 Epoch = dict[str, float]
 """One line of ``metrics.csv``: what was measured, by column; a missing value is absent."""
 
@@ -46,7 +52,8 @@ def write_metrics(folder: Path, history: Sequence[Mapping[str, float | int | Non
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(folder / METRICS) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, METRIC_COLUMNS, lineterminator="\n")
+        columns = RATING_COLUMNS if history and "validation_ccc" in history[0] else METRIC_COLUMNS
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
 

@@ -12,7 +12,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.effect import Agreement, Direction
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.ratings import Estimate
 
 EXPLANATION: Final = "explanation.json"
 EXPLANATION_SCHEMA: Final = 1

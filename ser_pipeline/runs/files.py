@@ -128,14 +128,15 @@ def read_scores(folder: Path, info: RunInfo) -> RunScores:
         raise
     if place := _not_finite(scores.model_dump()):
         raise _lost_number(path, place)
-    known = [part for part in PARTS if part in scores.parts]
-    if not known or len(known) != len(scores.parts):
+    parts = scores.rated if info.recipe.target else scores.parts
+    known = [part for part in PARTS if part in parts]
+    if not known or len(known) != len(parts):
         raise RunError(
-            f"{path}: has parts {', '.join(scores.parts) or 'none'}, valid are "
-            f"{', '.join(PARTS)}; {score_again(folder)}"
+            f"{path}: has parts {', '.join(parts) or 'none'}, valid are {', '.join(PARTS)}; "
+            f"{score_again(folder)}"
         )
-    for part in known:
-        _check_classes(folder, info, part, scores.parts[part])
+    for part, found in scores.parts.items():
+        _check_classes(folder, info, part, found)
     return scores
 
 

@@ -29,9 +29,12 @@ def run_name(recipe: Recipe, now: datetime) -> str:
         '20260131-090507-crnn-4class-loso-s0-f3'
         >>> run_name(Recipe(split="my folds", fold="all"), moment)
         '20260131-090507-crnn-4class-my_folds-s0-folds'
+        >>> run_name(Recipe(target="valence,arousal"), moment)
+        '20260131-090507-crnn-valence-arousal-speaker-s0'
     """
     fold = {None: "", ALL_FOLDS: "-folds"}.get(recipe.fold, f"-f{recipe.fold}")
-    what = f"{recipe.model.name}-{recipe.task}-{recipe.split}-s{recipe.train.seed}{fold}"
+    about = "-".join(recipe.target) or recipe.task
+    what = f"{recipe.model.name}-{about}-{recipe.split}-s{recipe.train.seed}{fold}"
     return f"{now:%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9._-]', '_', what)}"
 
 

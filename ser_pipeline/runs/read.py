@@ -1,7 +1,7 @@
 """Read runs whole: settings, scores, learning curves and predictions, finished or not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,17 +65,17 @@ class Run:
     latency: Latency | None = None
 
     def __repr__(self) -> str:
-        """One line: name, and UAR by part."""
-        return f"Run({self.info.name}: UAR {self.scores.uar_by_part})"
+        """One line: name, and UAR, or mean concordance, by part."""
+        return f"Run({self.info.name}: {self.scores.by_part})"
 
     @property
     def part(self) -> str:
         """The part whose scores are looked at closely: test where there is one."""
-        return next(part for part in reversed(PARTS) if part in self.scores.parts)
+        return next(part for part in reversed(PARTS) if part in {**self.scores.parts, **self.scores.rated})
 
     @property
     def shown(self) -> PartScores:
-        """Scores of :attr:`part`."""
+        """Scores of :attr:`part`, of a run that tells emotions."""
         return self.scores.parts[self.part]
 
     def scored(self, part: str) -> PartScores | None:
@@ -141,21 +141,26 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
     scores = final_scores(folder, info)
     if scores is None:
         return Unfinished(folder.name, info, trained=info.stopped is not None)
-    shown = [part for part in PARTS if part in scores.parts][-1]
     weights = [path for name in (WEIGHTS, CLASSIFIER) if (path := folder / name).is_file()]
-    return Run(
+    run = Run(
         tag=f"R{number}",
         path=folder,
         info=info,
         scores=scores,
         curves=read_curves(folder),
-        predictions=_read_predictions(folder, info, shown, scores.parts[shown]),
+        predictions=None,
         model_bytes=sum(path.stat().st_size for path in weights) or None,
+        latency=read_latency(folder),
+    )
+    if scores.rated:
+        return run
+    return replace(
+        run,
+        predictions=_read_predictions(folder, info, run.part, run.shown),
         explanation=_read_explanation(folder, info),
         shares=read_shares(folder),
         attended=_read_attended(folder, info),
         embeddings=_read_embeddings(folder, info),
-        latency=read_latency(folder),
     )
 
 

@@ -6,7 +6,7 @@ A run is a folder ``runs/<name>/``::
     metrics.csv          one line per epoch, of ser_pipeline.runs.curves
     model.safetensors    weights, or model.skops, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
-    dimensions.parquet   utterance_id, part, fold, valence, arousal, dominance; of models that rate clips
+    dimensions.parquet   utterance_id, part, fold, ratings and those of listeners; of models that rate clips
     scores.json          RunScores
     latency.json         Latency; of runs that 'ser train' or 'ser evaluate' scored
     attention.parquet    chosen clips with the weights of their steps, of ser_pipeline.runs.internals
@@ -24,6 +24,7 @@ from pydantic import BeforeValidator, Field
 
 from ser_pipeline.options import Options, Recipe, layers_in_words
 from ser_pipeline.runs.layers import LayerChoice
+from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
 from ser_pipeline.tables.cells import plural
@@ -39,26 +40,6 @@ CLASSIFIER: Final = "model.skops"
 
 ALL_FOLDS: Final = "all"
 """Value of ``--fold`` that makes every fold of a split a run of its own, below one parent folder."""
-
-GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
-
-
-class Estimate(Options):
-    """A score with its interval; ``low`` and ``high`` are None where none can be given."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    def __str__(self) -> str:
-        """The score, and its interval where there is one.
-
-        Examples:
-            >>> print(Estimate(value=0.5, low=0.4, high=0.625))
-            0.500 (0.400 to 0.625)
-        """
-        ends = "" if self.low is None or self.high is None else f" ({self.low:.3f} to {self.high:.3f})"
-        return f"{self.value:.3f}{ends}"
 
 
 class ClassScore(Options):
@@ -142,44 +123,6 @@ class GroupScores(Options):
     macro_f1: float
 
 
-class RatingScores(Options):
-    """How closely a model's ratings follow those of listeners.
-
-    Attributes:
-        dimension: valence, arousal or dominance.
-        corpus: of the clips; "" for all corpora together.
-        clips: that listeners rated.
-        speakers: heard in them.
-        ccc: concordance correlation; None where nothing varies, as ``pearson``.
-        pearson: correlation.
-        rmse: root mean square error on the scale from -1 to 1.
-    """
-
-    dimension: str
-    corpus: str
-    clips: int
-    speakers: int
-    ccc: Estimate | None
-    pearson: Estimate | None
-    rmse: Estimate
-
-
-class VoteScores(Options):
-    """How closely probabilities follow the votes of listeners.
-
-    Attributes:
-        clips: with a vote for an emotion of the task.
-        speakers: heard in them.
-        cross_entropy: of the probabilities against the shares of the votes, in nats, mean over clips.
-        divergence: Kullback-Leibler divergence, that is cross-entropy beyond the entropy of the votes.
-    """
-
-    clips: int
-    speakers: int
-    cross_entropy: Estimate
-    divergence: Estimate
-
-
 class PartScores(Options):
     """Scores of one part of a split, pooled over its clips, averaged over corpora, and by group."""
 
@@ -192,7 +135,7 @@ class PartScores(Options):
         description="valence, arousal, dominance: concordance correlation over rated clips; None without two",
     )
     groups: tuple[GroupScores, ...] = ()
-    ratings: tuple[RatingScores, ...] = Field((), description="by dimension: all corpora, then each")
+    ratings: tuple[RatingScores, ...] = Field((), description="by dimension: all clips, then each group")
     votes: VoteScores | None = Field(default=None, description="None where no clip has votes")
 
     def __repr__(self) -> str:
@@ -223,21 +166,28 @@ class RunScores(Options):
     """All scores of a run.
 
     Attributes:
-        parts: keyed by train, validation, test.
+        parts: keyed by train, validation, test; empty for a run whose target are ratings.
+        rated: likewise, of such a run.
         certainty: of the run's model; None without validation clips, and for folds, which have one each.
     """
 
     schema_version: Literal[1] = RESULT_SCHEMA
     parts: dict[str, PartScores]
+    rated: dict[str, RatedPart] = Field(default_factory=dict)
     certainty: Certainty | None = None
 
     @property
-    def uar_by_part(self) -> str:
-        """UAR of each part, in words."""
-        return ", ".join(f"{part} {found.pooled.uar.value:.3f}" for part, found in self.parts.items())
+    def by_part(self) -> str:
+        """UAR, or mean concordance of ratings, of each part, in words."""
+        told = [f"{part} {found.pooled.uar.value:.3f}" for part, found in self.parts.items()]
+        rated = [f"{part} {found.mean}" for part, found in self.rated.items()]
+        return f"mean CCC: {', '.join(rated)}" if rated else f"UAR: {', '.join(told)}"
 
     def table(self, title: str, notes: Sequence[str] = ()) -> Table:
-        """Scores with their intervals, one row for each part."""
+        """Scores with their intervals, one row for each part, or for each dimension that was rated in it."""
+        if self.rated:
+            rated = [[part, *each.cells] for part, found in self.rated.items() for each in found.pooled]
+            return table_of(title, ["part", *RATED_COLUMNS], rated, notes=notes)
         rows = [
             [part, each.clips, each.speakers, str(each.accuracy), str(each.uar), str(each.macro_f1)]
             for part, each in ((part, found.pooled) for part, found in self.parts.items())
@@ -246,8 +196,8 @@ class RunScores(Options):
         return table_of(title, columns, rows, notes=notes)
 
     def __repr__(self) -> str:
-        """One line: UAR by part."""
-        return f"RunScores(UAR: {self.uar_by_part})"
+        """One line: UAR, or mean concordance, by part."""
+        return f"RunScores({self.by_part})"
 
     __str__ = __repr__
 
@@ -302,7 +252,7 @@ class RunInfo(Options):
         created: ISO 8601 with zone.
         command: as typed.
         model: architecture.
-        emotions: class names, in the order of the outputs.
+        emotions: class names, in the order of the outputs; none in a run whose target are ratings.
         merges: emotion -> emotion it counts as.
         counts: clips by part.
         class_counts: part -> clips by class, in the order of ``emotions``.
@@ -346,7 +296,12 @@ class RunInfo(Options):
 
     def __repr__(self) -> str:
         """One line: name, model, task and split."""
-        return f"RunInfo({self.name}: {self.model}, {self.recipe.task}, split {self.split.name})"
+        return f"RunInfo({self.name}: {self.model}, {self.recipe.about}, split {self.split.name})"
+
+    @property
+    def words(self) -> str:
+        """What it tells of a clip: emotions, or the ratings that are its target."""
+        return ", ".join(self.emotions or self.recipe.target)
 
     @property
     def layers(self) -> str:

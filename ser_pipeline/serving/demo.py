@@ -44,11 +44,17 @@ def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] 
     Raises:
         RunError: a model was named and cannot be used, none is good enough to answer without being named,
             or it cannot judge one recording alone.
+        SettingsError: it tells no emotions.
     """
     place = best_model(runs) if source is None else find_model(source, runs)
     if place is None:
         return None
     model = load_model(place)
+    if not model.emotions:
+        raise SettingsError(
+            f"{model.name}: rates {', '.join(model.dimensions)}, and the demo shows emotions; "
+            "use 'ser predict'"
+        )
     model.check_speaker()
     model.warm_up()
     return model, place

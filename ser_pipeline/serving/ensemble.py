@@ -65,6 +65,12 @@ class Ensemble(Model):
     members: tuple[Model, ...] = ()
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the ratings that all members give beside an emotion."""
+        first, *others = (member.dimensions for member in self.members)
+        return first if all(each == first for each in others) else ()
+
+    @property
     def longest_s(self) -> float:
         """Longest stretch that a member looks at once, in seconds."""
         return max(member.longest_s for member in self.members)
@@ -187,5 +193,11 @@ class Ensemble(Model):
             span_s=(start_s, end_s),
             temperature=self.card.temperature,
             abstain=self._threshold(options),
+            ratings=[
+                np.array([each.ratings[name] for name in self.dimensions])
+                for each, _ in heard
+                if self.dimensions
+            ],
+            dimensions=self.dimensions,
         )
         return replace(joined, windows=max(each.windows for each in said))

@@ -150,6 +150,11 @@ def _traceable(model: Model) -> Model:
     Raises:
         SettingsError: it is a graph already, an ensemble, or consists of trees.
     """
+    if model.card.target:
+        raise SettingsError(
+            f"{model.name}: rates {', '.join(model.card.target)}; only models that tell emotions can be "
+            "exported to ONNX"
+        )
     if model.card.members:
         raise SettingsError(f"{model.name}: an ensemble is no network; export one of its members")
     if not isinstance(model.scorer, TorchScorer):

@@ -6,7 +6,7 @@ from typing import Final
 
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
-from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.labels import DIMENSIONS, EMOTIONS
 from ser_pipeline.options import Fused, input_versions, mels_of
 from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.about import about_card, about_run, best_model
@@ -157,6 +157,10 @@ def check_card(card: ModelCard, path: Path) -> None:
 
 
 def _check_emotions(card: ModelCard, path: Path) -> None:
+    if card.target and not card.emotions:
+        if odd := [name for name in card.target if name not in DIMENSIONS]:
+            raise RunError(f"{path}: target: '{odd[0]}' does not exist; valid are {', '.join(DIMENSIONS)}")
+        return
     unknown = [name for name in card.emotions if name not in EMOTIONS]
     if unknown:
         raise RunError(f"{path}: emotions: '{unknown[0]}' does not exist; valid are {', '.join(EMOTIONS)}")

@@ -12,7 +12,6 @@ from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
 from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
-from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
@@ -49,18 +48,18 @@ class Model:
     about: About | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
-        """One line: name, architecture and emotions."""
-        return f"Model({self.name}: {self.card.model.name}, {', '.join(self.emotions)})"
+        """One line: name, architecture and emotions, or ratings."""
+        return f"Model({self.name}: {self.card.model.name}, {', '.join(self.emotions or self.dimensions)})"
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """Class names, in the order of the outputs."""
+        """Class names, in the order of the outputs; none for a model that only rates."""
         return self.card.emotions
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Names of the ratings that it gives beside an emotion; none for most models, and for graphs."""
-        return DIMENSIONS if self.card.model.dimensions and isinstance(self.scorer, TorchScorer) else ()
+        """Names of the ratings that it gives, alone or not; none for most models, and for graphs."""
+        return self.card.rated if isinstance(self.scorer, TorchScorer) else ()
 
     @property
     def sample_rate(self) -> int:
@@ -281,6 +280,7 @@ class Model:
             temperature=self.card.temperature,
             abstain=self._threshold(options),
             ratings=[ratings for _, ratings in said if ratings is not None],
+            dimensions=self.dimensions,
         )
 
     def _threshold(self, options: PredictOptions) -> float:

@@ -7,12 +7,13 @@ from typing import Any, Final
 from ser_pipeline import __version__
 from ser_pipeline.corpora import CORPORA
 from ser_pipeline.encoders import known_encoder
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
-from ser_pipeline.runs.types import CARD, Estimate, PartScores, RunInfo, RunScores
+from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.tables import markdown_table, table_of
@@ -128,6 +129,8 @@ def write_model_card(folder: Path) -> str:
     card = read_card(folder)
     for place in [member_folder(folder, member) for member in card.members] or [folder]:
         check_card(read_card(place), place / CARD)
+    if card.target:
+        raise SettingsError(f"{folder}: rates {info.words}; model cards are written of models of emotions")
     if card.emotions != info.emotions:
         raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")
     parts = (_opening(info, card), _data(info, card), _scores(info, scores), _certainty(card), _use(info))

@@ -18,6 +18,9 @@ HOP_S: Final = 1.0
 UNCERTAIN: Final = "uncertain"
 """Decision where the confidence lies below what was asked for."""
 
+RATED: Final = "rated"
+"""Decision of a model that tells ratings of speech, and no emotion."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -25,14 +28,14 @@ class Prediction:
 
     Attributes:
         name: of the recording.
-        decision: an emotion, ``uncertain`` or ``no speech``.
-        emotion: the likeliest emotion, whether or not it was decided for; None without speech.
-        confidence: its probability; None without speech.
-        probabilities: emotion -> probability, calibrated where the model is; empty without speech.
+        decision: an emotion, ``uncertain`` or ``no speech``; ``rated`` by a model that only rates.
+        emotion: the likeliest emotion, whether or not it was decided for; None without speech or emotions.
+        confidence: its probability; None without an emotion.
+        probabilities: emotion -> probability, calibrated where the model is; empty without an emotion.
         start_s: where what was looked at begins, in seconds from the recording's start.
         end_s: where it ends.
         windows: how many windows it is the mean of.
-        ratings: valence, arousal and dominance in [-1, 1], of models that rate clips; else empty.
+        ratings: some of valence, arousal and dominance in [-1, 1], of models that rate clips; else empty.
     """
 
     name: str
@@ -46,18 +49,23 @@ class Prediction:
     ratings: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """One line: recording, decision, confidence."""
+        """One line: recording, decision, confidence, ratings."""
         sure = "" if self.confidence is None else f", {self.confidence:.0%} sure"
-        return f"Prediction({self.name}: {self.decision}{sure})"
+        rated = f", {self.rated}" if self.ratings else ""
+        return f"Prediction({self.name}: {self.decision}{sure}{rated})"
+
+    @property
+    def rated(self) -> str:
+        """Its ratings in words."""
+        return ", ".join(f"{name} {value:+.2f}" for name, value in self.ratings.items())
 
     def _repr_html_(self) -> str:
-        """A table for a notebook: the likeliest emotion first."""
+        """A table for a notebook: the likeliest emotion first, or the ratings of a model that only rates."""
         from ser_pipeline.tables import html_table, table_of
 
-        rows = sorted(self.probabilities.items(), key=lambda each: -each[1])
-        return html_table(
-            table_of(f"{self.name}: {self.decision}", ["emotion", "probability"], rows), sortable=False
-        )
+        rows = sorted(self.probabilities.items(), key=lambda each: -each[1]) or [*self.ratings.items()]
+        columns = ["emotion", "probability"] if self.probabilities else ["dimension", "rating"]
+        return html_table(table_of(f"{self.name}: {self.decision}", columns, rows), sortable=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The prediction as JSON has it; numbers rounded to what they are good for.
@@ -119,18 +127,20 @@ def decide(
     temperature: float | None,
     abstain: float,
     ratings: Sequence[Floats] = (),
+    dimensions: Sequence[str] = DIMENSIONS,
 ) -> Prediction:
-    """Turn class scores into a prediction.
+    """Turn class scores and ratings into a prediction.
 
     Args:
         logits: of one recording, shape ``(classes,)``, or of several windows of it,
             ``(windows, classes)``, whose probabilities are averaged.
-        emotions: class names.
+        emotions: class names; none for a model that only rates.
         name: of the recording.
         span_s: where what was looked at begins and ends, in seconds.
         temperature: of the calibration; None leaves probabilities as they are.
         abstain: least confidence to decide.
-        ratings: of each window, in [-1, 1], shape ``(3,)``; they are averaged. None without.
+        ratings: of each window, in [-1, 1], shape ``(dimensions,)``; they are averaged. None without.
+        dimensions: their names.
 
     Examples:
         >>> said = decide(np.log([0.8, 0.2]), ("anger", "fear"), name="a.wav", span_s=(0, 1),
@@ -139,6 +149,9 @@ def decide(
         ('uncertain', 'anger', 0.667)
     """
     rows = np.atleast_2d(logits)
+    rated = dict(zip(dimensions, np.mean(ratings, axis=0).tolist(), strict=True)) if len(ratings) else {}
+    if not emotions:
+        return Prediction(name, RATED, None, None, {}, *span_s, windows=len(rows), ratings=rated)
     probabilities = softmax(rows, temperature or 1.0).mean(axis=0)
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
@@ -151,7 +164,7 @@ def decide(
         start_s=span_s[0],
         end_s=span_s[1],
         windows=len(rows),
-        ratings=dict(zip(DIMENSIONS, np.mean(ratings, axis=0).tolist(), strict=True)) if len(ratings) else {},
+        ratings=rated,
     )
 
 

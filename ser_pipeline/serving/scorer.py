@@ -89,11 +89,11 @@ class Scorer(Protocol):
         """Weights of the steps, shape ``(steps,)``, sum 1; None where there are none."""
 
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
-        """Valence, arousal and dominance in [-1, 1], shape ``(3,)``; None where they are not known."""
+        """Ratings in [-1, 1], shape ``(dimensions,)``; None where they are not known."""
 
 
 Said = tuple[Float32s, Float32s | None]
-"""Class scores of a clip, shape ``(classes,)``, and its ratings, shape ``(3,)``, if there are any."""
+"""Class scores of a clip, shape ``(classes,)``, and its ratings, ``(dimensions,)``, if there are any."""
 
 
 def said_of(scorer: Scorer, clip: PreparedClip) -> Said:
@@ -116,7 +116,9 @@ class TorchScorer:
         self.options = options
 
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
-        """See :meth:`Scorer.logits`."""
+        """See :meth:`Scorer.logits`; of no class for a network that only rates."""
+        if self.network.only_rates:
+            return np.zeros(0, np.float32)
         return self._given(self.network, values, frames, beside)
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:

@@ -83,7 +83,7 @@ def _content(network: Network) -> bytes:
 
         fitted = network.estimator
         if network.raters:
-            fitted = {_CLASSIFIER: fitted, _RATERS: [*network.raters]}
+            fitted = {_CLASSIFIER: fitted, _RATERS: [*network.raters]}  # no classifier where it only rates
         content: bytes = skops.io.dumps(fitted)
         return content
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.fitted_state().items()}
@@ -98,14 +98,22 @@ def _network(content: bytes, card: ModelCard) -> Network:
         known = isinstance(fitted, dict) and {*fitted} == {_CLASSIFIER, _RATERS}
         both = fitted if known else {_CLASSIFIER: fitted, _RATERS: []}
         features = len(card.learned.scaling.names) if card.learned.scaling else 0
-        if any(
-            getattr(each, "n_features_in_", None) != features for each in (both[_CLASSIFIER], *both[_RATERS])
-        ):
+        found = EstimatorNetwork(both[_CLASSIFIER], len(card.emotions), both[_RATERS])
+        if any(getattr(each, "n_features_in_", None) != features for each in found.fitted):
             raise ValueError(f"its classifier does not take the {features} features the card names")
-        return EstimatorNetwork(both[_CLASSIFIER], len(card.emotions), both[_RATERS])
+        lacking = bool(card.target or found.raters) and len(found.raters) != len(card.rated)
+        if lacking or (found.estimator is None) != bool(card.target):
+            raise ValueError(f"it does not tell {', '.join((*card.emotions, *card.rated))}")
+        return found
     if card.model.architecture.inputs == "waves":  # the encoder is a part of the network
         card = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})
-    network = build_model(card.model, card.n_inputs, len(card.emotions), n_beside=card.n_beside)
+    network = build_model(
+        card.model,
+        card.n_inputs,
+        len(card.emotions or card.target),
+        n_beside=card.n_beside,
+        rates=bool(card.target),
+    )
     network.load_fitted(safetensors.torch.load(content))
     return network
 

@@ -1,4 +1,4 @@
-"""A run of a scikit-learn classifier: the same folder, from the same clips, without epochs."""
+"""A run of scikit-learn's classifiers or regressions: the same folder and clips, without epochs."""
 
 import time
 import warnings
@@ -27,7 +27,7 @@ from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.types import CARD, RunInfo
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe
-from ser_pipeline.training.raters import fit_raters
+from ser_pipeline.training.raters import Rater, fit_raters, rating_row
 from ser_pipeline.training.recorder import EpochReport, Listener, Row
 
 FOLDS: Final = 5
@@ -52,12 +52,12 @@ class Candidate:
 def train_classifier(
     data: RunData, folder: Path, listener: Listener, card: ModelCard, *, command: str
 ) -> RunInfo:
-    """Fit a classifier, choosing its penalty on validation clips where none is given.
+    """Fit a classifier or regressions of ratings, with penalties chosen on validation clips if not given.
 
     Args:
         data: clips and recipe.
         folder: of the run; made where it is missing.
-        listener: is told of each candidate as of an epoch.
+        listener: is told of each candidate, or of each dimension, as of an epoch.
         card: of the model.
         command: as typed, for the record.
 
@@ -65,7 +65,7 @@ def train_classifier(
         What was written to ``settings.json``; a folder that is done is left as it is.
 
     Raises:
-        TrainingError: the training clips are too few to fit it.
+        TrainingError: the training clips are too few to fit anything.
         RunError: the folder's run began with other recordings or settings.
     """
     before = describe(data, folder, command=command, parameters=0)
@@ -75,6 +75,73 @@ def train_classifier(
     train, validation = data.training_vectors(card.learned), data.clips(data.rows("validation"), card.learned)
     if not isinstance(validation, VectorClips):
         raise TypeError("a classifier learns from vectors")
+    fit = _rate if data.task.dimensions else _classify
+    fitted = fit(data, train, validation, listener)
+    write_metrics(folder, [{**fitted.row, "epoch": 1}])
+    save_model(folder, fitted.network, card.model_copy(update={"epoch": 1}))
+    info = describe(data, folder, command=command, parameters=parameter_count(fitted.network))
+    update = {
+        "best_epoch": 1,
+        "stopped": fitted.how,
+        "seconds": round(fitted.seconds, 1),
+        "extra": {**info.extra, **fitted.extra},
+    }
+    complete = info.model_copy(update=update)
+    write_info(folder, complete)
+    return complete
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a folder holds a fitted classifier."""
+    return (folder / CARD).is_file()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a run keeps of what was fitted.
+
+    Attributes:
+        network: that scores and rates.
+        row: its scores, by the names of the columns of ``metrics.csv``.
+        how: it came about, in words.
+        seconds: that fitting took.
+        extra: further facts for ``settings.json``.
+    """
+
+    network: EstimatorNetwork
+    row: Row
+    how: str
+    seconds: float
+    extra: dict[str, Any]
+
+
+def _rate(data: RunData, train: VectorClips, validation: VectorClips, listener: Listener) -> Fitted:
+    """Regressions of the ratings that are the target."""
+    raters: list[Rater] = []
+    started = time.perf_counter()
+    with one_line(data.recipe.model.name):
+        fits, of = fit_raters(data, train, validation), len(data.task.dimensions)
+        for number in range(1, of + 1):
+            listener.epoch_began(number, len(train))
+            begun = time.perf_counter()
+            raters.append(next(fits))
+            listener.step_done(len(train))
+            took = time.perf_counter() - begun
+            row = rating_row(raters[-1:], seconds=took) | {"epoch": number}
+            note = f"{raters[-1].dimension}, c {raters[-1].c:g}"
+            rate = len(data.rows("train")) / max(took, 1e-9)
+            listener.epoch_done(EpochReport(row, of, 0, rate, None, word="rating", note=note))
+    seconds = time.perf_counter() - started
+    tried = f"; {raters[0].tried} tried, best on validation clips" if raters[0].tried > 1 else ""
+    how = ", ".join(f"{each.c:g} for {each.dimension}" for each in raters)
+    network = EstimatorNetwork(None, 0, [each.model for each in raters])
+    chosen = {"raters": {each.dimension: each.c for each in raters}}
+    row = rating_row(raters, seconds=seconds)
+    return Fitted(network, row, f"fitted with {_word(data)} = {how}{tried}", seconds, chosen)
+
+
+def _classify(data: RunData, train: VectorClips, validation: VectorClips, listener: Listener) -> Fitted:
+    """The best of several classifiers by validation clips, with the regressions beside it."""
     candidates: list[Candidate] = []
     for c in _choices(data, len(validation)):
         listener.epoch_began(len(candidates) + 1, len(train))
@@ -82,22 +149,24 @@ def train_classifier(
         listener.step_done(len(train))
         listener.epoch_done(_report(candidates, data))
     best = _best(candidates, data)
-    network, told = best.network, dict[str, float]()
+    tried = [
+        {"c": candidate.c, **{key: candidate.row[f"validation_{key}"] for key in ("uar", "accuracy")}}
+        for candidate in candidates
+    ]
+    network, extra = best.network, {"c": best.c, "candidates": tried}
     if data.recipe.model.dimensions:
         with one_line(data.recipe.model.name):
-            raters, told = fit_raters(data, train, validation)
-        network = EstimatorNetwork(network.estimator, network.classes, raters)
-    write_metrics(folder, [{**best.row, "epoch": 1}])
-    save_model(folder, network, card.model_copy(update={"epoch": 1}))
-    info = describe(data, folder, command=command, parameters=parameter_count(network))
-    if told:
-        info = info.model_copy(update={"extra": {**info.extra, "raters": told}})
-    return _finish(folder, info, candidates, best)
+            raters = [*fit_raters(data, train, validation)]
+        network = EstimatorNetwork(network.estimator, network.classes, [each.model for each in raters])
+        extra["raters"] = {each.dimension: each.c for each in raters}
+    chosen = f"; {len(tried)} tried, best on validation clips" if len(tried) > 1 else ""
+    seconds = sum(float(item.row["train_seconds"] or 0) for item in candidates)
+    return Fitted(network, best.row, f"fitted with {_word(data)} = {best.c:g}{chosen}", seconds, extra)
 
 
-def is_done(folder: Path) -> bool:
-    """Whether a folder holds a fitted classifier."""
-    return (folder / CARD).is_file()
+def _word(data: RunData) -> str:
+    """What ``c`` is of the model."""
+    return "rate" if data.recipe.model.name == "gboost" else "c"
 
 
 def _choices(data: RunData, validation: int) -> tuple[float, ...]:
@@ -199,23 +268,3 @@ def _report(candidates: list[Candidate], data: RunData) -> EpochReport:
     rate = len(data.rows("train")) / max(float(row["train_seconds"] or 0), 1e-9)
     of = len(_choices(data, len(data.rows("validation"))))
     return EpochReport(row, of, best, rate, None, word="try", note=f"c {candidates[-1].c:g}")
-
-
-def _finish(folder: Path, info: RunInfo, candidates: list[Candidate], best: Candidate) -> RunInfo:
-    """Write down what was tried and which candidate counts."""
-    tried = [
-        {"c": candidate.c, **{key: candidate.row[f"validation_{key}"] for key in ("uar", "accuracy")}}
-        for candidate in candidates
-    ]
-    seconds = sum(float(item.row["train_seconds"] or 0) for item in candidates)
-    word = "rate" if info.model == "gboost" else "c"
-    chosen = f"; {len(tried)} tried, best on validation clips" if len(tried) > 1 else ""
-    update = {
-        "best_epoch": 1,
-        "stopped": f"fitted with {word} = {best.c:g}{chosen}",
-        "seconds": round(seconds, 1),
-        "extra": {**info.extra, "c": best.c, "candidates": tried},
-    }
-    complete = info.model_copy(update=update)
-    write_info(folder, complete)
-    return complete

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import RunError, TrainingError
-from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.models import parameter_count
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
@@ -15,7 +15,7 @@ from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.recorder import Listener
-from ser_pipeline.training.run import check_classes, train_run, unfinished
+from ser_pipeline.training.run import check_classes, fresh_network, train_run, unfinished
 from ser_pipeline.training.teacher import find_teacher, taught
 
 
@@ -105,7 +105,7 @@ def _teacher(runs: list[RunInfo]) -> TeacherInfo | None:
 
 
 def _check_folds(inputs: Inputs, numbers: list[int], folder: Path) -> None:
-    """Make sure that each fold has training clips of two classes, and a teacher if one is wanted."""
+    """Make sure that each fold has something to learn, and a teacher if one is wanted."""
     for number in numbers:
         try:
             data = inputs.run_data(number)
@@ -115,17 +115,20 @@ def _check_folds(inputs: Inputs, numbers: list[int], folder: Path) -> None:
             raise TrainingError(
                 f"fold {number} ({name}): {error}; choose other corpora or another split"
             ) from None
-        if data.recipe.train.teacher and unfinished(fold_folder(folder, number), data.recipe):
+        if (
+            data.recipe.train.teacher
+            and not data.recipe.target
+            and unfinished(fold_folder(folder, number), data.recipe)
+        ):
             find_teacher(data, folder.parent)
 
 
 def _parent_info(inputs: Inputs, number: int, folder: Path, command: str) -> RunInfo:
     data = inputs.run_data(number)
-    network = build_model(inputs.recipe.model, data.n_inputs, len(data.task.emotions), n_beside=data.n_beside)
-    size = parameter_count(network)
+    size = parameter_count(fresh_network(data))
     info = describe(data, folder, command=command, parameters=size)
-    clips = inputs.every_clip(number)  # each is tested by one fold
-    tested = np.bincount(clips.target, minlength=len(data.task.emotions))
+    clips, classes = inputs.every_clip(number), len(data.task.emotions)  # each is tested by one fold
+    tested = np.bincount(clips.target, minlength=classes)[:classes]
     return info.model_copy(
         update={
             "recipe": inputs.recipe.model_copy(update={"fold": ALL_FOLDS}),

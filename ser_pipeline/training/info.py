@@ -102,6 +102,7 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
         f"split '{info.split.name}'": (info.split.digest, data.split.digest),
         "feature store": (info.store_fingerprint, data.store.fingerprint),
         "list of emotions": (info.emotions, data.task.emotions),
+        "target": (info.recipe.target, data.task.dimensions),
     }
     if data.taught is not None and info.teacher is not None:
         told = data.taught.info

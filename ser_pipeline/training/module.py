@@ -2,8 +2,6 @@
 
 import copy
 import math
-import time
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
@@ -13,71 +11,15 @@ from torch import Tensor, nn
 
 from ser_pipeline.datasets.augment import augment_batch
 from ser_pipeline.datasets.batch import Batch
-from ser_pipeline.losses import CrossEntropy
-from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, supervised_contrastive
-from ser_pipeline.metrics import accuracy, uar
+from ser_pipeline.losses import RATING_LOSSES, CrossEntropy
+from ser_pipeline.losses.auxiliary import cosine_distance, supervised_contrastive
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import FrontEnd, TrainOptions
 from ser_pipeline.training.device import keep_freed_memory
-
-Reduce = Callable[[Tensor], Tensor]
+from ser_pipeline.training.totals import RatingTotals, Totals
 
 _EARLY: Final = 10
 """While there are few steps the mean forgets faster, so that fresh weights do not stay in it."""
-
-
-class Totals:
-    """Confusion counts and summed loss; they stay on the device until scores are asked for.
-
-    Args:
-        classes: number of classes.
-        device: to count on.
-
-    Attributes:
-        seconds: wall time between making and stopping this.
-    """
-
-    def __init__(self, classes: int, device: torch.device | str = "cpu") -> None:
-        self.classes = classes
-        self.confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
-        kind = torch.float32 if torch.device(device).type == "mps" else torch.float64  # MPS has no float64
-        self.loss = torch.zeros((), dtype=kind, device=device)
-        self.seconds = 0.0
-        self._started = time.perf_counter()
-
-    def add(self, losses: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Count a batch.
-
-        Args:
-            losses: of each clip, shape ``(batch,)``.
-            logits: shape ``(batch, classes)``.
-            targets: class numbers, shape ``(batch,)``.
-        """
-        cells = targets * self.classes + logits.detach().argmax(1)
-        self.confusion += torch.bincount(cells, minlength=len(self.confusion))
-        self.loss += losses.detach().sum(dtype=self.loss.dtype)
-
-    def stop(self) -> None:
-        """Take the time; only the first call counts."""
-        self.seconds = self.seconds or time.perf_counter() - self._started
-
-    def scores(self, reduce: Reduce) -> dict[str, float | None]:
-        """Mean loss, accuracy and UAR; None without clips.
-
-        Args:
-            reduce: sums a tensor over all processes.
-        """
-        confusion = reduce(self.confusion).cpu().numpy().reshape(self.classes, self.classes)
-        loss = float(reduce(self.loss))
-        clips = int(confusion.sum())
-        if clips == 0:
-            return {"clips": 0, "loss": None, "accuracy": None, "uar": None}
-        return {
-            "clips": clips,
-            "loss": loss / clips,
-            "accuracy": float(accuracy(confusion)),
-            "uar": float(uar(confusion)),
-        }
 
 
 class TrainedNetwork(LightningModule):
@@ -88,7 +30,7 @@ class TrainedNetwork(LightningModule):
 
     Args:
         network: to train.
-        loss: objective.
+        loss: objective; None for a network that rates clips, whose loss is that of the options.
         options: how.
         front_end: of the mels: their scale, and what masks are filled with.
         steps_per_epoch: batches of an epoch.
@@ -101,7 +43,7 @@ class TrainedNetwork(LightningModule):
     def __init__(
         self,
         network: Network,
-        loss: CrossEntropy,
+        loss: CrossEntropy | None,
         options: TrainOptions,
         front_end: FrontEnd,
         *,
@@ -118,8 +60,14 @@ class TrainedNetwork(LightningModule):
         self.front_end = front_end
         self.learning_rate = 0.0
         self.strict_loading = False  # what fitting does not change is in no checkpoint
-        self.train_totals = Totals(loss.classes, torch.device("cpu"))
-        self.validation_totals = Totals(loss.classes, torch.device("cpu"))
+        self.train_totals = self.totals(torch.device("cpu"))
+        self.validation_totals = self.totals(torch.device("cpu"))
+
+    def totals(self, device: torch.device) -> Totals:
+        """Sums of an epoch that begins."""
+        if self.loss is None:
+            return RatingTotals(self.network.classes, self.options.rating_loss, device)
+        return Totals(self.loss.classes, device)
 
     @property
     def kept(self) -> Network:
@@ -137,17 +85,28 @@ class TrainedNetwork(LightningModule):
         network, masks = (int(word) for word in key.generate_state(2))
         torch.manual_seed(network)
         self.draws = torch.Generator().manual_seed(masks)
-        self.train_totals = Totals(self.loss.classes, self.device)
-        self.validation_totals = Totals(self.loss.classes, self.device)
+        self.train_totals = self.totals(self.device)
+        self.validation_totals = self.totals(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, a scalar."""
-        batch = augment_batch(batch, self.options, self.front_end, self.loss.classes, self.draws)
+        batch = augment_batch(batch, self.options, self.front_end, self.network.classes, self.draws)
+        self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
+        if self.loss is None:
+            return self._rated(self.network, batch, self.train_totals)
         logits, embeddings = self._scored(batch)
         losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)
-        self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
         return losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
+
+    def _rated(self, network: Network, batch: Batch, totals: Totals) -> Tensor:
+        """Loss of a network's ratings of one batch, a scalar, and count them."""
+        if batch.ratings is None:
+            raise TypeError("a network that rates clips learns from clips with ratings")
+        rated = network.rate(*batch.given())
+        loss = RATING_LOSSES[self.options.rating_loss](rated, batch.ratings)
+        totals.add(loss, rated, batch.ratings)
+        return loss
 
     def _beside(self, embeddings: Tensor, batch: Batch) -> Tensor:
         """What the objective wants of embeddings: classes apart, ratings met, the teacher's followed."""
@@ -159,7 +118,8 @@ class TrainedNetwork(LightningModule):
             wanted = wanted + options.contrastive_weight * apart
         head = getattr(self.network, "dimensions", None)
         if head is not None and batch.ratings is not None:
-            wanted = wanted + options.dimension_weight * ccc_loss(head(embeddings), batch.ratings)
+            rating_loss = RATING_LOSSES[options.rating_loss]
+            wanted = wanted + options.dimension_weight * rating_loss(head(embeddings), batch.ratings)
         if self.projection is not None and batch.taught is not None:
             away = cosine_distance(self.projection(embeddings), batch.taught)
             wanted = wanted + options.teacher_embedding_weight * away
@@ -184,11 +144,14 @@ class TrainedNetwork(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Start the clock of validation."""
         self.train_totals.stop()
-        self.validation_totals = Totals(self.loss.classes, self.device)
+        self.validation_totals = self.totals(self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch, always in fp32."""
         with torch.autocast(self.device.type, enabled=False):
+            if self.loss is None:
+                self._rated(self.kept, batch, self.validation_totals)
+                return
             logits = self.kept(*batch.given())
             losses = self.loss.per_clip(logits, batch.targets)
         self.validation_totals.add(losses, logits, batch.targets)

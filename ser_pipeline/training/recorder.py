@@ -13,7 +13,7 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.options import TrainOptions
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
+from ser_pipeline.runs.curves import METRIC_COLUMNS, RATING_COLUMNS, write_metrics
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.device import hush
 from ser_pipeline.training.module import TrainedNetwork
@@ -143,20 +143,12 @@ class Recorder(Callback):
             return cast(Tensor, trainer.strategy.reduce(tensor.clone(), reduce_op="sum"))
 
         module.train_totals.stop()
-        train = module.train_totals.scores(summed)
-        validation = module.validation_totals.scores(summed)
-        values = (
-            trainer.current_epoch + 1,
-            train["loss"],
-            train["accuracy"],
-            validation["loss"],
-            validation["accuracy"],
-            validation["uar"],
-            module.learning_rate,
-            round(module.train_totals.seconds, 3),
-            round(module.validation_totals.seconds, 3),
-        )
-        return dict(zip(METRIC_COLUMNS, values, strict=True))
+        row: Row = {"epoch": trainer.current_epoch + 1, "learning_rate": module.learning_rate}
+        for part, totals in (("train", module.train_totals), ("validation", module.validation_totals)):
+            row |= {f"{part}_{name}": value for name, value in totals.scores(summed).items()}
+            row[f"{part}_seconds"] = round(totals.seconds, 3)
+        columns = RATING_COLUMNS if "validation_ccc" in row else METRIC_COLUMNS
+        return {column: row[column] for column in columns}
 
     def _report(self, row: Row, best_epoch: int) -> EpochReport:
         train_seconds = float(row["train_seconds"] or 0)
@@ -172,6 +164,11 @@ class Recorder(Callback):
         )
 
 
+def monitored(history: Sequence[Row], options: TrainOptions) -> str:
+    """Column of the score by which the best epoch is picked: of ratings, it is always their concordance."""
+    return "validation_ccc" if history and "validation_ccc" in history[0] else f"validation_{options.monitor}"
+
+
 def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
     """The epoch whose weights count: the first with the highest monitored score.
 
@@ -182,7 +179,7 @@ def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
         >>> best_row([*rows, {"epoch": 3, "validation_uar": 0.7}], TrainOptions())["epoch"]
         2
     """
-    key = f"validation_{options.monitor}"
+    key = monitored(history, options)
     scored = [row for row in history if row.get(key) is not None]
     if not scored:
         return history[-1]

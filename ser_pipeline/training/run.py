@@ -18,7 +18,7 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
-from ser_pipeline.models import EstimatorNetwork, build_model, model_class, parameter_count
+from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class, parameter_count
 from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import write_metrics
@@ -30,12 +30,14 @@ from ser_pipeline.training.device import choose_device, choose_precision, quiet_
 from ser_pipeline.training.info import describe, layer_parameters
 from ser_pipeline.training.layers import settled
 from ser_pipeline.training.module import TrainedNetwork
+from ser_pipeline.training.raters import check_ratings
 from ser_pipeline.training.recorder import (
     LAST,
     Listener,
     Recorder,
     Row,
     best_row,
+    monitored,
     out_of_patience,
 )
 
@@ -157,7 +159,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         )
         batches = RunBatches(
             data.training_clips(learned),
-            data.clips(data.rows("validation"), learned),
+            data.validation_clips(learned),
             options,
             chances=data.chances(),
             first_epoch=len(history),
@@ -179,12 +181,14 @@ def unfinished(folder: Path, recipe: Recipe) -> bool:
 
 
 def check_classes(data: RunData) -> None:
-    """Make sure that there is something to tell apart.
+    """Make sure that there is something to tell apart, or to rate.
 
     Raises:
-        TrainingError: the training clips are all of one class.
+        TrainingError: the training clips are all of one class; of ratings, as :func:`check_ratings`.
     """
-    if np.count_nonzero(data.class_counts()["train"]) < 2:
+    if data.task.dimensions:
+        check_ratings(data)
+    elif np.count_nonzero(data.class_counts()["train"]) < 2:
         raise TrainingError(
             f"task '{data.task.name}': the training clips are all of one class; choose other corpora or task"
         )
@@ -206,19 +210,26 @@ def balanced_weights(counts: torch.Tensor) -> torch.Tensor:
     return torch.where(present, weights, torch.zeros_like(weights))
 
 
+def fresh_network(data: RunData) -> Network:
+    """The network of a run before it is fitted."""
+    outputs = len(data.task.emotions or data.task.dimensions)
+    rates = bool(data.task.dimensions)
+    return build_model(data.recipe.model, data.n_inputs, outputs, n_beside=data.n_beside, rates=rates)
+
+
 def _module(data: RunData) -> TrainedNetwork:
     """Network with fresh weights and objective; the weights depend on the seed alone."""
     options, emotions = data.recipe.train, data.task.emotions
     clips, counts = len(data.learned_examples()), torch.from_numpy(data.drawn_counts())
     torch.manual_seed(options.seed)
-    network = build_model(data.recipe.model, data.n_inputs, len(emotions), n_beside=data.n_beside)
-    loss = build_loss(
+    network = fresh_network(data)
+    loss = None if data.task.dimensions else build_loss(
         options.loss,
         emotions,
         class_weights=balanced_weights(counts) if options.class_weights else None,
         label_smoothing=options.label_smoothing,
         **{name: getattr(options, name) for name in LOSSES[options.loss].options},
-    )
+    )  # fmt: skip
     batches = EpochBatches(clips, options.batch_size, seed=options.seed, world=options.devices)
     taught = None if data.taught is None else data.taught.embeddings
     return TrainedNetwork(
@@ -236,6 +247,7 @@ def model_card(data: RunData, learned: Learned) -> ModelCard:
     return ModelCard(
         model=data.recipe.model,
         emotions=data.task.emotions,
+        target=data.task.dimensions,
         merges=dict(data.task.merges),
         inputs=data.recipe.inputs,
         learned=learned,
@@ -292,12 +304,12 @@ def _finish(folder: Path, info: RunInfo, options: TrainOptions) -> RunInfo:
     """Write down which epoch counts and why training ended, as the last checkpoint tells."""
     history = _history(folder / LAST)
     write_metrics(folder, history)
-    best = best_row(history, options)
+    best, key = best_row(history, options), monitored(history, options)
     seconds = sum(float(row[f"{part}_seconds"] or 0) for row in history for part in ("train", "validation"))
-    if best[f"validation_{options.monitor}"] is None:
+    if best[key] is None:
         stopped = f"all {len(history)} epochs are done; no validation clips, the last epoch counts"
     elif out_of_patience(history, options):
-        score = {"uar": "UAR"}.get(options.monitor, options.monitor)
+        score = {"uar": "UAR", "ccc": "CCC"}.get(key.removeprefix("validation_"), options.monitor)
         stopped = f"no better validation {score} for {options.patience} epochs"
     else:
         stopped = f"all {len(history)} epochs are done"

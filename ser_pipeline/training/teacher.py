@@ -57,7 +57,7 @@ def taught(inputs: Inputs, data: RunData, runs: Path) -> RunData:
         TrainingError: no recording without a label is left.
     """
     options = data.recipe.train
-    if options.teacher is None:
+    if options.teacher is None or data.recipe.target:
         return data
     teacher = Teacher.of(find_teacher(data, runs), inputs, options)
     spare = find_unlabelled(inputs, data)
@@ -89,8 +89,8 @@ def _check(info: RunInfo, data: RunData, folder: Path) -> None:
     """Make sure that a run may teach another: same task, and nothing learned that the other is judged by."""
     if (info.emotions, info.merges) != (data.task.emotions, dict(data.task.merges)):
         raise RunError(
-            f"{folder}: the teacher tells {', '.join(info.emotions)} apart, this run "
-            f"{', '.join(data.task.emotions)}; both must have the same task and merges"
+            f"{folder}: the teacher tells {info.words}, this run {data.task.words}; both must have the same "
+            "task and merges"
         )
     pairs = {
         "manifest": (info.manifest_digest, data.manifest_digest),

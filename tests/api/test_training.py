@@ -126,3 +126,19 @@ def test_without_a_model_the_best_that_is_cached_is_trained(here):
     assert run.info.model == "crnn"
     with pytest.raises(SettingsError, match="nosuch"):
         train(nosuch=1)
+
+
+def test_scores_of_ratings_and_of_emotions_are_told_apart(toy):
+    toy.write_features()
+    toy.write_manifest([row[3] / 4 - 0.4 for row in toy.rows])
+    places = {"manifests": toy.manifests, "cache": toy.cache, "runs": toy.folder / "runs", "settings": None}
+    run = train("logreg", target="arousal", name="a", **places)
+    assert run.rated().clips == 24
+    assert repr(run).startswith("ScoredRun(a: mean CCC: train 0.")
+    assert "Pearson" in run._repr_html_()
+    with pytest.raises(
+        SettingsError, match=r"^a: part\(\) has scores of emotions, rated\(\) of ratings; use"
+    ):
+        run.part()
+    with pytest.raises(SettingsError, match="part 'tset' does not exist"):
+        run.rated("tset")

@@ -2,7 +2,8 @@ import pytest
 
 from ser_pipeline.cli.common import Format
 from ser_pipeline.cli.evaluate import interval, show_part
-from ser_pipeline.runs.types import ClassScore, Estimate, GroupScores, PartScores, Scores
+from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.runs.types import ClassScore, GroupScores, PartScores, Scores
 
 
 class Info:

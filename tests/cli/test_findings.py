@@ -15,7 +15,7 @@ from ser_pipeline.runs.findings import (
     Findings,
     ProtocolNote,
 )
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.ratings import Estimate
 
 FIGURES = Figures(
     first=0.6, second=0.55, difference=0.05, low=-0.01, high=0.1, p=0.2, clips=100, speakers=9, seeds=(3, 3)

@@ -251,3 +251,70 @@ def test_a_taught_run_says_who_taught_and_goes_on_by_itself(ser, toy, tmp_path):
     train(ser, "--name", "whole", "--teacher", "big", "--epochs", 2)
     weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("small", "whole")]
     assert weights[0] == weights[1]
+
+
+@pytest.fixture
+def rated(toy, ser):
+    """Ratings of one corpus, and features."""
+    toy.write_manifest([row[3] / 4 - 0.4 if row[0] == "emodb" else None for row in toy.rows])
+    toy.write_features()
+    return ser
+
+
+def test_ratings_are_trained_shown_and_listed(rated):
+    told = rated("train", "logreg", "--target", "arousal,valence", "--name", "a")
+    assert "logreg, valence, arousal: train 36, validation 12, test 12 clips" in told.stderr
+    assert "a: valence, arousal" in told.stdout
+    assert "CCC" in told.stdout
+    assert "CCC 0." in rated("runs").stdout
+    assert "valence, arousal" in rated("runs").stdout
+    assert "mean CCC" in rated("evaluate", "a").stderr
+    lines = rated("evaluate", "a", "--format", "csv").stdout.splitlines()
+    assert lines[0] == "part,dimension,by,group,clips,speakers,ccc,from,to,pearson,rmse,mae"
+    assert lines[1].startswith("test,valence,all,all,12,1,")
+    assert "scores,test.valence.ccc," in rated("runs", "show", "a", "--format", "csv").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["valence,arousl"], "--target arousl: must be a list of valence, arousal or dominance (did"),
+        ([","], "--target ,: name one or more of valence, arousal, dominance, as in valence,arousal"),
+        (["valence", "--class-weights"], "--class-weights: has no effect on a run whose target is valence"),
+        (["valence", "--task", "6class"], "--task: has no effect on a run whose target is valence"),
+        (["valence", "--rating-loss", "mse"], "--rating-loss: has no effect on model logreg"),
+        (["valence", "--layers", "best"], "'best' are chosen by how well they tell emotions"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_ratings_is_one_line(ser, words, message):
+    error = " ".join(ser("train", "logreg", "--target", *words, status=1).stderr.split())
+    assert message in error
+
+
+def test_a_loss_of_ratings_needs_ratings(ser):
+    error = " ".join(train(ser, "--rating-loss", "mse", status=1).stderr.split())
+    assert (
+        "--rating-loss: has no effect on a run without ratings, which --target or --dimensions has" in error
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["explain", "a"], "its target are ratings; runs that tell emotions can be explained"),
+        (["export", "a"], "only models that tell emotions can be exported"),
+        (["export", "a", "--model-card"], "model cards are written of models of emotions"),
+        (["evaluate", "a", "--enrolment"], "--enrolment: scores by UAR"),
+        (["train", "ensemble", "a", "b"], "its target are ratings; an ensemble averages probabilities"),
+        (["demo", "--model", "a"], "rates valence, and the demo shows emotions"),
+        (
+            ["predict", "a.wav", "--model", "a", "--timeline", "--picture", "a.png"],
+            "--picture draws emotions",
+        ),
+    ],
+)
+def test_what_is_about_emotions_refuses_a_run_of_ratings(rated, words, message):
+    for name in ("a", "b"):
+        rated("train", "logreg", "--target", "valence", "--name", name)
+    result = rated(*words, status=1)
+    assert message in " ".join(result.stderr.split())

@@ -6,8 +6,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.compare import Decided, RunDecisions, compare_runs
 from ser_pipeline.manifest import read_manifest
+from ser_pipeline.metrics import ccc
 from ser_pipeline.runs.files import write_info
-from ser_pipeline.runs.predictions import prediction_schema, write_predictions
+from ser_pipeline.runs.predictions import prediction_schema, write_predictions, write_ratings
 from ser_pipeline.training.info import describe
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
@@ -143,3 +144,58 @@ def test_counts_are_confusions_by_speaker_and_seed(decisions, rng):
     of_first = np.char.startswith(first.clips, "emodb/0-")
     expected = confusion_matrix(first.target[of_first], first.predicted[of_first], labels=range(4))
     assert np.array_equal(counts[0, 0], expected)
+
+
+def rated_run(bench, name, noise, dimensions=("valence", "arousal"), seed=0, beside=False):
+    """A run that says what listeners said, and some noise."""
+    folder = bench.toy.folder / "runs" / name
+    folder.mkdir(parents=True)
+    changes = (
+        {"model": {"name": "logreg", "dimensions": True}} if beside else {"target": ",".join(dimensions)}
+    )
+    data = bench.toy.data(**({"model": {"name": "logreg"}} | changes))
+    write_info(folder, describe(data, folder, command="ser train", parameters=1))
+    rows = data.examples.table
+    rng = np.random.default_rng(seed)
+    columns = {"utterance_id": rows["utterance_id"], "part": ["test"] * rows.num_rows}
+    for dimension in dimensions:
+        rated = rows[dimension].to_numpy()
+        columns |= {f"rated_{dimension}": rated, dimension: rated + noise * rng.standard_normal(len(rated))}
+    write_ratings(folder, pa.table(columns))
+    return folder, columns
+
+
+@pytest.fixture
+def rated_bench(toy):
+    toy.write_features()
+    toy.write_manifest([(row[3] - 1.5) / 2 if row[4] else None for row in toy.rows])
+    return Bench(toy)
+
+
+def test_runs_of_ratings_are_compared_by_their_concordance(rated_bench):
+    (good, said), (bad, _) = rated_run(rated_bench, "good", 0.1), rated_run(rated_bench, "bad", 0.8, seed=1)
+    found = compare_runs([bad, good], rated_bench.manifest)
+    assert (found.base.name, found.clips, found.left_out) == ("bad", 80, 0)
+    assert [(row.score, row.answer) for row in found.scores] == [
+        ("ccc valence", "higher"),
+        ("ccc arousal", "higher"),
+    ]
+    valence = found.scores[0].found
+    assert valence.first == pytest.approx(ccc(said["rated_valence"], said["valence"]))
+    assert valence.difference == pytest.approx(valence.first - valence.second)
+    assert 0 < valence.low < valence.difference < valence.high
+    assert valence.speakers == 10
+
+
+def test_only_ratings_in_common_are_compared(rated_bench):
+    alone, _ = rated_run(rated_bench, "alone", 0.1, ("arousal",))
+    beside, _ = rated_run(rated_bench, "beside", 0.1, ("valence", "arousal", "dominance"), beside=True)
+    assert [row.score for row in compare_runs([beside, alone], rated_bench.manifest).scores] == [
+        "ccc arousal"
+    ]
+    other, _ = rated_run(rated_bench, "other", 0.1, ("valence",))
+    message = (
+        r"other: tells valence, but alone tells arousal; only runs that tell the same emotions, or ratings"
+    )
+    with pytest.raises(RunError, match=message):
+        compare_runs([alone, other], rated_bench.manifest)

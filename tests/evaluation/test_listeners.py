@@ -5,12 +5,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ser_pipeline.evaluation.condition import score_where
 from ser_pipeline.evaluation.listeners import with_ratings, with_votes
-from ser_pipeline.evaluation.run import score_folds, score_run
-from ser_pipeline.evaluation.score import score_predictions
+from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
+from ser_pipeline.evaluation.score import GROUPS, score_predictions
 from ser_pipeline.labels import Task
 from ser_pipeline.metrics import ccc
+from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.predictions import prediction_schema
+from ser_pipeline.runs.ratings import RatingScores
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
 from tests.training.conftest import Silent
@@ -62,17 +65,18 @@ def test_ratings_are_scored_by_corpus_with_intervals(rated, tmp_path):
     data = rated.data(model={"dimensions": True}, train={"epochs": 2})
     train_run(data, tmp_path / "run", Silent(), command="c")
     part = score_run(tmp_path / "run", data).parts["train"]
-    found = {(each.dimension, each.corpus): each for each in part.ratings}
+    found = {(each.dimension, each.name): each for each in part.ratings if each.by in (None, "corpus")}
     assert [*found] == [
         (name, corpus) for name in ("valence", "arousal", "dominance") for corpus in ("", "emodb")
     ]
+    assert {each.by for each in part.ratings} == {None, *GROUPS}
     valence = found["valence", ""]
     table = pq.read_table(tmp_path / "run" / "dimensions.parquet").to_pandas()
     train = table[(table["part"] == "train") & table["rated_valence"].notna()]
     assert (valence.clips, valence.speakers) == (len(train), 3)
     assert valence.ccc.value == pytest.approx(ccc(train["rated_valence"], train["valence"]))
     assert valence.ccc.low <= valence.ccc.value <= valence.ccc.high
-    assert found["valence", "emodb"].model_copy(update={"corpus": ""}) == valence
+    assert found["valence", "emodb"].model_copy(update={"by": None, "name": ""}) == valence
     assert part.concordance["valence"] == valence.ccc.value
 
 
@@ -80,6 +84,70 @@ def test_ratings_of_folds_are_pooled(rated, tmp_path):
     inputs = rated.inputs(split="loco", fold="all", model={"dimensions": True}, train={"epochs": 1})
     train_folds(inputs, tmp_path / "run", Silent(), command="c")
     scores = score_folds(tmp_path / "run", inputs)
-    assert {(each.corpus, each.clips) for each in scores.parts["test"].ratings} == {("", 60), ("emodb", 60)}
+    ratings = [each for each in scores.parts["test"].ratings if each.by in (None, "corpus")]
+    assert {(each.name, each.clips) for each in ratings} == {("", 60), ("emodb", 60)}
     table = pq.read_table(tmp_path / "run" / "dimensions.parquet")
     assert with_ratings(scores, table, inputs.manifest.table) == scores
+
+
+@pytest.fixture
+def regressed(rated, tmp_path):
+    """A run whose target are two ratings."""
+    rated.write_features()
+    data = rated.data(model={"name": "logreg"}, target="arousal,valence")
+    train_run(data, tmp_path / "run", Silent(), command="c")
+    return data, tmp_path / "run"
+
+
+def test_a_run_of_ratings_is_scored_on_all_rated_clips(regressed):
+    data, folder = regressed
+    scores = score_run(folder, data)
+    assert scores.parts == {}
+    part = scores.rated["train"]
+    assert (part.clips, part.speakers) == (36, 3)
+    assert [each.dimension for each in part.pooled] == ["valence", "arousal"]
+    table = pq.read_table(folder / "dimensions.parquet").to_pandas()
+    assert [*table.columns[3:]] == ["valence", "rated_valence", "arousal", "rated_arousal"]
+    train = table[table["part"] == "train"]
+    valence = part.pooled[0]
+    assert valence.ccc.value == pytest.approx(ccc(train["rated_valence"], train["valence"]))
+    away = (train["rated_valence"] - train["valence"]).abs()
+    assert valence.mae.value == pytest.approx(away.mean())
+    assert valence.rmse.value == pytest.approx(np.sqrt((away**2).mean()))
+    assert part.ccc == pytest.approx(np.mean([each.ccc.value for each in part.pooled]))
+    assert read_scores(folder, read_info(folder)) == scores
+    assert not (folder / "predictions.parquet").exists()
+
+
+def test_ratings_are_scored_where_a_condition_holds(regressed, rated):
+    data, folder = regressed
+    whole = score_run(folder, data).rated["train"]
+    some, _ = score_where(folder, "gender = 'male'", part="train", manifests=rated.manifests)
+    of_men = next(each for each in whole.ratings if (each.by, each.name) == ("gender", "male"))
+    assert some.pooled[0].ccc == of_men.ccc
+    assert some.clips == of_men.clips == 24
+
+
+def test_folds_of_a_run_of_ratings_are_pooled(rated, tmp_path):
+    rated.write_features()
+    rated.write_manifest([row[3] / 4 - 0.4 + (row[0] == "nemo") * 0.1 for row in rated.rows])
+    inputs = rated.inputs(split="loco", fold="all", model={"name": "logreg"}, target="valence")
+    info = train_folds(inputs, tmp_path / "run", Silent(), command="c")
+    assert (info.counts, info.class_counts) == ({"test": 120}, {"test": ()})
+    scores = score_folds(tmp_path / "run", inputs)
+    assert scores.rated["test"].clips == 120
+    assert {each.name for each in scores.rated["test"].ratings if each.by == "corpus"} == {"emodb", "nemo"}
+    assert evaluate_run(tmp_path / "run", manifests=rated.manifests, cache=rated.cache) == scores
+
+
+def test_scores_of_before_there_were_groups_are_read():
+    old = {
+        "dimension": "valence",
+        "clips": 3,
+        "speakers": 1,
+        "ccc": None,
+        "pearson": None,
+        "rmse": {"value": 1.0},
+    }
+    assert RatingScores.model_validate(old | {"corpus": "emodb"}).by == "corpus"
+    assert RatingScores.model_validate(old | {"corpus": ""}).by is None

@@ -14,7 +14,7 @@ from ser_pipeline.runs.findings import (
     Findings,
     ProtocolNote,
 )
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.tables import Table
 from ser_pipeline.tables.table import MINUS
 from tests.report.conftest import data_of

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from ser_pipeline.runs.types import Estimate
+from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.tables import cells
 from ser_pipeline.tables.table import EN_DASH, MINUS, NOTHING
 

@@ -9,8 +9,8 @@ from lightning.pytorch import LightningModule, Trainer
 from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
-from ser_pipeline.training.module import Totals
 from ser_pipeline.training.recorder import Recorder, best_row, out_of_patience
+from ser_pipeline.training.totals import Totals
 
 
 def recorder(folder, **options):

@@ -1,0 +1,54 @@
+"""The chapter on listeners."""
+
+import json
+
+import pytest
+
+from ser_pipeline.evaluation.run import score_run
+from ser_pipeline.report import make_report
+from ser_pipeline.training.run import train_run
+from tests.training.conftest import Silent
+
+
+@pytest.fixture
+def report(toy, tmp_path):
+    """The report of runs of a classifier with these settings."""
+    toy.write_features()
+    toy.write_manifest([row[3] / 4 - 0.4 if row[0] == "emodb" else None for row in toy.rows])
+
+    def made(*settings):
+        folders = [tmp_path / "runs" / f"run{number}" for number in range(len(settings))]
+        for folder, changes in zip(folders, settings, strict=True):
+            data = toy.data(**changes)
+            train_run(data, folder, Silent(), command="c")
+            score_run(folder, data)
+        make_report(toy.manifests, folders, tmp_path / "out", strict=True)
+        return json.loads((tmp_path / "out" / "report.json").read_text())
+
+    return made
+
+
+def test_ratings_alone_and_beside_an_emotion_are_told_apart(report):
+    alone, beside = (
+        {"model": {"name": "logreg"}, "target": "valence"},
+        {"model": {"name": "logreg", "dimensions": True}},
+    )
+    page = report(alone, beside)
+    chapter = next(section for section in page["sections"] if section["key"] == "listeners")
+    assert "R1 (run0) with 36 training clips, fitted with c = " in chapter["blocks"][0]["text"]
+    table = next(block for block in chapter["blocks"] if block.get("key") == "ratings")
+    titles = [group["title"] for group in table["groups"]]
+    assert titles == [
+        "R1 logreg on features, ratings alone, test part of split speaker",
+        "R2 logreg on features, beside task 4class, test part of split speaker",
+    ]
+    assert [len(group["rows"]) for group in table["groups"]] == [1, 3]
+    scored = page["runs"][0]["scores"]["rated"]["test"]["ratings"][0]
+    assert scored["ccc"]["value"] in [entry["value"] for entry in table["groups"][0]["rows"][0]["cells"]]
+    others = [section for section in page["sections"] if section["key"] != "listeners"]
+    assert "run0" not in json.dumps(others)
+
+
+def test_without_ratings_and_votes_there_is_no_chapter(report):
+    keys = [section["key"] for section in report({"model": {"name": "logreg"}})["sections"]]
+    assert "listeners" not in keys
