@@ -48,7 +48,8 @@ def explain(
     Importance is the drop of UAR when a feature, or a group of features, is permuted among the clips of one
     part. Effects compare each emotion with the speaker's other clips, and with published vocal profiles. For
     a run on embeddings, the importance of each input, layer and pooling is written to shares.json; for a
-    probe or a fine-tuned encoder, that of each layer and each third of a clip.
+    probe or a fine-tuned encoder, that of each layer and each third of a clip; for a network on mels, that of
+    bands of frequencies and thirds, and what in the mels of a few clips moved the decision.
     """
     from ser_pipeline import api
     from ser_pipeline.runs.explanation import EXPLANATION

@@ -65,13 +65,34 @@ def mel_filters(
         (96, 1025)
     """
     bins_hz = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    low, high = map(_hz_to_mel, (low_hz, sample_rate / 2 if high_hz is None else high_hz))
-    edges = _mel_to_hz(np.linspace(low, high, n_mels + 2))
+    edges = mel_edges(sample_rate, n_mels, low_hz=low_hz, high_hz=high_hz)
     width, away = np.diff(edges), np.subtract.outer(edges, bins_hz)
     rising, falling = -away[:-2] / width[:-1, None], away[2:] / width[1:, None]
     filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     area: Float32s = (filters * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
     return area
+
+
+def mel_edges(
+    sample_rate: int, n_mels: int, *, low_hz: float = 0.0, high_hz: float | None = None
+) -> Float64s:
+    """Where the filters begin, peak and end, in Hz: filter ``n`` spans edges ``n`` to ``n + 2``.
+
+    Args:
+        sample_rate: in Hz.
+        n_mels: number of filters.
+        low_hz: where the first filter begins.
+        high_hz: where the last one ends; None takes half the sample rate.
+
+    Returns:
+        Shape ``(n_mels + 2,)``.
+
+    Examples:
+        >>> mel_edges(22_050, 96)[[0, 48, -1]].round().tolist()
+        [0.0, 1948.0, 11025.0]
+    """
+    low, high = map(_hz_to_mel, (low_hz, sample_rate / 2 if high_hz is None else high_hz))
+    return _mel_to_hz(np.linspace(low, high, n_mels + 2))
 
 
 _HZ_PER_MEL = 200 / 3

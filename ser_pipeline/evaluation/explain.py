@@ -8,7 +8,7 @@ import numpy as np
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_inputs import explain_inputs
-from ser_pipeline.evaluation.explain_steps import explain_steps, load_steps
+from ser_pipeline.evaluation.explain_steps import explain_steps, load_steps, write_moved
 from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
 from ser_pipeline.metrics import bootstrap_intervals, speaker_confusions, uar
 from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
@@ -82,10 +82,11 @@ def explain_run(
         raise RunError(
             f"{folder}: has a model for every fold; explain one of them, as in 'ser explain {folder}/fold-0'"
         )
-    if info.store_kind in ("frames", "waves"):
+    if info.store_kind in ("mels", "frames", "waves"):
         heard = load_steps(folder, info, part, manifests=manifests, cache=cache, device=device)
         shares = explain_steps(heard, info.emotions, part=part, repeats=repeats, seed=seed, advance=advance)
         write_result(folder / SHARES, shares)
+        write_moved(folder, heard)
         return shares
     clips = load(folder, info, manifests=manifests, cache=cache, device=device)
     if "embeddings" in info.store_kind or info.recipe.model.architecture.inputs in ("mels", "frames"):

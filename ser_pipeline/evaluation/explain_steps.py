@@ -1,7 +1,7 @@
-"""Importance of each layer of an encoder, and of each part of a clip, for a probe on the encoder's steps."""
+"""Importance of each layer of an encoder, of bands of mels, and of parts of a clip, for networks on steps."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -9,19 +9,23 @@ from typing import Final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
-from ser_pipeline.arrays import Int64s, Strings
+from ser_pipeline.arrays import Float32s, Int64s, Strings
 from ser_pipeline.datasets.batch import Clips
+from ser_pipeline.dsp.mel import mel_edges
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_inputs import Measured, Piece, share_tables
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.metrics.importance import importance_of
+from ser_pipeline.models import MelNetwork, falls
 from ser_pipeline.models.finetune import FineTuned
 from ser_pipeline.models.probe import Probe
-from ser_pipeline.options import EmbeddingOptions, WaveOptions
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, WaveOptions
+from ser_pipeline.runs.internals import AttendedClip, read_attention, write_attention
 from ser_pipeline.runs.shares import Shares, ShareTable
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
@@ -30,9 +34,18 @@ from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
 
 AT_ONCE: Final = 4
-"""Clips that the probe decides on at once; more of them no longer fit the processor's cache."""
+"""Clips that the network decides on at once; more of them no longer fit the processor's cache."""
+
+BANDS: Final = 6
+"""Parts that the mel bands are divided into."""
 
 THIRDS: Final = ("first third", "middle third", "last third")
+
+FEWEST: Final = 32
+"""Frames that every network on mels can look at; what is missing is padding behind its mask."""
+
+MOST_AVERAGED: Final = 512
+"""Training clips over which the mean mel is taken."""
 
 UNDONE: Final = (
     "the training of a layer is undone, which permutes nothing: its interval is over speakers alone, and the "
@@ -42,23 +55,30 @@ UNDONE: Final = (
 
 @dataclass(frozen=True)
 class StepClips:
-    """Clips of one part of a run that learned from an encoder's steps.
+    """Clips of one part of a run that learned from an encoder's steps, or from mels.
 
     Attributes:
         network: in evaluation mode; of a fine-tuned encoder all of it.
-        layers: numbers of the encoder's layers that it weighs.
+        layers: numbers of the encoder's layers that it weighs; none of a network on mels.
         clips: what the network is given.
         targets: class numbers, shape ``(clips,)``.
         speakers: names, shape ``(clips,)``.
         device: that is computed on.
+        front_end: that made the mels; None for the steps of an encoder.
+        average: mels of the training clips, shape ``(bands,)``; None for the steps of an encoder, whose
+            probe knows it.
+        names: utterance ids, shape ``(clips,)``; None where nobody asks for them.
     """
 
-    network: Probe
+    network: MelNetwork
     layers: tuple[int, ...]
     clips: Clips
     targets: Int64s
     speakers: Strings
     device: str
+    front_end: FrontEnd | None = None
+    average: Float32s | None = None
+    names: Strings | None = None
 
     @property
     def trained(self) -> dict[int, int]:
@@ -88,16 +108,32 @@ def load_steps(
     tables.check_part(part, [name for name, count in data.counts().items() if count])
     rows = data.rows(part)
     encoder = card.inputs.encoder if isinstance(card.inputs, WaveOptions) else card.inputs
-    if not isinstance(network, Probe) or not isinstance(encoder, EmbeddingOptions):
-        raise RunError(f"{folder}: its model is no probe of an encoder; train it again")
+    mels = card.inputs if isinstance(card.inputs, FrontEnd) else None
+    probed = isinstance(network, Probe) and isinstance(encoder, EmbeddingOptions)
+    if not isinstance(network, MelNetwork) or (mels is None and not probed):
+        raise RunError(f"{folder}: its model is no probe of an encoder and none of mels; train it again")
+    some = data.rows("train")[:MOST_AVERAGED]
     return StepClips(
         network=network,
-        layers=encoder.layers,
+        layers=encoder.layers if isinstance(encoder, EmbeddingOptions) else (),
         clips=data.clips(rows, card.learned, memory_limit=0),
         targets=data.examples.target[rows],
         speakers=data.examples.column("speaker_id")[rows],
         device=choose_device(device),
+        front_end=mels,
+        average=None if mels is None else mean_mel(data.clips(some, card.learned, memory_limit=0)),
+        names=data.examples.column("utterance_id")[rows],
     )
+
+
+def mean_mel(clips: Clips) -> Float32s:
+    """Mean of each band over the valid frames of clips, shape ``(bands,)``."""
+    total, frames = np.zeros(1), 0
+    for number in range(len(clips)):
+        batch = clips.__getitems__([number])
+        valid = int(batch.lengths[0])
+        total, frames = total + batch.inputs[0, :, :valid].sum(1).double().numpy(), frames + valid
+    return np.asarray(total / max(frames, 1), np.float32)
 
 
 def explain_steps(
@@ -141,37 +177,57 @@ def explain_steps(
 
 def pieces_of(heard: StepClips) -> list[Piece]:
     """The layers that a probe weighs, and the thirds of a clip."""
-    width = heard.network.average.shape[1]
-    every = np.arange(len(heard.layers) * width)
-    weights = heard.network.shares.tolist()
-    layers = [
-        Piece("layer", f"layer {layer}", every[at * width : (at + 1) * width], weight=round(weights[at], 6))
-        for at, layer in enumerate(heard.layers)
-    ]
+    layers = _bands(heard.front_end) if heard.front_end is not None else _layers(heard)
+    every = np.concatenate([piece.columns for piece in layers])
     thirds = [
         Piece("part of the clip", name, every, span=(at / 3, (at + 1) / 3)) for at, name in enumerate(THIRDS)
     ]
     return layers + thirds
 
 
+def _layers(heard: StepClips) -> list[Piece]:
+    if not isinstance(heard.network, Probe):
+        raise TypeError("only a probe weighs layers")
+    width, weights = heard.network.average.shape[1], heard.network.shares.tolist()
+    every = np.arange(len(heard.layers) * width)
+    return [
+        Piece("layer", f"layer {layer}", every[at * width : (at + 1) * width], weight=round(weights[at], 6))
+        for at, layer in enumerate(heard.layers)
+    ]
+
+
+def _bands(front_end: FrontEnd) -> list[Piece]:
+    """Equally many mel bands each, named by the frequencies at which the first and the last one peak."""
+    peaks = mel_edges(front_end.sample_rate, front_end.n_mels)[1:-1]
+    return [
+        Piece("band of frequencies", f"{peaks[columns[0]]:.0f} to {peaks[columns[-1]]:.0f} Hz", columns)
+        for columns in np.array_split(np.arange(front_end.n_mels), BANDS)
+    ]
+
+
 @dataclass(frozen=True)
 class Steps:
-    """What an encoder makes of clips, and the probe that decides on it.
+    """What a network decides on: what an encoder makes of clips, or their mels.
 
     Attributes:
-        probe: on the device.
-        states: of each clip, shape ``(steps, layers * width)``.
+        network: on the device; of a fine-tuned encoder the probe at its end.
+        states: of each clip, shape ``(steps, layers * width)`` or ``(frames, bands)``.
+        mean: of a step over the training clips, shape ``(layers * width,)`` or ``(bands,)``.
         device: that is computed on.
     """
 
-    probe: Probe
+    network: MelNetwork
     states: list[Tensor]
+    mean: Tensor
     device: str
 
     @classmethod
     def of(cls, heard: StepClips) -> "Steps":
         """Run the encoder where it is a part of the network."""
         network, states = heard.network.to(heard.device), []
+        if heard.average is not None:
+            mels = [_valid(heard, number) for number in range(len(heard.clips))]
+            return cls(network, mels, torch.from_numpy(heard.average), heard.device)
         with torch.inference_mode():
             for number in range(len(heard.clips)):
                 inputs = heard.clips.__getitems__([number]).inputs
@@ -179,18 +235,26 @@ class Steps:
                     inputs, _ = network.heard(inputs.to(heard.device), None)
                 states.append(inputs[0].flatten(1).cpu())
         probe = network.apart()[1] if isinstance(network, FineTuned) else network
-        return cls(probe.to(heard.device), states, heard.device)
+        if not isinstance(probe, Probe):
+            raise TypeError("only a probe takes the steps of an encoder")
+        return cls(probe.to(heard.device), states, probe.average.flatten().cpu(), heard.device)
 
     def decisions(self, states: Iterable[Tensor]) -> Int64s:
         """Class numbers of clips, shape ``(clips,)``."""
-        left, shape, found = iter(states), self.probe.average.shape, list[Tensor]()
+        left, found = iter(states), list[Tensor]()
         with torch.inference_mode():
             while batch := [*islice(left, AT_ONCE)]:
-                padded = pad_sequence(batch, batch_first=True)
-                inputs = padded.reshape(*padded.shape[:2], *shape).to(self.device)
                 lengths = torch.tensor([len(clip) for clip in batch])
-                found.append(self.probe(inputs, lengths).argmax(1).cpu())
+                inputs = self._given(pad_sequence(batch, batch_first=True)).to(self.device)
+                found.append(self.network(inputs, lengths).argmax(1).cpu())
         return torch.cat(found).numpy()
+
+    def _given(self, padded: Tensor) -> Tensor:
+        """Steps ``(batch, steps, columns)`` in the shape that the network takes."""
+        if isinstance(self.network, Probe):
+            return padded.reshape(*padded.shape[:2], *self.network.average.shape)
+        missing = max(0, FEWEST - padded.shape[1])
+        return pad(padded, (0, 0, 0, missing)).transpose(1, 2)
 
     def permuted(self, piece: Piece, orders: Int64s) -> Int64s:
         """Decisions where a piece is another clip's in each order, ``(repeats, clips)`` as the orders are."""
@@ -204,8 +268,14 @@ class Steps:
 
     def without(self, piece: Piece) -> Int64s:
         """Decisions where a piece is held at its mean over training."""
-        mean = self.probe.average.flatten().cpu()
-        return self.decisions(replaced(own, mean.expand(len(own), -1), piece) for own in self.states)
+        return self.decisions(replaced(own, self.mean.expand(len(own), -1), piece) for own in self.states)
+
+
+def _valid(heard: StepClips, number: int) -> Tensor:
+    """Frames of a clip, ``(frames, bands)``: its own, or with the padding that an unmasked network sees."""
+    batch = heard.clips.__getitems__([number])
+    frames = int(batch.lengths[0]) if heard.network.masked else batch.inputs.shape[-1]
+    return batch.inputs[0, :, :frames].T
 
 
 def replaced(own: Tensor, other: Tensor, piece: Piece) -> Tensor:
@@ -242,3 +312,26 @@ def _of_training(
     nothing = np.zeros(0, np.int64)
     pieces = [Piece("training of a layer", f"layer {layer}", nothing) for layer in heard.trained]
     yield from share_tables(pieces, drops, drops.drop.tolist(), [*heard.trained.values()])
+
+
+def write_moved(folder: Path, heard: StepClips) -> None:
+    """Say of the clips whose attention is kept which patches of their mels moved the decision.
+
+    Args:
+        folder: of the run; one that keeps no attention is left as it is.
+        heard: clips of one part; those of other parts stay as they are.
+    """
+    kept = read_attention(folder)
+    if not kept or heard.front_end is None or heard.names is None:
+        return
+    places = {name: number for number, name in enumerate(heard.names.tolist())}
+    write_attention(folder, [_explained(clip, heard, places.get(clip.utterance_id)) for clip in kept])
+
+
+def _explained(clip: AttendedClip, heard: StepClips, number: int | None) -> AttendedClip:
+    if number is None:
+        return clip
+    batch = heard.clips.__getitems__([number])
+    values = batch.inputs[0].float().numpy()
+    moved = falls(heard.network.cpu(), values, int(batch.lengths[0]), clip.predicted)
+    return replace(clip, moved=moved)

@@ -135,11 +135,6 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     """
     if info.model == ENSEMBLE:
         raise RunError(f"{folder}: an ensemble decides by what its members say; explain one of them")
-    if info.store_kind == "mels":
-        raise RunError(
-            f"{folder}: model {info.model} was trained on mels, which have no names; only runs on "
-            "features and on an encoder can be explained, as of 'ser train logreg'"
-        )
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     data = inputs.run_data(info.split.fold)
     check_same(info, data, folder)
@@ -147,7 +142,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     if card.learned.scaling is None:
         raise RunError(f"{folder}: its model does not say how features are scaled; train it again")
     rows, on = np.arange(len(data.examples)), choose_device(device)
-    values, features = data.vectors(rows), _columns(data.store.names)
+    values, features = data.vectors(rows), named_columns(data.store.names)
     predict = _decisions(network.to(on), card.learned.scaling)
     steps = data.steps(rows, card.learned, memory_limit=0)
     if steps is not None and isinstance(network, EmbeddingNetwork):
@@ -166,7 +161,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     )
 
 
-def _columns(names: Sequence[str]) -> list[PropertyColumn]:
+def named_columns(names: Sequence[str]) -> list[PropertyColumn]:
     """What is known of features by their names; openSMILE's have neither unit nor group here."""
     known = {row.name: row for row in FEATURES}
     return [

@@ -7,7 +7,7 @@ from torch import nn
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.estimators import EstimatorNetwork, fitted_numbers
-from ser_pipeline.models.network import EmbeddingNetwork, MelNetwork, Network, one_clip
+from ser_pipeline.models.network import EmbeddingNetwork, MelNetwork, Network, falls, one_clip
 from ser_pipeline.options import MODELS, BuiltFor, ModelOptions
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "MelNetwork",
     "Network",
     "build_model",
+    "falls",
     "model_class",
     "one_clip",
     "parameter_count",

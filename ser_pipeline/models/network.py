@@ -11,8 +11,9 @@ from typing import Final, Self
 import torch
 from torch import Tensor, nn
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.metrics.occlusion import log_odds, occlusion
 from ser_pipeline.models.layers import (
     attention_layer,
     normalise_clip,
@@ -307,3 +308,26 @@ def one_clip(values: Float32s, frames: int, options: ModelOptions) -> tuple[Tens
     if options.masked and frames >= options.architecture.frames_per_step:
         return torch.from_numpy(values[None, :, :frames].copy()), None
     return torch.from_numpy(values[None]), torch.tensor([frames])
+
+
+def falls(network: Network, values: Float32s, frames: int, label: int) -> Float32s:
+    """How far the log-odds of a class fall when a patch of a clip's mels is held at their mean.
+
+    Args:
+        network: on mels, on the CPU and in evaluation mode.
+        values: padded mels, shape ``(n_mels, max_frames)``.
+        frames: that hold sound.
+        label: number of the class.
+
+    Returns:
+        Low bands first, shape ``(rows, columns)``; see :func:`~ser_pipeline.metrics.occlusion.occlusion`.
+    """
+
+    def score(mels: Float32s) -> Float64s:
+        whole = torch.from_numpy(values).repeat(len(mels), 1, 1)
+        whole[:, :, :frames] = torch.from_numpy(mels)
+        with torch.inference_mode():
+            logits = network(whole, torch.full((len(mels),), frames))
+        return log_odds(logits.float().numpy(), label)
+
+    return occlusion(values[:, :frames], score)

@@ -12,12 +12,14 @@ from matplotlib.ticker import MaxNLocator
 
 from ser_pipeline.arrays import Strings
 from ser_pipeline.metrics.neighbours import NEAREST, Nearness, nearness
+from ser_pipeline.metrics.occlusion import BANDS, FRAMES
 from ser_pipeline.report.document import Block, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     HEAT,
     INK,
     MUTED,
     PAPER,
+    SIGNED,
     VERMILLION,
     Margins,
     canvas,
@@ -98,6 +100,53 @@ def _attention_panel(
     )
 
 
+def moved_panel(clips: Sequence[AttendedClip], emotions: Sequence[str], name: str, seconds: float) -> Panel:
+    """Draw the mels of clips in grey, and over them what spoke for the decision and what against it.
+
+    Args:
+        clips: what to draw, each with a map.
+        emotions: class names.
+        name: of the drawing.
+        seconds: length of a frame.
+    """
+    rows = -(-len(clips) // COLUMNS)
+    with grid(3.5 * COLUMNS, 2.05 * rows + 0.1, rows, COLUMNS) as (figure, axes):
+        told = [
+            _moved_panel(axes[number], clip, emotions, number + 1, seconds)
+            for number, clip in enumerate(clips)
+        ]
+        for empty in axes[len(clips) :]:
+            empty.set_visible(False)
+        alt = "Mel spectrograms with what moved the decision. " + " ".join(told)
+        return panel(figure, name, alt, wide=True)
+
+
+def _moved_panel(axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: int, seconds: float) -> str:
+    bands, frames = clip.mel.shape
+    length, most = frames * seconds, float(np.abs(clip.moved).max()) or 1.0
+    whole = np.repeat(np.repeat(clip.moved / most, BANDS, 0), FRAMES, 1)
+    shown = np.round(LEVELS * whole[:bands, :frames]) / LEVELS
+    where = (0.0, length, 0.0, float(bands))
+    axes.imshow(
+        np.round(LEVELS * clip.mel) / LEVELS, cmap="gray", origin="lower", aspect="auto", extent=where,
+        vmin=-1, vmax=1, interpolation="none",
+    )  # fmt: skip
+    axes.imshow(
+        shown, cmap=SIGNED, origin="lower", aspect="auto", extent=where, vmin=-1, vmax=1,
+        alpha=0.85 * np.abs(shown), interpolation="none",
+    )  # fmt: skip
+    axes.set(xlim=(0, length), ylim=(0, bands), yticks=[])
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel("seconds", labelpad=1)
+    axes.set_title(readable(f"{number}: {_told(clip, emotions)}", 60), fontsize=8.5)
+    row, column = np.unravel_index(int(clip.moved.argmax()), clip.moved.shape)
+    start, end = (min(each * FRAMES * seconds, length) for each in (column, column + 1))
+    return (
+        f"{number}, {clip.utterance_id}: {_told(clip, emotions)}; most for the decision at {start:.1f} to "
+        f"{end:.1f} s, in bands {row * BANDS + 1} to {min((row + 1) * BANDS, bands)} of {bands} from below."
+    )
+
+
 def _told(clip: AttendedClip, emotions: Sequence[str]) -> str:
     true, decided = emotions[clip.target], emotions[clip.predicted]
     sure = percent_text(clip.probability)
@@ -152,6 +201,8 @@ def internals_section(run: Run, data: Data) -> Section | None:
     marks = run_marks(run, data.digest)
     if run.attended:
         blocks.append(_attention(run, run.attended[:SHOWN], marks))
+    if explained := [clip for clip in run.attended if clip.moved.size][:SHOWN]:
+        blocks.append(_moved(run, explained, marks))
     if run.embeddings is not None:
         blocks += _map(run, run.embeddings, data, marks)
     if not blocks:
@@ -171,6 +222,21 @@ def _attention(run: Run, clips: tuple[AttendedClip, ...], marks: tuple[Mark, ...
             f"weight of a step, as many times the even share; dotted: the even share. Clips: {names}"
         ),
         panels=(attention_panel(clips, run.info.emotions, f"attention-{tag}", seconds),),
+        marks=marks,
+    )
+
+
+def _moved(run: Run, clips: Sequence[AttendedClip], marks: tuple[Mark, ...]) -> Figure:
+    front_end, tag = run.info.recipe.front_end, run.tag.lower()
+    seconds = front_end.hop_length / front_end.sample_rate
+    return Figure(
+        key=f"moved-{tag}",
+        caption=(
+            f"What moved the decisions of {run.tag}: each patch of the mel was replaced by the clip's mean. "
+            "Orange: without it, the decision becomes less likely; purple: more likely; the stronger the "
+            "colour, the more, on a scale of each clip's own"
+        ),
+        panels=(moved_panel(clips, run.info.emotions, f"moved-{tag}", seconds),),
         marks=marks,
     )
 

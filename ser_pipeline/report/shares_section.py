@@ -1,4 +1,4 @@
-"""The part on the importance of each input, layer and pooling of a run that hears through an encoder."""
+"""The part on the importance of each input, layer, pooling or band of frequencies of a run."""
 
 from ser_pipeline.report.document import Block, Callout, Figure, Panel, Section, text
 from ser_pipeline.report.explain_effects import importance_panel
@@ -13,6 +13,7 @@ MANY = {
     "layer": "Layers",
     "pooling": "Poolings",
     "layer and pooling": "Poolings of each layer",
+    "band of frequencies": "Bands of frequencies",
     "group of features": "Groups of features",
     "part of the clip": "Parts of the clip",
     "training of a layer": "Training of each layer",
@@ -70,13 +71,19 @@ def _opening(run: Run, shares: Shares) -> Block:
     clips = cells.plural(shares.clips, f"{shares.part} clip")
     return text(
         f"{run.tag} reaches a UAR of {cells.score_text(shares.uar)} on {clips} of {people}. All values of "
-        f"an input, a layer, a pooling or a third of the steps are permuted together among these clips, "
+        f"{_pieces(shares)} are permuted together among these clips, "
         f"{cells.plural(shares.repeats, 'time')}; the share is the drop of UAR as a percentage of the drops "
-        "of all parts of the same kind. Neighbouring layers carry similar information and replace each "
-        "other, so a small drop does not mean that a layer carries none. When a part is left out, its "
-        "values are held at their mean over the training clips."
+        "of all parts of the same kind. Neighbours carry similar information and replace each other, so a "
+        "small drop does not mean that a part carries none. When a part is left out, its values are held at "
+        "their mean over the training clips."
         + (" The learned weights are those by which the probe multiplies the layers." * shares.weighted)
     )
+
+
+def _pieces(shares: Shares) -> str:
+    """What is permuted, as in ``a layer or a part of the clip``."""
+    kinds = [table.kind for table in shares.tables if table.kind != "training of a layer"]
+    return " or ".join(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in kinds)
 
 
 def _row(entry: InputImportance, columns: int) -> Row:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ ATTENTION: Final = "attention.parquet"
 EMBEDDINGS: Final = "embeddings.parquet"
 
 
-_ATTENTION_SCHEMA: Final = pa.schema(
+_FIRST_SCHEMA: Final = pa.schema(
     [
         pa.field("utterance_id", pa.string(), nullable=False),
         pa.field("part", pa.string(), nullable=False),
@@ -31,6 +31,15 @@ _ATTENTION_SCHEMA: Final = pa.schema(
         pa.field("n_mels", pa.int16(), nullable=False),
         pa.field("mel", pa.list_(pa.float32()), nullable=False),
         pa.field("weights", pa.list_(pa.float32()), nullable=False),
+    ]
+)
+"""Of files that were written before networks on mels could be explained."""
+
+_ATTENTION_SCHEMA: Final = pa.schema(
+    [
+        *_FIRST_SCHEMA,
+        pa.field("moved_rows", pa.int16(), nullable=False),
+        pa.field("moved", pa.list_(pa.float32()), nullable=False),
     ]
 )
 
@@ -47,6 +56,8 @@ class AttendedClip:
         probability: stated for the decision.
         mel: as the network was given it, without padding, shape ``(n_mels, frames)``.
         weights: of steps of equal length over the frames, shape ``(steps,)``; the sum is 1.
+        moved: how far the log-odds of the decision fall when a patch of the mel is taken away, low bands
+            first, shape ``(rows, columns)``; without rows where the run was not explained.
     """
 
     utterance_id: str
@@ -56,6 +67,7 @@ class AttendedClip:
     probability: float
     mel: Float32s
     weights: Float32s
+    moved: Float32s = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,8 @@ def write_attention(folder: Path, clips: Sequence[AttendedClip]) -> None:
             "n_mels": len(clip.mel),
             "mel": clip.mel.ravel(),
             "weights": clip.weights,
+            "moved_rows": len(clip.moved),
+            "moved": clip.moved.ravel(),
         }
         for clip in clips
     ]
@@ -104,7 +118,8 @@ def read_attention(folder: Path) -> list[AttendedClip]:
     table = _read(folder / ATTENTION, folder)
     if table is None:
         return []
-    _check(table.schema.equals(_ATTENTION_SCHEMA), folder / ATTENTION, folder)
+    known = table.schema.equals(_ATTENTION_SCHEMA) or table.schema.equals(_FIRST_SCHEMA)
+    _check(known, folder / ATTENTION, folder)
     return [
         AttendedClip(
             utterance_id=row["utterance_id"],
@@ -114,10 +129,17 @@ def read_attention(folder: Path) -> list[AttendedClip]:
             probability=row["probability"],
             mel=np.array(row["mel"], np.float32).reshape(row["n_mels"], -1),
             weights=np.array(row["weights"], np.float32),
+            moved=_rows(row.get("moved", []), row.get("moved_rows", 0)),
         )
         for row in table.to_pylist()
         if row["n_mels"] > 0 and len(row["mel"]) % row["n_mels"] == 0
     ]
+
+
+def _rows(flat: Sequence[float], rows: int) -> Float32s:
+    """A map of so many rows; none where the numbers do not fit."""
+    fits = rows > 0 and len(flat) % rows == 0
+    return np.array(flat, np.float32).reshape(rows, -1) if fits else np.zeros((0, 0), np.float32)
 
 
 def write_embeddings(folder: Path, found: Embeddings) -> None:

@@ -1,4 +1,4 @@
-"""``shares.json`` of a run that hears through an encoder: importance of each input, layer and pooling.
+"""``shares.json`` of a run on mels or through an encoder: importance of each input, layer, pooling or band.
 
 It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
 """
@@ -19,6 +19,7 @@ Kind = Literal[
     "layer",
     "pooling",
     "layer and pooling",
+    "band of frequencies",
     "group of features",
     "part of the clip",
     "training of a layer",

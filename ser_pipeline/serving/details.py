@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
+from ser_pipeline.front_end import vector_names
+from ser_pipeline.metrics.occlusion import log_odds
 from ser_pipeline.options import Limits, PredictOptions
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction
-from ser_pipeline.serving.scorer import PreparedClip
+from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
+from ser_pipeline.serving.voices import normalised
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""
@@ -25,6 +30,9 @@ class Details:
         prediction: of the whole.
         clip: what the network saw of the beginning; None where nothing was heard.
         attention: weights of steps of eight frames, shape ``(steps,)``; None where the model has none.
+        moved: how far the log-odds of the decision fall without each patch of the mels, low bands first,
+            shape ``(rows, columns)``; None for other models.
+        pieces: the same for each piece of what other models decide on, as a layer of an encoder.
         timeline: predictions on windows; empty for a recording of one window.
         duration_s: length of the recording.
     """
@@ -32,6 +40,8 @@ class Details:
     prediction: Prediction
     clip: PreparedClip | None
     attention: Float32s | None
+    moved: Float32s | None
+    pieces: tuple[tuple[str, float], ...]
     timeline: tuple[Prediction, ...]
     duration_s: float
 
@@ -57,9 +67,52 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
     try:
         clip = model.clip(content, options)
     except AudioSilent:
-        return Details(prediction, None, None, timeline, duration_s)
+        return Details(prediction, None, None, None, (), timeline, duration_s)
     attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
-    return Details(prediction, clip, attention, timeline, duration_s)
+    return Details(prediction, clip, attention, moved(model, clip), pieces(model, clip), timeline, duration_s)
+
+
+def moved(model: Model, clip: PreparedClip) -> Float32s | None:
+    """How far the log-odds of the decision fall without each patch of a clip's mels.
+
+    Returns:
+        Low bands first, shape ``(rows, columns)``; None for clips without mels, or with vectors beside them,
+        and for graphs.
+    """
+    from ser_pipeline.models import falls
+
+    if clip.values.ndim != 2 or clip.beside is not None or not isinstance(model.scorer, TorchScorer):
+        return None
+    label = int(model.scorer.logits(clip.values, clip.frames).argmax())
+    return falls(model.scorer.network, clip.values, clip.frames, label)
+
+
+def pieces(model: Model, clip: PreparedClip) -> tuple[tuple[str, float], ...]:
+    """How far the log-odds of the decision fall when a piece of a clip's vector is an average one.
+
+    Args:
+        model: that decides.
+        clip: of named features, or of layers of an encoder that were averaged over time.
+
+    Returns:
+        Group of features or layer, and the fall, in the order of the vector; nothing for other clips.
+    """
+    from ser_pipeline.evaluation.explain_inputs import pieces_of
+    from ser_pipeline.evaluation.explain_tables import named_columns
+
+    if clip.values.ndim != 1 or clip.logits is not None:
+        return ()
+    vector = normalised(clip.values[None], model.card, one_speaker=False)[0]
+    usual = model.scorer.logits(vector, clip.frames)
+    found = []
+    for piece in pieces_of(model.card.inputs, named_columns(vector_names(model.card.inputs))):
+        if piece.kind in ("layer", "group of features"):
+            without = vector.copy()
+            without[piece.columns] = 0  # what is normalised is zero at the mean over training
+            both = np.stack([usual, model.scorer.logits(without, clip.frames)])
+            first, second = log_odds(both, int(usual.argmax()))
+            found.append((piece.name, float(first - second)))
+    return tuple(found)
 
 
 def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions, limits: Limits) -> Model:

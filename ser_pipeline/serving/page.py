@@ -20,7 +20,7 @@ from ser_pipeline.errors import SerError
 from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.serving.details import Details, details, enrolled
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.picture import COLOURS, mel_figure, timeline_figure
+from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, Place, Service
 from ser_pipeline.serving.voices import adaptive
@@ -34,6 +34,18 @@ HOP_S: Final = 0.5
 
 ANSWER_S: Final = 120
 """The page waits this long for an answer."""
+
+MOST_PIECES: Final = 8
+"""Parts of a vector that are shown."""
+
+FOR: Final = "#b35806"
+AGAINST: Final = "#542788"
+"""Of the palette that the picture of mels uses; told apart by every kind of eye."""
+
+MOVED: Final = (
+    "What moved the decision: each patch was replaced by the recording's mean. Orange spoke for the "
+    "decision, purple against it."
+)
 
 STYLE: Final = Path(__file__).parent / "templates" / "demo.css"
 FONTS: Final = ("system-ui", "sans-serif")
@@ -216,7 +228,26 @@ def _html(found: Details, model: Model | None) -> str:
             found.clip, found.attention, options, model.card.model.architecture.frames_per_step
         )
         parts.append(picture(figure, f"What the network saw: {options.n_mels} mel bands.{line}"))
+    if found.clip is not None and options is not None and found.moved is not None:
+        parts.append(picture(moved_figure(found.clip, found.moved, options), MOVED))
+    if found.pieces:
+        parts.append(_moved(found.pieces))
     return "".join(parts)
+
+
+def _moved(pieces: Sequence[tuple[str, float]]) -> str:
+    """What spoke for the decision, and what against it: the strongest pieces first."""
+    strongest = sorted(pieces, key=lambda each: -abs(each[1]))[:MOST_PIECES]
+    most = max(abs(fall) for _, fall in strongest) or 1.0
+    bars = "".join(
+        f"<div class='ser-piece'><span>{escape(name)}</span>"
+        f"<div><i style='width:{100 * abs(fall) / most:.1f}%;"
+        f"background:{FOR if fall >= 0 else AGAINST}'></i></div>"
+        f"<b>{'for' if fall >= 0 else 'against'}</b></div>"
+        for name, fall in strongest
+    )
+    said = "What spoke for this decision, and what against it: each part was replaced by an average one."
+    return f"<div class='ser-moved'><p>{said}</p>{bars}</div>"
 
 
 def _examples(folder: Path) -> list[Path]:

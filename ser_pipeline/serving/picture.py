@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.metrics.occlusion import BANDS, FRAMES
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.scorer import PreparedClip
@@ -71,6 +72,29 @@ def mel_figure(
     axes.set(xlabel="seconds", ylabel="mel band")
     if attention is not None:
         _draw_attention(axes, attention, clip.start_s, frames_per_step * seconds, end_s)
+    return figure
+
+
+def moved_figure(clip: PreparedClip, moved: Float32s, front_end: FrontEnd) -> Any:
+    """A matplotlib figure of the mels in grey, and over them what spoke for the decision and what against it.
+
+    Args:
+        clip: of mels.
+        moved: how far the decision falls without each patch, shape ``(rows, columns)``.
+        front_end: of the model.
+    """
+    figure = _figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    end_s = clip.start_s + clip.frames * front_end.hop_length / front_end.sample_rate
+    where = (clip.start_s, end_s, 0, front_end.n_mels)
+    most = float(np.abs(moved).max()) or 1.0
+    whole = np.repeat(np.repeat(moved / most, BANDS, 0), FRAMES, 1)[: front_end.n_mels, : clip.frames]
+    axes.imshow(clip.values[:, : clip.frames], origin="lower", aspect="auto", cmap="gray", extent=where)
+    axes.imshow(
+        whole, origin="lower", aspect="auto", cmap="PuOr_r", extent=where, vmin=-1, vmax=1,
+        alpha=0.85 * np.abs(whole), interpolation="none",
+    )  # fmt: skip
+    axes.set(xlabel="seconds", ylabel="mel band")
     return figure
 
 

@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.runs.files import read_info, read_result
+from ser_pipeline.runs.internals import read_attention
 from ser_pipeline.runs.types import Latency, RunScores
 from ser_pipeline.splits import make_split, write_split
 
@@ -218,9 +220,12 @@ def test_a_classifier_is_trained_explained_and_reported(ser, tmp_path, toy):
     assert "What was tried for R1" in page
 
 
-def test_only_runs_on_features_can_be_explained(ser):
+def test_a_network_on_mels_is_explained_by_bands_and_a_map_of_some_clips(ser, tmp_path):
     train(ser, "--name", "a", "--epochs", 1)
-    assert "trained on mels, which have no names" in ser("explain", "a", status=1).stderr
+    assert "band of frequencies" in ser("explain", "a", "--repeats", 1).stdout
+    kept = read_attention(tmp_path / "runs" / "a")
+    assert kept
+    assert all(clip.moved.size and np.isfinite(clip.moved).all() for clip in kept)
 
 
 def test_less_to_learn_from_and_the_same_test_clips(ser, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +7,21 @@ import torch
 from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.encoders import located
 from ser_pipeline.errors import RunError
-from ser_pipeline.evaluation.explain_steps import StepClips, Steps, explain_steps, pieces_of, replaced
+from ser_pipeline.evaluation.explain_steps import (
+    StepClips,
+    Steps,
+    explain_steps,
+    mean_mel,
+    pieces_of,
+    replaced,
+    write_moved,
+)
 from ser_pipeline.evaluation.explain_tables import check_part
+from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.finetune import FineTuned
 from ser_pipeline.models.probe import Probe
-from ser_pipeline.options import EmbeddingOptions
+from ser_pipeline.options import EmbeddingOptions, FrontEnd
+from ser_pipeline.runs.internals import AttendedClip, read_attention, write_attention
 
 EMOTIONS = ("anger", "neutral")
 LENGTHS = (7, 12, 9, 30)
@@ -133,3 +145,101 @@ def test_the_training_of_a_layer_is_undone(make_encoder, rng, how):
         one, other = (each.heard(waves, None)[0] for each in (before, fresh))
         torch.testing.assert_close(one, other)
         assert not torch.allclose(network.heard(waves, None)[0], other, atol=1e-3)
+
+
+BANDS = 24
+"""Of the planted cue's mels: two rows of patches."""
+
+
+class Mels(Kept):
+    """Mels of any lengths, padded as the store pads them."""
+
+    def __getitems__(self, indices):
+        some = [self.clips[number] for number in indices]
+        inputs = torch.full((len(some), BANDS, 64), -1.0)
+        for place, clip in zip(inputs, some, strict=True):
+            place[:, : clip.shape[1]] = clip
+        lengths = torch.tensor([clip.shape[1] for clip in some])
+        return Batch(inputs, lengths, torch.zeros(len(some)), torch.tensor(indices))
+
+
+def planted(rng, number):
+    """Noise with a bright patch: for odd numbers in the upper bands, for even ones in the lower, anywhere."""
+    frames = (40, 48, 56, 64)[number % 4]
+    mel = torch.from_numpy(rng.normal(-0.5, 0.1, (BANDS, frames)).astype(np.float32))
+    row, column = 12 * (number % 2), 8 * int(rng.integers(frames // 8))
+    mel[row : row + 12, column : column + 8] += 1.0
+    return mel, (number % 2, column // 8)
+
+
+@pytest.fixture(scope="module")
+def seeing():
+    """A small network that was trained on planted cues, clips that it never saw, and where their cues are."""
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    network = CRNN(BANDS, 2, channels=(4, 8, 8), hidden=8, dropout=0.0)
+    clips, places = zip(*(planted(rng, number) for number in range(48)), strict=True)
+    learned = Mels(clips[:32])
+    batch, targets = learned.__getitems__([*range(32)]), torch.arange(32) % 2
+    optimiser = torch.optim.Adam(network.parameters(), 0.02)
+    for _ in range(40):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(batch.inputs, batch.lengths), targets).backward()
+        optimiser.step()
+    front_end = FrontEnd(n_mels=BANDS)
+    speakers = np.array([f"s{number % 4}" for number in range(16)])
+    names = np.array([f"clip-{number}" for number in range(16)])
+    heard = StepClips(
+        network.eval(),
+        (),
+        Mels(clips[32:]),
+        np.arange(16) % 2,
+        speakers,
+        "cpu",
+        front_end,
+        mean_mel(learned),
+        names,
+    )
+    return heard, places[32:]
+
+
+def test_the_map_points_at_the_planted_cue(seeing, tmp_path):
+    heard, places = seeing
+    steps = Steps.of(heard)
+    assert (steps.decisions(steps.states) == heard.targets).all()
+    mels = [clip.numpy() for clip in heard.clips.clips]
+    kept = [
+        AttendedClip(name, "test", number % 2, number % 2, 0.9, mel, np.ones(1, np.float32))
+        for number, (name, mel) in enumerate(zip(heard.names.tolist(), mels, strict=True))
+    ]
+    write_attention(tmp_path, [*kept, replace(kept[0], utterance_id="of another part")])
+    write_moved(tmp_path, heard)
+    *found, other = read_attention(tmp_path)
+    assert other.moved.size == 0
+    assert [each.moved.shape for each in found[:4]] == [(2, 5), (2, 6), (2, 7), (2, 8)]
+    seen = [np.unravel_index(int(each.moved.argmax()), each.moved.shape) for each in found]
+    assert sum(tuple(map(int, one)) == place for one, place in zip(seen, places, strict=True)) == 16
+
+
+def test_bands_and_thirds_of_mels_are_permuted(seeing):
+    heard, _ = seeing
+    found = shares_of(heard)
+    bands, thirds = found.tables
+    assert (bands.kind, thirds.kind) == ("band of frequencies", "part of the clip")
+    assert [each.columns for each in bands.entries] == [4] * 6
+    assert bands.entries[0].name == "133 to 532 Hz"
+    assert not found.weighted
+    assert max(each.drop.value for each in bands.entries) > 0
+    assert [each.name for each in thirds.entries] == ["first third", "middle third", "last third"]
+
+
+def test_a_network_without_mask_is_shown_the_padding_it_knows(seeing):
+    heard, _ = seeing
+    plain = CRNN(BANDS, 2, masked=False, channels=(4, 8, 8), hidden=8)
+    assert {len(state) for state in Steps.of(replace(heard, network=plain)).states} == {64}
+    assert {len(state) for state in Steps.of(heard).states} == {40, 48, 56, 64}
+
+
+def test_a_run_that_keeps_no_attention_is_left_as_it_is(seeing, tmp_path):
+    write_moved(tmp_path, seeing[0])
+    assert [*tmp_path.iterdir()] == []

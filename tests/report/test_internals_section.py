@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,17 @@ def test_clips_are_drawn_and_told_in_words(folder, tmp_path):
     assert "2.1 times the even share" in drawn.alt
     assert "taken for" in drawn.alt
     assert drawn.inline.count("<image") == 5
+
+
+def test_what_moved_a_decision_is_drawn_and_told(folder, tmp_path):
+    moved = np.zeros((2, 4), np.float32)
+    moved[1, 2] = 3.0
+    write_attention(folder, [replace(clip(number), moved=moved) for number in range(3)] + [clip(3)])
+    _, figure = section_of(folder, tmp_path).blocks
+    (drawn,) = figure.panels
+    assert figure.key == "moved-r1"
+    assert "most for the decision at 0.4 to 0.6 s, in bands 13 to 16 of 16 from below." in drawn.alt
+    assert drawn.alt.count("most for the decision") == 3
 
 
 @pytest.mark.parametrize(

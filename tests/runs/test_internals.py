@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,6 +53,16 @@ def test_a_run_without_them_has_none(tmp_path, clip, embeddings):
     drop_internals(tmp_path)
     drop_internals(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_moved_a_decision_is_kept_and_files_of_before_have_none(tmp_path, clip):
+    moved = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_attention(tmp_path, [replace(clip, moved=moved)])
+    (back,) = read_attention(tmp_path)
+    assert np.array_equal(back.moved, moved)
+    table = pq.read_table(tmp_path / ATTENTION)
+    pq.write_table(table.drop_columns(["moved", "moved_rows"]), tmp_path / ATTENTION)
+    assert read_attention(tmp_path)[0].moved.shape == (0, 0)
 
 
 @pytest.mark.parametrize(("name", "read"), [(ATTENTION, read_attention), (EMBEDDINGS, read_embeddings)])

@@ -34,10 +34,11 @@ def test_an_answer_has_bars_the_mel_and_over_time_the_timeline(service, tmp_path
     sf.write(tmp_path / "a.wav", voice(5.0), RATE)
     said = shown(service, str(tmp_path / "a.wav"))
     assert said.count("class='ser-bar'") == 4
-    assert said.count("data:image/png;base64") == 2
+    assert said.count("data:image/png;base64") == 3
     assert "attention" in said
+    assert "Orange spoke for the decision, purple against it." in said
     sf.write(tmp_path / "b.wav", voice(1.0), RATE)
-    assert shown(service, str(tmp_path / "b.wav")).count("data:image/png;base64") == 1
+    assert shown(service, str(tmp_path / "b.wav")).count("data:image/png;base64") == 2
     assert service.waiting == 0
 
 
@@ -47,6 +48,7 @@ def test_recordings_of_the_same_person_change_the_answer(adapting, tmp_path):
     for number, path in enumerate(paths):
         sf.write(path, voice(1.0, number), RATE)
     assert shown(service, paths[0], paths[1:]) != shown(service, paths[0])
+    assert shown(service, paths[0]).count("class='ser-piece'") > 1
     (tmp_path / "text.wav").write_text("none")
     assert "enrol 1: not a recording" in shown(service, paths[0], [str(tmp_path / "text.wav")]).lower()
     assert "at most 20 other recordings" in shown(service, paths[0], paths[1:2] * 21)
@@ -171,7 +173,7 @@ def test_an_upload_shows_the_bars_that_the_interface_tells(visit, served, tmp_pa
     visit.locator("button[aria-label='Upload file']").click()
     visit.locator("#ser-audio input[type=file]").first.set_input_files(tmp_path / "a.wav")
     assert bars(visit) == expected(served, (tmp_path / "a.wav").read_bytes())
-    assert visit.locator(".ser-figure img").count() == 2
+    assert visit.locator(".ser-figure img").count() == 3
     for width in (1200, 390):
         visit.set_viewport_size({"width": width, "height": 900})
         visit.wait_for_timeout(500)
