@@ -1,13 +1,17 @@
 """Fixtures that many tests share."""
 
+import io
 import os
 import shutil
+import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from ser_pipeline.dsp.safe_import import prepare_librosa
 
@@ -383,3 +387,48 @@ def server(monkeypatch):
     made.shutdown()
     made.server_close()
     thread.join()
+
+
+FAKE = """#!{python}
+import json, os, sys, time
+if sys.argv[1:] == ["-version"]:
+    print("ffmpeg version {version} Copyright")
+    sys.exit()
+given = sys.argv[sys.argv.index("-i") + 1].removeprefix("file:")
+seen = dict(args=sys.argv[1:], given=open(given, "rb").read().hex(), there=os.listdir(), env=[*os.environ])
+json.dump(seen, open({seen!r}, "w"))
+{action}
+"""
+
+
+@pytest.fixture
+def fake_ffmpeg(tmp_path, monkeypatch):
+    """Put a program in the place of ffmpeg, which gives samples, or does something else."""
+
+    def make(
+        action: str = "", *, wave: np.ndarray | None = None, rate: int = 16_000, version: str = "9.1"
+    ) -> Path:
+        folder = tmp_path / f"bin{version}-{len(list(tmp_path.glob('bin*')))}"
+        folder.mkdir()
+        if wave is not None:
+            held = io.BytesIO()
+            soundfile.write(held, wave, rate, format="WAV", subtype="FLOAT")
+            data = bytearray(held.getvalue())
+            place = data.index(b"data") + 4
+            data[place : place + 4] = b"\xff" * 4  # as ffmpeg leaves it in a pipe
+            (folder / "made.wav").write_bytes(data)
+            action = f"sys.stdout.buffer.write(open({str(folder / 'made.wav')!r}, 'rb').read())"
+        script = folder / "ffmpeg"
+        text = {"python": sys.executable, "version": version, "seen": str(folder / "seen.json")}
+        script.write_text(FAKE.format(**text, action=action))
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(folder))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def no_ffmpeg(tmp_path, monkeypatch):
+    """A machine on which ffmpeg is not installed."""
+    monkeypatch.setenv("PATH", str(tmp_path / "no programs"))

@@ -119,7 +119,7 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    wave, digest = _read(path, path.name, lambda sound: _decode(sound, path.name, sample_rate, max_s))
+    wave, digest = _read(path, path.name, lambda sound: _decode(sound, path.name, sample_rate, max_s), max_s)
     return Recording(wave, sample_rate, digest)
 
 
@@ -140,7 +140,9 @@ def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float
         AudioError: undecodable, or the part is empty, non-finite, silent or too short.
     """
     name = part_of(path.name, segment)
-    wave, digest = _read(path, name, lambda sound: _decode(sound, name, sample_rate, max_s, segment), segment)
+    wave, digest = _read(
+        path, name, lambda sound: _decode(sound, name, sample_rate, max_s, segment), max_s, segment
+    )
     return Recording(wave, sample_rate, digest)
 
 
@@ -158,7 +160,7 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
     """
     name = part_of(path.name, segment)
     (samples, own_rate), digest = _read(
-        path, name, lambda sound: _samples(sound, max_s, segment or WHOLE), segment
+        path, name, lambda sound: _samples(sound, max_s, segment or WHOLE), max_s, segment
     )
     loudest = int(np.abs(samples).max(axis=0).argmax()) if len(samples) else 0
     check_wave(samples[:, loudest], own_rate, name)
@@ -166,9 +168,10 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
 
 
 def _read(
-    path: Path, name: str, decode: Callable[[Sound], T], segment: Segment | None = None
+    path: Path, name: str, decode: Callable[[Sound], T], max_s: float, segment: Segment | None = None
 ) -> tuple[T, str]:
     """What ``decode`` makes of a file, and the digest of its bytes as they were decoded, or of a segment."""
+    most_s = 1 + max_s + (segment.start_s if segment else 0)
     try:
         with path.open("rb") as handle:
             state = os.fstat(handle.fileno())
@@ -182,7 +185,7 @@ def _read(
                 source = MemoryFile(data)
             else:
                 digest = _digest(handle)  # hours of audio: hash in pieces, decode from the same open file
-            with opened(source, name) as sound:
+            with opened(source, name, most_s=most_s) as sound:
                 made = decode(sound)
             digest = digest_as_decoded(digest, sound.decoder)
             return made, digest if segment is None else segment.digest(digest)
@@ -221,7 +224,7 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
     Raises:
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    with opened(MemoryFile(memoryview(data)), name) as sound:
+    with opened(MemoryFile(memoryview(data)), name, most_s=1 + max_s) as sound:
         return _decode(sound, name, sample_rate, max_s)
 
 

@@ -24,7 +24,7 @@ ABSENT: Final = "no ffmpeg"
 """Name of the decoder of a recording that would need one."""
 
 TIMEOUT_S: Final = 600.0
-"""ffmpeg may take this long for one recording."""
+"""ffmpeg may take this long for one recording; for one of limited length less, see :func:`_allowed_s`."""
 
 LARGEST: Final = 4_000_000_000
 """Bytes that it may write for one recording: three hours of stereo at 48 kHz."""
@@ -117,7 +117,7 @@ def _decode(program: Ffmpeg, file: Source, demuxer: str, what: str, most_s: floa
             shutil.copyfileobj(file, copy)
         wav = TemporaryFile()  # noqa: SIM115  # closed by who reads it
         try:
-            status = _run(_command(program, demuxer, given, most_s), folder, wav, said)
+            status = _run(_command(program, demuxer, given, most_s), folder, wav, said, _allowed_s(most_s))
             said.seek(0)
             problem = _problem(status, said.read(_SAID).decode(errors="replace").lower())
             if problem or not wav.tell():
@@ -147,7 +147,12 @@ def _command(program: Ffmpeg, demuxer: str, given: Path, most_s: float | None) -
     return [program.path, *read, "-f", demuxer, "-i", f"file:{given}", *limit, *write, "pipe:1"]
 
 
-def _run(command: list[str], folder: str, wav: IO[bytes], said: IO[bytes]) -> int:
+def _allowed_s(most_s: float | None) -> float:
+    """Seconds that ffmpeg may take, so that nobody blocks a server: a tenth of real time, and its start."""
+    return TIMEOUT_S if most_s is None else min(TIMEOUT_S, 20 + most_s / 10)
+
+
+def _run(command: list[str], folder: str, wav: IO[bytes], said: IO[bytes], allowed_s: float) -> int:
     plain = {name: value for name, value in os.environ.items() if name != "FFREPORT"}
     try:
         return subprocess.run(
@@ -157,11 +162,11 @@ def _run(command: list[str], folder: str, wav: IO[bytes], said: IO[bytes]) -> in
             stderr=said,
             cwd=folder,
             env=plain,
-            timeout=TIMEOUT_S,
+            timeout=allowed_s,
         ).returncode
     except subprocess.TimeoutExpired:
         raise AudioMissing(
-            f"ffmpeg had not decoded it after {TIMEOUT_S:g} s; cut it into shorter parts"
+            f"ffmpeg had not decoded it after {allowed_s:g} s; cut it into shorter parts"
         ) from None
 
 

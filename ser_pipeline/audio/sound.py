@@ -8,17 +8,19 @@ say how much there is, it is counted.
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import soundfile
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, Float64s
 from ser_pipeline.audio.containers import heads_of
 from ser_pipeline.audio.ffmpeg import decoded, decoder
 from ser_pipeline.audio.mpeg import Stream, announcing, find_stream
 from ser_pipeline.audio.splice import Bytes, Source, Spliced
 from ser_pipeline.errors import AudioError
+
+Floats = TypeVar("Floats", Float32s, Float64s)
 
 LONGEST_FRAMES: Final = 1 << 40
 """libsndfile says more than this where the head gives no length."""
@@ -155,7 +157,7 @@ class Sound:
                 pass
         self._place = frame
 
-    def read(self, room: Float32s) -> Float32s:
+    def read(self, room: Floats) -> Floats:
         """Fill ``room``, of shape ``(frames, channels)``, as far as there are frames.
 
         Raises:
@@ -163,7 +165,7 @@ class Sound:
         """
         due = min(len(room), self.frames - self._place)
         try:
-            found: Float32s = self._file.read(due, out=room[:due])
+            found: Floats = self._file.read(due, out=room[:due])
         except soundfile.LibsndfileError:
             raise AudioError(_of(self._name, DAMAGED)) from None
         self._place += len(found)
@@ -182,6 +184,11 @@ class Sound:
         room = np.empty((size, self.channels), np.float32)
         while self._place < self.frames:
             yield self.read(room)
+
+    def as_wav(self) -> bytes:
+        """Bytes of the WAV file that another decoder made of a recording."""
+        self._source.seek(0)
+        return self._source.read()
 
     def check_end(self) -> None:
         """See that the last frame is there, without decoding the others where the format allows it.

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, write_atomically
-from ser_pipeline.errors import AudioError, SerError
+from ser_pipeline.audio.sound import opened
+from ser_pipeline.errors import SerError
 from ser_pipeline.exchange.items import Row
 
 _ODD: Final = re.compile(r'[\x00-\x1f<>:"|?*\\]')
@@ -133,16 +136,18 @@ def piece(row: Row) -> tuple[str, bytes]:
         return safe_path(row.name + row.source.suffix), row.source.read_bytes()
     import soundfile
 
-    try:
-        with soundfile.SoundFile(row.source) as file:
-            rate, subtype = file.samplerate, file.subtype
-            start, end = row.segment.start_s, row.segment.end_s
-            file.seek(round(start * rate))
-            frames = -1 if end is None else round(end * rate) - round(start * rate)
-            kind = subtype if soundfile.check_format("WAV", subtype) else "PCM_16"
-            samples = file.read(frames, dtype="float64" if kind == "DOUBLE" else "float32")
-    except soundfile.SoundFileError as error:
-        raise AudioError(f"{row.source}: cannot be decoded: {error}") from None
+    with row.source.open("rb") as handle, opened(handle, str(row.source)) as sound:
+        rate, subtype = sound.sample_rate, sound.form.split()[1]
+        start = round(row.segment.start_s * rate)
+        end = sound.frames if row.segment.end_s is None else round(row.segment.end_s * rate)
+        kind = subtype if soundfile.check_format("WAV", subtype) else "PCM_16"
+        shape = (max(0, min(end, sound.frames) - start), sound.channels)
+        sound.seek(start)
+        samples = (
+            sound.read(np.empty(shape, np.float64))
+            if kind == "DOUBLE"
+            else sound.read(np.empty(shape, np.float32))
+        )
     content = io.BytesIO()
     soundfile.write(content, samples, rate, format="WAV", subtype=kind)
     return safe_path(row.name.replace("#", "_") + ".wav"), content.getvalue()

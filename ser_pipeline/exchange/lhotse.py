@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.hugging_face import part_in
@@ -104,8 +105,6 @@ def _item(supervision: Object, recording: Object, part: str, places: Places) -> 
 
 def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write recordings, supervisions and cuts, some for each part."""
-    import soundfile
-
     parts: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         parts[row.facts.get("part", "")].append(row)
@@ -113,7 +112,8 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
         known: dict[str, Object] = {}
         for row in own:
             if row.recording not in known:
-                frames = soundfile.info(row.source).frames
+                with row.source.open("rb") as handle, opened(handle, str(row.source)) as sound:
+                    frames = sound.frames
                 known[row.recording] = _recording(row, recordings, frames)
         said = [_supervision(row) for row in own]
         end = f"_{part}.jsonl.gz" if part else ".jsonl.gz"

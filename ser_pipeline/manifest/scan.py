@@ -286,6 +286,9 @@ def _measured(described: pa.Table, probes: pa.Table) -> pa.Table:
         "duration_s": probes["duration_s"],
         "sample_rate": probes["sample_rate"],
         "channels": probes["channels"],
+        "decoder": pc.if_else(
+            pc.equal(probes["decoder"], ""), pa.scalar(None, pa.string()), probes["decoder"]
+        ),
         "start_s": probes["start_s"],
         "end_s": probes["end_s"],
     }

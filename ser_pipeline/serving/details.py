@@ -60,7 +60,7 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
         AudioTooLarge: longer than allowed.
         AudioError: it cannot be used.
     """
-    duration_s = checked_duration(content, limits, name)
+    content, duration_s = checked(content, limits, name)
     prediction = model.predict(content, options, name=name)
     long = duration_s > model.longest_s + (options.hop_s or HOP_S)
     timeline = tuple(model.timeline(content, options, name=name)) if long else ()
@@ -125,16 +125,18 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
     """
     if not recordings:
         return model
-    for number, each in enumerate(recordings, 1):
-        checked_duration(each, limits, f"enrol {number}")
-    adapted, unusable = model.for_speaker(recordings, options)
+    known = [checked(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)]
+    adapted, unusable = model.for_speaker(known, options)
     if unusable:
         raise AudioError(f"enrol: {unusable[0].reason}")
     return adapted
 
 
-def checked_duration(content: bytes, limits: Limits, name: str) -> float:
-    """Seconds of a recording by its header, before anything is decoded.
+def checked(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:
+    """A recording as it is predicted on, and its seconds by its header, before its samples are looked at.
+
+    Returns:
+        ``content``, or a WAV file where libsndfile cannot decode it, so that ffmpeg does so once.
 
     Raises:
         AudioTooLarge: longer than allowed, or with more samples a second than any recording needs.
@@ -143,14 +145,14 @@ def checked_duration(content: bytes, limits: Limits, name: str) -> float:
     if not content:
         raise AudioError(f"{name}: empty: nothing was sent")
     with opened(MemoryFile(memoryview(content)), name, most_s=limits.max_s + 1) as sound:
-        frames, sample_rate, channels = sound.frames, sound.sample_rate, sound.channels
-    if sample_rate * channels > MOST_VALUES:
-        raise AudioTooLarge(
-            f"{name}: {channels} channels at {sample_rate} Hz; at most {MOST_VALUES} samples a second"
-        )
-    if frames > limits.max_s * sample_rate:
-        raise AudioTooLarge(
-            f"{name}: {frames / sample_rate:.0f} s long; at most {limits.max_s:g} s are taken here, "
-            "'ser predict' takes any length"
-        )
-    return frames / sample_rate
+        if sound.sample_rate * sound.channels > MOST_VALUES:
+            raise AudioTooLarge(
+                f"{name}: {sound.channels} channels at {sound.sample_rate} Hz; at most {MOST_VALUES} samples "
+                "a second"
+            )
+        if sound.duration_s > limits.max_s:
+            raise AudioTooLarge(
+                f"{name}: {sound.duration_s:.0f} s long; at most {limits.max_s:g} s are taken here, "
+                "'ser predict' takes any length"
+            )
+        return sound.as_wav() if sound.decoder else content, sound.duration_s

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocketClose
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
 from ser_pipeline.options import PredictOptions
-from ser_pipeline.serving.details import checked_duration, enrolled
+from ser_pipeline.serving.details import checked, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, BadBody, Sent, Service, read_recordings
@@ -40,7 +40,7 @@ BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "A recording of any format libsndfile reads: raw, or as the file of a form. A form "
+        "description": "A recording of any format that can be decoded: raw, or as the file of a form. A form "
         f"may also hold up to {MOST_ENROLLED} other recordings of the person who speaks, each as a file "
         "'enrol': a model trained with '--normalise adaptive' adapts to them.",
         "content": {
@@ -209,13 +209,13 @@ def _answer(
     model: Model, sent: Sent, options: PredictOptions, service: Service, timeline: bool
 ) -> dict[str, Any]:
     """What is sent back for a recording."""
-    duration_s = checked_duration(sent.recording, service.limits, "recording")
+    content, duration_s = checked(sent.recording, service.limits, "recording")
     model = enrolled(model, sent.enrol, options, service.limits)
-    answer = _without_file(model.predict(sent.recording, options))
+    answer = _without_file(model.predict(content, options))
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
     answer |= {"enrolled": len(sent.enrol)} if sent.enrol else {}
     if timeline:
-        answer["timeline"] = [_without_file(said) for said in model.timeline(sent.recording, options)]
+        answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]
     return answer
 
 

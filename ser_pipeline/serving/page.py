@@ -1,8 +1,8 @@
 """The demo page: record or upload, and see what the model says and why.
 
-Gradio's recorder makes WAV in the browser, so nothing here converts sound. Pictures are part of the
-answer; the only files are what was uploaded, which Gradio needs to play it, in a folder that is emptied
-every minute and removed in the end.
+Gradio's recorder makes WAV in the browser; an upload may be of any format that can be decoded. Pictures are
+part of the answer; the only files are what was uploaded, which Gradio needs to play it, in a folder that is
+emptied every minute and removed in the end.
 """
 
 import base64
@@ -156,7 +156,7 @@ def _lay_out(gradio: Any, service: Service, trusted: Sequence[str], folder: Path
         inputs=[heard], label="Synthetic voices", cache_examples=False, api_visibility="private",
     )  # fmt: skip
     known = gradio.File(
-        file_count="multiple", file_types=["audio"], elem_id="ser-enrol",
+        file_count="multiple", file_types=["audio", "video"], elem_id="ser-enrol",
         label=f"Other recordings of the same person, of any emotion (optional, at most {MOST_ENROLLED})",
         visible=adaptive(service.model.card),
     )  # fmt: skip

@@ -142,7 +142,9 @@ def _recompute(
             problems.append(f"cannot recompute {clip.name}: {error}")
             continue
         if recording.digest != clip.digest:
-            problems.append(f"{clip.name}: changed since the manifest was built; run 'ser manifest build'")
+            problems.append(
+                f"{clip.name}: it or ffmpeg changed since the manifest was built; run 'ser manifest build'"
+            )
             continue
         off = _off(store, position, clip, recording.wave)
         if not off <= TOLERANCE:  # also where it is not a number

@@ -224,7 +224,9 @@ def _wave(work: Work, clip: PlannedClip) -> Float32s:
     recording = recording_of(work.data, clip, work.options.sample_rate)
     if recording.digest != clip.digest:
         name = PurePosixPath(clip.path).name
-        raise AudioMissing(f"{name}: changed since the manifest was built; run 'ser manifest build'")
+        raise AudioMissing(
+            f"{name}: it or ffmpeg changed since the manifest was built; run 'ser manifest build'"
+        )
     return recording.wave
 
 

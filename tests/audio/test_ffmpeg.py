@@ -2,9 +2,7 @@ import io
 import json
 import os
 import shutil
-import stat
 import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -19,55 +17,11 @@ from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.records import digest_as_decoded
 from tests.audio.conftest import bursts, encoded
 
-FAKE = """#!{python}
-import json, os, sys, time
-if sys.argv[1:] == ["-version"]:
-    print("ffmpeg version {version} Copyright")
-    sys.exit()
-given = sys.argv[sys.argv.index("-i") + 1].removeprefix("file:")
-seen = dict(args=sys.argv[1:], given=open(given, "rb").read().hex(), there=os.listdir(), env=[*os.environ])
-json.dump(seen, open({seen!r}, "w"))
-{action}
-"""
-
-WAV = "sys.stdout.buffer.write(open({wav!r}, 'rb').read())"
-
-
-@pytest.fixture
-def fake(tmp_path, monkeypatch):
-    """Put a program in the place of ffmpeg."""
-
-    def make(action="", *, version="9.1", wav=None):
-        folder = tmp_path / f"bin-{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        if wav is not None:
-            (folder / "made.wav").write_bytes(wav)
-            action = WAV.format(wav=str(folder / "made.wav"))
-        script = folder / "ffmpeg"
-        text = FAKE.format(
-            python=sys.executable, version=version, seen=str(folder / "seen.json"), action=action
-        )
-        script.write_text(text)
-        script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", str(folder))
-        return folder
-
-    return make
-
-
 AMR = b"#!AMR\n" + bytes(100)
 
 
-def streamed(wave, rate):
-    """A WAV file as ffmpeg writes it to a pipe."""
-    data = bytearray(encoded(wave, rate, format="WAV", subtype="FLOAT"))
-    place = data.index(b"data") + 4
-    data[place : place + 4] = b"\xff" * 4
-    return bytes(data)
-
-
-def test_it_is_looked_for_once_and_named_with_its_version(fake, monkeypatch):
-    fake(version="9.1-7ubuntu")
+def test_it_is_looked_for_once_and_named_with_its_version(fake_ffmpeg, monkeypatch):
+    fake_ffmpeg(version="9.1-7ubuntu")
     assert installed().name == decoder() == "ffmpeg 9.1-7ubuntu"
     monkeypatch.setattr(subprocess, "run", None)
     assert decoder() == "ffmpeg 9.1-7ubuntu"
@@ -90,9 +44,9 @@ def test_a_program_that_does_not_start_is_none(tmp_path, monkeypatch, text):
     assert installed() is None
 
 
-def test_samples_are_those_that_it_writes(fake):
+def test_samples_are_those_that_it_writes(fake_ffmpeg):
     wave = bursts(0.5, 16_000, 2)
-    fake(wav=streamed(wave, 16_000))
+    fake_ffmpeg(wave=wave)
     with opened(io.BytesIO(AMR), "a.amr") as sound:
         assert (sound.frames, sound.sample_rate, sound.channels) == (8_000, 16_000, 2)
         assert sound.decoder == "ffmpeg 9.1"
@@ -100,9 +54,9 @@ def test_samples_are_those_that_it_writes(fake):
     assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("ser-decode-")]
 
 
-def test_it_sees_no_name_and_is_told_the_format(fake, tmp_path, monkeypatch):
+def test_it_sees_no_name_and_is_told_the_format(fake_ffmpeg, tmp_path, monkeypatch):
     monkeypatch.setenv("FFREPORT", "file=/tmp/log")
-    folder = fake(wav=streamed(bursts(1.0, 16_000), 16_000))
+    folder = fake_ffmpeg(wave=bursts(1.0, 16_000))
     for name in ("-i", "http:a.amr", "a;touch b", "concat:x|y"):
         path = tmp_path / "data" / name
         path.parent.mkdir(exist_ok=True)
@@ -119,13 +73,12 @@ def test_it_sees_no_name_and_is_told_the_format(fake, tmp_path, monkeypatch):
         assert before[before.index("-f") + 1] == "amr"
 
 
-def test_another_version_is_another_recording(fake, tmp_path):
+def test_another_version_is_another_recording(fake_ffmpeg, tmp_path):
     path = tmp_path / "a.amr"
     path.write_bytes(AMR)
-    wav = streamed(bursts(1.0, 16_000), 16_000)
     digests = []
     for version in ("9.1", "9.2", "9.1"):
-        fake(wav=wav, version=version)
+        fake_ffmpeg(wave=bursts(1.0, 16_000), version=version)
         digests.append(read_recording(path, 16_000).digest)
     assert digests[0] == digests[2] == digest_as_decoded(digest_bytes(AMR), "ffmpeg 9.1")
     assert len({*digests, digest_bytes(AMR)}) == 3
@@ -148,28 +101,28 @@ def test_another_version_is_another_recording(fake, tmp_path):
         ("", "bad header: ffmpeg cannot decode it: AMR"),
     ],
 )
-def test_what_it_cannot_decode_is_told_in_words_of_ours(fake, action, says):
-    fake(action)
+def test_what_it_cannot_decode_is_told_in_words_of_ours(fake_ffmpeg, action, says):
+    fake_ffmpeg(action)
     with pytest.raises(AudioError, match=rf"^a\.amr: {says}"):
         opened(io.BytesIO(AMR), "a.amr").__enter__()
 
 
-def test_one_that_hangs_is_ended(fake, monkeypatch):
-    fake("time.sleep(60)")
+def test_one_that_hangs_is_ended(fake_ffmpeg, monkeypatch):
+    fake_ffmpeg("time.sleep(60)")
     monkeypatch.setattr(ffmpeg, "TIMEOUT_S", 0.5)
     with pytest.raises(AudioMissing, match=r"a\.amr: ffmpeg had not decoded it after 0\.5 s"):
         opened(io.BytesIO(AMR), "a.amr").__enter__()
 
 
-def test_output_is_bounded(fake, monkeypatch):
-    fake(wav=streamed(bursts(2.0, 16_000), 16_000))
+def test_output_is_bounded(fake_ffmpeg, monkeypatch):
+    fake_ffmpeg(wave=bursts(2.0, 16_000))
     monkeypatch.setattr(ffmpeg, "LARGEST", 100_000)
     with pytest.raises(AudioError, match="too long: AMR that gives more than"):
         opened(io.BytesIO(AMR), "a.amr").__enter__()
 
 
-def test_no_room_is_no_fault_of_the_recording(fake, monkeypatch):
-    fake()
+def test_no_room_is_no_fault_of_the_recording(fake_ffmpeg, monkeypatch):
+    fake_ffmpeg()
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_pipeline.audio import ffmpeg
 from ser_pipeline.audio.sound import FORMATS, opened, sentence
 from ser_pipeline.errors import AudioError, AudioMissing
 from tests.audio.conftest import bare_mp3, bursts, encoded
 
-
-@pytest.fixture(autouse=True)
-def no_ffmpeg(monkeypatch):
-    monkeypatch.setattr(ffmpeg, "installed", lambda: None)
+pytestmark = pytest.mark.usefixtures("no_ffmpeg")
 
 
 def heard(data):

@@ -227,3 +227,58 @@ def test_lost_rows_are_noticed(data, out, monkeypatch):
     )
     with pytest.raises(ManifestError, match="36 recordings were found, but there are 0 rows and 0 rejects"):
         build_manifest(data, out)
+
+
+NEEDING = {
+    "m4a": b"\0\0\0\x18ftypM4A ",
+    "mp4": b"\0\0\0\x18ftypisom",
+    "3gp": b"\0\0\0\x18ftyp3gp4",
+    "webm": b"\x1a\x45\xdf\xa3",
+    "wma": bytes.fromhex("3026b2758e66cf11"),
+    "amr": b"#!AMR\n",
+    "aac": b"\xff\xf1\x50\x80",
+}
+"""Suffix -> how such a file begins."""
+
+
+@pytest.fixture
+def phones(tmp_path, record):
+    """A corpus with recordings as phones and browsers make them, each of another content."""
+    wav = tmp_path / "data" / "EmoDB" / "wav"
+    record(wav / "03a01Wa.wav")
+    for letter, (suffix, start) in zip("WLEAFTN", NEEDING.items(), strict=True):
+        (wav / f"03a02{letter}a.{suffix}").write_bytes((start + letter.encode() * 40)[:24] + bytes(500))
+    return tmp_path / "data"
+
+
+def test_recordings_that_take_ffmpeg_are_rejects_with_their_name(phones, out, built, rejects, no_ffmpeg):
+    summary = built(phones, out)
+    assert (summary.rows, summary.rejects) == (1, len(NEEDING))
+    for path, (_, reason) in rejects(out).items():
+        assert path.rpartition(".")[2] in reason.lower()
+        assert "needs ffmpeg, which is not installed" in reason
+
+
+def test_recordings_that_take_ffmpeg_are_rows_once_it_is_there(
+    phones, out, built, make_speech, monkeypatch, fake_ffmpeg
+):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("PATH", str(out))
+        assert built(phones, out).rejects == len(NEEDING)
+    digests = []
+    for version, decode in [("9.1", False), ("9.1", True), ("9.2", True)]:
+        fake_ffmpeg(wave=make_speech(), version=version)
+        summary = built(phones, out, decode=decode)
+        assert (summary.rows, summary.rejects) == (1 + len(NEEDING), 0)
+        assert summary.read == (len(NEEDING) + (version == "9.1" and decode))
+        table = read_manifest(out).table
+        names = {
+            path.rpartition(".")[2]: by
+            for path, by in zip(table["path"].to_pylist(), table["decoder"].to_pylist(), strict=True)
+        }
+        assert names == {"wav": None} | dict.fromkeys(NEEDING, f"ffmpeg {version}")
+        assert set(table["duration_s"].to_pylist()) == {0.2, 2.0}
+        digests.append({*table["audio_digest"].to_pylist()})
+        assert built(phones, out, decode=decode).unchanged
+    assert digests[0] == digests[1]
+    assert len(digests[1] & digests[2]) == 1  # the one that libsndfile decodes

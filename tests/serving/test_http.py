@@ -84,6 +84,19 @@ def test_low_confidence_is_uncertain_and_silence_no_speech(client):
     assert client.post(held.getvalue()).json()["decision"] == "no speech"
 
 
+def test_recordings_that_take_ffmpeg_are_decoded_once(client, fake_ffmpeg, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused(client.post(b"#!AMR\n" + bytes(100)), 422, "AMR needs ffmpeg, which is not installed")
+    counted = "open({0!r}, 'a').write('.'); sys.stdout.buffer.write(open({1!r}, 'rb').read())"
+    (tmp_path / "a.wav").write_bytes(recording(3.0))
+    fake_ffmpeg(counted.format(str(tmp_path / "calls"), str(tmp_path / "a.wav")))
+    said = client.post(b"#!AMR\n" + bytes(100), "?timeline=true").json()
+    assert said == client.post(recording(3.0), "?timeline=true").json()
+    assert (tmp_path / "calls").read_text() == "."
+    (tmp_path / "a.wav").write_bytes(recording(25.0))
+    refused(client.post(b"#!AMR\n" + bytes(100)), 413, "25 s long; at most 20 s")
+
+
 @pytest.mark.parametrize(
     ("content", "query", "status", "says"),
     [

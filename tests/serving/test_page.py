@@ -67,6 +67,17 @@ def test_silence_and_what_is_no_recording_are_told_in_sentences(service, tmp_pat
     assert shown(service, None) == ""
 
 
+def test_what_a_browser_records_is_heard_where_there_is_ffmpeg(service, tmp_path, fake_ffmpeg, monkeypatch):
+    (tmp_path / "a.webm").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(100))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("PATH", str(tmp_path))
+        said = shown(service, str(tmp_path / "a.webm"))
+        assert "The recording: WebM or Matroska (webm, mka, mkv) needs ffmpeg, which is not installed" in said
+    fake_ffmpeg(wave=voice(1.0), rate=RATE)
+    sf.write(tmp_path / "a.wav", voice(1.0), RATE, subtype="FLOAT")
+    assert shown(service, str(tmp_path / "a.webm")) == shown(service, str(tmp_path / "a.wav"))
+
+
 def test_a_full_server_and_a_late_answer_are_sentences(run, tmp_path, monkeypatch):
     sf.write(tmp_path / "a.wav", voice(1.0), RATE)
     service = Service(load_model(run), Limits(waiting=1))

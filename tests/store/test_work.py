@@ -4,6 +4,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +16,10 @@ from ser_pipeline.audio import read_recording, spectral_gate
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.front_end import mel_of_wave
+from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.previews import STEPS, read_steps
-from ser_pipeline.records import Segment
+from ser_pipeline.records import Segment, digest_as_decoded
 from ser_pipeline.store import build_store, open_store, plan, store_folder, work
 from ser_pipeline.store.index import set_aside
 from ser_pipeline.store.maintenance import verify
@@ -315,3 +317,27 @@ def test_a_recording_that_changed_is_told_for_each_of_its_segments(corpus, talk,
         "talk.wav#2.000-3.000",
     ]
     assert all("changed since the manifest was built" in failure.reason for failure in failures)
+
+
+def test_a_recording_that_takes_ffmpeg_is_computed_again_for_another_version(
+    corpus, tmp_path, front_end, fake_ffmpeg, make_speech, monkeypatch
+):
+    data = b"#!AMR\n" + bytes(100)
+    (corpus.folder / "phone.amr").write_bytes(data)
+    cache = tmp_path / "cache"
+
+    def build(version):
+        digest = digest_as_decoded(digest_bytes(data), f"ffmpeg {version}")
+        facts = {"utterance_id": "made/phone", "path": "phone.amr", "audio_digest": digest, "duration_s": 2.0}
+        table = pa.Table.from_pylist([{**facts, "modality": "speech", "corpus": "made"}])
+        done = build_store(SimpleNamespace(table=table, facts={}), corpus.folder, cache, front_end)
+        return done.computed, [failure.reason for failure in done.failures]
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for _ in range(2):  # nothing is kept of what only this machine lacks
+        assert "needs ffmpeg" in build("9.1")[1][0]
+    fake_ffmpeg(wave=make_speech(), version="9.1")
+    assert [build("9.1"), build("9.1")] == [(1, []), (0, [])]
+    fake_ffmpeg(wave=make_speech(), version="9.2")
+    assert "it or ffmpeg changed since the manifest was built" in build("9.3")[1][0]
+    assert build("9.2") == (1, [])
