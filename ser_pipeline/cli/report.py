@@ -3,7 +3,7 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -102,7 +102,7 @@ def quickstart(
     workers = jobs or min(os.cpu_count() or 1, 8)
     data, manifests, store = folder / "DataSets", folder / "manifests", folder / "cache"
     runs, reports = folder / "runs", folder / "reports"
-    places = {"manifests": manifests, "cache": store, "runs": runs}
+    places: dict[str, Any] = {"manifests": manifests, "cache": store, "runs": runs}
     with plain_errors("run the same command again to continue; what is finished is kept"):
         _step(1, f"ser corpora synth {shlex.quote(str(data))} --seed {seed} --size {size}")
         clips = sum(map(len, synth.plan(size).values()))
