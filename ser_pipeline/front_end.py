@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s, Floats
+from ser_pipeline.arrays import Float32s, Floats, as_samples
 from ser_pipeline.audio import Prepared, active_span, prepare, rms_db
 from ser_pipeline.errors import AudioError
 from ser_pipeline.features import log_mel
@@ -195,16 +195,18 @@ def row_of_wave(
     """Compute what a store of these options keeps of a wave; of several inputs, all of them together.
 
     Args:
-        wave: mono samples at ``options.sample_rate``, shape ``(samples,)``.
+        wave: mono samples at ``options.sample_rate``, shape ``(samples,)``; of any type that
+            :func:`~ser_pipeline.arrays.as_samples` knows.
         options: they decide what is computed.
         modality: ``speech`` or ``song``; our own features search a higher pitch in song.
         at: gives the sound at another rate, for inputs of several rates; None resamples the wave.
 
     Raises:
-        AudioError: the wave gives no finite numbers.
+        AudioError: the wave gives no finite numbers, or its samples have no full scale.
         SettingsError: an extra that is not installed.
         EncoderError: the encoder cannot be loaded, or is another one than the options say.
     """
+    wave = as_samples(wave)
     if isinstance(options, Fused):
         return _together(wave, options, modality, at)
     if isinstance(options, FrontEnd):
@@ -261,6 +263,7 @@ def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[
     """
     from ser_pipeline.encoders.embed import encoder_of
 
+    waves = [as_samples(wave) for wave in waves]
     spans = [embedded_span(wave, options) for wave in waves]
     parts = [wave[first:last] for wave, (first, last) in zip(waves, spans, strict=True)]
     return [
@@ -291,7 +294,7 @@ def wave_of_variant(wave: Float32s, options: StoreOptions, *, digest: str, varia
         variant: 0 is the recording as it is.
     """
     if not isinstance(options, Augmented):
-        return wave
+        return as_samples(wave)
     from ser_pipeline.audio.augment import augment  # alone loads scipy.signal
 
     return augment(wave, options.sample_rate, options.changes, digest=digest, variant=variant)

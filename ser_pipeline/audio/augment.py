@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.signal import fftconvolve
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.options import WaveAugment
 
@@ -64,6 +64,7 @@ def augment(wave: Float32s, sample_rate: int, options: WaveAugment, *, digest: s
     Returns:
         Shape ``(samples,)``, or ``(samples / rate,)`` where the tempo changed.
     """
+    wave = as_samples(wave)
     return apply(draw(options, digest=digest, variant=variant), wave, sample_rate) if variant else wave
 
 

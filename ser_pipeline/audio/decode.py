@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import soxr
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
@@ -276,20 +276,21 @@ def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
         raise AudioSilent(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
 
 
-def resample(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
+def resample(wave: Float32s, sample_rate: float, wanted_rate: int) -> Float32s:
     """Resample with soxr's HQ recipe, to the length ``ceil(samples * wanted / own)``.
 
     Args:
-        wave: shape ``(samples,)``.
-        sample_rate: of ``wave``, in Hz.
+        wave: samples of any type, shape ``(samples,)``.
+        sample_rate: of ``wave``, in Hz; it need not be whole.
         wanted_rate: in Hz.
 
     Examples:
         >>> resample(np.zeros(48_000, np.float32), 48_000, 22_050).shape
         (22050,)
     """
+    wave = as_samples(wave)
     if sample_rate == wanted_rate:
         return wave.copy()
-    length = -(-wave.size * wanted_rate // sample_rate)
-    changed: Float32s = soxr.resample(np.ascontiguousarray(wave), sample_rate, wanted_rate, quality="HQ")
+    length = int(-(-wave.size * wanted_rate // sample_rate))
+    changed: Float32s = soxr.resample(wave, sample_rate, wanted_rate, quality="HQ")
     return changed[:length] if changed.size >= length else np.pad(changed, (0, length - changed.size))

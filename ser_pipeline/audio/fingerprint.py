@@ -16,7 +16,7 @@ import scipy.fft
 import scipy.signal
 import soxr
 
-from ser_pipeline.arrays import Bools, Float32s, Float64s
+from ser_pipeline.arrays import Bools, Float32s, Float64s, as_samples
 from ser_pipeline.dsp.frames import hann
 
 RATE: Final = 8_000
@@ -81,6 +81,7 @@ def take_fingerprint(wave: Float32s, sample_rate: int) -> Fingerprint:
         wave: mono samples, shape ``(samples,)``.
         sample_rate: in Hz.
     """
+    wave = as_samples(wave)
     slow = wave if sample_rate == RATE else soxr.resample(wave, sample_rate, RATE, quality="LQ")
     signs = scipy.signal.sosfilt(_band_pass(), soxr.resample(slow, RATE, SIGN_RATE, quality="LQ")) > 0
     if slow.size < WINDOW + LAG * HOP:

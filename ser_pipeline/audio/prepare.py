@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s, Float64s, as_samples
 from ser_pipeline.dsp.compiled import fused, vectorised
 from ser_pipeline.dsp.gate import spectral_gate
 from ser_pipeline.options import FrontEnd
@@ -89,6 +89,7 @@ def rms_db(wave: Float32s) -> float:
         >>> rms_db(np.zeros(4, np.float32))
         -200.0
     """
+    wave = as_samples(wave)
     power = energy(wave) / wave.size if wave.size else 0.0
     return round(10 * math.log10(power), 6) if power > 10 ** (FLOOR_DB / 10) else FLOOR_DB
 
@@ -103,6 +104,7 @@ def to_level(wave: Float32s, target_rms: float) -> Float32s:
     Returns:
         Shape ``(samples,)``.
     """
+    wave = as_samples(wave)
     rms = math.sqrt(energy(wave) / wave.size) if wave.size else 0.0
     return wave * np.float32(target_rms / rms) if rms > 0 else wave
 
@@ -125,7 +127,7 @@ def active_span(wave: Float32s, trim_db: float) -> tuple[int, int]:
         >>> active_span(wave, 20.0)
         (9728, 13312)
     """
-    power = _frame_power(wave)
+    power = _frame_power(as_samples(wave))
     loud = np.flatnonzero(power > power.max() * 10 ** (-trim_db / 10))
     if loud.size == 0:
         return 0, wave.size
@@ -150,7 +152,7 @@ def prepare(wave: Float32s, front_end: FrontEnd) -> Prepared:
         wave: mono samples at ``front_end.sample_rate``, shape ``(samples,)``.
         front_end: its ``denoise``, ``prop_decrease``, ``trim_db``, ``level`` and ``target_rms``.
     """
-    gated = wave
+    gated = wave = as_samples(wave)
     if front_end.denoise != "none":
         gated = spectral_gate(
             wave,

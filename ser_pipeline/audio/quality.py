@@ -7,7 +7,7 @@ import numpy as np
 import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s, Float64s, as_samples
 from ser_pipeline.audio.prepare import FLOOR_DB
 from ser_pipeline.dsp.frames import hann
 
@@ -80,6 +80,7 @@ def measure_quality(samples: Float32s, sample_rate: int) -> Quality:
         >>> round(found.level_db, 2), round(found.mix_loss_db, 2), found.clipped
         (-3.01, 10.0, 0.0)
     """
+    samples = as_samples(samples)
     channel = loudest_channel(samples)
     offset = float(channel.mean(dtype=np.float64))
     wave = channel - np.float32(offset)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s, as_samples
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FeatureOptions
 
@@ -80,6 +80,7 @@ def frame_wave(wave: Float32s, options: FeatureOptions) -> Frames:
     Raises:
         AudioError: ``wave`` is not 1-D, has no samples, or has some that are not finite.
     """
+    wave = as_samples(wave)
     if wave.ndim != 1 or wave.size == 0:
         raise AudioError(f"features need a mono wave with samples, found shape {wave.shape}")
     if not np.isfinite(wave).all():

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s, Float64s, as_samples
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, vectorised
 from ser_pipeline.dsp.fft import transform_1024, transform_1024_double
@@ -59,6 +59,7 @@ def spectral_gate(
     Raises:
         AudioError: the sample rate is too low or too high for the gate's mask smoothing.
     """
+    wave = as_samples(wave)
     if reference:
         return _noisereduce(wave, sample_rate, prop_decrease)
     rows, columns = _kernels(sample_rate)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s, Int64s
+from ser_pipeline.arrays import Float32s, Float64s, Int64s, as_samples
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, vectorised
 from ser_pipeline.dsp.fft import transform_2048
@@ -32,6 +32,7 @@ def log_mel(wave: Float32s, front_end: FrontEnd) -> Float32s:
     Raises:
         AudioError: ``wave`` is not 1-D or has no samples.
     """
+    wave = as_samples(wave)
     if wave.ndim != 1 or wave.size == 0:
         raise AudioError(f"a mel spectrogram needs a mono wave with samples, found shape {wave.shape}")
     wave = wave[: round(front_end.max_s * front_end.sample_rate)]

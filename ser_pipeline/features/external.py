@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s
+from ser_pipeline.arrays import Float32s, Float64s, as_samples
 from ser_pipeline.dsp.formants import FORMANTS
 from ser_pipeline.dsp.frames import Frames
 from ser_pipeline.dsp.pitch import Pitch
@@ -143,7 +143,7 @@ def functionals(wave: Float32s, options: SmileOptions) -> Float32s:
         Paralinguistics Challenge", Interspeech 2016.
     """
     least = round(MIN_CLIP_S * options.sample_rate)
-    padded = np.pad(wave, (0, max(0, least - wave.size)))
+    padded = np.pad(as_samples(wave), (0, max(0, least - wave.size)))
     frame = _extractor(options.feature_set).process_signal(padded, options.sample_rate)
     values: Float32s = np.nan_to_num(frame.to_numpy(np.float32)[0], nan=0.0)
     return values

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.model import USUAL, Adapting, Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
-from ser_pipeline.serving.reading import Window, mono
+from ser_pipeline.serving.reading import Window
 from ser_pipeline.serving.scorer import PreparedClip
 from ser_pipeline.serving.voices import adaptive
 
@@ -82,7 +84,7 @@ class Ensemble(Model):
         return self._joined([member.predict(source, options, name=name) for member in self.members], options)
 
     def predict_wave(
-        self, wave: Float32s, sample_rate: int, options: PredictOptions = USUAL, *, name: str = "wave"
+        self, wave: npt.ArrayLike, sample_rate: float, options: PredictOptions = USUAL, *, name: str = "wave"
     ) -> Prediction:
         """See :meth:`Model.predict_wave`."""
         said = [member.predict_wave(wave, sample_rate, options, name=name) for member in self.members]
@@ -125,7 +127,7 @@ class Ensemble(Model):
         """Predict on one window by what listens for each member."""
         said = []
         for member, listener in zip(self.members, listeners, strict=True):
-            wave = mono(window.wave, self.sample_rate, member.sample_rate)
+            wave = resample(window.wave, self.sample_rate, member.sample_rate)
             start = round(window.start * member.sample_rate / self.sample_rate)
             said.append(listener.predict_window(Window(wave, start), options, name))
         return self._joined(said, options)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
@@ -106,18 +107,20 @@ class Model:
         return self._long(source, options, name)
 
     def predict_wave(
-        self, wave: Float32s, sample_rate: int, options: PredictOptions = USUAL, *, name: str = "wave"
+        self, wave: npt.ArrayLike, sample_rate: float, options: PredictOptions = USUAL, *, name: str = "wave"
     ) -> Prediction:
         """Predict on samples, as one clip whatever their length.
 
         Args:
-            wave: mono samples in [-1, 1], shape ``(samples,)``.
-            sample_rate: in Hz.
+            wave: mono samples, shape ``(samples,)``: floating-point numbers in [-1, 1], or integers of 8, 16
+                or 32 bits, which are scaled by their range.
+            sample_rate: in Hz, whole or not.
             options: when to abstain, and the like.
             name: of the recording.
 
         Raises:
-            AudioError: not mono, not finite, empty, or too short.
+            AudioError: not mono, not finite, far beyond full scale, empty, or too short; or a sample rate
+                that no recording has.
             RunError: the model needs to know the speaker.
         """
         self.check_speaker()
@@ -125,7 +128,7 @@ class Model:
             at = partial(mono, wave, sample_rate)
             clip = self._clip(at(self.sample_rate), options, name, at)
         except AudioSilent:
-            return silence(name, 0.0, wave.size / sample_rate)
+            return silence(name, 0.0, np.size(wave) / sample_rate)
         return self.predict_clip(clip, options, name)
 
     def predict_many(

@@ -10,13 +10,15 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import soxr
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.corpora.files import audio_files
@@ -28,6 +30,9 @@ BLOCK_S: Final = 10.0
 
 FIRST_S: Final = 1.0
 """Sound that is waited for before the first window, in seconds."""
+
+LOUDEST: Final = 4.0
+"""Samples handed over in memory may be this many times full scale (12 dB), as of sound not limited yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Windows:
         hop_s: from one end to the next, in seconds.
     """
 
-    def __init__(self, sample_rate: int, wanted_rate: int, window_s: float, hop_s: float) -> None:
+    def __init__(self, sample_rate: float, wanted_rate: int, window_s: float, hop_s: float) -> None:
         same = sample_rate == wanted_rate
         self._resampler = (
             None if same else soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32", quality="HQ")
@@ -116,7 +121,7 @@ class Windows:
         made: Float32s = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=last)
         if last:
             own, wanted = self._rates
-            due = -(-self._arrived * wanted // own) - (self._held_from + self._held.size)
+            due = int(-(-self._arrived * wanted // own)) - (self._held_from + self._held.size)
             made = made[: max(0, due)]
         return made
 
@@ -135,18 +140,44 @@ class Windows:
         return Window(self._held[start - self._held_from : end - self._held_from].copy(), start)
 
 
-def mono(wave: Float32s, sample_rate: int, wanted_rate: int) -> Float32s:
+def mono(wave: npt.ArrayLike, sample_rate: float, wanted_rate: int) -> Float32s:
     """Check samples handed over in memory, and resample them.
 
     Raises:
-        AudioError: not one-dimensional, or a sample rate no recording has.
+        AudioError: not one-dimensional, of a type or range that sound does not have, or a sample rate that
+            no recording has.
     """
-    samples = np.asarray(wave, np.float32)
+    samples = as_samples(wave)
     if samples.ndim != 1:
         raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
-    if not 1_000 <= sample_rate <= 768_000:
+    return resample(in_range(samples), rate_in_hz(sample_rate), wanted_rate)
+
+
+def in_range(samples: Float32s) -> Float32s:
+    """The same samples.
+
+    Raises:
+        AudioError: they are further beyond full scale than sound that was too loud is.
+    """
+    loudest = float(np.abs(samples).max(initial=0))
+    if math.isfinite(loudest) and loudest > LOUDEST:  # what is not finite has a message of its own
+        raise AudioError(
+            f"samples of up to {loudest:,.6g} times full scale; floating-point samples lie in [-1, 1]: pass "
+            "integers as integers, or divide them by their full scale, which is 32,768 for 16 bits"
+        )
+    return samples
+
+
+def rate_in_hz(sample_rate: float) -> float:
+    """A sample rate as a whole number where it is one.
+
+    Raises:
+        AudioError: no number, or one that no recording has.
+    """
+    number = isinstance(sample_rate, Real) and not isinstance(sample_rate, bool)
+    if not number or not 1_000 <= sample_rate <= 768_000:
         raise AudioError(f"sample rate {sample_rate} Hz; between 1,000 and 768,000 are valid")
-    return resample(samples, sample_rate, wanted_rate)
+    return int(sample_rate) if float(sample_rate).is_integer() else float(sample_rate)
 
 
 def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:

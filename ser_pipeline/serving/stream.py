@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.serving.reading import Window, Windows, file_blocks
+from ser_pipeline.serving.reading import Window, Windows, file_blocks, in_range, rate_in_hz
 
 BLOCK_S: Final = 0.1
 """Seconds that arrive at a time."""
@@ -86,14 +86,14 @@ class Stream:
     """
 
     def __init__(
-        self, model: Model, sample_rate: int, options: PredictOptions | None = None, *, name: str = "stream"
+        self, model: Model, sample_rate: float, options: PredictOptions | None = None, *, name: str = "stream"
     ) -> None:
         model.check_speaker()
         self.options = options or PredictOptions()
         self.name = name
         self._listener = model.listener(self.options)
         self._windows = Windows(
-            sample_rate,
+            rate_in_hz(sample_rate),
             model.sample_rate,
             self.options.window_s or model.longest_s,
             self.options.hop_s or LIVE_HOP_S,
@@ -103,15 +103,16 @@ class Stream:
         """Take the next samples and predict on the windows they complete.
 
         Args:
-            samples: mono, shape ``(n,)``, or of several channels, which are averaged, ``(n, channels)``.
+            samples: floating-point numbers in [-1, 1], or integers, which are scaled by their range; mono,
+                shape ``(n,)``, or of several channels, which are averaged, ``(n, channels)``.
 
         Returns:
             None or more predictions, in order of time.
 
         Raises:
-            AudioError: samples that are no numbers, or of another shape.
+            AudioError: samples that are no numbers, of another shape, or far beyond full scale.
         """
-        wave = np.asarray(samples, np.float32)
+        wave = in_range(as_samples(samples))
         if wave.ndim == 2:
             wave = wave.mean(axis=1, dtype=np.float32)
         if wave.ndim != 1:

@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
 import pytest
 import soundfile as sf
 import torch
 
 from ser_pipeline import load_model
+from ser_pipeline.audio.decode import resample
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
 from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
@@ -12,6 +15,7 @@ from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.models import one_clip
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving.prediction import Unusable
+from ser_pipeline.serving.stream import Stream
 from ser_pipeline.training.checkpoint import load_model as load_network
 from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
 
@@ -252,11 +256,42 @@ def test_a_missing_file_is_named(run):
         (np.full(RATE, np.nan, np.float32), RATE, "non-finite"),
         (np.zeros(0, np.float32), RATE, "empty"),
         (np.zeros(RATE, np.float32), 7, "sample rate 7 Hz"),
+        (np.zeros(RATE, np.float32), -16_000.0, "sample rate -16000.0 Hz"),
+        (np.zeros(RATE, np.float32), math.nan, "sample rate nan Hz; between 1,000 and 768,000 are valid"),
+        (np.zeros(RATE, np.float32), True, "sample rate True Hz"),
+        (np.zeros(RATE, np.float32), "16000", "sample rate 16000 Hz"),
+        (12_000 * voice(1.0), RATE, "times full scale; .* divide them by their full scale"),
+        ([0, 100, -100], RATE, "int64 have no full scale"),
     ],
 )
 def test_samples_that_say_nothing_are_refused(run, wave, rate, says):
+    model = load_model(run)
     with pytest.raises(AudioError, match=says):
-        load_model(run).predict_wave(wave, rate)
+        model.predict_wave(wave, rate)
+    if not says.startswith(("shape", "non-finite", "empty")):  # a stream waits for more, or mixes channels
+        with pytest.raises(AudioError, match=says):
+            Stream(model, rate).push(wave)
+
+
+def test_integers_and_any_rate_are_heard_as_what_they_mean(run):
+    model, wave = load_model(run), np.round(voice(1.5) * 32_767).astype(np.int16)
+    expected = shares([model.predict_wave((wave / 32_768).astype(np.float32), RATE)])
+    for same, rate in (
+        (wave, RATE),
+        (wave, float(RATE)),
+        (wave / 32_768, np.float32(RATE)),
+        (wave, np.int16(RATE)),
+    ):
+        assert shares([model.predict_wave(same, rate)]) == pytest.approx(expected)
+    assert model.predict_wave([0.0] * RATE, RATE).decision == "no speech"
+    between = resample(wave, RATE, 24_000)[: round(1.5 * 24_000.5)]
+    assert shares([model.predict_wave(between, 24_000.5)]) == pytest.approx(expected, abs=0.05)
+
+
+def test_sound_that_was_not_limited_is_no_mistake(run):
+    wave = voice(1.5)
+    wave *= np.float32(3 / np.abs(wave).max())
+    assert load_model(run).predict_wave(wave, RATE).decision != "no speech"
 
 
 def test_warming_up_changes_nothing(run, voices):

@@ -101,9 +101,9 @@ def test_pieces_of_any_size_give_the_same_windows(seed):
         assert one.wave == pytest.approx(other.wave, abs=1e-6)
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 22_050.5])
 def test_a_stream_is_resampled_as_a_file_is(rate):
-    wave = voice(2.3, 0, rate)
+    wave = voice(2.3, 0, round(rate))
     last = windows(wave, range(1000, wave.size, 1000), rate=rate, wanted=22_050, window_s=60)[-1]
     assert last.wave == pytest.approx(resample(wave, rate, 22_050), abs=1e-6)
 
