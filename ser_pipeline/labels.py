@@ -198,9 +198,11 @@ def task_named(name: str, own: Mapping[str, Sequence[str]] | None = None) -> Tas
         return Task(name, tuple(own[name]))
     if name not in TASKS:
         valid = ", ".join([*TASKS, "all", *(own or {})])
+        emotions = [word.strip() for word in name.split(",")]
+        asked = len(emotions) > 1 and all(word in EMOTIONS for word in emotions)
         raise LabelError(
             f"task '{name}' does not exist; valid are {valid}, and those that ser.toml defines, as in "
-            "[tasks] mine = ['anger', 'calm']"
+            f"[tasks] mine = {emotions if asked else ['anger', 'calm']}"
         )
     return TASKS[name]
 

@@ -86,6 +86,8 @@ def test_unknown_tasks_name_the_valid_ones():
         LabelError, match="task '5class' does not exist; valid are 4class, 6class, iemocap4, all, mine"
     ):
         task_named("5class", {"mine": ("anger", "calm")})
+    with pytest.raises(LabelError, match=r"ser.toml defines, as in \[tasks\] mine = \['anger', 'fear'\]"):
+        task_named("anger, fear")
     assert task_named("mine", {"mine": ("anger", "calm")}).emotions == ("anger", "calm")
 
 

@@ -10,7 +10,7 @@ import typer
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
 from ser_pipeline.cli.bench import bench
-from ser_pipeline.cli.common import GIVEN, SHOWN, say
+from ser_pipeline.cli.common import GIVEN, say
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -22,11 +22,12 @@ from ser_pipeline.cli.flags import (
 )
 from ser_pipeline.cli.predict import demo, listen, predict
 from ser_pipeline.cli.report import quickstart, report
+from ser_pipeline.cli.streams import SHOWN, Application
 from ser_pipeline.cli.train import train
 from ser_pipeline.cli.warm import warm
 from ser_pipeline.errors import TOLD
 
-app = typer.Typer(
+app = Application(
     name="ser",
     help="Speech emotion recognition from a cached feature store.",
     no_args_is_help=True,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ser_pipeline.cli.streams import SHOWN, for_people, for_programs, out_csv, put
 from ser_pipeline.errors import SerError, some
 from ser_pipeline.tables import (
     Column,
@@ -90,9 +91,6 @@ MOST_ROWS = 12
 GIVEN = {"debug": False, "all_columns": False}
 """Flags of ``ser`` itself: ``--debug`` keeps the traceback of an error, ``--all-columns`` hides no column."""
 
-SHOWN: dict[str, Any] = {"tables": 0, "bar": None}
-"""Tables that this command has printed so far, as a blank line separates them; and the bar that is shown."""
-
 
 @contextmanager
 def plain_errors(interrupted: str = "run the same command again to continue") -> Iterator[None]:
@@ -121,23 +119,33 @@ def out(text: str, hang: int = 0) -> None:
         text: to print.
         hang: letters of a heading that stands left of the other lines, on a terminal.
     """
-    _put(wrapped(text, hang) if sys.stdout.isatty() else text)
+    text = for_people(text)
+    put(wrapped(text, hang) if sys.stdout.isatty() else text)
 
 
 def out_whole(text: str) -> None:
-    """Print a result for programs, as it is, whatever the width of the terminal."""
-    _put(text)
+    """Print a result for programs, as it is, whatever the width of the terminal.
+
+    Letters that could steer a terminal, or that its encoding lacks, are escaped as in JSON and TOML.
+    """
+    put(for_programs(text, getattr(sys.stdout, "encoding", None) or "utf-8"))
 
 
 def say(text: str) -> None:
     """Print a remark, beside the results; a terminal gets it wrapped between words."""
-    _put(wrapped(text) if sys.stderr.isatty() else text, err=True)
+    text = for_people(text)
+    put(wrapped(text) if sys.stderr.isatty() else text, err=True)
 
 
 def say_short(text: str) -> None:
     """Print a remark on one line, beside the results; a terminal gets it cut to its width."""
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else len(text) * 2
-    _put(shortened(one_line(text), width), err=True)
+    put(shortened(one_line(text), width), err=True)
+
+
+def say_whole(text: str) -> None:
+    """Print a remark on one line, whatever the width of the terminal, so that it can be copied."""
+    put(one_line(text), err=True)
 
 
 def say_whole_parts(parts: Sequence[str]) -> None:
@@ -148,16 +156,7 @@ def say_whole_parts(parts: Sequence[str]) -> None:
         if width is not None and len(line) + 2 + len(part) > width:
             break
         line += f"  {part}"
-    _put(line, err=True)
-
-
-def _put(text: str, *, err: bool = False) -> None:
-    """Write lines, above the bar where one is shown on the same terminal."""
-    bar = SHOWN["bar"]
-    if bar is not None and (sys.stderr if err else sys.stdout).isatty():
-        bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
-    else:
-        typer.echo(text, err=err)
+    put(line, err=True)
 
 
 def wrapped(text: str, hang: int = 0) -> str:
@@ -178,7 +177,7 @@ def next_step(command: str, **places: Path | None) -> None:
 
 def say_command(before: str, command: str, **places: Path | None) -> None:
     """Name a command after some words; see :func:`next_step`."""
-    _put(pasted(command + flags(**places), before), err=True)
+    put(for_people(pasted(command + flags(**places), before)), err=True)
 
 
 def flags(**places: Path | None) -> str:
@@ -256,7 +255,7 @@ def put_table(table: Table, fmt: Format = Format.table, *, most: int | None = No
     if fmt is Format.json:
         out_whole(json.dumps(records(table), ensure_ascii=False))
     elif fmt is Format.csv:
-        sys.stdout.write(csv_text(table))
+        out_csv(csv_text(table))
     else:
         if SHOWN["tables"]:
             out("")

@@ -22,6 +22,7 @@ from ser_pipeline.cli.common import (
     put_table,
     say,
     say_short,
+    say_whole,
     show_table,
 )
 from ser_pipeline.cli.doctor import doctor
@@ -293,7 +294,7 @@ def _show_summary(summary: "ManifestSummary", data: Path) -> None:
     for folder in unknown_folders(summary.reasons)[:SHOWN]:
         if folder != ".":
             command = f"ser corpora init {shlex.quote(str(data / folder))}"
-            typer.echo(one_line(f"  {folder} looks like a corpus of its own: {command}"), err=True)
+            say_whole(f"  {folder} looks like a corpus of its own: {command}")
     for gap in summary.missing:
         say(f"  missing: {plural(gap.count, 'recording')} of {gap.corpus} that {gap.table} lists")
     for line in summary.warnings:

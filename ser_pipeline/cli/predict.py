@@ -1,6 +1,7 @@
 """The commands ``ser predict``, ``ser listen`` and ``ser demo``."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.cli.flags import Given
+from ser_pipeline.cli.streams import out_csv
 from ser_pipeline.tables import Column, one_line
 from ser_pipeline.tables.cells import plural
 
@@ -54,9 +56,8 @@ class Printer:
         self._fmt = fmt
         self._whole = whole
         self._rows: list[list[Any]] = []
-        self._csv = csv.writer(sys.stdout, lineterminator="\n")
         if fmt is Format.csv:
-            self._csv.writerow(self._columns())
+            self._add_row(self._columns())
 
     def add(self, said: "Prediction | Unusable") -> "Prediction | Unusable":
         """Print one, or keep it for the table; gives it back."""
@@ -88,7 +89,9 @@ class Printer:
 
     def _add_row(self, row: list[Any]) -> None:
         if self._fmt is Format.csv:
-            self._csv.writerow(row)
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\n").writerow(row)
+            out_csv(line.getvalue())
         else:
             self._rows.append(row)
 

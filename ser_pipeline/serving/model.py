@@ -112,15 +112,13 @@ class Model:
         """Predict on samples, as one clip whatever their length.
 
         Args:
-            wave: mono samples, shape ``(samples,)``: floating-point numbers in [-1, 1], or integers of 8, 16
-                or 32 bits, which are scaled by their range.
+            wave: mono samples, shape ``(samples,)``: integers, or floating-point numbers in [-1, 1].
             sample_rate: in Hz, whole or not.
             options: when to abstain, and the like.
             name: of the recording.
 
         Raises:
-            AudioError: not mono, not finite, far beyond full scale, empty, or too short; or a sample rate
-                that no recording has.
+            AudioError: not mono, finite and in range, empty, or too short; or a rate no recording has.
             RunError: the model needs to know the speaker.
         """
         self.check_speaker()

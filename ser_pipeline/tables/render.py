@@ -84,7 +84,7 @@ def escaped(text: str) -> str:
         >>> print(escaped("a_b *c* <d>"), escaped("# e"))
         a_b \*c\* \<d\> \# e
     """
-    line = _SPACE.sub(" ", text)
+    line = one_line(_SPACE.sub(" ", text))
     return _LEADING.sub(r"\1\\", _SPECIAL.sub(r"\\\g<0>", line))
 
 

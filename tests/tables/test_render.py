@@ -13,6 +13,7 @@ from ser_pipeline.tables import (
     csv_text,
     html_table,
     json_table,
+    markdown_table,
     records,
     table_of,
 )
@@ -76,3 +77,9 @@ def test_html_without_a_key_names_nothing():
 @pytest.mark.parametrize(("share", "shown"), [(1.5, "100.0"), (-0.1, "0.0")])
 def test_bars_stay_inside_their_column(share, shown):
     assert f"--share: {shown}%" in html_table(table_of("t", ["a", "b"], [["x", Entry("", share, bar=share)]]))
+
+
+def test_names_that_steer_a_terminal_are_escaped_in_markdown():
+    text = "".join(markdown_table(table_of("t", ["file"], [["a\x1b[31m.wav"]])))
+    assert "\x1b" not in text
+    assert "x1b" in text
