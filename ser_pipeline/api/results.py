@@ -1,13 +1,13 @@
 """What a run is worth: its scores, what explains it, the report, and predictions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
 from ser_pipeline.api.training import ScoredRun, timed
-from ser_pipeline.errors import SettingsError
+from ser_pipeline.errors import ReportError, SettingsError
 from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
@@ -128,6 +128,8 @@ def make_report(
     out: Place = REPORTS,
     png: bool = False,
     pdf: bool = False,
+    audio: bool = False,
+    data: Place | None = None,
 ) -> "ReportSummary":
     """Write the report of manifest, runs and experiments; needs no audio and no network.
 
@@ -139,6 +141,8 @@ def make_report(
         out: folder to write to.
         png: write each drawing as PNG too.
         pdf: write each drawing as PDF too.
+        audio: put the first seconds of each run's most confident mistakes on the page.
+        data: folder of the recordings, for ``audio``; by default the one that the manifest was built from.
 
     Raises:
         ManifestError: the manifest is missing, foreign or broken; SplitError where a run's split is.
@@ -155,8 +159,24 @@ def make_report(
         cache=Path(cache),
         experiments=findings_in(Path(runs)),
         strict=bool(names),
+        sounds=_sounds(Path(manifests), data) if audio else None,
         also=[suffix for suffix, wanted in (("png", png), ("pdf", pdf)) if wanted],
     )
+
+
+def _sounds(manifests: Path, data: Place | None) -> Callable[[str], bytes | None]:
+    """Excerpts of the recordings of a manifest, by their ids."""
+    from ser_pipeline.audio.excerpt import excerpts
+    from ser_pipeline.manifest.read import read_manifest
+    from ser_pipeline.manifest.segments import segments_of
+
+    manifest = read_manifest(manifests, ("utterance_id", "path", "start_s", "end_s"))
+    folder = manifest.data if data is None else Path(data)
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: is not a folder; pass the one the manifest was built from with --data")
+    ids, paths = (manifest.table[name].to_pylist() for name in ("utterance_id", "path"))
+    places = zip(paths, segments_of(manifest.table), strict=True)
+    return excerpts(folder, dict(zip(ids, places, strict=True)))
 
 
 def load_model(source: Place | None = None, *, runs: Place = RUNS) -> "Model":

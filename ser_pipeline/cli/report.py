@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from ser_pipeline.cli.common import (
+    BuiltFromOption,
     CacheOption,
     ManifestsOption,
     counted,
@@ -43,11 +44,21 @@ def report(
     cache: CacheOption = Path("cache"),
     png: Annotated[bool, typer.Option("--png", help="Write each figure as PNG as well.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write each figure as PDF as well.")] = False,
+    audio: Annotated[
+        bool,
+        typer.Option(
+            "--audio",
+            help="Put the first seconds of the most confident mistakes on the page. They fall under the "
+            "licences of their corpora.",
+        ),
+    ] = False,
+    data: BuiltFromOption = None,
 ) -> None:
     """Write report.html, report.md, report.json and figures from manifest, runs and experiments.
 
-    This needs no audio and no network connection, and the page opens from disk. A run or split that cannot be
-    read is named on the page, and the command ends with status 1. A run chosen with --runs must be readable.
+    This needs no network connection, and recordings only for --audio; the page opens from disk. A run or
+    split that cannot be read is named on the page, and the command ends with status 1. A run chosen with
+    --runs must be readable.
     """
     with plain_errors("the old report is untouched; run the same command again"):
         from ser_pipeline import api
@@ -56,7 +67,15 @@ def report(
         names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
         tell_unread(runs_dir, *choose_runs(runs_dir, names))  # of all runs, the summary names them
         summary = api.make_report(
-            names, manifests=manifests, cache=cache, runs=runs_dir, out=to, png=png, pdf=pdf
+            names,
+            manifests=manifests,
+            cache=cache,
+            runs=runs_dir,
+            out=to,
+            png=png,
+            pdf=pdf,
+            audio=audio,
+            data=data,
         )
     unfinished = f", {len(summary.unfinished)} unfinished" if summary.unfinished else ""
     synthetic = "; contains synthetic recordings" if summary.synthetic else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import ReportError, SplitError
+from ser_pipeline.report.certainty_blocks import Sounds
 from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import also_drawn
@@ -67,6 +68,7 @@ def make_report(
     experiments: Sequence[Path] = (),
     strict: bool = False,
     also: Collection[str] = (),
+    sounds: Sounds | None = None,
 ) -> ReportSummary:
     """Turn result files into ``report.html``, ``report.md``, ``report.json`` and ``figures/``.
 
@@ -78,6 +80,7 @@ def make_report(
         out: folder to write to.
         cache: folder of the stores, whose levels and steps of a few recordings are shown; None shows none.
         experiments: files of findings, in the order they are shown; one that cannot be read is named.
+        sounds: gives players to the mistakes of each run; None for none.
         also: formats beside SVG in which each drawing is written: ``png``, ``pdf``.
         strict: raise for a run that cannot be read, instead of naming it on the page.
 
@@ -96,7 +99,7 @@ def make_report(
     store = StoreFacts() if cache is None else read_store_facts(cache, finished)
     unread = (*data.unread, *bad, *lost, *store.unread)
     with also_drawn(also):
-        report = compose(data, finished, unfinished, unread, found, store)
+        report = compose(data, finished, unfinished, unread, found, store, sounds)
     texts = {
         "report.md": markdown_text(report),
         "report.json": json_text(report, finished, unfinished, unread),
@@ -126,12 +129,13 @@ def compose(
     unread: Sequence[Unread] = (),
     experiments: Sequence[Findings] = (),
     store: StoreFacts | None = None,
+    sounds: Sounds | None = None,
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     everyone, runs = runs, [run for run in runs if not run.info.recipe.target]
     sections = (
         results_section(runs, unfinished, data),
-        *(section for run in runs for section in _run_sections(run, data)),
+        *(section for run in runs for section in _run_sections(run, data, sounds)),
         *ratings_sections(everyone, data),
         limits_section(data, runs),
         *experiment_sections(experiments, data),
@@ -147,9 +151,9 @@ def compose(
     )
 
 
-def _run_sections(run: Run, data: Data) -> Iterator[Section]:
+def _run_sections(run: Run, data: Data, sounds: Sounds | None) -> Iterator[Section]:
     """The part on a run, what its network makes of clips, and what its features tell, as far as is known."""
-    yield run_section(run, data)
+    yield run_section(run, data, sounds)
     inside = internals_section(run, data)
     if inside is not None:
         yield inside

@@ -1,15 +1,32 @@
 """How sure a run is of its decisions: calibration, abstaining, and its most confident mistakes."""
 
+from collections.abc import Callable
+from typing import Final
+
 from ser_pipeline.report.document import Block, Figure, Mark, text
 from ser_pipeline.report.run_figures import calibration_panel, coverage_panel, surest_mistakes
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import Scores
-from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
+from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+
+Sounds = Callable[[str], bytes | None]
+"""From the id of a recording to its beginning as an MP3; None where it cannot be had."""
+
+LICENCES: Final = (
+    "The excerpts are the recordings of their corpora and fall under their licences: pass this page on only "
+    "where these allow it."
+)
 
 
-def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
-    """Show the calibration of the run, and its most confident mistakes."""
+def certainty_blocks(run: Run, marks: tuple[Mark, ...], sounds: Sounds | None = None) -> list[Block]:
+    """Show the calibration of the run, and its most confident mistakes.
+
+    Args:
+        run: what is shown.
+        marks: of its tables and figures.
+        sounds: gives the players of the mistakes; None for no players.
+    """
     predictions = run.predictions
     if predictions is None or not predictions.clips:
         return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]
@@ -20,7 +37,7 @@ def certainty_blocks(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
         (calibration_panel(run, predictions), coverage_panel(run, predictions)),
         marks,
     )
-    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks)]
+    return [*_abstaining(run), figure, *_mistakes(run, predictions, marks, sounds)]
 
 
 def _abstaining(run: Run) -> list[Block]:
@@ -54,7 +71,9 @@ def _answered(part: str, pooled: Scores) -> list[str]:
     ]
 
 
-def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> list[Block]:
+def _mistakes(
+    run: Run, predictions: Predictions, marks: tuple[Mark, ...], sounds: Sounds | None
+) -> list[Block]:
     mistakes = surest_mistakes(predictions)
     if not mistakes:
         return []
@@ -66,6 +85,7 @@ def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> li
                 cells.words(emotions[mistake.target]),
                 cells.words(emotions[mistake.predicted]),
                 cells.percent(mistake.confidence, bar=True),
+                *([_player(sounds(mistake.clip))] if sounds is not None else []),
             )
         )
         for mistake in mistakes
@@ -75,6 +95,12 @@ def _mistakes(run: Run, predictions: Predictions, marks: tuple[Mark, ...]) -> li
         Column("True", numeric=False),
         Column("Decided", numeric=False),
         Column("Confidence", unit="%"),
+        *([Column("Beginning", numeric=False)] if sounds is not None else []),
     )
     caption = f"The most confident mistakes of {run.tag}: listen to these first"
-    return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), marks=marks)]
+    notes = () if sounds is None else (LICENCES,)
+    return [Table(f"mistakes-{run.tag.lower()}", caption, columns, (RowGroup(rows),), notes, marks)]
+
+
+def _player(sound: bytes | None) -> Entry:
+    return Entry("not found") if sound is None else Entry("", sound=sound)

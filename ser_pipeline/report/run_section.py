@@ -6,7 +6,7 @@ from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.metrics import FEW_SPEAKERS, most_confused
 from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.records import PARTS
-from ser_pipeline.report.certainty_blocks import certainty_blocks
+from ser_pipeline.report.certainty_blocks import Sounds, certainty_blocks
 from ser_pipeline.report.document import Block, Callout, Code, Facts, Figure, Fold, Mark, Section, Words, text
 from ser_pipeline.report.ranking import run_key
 from ser_pipeline.report.results_section import run_marks
@@ -27,15 +27,15 @@ MAX_GROUPS = 20
 """Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""
 
 
-def run_section(run: Run, data: Data) -> Section:
-    """Write the part on one run."""
+def run_section(run: Run, data: Data, sounds: Sounds | None = None) -> Section:
+    """Write the part on one run, its mistakes with players where there are ``sounds``."""
     marks = run_marks(run, data.digest)
     blocks: list[Block] = [
         *_warnings(run, marks),
         _scores_table(run, marks),
         *emotion_blocks(run, marks),
         *_worst(run, data.corpora),
-        *certainty_blocks(run, marks),
+        *certainty_blocks(run, marks, sounds),
         Fold("Numbers by emotion and by group"),
         _classes_table(run, marks),
         *group_blocks(run, data.corpora, marks),

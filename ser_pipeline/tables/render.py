@@ -1,5 +1,6 @@
 """Write a table as HTML, Markdown, JSON or CSV; all rows and columns, and every number in full."""
 
+import base64
 import csv
 import io
 import re
@@ -227,4 +228,7 @@ def _html_entry(each: Entry) -> str:
         text = f'<a href="#{escape(each.target)}">{text}</a>'
     elif each.strong:
         text = f"<strong>{text}</strong>"
+    if each.sound:
+        played = base64.b64encode(each.sound).decode()
+        text += f'<audio controls preload="none" src="data:audio/mpeg;base64,{played}"></audio>'
     return f"{text}<small>{_text(each.note)}</small>" if each.note else text

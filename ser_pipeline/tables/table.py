@@ -1,7 +1,7 @@
 """What a table is, apart from what it is shown on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 Value = str | int | float | None
@@ -25,6 +25,7 @@ class Entry:
         bar: share in [0, 1] drawn as a bar behind the text; None draws none.
         strong: weighs more than its neighbours.
         target: section of a page that the text links to; empty for none.
+        sound: an MP3 that a page plays; other formats leave it out.
     """
 
     text: str
@@ -33,6 +34,7 @@ class Entry:
     bar: float | None = None
     strong: bool = False
     target: str = ""
+    sound: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,14 @@ def test_bare_command_prints_where_the_page_is(folder):
     assert (folder / "reports" / "report.html").is_file()
 
 
+def test_audio_needs_the_folder_of_the_recordings(folder):
+    result = call("--audio", "--data", "gone")
+    assert result.exit_code == 1
+    assert "ser: gone: is not a folder; pass the one the manifest was built from with --data" in result.stderr
+    (folder / "DataSets").mkdir()
+    assert call("--audio").exit_code == 0
+
+
 def test_out_chooses_the_folder(folder):
     result = call("--out", "elsewhere")
     assert result.stdout == "elsewhere/report.html\n"

@@ -16,7 +16,7 @@ from ser_pipeline.report.run_section import (
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Certainty, GroupScores, SplitInfo
-from ser_pipeline.tables import Table
+from ser_pipeline.tables import Table, html_table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -159,6 +159,19 @@ def test_perfect_run_has_no_confusions(tmp_path, rows, fake):
     run = read_runs([fake.run(tmp_path, "best", rows, "d", skill=9.0, epochs=2)])[0][0]
     assert plain(emotion_blocks(run, ())[1].words) == "R1 confused no emotions on the test recordings."
     assert len(certainty_blocks(run, ())) == 1  # a figure, and no table of mistakes
+
+
+def test_mistakes_have_players_only_when_asked_for(run):
+    *_, silent = certainty_blocks(run, ())
+    first = silent.rows[0].entries[0].text
+    *_, played = certainty_blocks(run, (), lambda name: None if name == first else b"mp3")
+    assert [column.title for column in silent.columns][-1] == "Confidence"
+    assert [column.title for column in played.columns][-1] == "Beginning"
+    assert [row.entries[-1].sound for row in played.rows[:2]] == [b"", b"mp3"]
+    assert played.rows[0].entries[-1].text == "not found"
+    assert "fall under their licences" in played.notes[0]
+    assert "<audio" not in html_table(silent)
+    assert 'src="data:audio/mpeg;base64,bXAz"' in html_table(played)
 
 
 def test_worst_groups_are_named(run, fake):
