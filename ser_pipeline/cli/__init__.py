@@ -3,9 +3,10 @@
 import inspect
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
@@ -27,10 +28,31 @@ from ser_pipeline.cli.train import train
 from ser_pipeline.cli.warm import warm
 from ser_pipeline.errors import TOLD
 
+
+class PlainList(TyperGroup):
+    """The commands by name, in plain text: what draws the panels of other helps takes longer to load."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the list where no command is named."""
+        return super().parse_args(ctx, args or ["--help"])
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write it without panels."""
+        self.rich_markup_mode = None
+        super().format_help(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List every command with the whole of its first sentence."""
+        rows = [(name, command.get_short_help_str(1000)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = Application(
     name="ser",
+    cls=PlainList,
+    context_settings={"max_content_width": 160},
     help="Speech emotion recognition from a cached feature store.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )

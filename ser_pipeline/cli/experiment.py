@@ -28,6 +28,7 @@ from ser_pipeline.cli.common import (
 from ser_pipeline.cli.findings import show_findings
 from ser_pipeline.cli.flags import spread
 from ser_pipeline.tables import one_line
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.api.places import OnProgress
@@ -49,6 +50,9 @@ NameArgument = Annotated[
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
 
+LONG_S = 3600.0
+"""What takes longer than this is not begun without a budget."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -57,7 +61,8 @@ class Work:
     budget: Annotated[
         str | None,
         typer.Option(
-            help="Stop after this time, as in 90m or 1h30m; what does not fit is left for the next run."
+            help="Stop after this time, as in 90m or 1h30m; what does not fit is left for the next run. "
+            "'none' is no end. What takes more than an hour is not begun without a budget."
         ),
     ] = None
     epochs: Annotated[
@@ -120,6 +125,8 @@ def run(
         if dry_run:
             _tell_plan(progress, work.places(progress.ground), patterns, seconds, work.jobs)
             return
+        if work.budget is None:
+            _refuse_hours(progress, work, patterns)
         failed = _run(progress, work, seconds, patterns, shlex.join(["ser", "experiment", "run", name]))
     next_step("ser report", manifests=work.manifests, cache=work.cache, runs_dir=work.runs)
     if failed:
@@ -281,6 +288,24 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
         f"{len(costs) - len(queue)} more do not fit into the budget; "
         f"{sum(state.status == 'done' for state in progress.states.values())} are done"
     )
+
+
+def _refuse_hours(progress: "Progress", work: Work, only: list[str]) -> None:
+    """Ask for a budget before hours of work.
+
+    Raises:
+        SettingsError: what is left takes more than an hour.
+    """
+    from ser_pipeline.errors import SettingsError
+    from ser_pipeline.experiments.schedule import estimates, total
+
+    costs = estimates(progress, work.places(progress.ground), only, jobs=work.jobs)
+    left = total(list(costs.values()))
+    if left > LONG_S:
+        raise SettingsError(
+            f"{plural(len(costs), 'run')} are left, which take about {_duration(left)}: pass --budget, as in "
+            "--budget 1h, and run it again to continue; --budget none does all of it now"
+        )
 
 
 class _Lines:

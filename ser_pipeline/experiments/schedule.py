@@ -72,22 +72,24 @@ class Cost:
 
 
 def parse_budget(text: str | None) -> float:
-    """Read a wall time in seconds; without one there is no end.
+    """Read a wall time in seconds; ``none``, or none at all, is no end.
 
     Raises:
         SettingsError: not a time above zero.
 
     Examples:
-        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget(None)
+        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget("none")
         (5400.0, 5400.0, 45.0, inf)
     """
-    if text is None:
+    if text is None or text.strip() == "none":
         return math.inf
     match = _BUDGET.fullmatch(text.strip())
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600.0 * hours + 60.0 * minutes + seconds
     if total <= 0:
-        raise SettingsError(f"--budget '{text}' is not a time above zero, such as 90m, 1h30m or 45s")
+        raise SettingsError(
+            f"--budget '{text}' is not a time above zero, such as 90m, 1h30m or 45s, and not none"
+        )
     return total
 
 

@@ -130,7 +130,7 @@ class TrainOptions(Options):
     epochs: Count = option(
         150,
         "Train for at most this many epochs.",
-        on_mels=35,  # the second cosine ends there; docs/results.md says why of this and of those below
+        on_mels=35,  # the second cosine ends there; why of this and below: docs/results-archive.md
     )
     batch_size: Count = option(40, "Take this many clips in each step.")
     optimizer: Literal["adamw", "adam"] = option(

@@ -53,13 +53,20 @@ def test_the_help_of_a_command_made_of_options_loads_no_heavy_library(path):
     assert result.stdout.strip() == "[]"
 
 
-def test_the_list_of_commands_does_without_pydantic():
+def test_the_list_of_commands_loads_neither_options_nor_panels():
     code = (
         "import sys; from typer.testing import CliRunner; from ser_pipeline.cli import app; "
-        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; print('pydantic' in sys.modules)"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
+        "print([name for name in ('pydantic', 'rich') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+    assert result.stdout.strip() == "[]"
+
+
+def test_without_a_command_the_list_of_commands_is_shown():
+    shown = CliRunner().invoke(app, []).stdout
+    assert shown == CliRunner().invoke(app, ["--help"]).stdout
+    assert "Score a run again from its network and the store" in shown
 
 
 def test_version():

@@ -46,6 +46,14 @@ def test_run_list_show_report(ser, small, tmp_path):
     assert "More is better" in (tmp_path / "reports" / "report.html").read_text()
 
 
+def test_hours_of_work_ask_for_a_budget_first(ser, small, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.cli.experiment.LONG_S", 0)
+    asked = ser("experiment", "run", "small.toml", status=1).stderr
+    assert asked.startswith("ser: 6 runs are left, which take about ")
+    assert "pass --budget, as in --budget 1h" in asked
+    assert "6 runs done" in ser("experiment", "run", "small.toml", "--budget", "none").stdout
+
+
 def test_a_run_that_is_killed_leaves_its_progress(ser, small, monkeypatch):
     from ser_pipeline.experiments import run, verdicts
 
