@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.audio.ffmpeg import decoder
 from ser_pipeline.corpora import known_corpora
 from ser_pipeline.corpora.description import tables_beside
 from ser_pipeline.errors import CorpusError, ManifestError, some
@@ -76,6 +75,8 @@ def write_manifest(
         ManifestError: no recording can be used.
         SerError: ``out`` cannot be written to.
     """
+    from ser_pipeline.audio.ffmpeg import decoder
+
     if not data.is_dir():
         raise CorpusError(
             f"{data}: no such folder; put the corpora's folders there, or pass the folder that holds "

@@ -3,15 +3,16 @@
 import os
 import stat
 from io import BufferedReader
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ser_pipeline.audio.ffmpeg import ABSENT
-from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.errors import AudioError, AudioMissing
 from ser_pipeline.manifest.digest import digest_stream
 from ser_pipeline.records import MIN_CLIP_S, digest_as_decoded
+
+if TYPE_CHECKING:
+    from ser_pipeline.audio.sound import Sound
 
 SILENCE_PEAK: Final = 1e-4
 """A recording is silent if no sample reaches this share of full scale (-80 dB)."""
@@ -101,6 +102,9 @@ def _not_audio(head: bytes, size: int) -> str | None:
 
 
 def _read_header(file: BufferedReader, found: Probe, decode: bool) -> Probe:
+    from ser_pipeline.audio.ffmpeg import ABSENT
+    from ser_pipeline.audio.sound import opened
+
     try:
         with opened(file) as sound:
             found = found._replace(
@@ -120,7 +124,7 @@ def _read_header(file: BufferedReader, found: Probe, decode: bool) -> Probe:
         return found._replace(problem=str(error))
 
 
-def _header_problem(sound: Sound) -> str | None:
+def _header_problem(sound: "Sound") -> str | None:
     if not SAMPLE_RATES[0] <= sound.sample_rate <= SAMPLE_RATES[1]:
         return f"bad header: a sample rate of {sound.sample_rate} Hz"
     if sound.frames == 0:
@@ -134,7 +138,7 @@ def _header_problem(sound: Sound) -> str | None:
     return None
 
 
-def samples_problem(sound: Sound) -> str | None:
+def samples_problem(sound: "Sound") -> str | None:
     """Decode all samples of an open recording and say what is wrong with them, or None."""
     peak = np.float32(0)
     try:

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Int64s
-from ser_pipeline.audio.ffmpeg import decoder
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.digest import source_digest
 from ser_pipeline.manifest.fingerprint import STATE, Pool, file_states
@@ -150,6 +149,8 @@ class ProbeCache:
 
     def _known(self, paths: Sequence[str], stats: Int64s, rehash: bool, decode: bool) -> Int64s:
         """Row of the cache that still holds for each path, -1 if there is none."""
+        from ser_pipeline.audio.ffmpeg import decoder
+
         none = np.full(len(paths), -1, np.int64)
         if rehash or not self.table.num_rows:
             return none
