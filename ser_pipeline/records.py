@@ -45,6 +45,9 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 )
 """Field of a row -> the range it must lie in."""
 
+UNKNOWN_SPEAKER: Final = "unknown"
+"""Who speaks where nothing says so, behind the corpus's id; no split by speaker can use such a recording."""
+
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""
 

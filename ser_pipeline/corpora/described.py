@@ -13,15 +13,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, Description, Table, parts_of
-from ser_pipeline.corpora.files import key_of, listed, misnamed, slashed, stem
+from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
 from ser_pipeline.corpora.values import Values, majority_of, mixture_of, votes_of
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
-from ser_pipeline.records import CorpusCard, MissingAudio, Record, Reject, TableProblem, Utterance
-
-UNKNOWN_SPEAKER: Final = "unknown"
-"""Who speaks where nothing says so; no split by speaker can use such a recording."""
+from ser_pipeline.records import (
+    UNKNOWN_SPEAKER,
+    CorpusCard,
+    MissingAudio,
+    Record,
+    Reject,
+    TableProblem,
+    Utterance,
+)
 
 Named = Mapping[str, str]
 """Group or fact -> what a name says."""
@@ -55,6 +60,7 @@ class Described:
     NAME: re.Pattern[str] = field(init=False)
     TRACES: re.Pattern[str] = field(init=False, default=_NEVER)
     called: Callable[[str], bool] = field(init=False)
+    _name: Guarded | re.Pattern[str] = field(init=False)
     _values: Values = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,24 +101,32 @@ class Described:
             self.TRACES = re.compile("|".join(map(re.escape, tables)), re.IGNORECASE)
         flags = re.IGNORECASE if told.ignore_case else 0
         self.NAME = re.compile(rf"(?s:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
+        where = f"{told.name}: the pattern {told.pattern!r}"
+        self._name = Guarded(self.NAME.pattern, where, flags) if self.own and told.pattern else self.NAME
         self._values = Values(told)
+        self._folders = [
+            Guarded(each, f"{told.name}: the pattern {each!r} of folders", re.IGNORECASE)
+            if self.own
+            else re.compile(each, re.IGNORECASE)
+            for each in told.folders
+        ]
         self.called = lru_cache(maxsize=1 << 14)(self._is_called)
         self._people = {speaker: self._checked("people", person) for speaker, person in told.people.items()}
         self._for_all = self._checked("facts", told.facts)
-        if told.layout and told.pattern and self.NAME.fullmatch(stem(PurePosixPath(told.layout))) is None:
+        if told.layout and told.pattern and self._name.fullmatch(stem(PurePosixPath(told.layout))) is None:
             raise CorpusError(
                 f"{told.name}: the pattern {told.pattern!r} does not read the layout {told.layout!r}"
             )
 
     def claims(self, path: PurePosixPath) -> bool:
         """Whether a recording's name and folders are of this corpus; touches no disk."""
-        if self.description.pattern and self.NAME.fullmatch(stem(path)) is None:
+        if self.description.pattern and self._name.fullmatch(stem(path)) is None:
             return False
         return self.description.anywhere or any(self.called(folder.name) for folder in path.parents)
 
     def home(self, path: PurePosixPath) -> PurePosixPath:
         """The folder that holds the corpus, seen from one of its recordings; of a table's, the outermost."""
-        match = self.NAME.fullmatch(stem(path))
+        match = self._name.fullmatch(stem(path))
         levels = match[1].count("/") if match else 0
         base = path.parents[min(levels, len(path.parents) - 1)]
         if not self.description.anywhere:
@@ -224,7 +238,7 @@ class Described:
         told: Named,
         seen: Sequence[set[str]] = (),
     ) -> Utterance | Reject:
-        match = self.NAME.fullmatch(stem(path))
+        match = self._name.fullmatch(stem(path))
         if match is None and self.description.pattern:
             return misnamed(self.CARD, path)
         named = {name: value for name, value in match.groupdict().items() if value} if match else {}
@@ -326,7 +340,7 @@ class Described:
         plain = _letters(folder)
         if plain and plain in (_letters(told.name), _letters(told.title)):
             return True
-        return any(re.fullmatch(pattern, folder, re.IGNORECASE) for pattern in told.folders)
+        return any(each.fullmatch(folder) for each in self._folders)
 
 
 def _letters(name: str) -> str:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import regex
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ser_pipeline.corpora.tables import read_text
@@ -33,7 +34,8 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {"emotion": (*EMOTIONS, OTHER), *
 def _regex(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+        regex.compile(text)
+    except (re.error, regex.error) as error:
         raise ValueError(f"is no regular expression: {error}") from None
     return text
 

@@ -9,7 +9,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
+
+import regex
 
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.records import CorpusCard, Reject
@@ -39,6 +41,9 @@ SYSTEM = frozenset(
 )
 """Folders in small letters that a system puts there: side files, deleted copies, repairs."""
 
+LONGEST_S: Final = 1.0
+"""Time for which a pattern of a user's may look at one name or line."""
+
 SUFFIXES = DECODED | BY_FFMPEG
 """Suffixes of all recordings: a file with one of them is a row or a reject."""
 
@@ -58,6 +63,53 @@ class Folder(NamedTuple):
     path: PurePosixPath
     files: list[str]
     problem: str = ""
+
+
+class Guarded:
+    """A regular expression of a user's, which may not look at one text for long.
+
+    A repeat that can match the same text in many ways, as ``(a|aa)+``, takes exponential time on a text that
+    does not match in the end.
+
+    Args:
+        pattern: of the form of :mod:`re`.
+        where: what it is called in errors.
+        flags: of :mod:`re`.
+    """
+
+    where: str
+
+    def __init__(self, pattern: str, where: str, flags: int = 0) -> None:
+        self._compiled = regex.compile(pattern, regex.V0 | (regex.IGNORECASE if flags & re.IGNORECASE else 0))
+        self.where = where
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        """Match a whole text.
+
+        Raises:
+            CorpusError: that takes more than ``LONGEST_S``.
+        """
+        try:
+            return cast("re.Match[str] | None", self._compiled.fullmatch(text, timeout=LONGEST_S))
+        except TimeoutError:
+            raise self._slow(text) from None
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Find the first place that matches.
+
+        Raises:
+            CorpusError: that takes more than ``LONGEST_S``.
+        """
+        try:
+            return cast("re.Match[str] | None", self._compiled.search(text, timeout=LONGEST_S))
+        except TimeoutError:
+            raise self._slow(text) from None
+
+    def _slow(self, text: str) -> CorpusError:
+        return CorpusError(
+            f"{self.where} takes more than {LONGEST_S:g} s on {text!r}; what it repeats must not match the "
+            "same text in many ways, as in '(a|aa)+'"
+        )
 
 
 def misnamed(card: CorpusCard, path: PurePosixPath) -> Reject:

@@ -20,7 +20,7 @@ from typing import Final
 from ser_pipeline.corpora.described import Described, Named
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
-from ser_pipeline.corpora.files import in_path_order, is_recording, slashed, walk
+from ser_pipeline.corpora.files import Guarded, in_path_order, is_recording, slashed, walk
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.corpora.values import Values
@@ -65,7 +65,7 @@ class Listed(Described):
 
     places: Mapping[str, PurePosixPath] = field(default_factory=dict)
     lost: Mapping[PurePosixPath, str] = field(default_factory=dict)
-    voice: re.Pattern[str] | None = None
+    voice: Guarded | None = None
     remarks: tuple[str, ...] = ()
 
     def scan(self, root: Path, files: Sequence[PurePosixPath] | None = None) -> Iterator[Record]:
@@ -85,7 +85,7 @@ class Listed(Described):
         if self.voice is not None:
             match = self.voice.search(path.as_posix())
             if match is None or not match[1]:
-                reason = f"--speaker-from '{self.voice.pattern}' finds no speaker in its path"
+                reason = f"{self.voice.where} finds no speaker in its path"
                 return Reject(self.CARD.name, path, reason)
             told = {**told, "speaker": match[1]}
         return super()._row(path, tables, told, seen)
@@ -121,7 +121,7 @@ def listed_corpora(
     return corpora, Discovery(found, (), ())
 
 
-def _voice(text: str) -> re.Pattern[str]:
+def _voice(text: str) -> Guarded:
     try:
         found = re.compile(text)
     except re.error as error:
@@ -131,7 +131,7 @@ def _voice(text: str) -> re.Pattern[str]:
             f"--speaker-from '{text}' has {plural(found.groups, 'group')}; put the part of the path that "
             "names the speaker into one group, as in '(spk[0-9]+)/'"
         )
-    return found
+    return Guarded(text, f"--speaker-from '{text}'")
 
 
 def _names(tables: Sequence[Path]) -> list[str]:
@@ -146,7 +146,7 @@ def _names(tables: Sequence[Path]) -> list[str]:
     return names
 
 
-def _listed(file: Path, name: str, data: Path, voice: re.Pattern[str] | None) -> Listed:
+def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
     try:

@@ -1,7 +1,6 @@
 """What the tables and side files that a description names say of recordings."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from ser_pipeline.corpora.description import VALUES, Sidecar, Table
-from ser_pipeline.corpora.files import key_of, stem
+from ser_pipeline.corpora.files import Guarded, key_of, stem
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
 from ser_pipeline.corpora.values import Values, votes_of
@@ -133,7 +132,8 @@ def _lines(root: Path, place: Path, table: Table) -> Numbered:
 
 def _matches(place: Path, table: Table) -> Numbered:
     text = read_text(place, (table.encoding,) if table.encoding else ANY_ENCODING)
-    lines = [(at, re.fullmatch(table.line, line.strip())) for at, line in enumerate(text.splitlines(), 1)]
+    pattern = Guarded(table.line, f"the pattern {table.line!r} of a line")
+    lines = [(at, pattern.fullmatch(line.strip())) for at, line in enumerate(text.splitlines(), 1)]
     found: Numbered = [(number, match.groupdict("")) for number, match in lines if match]
     if not found:
         raise CorpusError(f"no line is as {table.line!r} says")

@@ -309,3 +309,20 @@ def test_a_label_of_several_emotions_is_kept_as_votes_and_counts_as_the_first(tm
     plain = mixed.parse(PurePosixPath("f1/gio-f1-b1.wav"))
     assert isinstance(plain, Utterance)
     assert plain.votes == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name = 'slow'\npattern = '(?P<emotion>(?:a|aa)+c?d)'",
+        "name = 'slow'\npattern = '(?P<emotion>x+)'\nfolders = ['(?:a|aa)+c?d']",
+    ],
+)
+def test_a_pattern_that_would_take_ages_is_refused(text, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.corpora.files.LONGEST_S", 0.05)
+    slow = Described(parse_description(text, "slow.toml"), own=True)
+    name = "x" if "folders" in text else "a" * 60
+    with pytest.raises(
+        CorpusError, match=r"slow: the pattern '.*' .*takes more than 0\.05 s on 'a+.*'; what it repeats"
+    ):
+        slow.claims(PurePosixPath("a" * 60) / f"{name}.wav")
