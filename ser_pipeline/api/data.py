@@ -1,5 +1,6 @@
 """Manifest and stores: what has to be there before a model is trained."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest.build import write_manifest
+from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import Manifest, query, read_manifest
 from ser_pipeline.manifest.scan import Find, Modules
 from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
@@ -80,9 +82,14 @@ def build_manifest(
         raise SettingsError("speaker_from: is for tables that list recordings; pass them with --csv")
     if tables and (corpora is not None or find is not None):
         raise SettingsError("csv: does not go with corpora or find, whose place the tables take")
+    told = None
     if tables:
         corpora, discovery = listed_corpora(tables, folder, speaker_from=speaker_from)
         find = lambda _: discovery  # noqa: E731
+        files = [os.path.abspath(table) for table in tables]
+        files += [str(file) for found in discovery.found for file in found.files]
+        told = {"csv": {table: digest_file(Path(table)) for table in files[: len(tables)]},
+                "speaker_from": speaker_from, "files": files}  # fmt: skip
     written = write_manifest(
         folder,
         Path(manifests),
@@ -94,6 +101,7 @@ def build_manifest(
         corpora=corpora,
         descriptions=own_descriptions(Path(), own_files(SETTINGS_FILE)),
         find=find,
+        told=told,
     )
     summary = written.with_warnings(renew_splits(written.path, written.digest))
     if strict:

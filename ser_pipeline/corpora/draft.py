@@ -225,7 +225,9 @@ def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
     return paths, others
 
 
-VIDEOS: Final = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg", ".mpeg", ".wmv"})
+VIDEOS: Final = frozenset({".avi", ".flv", ".mpg", ".mpeg", ".wmv"})
+"""Suffixes of videos that are no recordings; from others ffmpeg takes the sound itself."""
+
 ARCHIVES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
 
 

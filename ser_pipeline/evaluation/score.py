@@ -28,7 +28,7 @@ from ser_pipeline.metrics import (
     temper,
     uar,
 )
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, UNKNOWN_SPEAKER
 from ser_pipeline.runs.ratings import Estimate, GroupKind
 from ser_pipeline.runs.types import Certainty, ClassScore, GroupScores, PartScores, RunScores, Scores
 
@@ -145,7 +145,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
 
     return Scores(
         clips=int(confusion.sum()),
-        speakers=len(speakers),
+        speakers=sum(not speaker.endswith(f"-{UNKNOWN_SPEAKER}") for speaker in speakers),
         accuracy=estimate("accuracy", accuracy(confusion)),
         uar=estimate("uar", uar(confusion)),
         macro_f1=estimate("macro_f1", macro_f1(confusion)),

@@ -52,6 +52,7 @@ def write_manifest(
     corpora: Modules | None = None,
     descriptions: Sequence[Path] = (),
     find: Find | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
@@ -69,6 +70,8 @@ def write_manifest(
         corpora: corpus id -> module or description; those that are shipped, and ``descriptions``, by default.
         descriptions: files that describe further corpora.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
+        told: what ``corpora`` were made from: JSON values that change whenever they do, and under ``files``
+            the paths of recordings and tables; without it a build from ``corpora`` is never unchanged.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
@@ -90,8 +93,13 @@ def write_manifest(
         if path.is_file()
         for place in (path, *tables_beside(path))
     }
-    state = {**settings, "decoder": decoder(), **({"descriptions": described} if described else {})}
-    seen = inputs_digest(data, state, jobs=jobs) if corpora is None else ""
+    settings_seen = {**settings, "decoder": decoder()}
+    seen = ""
+    if corpora is None:
+        state = {**settings_seen, **({"descriptions": described} if described else {})}
+        seen = inputs_digest(data, state, jobs=jobs)
+    elif told is not None:
+        seen = inputs_digest(data, {**settings_seen, **told}, jobs=jobs, paths=told["files"])
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
         modules = known_corpora(descriptions) if corpora is None else corpora

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float64s, Int64s
-from ser_pipeline.corpora.described import UNKNOWN_SPEAKER
 from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import EMOTION_NAMES
+from ser_pipeline.records import UNKNOWN_SPEAKER
 from ser_pipeline.tables import ELLIPSIS, NO_BREAK, Table, cells, records, table_of
 
 GROUPS: Final = ("corpus", "language", "emotion", "speaker", "gender", "intensity", "modality", "style")
@@ -55,6 +55,11 @@ def nobody(table: pa.Table) -> Any:
     return pc.equal(table["speaker_id"], unknown)
 
 
+def named_speakers(table: pa.Table) -> int:
+    """How many people rows of a manifest name as their speakers."""
+    return len(pc.unique(table["speaker_id"].filter(pc.invert(nobody(table)))))
+
+
 @dataclass(frozen=True)
 class Held:
     """What a group of recordings holds.
@@ -62,7 +67,7 @@ class Held:
     Attributes:
         name: of the group, as a corpus id or a language's tag.
         clips: recordings.
-        speakers: people heard in them.
+        speakers: people named in them; 0 where nobody is.
         seconds: of all recordings together.
         emotions: emotion -> recordings, in id order, zeros among them.
     """
@@ -81,7 +86,7 @@ class CorpusFacts:
     Attributes:
         name: corpus id.
         clips: usable recordings.
-        speakers: people.
+        speakers: people who are named.
         women: speakers; ``men`` likewise, the rest is unknown.
         ages: youngest and oldest speaker in years, None where no age is published.
         seconds: duration of each clip, shape ``(clips,)``.
@@ -157,7 +162,8 @@ def held_by(table: pa.Table, by: str, corpora: KnownCorpora) -> list[Held]:
     size, people = len(groups.names), codes(table["speaker_id"])
     classes = np.bincount(groups.of * len(emotions) + emotion, minlength=size * len(emotions))
     classes = classes.reshape(size, len(emotions))
-    heard = np.unique(groups.of * max(1, len(people.names)) + people.of) // max(1, len(people.names))
+    heard = (groups.of * max(1, len(people.names)) + people.of)[~nobody(table).to_numpy(zero_copy_only=False)]
+    heard = np.unique(heard) // max(1, len(people.names))
     speakers = np.bincount(heard, minlength=size)
     seconds = np.bincount(groups.of, table["duration_s"].to_numpy(), size)
     names = [EMOTION_NAMES[number] for number in emotions]
@@ -199,7 +205,8 @@ def overview(manifest: Manifest, by: str) -> Table:
     published = ["published"] if by == "corpus" else []
     rows: list[list[Any]] = []
     for held in found:
-        row = [held.name, cells.count(held.clips), cells.count(held.speakers), cells.hours(held.seconds)]
+        people = cells.count(held.speakers or None)
+        row = [held.name, cells.count(held.clips), people, cells.hours(held.seconds)]
         if published:
             row.append(cells.count(_published(manifest, held.name)))
         rows.append([*row, *(cells.count(held.emotions[name]) for name in emotions)])
@@ -216,17 +223,16 @@ def at_a_glance(manifest: Manifest) -> Table:
     tongues = languages(manifest)
     classes = held_by(manifest.table, "emotion", manifest.corpora)
     total = sum(held.clips for held in found)
-    speakers = len(manifest.table["speaker_id"].unique())
     rows = [
         [
             held.name, cells.count(held.clips), cells.count(_published(manifest, held.name)),
-            cells.count(held.speakers), cells.hours(held.seconds),
+            cells.count(held.speakers or None), cells.hours(held.seconds),
             cells.count(sum(clips > 0 for clips in held.emotions.values())),
         ]
         for held in found
     ]  # fmt: skip
     title = (
-        f"{cells.plural(total, 'recording')} of {cells.plural(speakers, 'speaker')} in "
+        f"{cells.plural(total, 'recording')} of {cells.people(named_speakers(manifest.table))} in "
         f"{cells.plural(len(found), 'corpus', 'corpora')}"
     )
     shares = ", ".join(
@@ -235,6 +241,8 @@ def at_a_glance(manifest: Manifest) -> Table:
     )
     said = ", ".join(f"{held.name} {cells.thousands(held.clips)}" for held in tongues)
     notes = [f"Emotions: {shares}.", f"Languages: {said}."] if total else []
+    if unknown := int(pc.sum(nobody(manifest.table)).as_py() or 0):
+        notes.append(f"Nothing says who speaks in {cells.plural(unknown, 'recording')}.")
     columns = ["corpus", "clips", "published", "speakers", "hours", "emotions"]
     return table_of(title, columns, rows, notes=notes)
 
@@ -316,7 +324,8 @@ def _corpus(manifest: Manifest, rejects: pa.Table, held: Held) -> CorpusFacts:
     rows = manifest.table.filter(pc.equal(manifest.table["corpus"], held.name))
     reasons = rejects.filter(pc.equal(rejects["corpus"], held.name))["reason"].to_pylist()
     asked = [("gender", "min"), ("emotion_id", "count_distinct"), ([], "count_all")]
-    people = rows.group_by("speaker_id", use_threads=False).aggregate(asked)
+    named = rows.filter(pc.invert(nobody(rows)))
+    people = named.group_by("speaker_id", use_threads=False).aggregate(asked)
     genders = Counter(people["gender_min"].to_pylist())
     ages = pc.min_max(rows["age"]).as_py()
     emotions = tuple(name for name, clips in held.emotions.items() if clips)

@@ -83,18 +83,22 @@ class BuildFingerprint:
             return False
 
 
-def inputs_digest(data: Path, settings: Mapping[str, Any], *, jobs: int = 1) -> str:
+def inputs_digest(
+    data: Path, settings: Mapping[str, Any], *, jobs: int = 1, paths: Sequence[str] | None = None
+) -> str:
     """Digest of everything a build depends on, without opening a recording.
 
     Args:
         data: folder that holds the corpora.
         settings: options that change what is written.
         jobs: files looked up at once.
+        paths: of the files that count, absolute or relative to ``data``; None for all below it.
 
     Raises:
         CorpusError: ``data`` is no folder, or a folder in it cannot be listed.
     """
-    paths = [f"{folder.path}/{name}" for folder in walk(data) for name in folder.files]
+    if paths is None:
+        paths = [f"{folder.path}/{name}" for folder in walk(data) for name in folder.files]
     with Pool(jobs) as pool:
         states = file_states(pool, data, paths)
     made_by = {"code": source_digest(*READERS), "pyarrow": pa.__version__, "settings": dict(settings)}

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.manifest.describe import RejectReason, held_by, nobody, reject_reasons
+from ser_pipeline.manifest.describe import RejectReason, held_by, named_speakers, reject_reasons
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.manifest.segments import overlaps
 from ser_pipeline.records import MissingAudio
-from ser_pipeline.tables.cells import plural, thousands
+from ser_pipeline.tables.cells import people, plural, thousands
 
 SHOWN: Final = 10
 """Reasons that are spelled out."""
@@ -87,8 +86,7 @@ class ManifestSummary:
     @property
     def held(self) -> str:
         """How many recordings by how many speakers there are, in words."""
-        speakers = plural(self.speakers, "speaker") if self.speakers else "unknown speakers"
-        return f"{plural(self.rows, 'recording')} by {speakers}"
+        return f"{plural(self.rows, 'recording')} by {people(self.speakers)}"
 
     def with_warnings(self, lines: list[str]) -> "ManifestSummary":
         """Return this summary with further warnings."""
@@ -128,7 +126,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         rows=rows.num_rows,
         rejects=rejects.num_rows,
         read=read,
-        speakers=len(pc.unique(rows["speaker_id"].filter(pc.invert(nobody(rows))))),
+        speakers=named_speakers(rows),
         reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
         warnings=(*_remarks(scanned), *overlaps(rows)),
@@ -173,7 +171,6 @@ def count_by(table: pa.Table, column: str) -> dict[str, int]:
 def _corpora(manifest: Manifest, scanned: Scanned, rejects: pa.Table) -> list[CorpusSummary]:
     rejected = count_by(rejects, "corpus")
     held = {each.name: each for each in held_by(manifest.table, "corpus", manifest.corpora)}
-    unnamed = {*manifest.table["corpus"].filter(nobody(manifest.table)).unique().to_pylist()}
     summaries = []
     for corpus, files in scanned.files.items():
         found = held.get(corpus)
@@ -183,7 +180,7 @@ def _corpora(manifest: Manifest, scanned: Scanned, rejects: pa.Table) -> list[Co
                 files=files,
                 rows=found.clips if found else 0,
                 rejects=rejected.get(corpus, 0),
-                speakers=found.speakers - (corpus in unnamed) if found else 0,
+                speakers=found.speakers if found else 0,
                 hours=found.seconds / 3600 if found else 0.0,
                 missing=sum(gap.count for gap in scanned.missing if gap.corpus == corpus),
             )

@@ -8,6 +8,7 @@ from ser_pipeline.manifest.cards import KnownCorpora, KnownCorpus
 from ser_pipeline.manifest.describe import (
     CorpusFacts,
     corpus_facts,
+    named_speakers,
     reject_reasons,
 )
 from ser_pipeline.records import PARTS
@@ -21,7 +22,7 @@ from ser_pipeline.report.recordings_section import (
 from ser_pipeline.report.sources import Data, StoreFacts
 from ser_pipeline.splits.shares import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import people, plural
 from ser_pipeline.tables.table import EN_DASH, NOTHING
 
 MAX_FOLD_NAMES = 8
@@ -118,7 +119,7 @@ def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
             cells.count(corpus.clips),
             cells.count((published.clips or None) if published else None),
             _share(corpus, published),
-            cells.count(corpus.speakers),
+            cells.count(corpus.speakers or None),
             cells.count((published.speakers or None) if published else None),
             cells.decimal(float(corpus.seconds.sum()) / 3600),
             cells.count(len(corpus.emotions)),
@@ -146,7 +147,7 @@ def _total_row(data: Data, corpora: Sequence[CorpusFacts]) -> Row:
             cells.count(data.table.num_rows),
             cells.count(sum(published.clips for published in known) or None),
             cells.missing(),
-            cells.count(len(data.table["speaker_id"].unique())),
+            cells.count(named_speakers(data.table) or None),
             cells.missing(),
             cells.decimal(sum(float(corpus.seconds.sum()) for corpus in corpora) / 3600),
             cells.count(len(emotions)),
@@ -191,9 +192,11 @@ def _speakers_table(corpora: Sequence[CorpusFacts], known: KnownCorpora) -> Tabl
         Column("Speakers who lack an emotion"),
         Column("Sample rates, Hz", numeric=False),
     )
-    rows = tuple(_speaker_row(corpus, known) for corpus in corpora if corpus.clips)
+    rows = tuple(_speaker_row(corpus, known) for corpus in corpora if corpus.speakers)
     caption = "Speakers by corpus, and the number of recordings of each"
-    return Table("speaker-counts", caption, columns, (RowGroup(rows),))
+    unknown = [known.title(corpus.name) for corpus in corpora if corpus.clips and not corpus.speakers]
+    notes = (f"Nothing says who speaks in {', '.join(unknown)}.",) if unknown else ()
+    return Table("speaker-counts", caption, columns, (RowGroup(rows),), notes)
 
 
 def _speaker_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
@@ -290,7 +293,7 @@ def _sides(fact: CheckedSplit) -> dict[str, Share]:
 def _part_share(share: Share | None, total: int) -> Entry:
     if share is None:
         return cells.missing()
-    note = f"{cells.percent_text(share.clips / total)}, {plural(share.speakers, 'speaker')}"
+    note = f"{cells.percent_text(share.clips / total)}, {people(share.speakers)}"
     return Entry(cells.thousands(share.clips), share.clips, note=note)
 
 

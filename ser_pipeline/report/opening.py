@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from ser_pipeline.manifest.describe import named_speakers
 from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.ranking import answer
@@ -36,10 +37,9 @@ def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) ->
 def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> tuple[Block, ...]:
     """Write which model is best, and what is shown, in a sentence or two."""
     corpora = data.table["corpus"].unique().to_pylist()
-    speakers = len(data.table["speaker_id"].unique())
     tongues = len(data.table["language"].unique())
     held = (
-        f"{cells.plural(data.table.num_rows, 'recording')} of {cells.plural(speakers, 'speaker')} "
+        f"{cells.plural(data.table.num_rows, 'recording')} of {cells.people(named_speakers(data.table))} "
         f"from {cells.plural(len(corpora), 'corpus', 'corpora')} in {cells.plural(tongues, 'language')}"
     )
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"

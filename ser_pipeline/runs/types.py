@@ -27,7 +27,7 @@ from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import people, plural
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -92,7 +92,7 @@ class Scores(Options):
     @property
     def line(self) -> str:
         """UAR with its interval, clips and speakers, in words."""
-        return f"UAR {self.uar}, {plural(self.clips, 'clip')} of {plural(self.speakers, 'speaker')}"
+        return f"UAR {self.uar}, {plural(self.clips, 'clip')} of {people(self.speakers)}"
 
     def __repr__(self) -> str:
         """One line: UAR with its interval, clips and speakers."""

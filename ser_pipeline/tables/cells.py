@@ -167,6 +167,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def people(number: int) -> str:
+    """Write how many speakers there are; of none it is unknown who speaks.
+
+    Examples:
+        >>> people(1), people(1200), people(0)
+        ('1 speaker', '1,200 speakers', 'unknown speakers')
+    """
+    return plural(number, "speaker") if number else "unknown speakers"
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a number with its noun.
 

@@ -1,7 +1,9 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from ser_pipeline import build_manifest, build_store
 from ser_pipeline.errors import ManifestError, SettingsError
@@ -81,3 +83,26 @@ def test_what_is_offered_is_loaded_when_it_is_asked_for():
     heavy = "heavy = {'numpy', 'torch', 'librosa', 'h5py', 'pandas', 'matplotlib', 'ser_pipeline.api'}\n"
     done = subprocess.run([sys.executable, "-c", heavy + code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['ser_pipeline.api']"]
+
+
+def test_tables_that_list_recordings_are_read_again_only_when_something_changes(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    for place in ("here/a", "here/b", "there/c"):
+        path = tmp_path / f"{place}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, rng.uniform(-0.5, 0.5, 4000).astype(np.float32), 8000)
+    table = tmp_path / "here" / "l.csv"
+    table.write_text(f"path,emotion\na.wav,joy\nb.wav,fear\n{tmp_path}/there/c.wav,anger\nd.wav,anger\n")
+
+    def build(**options):
+        return build_manifest(csv=[table], manifests="m", **options)
+
+    assert [build().unchanged, build().unchanged] == [False, True]
+    assert not build(speaker_from="(.)\\.wav").unchanged
+    assert not build().unchanged
+    soundfile.write(tmp_path / "there" / "c.wav", np.zeros(4001, np.float32) + 0.1, 8000)
+    assert [build().unchanged, build().unchanged] == [False, True]
+    soundfile.write(tmp_path / "here" / "d.wav", rng.uniform(-0.5, 0.5, 4000).astype(np.float32), 8000)
+    assert build().rows == 4
+    table.write_text(table.read_text().replace("joy", "sadness"))
+    assert [build().unchanged, build().unchanged] == [False, True]

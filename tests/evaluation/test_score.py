@@ -141,3 +141,11 @@ def test_the_same_seed_gives_the_same_scores(predictions, manifest):
 def test_a_recording_that_the_manifest_lacks_is_named(predictions, manifest):
     with pytest.raises(RunError, match="the manifest has no recording u200, which was predicted"):
         score_predictions(predictions, manifest.slice(0, 200), FOUR, {None: {}})
+
+
+def test_whoever_is_not_named_is_no_test_speaker(predictions, manifest):
+    speakers = pa.array(["nemo-unknown"] * len(manifest))
+    unnamed = manifest.set_column(manifest.column_names.index("speaker_id"), "speaker_id", speakers)
+    scores = score_predictions(predictions, unnamed, FOUR, {None: training_priors(predictions, unnamed, 4)})
+    assert scores.parts["test"].pooled.speakers == 0
+    assert scores.parts["test"].pooled.line.endswith("clips of unknown speakers")

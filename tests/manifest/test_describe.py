@@ -9,12 +9,14 @@ from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.describe import (
     GROUPS,
     SHOWN_GROUPS,
+    at_a_glance,
     combined,
     corpus_facts,
     emotion_counts,
     held_by,
     label_map,
     languages,
+    named_speakers,
     overview,
     reject_reasons,
 )
@@ -169,3 +171,19 @@ def test_languages_are_counted_most_frequent_first(manifest):
         ("de", 13, 3),
         ("pl", 6, 3),
     ]
+
+
+def test_whoever_is_not_named_is_no_speaker(in_memory, people_rows):
+    rows = [
+        *people_rows("nemo", 3, emotions=1),
+        *({"corpus": "mine", "speaker_id": "mine-unknown", "emotion_id": n % 2} for n in range(4)),
+    ]
+    manifest = in_memory(rows)
+    assert named_speakers(manifest.table) == 3
+    assert [held.speakers for held in held_by(manifest.table, "corpus", manifest.corpora)] == [3, 0]
+    shown = at_a_glance(manifest)
+    assert shown.title == "10 recordings of 3 speakers in 2 corpora"
+    assert shown.notes[-1] == "Nothing says who speaks in 4 recordings."
+    assert [entry.text for entry in shown.rows[1].entries][3] == "\N{EN DASH}"
+    facts = {each.name: each for each in corpus_facts(manifest, rejects_of())}
+    assert (facts["mine"].speakers, len(facts["mine"].clips_per_speaker)) == (0, 0)
