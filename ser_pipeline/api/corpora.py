@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ser_pipeline.api.places import SETTINGS_FILE
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.corpora import OWN_FOLDER, known_corpora, own_descriptions
+from ser_pipeline.corpora import OWN_FOLDER, Corpus, known_corpora, own_descriptions
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import parse_description, read_description
-from ser_pipeline.corpora.discover import discover
-from ser_pipeline.corpora.draft import Draft, draft, looks_like
+from ser_pipeline.corpora.discover import Found, discover
+from ser_pipeline.corpora.draft import SOME, Draft, draft, looks_like
 from ser_pipeline.corpora.draft_text import as_toml
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.options.made import own_files
@@ -77,7 +77,7 @@ def init_corpus(
         if not (isinstance(corpus, Described) and corpus.own and known == found.name)
     }
     known_as = next((each for each in discover(folder, others).found), None)
-    if known_as is not None and len(known_as.files) > 0.5 * found.recordings and not force:
+    if known_as is not None and not force and _is_known(others[known_as.corpus], known_as, found.recordings):
         raise CorpusError(
             f"{folder}: is {others[known_as.corpus].CARD.title}, which is known and needs no description; "
             f"build the manifest with 'ser manifest build --data {folder}', or draft one with --force"
@@ -96,6 +96,14 @@ def init_corpus(
         sum(isinstance(record, Utterance) for record in records),
         rejects,
     )
+
+
+def _is_known(corpus: Corpus, held: Found, recordings: int) -> bool:
+    """Whether most recordings are of a corpus, by their names and the codes in them."""
+    few = held.files[:: max(1, len(held.files) // SOME)]
+    read = [corpus.parse(path) for path in few]
+    foreign = sum(isinstance(each, Reject) and not each.reason.startswith("no label") for each in read)
+    return 2 * len(held.files) > recordings and 2 * foreign < len(few)
 
 
 def add_corpus(file: Path, *, force: bool = False) -> tuple[Path, Described]:

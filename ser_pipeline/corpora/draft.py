@@ -243,7 +243,7 @@ def _instead(folder: Path, others: Sequence[PurePosixPath]) -> str:
         (
             "videos",
             VIDEOS,
-            "take their sound out first, as with 'ffmpeg -i a.mp4 a.wav', and keep their names",
+            "take their sound out first, as with 'ffmpeg -i a.avi a.wav', and keep their names",
         ),
         ("archives", ARCHIVES, "unpack them first"),
     ):

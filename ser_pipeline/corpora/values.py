@@ -95,7 +95,7 @@ class Values:
         lowest, highest = self._told.scales.get(fact, (low, high))
 
         def read(text: str) -> float | None:
-            if not str(text).strip():
+            if str(text).strip().lower() in ("", "nan"):
                 return None
             value = float(str(text).replace(",", "."))
             if not math.isfinite(value) or not lowest <= value <= highest:

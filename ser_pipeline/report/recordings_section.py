@@ -22,7 +22,7 @@ from ser_pipeline.report.drawing import (
 )
 from ser_pipeline.report.sources import Data, StoreFacts
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
-from ser_pipeline.tables.cells import plural, thousands
+from ser_pipeline.tables.cells import people, plural, thousands
 from ser_pipeline.tables.table import NO_BREAK
 
 WINDOW_S = 4.0
@@ -169,7 +169,7 @@ def language_panel(found: Sequence[Held], known: KnownCorpora) -> Panel:
         bars = axes.barh(titles, clips, color=BLUE, height=0.62)
         labels = [
             f"{thousands(language.clips)} ({100 * language.clips / total:.1f} %), "
-            f"{plural(language.speakers, 'speaker')}, {language.seconds / 3600:.1f} h"
+            f"{people(language.speakers)}, {language.seconds / 3600:.1f} h"
             for language in found
         ]
         axes.bar_label(bars, labels, padding=4, fontsize=8.5)

@@ -163,7 +163,7 @@ def group_title(run: Run) -> str:
 def group_note(run: Run, known: KnownCorpora) -> str:
     """Say how the split treats speakers, and which recordings were scored."""
     sizes = (
-        f"{side} {cells.plural(part.pooled.clips, 'clip')} of {cells.plural(part.pooled.speakers, 'speaker')}"
+        f"{side} {cells.plural(part.pooled.clips, 'clip')} of {cells.people(part.pooled.speakers)}"
         for side in SIDES
         if (part := run.scored(side)) is not None
     )

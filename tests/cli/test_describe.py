@@ -77,6 +77,14 @@ def test_add_refuses_what_is_no_description(here, text, said):
     assert not (here / "corpora").exists()
 
 
+def test_names_like_those_of_a_known_corpus_with_other_codes_are_another_corpus(here):
+    speakers = [f"{sex}{number}" for sex in "fm" for number in "123"]
+    names = (f"{e}-{s}-b{t}.wav" for e in ("ale", "med", "rai", "tri") for s in speakers for t in "123")
+    put(here / "data" / "Vozes", *names)
+    assert "which is known" not in run("corpora", "init", "data/Vozes").stderr
+    assert "rai" in (here / "corpora" / "vozes.toml").read_text()
+
+
 def test_add_takes_a_description_over_once(here):
     (here / "new.toml").write_text(GOOD)
     assert "corpora/mine.toml: mine" in run("corpora", "add", "new.toml").stdout

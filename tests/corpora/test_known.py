@@ -14,7 +14,7 @@ from ser_pipeline.corpora.page import known_page
 from ser_pipeline.records import Reject, Utterance
 
 KNOWN = {name: corpus for name, corpus in described().items() if name not in CORPORA}
-BY_TABLE = {"dusha", "emns", "emozionalmente", "meld", "msp-podcast"}
+BY_TABLE = {"dusha", "emns", "emorynlp", "emozionalmente", "meld", "msp-improv", "msp-podcast"}
 """Their names contain no emotion."""
 
 CASES = {
@@ -120,6 +120,7 @@ FOREIGN = {
     "ears": ["p3/emo_anger_freeform.wav", "emo_anger_freeform.wav"],
     "e-seravd": ["02-05-HSL-T-0012.wav", "02-04-ABC-T-0012.wav"],
     "emns": ["audio_ohfGcS9.wav"],
+    "emorynlp": ["sea1_ep4_sc1_utt0.wav", "emorynlp_train_splits/dia0_utt1.wav"],
     "emofilm": ["f_neu001es.wav", "f_ans001fr.wav"],
     "emogator": ["1-03-1.mp3", "000001-03-4.mp3"],
     "emota": ["01_05_sur.wav", "01_neu.wav"],
@@ -141,6 +142,7 @@ FOREIGN = {
     "meld": ["dia0_utt1.wav", "train_splits/dia0.wav"],
     "mesd": ["Joy_F_A_fuera.wav", "Anger_X_A_fuera.wav"],
     "mess": ["NM3.wav", "AX1.wav"],
+    "msp-improv": ["S01A-F01-P-FM01.wav", "MSP-IMPROV-S01X-F01-P-FM01.wav"],
     "msp-podcast": ["PODCAST_1023_0235.wav"],
     "oreau": ["40a05Ca.wav", "m/sessc/40a05Wa.wav"],
     "polish": ["m6.a_stop_3.wav", "m1.x_stop_3.wav", "m1.a_go_3.wav"],

@@ -114,3 +114,39 @@ def test_emozionalmente_joins_the_people_by_the_speaker_of_its_other_table(put):
     )
     assert isinstance(two, Utterance)
     assert (two.emotion, two.gender, two.age) == ("happiness", "unknown", 41)
+
+
+def test_emorynlp_compares_four_numbers_and_the_part(put):
+    head = "Utterance_ID,Scene_ID,Episode,Season,Speaker,Utterance,Emotion\n"
+    root = put(
+        "emorynlp_train_splits/sea1_ep4_sc1_utt0.wav", "emorynlp_dev_splits/sea1_ep4_sc1_utt0.wav",
+        **{
+            "emorynlp_train_final.csv": head + "0,1,4,1,['Ross'],Hi.,Mad\n",
+            "emorynlp_dev_final.csv": head + "0,1,4,1,['Joey'],No.,Peaceful\n",
+        },
+    )  # fmt: skip
+    rows = [row for row in KNOWN["emorynlp"].scan(root) if isinstance(row, Utterance)]
+    assert {(row.part, row.emotion, row.text) for row in rows} == {
+        ("train", "anger", "Hi."), ("validation", "calm", "No."),
+    }  # fmt: skip
+
+
+def test_msp_improv_takes_what_listeners_heard_and_not_what_was_to_be_acted(put):
+    names = ("S01A-F01-P-FM01", "S01A-M01-S-FM02", "S02H-F01-R-FF11")
+    root = put(
+        *(f"session1/{name[:4]}/{name[9]}/MSP-IMPROV-{name}.wav" for name in names),
+        **{
+            "Evalution.txt": f"UTD-IMPROV-{names[0]}.avi; N; A:2.600000; V:5.0; D:1.0 ; N:3.0;\n"
+            "WKR01; Neutral; ; A:3.0; V:3.0; D:3.0; N:4.0;\n\n"
+            f"UTD-IMPROV-{names[1]}.avi; X; A:2.0; V:3.0; D:3.0 ; N:NaN;\n"
+            f"UTD-IMPROV-{names[2]}.avi; O; A:2.0; V:3.0; D:3.0 ; N:NaN;\n"
+        },
+    )
+    neutral, disputed, other = scanned("msp-improv", root).values()
+    assert isinstance(neutral, Utterance)
+    assert (neutral.emotion, neutral.speaker_id, neutral.gender) == ("neutral", "msp-improv-F01", "female")
+    assert (neutral.valence, neutral.dominance, neutral.naturalness) == (1, -1, 0.5)
+    assert isinstance(disputed, Reject)
+    assert disputed.reason == "the listeners did not agree"
+    assert isinstance(other, Utterance)
+    assert (other.emotion, other.naturalness) == ("other", None)
