@@ -80,6 +80,12 @@ class Sheet:
         """A column, from the first line to the last."""
         return [line.get(column, "").strip() for line in self.lines]
 
+    def by_file(self) -> list["Sheet"]:
+        """Each file as a table of its own."""
+        names = [(file, file.with_suffix("").as_posix()) for file in self.files]
+        lines = [(file, [line for line in self.lines if line["(path)"] == name]) for file, name in names]
+        return [Sheet((file,), found, self.heading) for file, found in lines if found]
+
     @property
     def source(self) -> str:
         """Its files in words."""
@@ -277,7 +283,8 @@ def _group(column: str) -> str:
 def says_parts(cells: Sequence[str]) -> bool:
     """Whether all texts tell parts of a split, and there are several of them."""
     met = set(filter(None, cells))
-    return len(met) >= 2 and all(map(part_of_word, met))
+    parts = set(map(part_of_word, met))
+    return len(parts) >= 2 and None not in parts
 
 
 def globbed(folder: Path, files: Sequence[PurePosixPath]) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ from ser_pipeline.corpora.words import (
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.records import RATINGS
 
+MOST_APART: Final = 5
+"""Files with the same columns that are also looked at one by one, if together they make no sense."""
+
 LABELS: Final = 99
 """Level of a field that is no part of a path."""
 
@@ -86,7 +89,14 @@ def tables_of(
         told: code -> emotion, as a text beside the recordings says.
     """
     seen = list(sheets(folder, others, {path.stem for path in of.paths}))
-    found = [each for sheet in seen if (each := _understood(folder, sheet, of, told))]
+    found = []
+    for sheet in seen:
+        alone = (
+            [sheet] if len(sheet.files) == 1 else sheet.by_file() if len(sheet.files) <= MOST_APART else []
+        )
+        together = _understood(folder, sheet, of, told)
+        every = [together] if together else [_understood(folder, each, of, told) for each in alone]
+        found += [each for each in every if each]
     found.sort(key=lambda each: -each[0])
     return [each[1:] for each in found], seen
 

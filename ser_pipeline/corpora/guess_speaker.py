@@ -26,6 +26,9 @@ CERTAIN: Final = 2.0
 MARGIN: Final = 0.75
 """Scores of a field from which on it is taken for the speaker, and without doubt if no other comes near."""
 
+TALKS: Final = {"session", "sess", "ses", "dialogue", "dialog", "dia", "conversation", "conv", "talk"}
+"""Words before the numbers of talks in each of which speakers may be counted anew."""
+
 
 def find_others(
     fields: Sequence[Field],
@@ -89,7 +92,7 @@ def _turns(speaker: Field, fields: Sequence[Field], facts: Sequence[str]) -> lis
         if each.level or each.joined or each.overlaps(speaker) or not says_gender(each):
             continue
         met: dict[str, set[str]] = {}
-        for one, two in zip(session.values, each.values, strict=True):
+        for one, two in zip(speaker.values, each.values, strict=True):
             met.setdefault(one, set()).add(two)
         if sum(len(values) > 1 for values in met.values()) > 0.6 * len(met):
             both = tuple(f"{one}-{two}" for one, two in zip(session.values, each.values, strict=True))
@@ -113,7 +116,7 @@ def _same_classes(one: Field, other: Field) -> bool:
 def _speaker(fields: Sequence[Field], emotion: Field | None) -> Found | None:
     """The field that is most likely the person: crossed with the emotions, early in the path, called so."""
     scored = [(_like_a_speaker(each, emotion, fields), each) for each in fields]
-    scored.sort(key=lambda pair: (-pair[0], pair[1].level, pair[1].place))
+    scored.sort(key=lambda pair: (-pair[0], -pair[1].level, pair[1].place))
     if not scored or scored[0][0] < LIKELY:
         return None
     score, best = next(
@@ -121,6 +124,8 @@ def _speaker(fields: Sequence[Field], emotion: Field | None) -> Found | None:
     )
     rivals = [other for other, each in scored[1:] if not _same(each, best)]
     sure = score >= CERTAIN and (not rivals or score - rivals[0] >= MARGIN) and _plainly(best, fields)
+    if len(best.counts) < 3 and any(each.letters and each.letters <= TALKS for each in fields):
+        sure = False  # the one and the other of every talk
     return best, Guess("speaker", where(best), best.counts, sure)
 
 
@@ -141,6 +146,8 @@ def _plainly(each: Field, fields: Sequence[Field]) -> bool:
 
 def _called(each: Field) -> bool:
     letters = each.letters
+    if each.numbered and all(text[-1:].isalpha() for text in each.counts):  # as in User001F
+        letters = {re.sub("[fmw]$", "", word) for word in letters}
     return bool(letters) and (
         all_called("speaker", letters) or letters <= {"female", "male"} or _gendered_number(each)
     )
@@ -209,7 +216,7 @@ def _by_place(each: Field, emotion: Field | None, fields: Sequence[Field]) -> fl
         initials = named and all(value.isupper() and len(value) <= 4 for value in each.counts)
         bare = all(map(str.isdecimal, each.counts)) and len({*map(len, each.counts)}) > 1
         return 0.75 if initials else -1.0 if named or bare else -0.5
-    return (1.0 if each.level else 0.75 if first else 0.0) + 0.75 * named
+    return (1.0 + 0.5 * each.numbered if each.level else 0.75 if first else 0.0) + 0.75 * named
 
 
 def _sentence(fields: Sequence[Field], _: Field | None) -> Found | None:

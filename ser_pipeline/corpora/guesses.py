@@ -132,7 +132,7 @@ def meanings(counts: Mapping[str, int], told: Mapping[str, str]) -> tuple[dict[s
     kinds = len(set(words.values()) - {"other"})
     by_words = known(counts, words) + 0.05 * min(kinds, 6) if kinds >= 2 else 0.0
     if by_words >= 0.5:
-        begun = {} if any(map(str.isdigit, counts)) else emotions_of_codes(list(counts))
+        begun = {} if any(map(str.isdigit, "".join(counts))) else emotions_of_codes(list(counts))
         return {**begun, **{code: told[code] for code in counts if code in told}, **words}, by_words
     beside = {code: told[code] for code in counts if code in told}
     if len(set(beside.values())) >= 3:
@@ -144,7 +144,7 @@ def meanings(counts: Mapping[str, int], told: Mapping[str, str]) -> tuple[dict[s
     published = published_codes(list(counts))
     if published:
         return published, min(known(counts, published), 0.9)
-    begun = {} if any(map(str.isdigit, counts)) else emotions_of_codes(list(counts))
+    begun = {} if any(map(str.isdigit, "".join(counts))) else emotions_of_codes(list(counts))
     kinds = len(set(begun.values()))
     return begun, min(known(counts, begun), 0.9 if kinds > 3 else 0.7) if kinds >= 3 else 0.0
 

@@ -65,7 +65,8 @@ class Field:
     def overlaps(self, other: "Field") -> bool:
         """Whether two fields of one level share a piece."""
         (start, stop), (begin, end) = self.place, other.place
-        return self.place == other.place or (start < end and begin < stop)
+        same = self.place == other.place or (start < end and begin < stop)
+        return self.level == other.level and same
 
     def inside(self, other: "Field") -> bool:
         """Whether this is a part of another field."""

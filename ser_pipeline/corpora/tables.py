@@ -8,6 +8,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,7 +185,7 @@ def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[i
         separator = _separator(lines[:1] if heading else lines[:MOST_LOOKED_AT])
     if separator == " ":
         numbered = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
-        return [(number, cells) for number, cells in numbered if cells]
+        return [(number, [cell.rstrip(":,;") for cell in cells]) for number, cells in numbered if cells]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     try:
         return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
@@ -204,7 +205,11 @@ def _named(lines: Sequence[tuple[int, list[str]]], heading: bool) -> list[tuple[
     """Cells by the names of their columns."""
     if not lines:
         raise CorpusError("holds no line")
-    names = [cell.strip() for cell in lines[0][1]]
+    met: Counter[str] = Counter()
+    names = []
+    for cell in map(str.strip, lines[0][1]):
+        met[cell] += 1
+        names.append(f"{cell} ({met[cell]})" if cell and met[cell] > 1 else cell)
     if not heading:
         names = [str(number) for number in range(1, max(len(cells) for _, cells in lines) + 1)]
     elif len(lines) == 1:

@@ -105,6 +105,40 @@ def test_names_that_repeat_are_told_apart_by_their_folders(tmp_path, heading, li
     assert len({row.speaker_id for row in rows}) == 4
 
 
+def test_a_text_of_codes_beside_labels_of_the_same_form_is_no_table(tmp_path):
+    codes = {label: number for number, label in enumerate(EMOTION_OF)}
+    labels = "".join(f"{n:03d}.wav\t{codes[LABELS[n]]}\n" for n in range(40))
+    told = "".join(f"{number}: {label}\n" for label, number in codes.items())
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], labels__txt=labels, readme__txt=told)
+    text, rows, rest = read(root)
+    assert rest == [], text
+    assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS]
+
+
+def test_letters_with_numbers_are_no_first_letters_of_emotions(tmp_path):
+    found = draft(put(tmp_path / "mine", names("{s}_a{e}_s{t}.wav", s=("F01", "F02", "M03", "M04"), e="1234",
+                                               t=numbers(6, 3))))  # fmt: skip
+    emotion = found.guess("emotion")
+    assert emotion is not None
+    assert (emotion.sure, emotion.codes) == (False, {})
+
+
+def test_two_speakers_of_every_session_are_not_sure(tmp_path):
+    paths = names("Sess{s}_{e}_User{u}_{t}.wav", s=numbers(6), e=WORDS, u=("001F", "002M"), t="12")
+    speaker = draft(put(tmp_path / "mine", paths)).guess("speaker")
+    assert speaker is not None
+    assert (speaker.sure, set(speaker.counts)) == (False, {"User001F", "User002M"})
+
+
+def test_folders_of_people_come_before_words_that_they_all_say(tmp_path):
+    paths = names(
+        "{e}/{p}{n}/{w}{t}.wav", e=WORDS, p=("boston", "nyc"), n="123", w=("brake", "east", "go"), t="12"
+    )
+    _, rows, rest = read(put(tmp_path / "mine", paths))
+    assert rest == []
+    assert {row.speaker_id for row in rows} == {f"mine-{p}{n}" for p in ("boston", "nyc") for n in "123"}
+
+
 def test_segments_in_a_table_without_heading_are_rows(tmp_path):
     labels = "".join(f"{n}.0\t{n}.9\t{LABELS[n]}\n" for n in range(10))
     root = put(tmp_path / "talks", ["a1.wav", "a2.wav"], a1__txt=labels, a2__txt=labels)

@@ -130,6 +130,8 @@ def test_what_is_no_textgrid_is_refused(text):
           {"1": "C: x;", "2": "", "3": ""}, {"1": "[2 - 3]", "2": "u2", "3": "ang"}]),
         ("file emotion\na.wav joy\n", True, [{"file": "a.wav", "emotion": "joy"}]),
         ("joy\n", False, [{"1": "joy"}]),
+        ("a.wav: joy\nb.wav: fear\n", False, [{"1": "a.wav", "2": "joy"}, {"1": "b.wav", "2": "fear"}]),
+        ("e,v,e,e\njoy,1,sad,x\n", True, [{"e": "joy", "v": "1", "e (2)": "sad", "e (3)": "x"}]),
     ],
 )  # fmt: skip
 def test_text_without_marks_or_heading_is_a_table(tmp_path, text, heading, rows):
