@@ -15,6 +15,7 @@ from typing import Final
 
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.description import FACTS
 from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
 from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of
 from ser_pipeline.corpora.files import is_recording, walk
@@ -122,7 +123,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         folder=resolved,
         layout=(matched or paths)[0].as_posix(),
         pattern=pattern,
-        guesses=tuple(guesses),
+        guesses=tuple(sorted(guesses, key=lambda each: FACTS.index(each.fact))),
         tables=tuple(tables),
         recordings=len(paths),
         read=len(matched),

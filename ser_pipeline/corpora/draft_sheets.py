@@ -6,7 +6,7 @@ Files with the same columns are one table: one for each part, session or recordi
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape
 from itertools import islice, product
 from pathlib import Path, PurePosixPath
@@ -106,15 +106,20 @@ class Recordings:
     paths: Sequence[PurePosixPath]
     fields: Sequence[Field]
     part: Field | None = None
+    _of_paths: dict[str, list[str]] = field(default_factory=dict, compare=False)
+
+    def _path_keys(self, what: str) -> list[str]:
+        if what not in self._of_paths:
+            texts = (path.parent.name if what == "folder" else path.as_posix() for path in self.paths)
+            self._of_paths[what] = [key_of(what, text) for text in texts]
+        return self._of_paths[what]
 
     def keys(self, match: Sequence[str], fields: Mapping[str, Field]) -> list[tuple[str, ...]]:
         """What is compared of each recording."""
         columns = []
         for what in match:
-            if what == "folder":
-                columns.append([key_of(what, path.parent.name) for path in self.paths])
-            elif what in ("stem", "path", "folder/stem"):
-                columns.append([key_of(what, path.as_posix()) for path in self.paths])
+            if what in ("stem", "path", "folder", "folder/stem"):
+                columns.append(self._path_keys(what))
             elif what == "part" and self.part is not None:
                 columns.append([part_of_word(value) or value for value in self.part.values])
             else:

@@ -251,9 +251,11 @@ def key_of(what: str, text: str) -> str:
         'anna/01'
     """
     if what in ("stem", "path", "folder/stem"):
-        path = PurePosixPath(text.replace("\\", "/"))
-        bare = path.with_suffix("") if path.suffix and path.suffix.lower() in MEDIA else path
-        if what != "stem":
-            return bare.as_posix() if what == "path" else "/".join(bare.parts[-2:])
-        text = bare.name
+        bare, suffix = os.path.splitext(text.replace("\\", "/"))
+        path = bare if suffix.lower() in MEDIA else bare + suffix
+        if what == "path":
+            return path.replace("//", "/").removeprefix("./")
+        head, _, text = path.rpartition("/")
+        if what == "folder/stem":
+            return f"{head.rpartition('/')[2]}/{text}" if head else text
     return str(int(text)) if text.isascii() and text.isdecimal() else text

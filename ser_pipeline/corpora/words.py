@@ -8,7 +8,7 @@ import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "
 """Letters that are no other letter with a mark."""
 
 
+@lru_cache(maxsize=1 << 14)
 def plain(word: str) -> str:
     """A word without case, accents, digits and marks.
 
