@@ -79,6 +79,8 @@ _SETTINGS: Final[Any] = MappingProxyType(
 )
 
 _also: ContextVar[frozenset[str]] = ContextVar("also", default=frozenset())
+_TOLD: Final = "told:"
+"""Before each text in the id of points that tell their numbers."""
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 _FONT: Final = re.compile(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*")
@@ -169,6 +171,21 @@ _svg_canvas: Any = FigureCanvasSVG
 """The backends' printers carry no types."""
 
 
+Points = Sequence[float] | Float64s
+
+
+def hover(axes: Axes, x: Points, y: Points, texts: Sequence[str]) -> None:
+    """Let a page tell the numbers of points that are pointed at; nothing is drawn.
+
+    Args:
+        axes: to put them on.
+        x: of the points.
+        y: of the points.
+        texts: what is told of each.
+    """
+    axes.scatter(x, y, 110, alpha=0, linewidths=0, zorder=9).set_gid(_TOLD + _TOLD.join(texts))
+
+
 def panel(figure: Figure, name: str, alt: str, *, wide: bool = False) -> Panel:
     """Draw a figure as page SVG, SVG file and what else is wanted; to be called inside :func:`canvas`."""
     alt = _CONTROL.sub("", alt)
@@ -227,6 +244,13 @@ def _parsed(svg: bytes, alt: str) -> ET.Element:
     for element in root.iter():
         if style := element.get("style"):
             element.set("style", _FONT.sub(r"\1system-ui, sans-serif", style))
+    for number, group in enumerate(root.iter(f"{{{_SVG}}}g")):
+        _, *texts = group.get("id", "").split(_TOLD)
+        if texts:
+            group.set("id", f"told-{number}")
+            group.set("style", "pointer-events: all; opacity: 0")
+            for point, text in zip(group.iter(f"{{{_SVG}}}use"), texts, strict=False):
+                ET.SubElement(point, f"{{{_SVG}}}title").text = text
     root.set("role", "img")
     root.set("aria-label", alt)
     return root

@@ -19,6 +19,7 @@ from ser_pipeline.report.drawing import (
     VERMILLION,
     canvas,
     heat_cells,
+    hover,
     panel,
 )
 from ser_pipeline.runs.curves import Curve
@@ -30,6 +31,9 @@ from ser_pipeline.tables.cells import percent_text
 
 MIN_GROUP_CLIPS = 10
 """Smaller groups are shown but not called the worst: their scores are mostly chance."""
+
+MAX_TOLD = 40
+"""Points of a curve that tell their numbers when they are pointed at."""
 
 GROUP_KINDS: tuple[GroupKind, ...] = get_args(GroupKind)
 
@@ -112,7 +116,7 @@ def _curve_panel(
     name: str,
     scale: float,
 ) -> Panel:
-    told = []
+    said = []
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
         for column, title, colour, style in lines:
             drawn = [curve.column(column) for curve in curves]
@@ -123,15 +127,19 @@ def _curve_panel(
                 axes.plot(
                     epochs, scale * values, style, color=colour, label=label, linewidth=width, marker=mark
                 )
-                told.append(f"{title} from {scale * values[0]:.3g} to {scale * values[-1]:.3g}")
+                said.append(f"{title} from {scale * values[0]:.3g} to {scale * values[-1]:.3g}")
+                texts = [
+                    f"epoch {e:.0f}: {title} {scale * v:.3g}" for e, v in zip(epochs, values, strict=True)
+                ]
+                hover(axes, epochs, scale * values, texts)
         _mark_best(axes, run, curves)
         axes.set_xlabel("epoch")
         axes.set_ylabel(unit)
         axes.margins(x=0.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-        if told:
+        if said:
             axes.legend(loc="upper right" if unit == "loss" else "lower right")
-        what = f"Line chart over epochs, {unit}: {'; '.join(told[:6])}"
+        what = f"Line chart over epochs, {unit}: {'; '.join(said[:6])}"
         return panel(figure, name, what)
 
 
@@ -175,6 +183,11 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
         axes.scatter(
             100 * bins.confidence, 100 * bins.accuracy, sizes, color=BLUE, label="decisions, by confidence"
         )
+        texts = [
+            f"{clips} clips of confidence {percent_text(sure)}: {percent_text(right)} right"
+            for clips, sure, right in zip(bins.clips, bins.confidence, bins.accuracy, strict=True)
+        ]
+        hover(axes, 100 * bins.confidence, 100 * bins.accuracy, texts)
         axes.set_xlabel(f"confidence in % ({run.part})")
         axes.set_ylabel("correct decisions in %")
         axes.set_xlim(0, 103)
@@ -197,6 +210,12 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
             place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
             axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
             axes.legend(loc="upper left")
+        spots = chosen[:: max(1, len(chosen) // MAX_TOLD)]
+        texts = [
+            f"{percent_text(curve.coverage[spot])} decided: {percent_text(curve.risk[spot])} wrong"
+            for spot in spots
+        ]
+        hover(axes, 100 * curve.coverage[spots], 100 * curve.risk[spots], texts)
         axes.set_xlabel(f"clips decided in %, most confident first ({run.part})")
         axes.set_ylabel("wrong decisions in %")
         axes.set_xlim(0, 102)

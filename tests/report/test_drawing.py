@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ser_pipeline.report.drawing import BLUE, CHART, INK, INKS, also_drawn, canvas, panel, readable
+from ser_pipeline.report.drawing import BLUE, CHART, INK, INKS, also_drawn, canvas, hover, panel, readable
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -69,6 +69,18 @@ def test_hostile_titles_are_text(title):
 def test_control_characters_are_dropped():
     assert readable("a\x00\x1b[31mb\n") == "a[31mb"
     ET.fromstring(draw(alt="a\x00b").inline)
+
+
+def test_points_tell_their_numbers_when_pointed_at():
+    with canvas(3, 2, CHART) as (figure, axes):
+        axes.plot([0, 1], [0, 1], color=BLUE)
+        hover(axes, [0, 1], [0, 1], ["first: <1>", "second: 2 %"])
+        drawn = panel(figure, "one", "alt")
+    for svg in (drawn.inline, drawn.files["svg"]):
+        root = ET.fromstring(svg)
+        assert [title.text for title in root.iter(f"{SVG}title")] == ["first: <1>", "second: 2 %"]
+        points = [use for use in root.iter(f"{SVG}use") if use.find(f"{SVG}title") is not None]
+        assert len({(use.get("x"), use.get("y")) for use in points}) == 2
 
 
 def test_measured_margins_fit_long_labels():

@@ -235,6 +235,13 @@ def visit(browser, four):
     assert complaints == []
 
 
+POINTED = """() => {
+  const point = document.querySelector("#run-r2 svg [id^='calibration-r2-told'] use");
+  point.scrollIntoView({ block: "center", behavior: "instant" });
+  const box = point.getBoundingClientRect();
+  return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).textContent;
+}"""
+
 UNFOLD = "() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }"
 
 
@@ -264,6 +271,7 @@ def test_a_link_to_a_run_opens_it_and_paper_shows_all(visit):
     assert run.get_attribute("open") is None
     tab.locator(".rank-name a[href='#run-r2']").click()
     assert run.get_attribute("open") is not None
+    assert re.fullmatch(r"[0-9]+ clips of confidence [0-9.]+ %: [0-9.]+ % right", tab.evaluate(POINTED))
     tab.emulate_media(media="print")
     assert tab.evaluate(LOOK)["hidden"] == 0
     pages = re.findall(rb"/Type\s*/Page\b", tab.pdf())
