@@ -40,7 +40,8 @@ _MAIN_GROUPS: Final = ("corpus", "language", "gender")
 def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and what the last of them means."""
     known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
-    shown = [part for part in ("test", "validation") if part in {**scores.parts, **scores.rated}][:1]
+    scored = {**scores.parts, **scores.rated}
+    shown: list[str] = [part for part in scored if part != "train"][-1:]
     if scores.rated:
         each = [(part, row) for part, found in scores.rated.items() for row in rating_rows(found.pooled)]
         columns = ["part", "dimension", *RATED[3:]]
@@ -322,7 +323,8 @@ def compare(
         tell_unread(runs, *folders)
         found = compare_runs(folders, read_manifest(manifests))
     numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
-    columns: list[str | Column] = ["run", "score", *numbers, "against the base"]
+    run = Column("run", numeric=False, whole=True)
+    columns: list[str | Column] = [run, "score", *numbers, "against the base"]
     rows = [_row(row, fmt) for row in found.scores]
     percent = [name for score, name in _WORDS.items() if score in {row.score for row in found.scores}]
     every = len(percent) == len({row.score for row in found.scores})

@@ -25,7 +25,10 @@ class Target(StrEnum):
 
 def export(
     run: Annotated[
-        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+        Path | None,
+        typer.Argument(
+            help="Take this run, by folder or name; by default the best one by validation on new people."
+        ),
     ] = None,
     target: Annotated[Target, typer.Option("--format", help="Write this format.")] = Target.onnx,
     int8: Annotated[

@@ -77,12 +77,21 @@ class Printer:
     def end(self) -> None:
         """Print the table, where one was asked for."""
         if self._fmt is Format.table and self._rows:
-            last = -2 if on_screen() and self._whole else None  # where it was heard matters in timelines
-            columns: list[str | Column] = [Column("file", numeric=False, whole=True)]
-            columns += self._columns()[1:last]
-            show_table("predictions", columns, [row[:last] for row in self._rows])
+            self._show()
         if self.failed:
             say(f"{plural(self.failed, 'recording')} could not be used")
+
+    def _show(self) -> None:
+        """Print the table; a terminal gets what tells its rows apart: names, or times of one recording."""
+        names = {row[0] for row in self._rows}
+        title, heads, rows = "predictions", self._columns(), self._rows
+        first = Column("file", numeric=False, whole=True)
+        if on_screen() and self._whole:
+            heads, rows = heads[:-2], [row[:-2] for row in rows]
+        elif on_screen() and len(names) == 1:
+            title, first = f"predictions on {names.pop()}", Column("from s", keep=True)
+            heads, rows = ["from s", "to s", *heads[1:-2]], [[*row[-2:], *row[1:-2]] for row in rows]
+        show_table(title, [first, *heads[1:]], rows)
 
     def _put(self, said: dict[str, Any]) -> None:
         out_whole(json.dumps(said | self._about, ensure_ascii=False))

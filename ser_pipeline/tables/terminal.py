@@ -118,10 +118,13 @@ def _body(table: Table, width: int | None) -> Iterator[Line]:
         if widths is None:
             yield from _turned(headings, rows, right, width or 0)
             continue
+        name = ""
         for texts, row in zip(rows, group.rows, strict=True):
+            again, name = name == texts[0], texts[0]
             if row.total:
                 yield RULE * (sum(widths) + len(GAP) * (len(widths) - 1)), ""
-            yield from ((line, "") for line in _row(texts, widths, right, above=above))
+            lines_of_row = list(_row(texts, widths, right, above=above))
+            yield from ((line, "") for line in lines_of_row[1 if above and again else 0 :])
 
 
 def _group_title(group: RowGroup) -> str:

@@ -163,6 +163,18 @@ def test_a_model_that_knows_its_people_answers_with_a_warning_only_when_named(he
     assert "warning: knows was tested on people it learned from" in named.stderr
 
 
+def test_a_terminal_gets_what_tells_predictions_apart(here, terminal):
+    whole = " ".join(terminal("predict", "clips", "--model", "small"))
+    assert "clips/0.wav" in whole
+    assert "to s" not in whole
+    timeline = terminal("predict", "clips/2.wav", "--timeline", "--model", "small")
+    assert "predictions on clips/2.wav" in timeline
+    assert any(line.startswith("from s ") for line in timeline)
+    both = " ".join(terminal("predict", "clips/1.wav", "clips/2.wav", "--timeline", "--model", "small"))
+    assert both.count("clips/1.wav") == both.count("clips/2.wav") == 1
+    assert "from s,to s" in ser("clips/2.wav", "--timeline", "--format", "csv").stdout.splitlines()[0]
+
+
 def test_errors_stand_above_the_bar(here, terminal):
     shown = terminal("predict", "clips", "gone.wav", "--model", "small", status=1)
     assert "ser: gone.wav: cannot be read: No such file or directory" in shown

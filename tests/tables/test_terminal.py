@@ -128,7 +128,8 @@ def test_names_that_people_copy_stand_on_lines_of_their_own_before_they_are_shor
             "name",
             "  model  split       n  interval",
             "  ─────  ───────  ────  ───────────────────",
-            *[name, "  crnn   speaker  1000  0.583 (0.541-0.622)"] * 2,
+            name,
+            *["  crnn   speaker  1000  0.583 (0.541-0.622)"] * 2,  # the name is not said again
         ]
 
 
