@@ -51,6 +51,9 @@ UNKNOWN_SPEAKER: Final = "unknown"
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""
 
+CANCELLED_DB: Final = 12.0
+"""Where the mean of the channels has so much less power than they have, the loudest one is used alone."""
+
 DIGEST_BYTES: Final = 16
 """Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
 

@@ -1,7 +1,6 @@
 """Decode a recording to mono float32 at one sample rate, and say what is wrong with it."""
 
 import hashlib
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +13,13 @@ import numpy as np
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
+from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
-from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
-from ser_pipeline.records import DIGEST_BYTES, MIN_CLIP_S, Segment, digest_as_decoded, part_of
+from ser_pipeline.errors import AudioMissing
+from ser_pipeline.records import DIGEST_BYTES, Segment, digest_as_decoded, part_of
 
 T = TypeVar("T")
-
-SILENCE_PEAK = 1e-5
-"""A recording whose loudest sample is below this (-100 dB of full scale) is silent."""
-
-LOUDEST_PEAK = 1e6
-"""Samples beyond this many times full scale are no sound; squared they would overflow."""
 
 WINDOW_S = 60.0
 """Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
@@ -108,7 +102,7 @@ class Channels:
 
 
 def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Recording:
-    """Read a file once: hash its bytes, decode them, mix to mono, resample.
+    """Read a file once: hash its bytes, decode them, make one wave around 0 of all channels, resample.
 
     Args:
         path: any format that libsndfile or an installed ffmpeg reads.
@@ -156,14 +150,13 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
 
     Raises:
         AudioMissing: the file cannot be opened or read.
-        AudioError: undecodable, empty, non-finite, silent in all channels, or too short.
+        AudioError: undecodable, or the one wave of all channels is empty, non-finite, silent or too short.
     """
     name = part_of(path.name, segment)
     (samples, own_rate), digest = _read(
         path, name, lambda sound: _samples(sound, max_s, segment or WHOLE), max_s, segment
     )
-    loudest = int(np.abs(samples).max(axis=0).argmax()) if len(samples) else 0
-    check_wave(samples[:, loudest], own_rate, name)
+    usable(samples, own_rate, name)
     return Channels(samples.copy(), own_rate, digest)
 
 
@@ -230,9 +223,7 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
 
 def _decode(sound: Sound, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE) -> Float32s:
     samples, own_rate = _samples(sound, max_s, part)
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
-    check_wave(mono, own_rate, name)
-    return resample(mono, own_rate, sample_rate)
+    return resample(usable(samples, own_rate, name), own_rate, sample_rate)
 
 
 def _samples(sound: Sound, max_s: float, part: Segment) -> tuple[Float32s, int]:
@@ -245,35 +236,6 @@ def _samples(sound: Sound, max_s: float, part: Segment) -> tuple[Float32s, int]:
         sound.seek(first)
     room = buffer("decoded", frames * sound.channels).reshape(frames, sound.channels)
     return sound.read(room), sound.sample_rate
-
-
-def check_wave(wave: Float32s, sample_rate: int, name: str) -> None:
-    """Refuse a wave that cannot be used.
-
-    Args:
-        wave: shape ``(samples,)``.
-        sample_rate: in Hz.
-        name: of the recording, for the message.
-
-    Raises:
-        AudioError: empty, non-finite, absurdly loud, or shorter than 0.1 s.
-        AudioSilent: nothing can be heard.
-    """
-    if wave.size == 0:
-        raise AudioError(f"{name}: empty: the recording has no samples")
-    loudest = max(float(wave.max()), -float(wave.min()))  # NaN if any sample is
-    if not math.isfinite(loudest):
-        raise AudioError(
-            f"{name}: non-finite: {np.count_nonzero(~np.isfinite(wave))} samples are NaN or infinite"
-        )
-    if wave.size < MIN_CLIP_S * sample_rate:
-        raise AudioError(
-            f"{name}: too short: {wave.size / sample_rate * 1000:.0f} ms; at least {MIN_CLIP_S * 1000:.0f} ms"
-        )
-    if loudest > LOUDEST_PEAK:
-        raise AudioError(f"{name}: no sound: samples up to {loudest:.0e} times full scale")
-    if loudest < SILENCE_PEAK:
-        raise AudioSilent(f"{name}: silent: no sample above {SILENCE_PEAK:g} of full scale")
 
 
 def resample(wave: Float32s, sample_rate: float, wanted_rate: int) -> Float32s:

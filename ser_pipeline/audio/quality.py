@@ -1,6 +1,5 @@
 """What can be wrong with a recording: measured on its own samples, before anything is done to them."""
 
-import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -8,6 +7,7 @@ import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
 from ser_pipeline.arrays import Float32s, Float64s, as_samples
+from ser_pipeline.audio.mono import loudest_channel, mix_loss_db
 from ser_pipeline.audio.prepare import FLOOR_DB
 from ser_pipeline.dsp.frames import hann
 
@@ -40,7 +40,7 @@ SAME: Final = 2.0**-16
 """Values that differ by less than this share of the extreme are the same."""
 
 MOST_DB: Final = 120.0
-"""Greater differences of level are given as this."""
+"""Greater ranges of level are given as this."""
 
 
 class Quality(NamedTuple):
@@ -54,7 +54,7 @@ class Quality(NamedTuple):
         silence: share of frames more than 25 dB below ``level_db``.
         edge_hz: frequency above which the spectrum falls most steeply for good; 0 if too short to tell.
         edge_db: by how much it falls there, within 500 Hz.
-        mix_loss_db: power of the channels less that of their mean, in dB; 0 for one channel.
+        mix_loss_db: power of the channels less that of their mean, offsets apart, in dB; 0 for one channel.
     """
 
     clipped: float
@@ -81,7 +81,7 @@ def measure_quality(samples: Float32s, sample_rate: int) -> Quality:
         (-3.01, 10.0, 0.0)
     """
     samples = as_samples(samples)
-    channel = loudest_channel(samples)
+    channel = samples[:, loudest_channel(samples)]
     offset = float(channel.mean(dtype=np.float64))
     wave = channel - np.float32(offset)
     length = round(FRAME_S * sample_rate)
@@ -100,19 +100,8 @@ def measure_quality(samples: Float32s, sample_rate: int) -> Quality:
         silence=float(np.mean(levels < level_db - SILENT_BELOW_DB)),
         edge_hz=edge_hz,
         edge_db=edge_db,
-        mix_loss_db=_mix_loss_db(samples),
+        mix_loss_db=mix_loss_db(samples),
     )
-
-
-def loudest_channel(samples: Float32s) -> Float32s:
-    """The channel with the most power, shape ``(samples,)``.
-
-    Args:
-        samples: shape ``(samples, channels)``.
-    """
-    if samples.shape[1] == 1:
-        return samples[:, 0]
-    return samples[:, int(np.square(samples).sum(axis=0, dtype=np.float64).argmax())]
 
 
 def _clipped(samples: Float32s) -> float:
@@ -143,14 +132,3 @@ def _edge(frames: Float32s, levels: Float64s, sample_rate: int) -> tuple[float, 
     falls = smooth[first - near : last - near] - highest_above[first + near : last + near]
     place = int(np.argmax(falls))
     return (first + place) * bin_hz, float(falls[place])
-
-
-def _mix_loss_db(samples: Float32s) -> float:
-    if samples.shape[1] == 1:
-        return 0.0
-    mono = samples.mean(axis=1, dtype=np.float32)
-    of_channels = float(np.mean(np.square(samples), dtype=np.float64))
-    of_mix = float(np.mean(np.square(mono), dtype=np.float64))
-    if of_mix <= of_channels * 10 ** (-MOST_DB / 10):
-        return MOST_DB
-    return 10 * math.log10(of_channels / of_mix)

@@ -21,6 +21,7 @@ from ser_pipeline.api import build_manifest
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.audio import decode_file, prepare, read_recording, spectral_gate
 from ser_pipeline.audio.decode import resample
+from ser_pipeline.audio.mono import usable
 from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
 from ser_pipeline.benchmarks.plain import plain_features, plain_mel, plain_store
 from ser_pipeline.errors import SettingsError
@@ -174,7 +175,7 @@ def _steps(path: Path, front_end: FrontEnd) -> Float64s:
     times.append(time.process_time())
     with soundfile.SoundFile(io.BytesIO(data)) as file:
         own_rate, samples = int(file.samplerate), file.read(dtype="float32", always_2d=True)
-    wave = samples.mean(axis=1, dtype=np.float32)
+    wave = usable(samples, own_rate, path.name)
     times.append(time.process_time())
     wave = resample(wave, own_rate, front_end.sample_rate)
     times.append(time.process_time())

@@ -23,7 +23,10 @@ def plain_mel(path: Path, front_end: FrontEnd) -> Float32s:
     import librosa
     import noisereduce
 
-    wave, _ = librosa.load(path, sr=front_end.sample_rate)
+    wave, own_rate = librosa.load(path, sr=None)
+    heard = np.flatnonzero(wave)
+    wave[heard[0] : heard[-1] + 1] -= wave[heard[0] : heard[-1] + 1].mean()
+    wave = librosa.resample(wave, orig_sr=own_rate, target_sr=front_end.sample_rate)
     if front_end.denoise != "none":
         wave = noisereduce.reduce_noise(
             y=wave, sr=front_end.sample_rate, stationary=False, prop_decrease=front_end.prop_decrease

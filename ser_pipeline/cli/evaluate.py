@@ -53,10 +53,10 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
         return
     columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
     rows = []
-    for part, part_scores in scores.parts.items():
+    for name, part_scores in scores.parts.items():
         pooled = part_scores.pooled
         numbers = [pooled.accuracy.value, *interval(pooled.uar), pooled.macro_f1.value]
-        rows.append([part, pooled.clips, pooled.speakers, *numbers])
+        rows.append([name, pooled.clips, pooled.speakers, *numbers])
     show_table(f"{info.name}: {info.words}", columns, rows)
     for part in shown:
         pooled = scores.parts[part].pooled

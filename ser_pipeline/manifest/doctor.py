@@ -18,6 +18,7 @@ from ser_pipeline.arrays import Bools, Float64s
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import OTHER, emotion_name
 from ser_pipeline.manifest.schema import read_table
+from ser_pipeline.records import CANCELLED_DB
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import percent_text, plural
 
@@ -72,7 +73,10 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "unreadable": Kind(True, "recordings that cannot be decoded; no store will hold them"),
     "copies": Kind(True, "copies of a take, which let a split test what was trained on; keep one of them"),
-    "channels": Kind(True, "channels that cancel each other in their mean; use one of them"),
+    "channels": Kind(
+        True,
+        f"channels that cancel each other in the mean; above {CANCELLED_DB:.0f} dB the loudest stands alone",
+    ),
     "speakers": Kind(
         True, "speakers who tell the emotion, so that a model may learn voices; split by speaker"
     ),
@@ -232,7 +236,7 @@ def _rules(found: Mapping[str, Float64s], nyquist: Float64s) -> Iterator[Rule]:
     loss, clipped, offset = found["mix_loss_db"], found["clipped"], found["offset"]
     level, range_db, silence = found["level_db"], found["range_db"], found["silence"]
     edge = found["edge_hz"]
-    yield "channels", loss >= MIX_LOSS_DB, loss, lambda row: f"{loss[row]:.0f} dB lost in the mean"
+    yield "channels", loss >= MIX_LOSS_DB, loss, lambda row: _of_loss(loss[row])
     yield "clipping", clipped >= CLIPPED, clipped, lambda row: f"{percent_text(clipped[row])} of samples"
     yield "level", level < QUIET_DB, -level, lambda row: f"{level[row]:.0f} dB of full scale"
     yield "offset", np.abs(offset) >= OFFSET, np.abs(offset), lambda row: f"{offset[row]:+.3f} of full scale"
@@ -244,6 +248,11 @@ def _rules(found: Mapping[str, Float64s], nyquist: Float64s) -> Iterator[Rule]:
         1 - edge / nyquist,
         lambda row: f"{edge[row] / 1000:.1f} of {nyquist[row] / 1000:.1f} kHz",
     )
+
+
+def _of_loss(loss_db: float) -> str:
+    alone = ", so the loudest stands alone" if loss_db > CANCELLED_DB else ""
+    return f"{loss_db:.0f} dB lost in the mean{alone}"
 
 
 def copy_cases(table: pa.Table, groups: Sequence[Sequence[int]]) -> Iterator[Case]:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from ser_pipeline.audio.decode import read_channels
 from ser_pipeline.audio.fingerprint import Fingerprint, take_fingerprint
-from ser_pipeline.audio.quality import loudest_channel, measure_quality
+from ser_pipeline.audio.mono import loudest_channel
+from ser_pipeline.audio.quality import measure_quality
 from ser_pipeline.errors import AudioError, AudioMissing, ManifestError
 from ser_pipeline.manifest.alike import groups_of, same_takes
 from ser_pipeline.manifest.digest import source_digest
@@ -208,7 +209,8 @@ def _measure_some(data: Path, wanted: list[Wanted]) -> tuple[list[Row], list[str
             missing.append(path)
             continue
         samples, rate = recording.samples, recording.sample_rate
-        prints = zip(PRINTS, take_fingerprint(loudest_channel(samples), rate).packed(), strict=True)
+        loudest = samples[:, loudest_channel(samples)]
+        prints = zip(PRINTS, take_fingerprint(loudest, rate).packed(), strict=True)
         rows.append({**row, **measure_quality(samples, rate)._asdict(), **dict(prints)})
     return rows, missing
 

@@ -3,7 +3,7 @@
 import os
 import stat
 from io import BufferedReader
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from ser_pipeline.records import MIN_CLIP_S, digest_as_decoded
 
 if TYPE_CHECKING:
     from ser_pipeline.audio.sound import Sound
-
-SILENCE_PEAK: Final = 1e-4
-"""A recording is silent if no sample reaches this share of full scale (-80 dB)."""
 
 SAMPLE_RATES: Final = (1_000, 1_000_000)
 """Lowest and highest believable sample rate, in Hz."""
@@ -40,9 +37,12 @@ class Probe(NamedTuple):
         sample_rate: in Hz.
         channels: number of channels.
         problem: why the recording can't be used, or None.
-        decoded: it was decoded too, so that ``decode_problem`` says something.
-        decode_problem: why its samples can't be used, or None.
         decoder: what decoded it if libsndfile cannot, or that it takes ffmpeg, which is not installed.
+        decoded: it was decoded too, so that what follows says something.
+        decode_problem: why its samples can't be used, or None.
+        wave_problem: why nothing can be made of it as a whole, of which stores read the first minute; or
+            None.
+        channel: the one that is used, from 1 on, because the channels cancel each other; None for all.
     """
 
     size: int
@@ -53,9 +53,11 @@ class Probe(NamedTuple):
     sample_rate: int = 0
     channels: int = 0
     problem: str | None = None
+    decoder: str = ""
     decoded: bool = False
     decode_problem: str | None = None
-    decoder: str = ""
+    wave_problem: str | None = None
+    channel: int | None = None
 
 
 def probe(path: str, *, decode: bool = False) -> Probe:
@@ -116,7 +118,7 @@ def _read_header(file: BufferedReader, found: Probe, decode: bool) -> Probe:
                 problem=_header_problem(sound),
             )
             if found.problem is None and decode:
-                found = found._replace(decoded=True, decode_problem=samples_problem(sound))
+                found = found._replace(decoded=True, **samples_facts(sound))
             return found
     except AudioMissing as error:
         return found._replace(problem=str(error), decoder=ABSENT)
@@ -138,17 +140,23 @@ def _header_problem(sound: "Sound") -> str | None:
     return None
 
 
-def samples_problem(sound: "Sound") -> str | None:
-    """Decode all samples of an open recording and say what is wrong with them, or None."""
-    peak = np.float32(0)
+def samples_facts(sound: "Sound") -> dict[str, Any]:
+    """Decode all samples of an open recording: its ``decode_problem``, ``wave_problem`` and ``channel``."""
+    from ser_pipeline.audio.decode import WINDOW_S
+    from ser_pipeline.audio.mono import lone_channel, usable
+
     try:
         sound.seek(0)
-        for block in sound.blocks():
-            peak = np.maximum(peak, np.abs(block).max())  # unlike max(), keeps a NaN
+        minute = min(sound.frames, round(WINDOW_S * sound.sample_rate))
+        first = sound.read(np.empty((minute, sound.channels), np.float32))
+        finite = [bool(np.isfinite(block).all()) for block in (first, *sound.blocks())]
     except AudioError as error:
-        return str(error)
-    if not np.isfinite(peak):
-        return "holds samples that are not finite numbers"
-    if peak < SILENCE_PEAK:
-        return f"silent: no sample reaches {SILENCE_PEAK:g} of full scale"
-    return None
+        return {"decode_problem": str(error)}
+    if not all(finite):
+        return {"decode_problem": "holds samples that are not finite numbers"}
+    try:
+        usable(first, sound.sample_rate, "")
+    except AudioError as error:
+        return {"wave_problem": str(error).removeprefix(": ")}
+    channel = lone_channel(first)
+    return {"channel": None if channel is None else channel + 1}

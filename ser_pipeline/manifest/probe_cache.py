@@ -36,9 +36,11 @@ PROBE_SCHEMA: Final[pa.Schema] = pa.schema(
         pa.field("sample_rate", pa.int32(), nullable=False),
         pa.field("channels", pa.int16(), nullable=False),
         pa.field("problem", pa.string()),
+        pa.field("decoder", pa.string(), nullable=False),
         pa.field("decoded", pa.bool_(), nullable=False),
         pa.field("decode_problem", pa.string()),
-        pa.field("decoder", pa.string(), nullable=False),
+        pa.field("wave_problem", pa.string()),
+        pa.field("channel", pa.int16()),
     ]
 )
 """One row per recording: its path relative to the data folder, then the fields of ``Probe``."""

@@ -265,7 +265,7 @@ def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tupl
     probes = measure(described, probes)
     problem = probes["problem"]
     if decoded:
-        problem = pc.coalesce(problem, probes["decode_problem"])
+        problem = pc.coalesce(problem, probes["decode_problem"], probes["wave_problem"])
     usable = problem.is_null()
     bad = pc.invert(usable)
     rejects = [_rejects(described.filter(bad), problem.filter(bad))]
@@ -289,6 +289,7 @@ def _measured(described: pa.Table, probes: pa.Table) -> pa.Table:
         "decoder": pc.if_else(
             pc.equal(probes["decoder"], ""), pa.scalar(None, pa.string()), probes["decoder"]
         ),
+        "channel": probes["channel"],
         "start_s": probes["start_s"],
         "end_s": probes["end_s"],
     }

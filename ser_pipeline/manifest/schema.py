@@ -23,13 +23,13 @@ from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.manifest.digest import digest_file, digest_stream
 from ser_pipeline.records import PARTS
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raised whenever a column is added, dropped or changes its meaning."""
 
 EMOTION_NAMES: Final = (*EMOTIONS, OTHER)
 """Names by id, as sequences are indexed: the id of ``other``, -1, is the last place."""
 
-MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels", "decoder")
+MEASURED: Final = ("audio_digest", "duration_s", "sample_rate", "channels", "decoder", "channel")
 """Columns read off the recording itself; the others come from the corpus."""
 
 PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PARTS)}
@@ -91,11 +91,16 @@ SCHEMA: Final[pa.Schema] = pa.schema(
         pa.field("part", pa.string()),
         pa.field("fold", pa.int16()),
         pa.field("decoder", pa.string()),
+        pa.field("channel", pa.int16()),
     ]
 )
 """``manifest.parquet``: one row per usable recording or segment of one, sorted by ``utterance_id``."""
 
-ADDED: Final = {1: ("start_s", "end_s", "part", "fold", "decoder"), 2: ("decoder",)}
+ADDED: Final = {
+    1: ("start_s", "end_s", "part", "fold", "decoder", "channel"),
+    2: ("decoder", "channel"),
+    3: ("channel",),
+}
 """Version of a manifest -> the columns that it lacks; they are read as null."""
 
 REJECT_SCHEMA: Final[pa.Schema] = pa.schema(
@@ -143,7 +148,7 @@ def read_table(
     *,
     remedy: str,
     columns: Sequence[str] | None = None,
-    added: Mapping[int, Sequence[str]] = MappingProxyType({1: (), 2: ()}),
+    added: Mapping[int, Sequence[str]] = MappingProxyType({1: (), 2: (), 3: ()}),
     error: type[ManifestError] = ManifestError,
 ) -> TableFile:
     """Read a table and check that it is what this version, or an earlier one that is still read, writes.

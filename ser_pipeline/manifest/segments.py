@@ -22,7 +22,7 @@ from ser_pipeline.tables.cells import plural
 SLACK_S: Final = 0.01
 """An end this far beyond the recording is taken for its end, and segments may overlap by as much."""
 
-_MEASURED: Final = ("digest", "duration_s", "problem")
+_MEASURED: Final = ("digest", "duration_s", "problem", "wave_problem", "channel")
 
 
 def segments_of(table: pa.Table) -> list[Segment | None]:
@@ -45,7 +45,7 @@ def measure(described: pa.Table, probes: pa.Table) -> pa.Table:
         probes: what reading found of the rows' files, in the same order.
 
     Returns:
-        ``probes`` with the digest, duration and problem of each row, and its ``start_s`` and ``end_s``.
+        ``probes`` with the digest, duration and problems of each row, and its ``start_s`` and ``end_s``.
     """
     bounds = segments_of(described)
     rows = [row for row, segment in enumerate(bounds) if segment]
@@ -53,6 +53,9 @@ def measure(described: pa.Table, probes: pa.Table) -> pa.Table:
     starts: list[float | None] = [None] * len(bounds)
     ends = starts.copy()
     for row in rows:
+        values["wave_problem"][row] = values["channel"][row] = (
+            None  # of the recording, not of this part of it
+        )
         if values["problem"][row] is None:
             start_s, end_s, values["problem"][row] = _heard(bounds[row], values["duration_s"][row])
             starts[row], ends[row], values["duration_s"][row] = start_s, end_s, round(end_s - start_s, 3)

@@ -106,6 +106,7 @@ def check_rows(table: pa.Table) -> Problems:
     _check_range(table, "duration_s", MIN_CLIP_S, LONGEST_S, found)
     _check_range(table, "sample_rate", *SAMPLE_RATES, found)
     _check_range(table, "channels", 1, 1024, found)
+    _check_range(table, "channel", 1, 1024, found)
     _check_range(table, "age", 1, 130, found)
     _check_range(table, "fold", 0, MOST_FOLDS, found)
     _check_range(table, "start_s", 0, LONGEST_S, found)

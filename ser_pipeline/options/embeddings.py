@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, option
 
-EMBEDDINGS_VERSION: Final = 1
+EMBEDDINGS_VERSION: Final = 2
 """Raised whenever the same settings give other embeddings; part of every store's fingerprint."""
 
 EncoderPooling = Literal["mean", "std", "max"]

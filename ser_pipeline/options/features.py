@@ -10,7 +10,7 @@ from ser_pipeline.options.base import OFF, Count, Options, Positive, option
 LAG_MARGIN = 24
 """Samples beyond a lag that its autocorrelation is interpolated from."""
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Raised whenever the same settings give other features; part of every store's fingerprint."""
 
 FeatureSet = Literal["named", "egemaps", "compare"]

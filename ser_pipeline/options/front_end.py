@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from ser_pipeline.options.base import OFF, Count, Options, Positive, Share, option
 
-FRONT_END_VERSION = 3
+FRONT_END_VERSION = 4
 """Raised whenever the same settings give other numbers; part of every store's fingerprint."""
 
 

@@ -17,9 +17,11 @@ from ser_pipeline.options import (
     ModelOptions,
     Options,
     WaveOptions,
+    input_versions,
     sequence_of,
 )
 from ser_pipeline.options.base import Positive, Share
+from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.files import read_result, write_result
 from ser_pipeline.runs.types import CARD
 
@@ -127,6 +129,25 @@ def read_card(folder: Path) -> ModelCard:
         RunError: the file is missing, cannot be read, or was written by another version.
     """
     return read_result(ModelCard, folder / CARD)
+
+
+def check_inputs_version(card: ModelCard, path: Path) -> None:
+    """Refuse a model whose inputs this program no longer makes as they were in training.
+
+    Args:
+        card: of the model.
+        path: it was read from, for the message.
+
+    Raises:
+        RunError: the algorithm behind the inputs is of another version.
+    """
+    then, now = card.inputs_version, input_versions(card.inputs)
+    if then != now:
+        found = "an earlier version" if then is None else f"version {in_words(then)}"
+        raise RunError(
+            f"{path}: inputs_version: trained on {card.inputs.kind} of {found}, this program makes version "
+            f"{in_words(now)}; install the version it was trained with, or train it again"
+        )
 
 
 def write_card(folder: Path, card: ModelCard) -> None:

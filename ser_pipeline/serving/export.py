@@ -17,6 +17,7 @@ import numpy as np
 from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.audio.mono import mixed
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
@@ -312,5 +313,4 @@ def _sound(seconds: float, sample_rate: int) -> Float32s:
     hum = sum(np.sin(number * phase) / number for number in range(1, 15))
     noise = np.random.default_rng(0).standard_normal(t.size)
     loud = np.clip(3 * np.sin(np.pi * t / seconds), 0.001, 1)
-    sound: Float32s = np.asarray(0.1 * loud * hum + 0.001 * noise, np.float32)
-    return sound
+    return mixed(np.asarray(0.1 * loud * hum + 0.001 * noise, np.float32))

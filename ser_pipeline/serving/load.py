@@ -7,10 +7,9 @@ from typing import Final
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS
-from ser_pipeline.options import Fused, input_versions, mels_of
-from ser_pipeline.options.settings import in_words
+from ser_pipeline.options import Fused, mels_of
 from ser_pipeline.runs.about import about_card, about_run, best_model
-from ser_pipeline.runs.card import ModelCard, member_folder, read_card
+from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folder, read_card
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
@@ -143,13 +142,7 @@ def check_card(card: ModelCard, path: Path) -> None:
         RunError: a label list, front end or scaling that does not fit.
     """
     _check_emotions(card, path)
-    then, now = card.inputs_version, input_versions(card.inputs)
-    if then not in (None, now):
-        raise RunError(
-            f"{path}: inputs_version: trained on {card.inputs.kind} of version {in_words(then)}, this "
-            f"program makes version {in_words(now)}; install the version it was trained with, or train it "
-            "again"
-        )
+    check_inputs_version(card, path)
     if mels_of(card.inputs) is not None:
         _check_gains(card, path)
     if card.model.architecture.inputs == "features" or isinstance(card.inputs, Fused):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
+from ser_pipeline.audio.mono import usable
 from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
@@ -123,7 +124,7 @@ class Model:
         """
         self.check_speaker()
         try:
-            at = partial(mono, wave, sample_rate)
+            at = partial(mono, wave, sample_rate, name=name)
             clip = self._clip(at(self.sample_rate), options, name, at)
         except AudioSilent:
             return silence(name, 0.0, np.size(wave) / sample_rate)
@@ -202,7 +203,7 @@ class Model:
     def window_clip(self, window: Window, options: PredictOptions) -> PreparedClip | None:
         """What the network sees of a window; None where nothing is heard."""
         try:
-            return self._clip(window.wave, options, "window")
+            return self._clip(usable(window.wave, self.sample_rate, "window"), options, "window")
         except AudioSilent:
             return None
 
@@ -223,11 +224,10 @@ class Model:
 
     def warm_up(self) -> None:
         """Predict on a made-up sound, so that nothing is compiled or loaded once recordings come."""
-        if speaker_wise(self.card):
-            return
-        time = np.arange(self.sample_rate) / self.sample_rate
-        hum = 0.1 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))
-        self.predict_wave(hum.astype(np.float32), self.sample_rate)
+        if not speaker_wise(self.card):
+            time = np.arange(self.sample_rate) / self.sample_rate
+            hum = 0.1 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))
+            self.predict_wave(hum.astype(np.float32), self.sample_rate)
 
     def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
         with file_blocks(source, name) as blocks:

@@ -20,6 +20,7 @@ import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.audio.decode import MemoryFile, resample
+from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
@@ -49,13 +50,13 @@ class Blocks:
     _sound: Sound
 
     def __iter__(self) -> Iterator[Float32s]:
-        """Mono samples, block after block, each of shape ``(n,)``.
+        """Samples, block after block, each of shape ``(n, channels)``.
 
         Raises:
             AudioError: a block cannot be decoded.
         """
         for block in self._sound.blocks(round(BLOCK_S * self.sample_rate)):
-            yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+            yield block.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Window:
     """A stretch of sound.
 
     Attributes:
-        wave: mono samples at the model's rate, shape ``(samples,)``.
+        wave: all channels as one wave around 0 (:func:`~ser_pipeline.audio.mono.mixed`), at the model's rate,
+            shape ``(samples,)``.
         start: where it begins, in samples from the beginning.
     """
 
@@ -84,22 +86,34 @@ class Windows:
     """
 
     def __init__(self, sample_rate: float, wanted_rate: int, window_s: float, hop_s: float) -> None:
-        same = sample_rate == wanted_rate
-        self._resampler = (
-            None if same else soxr.ResampleStream(sample_rate, wanted_rate, 1, dtype="float32", quality="HQ")
-        )
+        self._resampler: soxr.ResampleStream | None = None
+        self._first: Float32s | None = None  # the first sample of each channel
         self._rates = (sample_rate, wanted_rate)
         self._length = max(1, round(window_s * wanted_rate))
         self._hop = max(1, round(hop_s * wanted_rate))
         self._end = self._hop * max(1, math.ceil(FIRST_S * wanted_rate / self._hop))  # of the next window
-        self._held = np.zeros(0, np.float32)
+        self._held = np.zeros((0, 1), np.float32)
         self._held_from = 0
         self._arrived = 0
         self._last_end = 0
 
     def push(self, samples: Float32s) -> Iterator[Window]:
-        """Take the next samples, shape ``(n,)``, and give the windows they complete."""
-        self._arrived += samples.size
+        """Take the next samples and give the windows they complete.
+
+        Args:
+            samples: shape ``(n,)``, or ``(n, channels)`` with as many channels each time.
+
+        Raises:
+            AudioError: another number of channels than before.
+        """
+        samples = samples[:, None] if samples.ndim == 1 else samples
+        if not len(samples):
+            return
+        if self._first is None:
+            self._begin(samples[0])
+        elif len(self._first) != samples.shape[1]:
+            raise AudioError(f"{samples.shape[1]} channels after {len(self._first)}; always push as many")
+        self._arrived += len(samples)
         yield from self._take(self._resampled(samples, last=False))
 
     def finish(self) -> Iterator[Window]:
@@ -108,26 +122,40 @@ class Windows:
         Raises:
             AudioError: nothing arrived.
         """
-        if not self._arrived:
+        if self._first is None:
             raise AudioError("empty: the recording has no samples")
-        yield from self._take(self._resampled(np.zeros(0, np.float32), last=True))
-        total = self._held_from + self._held.size
+        yield from self._take(self._resampled(np.zeros((0, len(self._first)), np.float32), last=True))
+        total = self._held_from + len(self._held)
         if total > self._last_end:
             yield self._window(total)
 
+    def _begin(self, first: Float32s) -> None:
+        """Get ready for as many channels as the first sample has."""
+        self._first = first.copy()
+        self._held = np.zeros((0, len(first)), np.float32)
+        own, wanted = self._rates
+        if own != wanted:
+            self._resampler = soxr.ResampleStream(own, wanted, len(first), dtype="float32", quality="HQ")
+
     def _resampled(self, samples: Float32s, *, last: bool) -> Float32s:
-        if self._resampler is None:
+        """Samples at the wanted rate; those of a stream that is resampled count from its first one.
+
+        The resampler takes for granted that all before was 0: an offset would begin with a click.
+        """
+        if self._resampler is None or self._first is None:
             return samples
-        made: Float32s = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=last)
+        with np.errstate(invalid="ignore"):
+            moved = np.ascontiguousarray(samples - self._first)
+        made: Float32s = self._resampler.resample_chunk(moved, last=last).reshape(-1, samples.shape[1])
         if last:
             own, wanted = self._rates
-            due = int(-(-self._arrived * wanted // own)) - (self._held_from + self._held.size)
+            due = int(-(-self._arrived * wanted // own)) - (self._held_from + len(self._held))
             made = made[: max(0, due)]
         return made
 
     def _take(self, samples: Float32s) -> Iterator[Window]:
         self._held = np.concatenate([self._held, samples])
-        total = self._held_from + self._held.size
+        total = self._held_from + len(self._held)
         while total >= self._end:
             yield self._window(self._end)
             self._last_end, self._end = self._end, self._end + self._hop
@@ -137,20 +165,22 @@ class Windows:
 
     def _window(self, end: int) -> Window:
         start = max(0, end - self._length)
-        return Window(self._held[start - self._held_from : end - self._held_from].copy(), start)
+        return Window(mixed(self._held[start - self._held_from : end - self._held_from]), start)
 
 
-def mono(wave: npt.ArrayLike, sample_rate: float, wanted_rate: int) -> Float32s:
+def mono(wave: npt.ArrayLike, sample_rate: float, wanted_rate: int, *, name: str) -> Float32s:
     """Check samples handed over in memory, and resample them.
 
     Raises:
-        AudioError: not one-dimensional, of a type or range that sound does not have, or a sample rate that
-            no recording has.
+        AudioError: not one-dimensional, of a type or range that sound does not have, a sample rate that no
+            recording has, or samples that cannot be used.
+        AudioSilent: nothing can be heard.
     """
     samples = as_samples(wave)
     if samples.ndim != 1:
         raise AudioError(f"a mono wave of shape (samples,) is needed, found {samples.shape}")
-    return resample(in_range(samples), rate_in_hz(sample_rate), wanted_rate)
+    rate = rate_in_hz(sample_rate)
+    return resample(usable(in_range(samples), rate, name), rate, wanted_rate)
 
 
 def in_range(samples: Float32s) -> Float32s:

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio import rms_db
-from ser_pipeline.audio.decode import check_wave
 from ser_pipeline.datasets.normalise import Voice
-from ser_pipeline.errors import AudioError, AudioSilent
+from ser_pipeline.errors import AudioError
 from ser_pipeline.front_end import AtRate, embedded_span, layout_of, row_of_wave
 from ser_pipeline.options import (
     EmbeddingOptions,
@@ -32,10 +30,6 @@ from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
     from ser_pipeline.models import Network
-
-QUIETEST_DB: Final = -70.0
-"""A clip below this RMS, after gate and trim, is taken as silence; in dB of full scale. The
-quietest of 1,701 clips of six real corpora has -64."""
 
 VOICE: Final = ("speaker_center", "speaker_scale")
 """Names of the inputs by which a graph with its encoder inside is told the speaker's mean and deviation."""
@@ -256,7 +250,8 @@ def clip_of_wave(
     """Compute a model's input.
 
     Args:
-        wave: mono samples at ``card.inputs.sample_rate``, shape ``(samples,)``.
+        wave: as :func:`ser_pipeline.audio.mono.usable` gives it, at ``card.inputs.sample_rate``, shape
+            ``(samples,)``.
         card: of the model.
         graph: of the model, if it has the encoder inside.
         corpus: whose gain to apply at level ``corpus_rms``; None or an unknown one takes the mean.
@@ -265,16 +260,13 @@ def clip_of_wave(
         at: gives the sound at another rate, for a model whose inputs have several; None resamples the wave.
 
     Raises:
-        AudioSilent: nothing in it is loud enough.
-        AudioError: not finite, too short, or without finite features.
+        AudioError: too short for an encoder, or without finite features.
         EncoderError: the model's encoder cannot be loaded, or is another one than it was trained with.
     """
     options = _as_stored(card.inputs)
-    check_wave(wave, options.sample_rate, name)
     if graph is not None:
         return _heard(wave, card, graph, name)
     row = row_of_wave(wave, options, modality=modality, at=at)
-    _check_level(row.level_db, name)
     if card.model.architecture.inputs == "features":
         values = row.values.astype(np.float32).reshape(-1)
     else:
@@ -303,7 +295,6 @@ def encoders_of(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
 def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> PreparedClip:
     """What a graph with its encoder inside makes of a wave; trimming is inside too, and only told here."""
     spans = [_span(wave, each) for each in parts_of(card.inputs)]
-    _check_level(rms_db(wave[slice(*spans[0])]), name)
     if min(last - first for first, last in spans) < graph.fewest:
         raise AudioError(f"{name}: shorter than one step of the encoder; the recording cannot be used")
     logits, vector = graph.hear(wave, card.learned.voice)
@@ -321,11 +312,6 @@ def _span(wave: Float32s, part: InputOptions) -> tuple[int, int]:
     if not isinstance(part, EmbeddingOptions):
         raise TypeError("a graph with its encoder inside hears samples alone")
     return embedded_span(wave, part)
-
-
-def _check_level(level_db: float, name: str) -> None:
-    if level_db < QUIETEST_DB:
-        raise AudioSilent(f"{name}: silent: {level_db:.0f} dB of full scale; at least {QUIETEST_DB:.0f} dB")
 
 
 def _shift(values: Float32s, frames: int, card: ModelCard, corpus: str | None) -> None:

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, as_samples
@@ -104,7 +103,8 @@ class Stream:
 
         Args:
             samples: floating-point numbers in [-1, 1], or integers, which are scaled by their range; mono,
-                shape ``(n,)``, or of several channels, which are averaged, ``(n, channels)``.
+                shape ``(n,)``, or of several channels ``(n, channels)``, of which each window is made one
+                wave as a recording would be.
 
         Returns:
             None or more predictions, in order of time.
@@ -113,9 +113,7 @@ class Stream:
             AudioError: samples that are no numbers, of another shape, or far beyond full scale.
         """
         wave = in_range(as_samples(samples))
-        if wave.ndim == 2:
-            wave = wave.mean(axis=1, dtype=np.float32)
-        if wave.ndim != 1:
+        if wave.ndim not in (1, 2):
             raise AudioError(f"samples of shape (n,) or (n, channels) are needed, found {wave.shape}")
         return self._predicted(self._windows.push(wave))
 
@@ -138,7 +136,8 @@ def answers(
 
     Args:
         stream: predicts.
-        blocks: of samples, each of shape ``(n,)``; when they end the stream is finished.
+        blocks: of samples, each of shape ``(n,)`` or ``(n, channels)``; when they end the stream is
+            finished.
         sample_rate: of the blocks, in Hz.
         timing: is filled.
 
@@ -146,7 +145,7 @@ def answers(
         AudioError: the blocks hold no sound that can be used.
     """
     for block in blocks:
-        timing.sound_s += block.size / sample_rate
+        timing.sound_s += len(block) / sample_rate
         yield from _timed(partial(stream.push, block), timing)
     yield from _timed(stream.finish, timing)
 
@@ -182,14 +181,14 @@ def played(path: Path, *, live: bool) -> Iterator[tuple[int, Iterator[Float32s]]
 
 def _cut(blocks: Iterable[Float32s], size: int) -> Iterator[Float32s]:
     for block in blocks:
-        for start in range(0, block.size, size):
+        for start in range(0, len(block), size):
             yield block[start : start + size]
 
 
 def _paced(blocks: Iterable[Float32s], sample_rate: int) -> Iterator[Float32s]:
     started, heard_s = time.monotonic(), 0.0
     for block in blocks:
-        heard_s += block.size / sample_rate
+        heard_s += len(block) / sample_rate
         time.sleep(max(0.0, started + heard_s - time.monotonic()))
         yield block
 

@@ -19,6 +19,9 @@ from ser_pipeline.models.probe import Probe
 from ser_pipeline.options import POOLINGS, EmbeddingOptions, FrontEnd, WaveOptions
 from ser_pipeline.runs.card import ModelCard
 
+LEAST_OFFSET = 2e-7
+"""Smaller means are what rounding and resampling leave of an offset that is already gone."""
+
 LEAST_POWER = 1e-10
 """Mel powers are raised to this before their logarithm is taken."""
 
@@ -50,7 +53,7 @@ class Exported(nn.Module):
 
 
 class WaveFront(nn.Module):
-    """Trim, level, mels and dB as in the front end, in operations a graph can hold.
+    """Offset, trim, level, mels and dB as in the front end, in operations a graph can hold.
 
     Everything but noise reduction, whose loops over frames a graph cannot hold well.
 
@@ -76,7 +79,7 @@ class WaveFront(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Samples at the front end's rate, ``(samples,)``, to mels ``(1, n_mels, frames)``."""
-        options = self.options
+        options, wave = self.options, around_zero(wave)
         if options.trim_db is not None:
             wave = trimmed(wave, options.trim_db)
         if options.level == "clip_rms":
@@ -192,7 +195,7 @@ class ExportedSteps(nn.Module):
 
 
 class _EncoderFront(nn.Module):
-    """Trim, crop, and run an encoder up to the last layer wanted, as a store does.
+    """Take the offset away, trim, crop, and run an encoder up to the last layer wanted, as a store does.
 
     Args:
         options: what the encoder hears of a wave.
@@ -211,6 +214,7 @@ class _EncoderFront(nn.Module):
 
     def heard(self, wave: Tensor) -> Tensor:
         """The part of a wave that the encoder hears."""
+        wave = around_zero(wave)
         if self.options.trim_db is not None:
             wave = trimmed(wave, self.options.trim_db)
         if self.options.crop_s is not None:
@@ -281,6 +285,25 @@ def windows(wave: Tensor, longest: int) -> Tensor:
     start = number * (samples // count) + torch.minimum(number, samples % count)
     inside = torch.arange(samples // count)  # type: ignore[call-overload]
     return wave[start[:, None] + inside]
+
+
+def around_zero(wave: Tensor) -> Tensor:
+    """A wave without its offset, as :func:`ser_pipeline.audio.mono.mixed` gives it.
+
+    Args:
+        wave: shape ``(samples,)``.
+
+    Examples:
+        >>> around_zero(torch.tensor([0, 0, 0.75, 0.25, 0])).tolist()
+        [0.0, 0.0, 0.25, -0.25, 0.0]
+    """
+    heard = (wave != 0).to(torch.int32)
+    last = torch._shape_as_tensor(wave)[0] - 1
+    number = torch.arange(last + 1)  # type: ignore[call-overload]
+    inside = (number >= heard.argmax(0)) & (number <= last - heard.flip(0).argmax(0))
+    offset = wave.sum() / inside.sum()
+    moved: Tensor = wave - inside * (offset * (offset.abs() >= LEAST_OFFSET))
+    return moved
 
 
 def trimmed(wave: Tensor, trim_db: float) -> Tensor:

@@ -17,7 +17,7 @@ from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
-from ser_pipeline.runs.card import ModelCard, read_card, write_card
+from ser_pipeline.runs.card import ModelCard, check_inputs_version, read_card, write_card
 from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
 
 _CLASSIFIER, _RATERS = "classifier", "raters"
@@ -51,12 +51,14 @@ def load_model(folder: Path) -> tuple[Network, ModelCard]:
         The network on the CPU, in evaluation mode, and its card.
 
     Raises:
-        RunError: a file is missing, damaged, or the two do not belong together; or it is an ensemble.
+        RunError: a file is missing, damaged, or the two do not belong together; its inputs are no longer made
+            as they were in training; or it is an ensemble.
     """
     card = read_card(folder)
     if card.members:
         names = ", ".join(member.name for member in card.members)
         raise RunError(f"{folder}: an ensemble has no network of its own; name one of its members, {names}")
+    check_inputs_version(card, folder / CARD)
     path = weights_path(folder, card)
     try:
         content = path.read_bytes()

@@ -31,7 +31,7 @@ def test_metadata_says_what_was_built_but_neither_time_nor_place(data, out, tmp_
     assert facts["corpora"] == {"emodb": 16, "ravdess": 16, "ravdess-song": 4}
     assert facts["counts"] == {"files": 36, "rows": 36, "rejects": 0, "left_out": 0}
     assert facts["settings"] == {"decode": False, "limit": None}
-    assert (facts["schema_version"], facts["synthetic"]) == (3, False)
+    assert (facts["schema_version"], facts["synthetic"]) == (4, False)
     for path in contents(out):
         assert str(tmp_path).encode() not in (out / path).read_bytes()
 

@@ -120,8 +120,6 @@ def test_an_unbelievable_sample_rate_is_a_bad_header(tmp_path, rng):
 @pytest.mark.parametrize(
     ("samples", "reason"),
     [
-        (np.zeros(8000), "silent: no sample reaches 0.0001 of full scale"),
-        (np.full(8000, 2e-5), "silent: no sample reaches 0.0001 of full scale"),
         (np.r_[np.ones(4000) * 0.1, np.nan], "holds samples that are not finite numbers"),
         (np.r_[np.inf, np.ones(4000) * 0.1], "holds samples that are not finite numbers"),
     ],
@@ -131,6 +129,29 @@ def test_unusable_samples_are_found_by_decoding_alone(tmp_path, samples, reason)
     assert probe(path, decode=True).decode_problem == reason
     assert probe(path).decode_problem is None
     assert not probe(path).decoded
+
+
+@pytest.mark.parametrize("samples", [np.zeros(8000), np.full(8000, 0.3), np.full((8000, 2), (0.2, -0.2))])
+def test_silence_is_found_by_decoding_alone(tmp_path, samples):
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    why = "silent: no sample is 0.0001 of full scale away from their mean"
+    assert probe(path, decode=True)[-3:] == (None, why, None)
+    assert probe(path)[-3:] == (None, None, None)
+
+
+def test_a_whole_recording_is_judged_by_its_first_minute(tmp_path, rng):
+    path = write(tmp_path / "a.wav", np.r_[np.zeros(60 * 8000), noise(rng)[:, 0]], 8000)
+    assert "silent" in probe(path, decode=True).wave_problem
+    path = write(tmp_path / "a.wav", np.r_[np.zeros(59 * 8000), noise(rng, 1.0)[:, 0]], 8000)
+    assert probe(path, decode=True)[-3:] == (None, None, None)
+
+
+@pytest.mark.parametrize(("other", "channel"), [(-1.5, 2), (-0.9, 1), (-0.5, None), (1.0, None)])
+def test_the_channel_that_stands_alone_is_named(tmp_path, rng, other, channel):
+    wave = 0.5 * noise(rng)[:, 0]
+    path = write(tmp_path / "a.wav", np.stack([wave, other * wave], axis=1), subtype="FLOAT")
+    assert probe(path, decode=True)[-3:] == (None, None, channel)
+    assert probe(path).channel is None
 
 
 def test_a_damaged_middle_is_found_by_decoding(tmp_path, rng):

@@ -251,6 +251,14 @@ def test_rows_are_sorted_by_id_and_carry_what_was_measured():
     assert rejects == {}
 
 
+def test_what_decoding_found_of_a_whole_recording_is_not_said_of_its_segments():
+    rows = [{"utterance_id": "toy/a"}, {"utterance_id": "toy/b", "start_s": 0.1, "end_s": 0.6}]
+    silent = {"decoded": True, "wave_problem": "silent"}
+    assert run(rows, [{"digest": "1"} | silent, {"digest": "2"} | silent], True)[1] == {"toy/a.wav": "silent"}
+    kept, _ = run(rows, [{"digest": "1", "channel": 2}, {"digest": "2", "channel": 2}])
+    assert kept["channel"].to_pylist() == [2, None]
+
+
 def test_a_problem_is_a_reject_with_its_reason():
     kept, rejects = run(
         [{"utterance_id": "toy/a"}, {"utterance_id": "toy/b"}],

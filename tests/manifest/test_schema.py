@@ -29,12 +29,12 @@ PUBLISHED = [
     "utterance_id", "corpus", "path", "audio_digest", "source_label", "emotion_id", "intensity", "speaker_id",
     "session_id", "gender", "age", "language", "modality", "style", "sentence_id", "text", "take",
     "duration_s", "sample_rate", "channels", "valence", "arousal", "dominance", "votes", "agreement",
-    "naturalness", "rated_intensity", "start_s", "end_s", "part", "fold", "decoder",
+    "naturalness", "rated_intensity", "start_s", "end_s", "part", "fold", "decoder", "channel",
 ]  # fmt: skip
 
 
 def test_columns_and_their_order_are_fixed():
-    assert SCHEMA_VERSION == 3
+    assert SCHEMA_VERSION == 4
     assert SCHEMA.names == PUBLISHED
 
 
@@ -54,7 +54,7 @@ def test_types_are_fixed():
     numbers = {
         "emotion_id": "int8", "age": "int16", "duration_s": "double", "sample_rate": "int32",
         "channels": "int16", "votes": "map<int8, int16>", **dict.fromkeys(RATINGS, "float"),
-        "start_s": "double", "end_s": "double", "fold": "int16",
+        "start_s": "double", "end_s": "double", "fold": "int16", "channel": "int16",
     }  # fmt: skip
     assert types == {name: numbers.get(name, "string") for name in PUBLISHED}
 
@@ -62,7 +62,7 @@ def test_types_are_fixed():
 def test_every_row_has_what_later_steps_rely_on():
     nullable = {field.name for field in SCHEMA if field.nullable}
     people = {"session_id", "age", "sentence_id", "text", "take", "votes", *RATINGS}
-    assert nullable == people | {"start_s", "end_s", "part", "fold", "decoder"}
+    assert nullable == people | {"start_s", "end_s", "part", "fold", "decoder", "channel"}
 
 
 def test_rules_are_about_columns_that_exist():
@@ -175,7 +175,7 @@ def test_another_schema_version(tmp_path, version):
     pq.write_table(TABLE.replace_schema_metadata({FACTS_KEY: facts}), tmp_path / "a.parquet")
     with pytest.raises(
         ManifestError,
-        match=f"has schema version {version}, this ser reads versions up to 3; make it again with 'ser",
+        match=f"has schema version {version}, this ser reads versions up to 4; make it again with 'ser",
     ):
         read(tmp_path / "a.parquet")
 
@@ -183,7 +183,7 @@ def test_another_schema_version(tmp_path, version):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (TABLE.drop_columns("path"), "columns path differ from schema version 3"),
+        (TABLE.drop_columns("path"), "columns path differ from schema version 4"),
         (TABLE.append_column("more", pa.array([1])), "columns more differ"),
         (TABLE.select(["path", "corpus", "reason"]), "its columns are in another order"),
         (

@@ -168,11 +168,12 @@ def test_published_parts_are_called_otherwise_than_those_of_splits(manifest_of):
     assert query_manifest(folder, "SELECT published_part, published_fold FROM manifest")[1] == [("test", 2)]
 
 
-def test_a_manifest_of_version_1_is_read(manifest_of):
+@pytest.mark.parametrize("version", sorted(ADDED))
+def test_a_manifest_of_an_earlier_version_is_read(manifest_of, version):
     manifest = manifest_of([{}, {}])
     old = pq.read_table(manifest.path)
-    facts = json.loads(old.schema.metadata[FACTS_KEY]) | {"schema_version": 1}
-    old = old.drop_columns(list(ADDED[1])).replace_schema_metadata({FACTS_KEY: json.dumps(facts)})
+    facts = json.loads(old.schema.metadata[FACTS_KEY]) | {"schema_version": version}
+    old = old.drop_columns(list(ADDED[version])).replace_schema_metadata({FACTS_KEY: json.dumps(facts)})
     pq.write_table(old, manifest.path)
     read = read_manifest(manifest.path)
     assert read.table.schema == SCHEMA

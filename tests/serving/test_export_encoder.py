@@ -14,6 +14,7 @@ import soundfile as sf
 from sklearn.linear_model import LogisticRegression
 
 from ser_pipeline import load_model
+from ser_pipeline.audio.mono import mixed
 from ser_pipeline.errors import AudioError, EncoderError, RunError, SettingsError
 from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import LinearNetwork
@@ -40,6 +41,12 @@ def test_a_graph_holds_its_encoder(save, tmp_path, family):
     expected = said(model)
     assert said(load_model(made.path)) == pytest.approx(expected, abs=1e-4)
     assert np.ptp(expected, axis=0).max() > 0.005
+
+
+def test_a_graph_with_an_encoder_inside_hears_no_offset(save, tmp_path):
+    graph = load_model(export_graph(load_model(save()), tmp_path / "m.onnx").path).scorer
+    for wave in (WAVES[0], np.pad(WAVES[0] + np.float32(0.05), 4_000)):  # zeros at the ends are padding
+        assert graph.hear(wave, None)[1] == pytest.approx(graph.hear(mixed(wave), None)[1], abs=1e-4)
 
 
 PROBES = [

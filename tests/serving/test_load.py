@@ -80,6 +80,7 @@ def test_without_a_run_the_command_that_makes_one_is_named(tmp_path):
         ({"emotions": ["anger", "anger", "neutral", "fear"]}, r"emotions: two or more different"),
         ({"emotions": ["anger", "fear"]}, r"does not fit model.json"),
         ({"inputs_version": 1}, r"inputs_version: trained on mels of version 1, this program makes version"),
+        ({"inputs_version": None}, r"inputs_version: trained on mels of an earlier version, this program"),
         ({"inputs": {**SMALL.model_dump(), "n_mels": 24}}, r"does not fit model.json"),
         ({"inputs": {**SMALL.model_dump(), "denoise": "magic"}}, r"model.json: inputs"),
         ({"inputs": {**SMALL.model_dump(), "level": "corpus_rms"}}, r"learned.gains_db: does not fit"),

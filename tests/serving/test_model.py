@@ -7,6 +7,7 @@ import torch
 
 from ser_pipeline import load_model
 from ser_pipeline.audio.decode import resample
+from ser_pipeline.audio.mono import mixed
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
 from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
@@ -170,6 +171,45 @@ def test_silence_is_no_speech(run, tmp_path, gain):
     said = load_model(run).predict(tmp_path / "a.wav")
     assert (said.decision, said.emotion, said.confidence, said.probabilities) == ("no speech", None, None, {})
     assert said.end_s == pytest.approx(1.5)
+
+
+def test_a_constant_is_no_speech(run, tmp_path):
+    both = np.full((RATE * 2, 2), (0.3, -0.1), np.float32)
+    sf.write(tmp_path / "a.wav", both, RATE, subtype="FLOAT")
+    model = load_model(run)
+    said = [model.predict(tmp_path / "a.wav"), model.predict_wave(both[:, 0], RATE)]
+    said += [*model.timeline(tmp_path / "a.wav"), *Stream(model, RATE).push(both)]
+    assert {each.decision for each in said} == {"no speech"}
+    assert len(said) > 5
+
+
+def test_speech_of_minus_85_db_is_heard(run, tmp_path):
+    """What the cache takes for a training row is no silence here."""
+    wave = voice(1.5)
+    faint = wave * np.float32(10 ** (-85 / 20) / np.sqrt(np.mean(wave**2)))
+    sf.write(tmp_path / "a.wav", faint, RATE, subtype="FLOAT")
+    model = load_model(run)
+    said = [model.predict(tmp_path / "a.wav"), *model.timeline(tmp_path / "a.wav")]
+    assert "no speech" not in {each.decision for each in said}
+
+
+@pytest.mark.parametrize("form", ["offset", "wrong cable", "both"])
+def test_neither_an_offset_nor_a_wrong_cable_changes_a_prediction(run, tmp_path, rng, form):
+    quiet = 1e-5 * rng.standard_normal(RATE)
+    wave = np.concatenate([quiet, mixed(voice(2.0)), quiet]).astype(np.float32)
+    offset = np.float32(0.0 if form == "wrong cable" else 0.03)
+    other = wave + offset if form == "offset" else np.stack([wave + offset, offset - 0.8 * wave], axis=1)
+    model, found = load_model(run), []
+    for number, samples in enumerate((wave, other)):
+        sf.write(tmp_path / f"{number}.wav", samples, RATE, subtype="FLOAT")
+        said = [model.predict(tmp_path / f"{number}.wav"), *model.timeline(tmp_path / f"{number}.wav")]
+        said += Stream(model, RATE).push(samples)
+        found.append(
+            [(each.start_s, each.end_s, each.decision, *each.probabilities.values()) for each in said]
+        )
+    assert [each[:3] for each in found[0]] == [each[:3] for each in found[1]]
+    for one, two in zip(*found, strict=True):
+        assert one[3:] == pytest.approx(two[3:], abs=1e-3)
 
 
 def test_low_confidence_abstains_and_still_names_the_likeliest(run, voices):

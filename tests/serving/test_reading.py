@@ -8,6 +8,8 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.audio.decode import resample
+from ser_pipeline.audio.mono import mixed
+from ser_pipeline.errors import AudioError
 from ser_pipeline.serving import reading
 from ser_pipeline.serving.reading import Windows, expand, file_blocks
 from tests.serving.conftest import RATE, voice
@@ -58,7 +60,9 @@ def test_blocks_are_the_whole_also_of_codings_that_cannot_be_sought_in(kind, cod
     with file_blocks(held.getvalue(), "a") as blocks:
         found = list(blocks)
     assert len(found) >= 4
-    assert np.array_equal(np.concatenate(found), sf.read(io.BytesIO(held.getvalue()), dtype="float32")[0])
+    assert np.array_equal(
+        np.concatenate(found)[:, 0], sf.read(io.BytesIO(held.getvalue()), dtype="float32")[0]
+    )
 
 
 def windows(wave, pieces, *, rate=RATE, wanted=RATE, window_s=1.0, hop_s=0.5):
@@ -86,7 +90,7 @@ def test_windows_are_those_of_the_whole_wave(seconds, window_s, hop_s):
     expected = by_hand(wave, rate=RATE, window_s=window_s, hop_s=hop_s)
     assert [(window.start, window.start + window.wave.size) for window in found] == expected
     for window, (start, end) in zip(found, expected, strict=True):
-        assert np.array_equal(window.wave, wave[start:end])
+        assert np.array_equal(window.wave, mixed(wave[start:end]))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -105,7 +109,30 @@ def test_pieces_of_any_size_give_the_same_windows(seed):
 def test_a_stream_is_resampled_as_a_file_is(rate):
     wave = voice(2.3, 0, round(rate))
     last = windows(wave, range(1000, wave.size, 1000), rate=rate, wanted=22_050, window_s=60)[-1]
-    assert last.wave == pytest.approx(resample(wave, rate, 22_050), abs=1e-6)
+    assert last.wave == pytest.approx(mixed(resample(wave - wave[0], rate, 22_050)), abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_constant_stays_one_from_the_first_sample_on(rate):
+    for window in windows(np.full(3 * rate, 0.5, np.float32), range(0, 3 * rate, 999), rate=rate):
+        assert np.abs(window.wave).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+@pytest.mark.parametrize("other", [-1.0, 0.5])
+def test_windows_of_several_channels_are_one_wave_each(rate, other):
+    wave = voice(2.3, 0, rate)
+    both = np.stack([wave, other * wave], axis=1)
+    expected = windows((1.0 if other < 0 else 0.75) * wave, [700], rate=rate)
+    for one, alone in zip(windows(both, [5_000, 9_000], rate=rate), expected, strict=True):
+        assert one.wave == pytest.approx(alone.wave, abs=1e-6)
+
+
+def test_the_number_of_channels_stays():
+    cutter = Windows(RATE, RATE, 1.0, 0.5)
+    assert not [*cutter.push(np.zeros((9, 2), np.float32)), *cutter.push(np.zeros((0, 1), np.float32))]
+    with pytest.raises(AudioError, match="1 channels after 2; always push as many"):
+        [*cutter.push(np.zeros(9, np.float32))]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import torch
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import build_model
-from ser_pipeline.options import FrontEnd, ModelOptions
+from ser_pipeline.options import FRONT_END_VERSION, FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard, write_card
 from ser_pipeline.runs.types import CARD, WEIGHTS
 from ser_pipeline.training.checkpoint import load_model, save_model
@@ -21,6 +21,7 @@ CARD_FOR_TWO = ModelCard(
     store_fingerprint="f" * 16,
     synthetic=True,
     epoch=3,
+    inputs_version=FRONT_END_VERSION,
 )
 
 
@@ -47,6 +48,16 @@ def test_the_files_are_plain_tensors_and_json(saved):
     assert (card["temperature"], card["abstain_below"]) == (None, None)
     assert card["emotions"] == ["anger", "sadness"]
     assert sorted(path.name for path in folder.iterdir()) == [CARD, WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [(FRONT_END_VERSION - 1, "version"), (None, "an earlier version")]
+)
+def test_a_network_of_an_earlier_front_end_is_refused(saved, version, found):
+    folder, _ = saved
+    write_card(folder, CARD_FOR_TWO.model_copy(update={"inputs_version": version}))
+    with pytest.raises(RunError, match=f"inputs_version: trained on mels of {found}.*train it again"):
+        load_model(folder)
 
 
 def test_a_flipped_byte_is_found(saved):
