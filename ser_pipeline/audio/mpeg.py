@@ -28,6 +28,9 @@ _KBITS: Final = {
 LONGEST_JUNK: Final = 1 << 16
 """The first frame is searched in this many bytes, as is the next one where the stream is interrupted."""
 
+MOST_JUNK: Final = 1 << 20
+"""Bytes between frames, all together, after which the stream is taken to have ended."""
+
 LONGEST_FREE: Final = 8192
 """Bytes that a frame of free format has at most."""
 
@@ -126,7 +129,7 @@ def find_stream(file: Source, start: int, stop: int) -> Stream | None:
         None if there is no stream within the first ``LONGEST_JUNK`` bytes.
     """
     at = Bytes(file, stop)
-    place = start if _in_a_row(at, start, None) else _next(at, start + 1, None)
+    place = start if _in_a_row(at, start, None, free=True) else _next(at, start + 1, None)
     head = None if place is None else head_of(at(place, 4))
     if place is None or head is None:
         return None
@@ -137,18 +140,19 @@ def find_stream(file: Source, start: int, stop: int) -> Stream | None:
 
 def _walk(at: Bytes, place: int, first: Head, base: int, tag: tuple[int, int | None]) -> Stream:
     parts: list[tuple[int, int]] = []
-    four, begun, frames, lacking, changes = at(place, 4), place, 0, 0, False
+    four, begun, frames, lacking, changes, junk = at(place, 4), place, 0, 0, False, 0
     while len(found := at(place, 4)) == 4:
         head = head_of(found)
         if head is None or not head.is_like(first) or (head.length == 0) != (first.length == 0):
             if changes := head is not None and _in_a_row(at, place, None):
                 break
             parts.append((begun, place))
-            onward = _next(at, place + 1, first, base)
+            onward = _next(at, place + 1, first, base) if junk < MOST_JUNK else None
             begun = place if onward is None else onward
             if onward is None:
                 changes = _next(at, place + 1, None) is not None
                 break
+            junk += onward - place
             place = onward
             continue
         length = head.length or base + head.padding
@@ -181,8 +185,8 @@ def _next(at: Bytes, start: int, like: Head | None, base: int = 0) -> int | None
     return None
 
 
-def _in_a_row(at: Bytes, place: int, like: Head | None, base: int = 0) -> bool:
-    """Whether frames follow one another here, or one is followed by the end."""
+def _in_a_row(at: Bytes, place: int, like: Head | None, base: int = 0, *, free: bool = False) -> bool:
+    """Whether frames follow one another here, or one is followed by the end; ``free`` finds their length."""
     for number in range(IN_A_ROW):
         four = at(place, 4)
         if number and place >= at.stop:
@@ -191,7 +195,8 @@ def _in_a_row(at: Bytes, place: int, like: Head | None, base: int = 0) -> bool:
         if head is None or not head.is_like(like or head):
             return False
         like = like or head
-        base = base or _free_length(at, place, head)
+        if free and not base:
+            base = _free_length(at, place, head)
         if not head.length and not base:
             return False
         place += head.length or base + head.padding

@@ -367,7 +367,7 @@ def _mpeg(stack: ExitStack, file: Source, stream: Stream, name: str, most_s: flo
     """A stream of frames, with the number of them before it where nobody says it or it is wrong."""
     announced = stream.frames if stream.announced is None else stream.announced
     if stream.changes:
-        return _foreign(stack, file, "mp3", "MP3 whose sample rate changes", name, most_s)
+        return _foreign(stack, file, "mp3", "MP3 of several parts", name, most_s)
     if stream.lacking and stream.frames != stream.announced:
         raise AudioError(f"truncated: its last frame lacks {stream.lacking} bytes")
     if announced > stream.frames + 1:  # some count the frame that says it

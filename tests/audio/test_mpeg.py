@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ser_pipeline.audio import mpeg
 from ser_pipeline.audio.mpeg import announcing, find_stream, head_of
 from tests.audio.conftest import bare_mp3, bursts, encoded
 
@@ -107,3 +108,22 @@ def test_what_is_no_stream_has_no_frames(data):
 def test_noise_is_no_stream(rng):
     for _ in range(20):
         assert stream_of(b"x" + rng.integers(0, 256, 50_000).astype(np.uint8).tobytes()) is None
+
+
+@pytest.mark.parametrize("between", [b"\xff\xfb\x08\xc0", b"\xff", b"\xff\xfb\x90\xc4"])
+def test_a_file_that_loses_the_thread_again_and_again_is_given_up(between, monkeypatch):
+    """Heads of free format, whose length would have to be searched, and of frames that none follows."""
+
+    class Counting(io.BytesIO):
+        reads = 0
+
+        def read(self, size=-1):
+            self.reads += 1
+            return super().read(size)
+
+    monkeypatch.setattr(mpeg, "MOST_JUNK", 1 << 17)
+    frame = bytes.fromhex("fffb90c4") + bytes(413)
+    file = Counting((frame * 4 + between * (40_000 // len(between))) * 100)
+    found = find_stream(file, 0, len(file.getvalue()))
+    assert 4 <= found.frames < 40
+    assert file.reads < 5_000
