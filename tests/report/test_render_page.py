@@ -258,6 +258,7 @@ def test_nothing_is_wider_than_the_screen_and_no_word_is_broken(visit, tmp_path,
     for found in (folded, whole):
         assert (found["width"], found["wide"], found["broken"]) == (width, [], [])
     assert folded["answer"] < 1
+    assert not re.search(r"[0-9] %", tab.locator(".answer > p:last-child").inner_text())  # no break before it
     assert folded["screens"] < 10
     assert (folded["hidden"] > 10, whole["hidden"]) == (True, 0)
     with Image.open(io.BytesIO(shot)) as picture:
