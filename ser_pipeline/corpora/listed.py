@@ -47,7 +47,8 @@ SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
 
-SPREADSHEETS: Final = {".xlsx", ".xls", ".ods", ".numbers"}
+SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
+"""Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
 
 _DRIVE: Final = re.compile(r"^([A-Za-z]):/")
 

@@ -273,8 +273,11 @@ def test_what_is_no_table_at_all(home):
         scanned(home / "gone.csv")
     with pytest.raises(CorpusError, match=r"cannot be read \(Is a directory"):
         scanned(home / "rec")
+    (home / "a.ods").touch()
+    with pytest.raises(CorpusError, match=r"a.ods: is a spreadsheet; save it as CSV"):
+        scanned(home / "a.ods")
     (home / "a.xlsx").touch()
-    with pytest.raises(CorpusError, match=r"a.xlsx: is a spreadsheet; save it as CSV"):
+    with pytest.raises(CorpusError, match=r"a.xlsx: cannot be read as a workbook .*; save it as CSV"):
         scanned(home / "a.xlsx")
     (home / "a.parquet").write_text("no")
     with pytest.raises(CorpusError, match=r"a.parquet: cannot be read as Parquet"):
