@@ -378,12 +378,12 @@ def demo(
         if loaded is None:
             say(f"ser: {NO_MODEL}")
         first, *_ = hosts = host or ["127.0.0.1"]
-        with application(loaded, limits, hosts=hosts, page=page) as app:
-            if loaded:
-                introduce(loaded[0])
-            what = f"model {loaded[0].name}" if loaded else "no model"
-            address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
-            out(f"{address}  ({what}; press Ctrl-C to stop)")
-            if first not in ("127.0.0.1", "localhost", "::1"):
-                say("others on this network can reach it; there is no password")
-            serve(app, first, port)
+        app = application(loaded, limits, hosts=hosts, page=page)
+        if loaded:
+            introduce(loaded[0])
+        what = f"model {loaded[0].name}" if loaded else "no model"
+        address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
+        out(f"{address}  ({what}; press Ctrl-C to stop)")
+        if first not in ("127.0.0.1", "localhost", "::1"):
+            say("others on this network can reach it; there is no password")
+        serve(app, first, port)

@@ -4,10 +4,7 @@ import importlib.util
 import signal
 import socket
 import sys
-import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +16,7 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import caveats
 from ser_pipeline.serving.service import Service
 
-NEEDED: Final = ("fastapi", "gradio", "multipart", "uvicorn")
+NEEDED: Final = ("fastapi", "multipart", "uvicorn")
 
 GRACE_S: Final = 10
 """Requests that have begun may take this long after the server is told to stop."""
@@ -60,11 +57,10 @@ def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] 
     return model, place
 
 
-@contextmanager
 def application(
     loaded: tuple[Model, Path] | None, limits: Limits, *, hosts: Sequence[str] = (), page: bool = True
-) -> Iterator[Any]:
-    """The ASGI application, with a folder for uploads that is removed in the end.
+) -> Any:
+    """The ASGI application.
 
     Args:
         loaded: model and where it came from.
@@ -72,18 +68,15 @@ def application(
         hosts: names and addresses it answers to, beside those of the loopback.
         page: with the page, or the HTTP interface alone.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pydub, which looks for a program that is not needed
-        from ser_pipeline.serving.http import http_app
+    from ser_pipeline.serving.http import http_app
 
-        service = Service(loaded[0] if loaded else None, limits)
-        app = http_app(service, hosts)
-        with tempfile.TemporaryDirectory(prefix="ser-demo-", ignore_cleanup_errors=True) as folder:
-            if page:
-                from ser_pipeline.serving.page import add_page
+    service = Service(loaded[0] if loaded else None, limits)
+    app = http_app(service, hosts)
+    if page:
+        from ser_pipeline.serving.page import add_page
 
-                app = add_page(app, service, caveats(*loaded) if loaded else (), Path(folder).resolve())
-            yield app
+        add_page(app, service, caveats(*loaded) if loaded else ())
+    return app
 
 
 def serve(app: Any, host: str, port: int) -> None:

@@ -1,16 +1,18 @@
 """Predictions over HTTP: ``POST /predict``, ``GET /health``, and a page that lists them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup
 from pydantic import Field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -26,6 +28,8 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, BadBody, Sent, Service, read_recordings
 
+T = TypeVar("T")
+
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (ServerBusy, 429),
     (AudioTooLarge, 413),
@@ -34,6 +38,8 @@ STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (RunError, 422),
 )
 """HTTP status of an error; the first that fits."""
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
@@ -73,7 +79,10 @@ NOT_HERE: Final = (
 )
 """What is said to a request that was sent to another name."""
 
-POLICY: Final = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
+POLICY: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; media-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 """Content security policy: a browser fetches nothing from elsewhere, whatever a page asks for."""
 
 
@@ -144,10 +153,16 @@ def api_page(openapi: dict[str, Any], address: str) -> str:
         openapi: as ``/openapi.json`` gives it.
         address: under which the server was asked, for the examples.
     """
+    style = Markup((TEMPLATES / "page.css").read_text())
+    return template("api.html.j2").render(openapi=openapi, address=address, style=style)
+
+
+def template(name: str) -> Template:
+    """A page of the server, to be filled."""
     templates = Environment(
         loader=PackageLoader("ser_pipeline.serving"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return templates.get_template("api.html.j2").render(openapi=openapi, address=address)
+    return templates.get_template(name)
 
 
 def http_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
@@ -194,15 +209,31 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         modality: Annotated[Literal["speech", "song"], Query(description="What is heard.")] = "speech",
     ) -> dict[str, Any]:
         """Tell the emotion of one recording."""
-        if service.model is None:
-            raise HTTPException(503, NO_MODEL)
         if adapt and not timeline:
             raise HTTPException(422, "adapt: goes with timeline=true")
         options = PredictOptions(abstain=abstain, hop_s=hop_s, modality=modality, adapt=adapt)
-        with service.place() as place:
-            sent = await read_recordings(request, place, service.limits.body_s)
-            work = service.start(lambda model: _answer(model, sent, options, service, timeline))
-            return await asyncio.wrap_future(work)
+        return await answered(
+            request, service, lambda model, sent: _answer(model, sent, options, service, timeline)
+        )
+
+
+async def answered(request: Request, service: Service, work: Callable[[Model, Sent], T]) -> T:
+    """What ``work`` makes of the recordings of a request, in the order in which requests come.
+
+    Args:
+        request: whose body was not read yet.
+        service: predicts.
+        work: done in the service's thread.
+
+    Raises:
+        HTTPException: there is no model.
+        SerError: the body cannot be used, too many wait, or what ``work`` raises.
+    """
+    if service.model is None:
+        raise HTTPException(503, NO_MODEL)
+    with service.place() as place:
+        sent = await read_recordings(request, place, service.limits.body_s)
+        return await asyncio.wrap_future(service.start(lambda model: work(model, sent)))
 
 
 def _answer(

@@ -1,6 +1,7 @@
 """A model card: what a model is, what it was trained on, how good it is, and what it must not be used for."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,6 @@ from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.tables import markdown_table, table_of
-
-SYNTHETIC = "It learned from synthetic voices: what it says of real speech means nothing."
 
 GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
 """Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
@@ -51,38 +50,51 @@ FORBIDDEN: Final = (
 )
 
 
-def caveats(model: Model, folder: Path) -> tuple[str, ...]:
-    """Sentences about a model.
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A sentence about a model, in no language yet.
+
+    Attributes:
+        key: of the sentence, in ``trust_in`` of ``templates/texts.toml``.
+        values: of its placeholders: numbers, names, lists of names, or sentences within.
+    """
+
+    key: str
+    values: dict[str, "float | str | tuple[str, ...] | Caveat"] = field(default_factory=dict)
+
+
+def caveats(model: Model, folder: Path) -> tuple[Caveat, ...]:
+    """What to know of a model before it is trusted.
 
     Args:
         model: that predicts.
         folder: of its run, or an exported graph, which knows less of itself.
     """
-    return tuple(_sentences(model, folder))
+    return tuple(_caveats(model, folder))
 
 
-def _sentences(model: Model, folder: Path) -> Iterator[str]:
+def _caveats(model: Model, folder: Path) -> Iterator[Caveat]:
     info = _read_info(folder)
     if info is None:
-        yield f"{model.name} tells {', '.join(model.emotions)} apart; its file does not say how well."
+        yield Caveat("unknown", {"model": model.name, "emotions": model.emotions})
     else:
-        yield (
-            f"{model.name} ({info.model}) learned from {info.counts.get('train', 0):,} clips of "
-            f"{', '.join(info.corpora)} ({', '.join(info.languages) or 'language unknown'})."
+        yield Caveat(
+            "learned",
+            {
+                "model": model.name,
+                "kind": info.model,
+                "clips": info.counts.get("train", 0),
+                "corpora": info.corpora,
+                "languages": info.languages or Caveat("no_language"),
+            },
         )
-        yield from _score_sentences(info, folder)
+        yield from _scored(info, folder)
     if model.card.synthetic:
-        yield SYNTHETIC
+        yield Caveat("synthetic")
     if model.card.temperature is None:
-        yield "Its probabilities are not calibrated and tend to be too high."
-    yield (
-        "It learned from actors who were told what to show. What somebody sounds like is not what they feel; "
-        "it names one of its emotions for any voice, noise or music."
-    )
-    yield (
-        "Not for decisions about people. Inferring emotions at work and in schools is forbidden in the "
-        "European Union."
-    )
+        yield Caveat("uncalibrated")
+    yield Caveat("actors")
+    yield Caveat("decisions")
 
 
 def _read_info(folder: Path) -> RunInfo | None:
@@ -92,23 +104,28 @@ def _read_info(folder: Path) -> RunInfo | None:
         return None
 
 
-def _score_sentences(info: RunInfo, folder: Path) -> Iterator[str]:
+def _scored(info: RunInfo, folder: Path) -> Iterator[Caveat]:
     try:
         parts = read_scores(folder, info).parts
     except RunError:
-        yield "It was not scored yet; 'ser evaluate' does."
+        yield Caveat("unscored")
         return
     if "test" not in parts:
         return
     test = parts["test"].pooled
-    low, high = test.uar.low, test.uar.high
-    interval = (
-        "" if low is None or high is None else f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
-    )
-    whom = "people it knows" if info.split.leaks_speakers else "people it had never heard"
-    yield (
-        f"On {test.clips:,} test clips of {test.speakers} {whom}, its mean recall is "
-        f"{100 * test.uar.value:.0f} %{interval}; guessing gives {100 / len(info.emotions):.0f} %."
+    interval: Caveat | str = ""
+    if test.uar.low is not None and test.uar.high is not None:
+        interval = Caveat("interval", {"low": round(100 * test.uar.low), "high": round(100 * test.uar.high)})
+    yield Caveat(
+        "scored",
+        {
+            "clips": test.clips,
+            "speakers": test.speakers,
+            "whom": Caveat("known" if info.split.leaks_speakers else "new"),
+            "recall": round(100 * test.uar.value),
+            "interval": interval,
+            "chance": round(100 / len(info.emotions)),
+        },
     )
 
 

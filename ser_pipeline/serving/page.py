@@ -1,39 +1,38 @@
-"""The demo page: record or upload, and see what the model says and why.
+"""The demo page: record or upload, and see what the model says and why, in the reader's language.
 
-Gradio's recorder makes WAV in the browser; an upload may be of any format that can be decoded. Pictures are
-part of the answer; the only files are what was uploaded, which Gradio needs to play it, in a folder that is
-emptied every minute and removed in the end.
+The browser makes WAV of the microphone's sound. Nothing is written to disk: a recording is read into
+memory, and the answer holds its pictures.
 """
 
 import base64
 import io
-import os
-from collections.abc import Iterable, Sequence
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 import soundfile
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 
-from ser_pipeline.errors import SerError
 from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.serving.details import Details, details, enrolled
+from ser_pipeline.serving.http import TEMPLATES, answered, template
 from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.model_card import Caveat
 from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
-from ser_pipeline.serving.prediction import NO_SPEECH, UNCERTAIN, Prediction
-from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, Place, Service
+from ser_pipeline.serving.prediction import NO_SPEECH, RATED, UNCERTAIN, Prediction
+from ser_pipeline.serving.service import MOST_ENROLLED, Sent, Service
 from ser_pipeline.serving.voices import adaptive
 from ser_pipeline.synth import ROOMS, synth_recording
 
-KEPT_S: Final = 300
-"""Uploads are kept this long at most, for the player of the page."""
-
 HOP_S: Final = 0.5
 """Seconds between windows of a longer recording."""
-
-ANSWER_S: Final = 120
-"""The page waits this long for an answer."""
 
 MOST_PIECES: Final = 8
 """Parts of a vector that are shown."""
@@ -42,49 +41,177 @@ FOR: Final = "#b35806"
 AGAINST: Final = "#542788"
 """Of the palette that the picture of mels uses; told apart by every kind of eye."""
 
-MOVED: Final = (
-    "What moved the decision: each patch was replaced by the recording's mean. Orange spoke for the "
-    "decision, purple against it."
-)
-
-STYLE: Final = Path(__file__).parent / "templates" / "demo.css"
-FONTS: Final = ("system-ui", "sans-serif")
+FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 VOICES: Final = (("anger", 3, "female"), ("happiness", 5, "male"), ("neutral", 2, "female"),
                  ("sadness", 8, "male"))  # fmt: skip
 """Emotion, voice and sex of the examples."""
 
+SPOKEN: Final = (
+    "record", "stop", "recording", "no_microphone", "refused_microphone", "working", "unusable", "too_large",
+    "busy", "failed",
+)  # fmt: skip
+"""Texts that the page's script says."""
 
-def answer(details: Details) -> str:
-    """The decision, its confidence, and a bar for each emotion.
+
+class Texts(BaseModel):
+    """What the page says in one language; see ``templates/texts.toml``.
+
+    Attributes:
+        code: of the language, as in HTML.
+        words: a text for each key, with placeholders.
+        trust_in: sentences about a model, by the keys of :class:`Caveat`.
+        emotions: their names.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    words: dict[str, str]
+    trust_in: dict[str, str]
+    emotions: dict[str, str]
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """A text with its values; numbers are written as in the language."""
+        return self._filled(self.words[key], values)
+
+    def caveat(self, said: Caveat) -> str:
+        """A sentence about a model."""
+        values = {name: self._inside(name, value) for name, value in said.values.items()}
+        return self._filled(self.trust_in[said.key], values)
+
+    def _inside(self, name: str, value: Any) -> Any:
+        """A value of a caveat in words, where it is another text, or a list of names."""
+        if isinstance(value, Caveat):
+            return self.caveat(value)
+        if isinstance(value, tuple):
+            return ", ".join(self.emotions.get(each, each) for each in map(str, value))
+        return value
+
+    def _filled(self, text: str, values: Mapping[str, Any]) -> str:
+        return text.format_map({name: self._number(value) for name, value in values.items()})
+
+    def _number(self, value: Any) -> Any:
+        """Digits in groups of three, and a decimal where it has one."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        written = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+        signs = str.maketrans({",": self.words["thousands"], ".": self.words["decimal"]})
+        return written.translate(signs)
+
+
+@lru_cache
+def languages() -> dict[str, Texts]:
+    """Texts by the code of their language; the first is for all who ask for none of them."""
+    with (TEMPLATES / "texts.toml").open("rb") as file:
+        read = tomllib.load(file)
+    return {
+        code: Texts(code=code, trust_in=found.pop("trust_in"), emotions=found.pop("emotions"), words=found)
+        for code, found in read.items()
+    }
+
+
+def language_of(wanted: str | None, accepted: str) -> Texts:
+    """Texts for a reader.
 
     Args:
-        details: what was found.
+        wanted: the language that was chosen on the page.
+        accepted: the header Accept-Language.
+
+    Examples:
+        >>> language_of(None, "fr, pl;q=0.5, en;q=0.4").code, language_of("de", "en").code
+        ('pl', 'de')
+        >>> language_of(None, "de-AT;q=0.9, *;q=x").code, language_of("xx", "").code
+        ('de', 'en')
     """
-    said = details.prediction
+    known = languages()
+    if wanted in known:
+        return known[wanted]
+    ranked: list[tuple[float, int, str]] = []
+    for each in accepted.lower().split(","):
+        tag, _, quality = each.strip().partition(";q=")
+        code = tag.partition("-")[0]
+        try:
+            share = float(quality or 1)
+        except ValueError:
+            continue
+        if code in known and share > 0:
+            ranked.append((-share, len(ranked), code))
+    return known[min(ranked)[2]] if ranked else next(iter(known.values()))
+
+
+def answer(found: Details, texts: Texts) -> str:
+    """The decision, its confidence, and a bar for each emotion, as HTML.
+
+    Args:
+        found: in a recording.
+        texts: of the reader's language.
+    """
+    said = found.prediction
     if said.decision == NO_SPEECH:
-        return (
-            f"<div class='ser-answer'><strong>{NO_SPEECH}</strong><span>nothing is loud enough</span></div>"
-        )
+        return _decision(texts("no_speech"), texts("quiet"))
     of = (
-        f"mean of {said.windows} windows" if said.windows > 1 else f"{said.start_s:.1f} to {said.end_s:.1f} s"
+        texts("windows", windows=said.windows)
+        if said.windows > 1
+        else texts("stretch", start=float(said.start_s), end=float(said.end_s))
     )
-    perhaps = f": perhaps {said.emotion}" if said.decision == UNCERTAIN else ""
-    head = (
-        f"<div class='ser-answer'><strong>{escape(said.decision + perhaps)}</strong>"
-        f"<span>{round(100 * (said.confidence or 0))} % sure · {of} of "
-        f"{details.duration_s:.1f} s</span></div>"
-    )
-    return head + _bars(said)
+    of = f"{of} {texts('length', duration=float(found.duration_s))}"
+    if said.decision == RATED:
+        return _decision(", ".join(f"{texts(name)} {value:+.2f}" for name, value in said.ratings.items()), of)
+    name = _named(said.emotion or "", texts)
+    decided = texts("perhaps", emotion=name) if said.decision == UNCERTAIN else name
+    sure = texts("sure", percent=round(100 * (said.confidence or 0)))
+    return _decision(decided, f"{sure} · {of}") + _bars(said, texts)
 
 
-def _bars(said: Prediction) -> str:
+def _decision(decided: str, how: str) -> str:
+    return f"<p class='decision'><strong>{escape(decided)}</strong> <span>{escape(how)}</span></p>"
+
+
+def _named(emotion: str, texts: Texts) -> str:
+    return texts.emotions.get(emotion, emotion)
+
+
+def _bars(said: Prediction, texts: Texts) -> str:
     ranked = sorted(said.probabilities.items(), key=lambda each: -each[1])
-    return "".join(
-        f"<div class='ser-bar'><span>{escape(name)}</span>"
-        f"<div><i style='width:{100 * share:.1f}%;background:{COLOURS.get(name, '#0b6e5b')}'></i></div>"
-        f"<b>{round(100 * share)} %</b></div>"
+    rows = "".join(
+        _row(
+            _named(name, texts),
+            share,
+            COLOURS.get(name, "#0b6e5b"),
+            texts("percent", percent=round(100 * share)),
+        )
         for name, share in ranked
     )
+    return _table(texts("probabilities"), (texts("emotion"), texts("probability")), rows)
+
+
+def _row(name: str, share: float, colour: str, said: str) -> str:
+    """A bar of a share in [0, 1], with its name before it and what it says behind it."""
+    return (
+        f"<tr><th scope='row'>{escape(name)}</th><td><div><i aria-hidden='true'>"
+        f"<b style='width:{100 * share:.1f}%;background:{colour}'></b></i>"
+        f"<span>{escape(said)}</span></div></td></tr>"
+    )
+
+
+def _table(caption: str, columns: Sequence[str], rows: str) -> str:
+    heads = "".join(f"<th scope='col'>{escape(column)}</th>" for column in columns)
+    return (
+        f"<table class='bars'><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _moved(pieces: Sequence[tuple[str, float]], texts: Texts) -> str:
+    """What spoke for the decision, and what against it: the strongest pieces first."""
+    strongest = sorted(pieces, key=lambda each: -abs(each[1]))[:MOST_PIECES]
+    most = max(abs(fall) for _, fall in strongest) or 1.0
+    rows = "".join(
+        _row(name, abs(fall) / most, *((FOR, texts("for")) if fall >= 0 else (AGAINST, texts("against"))))
+        for name, fall in strongest
+    )
+    table = _table(texts("pieces"), (texts("part"), texts("side")), rows)
+    return f"<div class='pieces'>{table}</div>"
 
 
 def picture(figure: Any, caption: str) -> str:
@@ -98,169 +225,116 @@ def picture(figure: Any, caption: str) -> str:
     figure.savefig(drawn, format="png", dpi=120)
     data = base64.b64encode(drawn.getvalue()).decode()
     said = escape(caption)
-    return (
-        f"<figure class='ser-figure'><img alt='{said}' src='data:image/png;base64,{data}'>"
-        f"<figcaption>{said}</figcaption></figure>"
-    )
+    image = f"<img alt='{said}' src='data:image/png;base64,{data}'>"
+    return f"<figure>{image}<figcaption>{said}</figcaption></figure>"
 
 
-def sentences(lines: Iterable[str], kind: str) -> str:
-    """Paragraphs in a box of class ``ser-<kind>``."""
-    inside = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    return f"<div class='ser-{kind}'>{inside}</div>"
-
-
-def add_page(app: FastAPI, service: Service, trusted: Sequence[str], folder: Path) -> FastAPI:
+def add_page(app: FastAPI, service: Service, trusted: Sequence[Caveat]) -> None:
     """Put the page at ``/`` of an application.
 
     Args:
         app: with the HTTP interface.
         service: predicts.
         trusted: what to say of the model.
-        folder: for uploads and examples; the caller removes it.
     """
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import gradio
 
-    theme = gradio.themes.Soft(
-        primary_hue="teal", font=FONTS, font_mono=("ui-monospace", "monospace"), radius_size="md"
-    )
-    with gradio.Blocks(
-        title="ser: emotion in speech", analytics_enabled=False, delete_cache=(60, KEPT_S)
-    ) as blocks:
-        _lay_out(gradio, service, trusted, folder)
-    blocks.queue(max_size=service.limits.waiting, default_concurrency_limit=8, api_open=False)
-    mounted: FastAPI = gradio.mount_gradio_app(
-        app, blocks, path="/", theme=theme, css_paths=STYLE, footer_links=[], run_history=False,
-        max_file_size=service.limits.max_bytes, ssr_mode=False, enable_monitoring=False, show_error=True,
-        allowed_paths=[str(folder)],
-    )  # fmt: skip
-    return mounted
+    def read_by(request: Request) -> Texts:
+        return language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
 
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page(request: Request) -> HTMLResponse:
+        texts = read_by(request)
+        headers = {"Content-Language": texts.code, "Vary": "Accept-Language"}
+        return HTMLResponse(_page(service, trusted, texts), headers=headers)
 
-def _lay_out(gradio: Any, service: Service, trusted: Sequence[str], folder: Path) -> None:
-    limits = service.limits
-    gradio.Markdown("# Emotion in speech\nSpeak, or choose a recording; the model says what it hears.")
-    if service.model is None:
-        gradio.HTML(sentences([_capital(NO_MODEL)], "error"), elem_id="ser-result")
-        return
-    heard = gradio.Audio(
-        sources=["microphone", "upload"], type="filepath", label="Recording", elem_id="ser-audio",
-        buttons=[], editable=False,
-    )  # fmt: skip
-    gradio.Examples(
-        examples=[[str(path)] for path in _examples(folder)],
-        example_labels=[f"{emotion} ({sex})" for emotion, _, sex in VOICES],
-        inputs=[heard], label="Synthetic voices", cache_examples=False, api_visibility="private",
-    )  # fmt: skip
-    known = gradio.File(
-        file_count="multiple", file_types=["audio", "video"], elem_id="ser-enrol",
-        label=f"Other recordings of the same person, of any emotion (optional, at most {MOST_ENROLLED})",
-        visible=adaptive(service.model.card),
-    )  # fmt: skip
-    result = gradio.HTML(elem_id="ser-result")
-    with gradio.Accordion("What it was trained on, and how far to trust it", open=True):
-        gradio.HTML(sentences(trusted, "trust"))
-    gradio.HTML(
-        f"<p class='ser-note'>At most {limits.max_mb:g} MB and {limits.max_s:g} s. Recordings are deleted "
-        f"within {KEPT_S // 60 + 1} minutes and sent nowhere else. <a href='docs'>For programs</a></p>"
-    )
-    for changed in (heard, known):
-        changed.change(
-            lambda path, others: shown(service, path, others or ()),
-            [heard, known],
-            [result],
-            api_visibility="private",
-            trigger_mode="always_last",
+    @app.post("/show", include_in_schema=False)
+    async def show(request: Request) -> HTMLResponse:
+        texts = read_by(request)
+        return HTMLResponse(
+            await answered(request, service, lambda model, sent: shown(model, sent, service, texts))
         )
 
+    @app.get("/examples/{number}.wav", include_in_schema=False)
+    def example(number: int) -> Response:
+        if not 0 <= number < len(VOICES):
+            raise HTTPException(404)
+        return Response(_example(number), media_type="audio/wav")
 
-def shown(service: Service, path: str | None, others: Sequence[str] = ()) -> str:
-    """HTML for a recording that was uploaded.
+    for name, kind in FILES.items():
+        app.add_api_route(f"/{name}", _file(name, kind), include_in_schema=False)
+
+
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    content = (TEMPLATES / name).read_bytes()
+    return lambda: Response(content, media_type=kind)
+
+
+def _page(service: Service, trusted: Sequence[Caveat], texts: Texts) -> str:
+    limits = service.limits
+    filled = {
+        **texts.words,
+        "code": texts.code,
+        "upload_note": texts("upload_note", mb=f"{limits.max_mb:g}", seconds=f"{limits.max_s:g}"),
+        "enrol_note": texts("enrol_note", most=MOST_ENROLLED),
+    }
+    return template("page.html.j2").render(
+        texts=filled,
+        # inside a script nothing is escaped, so that no text may end it
+        spoken=Markup(_in_script({key: filled[key] for key in SPOKEN} | {"most_seconds": limits.max_s})),
+        languages={code: each.words["name"] for code, each in languages().items()},
+        model=service.model,
+        adaptive=service.model is not None and adaptive(service.model.card),
+        examples=[texts(sex, emotion=texts.emotions[emotion]) for emotion, _, sex in VOICES],
+        trusted=[texts.caveat(each) for each in trusted],
+    )
+
+
+def shown(model: Model, sent: Sent, service: Service, texts: Texts) -> str:
+    """HTML for recordings that were sent.
 
     Args:
-        service: predicts.
-        path: of the upload; None after the page was cleared.
-        others: other recordings of the person who speaks.
+        model: predicts.
+        sent: the recording, and others of the person who speaks.
+        service: whose limits hold.
+        texts: of the reader's language.
+
+    Raises:
+        AudioError: a recording cannot be used.
+        RunError: the model was not trained to adapt to others.
     """
-    if path is None:
-        return ""
-    if len(others) > MOST_ENROLLED:
-        return sentences([f"Give at most {MOST_ENROLLED} other recordings of the person."], "error")
-    try:
-        with service.place() as place:
-            content, *known = (_uploaded(each, place) for each in (path, *others))
-            options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
-            work = service.start(
-                lambda model: details(
-                    enrolled(model, known, options, limits), content, options, limits, "The recording"
-                )
-            )
-            return _html(work.result(ANSWER_S), service.model)
-    except SerError as error:
-        return sentences([_capital(str(error))], "error")
-    except TimeoutError:
-        return sentences([f"There was no answer within {ANSWER_S} s; try a shorter recording."], "error")
-    except OSError:
-        return sentences(["The recording is not there any more; record or upload it again."], "error")
+    options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
+    model = enrolled(model, sent.enrol, options, limits)
+    found = details(model, sent.recording, options, limits, "recording")
+    return answer(found, texts) + "".join(_pictures(found, model, texts))
 
 
-def _uploaded(path: str, place: Place) -> bytes:
-    place.grow(Path(path).stat().st_size)
-    return Path(path).read_bytes()
-
-
-def _html(found: Details, model: Model | None) -> str:
-    if model is None:
-        return sentences([NO_MODEL], "error")
-    parts = [answer(found)]
+def _pictures(found: Details, model: Model, texts: Texts) -> Iterator[str]:
     options = mels_of(model.card.inputs)
     if found.timeline:
-        figure = timeline_figure(found.timeline, model.emotions)
-        parts.append(picture(figure, "Emotion over time: probabilities in overlapping windows."))
+        over = [texts("axis_middle"), texts("axis_probability")]
+        figure = timeline_figure(found.timeline, model.emotions, labels=over, names=texts.emotions)
+        yield picture(figure, texts("over_time"))
     if found.clip is not None and options is not None:
-        line = (
-            "" if found.attention is None else " The line is the network's attention: high where it looked."
-        )
-        figure = mel_figure(
-            found.clip, found.attention, options, model.card.model.architecture.frames_per_step
-        )
-        parts.append(picture(figure, f"What the network saw: {options.n_mels} mel bands.{line}"))
-    if found.clip is not None and options is not None and found.moved is not None:
-        parts.append(picture(moved_figure(found.clip, found.moved, options), MOVED))
+        line = "" if found.attention is None else " " + texts("attention")
+        labels = [texts("axis_seconds"), texts("axis_mel"), texts("axis_attention")]
+        steps = model.card.model.architecture.frames_per_step
+        figure = mel_figure(found.clip, found.attention, options, steps, labels=labels)
+        yield picture(figure, texts("mel", bands=options.n_mels) + line)
+        if found.moved is not None:
+            yield picture(moved_figure(found.clip, found.moved, options, labels=labels), texts("moved"))
     if found.pieces:
-        parts.append(_moved(found.pieces))
-    return "".join(parts)
+        yield _moved(found.pieces, texts)
 
 
-def _moved(pieces: Sequence[tuple[str, float]]) -> str:
-    """What spoke for the decision, and what against it: the strongest pieces first."""
-    strongest = sorted(pieces, key=lambda each: -abs(each[1]))[:MOST_PIECES]
-    most = max(abs(fall) for _, fall in strongest) or 1.0
-    bars = "".join(
-        f"<div class='ser-piece'><span>{escape(name)}</span>"
-        f"<div><i style='width:{100 * abs(fall) / most:.1f}%;"
-        f"background:{FOR if fall >= 0 else AGAINST}'></i></div>"
-        f"<b>{'for' if fall >= 0 else 'against'}</b></div>"
-        for name, fall in strongest
-    )
-    said = "What spoke for this decision, and what against it: each part was replaced by an average one."
-    return f"<div class='ser-moved'><p>{said}</p>{bars}</div>"
+def _in_script(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _examples(folder: Path) -> list[Path]:
-    """Write recordings of synthetic voices."""
-    paths = []
-    for emotion, seed, sex in VOICES:
-        path = folder / "examples" / f"{emotion}.wav"
-        path.parent.mkdir(exist_ok=True)
-        wave = synth_recording(emotion, seed, sex="male" if sex == "male" else "female", corpus="emodb")
-        soundfile.write(path, wave, ROOMS["emodb"].sample_rate)
-        paths.append(path)
-    return paths
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+@lru_cache(len(VOICES))
+def _example(number: int) -> bytes:
+    """A recording of a synthetic voice."""
+    emotion, seed, sex = VOICES[number]
+    wave = synth_recording(emotion, seed, sex="male" if sex == "male" else "female", corpus="emodb")
+    held = io.BytesIO()
+    soundfile.write(held, wave, ROOMS["emodb"].sample_rate, format="WAV")
+    return held.getvalue()

@@ -1,7 +1,7 @@
 """Emotion over time as a picture."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ COLOURS = {
 }  # fmt: skip
 """One colour for each emotion, the same in every picture."""
 
+NAMES = {name: name for name in COLOURS}
+
 
 def draw_timeline(predictions: Sequence[Prediction], emotions: Sequence[str], path: Path) -> None:
     """Draw probabilities over time, stacked; stretches without speech stay empty.
@@ -38,12 +40,27 @@ def draw_timeline(predictions: Sequence[Prediction], emotions: Sequence[str], pa
         figure.savefig(part, format=path.suffix[1:], dpi=150)
 
 
-def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str], title: str = "") -> Any:
-    """The same as a matplotlib figure."""
+def timeline_figure(
+    predictions: Sequence[Prediction],
+    emotions: Sequence[str],
+    title: str = "",
+    *,
+    labels: Sequence[str] = ("seconds (middle of the window)", "probability"),
+    names: Mapping[str, str] = NAMES,
+) -> Any:
+    """The same as a matplotlib figure.
+
+    Args:
+        predictions: of the windows of one recording, in order.
+        emotions: class names, from the bottom up.
+        title: above it.
+        labels: of both axes.
+        names: of emotions, for the legend.
+    """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
-    _fill(axes, predictions, emotions)
-    axes.set(xlabel="seconds (middle of the window)", ylabel="probability", ylim=(0, 1))
+    _fill(axes, predictions, emotions, names)
+    axes.set(xlabel=labels[0], ylabel=labels[1], ylim=(0, 1))
     axes.set_xlim(0, max(predictions[-1].end_s, 0.1))
     axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=10)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
@@ -51,7 +68,12 @@ def timeline_figure(predictions: Sequence[Prediction], emotions: Sequence[str], 
 
 
 def mel_figure(
-    clip: PreparedClip, attention: Float32s | None, front_end: FrontEnd, frames_per_step: int
+    clip: PreparedClip,
+    attention: Float32s | None,
+    front_end: FrontEnd,
+    frames_per_step: int,
+    *,
+    labels: Sequence[str] = ("seconds", "mel band", "attention"),
 ) -> Any:
     """A matplotlib figure of the mels a network saw, with its attention over them.
 
@@ -60,6 +82,7 @@ def mel_figure(
         attention: weights of steps, shape ``(steps,)``; None leaves them out.
         front_end: of the model.
         frames_per_step: of the model.
+        labels: of the axes.
     """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
@@ -69,19 +92,27 @@ def mel_figure(
         clip.values[:, : clip.frames], origin="lower", aspect="auto", cmap="magma",
         extent=(clip.start_s, end_s, 0, front_end.n_mels),
     )  # fmt: skip
-    axes.set(xlabel="seconds", ylabel="mel band")
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     if attention is not None:
         _draw_attention(axes, attention, clip.start_s, frames_per_step * seconds, end_s)
+        figure.axes[-1].set_ylabel(labels[2])
     return figure
 
 
-def moved_figure(clip: PreparedClip, moved: Float32s, front_end: FrontEnd) -> Any:
+def moved_figure(
+    clip: PreparedClip,
+    moved: Float32s,
+    front_end: FrontEnd,
+    *,
+    labels: Sequence[str] = ("seconds", "mel band"),
+) -> Any:
     """A matplotlib figure of the mels in grey, and over them what spoke for the decision and what against it.
 
     Args:
         clip: of mels.
         moved: how far the decision falls without each patch, shape ``(rows, columns)``.
         front_end: of the model.
+        labels: of the axes.
     """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
@@ -94,7 +125,7 @@ def moved_figure(clip: PreparedClip, moved: Float32s, front_end: FrontEnd) -> An
         whole, origin="lower", aspect="auto", cmap="PuOr_r", extent=where, vmin=-1, vmax=1,
         alpha=0.85 * np.abs(whole), interpolation="none",
     )  # fmt: skip
-    axes.set(xlabel="seconds", ylabel="mel band")
+    axes.set(xlabel=labels[0], ylabel=labels[1])
     return figure
 
 
@@ -107,7 +138,6 @@ def _draw_attention(axes: Any, attention: Float32s, start_s: float, step_s: floa
     above.stairs(weights, edges, color="#7fffd4", linewidth=2.2)
     above.set_ylim(0, 1.15 * float(weights.max()))
     above.set_xlim(start_s, end_s)
-    above.set_ylabel("attention")
 
 
 def _figure(width: float, height: float) -> Any:
@@ -119,13 +149,17 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _fill(axes: Any, predictions: Sequence[Prediction], emotions: Sequence[str]) -> None:
+def _fill(
+    axes: Any, predictions: Sequence[Prediction], emotions: Sequence[str], names: Mapping[str, str]
+) -> None:
     middle = np.array([(each.start_s + each.end_s) / 2 for each in predictions])
     shares = np.array([[each.probabilities.get(name, np.nan) for name in emotions] for each in predictions])
     edges = _edges(middle, predictions[-1].end_s)
     below = np.zeros(len(predictions))
     for name, column in zip(emotions, shares.T, strict=True):
-        axes.bar(edges[:-1], column, np.diff(edges), below, align="edge", color=COLOURS[name], label=name)
+        axes.bar(
+            edges[:-1], column, np.diff(edges), below, align="edge", color=COLOURS[name], label=names[name]
+        )
         below = below + column
 
 

@@ -66,15 +66,15 @@ def test_wrong_words_are_one_clear_line(here, words, status, says):
 
 def test_without_the_extra_it_is_named(here, monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "gradio" else found(name))
-    assert "gradio; install with pip install 'ser-pipeline[demo]'" in ser(status=1).stderr
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    assert "uvicorn; install with pip install 'ser-pipeline[demo]'" in ser(status=1).stderr
 
 
 def test_asking_for_help_loads_nothing_heavy():
     script = (
         "import sys; from typer.testing import CliRunner; from ser_pipeline.cli import app\n"
         "assert CliRunner().invoke(app, ['demo', '--help']).exit_code == 0\n"
-        "print({'torch', 'numpy', 'gradio', 'fastapi', 'uvicorn'} & set(sys.modules))"
+        "print({'torch', 'numpy', 'jinja2', 'fastapi', 'uvicorn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
