@@ -33,13 +33,10 @@ from ser_pipeline.corpora.words import (
     language_of_word,
 )
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.labels import EMOTIONS
+from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
 from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
 from ser_pipeline.tables.cells import plural
-
-NEEDED: Final = ("path", "emotion")
-"""Facts without which a table lists no recordings to learn from."""
 
 SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 """Scales of agreement and naturalness, which are shares of the raters."""
@@ -156,11 +153,10 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: {error}") from None
     columns = _columns(file, list(lines[0]))
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
-    codes = {"emotion": _emotions(file, columns["emotion"], met["emotion"])}
-    refused = {
-        label: _no_emotion(label) for label in met["emotion"] if label and label not in codes["emotion"]
-    }
-    remarks = _remarks(met["emotion"], refused)
+    labels = met.get("emotion", {})
+    codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
+    refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
+    remarks = _remarks(labels, refused)
     codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
@@ -172,6 +168,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         name=name,
         title=name,
         language=_only(codes["language"].values()),
+        facts={} if labels else {"emotion": OTHER},
         codes=codes,
         refused={"emotion": refused},
         scales=scales,
@@ -188,11 +185,11 @@ def _columns(file: Path, heading: Sequence[str]) -> dict[str, str]:
     """Fact -> column.
 
     Raises:
-        CorpusError: the column of paths or of labels is missing.
+        CorpusError: the column of paths is missing, or that of labels where there are no ratings either.
     """
     columns = facts_of_columns(heading)
-    for fact in NEEDED:
-        if fact not in columns:
+    for fact, instead in (("path", ()), ("emotion", DIMENSIONS)):
+        if not {fact, *instead} & {*columns}:
             called = columns_of_fact(fact)
             what = "path of the recording" if fact == "path" else "emotion"
             close = next((hint for word in called[:4] if (hint := nearest(word, heading))), "")
@@ -263,7 +260,7 @@ def _readable(
     Labels, paths and bounds are needed, so a line whose value cannot be read is a reject of its own.
     """
     values, kept, lines = Values(told), dict(columns), []
-    for fact in columns.keys() - {*NEEDED, "start", "end", "speaker"}:
+    for fact in columns.keys() - {"path", "emotion", "start", "end", "speaker"}:
         try:
             for text in filter(None, met[fact]):
                 values.of(fact, text)

@@ -340,3 +340,11 @@ def test_a_drive_of_windows_is_no_address(home):
     (row,) = rows_of(home, "path,emotion\nC:\\\\old\\\\x.wav,sad\n")
     assert isinstance(row, Reject)
     assert row.reason.startswith("no such file")
+
+
+def test_ratings_take_the_place_of_emotions(home):
+    one, two, remark = rows_of(home, "path,arousal,speaker\nrec/anna/a1.wav,5,7\nrec/ben/b1.wav,1,8\n")
+    assert remark.reason == "column 'arousal' is read as ratings from 1 to 5"
+    assert {one.emotion, two.emotion} == {"other"}
+    assert (one.arousal, two.arousal, one.valence) == (1.0, -1.0, None)
+    assert (one.speaker_id, one.source_label) == ("mine-7", "other")
