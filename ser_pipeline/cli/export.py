@@ -1,6 +1,6 @@
 """The command ``ser export``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,9 +117,9 @@ def _corpora(folder: Path) -> tuple[str, ...]:
 
 
 def _tell(made: "Export") -> None:
-    say(_sentence("made-up sound", made.made_up))
+    say(_sentence("made-up sound", made.made_up, made.facts.card.emotions))
     if made.clips.clips:
-        say(_sentence("recording", made.clips))
+        say(_sentence("recording", made.clips, made.facts.card.emotions))
     else:
         say(f"not compared on any recordings{_fewer(made.clips)}; name some with --check")
 
@@ -128,8 +128,9 @@ def _fewer(found: "GraphCheck") -> str:
     return f" ({found.unusable} silent or too short left out)" if found.unusable else ""
 
 
-def _sentence(what: str, found: "GraphCheck") -> str:
+def _sentence(what: str, found: "GraphCheck", emotions: Sequence[str]) -> str:
+    agree = f", {100 * found.agreement:.1f} % of the decisions agree" if emotions else ""
     return (
-        f"compared with the network on {plural(found.clips, what)}{_fewer(found)}: probabilities differ by "
-        f"at most {found.largest:.2g}, {100 * found.agreement:.1f} % of the decisions agree"
+        f"compared with the network on {plural(found.clips, what)}{_fewer(found)}: "
+        f"{'probabilities' if emotions else 'ratings'} differ by at most {found.largest:.2g}{agree}"
     )

@@ -153,7 +153,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: {error}") from None
     columns = _columns(file, list(lines[0]))
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
-    labels = met.get("emotion", {})
+    labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
     remarks = _remarks(labels, refused)

@@ -109,10 +109,10 @@ class EstimatorNetwork(Network):
 
 
 class LinearNetwork(Network):
-    """A fitted ``logreg`` or ``svm`` in torch alone, with the scores of :class:`EstimatorNetwork`.
+    """A fitted ``logreg`` or ``svm`` in torch alone, told as by :class:`EstimatorNetwork`.
 
     Args:
-        fitted: the classifier behind the interface of a network.
+        fitted: classifier and regressions behind the interface of a network.
 
     Raises:
         SettingsError: it consists of trees.
@@ -121,9 +121,15 @@ class LinearNetwork(Network):
     def __init__(self, fitted: EstimatorNetwork) -> None:
         super().__init__()
         estimator = fitted.estimator
-        if not hasattr(estimator, "coef_") and not hasattr(estimator, "calibrated_classifiers_"):
+        if any(
+            not (hasattr(each, "coef_") or hasattr(each, "calibrated_classifiers_")) for each in fitted.fitted
+        ):
             raise SettingsError("a classifier of trees is no linear one")
-        self.classes = fitted.classes
+        self.classes, self.only_rates = fitted.classes, fitted.only_rates
+        lines = [np.append(each.coef_, each.intercept_) for each in fitted.raters]
+        self.raters = torch.from_numpy(np.array(lines)).float()  # weights of each dimension, then its bias
+        if estimator is None:
+            return
         self._odds = not hasattr(estimator, "coef_")
         weights, bias = _odds(estimator) if self._odds else _scores(estimator)
         seen = np.asarray(estimator.classes_, np.int64)
@@ -137,6 +143,15 @@ class LinearNetwork(Network):
         scores = (self.weights @ inputs.T).T + self.bias
         shares = scores.sigmoid() / scores.sigmoid().sum(1, keepdim=True) if self._odds else scores.softmax(1)
         return shares.clamp(min=LEAST_PROBABILITY).log()
+
+    @property
+    def rates(self) -> bool:
+        """Whether it has regressions."""
+        return len(self.raters) > 0
+
+    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; see :meth:`Network.rate`."""
+        return ((self.raters[:, :-1] @ inputs.T).T + self.raters[:, -1]).clamp(-1, 1)
 
 
 def _scores(estimator: Any) -> tuple[Float64s, Float64s]:

@@ -193,6 +193,7 @@ class FineTuned(Probe):
         probe = Probe(len(self._used), made["encoder"].width, made["n_classes"], attention=made["attention"])
         probe.norm, probe.layers = other.norm, other.layers
         probe.attention, probe.scale, probe.head = other.attention, other.scale, other.head
+        probe.only_rates, probe.dimensions = other.only_rates, other.dimensions
         return other._runs, probe.eval()
 
     @property

@@ -194,11 +194,19 @@ class EmbeddingNetwork(Network):
         Raises:
             TypeError: the network has no head for them.
         """
+        return self.rate_embedded(self.embed(inputs, lengths, beside))
+
+    def rate_embedded(self, embeddings: Tensor) -> Tensor:
+        """Ratings of clips by what :meth:`embed` gave, shape ``(batch, dimensions)``.
+
+        Raises:
+            TypeError: the network has no head for them.
+        """
         if self.only_rates:
-            return torch.tanh(self(inputs, lengths, beside))
+            return torch.tanh(self.head(embeddings))
         if self.dimensions is None:
             raise TypeError(f"this {type(self).__name__} has no head for valence, arousal and dominance")
-        rated: Tensor = self.dimensions(self.embed(inputs, lengths, beside))
+        rated: Tensor = self.dimensions(embeddings)
         return rated
 
     def add_dimensions(self, dropout: float) -> None:

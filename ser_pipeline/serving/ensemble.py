@@ -29,6 +29,11 @@ class NoNetwork:
         """
         raise RunError("an ensemble has no network of its own; ask one of its members")
 
+    @property
+    def rates(self) -> bool:
+        """Whether it has a network that rates; its members may."""
+        return False
+
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """There are none."""
         return None

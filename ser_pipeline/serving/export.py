@@ -151,11 +151,6 @@ def _traceable(model: Model) -> Model:
     Raises:
         SettingsError: it is a graph already, an ensemble, or consists of trees.
     """
-    if model.card.target:
-        raise SettingsError(
-            f"{model.name}: rates {', '.join(model.card.target)}; only models that tell emotions can be "
-            "exported to ONNX"
-        )
     if model.card.members:
         raise SettingsError(f"{model.name}: an ensemble is no network; export one of its members")
     if not isinstance(model.scorer, TorchScorer):
@@ -218,7 +213,11 @@ def _traced(model: Model, facts: GraphFacts) -> bytes:
             folder / "traced.onnx",
             dynamo=False,
             input_names=[*example, *VOICE[: len(voice)]],
-            output_names=["logits", "probabilities", *["vector"] * bool(encoders)],
+            output_names=[
+                *([] if network.only_rates else ["logits", "probabilities"]),
+                *["vector"] * bool(encoders),
+                *["ratings"] * network.rates,
+            ],
             dynamic_axes={str(facts.takes): free[facts.takes]},
             opset_version=OPSET,
         )
@@ -298,6 +297,7 @@ def _for_others(facts: GraphFacts) -> dict[str, str]:
     card = facts.card
     plain: dict[str, Any] = {
         "emotions": list(card.emotions),
+        "ratings": list(card.rated),
         "sample_rate": card.inputs.sample_rate,
         "inputs": card.inputs.model_dump(mode="json"),
         "temperature": card.temperature or 1.0,

@@ -17,7 +17,15 @@ from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import softmax
-from ser_pipeline.serving.scorer import VOICE, OnnxScorer, PreparedClip, WaveScorer, clip_of_wave, encoders_of
+from ser_pipeline.serving.scorer import (
+    VOICE,
+    OnnxScorer,
+    PreparedClip,
+    WaveScorer,
+    clip_of_wave,
+    encoders_of,
+    said_of,
+)
 from ser_pipeline.serving.voices import normalised_by, speaker_wise
 
 GRAPH_KEY: Final = "ser"
@@ -134,7 +142,10 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
     outputs = {each.name: each.shape for each in session.get_outputs()}
     shape = inputs.get(facts.takes)
     others = set(inputs) - {*facts.inputs, *(VOICE if facts.takes == "wave" else ())}
-    if others or shape is None or not {*facts.inputs} <= {*inputs} or "logits" not in outputs:
+    told, size = (
+        ("logits", len(facts.card.emotions)) if facts.card.emotions else ("ratings", len(facts.card.target))
+    )
+    if others or shape is None or not {*facts.inputs} <= {*inputs} or told not in outputs:
         raise RunError(f"{path}: takes {', '.join(inputs)} and gives {', '.join(outputs)}; export it again")
     if facts.takes == "wave":
         shape = [1, *(outputs.get("vector") or ["?"])[1:]]
@@ -150,10 +161,10 @@ def _check_shapes(session: Any, facts: GraphFacts, path: Path) -> None:
             f"{path}: its input '{facts.takes}' has shape {shape}, its metadata say {width} "
             f"{facts.card.inputs.kind}; export it again"
         )
-    if outputs["logits"][-1] != len(facts.card.emotions):
+    if outputs[told][-1] != size:
+        what = "emotions" if facts.card.emotions else "ratings"
         raise RunError(
-            f"{path}: gives {outputs['logits'][-1]} scores, its metadata name {len(facts.card.emotions)} "
-            "emotions; export it again"
+            f"{path}: gives {outputs[told][-1]} scores, its metadata name {size} {what}; export it again"
         )
 
 
@@ -172,8 +183,8 @@ class GraphCheck:
     Attributes:
         clips: how many were compared.
         unusable: how many were left out: nothing is heard in them, or they are too short.
-        largest: largest difference of a probability.
-        agreement: share of clips with the same likeliest emotion.
+        largest: largest difference of a probability, or of a rating.
+        agreement: share of clips with the same likeliest emotion; 1 for a model that only rates.
     """
 
     clips: int
@@ -228,6 +239,8 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
     """
     graph, voice = WaveScorer(session, fewest=facts.fewest), None
     own, theirs, unusable = [], [], 0
+    gives = {each.name for each in session.get_outputs()}
+    names = [name for name in ("probabilities", "ratings") if name in gives]
     for wave in waves:
         try:
             clip = clip_of_wave(wave, model.card)
@@ -237,15 +250,17 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
         voice = voice or _somebody(model, clip)
         clip = _normalised(model, clip, voice)
         given = graph.inputs(wave, voice) if facts.takes == "wave" else _shown(facts, clip)
-        theirs.append(session.run(["probabilities"], given)[0][0])
-        logits = model.scorer.logits(clip.values, clip.frames, clip.beside)
-        own.append(softmax(logits, model.card.temperature or 1.0))
-    return _check_of(own, theirs, unusable)
+        theirs.append(np.concatenate([each[0] for each in session.run(names, given)]))
+        logits, rated = said_of(model.scorer, clip)
+        shares = softmax(logits, model.card.temperature or 1.0) if len(logits) else logits
+        own.append(shares if rated is None else np.concatenate([shares, rated]))
+    return _check_of(own, theirs, unusable, len(model.emotions))
 
 
-def _check_of(own: Sequence[Floats], theirs: Sequence[Floats], unusable: int) -> GraphCheck:
+def _check_of(own: Sequence[Floats], theirs: Sequence[Floats], unusable: int, classes: int) -> GraphCheck:
     if not own:
         return GraphCheck(0, unusable, 0.0, 1.0)
     ours, graphs = np.array(own), np.array(theirs)
-    same = float((ours.argmax(1) == graphs.argmax(1)).mean())
+    decided = [each[:, :classes].argmax(1) for each in (ours, graphs)] if classes else [np.zeros(1)] * 2
+    same = float((decided[0] == decided[1]).mean())
     return GraphCheck(len(own), unusable, float(np.abs(ours - graphs).max()), same)

@@ -23,7 +23,6 @@ from ser_pipeline.serving.scorer import (
     PreparedClip,
     Said,
     Scorer,
-    TorchScorer,
     WaveScorer,
     clip_of_wave,
     said_of,
@@ -60,8 +59,8 @@ class Model:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """Names of the ratings that it gives, alone or not; none for most models, and for graphs."""
-        return self.card.rated if isinstance(self.scorer, TorchScorer) else ()
+        """Names of the ratings that it gives, alone or beside an emotion; none for most models."""
+        return self.card.rated if self.scorer.rates else ()
 
     @property
     def sample_rate(self) -> int:
@@ -262,7 +261,7 @@ class Model:
 
     def _said(self, clip: PreparedClip) -> Said:
         if clip.logits is not None:
-            return clip.logits, None
+            return clip.logits, clip.ratings
         if clip.vector is not None:
             clip = clip.with_vector(normalised(clip.vector[None], self.card, one_speaker=False)[0])
         return said_of(self.scorer, clip)

@@ -46,6 +46,7 @@ class PreparedClip:
         start_s: start, in seconds, of the part of the wave that the values come from.
         end_s: end of that part.
         logits: class scores, shape ``(classes,)``, where a graph gave them together with the values.
+        ratings: likewise, shape ``(dimensions,)``.
         beside: a vector ``(columns,)`` that stands beside mels or steps, not yet normalised; None for none.
     """
 
@@ -55,6 +56,7 @@ class PreparedClip:
     end_s: float
     logits: Float32s | None = None
     beside: Float32s | None = None
+    ratings: Float32s | None = None
 
     @property
     def vector(self) -> Float32s | None:
@@ -81,6 +83,10 @@ class Scorer(Protocol):
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
         """Weights of the steps, shape ``(steps,)``, sum 1; None where there are none."""
+
+    @property
+    def rates(self) -> bool:
+        """Whether :meth:`ratings` gives any."""
 
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """Ratings in [-1, 1], shape ``(dimensions,)``; None where they are not known."""
@@ -167,25 +173,37 @@ class OnnxScorer:
         self._session = session
         self._fewest = fewest
         self._inputs = [each.name for each in session.get_inputs()]
+        self._gives = {each.name for each in session.get_outputs()}
 
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
-        """See :meth:`Scorer.logits`."""
+        """See :meth:`Scorer.logits`; of no class for a graph that only rates."""
+        if "logits" not in self._gives:
+            return np.zeros(0, np.float32)
+        return self._given("logits", values, frames, beside)
+
+    def _given(self, output: str, values: Float32s, frames: int, beside: Float32s | None) -> Float32s:
+        """One output of the graph for one clip."""
         if values.ndim == 2 and self._fewest:
             values = values[:, : max(frames, self._fewest)]
         given = [values] if beside is None else [values, beside]
         inputs = {
             name: np.ascontiguousarray(each[None]) for name, each in zip(self._inputs, given, strict=True)
         }
-        scores: Float32s = self._session.run(["logits"], inputs)[0][0]
+        scores: Float32s = self._session.run([output], inputs)[0][0]
         return scores
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Graphs give class scores alone."""
+        """Graphs give none."""
         return None
 
+    @property
+    def rates(self) -> bool:
+        """Whether the graph gives ratings; those of before it could do not."""
+        return "ratings" in self._gives
+
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
-        """Graphs give class scores alone."""
-        return None
+        """See :meth:`Scorer.ratings`."""
+        return self._given("ratings", values, frames, beside) if self.rates else None
 
 
 class WaveScorer:
@@ -201,22 +219,27 @@ class WaveScorer:
         self.fewest = fewest
         given = (*session.get_inputs()[1:], *session.get_overridable_initializers())
         self._voice = any(each.name == VOICE[0] for each in given)
+        self._gives = {each.name for each in session.get_outputs()} & {"logits", "vector", "ratings"}
 
-    def hear(self, wave: Float32s, voice: Voice | None) -> tuple[Float32s, Float32s]:
-        """Class scores ``(classes,)``, and the vector that is normalised and classified, ``(features,)``.
+    def hear(self, wave: Float32s, voice: Voice | None) -> tuple[Float32s, Float32s, Float32s | None]:
+        """Class scores ``(classes,)``, the vector ``(features,)`` that is normalised and judged, and ratings.
 
         Args:
             wave: samples at the model's rate, shape ``(samples,)``.
             voice: of the speaker, for models that describe speakers; None if no speaker is known.
         """
-        logits, vector = self._session.run(["logits", "vector"], self.inputs(wave, voice))
-        return logits[0], vector[0]
+        names = sorted(self._gives)
+        told = {
+            name: each[0]
+            for name, each in zip(names, self._session.run(names, self.inputs(wave, voice)), strict=True)
+        }
+        return told.get("logits", np.zeros(0, np.float32)), told["vector"], told.get("ratings")
 
     def inputs(self, wave: Float32s, voice: Voice | None) -> dict[str, Float32s]:
         """The graph's inputs by their names; arguments as of :meth:`hear`."""
         inputs = {"wave": wave}
         if self._voice:
-            width = self._session.get_outputs()[2].shape[1]
+            width = next(each.shape[1] for each in self._session.get_outputs() if each.name == "vector")
             known = voice or Voice(center=(0.0,) * width, scale=(1.0,) * width)
             inputs |= {
                 name: np.array(values, np.float32)
@@ -229,12 +252,17 @@ class WaveScorer:
         return self.hear(values, None)[0]
 
     def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Graphs give class scores alone."""
+        """Graphs give none."""
         return None
 
+    @property
+    def rates(self) -> bool:
+        """Whether the graph gives ratings; those of before it could do not."""
+        return "ratings" in self._gives
+
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
-        """Graphs give class scores alone."""
-        return None
+        """See :meth:`Scorer.ratings`."""
+        return self.hear(values, None)[2]
 
 
 def clip_of_wave(
@@ -297,12 +325,12 @@ def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> Pre
     spans = [_span(wave, each) for each in parts_of(card.inputs)]
     if min(last - first for first, last in spans) < graph.fewest:
         raise AudioError(f"{name}: shorter than one step of the encoder; the recording cannot be used")
-    logits, vector = graph.hear(wave, card.learned.voice)
+    logits, vector, ratings = graph.hear(wave, card.learned.voice)
     if not np.isfinite(vector).all():
         raise AudioError(f"{name}: what the encoder makes of it is not finite; the recording cannot be used")
     rate = card.inputs.sample_rate
     start, end = min(first for first, _ in spans), max(last for _, last in spans)
-    return PreparedClip(vector, 1, start / rate, end / rate, logits)
+    return PreparedClip(vector, 1, start / rate, end / rate, logits, ratings=ratings)
 
 
 def _span(wave: Float32s, part: InputOptions) -> tuple[int, int]:

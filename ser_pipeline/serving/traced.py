@@ -27,7 +27,7 @@ LEAST_POWER = 1e-10
 
 
 class Exported(nn.Module):
-    """One unpadded clip to class scores and probabilities.
+    """One unpadded clip to class scores and probabilities, to ratings, or to both.
 
     Args:
         network: in evaluation mode.
@@ -41,15 +41,19 @@ class Exported(nn.Module):
         self.front = front
         self.temperature = card.temperature or 1.0
 
-    def forward(self, inputs: Tensor, beside: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Logits and probabilities, each of shape ``(1, classes)``.
+    def forward(self, inputs: Tensor, beside: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Logits and probabilities, each of shape ``(1, classes)``, and ratings ``(1, dimensions)``.
 
         Args:
             inputs: mels ``(1, n_mels, frames)``, features ``(1, features)``, or samples ``(samples,)``.
             beside: normalised vectors beside mels, ``(1, columns)``; None for none.
         """
-        logits = self.network(inputs if self.front is None else self.front(inputs), None, beside)
-        return logits, (logits / self.temperature).softmax(1)
+        given = (inputs if self.front is None else self.front(inputs), None, beside)
+        rated = (self.network.rate(*given),) if self.network.rates else ()
+        if self.network.only_rates:
+            return rated
+        logits = self.network(*given)
+        return logits, (logits / self.temperature).softmax(1), *rated
 
 
 class WaveFront(nn.Module):
@@ -143,8 +147,8 @@ class ExportedEncoder(nn.Module):
         self.center = torch.tensor(scaling.center)
         self.inverse = torch.from_numpy(inverse(np.array(scaling.scale))).float()
 
-    def forward(self, wave: Tensor, *voice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits and probabilities ``(1, classes)``, and the layers' vector before it is normalised.
+    def forward(self, wave: Tensor, *voice: Tensor) -> tuple[Tensor, ...]:
+        """Logits and probabilities ``(1, classes)``, the layers' vector before it is normalised, and ratings.
 
         Args:
             wave: at 16 kHz, shape ``(samples,)``.
@@ -156,8 +160,11 @@ class ExportedEncoder(nn.Module):
             still = scale == 0
             values = (vector - center) * (~still / (scale + still))
         scaled = ((values - self.center) * self.inverse).clamp(-WIDEST, WIDEST)
+        rated = (self.network.rate(scaled, None),) if self.network.rates else ()
+        if self.network.only_rates:
+            return vector, *rated
         logits = self.network(scaled, None)
-        return logits, (logits / self.temperature).softmax(1), vector
+        return logits, (logits / self.temperature).softmax(1), vector, *rated
 
 
 class ExportedSteps(nn.Module):
@@ -183,15 +190,18 @@ class ExportedSteps(nn.Module):
         self.network = network
         self.temperature = card.temperature or 1.0
 
-    def forward(self, wave: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits and probabilities ``(1, classes)``, and what the head is given, ``(1, layers * width)``.
+    def forward(self, wave: Tensor) -> tuple[Tensor, ...]:
+        """Logits and probabilities ``(1, classes)``, the head's input ``(1, layers * width)``, and ratings.
 
         Args:
             wave: at 16 kHz, shape ``(samples,)``.
         """
         vector = self.network.embed(self.front(wave), None).reshape(1, self.network.width)
+        rated = (self.network.rate_embedded(vector),) if self.network.rates else ()
+        if self.network.only_rates:
+            return vector, *rated
         logits = self.network.head(vector)
-        return logits, (logits / self.temperature).softmax(1), vector
+        return logits, (logits / self.temperature).softmax(1), vector, *rated
 
 
 class _EncoderFront(nn.Module):

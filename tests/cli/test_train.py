@@ -307,7 +307,6 @@ def test_a_loss_of_ratings_needs_ratings(ser):
     ("words", "message"),
     [
         (["explain", "a"], "its target are ratings; runs that tell emotions can be explained"),
-        (["export", "a"], "only models that tell emotions can be exported"),
         (["export", "a", "--model-card"], "model cards are written of models of emotions"),
         (["evaluate", "a", "--enrolment"], "--enrolment: scores by UAR"),
         (["train", "ensemble", "a", "b"], "its target are ratings; an ensemble averages probabilities"),

@@ -66,7 +66,8 @@ def save_random(folder: Path, inputs=SMALL, learned=None, **changes) -> Path:
     }
     card = ModelCard(**values)
     torch.manual_seed(1)
-    network = build_model(options, card.n_inputs, len(card.emotions))
+    outputs = len(card.emotions or card.target)
+    network = build_model(options, card.n_inputs, outputs, rates=bool(card.target))
     with torch.no_grad():
         for parameter in network.parameters():
             if parameter.ndim > 1:

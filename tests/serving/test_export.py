@@ -11,6 +11,7 @@ from ser_pipeline.audio import decode_file
 from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph
@@ -46,6 +47,22 @@ def test_a_graph_says_what_the_network_says(tmp_path, voices, name):
     expected = shares(model.predict(each) for each in voices.paths)
     assert shares(graph.predict(each) for each in voices.paths) == pytest.approx(expected, abs=1e-5)
     assert np.ptp(expected, axis=0).max() > 0.005
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"model": {"name": "crnn", "dimensions": True}}, {"emotions": (), "target": ("valence", "dominance")}],
+)
+def test_a_graph_rates_as_the_network_does(tmp_path, voices, more):
+    model = load_model(save_random(tmp_path / "run", **more))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    assert graph.dimensions == model.dimensions == more.get("target", DIMENSIONS)
+    found = [[each.predict(path) for path in voices.paths[:4]] for each in (model, graph)]
+    for one, other in zip(*found, strict=True):
+        assert other.ratings == pytest.approx(one.ratings, abs=1e-5)
+        assert other.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+        assert other.decision == one.decision
+    assert np.ptp([list(each.ratings.values()) for each in found[0]], axis=0).min() > 1e-4
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

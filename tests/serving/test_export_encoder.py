@@ -11,7 +11,8 @@ import onnx
 import onnxruntime
 import pytest
 import soundfile as sf
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import LinearSVR
 
 from ser_pipeline import load_model
 from ser_pipeline.audio.mono import mixed
@@ -316,3 +317,15 @@ def test_linear_networks_say_what_scikit_learn_says(rng):
 
         given = torch.from_numpy(inputs)
         assert LinearNetwork(network)(given).numpy() == pytest.approx(network(given).numpy(), abs=1e-5)
+
+
+def test_linear_networks_rate_as_scikit_learn_does(rng):
+    import torch
+
+    inputs = rng.standard_normal((40, 6)).astype(np.float32)
+    raters = [Ridge().fit(inputs, rng.uniform(-1, 1, 40)), LinearSVR().fit(inputs, 3 * inputs[:, 0])]
+    network, given = EstimatorNetwork(None, 0, raters), torch.from_numpy(inputs)
+    alone = LinearNetwork(network)
+    assert (alone.rates, alone.only_rates) == (True, True)
+    assert alone.rate(given).numpy() == pytest.approx(network.rate(given).numpy(), abs=1e-5)
+    assert alone.rate(given).abs().max() == 1  # beyond the scale it stays at its end

@@ -51,3 +51,16 @@ def test_ratings_of_windows_are_averaged_and_told():
     assert said.as_dict()["ratings"] == {"valence": 0.25, "arousal": 0.0, "dominance": -0.75}
     plain = decide(np.zeros(2), ("anger", "fear"), name="a", span_s=(0, 1), temperature=None, abstain=0)
     assert "ratings" not in plain.as_dict()
+
+
+def test_a_model_that_only_rates_tells_the_mean_of_its_windows():
+    rows, ratings = np.zeros((2, 0)), [np.array([0.5, -1.0]), np.array([0.1, -0.5])]
+    said = decide(
+        rows, (), name="a", span_s=(0.0, 2.0), temperature=None, abstain=0.5,
+        ratings=ratings, dimensions=("valence", "dominance"),
+    )  # fmt: skip
+    assert (said.decision, said.emotion, said.confidence, said.windows) == ("rated", None, None, 2)
+    assert said.ratings == pytest.approx({"valence": 0.3, "dominance": -0.75})
+    assert repr(said) == "Prediction(a: rated, valence +0.30, dominance -0.75)"
+    assert "dominance" in said._repr_html_()
+    assert said.as_dict()["ratings"] == pytest.approx({"valence": 0.3, "dominance": -0.75})
