@@ -5,8 +5,9 @@ Tables  ``dialog/EmoEvaluation``: majority label, valence, activation and domina
         raters' own answers. ``dialog/transcriptions``: the words.
 Splits  none published; split by session, since partners share one.
 Quirks  The speaker is the gender in the TURN's suffix, not the one in the dialogue's name. Turns on
-        which the raters did not agree are labelled ``xxx`` and are rejects. Answers of ``F1`` and ``M1``
-        are the actors' own and are not counted. ``dialog/wav`` holds whole dialogues, not turns.
+        which the raters did not agree are labelled ``xxx``: they have no emotion, but ratings and votes.
+        Answers of ``F1`` and ``M1`` are the actors' own and are not counted. ``dialog/wav`` holds whole
+        dialogues, not turns.
 Source  doi:10.1007/s10579-008-9076-6
 """
 
@@ -57,6 +58,7 @@ EMOTIONS: Final[Mapping[str, str]] = {
     "exc": "excitement",
     "fru": "frustration",
     "oth": OTHER,
+    "xxx": OTHER,
 }
 
 ANSWERS: Final[Mapping[str, str]] = {
@@ -72,8 +74,6 @@ ANSWERS: Final[Mapping[str, str]] = {
     "Frustration": "frustration",
 }
 """What a rater may tick -> emotion; anything else is ``other``."""
-
-NO_MAJORITY: Final = "xxx"
 
 STYLES: Final[Mapping[str, Style]] = {"impro": "elicited", "script": "acted"}
 
@@ -159,8 +159,6 @@ def _labelled(row: Utterance, labels: CorpusTable, words: CorpusTable) -> Uttera
     if not facts:
         return Reject(CARD.name, row.path, f"no label in {labels.name!r}")
     label = facts["source_label"]
-    if label == NO_MAJORITY:
-        return Reject(CARD.name, row.path, f"raters did not agree ({NO_MAJORITY})")
     if label not in EMOTIONS:
         return unknown_code(CARD, row.path, "label", label, EMOTIONS)
     return row.with_facts(emotion=EMOTIONS[label], **facts, **words.facts(turn))

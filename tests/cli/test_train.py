@@ -140,7 +140,7 @@ def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
         (["--epochs", "many"], "ser: --epochs many: must be a whole number of at least 1"),
         (
             ["--task", "anger,sadness"],
-            "and those that ser.toml defines, as in [tasks] mine = ['anger', 'calm']",
+            "and those that ser.toml defines, as in [tasks] mine = ['anger', 'sadness']",
         ),
         (["--name", "a/b"], "cannot name a run"),
         (["--resume", "none"], "run 'none' does not exist"),

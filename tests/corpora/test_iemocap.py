@@ -102,7 +102,9 @@ def test_labels_dimensions_votes_and_words_are_added(put):
     other = rows["Ses01F_impro01_M001"]
     assert (other.emotion, other.emotion_id, other.votes) == ("other", -1, {"other": 1, "neutral": 1})
     assert other.text == "Do you have your forms?"
-    assert others == [Reject("iemocap", PurePosixPath(f"{WAV}_M000.wav"), "raters did not agree (xxx)")]
+    divided = rows["Ses01F_impro01_M000"]
+    assert (divided.emotion, divided.source_label, divided.valence) == ("other", "xxx", -0.25)
+    assert others == []
 
 
 def test_a_turn_without_label_is_a_reject_and_a_label_without_turn_is_counted(put):
