@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,15 @@ TEMPORARY_SUFFIX = ".partial"
 
 _FLOCK = struct.Struct("@hhqqi4x")
 """Linux: kind of lock, origin, first byte, number of bytes, and a process that must be 0."""
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file of bytes, which opens at once: no pipe, device, socket or folder.
+
+    Raises:
+        OSError: nothing is there, or it may not be looked at.
+    """
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 @contextmanager

@@ -248,14 +248,16 @@ def predict(
     """
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.model import Model
+    from ser_pipeline.serving.reading import readable
 
     how = checked(PredictOptions, options, where="predict")
     loaded = model if isinstance(model, Model) else load_model(model, runs=runs)
     if isinstance(recordings, bytes):
         return loaded.predict(recordings, how)
     if isinstance(recordings, str | PathLike):
-        return loaded.predict(Path(recordings), how)
-    return list(loaded.predict_many([Path(path) for path in recordings], how, one_speaker=one_speaker))
+        return loaded.predict(readable(Path(recordings)), how, name=str(recordings))
+    sources = map(readable, map(Path, recordings))
+    return list(loaded.predict_many(sources, how, one_speaker=one_speaker))
 
 
 def _found(run: Place | None, runs: Place) -> Path:

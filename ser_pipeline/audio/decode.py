@@ -13,6 +13,7 @@ import numpy as np
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
+from ser_pipeline.atomic import is_plain
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
@@ -166,6 +167,8 @@ def _read(
     """What ``decode`` makes of a file, and the digest of its bytes as they were decoded, or of a segment."""
     most_s = 1 + max_s + (segment.start_s if segment else 0)
     try:
+        if not is_plain(path):
+            raise AudioMissing(f"{path.name}: cannot be read: not a regular file")
         with path.open("rb") as handle:
             state = os.fstat(handle.fileno())
             source: BufferedReader | MemoryFile = handle

@@ -232,8 +232,7 @@ def _whole(
     model: "Model", paths: Sequence[Path], options: "PredictOptions", one_speaker: bool
 ) -> Iterator["Prediction | Unusable"]:
     """One prediction a recording, with progress where there are several."""
-    sources = [_stdin() if str(path) == "-" else path for path in paths]
-    every = model.predict_many(sources, options, one_speaker=one_speaker)
+    every = model.predict_many([_source(path) for path in paths], options, one_speaker=one_speaker)
     if len(paths) < 2:
         yield from every
         return
@@ -252,14 +251,16 @@ def _timelines(
 
     for path in paths:
         try:
-            yield from model.timeline(_stdin() if str(path) == "-" else path, options)
+            yield from model.timeline(_source(path), options)
         except AudioError as error:
             yield Unusable(str(path), str(error))
 
 
-def _stdin() -> bytes:
-    """A whole recording from standard input."""
-    return sys.stdin.buffer.read()
+def _source(path: Path) -> Path | bytes:
+    """A recording that can be read more than once: of standard input and of pipes, their bytes."""
+    from ser_pipeline.serving.reading import readable
+
+    return sys.stdin.buffer.read() if str(path) == "-" else readable(path)
 
 
 def _limit_threads(threads: int | None) -> None:

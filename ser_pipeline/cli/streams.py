@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from contextlib import nullcontext, suppress
 from typing import Any, Final
 
@@ -50,6 +51,10 @@ class Application(typer.Typer):
         """
         _open_all()
         _prepare()
+        # told by processes(), where it matters
+        warnings.filterwarnings(
+            "ignore", message=".*joblib will operate in serial mode", category=UserWarning
+        )
         try:
             try:
                 return super().__call__(*args, **kwargs)

@@ -5,6 +5,7 @@ come without its facts, and the scan ends with a :class:`TableProblem` that says
 """
 
 import csv
+import errno
 import io
 import math
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ser_pipeline.atomic import is_plain
 from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
@@ -227,6 +229,8 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         CorpusError: the file cannot be read, or no encoding fits.
     """
     try:
+        if not is_plain(path):
+            raise OSError(errno.EINVAL, "it is not a regular file")
         content = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"cannot be read ({error.strerror})") from None

@@ -32,6 +32,7 @@ from ser_pipeline.manifest.probe_cache import SAVE_EVERY_S, Progress
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest
 from ser_pipeline.manifest.schema import read_table, write_table
 from ser_pipeline.manifest.segments import segments_of
+from ser_pipeline.processes import lost, processes
 from ser_pipeline.records import Segment
 from ser_pipeline.tables.cells import plural
 
@@ -169,21 +170,24 @@ def _measure_new(
 
 
 def _in_parallel(data: Path, wanted: list[Wanted], jobs: int) -> Iterator[tuple[list[Row], list[str]]]:
+    starts = range(0, len(wanted), _AT_ONCE)
+    some = [wanted[start : start + _AT_ONCE] for start in starts]
+    jobs = processes(min(jobs, max(1, len(wanted) // _WORTH_A_WORKER)))
+    if jobs == 1:
+        yield from (_measure_some(data, each) for each in some)
+        return
     from concurrent.futures.process import BrokenProcessPool
 
     import joblib
 
-    starts = range(0, len(wanted), _AT_ONCE)
-    some = [joblib.delayed(_measure_some)(data, wanted[start : start + _AT_ONCE]) for start in starts]
-    jobs = min(jobs, max(1, len(wanted) // _WORTH_A_WORKER))
-    backend = {"backend": "loky", "inner_max_num_threads": 1} if jobs > 1 else {"backend": "sequential"}
-    with joblib.parallel_config(n_jobs=jobs, **backend):
+    with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
         try:
-            yield from joblib.Parallel(return_as="generator", batch_size=1)(some)
-        except BrokenProcessPool:
+            tasks = (joblib.delayed(_measure_some)(data, each) for each in some)
+            yield from joblib.Parallel(return_as="generator", batch_size=1)(tasks)
+        except BrokenProcessPool as error:
             raise ManifestError(
-                "a worker was killed, perhaps because memory ran out; what was measured is kept: run the "
-                "same command again, perhaps with fewer --jobs"
+                f"{lost(error)}; what was measured is kept: run the same command again, perhaps with fewer "
+                "--jobs"
             ) from None
 
 

@@ -5,8 +5,10 @@ beginning. One more ends where the sound ends. The same windows come out however
 into pieces, so a stream and a file of the same samples give the same predictions.
 """
 
+import errno
 import glob
 import math
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import numpy.typing as npt
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
+from ser_pipeline.atomic import is_plain
 from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
@@ -231,15 +234,27 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
         path = Path(word)
         if path.is_dir():
             found, reason = _in_folder(path)
+            odd = [name for name in found if not _opens_at_once(name)]
+            failures += [Unusable(str(name), f"{name}: cannot be read: not a regular file") for name in odd]
+            found = [name for name in found if name not in odd]
+            reason = "" if odd else reason
         elif not path.exists() and glob.has_magic(word):
             found = sorted(Path(name) for name in glob.glob(word, recursive=True) if Path(name).is_file())
             reason = f"{word}: matches no file"
         else:
             found, reason = [path], ""
         paths += found
-        if not found:
+        if not found and reason:
             failures.append(Unusable(word, reason))
     return paths, failures
+
+
+def _opens_at_once(path: Path) -> bool:
+    """Whether a file of a folder is one of bytes, and no pipe that waits for a writer."""
+    try:
+        return is_plain(path)
+    except OSError:
+        return True  # opening it tells
 
 
 def _in_folder(folder: Path) -> tuple[list[Path], str]:
@@ -262,13 +277,32 @@ def file_blocks(source: str | Path | bytes, name: str) -> Iterator[Blocks]:
         AudioError: no recording that can be decoded, or one that was cut.
     """
     try:
-        with _opened(source) as handle, opened(handle, name) as sound:
+        with _opened(readable(source)) as handle, opened(handle, name) as sound:
             yield Blocks(sound.sample_rate, sound.duration_s, sound)
     except OSError as error:
         raise AudioMissing(f"{name}: cannot be read: {error.strerror or error}") from None
 
 
-def _opened(source: str | Path | bytes) -> AbstractContextManager[Any]:
+def readable(source: str | Path | bytes) -> Path | bytes:
+    """A recording that can be read more than once: of a pipe, as of ``<(...)`` in a shell, its bytes.
+
+    Raises:
+        AudioMissing: what the pipe gives cannot be read.
+    """
+    if isinstance(source, bytes):
+        return source
+    path = Path(source)
+    try:
+        return path.read_bytes() if stat.S_ISFIFO(path.stat().st_mode) else path
+    except FileNotFoundError:
+        return path  # opening it tells
+    except OSError as error:
+        raise AudioMissing(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+def _opened(source: Path | bytes) -> AbstractContextManager[Any]:
     if isinstance(source, bytes):
         return nullcontext(MemoryFile(memoryview(source)))
-    return Path(source).open("rb")
+    if not is_plain(source):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return source.open("rb")

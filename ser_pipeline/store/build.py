@@ -22,6 +22,7 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
+from ser_pipeline.processes import processes
 from ser_pipeline.store.index import SCHEMA, Index, read_index, set_aside
 from ser_pipeline.store.plan import (
     Chunk,
@@ -315,7 +316,7 @@ def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:
     longest_first = sorted(works, key=lambda work: -work.chunk.seconds)  # no straggler at the end
     if scheduler is not None:  # another machine has another working folder
         longest_first = [work.absolute() for work in longest_first]
-    elif jobs > 1 and len(works) > 1:
+    elif len(works) > 1 and processes(jobs) > 1:
         longest_first = [replace(work, parent=os.getpid()) for work in longest_first]
     return run_tasks(_make_shard, longest_first, jobs, scheduler, works[0].folder if works else Path())
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from threadpoolctl import threadpool_limits
 
 from ser_pipeline.errors import TOLD, StoreError
+from ser_pipeline.processes import lost, processes
 from ser_pipeline.store.plan import Task
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run_tasks(
     """
     if scheduler is not None and tasks:
         yield from run_dask(do, tasks, scheduler)
-    elif jobs == 1 or len(tasks) <= 1:
+    elif len(tasks) <= 1 or processes(jobs) == 1:
         yield from map(do, tasks)
     else:
         yield from _run_local(do, tasks, jobs, where)
@@ -75,11 +76,8 @@ def _run_local(do: Callable[[T], R], tasks: Sequence[T], jobs: int, where: Path)
                 for number, task in enumerate(tasks)
             )
             yield from parallel(each)
-        except BrokenProcessPool:
-            raise StoreError(
-                f"{where}: a worker was killed, perhaps because memory ran out; what was finished is "
-                "kept: run the same command again, perhaps with fewer --jobs"
-            ) from None
+        except BrokenProcessPool as error:
+            raise StoreError(f"{where}: {lost(error)}; {_AGAIN}, perhaps with fewer --jobs") from None
 
 
 def _in_worker(do: Callable[[T], R], task: T, tells: bool) -> R:

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 
 from ser_pipeline.atomic import explained
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.processes import processes
 from ser_pipeline.synth.folders import (
     FOLDERS,
     MARKER,
@@ -118,7 +119,7 @@ def synth(
             check_replaceable(folder / FOLDERS[name])
         kept = [name for name in clips_of if is_complete(folder / FOLDERS[name], settings)]
         report(sum(len(clips_of[name]) for name in kept))
-        with Parallel(n_jobs=jobs, return_as="generator") as pool:
+        with Parallel(n_jobs=processes(jobs), return_as="generator") as pool:
             made = [
                 _write_corpus(folder, name, clips, seed, settings, pool, report)
                 for name, clips in clips_of.items()

@@ -20,6 +20,7 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class, parameter_count
 from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
+from ser_pipeline.processes import processes
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import write_metrics
 from ser_pipeline.runs.files import write_info
@@ -104,7 +105,7 @@ class RunBatches(LightningDataModule):
             clips,
             batch_sampler=batches,
             collate_fn=whole_batch,
-            num_workers=self.options.workers,
+            num_workers=processes(self.options.workers, alone=0),
             persistent_workers=False,
             generator=Generator(),
         )

@@ -1,17 +1,20 @@
 import io
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from ser_pipeline.audio.decode import resample
+from ser_pipeline.audio.decode import decode_file, resample
 from ser_pipeline.audio.mono import mixed
-from ser_pipeline.errors import AudioError
+from ser_pipeline.corpora.tables import read_text
+from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving import reading
-from ser_pipeline.serving.reading import Windows, expand, file_blocks
+from ser_pipeline.serving.reading import Windows, expand, file_blocks, readable
 from tests.serving.conftest import RATE, voice
 
 
@@ -160,3 +163,42 @@ def test_two_hours_need_no_more_memory_than_two_minutes(tmp_path):
         assert count == 60 * minutes
         peaks.append(peak)
     assert peaks[1] - peaks[0] < 20 * 1024  # KiB
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A named pipe in a folder with a recording."""
+    sf.write(tmp_path / "a.wav", voice(1.0), RATE)
+    os.mkfifo(tmp_path / "b.wav")
+    return tmp_path / "b.wav"
+
+
+def test_a_pipe_in_a_folder_is_told_and_not_waited_for(pipe):
+    paths, failures = expand([str(pipe.parent)])
+    assert paths == [pipe.parent / "a.wav"]
+    assert [failure.reason for failure in failures] == [f"{pipe}: cannot be read: not a regular file"]
+    pipe.with_name("a.wav").unlink()
+    assert expand([str(pipe.parent)]) == ([], failures)
+
+
+def test_a_pipe_that_is_named_is_read_once_and_whole(pipe):
+    content = pipe.with_name("a.wav").read_bytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    assert readable(pipe) == content
+    writer.join()
+    assert readable(content) is content
+    assert readable(pipe.with_name("none.wav")) == pipe.with_name("none.wav")
+
+
+def test_decoding_waits_for_no_pipe_and_reads_no_device(pipe):
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(AudioMissing, match="cannot be read: not a regular file"):
+            decode_file(path, RATE)
+    with pytest.raises(AudioMissing, match="not a regular file"), file_blocks("/dev/zero", "zero"):
+        pass
+
+
+def test_a_table_that_is_a_pipe_is_not_waited_for(pipe):
+    with pytest.raises(CorpusError, match="not a regular file"):
+        read_text(pipe)
