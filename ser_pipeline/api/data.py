@@ -43,6 +43,7 @@ def build_manifest(
     decode: bool = False,
     strict: bool = False,
     limit: int | None = None,
+    follow_links: bool = True,
     on_progress: OnProgress | None = None,
     corpora: Modules | None = None,
     find: Find | None = None,
@@ -64,6 +65,7 @@ def build_manifest(
         decode: also decode each, so that silent and damaged samples are found now.
         strict: raise at the end if any recording was rejected.
         limit: take this many recordings of each corpus, by a fixed random choice.
+        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
         on_progress: called with how many recordings are read, and of how many.
         corpora: corpus id -> module; by default those that are shipped, and those that files in ``corpora``
             of the working folder or named in ``ser.toml`` describe.
@@ -102,6 +104,7 @@ def build_manifest(
         descriptions=own_descriptions(Path(), own_files(SETTINGS_FILE)),
         find=find,
         told=told,
+        follow_links=follow_links,
     )
     summary = written.with_warnings(renew_splits(written.path, written.digest))
     if strict:

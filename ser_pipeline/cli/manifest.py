@@ -88,6 +88,13 @@ def build(
         int | None,
         typer.Option(min=1, help="Take only this many recordings of each corpus, to try something quickly."),
     ] = None,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links/--no-follow-links",
+            help="Take recordings that links lead out of --data for, or reject them.",
+        ),
+    ] = True,
 ) -> None:
     """Scan every corpus below --data, and write the manifest, its rejects and the split 'speaker'."""
     with plain_errors("the old manifest is unchanged; run the same command again to continue"):
@@ -107,6 +114,7 @@ def build(
                 rehash=rehash,
                 decode=decode,
                 limit=limit,
+                follow_links=follow_links,
                 on_progress=on_progress,
             )
         _show_summary(summary, place)

@@ -183,7 +183,7 @@ def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) 
         status = folder.stat()
         with os.scandir(folder) as listing:
             # a dangling link counts as a file: it is what an unfetched git-annex file looks like
-            entries = sorted((entry.name, entry.is_dir()) for entry in listing)
+            entries = sorted((entry.name, _is_folder(entry)) for entry in listing)
     except OSError as error:
         yield Folder(path, [], error.strerror or str(error))
         return
@@ -194,6 +194,40 @@ def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) 
     for name, is_folder in entries:
         if is_folder and not name.startswith(".") and name.lower() not in SYSTEM:
             yield from _walk(folder / name, path / name, above | {here})
+
+
+def leading_out(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Files that links lead out of a folder for, each with the place it really lies at.
+
+    Args:
+        root: of the folder.
+        paths: relative to it, written with slashes.
+    """
+    home = os.path.realpath(root)
+    away = dict[str, bool]()
+    found = dict[str, str]()
+    for path in paths:
+        if path.startswith(("/", "../")):  # a table names it there; no link does
+            continue
+        folder, whole = os.path.dirname(path), os.path.join(root, path)
+        if folder not in away:
+            away[folder] = not _below(os.path.realpath(os.path.join(root, folder)), home)
+        if away[folder] or os.path.islink(whole):
+            place = os.path.realpath(whole)
+            if not _below(place, home):
+                found[path] = place
+    return found
+
+
+def _below(place: str, home: str) -> bool:
+    return place == home or place.startswith(os.path.join(home, ""))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def audio_files(root: Path) -> list[PurePosixPath]:

@@ -53,6 +53,7 @@ def write_manifest(
     descriptions: Sequence[Path] = (),
     find: Find | None = None,
     told: Mapping[str, Any] | None = None,
+    follow_links: bool = True,
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
@@ -72,6 +73,7 @@ def write_manifest(
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
         told: what ``corpora`` were made from: JSON values that change whenever they do, and under ``files``
             the paths of recordings and tables; without it a build from ``corpora`` is never unchanged.
+        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
@@ -86,7 +88,9 @@ def write_manifest(
             f"them with --data ('ser corpora list' shows their layouts, "
             f"'ser corpora synth {data}' makes synthetic ones)"
         )
-    settings = {"decode": decode, "limit": limit}
+    settings: dict[str, Any] = {"decode": decode, "limit": limit}
+    if not follow_links:
+        settings["follow_links"] = False
     described = {
         str(place): digest_file(place)
         for path in descriptions
@@ -103,7 +107,7 @@ def write_manifest(
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
         modules = known_corpora(descriptions) if corpora is None else corpora
-        scanned = scan_corpora(data, limit=limit, corpora=modules, find=find)
+        scanned = scan_corpora(data, limit=limit, corpora=modules, find=find, follow_links=follow_links)
         cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
         files = scanned.table["path"].combine_chunks().dictionary_encode()  # one for all its segments
         paths = files.dictionary.to_pylist()

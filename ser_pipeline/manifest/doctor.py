@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Bools, Float64s
+from ser_pipeline.corpora.files import leading_out
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import OTHER, emotion_name
 from ser_pipeline.manifest.schema import read_table
@@ -82,6 +83,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "texts": Kind(True, "texts that tell the emotion, so that a model may learn words"),
     "classes": Kind(True, "emotions of one corpus only, which a model may know by how it sounds"),
+    "links": Kind(False, "recordings that lie outside the data folder, which links lead to"),
     "clipping": Kind(False, "waves with flat peaks"),
     "level": Kind(False, f"recordings that never get louder than {QUIET_DB:.0f} dB of full scale"),
     "offset": Kind(False, f"waves around another value than 0, by {OFFSET:g} of full scale or more"),
@@ -273,6 +275,20 @@ def copy_cases(table: pa.Table, groups: Sequence[Sequence[int]]) -> Iterator[Cas
                 detail = f"{detail}, labelled {emotion_name(emotions[first])} there"
                 weight = 2
             yield Case("copies", corpora[copy], names[copy], detail, weight)
+
+
+def link_cases(table: pa.Table, data: Path) -> Iterator[Case]:
+    """Find recordings that links lead out of a folder for.
+
+    Args:
+        table: rows of the manifest.
+        data: folder that its paths are relative to.
+    """
+    rows = table.select(["corpus", "path", "utterance_id"]).to_pylist()
+    out = leading_out(data, {row["path"] for row in rows})
+    for row in rows:
+        if place := out.get(row["path"]):
+            yield Case("links", row["corpus"], row["utterance_id"], f"lies at {place}", 1.0)
 
 
 def label_cases(table: pa.Table) -> Iterator[Case]:

@@ -25,6 +25,7 @@ from ser_pipeline.manifest.doctor import (
     Diagnosis,
     copy_cases,
     label_cases,
+    link_cases,
     recording_cases,
     summed_up,
 )
@@ -105,6 +106,7 @@ def examine(
     cases = (
         *recording_cases(manifest.table, measured),
         *copy_cases(manifest.table, groups_of(same_takes(_prints(measured)))),
+        *link_cases(manifest.table, data or manifest.data),
         *label_cases(manifest.table),
     )
     corpora = manifest.corpora.order({case.corpus for case in cases})

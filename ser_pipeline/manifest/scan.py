@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.corpora import Corpus, known_corpora
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found, discover
+from ser_pipeline.corpora.files import leading_out
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
 from ser_pipeline.manifest.cards import card_facts
@@ -52,6 +53,7 @@ class Scanned:
         files: corpus -> number of recordings.
         half_there: one line for each corpus folder that holds no recording.
         synthetic: corpora that are marked as synthetic.
+        linked: recordings that links lead out of the folder for.
         left_out: recordings that ``limit`` left out; they are in no other count.
         cards: corpus -> what a manifest keeps of its card, of those in ``files``.
     """
@@ -64,6 +66,7 @@ class Scanned:
     half_there: tuple[str, ...] = ()
     synthetic: tuple[str, ...] = ()
     left_out: int = 0
+    linked: tuple[str, ...] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -73,6 +76,7 @@ def scan_corpora(
     limit: int | None = None,
     corpora: Modules | None = None,
     find: Find | None = None,
+    follow_links: bool = True,
 ) -> Scanned:
     """Read names, folders and tables of every corpus below ``data``; opens no recording.
 
@@ -81,6 +85,7 @@ def scan_corpora(
         limit: take this many recordings of each corpus, by a fixed random choice.
         corpora: corpus id -> module or description; all that are shipped by default.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
+        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
 
     Raises:
         CorpusError: ``data`` holds no corpus, or a folder cannot be listed.
@@ -100,7 +105,20 @@ def scan_corpora(
     _sorted_out(strays, PurePosixPath(), scanned)
     scanned.table = pa.Table.from_batches(batches, DESCRIBED)
     scanned.cards = card_facts(modules, scanned.files)
+    scanned.linked = tuple(leading_out(data, pc.unique(scanned.table["path"]).to_pylist()))
+    if not follow_links:
+        _refuse_links(scanned)
     return scanned
+
+
+def _refuse_links(scanned: Scanned) -> None:
+    """Turn recordings that links lead out of the folder for into rejects; nothing reads them."""
+    out = pc.is_in(scanned.table["path"], pa.array(scanned.linked, pa.string()))
+    refused = scanned.table.filter(out).select(["corpus", "path"]).to_pylist()
+    reason = "a link that leads out of the data folder, which --no-follow-links does not follow"
+    scanned.rejects += [Reject(row["corpus"], PurePosixPath(row["path"]), reason) for row in refused]
+    scanned.table = scanned.table.filter(pc.invert(out))
+    scanned.linked = ()
 
 
 def printable(text: str) -> str:

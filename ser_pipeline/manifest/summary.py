@@ -191,6 +191,12 @@ def _corpora(manifest: Manifest, scanned: Scanned, rejects: pa.Table) -> list[Co
 def _remarks(scanned: Scanned) -> list[str]:
     lines = list(scanned.half_there)
     lines += [f"{problem.corpus}: {problem.table}: {problem.reason}" for problem in scanned.problems]
+    if scanned.linked:
+        files = plural(len(scanned.linked), "recording")
+        lines.append(
+            f"links lead out of the data folder for {files}, which 'ser manifest doctor' lists and "
+            f"--no-follow-links leaves out: {some(list(scanned.linked), show=3)}"
+        )
     if scanned.synthetic:
         lines.append(f"synthetic recordings, made by 'ser corpora synth': {', '.join(scanned.synthetic)}")
     if scanned.left_out:
