@@ -229,7 +229,7 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         CorpusError: the file cannot be read, or no encoding fits.
     """
     try:
-        if not is_plain(path):
+        if not (is_plain(path) or path.is_dir()):
             raise OSError(errno.EINVAL, "it is not a regular file")
         content = path.read_bytes()
     except OSError as error:

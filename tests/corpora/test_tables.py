@@ -122,7 +122,7 @@ def test_the_first_encoding_that_fits_is_taken(put):
 
 
 def test_a_file_that_cannot_be_opened_is_a_corpus_error(tmp_path: Path):
-    with pytest.raises(CorpusError, match=r"cannot be read \(it is not a regular file\)"):
+    with pytest.raises(CorpusError, match=r"cannot be read \(Is a directory\)"):
         read_text(tmp_path)
 
 
