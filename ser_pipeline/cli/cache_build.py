@@ -176,11 +176,14 @@ def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:
     for line in summary.repaired:
         say(f"set aside and computed again: {line}")
     if summary.failures:
-        say(f"{len(summary.failures)} {what} have no row:")
-        for failure in summary.failures[:10]:
-            say(f"  {failure.path}: {failure.reason}")
-        if len(summary.failures) > 10:
-            say(f"  and {len(summary.failures) - 10} more; 'ser cache status --failures' lists all")
+        from ser_pipeline.manifest.summary import SHOWN, failure_reasons, reason_line
+
+        say(f"{len(summary.failures)} {what} have no row; 'ser cache status --failures' lists them:")
+        kinds = failure_reasons((failure.path, failure.reason) for failure in summary.failures)
+        for kind in kinds[:SHOWN]:
+            say(f"  {reason_line(kind)}")
+        if len(kinds) > SHOWN:
+            say(f"  and {len(kinds) - SHOWN} other reasons")
     if dry_run:
         left = summary.wanted - summary.present - len(summary.failures)
         out(f"{summary.folder}: would compute {left} of {summary.wanted} {what}")

@@ -42,7 +42,7 @@ DESCRIBED_COLUMNS: Final = (
 )
 """Columns of the manifest that a description of every corpus needs."""
 
-_VARYING: Final = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|"(?:[^"\\]|\\.)*"|\S*[/\\]\S*|\S*\d\S*""")
+VARYING: Final = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|"(?:[^"\\]|\\.)*"|\S*[/\\]\S*|\S*\d\S*""")
 """What differs from file to file in a reason: texts in quotation marks, paths, and words with a digit."""
 
 _ITS_FOLDER: Final = "its folder"
@@ -374,17 +374,17 @@ def reject_reasons(rejects: pa.Table, corpora: KnownCorpora) -> list[RejectReaso
     columns = (rejects[name].to_pylist() for name in ("corpus", "path", "reason"))
     for corpus, path, reason in sorted(zip(*columns, strict=True)):
         top = path.partition("/")[0] if corpus == UNKNOWN and "/" in path else ""
-        kinds.setdefault((corpus, top, _VARYING.sub("*", reason)), []).append((path, reason))
+        kinds.setdefault((corpus, top, VARYING.sub("*", reason)), []).append((path, reason))
     order = corpora.order(corpus for corpus, _, _ in kinds)
-    found = [_kind(corpus, top, rows) for (corpus, top, _), rows in kinds.items()]
+    found = [kind_of(corpus, top, rows) for (corpus, top, _), rows in kinds.items()]
     return sorted(found, key=lambda kind: (order.index(kind.corpus), -kind.files, kind.reason, kind.example))
 
 
-def _kind(corpus: str, top: str, rows: list[tuple[str, str]]) -> RejectReason:
+def kind_of(corpus: str, top: str, rows: list[tuple[str, str]]) -> RejectReason:
+    """What paths and their reasons have in common; ``top`` is the folder of all of them, if known."""
     folder = top or _in_common_folder([posixpath.dirname(path) for path, _ in rows]) or "."
-    reason = _in_common([reason for _, reason in rows])
-    if folder != ".":
-        reason = reason.replace(_ITS_FOLDER, folder)
+    common = _in_common([reason for _, reason in rows])
+    reason = common if folder == "." else common.replace(_ITS_FOLDER, folder)
     return RejectReason(corpus, reason, rows[0][0], len(rows), folder)
 
 
@@ -395,6 +395,6 @@ def _in_common_folder(folders: list[str]) -> str:
 
 def _in_common(reasons: list[str]) -> str:
     """The text of some reasons of one kind, with an ellipsis for each part in which they differ."""
-    parts = zip(*(_VARYING.findall(reason) for reason in set(reasons)), strict=True)
+    parts = zip(*(VARYING.findall(reason) for reason in set(reasons)), strict=True)
     shown = iter([found[0] if len(set(found)) == 1 else ELLIPSIS for found in parts])
-    return _VARYING.sub(lambda _: next(shown), reasons[0])
+    return VARYING.sub(lambda _: next(shown), reasons[0])

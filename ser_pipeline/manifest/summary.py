@@ -1,5 +1,6 @@
 """The result of a build, in numbers for the screen."""
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +10,14 @@ import pyarrow as pa
 
 from ser_pipeline.corpora.discover import UNKNOWN
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.manifest.describe import RejectReason, held_by, named_speakers, reject_reasons
+from ser_pipeline.manifest.describe import (
+    VARYING,
+    RejectReason,
+    held_by,
+    kind_of,
+    named_speakers,
+    reject_reasons,
+)
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.manifest.segments import overlaps
@@ -156,6 +164,24 @@ def reason_line(kind: RejectReason) -> str:
         '1,200 x empty: 0 bytes (EmoDB/wav/a.wav)'
     """
     return f"{thousands(kind.files)} x {kind.reason} ({kind.example})"
+
+
+def failure_reasons(failures: Iterable[tuple[str, str]]) -> list[RejectReason]:
+    """Group recordings that failed by kind of reason, most frequent first.
+
+    Args:
+        failures: path and reason of each.
+
+    Examples:
+        >>> (kind,) = failure_reasons([("b/1.wav", "1.wav: silent"), ("b/2.wav", "2.wav: silent")])
+        >>> kind.files, kind.reason, kind.example
+        (2, 'silent', 'b/1.wav')
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for path, reason in failures:
+        own = reason.removeprefix(f"{posixpath.basename(path)}: ")
+        kinds.setdefault(VARYING.sub("*", own), []).append((path, own))
+    return sorted((kind_of("", "", rows) for rows in kinds.values()), key=lambda kind: -kind.files)
 
 
 def unknown_folders(reasons: Iterable[RejectReason]) -> list[str]:

@@ -42,7 +42,8 @@ def test_a_bad_recording_is_named_and_the_status_tells(home):
     ser("manifest", "build")
     result = ser("cache", "mels", "--denoise", "none")
     assert result.exit_code == 1
-    assert "03a01Wa.wav: silent" in result.stderr
+    assert "1 x silent: no sample" in result.stderr
+    assert "03a01Wa.wav)" in result.stderr
     assert "11 of 12 recordings (11 computed now, 1 failed)" in result.stdout
     (row,) = json.loads(ser("cache", "status", "--failures", "--format", "json").stdout)
     assert "silent" in row["reason"]
