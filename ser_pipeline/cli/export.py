@@ -125,7 +125,7 @@ def _tell(made: "Export") -> None:
 
 
 def _fewer(found: "GraphCheck") -> str:
-    return f" ({found.unusable} silent or too short left out)" if found.unusable else ""
+    return f" ({found.unusable} too short left out)" if found.unusable else ""
 
 
 def _sentence(what: str, found: "GraphCheck", emotions: Sequence[str]) -> str:

@@ -182,7 +182,7 @@ class GraphCheck:
 
     Attributes:
         clips: how many were compared.
-        unusable: how many were left out: nothing is heard in them, or they are too short.
+        unusable: how many were left out because they are too short for the encoder.
         largest: largest difference of a probability, or of a rating.
         agreement: share of clips with the same likeliest emotion; 1 for a model that only rates.
     """
