@@ -113,7 +113,7 @@ def _corpora(folder: Path) -> tuple[str, ...]:
     from ser_pipeline.runs.files import read_info
     from ser_pipeline.runs.types import SETTINGS
 
-    return read_info(folder).corpora if (folder / SETTINGS).exists() else ()
+    return read_info(folder).learned_from if (folder / SETTINGS).exists() else ()
 
 
 def _tell(made: "Export") -> None:

@@ -310,6 +310,7 @@ def _info(
         counts={part: int(found.sum()) for part, found in counts.items()},
         class_counts={part: tuple(found.tolist()) for part, found in counts.items()},
         corpora=tuple(sorted(set(clips["corpus"].to_pylist()))),
+        train_corpora=tuple(sorted({name for info in infos for name in info.train_corpora})),
         languages=tuple(sorted(set(clips["language"].to_pylist()))),
         synthetic=any(info.synthetic for info in infos),
         seconds=round(sum(info.seconds or 0.0 for info in infos), 1),

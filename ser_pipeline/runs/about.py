@@ -36,6 +36,7 @@ class About(Options):
         speakers: heard in these clips.
         people: who they are; None where it was not scored.
         synthetic: it learned from synthetic voices.
+        note: what else those who use it must know, in one sentence.
     """
 
     name: str
@@ -48,6 +49,7 @@ class About(Options):
     speakers: int = 0
     people: Literal["new people", "people it knows"] | None = None
     synthetic: bool = False
+    note: str = ""
 
     @property
     def chance(self) -> float:
@@ -155,7 +157,7 @@ def _about(info: RunInfo, scores: RunScores | None) -> About:
         model=info.model,
         task=info.recipe.about,
         emotions=info.emotions,
-        trained_on=info.recipe.train_corpora or info.corpora,
+        trained_on=info.learned_from,
         uar=None if part is None else part.pooled.uar,
         ccc=None if rated is None else rated.ccc,
         speakers=0 if tested is None else tested.speakers,
@@ -193,7 +195,7 @@ def best_model(runs: Path) -> Path | None:
     reasons = [f"{each.run.folder.name} {each.reason}" for each in reversed(candidates)]
     raise RunError(
         f"{runs}: {plural(len(there), 'model')}, none of which answers unless it is named: {some(reasons)}; "
-        "name one with --model, or train one with 'ser train'"
+        "name one with --model (built-in comes with the package), or train one with 'ser train'"
     )
 
 

@@ -257,6 +257,8 @@ class RunInfo(Options):
         counts: clips by part.
         class_counts: part -> clips by class, in the order of ``emotions``.
         corpora: corpus ids that the clips come from.
+        train_corpora: of these, and of recordings without a label, those it learned from; empty in runs of
+            before they were kept.
         languages: of the clips.
         synthetic: some of the recordings were made by ``ser corpora synth``.
         best_epoch: the epoch whose weights were kept, counted from 1.
@@ -283,6 +285,7 @@ class RunInfo(Options):
     counts: dict[str, int]
     class_counts: dict[str, tuple[int, ...]]
     corpora: tuple[str, ...]
+    train_corpora: tuple[str, ...] = ()
     languages: tuple[str, ...]
     synthetic: bool
     best_epoch: int | None = None
@@ -297,6 +300,11 @@ class RunInfo(Options):
     def __repr__(self) -> str:
         """One line: name, model, task and split."""
         return f"RunInfo({self.name}: {self.model}, {self.recipe.about}, split {self.split.name})"
+
+    @property
+    def learned_from(self) -> tuple[str, ...]:
+        """Corpora it learned from, as far as the run tells them from those it was tested on."""
+        return self.train_corpora or self.recipe.train_corpora or self.corpora
 
     @property
     def words(self) -> str:

@@ -84,7 +84,7 @@ def _caveats(model: Model, folder: Path) -> Iterator[Caveat]:
                 "model": model.name,
                 "kind": info.model,
                 "clips": info.counts.get("train", 0),
-                "corpora": info.corpora,
+                "corpora": info.learned_from,
                 "languages": info.languages or Caveat("no_language"),
             },
         )
@@ -219,7 +219,7 @@ def _part(options: InputOptions) -> str:
 def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
     yield from ("## Training data and its licences", "")
     rows = []
-    for name in info.corpora:
+    for name in info.learned_from:
         corpus = CORPORA[name].CARD if name in CORPORA else None
         told = (corpus.licence, corpus.source) if corpus else ("not known to this program", "")
         rows.append((name, *told))
@@ -230,6 +230,9 @@ def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
             yield from (f"{_encoder('The model', encoder.name)} It is needed to predict.", "")
     for name in () if info.teacher is None else info.teacher.encoders:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
+    others = [name for name in info.corpora if name not in info.learned_from]
+    if others:
+        yield from (f"It was tested on recordings of {_listed(others)}, and did not learn from them.", "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
     only = f" Only those with `{info.recipe.where}`." if info.recipe.where else ""
     yield f"Clips: {counts}.{only} Languages: {', '.join(info.languages) or 'unknown'}."
@@ -302,7 +305,7 @@ def _use(info: RunInfo) -> Iterator[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -67,6 +67,7 @@ def describe(
         counts=data.counts(),
         class_counts=data.class_counts(),
         corpora=data.names("corpus"),
+        train_corpora=_train_corpora(data),
         languages=data.names("language"),
         synthetic=data.synthetic or (before is not None and before.synthetic),
         parameters=parameters,
@@ -82,6 +83,14 @@ def describe(
             **({} if data.variants is None else {"variants": data.variants.store.fingerprint}),
         },
     )
+
+
+def _train_corpora(data: RunData) -> tuple[str, ...]:
+    """Corpora of the training clips, and of the recordings without a label."""
+    found = set(data.examples.column("corpus")[data.rows("train")].tolist())
+    if data.taught is not None:
+        found |= set(data.taught.unlabelled.column("corpus").tolist())
+    return tuple(sorted(found))
 
 
 def _teacher(data: RunData, before: RunInfo | None) -> TeacherInfo | None:

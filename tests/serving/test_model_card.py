@@ -44,6 +44,14 @@ def test_the_card_says_who_taught_and_under_which_terms(trained):
     assert "It is not needed to predict." in text
 
 
+def test_corpora_of_the_test_alone_are_not_said_to_be_learned_from(trained):
+    write_info(trained, read_info(trained).model_copy(update={"train_corpora": ("nemo",)}))
+    text = write_model_card(trained)
+    assert "| nemo " in text
+    assert "| emodb " not in text.partition("## Scores")[0]
+    assert "It was tested on recordings of emodb, and did not learn from them." in text
+
+
 def test_tables_are_whole(trained):
     widths = []
     for line in write_model_card(trained).splitlines():

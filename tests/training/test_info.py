@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from ser_pipeline.errors import RunError
+from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.training.info import check_same, describe
 
@@ -22,6 +25,19 @@ def test_a_run_is_described_by_what_repeats_it(toy, tmp_path):
     assert (info.extra["device"], info.extra["precision"]) == ("cpu", "32-true")
     write_info(tmp_path / "a", info)
     assert read_info(tmp_path / "a") == info
+
+
+def test_a_run_says_which_corpora_it_learned_from(toy, tmp_path):
+    data = toy.data()
+    parts = data.examples.part.copy()
+    parts[data.examples.column("corpus") == "emodb"] = PARTS.index("test")
+    info = describe(
+        replace(data, examples=replace(data.examples, part=parts)), tmp_path, command="", parameters=1
+    )
+    assert info.corpora == ("emodb", "nemo")
+    assert info.train_corpora == info.learned_from == ("nemo",)
+    before = info.model_copy(update={"train_corpora": ()})
+    assert before.learned_from == ("emodb", "nemo")
 
 
 def test_a_run_that_goes_on_keeps_its_start(toy, tmp_path):
