@@ -15,6 +15,7 @@ import soundfile
 
 from ser_pipeline.dsp.safe_import import prepare_librosa
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
 prepare_librosa()  # the processes of one test run start at once
 
 

@@ -301,6 +301,8 @@ def introduce(model: "Model") -> None:
     """Say who answers, and what speaks against it."""
     if model.about is not None:
         say(one_line(model.about.line))
+        if model.about.note:
+            say(one_line(f"{model.about.name}: {model.about.note}"))
         if model.about.warning:
             say(one_line(f"warning: {model.about.warning}"))
 

@@ -57,7 +57,7 @@ def export(
     from ser_pipeline.serving.load import find_model
 
     with plain_errors():
-        folder = find_model(run, runs)
+        folder = find_model(run, runs, built_in=False)
         tell_unread(runs, folder)
         if card:
             _write_card(folder, to)
@@ -125,7 +125,7 @@ def _tell(made: "Export") -> None:
 
 
 def _fewer(found: "GraphCheck") -> str:
-    return f" ({found.unusable} too short left out)" if found.unusable else ""
+    return f" ({found.unusable} silent or too short left out)" if found.unusable else ""
 
 
 def _sentence(what: str, found: "GraphCheck", emotions: Sequence[str]) -> str:

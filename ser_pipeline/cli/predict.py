@@ -122,7 +122,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         help="Use this model: a run, by folder or name, or an .onnx file; by default the best run "
-        "by validation on new people.",
+        "by validation on new people, or the built-in model where nothing was trained.",
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Let the network use this many threads.")]
@@ -368,21 +368,17 @@ def demo(
 ) -> None:
     """Serve a page to record or upload speech, and POST /predict for programs, on this computer only."""
     from ser_pipeline.options import Limits
-    from ser_pipeline.serving.demo import application, check_installed, model_or_none, serve
-    from ser_pipeline.serving.service import NO_MODEL
+    from ser_pipeline.serving.demo import application, check_installed, model_to_serve, serve
 
     with plain_errors("it can be started again at any time"):
         check_installed()
         limits = given.options(Limits)
-        loaded = model_or_none(model, runs)
-        tell_unread(runs, *([loaded[1]] if loaded else []))
-        if loaded is None:
-            say(f"ser: {NO_MODEL}")
+        loaded = model_to_serve(model, runs)
+        tell_unread(runs, loaded[1])
         first, *_ = hosts = host or ["127.0.0.1"]
         app = application(loaded, limits, hosts=hosts, page=page)
-        if loaded:
-            introduce(loaded[0])
-        what = f"model {loaded[0].name}" if loaded else "no model"
+        introduce(loaded[0])
+        what = f"model {loaded[0].name}"
         address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
         out(f"{address}  ({what}; press Ctrl-C to stop)")
         if first not in ("127.0.0.1", "localhost", "::1"):

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import Limits
-from ser_pipeline.runs.about import best_model
 from ser_pipeline.serving.load import RUNS, find_model, load_model
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import caveats
@@ -35,17 +34,15 @@ def check_installed() -> None:
         )
 
 
-def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] | None:
-    """Load the model to serve, with the place it came from; None where nothing was ever trained.
+def model_to_serve(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path]:
+    """Load the model to serve, with the place it came from.
 
     Raises:
         RunError: a model was named and cannot be used, none is good enough to answer without being named,
             or it cannot judge one recording alone.
         SettingsError: it tells no emotions.
     """
-    place = best_model(runs) if source is None else find_model(source, runs)
-    if place is None:
-        return None
+    place = find_model(source, runs)
     model = load_model(place)
     if not model.emotions:
         raise SettingsError(
@@ -58,7 +55,7 @@ def model_or_none(source: Path | None, runs: Path = RUNS) -> tuple[Model, Path] 
 
 
 def application(
-    loaded: tuple[Model, Path] | None, limits: Limits, *, hosts: Sequence[str] = (), page: bool = True
+    loaded: tuple[Model, Path], limits: Limits, *, hosts: Sequence[str] = (), page: bool = True
 ) -> Any:
     """The ASGI application.
 
@@ -70,12 +67,12 @@ def application(
     """
     from ser_pipeline.serving.http import http_app
 
-    service = Service(loaded[0] if loaded else None, limits)
+    service = Service(loaded[0], limits)
     app = http_app(service, hosts)
     if page:
         from ser_pipeline.serving.page import add_page
 
-        add_page(app, service, caveats(*loaded) if loaded else ())
+        add_page(app, service, caveats(*loaded))
     return app
 
 

@@ -1,6 +1,7 @@
 """Graphs: what their metadata hold, loading them without torch, and how they compare with their networks."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ser_pipeline.arrays import Float32s, Floats
+from ser_pipeline.audio.mono import usable
 from ser_pipeline.datasets.normalise import Voice
 from ser_pipeline.errors import AudioError, RunError, SettingsError
 from ser_pipeline.options import Options, mels_of
@@ -27,6 +29,8 @@ from ser_pipeline.serving.scorer import (
     said_of,
 )
 from ser_pipeline.serving.voices import normalised_by, speaker_wise
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its makers unless told not to
 
 GRAPH_KEY: Final = "ser"
 """Key of a graph's ``metadata_props`` under which everything stands as JSON."""
@@ -182,7 +186,7 @@ class GraphCheck:
 
     Attributes:
         clips: how many were compared.
-        unusable: how many were left out because they are too short for the encoder.
+        unusable: how many were left out: nothing is heard in them, or they are too short.
         largest: largest difference of a probability, or of a rating.
         agreement: share of clips with the same likeliest emotion; 1 for a model that only rates.
     """
@@ -243,6 +247,7 @@ def compare(model: Model, session: Any, facts: GraphFacts, waves: Iterable[Float
     names = [name for name in ("probabilities", "ratings") if name in gives]
     for wave in waves:
         try:
+            wave = usable(wave, model.sample_rate, "recording")
             clip = clip_of_wave(wave, model.card)
         except AudioError:
             unusable += 1

@@ -26,7 +26,7 @@ from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving.details import checked, enrolled
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
-from ser_pipeline.serving.service import MOST_ENROLLED, NO_MODEL, BadBody, Sent, Service, read_recordings
+from ser_pipeline.serving.service import MOST_ENROLLED, BadBody, Sent, Service, read_recordings
 
 T = TypeVar("T")
 
@@ -70,7 +70,6 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     413: {"description": "The recording is larger or longer than this server takes."},
     422: {"description": "No recording that can be used, or something that does not fit the model."},
     429: {"description": "Too many wait already; come back after the seconds of Retry-After."},
-    503: {"description": "There is no model."},
 }
 
 NOT_HERE: Final = (
@@ -226,11 +225,8 @@ async def answered(request: Request, service: Service, work: Callable[[Model, Se
         work: done in the service's thread.
 
     Raises:
-        HTTPException: there is no model.
         SerError: the body cannot be used, too many wait, or what ``work`` raises.
     """
-    if service.model is None:
-        raise HTTPException(503, NO_MODEL)
     with service.place() as place:
         sent = await read_recordings(request, place, service.limits.body_s)
         return await asyncio.wrap_future(service.start(lambda model: work(model, sent)))
@@ -257,12 +253,11 @@ def _without_file(said: Prediction) -> dict[str, Any]:
 def _add_rest(app: FastAPI, service: Service) -> None:
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        """Whether a model is loaded, and how many recordings wait."""
-        model = service.model
+        """Which model answers, and how many recordings wait."""
         return {
-            "status": "ok" if model else "no model",
-            "model": model.name if model else None,
-            "emotions": list(model.emotions) if model else [],
+            "status": "ok",
+            "model": service.model.name,
+            "emotions": list(service.model.emotions),
             "waiting": service.waiting,
             "version": __version__,
         }

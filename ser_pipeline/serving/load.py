@@ -16,6 +16,16 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import TorchScorer, WaveScorer
 
 RUNS: Final = Path("runs")
+
+BUILT_IN: Final = Path(__file__).with_name("built_in") / "built-in.onnx"
+"""The model that comes with the package; ``docs/built-in.md`` says how it was trained."""
+
+BUILT_IN_NAME: Final = "built-in"
+
+_NOTE: Final = (
+    "it comes with the package for a first look: not for decisions about people, and for non-commercial use "
+    "only (CC BY-NC-SA 4.0); 'ser quickstart' shows how to train a better one"
+)
 _FORMATS: Final = "a run folder, its model.json or model.safetensors, or an .onnx file of 'ser export'"
 
 
@@ -24,7 +34,8 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
 
     Args:
         source: a run folder or the name of one, ``model.json`` or its neighbour in a run folder, or an
-            ``.onnx`` file; None takes the best run on new people (:mod:`ser_pipeline.runs.about`).
+            ``.onnx`` file, or ``built-in`` for the model that comes with the package; None takes the best
+            run on new people (:mod:`ser_pipeline.runs.about`), and that model where nothing was trained.
         runs: folder of the runs.
 
     Raises:
@@ -44,20 +55,30 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
         check_card(facts.card, path)
         card = facts.card if isinstance(scorer, WaveScorer) else _with_encoder(facts.card)
         about = facts.about or about_card(card, path.name, facts.trained_on)
+        if path == BUILT_IN:
+            about = about.model_copy(update={"note": _NOTE})
         return Model(card, scorer, path.name, about=about)
     model = _of_run(path)
     return replace(model, about=about_run(path, model.card))
 
 
-def find_model(source: Path | None, runs: Path) -> Path:
+def find_model(source: Path | None, runs: Path, *, built_in: bool = True) -> Path:
     """Folder of a run, or a graph's file; where none is named, the best run on new people.
+
+    Args:
+        source: path, or name of a run; ``built-in`` is the model that comes with the package.
+        runs: folder of the runs.
+        built_in: take the model that comes with the package where nothing was trained.
 
     Raises:
         RunError: there is none, the file is none of those a model is kept in, or no run is good enough to
             answer without being named.
     """
     if source is None:
-        return best_model(runs) or list_runs(runs).newest(having=CARD, what="trained model")
+        if found := best_model(runs):
+            return found
+        built_in = built_in and BUILT_IN.is_file()
+        return BUILT_IN if built_in else list_runs(runs).newest(having=CARD, what="trained model")
     for place in (source, runs / source):
         if (place / CARD).is_file():
             return place
@@ -65,6 +86,8 @@ def find_model(source: Path | None, runs: Path) -> Path:
             return _by_file(place)
         if place.is_dir():
             raise RunError(f"{place}: holds no {CARD}: {_no_model(place)}")
+    if built_in and str(source) == BUILT_IN_NAME:
+        return BUILT_IN
     raise RunError(
         f"model '{source}' does not exist; the newest runs in {runs} are: {list_runs(runs).latest_names}"
     )

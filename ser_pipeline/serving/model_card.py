@@ -11,6 +11,7 @@ from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
+from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
@@ -76,7 +77,7 @@ def caveats(model: Model, folder: Path) -> tuple[Caveat, ...]:
 def _caveats(model: Model, folder: Path) -> Iterator[Caveat]:
     info = _read_info(folder)
     if info is None:
-        yield Caveat("unknown", {"model": model.name, "emotions": model.emotions})
+        yield from _of_graph(model)
     else:
         yield Caveat(
             "learned",
@@ -104,6 +105,19 @@ def _read_info(folder: Path) -> RunInfo | None:
         return None
 
 
+def _of_graph(model: Model) -> Iterator[Caveat]:
+    """What a graph's file tells of its model."""
+    about = model.about
+    if about is None or about.uar is None:
+        yield Caveat("unknown", {"model": model.name, "emotions": model.emotions})
+        return
+    yield Caveat("from", {"model": about.name, "kind": about.model, "corpora": about.trained_on})
+    known = Caveat("known" if about.people == KNOWN else "new")
+    yield Caveat("tested", {"speakers": about.speakers, "whom": known, **_recall(about.uar, model.emotions)})
+    if about.note:
+        yield Caveat("built_in")
+
+
 def _scored(info: RunInfo, folder: Path) -> Iterator[Caveat]:
     try:
         parts = read_scores(folder, info).parts
@@ -113,20 +127,16 @@ def _scored(info: RunInfo, folder: Path) -> Iterator[Caveat]:
     if "test" not in parts:
         return
     test = parts["test"].pooled
+    known = Caveat("known" if info.split.leaks_speakers else "new")
+    recall = _recall(test.uar, info.emotions)
+    yield Caveat("scored", {"clips": test.clips, "speakers": test.speakers, "whom": known, **recall})
+
+
+def _recall(uar: Estimate, emotions: Sequence[str]) -> dict[str, int | str | Caveat]:
     interval: Caveat | str = ""
-    if test.uar.low is not None and test.uar.high is not None:
-        interval = Caveat("interval", {"low": round(100 * test.uar.low), "high": round(100 * test.uar.high)})
-    yield Caveat(
-        "scored",
-        {
-            "clips": test.clips,
-            "speakers": test.speakers,
-            "whom": Caveat("known" if info.split.leaks_speakers else "new"),
-            "recall": round(100 * test.uar.value),
-            "interval": interval,
-            "chance": round(100 / len(info.emotions)),
-        },
-    )
+    if uar.low is not None and uar.high is not None:
+        interval = Caveat("interval", {"low": round(100 * uar.low), "high": round(100 * uar.high)})
+    return {"recall": round(100 * uar.value), "interval": interval, "chance": round(100 / len(emotions))}
 
 
 def write_model_card(folder: Path) -> str:

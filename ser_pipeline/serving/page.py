@@ -282,8 +282,7 @@ def _page(service: Service, trusted: Sequence[Caveat], texts: Texts) -> str:
         # inside a script nothing is escaped, so that no text may end it
         spoken=Markup(_in_script({key: filled[key] for key in SPOKEN} | {"most_seconds": limits.max_s})),
         languages={code: each.words["name"] for code, each in languages().items()},
-        model=service.model,
-        adaptive=service.model is not None and adaptive(service.model.card),
+        adaptive=adaptive(service.model.card),
         examples=[texts(sex, emotion=texts.emotions[emotion]) for emotion, _, sex in VOICES],
         trusted=[texts.caveat(each) for each in trusted],
     )

@@ -24,12 +24,6 @@ MOST_ENROLLED: Final = 20
 HELD: Final = 8
 """Bytes of all recordings that wait together, as a multiple of the largest one allowed."""
 
-NO_MODEL: Final = (
-    "there is no trained model yet; train one with 'ser train crnn', or pass a run or an .onnx file with "
-    "--model, and start 'ser demo' again"
-)
-"""What is said where a model is missing."""
-
 
 class BadBody(AudioError):
     """A request whose body holds no recording."""
@@ -85,7 +79,7 @@ class Service:
         limits: how many may wait, and how much they may send.
     """
 
-    def __init__(self, model: Model | None, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: Limits) -> None:
         self.model = model
         self.limits = limits
         self.waiting = 0
@@ -127,13 +121,10 @@ class Service:
         """Hand work to the one thread that predicts.
 
         Raises:
-            ServerBusy: there is no model, or the server is stopping.
+            ServerBusy: the server is stopping.
         """
-        model = self.model
-        if model is None:
-            raise ServerBusy(NO_MODEL)
         try:
-            return self._worker.submit(work, model)
+            return self._worker.submit(work, self.model)
         except RuntimeError:
             raise ServerBusy("the server is stopping; ask another one") from None
 

@@ -49,8 +49,6 @@ def test_scores_are_a_table_in_a_notebook(here):
 def test_mistakes_of_a_prediction_are_said(here):
     with pytest.raises(SettingsError, match="predict: abstain"):
         predict("a.wav", abstain=2)
-    with pytest.raises(RunError, match="contains no trained model"):
-        predict("a.wav")
     train("crnn", epochs=1)
     with pytest.raises(AudioMissing, match=r"nonesuch\.wav"):
         predict("nonesuch.wav")

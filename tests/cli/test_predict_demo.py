@@ -36,9 +36,11 @@ def test_it_serves_the_model_on_this_computer_alone(here, monkeypatch):
     assert asked[-1] == ("0.0.0.0", 7860)
 
 
-def test_without_a_model_it_says_how_to_get_one(here, monkeypatch):
+def test_where_nothing_was_trained_the_built_in_model_answers(here, monkeypatch):
     monkeypatch.setattr(demo, "serve", lambda app, host, port: None)
-    assert "train one with 'ser train crnn'" in ser("--runs", "none", "--no-page").stderr
+    result = ser("--runs", "none", "--no-page")
+    assert "(model built-in.onnx; press Ctrl-C to stop)" in result.stdout
+    assert "non-commercial use only" in " ".join(result.stderr.split())
     assert "does not exist" in ser("--model", "none", status=1).stderr
 
 

@@ -199,12 +199,6 @@ def test_health_tells_what_is_served(client):
     assert (said["status"], said["model"], said["waiting"]) == ("ok", "small", 0)
 
 
-def test_without_a_model_it_says_how_to_get_one():
-    client = Client(Service(None, Limits()))
-    refused(client.post(recording()), 503, "ser train crnn")
-    assert client.send("GET", "/health").json()["status"] == "no model"
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -252,8 +246,8 @@ def test_names_of_the_loopback_lead_here(client, host):
         (["192.168.1.5"], "192.168.1.6", False),
     ],
 )
-def test_names_that_were_given_lead_here(hosts, host, leads):
-    answer = Client(Service(None, Limits()), hosts).send("GET", "/health", headers={"host": host})
+def test_names_that_were_given_lead_here(client, hosts, host, leads):
+    answer = Client(client.service, hosts).send("GET", "/health", headers={"host": host})
     assert answer.status_code == (200 if leads else 403)
 
 

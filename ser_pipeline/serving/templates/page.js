@@ -17,7 +17,6 @@ function start() {
   const [record, file, enrol, drop, status, heard, player, answer, heading, result] =
     ["record", "file", "enrol", "drop", "status", "heard", "player", "answer", "answer-heading", "result"]
       .map((id) => document.getElementById(id));
-  if (!record) return; // there is no model
   let running = null; // what is being recorded
   let asked = null; // what was asked last, and is not answered
   let last = null; // what was heard last, to be heard again with other recordings of the person
