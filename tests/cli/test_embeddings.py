@@ -198,7 +198,9 @@ def test_named_layers_need_no_more_than_their_layers(corpus, make_encoder):
     assert exported.exit_code == 0, exported.output
     graph = next(run_of(corpus).glob("*.onnx"))
     clip = next((corpus / "DataSets" / "EmoDB" / "wav").glob("*.wav"))
-    one, other = (ser("predict", clip, "--format", "json", *more) for more in ((), ("--model", graph)))
+    one, other = (
+        ser("predict", clip, "--format", "json", "--model", model) for model in (run_of(corpus).name, graph)
+    )
     probabilities = [json.loads(result.stdout)["probabilities"] for result in (one, other)]
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-4)
     assert ser("export", run_of(corpus).name, "--model-card", "--out", corpus / "card.md").exit_code == 0

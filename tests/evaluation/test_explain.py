@@ -6,7 +6,7 @@ import pytest
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.explain import explain_clips, explain_run
-from ser_pipeline.evaluation.explain_tables import RunClips, load_clips
+from ser_pipeline.evaluation.explain_tables import RunClips
 from ser_pipeline.features.catalogue import FEATURES
 from ser_pipeline.metrics.effect import mean_effects, speaker_effects
 from ser_pipeline.options import recipe
@@ -203,7 +203,7 @@ def run_info(**changes):
         "recipe": recipe(model={"name": "logreg"}), "emotions": EMOTIONS, "merges": {},
         "manifest_digest": "d",
         "split": SplitInfo(name="speaker", digest="s", leaks_speakers=False, note=""),
-        "store_kind": "mels", "store_fingerprint": "f", "counts": {}, "class_counts": {}, "corpora": (),
+        "store_kind": "features", "store_fingerprint": "f", "counts": {}, "class_counts": {}, "corpora": (),
         "languages": (), "synthetic": False, "parameters": 1, "versions": {},
     }  # fmt: skip
     return RunInfo(**(facts | changes))
@@ -233,8 +233,3 @@ def test_a_run_of_folds_is_refused(tmp_path):
     write_info(tmp_path, split=SplitInfo(name="loso", digest="s", leaks_speakers=False, note="", fold="all"))
     with pytest.raises(RunError, match="has a model for every fold; explain one of them, as in 'ser explain"):
         explain_run(tmp_path, manifests=tmp_path, cache=tmp_path)
-
-
-def test_a_run_without_named_features_is_refused(tmp_path):
-    with pytest.raises(RunError, match="on mels, which have no names; only runs on features and on an"):
-        load_clips(tmp_path, run_info(), manifests=tmp_path, cache=tmp_path, device="cpu")
