@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from ser_pipeline.report.document import Block, Section, text
 from ser_pipeline.report.results_section import run_marks
@@ -9,6 +10,9 @@ from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import Estimate, RatingScores
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
+
+LEAST_CLIPS: Final = 10
+"""Votes on fewer clips are not worth a table."""
 
 
 def ratings_sections(runs: Sequence[Run], data: Data) -> Iterator[Section]:
@@ -111,7 +115,7 @@ def _votes(runs: Sequence[Run], data: Data) -> Table | None:
             marks=run_marks(run, data.digest),
         )
         for run in runs
-        if run.scores.parts and (votes := run.shown.votes) is not None
+        if run.scores.parts and (votes := run.shown.votes) is not None and votes.clips >= LEAST_CLIPS
     )
     if not rows:
         return None

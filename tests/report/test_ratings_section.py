@@ -6,6 +6,7 @@ import pytest
 
 from ser_pipeline.evaluation.run import score_run
 from ser_pipeline.report import make_report
+from ser_pipeline.report.ratings_section import LEAST_CLIPS
 from ser_pipeline.training.run import train_run
 from tests.training.conftest import Silent
 
@@ -52,3 +53,17 @@ def test_ratings_alone_and_beside_an_emotion_are_told_apart(report):
 def test_without_ratings_and_votes_there_is_no_chapter(report):
     keys = [section["key"] for section in report({"model": {"name": "logreg"}})["sections"]]
     assert "listeners" not in keys
+
+
+@pytest.mark.parametrize(("clips", "shown"), [(LEAST_CLIPS, 1), (LEAST_CLIPS - 1, 0)])
+def test_votes_on_few_clips_have_no_table(report, tmp_path, clips, shown):
+    report({"model": {"name": "logreg"}})
+    scores = json.loads((tmp_path / "runs" / "run0" / "scores.json").read_text())
+    found = {"value": 1.5, "low": 1.0, "high": 2.0}
+    votes = {"clips": clips, "speakers": 2, "cross_entropy": found, "divergence": found}
+    scores["parts"]["test"]["votes"] = votes
+    (tmp_path / "runs" / "run0" / "scores.json").write_text(json.dumps(scores))
+    make_report(tmp_path / "manifests", [tmp_path / "runs" / "run0"], tmp_path / "again", strict=True)
+    page = json.loads((tmp_path / "again" / "report.json").read_text())
+    tables = [block for section in page["sections"] for block in section["blocks"]]
+    assert sum(block.get("key") == "votes" for block in tables) == shown
