@@ -1,7 +1,7 @@
 """The part on a network's internals: its attention, and whether it separates emotions or corpora."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -59,15 +59,24 @@ def attention_panel(
         name: of the drawing.
         seconds: length of a frame.
     """
+    return _panels(
+        clips,
+        name,
+        "Mel spectrograms with attention",
+        lambda axes, clip, number: _attention_panel(axes, clip, emotions, number, seconds),
+    )
+
+
+def _panels(
+    clips: Sequence[AttendedClip], name: str, what: str, draw: Callable[[Axes, AttendedClip, int], str]
+) -> Panel:
+    """Draw clips side by side by ``draw``, which says in words what can be seen of one."""
     rows = -(-len(clips) // COLUMNS)
     with grid(3.5 * COLUMNS, 2.05 * rows + 0.1, rows, COLUMNS) as (figure, axes):
-        told = [
-            _attention_panel(axes[number], clip, emotions, number + 1, seconds)
-            for number, clip in enumerate(clips)
-        ]
+        told = [draw(axes[number], clip, number + 1) for number, clip in enumerate(clips)]
         for empty in axes[len(clips) :]:
             empty.set_visible(False)
-        return panel(figure, name, "Mel spectrograms with attention. " + " ".join(told), wide=True)
+        return panel(figure, name, f"{what}. {' '.join(told)}", wide=True)
 
 
 def _attention_panel(
@@ -109,16 +118,12 @@ def moved_panel(clips: Sequence[AttendedClip], emotions: Sequence[str], name: st
         name: of the drawing.
         seconds: length of a frame.
     """
-    rows = -(-len(clips) // COLUMNS)
-    with grid(3.5 * COLUMNS, 2.05 * rows + 0.1, rows, COLUMNS) as (figure, axes):
-        told = [
-            _moved_panel(axes[number], clip, emotions, number + 1, seconds)
-            for number, clip in enumerate(clips)
-        ]
-        for empty in axes[len(clips) :]:
-            empty.set_visible(False)
-        alt = "Mel spectrograms with what moved the decision. " + " ".join(told)
-        return panel(figure, name, alt, wide=True)
+    return _panels(
+        clips,
+        name,
+        "Mel spectrograms with what moved the decision",
+        lambda axes, clip, number: _moved_panel(axes, clip, emotions, number, seconds),
+    )
 
 
 def _moved_panel(axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: int, seconds: float) -> str:
