@@ -13,7 +13,10 @@ from ser_pipeline.options import FeatureOptions, FrontEnd, Fused, SmileOptions, 
 
 def plain(path, front_end):
     """The chain as one would write it from the paper, with library calls alone."""
-    wave, _ = librosa.load(path, sr=front_end.sample_rate)
+    wave, own_rate = librosa.load(path, sr=None)
+    sound = np.flatnonzero(wave)
+    wave[sound[0] : sound[-1] + 1] -= wave[sound[0] : sound[-1] + 1].mean()
+    wave = librosa.resample(wave, orig_sr=own_rate, target_sr=front_end.sample_rate)
     wave = noisereduce.reduce_noise(
         y=wave, sr=front_end.sample_rate, stationary=False, prop_decrease=front_end.prop_decrease
     )

@@ -143,4 +143,4 @@ def test_a_run_without_the_head_has_no_such_file(toy, tmp_path):
     network = load_model(tmp_path / "run")[0]
     assert isinstance(network, EmbeddingNetwork)
     with pytest.raises(TypeError, match="this CRNN has no head for valence"):
-        network.rate(None)
+        network.rate_embedded(torch.zeros(1, 256))

@@ -44,7 +44,7 @@ def test_nothing_there(tmp_path, read):
 def test_a_split_is_no_manifest(tmp_path):
     write_table(REJECT_SCHEMA.empty_table(), {}, tmp_path / "manifest.parquet")
     with pytest.raises(
-        ManifestError, match=r"columns utterance_id, audio_digest, .* differ from schema version 3"
+        ManifestError, match=r"columns utterance_id, audio_digest, .* differ from schema version 4"
     ):
         read_manifest(tmp_path)
 

@@ -170,7 +170,7 @@ def test_a_changed_recording_recomputes_itself_alone(corpus, options, tmp_path):
 def test_a_recording_without_numbers_is_recorded_and_the_rest_is_built(corpus, make_encoder, tmp_path):
     sf.write(corpus.folder / "c01.wav", np.zeros(8_000), 16_000)
     click = np.zeros(8_000)
-    click[4_000] = 0.5
+    click[4_000:4_002] = 0.5, -0.5
     sf.write(corpus.folder / "c02.wav", click, 16_000)
     options = options_of_encoder(make_encoder("wav2vec2"), crop_s=0.001)
     summary = build(corpus, tmp_path / "cache", options, limit=40)

@@ -79,7 +79,8 @@ def test_the_commands_show_and_delete_them(kept, toy):
     shown = CliRunner().invoke(app, ["cache", "status", *places, "--format", "csv"])
     assert "three,teachers,unknown,2,0" in shown.stdout
     listed = CliRunner().invoke(app, ["cache", "gc", *places])
-    assert "three.parquet: no run in" in listed.stdout
+    assert "three.parquet" in listed.stdout
+    assert "no run in" in listed.stdout
     assert "learned from this teacher" in listed.stdout
     assert answers_path(cache, "three").exists()
     assert CliRunner().invoke(app, ["cache", "gc", "--yes", *places]).exit_code == 0
