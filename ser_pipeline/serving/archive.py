@@ -180,10 +180,11 @@ def predict_archive(
             "--out, or delete it"
         )
     parts = out.with_name(f".{out.name}.parts")
-    with lock_file(parts.with_suffix(".lock"), RunError(f"{out}: another command writes it; wait for it")):
+    with lock_file(parts / "lock", RunError(f"{out}: another command writes it; wait for it")):
         plan = _plan(clips, identity)
         if out.exists() and _facts(out)["plan"] == plan:
             failures = pq.read_table(out, columns=["error"])["error"]
+            shutil.rmtree(parts, ignore_errors=True)
             return ArchiveSummary(out, len(clips), 0, len(failures) - failures.null_count)
         known = tuple(path for path in (out, _earlier(parts, plan, identity)) if path.exists())
         facts = json.dumps({"identity": identity, "plan": plan, "model": str(model), "version": __version__})

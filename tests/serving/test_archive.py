@@ -55,7 +55,8 @@ def test_rows_are_what_the_model_says_of_each_recording_in_their_order(folder):
         )
     assert "broken.wav" in found[-1]["error"]
     assert found[-1]["decision"] is None
-    assert not [path for path in folder.iterdir() if path.name.endswith(".parts")]
+    assert predict(folder).computed == 0
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_two_workers_write_the_same_bytes(folder):
