@@ -103,9 +103,7 @@ def open_session(content: bytes, name: str) -> Any:
         import onnxruntime
         from onnxruntime.capi import onnxruntime_pybind11_state as states
     except ModuleNotFoundError:
-        raise SettingsError(
-            f"{name}: needs onnxruntime; install it with pip install 'ser-pipeline[export]'"
-        ) from None
+        raise SettingsError(f"{name}: needs onnxruntime; install it with pip install onnxruntime") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
