@@ -89,7 +89,7 @@ def predict_into(
     for failure in failures:
         say(f"ser: {one_line(failure.reason)}")
     out(
-        f"{summary.out}: {plural(summary.recordings, 'recording')} ({summary.computed} predicted on now, "
+        f"{summary.out}: {plural(summary.recordings, 'recording')} ({summary.computed} new, "
         f"{summary.failed} could not be used)"
     )
     if summary.failed or failures:

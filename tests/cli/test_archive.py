@@ -31,10 +31,10 @@ def predict(*words, status=0):
 
 def test_a_folder_becomes_one_file_and_more_recordings_are_added(here):
     first = predict("clips", "--out", "said.parquet")
-    assert "said.parquet: 3 recordings (3 predicted on now, 0 could not be used)" in first.stdout
+    assert "said.parquet: 3 recordings (3 new, 0 could not be used)" in first.stdout
     (here / "clips" / "broken.wav").write_text("no sound")
     again = predict("clips", "nowhere*", "--out", "said.parquet", status=1)
-    assert "4 recordings (1 predicted on now, 1 could not be used)" in again.stdout
+    assert "4 recordings (1 new, 1 could not be used)" in again.stdout
     assert "nowhere*: matches no file" in again.stderr
     found = pq.read_table("said.parquet").to_pylist()
     assert [row["file"] for row in found] == [*(f"clips/{n}.wav" for n in range(3)), "clips/broken.wav"]
