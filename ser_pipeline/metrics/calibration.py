@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ser_pipeline.arrays import Float64s, Int64s
@@ -178,6 +177,8 @@ def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> flo
     References:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
     """
+    from scipy.optimize import minimize_scalar  # takes a sixth of a second, and reports do without
+
     logits, numbers = _logits(probabilities), np.asarray(targets, np.int64)
     if len(numbers) == 0:
         return 1.0

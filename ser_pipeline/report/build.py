@@ -170,9 +170,12 @@ def _drawings(report: Report) -> Iterator[tuple[str, bytes]]:
 
 
 def _put(out: Path, drawings: dict[str, bytes], texts: dict[str, bytes]) -> None:
-    """Write all files, the page last, then remove drawings that only the old report had."""
+    """Write the files that changed, the page last, then remove drawings that only the old report had."""
     old = _listed(out / "report.json")
+    same = {name for name in old & drawings.keys() if (out / name).read_bytes() == drawings[name]}
     for name, content in (drawings | texts).items():
+        if name in same:
+            continue
         with write_atomically(out / name) as part:
             part.write_bytes(content)
     for name in old - drawings.keys():

@@ -190,8 +190,9 @@ def panel(figure: Figure, name: str, alt: str, *, wide: bool = False) -> Panel:
     """Draw a figure as page SVG, SVG file and what else is wanted; to be called inside :func:`canvas`."""
     alt = _CONTROL.sub("", alt)
     drawn = _rendered(figure)
-    inline = _inline_svg(drawn["svg"], name, alt)
-    return Panel(name, alt, {**drawn, "svg": _file_svg(drawn["svg"], alt)}, inline, wide)
+    root = _parsed(drawn["svg"], alt)
+    alone = _file_svg(root)
+    return Panel(name, alt, {**drawn, "svg": alone}, _inline_svg(root, name), wide)
 
 
 @contextmanager
@@ -256,15 +257,17 @@ def _parsed(svg: bytes, alt: str) -> ET.Element:
     return root
 
 
-def _file_svg(svg: bytes, alt: str) -> bytes:
-    root = _parsed(svg, alt)
+def _file_svg(root: ET.Element) -> bytes:
+    """Write a drawing down on white paper; ``root`` stays as it was."""
     paper = ET.Element(f"{{{_SVG}}}rect", {"width": "100%", "height": "100%", "fill": "white"})
     root.insert(0, paper)
-    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    root.remove(paper)
+    return written
 
 
-def _inline_svg(svg: bytes, name: str, alt: str) -> str:
-    root = _parsed(svg, alt)
+def _inline_svg(root: ET.Element, name: str) -> str:
+    """Write a drawing down for a page; ``root`` changes."""
     for element in root.iter():
         _make_unique(element, name)
         if style := element.get("style"):

@@ -219,7 +219,12 @@ def test_drawings_of_an_older_report_go_and_foreign_files_stay(manifests, runs, 
     out = tmp_path / "out"
     make_report(manifests, choose_runs(runs), out)
     (out / "figures" / "mine.png").write_bytes(b"my own")
-    assert (out / "figures" / "confusion-r2.svg").is_file()
+    same, changed = (out / "figures" / f"confusion-{tag}.svg" for tag in ("r1", "r2"))
+    changed.write_bytes(b"damaged")
+    before = same.stat().st_ino
+    make_report(manifests, choose_runs(runs), out)
+    assert same.stat().st_ino == before  # what is the same is not written again
+    assert changed.read_bytes() != b"damaged"
     make_report(manifests, choose_runs(runs, ["one"]), out)
     assert not (out / "figures" / "confusion-r2.svg").exists()
     assert (out / "figures" / "confusion-r1.svg").is_file()
