@@ -28,7 +28,7 @@ from ser_pipeline.tables.table import EN_DASH, NOTHING
 MAX_FOLD_NAMES = 8
 """More folds are counted, not named."""
 
-CHECK_COLUMNS = (Column("Speakers in more than one part"), Column("Leakage check", numeric=False))
+CHECK_COLUMNS = (Column("Speakers in more than one part", keep=True), Column("Leakage check", numeric=False))
 CHECK_NOTE = (
     "Passed: no speaker and no recording is in more than one part. A split marked 'other manifest' was made "
     "before the manifest changed."

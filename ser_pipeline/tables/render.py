@@ -1,4 +1,4 @@
-"""Write a table as HTML, Markdown, JSON or CSV; all rows and columns, and every number in full."""
+"""Write a table as HTML, Markdown, JSON or CSV; all rows, and every number in full."""
 
 import base64
 import csv
@@ -145,12 +145,13 @@ def _markdown_entry(each: Entry) -> str:
 def html_table(table: Table, *, sortable: bool = True) -> str:
     """Write the table, its notes below it, as HTML; every text is escaped.
 
-    An entry's value stands in ``data-value``.
+    An entry's value stands in ``data-value``. Columns that say nothing are left out and named below.
 
     Args:
         table: to write.
         sortable: make headings buttons, for a script that sorts; a notebook has none.
     """
+    table, left_out = table.telling()
     title = f"<b>{_text(table.title)}.</b> " if table.title else ""
     caption = f"{_text(table.caption)}." if table.caption else ""
     region, opening = _html_opening(escape(table.key))
@@ -163,7 +164,8 @@ def html_table(table: Table, *, sortable: bool = True) -> str:
     ]
     for group in table.groups:
         lines += ["<tbody>", *_html_group(group, table.columns), "</tbody>"]
-    notes = (f'<p class="note">{_text(note)}</p>' for note in table.notes)
+    left = [f"Empty or 0 in every row: {', '.join(left_out)}."] if left_out else []
+    notes = (f'<p class="note">{_text(note)}</p>' for note in (*table.notes, *left))
     return "\n".join([*lines, "</table>", "</div>", *notes]) + "\n"
 
 

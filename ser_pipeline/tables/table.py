@@ -1,8 +1,10 @@
 """What a table is, apart from what it is shown on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 Value = str | int | float | None
 """What an entry holds for a machine; its text is for people."""
@@ -36,6 +38,11 @@ class Entry:
     target: str = ""
     sound: bytes = field(default=b"", repr=False)
 
+    @property
+    def says(self) -> bool:
+        """It is neither empty nor 0."""
+        return bool(self.sound or (self.text not in ("", NOTHING) if self.value is None else self.value))
+
 
 @dataclass(frozen=True)
 class Column:
@@ -45,7 +52,7 @@ class Column:
         title: its name.
         numeric: it holds numbers, which stand right.
         unit: of its numbers, as ``%``; empty for none.
-        keep: a screen shows it even if it is empty or zero in every row.
+        keep: screens and pages show it even if it is empty or zero in every row.
         whole: its names are never shortened, because people copy them.
     """
 
@@ -116,6 +123,24 @@ class Table:
     def headings(self) -> list[str]:
         """Of the columns."""
         return [column.heading for column in self.columns]
+
+    def telling(self) -> "tuple[Table, list[str]]":
+        """The table without columns that are empty or 0 in every row, and the headings of these."""
+        kept = [
+            place
+            for place, column in enumerate(self.columns)
+            if place == 0 or column.keep or not self.rows or any(row.entries[place].says for row in self.rows)
+        ]
+
+        def picked(things: tuple[T, ...]) -> tuple[T, ...]:
+            return tuple(things[place] for place in kept)
+
+        groups = tuple(
+            replace(group, rows=tuple(replace(row, entries=picked(row.entries)) for row in group.rows))
+            for group in self.groups
+        )
+        left_out = [heading for place, heading in enumerate(self.headings) if place not in kept]
+        return replace(self, columns=picked(self.columns), groups=groups), left_out
 
 
 def table_of(

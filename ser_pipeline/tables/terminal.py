@@ -8,11 +8,10 @@ to a screen is never shortened, wrapped or left out.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, TextIO, TypeVar
 
-from ser_pipeline.tables.table import NO_BREAK, NOTHING, Entry, Row, RowGroup, Table, one_line
+from ser_pipeline.tables.table import NO_BREAK, Row, RowGroup, Table, one_line
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ def terminal_lines(table: Table, width: int | None = None, *, everything: bool =
     Returns:
         Its lines, each with a style; with a width, none is wider unless a single number is.
     """
-    shown, left_out = (table, []) if width is None or everything else _telling(table)
+    shown, left_out = (table, []) if width is None or everything else table.telling()
     heading = ": ".join(filter(None, (table.title, table.caption)))
     lines: list[Line] = (
         [(line, "bold") for line in _wrapped(one_line(heading), width, cut=False)] if heading else []
@@ -73,30 +72,6 @@ def terminal_lines(table: Table, width: int | None = None, *, everything: bool =
         notes.append(f"Empty or 0 in every row: {', '.join(left_out)} ('ser --all-columns' shows them).")
     said = [line for note in notes for line in _wrapped(one_line(note), width, cut=False)]
     return lines + [(line.replace(NO_BREAK, " "), "dim") for line in said]
-
-
-def _telling(table: Table) -> tuple[Table, list[str]]:
-    """The table without columns that say nothing, and their headings."""
-    rows = table.rows
-    kept = [
-        place
-        for place, column in enumerate(table.columns)
-        if place == 0 or column.keep or not rows or any(_says(row.entries[place]) for row in rows)
-    ]
-    groups = tuple(
-        replace(group, rows=tuple(replace(row, entries=_picked(row.entries, kept)) for row in group.rows))
-        for group in table.groups
-    )
-    left_out = [heading for place, heading in enumerate(table.headings) if place not in kept]
-    return replace(table, columns=_picked(table.columns, kept), groups=groups), left_out
-
-
-def _picked(things: tuple[T, ...], places: Sequence[int]) -> tuple[T, ...]:
-    return tuple(things[place] for place in places)
-
-
-def _says(each: Entry) -> bool:
-    return bool(each.text not in ("", NOTHING) if each.value is None else each.value)
 
 
 def _body(table: Table, width: int | None) -> Iterator[Line]:

@@ -67,6 +67,21 @@ def test_html_is_escaped_and_sortable():
     assert page.endswith('<p class="note">a note</p>\n')
 
 
+def test_html_names_columns_that_say_nothing_and_leaves_them_out():
+    columns = ("name", "zero", Column("kept", keep=True), "none", "played")
+    page = html_table(table_of("t", columns, [["a", 0, 0, None, Entry("", sound=b"mp3")]]), sortable=False)
+    assert [page.count(f">{name}</th>") for name in ("name", "zero", "kept", "none", "played")] == [
+        1,
+        0,
+        1,
+        0,
+        1,
+    ]
+    assert page.count("<td") == 2
+    assert '<p class="note">Empty or 0 in every row: zero, none.</p>' in page
+    assert "Empty" not in html_table(table_of("t", ("name", "zero"), []))
+
+
 def test_html_without_a_key_names_nothing():
     page = html_table(table_of("t", ["a\x1b"], [["b\x00"]]))
     assert "id=" not in page
