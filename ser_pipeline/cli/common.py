@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +19,6 @@ from ser_pipeline.cli.streams import SHOWN, for_people, for_programs, out_csv, p
 from ser_pipeline.errors import SerError, some
 from ser_pipeline.tables import (
     Column,
-    RowGroup,
     Table,
     csv_text,
     one_line,
@@ -250,7 +248,7 @@ def put_table(table: Table, fmt: Format = Format.table, *, most: int | None = No
     Args:
         table: to print.
         fmt: how.
-        most: rows that a terminal gets at most; None for all. Anything but a terminal gets all.
+        most: lines of rows that a terminal gets; None for all. Anything but a terminal gets all.
     """
     if fmt is Format.json:
         out_whole(json.dumps(records(table), ensure_ascii=False))
@@ -260,22 +258,12 @@ def put_table(table: Table, fmt: Format = Format.table, *, most: int | None = No
         if SHOWN["tables"]:
             out("")
         SHOWN["tables"] += 1
-        shown = table if most is None or not on_screen() else first_rows(table, most)
-        print_table(shown, everything=GIVEN["all_columns"])
+        print_table(table, everything=GIVEN["all_columns"], most=most)
 
 
 def on_screen() -> bool:
     """Whether results go to a terminal, which gets summaries; anything else gets all of it."""
     return sys.stdout.isatty()
-
-
-def first_rows(table: Table, most: int) -> Table:
-    """The first rows of a table, with a note of how many more there are; one that fits stays as it is."""
-    rest = len(table.rows) - most
-    if rest <= 1:  # the note would take the line of the row
-        return table
-    note = f"{rest} more rows are not shown; --full shows them."
-    return replace(table, groups=(RowGroup(table.rows[:most]),), notes=(*table.notes, note))
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ser_pipeline.cli.common import (
+    MOST_ROWS,
     CacheOption,
     Format,
     FormatOption,
+    FullOption,
     JobsOption,
     ManifestsOption,
     RunsOption,
@@ -206,7 +208,12 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
 
 
 @app.command()
-def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> None:
+def show(
+    name: NameArgument,
+    runs: RunsOption = Path("runs"),
+    full: FullOption = False,
+    fmt: FormatOption = Format.table,
+) -> None:
     """Show the verdicts and scores of an experiment so far."""
     from ser_pipeline.experiments.spec import find_experiment
     from ser_pipeline.runs.findings import FINDINGS, experiment_folder, read_findings
@@ -216,10 +223,11 @@ def show(name: NameArgument, runs: RunsOption = Path("runs"), fmt: FormatOption 
         if not path.is_file():
             experiment = find_experiment(name)
             rows = [[claim.family, claim.text, "not run"] for claim in experiment.claims]
-            show_table(experiment.title, ["family", "claim", "verdict"], rows, fmt)
+            most = None if full else MOST_ROWS
+            show_table(experiment.title, ["family", "claim", "verdict"], rows, fmt, most=most)
             next_step(f"ser experiment run {shlex.quote(name)}", runs=runs)
             return
-        show_findings(read_findings(path), fmt)
+        show_findings(read_findings(path), fmt, full=full)
 
 
 def _patterns(only: list[str], arms: set[str]) -> list[str]:

@@ -1,23 +1,74 @@
 """How findings of an experiment are shown in a terminal."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
-from ser_pipeline.cli.common import Format, out_whole, say, show_table
+from ser_pipeline.cli.common import Format, on_screen, out, out_whole, say, show_table
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text
+from ser_pipeline.tables.cells import in_points, p_text, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings
+    from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings, Outcome
 
 
-def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
+MOST_CLAIMS = 10
+"""Lines that claims may take of a screen of 24, beside the best arm of each protocol and what is said."""
+
+MANY: Final[Mapping["Outcome", str]] = MappingProxyType(
+    {
+        "holds": "hold",
+        "does not hold": "do not hold",
+        "not decidable here": "not decidable here",
+        "not run": "not run",
+    }
+)
+"""Verdicts on several claims, in words."""
+
+
+def show_findings(found: "Findings", fmt: Format = Format.table, *, full: bool = False) -> None:
     """Show verdicts and scores.
 
-    Tables on a screen; as JSON one object with everything; as CSV one line for each claim.
+    A terminal gets a summary of one screen, and with ``full`` all tables; as JSON one object with everything;
+    as CSV one line for each claim.
     """
     if fmt is Format.json:
         out_whole(found.model_dump_json(indent=2))
-        return
+    elif fmt is Format.table and on_screen() and not full:
+        _show_summary(found)
+        _say_limits(found)
+        say(f"'ser experiment show {found.name} --full' shows every claim, arm and corpus")
+    else:
+        _show_all(found, fmt)
+
+
+def _show_summary(found: "Findings") -> None:
+    """The verdicts that were reached, and the best arm of each protocol."""
+    reached = [claim for claim in found.claims if claim.outcome != "not run"]
+    if reached:
+        rows = [[claim.outcome, _numbers(claim.figures, claim.unit)[2], claim.text] for claim in reached]
+        show_table(found.title, ["verdict", Column("difference"), "claim"], rows, most=MOST_CLAIMS)
+    else:
+        out(found.title)
+    counts = [f"{count} {MANY[outcome]}" for outcome, count in found.outcomes().items() if count]
+    if counts:
+        out(f"{plural(len(found.claims), 'claim')}: {', '.join(counts)}")
+    scored = [(arm.uar.value, arm) for arm in found.arms if arm.uar is not None]
+    for protocol in dict.fromkeys(arm.protocol for _, arm in scored):
+        same = [(uar, arm.arm) for uar, arm in scored if arm.protocol == protocol]
+        uar, name = max(same)
+        first = f"best of {len(same)} arms" if len(same) > 1 else "one arm"
+        out(f"{first} under '{protocol}': {name}, UAR {in_points(uar)} %")
+
+
+def _say_limits(found: "Findings") -> None:
+    if found.epochs is not None:
+        say(f"networks were trained for at most {found.epochs} epochs because of --epochs")
+    if found.synthetic:
+        say("some of these recordings are synthetic voices: the verdicts say nothing about real speech")
+
+
+def _show_all(found: "Findings", fmt: Format) -> None:
     figures = [*map(Column, ("first", "second", "difference", "95 % interval"))]
     columns: list[str | Column] = ["verdict", "family", "claim", *figures, Column("p (Holm)"), "tested"]
     if found.claims:
@@ -40,10 +91,7 @@ def show_findings(found: "Findings", fmt: Format = Format.table) -> None:
     for note in found.protocols:
         say(f"protocol '{note.name}': split '{note.split}': {note.note}")
     say(f"intervals: {found.interval}")
-    if found.epochs is not None:
-        say(f"networks were trained for at most {found.epochs} epochs because of --epochs")
-    if found.synthetic:
-        say("some of these recordings are synthetic voices: the verdicts say nothing about real speech")
+    _say_limits(found)
 
 
 def _claim_row(claim: "ClaimFinding") -> list[Any]:

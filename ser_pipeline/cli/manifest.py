@@ -143,7 +143,7 @@ def show(
     if ambiguity:
         if by:
             raise typer.BadParameter("--by does not go with --ambiguity", param_hint="--by")
-        _show_ambiguity(manifests, where, fmt)
+        _show_ambiguity(manifests, where, fmt, full)
         return
     with plain_errors():
         from ser_pipeline.manifest.describe import (
@@ -334,15 +334,18 @@ def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_spea
     return read.split
 
 
-def _show_ambiguity(manifests: Path, where: str, fmt: Format) -> None:
+def _show_ambiguity(manifests: Path, where: str, fmt: Format, full: bool) -> None:
     with plain_errors():
         from ser_pipeline.manifest.ambiguity import COLUMNS, ambiguity_table
 
-        table, notes = ambiguity_table(_recordings(manifests, COLUMNS, where))
+        brief = fmt is Format.table and on_screen() and not full
+        table, notes = ambiguity_table(_recordings(manifests, COLUMNS, where), each_emotion=not brief)
         if table.rows or fmt is not Format.table:
-            put_table(table, fmt)
+            put_table(table, fmt, most=MOST_ROWS if brief else None)
         for note in notes:
             say(note)
+        if brief and table.rows:
+            say("'ser manifest show --ambiguity --full' shows each emotion")
 
 
 def _recordings(manifests: Path, columns: Sequence[str], where: str) -> "Manifest":

@@ -119,29 +119,36 @@ def _ambiguity(
     )
 
 
-def ambiguity_table(manifest: Manifest) -> tuple[Table, list[str]]:
+def ambiguity_table(manifest: Manifest, *, each_emotion: bool = True) -> tuple[Table, list[str]]:
     """Lay :func:`ambiguities` out.
 
     Args:
         manifest: has at least :data:`COLUMNS`.
+        each_emotion: with rows of each emotion and all columns; without, each corpus has one row, and the
+            columns are those that fit a narrow screen.
 
     Returns:
-        A table with a row for each corpus and emotion, shares in [0, 1]; and sentences on the corpora that
-        have no votes.
+        The table, shares in [0, 1]; and sentences on the corpora that have no votes.
     """
     found = ambiguities(manifest)
-    rows: list[list[Any]] = [
-        [
-            each.corpus, each.emotion, each.clips, each.voted, each.agreement, each.majority, each.label,
-            each.entropy, each.confused and each.confused[0], each.confused and each.confused[1],
-        ]
+    rows: list[dict[str, Any]] = [
+        {
+            "corpus": each.corpus,
+            **({"emotion": each.emotion} if each_emotion else {}),
+            "clips": each.clips,
+            "with votes": each.voted,
+            "agreement": each.agreement,
+            "majority": each.majority,
+            "votes for label": each.label,
+            **({"entropy (bits)": each.entropy} if each_emotion else {}),
+            "taken for": each.confused and each.confused[0],
+            "votes for it": each.confused and each.confused[1],
+        }
         for each in found
-    ]  # fmt: skip
-    columns = (
-        "corpus", "emotion", "clips", "with votes", "agreement", "majority", "votes for label",
-        "entropy (bits)", "taken for", "votes for it",
-    )  # fmt: skip
-    table = table_of("how far listeners agree", columns, rows)
+        if each_emotion or each.emotion == ALL
+    ]
+    columns = [*rows[0]] if rows else ["corpus"]
+    table = table_of("how far listeners agree", columns, [[*row.values()] for row in rows])
     voted = {each.corpus for each in found if each.voted}
     rated = [each.corpus for each in found if each.emotion == ALL and each.corpus not in voted]
     silent = [name for name in _names(manifest) if name not in {each.corpus for each in found}]

@@ -8,6 +8,7 @@ to a screen is never shortened, wrapped or left out.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Final, TextIO, TypeVar
 
@@ -23,13 +24,20 @@ LEAST_NAME: Final = 12
 
 ELLIPSIS: Final = "\u2026"
 RULE: Final = "\u2500"
+AROUND: Final = 4
+"""Lines of a table beside its rows: a title, headings, a rule and a note."""
 
 Line = tuple[str, str]
 """A line and its style, in the words of rich; empty for none."""
 
 
 def print_table(
-    table: Table, *, width: int | None = None, everything: bool = False, file: TextIO | None = None
+    table: Table,
+    *,
+    width: int | None = None,
+    everything: bool = False,
+    most: int | None = None,
+    file: TextIO | None = None,
 ) -> None:
     """Print a table to a screen or a file.
 
@@ -38,6 +46,7 @@ def print_table(
         width: of the screen, in letters; None asks the screen, and takes as much as the table needs
             if there is none.
         everything: keep columns that are empty or zero in every row.
+        most: lines of rows that a screen gets, as in :func:`first_rows`; None for all of them.
         file: to print to; standard output by default.
     """
     from rich.console import Console
@@ -46,8 +55,33 @@ def print_table(
     console = Console(file=file, highlight=False)
     if width is None and console.is_terminal:
         width = console.width
+    if width is not None and most is not None:
+        table = first_rows(table, most, width, everything=everything)
     for line, style in terminal_lines(table, width, everything=everything):
         console.print(Text(line, style), soft_wrap=True)
+
+
+def first_rows(table: Table, most: int, width: int, *, everything: bool = False) -> Table:
+    """The first rows of a table, and a note of how many more there are; a table that fits stays as it is.
+
+    Args:
+        table: to cut.
+        most: lines that its rows may take; title, headings and the note come on top.
+        width: of the screen, in letters.
+        everything: keep columns that are empty or zero in every row.
+    """
+
+    def fits(cut: Table) -> bool:
+        return len(terminal_lines(cut, width, everything=everything)) <= most + AROUND
+
+    cut = table
+    for number in range(min(most, len(table.rows) - 1), 0, -1):
+        if fits(cut):
+            break
+        rest = len(table.rows) - number
+        note = f"{rest} more {'row is' if rest == 1 else 'rows are'} not shown; --full shows all."
+        cut = replace(table, groups=(RowGroup(table.rows[:number]),), notes=(*table.notes, note))
+    return cut
 
 
 def terminal_lines(table: Table, width: int | None = None, *, everything: bool = False) -> list[Line]:

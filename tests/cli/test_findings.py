@@ -79,3 +79,27 @@ def test_csv_has_a_line_for_each_claim(found, capsys):
 def test_json_is_the_whole(found, capsys):
     show_findings(found, Format.json)
     assert Findings.model_validate(json.loads(capsys.readouterr().out)) == found
+
+
+def test_a_terminal_gets_what_was_found_on_one_screen(found, tmp_path, terminal):
+    decided, not_run = found.claims
+    long = decided.model_copy(update={"text": "A beats B, which is said in more words than a line has. " * 2})
+    arms = [arm.model_copy(update={"protocol": name}) for name in "pqrs" for arm in found.arms]
+    best = arms[0].model_copy(update={"arm": "c", "uar": Estimate(value=0.612, low=0.5, high=0.7)})
+    many = found.model_copy(update={"claims": (long,) * 20 + (not_run,) * 9, "arms": (*arms, best)})
+    path = tmp_path / "runs" / "experiments" / "mine" / "findings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(many.model_dump_json())
+    words = ("experiment", "show", "mine", "--runs", tmp_path / "runs")
+    shown = terminal(*words)
+    assert len(shown) < 24
+    assert max(map(len, shown)) <= 80
+    assert "17 more rows are not shown; --full shows all." in shown
+    assert "29 claims: 20 not decidable here, 9 not run" in shown
+    assert "best of 2 arms under 'p': c, UAR 61.2 %" in shown
+    assert "one arm under 'q': a, UAR 60.0 %" in shown
+    assert "synthetic voices" in " ".join(shown)
+    full = terminal(*words, "--full")
+    assert sum("A beats B" in line for line in full) > 19
+    path.write_text(found.model_copy(update={"claims": (not_run,)}).model_dump_json())
+    assert terminal(*words)[:2] == ["Mine", "1 claim: 1 not run"]

@@ -339,7 +339,7 @@ def test_a_terminal_gets_a_summary_that_fits_one_screen(built, terminal, monkeyp
     monkeypatch.setattr("ser_pipeline.cli.manifest.MOST_ROWS", 3)
     shown = terminal("manifest", "split", "loso")
     assert len(shown) < 24
-    assert "4 more rows are not shown; --full shows them." in shown
+    assert "4 more rows are not shown; --full shows all." in shown
     assert not [line for line in terminal("manifest", "split", "loso", "--full") if "more rows" in line]
     assert "more rows" not in run("split", "loso").output
 

@@ -42,3 +42,13 @@ def test_corpora_without_votes_are_said_to_have_none(in_memory):
         "neither votes nor agreement of listeners are known for nemo",
     ]
     assert ambiguity_table(in_memory([]))[1] == []
+
+
+def test_at_a_glance_each_corpus_has_one_row(in_memory):
+    brief, notes = ambiguity_table(in_memory(ROWS), each_emotion=False)
+    whole, same = ambiguity_table(in_memory(ROWS))
+    assert notes == same
+    assert [row.entries[0].text for row in brief.rows] == ["cremad", "emodb"]
+    assert {*whole.headings} - {*brief.headings} == {"emotion", "entropy (bits)"}
+    wanted = [row for row in records(whole) if row["emotion"] == ALL]
+    assert records(brief) == [{name: row[name] for name in brief.headings} for row in wanted]

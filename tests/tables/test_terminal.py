@@ -17,7 +17,7 @@ from ser_pipeline.tables import (
     table_of,
     terminal_lines,
 )
-from ser_pipeline.tables.terminal import ELLIPSIS, LEAST_NAME
+from ser_pipeline.tables.terminal import AROUND, ELLIPSIS, LEAST_NAME, first_rows
 
 WIDTHS = (80, 100, 160)
 EMOTIONS = ("anger", "happiness", "neutral", "sadness", "fear", "surprise", "disgust", "calm", "boredom")
@@ -257,3 +257,22 @@ def test_any_table_fits_any_screen(data, columns, rows, width):
         str(value) for row in lines for value, number in zip(row[1:], kinds[1:], strict=True) if number
     ]
     assert set(numbers) <= set(" ".join(shown).split())
+
+
+def test_a_screen_gets_as_many_rows_as_it_has_lines_for():
+    words = "some words that take two lines of a screen which is no wider than eighty columns, or even three"
+    table = table_of("t", ["n", "words"], [[n, words if n > 2 else "few"] for n in range(9)])
+    shown = io.StringIO()
+    for most, rows, note in (
+        (6, 4, "5 more rows are not shown; --full shows all."),
+        (13, 8, "1 more row is not shown; --full shows all."),
+        (14, 9, ""),
+    ):
+        cut = first_rows(table, most, 80)
+        assert len(cut.rows) == rows
+        assert "".join(cut.notes) == note
+        assert len(text_of(cut, 80)) <= most + AROUND
+    print_table(table, width=80, most=6, file=shown)
+    assert shown.getvalue().splitlines() == text_of(first_rows(table, 6, 80), 80)
+    assert len(first_rows(table, 1, 80).rows) == 1
+    assert first_rows(table_of("t", ["a"], []), 1, 80).rows == ()
