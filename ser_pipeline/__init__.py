@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ser_pipeline.api import (
         ScoredRun,
+        SerClassifier,
+        SerFeatures,
         Watcher,
         build_manifest,
         build_store,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ScoredRun",
+    "SerClassifier",
+    "SerFeatures",
     "Watcher",
     "__version__",
     "build_manifest",

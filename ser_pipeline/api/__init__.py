@@ -6,12 +6,20 @@ user's fault raises a :class:`~ser_pipeline.errors.SerError` of one line; each f
 torch, librosa and the like are loaded by the call that needs them.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ser_pipeline.api.data import build_manifest, build_store, query_manifest, validate_manifest
 from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
 from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, recommended, resume, train
 
+if TYPE_CHECKING:
+    from ser_pipeline.api.estimators import SerClassifier, SerFeatures
+
 __all__ = [
     "ScoredRun",
+    "SerClassifier",
+    "SerFeatures",
     "Watcher",
     "build_manifest",
     "build_store",
@@ -28,3 +36,12 @@ __all__ = [
     "train",
     "validate_manifest",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is offered
+
+    def __getattr__(name: str) -> Any:
+        """Load the estimators when they are asked for, as scikit-learn takes most of a second."""
+        if name not in ("SerClassifier", "SerFeatures"):
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return getattr(import_module("ser_pipeline.api.estimators"), name)

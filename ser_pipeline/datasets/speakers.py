@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
@@ -41,11 +42,32 @@ class Surroundings:
     part: Int8s
     speakers: Strings
 
+    @classmethod
+    def of(cls, speakers: Strings) -> "Surroundings":
+        """Clips that all describe whoever speaks in them, numbered in their order."""
+        return cls(np.arange(len(speakers)), np.full(len(speakers), TRAIN, np.int8), speakers)
+
     def describing(self, part: Int8s, speakers: Strings) -> Strings:
         """Whose clips describe each of some clips: ``<part>/<speaker>``, shape ``(clips,)``."""
         known = np.unique(self.speakers[self.part == TRAIN])
         told_by = np.where(np.isin(speakers, known), TRAIN, part)
         return np.char.add(np.char.add(told_by.astype(str), "/"), speakers)
+
+
+class InMemory:
+    """As much of a store as describing speakers asks for.
+
+    Args:
+        vectors: shape ``(clips, features)``.
+    """
+
+    def __init__(self, vectors: Floats) -> None:
+        self._vectors = vectors
+        self.shape: tuple[int, ...] = vectors.shape[1:]
+
+    def read(self, positions: npt.ArrayLike) -> tuple[Floats, None, None]:
+        """Vectors of some clips."""
+        return self._vectors[np.asarray(positions, np.int64)], None, None
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
 from ser_pipeline.errors import RunError
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.scorer import PreparedClip
-
-
-class _InMemory:
-    """As much of a store as describing speakers asks for."""
-
-    def __init__(self, vectors: Float32s) -> None:
-        self._vectors = vectors
-        self.shape: tuple[int, ...] = vectors.shape[1:]
-
-    def read(self, positions: npt.ArrayLike) -> tuple[Float32s, None, None]:
-        return self._vectors[np.asarray(positions, np.int64)], None, None
 
 
 def normalised(vectors: Float32s, card: ModelCard, *, one_speaker: bool) -> Float32s:
@@ -76,7 +64,7 @@ def _scaling(card: ModelCard) -> Scaling:
 
 
 def _by_speaker(vectors: Float32s, one_speaker: bool) -> Voice:
-    from ser_pipeline.datasets.speakers import MIN_CLIPS, Surroundings, describe_speakers
+    from ser_pipeline.datasets.speakers import MIN_CLIPS, InMemory, Surroundings, describe_speakers
 
     if not one_speaker or len(vectors) < MIN_CLIPS:
         raise RunError(
@@ -84,10 +72,8 @@ def _by_speaker(vectors: Float32s, one_speaker: bool) -> Voice:
             "person at once, and to be told so (--one-speaker); models trained with --normalise none or "
             "adaptive need neither"
         )
-    count = len(vectors)
-    who = np.full(count, "someone")
-    around = Surroundings(np.arange(count), np.zeros(count, np.int8), who)
-    described = describe_speakers(_InMemory(vectors), around)
+    around = Surroundings.of(np.full(len(vectors), "someone"))
+    described = describe_speakers(InMemory(vectors), around)
     return Voice(center=tuple(described.center[0].tolist()), scale=tuple(described.scale[0].tolist()))
 
 

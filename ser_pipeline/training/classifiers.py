@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from torch.nn import functional as F
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
@@ -225,14 +225,31 @@ def speaker_folds(data: RunData, targets: Int64s) -> list[tuple[Any, Any]]:
     Raises:
         TrainingError: a class has a single training clip.
     """
-    speakers = data.examples.column("speaker_id")[data.learned_rows()]
-    smallest = int(np.unique(targets, return_counts=True)[1].min())
-    people = len(np.unique(speakers))
-    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
-    if folds < 2:
+    found = folds_by(targets, data.examples.column("speaker_id")[data.learned_rows()], data.recipe.train.seed)
+    if not found:
         name = data.recipe.model.name
         raise TrainingError(f"{name} needs two training clips of each class to be held out in turn")
-    seed = data.recipe.train.seed
+    return found
+
+
+def folds_by(targets: Int64s, speakers: Strings | None, seed: int) -> list[tuple[Any, Any]]:
+    """Folds of clips, no speaker on both sides; by clip with a single speaker, or where nobody is named.
+
+    They are by clip, too, where a class would be missing from what a fold is fitted to.
+
+    Args:
+        targets: class numbers, shape ``(rows,)``.
+        speakers: who speaks, shape ``(rows,)``; None where that is not known.
+        seed: of the folds.
+
+    Returns:
+        Numbers of the clips to fit and of those held out, fold by fold; none where a class has a single clip.
+    """
+    smallest = int(np.unique(targets, return_counts=True)[1].min())
+    people = 1 if speakers is None else len(np.unique(speakers))
+    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
+    if folds < 2:
+        return []
     kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
     folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)
     return _whole([*folded], targets, smallest, seed)

@@ -40,6 +40,11 @@ def test_the_whole_chain_runs_without_a_command_and_in_silence(here, capfd):
         assert "</table>" in page
     for block in BLOCKS[1:]:
         exec(block, names)
+    assert len(names["folds"]) == len(names["known"]) == 4
+    assert 0.5 < names["folds"].mean() <= 1
+    assert (
+        names["again"].predict(names["paths"]).tolist() == names["pipeline"].predict(names["paths"]).tolist()
+    )
     assert names["one"].info.recipe == names["same"].info.recipe == names["also"].info.recipe
     assert names["one"].info.command == "train('logreg', task='6class', c=0.1, seed=1)"
     missing, idle, *epochs = capfd.readouterr().out.splitlines()
