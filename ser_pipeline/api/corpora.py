@@ -16,6 +16,7 @@ from ser_pipeline.corpora.draft_text import as_toml
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.options.made import own_files
 from ser_pipeline.records import Reject, Utterance
+from ser_pipeline.tables.cells import plural
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Drafted:
     def summary(self) -> str:
         """How many recordings it reads, in words."""
         if not self.rejects:
-            return f"it reads all {self.rows} recordings"
+            return f"it reads {plural(self.rows, 'recording')} and rejects none"
         reasons = [f"{count} x {reason}" for reason, count in Counter(self.rejects).most_common()]
         return (
-            f"it reads {self.rows} recordings and rejects {sum(self.rejects.values())}: "
+            f"it reads {plural(self.rows, 'recording')} and rejects {sum(self.rejects.values())}: "
             f"{some(reasons, show=3)}"
         )
 

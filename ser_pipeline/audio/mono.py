@@ -12,6 +12,7 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.errors import AudioError, AudioSilent
 from ser_pipeline.records import CANCELLED_DB, MIN_CLIP_S
+from ser_pipeline.tables.cells import plural
 
 SILENT_PEAK: Final = 1e-4
 """A wave that never gets this far from its offset, as a share of full scale (-80 dB), is silent. In 16 bits
@@ -111,8 +112,8 @@ def usable(samples: Float32s, sample_rate: float, name: str) -> Float32s:
     wave = _of_channels(samples)
     loudest = max(float(wave.max()), -float(wave.min()))  # NaN if any sample is
     if not math.isfinite(loudest):
-        bad = np.count_nonzero(~np.isfinite(wave))
-        raise AudioError(f"{name}: non-finite: {bad} samples are NaN or infinite")
+        bad = int(np.count_nonzero(~np.isfinite(wave)))
+        raise AudioError(f"{name}: non-finite: {plural(bad, 'sample is', 'samples are')} NaN or infinite")
     if len(wave) < MIN_CLIP_S * sample_rate:
         found_ms = 1000 * len(wave) / sample_rate
         raise AudioError(f"{name}: too short: {found_ms:.0f} ms; at least {1000 * MIN_CLIP_S:.0f} ms")

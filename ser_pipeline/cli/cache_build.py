@@ -19,6 +19,7 @@ from ser_pipeline.cli.common import (
     say,
 )
 from ser_pipeline.cli.flags import Given
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.options import StoreOptions
@@ -178,7 +179,8 @@ def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:
     if summary.failures:
         from ser_pipeline.manifest.summary import SHOWN, failure_reasons, reason_line
 
-        say(f"{len(summary.failures)} {what} have no row; 'ser cache status --failures' lists them:")
+        without = plural(len(summary.failures), f"{what.removesuffix('s')} has", f"{what} have")
+        say(f"{without} no row; 'ser cache status --failures' lists them:")
         kinds = failure_reasons((failure.path, failure.reason) for failure in summary.failures)
         for kind in kinds[:SHOWN]:
             say(f"  {reason_line(kind)}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ser_pipeline.cli.streams import SHOWN, for_people, for_programs, out_csv, put
+from ser_pipeline.cli.streams import SHOWN, for_people, for_programs, live_bar, out_csv, put
 from ser_pipeline.errors import SerError, some
 from ser_pipeline.tables import (
     Column,
@@ -28,10 +28,9 @@ from ser_pipeline.tables import (
     shortened,
     table_of,
 )
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from ser_pipeline.serving.model import Model
 
 
@@ -227,7 +226,7 @@ def tell_unread(runs: Path, *chosen: Path) -> None:
             say(one_line(unread[0].line))
         elif unread:
             names = some([entry.name for entry in unread])
-            say(one_line(f"{len(unread)} runs could not be read: {names}; 'ser runs' says why"))
+            say(one_line(f"{plural(len(unread), 'run')} could not be read: {names}; 'ser runs' says why"))
 
 
 def show_table(
@@ -320,6 +319,11 @@ def counted(description: str, unit: str = "clips") -> Iterator[Callable[[int, in
         yield on_progress
 
 
+def _counted(number: float, unit: str) -> str:
+    """A number, rounded, with what it counts; ``unit`` is in the plural, or ``MB``."""
+    return plural(round(number), unit.removesuffix("s"), unit)
+
+
 @contextmanager
 def _lines(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     started = last = time.monotonic()
@@ -333,42 +337,15 @@ def _lines(description: str, total: int, unit: str) -> Iterator[Callable[[int], 
             last = now
             rate = done / (now - started)
             say(
-                f"{description}: {done}/{total} {unit}, {rate:.0f} {unit}/s, "
+                f"{description}: {done}/{_counted(total, unit)}, {_counted(rate, unit)}/s, "
                 f"{(total - done) / rate:.0f} s left"
             )
 
     yield advance
     elapsed = time.monotonic() - started
     if done:
-        say(f"{description}: {done} {unit} in {elapsed:.1f} s ({done / max(elapsed, 1e-9):.0f} {unit}/s)")
-
-
-@contextmanager
-def live_bar(unit: str, *, transient: bool = False) -> "Iterator[Progress]":
-    """Show a bar on the terminal; what commands print meanwhile stands above it.
-
-    Args:
-        unit: text beside the counts.
-        transient: leave nothing of it in the end.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(compact=True),
-    )
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, transient=transient, redirect_stdout=False, expand=True)
-    with bar:
-        SHOWN["bar"] = bar
-        try:
-            yield bar
-        finally:
-            SHOWN["bar"] = None
+        rate = _counted(done / max(elapsed, 1e-9), unit)
+        say(f"{description}: {_counted(done, unit)} in {elapsed:.1f} s ({rate}/s)")
 
 
 @contextmanager
@@ -382,6 +359,6 @@ def _bar(description: str, total: int, unit: str) -> Iterator[Callable[[int], No
             nonlocal done
             done += count
             rate = done / max(time.monotonic() - started, 1e-9)
-            bar.update(task, advance=count, rate=f"{rate:.0f} {unit}/s")
+            bar.update(task, advance=count, rate=f"{_counted(rate, unit)}/s")
 
         yield advance

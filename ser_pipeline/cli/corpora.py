@@ -10,6 +10,7 @@ from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, pr
 from ser_pipeline.cli.corpora_disk import check, download
 from ser_pipeline.cli.corpora_known import list_corpora, show
 from ser_pipeline.cli.describe import add, init
+from ser_pipeline.tables.cells import plural
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,7 +62,7 @@ def synth(
             )  # fmt: skip
         kept = f"; {', '.join(summary.kept)} already present" if summary.kept else ""
         out(
-            f"{folder}: {summary.total} synthetic recordings in {len(summary.clips)} corpora, "
-            f"{summary.speakers} voices{kept}"
+            f"{folder}: {plural(summary.total, 'synthetic recording')} in "
+            f"{plural(len(summary.clips), 'corpus', 'corpora')}, {plural(summary.speakers, 'voice')}{kept}"
         )
         next_step("ser manifest build", data=folder)

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.api import Watcher
-from ser_pipeline.cli.common import live_bar, say, say_whole_parts
+from ser_pipeline.cli.common import say, say_whole_parts
+from ser_pipeline.cli.streams import live_bar
 
 if TYPE_CHECKING:
     from ser_pipeline.training.recorder import EpochReport

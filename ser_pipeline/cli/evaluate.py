@@ -25,7 +25,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text, plural
+from ser_pipeline.tables.cells import in_points, p_text, people, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
@@ -290,7 +290,7 @@ def _show_enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: 
         found = {score.clips: score.uar for score in curve.scores if score.chosen == way}
         rows.append([way, *(found[count] for count in COUNTS)])
     columns = ["other clips known", *("all" if count is None else str(count) for count in COUNTS)]
-    show_table(f"{part}: UAR by enrolment, {curve.speakers} speakers", columns, rows, fmt)
+    show_table(f"{part}: UAR by enrolment, {people(curve.speakers)}", columns, rows, fmt)
     say(f"each score is the mean of {DRAWS} random choices; written: {folder / ENROLMENT}")
 
 
@@ -356,12 +356,8 @@ def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
 def _notes(found: "Compared") -> list[str]:
     first = found.scores[0].found
     lines = [
-        f"{found.clips} test clips of {first.speakers} speakers"
-        + (
-            f"; {found.left_out} clips that were not tested by every run are left out"
-            if found.left_out
-            else ""
-        ),
+        f"{plural(found.clips, 'test clip')} of {people(first.speakers)}"
+        + (f"; left out {plural(found.left_out, 'clip')} not tested by every run" if found.left_out else ""),
         "intervals: paired bootstrap over speakers, and over seeds where there are several; "
         "p: permutation test that swaps the two runs for each speaker",
     ]

@@ -276,7 +276,7 @@ def _run(progress: "Progress", work: Work, seconds: float, only: list[str], comm
     show_findings(findings)
     cells = findings.cells()
     out(
-        f"{experiment_folder(places.runs, findings.name)}: {cells['done']} runs done, "
+        f"{experiment_folder(places.runs, findings.name)}: {plural(cells['done'], 'run')} done, "
         f"{cells['failed']} failed, {cells['not run']} not run"
     )
     return cells["failed"]
@@ -292,9 +292,9 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
     rows = [[number, cells[key].label, _duration(costs[key].training)] for number, key in enumerate(queue, 1)]
     show_table("runs to train, in this order", ["", "cell", "estimate"], rows)
     out(
-        f"{len(queue)} runs to train, about {_duration(total([costs[key] for key in queue]))}; "
-        f"{len(costs) - len(queue)} more do not fit into the budget; "
-        f"{sum(state.status == 'done' for state in progress.states.values())} are done"
+        f"{plural(len(queue), 'run')} to train, about {_duration(total([costs[key] for key in queue]))}; "
+        f"{plural(len(costs) - len(queue), 'more does', 'more do')} not fit into the budget; "
+        f"{plural(sum(state.status == 'done' for state in progress.states.values()), 'is', 'are')} done"
     )
 
 

@@ -20,6 +20,7 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
+from ser_pipeline.tables.cells import people, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.runs.explanation import Explanation, FeatureImportance, Interval
@@ -84,7 +85,7 @@ def show_shares(found: "Shares", fmt: Format = Format.table) -> None:
         out_whole(found.model_dump_json(indent=2))
         return
     if fmt is Format.table:
-        say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
+        say(_of_whom(found))
     columns = ["kind", "part of the input", "numbers", "drop of UAR", "from", "to", "over repeats", "share"]
     columns += ["drop when left out", *["learned weight"] * found.weighted]
     rows = [
@@ -124,9 +125,15 @@ def _numbers(estimate: "Interval") -> list[float | None]:
     return [estimate.value, estimate.low, estimate.high]
 
 
+def _of_whom(found: "Explanation | Shares") -> str:
+    """The score, and of how many clips and people it is, in words."""
+    clips = plural(found.clips, f"{found.part} clip")
+    return f"UAR {found.uar.value:.3f} on {clips} of {people(found.speakers)}"
+
+
 def _show_tables(found: "Explanation", top: int) -> None:
     columns = ["drop of UAR", "from", "to", "over repeats"]
-    say(f"UAR {found.uar.value:.3f} on {found.clips} {found.part} clips of {found.speakers} speakers")
+    say(_of_whom(found))
     groups = [_drop(entry) for entry in _by_drop(found.group_importances)]
     show_table("importance of groups", ["group", *columns], groups)
     features = [_drop(entry) for entry in _by_drop(found.importances)[:top]]

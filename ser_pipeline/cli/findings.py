@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.cli.common import Format, on_screen, out, out_whole, say, show_table
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text, plural
+from ser_pipeline.tables.cells import in_points, p_text, people, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings, Outcome
@@ -63,7 +63,7 @@ def _show_summary(found: "Findings") -> None:
 
 def _say_limits(found: "Findings") -> None:
     if found.epochs is not None:
-        say(f"networks were trained for at most {found.epochs} epochs because of --epochs")
+        say(f"networks were trained for at most {plural(found.epochs, 'epoch')} because of --epochs")
     if found.synthetic:
         say("some of these recordings are synthetic voices: the verdicts say nothing about real speech")
 
@@ -99,10 +99,11 @@ def _claim_row(claim: "ClaimFinding") -> list[Any]:
     text = f"{claim.text} [{arms}, {claim.protocol}, {claim.score}]"
     text += f" ({claim.reason})" if claim.reason else ""
     where = claim.tested or "all"
-    people = f"{claim.figures.clips} clips, {claim.figures.speakers} speakers" if claim.figures else ""
+    found = claim.figures
+    whom = f"{plural(found.clips, 'clip')}, {people(found.speakers)}" if found else ""
     corrected = claim.corrected_p
     p = "" if corrected is None else p_text(corrected)
-    tested = f"{where}: {people}" if people and claim.unit != "clips/s" else where
+    tested = f"{where}: {whom}" if whom and claim.unit != "clips/s" else where
     return [claim.outcome, claim.family, text, *_numbers(claim.figures, claim.unit), p, tested]
 
 

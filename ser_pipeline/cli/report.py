@@ -127,8 +127,8 @@ def quickstart(
         clips = sum(map(len, synth.plan(size).values()))
         with progress("speaking", clips) as advance:
             spoken = synth.synth(data, seed=seed, size=size, jobs=workers, on_progress=advance)
-        made = f"{spoken.total} recordings of {spoken.speakers} synthetic voices"
-        out(f"{made}, as in {len(spoken.clips)} corpora")
+        made = f"{plural(spoken.total, 'recording')} of {plural(spoken.speakers, 'synthetic voice')}"
+        out(f"{made}, as in {plural(len(spoken.clips), 'corpus', 'corpora')}")
         _step(2, "ser manifest build", data=data, manifests=manifests)
         with counted("reading") as on_progress:
             built = api.build_manifest(data, manifests, jobs=workers, on_progress=on_progress)
@@ -138,7 +138,7 @@ def quickstart(
             stored = api.build_store(
                 "mels", manifests=manifests, cache=store, settings=None, jobs=workers, on_progress=on_progress
             )
-        out(f"mel spectrograms of {stored.present + stored.computed} recordings in {stored.folder}")
+        out(f"mel spectrograms of {plural(stored.present + stored.computed, 'recording')} in {stored.folder}")
         _step(4, f"ser train crnn --epochs {epochs} --seed {seed}", **places)
         with epoch_display(1) as watcher:
             run = api.train(

@@ -6,12 +6,16 @@ import json
 import os
 import sys
 import warnings
-from contextlib import nullcontext, suppress
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from ser_pipeline.tables import one_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _GONE: Final = (errno.EPIPE, errno.EBADF)
 """Nobody reads any more, as behind ``| head``, which is nobody's mistake."""
@@ -123,3 +127,31 @@ def _fits(letter: str, encoding: str) -> bool:
     except UnicodeEncodeError:
         return False
     return letter.isprintable() or letter == "\n"
+
+
+@contextmanager
+def live_bar(unit: str, *, transient: bool = False) -> "Iterator[Progress]":
+    """Show a bar on the terminal; what commands print meanwhile stands above it.
+
+    Args:
+        unit: text beside the counts.
+        transient: leave nothing of it in the end.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(compact=True),
+    )
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, transient=transient, redirect_stdout=False, expand=True)
+    with bar:
+        SHOWN["bar"] = bar
+        try:
+            yield bar
+        finally:
+            SHOWN["bar"] = None

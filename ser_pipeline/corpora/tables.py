@@ -19,6 +19,7 @@ from ser_pipeline.atomic import is_plain
 from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
+from ser_pipeline.tables.cells import plural
 
 Facts = Mapping[str, Any]
 """Fields of an :class:`ser_pipeline.records.Utterance` and their values."""
@@ -309,4 +310,4 @@ def left_out(bad: list[str]) -> str | None:
         return None
     if len(bad) == 1:
         return f"{bad[0]}; that line is left out"
-    return f"{len(bad)} lines are left out; the first is {bad[0]}"
+    return f"{plural(len(bad), 'line is', 'lines are')} left out; the first is {bad[0]}"

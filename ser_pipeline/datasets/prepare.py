@@ -33,6 +33,7 @@ from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
 from ser_pipeline.store import build_command, open_store
 from ser_pipeline.store.embeddings import narrowed, open_embeddings
+from ser_pipeline.tables.cells import plural
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def locate(store: RowStore | SideBySide, examples: Examples) -> Located:
     here = positions >= 0
     if len(failed) == len(examples):
         raise TrainingError(
-            f"none of {len(examples)} clips could be used, as '{failed[0][0]}': {failed[0][1]}"
+            f"none of {plural(len(examples), 'clip')} could be used, as '{failed[0][0]}': {failed[0][1]}"
         )
     return Located(examples.take(here), positions[here], failed)
 

@@ -20,6 +20,7 @@ from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.splits import fold_number, parts_for
+from ser_pipeline.tables.cells import plural
 
 TRAIN: Final = PARTS.index("train")
 
@@ -74,8 +75,8 @@ def find_unlabelled(inputs: Inputs, data: RunData) -> Unlabelled:
     here = positions >= 0
     if not here.any():
         raise TrainingError(
-            f"{source.path}: none of its {source.table.num_rows} recordings can be learned without a label: "
-            "they are clips of this run or of its validation and test speakers, or their audio failed"
+            f"{source.path}: none of {plural(source.table.num_rows, 'recording')} can be learned without a "
+            "label: they are clips of this run or of its validation and test speakers, or their audio failed"
         )
     return Unlabelled(examples.take(here), positions[here], source)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ser_pipeline.encoders.places import EXTRA, download, locate
 from ser_pipeline.errors import EncoderError, SettingsError, some
 from ser_pipeline.options import USUAL_ENCODER, EmbeddingOptions, Fused, ModelInputs, WaveOptions
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     import torch
@@ -291,16 +292,20 @@ def _check(
     other = sorted(str(item[0] if isinstance(item, tuple) else item) for item in info["mismatched_keys"])
     if other:
         raise EncoderError(
-            f"{folder}: {len(other)} weights are of another size than config.json says: {some(other, show=3)}"
+            f"{folder}: {plural(len(other), 'weight is', 'weights are')} of another size than config.json "
+            f"says: {some(other, show=3)}"
         )
     missing = sorted(name for name in info["missing_keys"] if not name.endswith("masked_spec_embed"))
     if missing:
         raise EncoderError(
-            f"{folder}: {len(missing)} weights are missing from its safetensors: {some(missing, show=3)}"
+            f"{folder}: {plural(len(missing), 'weight is', 'weights are')} missing from its safetensors: "
+            f"{some(missing, show=3)}"
         )
     bad = [name for name, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
     if bad:
-        raise EncoderError(f"{folder}: {len(bad)} weights are not finite: {some(bad, show=3)}")
+        raise EncoderError(
+            f"{folder}: {plural(len(bad), 'weight is', 'weights are')} not finite: {some(bad, show=3)}"
+        )
 
 
 def _tensors(checkpoint: Checkpoint, layers: int) -> "Iterator[tuple[str, torch.Tensor]]":

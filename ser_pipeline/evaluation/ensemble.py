@@ -31,6 +31,7 @@ from ser_pipeline.runs.files import final_scores, read_info, write_info, write_s
 from ser_pipeline.runs.names import fold_folder, fold_folders
 from ser_pipeline.runs.predictions import prediction_schema, read_predictions, write_predictions
 from ser_pipeline.runs.types import ALL_FOLDS, CARD, Certainty, RunInfo, RunScores
+from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.info import check_same, library_versions
 
 FEWEST: Final = 2
@@ -197,7 +198,10 @@ def _made(
     table = _stated(shared, weights, known, emotions)
     info = _info(folder, infos, table, manifest, command)
     counted = " and ".join(f"{each.name} ({each.weight:.2f})" for each in card.members)
-    less = f"; {shared.left_out} clips that not all of them know are left out" if shared.left_out else ""
+    unknown = plural(
+        shared.left_out, "clip that not all of them know is", "clips that not all of them know are"
+    )
+    less = f"; {unknown} left out" if shared.left_out else ""
     told = {"stopped": f"probabilities of {counted} averaged{less}", "best_epoch": 1}
     members_told = [member.model_dump() for member in card.members]
     extra = info.extra | {"members": members_told, "left_out": shared.left_out}

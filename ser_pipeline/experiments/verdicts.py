@@ -41,6 +41,7 @@ from ser_pipeline.runs.findings import (
     experiment_folder,
 )
 from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.tables.cells import plural
 
 LEAST_SEEDS: Final = 3
 LEAST_SPEAKERS: Final = 6
@@ -162,7 +163,9 @@ def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]
     waiting = [key for key in dict.fromkeys(keys) if progress.states[key].status != "done"]
     if waiting:
         reason = progress.states[waiting[0]].reason
-        return _Measurement(None, "not run", f"{len(waiting)} of {len(set(keys))} runs are missing: {reason}")
+        of = f"of {plural(len(set(keys)), 'run')}"
+        missing = plural(len(waiting), f"{of} is missing", f"{of} are missing")
+        return _Measurement(None, "not run", f"{missing}: {reason}")
     if len(arms) == 2 and set(arms[0]) == set(arms[1]):
         return _Measurement(None, reason="with these recordings both arms are the same training runs")
     return None

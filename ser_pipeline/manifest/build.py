@@ -38,6 +38,7 @@ from ser_pipeline.manifest.summary import (
     unknown_folders,
 )
 from ser_pipeline.manifest.validate import check_rows
+from ser_pipeline.tables.cells import plural
 
 
 def write_manifest(
@@ -156,13 +157,14 @@ def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple
     files = scanned.files.total()
     if rows.num_rows + rejects.num_rows != files:
         raise ManifestError(
-            f"{files} recordings were found, but there are {rows.num_rows} rows and "
-            f"{rejects.num_rows} rejects; nothing was written"
+            f"found {plural(files, 'recording')}, which gave {plural(rows.num_rows, 'row')} and "
+            f"{plural(rejects.num_rows, 'reject')}; nothing was written"
         )
     found = check_rows(rows)
     if found.count:
         raise ManifestError(
-            f"{found.count} values do not fit, nothing was written: {'; '.join(found.examples)}"
+            f"{plural(found.count, 'value does', 'values do')} not fit, nothing was written: "
+            f"{'; '.join(found.examples)}"
         )
     return rows, in_order(rejects, [("path", "ascending"), ("reason", "ascending")])
 
@@ -192,6 +194,7 @@ def _nothing_usable(data: Path, out: Path, reasons: Sequence[RejectReason]) -> s
     folder = data / unknown[0] if len(unknown) == 1 else "FOLDER"
     hint = f"; a new corpus is described with 'ser corpora init {folder}'" if unknown else ""
     return (
-        f"{data}: none of {sum(kind.files for kind in reasons)} recordings can be used, so no manifest was "
-        f"written: {some(list(map(reason_line, reasons)))}{hint}; all reasons are in {out / REJECTS_NAME}"
+        f"{data}: none of {plural(sum(kind.files for kind in reasons), 'recording')} can be used, so no "
+        f"manifest was written: {some(list(map(reason_line, reasons)))}{hint}; "
+        f"all reasons are in {out / REJECTS_NAME}"
     )

@@ -149,8 +149,9 @@ def refuse_rejects(summary: ManifestSummary) -> None:
         ManifestError: gives the first ten reasons, and counts the others.
     """
     if summary.rejects:
+        files = plural(summary.files, "recording")
         raise ManifestError(
-            f"{summary.rejects} of {summary.files} recordings were rejected: "
+            f"{plural(summary.rejects, f'of {files} was rejected', f'of {files} were rejected')}: "
             f"{some(list(map(reason_line, summary.reasons)), show=SHOWN)}; "
             f"all are in {summary.path.with_name(REJECTS_NAME)}"
         )
@@ -226,5 +227,5 @@ def _remarks(scanned: Scanned) -> list[str]:
     if scanned.synthetic:
         lines.append(f"synthetic recordings, made by 'ser corpora synth': {', '.join(scanned.synthetic)}")
     if scanned.left_out:
-        lines.append(f"--limit left out {scanned.left_out} recordings, which are not counted anywhere")
+        lines.append(f"--limit left out {plural(scanned.left_out, 'recording')}, not counted anywhere")
     return lines

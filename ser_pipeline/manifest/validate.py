@@ -15,6 +15,7 @@ from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.segments import bounds_fit
 from ser_pipeline.records import MIN_CLIP_S, RATINGS, VOCABULARIES
+from ser_pipeline.tables.cells import plural
 
 SHOWN: Final = 10
 """Problems that are spelled out; the others are counted."""
@@ -160,7 +161,7 @@ def _check_entries(values: pa.Array, what: str, low: int, high: int, found: Prob
     inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
     bad = len(values) - (pc.sum(inside).as_py() or 0)
     if bad:
-        found.add(f"votes: {bad} entries whose {what} is not between {low} and {high}")
+        found.add(f"votes: {plural(bad, 'entry', 'entries')} whose {what} is not between {low} and {high}")
 
 
 def _check_counts(manifest: Manifest, found: Problems) -> None:

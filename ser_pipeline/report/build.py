@@ -25,6 +25,7 @@ from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_
 from ser_pipeline.runs.findings import Findings, sound_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.runs.types import Unread
+from ser_pipeline.tables.cells import plural
 
 TITLE = "Speech emotion recognition: report"
 
@@ -56,7 +57,8 @@ class ReportSummary:
     def __repr__(self) -> str:
         """One line: page, recordings and runs."""
         unread = f", {len(self.unread)} unread" if self.unread else ""
-        return f"ReportSummary({self.page}: {self.recordings} recordings, {self.runs} runs{unread})"
+        recordings, runs = plural(self.recordings, "recording"), plural(self.runs, "run")
+        return f"ReportSummary({self.page}: {recordings}, {runs}{unread})"
 
 
 def make_report(

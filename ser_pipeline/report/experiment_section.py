@@ -248,7 +248,8 @@ def _outcomes(found: Findings) -> str:
 def _cautions(found: Findings) -> list[Block]:
     blocks: list[Block] = []
     if found.epochs is not None:
-        blocks.append(Callout("note", (f"Networks were trained for at most {found.epochs} epochs.",)))
+        most = cells.plural(found.epochs, "epoch")
+        blocks.append(Callout("note", (f"Networks were trained for at most {most}.",)))
     failed = [arm for arm in found.arms if arm.failed]
     if failed:
         first = failed[0]

@@ -33,7 +33,7 @@ from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.internals import AttendedClip, Embeddings
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
-from ser_pipeline.tables.cells import percent_text
+from ser_pipeline.tables.cells import percent_text, plural
 
 CATEGORIES: Final = (
     ("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"),
@@ -187,7 +187,7 @@ def map_panel(found: Embeddings, groups: Strings, what: str, name: str) -> Panel
             loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, handletextpad=0.1, columnspacing=0.8,
             fontsize=7.5,
         )  # fmt: skip
-        alt = f"Map of {len(groups)} clips by {what}: " + ", ".join(
+        alt = f"Map of {plural(len(groups), 'clip')} by {what}: " + ", ".join(
             f"{group} {count}" for group, count in Counter(groups.tolist()).most_common(8)
         )
         return panel(figure, name, alt)
@@ -254,8 +254,9 @@ def _map(run: Run, found: Embeddings, data: Data, marks: tuple[Mark, ...]) -> li
         Figure(
             key=f"map-{tag}",
             caption=(
-                f"{len(found.clips)} {found.part} clips as {run.tag} sees them: the vectors its head decides "
-                "from, on a plane (t-SNE; near clips lie near, distances between heaps mean nothing)"
+                f"{plural(len(found.clips), f'{found.part} clip')} as {run.tag} sees them: the vectors its "
+                "head decides from, on a plane (t-SNE; near clips lie near, distances between heaps mean "
+                "nothing)"
             ),
             panels=panels,
             marks=marks,

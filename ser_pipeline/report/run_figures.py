@@ -27,7 +27,7 @@ from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.types import GroupScores
-from ser_pipeline.tables.cells import percent_text
+from ser_pipeline.tables.cells import percent_text, plural
 
 MIN_GROUP_CLIPS = 10
 """Smaller groups are shown but not called the worst: their scores are mostly chance."""
@@ -184,7 +184,7 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
             100 * bins.confidence, 100 * bins.accuracy, sizes, color=BLUE, label="decisions, by confidence"
         )
         texts = [
-            f"{clips} clips of confidence {percent_text(sure)}: {percent_text(right)} right"
+            f"{plural(clips, 'clip')} of confidence {percent_text(sure)}: {percent_text(right)} right"
             for clips, sure, right in zip(bins.clips, bins.confidence, bins.accuracy, strict=True)
         ]
         hover(axes, 100 * bins.confidence, 100 * bins.accuracy, texts)

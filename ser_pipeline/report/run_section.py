@@ -81,7 +81,7 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
     epochs = max((epoch["epoch"] for curve in run.curves for epoch in curve.epochs), default=None)
     by_epochs = info.recipe.model.architecture.by_epochs
     kept = f"epoch {info.best_epoch} kept" if info.best_epoch is not None and by_epochs else ""
-    seen = f"{epochs:.0f} epochs" if epochs is not None and by_epochs else ""
+    seen = cells.plural(round(epochs), "epoch") if epochs is not None and by_epochs else ""
     took = cells.duration(info.seconds) if info.seconds is not None else ""
     items: list[tuple[str, tuple[Words, ...]]] = [
         (
@@ -115,8 +115,12 @@ def _facts(run: Run, known: KnownCorpora) -> Facts:
 
 def _machine(run: Run) -> str:
     extra = run.info.extra
-    threads = f"{extra['threads']} threads" if "threads" in extra else ""
-    failed = f"{extra['failed_clips']} clips failed in the cache" if extra.get("failed_clips") else ""
+    threads = cells.plural(extra["threads"], "thread") if "threads" in extra else ""
+    failed = (
+        f"{cells.plural(extra['failed_clips'], 'clip')} failed in the cache"
+        if extra.get("failed_clips")
+        else ""
+    )
     by_epochs = run.info.recipe.model.architecture.by_epochs  # others compute in no other precision
     precision = str(extra.get("precision", "")) if by_epochs else ""
     words = (str(extra.get("device", "")), precision, threads, failed)

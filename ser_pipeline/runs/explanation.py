@@ -13,6 +13,7 @@ from ser_pipeline.metrics.effect import Agreement, Direction
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.tables.cells import plural
 
 EXPLANATION: Final = "explanation.json"
 EXPLANATION_SCHEMA: Final = 1
@@ -186,7 +187,7 @@ class Explanation(Options):
         """One line: which features the decisions rest on most."""
         first = sorted(self.importances, key=lambda each: -each.drop.value)[:3]
         names = ", ".join(each.name for each in first)
-        return f"Explanation({self.clips} {self.part} clips: most by {names})"
+        return f"Explanation({plural(self.clips, f'{self.part} clip')}: most by {names})"
 
     __str__ = __repr__
 

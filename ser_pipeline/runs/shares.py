@@ -11,6 +11,7 @@ from pydantic import Field, FiniteFloat
 from ser_pipeline.options import Options
 from ser_pipeline.runs.explanation import FeatureImportance, Interval
 from ser_pipeline.runs.files import read_result
+from ser_pipeline.tables.cells import plural
 
 SHARES: Final = "shares.json"
 
@@ -88,7 +89,7 @@ class Shares(Options):
         """Name the most important parts in one line."""
         first = sorted(self.tables[0].entries, key=lambda each: -each.share)[:3]
         names = ", ".join(f"{each.name} {100 * each.share:.0f} %" for each in first)
-        return f"Shares({self.clips} {self.part} clips: {names})"
+        return f"Shares({plural(self.clips, f'{self.part} clip')}: {names})"
 
     __str__ = __repr__
 

@@ -17,6 +17,7 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction
 from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
 from ser_pipeline.serving.voices import normalised
+from ser_pipeline.tables.cells import plural
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""
@@ -147,8 +148,8 @@ def checked(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:
     with opened(MemoryFile(memoryview(content)), name, most_s=limits.max_s + 1) as sound:
         if sound.sample_rate * sound.channels > MOST_VALUES:
             raise AudioTooLarge(
-                f"{name}: {sound.channels} channels at {sound.sample_rate} Hz; at most {MOST_VALUES} samples "
-                "a second"
+                f"{name}: {plural(sound.channels, 'channel')} at {sound.sample_rate} Hz; at most "
+                f"{MOST_VALUES} samples a second"
             )
         if sound.duration_s > limits.max_s:
             raise AudioTooLarge(

@@ -240,6 +240,7 @@ def _answer(
     model = enrolled(model, sent.enrol, options, service.limits)
     answer = _without_file(model.predict(content, options))
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
+    answer |= {} if model.about is None else {"answered_by": model.about.as_dict()}
     answer |= {"enrolled": len(sent.enrol)} if sent.enrol else {}
     if timeline:
         answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]

@@ -24,7 +24,7 @@ from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.serving.details import Details, details, enrolled
 from ser_pipeline.serving.http import TEMPLATES, answered, template
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.model_card import Caveat
+from ser_pipeline.serving.model_card import Caveat, who_answers
 from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, RATED, UNCERTAIN, Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, Sent, Service
@@ -304,7 +304,9 @@ def shown(model: Model, sent: Sent, service: Service, texts: Texts) -> str:
     options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
     model = enrolled(model, sent.enrol, options, limits)
     found = details(model, sent.recording, options, limits, "recording")
-    return answer(found, texts) + "".join(_pictures(found, model, texts))
+    by = " ".join([texts("answered_by"), *map(texts.caveat, who_answers(model))])
+    whole = [answer(found, texts), f"<p class='note'>{escape(by)}</p>", *_pictures(found, model, texts)]
+    return "".join(whole)
 
 
 def _pictures(found: Details, model: Model, texts: Texts) -> Iterator[str]:

@@ -154,7 +154,8 @@ def _folds(values: Sequence[str], source: Path) -> tuple[Int64s, tuple[str, ...]
     """Number the folds, in the order of their numbers if all have one, else of their names."""
     names = set(values)
     if "" in names:
-        raise SplitError(f"{source}: {values.count('')} of its rows have no fold; each needs one")
+        without = plural(values.count(""), "of its rows has", "of its rows have")
+        raise SplitError(f"{source}: {without} no fold; each needs one")
     numbers = all(name.isascii() and name.isdecimal() for name in names)
     folds = tuple(sorted(names, key=int if numbers else None))
     if not 2 <= len(folds) <= MAX_FOLDS:
@@ -184,7 +185,8 @@ def _split(
     note = f"Published {'folds' if folds else 'parts'}, read from {source.name}."
     outside = int((sides == NO_PART).sum())
     if outside:
-        note += f" {outside} of {len(sides)} recordings are in none of them."
+        of = f"of {plural(len(sides), 'recording')}"
+        note += f" {plural(outside, f'{of} is', f'{of} are')} in none of them."
     if leaks:
         note += " The same people speak in training and test, so its scores do not hold for new speakers."
     table = fold_rows(ids, values) if folds else part_rows(ids, values)

@@ -332,7 +332,8 @@ def _check(split: Split, manifest: Manifest, path: Path) -> None:
     whole = split.recipe.kind != PUBLISHED and not split.recipe.where
     if whole and len(places) != manifest.table.num_rows:
         raise SplitError(
-            f"{path}: has {len(places)} of {manifest.table.num_rows} recordings; run '{split.command}'"
+            f"{path}: has {len(places)} of {plural(manifest.table.num_rows, 'recording')}; "
+            f"run '{split.command}'"
         )
     codes = pc.index_in(split.table["part"], pa.array(PARTS))
     if codes.null_count:

@@ -73,8 +73,8 @@ class StoreSummary:
     def __repr__(self) -> str:
         """One line: folder, and how many rows it has of those wanted."""
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        there = self.present + self.computed
-        return f"StoreSummary({self.folder}: {there} of {self.wanted} rows, {self.computed} new{failed})"
+        there = f"{self.present + self.computed} of {plural(self.wanted, 'row')}"
+        return f"StoreSummary({self.folder}: {there}, {self.computed} new{failed})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
+from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.recorder import Listener
 from ser_pipeline.training.run import check_classes, fresh_network, train_run, unfinished
@@ -67,7 +68,10 @@ def train_folds(
     skipped = len(inputs.split.folds) - len(numbers)
     if skipped:
         folds = len(inputs.split.folds)
-        on_note(f"{skipped} of {folds} folds are left out, they test none of the clips chosen")
+        less = plural(
+            skipped, f"of {folds} folds is left out, it tests", f"of {folds} folds are left out, they test"
+        )
+        on_note(f"{less} none of the clips chosen")
     if any(unfinished(fold_folder(folder, number), inputs.recipe) for number in numbers):
         forget_scores(folder)
     runs: list[RunInfo] = []
@@ -82,10 +86,10 @@ def train_folds(
 
 def _finish(folder: Path, parent: RunInfo, runs: list[RunInfo], *, skipped: int) -> RunInfo:
     """Write down that all folds are done, how many are left out, and what is known since then."""
-    left_out = f"; {skipped} have no test clip among those chosen" if skipped else ""
+    left_out = f"; {plural(skipped, 'has', 'have')} no test clip among those chosen" if skipped else ""
     update = {
         "seconds": round(sum(run.seconds or 0.0 for run in runs), 1),
-        "stopped": f"all {len(runs)} folds are done{left_out}",
+        "stopped": f"all {plural(len(runs), 'fold is', 'folds are')} done{left_out}",
         "parameters": runs[-1].parameters,  # where each fold chose its layers
         "teacher": _teacher(runs),
         "synthetic": any(run.synthetic for run in runs),

@@ -13,6 +13,7 @@ from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import ccc, mean_ccc, rating_columns, rating_scores
 from ser_pipeline.models.estimators import RATER_CANDIDATES, make_rater
 from ser_pipeline.runs.curves import RATING_COLUMNS
+from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.recorder import Row
 
 FEWEST: Final = 2
@@ -130,7 +131,7 @@ def check_ratings(data: RunData) -> None:
                 alike = f"all rated {known[0]:g}" if len(known) > 1 else "rated"
                 what = "training" if part == "train" else part
                 raise TrainingError(
-                    f"target {name}: {len(known)} {what} clips of split '{split}' are {alike}, and "
+                    f"target {name}: {plural(len(known), f'{what} clip')} of split '{split}' {alike}, and "
                     f"{FEWEST} different ratings are the least to {purpose}; choose other corpora or another "
                     f"split, or leave {name} out"
                 )

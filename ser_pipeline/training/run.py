@@ -26,6 +26,7 @@ from ser_pipeline.runs.curves import write_metrics
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import RunInfo
+from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.classifiers import is_done, train_classifier
 from ser_pipeline.training.device import choose_device, choose_precision, quiet_lightning
 from ser_pipeline.training.info import describe, layer_parameters
@@ -307,13 +308,14 @@ def _finish(folder: Path, info: RunInfo, options: TrainOptions) -> RunInfo:
     write_metrics(folder, history)
     best, key = best_row(history, options), monitored(history, options)
     seconds = sum(float(row[f"{part}_seconds"] or 0) for row in history for part in ("train", "validation"))
+    done = f"all {len(history)} epochs are done" if len(history) > 1 else "its one epoch is done"
     if best[key] is None:
-        stopped = f"all {len(history)} epochs are done; no validation clips, the last epoch counts"
+        stopped = f"{done}; no validation clips, the last epoch counts"
     elif out_of_patience(history, options):
         score = {"uar": "UAR", "ccc": "CCC"}.get(key.removeprefix("validation_"), options.monitor)
-        stopped = f"no better validation {score} for {options.patience} epochs"
+        stopped = f"no better validation {score} for {plural(options.patience or 0, 'epoch')}"
     else:
-        stopped = f"all {len(history)} epochs are done"
+        stopped = done
     update = {"best_epoch": best["epoch"], "stopped": stopped, "seconds": round(seconds, 1)}
     complete = info.model_copy(update=update)
     write_info(folder, complete)

@@ -32,6 +32,7 @@ from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
+from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.answers import Answers, answers_path, read_answers, write_answers
 from ser_pipeline.training.apply import apply_network
 from ser_pipeline.training.checkpoint import load_model
@@ -233,7 +234,9 @@ class Teacher:
             known = fresh if known is None else known.joined(fresh)
             write_answers(path, known)
         if known is None:
-            raise TrainingError(f"{self.folder}: the teacher's store could use none of {len(asked)} clips")
+            raise TrainingError(
+                f"{self.folder}: the teacher's store could use none of {plural(len(asked), 'clip')}"
+            )
         return known.of(digests)
 
     def _asked(self, asked: Examples, manifests: Path | None) -> Answers | None:

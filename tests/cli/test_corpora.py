@@ -143,7 +143,7 @@ def test_synth_writes_and_names_the_next_command(tmp_path):
     folder = tmp_path / "DataSets"
     result = run("synth", folder, *TINY)
     assert result.exit_code == 0
-    assert result.stdout.strip() == f"{folder}: 14 synthetic recordings in 1 corpora, 2 voices"
+    assert result.stdout.strip() == f"{folder}: 14 synthetic recordings in 1 corpus, 2 voices"
     assert f"next: ser manifest build --data {folder}" in result.stderr
     assert (folder / MARKER).is_file()
     assert len(list(folder.rglob("*.wav"))) == 14

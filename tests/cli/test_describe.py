@@ -99,7 +99,7 @@ def test_add_describes_the_recordings_beside_a_table(here):
     table.write_text("file;emotion;speaker\n" + "".join(f"{n:02d}.wav;joy;p{n % 3}\n" for n in range(12)))
     result = run("corpora", "add", "data/Mine/labels.csv")
     assert result.exit_code == 0, result.output
-    assert "it reads all 12 recordings" in result.stdout
+    assert "it reads 12 recordings and rejects none" in result.stdout
     table.write_text("file;loudness\n01.wav;3\n")
     failed = run("corpora", "add", "data/Mine/labels.csv", "--force")
     assert failed.exit_code == 1

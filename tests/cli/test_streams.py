@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ser_pipeline.cli.common import progress
 from ser_pipeline.cli.streams import for_people, for_programs
 
 FULL = Path("/dev/full")
@@ -87,3 +88,17 @@ def test_json_stays_json_in_any_encoding():
 
 def test_lines_stay_lines():
     assert for_people("a\nb\x1b[0m\n") == "a\nb\\x1b[0m\n"
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "says"),
+    [
+        (1, "recordings", "read: 1 recording in "),
+        (2000, "clips", "read: 2,000 clips in "),
+        (1, "MB", "read: 1 MB in "),
+    ],
+)
+def test_what_is_counted_has_its_number(capsys, count, unit, says):
+    with progress("read", count, unit) as advance:
+        advance(count)
+    assert f"read: {says}" in capsys.readouterr().err

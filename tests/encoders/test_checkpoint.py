@@ -177,7 +177,7 @@ def test_missing_weights_are_refused(make_encoder):
     del weights[name]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(
-        EncoderError, match=r"1 weights are missing from its safetensors: layers\.1\.fc1\.weight"
+        EncoderError, match=r"1 weight is missing from its safetensors: layers\.1\.fc1\.weight"
     ):
         load(folder)
     load(folder, last=1)  # a layer that nobody asked for may be missing
@@ -189,7 +189,7 @@ def test_weights_that_are_not_finite_are_refused(make_encoder):
     weights["encoder.layers.2.final_layer_norm.bias"][3] = torch.inf
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(
-        EncoderError, match=r"1 weights are not finite: encoder\.layers\.2\.final_layer_norm\.bias"
+        EncoderError, match=r"1 weight is not finite: encoder\.layers\.2\.final_layer_norm\.bias"
     ):
         load(folder)
 

@@ -96,7 +96,7 @@ def test_one_missing_seed_is_enough_not_to_have_run(court):
     place = court(claim()).put("one", [0.99]).put("two", [0.2])
     place.progress.states[place.progress.keys("two", "people")[2]] = State("not run", "the budget was over")
     (found,) = place.judge()
-    assert (found.outcome, found.reason) == ("not run", "1 of 6 runs are missing: the budget was over")
+    assert (found.outcome, found.reason) == ("not run", "1 of 6 runs is missing: the budget was over")
 
 
 def test_a_failed_cell_decides_nothing(court):

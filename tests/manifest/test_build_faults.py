@@ -99,7 +99,7 @@ def test_strict_raises_after_everything_is_written(data, out, built, rejects):
     (data / "EmoDB/wav/03a01Aa.wav").write_bytes(b"")
     with pytest.raises(
         ManifestError,
-        match=r"1 of 37 recordings were rejected: 1 x empty: 0 bytes \(EmoDB/wav/03a01Aa.wav\); all are in",
+        match=r"1 of 37 recordings was rejected: 1 x empty: 0 bytes \(EmoDB/wav/03a01Aa.wav\); all are in",
     ):
         build_manifest(data, out, strict=True)
     assert read_manifest(out).table.num_rows == 36
@@ -225,7 +225,7 @@ def test_lost_rows_are_noticed(data, out, monkeypatch):
         "ser_pipeline.manifest.build.filter_rows",
         lambda table, probes, decoded: (SCHEMA.empty_table(), REJECT_SCHEMA.empty_table()),
     )
-    with pytest.raises(ManifestError, match="36 recordings were found, but there are 0 rows and 0 rejects"):
+    with pytest.raises(ManifestError, match="found 36 recordings, which gave 0 rows and 0 rejects"):
         build_manifest(data, out)
 
 

@@ -41,7 +41,7 @@ def test_warnings_are_added(summary):
 
 def test_strict(summary):
     with pytest.raises(
-        ManifestError, match=r"1 of 3 recordings were rejected: 1 x too short \(a/b.wav\); all are in"
+        ManifestError, match=r"1 of 3 recordings was rejected: 1 x too short \(a/b.wav\); all are in"
     ):
         refuse_rejects(summary)
     refuse_rejects(ManifestSummary(**{**vars(summary), "rejects": 0, "reasons": ()}))

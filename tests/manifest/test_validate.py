@@ -57,7 +57,7 @@ def test_a_fresh_manifest_has_no_problem(built, data):
         ({"valence": -1.5}, "valence -1.5 is not between -1 and 1"),
         ({"agreement": float("nan")}, "agreement nan is not between 0 and 1"),
         ({"naturalness": 2.0}, "naturalness 2.0 is not between 0 and 1"),
-        ({"votes": [(12, 1)]}, "votes: 1 entries whose emotion id is not between -1 and 11"),
+        ({"votes": [(12, 1)]}, "votes: 1 entry whose emotion id is not between -1 and 11"),
         ({"votes": [(0, 0), (1, -1)]}, "votes: 2 entries whose count is not between 1 and 32767"),
     ],
 )

@@ -68,6 +68,7 @@ def test_a_raw_body_and_a_form_are_answered_alike_and_as_in_python(client, run, 
     assert said["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
     assert (said["decision"], said["model"], said["synthetic"]) == (expected.decision, "small", False)
     assert said["duration_s"] == pytest.approx(1.4, abs=0.01)
+    assert said["answered_by"] == load_model(run).about.as_dict()
 
 
 def test_a_timeline_is_added_where_it_is_asked_for(client, run):

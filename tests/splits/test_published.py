@@ -177,7 +177,7 @@ def test_consent_without_a_leak_claims_none(tmp_path, manifest):
         ),
         ("a.csv", "utterance_id,part\n{0},train\n{1},\n", "parts '' do not exist"),
         ("a.csv", "utterance_id,part\n{0},train\n{0},test\n", "names a recording more than once: emodb/wav/"),
-        ("a.csv", "utterance_id,fold\n{0},1\n{1},\n", "1 of its rows have no fold"),
+        ("a.csv", "utterance_id,fold\n{0},1\n{1},\n", "1 of its rows has no fold"),
         ("a.csv", "utterance_id,fold\n{0},1\n", "has 1 fold here; 2 to 32767 are possible"),
         ("a.jsonl", "[1]\n", "found '1' where an object should be"),
         ("a.jsonl", "no json\n", "line 1: Expecting value"),

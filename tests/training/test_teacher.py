@@ -342,7 +342,7 @@ def test_recordings_without_a_label_must_be_there(teach, toy, pupil, add_rows, t
     other = add_rows(tmp_path / "other", [(5000, "nemo", "nemo-new")])
     what = f"1 of 1 recordings of {other} as mels; run 'ser cache mels .*--manifests {other}'"
     refused(pupil, StoreMissing, f"the store lacks {what}", unlabelled=str(other))
-    none = "none of its 120 recordings can be learned without a label"
+    none = "none of 120 recordings can be learned without a label"
     refused(pupil, TrainingError, none, unlabelled=str(toy.manifests))
 
 
