@@ -11,7 +11,11 @@ valid or what to do; the command line prints that line and ends with status 1::
     |   +-- SplitError     a split that is missing, foreign or leaks
     +-- EncoderError       a pretrained encoder that is missing, foreign or broken
     +-- AudioError         a recording that cannot be decoded or used
-    |   +-- AudioMissing   a recording that is not there, or not the one that was described
+    |   +-- AudioMissing   a recording that is not there, or not the one that was described, or needs ffmpeg
+    |   +-- AudioForeign   a file that is no recording, is damaged, or is in a format that cannot be decoded
+    |   +-- AudioCut       a recording of which some is missing
+    |   +-- AudioEmpty     a recording that holds no samples
+    |   +-- AudioShort     a recording that is too short
     |   +-- AudioSilent    a recording in which nothing can be heard
     |   +-- AudioTooLarge  a recording that is longer or larger than a server takes
     +-- StoreError         a feature store that is missing, locked or damaged
@@ -31,7 +35,13 @@ TOLD: Final[list[Callable[[str], None]]] = []
 
 
 class SerError(Exception):
-    """Root of every error raised on purpose; its text is one line for the user."""
+    """Root of every error raised on purpose; its text is one line for the user.
+
+    Attributes:
+        code: by which programs tell what a server refused, and its page says so in its reader's language.
+    """
+
+    code = "refused"
 
 
 class SettingsError(SerError):
@@ -61,17 +71,49 @@ class EncoderError(SerError):
 class AudioError(SerError):
     """A recording that cannot be decoded or used."""
 
+    code = "unusable"
+
 
 class AudioMissing(AudioError):
-    """A recording that is not there, or not the one that was described."""
+    """A recording that is not there, is not the one that was described, or needs ffmpeg."""
+
+    code = "no_decoder"
+
+
+class AudioForeign(AudioError):
+    """A file that is no recording, is damaged, or is in a format that cannot be decoded."""
+
+    code = "foreign"
+
+
+class AudioCut(AudioError):
+    """A recording of which some is missing."""
+
+    code = "cut"
+
+
+class AudioEmpty(AudioError):
+    """A recording that holds no samples."""
+
+    code = "empty"
+
+
+class AudioShort(AudioError):
+    """A recording that is too short."""
+
+    code = "too_short"
 
 
 class AudioSilent(AudioError):
     """A recording in which nothing can be heard."""
 
+    code = "silent"
+
 
 class AudioTooLarge(AudioError):
     """A recording that is longer or larger than a server takes."""
+
+    code = "too_large"
 
 
 class StoreError(SerError):
@@ -100,6 +142,8 @@ class ReportError(SerError):
 
 class ServerBusy(SerError):
     """A server that has enough to do; ask again later."""
+
+    code = "busy"
 
 
 def remark(text: str) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Floats, as_samples
 from ser_pipeline.audio import Prepared, active_span, prepare, rms_db
-from ser_pipeline.errors import AudioError
+from ser_pipeline.errors import AudioError, AudioShort
 from ser_pipeline.features import log_mel
 from ser_pipeline.options import (
     Augmented,
@@ -335,7 +335,7 @@ def _samples(wave: Float32s, options: WaveOptions) -> StoreRow:
     first, last = embedded_span(wave, options)
     frames = (last - first) // options.FRAME
     if frames < FEWEST_FRAMES:
-        raise AudioError(
+        raise AudioShort(
             f"{(last - first) / options.sample_rate:.3f} s are left of it, at least "
             f"{FEWEST_FRAMES * options.FRAME / options.sample_rate:g} s are needed"
         )

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Final, NamedTuple
 
 from ser_pipeline.audio.splice import Source
-from ser_pipeline.errors import AudioError, AudioMissing
+from ser_pipeline.errors import AudioCut, AudioEmpty, AudioError, AudioForeign, AudioMissing
 
 ABSENT: Final = "no ffmpeg"
 """Name of the decoder of a recording that would need one."""
@@ -94,7 +94,7 @@ def decoded(file: Source, demuxer: str, what: str, most_s: float | None = None) 
         AudioError: it finds no sound, or cannot decode it.
     """
     if not demuxer:
-        raise AudioError(f"{what} cannot be decoded; convert it to WAV or FLAC")
+        raise AudioForeign(f"{what} cannot be decoded; convert it to WAV or FLAC")
     program = installed()
     if program is None:
         raise AudioMissing(
@@ -121,7 +121,8 @@ def _decode(program: Ffmpeg, file: Source, demuxer: str, what: str, most_s: floa
             said.seek(0)
             problem = _problem(status, said.read(_SAID).decode(errors="replace").lower())
             if problem or not wav.tell():
-                raise AudioError(f"{problem or UNDECODED}: {what}")
+                problem = problem or AudioForeign(UNDECODED)
+                raise type(problem)(f"{problem}: {what}")
             if wav.tell() >= LARGEST - _SAID:
                 raise AudioError(f"too long: {what} that gives more than {LARGEST / 1e9:g} GB of samples")
             wav.seek(0)
@@ -170,10 +171,10 @@ def _run(command: list[str], folder: str, wav: IO[bytes], said: IO[bytes], allow
         ) from None
 
 
-def _problem(status: int, said: str) -> str:
-    """What is wrong with a recording by what ffmpeg said of it; empty if nothing is."""
+def _problem(status: int, said: str) -> AudioError | None:
+    """What is wrong with a recording by what ffmpeg said of it; None if nothing is."""
     if "matches no streams" in said or "does not contain any stream" in said:
-        return "empty: there is no sound in it"
+        return AudioEmpty("empty: there is no sound in it")
     if any(words in said for words in _CUT):
-        return "truncated: its end is missing"
-    return UNDECODED if status else ""
+        return AudioCut("truncated: its end is missing")
+    return AudioForeign(UNDECODED) if status else None

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.errors import AudioError, AudioSilent
+from ser_pipeline.errors import AudioEmpty, AudioForeign, AudioShort, AudioSilent
 from ser_pipeline.records import CANCELLED_DB, MIN_CLIP_S
 from ser_pipeline.tables.cells import plural
 
@@ -108,17 +108,17 @@ def usable(samples: Float32s, sample_rate: float, name: str) -> Float32s:
         AudioSilent: nothing can be heard.
     """
     if not len(samples):
-        raise AudioError(f"{name}: empty: the recording has no samples")
+        raise AudioEmpty(f"{name}: empty: the recording has no samples")
     wave = _of_channels(samples)
     loudest = max(float(wave.max()), -float(wave.min()))  # NaN if any sample is
     if not math.isfinite(loudest):
         bad = int(np.count_nonzero(~np.isfinite(wave)))
-        raise AudioError(f"{name}: non-finite: {plural(bad, 'sample is', 'samples are')} NaN or infinite")
+        raise AudioForeign(f"{name}: non-finite: {plural(bad, 'sample is', 'samples are')} NaN or infinite")
     if len(wave) < MIN_CLIP_S * sample_rate:
         found_ms = 1000 * len(wave) / sample_rate
-        raise AudioError(f"{name}: too short: {found_ms:.0f} ms; at least {1000 * MIN_CLIP_S:.0f} ms")
+        raise AudioShort(f"{name}: too short: {found_ms:.0f} ms; at least {1000 * MIN_CLIP_S:.0f} ms")
     if loudest > LOUDEST_PEAK:
-        raise AudioError(f"{name}: no sound: samples up to {loudest:.0e} times full scale")
+        raise AudioForeign(f"{name}: no sound: samples up to {loudest:.0e} times full scale")
     wave = _around_zero(wave)
     if max(float(wave.max()), -float(wave.min())) < SILENT_PEAK:
         raise AudioSilent(f"{name}: silent: no sample is {SILENT_PEAK:g} of full scale away from their mean")

@@ -18,7 +18,7 @@ from ser_pipeline.audio.containers import heads_of
 from ser_pipeline.audio.ffmpeg import decoded, decoder
 from ser_pipeline.audio.mpeg import Stream, announcing, find_stream
 from ser_pipeline.audio.splice import Bytes, Source, Spliced
-from ser_pipeline.errors import AudioError
+from ser_pipeline.errors import AudioCut, AudioEmpty, AudioError, AudioForeign
 
 Floats = TypeVar("Floats", Float32s, Float64s)
 
@@ -135,7 +135,8 @@ class Sound:
         try:
             return self._stack.enter_context(_File(self._source))
         except soundfile.LibsndfileError as error:
-            raise AudioError(sentence(error.error_string)) from None
+            says = sentence(error.error_string)
+            raise (AudioEmpty if says.startswith("empty") else AudioForeign)(says) from None
 
     @property
     def duration_s(self) -> float:
@@ -167,12 +168,10 @@ class Sound:
         try:
             found: Floats = self._file.read(due, out=room[:due])
         except soundfile.LibsndfileError:
-            raise AudioError(_of(self._name, DAMAGED)) from None
+            raise AudioForeign(_of(self._name, DAMAGED)) from None
         self._place += len(found)
         if len(found) < due:
-            raise AudioError(
-                _of(self._name, f"truncated: {self._place} of {self.frames} samples are present")
-            )
+            raise AudioCut(_of(self._name, f"truncated: {self._place} of {self.frames} samples are present"))
         return found
 
     def blocks(self, size: int = BLOCK_FRAMES) -> Iterator[Float32s]:
@@ -202,7 +201,7 @@ class Sound:
         except AudioError:
             self.seek(0)
             if self._counted() < self.frames:  # not all that can be read can be read from anywhere
-                raise AudioError(_of(self._name, "truncated: its last samples cannot be read")) from None
+                raise AudioCut(_of(self._name, "truncated: its last samples cannot be read")) from None
         self.seek(0)
 
     def _counted(self) -> int:
@@ -221,7 +220,7 @@ class Sound:
         try:
             found: Float32s = self._file.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
-            raise AudioError(_of(self._name, DAMAGED)) from None
+            raise AudioForeign(_of(self._name, DAMAGED)) from None
         self._place += len(found)
         return found
 
@@ -244,7 +243,7 @@ def opened(file: Source, name: str = "", *, most_s: float | None = None) -> Iter
         >>> with opened(io.BytesIO(b"hello"), "a.wav"):
         ...     pass
         Traceback (most recent call last):
-        ser_pipeline.errors.AudioError: a.wav: not a recording: it begins like no audio format that is known
+        ser_pipeline.errors.AudioForeign: a.wav: not a recording: it begins like no audio format that is known
     """
     with ExitStack() as stack:
         try:
@@ -261,7 +260,7 @@ def _of(name: str, says: str) -> str:
 def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> Sound:
     size = file.seek(0, os.SEEK_END)
     if not size:
-        raise AudioError("empty: 0 bytes")
+        raise AudioEmpty("empty: 0 bytes")
     if tags := _leading_tags(Bytes(file, size)):
         file, size = Spliced(b"", file, [(tags, size)]), size - tags
     at = Bytes(file, size)
@@ -273,7 +272,7 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
         return Sound(stack, file, name)
     says = heads_of(file, size)
     if says.missing:
-        raise AudioError(
+        raise AudioCut(
             f"truncated: {says.missing} of the {size + says.missing} bytes its header announces are missing"
         )
     if says.mpeg is not None:
@@ -286,7 +285,7 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
     what = f"{what}, several in one file," if says.chained_s else what
     sound = _foreign(stack, file, form.demuxer, what, name, most_s)
     if sound.duration_s < min(says.chained_s, most_s or says.chained_s) - CHAIN_S:
-        raise AudioError(f"{what} cannot be decoded whole; convert it to one WAV or FLAC")
+        raise AudioForeign(f"{what} cannot be decoded whole; convert it to one WAV or FLAC")
     return sound
 
 
@@ -369,12 +368,12 @@ def _mpeg(stack: ExitStack, file: Source, stream: Stream, name: str, most_s: flo
     if stream.changes:
         return _foreign(stack, file, "mp3", "MP3 of several parts", name, most_s)
     if stream.lacking and stream.frames != stream.announced:
-        raise AudioError(f"truncated: its last frame lacks {stream.lacking} bytes")
+        raise AudioCut(f"truncated: its last frame lacks {stream.lacking} bytes")
     if announced > stream.frames + 1:  # some count the frame that says it
         lack = announced - stream.frames
-        raise AudioError(f"truncated: {lack} of the {announced} frames its header announces are missing")
+        raise AudioCut(f"truncated: {lack} of the {announced} frames its header announces are missing")
     if not stream.frames:
-        raise AudioError("empty: it holds no frame of sound")
+        raise AudioEmpty("empty: it holds no frame of sound")
     head, parts = b"", stream.parts
     if stream.frames != stream.announced and stream.head.layer == 3:
         (start, stop), *others = parts
@@ -383,6 +382,6 @@ def _mpeg(stack: ExitStack, file: Source, stream: Stream, name: str, most_s: flo
     if stream.head.layer != 3:
         counted = stream.frames * stream.head.samples
         if sound.frames < counted - stream.head.samples:
-            raise AudioError("bad header: its bit rate varies, so that it cannot be read whole; convert it")
+            raise AudioForeign("bad header: its bit rate varies, so that it cannot be read whole; convert it")
         sound.frames = min(sound.frames, counted)
     return sound

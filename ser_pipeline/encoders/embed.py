@@ -13,7 +13,7 @@ import torch
 from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.encoders.checkpoint import Checkpoint, load_network, read_checkpoint, weights_digest
 from ser_pipeline.encoders.network import network_of, valid_steps
-from ser_pipeline.errors import AudioError, EncoderError
+from ser_pipeline.errors import AudioError, AudioShort, EncoderError
 from ser_pipeline.options import POOLINGS, EmbeddingOptions, chosen_device
 
 BATCH_S: Final = 240.0
@@ -128,7 +128,7 @@ class Encoder:
 
     def _joined(self, parts: Sequence[_Window]) -> Embedding | AudioError:
         if not parts:
-            return AudioError("shorter than one step of the encoder; the recording cannot be used")
+            return AudioShort("shorter than one step of the encoder; the recording cannot be used")
         steps = [part.steps for part in parts]
         layers = [torch.stack([part.states[layer] for layer in self._options.layers]) for part in parts]
         if self._options.frames:

@@ -9,7 +9,7 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.audio.sound import opened
-from ser_pipeline.errors import AudioError, AudioSilent, AudioTooLarge
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioSilent, AudioTooLarge
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics.occlusion import log_odds
 from ser_pipeline.options import Limits, PredictOptions
@@ -21,6 +21,12 @@ from ser_pipeline.tables.cells import plural
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""
+
+
+class EnrolError(AudioError):
+    """One of the other recordings of a person, which cannot be used."""
+
+    code = "enrol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,20 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
 
     Raises:
         AudioTooLarge: one of them is longer than allowed.
-        AudioError: one of them cannot be used, or nothing is heard in it.
+        EnrolError: one of them cannot be used, or nothing is heard in it.
         RunError: the model was not trained to adapt.
     """
     if not recordings:
         return model
-    known = [checked(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)]
+    try:
+        known = [checked(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)]
+    except AudioTooLarge:
+        raise
+    except AudioError as error:
+        raise EnrolError(str(error)) from None
     adapted, unusable = model.for_speaker(known, options)
     if unusable:
-        raise AudioError(f"enrol: {unusable[0].reason}")
+        raise EnrolError(f"enrol: {unusable[0].reason}")
     return adapted
 
 
@@ -144,7 +155,7 @@ def checked(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:
         AudioError: no recording that can be decoded, or one that was cut.
     """
     if not content:
-        raise AudioError(f"{name}: empty: nothing was sent")
+        raise AudioEmpty(f"{name}: empty: nothing was sent")
     with opened(MemoryFile(memoryview(content)), name, most_s=limits.max_s + 1) as sound:
         if sound.sample_rate * sound.channels > MOST_VALUES:
             raise AudioTooLarge(

@@ -269,12 +269,12 @@ def _add_rest(app: FastAPI, service: Service) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every refusal is a sentence: ``{"error": "..."}``."""
+    """Every refusal is a sentence, with a word for programs: ``{"error": "...", "code": "..."}``."""
 
     @app.exception_handler(SerError)
     async def refused(_request: Request, error: Exception) -> JSONResponse:
         status = next((number for kind, number in STATUS if isinstance(error, kind)), 422)
-        return _error_answer(status, str(error))
+        return _error_answer(status, str(error), error.code if isinstance(error, SerError) else SerError.code)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -284,7 +284,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: Exception) -> JSONResponse:
-        return _error_answer(400, "the connection ended before the recording did")
+        return _error_answer(400, "the connection ended before the recording did", BadBody.code)
 
     @app.exception_handler(HTTPException)
     async def other(_request: Request, error: Exception) -> JSONResponse:
@@ -294,6 +294,6 @@ def _add_errors(app: FastAPI) -> None:
         return said
 
 
-def _error_answer(status: int, sentence: str) -> JSONResponse:
+def _error_answer(status: int, sentence: str, code: str = SerError.code) -> JSONResponse:
     headers = {"Retry-After": "2"} if status == 429 else None
-    return JSONResponse({"error": sentence}, status, headers=headers)
+    return JSONResponse({"error": sentence, "code": code}, status, headers=headers)

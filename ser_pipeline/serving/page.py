@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from ser_pipeline.options import PredictOptions, mels_of
-from ser_pipeline.serving.details import Details, details, enrolled
+from ser_pipeline.serving.details import MOST_VALUES, Details, details, enrolled
 from ser_pipeline.serving.http import TEMPLATES, answered, template
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import Caveat, who_answers
@@ -46,9 +46,11 @@ VOICES: Final = (("anger", 3, "female"), ("happiness", 5, "male"), ("neutral", 2
                  ("sadness", 8, "male"))  # fmt: skip
 """Emotion, voice and sex of the examples."""
 
+PARTS: Final = ("trust_in", "refusals", "emotions")
+"""Tables of their own among the texts of a language."""
+
 SPOKEN: Final = (
-    "record", "stop", "recording", "no_microphone", "refused_microphone", "working", "unusable", "too_large",
-    "busy", "failed",
+    "record", "stop", "recording", "no_microphone", "refused_microphone", "working", "unusable", "failed",
 )  # fmt: skip
 """Texts that the page's script says."""
 
@@ -60,6 +62,7 @@ class Texts(BaseModel):
         code: of the language, as in HTML.
         words: a text for each key, with placeholders.
         trust_in: sentences about a model, by the keys of :class:`Caveat`.
+        refusals: why a recording is not judged, by the codes of errors.
         emotions: their names.
     """
 
@@ -68,6 +71,7 @@ class Texts(BaseModel):
     code: str
     words: dict[str, str]
     trust_in: dict[str, str]
+    refusals: dict[str, str]
     emotions: dict[str, str]
 
     def __call__(self, key: str, **values: Any) -> str:
@@ -78,6 +82,10 @@ class Texts(BaseModel):
         """A sentence about a model."""
         values = {name: self._inside(name, value) for name, value in said.values.items()}
         return self._filled(self.trust_in[said.key], values)
+
+    def refusal(self, code: str, **values: Any) -> str:
+        """Why a recording is not judged."""
+        return self._filled(self.refusals[code], values)
 
     def _inside(self, name: str, value: Any) -> Any:
         """A value of a caveat in words, where it is another text, or a list of names."""
@@ -105,7 +113,7 @@ def languages() -> dict[str, Texts]:
     with (TEMPLATES / "texts.toml").open("rb") as file:
         read = tomllib.load(file)
     return {
-        code: Texts(code=code, trust_in=found.pop("trust_in"), emotions=found.pop("emotions"), words=found)
+        code: Texts(code=code, **{name: found.pop(name) for name in PARTS}, words=found)
         for code, found in read.items()
     }
 
@@ -271,16 +279,19 @@ def _file(name: str, kind: str) -> Callable[[], Response]:
 
 def _page(service: Service, trusted: Sequence[Caveat], texts: Texts) -> str:
     limits = service.limits
+    most = {"mb": f"{limits.max_mb:g}", "seconds": f"{limits.max_s:g}"}
     filled = {
         **texts.words,
         "code": texts.code,
-        "upload_note": texts("upload_note", mb=f"{limits.max_mb:g}", seconds=f"{limits.max_s:g}"),
+        "upload_note": texts("upload_note", **most),
         "enrol_note": texts("enrol_note", most=MOST_ENROLLED),
     }
+    spoken: dict[str, Any] = {key: filled[key] for key in SPOKEN}
+    spoken["refusals"] = {code: texts.refusal(code, values=MOST_VALUES, **most) for code in texts.refusals}
     return template("page.html.j2").render(
         texts=filled,
         # inside a script nothing is escaped, so that no text may end it
-        spoken=Markup(_in_script({key: filled[key] for key in SPOKEN} | {"most_seconds": limits.max_s})),
+        spoken=Markup(_in_script(spoken | {"most_seconds": limits.max_s})),
         languages={code: each.words["name"] for code, each in languages().items()},
         adaptive=adaptive(service.model.card),
         examples=[texts(sex, emotion=texts.emotions[emotion]) for emotion, _, sex in VOICES],

@@ -26,7 +26,7 @@ from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.corpora.files import audio_files
-from ser_pipeline.errors import AudioError, AudioMissing, CorpusError
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
 
 BLOCK_S: Final = 10.0
@@ -126,7 +126,7 @@ class Windows:
             AudioError: nothing arrived.
         """
         if self._first is None:
-            raise AudioError("empty: the recording has no samples")
+            raise AudioEmpty("empty: the recording has no samples")
         yield from self._take(self._resampled(np.zeros((0, len(self._first)), np.float32), last=True))
         total = self._held_from + len(self._held)
         if total > self._last_end:

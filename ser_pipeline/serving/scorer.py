@@ -12,7 +12,7 @@ import numpy as np
 
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.datasets.normalise import Voice
-from ser_pipeline.errors import AudioError
+from ser_pipeline.errors import AudioError, AudioShort
 from ser_pipeline.front_end import AtRate, embedded_span, layout_of, row_of_wave
 from ser_pipeline.options import (
     EmbeddingOptions,
@@ -324,7 +324,7 @@ def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> Pre
     """What a graph with its encoder inside makes of a wave; trimming is inside too, and only told here."""
     spans = [_span(wave, each) for each in parts_of(card.inputs)]
     if min(last - first for first, last in spans) < graph.fewest:
-        raise AudioError(f"{name}: shorter than one step of the encoder; the recording cannot be used")
+        raise AudioShort(f"{name}: shorter than one step of the encoder; the recording cannot be used")
     logits, vector, ratings = graph.hear(wave, card.learned.voice)
     if not np.isfinite(vector).all():
         raise AudioError(f"{name}: what the encoder makes of it is not finite; the recording cannot be used")

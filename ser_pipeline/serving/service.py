@@ -28,6 +28,8 @@ HELD: Final = 8
 class BadBody(AudioError):
     """A request whose body holds no recording."""
 
+    code = "not_arrived"
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:

@@ -152,9 +152,9 @@ def test_what_is_louder_is_sound_to_everybody(tmp_path, make_speech, peak):
     ("samples", "says"),
     [
         (np.zeros((0, 2)), "empty"),
-        (np.full(8_000, np.nan), "non-finite: 8000 samples"),
+        (np.full(8_000, np.nan), "non-finite: 8,000 samples"),
         (np.r_[np.zeros(8_000), np.inf, -np.inf], "non-finite: 2 samples"),
-        (two(np.ones(8_000), np.full(8_000, np.nan)), "non-finite: 8000 samples"),
+        (two(np.ones(8_000), np.full(8_000, np.nan)), "non-finite: 8,000 samples"),
         (np.ones(100), "too short: 6 ms; at least 100 ms"),
         (np.linspace(-1e8, 1e8, 8_000), r"no sound: samples up to 1e\+08 times full scale"),
     ],

@@ -131,7 +131,7 @@ def test_a_terminal_gets_each_reason_on_one_line(monkeypatch, capsys):
 def test_strict_ends_with_1_after_writing(here):
     (here / "DataSets/EmoDB/wav/03a02Wa.wav").write_bytes(b"")
     result = run("build", "--strict", status=1)
-    assert "29 recordings were rejected: 1 x empty: 0 bytes (EmoDB/wav/03a02Wa.wav)" in result.stderr
+    assert "29 recordings was rejected: 1 x empty: 0 bytes (EmoDB/wav/03a02Wa.wav)" in result.stderr
     assert read_manifest(here / "manifests").table.num_rows == 28
     run("build")
     run("build", "--strict", status=1)

@@ -93,9 +93,9 @@ def test_lines_stay_lines():
 @pytest.mark.parametrize(
     ("count", "unit", "says"),
     [
-        (1, "recordings", "read: 1 recording in "),
-        (2000, "clips", "read: 2,000 clips in "),
-        (1, "MB", "read: 1 MB in "),
+        (1, "recordings", "1 recording in "),
+        (2000, "clips", "2,000 clips in "),
+        (1, "MB", "1 MB in "),
     ],
 )
 def test_what_is_counted_has_its_number(capsys, count, unit, says):

@@ -54,7 +54,7 @@ def client(run):
 
 def refused(answer, status, says):
     assert answer.status_code == status, answer.text
-    assert list(answer.json()) == ["error"]
+    assert list(answer.json()) == ["error", "code"]
     assert says in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
 
@@ -116,6 +116,23 @@ def test_recordings_that_take_ffmpeg_are_decoded_once(client, fake_ffmpeg, monke
 def test_what_does_not_fit_is_refused_with_a_sentence(client, content, query, status, says):
     refused(client.post(content, query), status, says)
     assert client.service.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "empty"),
+        (b"no sound at all", "foreign"),
+        (b"ADIF" + bytes(100), "foreign"),
+        (recording()[:-500], "cut"),
+        (recording(0.01), "too_short"),
+        (recording(25.0), "too_large"),
+        (bytes(1_000_001), "too_large"),
+    ],
+)
+def test_what_was_refused_has_a_word_for_programs(client, content, code):
+    assert client.post(content).json()["code"] == code
+    assert client.post(recording(), "?abstain=2").json()["code"] == "refused"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import soundfile as sf
 from PIL import Image
 
 from ser_pipeline import load_model
+from ser_pipeline.errors import SerError
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options import Limits
 from ser_pipeline.serving.model_card import Caveat, caveats
@@ -52,15 +53,21 @@ def shows(service, *sounds, lang="en"):
     return paged(service).send("POST", f"/show?lang={lang}", files=files)
 
 
+def every_kind(error):
+    """An error and all that are one."""
+    return {error}.union(*map(every_kind, error.__subclasses__()))
+
+
 def test_every_language_says_all_with_the_same_placeholders():
     english, *others = languages().values()
     for other in others:
-        for kind in ("words", "trust_in", "emotions"):
+        for kind in ("words", "trust_in", "refusals", "emotions"):
             mine, theirs = getattr(english, kind), getattr(other, kind)
             assert mine.keys() == theirs.keys()
             for key, text in mine.items():
                 assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", theirs[key])), key
     assert tuple(english.emotions) == EMOTIONS
+    assert set(english.refusals) == {kind.code for kind in every_kind(SerError)} - {"refused", "unusable"}
     assert list(languages()) == ["en", "de", "pl"]
 
 
@@ -344,8 +351,28 @@ def test_examples_are_synthetic_voices_and_files_that_are_none_are_told(visit, t
     (tmp_path / "a.wav").write_text("no sound")
     visit.locator("#file").set_input_files(tmp_path / "a.wav")
     visit.wait_for_selector("#result .error")
-    assert "not a recording" in visit.locator("#result .error span[lang=en]").inner_text()
+    assert visit.locator("#result .error").inner_text().startswith("This is not a recording, or")
     # a browser notes each refusal, and that it cannot play the file either
+    visit.complaints = [said for said in visit.complaints if "422" not in said]
+
+
+@pytest.mark.slow
+def test_refusals_are_in_the_language_of_the_page_and_unknown_ones_in_english(visit, served, tmp_path):
+    visit.goto(f"{served.address}/?lang=de")
+    sf.write(tmp_path / "a.wav", voice(0.05), RATE)
+    visit.locator("#file").set_input_files(tmp_path / "a.wav")
+    visit.wait_for_selector("#result .error")
+    assert visit.locator("#result .error").inner_text() == (
+        "Die Aufnahme ist zu kurz. Sprechen Sie mindestens eine Sekunde lang."
+    )
+    body = '{"error": "of a kind nobody foresaw", "code": "refused"}'
+    visit.route("**/show*", lambda route: route.fulfill(status=422, content_type="text/json", body=body))
+    sf.write(tmp_path / "b.wav", voice(1.0), RATE)
+    visit.locator("#file").set_input_files(tmp_path / "b.wav")
+    said = visit.locator("#result .error span[lang=en]")
+    said.wait_for()
+    assert said.inner_text() == "of a kind nobody foresaw"
+    assert "Die Aufnahme kann nicht verwendet werden:" in visit.locator("#result .error").inner_text()
     visit.complaints = [said for said in visit.complaints if "422" not in said]
 
 

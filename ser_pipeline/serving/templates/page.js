@@ -68,9 +68,9 @@ function start() {
       }
       if (own !== asked) return;
       if (!said.ok) {
-        const detail = (await said.json()).error;
-        if (said.status === 429) refuse(texts.busy);
-        else refuse(said.status === 413 ? texts.too_large : texts.unusable, detail);
+        const { error, code } = await said.json();
+        const known = texts.refusals[code];
+        refuse(known || texts.unusable, known ? "" : error);
         return;
       }
       result.innerHTML = await said.text();
