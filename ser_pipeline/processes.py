@@ -1,10 +1,11 @@
-"""Worker processes of this machine: whether there can be any, and what became of one that is gone."""
+"""What this machine computes with: worker processes, what became of one that is gone, and devices."""
 
 import re
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from typing import Any, Literal
 
-from ser_pipeline.errors import remark
+from ser_pipeline.errors import SettingsError, remark
 
 
 def processes(wanted: int, *, alone: int = 1) -> int:
@@ -59,3 +60,45 @@ def lost(error: BrokenProcessPool) -> str:
     if names:
         return f"a worker crashed ({', '.join(names)})"
     return f"the workers stopped ({str(error).partition(chr(10))[0].rstrip('.')})"
+
+
+def chosen_device(wanted: str) -> str:
+    """Turn ``auto`` into the best device there is, and let a card multiply fp32 as exactly as the processor.
+
+    Args:
+        wanted: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Returns:
+        ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        SettingsError: the device is not available.
+
+    Examples:
+        >>> chosen_device("cpu")
+        'cpu'
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    chosen = next(name for name, present in there.items() if present) if wanted == "auto" else wanted
+    if not there.get(chosen, False):
+        have = ", ".join(name for name, present in there.items() if present)
+        raise SettingsError(f"device '{wanted}' is not there; this machine has {have}")
+    if chosen == "cuda":
+        multiply_in("ieee")
+    return chosen
+
+
+def multiply_in(products: Literal["ieee", "tf32"]) -> None:
+    """Say how a card multiplies numbers in fp32; torch by itself takes TF32 in convolutions and LSTMs.
+
+    Args:
+        products: ``ieee`` for all 24 bits of a number, ``tf32`` for 11 of them, which is several times as
+            fast.
+    """
+    import torch
+
+    cudnn: Any = torch.backends.cudnn  # torch publishes no types for what stands in it
+    for kind in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
+        kind.fp32_precision = products

@@ -3,10 +3,14 @@ from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ser_pipeline import processes as module
-from ser_pipeline.processes import lost, processes
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.processes import chosen_device, lost, multiply_in, processes
 from ser_pipeline.store.workers import run_tasks
+
+PRODUCTS = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
 
 
 @pytest.fixture
@@ -53,3 +57,44 @@ def test_the_exit_status_says_what_became_of_a_worker(codes, says):
 def test_without_an_exit_status_the_first_line_is_given():
     found = lost(BrokenProcessPool("A task has failed to un-serialize.\nMore."))
     assert found == "the workers stopped (A task has failed to un-serialize)"
+
+
+@pytest.fixture
+def products_as_before():
+    before = [kind.fp32_precision for kind in PRODUCTS]
+    yield
+    for kind, value in zip(PRODUCTS, before, strict=True):
+        kind.fp32_precision = value
+
+
+@pytest.fixture
+def a_card(monkeypatch, products_as_before):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+    def there(present):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: present)
+
+    return there
+
+
+def test_auto_takes_what_is_there(a_card):
+    a_card(False)
+    assert chosen_device("auto") == chosen_device("cpu") == "cpu"
+    a_card(True)
+    assert chosen_device("auto") == "cuda"
+
+
+def test_a_device_that_is_not_there_is_named(a_card):
+    a_card(False)
+    with pytest.raises(SettingsError, match="device 'cuda' is not there; this machine has cpu"):
+        chosen_device("cuda")
+
+
+def test_a_card_multiplies_as_exactly_as_the_processor_unless_told_otherwise(a_card):
+    a_card(True)
+    multiply_in("tf32")
+    assert [kind.fp32_precision for kind in PRODUCTS] == ["tf32"] * 3
+    chosen_device("cpu")
+    assert [kind.fp32_precision for kind in PRODUCTS] == ["tf32"] * 3
+    chosen_device("auto")
+    assert [kind.fp32_precision for kind in PRODUCTS] == ["ieee"] * 3

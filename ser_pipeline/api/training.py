@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAY_CHANGE: Final = ("epochs", "device", "devices", "workers")
+MAY_CHANGE: Final = ("epochs", "device", "devices", "data_on", "workers")
 """Settings of training that may change when a run goes on; all else stays as the run began."""
 
 
@@ -323,7 +323,7 @@ def resume(
         cache: folder of the stores.
         runs: folder of the runs.
         watcher: is told what training sees, and of folds, steps and epochs.
-        **changes: settings that may change: epochs, device, devices, workers.
+        **changes: settings that may change: epochs, device, devices, data_on, workers.
 
     Raises:
         RunError: no such run, or it began with other recordings or settings.

@@ -7,7 +7,7 @@ from scipy.special import betaincinv
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from ser_pipeline.datasets.batch import Batch
+from ser_pipeline.datasets.batch import Batch, louder
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import FrontEnd, Mixup, RandomCrop, RandomGain, SpecAugment, TrainOptions
 
@@ -51,14 +51,23 @@ def spec_augment(
     full = torch.full((batch,), n_mels)
     bands = _masked(full, n_mels, options.frequency_masks, options.frequency_width, generator)
     stretch = _masked(lengths.cpu(), frames, options.time_masks, options.time_width, generator)
-    blank = bands[:, :, None] | stretch[:, None, :]
-    blank &= (torch.arange(frames) < lengths.cpu()[:, None])[:, None, :]
+    valid = _valid(lengths, mels)
+    blank = _sent(bands, mels)[:, :, None] & valid | _sent(stretch, mels)[:, None, :]
     if options.fill == "silence":
-        return mels.masked_fill(blank.to(mels.device), value)
-    counts = lengths.to(mels.device)[:, None, None]
-    beyond = torch.arange(frames, device=mels.device) >= counts
-    mean = mels.masked_fill(beyond, 0).sum(2, keepdim=True) / counts
-    return torch.where(blank.to(mels.device), mean, mels)
+        return mels.masked_fill(blank, value)
+    mean = mels.masked_fill(~valid, 0).sum(2, keepdim=True) / _sent(lengths, mels)[:, None, None]
+    return torch.where(blank, mean, mels)
+
+
+def _sent(values: Tensor, like: Tensor) -> Tensor:
+    """What was drawn on the CPU, where the mels are."""
+    return values.to(like.device, non_blocking=True)
+
+
+def _valid(lengths: Tensor, mels: Tensor) -> Tensor:
+    """Frames that are their clip's own, shape ``(batch, 1, frames)``, where the mels are."""
+    frame = torch.arange(mels.shape[2], device=mels.device)
+    return (frame < _sent(lengths, mels)[:, None])[:, None, :]
 
 
 def _masked(sizes: Tensor, cells: int, masks: int, widest: int, generator: Generator) -> Tensor:
@@ -96,10 +105,9 @@ def random_crop(
     kept = (least + chance[0] * (counts - least + 1)).long().clamp(max=counts)
     start = (chance[1] * (counts - kept + 1)).long()
     frame = torch.arange(mels.shape[2])
-    source = (frame + start[:, None]).clamp(max=mels.shape[2] - 1).to(mels.device)  # (batch, frames)
+    source = _sent((frame + start[:, None]).clamp(max=mels.shape[2] - 1), mels)  # (batch, frames)
     moved = mels.gather(2, source[:, None, :].expand_as(mels))
-    beyond = (frame >= kept[:, None])[:, None, :].to(mels.device)
-    return moved.masked_fill(beyond, value), kept.to(lengths)
+    return moved.masked_fill(~_valid(kept, mels), value), kept.to(lengths)
 
 
 def random_gain(
@@ -125,10 +133,7 @@ def random_gain(
         raise SettingsError(f"a random gain needs front_end.scale fixed, found {front_end.scale}")
     low, high = options.gain_db
     gain_db = low + torch.rand(len(mels), generator=generator) * (high - low)
-    step = (gain_db * 2 / (front_end.ceiling_db - front_end.floor_db)).to(mels)
-    frame = torch.arange(mels.shape[2], device=mels.device)
-    valid = (frame < lengths.to(mels.device)[:, None])[:, None, :]
-    return torch.where(valid, (mels + step[:, None, None]).clamp(min=-1), mels)
+    return louder(mels, lengths, (gain_db * 2 / (front_end.ceiling_db - front_end.floor_db)).to(mels))
 
 
 def draw_mixing(batch: int, options: Mixup, generator: Generator) -> Mixing:
@@ -163,20 +168,18 @@ def mix_mels(mels: Tensor, lengths: Tensor, mixing: Mixing, *, value: float = -1
     Returns:
         Mixed clips and their lengths: that of the longer clip. What lies beyond is left as it is.
     """
-    partner = mixing.partner.to(mels.device)
-    frame = torch.arange(mels.shape[2], device=mels.device)
-    sound = mels.masked_fill((frame >= lengths.to(mels.device)[:, None])[:, None, :], value)
+    partner = _sent(mixing.partner, mels)
+    sound = mels.masked_fill(~_valid(lengths, mels), value)
     share = mixing.share.to(mels)[:, None, None]
     mixed = share * sound + (1 - share) * sound[partner]
     longer = torch.maximum(lengths, lengths[mixing.partner.to(lengths.device)])
-    valid = (frame < longer.to(mels.device)[:, None])[:, None, :]
-    return torch.where(valid, mixed, mels), longer
+    return torch.where(_valid(longer, mels), mixed, mels), longer
 
 
 def mix_rows(rows: Tensor, mixing: Mixing) -> Tensor:
     """Mix what belongs to clips, as distributions ``(batch, classes)`` or weights ``(batch,)``."""
     share = mixing.share.to(rows).view(-1, *(1 for _ in rows.shape[1:]))
-    return share * rows + (1 - share) * rows[mixing.partner.to(rows.device)]
+    return share * rows + (1 - share) * rows[_sent(mixing.partner, rows)]
 
 
 def augment_batch(

@@ -1,7 +1,7 @@
 """What a model is given at once: batches of mel spectrograms, feature vectors, or both, from the store."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
-from ser_pipeline.datasets.normalise import shift_levels
 from ser_pipeline.options import StoreOptions
 
 READ_AT_ONCE = 1024
@@ -80,9 +78,10 @@ class Batch(NamedTuple):
     Attributes:
         inputs: mels of shape ``(batch, n_mels, frames)``, features ``(batch, features)``, or steps of an
             encoder ``(batch, steps, layers, width)``, float32.
-        lengths: valid frames or steps, shape ``(batch,)``; 1 for features.
+        lengths: valid frames or steps, shape ``(batch,)``; 1 for features. They stay on the CPU, where what
+            is computed is planned, so that no step has to wait for the device to tell them.
         targets: class numbers, shape ``(batch,)``.
-        numbers: of the clips in their data set, shape ``(batch,)``.
+        numbers: of the clips in their data set, shape ``(batch,)``, on the CPU.
         soft: distributions over the classes in place of the targets, shape ``(batch, classes)``.
         weights: of the clips in the loss, shape ``(batch,)``.
         ratings: NaN where a clip has none, shape ``(batch, dimensions)``; None without any.
@@ -100,10 +99,18 @@ class Batch(NamedTuple):
     taught: Tensor | None = None
     beside: Tensor | None = None
 
-    def given(self, device: torch.device | str | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What a network is called with: inputs, lengths, and vectors beside them, on a device."""
-        beside = None if self.beside is None else self.beside.to(device)
-        return self.inputs.to(device), self.lengths.to(device), beside
+    def given(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What a network is called with: inputs, lengths, and vectors beside them."""
+        return self.inputs, self.lengths, self.beside
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch with all but lengths and numbers on a device; it need not have arrived there yet."""
+        moved = {
+            name: _sent(value, torch.device(device))
+            for name, value in zip(self._fields, self, strict=True)
+            if name not in ("lengths", "numbers") and value is not None
+        }
+        return self._replace(**moved)
 
 
 class Clips(Dataset[Batch]):
@@ -116,6 +123,18 @@ class Clips(Dataset[Batch]):
 
     shards: Int64s | None = None
     buffer: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that :meth:`hold` takes."""
+        raise NotImplementedError
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all that batches are made of on a device, so that batches are made there and not copied to it.
+
+        Clips that are in memory move there; others are read from the store straight to it.
+        """
+        raise NotImplementedError
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -153,11 +172,11 @@ class MelClips(Clips):
         self._store = store
         self._positions = positions
         self._targets = torch.from_numpy(np.array(targets, np.int64))
-        self._shift = shift if shift is not None and shift.any() else None
+        self._shift = torch.from_numpy(shift) if shift is not None and shift.any() else None
         self._shape = store.shape
         clip = self._shape[0] * self._shape[1] * 2
-        fits = len(positions) * clip <= memory_limit
-        self._kept = self._keep() if fits else None
+        fits = self.nbytes <= memory_limit
+        self._kept = self._keep("cpu") if fits else None
         if not fits:  # a shuffle over all shards would read the disk at random, again each epoch
             self.shards = np.asarray(store.shards[positions], np.int64)
             self.buffer = max(1, memory_limit // clip)
@@ -172,23 +191,37 @@ class MelClips(Clips):
         if self._kept is None:
             values, frames = self._read(self._positions[index.numpy()])
         else:
-            values, frames = (column.index_select(0, index) for column in self._kept)
+            values, frames = (rows_of(column, index) for column in self._kept)
         mels = values.float()
         if self._shift is not None:
-            shift_levels(mels.numpy(), frames.numpy(), self._shift[index.numpy()])
-        return Batch(mels, frames, self._targets[index], index)
+            mels = louder(mels, frames, rows_of(self._shift, index))
+        return Batch(mels, frames, rows_of(self._targets, index), index)
+
+    @property
+    def nbytes(self) -> int:
+        """Two bytes for each cell."""
+        return 2 * len(self) * math.prod(self._shape)
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all clips on a device; see :meth:`Clips.hold`."""
+        values, frames = self._keep(device) if self._kept is None else self._kept
+        self._kept = values.to(device), frames
+        self._targets = self._targets.to(device)
+        self._shift = None if self._shift is None else self._shift.to(device)
+        self.shards, self.buffer = None, 0
 
     def _read(self, positions: Int64s) -> tuple[Tensor, Tensor]:
         values, frames, _ = self._store.read(positions)
         return torch.from_numpy(values), torch.from_numpy(np.asarray(frames, np.int64))
 
-    def _keep(self) -> tuple[Tensor, Tensor]:
+    def _keep(self, device: torch.device | str) -> tuple[Tensor, Tensor]:
         """Read all clips; tensors, so that processes that are started later share the memory."""
-        values = torch.empty((len(self), *self._shape), dtype=torch.float16)
+        values = torch.empty((len(self), *self._shape), dtype=torch.float16, device=device)
         frames = torch.empty(len(self), dtype=torch.int64)
         for start in range(0, len(self), READ_AT_ONCE):
             part = slice(start, start + READ_AT_ONCE)
-            values[part], frames[part] = self._read(self._positions[part])
+            read, frames[part] = self._read(self._positions[part])
+            values[part] = read.to(device)
         return values, frames
 
 
@@ -211,8 +244,8 @@ class FrameClips(Clips):
         self._counts = torch.from_numpy(np.asarray(store.frames[positions], np.int64))
         self._ends = self._counts.cumsum(0)
         step = 2 * math.prod(store.shape)
-        fits = int(self._counts.sum()) * step <= memory_limit
-        self._kept = self._keep() if fits else None
+        fits = self.nbytes <= memory_limit
+        self._kept = self._keep("cpu") if fits else None
         if not fits:
             self.shards = np.asarray(store.shards[positions], np.int64)
             self.buffer = max(1, memory_limit // (step * max(1, int(self._counts.max()))))
@@ -227,18 +260,34 @@ class FrameClips(Clips):
         if self._kept is None:
             values = torch.from_numpy(self._store.read(self._positions[index.numpy()])[0]).float()
         else:
-            values = pad_sequence([self._clip(self._kept, number) for number in indices], batch_first=True)
-        return Batch(values, self._counts[index], self._targets[index], index)
+            values = self._padded(self._kept, index)
+        return Batch(values, self._counts[index], rows_of(self._targets, index), index)
 
-    def _clip(self, kept: Tensor, number: int) -> Tensor:
-        end, count = int(self._ends[number]), int(self._counts[number])
-        return kept[end - count : end].float()
+    @property
+    def nbytes(self) -> int:
+        """Two bytes for each number of each step."""
+        return 2 * int(self._counts.sum()) * math.prod(self._store.shape)
 
-    def _keep(self) -> Tensor:
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all clips on a device; see :meth:`Clips.hold`."""
+        self._kept = self._keep(device) if self._kept is None else self._kept.to(device)
+        self._targets = self._targets.to(device)
+        self.shards, self.buffer = None, 0
+
+    def _padded(self, kept: Tensor, index: Tensor) -> Tensor:
+        """Steps of clips, zero beyond their ends, ``(batch, most steps, *shape)``."""
+        counts = self._counts[index][:, None]
+        step = torch.arange(int(counts.max()))
+        own = step < counts  # (batch, most steps)
+        rows = torch.where(own, self._ends[index][:, None] - counts + step, 0)
+        values = rows_of(kept, rows.flatten()).float().view(*rows.shape, *kept.shape[1:])
+        return values.masked_fill_(~own.to(kept.device).view(*own.shape, *(1 for _ in kept.shape[1:])), 0)
+
+    def _keep(self, device: torch.device | str) -> Tensor:
         """All steps of all clips one after another, so that no padding is kept."""
-        kept = torch.empty((int(self._counts.sum()), *self._store.shape), dtype=torch.float16)
+        kept = torch.empty((int(self._counts.sum()), *self._store.shape), dtype=torch.float16, device=device)
         for position, end, count in zip(self._positions, self._ends, self._counts, strict=True):
-            kept[end - count : end] = torch.from_numpy(self._store.read([position])[0][0])
+            kept[end - count : end] = torch.from_numpy(self._store.read([position])[0][0]).to(device)
         return kept
 
 
@@ -262,7 +311,16 @@ class VectorClips(Clips):
         """Some clips at once."""
         index = torch.tensor(indices, dtype=torch.int64)
         ones = torch.ones(len(index), dtype=torch.int64)
-        return Batch(self.values[index], ones, self.targets[index], index)
+        return Batch(rows_of(self.values, index), ones, rows_of(self.targets, index), index)
+
+    @property
+    def nbytes(self) -> int:
+        """Four bytes for each number."""
+        return self.values.nbytes
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all clips on a device."""
+        self.values, self.targets = self.values.to(device), self.targets.to(device)
 
 
 class BesideClips(Clips):
@@ -285,28 +343,58 @@ class BesideClips(Clips):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Some clips at once."""
         batch = self.sequence.__getitems__(indices)
-        return batch._replace(beside=self.values[batch.numbers])
+        return batch._replace(beside=rows_of(self.values, batch.numbers))
+
+    @property
+    def nbytes(self) -> int:
+        """Those of the sequences and of the vectors."""
+        return self.sequence.nbytes + self.values.nbytes
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all clips on a device; see :meth:`Clips.hold`."""
+        self.sequence.hold(device)
+        self.values = self.values.to(device)
+        self.shards, self.buffer = self.sequence.shards, self.sequence.buffer
 
 
-def whole_batch(batch: Any) -> Any:
-    """Collation for the loader: the data set already returns whole batches."""
-    return batch
+def _sent(value: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; a copy to a card goes on by itself, which it can from pinned memory alone."""
+    if device.type == "cuda" and value.device.type == "cpu":
+        value = value.pin_memory()
+    return value.to(device, non_blocking=True)
+
+
+def rows_of(values: Tensor, index: Tensor) -> Tensor:
+    """Some rows of a tensor, on its device; the numbers come from the CPU."""
+    return values.index_select(0, index.to(values.device, non_blocking=True))
+
+
+def louder(mels: Tensor, lengths: Tensor, shift: Tensor) -> Tensor:
+    """Move the level of clips; what falls below -1 is raised to it, padding stays.
+
+    Args:
+        mels: shape ``(batch, n_mels, frames)``; left as they are.
+        lengths: valid frames of each clip, shape ``(batch,)``.
+        shift: to add to each clip, shape ``(batch,)``.
+
+    Returns:
+        Shape ``(batch, n_mels, frames)``; the same numbers on every device.
+    """
+    valid = (torch.arange(mels.shape[2]) < lengths[:, None]).to(mels.device, non_blocking=True)
+    return torch.where(valid[:, None], (mels + shift[:, None, None]).clamp(min=-1), mels)
 
 
 def read_levels(store: ReadableRows, positions: Int64s) -> Float64s:
     """Levels of clips before levelling, in dB of full scale, shape ``(clips,)``."""
-    parts = [
-        store.read(positions[start : start + READ_AT_ONCE])[2]
-        for start in range(0, len(positions), READ_AT_ONCE)
-    ]
-    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
+    return np.concatenate([np.zeros(0), *(levels for _, _, levels in _read_in_parts(store, positions))])
 
 
 def read_vectors(store: ReadableRows, positions: Int64s) -> Float32s:
     """Vectors of some rows, shape ``(clips, features)``."""
-    parts = [
-        store.read(positions[start : start + READ_AT_ONCE])[0]
-        for start in range(0, len(positions), READ_AT_ONCE)
-    ]
     empty = np.zeros((0, *store.shape), np.float32)
-    return np.concatenate([empty, *parts])
+    return np.concatenate([empty, *(values for values, _, _ in _read_in_parts(store, positions))])
+
+
+def _read_in_parts(store: ReadableRows, positions: Int64s) -> Iterator[tuple[Any, Any, Any]]:
+    for start in range(0, len(positions), READ_AT_ONCE):
+        yield store.read(positions[start : start + READ_AT_ONCE])

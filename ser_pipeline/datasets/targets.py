@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
-from ser_pipeline.datasets.batch import Batch, Clips
+from ser_pipeline.datasets.batch import Batch, Clips, rows_of
 from ser_pipeline.datasets.examples import Examples, class_lookup
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest.ambiguity import vote_cells
@@ -37,11 +37,28 @@ class JoinedClips(Clips):
     def __init__(self, parts: Sequence[Clips]) -> None:
         self.parts = tuple(parts)
         self.ends = np.cumsum([len(part) for part in parts])
-        shards = [part.shards for part in parts if part.shards is not None]
-        if len(shards) == len(parts):  # a shard of one store is none of another
-            starts = np.cumsum([0, *(int(part.max(initial=-1)) + 1 for part in shards)])
-            self.shards = np.concatenate([part + start for part, start in zip(shards, starts, strict=False)])
-            self.buffer = sum(part.buffer for part in parts)
+        self._number_shards()
+
+    def _number_shards(self) -> None:
+        """Number the shards of all sets where all are read in batches: a shard of one is none of another."""
+        shards = [part.shards for part in self.parts if part.shards is not None]
+        if len(shards) < len(self.parts):
+            self.shards, self.buffer = None, 0
+            return
+        starts = np.cumsum([0, *(int(part.max(initial=-1)) + 1 for part in shards)])
+        self.shards = np.concatenate([part + start for part, start in zip(shards, starts, strict=False)])
+        self.buffer = sum(part.buffer for part in self.parts)
+
+    @property
+    def nbytes(self) -> int:
+        """Those of all sets."""
+        return sum(part.nbytes for part in self.parts)
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all sets on a device; see :meth:`Clips.hold`."""
+        for part in self.parts:
+            part.hold(device)
+        self._number_shards()
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -58,10 +75,12 @@ class JoinedClips(Clips):
             for which in np.unique(part).tolist()
         ]
         back = torch.from_numpy(np.argsort(order, kind="stable"))
-        lengths, targets = (torch.cat([batch[column] for batch in batches])[back] for column in (1, 2))
-        inputs = _joined([batch.inputs for batch in batches])[back]
+        lengths, targets = (
+            rows_of(torch.cat([batch[column] for batch in batches]), back) for column in (1, 2)
+        )
+        inputs = rows_of(_joined([batch.inputs for batch in batches]), back)
         beside = [batch.beside for batch in batches if batch.beside is not None]
-        vectors = torch.cat(beside)[back] if beside else None
+        vectors = rows_of(torch.cat(beside), back) if beside else None
         return Batch(inputs, lengths, targets, torch.from_numpy(numbers), beside=vectors)
 
 
@@ -93,10 +112,9 @@ class TrainingClips(Clips):
         taught: Float32s | None = None,
     ) -> None:
         self.clips = clips
-        self.soft = None if soft is None else torch.from_numpy(soft)
-        self.weights = None if weights is None else torch.from_numpy(weights)
-        self.ratings = None if ratings is None else torch.from_numpy(ratings)
-        self.taught = None if taught is None else torch.from_numpy(taught)
+        given = {"soft": soft, "weights": weights, "ratings": ratings, "taught": taught}
+        self.carried = {name: torch.from_numpy(each) for name, each in given.items() if each is not None}
+        self.shards, self.buffer = clips.shards, clips.buffer
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -105,12 +123,18 @@ class TrainingClips(Clips):
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Some clips at once."""
         batch = self.clips.__getitems__(indices)
-        return batch._replace(
-            soft=None if self.soft is None else self.soft[batch.numbers],
-            weights=None if self.weights is None else self.weights[batch.numbers],
-            ratings=None if self.ratings is None else self.ratings[batch.numbers],
-            taught=None if self.taught is None else self.taught[batch.numbers],
-        )
+        return batch._replace(**{name: rows_of(each, batch.numbers) for name, each in self.carried.items()})
+
+    @property
+    def nbytes(self) -> int:
+        """Those of the clips, and of what their batches carry."""
+        return self.clips.nbytes + sum(each.nbytes for each in self.carried.values())
+
+    def hold(self, device: torch.device | str) -> None:
+        """Hold all on a device; see :meth:`Clips.hold`."""
+        self.clips.hold(device)
+        self.carried = {name: each.to(device) for name, each in self.carried.items()}
+        self.shards, self.buffer = self.clips.shards, self.clips.buffer
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.encoders.checkpoint import Checkpoint, load_network, read_checkpoint, weights_digest
 from ser_pipeline.encoders.network import network_of, valid_steps
 from ser_pipeline.errors import AudioError, AudioShort, EncoderError
-from ser_pipeline.options import POOLINGS, EmbeddingOptions, chosen_device
+from ser_pipeline.options import POOLINGS, EmbeddingOptions
+from ser_pipeline.processes import chosen_device
 
 BATCH_S: Final = 240.0
 """Seconds of sound in one batch on a GPU, padding counted. On the processor each clip runs alone: a batch
@@ -66,7 +67,7 @@ class Encoder:
         """
         checkpoint = read_checkpoint(Path(options.folder))
         same_weights(checkpoint, options)
-        self.device = torch.device(_device(options.device))
+        self.device = torch.device(chosen_device(options.device))
         self._options = options
         last = max(options.layers)
         network = load_network(checkpoint, last).to(self.device, _DTYPES[options.precision])
@@ -208,8 +209,3 @@ def same_weights(checkpoint: Checkpoint, options: EmbeddingOptions) -> None:
             f"made with ({options.weights[:8]}); put that encoder back, or cache and train again with this "
             "one"
         )
-
-
-def _device(wanted: str) -> str:
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return chosen_device(wanted, there)

@@ -25,11 +25,11 @@ from ser_pipeline.models import MelNetwork, falls
 from ser_pipeline.models.finetune import FineTuned
 from ser_pipeline.models.probe import Probe
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, WaveOptions
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.internals import AttendedClip, read_attention, write_attention
 from ser_pipeline.runs.shares import Shares, ShareTable
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
 
@@ -119,7 +119,7 @@ def load_steps(
         clips=data.clips(rows, card.learned, memory_limit=0),
         targets=data.examples.target[rows],
         speakers=data.examples.column("speaker_id")[rows],
-        device=choose_device(device),
+        device=chosen_device(device),
         front_end=mels,
         average=None if mels is None else mean_mel(data.clips(some, card.learned, memory_limit=0)),
         names=data.examples.column("utterance_id")[rows],

@@ -30,6 +30,7 @@ from ser_pipeline.metrics.effect import (
 from ser_pipeline.metrics.importance import Predict, closest_pairs
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import ENSEMBLE
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.explanation import (
     EffectTable,
@@ -44,7 +45,6 @@ from ser_pipeline.runs.explanation import (
 )
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.info import check_same
 
 DIGITS = 6
@@ -141,7 +141,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     network, card = load_model(folder)
     if card.learned.scaling is None:
         raise RunError(f"{folder}: its model does not say how features are scaled; train it again")
-    rows, on = np.arange(len(data.examples)), choose_device(device)
+    rows, on = np.arange(len(data.examples)), chosen_device(device)
     values, features = data.vectors(rows), named_columns(data.store.names)
     predict = _decisions(network.to(on), card.learned.scaling)
     steps = data.steps(rows, card.learned, memory_limit=0)

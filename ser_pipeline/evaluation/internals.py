@@ -108,7 +108,7 @@ def _attended(
     for number in choose(target, predicted, stated):
         batch = clips.__getitems__([int(rows[number])])
         with torch.inference_mode():
-            _, weights = network.summarise(batch.inputs.to(device), batch.lengths.to(device))
+            _, weights = network.summarise(*batch.to(device).given()[:2])
         if weights is None or batch.inputs.ndim != 3:  # only mels are drawn
             return []
         frames = int(batch.lengths[0])

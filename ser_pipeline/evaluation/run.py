@@ -34,13 +34,13 @@ from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.models import Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card
 from ser_pipeline.runs.files import read_info, write_result, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
 from ser_pipeline.runs.predictions import write_predictions
 from ser_pipeline.runs.types import ALL_FOLDS, LATENCY, Certainty, Latency, RunInfo, RunScores
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.device import choose_device
 from ser_pipeline.training.folds import tested_folds
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
@@ -258,7 +258,7 @@ def decided(folder: Path, data: RunData, device: str) -> Decided:
         RunError: the network is missing or damaged, or distinguishes other emotions.
     """
     network, card, data, clips = _loaded(folder, data)
-    probabilities = predict_clips(network, clips, device=choose_device(device))
+    probabilities = predict_clips(network, clips, device=chosen_device(device))
     _check_finite(probabilities, "probabilities", folder)
     stated, certainty = _stated(folder, card, data, probabilities)
     fold = None if data.split.fold is None else int(data.split.fold)
@@ -288,7 +288,7 @@ def _check_finite(values: Float32s, what: str, folder: Path) -> None:
 def _rated(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
     """Ratings of a run whose target they are, and their scores; both are written."""
     network, card, data, clips = _loaded(folder, data)
-    rated = rate_clips(network, clips, dimensions=card.target, device=choose_device(device))
+    rated = rate_clips(network, clips, dimensions=card.target, device=chosen_device(device))
     _check_finite(rated, "ratings", folder)
     fold = None if data.split.fold is None else int(data.split.fold)
     table = dimension_table(data.examples, rated, fold, card.target)
@@ -305,11 +305,11 @@ def _told(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores
     scores = score_predictions(predictions, data.examples.table, data.task.emotions, priors, known)
     scores = with_votes(scores, predictions, data.examples.table, data.task)
     if network.rates:
-        rated = rate_clips(network, found.clips, device=choose_device(device))
+        rated = rate_clips(network, found.clips, device=chosen_device(device))
         table = dimension_table(data.examples, rated, fold)
         scores = keep_dimensions(folder, table, scores, data.examples.table)
     if fold is None:
-        write_internals(folder, network, found.clips, predictions, device=choose_device(device))
+        write_internals(folder, network, found.clips, predictions, device=chosen_device(device))
     write_predictions(folder, predictions)
     write_scores(folder, scores)
     return predictions, scores

@@ -33,8 +33,8 @@ def normalise_clip(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     Args:
         mels: shape ``(batch, n_mels, frames)``; left as they are.
-        lengths: valid frames of each clip, shape ``(batch,)``; None if all are valid. Others neither
-            count nor are changed.
+        lengths: valid frames of each clip, shape ``(batch,)``, on the CPU; None if all are valid. Others
+            neither count nor are changed.
 
     Returns:
         Shape ``(batch, n_mels, frames)``; each band's mean over a clip's valid frames is 0.
@@ -48,11 +48,11 @@ def normalise_clip(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
         loud = cells.topk(cells.shape[1] // LOUD + 1, 1).values[:, -1]
         raised = torch.maximum(mels, loud[:, None, None] - DEPTH)
         return GAIN * (raised - raised.mean(2, keepdim=True))
-    counts = lengths.to(mels.device)
+    counts = lengths.to(mels.device, non_blocking=True)
     valid = (torch.arange(mels.shape[2], device=mels.device) < counts[:, None])[:, None, :]
-    louder = counts * mels.shape[1] // LOUD  # cells of each clip above the level sought
-    loudest = mels.masked_fill(~valid, -torch.inf).flatten(1).topk(int(louder.max()) + 1, 1).values
-    loud = loudest.gather(1, louder[:, None])
+    most = int(lengths.max()) * mels.shape[1] // LOUD + 1  # cells of a clip down to the level sought
+    loudest = mels.masked_fill(~valid, -torch.inf).flatten(1).topk(most, 1).values
+    loud = loudest.gather(1, (counts * mels.shape[1] // LOUD)[:, None])
     raised = torch.maximum(mels, loud[:, :, None] - DEPTH).masked_fill(~valid, 0)
     mean = raised.sum(2, keepdim=True) / counts[:, None, None]
     return torch.where(valid, GAIN * (raised - mean), mels)
@@ -149,7 +149,7 @@ def step_weights(attention: nn.Module | None, states: Tensor, counts: Tensor | N
 
 def valid_steps(counts: Tensor, states: Tensor) -> Tensor:
     """Which steps are a clip's own, shape ``(batch, steps)``, on the device of ``states``."""
-    return (torch.arange(states.shape[1]) < counts.cpu()[:, None]).to(states.device)
+    return (torch.arange(states.shape[1]) < counts.cpu()[:, None]).to(states.device, non_blocking=True)
 
 
 def weighted_mean(states: Tensor, weights: Tensor) -> Tensor:

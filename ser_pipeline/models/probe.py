@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_pipeline.models.layers import RunningScale, step_weights, valid_steps, weighted_mean
+from ser_pipeline.models.layers import RunningScale, step_weights, weighted_mean
 from ser_pipeline.models.network import MelNetwork
 
 LEAP = 10.0
@@ -70,10 +70,10 @@ class Probe(MelNetwork):
         """Standardised layers, shape kept, zero beyond a clip's own steps."""
         if lengths is None:
             return self._standardised(mels.flatten(2).flatten(0, 1)).view(mels.shape), None
-        own = valid_steps(lengths, mels)
-        states = torch.zeros_like(mels)
-        states[own] = self._standardised(mels[own].flatten(1)).view(-1, *mels.shape[2:]).to(states.dtype)
-        return states, lengths
+        own = (torch.arange(mels.shape[1]) < lengths.cpu()[:, None]).flatten().nonzero()[:, 0].to(mels.device)
+        rows = mels.flatten(0, 1)
+        standard = self._standardised(rows.index_select(0, own).flatten(1)).view(-1, *mels.shape[2:])
+        return torch.zeros_like(rows).index_copy_(0, own, standard.to(rows.dtype)).view(mels.shape), lengths
 
     def _standardised(self, rows: Tensor) -> Tensor:
         """Units at mean 0 and variance 1, ``(rows, units)``; a single row takes the running statistics."""

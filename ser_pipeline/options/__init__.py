@@ -5,7 +5,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 """
 
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
-from ser_pipeline.options.base import Options, chosen_device
+from ser_pipeline.options.base import Options
 from ser_pipeline.options.checks import checked
 from ser_pipeline.options.effect import CACHED_ONLY, applies, flags_of, idle
 from ser_pipeline.options.embeddings import (
@@ -94,7 +94,6 @@ __all__ = [
     "algorithm_version",
     "applies",
     "checked",
-    "chosen_device",
     "configured",
     "feature_options",
     "flags_of",

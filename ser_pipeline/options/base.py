@@ -13,8 +13,6 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from ser_pipeline.errors import SettingsError
-
 T = TypeVar("T")
 
 Positive = Annotated[float, Field(gt=0)]
@@ -127,25 +125,3 @@ def option(
     }
     made: T = Field(default, description=description, json_schema_extra=known)
     return made
-
-
-def chosen_device(wanted: str, there: Mapping[str, bool]) -> str:
-    """Turn ``auto`` into the best device there is.
-
-    Args:
-        wanted: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        there: which devices this machine has, the best one first.
-
-    Raises:
-        SettingsError: the device is not available.
-
-    Examples:
-        >>> chosen_device("auto", {"cuda": False, "cpu": True})
-        'cpu'
-    """
-    if wanted == "auto":
-        return next(name for name, present in there.items() if present)
-    if not there.get(wanted, False):
-        have = ", ".join(name for name, present in there.items() if present)
-        raise SettingsError(f"device '{wanted}' is not there; this machine has {have}")
-    return wanted

@@ -1,8 +1,8 @@
 """Options of networks and of how they are fitted."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from ser_pipeline.options.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.options.base import (
@@ -288,16 +288,35 @@ class TrainOptions(Options):
     seed: Annotated[int, Field(ge=0)] = option(
         0, "Draw weights, order and masks from this seed.", panel=RUN, needs=ANY_MODEL
     )
-    precision: Literal["auto", "fp32", "bf16"] = option(
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = option(
         "auto",
-        "Compute with this precision; 'auto' is bf16 where the processor multiplies it natively, and fp32 "
-        "elsewhere.",
+        "Compute with this precision; 'auto' is bf16 where the processor or the graphics card multiplies it "
+        "natively, and fp32 elsewhere. 'tf32' is fp32 whose products NVIDIA cards round to 11 bits.",
         panel=RUN,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option(
         "auto", "Train on this device; 'auto' takes the fastest one.", panel=RUN
     )
-    devices: Count = option(1, "Train in this many processes together.", panel=RUN)
+    devices: Count = option(
+        1,
+        "Train in this many processes together, on a graphics card each or on the same processor.",
+        panel=RUN,
+    )
+    data_on: Literal["auto", "device", "host"] = option(
+        "auto",
+        "Hold the clips on the device that trains ('device'), or in main memory, and on disk if they take "
+        "more than 2 GiB ('host'); 'auto' is 'device' on a graphics card with room for twice their size.",
+        panel=RUN,
+    )
     workers: Annotated[int, Field(ge=0)] = option(
         0, "Read batches in this many processes; with 0 the training process reads them itself.", panel=RUN
     )
+
+    @model_validator(mode="after")
+    def _read_where_they_lie(self) -> Self:
+        if self.workers and self.data_on == "device":
+            raise ValueError(
+                f"workers {self.workers}: clips that are held on the device (data_on device) are read by no "
+                "other process; leave one of the two out"
+            )
+        return self

@@ -38,9 +38,10 @@ def apply_network(
         Shape ``(clips, width)``, in the order of the clips.
     """
     network.eval().to(device)
-    rows, parts = np.arange(len(clips)) if rows is None else rows, list[Float32s]()
+    rows, parts = np.arange(len(clips)) if rows is None else rows, list[torch.Tensor]()
     with torch.inference_mode():
         for numbers in ordered_batches(len(rows), BATCH):
-            made = part(*clips.__getitems__(rows[numbers].tolist()).given(device))
-            parts.append(made.float().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+            made = part(*clips.__getitems__(rows[numbers].tolist()).to(device).given())
+            parts.append(made.float())  # stays on the device: the next batch is read while it computes
+    found: Float32s = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, width), np.float32)
+    return found

@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 import torch
 
-from ser_pipeline.options import TrainOptions, chosen_device
+from ser_pipeline.errors import SettingsError
+from ser_pipeline.options import TrainOptions
 
 LightningPrecision = Literal["32-true", "bf16-mixed"]
 
@@ -23,31 +24,46 @@ _TWO_GIB: Final = (1 << 31) - 1
 _LOGGERS = ("lightning.pytorch", "lightning.fabric")
 
 
-def choose_device(wanted: str) -> str:
-    """Turn ``auto`` into the best device there is.
-
-    Returns:
-        ``cpu``, ``cuda`` or ``mps``.
-
-    Raises:
-        SettingsError: the device is not available.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return chosen_device(wanted, there)
-
-
 def choose_precision(options: TrainOptions, device: str) -> LightningPrecision:
     """Turn ``auto`` into bf16 where the hardware multiplies it natively, else fp32.
 
     On processors without such instructions bf16 is emulated and many times slower than fp32.
     """
-    if options.precision == "fp32":
+    if options.precision in ("fp32", "tf32"):
         return "32-true"
     if options.precision == "bf16":
         return "bf16-mixed"
     if device == "cuda":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if device == "cpu" and cpu_multiplies_bf16() else "32-true"
+
+
+def check_devices(options: TrainOptions, device: str) -> None:
+    """Make sure that each process has a device of its own; on the processor they share the cores.
+
+    Raises:
+        SettingsError: there are fewer.
+    """
+    there = {"cuda": torch.cuda.device_count(), "cpu": options.devices}.get(device, 1)
+    if options.devices > there:
+        raise SettingsError(f"--devices {options.devices}: there are {there} of device '{device}'")
+
+
+def holds_data(options: TrainOptions, device: torch.device, nbytes: int) -> bool:
+    """Whether the clips of a run are held on the device that trains.
+
+    Args:
+        options: ``data_on``; ``auto`` holds them on a card with room for twice their size, for the network
+            needs room too, unless worker processes are to read them.
+        device: that trains.
+        nbytes: of all clips.
+    """
+    if options.data_on != "auto":
+        return options.data_on == "device"
+    if device.type != "cuda" or options.workers:
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * nbytes <= free
 
 
 def cpu_multiplies_bf16() -> bool:

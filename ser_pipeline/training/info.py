@@ -11,10 +11,11 @@ import torch
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import Network
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import SETTINGS, RunInfo
-from ser_pipeline.training.device import choose_device, choose_precision
+from ser_pipeline.training.device import choose_precision
 
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
 
@@ -50,7 +51,7 @@ def describe(
     before = read_info(folder) if (folder / SETTINGS).is_file() else None
     if before is not None:
         check_same(before, data, folder)
-    device = choose_device(data.recipe.train.device)
+    device = chosen_device(data.recipe.train.device)
     by_epochs = data.recipe.model.architecture.by_epochs  # of the others, the precision is no choice
     return RunInfo(
         name=folder.name,

@@ -15,6 +15,7 @@ from ser_pipeline.losses import RATING_LOSSES, CrossEntropy
 from ser_pipeline.losses.auxiliary import cosine_distance, supervised_contrastive
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import FrontEnd, TrainOptions
+from ser_pipeline.processes import multiply_in
 from ser_pipeline.training.device import keep_freed_memory
 from ser_pipeline.training.totals import RatingTotals, Totals
 
@@ -87,6 +88,7 @@ class TrainedNetwork(LightningModule):
         self.draws = torch.Generator().manual_seed(masks)
         self.train_totals = self.totals(self.device)
         self.validation_totals = self.totals(self.device)
+        multiply_in("tf32" if self.options.precision == "tf32" else "ieee")
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch, a scalar."""
@@ -144,6 +146,7 @@ class TrainedNetwork(LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Start the clock of validation."""
         self.train_totals.stop()
+        multiply_in("ieee")
         self.validation_totals = self.totals(self.device)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

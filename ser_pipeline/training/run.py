@@ -12,7 +12,7 @@ from torch import Generator
 from torch.utils.data import DataLoader
 
 from ser_pipeline.arrays import Float64s
-from ser_pipeline.datasets.batch import Batch, Clips, whole_batch
+from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
@@ -20,7 +20,7 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class, parameter_count
 from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
-from ser_pipeline.processes import processes
+from ser_pipeline.processes import chosen_device, processes
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import write_metrics
 from ser_pipeline.runs.files import write_info
@@ -28,7 +28,7 @@ from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.classifiers import is_done, train_classifier
-from ser_pipeline.training.device import choose_device, choose_precision, quiet_lightning
+from ser_pipeline.training.device import check_devices, choose_precision, holds_data, quiet_lightning
 from ser_pipeline.training.info import describe, layer_parameters
 from ser_pipeline.training.layers import settled
 from ser_pipeline.training.module import TrainedNetwork
@@ -59,6 +59,9 @@ class RunBatches(LightningDataModule):
         options: batch size, seed and workers.
         chances: of each training clip to be drawn; None takes every clip once an epoch.
         first_epoch: the epoch that comes first, counted from 0; not 0 in a resumed run.
+
+    Attributes:
+        on_device: all clips are held on the device that trains.
     """
 
     def __init__(
@@ -77,6 +80,15 @@ class RunBatches(LightningDataModule):
         self.chances = chances
         self.first_epoch = first_epoch
         self.batches: EpochBatches | None = None
+        self.on_device = False
+
+    def setup(self, stage: str) -> None:
+        """Hold all clips on the device of this process, where that is wanted."""
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        self.on_device = holds_data(self.options, device, self.train.nbytes + self.validation.nbytes)
+        if self.on_device:
+            self.train.hold(device)
+            self.validation.hold(device)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches; the order depends on seed and epoch alone."""
@@ -100,19 +112,28 @@ class RunBatches(LightningDataModule):
         batches = ordered_batches(len(self.validation), SCORING_BATCH, rank=rank, world=world)
         return self._loader(self.validation, batches)
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Bring a batch to the device, but for the lengths of its clips."""
+        return batch.to(device)
+
     def _loader(self, clips: Clips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
         # a loader draws from its generator when it starts; torch's own must stay as the epoch set it
         return DataLoader(
             clips,
             batch_sampler=batches,
             collate_fn=whole_batch,
-            num_workers=processes(self.options.workers, alone=0),
+            num_workers=0 if self.on_device else processes(self.options.workers, alone=0),
             persistent_workers=False,
             generator=Generator(),
         )
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def whole_batch(batch: Any) -> Any:
+    """Collation for the loader: the data set already returns whole batches."""
+    return batch
 
 
 def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) -> RunInfo:
@@ -143,7 +164,8 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     if model_class(data.recipe.model.name) is EstimatorNetwork:
         forget_scores(folder)
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
-    device = choose_device(options.device)
+    device = chosen_device(options.device)
+    check_devices(options, device)
     module = _module(data)
     info = describe(
         data,

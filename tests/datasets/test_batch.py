@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ser_pipeline.datasets.batch import FrameClips, MelClips, read_levels
-from ser_pipeline.datasets.targets import JoinedClips
+from ser_pipeline.datasets.batch import BesideClips, FrameClips, MelClips, VectorClips, read_levels
+from ser_pipeline.datasets.targets import JoinedClips, TrainingClips
 
 
 class CountingStore:
@@ -126,3 +126,64 @@ def test_clips_of_several_sets_are_as_long_as_the_longest_of_a_batch():
     assert batch.inputs[0, :, 0, 0].tolist() == [20, 21, 22, 0, 0, 0]
     assert batch.inputs[1, :, 0, 0].tolist() == [50, 51, 52, 53, 54, 55]
     assert batch.targets.tolist() == [1, 1, 0]
+
+
+def held_and_not(toy, kind, device):
+    """The same clips twice, read from the store batch by batch: one of them is then held on a device."""
+    if kind == "vectors":
+        values = np.arange(24, dtype=np.float32).reshape(6, 4)
+        both = [VectorClips(values, np.arange(6) % 2) for _ in range(2)]
+    elif kind == "frames":
+        positions = np.array([5, 0, 3, 1, 2, 4])
+        both = [FrameClips(RaggedRows(6), positions, np.arange(6) % 2, memory_limit=0) for _ in range(2)]
+    else:
+        data = toy.data()
+        shift = np.linspace(-0.3, 0.3, len(data.positions)).astype(np.float32)
+        given = data.store, data.positions, data.examples.target, shift
+        both = [MelClips(*given, memory_limit=0) for _ in range(2)]
+    if kind == "joined":
+        both = [JoinedClips([each, each]) for each in both]
+    if kind == "beside":
+        both = [BesideClips(each, np.eye(len(each), 3, dtype=np.float32)) for each in both]
+    if kind == "carried":
+        both = [TrainingClips(each, np.eye(len(each), 4, dtype=np.float32)) for each in both]
+    both[0].hold(device)
+    return both
+
+
+KINDS = ("mels", "frames", "vectors", "joined", "beside", "carried")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_of_clips_that_are_held_are_the_same_bit_for_bit(toy, kind):
+    held, read = held_and_not(toy, kind, "cpu")
+    assert held.shards is None
+    assert held.nbytes == read.nbytes > 0
+    for numbers in ([4, 0, 5], [1]):
+        one, other = held.__getitems__(numbers), read.__getitems__(numbers)
+        for made, expected in zip(one, other, strict=True):
+            assert (made is None) == (expected is None)
+            assert made is None or torch.equal(made, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_are_made_where_clips_are_held_and_their_lengths_are_known_at_once(toy, kind):
+    held, _ = held_and_not(toy, kind, "meta")
+    batch = held.__getitems__([4, 0, 5])
+    for name, value in zip(batch._fields, batch, strict=True):
+        assert value is None or value.device.type == ("cpu" if name in ("lengths", "numbers") else "meta")
+
+
+def test_a_batch_moves_but_for_its_lengths(toy):
+    data = toy.data()
+    batch = MelClips(data.store, data.positions, data.examples.target).__getitems__([0, 1]).to("meta")
+    inputs, lengths, beside = batch.given()
+    assert (inputs.device.type, batch.targets.device.type, lengths.device.type) == ("meta", "meta", "cpu")
+    assert beside is None
+
+
+def test_what_is_held_takes_as_many_bytes_as_it_says(toy):
+    data = toy.data()
+    mels = MelClips(data.store, data.positions, data.examples.target, memory_limit=0)
+    assert mels.nbytes == 120 * 8 * 44 * 2
+    assert FrameClips(RaggedRows(6), np.arange(6), np.zeros(6, np.int64)).nbytes == 21 * 6 * 2

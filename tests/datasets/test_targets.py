@@ -161,8 +161,10 @@ def test_a_run_has_them_where_its_recipe_wants_them_and_in_training_only(toy):
     learned = data.learned()
     training = data.training_clips(learned)
     assert isinstance(training, TrainingClips)
-    assert training.weights.mean() == pytest.approx(1)
-    assert torch.equal(training.soft.argmax(1), torch.from_numpy(data.examples.target[data.rows("train")]))
+    assert training.carried["weights"].mean() == pytest.approx(1)
+    assert torch.equal(
+        training.carried["soft"].argmax(1), torch.from_numpy(data.examples.target[data.rows("train")])
+    )
     assert not isinstance(data.clips(data.rows("validation"), learned), TrainingClips)
 
 

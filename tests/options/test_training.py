@@ -1,6 +1,7 @@
 import pytest
+from pydantic import ValidationError
 
-from ser_pipeline.options import MODELS, applies, recipe
+from ser_pipeline.options import MODELS, TrainOptions, applies, recipe
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
@@ -28,3 +29,9 @@ def test_every_setting_says_something_about_some_model():
     ]
     for setting in (*names, "feature_set", "normalise"):
         assert any(applies(setting, model) for model in MODELS), setting
+
+
+def test_clips_on_the_device_are_read_by_no_other_process():
+    assert TrainOptions(data_on="device").workers == 0
+    with pytest.raises(ValidationError, match="workers 2: clips that are held on the device"):
+        TrainOptions(data_on="device", workers=2)

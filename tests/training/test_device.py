@@ -10,26 +10,46 @@ from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import TrainOptions
 from ser_pipeline.training import device as module
 from ser_pipeline.training.device import (
-    choose_device,
+    check_devices,
     choose_precision,
     cpu_multiplies_bf16,
+    holds_data,
     keep_freed_memory,
     quiet_lightning,
 )
 
-
-def test_auto_takes_what_is_there(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert choose_device("auto") == choose_device("cpu") == "cpu"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == "cuda"
+GIB = 1 << 30
 
 
-def test_a_device_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match="device 'cuda' is not there; this machine has cpu"):
-        choose_device("cuda")
+@pytest.mark.parametrize(
+    ("wanted", "device", "workers", "free", "expected"),
+    [
+        ("auto", "cpu", 0, 9, False),
+        ("auto", "cuda", 0, 2, True),
+        ("auto", "cuda", 0, 1.9, False),
+        ("auto", "cuda", 2, 9, False),
+        ("auto", "mps", 0, 9, False),
+        ("device", "cpu", 0, 0, True),
+        ("device", "cuda", 0, 0, True),
+        ("host", "cuda", 0, 9, False),
+    ],
+)
+def test_clips_are_held_on_a_card_with_room_for_twice_as_much(
+    monkeypatch, wanted, device, workers, free, expected
+):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(free * GIB), 80 * GIB))
+    options = TrainOptions(data_on=wanted, workers=workers)
+    assert holds_data(options, torch.device(device), GIB) is expected
+
+
+def test_every_process_needs_a_card_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_devices(TrainOptions(devices=2), "cuda")
+    check_devices(TrainOptions(devices=3), "cpu")
+    with pytest.raises(SettingsError, match="--devices 3: there are 2 of device 'cuda'"):
+        check_devices(TrainOptions(devices=3), "cuda")
+    with pytest.raises(SettingsError, match="--devices 2: there are 1 of device 'mps'"):
+        check_devices(TrainOptions(devices=2), "mps")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +60,7 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
         ("fp32", True, "cpu", "32-true"),
         ("bf16", False, "cpu", "bf16-mixed"),
         ("auto", True, "mps", "32-true"),
+        ("tf32", True, "cuda", "32-true"),
     ],
 )
 def test_auto_is_bf16_only_where_it_is_native(monkeypatch, wanted, native, device, expected):

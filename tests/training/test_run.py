@@ -282,6 +282,18 @@ def test_weights_are_inverse_to_frequency_with_mean_one(rng):
     assert balanced_weights(torch.tensor([4, 0, 4])).tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize("model", ["crnn", "dnn"])
+def test_where_clips_are_held_changes_nothing(toy, tmp_path, model):
+    toy.write_features()
+    found = []
+    for place in ("host", "device"):
+        data = toy.data(model={"name": model}, train={"data_on": place, "epochs": 1})
+        train_run(data, tmp_path / place, Watch(), command="c")
+        found.append(weights(tmp_path / place))
+    host, device = found
+    assert all(torch.equal(device[name], value) for name, value in host.items())
+
+
 @pytest.mark.slow
 def test_two_processes_train_as_one_would(trained):
     options = {"learning_rate": 0.003, "precision": "fp32", "batch_size": 24}
