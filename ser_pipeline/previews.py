@@ -105,7 +105,8 @@ def read_steps(folder: Path) -> list[ClipSteps]:
     """
     path = folder / STEPS
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # pq.read_table would load pandas, half a second
+            table = file.read()
     except FileNotFoundError:
         return []
     except (pa.ArrowException, OSError) as error:

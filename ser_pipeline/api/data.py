@@ -194,6 +194,7 @@ def build_store(
             recordings are not where the manifest says.
     """
     from ser_pipeline.store import build_store as build
+    from ser_pipeline.store.plan import COLUMNS
 
     check_counts(1, jobs=jobs, limit=limit)
     check_counts(0, copies=copies)
@@ -218,7 +219,7 @@ def build_store(
         if on_progress is not None:
             on_progress(done, total)
 
-    manifest = read_manifest(Path(manifests))
+    manifest = read_manifest(Path(manifests), COLUMNS)
     return build(
         manifest,
         manifest.data if data is None else Path(data),

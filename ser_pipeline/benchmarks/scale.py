@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import soundfile as sf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure as Drawing
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.front_end import layout_of
-from ser_pipeline.manifest import SCHEMA
+from ser_pipeline.manifest import SCHEMA, digest_file
 from ser_pipeline.manifest.schema import write_table
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import provenance, store_folder
@@ -33,9 +34,9 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         "validate": "check_rows(read_manifest(manifests).table)",
         "split": "make_split(read_manifest(manifests), 'speaker')",
         "index": "read_index(store_folder(cache, tiny))",
-        "status": "status(cache, read_manifest(manifests))",
-        "complete": "build_store(read_manifest(manifests), folder / 'data', cache, tiny)",
-        "cache": "build_store(read_manifest(manifests), folder / 'data', cache, tiny)",
+        "status": "status(cache, read_manifest(manifests, SOURCES))",
+        "complete": "build_store(read_manifest(manifests, COLUMNS), folder / 'data', cache, tiny)",
+        "cache": "build_store(read_manifest(manifests, COLUMNS), folder / 'data', cache, tiny)",
     }
 )
 """What each step runs. As text, so that its process loads what the step needs and nothing else."""
@@ -48,7 +49,8 @@ from ser_pipeline.manifest.validate import check_rows
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store, store_folder
 from ser_pipeline.store.index import read_index
-from ser_pipeline.store.status import status
+from ser_pipeline.store.plan import COLUMNS
+from ser_pipeline.store.status import SOURCES, status
 folder, tiny = Path(sys.argv[1]), FrontEnd.model_validate_json(sys.argv[2])
 manifests, cache = folder / "manifests", folder / "cache"
 start = time.perf_counter()
@@ -100,40 +102,45 @@ def measured(step: str, folder: Path, rows: int) -> Measurement:
 
 
 def make_manifest(folder: Path, rows: int) -> None:
-    """Write a manifest of made recordings by a thousand speakers."""
+    """Write a manifest of made recordings by a thousand speakers, or of those in the folder ``data``."""
     numbers = np.arange(rows)
-    speakers = [f"emodb-{number}" for number in (numbers % _SPEAKERS).tolist()]
-    names = [f"{number}.wav" for number in range(rows)]
-    columns: dict[str, Sequence[object]] = {
-        "utterance_id": [f"emodb/{number}" for number in range(rows)],
-        "path": [*names],
-        "audio_digest": [f"{number:032x}" for number in range(rows)],
-        "speaker_id": [*speakers],
-        "emotion_id": (numbers // _SPEAKERS % 4).tolist(),
-        "gender": [("female", "male")[number % 2] for number in (numbers % _SPEAKERS).tolist()],
+    named = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), 8, "0")
+    speakers = pa.array([f"emodb-{number}" for number in range(_SPEAKERS)])
+    columns: dict[str, pa.Array] = {
+        "utterance_id": pc.binary_join_element_wise("emodb/", named, ""),
+        "path": pc.binary_join_element_wise(named, ".wav", ""),
+        "audio_digest": _digests(folder, rows),
+        "speaker_id": speakers.take(pa.array(numbers % _SPEAKERS)),
+        "emotion_id": pa.array(numbers // _SPEAKERS % 4, pa.int8()),
+        "gender": pa.array(["female", "male"]).take(pa.array(numbers % _SPEAKERS % 2)),
     }
     same = {
         "corpus": "emodb", "source_label": "x", "intensity": "unspecified", "language": "de",
         "modality": "speech", "style": "acted", "duration_s": 0.1, "sample_rate": 8_000, "channels": 1,
     }  # fmt: skip
-    if (folder / "data").is_dir():
-        from ser_pipeline.manifest import digest_file
-
-        columns["audio_digest"] = [digest_file(folder / "data" / name) for name in names]
-    columns |= {name: [value] * rows for name, value in same.items()}
-    arrays = [
-        pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(rows, field.type)
-        for field in SCHEMA
-    ]
+    columns |= {
+        name: pa.repeat(pa.scalar(value, SCHEMA.field(name).type), rows) for name, value in same.items()
+    }
+    arrays = [columns.get(field.name, pa.nulls(rows, field.type)) for field in SCHEMA]
     write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), {}, folder / "manifests" / "manifest.parquet")
+
+
+def _digests(folder: Path, rows: int) -> pa.Array:
+    """Digests of the recordings in the folder, or as many random ones, the same at every call."""
+    if (folder / "data").is_dir():
+        return pa.array([digest_file(path) for path in sorted((folder / "data").iterdir())])
+    data = np.random.default_rng(0).bytes(16 * rows).hex().encode()
+    ends = pa.array(np.arange(rows + 1, dtype=np.int32) * 32)
+    return pa.StringArray.from_buffers(rows, ends.buffers()[1], pa.py_buffer(data))
 
 
 def make_store(folder: Path, rows: int) -> None:
     """Write a complete store of zeros for :func:`make_manifest`'s recordings."""
     described, layout = provenance(TINY), layout_of(TINY)
     store = store_folder(folder / "cache", TINY)
+    digests = _digests(folder, rows)
     for number, start in enumerate(range(0, rows, _SHARD)):
-        keys = np.array([f"{row:032x}" for row in range(start, min(rows, start + _SHARD))], KEY_DTYPE)
+        keys = np.array(digests[start : start + _SHARD].to_pylist(), KEY_DTYPE)
         count = len(keys)
         ones = np.ones(count, np.int16)
         made = ShardRows(
@@ -148,7 +155,7 @@ def make_recordings(folder: Path, rows: int) -> None:
     (folder / "data").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for number in range(rows):
-        sf.write(folder / "data" / f"{number}.wav", 0.1 * rng.standard_normal(800), 8_000)
+        sf.write(folder / "data" / f"{number:08d}.wav", 0.1 * rng.standard_normal(800), 8_000)
 
 
 def draw_scale(figures: Sequence[Measurement], path: Path) -> None:

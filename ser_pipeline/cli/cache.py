@@ -1,5 +1,6 @@
 """Commands of ``ser cache``: those that build stores, and those that look after them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,13 +39,13 @@ option_command(app, options_of("cache augment"))(augment)
 app.command()(encoders)
 
 
-def _manifest(manifests: Path) -> "Manifest | None":
-    """Read the manifest; without one, print a remark and return None."""
+def _manifest(manifests: Path, columns: Sequence[str]) -> "Manifest | None":
+    """Read columns of the manifest; without one, print a remark and return None."""
     from ser_pipeline.errors import ManifestError
     from ser_pipeline.manifest import read_manifest
 
     try:
-        return read_manifest(manifests)
+        return read_manifest(manifests, columns)
     except ManifestError as error:
         say(f"ser: continuing without a manifest: {error}")
         return None
@@ -72,7 +73,7 @@ def status(
     What teachers said of recordings is shown with them, of kind 'teachers'.
     """
     from ser_pipeline.store.index import read_index
-    from ser_pipeline.store.status import find_store, stores
+    from ser_pipeline.store.status import SOURCES, find_store, stores
     from ser_pipeline.store.status import status as describe_stores
     from ser_pipeline.training.answers import answers_status
 
@@ -88,7 +89,7 @@ def status(
             ]
             show_table("recordings that failed", ("store", "audio_digest", "reason"), rows, fmt)
             return
-        found = [*describe_stores(cache, _manifest(manifests)), *answers_status(cache, runs)]
+        found = [*describe_stores(cache, _manifest(manifests, SOURCES)), *answers_status(cache, runs)]
         if not found and fmt is Format.table:
             say(f"{cache}: no store yet; run 'ser cache mels'")
             return
@@ -110,7 +111,7 @@ def status(
 def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
     """Show one store: its state, what it depends on, which recordings changed."""
     from ser_pipeline.options import Augmented, configured, feature_options
-    from ser_pipeline.store.status import details
+    from ser_pipeline.store.status import SOURCES, details
     from ser_pipeline.store.status import status as describe_stores
 
     recipe = configured(Path("ser.toml"))
@@ -120,7 +121,9 @@ def _details(folder: Path, manifests: Path, cache: Path, fmt: Format) -> None:
         *(feature_options(name, recipe.features) for name in _SMILE),
     )
     options = (*plain, *(Augmented(inputs=each, changes=recipe.augment) for each in plain))
-    (found,) = (item for item in describe_stores(cache, _manifest(manifests)) if item.folder == folder)
+    (found,) = (
+        item for item in describe_stores(cache, _manifest(manifests, SOURCES)) if item.folder == folder
+    )
     rows = [("folder", str(folder)), ("state", found.state), ("recordings", str(found.rows))]
     rows += details(folder, {item.kind: item for item in options})
     rows += [("recording changed", path) for path in found.changed]
@@ -145,10 +148,11 @@ def verify(
     from ser_pipeline.errors import StoreError
     from ser_pipeline.store.maintenance import repair as set_aside
     from ser_pipeline.store.maintenance import verify as check
+    from ser_pipeline.store.plan import COLUMNS
     from ser_pipeline.store.status import stores
 
     with plain_errors():
-        manifest = _manifest(manifests)
+        manifest = _manifest(manifests, COLUMNS)
         folder = data if data is not None or manifest is None else manifest.data
         if folder is not None and manifest is not None and not folder.is_dir():
             say(f"{folder}: is not a folder, so nothing is recomputed; pass the corpora's folder with --data")
@@ -189,7 +193,7 @@ def gc(
     from ser_pipeline.training.answers import unused_answers
 
     with plain_errors():
-        manifest = _manifest(manifests)
+        manifest = _manifest(manifests, ["audio_digest"])
         if manifest is not None and partial(manifest):
             say("the manifest was built with --limit, so rows of recordings outside it are kept")
         found = [*garbage(cache, manifest), *unused_answers(cache, runs)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.arrays import Int64s
+from ser_pipeline.arrays import Int64s, numbers_of
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.fingerprint import read_fingerprint
@@ -124,13 +124,13 @@ def read_rejects(folder: Path) -> pa.Table:
 
 def codes(column: pa.ChunkedArray) -> Codes:
     """Number the texts of a column that has no null."""
-    encoded = column.combine_chunks().dictionary_encode()
-    names = encoded.dictionary.to_pylist()
+    chunks = column.dictionary_encode().unify_dictionaries().chunks
+    names = chunks[0].dictionary.to_pylist() if chunks else []
     order = sorted(range(len(names)), key=names.__getitem__)
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
-    return Codes(rank[indices], tuple(names[place] for place in order))
+    indices = pa.chunked_array([chunk.indices for chunk in chunks], pa.int32())
+    return Codes(rank[numbers_of(indices, np.int32)], tuple(names[place] for place in order))
 
 
 CONFIG: Final = {

@@ -170,21 +170,42 @@ def read_table(
         with pa.OSFile(os.fsencode(path)) as file:
             digest = digest_stream(file)
             file.seek(0)
-            source = pq.ParquetFile(file, page_checksum_verification=True)
+            # without what is read ahead, which would be kept until the end
+            source = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
             facts = _facts(source.schema_arrow, path, remedy, error, added)
             lacking = added.get(facts["schema_version"], ())
             there = pa.schema([column for column in schema if column.name not in lacking])
             _same_columns(source.schema_arrow, there, path, remedy, error)
             wanted = schema.names if columns is None else columns
-            table = source.read(columns=[name for name in wanted if name not in lacking])
-            for name in (name for name in lacking if name in wanted):
-                table = table.append_column(schema.field(name), pa.nulls(len(table), schema.field(name).type))
+            blank = {*lacking, *_blank(source.metadata)}
+            table = source.read(columns=[name for name in wanted if name not in blank])
+            for name in (name for name in wanted if name in blank):
+                table = table.append_column(schema.field(name), _nulls(schema.field(name).type, len(table)))
+            table = table.select([name for name in schema.names if name in wanted])
     except FileNotFoundError:
         raise error(f"{path}: not found; make it with '{remedy}'") from None
     except (pa.ArrowException, OSError) as problem:
         detail = str(problem).partition("\n")[0]
         raise error(f"{path}: cannot be read ({detail}); make it again with '{remedy}'") from None
     return TableFile(table.replace_schema_metadata(None), facts, digest)
+
+
+def _blank(file: pq.FileMetaData) -> set[str]:
+    """Names of the columns that have no values in a file, by its own counts."""
+    names = {file.schema.column(place).path: place for place in range(file.num_columns)}
+    for group in map(file.row_group, range(file.num_row_groups)):
+        counts = {name: group.column(place).statistics for name, place in names.items()}
+        names = {
+            name: place for name, place in names.items()
+            if (found := counts[name]) is not None and found.has_null_count and not found.num_values
+        }  # fmt: skip
+    return {*names} if file.num_row_groups else set()
+
+
+def _nulls(kind: pa.DataType, rows: int) -> pa.ChunkedArray:
+    """A column without values: one piece again and again, which takes no memory to speak of."""
+    piece = pa.nulls(min(rows, ROW_GROUP), kind)
+    return pa.chunked_array([piece.slice(0, rows - start) for start in range(0, rows, ROW_GROUP)], kind)
 
 
 def _facts(

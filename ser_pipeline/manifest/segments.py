@@ -7,6 +7,7 @@ copies of it is the same audio. An end may lie up to 10 ms beyond the recording,
 
 import math
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,14 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.errors import some
 from ser_pipeline.manifest.read import codes
-from ser_pipeline.records import MIN_CLIP_S, Segment
+from ser_pipeline.records import MIN_CLIP_S, Segment, part_of
 from ser_pipeline.tables.cells import plural
 
 SLACK_S: Final = 0.01
 """An end this far beyond the recording is taken for its end, and segments may overlap by as much."""
+
+_NAMED: Final = 1 << 16
+"""Rows that are named at once."""
 
 _MEASURED: Final = ("digest", "duration_s", "problem", "wave_problem", "channel")
 
@@ -31,10 +35,29 @@ def segments_of(table: pa.Table) -> list[Segment | None]:
     Args:
         table: a manifest's; one without the columns ``start_s`` and ``end_s`` has no segments.
     """
-    if not {"start_s", "end_s"} <= {*table.column_names}:
+    if not _has_segments(table):
         return [None] * table.num_rows
     bounds = (table[name].to_pylist() for name in ("start_s", "end_s"))
     return [Segment.of(start, end) for start, end in zip(*bounds, strict=True)]
+
+
+def names_of(table: pa.Table) -> pa.ChunkedArray:
+    """Path of each row of a manifest, with its bounds where it is a segment."""
+    if not _has_segments(table):
+        return table["path"]
+    return pa.chunked_array(
+        [
+            [*map(part_of, part["path"].to_pylist(), segments_of(part))]
+            for part in map(table.slice, range(0, len(table), _NAMED), repeat(_NAMED))
+        ],
+        pa.string(),
+    )
+
+
+def _has_segments(table: pa.Table) -> bool:
+    """Whether a row has bounds."""
+    there = {"start_s", "end_s"} <= {*table.column_names}
+    return there and any(table[name].null_count < len(table) for name in ("start_s", "end_s"))
 
 
 def measure(described: pa.Table, probes: pa.Table) -> pa.Table:

@@ -9,43 +9,48 @@ hands out chunks.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ser_pipeline.arrays import Bools, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.processes import processes
-from ser_pipeline.store.index import SCHEMA, Index, read_index, set_aside
+from ser_pipeline.store.identity import Places, packed_texts
+from ser_pipeline.store.index import KEYS, Index, read_index, set_aside
 from ser_pipeline.store.plan import (
     Chunk,
     Done,
     FailedClip,
-    Key,
+    Plan,
     Previewed,
+    Todo,
     Work,
-    chunks,
-    lacking,
     previewed,
-    recordings,
     shard_range,
 )
 from ser_pipeline.store.read import store_folder
-from ser_pipeline.store.shard import read_keys
+from ser_pipeline.store.shard import read_keys, shard_paths
 from ser_pipeline.store.workers import run_tasks
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
+_NONE = Chunk(0, ())
+
 _FILE = "sources.parquet"
+_SOURCES = pa.schema([("path", pa.string()), ("audio_digest", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,76 +84,85 @@ class StoreSummary:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """State of a store after a build: how many of the requested rows it has."""
+    """What a store holds of the chunks that a build is to work on.
 
-    folder: Path
-    part: Sequence[Chunk]
-    rows: frozenset[Key]
-    failed: dict[str, str]
+    Attributes:
+        present: whether each of their clips has a row.
+        failed: whether it could not be used.
+        reasons: digest -> why it could not be used.
+        held: which of the recordings whose steps are kept have a row.
+        damaged: one line for each shard that cannot be read.
+    """
+
+    plan: Plan
+    part: range
+    present: Bools
+    failed: Bools
+    reasons: dict[str, str]
+    held: tuple[Previewed, ...]
     damaged: tuple[str, ...]
 
-    @property
-    def done(self) -> frozenset[Key]:
-        """Recordings that need no work."""
-        failed = (clip.key for chunk in self.part for clip in chunk.clips if clip.digest in self.failed)
-        return self.rows | frozenset(failed)
+    def todo(self, limit: int | None = None) -> Todo:
+        """What is still to be computed."""
+        return Todo(self.plan, self.part, ~(self.present | self.failed), limit)
 
-    @property
-    def lacking(self) -> bool:
-        """Something is to be computed or repaired."""
-        return bool(self.damaged or lacking(self.part, self.done, 1))
+    def clips(self, chosen: Bools) -> Int64s:
+        """Numbers of the clips for which something holds."""
+        numbers: Int64s = np.flatnonzero(chosen) + self.plan.span(self.part).start
+        return numbers
 
     def summary(
         self,
-        shards: int,
+        folder: Path,
         computed: int = 0,
         failures: Sequence[FailedClip] = (),
         repaired: tuple[str, ...] = (),
     ) -> StoreSummary:
         """What there was, and what was done now."""
-        clips = [clip for chunk in self.part for clip in chunk.clips]
-        old = [
-            FailedClip(clip.name, self.failed[clip.digest], True)
-            for clip in clips
-            if clip.digest in self.failed
-        ]
+        bad = self.plan.clips(self.clips(self.failed))
+        old = [FailedClip(clip.name, self.reasons[clip.digest], True) for clip in bad]
         every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
-        present = sum(clip.key in self.rows for clip in clips)
-        return StoreSummary(self.folder, shards, len(clips), present, computed, every, repaired)
+        wanted, present = len(self.present), int(self.present.sum())
+        return StoreSummary(folder, len(self.plan), wanted, present, computed, every, repaired)
 
 
-def read_sources(folder: Path) -> dict[str, str]:
-    """Path -> digest of every recording a store was built of; empty where that is not known."""
+def read_sources(folder: Path) -> pa.Table:
+    """Path and digest of every recording a store was built of; empty where that is not known."""
     try:
         with pq.ParquetFile(folder / _FILE) as file:
-            table = file.read(["path", "audio_digest"])
+            return file.read(_SOURCES.names).cast(_SOURCES)
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return {}
-    return dict(zip(table["path"].to_pylist(), table["audio_digest"].to_pylist(), strict=True))
+        return _SOURCES.empty_table()
 
 
-def note_sources(folder: Path, built: Mapping[str, str]) -> None:
-    """Remember the recordings a build made or found, beside those of earlier builds."""
-    known = read_sources(folder) | dict(built)
-    table = pa.table({"path": list(known), "audio_digest": list(known.values())})
+def note_sources(folder: Path, built: pa.Table) -> None:
+    """Remember the recordings a build made or found, beside those of earlier builds.
+
+    Args:
+        folder: of the store.
+        built: their paths and digests.
+    """
+    known = read_sources(folder)
+    other = known.filter(pc.invert(pc.is_in(known["path"], built["path"]))) if len(known) else known
     try:
-        write_parquet(folder / _FILE, table)
+        write_parquet(folder / _FILE, pa.concat_tables([other, built]))
     except SerError:
         return  # an explanation less; the store itself is whole
 
 
-def changed_sources(folder: Path, wanted: Mapping[str, str], present: Set[str]) -> list[str]:
-    """Paths whose bytes are others than when the store was built, and are not in it yet.
+def changed_sources(folder: Path, lacking: pa.Table) -> list[str]:
+    """Paths whose bytes are others than when the store was built, sorted.
 
     Args:
         folder: of the store.
-        wanted: path -> digest by the manifest.
-        present: digests the store holds or has found unusable.
+        lacking: path and digest of recordings that it neither holds nor has found unusable.
     """
-    known = read_sources(folder)
-    return sorted(
-        path for path, digest in wanted.items() if digest not in present and known.get(path, digest) != digest
-    )
+    known = read_sources(folder) if len(lacking) else _SOURCES.empty_table()
+    if not len(known):
+        return []
+    place = pc.index_in(lacking["path"], known["path"])
+    was = known["audio_digest"].take(place)
+    return sorted(lacking["path"].filter(pc.not_equal(was, lacking["audio_digest"])).to_pylist())
 
 
 def keep_steps(
@@ -259,52 +273,60 @@ def build_store(
             recordings are not where the manifest says.
     """
     folder = store_folder(cache, options)
-    plan = chunks(recordings(manifest.table, options, copies))
-    part = plan[shards[0] : shards[1]]
+    plan = Plan.of(manifest.table, options, copies)
+    part = range(len(plan))[slice(*shards)]
     if plan and not part:
         there = plural(len(plan), "shard")
         raise StoreError(f"--shards {shards[0]}: the plan has {there}, 0 to {len(plan) - 1}")
-    state = _state(folder, part, retry_failed, write=not dry_run)
-    if dry_run:
-        return state.summary(len(plan))
     previews = previewed(manifest.table, options)
-    if not state.lacking:
-        keep_steps(folder, data, options, _held(previews, state.rows))
-        return state.summary(len(plan))
+    state = _state(folder, plan, part, previews, retry_failed, write=not dry_run)
+    if dry_run:
+        return state.summary(folder)
+    if not state.damaged and not state.todo(1):
+        keep_steps(folder, data, options, state.held)
+        return state.summary(folder)
     if not data.is_dir():
         raise StoreError(f"{data}: is not a folder; pass the folder the manifest was built from with --data")
-    with shard_range(folder, part[0].number, part[-1].number + 1):
+    with shard_range(folder, part.start, part.stop):
         repaired = _set_damaged_aside(folder)
-        state = _state(folder, part, retry_failed)  # what another build finished meanwhile counts
-        todo = lacking(part, state.done, limit)
+        state = _state(
+            folder, plan, part, previews, retry_failed
+        )  # what another build finished meanwhile counts
+        todo = state.todo(limit)
         if on_start is not None:
-            on_start(sum(len(chunk.clips) for chunk in todo))
+            on_start(todo.clips)
         computed = 0
         failures: list[FailedClip] = []
         seen: list[ClipSteps] = []
-        works = [Work(folder, data, options, chunk, previews) for chunk in todo]
-        for done in _run(works, jobs, scheduler):
+        for done in _run(Work(folder, data, options, _NONE, previews), todo, jobs, scheduler):
             computed += done.computed
             failures += done.failures
             seen += done.steps
             if on_progress is not None:
                 on_progress(done.computed + len(done.failures))
-        present = read_index(folder).keys()
-        clips = (clip for chunk in part for clip in chunk.clips if clip.key in present)
-        note_sources(folder, {clip.name: clip.digest for clip in clips})
-        keep_steps(folder, data, options, _held(previews, present), seen)
-    return state.summary(len(plan), computed, failures, repaired)
+        after = _state(folder, plan, part, previews, retry_failed)
+        note_sources(folder, plan.sources(after.clips(after.present)))
+        keep_steps(folder, data, options, after.held, seen)
+    return state.summary(folder, computed, failures, repaired)
 
 
-def _held(previews: Sequence[Previewed], rows: Set[Key]) -> list[Previewed]:
-    """Those of the chosen recordings that a store of mels holds."""
-    return [clip for clip in previews if (clip.digest, 0, "") in rows]
-
-
-def _state(folder: Path, part: Sequence[Chunk], retry_failed: bool, *, write: bool = True) -> _State:
-    index = read_index(folder, write=write) if folder.is_dir() else Index(SCHEMA.empty_table())
-    failed = {} if retry_failed else index.failures()
-    return _State(folder, part, index.keys(), failed, index.damaged)
+def _state(
+    folder: Path,
+    plan: Plan,
+    part: range,
+    previews: Sequence[Previewed],
+    retry_failed: bool,
+    *,
+    write: bool = True,
+) -> _State:
+    index = read_index(folder, write=write, columns=KEYS) if folder.is_dir() else Index.empty()
+    reasons = {} if retry_failed else index.failures()
+    rows = Places(index.usable().keys())
+    present = rows.find(plan.keys[plan.span(part)]) >= 0
+    failed = plan.of_digests(reasons)[plan.span(part)]
+    held = rows.find(packed_texts([clip.digest for clip in previews])) >= 0
+    shown = tuple(clip for clip, there in zip(previews, held, strict=True) if there)
+    return _State(plan, part, present, failed, reasons, shown, index.damaged)
 
 
 def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
@@ -312,18 +334,32 @@ def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
     return tuple(line for line in damaged if set_aside(Path(line.partition(": ")[0])))
 
 
-def _run(works: list[Work], jobs: int, scheduler: str | None) -> Iterator[Done]:
-    longest_first = sorted(works, key=lambda work: -work.chunk.seconds)  # no straggler at the end
+@dataclass(frozen=True, slots=True)
+class _Works:
+    """Works that are made when their turn comes: at ten million recordings, all at once fill the memory."""
+
+    work: Work
+    todo: Todo
+
+    def __len__(self) -> int:
+        return len(self.todo)
+
+    def __iter__(self) -> Iterator[Work]:
+        for place in np.argsort(-self.todo.seconds, kind="stable").tolist():  # no straggler at the end
+            yield replace(self.work, chunk=self.todo.chunk(place))
+
+
+def _run(work: Work, todo: Todo, jobs: int, scheduler: str | None) -> Iterator[Done]:
     if scheduler is not None:  # another machine has another working folder
-        longest_first = [work.absolute() for work in longest_first]
-    elif len(works) > 1 and processes(jobs) > 1:
-        longest_first = [replace(work, parent=os.getpid()) for work in longest_first]
-    return run_tasks(_make_shard, longest_first, jobs, scheduler, works[0].folder if works else Path())
+        work = work.absolute()
+    elif len(todo) > 1 and processes(jobs) > 1:
+        work = replace(work, parent=os.getpid())
+    return run_tasks(_make_shard, _Works(work, todo), jobs, scheduler, work.folder)
 
 
 def describe(folder: Path) -> dict[str, Any] | None:
     """Provenance written in a store's first readable shard, None for an empty store."""
-    for path in sorted(folder.glob("shard-*.h5")):
+    for path in shard_paths(folder):
         try:
             return read_keys(path).described
         except StoreCorrupt:

@@ -6,20 +6,36 @@ the tables of changed shards alone.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.atomic import write_parquet
-from ser_pipeline.errors import SerError, StoreCorrupt
-from ser_pipeline.store.identity import fingerprint
-from ser_pipeline.store.plan import Key, one_shard
-from ser_pipeline.store.shard import damaged, read_keys, read_rows, shard_number
+from ser_pipeline.arrays import numbers_of
+from ser_pipeline.atomic import write_atomically
+from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
+from ser_pipeline.store.identity import (
+    Keys,
+    fingerprint,
+    first_of_each,
+    keyed,
+    packed,
+    packed_texts,
+    unpacked,
+)
+from ser_pipeline.store.plan import one_shard
+from ser_pipeline.store.shard import (
+    damaged,
+    read_keys,
+    read_rows,
+    shard_number,
+    shard_paths,
+    store_of,
+)
 
 SCHEMA = pa.schema(
     [
@@ -34,8 +50,15 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+"""Columns of the file."""
 
-_KEY = ["audio_digest", "variant", "aspect"]
+KEYS = ("audio_digest", "variant", "aspect", "failed", "reason")
+"""Columns that say which recordings there are."""
+
+_HELD = SCHEMA.set(0, pa.field("audio_digest", pa.binary(16)))
+
+_GROUP = 1 << 20
+"""Rows that are written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,58 +66,73 @@ class Index:
     """Rows of a store.
 
     Attributes:
-        table: columns of :data:`SCHEMA`; failed recordings have row -1.
+        table: columns of :data:`SCHEMA`, digests as 16 bytes; failed recordings have row -1.
         damaged: one line for each shard that cannot be read; its rows are not in the table.
     """
 
     table: pa.Table
     damaged: tuple[str, ...] = ()
 
-    def keys(self) -> frozenset[Key]:
-        """Digest, variant and aspect of every row."""
-        # in plain loops: given a Python number to compare with, Arrow loads pandas, half a second
-        columns = (self.table[name].to_pylist() for name in (*_KEY, "failed"))
-        return frozenset(
-            (digest, variant, aspect)
-            for digest, variant, aspect, bad in zip(*columns, strict=True)
-            if not bad
-        )
+    @classmethod
+    def empty(cls) -> "Index":
+        """That of a store without shards."""
+        return cls(_HELD.empty_table())
+
+    @property
+    def digests(self) -> Keys:
+        """Digest of each row, shape ``(rows, 2)``."""
+        return _digests(self.table)
+
+    def usable(self) -> "Index":
+        """Without the recordings that failed."""
+        if not pc.any(self.table["failed"]).as_py():
+            return self
+        return Index(self.table.filter(pc.invert(self.table["failed"])), self.damaged)
+
+    def keys(self) -> Keys:
+        """Keys of the rows, shape ``(rows, 2)``."""
+        aspects = self.table["aspect"].combine_chunks().dictionary_encode()
+        variants = numbers_of(self.table["variant"], np.int16)
+        of = numbers_of(pa.chunked_array([aspects.indices]), np.int32)
+        keys = keyed(self.digests, of, aspects.dictionary.to_pylist())
+        return keyed(keys, variants, range(1 + int(variants.max(initial=0))))
 
     def failures(self) -> dict[str, str]:
         """Digest -> reason of every recording that could not be used."""
         bad = self.table.filter(self.table["failed"])
-        return dict(zip(bad["audio_digest"].to_pylist(), bad["reason"].to_pylist(), strict=True))
+        return dict(zip(unpacked(_digests(bad)).to_pylist(), bad["reason"].to_pylist(), strict=True))
 
 
-def read_index(folder: Path, *, write: bool = True) -> Index:
+def read_index(folder: Path, *, write: bool = True, columns: Sequence[str] = SCHEMA.names) -> Index:
     """Read the index of a store, bringing it up to date with its shards.
 
     Args:
         folder: of the store.
         write: keep the renewed index, where the folder can be written to.
+        columns: that are needed; an index that must be renewed has all of them.
     """
-    states = _file_states(folder)
-    path = folder / "index.parquet"
-    old, old_states = _read(path)
-    if old is not None and old_states == states:
-        return Index(old)
-    changed = {name for name, state in states.items() if old_states.get(name) != state}
-    parts, lost = [], []
-    if old is not None:
-        kept = [_number(name) for name in states if name not in changed]
-        parts.append(old.filter(pc.is_in(old["shard"], pa.array(kept, pa.int32()))))
-    for name in sorted(changed):
+    paths = shard_paths(folder)
+    states = {path.name: _state(path) for path in paths}
+    known = _read(folder / "index.parquet", columns)
+    if known.shards == states:
+        return Index(known.table)
+    changed = [path for path in paths if known.shards.get(path.name) != states[path.name]]
+    same = [shard_number(path) for path in paths if known.shards.get(path.name) == states[path.name]]
+    parts, lost = [_HELD.empty_table()], []
+    if same:
+        table = _read(folder / "index.parquet", SCHEMA.names).table
+        parts.append(table.filter(pc.is_in(table["shard"], pa.array(same, pa.int32()))))
+    for path in changed:
         try:
-            parts.append(_rows_of(folder / name))
+            parts.append(_rows_of(path))
         except StoreCorrupt as error:
             lost.append(str(error))
         except FileNotFoundError:
             continue  # replaced by another build between listing and reading
-    table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-    table = _first_of_each(table)
+    index = Index(_first_of_each(pa.concat_tables(parts)), tuple(lost))
     if write and not lost and states:
-        _write(path, table, states)
-    return Index(table, tuple(lost))
+        _write(folder / "index.parquet", index, states)
+    return index
 
 
 def set_aside(path: Path) -> bool:
@@ -107,7 +145,7 @@ def set_aside(path: Path) -> bool:
     Returns:
         Whether it was renamed.
     """
-    with one_shard(path.parent, shard_number(path)):
+    with one_shard(store_of(path), shard_number(path)):
         try:
             _rows_of(path)
             read_rows(path)
@@ -119,60 +157,82 @@ def set_aside(path: Path) -> bool:
     return False
 
 
+def _digests(table: pa.Table) -> Keys:
+    return numbers_of(table["audio_digest"], np.uint64).reshape(-1, 2)
+
+
+def _with_digests(digests: Keys, others: pa.Table) -> pa.Table:
+    column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(digests), [None, pa.py_buffer(digests)])
+    return others.add_column(0, _HELD.field(0), column)
+
+
 def _first_of_each(table: pa.Table) -> pa.Table:
     """One row of each key, by shard and row: a good one before a failed one, an earlier before a later."""
-    keys = table.select([*_KEY, "shard", "row", "failed"]).to_pandas()
-    keys = keys.sort_values(["failed", "shard", "row"], kind="stable")
-    keys = keys.drop_duplicates(_KEY, keep="first").sort_values(["shard", "row"])
-    return table.take(pa.array(keys.index.to_numpy())).combine_chunks()
+    row, shard = (numbers_of(table[name], np.int32) for name in ("row", "shard"))
+    failed = numbers_of(table["failed"].cast(pa.uint8()), np.uint8)
+    order = np.lexsort((row, shard, failed))
+    keys = Index(table).keys()[order]
+    kept = order[first_of_each(keys)]
+    kept = kept[np.lexsort((row[kept], shard[kept]))]
+    whole = np.array_equal(kept, np.arange(len(table)))
+    return table if whole else table.take(pa.array(kept))
 
 
-def _file_states(folder: Path) -> dict[str, list[int]]:
-    states = {}
-    for path in sorted(folder.glob("shard-*.h5")):
-        status = path.stat()
-        states[path.name] = [status.st_size, status.st_mtime_ns, status.st_ino]
-    return states
+def _state(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
-def _number(name: str) -> int:
-    return shard_number(Path(name))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was written of shards: columns of their rows, and the size and times of each by its name."""
+
+    table: pa.Table
+    shards: dict[str, list[int]]
 
 
-def _read(path: Path) -> tuple[pa.Table | None, dict[str, Any]]:
+def _read(path: Path, columns: Sequence[str]) -> _Known:
     try:
-        with pq.ParquetFile(path) as file:  # pq.read_table would load pandas, half a second
-            table = file.read()
-        states = json.loads((table.schema.metadata or {})[b"shards"])
-    except (OSError, KeyError, ValueError, pa.ArrowException):
-        return None, {}  # only a summary: a missing or broken one is made again
-    if table.schema.remove_metadata() != SCHEMA:
-        return None, {}
-    return table, states
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # pq.read_table would load pandas, half a second
+            states = json.loads((file.schema_arrow.metadata or {})[b"shards"])
+            if file.schema_arrow.remove_metadata() == SCHEMA:
+                digests = packed(batch.column(0) for batch in file.iter_batches(columns=["audio_digest"]))
+                others = file.read([name for name in columns if name != "audio_digest"])
+                return _Known(_with_digests(digests, others.replace_schema_metadata(None)), states)
+    except (OSError, KeyError, ValueError, pa.ArrowException, StoreError):
+        pass  # only a summary: a missing or broken one is made again
+    return _Known(_HELD.empty_table(), {})
 
 
 def _rows_of(path: Path) -> pa.Table:
     keys = read_keys(path)
-    if fingerprint(keys.described) != path.parent.name:
+    if fingerprint(keys.described) != store_of(path).name:
         raise damaged(path, "it was made with other settings or library versions than its store")
-    number, good, bad = shard_number(path), len(keys.digests), len(keys.failed)
-    columns: list[Iterable[Any]] = [
-        [key.decode() for key in keys.digests] + [digest for digest, _ in keys.failed],
-        keys.variants.tolist() + [0] * bad,
-        [aspect.decode() for aspect in keys.aspects] + [""] * bad,
-        [number] * (good + bad),
-        list(range(good)) + [-1] * bad,
-        keys.frames.tolist() + [0] * bad,
-        keys.level_db.tolist() + [None] * bad,
-        [False] * good + [True] * bad,
-        [None] * good + [reason for _, reason in keys.failed],
+    good, bad = len(keys.digests), len(keys.failed)
+    failed = np.repeat([False, True], [good, bad])
+    digests = [*keys.digests.astype(str).tolist(), *(digest for digest, _ in keys.failed)]
+    columns = [
+        np.append(keys.variants, np.zeros(bad, np.int16)),
+        [*keys.aspects.astype(str).tolist(), *[""] * bad],
+        np.full(good + bad, shard_number(path)),
+        np.append(np.arange(good), np.full(bad, -1)),
+        np.append(keys.frames, np.zeros(bad, np.int16)),
+        pa.array(np.append(keys.level_db, np.zeros(bad, np.float32)), mask=failed),
+        failed,
+        [*[None] * good, *(reason for _, reason in keys.failed)],
     ]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, [*SCHEMA][1:], strict=True)]
+    others = pa.Table.from_arrays(arrays, schema=pa.schema([*SCHEMA][1:]))
+    return _with_digests(packed_texts(digests), others)
 
 
-def _write(path: Path, table: pa.Table, states: dict[str, list[int]]) -> None:
+def _write(path: Path, index: Index, states: dict[str, list[int]]) -> None:
+    schema = SCHEMA.with_metadata({b"shards": json.dumps(states).encode()})
+    table, digests = index.table, index.digests
     try:
-        write_parquet(path, table.replace_schema_metadata({b"shards": json.dumps(states).encode()}))
+        with write_atomically(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as file:
+            for start in range(0, max(1, len(table)), _GROUP):
+                texts = unpacked(digests[start : start + _GROUP])
+                file.write_table(table.slice(start, _GROUP).set_column(0, SCHEMA.field(0), texts))
     except SerError:
         return  # a read-only store works without: the index is then made at each opening

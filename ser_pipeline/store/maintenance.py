@@ -12,19 +12,28 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from ser_pipeline.arrays import Float32s
+from ser_pipeline.arrays import Float32s, numbers_of
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
 from ser_pipeline.front_end import layout_of, row_of_variant
 from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, inputs_of, options_of
 from ser_pipeline.store.build import describe
-from ser_pipeline.store.identity import fingerprint
+from ser_pipeline.store.identity import Keys, Places, fingerprint, packed, packed_texts, unpacked
 from ser_pipeline.store.index import read_index, set_aside
-from ser_pipeline.store.plan import EVERY_SHARD, Key, PlannedClip, recordings, shard_range
+from ser_pipeline.store.plan import EVERY_SHARD, Plan, PlannedClip, shard_range
 from ser_pipeline.store.read import Store
-from ser_pipeline.store.shard import read_keys, read_rows, shard_number, shard_path, write_shard
-from ser_pipeline.store.status import outdated, stores
+from ser_pipeline.store.shard import (
+    ShardRows,
+    read_keys,
+    read_rows,
+    shard_number,
+    shard_path,
+    shard_paths,
+    store_of,
+    write_shard,
+)
+from ser_pipeline.store.status import folder_bytes, outdated, stores
 from ser_pipeline.store.work import recording_of
 from ser_pipeline.tables.cells import plural
 
@@ -105,7 +114,7 @@ def verify(
         seed: of the choice.
     """
     problems, damaged, rows, shards = [], [], 0, 0
-    for path in sorted(folder.glob("shard-*.h5")):
+    for path in shard_paths(folder):
         shards += 1
         try:
             if fingerprint(read_keys(path).described) != folder.name:
@@ -130,12 +139,12 @@ def _recompute(
 ) -> tuple[int, list[str]]:
     options = _with_encoder(options_of(described))
     store = Store(folder, options, read_index(folder, write=False))
-    wanted = recordings(manifest.table, options, copies=max(1, store.copies))
-    present = [(clip, position) for clip in wanted if (position := store.find(clip.key)) >= 0]
-    chosen = np.random.default_rng(seed).permutation(len(present))[:sample]
+    plan = Plan.of(manifest.table, options, copies=max(1, store.copies))
+    positions = store.find(plan.keys)
+    present = np.flatnonzero(positions >= 0)
+    chosen = present[np.sort(np.random.default_rng(seed).permutation(len(present))[:sample])]
     problems = []
-    for number in sorted(chosen.tolist()):
-        clip, position = present[number]
+    for clip, position in zip(plan.clips(chosen), positions[chosen].tolist(), strict=True):
         try:
             recording = recording_of(data, clip, options.sample_rate)
         except AudioError as error:
@@ -186,7 +195,7 @@ def repair(report: VerifyReport) -> int:
     """
     count = 0
     for path in report.damaged:
-        with shard_range(path.parent, shard_number(path), shard_number(path) + 1):
+        with shard_range(store_of(path), shard_number(path), shard_number(path) + 1):
             count += set_aside(path)
     return count
 
@@ -201,12 +210,12 @@ def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
     """
     found: list[Garbage] = []
     whole = manifest is not None and not partial(manifest)
-    digests = frozenset(manifest.table["audio_digest"].to_pylist()) if manifest and whole else None
+    digests = packed(manifest.table["audio_digest"].chunks) if manifest and whole else None
     for folder in stores(cache):
         described = describe(folder)
         old = [] if described is None else outdated(described)
         if old:
-            size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+            size = folder_bytes(folder)
             found.append(Garbage(folder, "outdated: " + "; ".join(old), size))
             continue
         found += _left_over(folder)
@@ -222,7 +231,7 @@ def partial(manifest: "Manifest") -> bool:
 
 def _left_over(folder: Path) -> Iterator[Garbage]:
     now = time.time()
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.rglob("*")):
         age = now - path.stat().st_mtime
         if path.name.endswith(TEMPORARY_SUFFIX) and age > _PARTIAL_AGE_S:
             yield Garbage(path, "left by an interrupted build", path.stat().st_size)
@@ -230,22 +239,17 @@ def _left_over(folder: Path) -> Iterator[Garbage]:
             yield Garbage(path, "damaged shard that was set aside", path.stat().st_size)
 
 
-def _foreign(folder: Path, digests: frozenset[str]) -> Iterator[Garbage]:
+def _foreign(folder: Path, digests: Keys) -> Iterator[Garbage]:
     index = read_index(folder, write=False)
-    held = index.table.group_by("shard").aggregate([("audio_digest", "count")]).to_pydict()
-    counts = dict(zip(held["shard"], held["audio_digest_count"], strict=True))
-    by_shard: dict[int, set[str]] = {}
-    for digest, shard in zip(
-        index.table["audio_digest"].to_pylist(), index.table["shard"].to_pylist(), strict=True
-    ):
-        if digest not in digests:
-            by_shard.setdefault(shard, set()).add(digest)
-    for shard, rows in sorted(by_shard.items()):
-        path = shard_path(folder, shard)
-        size = round(path.stat().st_size * len(rows) / counts[shard])
-        yield Garbage(
-            path, f"{plural(len(rows), 'row')} of recordings not in the manifest", size, frozenset(rows)
-        )
+    shards, held = numbers_of(index.table["shard"], np.int32), index.digests
+    foreign = np.flatnonzero(Places(digests).find(held) < 0)  # by shard, as an index is
+    numbers, starts = np.unique(shards[foreign], return_index=True)
+    counts = np.bincount(shards)
+    for number, places in zip(numbers.tolist(), np.split(foreign, starts[1:]), strict=False):
+        rows = frozenset(unpacked(held[places]).to_pylist())
+        path = shard_path(folder, number)
+        size = round(path.stat().st_size * len(rows) / int(counts[number]))
+        yield Garbage(path, f"{plural(len(rows), 'row')} of recordings not in the manifest", size, rows)
 
 
 def collect(found: list[Garbage]) -> int:
@@ -255,7 +259,7 @@ def collect(found: list[Garbage]) -> int:
         StoreError: a build works on the store; nothing of it is taken then.
     """
     for item in found:
-        folder = item.path if item.path.is_dir() else item.path.parent
+        folder = item.path if item.path.is_dir() else store_of(item.path)
         with shard_range(folder, 0, EVERY_SHARD):
             _take_away(item)
     return sum(item.size_bytes for item in found)
@@ -263,9 +267,7 @@ def collect(found: list[Garbage]) -> int:
 
 def _take_away(item: Garbage) -> None:
     if item.path.is_dir():
-        for path in item.path.iterdir():
-            path.unlink()
-        item.path.rmdir()
+        shutil.rmtree(item.path)
     elif item.rows:
         _drop_rows(item.path, item.rows)
     else:
@@ -274,7 +276,7 @@ def _take_away(item: Garbage) -> None:
 
 def _drop_rows(path: Path, digests: frozenset[str]) -> None:
     rows = read_rows(path)
-    described = describe(path.parent)
+    described = describe(store_of(path))
     keep = [number for number, key in enumerate(rows.digests) if key.decode() not in digests]
     failed = tuple(item for item in rows.failed if item[0] not in digests)
     if described is None or not (keep or failed):
@@ -313,20 +315,23 @@ def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
 def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
     with shard_range(folder, 0, EVERY_SHARD):
         copied, known, refused = 0, 0, []
-        here = read_index(folder)
-        keys = set(here.keys())
-        failed = set(here.failures())
-        for path in (path for source in sources for path in sorted(source.glob("shard-*.h5"))):
+        here = read_index(folder).usable()
+        rows, recordings = Places(here.keys()), Places(here.digests)
+        failed, fresh = set(read_index(folder).failures()), set[bytes]()
+        for path in (path for source in sources for path in shard_paths(source)):
             try:
-                theirs, bad = _checked(path, folder)
+                theirs = _checked(path, folder)
             except StoreCorrupt as error:
                 refused.append(str(error))
                 continue
-            if theirs <= keys and bad <= failed | {digest for digest, _, _ in keys}:
+            keys, bad = theirs.packed(), {digest for digest, _ in theirs.failed}
+            lost = packed_texts([*bad - failed])
+            new = {key.tobytes() for key in keys[rows.find(keys) < 0]}
+            if new | {key.tobytes() for key in lost[recordings.find(lost) < 0]} <= fresh:
                 known += 1
                 continue
             _copy(path, folder)
-            keys |= theirs
+            fresh |= new
             failed |= bad
             copied += 1
         index = read_index(folder)
@@ -334,8 +339,8 @@ def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
     return Merged(folder, good, copied, known, (*refused, *index.damaged))
 
 
-def _checked(path: Path, folder: Path) -> tuple[frozenset[Key], set[str]]:
-    """Keys of a whole shard and its failed digests.
+def _checked(path: Path, folder: Path) -> ShardRows:
+    """A whole shard.
 
     Raises:
         StoreCorrupt: its bytes are not those that were written, or it is of another store.
@@ -347,14 +352,13 @@ def _checked(path: Path, folder: Path) -> tuple[frozenset[Key], set[str]]:
         raise StoreCorrupt(
             f"{path}: was made with other settings or library versions than {folder.name}; skipped"
         )
-    return rows.keys(), {key for key, _ in rows.failed}
+    return rows
 
 
 def _copy(path: Path, folder: Path) -> None:
-    target = folder / path.name
+    target = shard_path(folder, shard_number(path))
     if target.exists():
-        taken = [shard_number(other) for other in folder.glob("shard-*.h5")]
-        target = shard_path(folder, max(taken) + 1)
+        target = shard_path(folder, shard_number(shard_paths(folder)[-1]) + 1)
     with write_atomically(target) as part:
         shutil.copyfile(path, part)
         if os.path.lexists(target):

@@ -3,28 +3,37 @@
 The plan depends on the manifest alone: its recordings in order, cut into chunks of
 about as much sound each. Chunk *i* is the business of shard *i*, so job arrays can share the work by
 shard numbers. A recording that already lies in any shard is left where it is, whatever chunk it would
-fall into today.
+fall into today. As there may be ten million recordings, a plan consists of columns; a clip becomes an
+object when a worker is given it.
 
 Two lock files per store, one of builds and one of their workers; byte *i* stands for shard *i*.
 The operating system frees the bytes when their process ends, however it ends.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ser_pipeline.arrays import Bools, Float64s, Int64s, numbers_of
 from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import aspect_of
-from ser_pipeline.manifest.segments import segments_of
+from ser_pipeline.manifest.read import codes
+from ser_pipeline.manifest.segments import names_of, segments_of
 from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps
 from ser_pipeline.records import Segment, part_of
+from ser_pipeline.store.identity import Keys, Places, first_of_each, keyed, packed, packed_texts
+
+COLUMNS = (
+    "utterance_id", "corpus", "path", "audio_digest", "modality", "duration_s", "start_s", "end_s",
+)  # fmt: skip
+"""Columns of the manifest that a plan is made from."""
 
 EVERY_SHARD = 1 << 40
 """End of a range that holds every shard there can be."""
@@ -81,11 +90,6 @@ class Chunk:
 
     number: int
     clips: tuple[PlannedClip, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Sound to process, for putting long chunks first."""
-        return sum(clip.duration_s for clip in self.clips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +213,121 @@ def clips_per_shard(recordings: int) -> int:
     return size
 
 
-def recordings(manifest: pa.Table, options: StoreOptions, copies: int = 1) -> list[PlannedClip]:
-    """Every recording of a manifest once, in its order.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every recording of a manifest once, or its variants side by side, cut into chunks.
+
+    Attributes:
+        table: the manifest's.
+        options: of the store.
+        copies: variants of each recording, in a store of variants; else 1.
+        rows: of the recordings in the table, shape ``(recordings,)``.
+        keys: of the clips, shape ``(recordings * copies, 2)``.
+        ends: the clip after the last one of each chunk, shape ``(chunks,)``.
+    """
+
+    table: pa.Table
+    options: StoreOptions
+    copies: int
+    rows: Int64s
+    keys: Keys
+    ends: Int64s
+
+    @classmethod
+    def of(cls, table: pa.Table, options: StoreOptions, copies: int = 1) -> "Plan":
+        """Plan a store.
+
+        Args:
+            table: a manifest's, with at least path, digest, duration and modality.
+            options: of the store.
+            copies: variants of each recording, in a store of variants.
+        """
+        modality = codes(table["modality"])
+        aspects = [aspect_of(options, name) for name in modality.names]
+        keys = keyed(packed(table["audio_digest"].chunks), modality.of, aspects)
+        rows = np.flatnonzero(first_of_each(keys))
+        keys = keys if len(rows) == len(keys) else keys[rows]
+        if isinstance(options, Augmented):
+            variants = np.tile(np.arange(copies), len(rows))
+            keys = keyed(np.repeat(keys, copies, axis=0), variants, range(1, 1 + copies))
+        else:
+            copies = 1
+        seconds = np.repeat(numbers_of(table["duration_s"], np.float64)[rows], copies)
+        return cls(table, options, copies, rows, keys, chunk_ends(seconds))
+
+    def __len__(self) -> int:
+        """Count the chunks."""
+        return len(self.ends)
+
+    def seconds(self, clips: Int64s) -> Float64s:
+        """Length of each of some clips."""
+        found: Float64s = numbers_of(self.table["duration_s"], np.float64)[self.rows[clips // self.copies]]
+        return found
+
+    def span(self, chunks: range) -> slice:
+        """The clips of some chunks in a row."""
+        starts = np.append(0, self.ends)
+        return slice(int(starts[chunks.start]), int(starts[chunks.stop]))
+
+    def of_digests(self, digests: Collection[str]) -> Bools:
+        """Whether each clip is of one of these recordings."""
+        if not digests:
+            return np.zeros(len(self.keys), np.bool_)
+        found = Places(packed_texts([*digests])).find(packed(self.table["audio_digest"].chunks)) >= 0
+        return np.repeat(found[self.rows], self.copies)
+
+    def sources(self, numbers: Int64s) -> pa.Table:
+        """Name of each recording of some clips, as ``path``, and its ``audio_digest``."""
+        rows = self.rows[np.unique(numbers // self.copies)]
+        known = self.table if len(rows) == len(self.table) else self.table.take(pa.array(rows))
+        return pa.table({"path": names_of(known), "audio_digest": known["audio_digest"]})
+
+    def clips(self, numbers: Int64s) -> list[PlannedClip]:
+        """Clips by number, in ascending order."""
+        if not len(numbers):
+            return []
+        rows, first = self.rows[numbers // self.copies], int(isinstance(self.options, Augmented))
+        near = self.table.slice(rows[0], rows[-1] - rows[0] + 1).take(pa.array(rows - rows[0]))
+        columns = (near[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
+        variants = (first + numbers % self.copies).tolist()
+        return [
+            PlannedClip(path, digest, seconds, modality, aspect_of(self.options, modality), variant, segment)
+            for path, digest, seconds, modality, variant, segment in zip(
+                *columns, variants, segments_of(near), strict=True
+            )
+        ]
+
+
+class Todo:
+    """What is still to do of a plan: the chunks that lack clips.
 
     Args:
-        manifest: its table.
-        options: of the store.
-        copies: variants of each recording, side by side, in a store of variants.
+        plan: of the store.
+        chunks: those to work on.
+        needed: whether each of their clips is still to be computed.
+        limit: keep at most this many clips, the first ones.
+
+    Attributes:
+        clips: how many there are in all of them.
+        seconds: sound to process in each chunk, shape ``(chunks,)``.
     """
-    columns = (manifest[name].to_pylist() for name in ("path", "audio_digest", "duration_s", "modality"))
-    variants = range(1, copies + 1) if isinstance(options, Augmented) else range(1)
-    unique: dict[Key, PlannedClip] = {}
-    for path, digest, duration_s, modality, segment in zip(*columns, segments_of(manifest), strict=True):
-        aspect = aspect_of(options, modality)
-        for variant in variants:
-            clip = PlannedClip(path, digest, duration_s, modality, aspect, variant, segment)
-            unique.setdefault(clip.key, clip)
-    return list(unique.values())
+
+    def __init__(self, plan: Plan, chunks: range, needed: Bools, limit: int | None = None) -> None:
+        numbers = plan.span(chunks).start + np.flatnonzero(needed)[:limit]
+        of, starts = np.unique(np.searchsorted(plan.ends, numbers, "right"), return_index=True)
+        self._plan = plan
+        self._chunks = [*zip(of.tolist(), np.split(numbers, starts[1:]), strict=False)]
+        self.clips = len(numbers)
+        self.seconds = np.add.reduceat(plan.seconds(numbers), starts)
+
+    def __len__(self) -> int:
+        """Count the chunks."""
+        return len(self._chunks)
+
+    def chunk(self, place: int) -> Chunk:
+        """One of the chunks, made now."""
+        number, clips = self._chunks[place]
+        return Chunk(number, tuple(self._plan.clips(clips)))
 
 
 def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...]:
@@ -238,58 +340,45 @@ def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...
     if not isinstance(options, FrontEnd) or not {"corpus", "utterance_id"} <= {*manifest.column_names}:
         return ()
     chosen = []
-    for corpus in sorted(pc.unique(manifest["corpus"]).to_pylist())[:MOST_PREVIEWS]:
-        own = manifest.filter(pc.equal(manifest["corpus"], corpus))
-        order = own.sort_by([("duration_s", "ascending"), ("utterance_id", "ascending")])
-        chosen_row = order.slice(own.num_rows // 2, 1)
-        middle, (segment,) = chosen_row.to_pylist()[0], segments_of(chosen_row)
-        chosen.append(Previewed(middle["utterance_id"], middle["path"], middle["audio_digest"], segment))
+    seconds = numbers_of(manifest["duration_s"], np.float64)
+    corpora = codes(manifest["corpus"])
+    for corpus in range(min(len(corpora.names), MOST_PREVIEWS)):
+        own = np.flatnonzero(corpora.of == corpus)
+        middle = len(own) // 2
+        median = np.partition(seconds[own], middle)[middle]
+        alike = own[seconds[own] == median]  # in the order of their ids, as a manifest is
+        row = manifest.slice(alike[middle - np.count_nonzero(seconds[own] < median)], 1)
+        found, (segment,) = row.to_pylist()[0], segments_of(row)
+        chosen.append(Previewed(found["utterance_id"], found["path"], found["audio_digest"], segment))
     return tuple(chosen)
 
 
-def chunks(clips: Sequence[PlannedClip]) -> list[Chunk]:
-    """Cut recordings into chunks of about as much sound each; chunk *i* belongs to shard *i*.
+def chunk_ends(seconds: Float64s) -> Int64s:
+    """Cut recordings into chunks of about as much sound each.
 
     A chunk ends when it holds the sound of :func:`clips_per_shard` mean clips, or twice as many
     clips, so that a corpus of long clips beside one of short ones leaves no straggler and no
     shard is huge.
 
-    Examples:
-        >>> [len(c.clips) for c in chunks([PlannedClip(str(i), str(i), 1.0) for i in range(40)])]
-        [32, 8]
-        >>> clips = [PlannedClip(str(i), str(i), 1.0 + 9 * (i < 8)) for i in range(64)]
-        >>> [len(c.clips) for c in chunks(clips)]
-        [6, 50, 8]
-    """
-    size = clips_per_shard(len(clips))
-    most = min(2 * size, MAX_CLIPS)
-    quota = size * sum(clip.duration_s for clip in clips) / max(1, len(clips))
-    plan: list[Chunk] = []
-    current: list[PlannedClip] = []
-    seconds = 0.0
-    for clip in clips:
-        full = seconds + clip.duration_s > quota * _ROUNDING if quota else len(current) == size
-        if current and (full or len(current) == most):
-            plan.append(Chunk(len(plan), tuple(current)))
-            current, seconds = [], 0.0
-        current.append(clip)
-        seconds += clip.duration_s
-    return [*plan, Chunk(len(plan), tuple(current))] if current else plan
-
-
-def lacking(plan: Sequence[Chunk], done: Container[Key], limit: int | None = None) -> list[Chunk]:
-    """What is still to do of a plan.
-
     Args:
-        plan: chunks.
-        done: keys of clips that need no work.
-        limit: keep at most this many clips, the first ones.
+        seconds: length of each clip, in order.
+
+    Returns:
+        The clip after the last one of each chunk, shape ``(chunks,)``.
+
+    Examples:
+        >>> chunk_ends(np.ones(40)).tolist()
+        [32, 40]
+        >>> chunk_ends(np.repeat([10.0, 1.0], [8, 56])).tolist()
+        [6, 56, 64]
     """
-    left = limit if limit is not None else sum(len(chunk.clips) for chunk in plan)
-    todo = []
-    for chunk in plan:
-        clips = tuple(clip for clip in chunk.clips if clip.key not in done)[:left]
-        left -= len(clips)
-        if clips:
-            todo.append(Chunk(chunk.number, clips))
-    return todo
+    size = clips_per_shard(len(seconds))
+    most = min(2 * size, MAX_CLIPS)
+    quota = size * float(np.cumsum(seconds)[-1] if len(seconds) else 0) / max(1, len(seconds))
+    ends, end = [], 0
+    while end < len(seconds):
+        held = np.cumsum(seconds[end : end + most])
+        within = int(np.searchsorted(held, quota * _ROUNDING, "right")) if quota else size
+        end += max(1, min(within, len(held)))
+        ends.append(end)
+    return np.array(ends, np.int64)

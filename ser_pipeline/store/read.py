@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Float32s, Floats, Int64s
+from ser_pipeline.arrays import Float32s, Floats, Int64s, numbers_of
 from ser_pipeline.encoders import asked_as
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
@@ -27,11 +26,13 @@ from ser_pipeline.options import (
     inputs_of,
     recipe,
 )
-from ser_pipeline.store.identity import fingerprint, provenance
+from ser_pipeline.store.identity import Keys, Places, fingerprint, keyed, packed_texts, provenance
 from ser_pipeline.store.index import Index, read_index
-from ser_pipeline.store.plan import Key
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
 from ser_pipeline.tables.cells import plural
+
+MOST_OPEN = 256
+"""Shards of one store that a process keeps open: each is one of the 1,024 files it may usually have open."""
 
 
 class Store:
@@ -51,6 +52,7 @@ class Store:
         shards: shard of each position, shape ``(rows,)``.
         shard_rows: row within that shard, shape ``(rows,)``.
         frames: that hold sound, shape ``(rows,)``.
+        copies: highest number of a variant; 0 where recordings lie as they are.
     """
 
     def __init__(self, folder: Path, options: StoreOptions, index: Index) -> None:
@@ -64,12 +66,11 @@ class Store:
         self.names = layout.names
         self._dtype = np.dtype(layout.dtype)
         self.failures = index.failures()
-        table = index.table.filter(pc.invert(index.table["failed"]))
-        self.shards = table["shard"].to_numpy()
-        self.shard_rows = table["row"].to_numpy()
-        self.frames = table["frames"].to_numpy()
-        keys = (table[name].to_pylist() for name in ("audio_digest", "variant", "aspect"))
-        self._position = {key: number for number, key in enumerate(zip(*keys, strict=True))}
+        index = index.usable()
+        self.shards, self.shard_rows = (numbers_of(index.table[name], np.int32) for name in ("shard", "row"))
+        self.frames, variants = (numbers_of(index.table[name], np.int16) for name in ("frames", "variant"))
+        self.copies = int(variants.max(initial=0))
+        self._places = Places(index.keys())
         self._checked = np.zeros(len(self.shard_rows), bool)
         self._open: dict[int, tuple[ShardKeys, Floats, list[slice | int]]] = {}
 
@@ -85,14 +86,9 @@ class Store:
         """Leave open files behind: every process opens its own."""
         return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self.shard_rows), bool)}
 
-    @property
-    def copies(self) -> int:
-        """Highest number of a variant; 0 where recordings lie as they are."""
-        return max((variant for _, variant, _ in self._position), default=0)
-
-    def find(self, key: Key) -> int:
-        """Position of one row, -1 where the store has none."""
-        return self._position.get(key, -1)
+    def find(self, keys: Keys) -> Int64s:
+        """Position of each key, -1 where the store has no such row."""
+        return self._places.find(keys)
 
     def rows(
         self, digests: Sequence[str], variant: int = 0, *, modalities: Sequence[str] | None = None
@@ -107,11 +103,11 @@ class Store:
         Returns:
             Shape ``(len(digests),)``.
         """
-        find = self._position.get
-        known = modalities if modalities is not None else ["speech"] * len(digests)
-        aspects = [aspect_of(self.options, modality) for modality in known]
-        keys = zip(digests, aspects, strict=True)
-        return np.array([find((digest, variant, aspect), -1) for digest, aspect in keys], np.int64)
+        keys = packed_texts(digests)
+        names, of = np.unique(["speech"] if modalities is None else modalities, return_inverse=True)
+        aspects = [aspect_of(self.options, name) for name in names.tolist()]
+        keys = keyed(keys, np.broadcast_to(of, len(keys)), aspects)
+        return self.find(keyed(keys, np.zeros(len(keys), np.int8), [variant]))
 
     def read(self, positions: npt.ArrayLike, part: Any = ...) -> tuple[Floats, Int64s, Float32s]:
         """Read rows by position.
@@ -160,7 +156,7 @@ class Store:
         self._checked[position] = True
 
     def _shard_of(self, number: int) -> tuple[ShardKeys, Floats, list[slice | int]]:
-        opened = self._open.get(number)
+        opened = self._open.pop(number, None)
         if opened is None:
             path = shard_path(self.folder, number)
             try:
@@ -176,7 +172,10 @@ class Store:
                 ) from None
             except ValueError:
                 raise damaged(path, "it is shorter than its tables say") from None
-            opened = self._open[number] = (keys, mapped, slices)
+            opened = (keys, mapped, slices)
+            if len(self._open) >= MOST_OPEN:
+                del self._open[next(iter(self._open))]
+        self._open[number] = opened  # the last one is the one that was used last
         return opened
 
 

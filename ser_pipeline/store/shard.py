@@ -35,11 +35,17 @@ from ser_pipeline.arrays import ByteStrings, Float32s, Floats, Int16s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.front_end import Layout
+from ser_pipeline.store.identity import Keys, keyed, packed_texts
 
 KEY_DTYPE = np.dtype("S32")
 ASPECT_DTYPE = np.dtype("S8")
 
 SCHEMA_VERSION = 2
+
+PER_FOLDER = 1_000
+"""Shards that lie in one folder."""
+
+_FOLDER = "shards-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,12 @@ class ShardRows:
         """Digest, variant and aspect of every row."""
         rows = zip(self.digests.tolist(), self.variants.tolist(), self.aspects.tolist(), strict=True)
         return frozenset((digest.decode(), variant, aspect.decode()) for digest, variant, aspect in rows)
+
+    def packed(self) -> Keys:
+        """The same keys as columns, shape ``(rows, 2)``."""
+        aspects, of = np.unique(self.aspects.astype(str), return_inverse=True)
+        keys = keyed(packed_texts(self.digests.astype(str).tolist()), of, aspects.tolist())
+        return keyed(keys, self.variants, range(1 + int(self.variants.max(initial=0))))
 
     def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
         """Some of the rows, with other failures."""
@@ -183,13 +195,30 @@ def key_checksum(
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Path of a shard by its number."""
-    return folder / f"shard-{number:05d}.h5"
+    """Path of a shard by its number.
+
+    The first :data:`PER_FOLDER` shards lie in the store's folder, as all shards of earlier versions do; the
+    others in sub-folders of as many, such as ``shards-02000``, so that no folder holds very many files.
+    """
+    path = folder / f"shard-{number:05d}.h5"
+    first = number - number % PER_FOLDER
+    return path if not first or path.exists() else folder / f"{_FOLDER}{first:05d}" / path.name
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """Paths of all shards of a store, by number; where two have one number, the one in the store's folder."""
+    found = (*folder.glob(f"{_FOLDER}*/shard-*.h5"), *folder.glob("shard-*.h5"))
+    return [path for _, path in sorted({shard_number(path): path for path in found}.items())]
 
 
 def shard_number(path: Path) -> int:
     """Number of a shard by its path."""
     return int(path.stem.removeprefix("shard-"))
+
+
+def store_of(path: Path) -> Path:
+    """Folder of the store that a shard belongs to."""
+    return path.parent.parent if path.parent.name.startswith(_FOLDER) else path.parent
 
 
 def joined(parts: Sequence[ShardRows]) -> ShardRows:

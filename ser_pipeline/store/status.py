@@ -1,13 +1,16 @@
 """What each store below a cache folder is, and whether it is current."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
+from ser_pipeline.arrays import Bools, numbers_of
 from ser_pipeline.errors import SettingsError, StoreMissing, some
-from ser_pipeline.manifest.segments import segments_of
+from ser_pipeline.manifest.segments import names_of
 from ser_pipeline.options import (
     PRESETS,
     Augmented,
@@ -17,15 +20,26 @@ from ser_pipeline.options import (
     inputs_of,
     options_of,
 )
-from ser_pipeline.records import part_of
 from ser_pipeline.store.build import changed_sources, describe
-from ser_pipeline.store.identity import differences, provenance
-from ser_pipeline.store.index import Index, read_index
+from ser_pipeline.store.identity import (
+    Keys,
+    Places,
+    differences,
+    first_of_each,
+    packed,
+    packed_texts,
+    provenance,
+)
+from ser_pipeline.store.index import KEYS, Index, read_index
 from ser_pipeline.store.read import changes, drawn_changes
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
+
+
+SOURCES = ("path", "audio_digest", "start_s", "end_s")
+"""Columns of the manifest that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +84,72 @@ def status(cache: Path, manifest: "Manifest | None") -> list[StoreStatus]:
         cache: folder of all stores.
         manifest: to count what is missing; None leaves that out.
     """
-    return [_status(folder, _wanted(manifest)) for folder in stores(cache)]
+    wanted = None if manifest is None else _Wanted.of(manifest.table)
+    return [_status(folder, wanted) for folder in stores(cache)]
 
 
-def _wanted(manifest: "Manifest | None") -> dict[str, str] | None:
-    """Path -> digest of every recording."""
-    if manifest is None:
-        return None
-    paths, digests = (manifest.table[name].to_pylist() for name in ("path", "audio_digest"))
-    return dict(zip(map(part_of, paths, segments_of(manifest.table)), digests, strict=True))
+def folder_bytes(folder: Path) -> int:
+    """Size of all files of a store."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _status(folder: Path, wanted: Mapping[str, str] | None) -> StoreStatus:
-    index = read_index(folder, write=False)
-    rows = _whole(index)
-    failed = index.failures().keys()
-    digests = None if wanted is None else set(wanted.values())
-    missing = None if digests is None else len(digests - rows)
-    changed = [] if wanted is None else changed_sources(folder, wanted, rows | failed)
-    unknown = 0 if digests is None else len(digests - rows - failed)
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Recordings of a manifest: its table, the digest of each row, and how many different ones there are."""
+
+    table: pa.Table
+    digests: Keys
+    count: int
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "_Wanted":
+        digests = packed(table["audio_digest"].chunks)
+        return cls(table, digests, int(first_of_each(digests).sum()))
+
+    def sources(self, chosen: Bools) -> pa.Table:
+        """Name and digest of some rows."""
+        rows = self.table.filter(pa.array(chosen))
+        return pa.table({"path": names_of(rows), "audio_digest": rows["audio_digest"]})
+
+
+def _status(folder: Path, wanted: _Wanted | None) -> StoreStatus:
+    index = read_index(folder, write=False, columns=KEYS)
+    reasons = index.failures()
+    rows = _whole(index.usable())
+    missing = foreign = None
+    changed, unknown = list[str](), 0
+    if wanted is not None:
+        lacking = Places(rows).find(wanted.digests) < 0
+        missing = int(first_of_each(wanted.digests[lacking]).sum())
+        foreign = len(rows) - (wanted.count - missing)
+        lacking &= Places(packed_texts([*reasons])).find(wanted.digests) < 0
+        unknown = int(first_of_each(wanted.digests[lacking]).sum())
+        changed = changed_sources(folder, wanted.sources(lacking)) if unknown else []
     described = describe(folder)
     return StoreStatus(
         folder=folder,
         kind=folder.parent.name,
         preset="unknown" if described is None else settings_in_words(described),
-        rows=index.table.num_rows - len(failed),
-        failed=len(failed),
+        rows=index.table.num_rows - len(reasons),
+        failed=len(reasons),
         missing=missing,
-        foreign=None if digests is None else len(rows - digests),
-        size_bytes=sum(path.stat().st_size for path in folder.glob("*") if path.is_file()),
+        foreign=foreign,
+        size_bytes=folder_bytes(folder),
         state=_state(described, index.damaged, unknown, changed),
         changed=tuple(changed),
     )
 
 
-def _whole(index: Index) -> frozenset[str]:
-    """Recordings that have as many variants as any has."""
-    keys = index.keys()
-    last = max((variant for _, variant, _ in keys), default=0)
-    have = Counter(digest for digest, variant, _ in keys if variant)
-    return frozenset(digest for digest, _, _ in keys if have[digest] >= last)
+def _whole(index: Index) -> Keys:
+    """Digests of recordings that have as many variants as any has, each once."""
+    digests, variants = index.digests, numbers_of(index.table["variant"], np.int16)
+    last = int(variants.max(initial=0))
+    if not last:
+        return digests[first_of_each(digests)]
+    of = Places(digests).find(digests)
+    have = np.bincount(of[variants > 0], minlength=len(digests))
+    whole: Keys = digests[(of == np.arange(len(digests))) & (have >= last)]
+    return whole
 
 
 def _state(

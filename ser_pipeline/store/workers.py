@@ -10,13 +10,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 T = TypeVar("T", bound=Task)
+T_co = TypeVar("T_co", bound=Task, covariant=True)
 R = TypeVar("R")
 
 _WATCH_S = 0.5
@@ -39,8 +40,18 @@ _AHEAD = 2
 _AGAIN = "what was finished is kept: run the same command again"
 
 
+class Tasks(Protocol[T_co]):
+    """Tasks in the order they are begun, as a list, or made when their turn comes."""
+
+    def __len__(self) -> int:
+        """Count them."""
+
+    def __iter__(self) -> Iterator[T_co]:
+        """Go through them."""
+
+
 def run_tasks(
-    do: Callable[[T], R], tasks: Sequence[T], jobs: int, scheduler: str | None, where: Path
+    do: Callable[[T], R], tasks: Tasks[T], jobs: int, scheduler: str | None, where: Path
 ) -> Iterator[R]:
     """Do tasks in this process, in worker processes of this machine or on a cluster, as they are finished.
 
@@ -62,7 +73,7 @@ def run_tasks(
         yield from _run_local(do, tasks, jobs, where)
 
 
-def _run_local(do: Callable[[T], R], tasks: Sequence[T], jobs: int, where: Path) -> Iterator[R]:
+def _run_local(do: Callable[[T], R], tasks: Tasks[T], jobs: int, where: Path) -> Iterator[R]:
     from concurrent.futures.process import BrokenProcessPool
 
     import joblib
@@ -96,7 +107,7 @@ def _wait_for_the_end_of(parent: int) -> None:
     os._exit(1)
 
 
-def run_dask(do: Callable[[T], R], tasks: Sequence[T], scheduler: str) -> Iterator[R]:
+def run_dask(do: Callable[[T], R], tasks: Tasks[T], scheduler: str) -> Iterator[R]:
     """Do tasks on a Dask cluster, in the order they are finished.
 
     Dask runs a task again where a worker was lost. Workers may come and go.

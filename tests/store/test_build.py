@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile as sf
 
@@ -302,27 +303,31 @@ def test_shards_beyond_the_plan_are_refused(corpus, tmp_path, front_end):
         build(corpus, tmp_path / "cache", front_end, shards=(100, 200))
 
 
+def sources(**digests):
+    return pa.table({"path": [*digests], "audio_digest": [*digests.values()]})
+
+
 def test_builds_add_to_what_is_known(tmp_path):
-    note_sources(tmp_path, {"a.wav": "1", "b.wav": "2"})
-    note_sources(tmp_path, {"b.wav": "3"})
-    assert read_sources(tmp_path) == {"a.wav": "1", "b.wav": "3"}
+    note_sources(tmp_path, sources(a="1", b="2"))
+    note_sources(tmp_path, sources(b="3"))
+    assert read_sources(tmp_path).equals(sources(a="1", b="3"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 nonsense"])
 def test_without_it_nothing_is_said(tmp_path, content):
     if content is not None:
         (tmp_path / "sources.parquet").write_bytes(content)
-    assert read_sources(tmp_path) == {}
-    assert changed_sources(tmp_path, {"a.wav": "1"}, set()) == []
+    assert len(read_sources(tmp_path)) == 0
+    assert changed_sources(tmp_path, sources(a="1")) == []
 
 
 def test_a_folder_that_cannot_be_written_to_loses_the_explanation_alone(tmp_path):
     (tmp_path / "sources.parquet").mkdir()
-    note_sources(tmp_path, {"a.wav": "1"})
-    assert read_sources(tmp_path) == {}
+    note_sources(tmp_path, sources(a="1"))
+    assert len(read_sources(tmp_path)) == 0
 
 
-def test_only_other_bytes_that_are_not_there_yet_count_as_changed(tmp_path):
-    note_sources(tmp_path, {"a.wav": "1", "b.wav": "2", "c.wav": "3"})
-    wanted = {"a.wav": "1", "b.wav": "9", "c.wav": "8", "d.wav": "4"}
-    assert changed_sources(tmp_path, wanted, {"1", "8"}) == ["b.wav"]
+def test_only_known_recordings_of_other_bytes_count_as_changed(tmp_path):
+    note_sources(tmp_path, sources(a="1", b="2", c="3"))
+    assert changed_sources(tmp_path, sources(d="4", c="8", b="9", a="1")) == ["b", "c"]
+    assert changed_sources(tmp_path, sources()) == []

@@ -1,5 +1,7 @@
 import multiprocessing
+import os
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -52,6 +54,27 @@ def test_a_copy_leaves_open_files_behind(store):
     copy = pickle.loads(pickle.dumps(store))  # noqa: S301  # our own bytes, made one line above
     assert copy._open == {}
     assert _read_all(copy) == _read_all(store)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files as Linux does")
+def test_few_shards_are_open_at_a_time(store, monkeypatch, rng):
+    expected = _read_all(store)
+    order = rng.permutation(40)
+    store = pickle.loads(pickle.dumps(store))  # noqa: S301  # our own bytes, made one line above
+    monkeypatch.setattr("ser_pipeline.store.read.MOST_OPEN", 1)
+    before = len(os.listdir("/proc/self/fd"))
+    values = [store.read([position])[0][0] for position in order.tolist()]
+    assert np.stack(values)[np.argsort(order)].tobytes() == expected
+    assert len(store._open) == len(os.listdir("/proc/self/fd")) - before == 1
+    assert list(store._open) == [store.shards[order[-1]]]
+
+
+def test_the_shard_that_was_used_last_stays_open(store, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.store.read.MOST_OPEN", 2)
+    store.read([0, 39, 0])
+    assert list(store._open) == [0, 1]
+    store.read([0])
+    assert list(store._open) == [1, 0]
 
 
 def test_any_h5py_user_can_read_a_shard(store, corpus):

@@ -26,22 +26,26 @@ from ser_pipeline.store.maintenance import verify
 from ser_pipeline.store.plan import (
     MOST_PREVIEWS,
     WORKERS_LOCK,
+    Plan,
+    Todo,
     Work,
-    chunks,
-    lacking,
     one_shard,
     previewed,
-    recordings,
 )
 from ser_pipeline.store.shard import write_shard
 from ser_pipeline.store.status import status
 from ser_pipeline.store.work import make_shard
 
 
+def first_chunk(corpus, front_end):
+    plan = Plan.of(corpus.manifest().table, front_end)
+    return Todo(plan, range(1), np.ones(plan.ends[0], bool)).chunk(0)
+
+
 def test_a_worker_with_other_library_versions_writes_nothing(corpus, tmp_path, front_end, monkeypatch):
     """As on a cluster whose machines were not set up alike."""
     folder = store_folder(tmp_path, front_end)
-    (first, *_) = chunks(recordings(corpus.manifest().table, front_end))
+    first = first_chunk(corpus, front_end)
     work = Work(folder, corpus.folder, front_end, first)
     with monkeypatch.context() as patched:
         patched.setattr("ser_pipeline.store.identity.version", lambda name: "0.0.1")
@@ -54,7 +58,7 @@ def test_a_worker_with_other_library_versions_writes_nothing(corpus, tmp_path, f
 @pytest.fixture
 def first(corpus, tmp_path, front_end):
     """The work of the first of two shards, of 32 recordings."""
-    part = chunks(recordings(corpus.manifest().table, front_end))[0]
+    part = first_chunk(corpus, front_end)
     return Work(store_folder(tmp_path / "cache", front_end), corpus.folder, front_end, part)
 
 
@@ -90,12 +94,12 @@ def test_a_shard_that_was_finished_after_it_was_planned_is_left_alone(
     """The worker of another build, on another machine, that went on after that one was killed."""
 
     def planned_too_late(*args):
-        todo = lacking(*args)
-        if args[2] is None:  # planned for good, not whether there is anything to do
+        todo = Todo(*args)
+        if args[3] is None:  # planned for good, not whether there is anything to do
             make_shard(first)
         return todo
 
-    monkeypatch.setattr("ser_pipeline.store.build.lacking", planned_too_late)
+    monkeypatch.setattr("ser_pipeline.store.build.Todo", planned_too_late)
     build_store(corpus.manifest(), corpus.folder, tmp_path / "cache", first.options)
     assert written == ["shard-00000", "shard-00001"]
 
