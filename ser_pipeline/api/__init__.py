@@ -9,9 +9,9 @@ torch, librosa and the like are loaded by the call that needs them.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ser_pipeline.api.data import build_manifest, build_store, query_manifest, validate_manifest
+from ser_pipeline.api.data import build_manifest, build_store, query_manifest, recommended, validate_manifest
 from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
-from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, recommended, resume, train
+from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, resume, train
 
 if TYPE_CHECKING:
     from ser_pipeline.api.estimators import SerClassifier, SerFeatures

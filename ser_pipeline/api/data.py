@@ -1,7 +1,7 @@
 """Manifest and stores: what has to be there before a model is trained."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,20 +9,48 @@ from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnPro
 from ser_pipeline.corpora import own_descriptions
 from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.encoders import encoder_folders, located
-from ser_pipeline.errors import SettingsError
+from ser_pipeline.encoders.places import KNOWN
+from ser_pipeline.errors import SettingsError, StoreMissing
 from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import Manifest, query, read_manifest
 from ser_pipeline.manifest.scan import Find, Modules
 from ser_pipeline.manifest.summary import ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.validate import Problems, validate
-from ser_pipeline.options import Augmented, FeatureSet, InputOptions, Recipe, StoreOptions, feature_options
+from ser_pipeline.options import (
+    Augmented,
+    FeatureSet,
+    InputOptions,
+    Recipe,
+    StoreOptions,
+    feature_options,
+    own_tasks,
+    read_toml,
+)
 from ser_pipeline.options.made import chosen_recipe, own_files
+from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
 
 if TYPE_CHECKING:
     from ser_pipeline.store import StoreSummary
+
+_ON_EMBEDDINGS: Final[Mapping[str, Any]] = {"model": {"name": "logreg"}, "on": "embeddings"}
+
+OFFERS: Final[tuple[Mapping[str, Any], ...]] = (
+    *(
+        {**_ON_EMBEDDINGS, "embeddings": {"encoder": known.name}}
+        for known in sorted(KNOWN, key=lambda known: -known.parameters_m)
+    ),
+    _ON_EMBEDDINGS,
+    {"model": {"name": "logreg"}},
+    {"model": {"name": "crnn"}},
+)
+"""Recipes that are tried where no model is named, the best first.
+
+A larger encoder does better on new speakers, any encoder does better than features, and features do as well
+as mels and are learned from in seconds.
+"""
 
 FEATURE_STORES: Final[dict[str, FeatureSet]] = {
     "features": "named",
@@ -247,3 +275,59 @@ def _store_options(kind: str, recipe: Recipe, copies: int) -> StoreOptions:
     elif kind != "mels":
         inputs = feature_options(FEATURE_STORES[kind], recipe.features)
     return Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
+
+
+def recommended(
+    make: Callable[..., Recipe],
+    *,
+    manifests: Place = MANIFESTS,
+    cache: Place = CACHE,
+    settings: Place | None = SETTINGS_FILE,
+) -> tuple[Recipe, str]:
+    """The recipe of the best model that the stores at hand allow.
+
+    Args:
+        make: makes a recipe of the fields that it is given; what the caller asked for wins over them.
+        manifests: folder of the manifest and its splits.
+        cache: folder of the stores.
+        settings: settings file, whose model is taken if it names one; None reads none.
+
+    Returns:
+        The recipe, and a sentence that says which model it is and why; "" where the settings file names one.
+
+    Raises:
+        SettingsError: what was asked for fits none of :data:`OFFERS`.
+        StoreMissing: no store that it could learn from is complete.
+        ManifestError: the manifest is missing or of other recordings; SplitError and TrainingError alike.
+    """
+    from ser_pipeline.datasets.prepare import read_inputs
+
+    file = Path() if settings is None else Path(settings)
+    own = own_tasks(file)
+    if "name" in read_toml(file).get("model", {}):
+        return make(), ""
+    refused: SettingsError | None = None
+    missing: StoreMissing | None = None
+    for offer in OFFERS:
+        try:
+            made = make(**offer)
+        except SettingsError as error:
+            refused = error
+            continue
+        if made.preset == "paper" and made.model.name != "crnn":
+            continue
+        try:
+            inputs = read_inputs(made, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
+            inputs.run_data(0 if made.fold == ALL_FOLDS else made.fold)
+        except StoreMissing as error:
+            missing = error
+            continue
+        return made, f"no model was named; {inputs.recipe.words} is the best that the stores in {cache} allow"
+    if missing is None:
+        raise refused or TypeError("there is always an offer")
+    if refused is not None or made.preset == "paper":
+        raise missing
+    raise StoreMissing(
+        f"{cache}: holds no complete store to learn from; run 'ser cache features', 'ser cache mels' "
+        "or, with an encoder, 'ser cache embeddings'"
+    )

@@ -2,14 +2,15 @@
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ser_pipeline.api.data import recommended
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
-from ser_pipeline.encoders.places import KNOWN
-from ser_pipeline.errors import SettingsError, StoreMissing
+from ser_pipeline.errors import SettingsError
 from ser_pipeline.options import (
     ENSEMBLE,
     ModelOptions,
@@ -18,7 +19,6 @@ from ser_pipeline.options import (
     checked,
     merged,
     own_tasks,
-    read_toml,
 )
 from ser_pipeline.options.made import chosen_recipe, nested
 from ser_pipeline.records import PARTS
@@ -31,11 +31,12 @@ from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
     from ser_pipeline.serving.model import Model
+    from ser_pipeline.training.logged import Logged
     from ser_pipeline.training.recorder import EpochReport
 
 T = TypeVar("T")
 
-MAY_CHANGE: Final = ("epochs", "device", "devices", "data_on", "workers")
+MAY_CHANGE: Final = ("epochs", "device", "devices", "data_on", "workers", "log")
 """Settings of training that may change when a run goes on; all else stays as the run began."""
 
 
@@ -105,85 +106,15 @@ def _part(parts: Mapping[str, T], name: str, info: RunInfo) -> T:
     return parts[name]
 
 
-_ON_EMBEDDINGS: Final[Mapping[str, Any]] = {"model": {"name": "logreg"}, "on": "embeddings"}
-
-OFFERS: Final[tuple[Mapping[str, Any], ...]] = (
-    *(
-        {**_ON_EMBEDDINGS, "embeddings": {"encoder": known.name}}
-        for known in sorted(KNOWN, key=lambda known: -known.parameters_m)
-    ),
-    _ON_EMBEDDINGS,
-    {"model": {"name": "logreg"}},
-    {"model": {"name": "crnn"}},
-)
-"""Recipes that are tried where no model is named, the best first.
-
-A larger encoder does better on new speakers, any encoder does better than features, and features do as well
-as mels and are learned from in seconds.
-"""
-
-
-def recommended(
-    make: Callable[..., Recipe],
-    *,
-    manifests: Place = MANIFESTS,
-    cache: Place = CACHE,
-    settings: Place | None = SETTINGS_FILE,
-) -> tuple[Recipe, str]:
-    """The recipe of the best model that the stores at hand allow.
-
-    Args:
-        make: makes a recipe of the fields that it is given; what the caller asked for wins over them.
-        manifests: folder of the manifest and its splits.
-        cache: folder of the stores.
-        settings: settings file, whose model is taken if it names one; None reads none.
-
-    Returns:
-        The recipe, and a sentence that says which model it is and why; "" where the settings file names one.
-
-    Raises:
-        SettingsError: what was asked for fits none of :data:`OFFERS`.
-        StoreMissing: no store that it could learn from is complete.
-        ManifestError: the manifest is missing or of other recordings; SplitError and TrainingError alike.
-    """
-    from ser_pipeline.datasets.prepare import read_inputs
-
-    file = Path() if settings is None else Path(settings)
-    own = own_tasks(file)
-    if "name" in read_toml(file).get("model", {}):
-        return make(), ""
-    refused: SettingsError | None = None
-    missing: StoreMissing | None = None
-    for offer in OFFERS:
-        try:
-            made = make(**offer)
-        except SettingsError as error:
-            refused = error
-            continue
-        if made.preset == "paper" and made.model.name != "crnn":
-            continue
-        try:
-            inputs = read_inputs(made, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
-            inputs.run_data(0 if made.fold == ALL_FOLDS else made.fold)
-        except StoreMissing as error:
-            missing = error
-            continue
-        return made, f"no model was named; {inputs.recipe.words} is the best that the stores in {cache} allow"
-    if missing is None:
-        raise refused or TypeError("there is always an offer")
-    if refused is not None or made.preset == "paper":
-        raise missing
-    raise StoreMissing(
-        f"{cache}: holds no complete store to learn from; run 'ser cache features', 'ser cache mels' "
-        "or, with an encoder, 'ser cache embeddings'"
-    )
-
-
 class Watcher:
-    """Is told how a training goes, and does nothing; derive from it to hear of what is of interest."""
+    """Is told how a training goes; derive from it to hear of what is of interest."""
 
     def note(self, sentence: str) -> None:
         """What training sees and what it does not, or which fold begins."""
+
+    def warn(self, sentence: str) -> None:
+        """Something went wrong without ending the training; this one says it as a warning of Python."""
+        warnings.warn(sentence, stacklevel=2)
 
     def epoch_began(self, epoch: int, clips: int) -> None:
         """Epoch ``epoch``, counted from 1, begins; it has ``clips`` clips."""
@@ -230,7 +161,8 @@ def train(
             every fold.
 
     Raises:
-        SettingsError: a setting that does not exist, does not fit, or has no effect on the model.
+        SettingsError: a setting that does not exist, does not fit, or has no effect on the model; a tracker
+            whose library is not installed.
         LabelError: a task, an emotion or a merge that does not exist.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
         TrainingError: training cannot start from these clips, or the device is not available.
@@ -239,6 +171,7 @@ def train(
     """
     from ser_pipeline.datasets.prepare import read_inputs
     from ser_pipeline.models import model_class
+    from ser_pipeline.training.trackers import check_trackers
 
     file = None if settings is None else Path(settings)
     if model is None and "model" not in changes:
@@ -253,6 +186,7 @@ def train(
     if recipe.model.name == ENSEMBLE:
         raise SettingsError("an ensemble is made of runs: name two or more, as in ser train ensemble RUN RUN")
     model_class(recipe.model.name)  # a wrong name is said before anything is read
+    check_trackers(recipe.train.log)
     own = {} if file is None else own_tasks(file)
     with new_run(Path(runs), recipe, name) as folder:
         inputs = read_inputs(recipe, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
@@ -264,8 +198,10 @@ def ensemble(
     members: Sequence[Place],
     *,
     name: str | None = None,
+    log: Sequence[str] | str = (),
     manifests: Place = MANIFESTS,
     runs: Place = RUNS,
+    watcher: Watcher = QUIET,
     command: str | None = None,
 ) -> ScoredRun:
     """Average the calibrated probabilities of finished runs; the result is a run like any other.
@@ -277,24 +213,30 @@ def ensemble(
         members: two or more runs of one task, manifest, split and fold, by folder or name; runs of all folds
             make an ensemble of each fold.
         name: of the run; None makes one up.
+        log: trackers that its scores are logged to.
         manifests: folder of the manifest that they were trained on.
         runs: folder of the runs.
+        watcher: is told of trackers that fail.
         command: for the record; None writes this call down.
 
     Raises:
-        SettingsError: fewer than two different runs.
+        SettingsError: fewer than two different runs, or a tracker whose library is not installed.
         RunError: no such run, one that is not finished, or one that is not like the others; the name is
             taken, or cannot be a folder's.
         ManifestError: no manifest, or a foreign one.
     """
     from ser_pipeline.evaluation.ensemble import make_ensemble
     from ser_pipeline.runs.files import read_scores
+    from ser_pipeline.training.logged import Logged
+    from ser_pipeline.training.trackers import check_trackers
 
+    trackers = checked(TrainOptions, {"log": log}, where="settings").log
+    check_trackers(trackers)
     folders = [find_run(Path(member), Path(runs)) for member in members]
     first = read_info(folders[0]).recipe if folders else Recipe()
     recipe = first.model_copy(update={"model": ModelOptions(name=ENSEMBLE)})
     call = command or f"ensemble({[*map(str, members)]!r})"
-    with new_run(Path(runs), recipe, name) as folder:
+    with new_run(Path(runs), recipe, name) as folder, Logged(folder, trackers, watcher):
         info = make_ensemble(folder, folders, manifests=Path(manifests), command=call)
         return timed(ScoredRun(folder, info, read_scores(folder, info)))
 
@@ -323,15 +265,17 @@ def resume(
         cache: folder of the stores.
         runs: folder of the runs.
         watcher: is told what training sees, and of folds, steps and epochs.
-        **changes: settings that may change: epochs, device, devices, data_on, workers.
+        **changes: settings that may change: epochs, device, devices, data_on, workers, log.
 
     Raises:
         RunError: no such run, or it began with other recordings or settings.
-        SettingsError: a setting that may not change, or a value that does not fit.
+        SettingsError: a setting that may not change, or a value that does not fit; a tracker whose library is
+            not installed.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
         KeyboardInterrupt: Ctrl-C; another call continues.
     """
     from ser_pipeline.evaluation.run import inputs_of
+    from ser_pipeline.training.trackers import check_trackers
 
     folder = find_run(Path(run), Path(runs))
     info = read_info(folder)
@@ -344,12 +288,15 @@ def resume(
             f"only {', '.join(MAY_CHANGE)} may change"
         )
     options = checked(TrainOptions, info.recipe.train.model_dump() | given, where="settings")
+    check_trackers(options.log)
     changed = info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": options})})
     inputs = inputs_of(changed, manifests=Path(manifests), cache=Path(cache), scoring=False)
     return _trained(folder, inputs, watcher, info.command)
 
 
-def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, command: str) -> ScoredRun:
+def fit_and_score(
+    folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, command: str, title: str = ""
+) -> ScoredRun:
     """Train in a run's folder what is not trained yet, every fold if the recipe says so, and score it.
 
     Args:
@@ -357,29 +304,40 @@ def fit_and_score(folder: Path, inputs: "Inputs", watcher: Watcher = QUIET, *, c
         inputs: recipe, manifest, split and store.
         watcher: is told what training sees, and of folds, steps and epochs.
         command: for the record.
+        title: that trackers show the run by; "" for the name of its folder.
 
     Raises:
         TrainingError: training cannot start from these clips, or the device is not available.
         RunError: the split has no folds, or the folder holds another run.
         KeyboardInterrupt: Ctrl-C; another call continues.
     """
-    from ser_pipeline.evaluation.run import score_folds, score_run
+    from ser_pipeline.training.logged import Logged
+
+    with Logged(folder, inputs.recipe.train.log, watcher, title) as logged:
+        return (_fit_folds if inputs.recipe.fold == ALL_FOLDS else _fit)(folder, inputs, logged, command)
+
+
+def _fit_folds(folder: Path, inputs: "Inputs", logged: "Logged", command: str) -> ScoredRun:
+    from ser_pipeline.evaluation.run import score_folds
     from ser_pipeline.training.folds import train_folds
+
+    info = train_folds(inputs, folder, logged, command=command, on_note=logged.note)
+    return ScoredRun(folder, info, score_folds(folder, inputs))
+
+
+def _fit(folder: Path, inputs: "Inputs", logged: "Logged", command: str) -> ScoredRun:
+    from ser_pipeline.evaluation.run import score_run
     from ser_pipeline.training.run import train_run, unfinished
     from ser_pipeline.training.teacher import taught
 
-    fold = inputs.recipe.fold
-    if fold == ALL_FOLDS:
-        info = train_folds(inputs, folder, watcher, command=command, on_note=watcher.note)
-        return ScoredRun(folder, info, score_folds(folder, inputs))
-    data = inputs.run_data(fold)
+    data = inputs.run_data(inputs.recipe.fold)
     if unfinished(folder, data.recipe):
         data = taught(inputs, data, folder.parent)
     for sentence in data.remarks():
-        watcher.note(sentence)
-    info = train_run(data, folder, watcher, command=command)
+        logged.note(sentence)
+    info = train_run(data, folder, logged, command=command)
     for sentence in filter(None, (info.layers, info.taught)):
-        watcher.note(sentence)
+        logged.note(sentence)
     return ScoredRun(folder, info, score_run(folder, data))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ser_pipeline.api import Watcher
 from ser_pipeline.cli.common import say, say_whole_parts
 from ser_pipeline.cli.streams import live_bar
+from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
     from ser_pipeline.training.recorder import EpochReport
@@ -25,6 +26,10 @@ class EpochLines(Watcher):
     def note(self, sentence: str) -> None:
         """Show the remark."""
         say(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Show the warning."""
+        say(one_line(sentence))
 
     def epoch_done(self, report: "EpochReport") -> None:
         """Show the epoch."""

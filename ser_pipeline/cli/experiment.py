@@ -343,6 +343,10 @@ class _Lines:
         score = "" if uar is None else f", validation UAR {100 * float(uar):.1f} %"
         say(f"  {report.word} {report.row['epoch']} of at most {report.epochs}{score}")
 
+    def warn(self, sentence: str) -> None:
+        """Say what went wrong."""
+        say(one_line(sentence))
+
     def ended(self, cell: "Cell", state: "State") -> None:
         """Say what came of it."""
         took = _duration(time.monotonic() - self._began)

@@ -85,6 +85,7 @@ def _averaged(
         SettingsError: runs beside another model, or a flag that an ensemble does not know.
     """
     from ser_pipeline import api
+    from ser_pipeline.cli.epochs import EpochLines
     from ser_pipeline.errors import SettingsError
 
     model = given.values.get("model.name")
@@ -92,14 +93,17 @@ def _averaged(
         raise SettingsError(
             f"{members[0]}: only an ensemble is made of runs, as in ser train ensemble RUN RUN"
         )
-    flags = [given.flag(path) for path in given.values if path != "model.name"]
+    flags = [given.flag(path) for path in given.values if path not in ("model.name", "train.log")]
     if resume is not None or flags:
         raise SettingsError(
             f"{(*flags, '--resume')[0]}: has no effect on an ensemble, which takes all from its runs; "
             "leave it out"
         )
     del places["cache"]
-    return api.ensemble(members, name=name or None, command=given.command, **places)
+    log = given.settings_read().train.log
+    return api.ensemble(
+        members, name=name or None, log=log, watcher=EpochLines(), command=given.command, **places
+    )
 
 
 def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":

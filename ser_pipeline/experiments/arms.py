@@ -17,7 +17,9 @@ from ser_pipeline.store import provenance
 CELL_VERSION: Final = 1
 """Raised whenever the same settings train another model; part of every cell's key."""
 
-_CHANGES_NOTHING: Final = frozenset({"preset", "train.device", "train.workers", "embeddings.pooling"})
+_CHANGES_NOTHING: Final = frozenset(
+    {"preset", "train.device", "train.workers", "train.log", "embeddings.pooling"}
+)
 """What a recipe says that decides no number: a preset is the settings it stands for, and a store may keep
 more than is learned from."""
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
@@ -29,6 +29,7 @@ from ser_pipeline.runs.findings import experiment_folder
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
 from ser_pipeline.training.recorder import EpochReport
+from ser_pipeline.training.trackers import check_trackers
 
 NO_TIME: Final = "the budget was used up"
 
@@ -47,12 +48,16 @@ class Clock(TrainingWatcher):
 
     Args:
         deadline: of :func:`time.monotonic`; infinite without a budget.
-        on_epoch: is told of each epoch.
+        watcher: is told of each epoch, and of what goes wrong without ending a training.
     """
 
-    def __init__(self, deadline: float, on_epoch: Callable[[EpochReport], None]) -> None:
+    def __init__(self, deadline: float, watcher: "Watcher") -> None:
         self.deadline = deadline
-        self._on_epoch = on_epoch
+        self._watcher = watcher
+
+    def warn(self, sentence: str) -> None:
+        """Hand a warning on."""
+        self._watcher.warn(sentence)
 
     def epoch_done(self, report: EpochReport) -> None:
         """Look at the time.
@@ -60,7 +65,7 @@ class Clock(TrainingWatcher):
         Raises:
             OutOfTimeError: it is over; the epoch's files are written.
         """
-        self._on_epoch(report)
+        self._watcher.epoch_done(report)
         if time.monotonic() > self.deadline:
             raise OutOfTimeError("the budget was used up after an epoch; the next run continues from there")
 
@@ -76,6 +81,9 @@ class Watcher(Protocol):
 
     def epoch_done(self, report: EpochReport) -> None:
         """An epoch of the cell is done."""
+
+    def warn(self, sentence: str) -> None:
+        """Something went wrong without ending the cell."""
 
     def ended(self, cell: Cell, state: State) -> None:
         """A cell has ended, well or not."""
@@ -103,7 +111,7 @@ def train_cell(
     recipe, folder = cell.recipe, cell_folder(runs, cell.key)
     ground.write_split(recipe.split)
     inputs = read_inputs(recipe, manifests=ground.manifests, cache=cache, own_tasks=ground.own_tasks)
-    run = fit_and_score(folder, inputs, clock, command=command)
+    run = fit_and_score(folder, inputs, clock, command=command, title=cell.label)
     if recipe.fold == ALL_FOLDS:
         place, clips = fold_folders(folder)[0], _clips(folder)
     else:
@@ -173,11 +181,14 @@ def run_cells(
         jobs: processes that build stores.
 
     Raises:
+        SettingsError: a tracker whose library is not installed.
         RunError: another process runs experiments in the same folder.
         KeyboardInterrupt: Ctrl-C; what is done is kept, and the rest continues next time.
     """
+    for cell in progress.cells:
+        check_trackers(cell.recipe.train.log)
     deadline = time.monotonic() + budget_s
-    clock = Clock(deadline, watcher.epoch_done)
+    clock = Clock(deadline, watcher)
     folder = experiment_folder(places.runs, progress.design.experiment.name)
     with only_one(places.runs):
         while True:

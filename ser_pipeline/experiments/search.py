@@ -21,6 +21,7 @@ from ser_pipeline.experiments.schedule import work_of
 from ser_pipeline.experiments.spec import Among, SearchSpec
 from ser_pipeline.options import merged
 from ser_pipeline.runs.findings import experiment_folder
+from ser_pipeline.training.trackers import check_trackers
 
 if TYPE_CHECKING:
     import optuna
@@ -102,7 +103,7 @@ def search(
     if spec is None:
         raise SettingsError(f"experiment '{design.experiment.name}' has no [search]; add one to its file")
     deadline = time.monotonic() + budget_s
-    clock = Clock(deadline, watcher.epoch_done)
+    clock = Clock(deadline, watcher)
     count = trials or spec.trials
     done: list[Trial] = []
     folder = experiment_folder(places.runs, design.experiment.name)
@@ -238,6 +239,7 @@ def _cell(
     cell = cell_of(design, ground, changed, protocol, design.experiment.seeds[0], epochs)
     if cell.problem:
         raise SettingsError(f"experiment '{design.experiment.name}': search: {cell.problem}")
+    check_trackers(cell.recipe.train.log)
     return cell
 
 

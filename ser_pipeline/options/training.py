@@ -1,14 +1,15 @@
 """Options of networks and of how they are fitted."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ser_pipeline.options.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.options.base import (
     ANY_MODEL,
     AUGMENTATION,
     DISTILLATION,
+    LIST,
     LOSS,
     MELS_BY_EPOCHS,
     OF_WAVES,
@@ -30,6 +31,9 @@ BuiltFor = int | tuple[int, ...] | EmbeddingOptions
 
 Pooling = Literal["attention", "mean", "stats"]
 """How the steps of a clip become one vector."""
+
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
+"""Experiment trackers that can show a run."""
 
 
 def _by_inputs() -> str:
@@ -122,6 +126,14 @@ class ModelOptions(Options):
 def _when(value: Any) -> Any:
     """Read the two values that the option had before it had three."""
     return ("auto" if value else "never") if isinstance(value, bool) else value
+
+
+def _none(value: Any) -> Any:
+    return () if value is False or value == "none" else value
+
+
+def _each_once(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
+    return tuple(name for name in get_args(Tracker) if name in names)
 
 
 class TrainOptions(Options):
@@ -311,6 +323,14 @@ class TrainOptions(Options):
     workers: Annotated[int, Field(ge=0)] = option(
         0, "Read batches in this many processes; with 0 the training process reads them itself.", panel=RUN
     )
+    log: Annotated[
+        tuple[Tracker, ...], LIST, BeforeValidator(_none), AfterValidator(_each_once)
+    ] = option(
+        (),
+        "Log the run to these experiment trackers as well, as in tensorboard,mlflow; 'none' logs to none of "
+        "them. Each is an extra of the package.",
+        panel=RUN, needs=ANY_MODEL,
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _read_where_they_lie(self) -> Self:

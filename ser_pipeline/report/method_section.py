@@ -38,6 +38,7 @@ NOT_COMPARED = frozenset(
         "train.device",
         "train.devices",
         "train.workers",
+        "train.log",
         "embeddings.folder",
         "embeddings.depth",
         "embeddings.width",

@@ -145,6 +145,7 @@ def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
         (["--name", "a/b"], "cannot name a run"),
         (["--resume", "none"], "run 'none' does not exist"),
         (["--device", "mps"], "device 'mps' is not there"),
+        (["--log", "neptune"], "--log neptune: must be a list of tensorboard, mlflow or wandb"),
     ],
     ids=lambda item: " ".join(map(str, item)) if isinstance(item, list) else "",
 )
@@ -322,3 +323,21 @@ def test_what_is_about_emotions_refuses_a_run_of_ratings(rated, words, message):
         rated("train", "logreg", "--target", "valence", "--name", name)
     result = rated(*words, status=1)
     assert message in " ".join(result.stderr.split())
+
+
+def test_a_run_is_logged_as_it_began_until_it_is_told_otherwise(ser, tmp_path):
+    train(ser, "--name", "a", "--epochs", 1, "--log", "tensorboard")
+    files = list((tmp_path / "runs" / "a" / "tensorboard").glob("events*"))
+    assert info(tmp_path, "a").recipe.train.log == ("tensorboard",)
+    train(ser, "--resume", "a", "--epochs", 2, "--log", "none")
+    assert list((tmp_path / "runs" / "a" / "tensorboard").glob("events*")) == files
+    assert info(tmp_path, "a").recipe.train.log == ()
+
+
+def test_a_tracker_that_is_not_installed_is_one_line(ser, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.training.trackers.find_spec", lambda name: None)
+    told = "ser: log mlflow: mlflow is not installed; run pip install 'ser-pipeline[mlflow]'"
+    for words in (["train", "crnn"], ["train", "ensemble", "a", "b"]):
+        result = ser(*words, "--log", "mlflow", status=1)
+        assert result.stderr.splitlines() == [told]
+    assert not (tmp_path / "runs").exists()

@@ -49,7 +49,7 @@ class Quiet:
     """Watches without a word; notes what began and how it ended."""
 
     def __init__(self):
-        self.began_with, self.states, self.built = [], [], []
+        self.began_with, self.states, self.built, self.warnings = [], [], [], []
 
     def building(self, kind):
         self.built.append(kind)
@@ -60,6 +60,9 @@ class Quiet:
 
     def epoch_done(self, report):
         pass
+
+    def warn(self, sentence):
+        self.warnings.append(sentence)
 
     def ended(self, cell, state):
         self.states.append(state)

@@ -142,7 +142,13 @@ def test_whatever_decides_a_number_changes_the_key(changes):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"train": {"workers": 2}}, {"train": {"device": "cpu"}}, {"front_end": {"n_mels": 80}}]
+    "changes",
+    [
+        {"train": {"workers": 2}},
+        {"train": {"device": "cpu"}},
+        {"train": {"log": "mlflow"}},
+        {"front_end": {"n_mels": 80}},
+    ],
 )
 def test_what_decides_nothing_does_not(changes):
     assert key(**DNN, **changes) == key(**DNN)

@@ -1,6 +1,7 @@
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -149,10 +150,12 @@ def test_one_experiment_at_a_time(tmp_path):
 
 def test_the_clock_ends_a_training_after_its_deadline():
     told = []
-    Clock(math.inf, told.append).epoch_done("epoch")
-    assert told == ["epoch"]
+    watcher = SimpleNamespace(epoch_done=told.append, warn=told.append)
+    Clock(math.inf, watcher).epoch_done("epoch")
+    Clock(math.inf, watcher).warn("warning")
+    assert told == ["epoch", "warning"]
     with pytest.raises(OutOfTimeError, match="the next run continues from there"):
-        Clock(0.0, told.append).epoch_done("epoch")
+        Clock(0.0, watcher).epoch_done("epoch")
 
 
 def test_a_damaged_record_is_not_a_result(lab):
@@ -201,3 +204,34 @@ def test_what_another_process_has_finished_meanwhile_is_not_trained_again(lab, m
     monkeypatch.setattr("ser_pipeline.experiments.run.train_cell", None)
     lab.finish(stale)
     assert statuses(stale) == ["done"]
+
+
+LOGGED = LONG.replace("epochs = 3", 'epochs = 1\nlog = "tensorboard"')
+
+
+def test_cells_are_logged_by_their_labels(lab):
+    progress, watcher = lab.run(LOGGED)
+    (cell,) = progress.cells
+    folder = cell_folder(lab.runs, cell.key)
+    assert list((folder / "tensorboard").glob("events*"))
+    assert "run: dnn, speaker, seed 0" in (folder / "tensorboard" / "hparams.yaml").read_text()
+    assert watcher.warnings == []
+
+
+def test_a_tracker_that_fails_ends_no_cell(lab, monkeypatch):
+    def full(self, folder, title, key):
+        assert title == "dnn, speaker, seed 0"
+        raise OSError("no space left")
+
+    monkeypatch.setattr("ser_pipeline.training.trackers.Tracker.__init__", full)
+    progress, watcher = lab.run(LOGGED)
+    assert statuses(progress) == ["done"]
+    (warning,) = watcher.warnings
+    assert warning.startswith("tensorboard is left out from here on: no space left; ")
+
+
+def test_a_tracker_that_is_not_installed_is_said_before_the_first_cell(lab, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.training.trackers.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'ser-pipeline\[tensorboard\]'"):
+        lab.run(LOGGED)
+    assert not (lab.runs / "experiments" / "cells").exists()
