@@ -135,7 +135,7 @@ def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
         (["--merge", "calm"], "merge 'calm' is not 'source=target'"),
         (["--preset", "mine"], "preset 'mine' does not exist"),
         (["--loss", "mse"], "ser: --loss mse: must be ce, distance_ce, expected_distance or focal"),
-        (["--precision", "fp8"], "ser: --precision fp8: must be auto, fp32 or bf16"),
+        (["--precision", "fp8"], "ser: --precision fp8: must be auto, fp32, tf32 or bf16"),
         (["--lr", -1], "ser: --lr -1: must be a number above 0"),
         (["--epochs", "many"], "ser: --epochs many: must be a whole number of at least 1"),
         (
