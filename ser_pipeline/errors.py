@@ -25,6 +25,7 @@ valid or what to do; the command line prints that line and ends with status 1::
     +-- RunError           a run folder that is missing, incomplete or foreign
     +-- ReportError        a report that cannot be made
     +-- ServerBusy         a server that has enough to do; ask again later
+    +-- OutOfTimeError     a budget that was used up during work that can be continued
 """
 
 from collections.abc import Callable
@@ -144,6 +145,10 @@ class ServerBusy(SerError):
     """A server that has enough to do; ask again later."""
 
     code = "busy"
+
+
+class OutOfTimeError(SerError):
+    """A budget that was used up during work that can be continued."""
 
 
 def remark(text: str) -> None:

@@ -1,5 +1,6 @@
 """Manifest and stores: what has to be there before a model is trained."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -187,6 +188,7 @@ def build_store(
     shards: tuple[int, int | None] = (0, None),
     limit: int | None = None,
     retry_failed: bool = False,
+    budget_s: float = math.inf,
     dry_run: bool = False,
     on_progress: OnProgress | None = None,
     **changes: Any,
@@ -208,6 +210,7 @@ def build_store(
         shards: first shard to work on, and the one to stop before, for job arrays.
         limit: compute at most this many recordings now.
         retry_failed: try recordings again that failed before.
+        budget_s: begin nothing after these seconds; another call continues.
         dry_run: only count what would be done.
         on_progress: called with how many recordings are done, and of how many that are computed now.
         **changes: settings of the front end, the features and the variants, as ``n_mels=80``.
@@ -259,6 +262,7 @@ def build_store(
         shards=shards,
         limit=limit,
         retry_failed=retry_failed,
+        budget_s=budget_s,
         dry_run=dry_run,
         on_start=start,
         on_progress=advance,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ser_pipeline.api.data import recommended
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
-from ser_pipeline.errors import SettingsError
+from ser_pipeline.errors import OutOfTimeError, SettingsError
 from ser_pipeline.options import (
     ENSEMBLE,
     ModelOptions,
@@ -109,6 +109,9 @@ def _part(parts: Mapping[str, T], name: str, info: RunInfo) -> T:
 class Watcher:
     """Is told how a training goes; derive from it to hear of what is of interest."""
 
+    def planned(self, inputs: "Inputs") -> None:
+        """What a new run learns from is read, and nothing is trained yet; an error ends it here."""
+
     def note(self, sentence: str) -> None:
         """What training sees and what it does not, or which fold begins."""
 
@@ -190,6 +193,7 @@ def train(
     own = {} if file is None else own_tasks(file)
     with new_run(Path(runs), recipe, name) as folder:
         inputs = read_inputs(recipe, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
+        watcher.planned(inputs)
         call = command or _call(model, preset, changes)
         return _trained(folder, inputs, watcher, call)
 
@@ -344,7 +348,7 @@ def _fit(folder: Path, inputs: "Inputs", logged: "Logged", command: str) -> Scor
 def _trained(folder: Path, inputs: "Inputs", watcher: Watcher, command: str) -> ScoredRun:
     try:
         return timed(fit_and_score(folder, inputs, watcher, command=command))
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, OutOfTimeError) as error:
         error.add_note(f"go on with ser train --resume {shlex.quote(str(folder))}")
         raise
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_pipeline.cli.budget import BudgetOption, need_budget, parse_budget
 from ser_pipeline.cli.common import (
     BuiltFromOption,
     CacheOption,
@@ -76,6 +77,7 @@ class Where(Workers):
     limit: Annotated[
         int | None, typer.Option(min=1, help="Compute at most this many recordings in this run.")
     ] = None
+    budget: BudgetOption = None
     retry_failed: Annotated[bool, typer.Option(help="Try again the recordings that failed before.")] = False
     dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False
 
@@ -148,9 +150,17 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
         copies: variants of each recording, in a store of variants.
     """
     from ser_pipeline.api import build_store
-    from ser_pipeline.store import parse_shards
+    from ser_pipeline.store import build_seconds, parse_shards
 
-    with counted(options.kind) as on_progress:
+    with counted(options.kind) as shown:
+
+        def on_progress(done: int, total: int) -> None:
+            if not done and where.scheduler is None:
+                one = "recording" if copies == 1 else "variant"
+                left = plural(total, f"{one} is left, which takes", f"{one}s are left, which take")
+                need_budget(where.budget, build_seconds(options, total) / where.jobs, left)
+            shown(done, total)
+
         summary = build_store(
             options,
             copies=copies,
@@ -162,6 +172,7 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
             shards=parse_shards(where.shards) if where.shards else (0, None),
             limit=where.limit,
             retry_failed=where.retry_failed,
+            budget_s=parse_budget(where.budget),
             dry_run=where.dry_run,
             on_progress=on_progress,
         )
@@ -170,6 +181,9 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
         return
     if summary.failures:
         raise typer.Exit(1)
+    if where.budget is not None and where.limit is None and summary.left:
+        say("the budget was used up; the same command continues")
+        return
     next_step(step, manifests=where.manifests, cache=where.cache)
 
 
@@ -187,8 +201,7 @@ def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:
         if len(kinds) > SHOWN:
             say(f"  and {len(kinds) - SHOWN} other reasons")
     if dry_run:
-        left = summary.wanted - summary.present - len(summary.failures)
-        out(f"{summary.folder}: would compute {left} of {summary.wanted} {what}")
+        out(f"{summary.folder}: would compute {summary.left} of {summary.wanted} {what}")
         return
     out(
         f"{summary.folder}: {summary.present + summary.computed} of {summary.wanted} {what} "

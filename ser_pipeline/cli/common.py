@@ -101,7 +101,7 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
     except SerError as error:
         if GIVEN["debug"]:
             raise
-        say(f"ser: {one_line(str(error))}")
+        say(f"ser: {one_line('; '.join([str(error), *getattr(error, '__notes__', [])]))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt as error:
         hint = getattr(error, "__notes__", [interrupted])[-1]

@@ -1,20 +1,36 @@
 """The display of training: one line per epoch, and a progress bar on a terminal."""
 
+import math
 import sys
+import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_pipeline.api import Watcher
+from ser_pipeline.cli.budget import need_budget, parse_budget
 from ser_pipeline.cli.common import say, say_whole_parts
 from ser_pipeline.cli.streams import live_bar
+from ser_pipeline.errors import OutOfTimeError
 from ser_pipeline.tables import one_line
+from ser_pipeline.tables.cells import duration
 
 if TYPE_CHECKING:
+    from ser_pipeline.datasets.prepare import Inputs
     from ser_pipeline.training.recorder import EpochReport
 
 
 class EpochLines(Watcher):
-    """Writes remarks, and a line after each epoch, to stderr."""
+    """Writes remarks, and a line after each epoch, to stderr; ends the training when its budget is used up.
+
+    Args:
+        budget: as it was given; None where nothing was said.
+        runs: folder of the runs, whose experiments tell how long trainings take here.
+    """
+
+    def __init__(self, budget: str | None = None, runs: Path = Path("runs")) -> None:
+        self._budget, self._runs = budget, runs
+        self._deadline = math.inf if budget is None else time.monotonic() + parse_budget(budget)
 
     def __enter__(self) -> "EpochLines":
         """Show nothing yet."""
@@ -31,15 +47,33 @@ class EpochLines(Watcher):
         """Show the warning."""
         say(one_line(sentence))
 
+    def planned(self, inputs: "Inputs") -> None:
+        """Ask for a budget if the training takes hours.
+
+        Raises:
+            SettingsError: it does, and nothing was said of a budget.
+        """
+        from ser_pipeline.experiments.schedule import training_seconds
+
+        expected = training_seconds(inputs, self._runs)
+        need_budget(self._budget, expected, "this training takes", after="continue with --resume")
+
     def epoch_done(self, report: "EpochReport") -> None:
-        """Show the epoch."""
+        """Show the epoch.
+
+        Raises:
+            OutOfTimeError: the budget is used up; the epoch's files are written.
+        """
         say_whole_parts(epoch_parts(report))
+        if time.monotonic() > self._deadline and report.row["epoch"] != report.epochs:
+            raise OutOfTimeError("the budget was used up after an epoch")
 
 
 class EpochBar(EpochLines):
     """Adds a bar of the current epoch below the lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: str | None = None, runs: Path = Path("runs")) -> None:
+        super().__init__(budget, runs)
         self._stack = ExitStack()
         self._bar: Any = None
         self._task: Any = None
@@ -64,13 +98,19 @@ class EpochBar(EpochLines):
         self._bar.update(self._task, advance=clips)
 
 
-def epoch_display(processes: int) -> EpochLines:
+def epoch_display(processes: int, budget: str | None = None, runs: Path = Path("runs")) -> EpochLines:
     """A bar on a terminal, lines elsewhere.
 
     Args:
         processes: that train; a bar cannot be handed to several.
+        budget: as it was given; None where nothing was said.
+        runs: folder of the runs.
+
+    Raises:
+        SettingsError: the budget is not a time.
     """
-    return EpochBar() if sys.stderr.isatty() and processes == 1 else EpochLines()
+    kind = EpochBar if sys.stderr.isatty() and processes == 1 else EpochLines
+    return kind(budget, runs)
 
 
 def epoch_parts(report: "EpochReport") -> list[str]:
@@ -89,15 +129,3 @@ def epoch_parts(report: "EpochReport") -> list[str]:
     if report.patience_seconds:
         parts.append(f"ends in {duration(report.patience_seconds)} if nothing gets better")
     return parts
-
-
-def duration(seconds: float) -> str:
-    """Time in words.
-
-    Examples:
-        >>> duration(42), duration(600), duration(9000)
-        ('42 s', '10 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

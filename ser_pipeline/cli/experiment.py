@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ser_pipeline.cli.budget import BudgetOption, need_budget, parse_budget
 from ser_pipeline.cli.common import (
     MOST_ROWS,
     CacheOption,
@@ -30,7 +31,7 @@ from ser_pipeline.cli.common import (
 from ser_pipeline.cli.findings import show_findings
 from ser_pipeline.cli.flags import spread
 from ser_pipeline.tables import one_line
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import duration, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.api.places import OnProgress
@@ -52,21 +53,12 @@ NameArgument = Annotated[
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
 
-LONG_S = 3600.0
-"""What takes longer than this is not begun without a budget."""
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """How cells are trained, and in which folders."""
 
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            help="Stop after this time, as in 90m or 1h30m; what does not fit is left for the next run. "
-            "'none' is no end. What takes more than an hour is not begun without a budget."
-        ),
-    ] = None
+    budget: BudgetOption = None
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train each network for at most this many epochs.")
     ] = None
@@ -91,8 +83,6 @@ class Work:
         Raises:
             SettingsError: not a time.
         """
-        from ser_pipeline.experiments.schedule import parse_budget
-
         if self.threads is not None:
             import torch
 
@@ -127,8 +117,7 @@ def run(
         if dry_run:
             _tell_plan(progress, work.places(progress.ground), patterns, seconds, work.jobs)
             return
-        if work.budget is None:
-            _refuse_hours(progress, work, patterns)
+        _refuse_hours(progress, work, patterns)
         failed = _run(progress, work, seconds, patterns, shlex.join(["ser", "experiment", "run", name]))
     next_step("ser report", manifests=work.manifests, cache=work.cache, runs_dir=work.runs)
     if failed:
@@ -147,9 +136,15 @@ def search(
     """Search for the settings of one arm with the best validation score; test clips are not used."""
     with plain_errors():
         from ser_pipeline.experiments.search import search as search_settings
+        from ser_pipeline.experiments.search import search_seconds
 
         seconds = work.seconds()
         design, ground = _design(name, work.manifests)
+        count, expected = search_seconds(
+            design, ground, work.places(ground), trials=trials, epochs=work.epochs, jobs=work.jobs
+        )
+        left = plural(count, "trial is left, which takes", "trials are left, which take")
+        need_budget(work.budget, expected, left)
         done = search_settings(
             design, ground, work.places(ground), _Lines("validation"),
             command=shlex.join(["ser", "experiment", "search", name]),
@@ -289,31 +284,22 @@ def _tell_plan(progress: "Progress", places: "Places", only: list[str], seconds:
     costs = estimates(progress, places, only, jobs=jobs)
     queue = ordered(progress.needs(), {key: cost.seconds for key, cost in costs.items()}, seconds)
     cells = {cell.key: cell for cell in progress.cells}
-    rows = [[number, cells[key].label, _duration(costs[key].training)] for number, key in enumerate(queue, 1)]
+    rows = [[number, cells[key].label, duration(costs[key].training)] for number, key in enumerate(queue, 1)]
     show_table("runs to train, in this order", ["", "cell", "estimate"], rows)
     out(
-        f"{plural(len(queue), 'run')} to train, about {_duration(total([costs[key] for key in queue]))}; "
+        f"{plural(len(queue), 'run')} to train, about {duration(total([costs[key] for key in queue]))}; "
         f"{plural(len(costs) - len(queue), 'more does', 'more do')} not fit into the budget; "
         f"{plural(sum(state.status == 'done' for state in progress.states.values()), 'is', 'are')} done"
     )
 
 
 def _refuse_hours(progress: "Progress", work: Work, only: list[str]) -> None:
-    """Ask for a budget before hours of work.
-
-    Raises:
-        SettingsError: what is left takes more than an hour.
-    """
-    from ser_pipeline.errors import SettingsError
+    """Ask for a budget before hours of work."""
     from ser_pipeline.experiments.schedule import estimates, total
 
-    costs = estimates(progress, work.places(progress.ground), only, jobs=work.jobs)
-    left = total(list(costs.values()))
-    if left > LONG_S:
-        raise SettingsError(
-            f"{plural(len(costs), 'run')} are left, which take about {_duration(left)}: pass --budget, as in "
-            "--budget 1h, and run it again to continue; --budget none does all of it now"
-        )
+    costs = [*estimates(progress, work.places(progress.ground), only, jobs=work.jobs).values()]
+    left = plural(len(costs), "run is left, which takes", "runs are left, which take")
+    need_budget(work.budget, total(costs), left)
 
 
 class _Lines:
@@ -331,7 +317,7 @@ class _Lines:
     def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
         """Remember how much is ahead; it is said with the result."""
         self._said = self._began = time.monotonic()
-        self._ahead = f"{ahead} left, about {_duration(seconds)}"
+        self._ahead = f"{ahead} left, about {duration(seconds)}"
         say(f"{cell.label} ({self._ahead})")
 
     def epoch_done(self, report: "EpochReport") -> None:
@@ -349,16 +335,9 @@ class _Lines:
 
     def ended(self, cell: "Cell", state: "State") -> None:
         """Say what came of it."""
-        took = _duration(time.monotonic() - self._began)
+        took = duration(time.monotonic() - self._began)
         if state.record is None:
             say(one_line(f"  {state.status} after {took}: {state.reason}"))
         else:
             uar = state.record.uar if self._part == "test" else state.record.validation_uar
             say(f"  {self._part} UAR {100 * uar:.1f} % in {took}" if uar is not None else f"  done in {took}")
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -24,6 +24,15 @@ ThreadsOption = Annotated[
 ]
 
 
+TimeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="Stop after the epoch in which this time is over, as in 90m or 1h30m; --resume continues. "
+        "'none' is no end. What takes more than an hour is not begun without a budget.",
+        rich_help_panel="Run",
+    ),
+]
 MembersArgument = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -38,6 +47,7 @@ def train(
     name: NameOption = None,
     resume: ResumeOption = None,
     threads: ThreadsOption = None,
+    budget: TimeOption = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
@@ -56,13 +66,17 @@ def train(
         if members or given.values.get("model.name") == "ensemble":
             run = _averaged(members or [], resume, given, name, places)
         else:
-            run = _resumed(resume, given, name, places) if resume else _begun(given, name, places)
+            run = (
+                _resumed(resume, given, name, budget, places)
+                if resume
+                else _begun(given, name, budget, places)
+            )
     show_parts(run.info, run.scores)
     say(f"run: {run.folder}")
     next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
-def _begun(given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":
+def _begun(given: Given, name: str | None, budget: str | None, places: dict[str, Any]) -> "ScoredRun":
     """Train a new run."""
     from ser_pipeline import api
     from ser_pipeline.cli.epochs import epoch_display
@@ -72,7 +86,7 @@ def _begun(given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun
     recipe, why = (given.recipe(), "") if named else api.recommended(given.recipe, **stored)
     if why:
         say(why)
-    with epoch_display(recipe.train.devices) as watcher:
+    with epoch_display(recipe.train.devices, budget, places["runs"]) as watcher:
         return api.train(recipe, name=name or None, watcher=watcher, command=given.command, **places)
 
 
@@ -106,7 +120,9 @@ def _averaged(
     )
 
 
-def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) -> "ScoredRun":
+def _resumed(
+    run: Path, given: Given, name: str | None, budget: str | None, places: dict[str, Any]
+) -> "ScoredRun":
     """Continue a run.
 
     Raises:
@@ -136,5 +152,5 @@ def _resumed(run: Path, given: Given, name: str | None, places: dict[str, Any]) 
     checked(Recipe, given.nested(), where="flags", spoken=given.flag)
     changes: dict[str, Any] = given.nested().get("train", {})
     devices = int(changes.get("devices", info.recipe.train.devices))
-    with epoch_display(devices) as watcher:
+    with epoch_display(devices, budget, places["runs"]) as watcher:
         return api.resume(run, watcher=watcher, **places, **changes)

@@ -11,7 +11,7 @@ from ser_pipeline.api import Watcher as TrainingWatcher
 from ser_pipeline.api import build_store, fit_and_score
 from ser_pipeline.api.places import OnProgress
 from ser_pipeline.datasets.prepare import read_inputs
-from ser_pipeline.errors import SerError, TrainingError
+from ser_pipeline.errors import OutOfTimeError, SerError, TrainingError
 from ser_pipeline.evaluation.run import decision_ms
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import (
@@ -37,10 +37,6 @@ _FAULTS: Final = (
     SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
 )  # fmt: skip
 """What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
-
-
-class OutOfTimeError(SerError):
-    """The budget was used up during a training, which can continue from its last epoch."""
 
 
 class Clock(TrainingWatcher):

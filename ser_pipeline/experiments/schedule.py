@@ -1,27 +1,27 @@
 """Which cells are trained first, what they will cost, and how long an experiment may take."""
 
 import fnmatch
-import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from types import MappingProxyType
 from typing import Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.datasets.examples import chosen_rows
+from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import SerError, SettingsError
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, Places, all_records
 from ser_pipeline.experiments.progress import Need, Progress, State
 from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import MODELS, EmbeddingOptions, Recipe, StoreOptions, inputs_of
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.types import ALL_FOLDS
-from ser_pipeline.store import build_store
-
-_BUDGET = re.compile(r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")
+from ser_pipeline.store import build_seconds, build_store, encoder_size
 
 NOT_ASKED: Final = "left out by --only"
 TYPICAL_EPOCHS: Final = 80
@@ -29,20 +29,9 @@ TYPICAL_EPOCHS: Final = 80
 
 _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
     {"crnn": 0.01, "resnet": 0.02, "mhsa": 0.01, "cnn1d": 6e-4, "dnn": 1.5e-4,
-     "probe": 0.003, "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
+     "probe": 0.003, "finetune": 0.19, "svm": 0.02, "logreg": 0.002, "gboost": 0.02}
 )  # fmt: skip
-"""Seconds per unit of work, one thread, where no cell of the model is done yet."""
-
-BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
-    {
-        "mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3, "embeddings": 0.1, "frames": 0.1,
-        "waves": 0.01,
-        "augmented-mels": 0.05, "augmented-features": 0.06,
-        "augmented-egemaps": 0.09, "augmented-compare": 0.35, "augmented-embeddings": 0.13,
-        "augmented-frames": 0.13, "augmented-waves": 0.04,
-    }
-)  # fmt: skip
-"""Seconds to compute a recording for a store of each kind."""
+"""Seconds per unit of work, one thread, where no cell of the model is done; finetune's of whisper-base."""
 
 Wanted = tuple[StoreOptions, int]
 """Options of a store, and variants of each recording in it."""
@@ -69,28 +58,6 @@ class Cost:
     def seconds(self) -> float:
         """What this cell takes if it comes first."""
         return self.training + self.building
-
-
-def parse_budget(text: str | None) -> float:
-    """Read a wall time in seconds; ``none``, or none at all, is no end.
-
-    Raises:
-        SettingsError: not a time above zero.
-
-    Examples:
-        >>> parse_budget("90m"), parse_budget("1h30m"), parse_budget("45s"), parse_budget("none")
-        (5400.0, 5400.0, 45.0, inf)
-    """
-    if text is None or text.strip() == "none":
-        return math.inf
-    match = _BUDGET.fullmatch(text.strip())
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    total = 3600.0 * hours + 60.0 * minutes + seconds
-    if total <= 0:
-        raise SettingsError(
-            f"--budget '{text}' is not a time above zero, such as 90m, 1h30m or 45s, and not none"
-        )
-    return total
 
 
 def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
@@ -144,13 +111,35 @@ def estimates(
         if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
             progress.states[cell.key] = State("not run", NOT_ASKED)
             continue
-        stores = wanted_stores(cell.recipe)
-        for store in stores:
-            if store not in builds:
-                builds[store] = _build_seconds(progress.ground, places, *store) / jobs
-        training = work_of(cell, progress.ground) * rates[cell.recipe.model.name]
-        found[cell.key] = Cost(training, tuple((store, builds[store]) for store in stores))
+        found[cell.key] = cost_of(cell, progress.ground, places, rates, builds, jobs=jobs)
     return found
+
+
+def cost_of(
+    cell: Cell,
+    ground: Ground,
+    places: Places,
+    rates: Mapping[str, float],
+    builds: dict[Wanted, float],
+    *,
+    jobs: int = 1,
+) -> Cost:
+    """Estimate one cell.
+
+    Args:
+        cell: to be trained.
+        ground: the recordings.
+        places: folders.
+        rates: seconds per unit of work of each model.
+        builds: seconds that stores take which were looked at before; the cell's are added.
+        jobs: processes that build stores.
+    """
+    stores = wanted_stores(cell.recipe)
+    for store in stores:
+        if store not in builds:
+            builds[store] = _build_seconds(ground, places, *store) / jobs
+    training = work_of(cell, ground) * rates[cell.recipe.model.name]
+    return Cost(training, tuple((store, builds[store]) for store in stores))
 
 
 def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies: int) -> float:
@@ -160,20 +149,42 @@ def _build_seconds(ground: Ground, places: Places, options: StoreOptions, copies
         )
     except SerError:
         return 0.0  # it is an error when a cell needs the store
-    return (planned.wanted - planned.present - len(planned.failures)) * BUILD_SECONDS[options.kind]
+    return build_seconds(options, planned.left)
 
 
 def work_of(cell: Cell, ground: Ground) -> float:
     """Recordings to learn from, times folds, times epochs; a classifier has one."""
-    recipe, table = cell.recipe, ground.manifest.table
+    recipe = cell.recipe
+    folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
+    return work_in(recipe, ground.manifest.table, folds)
+
+
+def work_in(recipe: Recipe, table: pa.Table, folds: int) -> float:
+    """Recordings of a manifest to learn from, times folds, times epochs; an encoder counts by its size."""
     rows = chosen_rows(table, recipe.corpora, recipe.languages) & chosen_by(table, recipe.where).rows
     if recipe.train_corpora:
         rows = rows & chosen_rows(table, recipe.train_corpora, ())
     emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
     clips = int((rows & emotions.to_numpy(zero_copy_only=False)).sum()) * recipe.train_share
-    folds = len(ground.split(recipe.split).folds) if recipe.fold == ALL_FOLDS else 1
     epochs = min(recipe.train.epochs, TYPICAL_EPOCHS) if recipe.model.architecture.by_epochs else 1
-    return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs))
+    size = encoder_size(recipe.embeddings) if recipe.model.architecture.inputs == "waves" else 1.0
+    return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs * size))
+
+
+def training_seconds(inputs: Inputs, runs: Path) -> float:
+    """Seconds that a run should take; 0 on a graphics card for a model of which no cell was trained here.
+
+    Args:
+        inputs: of the run.
+        runs: folder of the runs, whose cells tell how long trainings take on this machine.
+    """
+    recipe, records = inputs.recipe, all_records(runs)
+    known = {record.model for record in records}
+    by_epochs = recipe.model.architecture.by_epochs
+    if recipe.model.name not in known and by_epochs and chosen_device(recipe.train.device) != "cpu":
+        return 0.0
+    folds = len(inputs.split.folds) if recipe.fold == ALL_FOLDS else 1
+    return work_in(recipe, inputs.manifest.table, folds) * seconds_per_work(records)[recipe.model.name]
 
 
 def seconds_per_work(records: Sequence[CellRecord]) -> dict[str, float]:

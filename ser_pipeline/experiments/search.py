@@ -14,13 +14,13 @@ from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import Arm, Design
 from ser_pipeline.experiments.cells import Cell, Ground, cell_of
-from ser_pipeline.experiments.place import Places, only_one, read_record
+from ser_pipeline.experiments.place import Places, all_records, only_one, read_record
 from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.run import NO_TIME, Clock, Watcher, run_cell
-from ser_pipeline.experiments.schedule import work_of
+from ser_pipeline.experiments.schedule import cost_of, seconds_per_work, work_of
 from ser_pipeline.experiments.spec import Among, SearchSpec
 from ser_pipeline.options import merged
-from ser_pipeline.runs.findings import experiment_folder
+from ser_pipeline.runs.findings import count_cells, experiment_folder
 from ser_pipeline.training.trackers import check_trackers
 
 if TYPE_CHECKING:
@@ -99,9 +99,7 @@ def search(
             installed; the protocol has folds.
         RunError: another process runs experiments in the same folder.
     """
-    spec = design.experiment.search
-    if spec is None:
-        raise SettingsError(f"experiment '{design.experiment.name}' has no [search]; add one to its file")
+    spec = _spec(design)
     deadline = time.monotonic() + budget_s
     clock = Clock(deadline, watcher)
     count = trials or spec.trials
@@ -122,6 +120,29 @@ def search(
             if state.reason == NO_TIME:
                 break
     return done
+
+
+def search_seconds(
+    design: Design,
+    ground: Ground,
+    places: Places,
+    *,
+    trials: int | None = None,
+    epochs: int | None = None,
+    jobs: int = 1,
+) -> tuple[int, float]:
+    """Trials that a search has not ended yet, and the seconds that they should take.
+
+    Args and errors are those of :func:`search`. Each is taken for as large as the arm without changes.
+    """
+    spec = _spec(design)
+    arm, protocol = _arm(design, spec)
+    cell = _cell(design, ground, arm, protocol, {}, 0, epochs)
+    cost = cost_of(cell, ground, places, seconds_per_work(all_records(places.runs)), {}, jobs=jobs)
+    path = experiment_folder(places.runs, design.experiment.name) / TRIALS_TABLE
+    ended = count_cells(path)["done"] if path.is_file() else 0
+    left = max(0, (trials or spec.trials) - ended)
+    return left, left * cost.training + cost.building
 
 
 def best(trials: list[Trial]) -> Trial | None:
@@ -149,6 +170,13 @@ def as_toml(values: Mapping[str, Any]) -> str:
     return "\n\n".join(
         "\n".join([*([f"[{group}]"] if group else []), *lines]) for group, lines in groups.items()
     )
+
+
+def _spec(design: Design) -> SearchSpec:
+    spec = design.experiment.search
+    if spec is None:
+        raise SettingsError(f"experiment '{design.experiment.name}' has no [search]; add one to its file")
+    return spec
 
 
 def _study(spec: SearchSpec) -> "optuna.Study":

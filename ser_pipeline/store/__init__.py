@@ -1,6 +1,7 @@
 """The feature store: HDF5 shards, built in parallel, read by key."""
 
 from ser_pipeline.store.build import StoreSummary, build_store, parse_shards
+from ser_pipeline.store.estimate import build_seconds, encoder_size
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.plan import FailedClip
 from ser_pipeline.store.read import Store, build_command, open_store, store_folder, train_command
@@ -10,7 +11,9 @@ __all__ = [
     "Store",
     "StoreSummary",
     "build_command",
+    "build_seconds",
     "build_store",
+    "encoder_size",
     "fingerprint",
     "open_store",
     "parse_shards",

@@ -8,7 +8,9 @@ Nothing here loads a decoder or a compiler: workers do, each once, while this pr
 hands out chunks.
 """
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -74,6 +76,11 @@ class StoreSummary:
     computed: int
     failures: tuple[FailedClip, ...]
     repaired: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """Recordings that are still to be computed."""
+        return self.wanted - self.present - self.computed - len(self.failures)
 
     def __repr__(self) -> str:
         """One line: folder, and how many rows it has of those wanted."""
@@ -212,6 +219,8 @@ def _steps_there(folder: Path) -> list[ClipSteps]:
 
 
 def _make_shard(work: Work) -> Done:
+    if time.time() > work.until:
+        return Done(work.chunk.number, 0, ())
     from ser_pipeline.store.work import make_shard
 
     return make_shard(work)
@@ -247,6 +256,7 @@ def build_store(
     shards: tuple[int, int | None] = (0, None),
     limit: int | None = None,
     retry_failed: bool = False,
+    budget_s: float = math.inf,
     dry_run: bool = False,
     on_start: Callable[[int], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
@@ -264,6 +274,7 @@ def build_store(
         shards: range of the plan to work on, for job arrays.
         limit: compute at most this many recordings now.
         retry_failed: try recordings again that failed before.
+        budget_s: no shard is begun after these seconds.
         dry_run: only say what would be done.
         on_start: called with the number of recordings to compute.
         on_progress: called with the number of recordings done since.
@@ -272,6 +283,7 @@ def build_store(
         StoreError: another build holds these shards, the folder cannot be written to, or the
             recordings are not where the manifest says.
     """
+    until = time.time() + budget_s
     folder = store_folder(cache, options)
     plan = Plan.of(manifest.table, options, copies)
     part = range(len(plan))[slice(*shards)]
@@ -298,7 +310,7 @@ def build_store(
         computed = 0
         failures: list[FailedClip] = []
         seen: list[ClipSteps] = []
-        for done in _run(Work(folder, data, options, _NONE, previews), todo, jobs, scheduler):
+        for done in _run(Work(folder, data, options, _NONE, previews, until=until), todo, jobs, scheduler):
             computed += done.computed
             failures += done.failures
             seen += done.steps

@@ -10,6 +10,7 @@ Two lock files per store, one of builds and one of their workers; byte *i* stand
 The operating system frees the bytes when their process ends, however it ends.
 """
 
+import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -129,6 +130,7 @@ class Work:
         chunk: which shard, and the clips it lacks.
         previews: recordings whose steps are wanted beside their rows.
         parent: the process that a worker ends with; None where it has none on its machine.
+        until: no shard is begun after this time, in seconds since 1970.
     """
 
     folder: Path
@@ -137,6 +139,7 @@ class Work:
     chunk: Chunk
     previews: tuple[Previewed, ...] = ()
     parent: int | None = None
+    until: float = math.inf
 
     @property
     def folders(self) -> tuple[Path, ...]:

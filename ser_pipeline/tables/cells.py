@@ -156,14 +156,14 @@ def duration(seconds: float) -> str:
     """Write a wall time.
 
     Examples:
-        >>> duration(42.4), duration(185), duration(7500)
-        ('42 s', '3 min 5 s', '2 h 5 min')
+        >>> duration(42.4), duration(185), duration(600), duration(7500)
+        ('42 s', '3 min 5 s', '10 min', '2 h 5 min')
     """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return f"{whole // 60} min {whole % 60} s".removesuffix(" 0 s")
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 

@@ -103,3 +103,19 @@ def test_wrong_words_about_variants_are_one_line(home, words, line):
 @pytest.mark.parametrize("words", [(), ("--copies", "0"), ("--copies", "many")])
 def test_the_number_of_variants_must_be_said(home, words):
     assert ser("cache", "augment", *words).exit_code == 2
+
+
+def test_hours_of_work_ask_for_a_budget_and_what_does_not_fit_is_left(home, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.cli.budget.LONG_S", 0)
+    asked = ser("cache", "mels").stderr
+    assert asked.startswith("ser: 4 recordings are left, which take about 0 s: pass --budget")
+    monkeypatch.setattr("ser_pipeline.cli.cache_build.parse_budget", lambda _: -1.0)
+    left = ser("cache", "mels", "--budget", "1s")
+    assert "0 of 4 recordings (0 computed now, 0 failed)" in left.stdout
+    assert "the budget was used up; the same command continues" in left.stderr
+    assert "next:" not in left.stderr
+    monkeypatch.undo()
+    monkeypatch.chdir(home)
+    done = ser("cache", "mels", "--budget", "1h")
+    assert "4 of 4 recordings (4 computed now, 0 failed)" in done.stdout
+    assert "next: ser train crnn" in done.stderr

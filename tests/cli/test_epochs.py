@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ser_pipeline.cli.epochs import EpochBar, EpochLines, duration, epoch_display, epoch_parts
+from ser_pipeline.cli.epochs import EpochBar, EpochLines, epoch_display, epoch_parts
 from ser_pipeline.training.recorder import EpochReport
 
 ROW = {"epoch": 7, "train_loss": 1.25, "validation_uar": 0.5, "learning_rate": 0.0005}
@@ -37,11 +37,6 @@ def test_the_last_epoch_has_nothing_to_wait_for():
 
 def test_a_split_without_validation_says_so():
     assert "no validation" in epoch_line(report(validation_uar=None))
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (99, "99 s"), (120, "2 min"), (7200, "2.0 h")])
-def test_time_in_words(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_lines_are_plain_text_on_stderr(capsys):

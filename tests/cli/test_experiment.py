@@ -47,7 +47,7 @@ def test_run_list_show_report(ser, small, tmp_path):
 
 
 def test_hours_of_work_ask_for_a_budget_first(ser, small, monkeypatch):
-    monkeypatch.setattr("ser_pipeline.cli.experiment.LONG_S", 0)
+    monkeypatch.setattr("ser_pipeline.cli.budget.LONG_S", 0)
     asked = ser("experiment", "run", "small.toml", status=1).stderr
     assert asked.startswith("ser: 6 runs are left, which take about ")
     assert "pass --budget, as in --budget 1h" in asked

@@ -118,6 +118,21 @@ def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
     assert info(tmp_path, "a").stopped == "all 2 epochs are done"
 
 
+def test_hours_of_training_ask_for_a_budget_which_ends_it_after_an_epoch(ser, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("ser_pipeline.cli.budget.LONG_S", 0)
+        asked = train(ser, "--name", "a", status=1).stderr
+        assert "ser: this training takes about " in asked
+        assert "pass --budget, as in --budget 1h, and continue with --resume; --budget none does all" in asked
+        assert not (tmp_path / "runs" / "a").exists()
+        patch.setattr("ser_pipeline.cli.epochs.parse_budget", lambda _: 0.0)
+        ended = train(ser, "--name", "a", "--budget", "1s", status=1).stderr.splitlines()
+    assert ended[-1] == ("ser: the budget was used up after an epoch; go on with ser train --resume runs/a")
+    train(ser, "--resume", "runs/a", "--budget", "1h")
+    assert info(tmp_path, "a").stopped == "all 2 epochs are done"
+    assert "--budget 'soon' is not a time" in train(ser, "--budget", "soon", status=1).stderr
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -2,28 +2,15 @@ import math
 
 import pytest
 
-from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.place import all_records
 from ser_pipeline.experiments.schedule import (
     TYPICAL_EPOCHS,
     estimates,
     ordered,
-    parse_budget,
     seconds_per_work,
     total,
     work_of,
 )
-
-
-def test_times_are_read():
-    assert [parse_budget(text) for text in ("2h", "90m", "1h30m", "10m5s")] == [7200, 5400, 5400, 605]
-    assert parse_budget(None) == math.inf
-
-
-@pytest.mark.parametrize("text", ["", "90", "0m", "m", "1.5h", "-5m", "5m1h", "soon"])
-def test_others_are_refused(text):
-    with pytest.raises(SettingsError, match=r"--budget .* is not a time above zero, such as 90m"):
-        parse_budget(text)
 
 
 def text(settings, protocol='split = "speaker"'):
@@ -43,6 +30,14 @@ def test_work_grows_with_clips_folds_and_epochs(lab):
     assert work(lab, logreg, 'split = "loco", fold = "all"') == 240
     assert work(lab, 'model = { name = "dnn" }, train = { epochs = 3 }') == 360
     assert work(lab, 'model = { name = "dnn" }, train = { epochs = 999 }') == 120 * TYPICAL_EPOCHS
+
+
+def test_an_encoder_that_is_trained_counts_by_its_size(lab):
+    tuned = 'model = { name = "finetune" }, train = { epochs = 2 }, embeddings = { %s }'
+    base, twice = (
+        work(lab, tuned % f"encoder = 'x', depth = 6, width = 512, layers = [{layer}]") for layer in (3, 6)
+    )
+    assert (base, twice) == (120, 240)
 
 
 def test_estimates_follow_what_was_measured(lab):

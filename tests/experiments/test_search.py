@@ -118,7 +118,7 @@ def test_a_file_without_a_search_and_a_missing_extra_are_said(lab, monkeypatch):
         run(lab)
 
 
-def test_the_command_prints_lines_for_the_settings_file(lab, tmp_path):
+def test_the_command_prints_lines_for_the_settings_file(lab, tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text(SEARCH)
     folders = ("--manifests", str(lab.toy.manifests), "--cache", str(lab.toy.cache), "--runs", str(lab.runs))
     words = ("experiment", "search", "mine.toml", "--trials", "2", "--data", str(tmp_path), *folders)
@@ -130,5 +130,10 @@ def test_the_command_prints_lines_for_the_settings_file(lab, tmp_path):
     assert "validation UAR" in result.stderr
     assert "test UAR" not in result.stderr
     (tmp_path / "ser.toml").write_text(result.stdout)
-    again = CliRunner().invoke(app, words)
+    monkeypatch.setattr("ser_pipeline.cli.budget.LONG_S", 1e-9)
+    again = CliRunner().invoke(app, words)  # both are done
     assert again.exit_code == 0, again.stderr
+    asked = CliRunner().invoke(app, [*words, "--trials", "5"])
+    assert asked.stderr.startswith("ser: 3 trials are left, which take about ")
+    assert "pass --budget" in asked.stderr
+    assert asked.exit_code == 1
