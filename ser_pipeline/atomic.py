@@ -1,9 +1,10 @@
-"""Files that are whole or not there: written beside their target, then renamed; and lock files."""
+"""Files and folders that are whole or not there, written beside their target and renamed; and lock files."""
 
 import errno
 import fcntl
 import os
 import secrets
+import shutil
 import stat
 import struct
 from collections.abc import Iterator
@@ -66,6 +67,31 @@ def write_atomically(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Yield a folder beside ``out`` to write to; rename it into place at the end.
+
+    If the block raises, nothing is left behind.
+
+    Args:
+        out: the folder to be; it may be there if it is empty.
+
+    Raises:
+        SerError: it holds something, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SerError(f"{out}: exists already; delete it, or choose another folder")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, out)
+    except OSError as error:
+        raise explained(error, out) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_parquet(path: Path, table: "pa.Table") -> None:

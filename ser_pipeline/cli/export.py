@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say, tell_unread
+from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say, say_command, tell_unread
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -48,22 +49,57 @@ def export(
     card: Annotated[
         bool, typer.Option("--model-card", help="Write only the model card, in Markdown.")
     ] = False,
+    hub: Annotated[
+        Path | None,
+        typer.Option(
+            "--hub",
+            help="Write a folder that is ready to be uploaded to the Hugging Face Hub: the graph, its model "
+            "card, its settings and its licence.",
+        ),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write to this file; by default to the run's folder.")
     ] = None,
     runs: RunsOption = Path("runs"),
 ) -> None:
-    """Write a network and all it needs for its input as one ONNX file, or write its model card."""
+    """Write a network and all it needs for its input as one ONNX file or folder, or write its model card."""
     from ser_pipeline.serving.load import find_model
 
     with plain_errors():
+        _check_alone(hub, {"--model-card": card, "--front-end": front_end, "--out": to is not None})
         folder = find_model(run, runs, built_in=False)
         tell_unread(runs, folder)
         if card:
             _write_card(folder, to)
             return
+        if hub is not None:
+            _write_folder(folder, hub, int8=int8, check=check or [])
+            return
         path = to or folder / f"{'model-wave' if front_end else 'model'}{'-int8' if int8 else ''}.{target}"
         _write_graph(folder, path, int8=int8, front_end=front_end, check=check or [])
+
+
+def _check_alone(hub: Path | None, others: dict[str, bool]) -> None:
+    from ser_pipeline.errors import SettingsError
+
+    given = [name for name, is_given in others.items() if is_given]
+    if hub is not None and given:
+        raise SettingsError(f"--hub: does not go with {' or '.join(given)}; leave it out")
+
+
+def _write_folder(folder: Path, hub: Path, *, int8: bool, check: list[str]) -> None:
+    from ser_pipeline import load_model
+    from ser_pipeline.runs.files import read_info
+    from ser_pipeline.serving.export import export_folder
+    from ser_pipeline.serving.hub import licence_line
+
+    model = load_model(folder)
+    waves = _waves(model, _recordings(check))
+    made = export_folder(model, folder, hub, int8=int8, waves=waves, trained_on=_corpora(folder))
+    out(f"{hub}: {made.size / 2**20:.2f} MiB of graph, model card, settings and licence")
+    _tell(made)
+    say(licence_line(read_info(folder), model.card))
+    say_command("upload it with: ", f"hf upload USER/{quote(model.name)} {quote(str(hub))}")
 
 
 def _write_card(folder: Path, to: Path | None) -> None:
@@ -80,17 +116,23 @@ def _write_card(folder: Path, to: Path | None) -> None:
 def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check: list[str]) -> None:
     from ser_pipeline import load_model
     from ser_pipeline.serving.export import export_graph
-    from ser_pipeline.serving.reading import expand
 
     model = load_model(folder)
-    paths, failures = expand(check)
-    for failure in failures:
-        say(f"ser: {failure.reason}")
-    waves = _waves(model, paths)
+    waves = _waves(model, _recordings(check))
     made = export_graph(model, path, int8=int8, front_end=front_end, waves=waves, trained_on=_corpora(folder))
     takes = " and ".join(f"'{name}'" for name in made.facts.inputs)
     out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes {takes}")
     _tell(made)
+
+
+def _recordings(words: list[str]) -> list[Path]:
+    """Paths that words name; what names no recording is told."""
+    from ser_pipeline.serving.reading import expand
+
+    paths, failures = expand(words)
+    for failure in failures:
+        say(f"ser: {failure.reason}")
+    return paths
 
 
 def _waves(model: "Model", paths: list[Path]) -> "Iterator[Float32s]":

@@ -121,8 +121,8 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="Use this model: a run, by folder or name, or an .onnx file; by default the best run "
-        "by validation on new people, or the built-in model where nothing was trained.",
+        help="Use this model: a run, by folder or name, or a file or folder that 'ser export' wrote; by "
+        "default the best run by validation on new people, or the built-in model where nothing was trained.",
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Let the network use this many threads.")]

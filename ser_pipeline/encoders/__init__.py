@@ -2,6 +2,7 @@
 
 from ser_pipeline.encoders.checkpoint import (
     Checkpoint,
+    anywhere,
     found_again,
     located,
     need_transformers,
@@ -24,6 +25,7 @@ __all__ = [
     "Checkpoint",
     "Found",
     "KnownEncoder",
+    "anywhere",
     "asked_as",
     "download",
     "encoder_folders",

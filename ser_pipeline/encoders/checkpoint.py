@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -208,17 +208,28 @@ def found_again(options: T, folders: Sequence[Path] = ()) -> T:
     Raises:
         EncoderError: one is neither where it was nor among ``folders`` nor in the hub's cache.
     """
+
+    def here(each: EmbeddingOptions) -> dict[str, str]:
+        there = (Path(each.folder) / "config.json").is_file()
+        return {} if there else {"folder": str(locate(each.encoder, folders).folder)}
+
+    return _changed(options, here)
+
+
+def anywhere(options: T) -> T:
+    """What a model is given, with its encoders by name alone: no folder of this machine is told."""
+    return _changed(options, lambda each: {"encoder": each.name, "folder": ""})
+
+
+def _changed(options: T, change: Callable[[EmbeddingOptions], dict[str, str]]) -> T:
+    """The same, with other values for every encoder, if there is any."""
     if isinstance(options, Fused):
-        return options.model_copy(
-            update={"parts": tuple(found_again(each, folders) for each in options.parts)}
-        )
+        return options.model_copy(update={"parts": tuple(_changed(each, change) for each in options.parts)})
     if isinstance(options, WaveOptions) and options.encoder is not None:
-        return options.model_copy(update={"encoder": found_again(options.encoder, folders)})
-    if not isinstance(options, EmbeddingOptions):
-        return options
-    if (Path(options.folder) / "config.json").is_file():
-        return options
-    return options.model_copy(update={"folder": str(locate(options.encoder, folders).folder)})
+        return options.model_copy(update={"encoder": _changed(options.encoder, change)})
+    if isinstance(options, EmbeddingOptions):
+        return options.model_copy(update=change(options))
+    return options
 
 
 def need_transformers() -> None:

@@ -1,49 +1,21 @@
-"""Folders that are whole or not there, and the recordings that are put into them."""
+"""Recordings in the folders of data sets that are exported or imported."""
 
 import io
 import os
 import re
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, write_atomically
+from ser_pipeline.atomic import write_atomically
 from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import SerError
 from ser_pipeline.exchange.items import Row
 
 _ODD: Final = re.compile(r'[\x00-\x1f<>:"|?*\\]')
 """What some file system does not allow in a name."""
-
-
-@contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """Yield a folder beside ``out`` to write to; rename it into place at the end.
-
-    If the block raises, nothing is left behind.
-
-    Args:
-        out: the folder to be; it may be there if it is empty.
-
-    Raises:
-        SerError: it holds something, or cannot be written.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SerError(f"{out}: exists already; delete it, or choose another folder")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        os.replace(temporary, out)
-    except OSError as error:
-        raise explained(error, out) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def safe_path(name: str) -> str:

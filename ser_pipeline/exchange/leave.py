@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from ser_pipeline.atomic import whole_folder
 from ser_pipeline.corpora.description import FACTS
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.exchange.folder import Recordings, whole_folder
+from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.formats import checked_format, writer_of
 from ser_pipeline.exchange.items import VOTES, Row
 from ser_pipeline.labels import emotion_name

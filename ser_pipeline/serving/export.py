@@ -16,15 +16,20 @@ import numpy as np
 
 from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import whole_folder, write_atomically
 from ser_pipeline.audio.mono import mixed
+from ser_pipeline.encoders import anywhere
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
 from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.files import read_info
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
+from ser_pipeline.serving.hub import licence_text, settings_text, usage
+from ser_pipeline.serving.load import GRAPH
 from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.model_card import write_model_card
 from ser_pipeline.serving.scorer import VOICE, TorchScorer, encoders_of
 from ser_pipeline.serving.voices import speaker_wise
 
@@ -109,6 +114,43 @@ def export_graph(
     return Export(path, len(content), facts, made_up, clips)
 
 
+def export_folder(
+    model: Model,
+    run: Path,
+    out: Path,
+    *,
+    int8: bool = False,
+    waves: Iterable[Float32s] = (),
+    trained_on: tuple[str, ...] = (),
+) -> Export:
+    """Write a folder as a model on the Hugging Face Hub has one: graph, card, settings and licence.
+
+    Args:
+        model: loaded from the run.
+        run: its folder; it has been scored.
+        out: the folder to be, which appears when it is whole.
+        int8: as of :func:`export_graph`, like the others.
+        waves: samples of recordings to compare on.
+        trained_on: corpora.
+
+    Raises:
+        SerError: the folder holds something already, or cannot be written; and as :func:`export_graph` and
+            :func:`~ser_pipeline.serving.model_card.write_model_card`.
+    """
+    _check_installed()
+    facts = graph_facts(_traceable(model), int8=int8, front_end=False, trained_on=trained_on)
+    texts = {
+        "README.md": write_model_card(run, usage(facts)),
+        "LICENSE": licence_text(read_info(run), model.card),
+        "config.json": settings_text(facts),
+    }
+    with whole_folder(out) as part:
+        for name, text in texts.items():
+            (part / name).write_text(text, encoding="utf-8")
+        made = export_graph(model, part / GRAPH, int8=int8, waves=waves, trained_on=trained_on)
+    return replace(made, path=out / GRAPH)
+
+
 def _check_installed() -> None:
     for library in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(library) is None:
@@ -141,7 +183,7 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         fewest=_fewest(card),
         trained_on=trained_on,
         about=model.about,
-        card=card,
+        card=card.model_copy(update={"inputs": anywhere(card.inputs)}) if inside else card,
     )
 
 

@@ -22,11 +22,16 @@ BUILT_IN: Final = Path(__file__).with_name("built_in") / "built-in.onnx"
 
 BUILT_IN_NAME: Final = "built-in"
 
+GRAPH: Final = "model.onnx"
+"""Name of the graph in a folder of ``ser export --hub``."""
+
 _NOTE: Final = (
     "it comes with the package for a first look: not for decisions about people, and for non-commercial use "
     "only (CC BY-NC-SA 4.0); 'ser quickstart' shows how to train a better one"
 )
-_FORMATS: Final = "a run folder, its model.json or model.safetensors, or an .onnx file of 'ser export'"
+_FORMATS: Final = (
+    "a run folder, its model.json or model.safetensors, or an .onnx file or folder of 'ser export'"
+)
 
 
 def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> Model:
@@ -34,8 +39,9 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
 
     Args:
         source: a run folder or the name of one, ``model.json`` or its neighbour in a run folder, or an
-            ``.onnx`` file, or ``built-in`` for the model that comes with the package; None takes the best
-            run on new people (:mod:`ser_pipeline.runs.about`), and that model where nothing was trained.
+            ``.onnx`` file or a folder of ``ser export --hub``, or ``built-in`` for the model that comes with
+            the package; None takes the best run on new people (:mod:`ser_pipeline.runs.about`), and that
+            model where nothing was trained.
         runs: folder of the runs.
 
     Raises:
@@ -82,6 +88,8 @@ def find_model(source: Path | None, runs: Path, *, built_in: bool = True) -> Pat
     for place in (source, runs / source):
         if (place / CARD).is_file():
             return place
+        if (place / GRAPH).is_file():
+            return place / GRAPH
         if place.is_file():
             return _by_file(place)
         if place.is_dir():

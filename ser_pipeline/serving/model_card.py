@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline import __version__
-from ser_pipeline.corpora import CORPORA
 from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import vector_names
@@ -16,6 +15,7 @@ from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
+from ser_pipeline.serving.hub import corpora_of, header
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.tables import markdown_table, table_of
@@ -139,17 +139,20 @@ def _recall(uar: Estimate, emotions: Sequence[str]) -> dict[str, int | str | Cav
     return {"recall": round(100 * uar.value), "interval": interval, "chance": round(100 / len(emotions))}
 
 
-def write_model_card(folder: Path) -> str:
-    """Write the card of a run.
+def write_model_card(folder: Path, usage: str = "") -> str:
+    """Write the card of a run, as a model on the Hugging Face Hub has one.
 
     Args:
         folder: of the run; it has been scored.
+        usage: a chapter on how to use the model, which stands before the others.
 
     Returns:
-        Markdown.
+        Markdown with a header in YAML.
 
     Raises:
         RunError: a result file is missing or damaged, or the model does not fit.
+        SettingsError: it tells no emotions.
+        CorpusError: a description of a corpus below the working folder cannot be read.
     """
     info = read_info(folder)
     scores = read_scores(folder, info)
@@ -160,8 +163,10 @@ def write_model_card(folder: Path) -> str:
         raise SettingsError(f"{folder}: rates {info.words}; model cards are written of models of emotions")
     if card.emotions != info.emotions:
         raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")
-    parts = (_opening(info, card), _data(info, card), _scores(info, scores), _certainty(card), _use(info))
-    return "\n".join(line for part in parts for line in part) + "\n"
+    opening = "\n".join(_opening(info, card))
+    parts = (_data(info, card), _scores(info, scores), _certainty(card), _use(info))
+    rest = "\n".join(line for part in parts for line in part)
+    return "\n".join(filter(None, (f"{header(info, scores, card)}\n{opening}", usage, f"{rest}\n")))
 
 
 def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
@@ -228,11 +233,7 @@ def _part(options: InputOptions) -> str:
 
 def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
     yield from ("## Training data and its licences", "")
-    rows = []
-    for name in info.learned_from:
-        corpus = CORPORA[name].CARD if name in CORPORA else None
-        told = (corpus.licence, corpus.source) if corpus else ("not known to this program", "")
-        rows.append((name, *told))
+    rows = [(each.name, each.licence, each.place) for each in corpora_of(info)]
     yield from _table(("corpus", "licence", "source"), rows)
     for part in parts_of(card.inputs):
         encoder = part.encoder if isinstance(part, WaveOptions) else part

@@ -65,7 +65,9 @@ def test_tables_are_whole(trained):
 def test_synthetic_voices_are_named(trained):
     settings = json.loads((trained / "settings.json").read_text())
     (trained / "settings.json").write_text(json.dumps(settings | {"synthetic": True}))
-    assert "synthetic voices" in write_model_card(trained).splitlines()[2]
+    header, text = write_model_card(trained).split("---\n")[1:3]
+    assert "- synthetic-voices" in header
+    assert "synthetic voices" in text.splitlines()[3]
 
 
 def test_a_run_without_scores_has_no_card(trained):
