@@ -340,8 +340,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _best(self, values: Floats, targets: Int64s, speakers: Strings | None, seed: int) -> float:
         """The first candidate, of the strongest penalty, that does best on clips held out in turn."""
-        from ser_pipeline.models.estimators import CANDIDATES
-        from ser_pipeline.training.classifiers import folds_by
+        from ser_pipeline.models.estimators import CANDIDATES, folds_by
 
         candidates = CANDIDATES[self.model] if self.c is None else (self.c,)
         folds = folds_by(targets, speakers, seed) if len(candidates) > 1 else []
@@ -358,8 +357,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return candidates[int(np.argmax(scores))]
 
     def _fit(self, c: float, values: Floats, targets: Int64s, speakers: Strings | None, seed: int) -> "_Fit":
-        from ser_pipeline.models.estimators import make_estimator
-        from ser_pipeline.training.classifiers import folds_by
+        from ser_pipeline.models.estimators import folds_by, make_estimator
 
         folds = None
         if self.model == "svm" and not (folds := folds_by(targets, speakers, seed)):

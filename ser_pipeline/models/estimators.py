@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_pipeline.arrays import Float64s
+from ser_pipeline.arrays import Float64s, Int64s, Strings
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.network import Network
 from ser_pipeline.options import BuiltFor, ModelOptions
@@ -37,6 +37,9 @@ RATER_CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
     }
 )
 """The same for the regressions beside a classifier; they are always chosen, whatever ``c`` is."""
+
+FOLDS: Final = 5
+"""Parts of the training speakers whose held-out decisions give the svm its probabilities."""
 
 TRUSTED: Final = (
     "sklearn.calibration._CalibratedClassifier",
@@ -209,6 +212,42 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
             random_state=seed,
         )
     raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(CANDIDATES)}")
+
+
+def folds_by(targets: Int64s, speakers: Strings | None, seed: int) -> list[tuple[Any, Any]]:
+    """Folds of clips, no speaker on both sides; by clip with a single speaker, or where nobody is named.
+
+    They are by clip, too, where a class would be missing from what a fold is fitted to.
+
+    Args:
+        targets: class numbers, shape ``(rows,)``.
+        speakers: who speaks, shape ``(rows,)``; None where that is not known.
+        seed: of the folds.
+
+    Returns:
+        Numbers of the clips to fit and of those held out, fold by fold; none where a class has a single clip.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    smallest = int(np.unique(targets, return_counts=True)[1].min())
+    people = 1 if speakers is None else len(np.unique(speakers))
+    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
+    if folds < 2:
+        return []
+    kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
+    folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)
+    return _whole([*folded], targets, smallest, seed)
+
+
+def _whole(folds: list[tuple[Any, Any]], targets: Int64s, smallest: int, seed: int) -> list[tuple[Any, Any]]:
+    """The folds, or ones by clip where a class would be missing from what a fold is fitted to."""
+    from sklearn.model_selection import StratifiedKFold
+
+    classes = len(np.unique(targets))
+    if all(len(np.unique(targets[fit])) == classes for fit, _ in folds):
+        return folds
+    plain = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
+    return [*plain.split(targets, targets)]
 
 
 def make_rater(name: str, c: float, *, seed: int) -> Any:

@@ -6,21 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from torch.nn import functional as F
 
-from ser_pipeline.arrays import Int64s, Strings
+from ser_pipeline.arrays import Int64s
 from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, confusion_matrix, uar
 from ser_pipeline.models import parameter_count
-from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, make_estimator
+from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, folds_by, make_estimator
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
 from ser_pipeline.runs.files import read_info, write_info
@@ -29,9 +27,6 @@ from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.raters import Rater, fit_raters, rating_row
 from ser_pipeline.training.recorder import EpochReport, Listener, Row
-
-FOLDS: Final = 5
-"""Parts of the training speakers whose held-out decisions give the svm its probabilities."""
 
 
 @dataclass(frozen=True)
@@ -230,38 +225,6 @@ def speaker_folds(data: RunData, targets: Int64s) -> list[tuple[Any, Any]]:
         name = data.recipe.model.name
         raise TrainingError(f"{name} needs two training clips of each class to be held out in turn")
     return found
-
-
-def folds_by(targets: Int64s, speakers: Strings | None, seed: int) -> list[tuple[Any, Any]]:
-    """Folds of clips, no speaker on both sides; by clip with a single speaker, or where nobody is named.
-
-    They are by clip, too, where a class would be missing from what a fold is fitted to.
-
-    Args:
-        targets: class numbers, shape ``(rows,)``.
-        speakers: who speaks, shape ``(rows,)``; None where that is not known.
-        seed: of the folds.
-
-    Returns:
-        Numbers of the clips to fit and of those held out, fold by fold; none where a class has a single clip.
-    """
-    smallest = int(np.unique(targets, return_counts=True)[1].min())
-    people = 1 if speakers is None else len(np.unique(speakers))
-    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
-    if folds < 2:
-        return []
-    kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
-    folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)
-    return _whole([*folded], targets, smallest, seed)
-
-
-def _whole(folds: list[tuple[Any, Any]], targets: Int64s, smallest: int, seed: int) -> list[tuple[Any, Any]]:
-    """The folds, or ones by clip where a class would be missing from what a fold is fitted to."""
-    classes = len(np.unique(targets))
-    if all(len(np.unique(targets[fit])) == classes for fit, _ in folds):
-        return folds
-    plain = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
-    return [*plain.split(targets, targets)]
 
 
 def _scores(network: EstimatorNetwork, clips: VectorClips) -> dict[str, float | None]:

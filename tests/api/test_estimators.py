@@ -20,10 +20,9 @@ from ser_pipeline.datasets.normalise import Voice
 from ser_pipeline.datasets.speakers import MIN_CLIPS
 from ser_pipeline.errors import AudioError, AudioMissing, SerError, SettingsError
 from ser_pipeline.front_end import row_of_wave
-from ser_pipeline.models.estimators import CANDIDATES, TRUSTED, make_estimator
+from ser_pipeline.models.estimators import CANDIDATES, TRUSTED, folds_by, make_estimator
 from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.store import open_store
-from ser_pipeline.training.classifiers import folds_by
 
 RATE = 16_000
 ANY_LENGTH = "recordings have any length: the number of samples is no number of features"
@@ -295,7 +294,7 @@ def test_the_penalty_is_chosen_by_clips_of_other_speakers(people, monkeypatch):
         seen.append(folds_by(targets, speakers, seed))
         return seen[-1]
 
-    monkeypatch.setattr("ser_pipeline.training.classifiers.folds_by", folds)
+    monkeypatch.setattr("ser_pipeline.models.estimators.folds_by", folds)
     model = SerClassifier().fit(values, emotions, groups=who)
     assert model.c_ in CANDIDATES["logreg"]
     for fit, held in seen[0]:
@@ -403,7 +402,9 @@ def test_estimators_are_loaded_when_they_are_asked_for():
     code = (
         "import sys, ser_pipeline.api; print('sklearn' in sys.modules);"
         "from ser_pipeline.api import SerClassifier, SerFeatures; SerFeatures().get_feature_names_out();"
-        "print(sorted(sys.modules.keys() & {'torch', 'librosa', 'h5py', 'matplotlib'}))"
+        "print(sorted(sys.modules.keys() & {'torch', 'librosa', 'h5py', 'matplotlib'}));"
+        "SerClassifier().fit([[0.0], [0.1], [0.2], [1.0], [1.1], [1.2]], [*'aaabbb']);"
+        "print('lightning' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["False", "[]"]
+    assert done.stdout.splitlines() == ["False", "[]", "False"]
