@@ -187,7 +187,8 @@ class Logged:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    """The first words of an error, in one line; some libraries state the cause on a later one."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def facts_of(info: RunInfo, folder: Path, title: str) -> dict[str, bool | int | float | str]:

@@ -26,12 +26,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType(
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of 7, which keep an epoch waiting for minutes
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "WANDB_CONSOLE": "off",
         "WANDB_ERROR_REPORTING": "false",
-        "WANDB_FINISH_TIMEOUT": "60",
-        "WANDB_INIT_TIMEOUT": "30",
-        "WANDB_MODE": "offline",
-        "WANDB_SILENT": "true",
     }
 )
 """What the libraries are told where the user's environment says nothing."""
@@ -129,6 +124,11 @@ class _Wandb(Tracker):
         import wandb
 
         self.key = key or secrets.token_hex(4)
+        # W&B reads the environment once in a process, so it is not the place for what only this run needs
+        settings = wandb.Settings(
+            mode="offline", console="off", silent=True, init_timeout=30, finish_timeout=60
+        )
+        settings.update_from_env_vars(os.environ)
         self._run = wandb.init(
             dir=folder,
             project=os.environ.get("WANDB_PROJECT", "ser"),
@@ -136,13 +136,14 @@ class _Wandb(Tracker):
             id=self.key,
             resume="allow",
             reinit="create_new",  # a run of the caller's own stays as it is
+            settings=settings,
         )
         self._run.define_metric("*", step_metric=_STEP)
         self.logger = WandbLogger(experiment=self._run)
 
     @staticmethod
     def place(folder: Path) -> str:
-        return f"{os.environ['WANDB_MODE']} {os.environ.get('WANDB_BASE_URL', '')}".strip()
+        return f"{os.environ.get('WANDB_MODE', 'offline')} {os.environ.get('WANDB_BASE_URL', '')}".strip()
 
     @staticmethod
     def faults() -> tuple[type[Exception], ...]:

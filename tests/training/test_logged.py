@@ -1,5 +1,6 @@
 import csv
 import json
+import socket
 import struct
 import threading
 from collections import defaultdict
@@ -17,11 +18,19 @@ from ser_pipeline.training.logged import TRACKERS, Logged, ToldTrackers, facts_o
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch):
-    """Whatever the machine says of trackers does not reach the tests."""
+    """What the machine says of trackers does not reach the tests, and no test asks for a machine by name."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "WANDB_MODE", "WANDB_PROJECT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    asked, look_up = [], socket.getaddrinfo
+
+    def looked_up(host, *words, **options):
+        asked.append(host)
+        return look_up(host, *words, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    yield
+    assert {*asked} <= {"127.0.0.1"}
 
 
 def places(toy, folder):
@@ -353,6 +362,7 @@ def test_a_server_that_fails_ends_no_training_and_catches_up(fit, serve, toy, tm
     (warning,) = watcher.warnings
     assert warning.startswith("mlflow is left out from here on: ")
     assert "log-batch failed" in warning
+    assert "\n" not in warning
     assert f"'ser train --resume {run.folder}' logs what is missing" in warning
     assert [step for step, _ in server.metrics()["train_loss"]] == [1]
     assert len(events(run.folder)[0]["train_loss"]) == 3
@@ -378,19 +388,40 @@ def test_whoever_watches_nothing_gets_a_warning_of_python():
 
 
 def test_wandb_writes_into_the_runs_folder(fit, toy, tmp_path):
-    run = fit("wandb", model="svm")
-    resume(run, **places(toy, tmp_path))  # nothing is left to be told
+    run = fit("wandb", epochs=1)
+    resume(run, epochs=2, **places(toy, tmp_path))
+    assert len(list(run.folder.glob("wandb/offline-run-*"))) == 2
     found = records(run.folder)
-    (begun,) = [each.run for each in found if each.HasField("run")]
-    config = {item.key: json.loads(item.value_json) for item in begun.config.update}
-    told = {
+    begun = [each.run for each in found if each.HasField("run")]
+    assert [(each.display_name, each.project, each.run_id) for each in begun] == [
+        ("r", "ser", read_result(ToldTrackers, run.folder / TRACKERS).trackers["wandb"].key)
+    ] * 2
+    config = {
         item.key or item.nested_key[0]: json.loads(item.value_json)
         for each in found
-        for item in (*each.history.item, *each.config.update)
-    } | config
-    assert (begun.display_name, begun.project) == ("r", "ser")
-    assert told["train.seed"] == 0
-    assert told["manifest_digest"] == run.info.manifest_digest
-    assert told["validation_uar"] == pytest.approx(lines_of(run.folder)[0]["validation_uar"])
-    assert told["test_uar_high"] == pytest.approx(run.part().pooled.uar.high)
-    assert [each.exit.exit_code for each in found if each.HasField("exit")] == [0]
+        for item in (*each.run.config.update, *each.config.update)
+    }
+    assert (config["train.epochs"], config["manifest_digest"]) == (1, run.info.manifest_digest)
+    told = defaultdict(list)
+    for each in found:
+        values = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in each.history.item}
+        for name, value in values.items():
+            told[name].append((values["trainer/global_step"], value))
+    known = curves(lines_of(run.folder))
+    assert {name: told[name] for name in known} == known
+    assert told["test_uar_high"][0][1] == pytest.approx(run.part().pooled.uar.high)
+    assert [each.exit.exit_code for each in found if each.HasField("exit")] == [0, 0]
+
+
+def test_a_server_of_wandb_that_is_not_there_ends_no_training(fit, serve, monkeypatch):
+    server, watcher = serve(), Quiet()
+    server.http.shutdown()
+    server.http.server_close()
+    online = {"MODE": "online", "BASE_URL": server.uri, "API_KEY": "k" * 40, "INIT_TIMEOUT": "1"}
+    for name, value in online.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    run = fit("wandb", model="svm", watcher=watcher)
+    (warning,) = watcher.warnings
+    assert warning.startswith("wandb is left out from here on: ")
+    assert f"{server.uri.removeprefix('http://')}: connect: connection refused" in warning
+    assert run.part().pooled.clips == 24
