@@ -6,7 +6,7 @@ place, and what a tracker missed while it could not be reached comes later.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self
@@ -193,11 +193,7 @@ def _reason(error: Exception) -> str:
 
 def facts_of(info: RunInfo, folder: Path, title: str) -> dict[str, bool | int | float | str]:
     """Settings of a run, as trackers show them: options that have an effect, by path, and facts about it."""
-    found: dict[str, Any] = {
-        path: _value(info.recipe, path)
-        for path in settings_by_path(Recipe)
-        if path != "train.log" and not idle(path, info.recipe)
-    }
+    found = dict(_effective(info.recipe))
     found |= {f"clips.{part}": count for part, count in info.counts.items()}
     found |= {f"version.{library}": version for library, version in info.versions.items()}
     found |= {
@@ -211,7 +207,6 @@ def facts_of(info: RunInfo, folder: Path, title: str) -> dict[str, bool | int | 
         "corpora": info.corpora,
         "train_corpora": info.learned_from,
         "languages": info.languages,
-        "parameters": info.parameters,
         "manifest_digest": info.manifest_digest,
         "split_digest": info.split.digest,
         "store_fingerprint": info.store_fingerprint,
@@ -222,12 +217,16 @@ def facts_of(info: RunInfo, folder: Path, title: str) -> dict[str, bool | int | 
     }
 
 
-def _value(recipe: Recipe, path: str) -> Any:
-    """Value of an option; None where what holds it is switched off."""
-    found: Any = recipe
-    for name in path.split("."):
-        found = getattr(found, name, None)
-    return found
+def _effective(recipe: Recipe) -> Iterator[tuple[str, Any]]:
+    """Options that have an effect, by path; those of something that is switched off have none."""
+    for path in settings_by_path(Recipe):
+        *sections, name = path.split(".")
+        holder: Any = recipe
+        for section in sections:
+            holder = getattr(holder, section, None)
+        unused = path == "train.log" or (sections == ["augment"] and not recipe.train.copies)
+        if holder is not None and not unused and not idle(path, recipe):
+            yield path, getattr(holder, name)
 
 
 def final_values(folder: Path, info: RunInfo) -> dict[str, float]:
@@ -245,7 +244,7 @@ def final_values(folder: Path, info: RunInfo) -> dict[str, float]:
     for fold in fold_folders(folder):
         own = final_scores(fold, read_info(fold))
         found |= {} if own is None else {_of(fold.name, key): value for key, value in _values(own).items()}
-    known = {"best_epoch": info.best_epoch, "seconds": info.seconds}
+    known = {"best_epoch": info.best_epoch, "seconds": info.seconds, "parameters": info.parameters}
     return found | {key: float(value) for key, value in known.items() if value is not None}
 
 

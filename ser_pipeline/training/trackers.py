@@ -186,17 +186,14 @@ def check_trackers(names: Sequence[str]) -> None:
 def hushed() -> Iterator[None]:
     """Let libraries say and send nothing that was not asked for; the environment is put back."""
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "lightning.pytorch.loggers.mlflow")]
-    levels = [logger.level for logger in loggers]
+    disabled = logging.root.manager.disable
     os.environ.update({name: value for name, value in _ENVIRONMENT.items() if before[name] is None})
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    logging.disable(max(disabled, logging.WARNING))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(disabled)
         for name in [name for name, value in before.items() if value is None]:
             os.environ.pop(name, None)

@@ -12,6 +12,7 @@ import pytest
 from ser_pipeline import ensemble, resume, train
 from ser_pipeline.api import Watcher
 from ser_pipeline.errors import SettingsError
+from ser_pipeline.options import Recipe
 from ser_pipeline.runs.files import read_info, read_result
 from ser_pipeline.training.logged import TRACKERS, Logged, ToldTrackers, facts_of, final_values
 
@@ -118,6 +119,7 @@ def test_tensorboard_shows_each_epoch_and_the_scores(fit):
     assert scalars["test_uar"] == [(best, pytest.approx(uar.value))]
     assert scalars["test_uar_low"] == [(best, pytest.approx(uar.low))]
     assert scalars["test_uar_high"] == [(best, pytest.approx(uar.high))]
+    assert scalars["parameters"] == [(best, run.info.parameters)]
     assert "_hparams_/session_start_info" in about
     told = (run.folder / "tensorboard" / "hparams.yaml").read_text()
     assert "train.epochs: 2" in told
@@ -202,7 +204,11 @@ def test_settings_are_those_that_have_an_effect(fit):
     assert (told["run"], told["clips.test"], told["split"]) == ("a run", 24, "speaker")
     assert told["version.ser-pipeline"]
     assert told["folder"] == str(run.folder)
-    assert not {"train.epochs", "model.attention", "train.log", "front_end.n_mels"} & told.keys()
+    unused = {"train.epochs", "model.attention", "train.log", "front_end.n_mels", "augment.noise_p"}
+    assert not unused & told.keys()
+    network = facts_of(run.info.model_copy(update={"recipe": Recipe(train={"copies": 1})}), run.folder, "r")
+    assert {"train.spec_augment.fill", "train.random_crop", "augment.noise_p"} <= network.keys()
+    assert "train.random_crop.share" not in network
     for digest in ("manifest_digest", "store_fingerprint"):
         assert told[digest] == getattr(run.info, digest)
 
@@ -237,8 +243,9 @@ def mlflow_run(uri):
     return run, told
 
 
-def test_mlflow_keeps_runs_in_a_database_beside_their_folders(fit, toy, tmp_path):
+def test_mlflow_keeps_runs_in_a_database_beside_their_folders(fit, toy, tmp_path, capfd):
     run = fit("mlflow", epochs=1)
+    assert capfd.readouterr() == ("", "")
     uri = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
     first, _ = mlflow_run(uri)
     resume(run, epochs=2, **places(toy, tmp_path))
