@@ -4,6 +4,7 @@ The functions below are what the commands of ``ser`` call; see :mod:`ser_pipelin
 when it is first asked for, so that importing the package costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# onnxruntime, which Lightning loads as well, reports to its makers unless told not to
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is offered

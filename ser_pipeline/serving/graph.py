@@ -1,7 +1,6 @@
 """Graphs: what their metadata hold, loading them without torch, and how they compare with their networks."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,6 @@ from ser_pipeline.serving.scorer import (
     said_of,
 )
 from ser_pipeline.serving.voices import normalised_by, speaker_wise
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime reports to its makers unless told not to
 
 GRAPH_KEY: Final = "ser"
 """Key of a graph's ``metadata_props`` under which everything stands as JSON."""

@@ -1,6 +1,9 @@
 import logging
+import os
 import platform
 import signal
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -114,3 +117,15 @@ def test_lightnings_exit_is_ctrl_c_again():
     with pytest.raises(KeyboardInterrupt), quiet_lightning():
         interrupted()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_training_reports_to_nobody(tmp_path):
+    told = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = "import ser_pipeline.training.run, sys; assert 'onnxruntime' in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**told, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    left = [path.name for path in tmp_path.iterdir() if not path.name.startswith("torchinductor")]
+    assert left == []  # where onnxruntime would keep who it reports as
