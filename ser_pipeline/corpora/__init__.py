@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from ser_pipeline.corpora import cremad, iemocap, ravdess, ravdess_song, savee, tess
+from ser_pipeline.corpora import cremad, iemocap
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import parse_description, read_description
 from ser_pipeline.errors import CorpusError
@@ -72,10 +72,10 @@ def described() -> Mapping[str, Described]:
 CORPORA: Final[Mapping[str, Corpus]] = MappingProxyType(
     {
         "cremad": cremad,
-        "ravdess": ravdess,
-        "ravdess-song": ravdess_song,
-        "savee": savee,
-        "tess": tess,
+        "ravdess": _shipped("ravdess"),
+        "ravdess-song": _shipped("ravdess-song"),
+        "savee": _shipped("savee"),
+        "tess": _shipped("tess"),
         "iemocap": iemocap,
         "nemo": _shipped("nemo"),
         "emodb": _shipped("emodb"),

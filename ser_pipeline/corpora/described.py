@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, Description, Table, parts_of
+from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
-from ser_pipeline.corpora.values import Values, majority_of, mixture_of, votes_of
+from ser_pipeline.corpora.values import Values, majority_of, votes_of
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import (
@@ -33,12 +34,6 @@ Named = Mapping[str, str]
 
 Line = tuple[int, Named]
 """Number of a line, and fact -> what it says."""
-
-_FIELDS: Final[Mapping[str, str]] = {
-    "session": "session_id", "sentence": "sentence_id", "start": "start_s", "end": "end_s",
-}  # fmt: skip
-"""Fact -> field of an utterance, where they are not called alike."""
-
 
 _NEVER: Final = re.compile(r"(?!)")
 
@@ -60,7 +55,6 @@ class Described:
     NAME: re.Pattern[str] = field(init=False)
     TRACES: re.Pattern[str] = field(init=False, default=_NEVER)
     called: Callable[[str], bool] = field(init=False)
-    _name: Guarded | re.Pattern[str] = field(init=False)
     _values: Values = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,22 +95,30 @@ class Described:
             self.TRACES = re.compile("|".join(map(re.escape, tables)), re.IGNORECASE)
         flags = re.IGNORECASE if told.ignore_case else 0
         self.NAME = re.compile(rf"(?s:.*/)?({told.pattern})", flags) if told.pattern else _NEVER
-        where = f"{told.name}: the pattern {told.pattern!r}"
-        self._name = Guarded(self.NAME.pattern, where, flags) if self.own and told.pattern else self.NAME
+        self._name = self._guarded(self.NAME.pattern, repr(told.pattern), flags) if told.pattern else _NEVER
+        around = f"(?s:.*/)?(?:{told.around})"
+        self._around = self._guarded(around, f"{told.around!r} of folders") if told.around else _NEVER
+        self._said_around = lru_cache(lambda folder: self._values.named(self._around.fullmatch(folder)))
         self._values = Values(told)
-        self._folders = [
-            Guarded(each, f"{told.name}: the pattern {each!r} of folders", re.IGNORECASE)
-            if self.own
-            else re.compile(each, re.IGNORECASE)
-            for each in told.folders
-        ]
+        self._folders = [self._guarded(each, f"{each!r} of folders") for each in told.folders]
         self.called = lru_cache(maxsize=1 << 14)(self._is_called)
-        self._people = {speaker: self._checked("people", person) for speaker, person in told.people.items()}
-        self._for_all = self._checked("facts", told.facts)
+        of_all = {"language": told.language, "style": told.style, "modality": told.modality}
+        self._for_all = of_all | self._checked("facts", told.facts)
+        self._people = {
+            code: self._for_all | self._checked("people", person) for code, person in told.people.items()
+        }
+        self._people_of = told.speakers_of or told.name
+        self._refused = tuple(told.refused.items())
+        self._no_groups = dict.fromkeys(told.groups, "")
         if told.layout and told.pattern and self._name.fullmatch(stem(PurePosixPath(told.layout))) is None:
             raise CorpusError(
                 f"{told.name}: the pattern {told.pattern!r} does not read the layout {told.layout!r}"
             )
+
+    def _guarded(self, pattern: str, what: str, flags: int = re.IGNORECASE) -> Guarded | re.Pattern[str]:
+        """A pattern, which is guarded where the user wrote it."""
+        where = f"{self.description.name}: the pattern {what}"
+        return Guarded(pattern, where, flags) if self.own else re.compile(pattern, flags)
 
     def claims(self, path: PurePosixPath) -> bool:
         """Whether a recording's name and folders are of this corpus; touches no disk."""
@@ -132,10 +134,20 @@ class Described:
         if not self.description.anywhere:
             called = [place for place in (base, *base.parents) if self.called(place.name)] or [base]
             return called[0] if self.description.pattern else called[-1]
-        official = PurePosixPath(self.description.layout).parts[: -1 - levels]
-        for folder in reversed(official):
-            base = base.parent if base.name.lower() == folder.lower() else base
-        return base
+        return self.root(base, levels)
+
+    def root(self, folder: PurePosixPath, levels: int = 0) -> PurePosixPath:
+        """A folder without the official ones at its end, any of which may be absent.
+
+        Args:
+            folder: that may be one of those that the layout names.
+            levels: how many of the layout's folders are below it.
+        """
+        if self.description.anywhere:
+            for official in reversed(PurePosixPath(self.description.layout).parts[: -1 - levels]):
+                if folder.name.lower() == official.lower() or self._around.fullmatch(folder.name):
+                    folder = folder.parent
+        return folder
 
     def parse(self, path: PurePosixPath) -> Utterance | Reject:
         """Read a row off a path alone; touches no disk, so that a corpus of tables has no emotion yet."""
@@ -150,31 +162,30 @@ class Described:
         """
         paths = listed(root, files)
         by_lines = next((table for table in self.description.tables if table.rows), None)
-        stems = {key_of("stem", path.name) for path in paths}
+        more = any(table.more for table in self.description.tables)
+        stems = {key_of("stem", path.name) for path in paths} if more else set()
         tables = [
             Lines.read(self.CARD.name, root, each, self._values, stems)
             for each in self.description.tables
             if not each.rows
         ]
         seen: list[set[str]] = [set() for _ in tables]
-        rows = self._files(paths) if by_lines is None else self._listed(root, by_lines, paths)
+        rows = zip(paths, repeat({})) if by_lines is None else self._listed(root, by_lines, paths)
+        sidecars = self.description.sidecars
         for found in rows:
             if not isinstance(found, tuple):
                 yield found
                 continue
             path, told = found
             try:
-                beside = said_beside(root, path, self.description.sidecars)
+                told = {**told, **said_beside(root, path, sidecars)} if sidecars else told
             except CorpusError as error:
                 yield Reject(self.CARD.name, path, str(error))
                 continue
-            yield self._row(path, tables, {**told, **beside}, seen)
+            yield self._row(path, tables, told, seen)
         for lines, keys in zip(tables, seen, strict=True):
             of_people = set(lines.table.match) & {*FACTS} - {"path"}
             yield from lines.found.remarks(None if lines.table.more or of_people else keys)
-
-    def _files(self, paths: Sequence[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Named]]:
-        return ((path, {}) for path in paths)
 
     def _listed(
         self, root: Path, table: Table, paths: Sequence[PurePosixPath]
@@ -238,15 +249,19 @@ class Described:
         told: Named,
         seen: Sequence[set[str]] = (),
     ) -> Utterance | Reject:
-        match = self._name.fullmatch(stem(path))
+        whole = stem(path)
+        match = self._name.fullmatch(whole)
         if match is None and self.description.pattern:
             return misnamed(self.CARD, path)
-        named = {name: value for name, value in match.groupdict().items() if value} if match else {}
-        sources = [("the name", named), ("its line or side file", told)]
+        folder, _, name = whole.rpartition("/")
+        around = self._said_around(folder)
+        named = self._values.named(match)
+        sources = [("the name", named), ("its folder", around), ("its line or side file", told)]
+        sources = [source for source in sources if source[1] or source[1] is named]
         known: Mapping[str, Any] = {
-            **named, **told, "stem": path.stem, "path": stem(path), "folder": path.parent.name,
-            "folder/stem": stem(path),
-        }  # fmt: skip
+            **around, **named, **told, "stem": name, "path": whole, "folder": path.parent.name,
+            "folder/stem": whole,
+        } if tables else {}  # fmt: skip
         for number, lines in enumerate(tables):
             key = key_for(lines.table, [str(known.get(what, "")) for what in lines.table.match], self._values)
             if seen:
@@ -258,7 +273,8 @@ class Described:
             for fact, parts in self.description.joined.items():
                 if all(facts.get(part) for part in parts):
                     facts[fact] = "-".join(str(facts[part]) for part in parts)
-            return self._utterance(path, match, facts)
+            official = self.description.official({**self._no_groups, **around, **named, "stem": name})
+            return self._utterance(path, official or (match[1] if match else whole.lstrip("/")), facts)
         except ValueError as error:
             return Reject(self.CARD.name, path, str(error))
 
@@ -268,61 +284,46 @@ class Described:
         Raises:
             ValueError: a code is refused, or two sources disagree on the emotion or on who speaks.
         """
-        facts: dict[str, Any] = {}
-        by: dict[str, str] = {}
+        codes: dict[str, str] = {}
         for source, told in sources:
-            for fact, value in told.items():
-                reason = self.description.refused.get(fact, {}).get(str(value))
-                if reason:
+            for fact, reasons in self._refused:
+                if fact in told and (reason := reasons.get(str(told[fact])) or reasons.get(ANY)):
                     raise ValueError(reason)
-                if value == "" and fact in facts:
+            for fact in ("emotion", "speaker"):
+                value = told.get(fact)
+                if not value or (code := codes.setdefault(fact, value)) == value:
                     continue
-                if fact in ("emotion", "speaker") and fact in facts and facts[fact] != value:
-                    if fact == "speaker" or self._emotion(facts[fact]) != self._emotion(value):
-                        raise ValueError(
-                            f"{source} says {fact} {value!r}, {by[fact]} says {facts[fact]!r}; one is wrong"
-                        )
-                    continue
-                facts[fact], by[fact] = value, source
+                if fact == "speaker" or self._emotion(code) != self._emotion(value):
+                    by = next(name for name, said in sources if said.get(fact))
+                    raise ValueError(f"{source} says {fact} {value!r}, {by} says {code!r}; one is wrong")
+        facts = dict(sources[0][1])
+        for _, told in sources[1:]:
+            facts |= {fact: value for fact, value in told.items() if value != "" or fact not in facts}
+        facts |= codes
         return facts
 
-    def _utterance(self, path: PurePosixPath, match: re.Match[str] | None, raw: dict[str, Any]) -> Utterance:
+    def _utterance(self, path: PurePosixPath, official: str, raw: dict[str, Any]) -> Utterance:
         code = str(raw.get("speaker") or self.description.facts.get("speaker") or UNKNOWN_SPEAKER)
         speaker = self._values.of("speaker", code)
-        for fact, valid in (("speaker", self.description.people), ("sentence", self.description.texts)):
-            if fact in self.description.closed and raw.get(fact) not in valid:
-                raise ValueError(f"{fact} {raw.get(fact)!r} does not exist; valid are {', '.join(valid)}")
-        facts = {**self._for_all, **self._people.get(speaker, {})}
-        facts |= {
-            fact: self._values.of(fact, value)
-            for fact, value in raw.items()
-            if fact in FACTS and fact not in ("emotion", "speaker", "path") and value != ""
-        }
-        votes = votes_of(raw.get("votes", {}))
+        facts = self._values.fields(raw, self._people.get(speaker, self._for_all))
+        votes = votes_of(raw["votes"]) if "votes" in raw else {}
         label = str(raw.get("emotion") or self.description.facts.get("emotion") or majority_of(votes))
         if not label:
             reason = "no label: neither its name nor a table says the emotion"
             raise ValueError("no label: its votes are a tie" if votes else reason)
-        sentence = facts.get("sentence")
-        if sentence is not None and "text" not in facts and sentence in self.description.texts:
-            facts["text"] = self.description.texts[sentence]
-        groups = {name: value or "" for name, value in match.groupdict().items()} if match else {}
-        official = self.description.official(path.stem, groups)
-        official = official or (match[1] if match else stem(path).lstrip("/"))
-        facts.pop("emotion", None)
-        facts.pop("speaker", None)
+        sentence, texts = facts.get("sentence_id"), self.description.texts
+        if sentence is not None and "text" not in facts and (sentence in texts or ANY in texts):
+            facts["text"] = texts.get(sentence) or texts[ANY].replace(ANY, sentence)
+        emotions = parts_of(self._values.of("emotion", label))
         return Utterance(
             corpus=self.CARD.name,
             path=path,
             canonical=official,
             source_label=label,
-            emotion=self._emotion(label),
-            speaker_id=f"{self.description.speakers_of or self.CARD.name}-{speaker}",
-            language=facts.pop("language", self.CARD.language),
-            style=facts.pop("style", self.CARD.style),
-            modality=facts.pop("modality", self.CARD.modality),
-            votes=votes or mixture_of(self._values.of("emotion", label)),
-            **{_FIELDS.get(fact, fact): value for fact, value in facts.items() if value is not None},
+            emotion=emotions[0],
+            speaker_id=f"{self._people_of}-{speaker}",
+            votes=votes or (dict.fromkeys(emotions, 1) if len(emotions) > 1 else {}),
+            **facts,
         )
 
     def _emotion(self, code: str) -> str:
@@ -331,7 +332,9 @@ class Described:
     def _checked(self, where: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Values of facts that the description gives itself."""
         try:
-            return {fact: self._values.of(fact, str(value)) for fact, value in facts.items()}
+            for fact, value in facts.items():
+                self._values.of(fact, str(value))
+            return self._values.fields(facts, {})
         except ValueError as error:
             raise CorpusError(f"{self.description.name}: {where}: {error}") from None
 

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -53,6 +54,10 @@ OneOrMore = Annotated[
 ]
 Codes = Mapping[str, str]
 Scale = tuple[float, float]
+
+
+ANY: Final = "*"
+"""Among ``refused`` codes, any other; among ``texts``, any other sentence, whose words it stands for."""
 
 
 class _Part(BaseModel):
@@ -146,15 +151,19 @@ class Description(_Part):
         folders: patterns of the names of folders that hold the corpus.
         anywhere: whether its names are so unlike others that no folder needs to say which corpus it is.
         pattern: of the end of a path without suffix; its named groups are facts.
+        around: pattern of the end of the path of a recording's folder, in any case; its groups are facts, and
+            what they say of the speaker and the emotion must be what the name says.
         id: official path of a recording without suffix, with ``{stem}`` and groups of the pattern; by
             default what the pattern matches.
-        closed: facts whose codes must be among those of ``people`` or ``texts``.
-        ignore_case: whether pattern and codes hold in any case.
+        renamed: part of such a path by that rule -> what the publisher calls it.
+        closed: facts whose codes must be among those of ``people``, ``texts`` or ``codes``.
+        ignore_case: whether pattern and codes hold in any case; what is no code is read in small letters.
+        spellings: group -> another spelling -> code.
         speakers_of: id of the corpus whose people these are; its own by default.
         joined: fact -> groups or facts that say it together, as a session and a letter say who speaks.
         codes: fact -> code -> value.
-        refused: group or fact -> code -> reason why such recordings are rejects.
-        texts: sentence -> its words.
+        refused: group or fact -> code, or ``*`` for any -> reason why such recordings are rejects.
+        texts: sentence -> its words; ``*`` is any other sentence, and stands for it in its words.
         people: speaker -> facts of that person.
         facts: that hold for every recording.
         scales: fact -> lowest and highest value of its ratings.
@@ -185,9 +194,12 @@ class Description(_Part):
     folders: tuple[Regex, ...] = ()
     anywhere: bool = False
     pattern: Regex = ""
+    around: Regex = ""
     id: str = ""
-    closed: tuple[Literal["speaker", "sentence"], ...] = ()
+    renamed: Codes = Field(default_factory=dict)
+    closed: tuple[Fact, ...] = ()
     ignore_case: bool = False
+    spellings: Mapping[str, Codes] = Field(default_factory=dict)
     speakers_of: str = ""
     joined: Mapping[Fact, OneOrMore] = Field(default_factory=dict)
     codes: Mapping[Fact, Codes] = Field(default_factory=dict)
@@ -213,11 +225,15 @@ class Description(_Part):
                 raise ValueError(f"scales.{fact}: only {', '.join(RATINGS)} have a scale")
             if not lowest < highest:
                 raise ValueError(f"scales.{fact} runs from {lowest:g} to {highest:g}; the lowest comes first")
-        for value in self.refused:
-            if value not in (*self.groups, *FACTS):
-                raise ValueError(
-                    f"refused.{value} is no group of the pattern and no fact{nearest(value, self.groups)}"
-                )
+        for key, names in (("refused", self.refused), ("spellings", self.spellings)):
+            for name in names:
+                if name not in (*self.groups, *FACTS):
+                    close = nearest(name, self.groups)
+                    raise ValueError(f"{key}.{name} is no group of the pattern and no fact{close}")
+        for fact in self.closed:
+            if not self.codes_of(fact):
+                where = {"speaker": "[people]", "sentence": "[texts]"}.get(fact, f"[codes.{fact}]")
+                raise ValueError(f"closed names {fact}, but {where} lists none")
         for fact, parts in self.joined.items():
             unread = [part for part in parts if not self.says(part) and part not in self.groups]
             if unread:
@@ -226,18 +242,30 @@ class Description(_Part):
         self._no_misspelt_group()
         self._has_sources()
         try:
-            self.official("x", dict.fromkeys(self.groups, "x"))
+            self.official(dict.fromkeys(("stem", *self.groups), "x"))
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(f"id names {error}, which is no group of the pattern") from None
         return self
 
-    def official(self, stem: str, groups: Mapping[str, str]) -> str:
-        """Official path of a recording without suffix; "" where the description does not say it."""
-        return self.id.format(stem=stem, **groups)
+    def official(self, named: Mapping[str, str]) -> str:
+        """Official path of a recording without suffix; "" where the description does not say it.
+
+        Args:
+            named: all groups, and the recording's own ``stem``.
+        """
+        path = self.id.format_map(named)
+        for rule, name in self.renamed.items():
+            path = path.replace(rule, name)
+        return path
+
+    def codes_of(self, fact: str) -> Mapping[str, Any]:
+        """What is listed of a fact, by its codes: people, sentences, or values."""
+        listed: Mapping[str, Mapping[str, Any]] = {"speaker": self.people, "sentence": self.texts}
+        return listed.get(fact) or self.codes.get(fact, {})
 
     def _valid_codes(self, fact: str, codes: Codes) -> None:
         for code, value in codes.items() if fact in VALUES else ():
-            parts = parts_of(value) if fact == "emotion" else [value]
+            parts = parts_of(value) if fact == "emotion" else (value,)
             valid = VALUES[fact] if len(parts) == 1 else EMOTIONS
             wrong = [part for part in parts if part not in valid]
             if wrong:
@@ -275,8 +303,8 @@ class Description(_Part):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the pattern's groups."""
-        return tuple(re.compile(self.pattern).groupindex)
+        """Names of the groups of the pattern and of that of the folders around."""
+        return tuple({**re.compile(self.pattern).groupindex, **re.compile(self.around).groupindex})
 
     def says(self, *facts: str) -> bool:
         """Whether any of some facts comes from anywhere."""
@@ -286,14 +314,15 @@ class Description(_Part):
         return any(fact in source for source in sources for fact in facts)
 
 
-def parts_of(emotion: str) -> list[str]:
+@lru_cache(maxsize=1 << 10)
+def parts_of(emotion: str) -> tuple[str, ...]:
     """The emotions of a label that may be a mixture, the strongest first.
 
     Examples:
         >>> parts_of("sadness+anger"), parts_of("fear")
-        (['sadness', 'anger'], ['fear'])
+        (('sadness', 'anger'), ('fear',))
     """
-    return [part.strip() for part in emotion.split("+")]
+    return tuple(part.strip() for part in emotion.split("+"))
 
 
 def _emotions(key: str, names: Iterable[str]) -> None:

@@ -101,10 +101,10 @@ class _Survey:
         """How early a corpus may claim recordings below some folders; 3 for not at all."""
         if not isinstance(corpus, Described):
             return 2
-        named = any(map(corpus.called, around))
-        if not named and not corpus.description.anywhere:
+        anywhere = corpus.description.anywhere
+        if not anywhere and not any(map(corpus.called, around)):
             return 3
-        return 0 if corpus.own else 1 if named else 2
+        return 0 if corpus.own else 2 if anywhere else 1
 
     def claimant(self, path: PurePosixPath, candidates: Iterable[str]) -> str | None:
         """The first corpus whose naming a recording follows.
@@ -128,9 +128,19 @@ class _Survey:
         """The folder that holds a corpus, seen from one of its recordings."""
         module = self.corpora[corpus]
         if not isinstance(module, Described):
-            return official_root(path.parent, module.CARD)
+            return self.root(corpus, path.parent)
         home = module.home(self.top / path)
         return home.relative_to(self.top) if home.is_relative_to(self.top) else PurePosixPath()
+
+    def by_folders(self, corpus: str) -> bool:
+        """Whether its names include folders, so that recordings side by side may have several homes."""
+        module = self.corpora[corpus]
+        return isinstance(module, Described) and "/" in module.description.pattern
+
+    def root(self, corpus: str, folder: PurePosixPath) -> PurePosixPath:
+        """The folder that holds a corpus, seen from one of its folders or from that of its tables."""
+        module = self.corpora[corpus]
+        return module.root(folder) if isinstance(module, Described) else official_root(folder, module.CARD)
 
     def leaving(self, name: str) -> list[str]:
         """Corpora whose tables or folders are called ``name``."""
@@ -199,6 +209,7 @@ def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
         if listing.problem:
             survey.closed.append(listing)
         candidates = survey.candidates(folder)
+        homes: dict[str, PurePosixPath] = {}
         for name in names:
             if is_recording(name):
                 path = folder / name
@@ -206,14 +217,17 @@ def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
                 if corpus is None:
                     survey.unclaimed.append(path)
                 else:
-                    survey.claimed[corpus].append((path, survey.home(corpus, path)))
+                    home = homes.get(corpus) or survey.home(corpus, path)
+                    survey.claimed[corpus].append((path, home))
+                    if not survey.by_folders(corpus):
+                        homes[corpus] = home
             else:
                 for corpus in survey.leaving(name):
-                    survey.tables[corpus].add(official_root(folder, corpora[corpus].CARD))
+                    survey.tables[corpus].add(survey.root(corpus, folder))
         for corpus in survey.leaving(folder.name):
-            survey.traces[corpus].add(official_root(folder.parent, corpora[corpus].CARD))
+            survey.traces[corpus].add(survey.root(corpus, folder.parent))
         for corpus in survey.named(folder.name or survey.top.name):
-            survey.traces[corpus].add(folder)
+            survey.traces[corpus].add(survey.root(corpus, folder))
     for corpus, places in survey.tables.items():
         survey.traces[corpus] |= places
     return survey

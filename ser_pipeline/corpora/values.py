@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, VALUES, Description, parts_of
+from ser_pipeline.corpora.description import FACTS, VALUES, Description
 from ser_pipeline.corpora.tables import age_of
 from ser_pipeline.corpora.words import gender_of_word
 from ser_pipeline.records import RATINGS
@@ -37,6 +38,12 @@ MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""
 
 
+_CALLED: Final[Mapping[str, str]] = {
+    "session": "session_id", "sentence": "sentence_id", "start": "start_s", "end": "end_s",
+}  # fmt: skip
+"""Fact -> field of an utterance, where they are not called alike."""
+
+
 class Values:
     """Reads the facts of one corpus."""
 
@@ -47,6 +54,33 @@ class Values:
             for fact, codes in description.codes.items()
         }
         self._readers = {fact: self._reader(fact) for fact in FACTS}
+        self._fields = {
+            fact: (_CALLED.get(fact, fact), read)
+            for fact, read in self._readers.items()
+            if fact not in ("emotion", "speaker", "path")
+        }
+        told = description
+        self._spelt = {
+            group: {
+                self._case(spelling): code
+                for spelling, code in (
+                    *((code, code) for code in (*told.codes_of(group), *told.refused.get(group, {}))),
+                    *told.spellings.get(group, {}).items(),
+                )
+            }
+            for group in told.groups
+        } if told.ignore_case or told.spellings else {}  # fmt: skip
+
+    def named(self, match: re.Match[str] | None) -> dict[str, str]:
+        """What the groups of a name say, as the description spells it; of those that say something."""
+        if match is None:
+            return {}
+        told = {group: text for group, text in match.groupdict().items() if text}
+        for group, spelt in self._spelt.items():
+            if group in told:
+                text = self._case(told[group])
+                told[group] = spelt.get(text, text)
+        return told
 
     def of(self, fact: str, text: str) -> Any:
         """Value of a fact.
@@ -55,6 +89,23 @@ class Values:
             ValueError: the text is none that the fact may have; says which are valid.
         """
         return self._readers[fact](text)
+
+    def fields(self, raw: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of a row, by what is said of them; the emotion and who speaks are others' to find.
+
+        Args:
+            raw: fact -> text.
+            others: fields that have these values where nothing is said of them.
+
+        Raises:
+            ValueError: a text is none that its fact may have.
+        """
+        fields = dict(others)
+        for fact, text in raw.items():
+            if fact in self._fields and text != "":
+                name, read = self._fields[fact]
+                fields[name] = read(text)
+        return fields
 
     def _reader(self, fact: str) -> Callable[[str], Any]:
         """How the text of a fact becomes its value; raises ValueError for what it cannot be."""
@@ -71,18 +122,30 @@ class Values:
         return simple.get(fact, self._plain(fact))
 
     def _plain(self, fact: str) -> Callable[[str], str]:
-        codes = self._codes.get(fact, {})
-        return lambda text: codes.get(self._case(str(text)), str(text))
+        codes, listed = self._codes.get(fact, {}), self._told.codes_of(fact)
+        closed = fact in self._told.closed
+
+        @lru_cache(maxsize=1 << 12)
+        def read(text: str) -> str:
+            value = codes.get(self._case(str(text)), str(text))
+            if closed and value not in listed and text not in listed:
+                raise ValueError(f"{fact} {text!r} does not exist; valid are {', '.join(listed)}")
+            return value
+
+        return read if codes or closed else str
 
     def _coded(self, fact: str, valid: Sequence[str]) -> Callable[[str], str]:
+        own, closed = self._codes.get(fact, {}), fact in self._told.closed
         usual = PART_OF if fact == "part" else {}
-        codes = {**usual, **{value: value for value in valid}, **self._codes.get(fact, {})}
-        own = list(self._told.codes.get(fact, {})) or list(valid)
-        listed = ", ".join(own[:MOST_CODES]) + (", ..." if len(own) > MOST_CODES else "")
+        codes = own if closed else {**usual, **{value: value for value in valid}, **own}
+        shown = list(self._told.codes.get(fact, {})) or list(valid)
+        most = len(shown) if closed else MOST_CODES
+        listed = ", ".join(shown[:most]) + (", ..." if len(shown) > most else "")
 
+        @lru_cache(maxsize=1 << 12)
         def read(text: str) -> str:
             value = codes.get(self._case(str(text).strip()), codes.get(str(text).strip().lower()))
-            if value is None and fact == "gender":
+            if value is None and fact == "gender" and not closed:
                 value = gender_of_word(str(text)) if str(text).strip() else "unknown"
             if value is None:
                 raise ValueError(f"{fact} {text!r} does not exist; valid are {listed}")
@@ -128,17 +191,6 @@ def seconds_of(text: str) -> float | None:
     if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
         raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
     return value
-
-
-def mixture_of(emotion: str) -> dict[str, int]:
-    """Votes that a label of several emotions stands for, one for each; none for a label of one.
-
-    Examples:
-        >>> mixture_of("sadness+anger"), mixture_of("sadness")
-        ({'sadness': 1, 'anger': 1}, {})
-    """
-    parts = parts_of(emotion)
-    return dict.fromkeys(parts, 1) if len(parts) > 1 else {}
 
 
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:

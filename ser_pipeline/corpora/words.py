@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "o", "æ": "ae"}
 """Letters that are no other letter with a mark."""
@@ -188,18 +188,22 @@ def _heading(column: str) -> str:
     return re.sub(r"[\W_]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
 
 
+COUNTRIES: Final[Mapping[str, str]] = {"GB": "UK", "CA": "Canada"}
+"""Parts of BCP 47 tags that are not what a country is called; short ones that all know stay."""
+
+
 def language_name(tag: str) -> str:
     """The language of a BCP 47 tag in English; the tag itself where it is not among the usual ones.
 
     Examples:
-        >>> language_name("it"), language_name("pt-BR"), language_name("und")
-        ('Italian', 'Portuguese (BR)', 'unknown')
+        >>> language_name("it"), language_name("en-GB"), language_name("und")
+        ('Italian', 'English (UK)', 'unknown')
     """
     language, _, rest = tag.partition("-")
     name = _words()["languages"].get(language.lower())
     if name is None:
         return tag
-    return f"{name} ({rest})" if rest else str(name)
+    return f"{name} ({COUNTRIES.get(rest, rest)})" if rest else str(name)
 
 
 def is_language(tag: str) -> bool:

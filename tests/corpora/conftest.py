@@ -1,13 +1,11 @@
 """What tests of a corpus share; each corpus's test holds its official names and their published counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path, PurePosixPath
-from types import ModuleType
 
 import pytest
 
-from ser_pipeline.corpora import CORPORA
 from ser_pipeline.records import Reject, Utterance
 
 
@@ -17,10 +15,10 @@ def refusal(row: Utterance | Reject) -> str:
     return row.reason
 
 
-def published() -> dict[str, ModuleType]:
-    """Corpus id -> its tests, of every corpus whose names are public: those that know `official` names."""
-    tests = {name: import_module(f"tests.corpora.test_{name.replace('-', '_')}") for name in CORPORA}
-    return {name: module for name, module in tests.items() if hasattr(module, "official")}
+def published() -> dict[str, Callable[[], Iterable[str]]]:
+    """Corpus id -> its official paths, of every corpus whose names are public."""
+    own = {name: import_module(f"tests.corpora.test_{name}") for name in ("cremad", "nemo", "emodb")}
+    return {**import_module("tests.corpora.test_named").OFFICIAL, **{n: t.official for n, t in own.items()}}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +27,7 @@ def official_names() -> dict[str, list[PurePosixPath]]:
 
     The test marked ``real`` compares these lists with the published ones where those are at hand.
     """
-    return {name: [PurePosixPath(path) for path in test.official()] for name, test in published().items()}
+    return {name: [PurePosixPath(path) for path in official()] for name, official in published().items()}
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ NEVER_RECORDED = {
     *(f"1009_MTI_{code}_XX" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")),
     *(f"1019_ITH_{code}_XX" for code in ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")),
 }
-PER_EMOTION = dict.fromkeys(("anger", "disgust", "fear", "happiness", "sadness"), 1271) | {"neutral": 1087}
 
 
 def official() -> Iterable[str]:

@@ -86,6 +86,63 @@ def test_facts_of_a_person_that_do_not_fit_are_refused():
         corpus(text=VOICES.replace("age = 30", "age = 300"))
 
 
+SPELT = r"""
+name = "spelt"
+pattern = '(?P<emotion>[a-z]+)_(?P<sentence>[a-z]+\d)(?:_(?P<other>x\d))?_(?P<take>[A-Z])'
+around = '(?P<speaker>f\d)(?:_(?P<gender>[fm]))?(?:/.*)?'
+id = "{speaker}/{emotion}-{sentence}"
+ignore_case = true
+closed = ["take"]
+[codes.emotion]
+Wut = "anger"
+[codes.take]
+A = "first"
+[spellings.emotion]
+zorn = "Wut"
+[refused.other]
+x1 = "is the first of the others"
+"*" = "is another"
+[renamed]
+"f1/Wut" = "f1/Rage"
+[texts]
+s1 = "The first"
+"*" = "That is *"
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("F1/takes/ZORN_S1_a.wav", ("f1/Rage-s1", "f1", "Wut", "s1", "The first", "first", "unknown")),
+        ("x/f2_M/wut_S2_A.wav", ("f2/Wut-s2", "f2", "Wut", "s2", "That is s2", "first", "male")),
+        ("f1/f3/wut_s1_a.wav", ("f3/Wut-s1", "f3", "Wut", "s1", "The first", "first", "unknown")),
+        ("wut_s1_a.wav", ("/Wut-s1", "unknown", "Wut", "s1", "The first", "first", "unknown")),
+    ],
+)
+def test_folders_around_and_other_spellings_are_read(path, told):
+    row = corpus(text=SPELT).parse(PurePosixPath(path))
+    assert isinstance(row, Utterance), row
+    assert told == (
+        row.canonical, row.speaker_id.removeprefix("spelt-"), row.source_label, row.sentence_id, row.text,
+        row.take, row.gender,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("f1/wut_s1_b.wav", "take 'b' does not exist; valid are A"),
+        ("f1/wut_s1_x1_a.wav", "is the first of the others"),
+        ("f1/wut_s1_x2_a.wav", "is another"),
+        ("f1/wutt_s1_a.wav", "emotion 'wutt' does not exist; valid are Wut"),
+    ],
+)
+def test_any_other_code_may_be_refused_and_a_closed_fact_has_the_listed_ones(path, reason):
+    row = corpus(text=SPELT).parse(PurePosixPath(path))
+    assert isinstance(row, Reject)
+    assert row.reason == reason
+
+
 def test_a_recording_is_claimed_below_a_folder_of_the_corpus_or_anywhere():
     path = PurePosixPath("x/f1/rab-f1-b1.wav")
     inside = PurePosixPath("old/voices-of somewhere/audio/f1/rab-f1-b1.wav")

@@ -10,9 +10,6 @@ from tests.corpora.conftest import refusal
 EMODB = described()["emodb"]
 parse, scan = EMODB.parse, EMODB.scan
 
-PER_EMOTION = {
-    "anger": 127, "boredom": 81, "neutral": 79, "happiness": 71, "fear": 69, "sadness": 62, "disgust": 46,
-}  # fmt: skip
 PER_SPEAKER = {
     "emodb-03": 49, "emodb-08": 58, "emodb-09": 43, "emodb-10": 38, "emodb-11": 55,
     "emodb-12": 35, "emodb-13": 61, "emodb-14": 69, "emodb-15": 56, "emodb-16": 71,

@@ -30,9 +30,6 @@ HAS = {
     "MP0_surprised": "8 12 14 16 17 18 21 23 24 25 27 28 29 30 32 33 34 35 37 39 40 41 44 48 52 53 54 64 66 "
     "67 68 69 70 72 73 74 80 84 85 87 90",
 }
-PER_EMOTION = {
-    "neutral": 809, "sadness": 769, "anger": 749, "happiness": 749, "fear": 736, "surprise": 669,
-}  # fmt: skip
 PER_SPEAKER = {
     "nemo-IC0": 540, "nemo-KD0": 540, "nemo-KS0": 540, "nemo-EB0": 539, "nemo-TP0": 539, "nemo-WR0": 539,
     "nemo-SM0": 538, "nemo-MK0": 450, "nemo-MP0": 256,

@@ -38,7 +38,7 @@ def test_genders_levels_and_languages():
     ]  # fmt: skip
     assert is_level("HIGH")
     assert not is_level("sad")
-    assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (GB)", "xx"]
+    assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (UK)", "xx"]
     assert plain("Straße 12") == "strasse"
 
 

@@ -212,7 +212,7 @@ def test_nothing_usable_keeps_the_old_manifest_and_says_where_the_reasons_are(da
 
 
 def test_values_that_break_a_rule_are_not_written(data, out, monkeypatch):
-    monkeypatch.setitem(CORPORA["emodb"]._people, "03", {"gender": "male", "age": 900})
+    monkeypatch.setitem(CORPORA["emodb"]._people["03"], "age", 900)
     with pytest.raises(
         ManifestError, match=r"4 values do not fit, nothing was written: emodb/wav/03a01.*age 900"
     ):
