@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: demo test test-fast check format docs install clean
+.PHONY: demo test test-fast check format docs site install clean
 
 install: $(BIN)/.installed
 
@@ -53,5 +53,8 @@ docs: $(BIN)/.installed
 	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
 
+site: $(BIN)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
