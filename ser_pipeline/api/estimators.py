@@ -25,6 +25,7 @@ from ser_pipeline.datasets.normalise import Scaling, Voice, first_step, moments
 from ser_pipeline.errors import AudioError, SettingsError, some
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.options.embeddings import EncoderPooling, Layers
+from ser_pipeline.serving.reading import rate_in_hz
 from ser_pipeline.tables.cells import plural
 
 _TYPES: Final = (np.float64, np.float32)
@@ -63,7 +64,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         SettingsError: an argument that does not fit; found by ``fit`` and ``transform``.
         EncoderError: the encoder is not on this machine.
         AudioError: a recording cannot be used.
-        StoreError: the cache cannot be written to, or another process is adding to it.
+        StoreError: the cache cannot be written to, or a command is adding to it.
 
     Examples:
         >>> time = np.arange(16_000) / 16_000
@@ -131,6 +132,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
             return paths
         if self.sample_rate is None:
             raise SettingsError("X holds no paths; samples need a rate: SerFeatures(sample_rate=...)")
+        rate_in_hz(self.sample_rate)
         rows = X if isinstance(X, list | tuple) else np.asarray(X)
         if isinstance(rows, np.ndarray) and (rows.ndim != 1 or rows.dtype.kind != "O"):
             return [*check_array(X, dtype="numeric", ensure_all_finite=self.errors == "raise")]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
@@ -10,6 +11,7 @@ import numpy as np
 
 from ser_pipeline.api.places import Place
 from ser_pipeline.arrays import Float32s, Floats
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import AudioError, AudioMissing, SettingsError
 from ser_pipeline.front_end import layout_of, row_of_wave, vector_names
@@ -227,19 +229,27 @@ def _row(recording: Path | Floats, vectors: Vectors, sample_rate: float | None) 
 
 def _kept(paths: Sequence[Path], vectors: Vectors, cache: Path, jobs: int) -> list[Row]:
     """Vectors from the store of these options, once it has been asked for all of the recordings."""
-    from ser_pipeline.store import build_store, open_store
-
     found = [_probed(path) for path in paths]
     known = {path: each for path, each in zip(paths, found, strict=True) if not isinstance(each, AudioError)}
-    rows: dict[str, Row] = {}
-    if known:
-        built = build_store(_listed(known), Path(), cache, vectors.kept, jobs=jobs)
-        digests = {str(path.absolute()): each.digest for path, each in known.items()}
-        rows |= {digests[failed.path]: AudioError(failed.reason) for failed in built.failures}
+    rows = _built(known, vectors, cache, jobs) if known else {}
+    return [each if isinstance(each, AudioError) else rows[each.digest] for each in found]
+
+
+def _built(known: Mapping[Path, Probe], vectors: Vectors, cache: Path, jobs: int) -> dict[str, Row]:
+    """Digest -> vector; processes that ask for the same store at once, as those of a search, wait in turn."""
+    from ser_pipeline.store import build_store, open_store, store_folder
+
+    listed, digests = _listed(known), {str(path.absolute()): each.digest for path, each in known.items()}
+    there = build_store(listed, Path(), cache, vectors.kept, dry_run=True)
+    lacking = there.present + len(there.failures) < there.wanted
+    lock = store_folder(cache, vectors.kept) / "vectors.lock"
+    with lock_file(lock, None) if lacking else nullcontext():  # a complete cache may be read-only
+        built = build_store(listed, Path(), cache, vectors.kept, jobs=jobs)
+        rows: dict[str, Row] = {digests[each.path]: AudioError(each.reason) for each in built.failures}
         left = [digest for digest in dict.fromkeys(digests.values()) if digest not in rows]
         if left:
             rows |= zip(left, _stored(open_store(cache, vectors.kept), left, vectors), strict=True)
-    return [each if isinstance(each, AudioError) else rows[each.digest] for each in found]
+    return rows
 
 
 def _probed(path: Path) -> Probe | AudioError:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -143,6 +144,7 @@ def test_a_cache_is_a_store_of_the_commands_and_changes_nothing(
     store = open_store(tmp_path / "cache", features._vectors().kept)
     assert (store.kind, len(store)) == (inputs, 4)
     monkeypatch.setattr("ser_pipeline.store.work.read_recording", None)  # nothing is decoded again
+    monkeypatch.setattr("ser_pipeline.api.vectors.lock_file", None)  # and nothing is written
     assert np.allclose(features.transform(twice[::-1]), wanted[::-1], atol=1e-5)
 
 
@@ -203,6 +205,21 @@ def test_samples_that_cannot_be_used_are_rows_of_nan_too(make_speech):
 def test_several_processes_give_the_same(recordings):
     found = SerFeatures("mels", n_jobs=2).transform(recordings)
     assert np.array_equal(found, SerFeatures("mels").transform(recordings))
+
+
+def test_processes_that_fill_one_cache_wait_for_each_other(recordings, tmp_path):
+    features = SerFeatures("mels", cache=tmp_path / "cache")
+    with ThreadPoolExecutor(2) as both:
+        found = [*both.map(features.transform, (recordings[:3], recordings[1:]))]
+    wanted = features.transform(recordings)
+    assert np.array_equal(found[0], wanted[:3])
+    assert np.array_equal(found[1], wanted[1:])
+
+
+@pytest.mark.parametrize("rate", [0, "16000", 1e9])
+def test_a_sample_rate_that_no_recording_has_is_said_at_once(rate):
+    with pytest.raises(AudioError, match=f"sample rate {rate} Hz; between 1,000 and 768,000 are valid"):
+        SerFeatures(sample_rate=rate, errors="nan").fit(np.zeros((2, 9000)))
 
 
 @pytest.mark.parametrize(
