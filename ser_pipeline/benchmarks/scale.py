@@ -27,12 +27,12 @@ from ser_pipeline.store.shard import ASPECT_DTYPE, KEY_DTYPE, ShardRows, shard_p
 
 TINY = FrontEnd(denoise="none", n_mels=8, max_s=0.1)
 """Quick settings: what is measured is the machinery, not the signal processing."""
-KEYS, CLIPS = (10_000, 100_000, 1_000_000), (1_000, 10_000, 100_000)
+KEYS, CLIPS = (10_000, 100_000, 1_000_000, 10_000_000), (1_000, 10_000, 100_000)
 STEPS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "read": "read_manifest(manifests)",
         "validate": "check_rows(read_manifest(manifests).table)",
-        "split": "make_split(read_manifest(manifests), 'speaker')",
+        "split": "make_split(read_manifest(manifests, SPLIT_COLUMNS), 'speaker')",
         "index": "read_index(store_folder(cache, tiny))",
         "status": "status(cache, read_manifest(manifests, SOURCES))",
         "complete": "build_store(read_manifest(manifests, COLUMNS), folder / 'data', cache, tiny)",
@@ -44,7 +44,7 @@ _BEFORE = """
 import json, sys, time
 from pathlib import Path
 from ser_pipeline.manifest import read_manifest
-from ser_pipeline.splits import make_split
+from ser_pipeline.splits import SPLIT_COLUMNS, make_split
 from ser_pipeline.manifest.validate import check_rows
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store, store_folder

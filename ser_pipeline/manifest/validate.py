@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import EMOTIONS, OTHER_ID
+from ser_pipeline.manifest.digest import first_of_each, packed
 from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
@@ -122,11 +123,11 @@ def _check_range(table: pa.Table, column: str, low: float, high: float, found: P
 
 
 def _check_identity(table: pa.Table, found: Problems) -> None:
-    whole = table["start_s"].is_null()
+    whole = table.select(["utterance_id", "path"])
+    if table["start_s"].null_count < len(table):  # segments share the path of their recording
+        whole = whole.filter(table["start_s"].is_null())
     for column in ("utterance_id", "path", "audio_digest"):
-        rows = (
-            table.filter(whole) if column == "path" else table
-        )  # segments share the path of their recording
+        rows = whole if column == "path" else table
         found.add_rows(rows, _repeated(rows[column]), "occurs in an earlier row, too", column)
     pattern = pc.match_substring_regex(table["audio_digest"], DIGEST_PATTERN)
     found.add_rows(table, pc.invert(pattern), "is not a digest of 32 hexadecimal digits", "audio_digest")
@@ -141,7 +142,14 @@ def _check_identity(table: pa.Table, found: Problems) -> None:
 
 
 def _repeated(values: pa.ChunkedArray) -> pa.Array:
-    """True for each value that stood in an earlier row."""
+    """True for each value that stood in an earlier row.
+
+    Texts that rise from row to row, and digests, are told apart without a table of all of them.
+    """
+    if pc.all(pc.less(values.slice(0, max(0, len(values) - 1)), values.slice(1))).as_py():
+        return pa.nulls(len(values), pa.bool_())
+    if pc.all(pc.match_substring_regex(values, DIGEST_PATTERN)).as_py():
+        return pa.array(~first_of_each(packed(values.chunks)))
     codes = values.combine_chunks().dictionary_encode()
     if len(codes.dictionary) == len(values):
         return pa.array(np.zeros(len(values), bool))

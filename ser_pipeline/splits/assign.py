@@ -248,20 +248,22 @@ def assign_family(
     Returns:
         Shape ``(chosen rows,)``, the part of each.
     """
-    unit_codes, unit = np.unique(rows.people.units.of[chosen], return_inverse=True)
-    corpus = rows.people.corpora.of[chosen]
+    units, corpora = rows.people.units.of, rows.people.corpora.of
+    rank = np.cumsum(np.bincount(units[chosen]) > 0) - 1
+    unit, n_units = rank[units[chosen]], int(rank[-1]) + 1
     goods = []
-    for number in np.unique(corpus).tolist():
-        mine = corpus == number
-        emotion, gender = rows.emotion[chosen][mine], rows.gender[chosen][mine]
-        goods.append(_goods(unit[mine], emotion, gender, len(unit_codes), wanted))
+    for number in np.flatnonzero(np.bincount(corpora[chosen])).tolist():
+        mine = chosen & (corpora == number)
+        goods.append(
+            _goods(unit[mine[chosen]], rows.emotion[mine] - OTHER_ID, rows.gender[mine], n_units, wanted)
+        )
     whole = Goods(
         np.concatenate([good.amounts for good in goods], axis=1),
         np.concatenate([good.shares for good in goods], axis=1),
         np.concatenate([good.weights for good in goods]),
         np.concatenate([good.needed for good in goods], axis=1),
     )
-    return assign(whole, sizes(len(unit_codes)), rng)[unit]
+    return assign(whole, sizes(n_units), rng)[unit]
 
 
 def _goods(
@@ -269,7 +271,7 @@ def _goods(
 ) -> Goods:
     """Columns of one corpus: its clips, its units, clips per class, units per gender."""
     clips = np.bincount(unit, minlength=n_units)[:, None]
-    classes = _table(unit, emotion - OTHER_ID, n_units)
+    classes = _table(unit, emotion, n_units)
     genders = np.minimum(_table(unit, gender, n_units), 1)
     present = np.minimum(clips, 1)
     aim = wanted(int(present.sum()))
@@ -283,6 +285,8 @@ def _goods(
 
 def _table(unit: Int64s, value: Int64s, n_units: int) -> Int64s:
     """Count rows by unit and value; only values that occur get a column."""
-    _, column = np.unique(value, return_inverse=True)
-    width = int(column.max()) + 1
-    return np.bincount(unit * width + column, minlength=n_units * width).reshape(n_units, width)
+    width = int(value.max()) + 1
+    place = unit * width
+    place += value
+    counts = np.bincount(place, minlength=n_units * width).reshape(n_units, width)
+    return counts[:, counts.any(axis=0)]

@@ -65,18 +65,38 @@ def joined(items: Int64s, groups: Int64s) -> Int64s:
 def people(table: pa.Table) -> People:
     """Group the rows of a manifest; the table needs ``SPLIT_COLUMNS``."""
     speakers, corpora = codes(table["speaker_id"]), codes(table["corpus"])
-    sessions = _sessions(table)
-    pairs = np.unique(np.stack([speakers.of, sessions.of]), axis=1)
+    sessions = _sessions(table, speakers)
+    pairs = occurring(speakers.of, sessions.of)
     unit_of_speaker = joined(pairs[0], pairs[1])
     units = Codes(unit_of_speaker[speakers.of], _unit_names(unit_of_speaker, speakers, sessions, pairs))
-    links = np.unique(np.stack([corpora.of, units.of]), axis=1)
+    links = occurring(corpora.of, units.of)
     family_of_corpus = joined(links[0], links[1])
     names = joined_names(family_of_corpus, corpora.names)
     return People(units, Codes(family_of_corpus[corpora.of], names), corpora)
 
 
-def _sessions(table: pa.Table) -> Codes:
+def occurring(one: Int64s, other: Int64s) -> Int64s:
+    """Each pair of numbers of a row that occurs, once and sorted.
+
+    Args:
+        one: shape ``(rows,)``, from 0.
+        other: likewise.
+
+    Returns:
+        Shape ``(2, pairs)``.
+
+    Examples:
+        >>> occurring(np.array([1, 0, 1]), np.array([2, 3, 2])).tolist()
+        [[0, 1], [3, 2]]
+    """
+    width = int(other.max(initial=0)) + 1
+    return np.stack(np.divmod(np.unique(one * width + other), width))
+
+
+def _sessions(table: pa.Table, speakers: Codes) -> Codes:
     """Session of each row within its corpus; a row without one is a session of its speaker alone."""
+    if table["session_id"].null_count == len(table):
+        return Codes(speakers.of, tuple(f"a\n{name}" for name in speakers.names))
     own = pc.binary_join_element_wise("s", table["corpus"], table["session_id"], "\n")
     alone = pc.binary_join_element_wise("a", table["speaker_id"], "\n")
     return codes(pa.chunked_array(pc.coalesce(own, alone)))

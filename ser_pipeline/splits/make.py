@@ -18,7 +18,7 @@ from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.where import manifest_where
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
-from ser_pipeline.splits.leaks import SPLIT_COLUMNS, joined, joined_names
+from ser_pipeline.splits.leaks import SPLIT_COLUMNS, joined, joined_names, occurring
 from ser_pipeline.splits.split import (
     FOLDS,
     MAX_FOLDS,
@@ -207,7 +207,7 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
     primary = pc.replace_substring_regex(pc.utf8_lower(table["language"]), "[-_].*", "")
     languages = codes(primary)
-    links = np.unique(np.stack([languages.of, rows.people.units.of]), axis=1)
+    links = occurring(languages.of, rows.people.units.of)
     together = joined(links[0], links[1])
     groups = Codes(together[languages.of], joined_names(together, languages.names))
     note = (
@@ -226,7 +226,7 @@ def _whole(table: pa.Table, rows: AssignableRows, folds: Codes, kind: str, note:
         )
     if len(folds.names) > MAX_FOLDS:
         raise SplitError(f"{kind} would have {len(folds.names)} folds; {MAX_FOLDS} at most: use kfold")
-    pairs = np.unique(np.stack([folds.of, rows.people.units.of]), axis=1)
+    pairs = occurring(folds.of, rows.people.units.of)
     left = len(rows.people.units.names) - np.bincount(pairs[0], minlength=len(folds.names))
     if left.min() < 2:
         name = folds.names[int(left.argmin())]

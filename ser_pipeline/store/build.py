@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 from ser_pipeline.arrays import Bools, Int64s
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
+from ser_pipeline.manifest.digest import Places, packed_texts
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.processes import processes
-from ser_pipeline.store.identity import Places, packed_texts
 from ser_pipeline.store.index import KEYS, Index, read_index, set_aside
 from ser_pipeline.store.plan import (
     Chunk,

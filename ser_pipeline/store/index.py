@@ -18,15 +18,8 @@ import pyarrow.parquet as pq
 from ser_pipeline.arrays import numbers_of
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
-from ser_pipeline.store.identity import (
-    Keys,
-    fingerprint,
-    first_of_each,
-    keyed,
-    packed,
-    packed_texts,
-    unpacked,
-)
+from ser_pipeline.manifest.digest import Digests, first_of_each, packed, packed_texts, unpacked
+from ser_pipeline.store.identity import fingerprint, keyed
 from ser_pipeline.store.plan import one_shard
 from ser_pipeline.store.shard import (
     damaged,
@@ -79,7 +72,7 @@ class Index:
         return cls(_HELD.empty_table())
 
     @property
-    def digests(self) -> Keys:
+    def digests(self) -> Digests:
         """Digest of each row, shape ``(rows, 2)``."""
         return _digests(self.table)
 
@@ -89,8 +82,8 @@ class Index:
             return self
         return Index(self.table.filter(pc.invert(self.table["failed"])), self.damaged)
 
-    def keys(self) -> Keys:
-        """Keys of the rows, shape ``(rows, 2)``."""
+    def keys(self) -> Digests:
+        """Digests of the rows, shape ``(rows, 2)``."""
         aspects = self.table["aspect"].combine_chunks().dictionary_encode()
         variants = numbers_of(self.table["variant"], np.int16)
         of = numbers_of(pa.chunked_array([aspects.indices]), np.int32)
@@ -157,11 +150,11 @@ def set_aside(path: Path) -> bool:
     return False
 
 
-def _digests(table: pa.Table) -> Keys:
+def _digests(table: pa.Table) -> Digests:
     return numbers_of(table["audio_digest"], np.uint64).reshape(-1, 2)
 
 
-def _with_digests(digests: Keys, others: pa.Table) -> pa.Table:
+def _with_digests(digests: Digests, others: pa.Table) -> pa.Table:
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(digests), [None, pa.py_buffer(digests)])
     return others.add_column(0, _HELD.field(0), column)
 

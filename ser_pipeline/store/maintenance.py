@@ -17,9 +17,10 @@ from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
 from ser_pipeline.front_end import layout_of, row_of_variant
+from ser_pipeline.manifest.digest import Digests, Places, packed, packed_texts, unpacked
 from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, inputs_of, options_of
 from ser_pipeline.store.build import describe
-from ser_pipeline.store.identity import Keys, Places, fingerprint, packed, packed_texts, unpacked
+from ser_pipeline.store.identity import fingerprint
 from ser_pipeline.store.index import read_index, set_aside
 from ser_pipeline.store.plan import EVERY_SHARD, Plan, PlannedClip, shard_range
 from ser_pipeline.store.read import Store
@@ -239,7 +240,7 @@ def _left_over(folder: Path) -> Iterator[Garbage]:
             yield Garbage(path, "damaged shard that was set aside", path.stat().st_size)
 
 
-def _foreign(folder: Path, digests: Keys) -> Iterator[Garbage]:
+def _foreign(folder: Path, digests: Digests) -> Iterator[Garbage]:
     index = read_index(folder, write=False)
     shards, held = numbers_of(index.table["shard"], np.int32), index.digests
     foreign = np.flatnonzero(Places(digests).find(held) < 0)  # by shard, as an index is

@@ -24,12 +24,13 @@ from ser_pipeline.arrays import Bools, Float64s, Int64s, numbers_of
 from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import StoreError
 from ser_pipeline.front_end import aspect_of
+from ser_pipeline.manifest.digest import Digests, Places, first_of_each, packed, packed_texts
 from ser_pipeline.manifest.read import codes
 from ser_pipeline.manifest.segments import names_of, segments_of
 from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps
 from ser_pipeline.records import Segment, part_of
-from ser_pipeline.store.identity import Keys, Places, first_of_each, keyed, packed, packed_texts
+from ser_pipeline.store.identity import keyed
 
 COLUMNS = (
     "utterance_id", "corpus", "path", "audio_digest", "modality", "duration_s", "start_s", "end_s",
@@ -233,7 +234,7 @@ class Plan:
     options: StoreOptions
     copies: int
     rows: Int64s
-    keys: Keys
+    keys: Digests
     ends: Int64s
 
     @classmethod

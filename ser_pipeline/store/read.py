@@ -11,6 +11,7 @@ from ser_pipeline.arrays import Float32s, Floats, Int64s, numbers_of
 from ser_pipeline.encoders import asked_as
 from ser_pipeline.errors import StoreCorrupt, StoreMissing
 from ser_pipeline.front_end import aspect_of, layout_of
+from ser_pipeline.manifest.digest import Digests, Places, packed_texts
 from ser_pipeline.options import (
     PRESETS,
     Augmented,
@@ -26,7 +27,7 @@ from ser_pipeline.options import (
     inputs_of,
     recipe,
 )
-from ser_pipeline.store.identity import Keys, Places, fingerprint, keyed, packed_texts, provenance
+from ser_pipeline.store.identity import fingerprint, keyed, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
 from ser_pipeline.tables.cells import plural
@@ -86,7 +87,7 @@ class Store:
         """Leave open files behind: every process opens its own."""
         return {**self.__dict__, "_open": {}, "_checked": np.zeros(len(self.shard_rows), bool)}
 
-    def find(self, keys: Keys) -> Int64s:
+    def find(self, keys: Digests) -> Int64s:
         """Position of each key, -1 where the store has no such row."""
         return self._places.find(keys)
 

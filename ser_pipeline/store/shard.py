@@ -35,7 +35,8 @@ from ser_pipeline.arrays import ByteStrings, Float32s, Floats, Int16s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.front_end import Layout
-from ser_pipeline.store.identity import Keys, keyed, packed_texts
+from ser_pipeline.manifest.digest import Digests, packed_texts
+from ser_pipeline.store.identity import keyed
 
 KEY_DTYPE = np.dtype("S32")
 ASPECT_DTYPE = np.dtype("S8")
@@ -81,7 +82,7 @@ class ShardRows:
         rows = zip(self.digests.tolist(), self.variants.tolist(), self.aspects.tolist(), strict=True)
         return frozenset((digest.decode(), variant, aspect.decode()) for digest, variant, aspect in rows)
 
-    def packed(self) -> Keys:
+    def packed(self) -> Digests:
         """The same keys as columns, shape ``(rows, 2)``."""
         aspects, of = np.unique(self.aspects.astype(str), return_inverse=True)
         keys = keyed(packed_texts(self.digests.astype(str).tolist()), of, aspects.tolist())

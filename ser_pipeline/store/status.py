@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ser_pipeline.arrays import Bools, numbers_of
 from ser_pipeline.errors import SettingsError, StoreMissing, some
+from ser_pipeline.manifest.digest import Digests, Places, first_of_each, packed, packed_texts
 from ser_pipeline.manifest.segments import names_of
 from ser_pipeline.options import (
     PRESETS,
@@ -21,15 +22,7 @@ from ser_pipeline.options import (
     options_of,
 )
 from ser_pipeline.store.build import changed_sources, describe
-from ser_pipeline.store.identity import (
-    Keys,
-    Places,
-    differences,
-    first_of_each,
-    packed,
-    packed_texts,
-    provenance,
-)
+from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import KEYS, Index, read_index
 from ser_pipeline.store.read import changes, drawn_changes
 from ser_pipeline.tables.cells import plural
@@ -98,7 +91,7 @@ class _Wanted:
     """Recordings of a manifest: its table, the digest of each row, and how many different ones there are."""
 
     table: pa.Table
-    digests: Keys
+    digests: Digests
     count: int
 
     @classmethod
@@ -140,7 +133,7 @@ def _status(folder: Path, wanted: _Wanted | None) -> StoreStatus:
     )
 
 
-def _whole(index: Index) -> Keys:
+def _whole(index: Index) -> Digests:
     """Digests of recordings that have as many variants as any has, each once."""
     digests, variants = index.digests, numbers_of(index.table["variant"], np.int16)
     last = int(variants.max(initial=0))
@@ -148,7 +141,7 @@ def _whole(index: Index) -> Keys:
         return digests[first_of_each(digests)]
     of = Places(digests).find(digests)
     have = np.bincount(of[variants > 0], minlength=len(digests))
-    whole: Keys = digests[(of == np.arange(len(digests))) & (have >= last)]
+    whole: Digests = digests[(of == np.arange(len(digests))) & (have >= last)]
     return whole
 
 

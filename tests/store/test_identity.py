@@ -1,46 +1,11 @@
 import numpy as np
-import pyarrow as pa
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ser_pipeline.errors import StoreError
-from ser_pipeline.store.identity import Places, first_of_each, keyed, packed, packed_texts, unpacked
-
-FOLD = 0x9E3779B97F4A7C15
-"""What the second number of a key is multiplied by, to fold it."""
-
-
-def numbered(numbers):
-    return packed_texts([f"{number:032x}" for number in numbers])
-
-
-@given(st.lists(st.integers(0, 20)), st.lists(st.integers(0, 25)))
-def test_keys_are_found_where_they_stand_first(held, wanted):
-    expected = [held.index(number) if number in held else -1 for number in wanted]
-    assert Places(numbered(held)).find(numbered(wanted)).tolist() == expected
-    firsts = [held.index(number) == place for place, number in enumerate(held)]
-    assert first_of_each(numbered(held)).tolist() == firsts
-
-
-def test_keys_that_fold_into_one_number_are_told_apart():
-    keys = np.array([(2**64 - number * FOLD % 2**64, number) for number in (3, 1, 4, 1, 5)], np.uint64)
-    assert not Places(keys).distinct
-    assert Places(keys).find(keys[::-1]).tolist() == [4, 1, 2, 1, 0]
-    assert Places(keys[:3]).find(keys).tolist() == [0, 1, 2, 1, -1]
-
-
-def test_very_many_keys_are_looked_up_in_blocks(monkeypatch, rng):
-    monkeypatch.setattr("ser_pipeline.store.identity._BLOCK", 7)
-    digests = [rng.bytes(16).hex() for _ in range(50)]
-    keys = packed([pa.array(digests[:20]), pa.array([], pa.string()), pa.array(digests).slice(20)])
-    assert unpacked(keys).to_pylist() == digests
-    order = rng.permutation(50)
-    assert Places(keys).find(keys[order]).tolist() == order.tolist()
+from ser_pipeline.manifest.digest import packed_texts
+from ser_pipeline.store.identity import keyed
 
 
 def test_variants_and_aspects_are_keys_of_their_own():
-    digests = numbered(range(3)).repeat(2, axis=0)
+    digests = packed_texts([f"{number:032x}" for number in range(3)]).repeat(2, axis=0)
     plain = keyed(digests, np.zeros(6, int), ["", "song"])
     assert np.array_equal(plain, digests)
     assert keyed(digests, np.zeros(6, int), [0]) is digests
@@ -49,12 +14,3 @@ def test_variants_and_aspects_are_keys_of_their_own():
     assert len(np.unique(every, axis=0)) == 3 * (
         1 + 1 + 1 + 1 + 2
     )  # 0 and "" change nothing, 1 is there twice
-
-
-@pytest.mark.parametrize("digest", ["", "12", "g" * 32, "0" * 33, "é" * 16])
-def test_a_text_of_another_form_is_no_digest(digest):
-    for read in (packed_texts, lambda texts: packed([pa.array(texts)])):
-        with pytest.raises(
-            StoreError, match="a digest is not 32 hexadecimal digits; run 'ser manifest build'"
-        ):
-            read(["0" * 32, digest])
