@@ -249,7 +249,7 @@ def assign_family(
         Shape ``(chosen rows,)``, the part of each.
     """
     units, corpora = rows.people.units.of, rows.people.corpora.of
-    rank = np.cumsum(np.bincount(units[chosen]) > 0) - 1
+    rank: Int64s = np.cumsum(np.bincount(units[chosen]) > 0) - 1
     unit, n_units = rank[units[chosen]], int(rank[-1]) + 1
     goods = []
     for number in np.flatnonzero(np.bincount(corpora[chosen])).tolist():
@@ -263,7 +263,8 @@ def assign_family(
         np.concatenate([good.weights for good in goods]),
         np.concatenate([good.needed for good in goods], axis=1),
     )
-    return assign(whole, sizes(n_units), rng)[unit]
+    parts: Int64s = assign(whole, sizes(n_units), rng)[unit]
+    return parts
 
 
 def _goods(
@@ -289,4 +290,5 @@ def _table(unit: Int64s, value: Int64s, n_units: int) -> Int64s:
     place = unit * width
     place += value
     counts = np.bincount(place, minlength=n_units * width).reshape(n_units, width)
-    return counts[:, counts.any(axis=0)]
+    there: Int64s = counts[:, counts.any(axis=0)]
+    return there

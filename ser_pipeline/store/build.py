@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ser_pipeline.arrays import Bools, Int64s
+from ser_pipeline.arrays import Bools, Int64s, numbers_of
 from ser_pipeline.atomic import write_parquet
 from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
 from ser_pipeline.manifest.digest import Places, packed_texts
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 _NONE = Chunk(0, ())
 
 _FILE = "sources.parquet"
+_AT_ONCE = 1 << 21
+"""Paths that are looked up at once, as a table of them takes memory."""
+
 _SOURCES = pa.schema([("path", pa.string()), ("audio_digest", pa.string())])
 
 
@@ -150,9 +153,14 @@ def note_sources(folder: Path, built: pa.Table) -> None:
         built: their paths and digests.
     """
     known = read_sources(folder)
-    other = known.filter(pc.invert(pc.is_in(known["path"], built["path"]))) if len(known) else known
+    if known.equals(built):
+        return
+    old = np.ones(len(known), np.bool_)
+    for start in range(0, len(built), _AT_ONCE):
+        again = pc.is_in(known["path"], built["path"].slice(start, _AT_ONCE))
+        old &= ~numbers_of(again.cast(pa.uint8()), np.bool_)
     try:
-        write_parquet(folder / _FILE, pa.concat_tables([other, built]))
+        write_parquet(folder / _FILE, pa.concat_tables([known.filter(pa.array(old)), built]))
     except SerError:
         return  # an explanation less; the store itself is whole
 
@@ -164,12 +172,14 @@ def changed_sources(folder: Path, lacking: pa.Table) -> list[str]:
         folder: of the store.
         lacking: path and digest of recordings that it neither holds nor has found unusable.
     """
-    known = read_sources(folder) if len(lacking) else _SOURCES.empty_table()
-    if not len(known):
-        return []
-    place = pc.index_in(lacking["path"], known["path"])
-    was = known["audio_digest"].take(place)
-    return sorted(lacking["path"].filter(pc.not_equal(was, lacking["audio_digest"])).to_pylist())
+    known, changed = read_sources(folder), list[str]()
+    for start in range(0, len(lacking) if len(known) else 0, _AT_ONCE):
+        some = lacking.slice(start, _AT_ONCE)
+        place = pc.index_in(known["path"], some["path"])
+        now = some.take(place.drop_null())
+        was = known["audio_digest"].filter(place.is_valid())
+        changed += now["path"].filter(pc.not_equal(was, now["audio_digest"])).to_pylist()
+    return sorted(changed)
 
 
 def keep_steps(

@@ -281,8 +281,9 @@ class Plan:
         return np.repeat(found[self.rows], self.copies)
 
     def sources(self, numbers: Int64s) -> pa.Table:
-        """Name of each recording of some clips, as ``path``, and its ``audio_digest``."""
-        rows = self.rows[np.unique(numbers // self.copies)]
+        """Name of each recording of some clips in order, as ``path``, and its ``audio_digest``."""
+        recordings = numbers // self.copies
+        rows = self.rows[recordings[np.diff(recordings, prepend=-1) > 0]]
         known = self.table if len(rows) == len(self.table) else self.table.take(pa.array(rows))
         return pa.table({"path": names_of(known), "audio_digest": known["audio_digest"]})
 

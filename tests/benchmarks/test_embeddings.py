@@ -6,6 +6,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.benchmarks import embeddings
+from ser_pipeline.manifest import digest_file
 
 
 @pytest.fixture
@@ -13,7 +14,8 @@ def clips(tmp_path):
     names = [f"{number}.wav" for number in range(3)]
     for number, name in enumerate(names):
         sf.write(tmp_path / name, 0.1 * np.sin(np.arange(8_000) * (0.1 + number / 50)), 16_000)
-    columns = {"path": names, "audio_digest": names, "duration_s": [0.5] * 3, "modality": ["speech"] * 3}
+    digests = [digest_file(tmp_path / name) for name in names]
+    columns = {"path": names, "audio_digest": digests, "duration_s": [0.5] * 3, "modality": ["speech"] * 3}
     return SimpleNamespace(table=pa.table(columns))
 
 
