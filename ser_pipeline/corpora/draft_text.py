@@ -12,6 +12,7 @@ from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.corpora.words import is_level
 from ser_pipeline.errors import some
 from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.tables.cells import plural
 
 CODED = ("emotion", "gender", "intensity", "language", "part")
 """Facts whose codes a draft writes down."""
@@ -69,7 +70,8 @@ def _codes(found: Draft) -> list[str]:
 def _untold(guess: Guess) -> list[str]:
     refused = [code for code in guess.untold if is_level(code)]
     lines = [
-        f'# {_quoted(code)} = "?"    # {guess.counts[code]} recordings: say which emotion, or "other"'
+        f'# {_quoted(code)} = "?"    # {plural(guess.counts[code], "recording")}: say which emotion, or '
+        '"other"'
         for code in guess.untold
         if code not in refused
     ]

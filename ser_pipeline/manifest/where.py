@@ -13,7 +13,7 @@ from ser_pipeline.arrays import Bools
 from ser_pipeline.errors import ManifestError, SettingsError
 from ser_pipeline.manifest.read import CONFIG, Manifest, with_names
 from ser_pipeline.options.checks import nearest
-from ser_pipeline.tables.cells import thousands
+from ser_pipeline.tables.cells import plural, thousands
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -114,7 +114,7 @@ def manifest_where(manifest: Manifest, condition: str) -> tuple[Manifest, str]:
 def no_match(condition: str, found: Chosen, rows: int) -> str:
     """Say that a condition holds for none of some recordings."""
     why = f"; {found.left_out}" if found.left_out else ""
-    return f'--where "{condition}" holds for none of {thousands(rows)} recordings{why}'
+    return f'--where "{condition}" holds for none of {plural(rows, "recording")}{why}'
 
 
 @lru_cache(maxsize=64)

@@ -77,7 +77,7 @@ def caveats(model: Model, folder: Path) -> tuple[Caveat, ...]:
 def _caveats(model: Model, folder: Path) -> Iterator[Caveat]:
     info = _read_info(folder)
     if info is None:
-        yield from who_answers(model)
+        yield from _of_graph(model)
     else:
         yield Caveat(
             "learned",
@@ -105,8 +105,8 @@ def _read_info(folder: Path) -> RunInfo | None:
         return None
 
 
-def who_answers(model: Model) -> Iterator[Caveat]:
-    """What a model tells of itself beside its answers: where it learned, and how good it is on whom."""
+def _of_graph(model: Model) -> Iterator[Caveat]:
+    """What a graph's file tells of its model."""
     about = model.about
     if about is None or about.uar is None:
         yield Caveat("unknown", {"model": model.name, "emotions": model.emotions})

@@ -24,7 +24,7 @@ from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.serving.details import MOST_VALUES, Details, details, enrolled
 from ser_pipeline.serving.http import TEMPLATES, answered, template
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.model_card import Caveat, who_answers
+from ser_pipeline.serving.model_card import Caveat
 from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, RATED, UNCERTAIN, Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, Sent, Service
@@ -315,9 +315,15 @@ def shown(model: Model, sent: Sent, service: Service, texts: Texts) -> str:
     options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
     model = enrolled(model, sent.enrol, options, limits)
     found = details(model, sent.recording, options, limits, "recording")
-    by = " ".join([texts("answered_by"), *map(texts.caveat, who_answers(model))])
-    whole = [answer(found, texts), f"<p class='note'>{escape(by)}</p>", *_pictures(found, model, texts)]
-    return "".join(whole)
+    return "".join([answer(found, texts), _answered_by(model, texts), *_pictures(found, model, texts)])
+
+
+def _answered_by(model: Model, texts: Texts) -> str:
+    """Who answers; how good it is stands below every answer."""
+    about = model.about
+    if about is None:
+        return ""
+    return f"<p class='note'>{escape(texts('answered_by', model=about.name, kind=about.model))}</p>"
 
 
 def _pictures(found: Details, model: Model, texts: Texts) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_an_answer_has_bars_the_mel_and_over_time_the_timeline(service):
     german = shows(service, content(voice(1.0)), lang="de").text
     assert re.search(r"zu \d+ % sicher · 0,0 bis 1,0 s von 1,0 s", german)
     assert "<th scope='row'>Ärger</th>" in german
-    assert "Wer antwortet: small unterscheidet Ärger, Freude, neutral, Trauer; wie gut" in german
+    assert "<p class='note'>Antwort von small (crnn).</p>" in german
     assert service.waiting == 0
 
 
