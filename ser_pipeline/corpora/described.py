@@ -7,7 +7,7 @@ side files, in this order; where two of them say who speaks or which emotion it 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path, PurePosixPath
@@ -65,30 +65,16 @@ class Described:
                 read the layout.
         """
         told = self.description
-        self.CARD = CorpusCard(
-            name=told.name,
-            title=told.title or told.name,
-            language=told.language,
-            language_name=language_name(told.language),
-            speakers=told.speakers,
-            clips=told.clips,
-            layout=told.layout or "any path that its table names",
-            folders=(),
-            style=told.style,
-            licence=told.licence or "not stated",
-            source=told.source or "not stated",
-            modality=told.modality,
-            obtain=told.obtain,
-            access=told.access,
-            people=tuple(told.people) if len(told.people) == told.speakers else (),
-            counts=told.counts,
-            sample_rate=told.sample_rate,
-            channels=told.channels,
-            format=told.format,
-            mean_s=told.mean_s,
-            notes=told.notes,
-            downloads=told.downloads,
-        )  # fmt: skip
+        card = {each.name: getattr(told, each.name, ()) for each in fields(CorpusCard)} | {
+            "title": told.title or told.name,
+            "language_name": language_name(told.language),
+            "layout": told.layout or "any path that its table names",
+            "folders": (),
+            "licence": told.licence or "not stated",
+            "source": told.source or "not stated",
+            "people": tuple(told.people) if len(told.people) == told.speakers else (),
+        }
+        self.CARD = CorpusCard(**card)
         self.EMOTIONS = {code: parts_of(mixed)[0] for code, mixed in told.codes.get("emotion", {}).items()}
         tables = [table.file for table in told.tables if "/" not in table.file and "*" not in table.file]
         if told.anywhere and tables:
@@ -332,19 +318,26 @@ class Described:
     def _checked(self, where: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Values of facts that the description gives itself."""
         try:
-            for fact, value in facts.items():
-                self._values.of(fact, str(value))
-            return self._values.fields(facts, {})
+            texts = {fact: str(value) for fact, value in facts.items()}
+            for fact, text in texts.items():
+                self._values.of(fact, text)
+            return self._values.fields(texts, {})
         except ValueError as error:
             raise CorpusError(f"{self.description.name}: {where}: {error}") from None
 
     def _is_called(self, folder: str) -> bool:
         told = self.description
-        plain = _letters(folder)
-        if plain and plain in (_letters(told.name), _letters(told.title)):
+        plain = letters(folder)
+        if plain and plain in (letters(told.name), letters(told.title)):
             return True
         return any(each.fullmatch(folder) for each in self._folders)
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """A name without case, blanks and marks, by which folders are compared with corpora.
+
+    Examples:
+        >>> letters("EMO-DB (1)")
+        'emodb1'
+    """
     return re.sub(r"[\W_]", "", name.lower())

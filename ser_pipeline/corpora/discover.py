@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ser_pipeline.corpora import CORPORA, Corpus, layouts
-from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.described import Described, letters
 from ser_pipeline.corpora.files import Folder, in_path_order, is_recording, unlisted, walk
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
@@ -148,14 +148,14 @@ class _Survey:
 
     def named(self, folder: str) -> list[str]:
         """Corpora that are themselves called like ``folder``, whatever its case and dashes."""
-        plain = _plain(folder)
+        plain = letters(folder)
         return [
             name
             for name, corpus in self.corpora.items()
             if (
                 corpus.called(folder)
                 if isinstance(corpus, Described)
-                else plain in (_plain(name), _plain(corpus.CARD.title))
+                else plain in (letters(name), letters(corpus.CARD.title))
             )
         ]
 
@@ -193,8 +193,8 @@ def official_root(folder: PurePosixPath, card: CorpusCard) -> PurePosixPath:
     """``folder`` without the official folders of a corpus at its end; any of them may be absent.
 
     Examples:
-        >>> official_root(PurePosixPath("old/RAVDESS/Actor_01"), CORPORA["ravdess"].CARD)
-        PurePosixPath('old/RAVDESS')
+        >>> official_root(PurePosixPath("old/CREMA-D/AudioWAV"), CORPORA["cremad"].CARD)
+        PurePosixPath('old/CREMA-D')
     """
     for pattern in reversed(card.folders):
         if re.fullmatch(pattern, folder.name, re.IGNORECASE | re.ASCII):
@@ -231,10 +231,6 @@ def _survey(data: Path, corpora: Mapping[str, Corpus]) -> _Survey:
     for corpus, places in survey.tables.items():
         survey.traces[corpus] |= places
     return survey
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _copies(roots: Set[PurePosixPath], tables: Set[PurePosixPath]) -> dict[PurePosixPath, PurePosixPath]:

@@ -1,14 +1,13 @@
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
 from ser_pipeline.corpora import described
 from ser_pipeline.records import TableProblem, Utterance
-from tests.corpora.conftest import refusal
 
 EMODB = described()["emodb"]
-parse, scan = EMODB.parse, EMODB.scan
+scan = EMODB.scan
 
 PER_SPEAKER = {
     "emodb-03": 49, "emodb-08": 58, "emodb-09": 43, "emodb-10": 38, "emodb-11": 55,
@@ -29,37 +28,6 @@ BLANKS = b"\xa0\xa0\xa0"
 
 def ratings(*lines: bytes) -> bytes:
     return HEADING + b"".join(line + b"\n" for line in lines)
-
-
-def test_a_name_holds_speaker_sentence_emotion_and_take():
-    assert parse(PurePosixPath("wav/15b03Lc.wav")) == Utterance(
-        corpus="emodb",
-        path=PurePosixPath("wav/15b03Lc.wav"),
-        canonical="wav/15b03Lc",
-        source_label="L",
-        emotion="boredom",
-        speaker_id="emodb-15",
-        language="de",
-        gender="male",
-        age=25,
-        sentence_id="b03",
-        text="An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
-        take="c",
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("04a01Fa", "speaker '04' does not exist; valid are 03, 08, 09"),
-        ("03a03Fa", "sentence 'a03' does not exist; valid are a01, a02, a04"),
-        ("03a01Xa", "emotion 'X' does not exist; valid are W, L, E, A, F, T, N"),
-        ("03a01fa", "name does not follow 'wav/03a01Fa.wav'"),
-        ("03a01Fa copy", "name does not follow"),
-    ],
-)
-def test_a_code_that_does_not_exist_is_a_reject(name, reason):
-    assert refusal(parse(PurePosixPath(f"wav/{name}.wav"))).startswith(reason)
 
 
 def test_five_women_and_five_men_speak_ten_sentences():

@@ -1,4 +1,4 @@
-"""RAVDESS, its songs, SAVEE and TESS: their names and folders say everything, or contradict each other."""
+"""Described corpora that need no folder of their own: what names and folders say, and whether they agree."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
@@ -79,6 +79,15 @@ YOUTH = "YAF_pleasant_surprised/YAF_youth_ps"
             "source_label": "ps", "emotion": "surprise", "speaker_id": "tess-YAF", "language": "en-CA",
             "gender": "female", "age": 26, "sentence_id": "youth", "text": "Say the word youth",
         }),
+        ("nemo", "samples/WR0_surprised_64", {
+            "source_label": "surprised", "emotion": "surprise", "speaker_id": "nemo-WR0", "language": "pl",
+            "gender": "male", "age": 23, "sentence_id": "64",
+        }),
+        ("emodb", "wav/15b03Lc", {
+            "source_label": "L", "emotion": "boredom", "speaker_id": "emodb-15", "language": "de",
+            "gender": "male", "age": 25, "sentence_id": "b03", "take": "c",
+            "text": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
+        }),
     ],
 )  # fmt: skip
 def test_a_name_says_everything(name, path, facts):
@@ -155,6 +164,15 @@ def test_flattened_copies_and_other_spellings_have_the_official_id(name, paths, 
         ("tess", "OAF_sad/OAF_back_angry.wav", "its folder says emotion 'sad', the name says 'angry'"),
         ("tess", "YAF_angry/OAF_back_angry.wav", "its folder says speaker 'YAF', the name says 'OAF'"),
         ("tess", "OAF_angry/MAF_back_angry.wav", "name does not follow 'OAF_angry/OAF_back_angry.wav'"),
+        ("nemo", "samples/XX0_anger_1.wav", "speaker 'XX0' does not exist; valid are EB0, IC0"),
+        ("nemo", "samples/WR0_joy_1.wav", "emotion 'joy' does not exist; valid are anger, fear"),
+        ("nemo", "samples/WR0_anger_91.wav", "name does not follow 'samples/WR0_surprised_64.wav'"),
+        ("nemo", "samples/WR0_anger_01.wav", "name does not follow 'samples/WR0_surprised_64.wav'"),
+        ("emodb", "wav/04a01Fa.wav", "speaker '04' does not exist; valid are 03, 08, 09"),
+        ("emodb", "wav/03a03Fa.wav", "sentence 'a03' does not exist; valid are a01, a02, a04"),
+        ("emodb", "wav/03a01Xa.wav", "emotion 'X' does not exist; valid are W, L, E, A, F, T, N"),
+        ("emodb", "wav/03a01fa.wav", "name does not follow 'wav/03a01Fa.wav'"),
+        ("emodb", "wav/03a01Fa copy.wav", "name does not follow"),
     ],
 )  # fmt: skip
 def test_a_path_that_does_not_add_up_is_a_reject(name, path, reason):

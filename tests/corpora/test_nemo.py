@@ -6,10 +6,8 @@ import pytest
 
 from ser_pipeline.corpora import described
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
-from tests.corpora.conftest import refusal
 
-NEMO = described()["nemo"]
-parse, scan = NEMO.parse, NEMO.scan
+scan = described()["nemo"].scan
 
 SPEAKERS = ("EB0", "IC0", "KD0", "KS0", "MK0", "MP0", "SM0", "TP0", "WR0")
 EMOTIONS = ("anger", "fear", "happiness", "neutral", "sadness", "surprised")
@@ -48,35 +46,6 @@ def official() -> Iterable[str]:
 
 HEADING = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n"
 LINE = "WR0_surprised_64.wav\tsurprised\tUcho wykrywa dźwięki.\tucho wykrywa dźwięki\t        WR0\tmale\t23\n"
-
-
-def test_a_name_holds_speaker_emotion_and_sentence():
-    path = PurePosixPath("samples/WR0_surprised_64.wav")
-    assert parse(path) == Utterance(
-        corpus="nemo",
-        path=path,
-        canonical="samples/WR0_surprised_64",
-        source_label="surprised",
-        emotion="surprise",
-        speaker_id="nemo-WR0",
-        language="pl",
-        gender="male",
-        age=23,
-        sentence_id="64",
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("XX0_anger_1", "speaker 'XX0' does not exist; valid are EB0, IC0"),
-        ("WR0_joy_1", "emotion 'joy' does not exist; valid are anger, fear"),
-        ("WR0_anger_91", "name does not follow 'samples/WR0_surprised_64.wav'"),
-        ("WR0_anger_01", "name does not follow 'samples/WR0_surprised_64.wav'"),
-    ],
-)
-def test_a_code_that_does_not_exist_is_a_reject(name, reason):
-    assert refusal(parse(PurePosixPath(f"samples/{name}.wav"))).startswith(reason)
 
 
 def test_the_table_adds_the_text_and_its_blanks_are_read_over(put):
