@@ -113,6 +113,10 @@ def test_what_does_not_fit_is_one_line(lab, old, new, message):
 def test_a_file_without_a_search_and_a_missing_extra_are_said(lab, monkeypatch):
     with pytest.raises(SettingsError, match=r"has no \[search\]"):
         run(lab, SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr("ser_pipeline.training.trackers.find_spec", lambda name: None)
+        with pytest.raises(SettingsError, match="log wandb: wandb is not installed"):
+            run(lab, SEARCH.replace("epochs = 1", 'epochs = 1\nlog = "wandb"'))
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SettingsError, match=r"pip install 'ser-pipeline\[search\]'"):
         run(lab)

@@ -31,7 +31,7 @@ def own_environment(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     yield
-    assert {*asked} <= {"127.0.0.1"}
+    assert {*asked} <= {"127.0.0.1", "localhost"}
 
 
 def places(toy, folder):
@@ -431,5 +431,5 @@ def test_a_server_of_wandb_that_is_not_there_ends_no_training(fit, serve, monkey
     run = fit("wandb", model="svm", watcher=watcher)
     (warning,) = watcher.warnings
     assert warning.startswith("wandb is left out from here on: ")
-    assert f"{server.uri.removeprefix('http://')}: connect: connection refused" in warning
+    assert server.uri in warning
     assert run.part().pooled.clips == 24
