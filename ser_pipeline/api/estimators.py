@@ -119,7 +119,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
                 raise type(row)(f"row {number}: {row}")
         if problems:
             count = plural(len(problems), "recording")
-            warnings.warn(f"{count} could not be used: {some(problems, show=3)}", stacklevel=2)
+            warnings.warn(f"{count} could not be used: {some(problems, show=3)}", stacklevel=3)
         return first_step(values, vectors.names, self.normalise).astype(np.float32)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:

@@ -187,8 +187,9 @@ def test_a_recording_that_cannot_be_used_is_said_or_becomes_a_row_of_nan(recordi
     ):
         found = features.transform([gone, recordings[0], silent])
     assert np.isnan(found).all(axis=1).tolist() == [True, False, True]
-    with pytest.warns(UserWarning, match="^1 recording could"):
+    with pytest.warns(UserWarning, match="^1 recording could") as warned:
         assert np.isnan(features.transform([gone])).all()
+    assert warned[0].filename == __file__  # where transform was called
     with pytest.raises(ValueError, match="contains NaN"), pytest.warns(UserWarning, match="gone"):
         SerClassifier(features=features).fit([gone, *recordings], [*"ababa"])
 
