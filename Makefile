@@ -51,6 +51,7 @@ format: $(BIN)/.installed
 docs: $(BIN)/.installed
 	$(BIN)/python -m ser_pipeline.options.page > docs/options.md
 	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
+	$(BIN)/python docs/formats.py > docs/formats.md
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
 
 site: $(BIN)/.installed

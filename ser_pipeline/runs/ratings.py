@@ -14,7 +14,13 @@ RATED_COLUMNS: Final = ("dimension", "clips", "speakers", "CCC", "Pearson", "RMS
 
 
 class Estimate(Options):
-    """A score with its interval; ``low`` and ``high`` are None where none can be given."""
+    """A score with its interval.
+
+    Attributes:
+        value: of the score.
+        low: lower end of its interval; None where none can be given.
+        high: upper end, likewise.
+    """
 
     value: float
     low: float | None = None

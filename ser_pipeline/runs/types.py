@@ -44,7 +44,15 @@ ALL_FOLDS: Final = "all"
 
 
 class ClassScore(Options):
-    """Scores of one class; ``clips`` is how many truly belong to it."""
+    """Scores of one class.
+
+    Attributes:
+        emotion: name of the class.
+        precision: share of its decisions that are right.
+        recall: share of its clips that are decided right.
+        f1: harmonic mean of both.
+        clips: how many truly belong to it.
+    """
 
     emotion: str
     precision: float
@@ -113,7 +121,17 @@ class Scores(Options):
 
 
 class GroupScores(Options):
-    """Scores of one group of clips, as of one corpus or one speaker."""
+    """Scores of one group of clips, as of one corpus or one speaker.
+
+    Attributes:
+        by: what the groups are made by.
+        name: of the group.
+        clips: number of clips.
+        speakers: number of different speakers.
+        accuracy: share of correct decisions.
+        uar: mean recall over the classes present.
+        macro_f1: mean F1 over the classes present.
+    """
 
     by: GroupKind
     name: str
@@ -125,7 +143,12 @@ class GroupScores(Options):
 
 
 class PartScores(Options):
-    """Scores of one part of a split, pooled over its clips, averaged over corpora, and by group."""
+    """Scores of one part of a split.
+
+    Attributes:
+        pooled: over all its clips.
+        groups: by corpus, language, gender, intensity, modality and speaker.
+    """
 
     pooled: Scores
     macro_corpora: dict[str, float] = Field(
@@ -253,8 +276,13 @@ class RunInfo(Options):
         created: ISO 8601 with zone.
         command: as typed.
         model: architecture.
+        recipe: all options, as in ``ser.toml``.
         emotions: class names, in the order of the outputs; none in a run whose target are ratings.
         merges: emotion -> emotion it counts as.
+        split: that it was made under.
+        manifest_digest: of ``manifest.parquet``.
+        store_kind: of the store it learned from.
+        store_fingerprint: name of that store's folder.
         counts: clips by part.
         class_counts: part -> clips by class, in the order of ``emotions``.
         corpora: corpus ids that the clips come from.
@@ -269,6 +297,7 @@ class RunInfo(Options):
         layer_choice: how layers of encoders were chosen; empty where they were given, or there are none.
         teacher: the run whose probabilities it learned as well; None where it had no teacher.
         versions: library -> version.
+        extra: what else the training says.
     """
 
     schema_version: Literal[1] = RESULT_SCHEMA
