@@ -65,7 +65,7 @@ class Described:
                 read the layout.
         """
         told = self.description
-        card = {each.name: getattr(told, each.name, ()) for each in fields(CorpusCard)} | {
+        card: dict[str, Any] = {each.name: getattr(told, each.name, ()) for each in fields(CorpusCard)} | {
             "title": told.title or told.name,
             "language_name": language_name(told.language),
             "layout": told.layout or "any path that its table names",
