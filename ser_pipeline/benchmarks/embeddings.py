@@ -2,12 +2,13 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio import decode_file
 from ser_pipeline.benchmarks.measure import Measurement, paired
 from ser_pipeline.encoders import encoder_folders, located
@@ -40,7 +41,8 @@ def embedding_figures(manifest: Manifest, data: Path, work: Path) -> Iterator[Me
     paths = [data / path for path in manifest.table["path"].to_pylist()]
     sound_s = sum(manifest.table["duration_s"].to_pylist())
     build = _building(manifest, data, work, options)
-    whole, windows = paired(build, _padded(paths, options), ROUNDS, time.process_time)
+    plain = padded_windows(lambda: (decode_file(path, options.sample_rate) for path in paths), options)
+    whole, windows = paired(build, plain, ROUNDS, time.process_time)
     stages = _stages(paths, encoder, whole)
     yield Measurement(
         f"embeddings, {ENCODER}, all layers", len(paths) / whole, "clips/s", "transformers, 30 s windows",
@@ -64,23 +66,30 @@ def _building(manifest: Manifest, data: Path, work: Path, options: EmbeddingOpti
     return build
 
 
-def _padded(paths: list[Path], options: EmbeddingOptions) -> Callable[[], None]:
-    """As one would write it with transformers: every clip in a window of 30 s, all hidden states pooled."""
+def padded_windows(
+    waves: Callable[[], Iterable[Float32s]], options: EmbeddingOptions, device: str = "cpu"
+) -> Callable[[], None]:
+    """As one would write it with transformers: every clip in a window of 30 s, all hidden states pooled.
+
+    Args:
+        waves: gives the clips, at 16 kHz.
+        options: of a Whisper.
+        device: to run on.
+    """
     from transformers import WhisperFeatureExtractor, WhisperModel
 
     network = WhisperModel.from_pretrained(
         options.folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
-    encoder = network.get_encoder().eval()
+    encoder = network.get_encoder().eval().to(device)
     extract = WhisperFeatureExtractor.from_pretrained(options.folder, local_files_only=True)
 
     def run() -> None:
-        for path in paths:
-            wave = decode_file(path, options.sample_rate)
+        for wave in waves():
             inputs = extract(wave, sampling_rate=options.sample_rate, return_tensors="pt")["input_features"]
             with torch.inference_mode():
-                states = encoder(inputs, output_hidden_states=True).hidden_states
-            np.stack([pooled(layer, None)[0].numpy() for layer in states])
+                states = encoder(inputs.to(device), output_hidden_states=True).hidden_states
+            np.stack([pooled(layer, None)[0].cpu().numpy() for layer in states])
 
     return run
 

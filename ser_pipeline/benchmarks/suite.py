@@ -7,15 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from ser_pipeline.api.places import SETTINGS_FILE
 from ser_pipeline.benchmarks import caching, learning, measure, predicting, scale, workers
 from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.options import FrontEnd
+from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.store import open_store
 
-LONG: Final = frozenset({"scale"})
-"""Benches that run only when they are named: they take half an hour."""
+NAMED: Final = frozenset({"gpu", "scale"})
+"""Benches that run only when they are named, for they take half an hour or want a graphics card. They read no
+recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,16 @@ class Setting:
         whole: manifest they were sampled from.
         data: folder its paths are relative to.
         work: folder to write to.
+        cache: folder of stores that are there already.
+        device: to compute on, where a bench can.
     """
 
     manifest: Manifest
     whole: Manifest
     data: Path
     work: Path
+    cache: Path
+    device: str
 
 
 def _mels(setting: Setting) -> Iterator[Measurement]:
@@ -92,6 +99,13 @@ def _train(setting: Setting) -> Iterator[Measurement]:
     yield from learning.training_steps(frames)
 
 
+def _gpu(setting: Setting) -> Iterator[Measurement]:
+    from ser_pipeline.benchmarks.cards import card_figures  # loads torch
+
+    recipe = chosen_recipe("crnn", settings=SETTINGS_FILE)
+    yield from card_figures(recipe, setting.whole.path.parent, setting.cache, setting.work, setting.device)
+
+
 BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = MappingProxyType(
     {
         "mels": _mels,
@@ -107,12 +121,21 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = Mappi
         "train": _train,
         "predict": lambda s: predicting.predict_figures(s.manifest, s.data),
         "scale": lambda s: scale.figures(s.work),
+        "gpu": _gpu,
     }
 )
 """Benches by name, in the order they run."""
 
 
-def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> Iterator[Measurement]:
+def run_benches(
+    manifests: Path,
+    data: Path,
+    names: list[str],
+    clips: int,
+    *,
+    cache: Path = Path("cache"),
+    device: str = "auto",
+) -> Iterator[Measurement]:
     """Run benches and give each figure as soon as it is measured.
 
     Args:
@@ -120,6 +143,8 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
         data: folder its paths are relative to.
         names: which benches; empty runs all.
         clips: recordings to work on, chosen at random.
+        cache: folder of the stores that are there already.
+        device: to compute on, where a bench can.
 
     Raises:
         SettingsError: no such bench, or fewer than 40 recordings.
@@ -127,7 +152,7 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise SettingsError(f"bench '{unknown[0]}' does not exist; valid are {', '.join(BENCHES)}")
-    if not data.is_dir():
+    if not data.is_dir() and not NAMED.issuperset(names or BENCHES):
         raise SettingsError(
             f"{data}: is not a folder; pass the folder the manifest was built from with --data"
         )
@@ -136,6 +161,6 @@ def run_benches(manifests: Path, data: Path, names: list[str], clips: int) -> It
     if manifest.table.num_rows < learning.BATCH:
         raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
-        setting = Setting(manifest, whole, data, Path(folder))
-        for name in names or [name for name in BENCHES if name not in LONG]:
+        setting = Setting(manifest, whole, data, Path(folder), cache, device)
+        for name in names or [name for name in BENCHES if name not in NAMED]:
             yield from BENCHES[name](setting)

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from ser_pipeline.cli.common import (
+    CacheOption,
     DataOption,
+    DeviceOption,
     Format,
     FormatOption,
     ManifestsOption,
@@ -22,6 +24,8 @@ def bench(
     ] = None,
     data: DataOption = Path("DataSets"),
     manifests: ManifestsOption = Path("manifests"),
+    cache: CacheOption = Path("cache"),
+    device: DeviceOption = "auto",
     clips: Annotated[int, typer.Option(min=40, help="Use this many recordings, chosen at random.")] = 120,
     plot: Annotated[
         Path | None,
@@ -49,7 +53,7 @@ def bench(
         if plot is not None and "scale" not in (names or []):
             raise SettingsError("--plot draws what bench scale measures; run 'ser bench scale --plot FILE'")
         rows, found = [], []
-        for figure in run_benches(manifests, data, names or [], clips):
+        for figure in run_benches(manifests, data, names or [], clips, cache=cache, device=device):
             found.append(figure)
             ratio = None if figure.ratio is None else round(figure.ratio, 2)
             say(

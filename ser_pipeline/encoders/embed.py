@@ -117,15 +117,16 @@ class Encoder:
         waves = [torch.from_numpy(np.ascontiguousarray(item.wave)).to(self.device) for item in batch]
         steps = [item.steps for item in batch]
         valid = valid_steps(steps, self.device)
+        kept: dict[int, torch.Tensor] = {}
 
         def take(layer: int, states: torch.Tensor) -> None:
-            if layer not in self._options.layers:
-                return
-            kept = states.half() if self._options.frames else pooled(states.float(), valid)
-            for item, own in zip(batch, kept.cpu(), strict=True):
-                item.states[layer] = own[: item.steps] if self._options.frames else own
+            if layer in self._options.layers:  # stays on the device: a copy for each layer would wait for it
+                kept[layer] = states.half() if self._options.frames else pooled(states.float(), valid)
 
         self.network.run([self.network.inputs(wave) for wave in waves], steps, take)
+        for layer, states in kept.items():
+            for item, own in zip(batch, states.cpu(), strict=True):
+                item.states[layer] = own[: item.steps] if self._options.frames else own
 
     def _joined(self, parts: Sequence[_Window]) -> Embedding | AudioError:
         if not parts:
