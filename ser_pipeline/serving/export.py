@@ -26,7 +26,7 @@ from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
-from ser_pipeline.serving.hub import licence_text, settings_text, usage
+from ser_pipeline.serving.hub import licence_text, settings_text
 from ser_pipeline.serving.load import GRAPH
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import write_model_card
@@ -140,7 +140,7 @@ def export_folder(
     _check_installed()
     facts = graph_facts(_traceable(model), int8=int8, front_end=False, trained_on=trained_on)
     texts = {
-        "README.md": write_model_card(run, usage(facts)),
+        "README.md": write_model_card(run, facts),
         "LICENSE": licence_text(read_info(run), model.card),
         "config.json": settings_text(facts),
     }

@@ -330,6 +330,11 @@ def usage(facts: GraphFacts) -> str:
         f"The graph `{GRAPH}` takes {inputs}. Its labels, its preprocessing and all other settings are in "
         "`config.json`; `ser-pipeline` prepares recordings of any format and sample rate by them.\n"
     )
+    if facts.int8:
+        parts.append(
+            "Its weights are stored in 8 bits. The scores below are those of the model before that, and its "
+            "probabilities differ a little.\n"
+        )
     return "\n".join(parts)
 
 

@@ -15,7 +15,8 @@ from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
-from ser_pipeline.serving.hub import corpora_of, header
+from ser_pipeline.serving.graph import GraphFacts
+from ser_pipeline.serving.hub import corpora_of, header, usage
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.tables import markdown_table, table_of
@@ -139,12 +140,12 @@ def _recall(uar: Estimate, emotions: Sequence[str]) -> dict[str, int | str | Cav
     return {"recall": round(100 * uar.value), "interval": interval, "chance": round(100 / len(emotions))}
 
 
-def write_model_card(folder: Path, usage: str = "") -> str:
+def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
     """Write the card of a run, as a model on the Hugging Face Hub has one.
 
     Args:
         folder: of the run; it has been scored.
-        usage: a chapter on how to use the model, which stands before the others.
+        graph: that lies beside the card, which then says how it is used; None for the card of the run alone.
 
     Returns:
         Markdown with a header in YAML.
@@ -163,10 +164,12 @@ def write_model_card(folder: Path, usage: str = "") -> str:
         raise SettingsError(f"{folder}: rates {info.words}; model cards are written of models of emotions")
     if card.emotions != info.emotions:
         raise RunError(f"{folder}: model.json and settings.json name different emotions; train it again")
+    inside = graph is not None and graph.takes == "wave"
     opening = "\n".join(_opening(info, card))
-    parts = (_data(info, card), _scores(info, scores), _certainty(card), _use(info))
+    used = [] if graph is None else [usage(graph)]
+    parts = (_data(info, card, inside), _scores(info, scores), _certainty(card), _use(info))
     rest = "\n".join(line for part in parts for line in part)
-    return "\n".join(filter(None, (f"{header(info, scores, card)}\n{opening}", usage, f"{rest}\n")))
+    return "\n".join([f"{header(info, scores, card)}\n{opening}", *used, f"{rest}\n"])
 
 
 def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
@@ -223,22 +226,20 @@ def _part(options: InputOptions) -> str:
         )
     if isinstance(options, EmbeddingOptions):
         layers = ", ".join(map(str, options.layers))
-        pooled = f"{', '.join(options.pooling)} over time"
-        return (
-            f"layers {layers} of the encoder {options.name} (weights `{options.weights[:8]}`, not part of "
-            f"this model), {'step by step' if options.frames else pooled}"
-        )
+        how = "step by step" if options.frames else f"{', '.join(options.pooling)} over time"
+        return f"layers {layers} of the encoder {options.name} (weights `{options.weights[:8]}`), {how}"
     return f"{len(vector_names(options))} features ({options.kind})"
 
 
-def _data(info: RunInfo, card: ModelCard) -> Iterator[str]:
+def _data(info: RunInfo, card: ModelCard, inside: bool) -> Iterator[str]:
     yield from ("## Training data and its licences", "")
     rows = [(each.name, each.licence, each.place) for each in corpora_of(info)]
     yield from _table(("corpus", "licence", "source"), rows)
+    needed = "It is inside the graph." if inside else "It is needed to predict, and not part of the model."
     for part in parts_of(card.inputs):
         encoder = part.encoder if isinstance(part, WaveOptions) else part
         if isinstance(encoder, EmbeddingOptions):
-            yield from (f"{_encoder('The model', encoder.name)} It is needed to predict.", "")
+            yield from (f"{_encoder('The model', encoder.name)} {needed}", "")
     for name in () if info.teacher is None else info.teacher.encoders:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     others = [name for name in info.corpora if name not in info.learned_from]

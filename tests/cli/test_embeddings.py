@@ -206,7 +206,12 @@ def test_named_layers_need_no_more_than_their_layers(corpus, make_encoder):
     assert ser("export", run_of(corpus).name, "--model-card", "--out", corpus / "card.md").exit_code == 0
     model_card = (corpus / "card.md").read_text()
     assert "layers 2 of the encoder tiny-whisper" in model_card
-    assert "whose licence this program does not know" in model_card
+    assert "licence this program does not know. It is needed to predict, and not part of the" in model_card
+    assert ser("export", run_of(corpus).name, "--hub", corpus / "hub", "--int8").exit_code == 0
+    hub_card = (corpus / "hub" / "README.md").read_text()
+    assert hub_card.startswith("---\nlicense: unknown\n")
+    assert "whose licence this program does not know. It is inside the graph." in hub_card
+    assert "Its weights are stored in 8 bits." in hub_card
     assert (card["inputs"]["layers"], card["inputs"]["pooling"]) == ([2], ["mean", "max"])
     assert len(card["learned"]["scaling"]["names"]) == 64
     lacking = ser("train", "dnn", "--layers", "3")
