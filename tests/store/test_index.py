@@ -46,6 +46,16 @@ def test_index_holds_what_the_shards_say(corpus, tmp_path, front_end):
     assert (store.shards[position], store.shard_rows[position]) == (1, 1)
 
 
+def test_a_copy_of_another_name_is_no_shard(corpus, tmp_path, front_end):
+    build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
+    folder = store_folder(tmp_path, front_end)
+    for name in ("shard-00000 (copy).h5", "shard-00000.conflict.h5", "shard-.h5"):
+        (folder / name).write_bytes((folder / "shard-00000.h5").read_bytes())
+    (folder / "index.parquet").unlink()
+    assert len(read_index(folder).table) == 40
+    assert build_store(corpus.manifest(), corpus.folder, tmp_path, front_end).present == 40
+
+
 def test_a_shard_of_another_store_is_never_served(corpus, tmp_path, front_end):
     build_store(corpus.manifest(), corpus.folder, tmp_path, front_end)
     folder = store_folder(tmp_path, front_end)
