@@ -18,6 +18,40 @@ from ser_pipeline.dsp.safe_import import prepare_librosa
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
 prepare_librosa()  # the processes of one test run start at once
 
+LOOK = """(frames) => {
+  const framed = (element) => frames && element.closest(frames);
+  const seen = (element) => element.checkVisibility() && !element.closest("svg") && !framed(element);
+  const shown = [...document.querySelectorAll("body *")].filter(seen);
+  const wide = shown.filter((each) => each.getBoundingClientRect().right > innerWidth + 1);
+  const broken = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    const parent = text.parentElement;
+    if (!parent.checkVisibility() || parent.closest("code, pre, dd, svg, script")) continue;
+    for (const word of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (tops.size > 1) broken.push(word[0]);
+    }
+  }
+  const width = document.documentElement.scrollWidth;
+  return [width, wide.map((each) => each.outerHTML.slice(0, 120)), broken];
+}"""
+
+
+def check_page(tab, width: int, frames: str = "") -> None:
+    """Fail where a page is wider than its screen, an element is, or a word is broken.
+
+    Args:
+        tab: the page, as playwright opened it.
+        width: of the screen, in CSS pixels.
+        frames: selector of elements that scroll by themselves.
+    """
+    assert tab.evaluate(LOOK, frames) == [width, [], []]
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:

@@ -257,4 +257,4 @@ def _level_notes(clips: RunClips, names: tuple[str, ...]) -> Iterator[str]:
         people = np.unique(clips.speakers[here])
         spreads = [float(peaks[here & (clips.speakers == name)].std()) for name in people]
         if here.sum() > len(people) and max(spreads) < SCALED_DB:
-            yield f"in {tag} every recording peaks at the same level: its energy says nothing about emotion"
+            yield f"all recordings in {tag} peak at the same level: their energy says nothing about emotion"

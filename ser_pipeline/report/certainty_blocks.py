@@ -32,8 +32,8 @@ def certainty_blocks(run: Run, marks: tuple[Mark, ...], sounds: Sounds | None = 
         return [text(f"{run.tag} has no stored predictions, so its calibration cannot be drawn.")]
     figure = Figure(
         f"certainty-{run.tag.lower()}",
-        f"Calibration of {run.tag}: accuracy by confidence (left), and error rate when only the most "
-        "confident decisions are made (right)",
+        f"Calibration of {run.tag}: accuracy by confidence; and in the second drawing the error rate "
+        "when only the most confident decisions are made",
         (calibration_panel(run, predictions), coverage_panel(run, predictions)),
         marks,
     )

@@ -58,9 +58,9 @@ def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ..
     tag = run.tag.lower()
     figure = Figure(
         f"importance-{tag}",
-        f"Importance in {run.tag} of groups of features (left) and of the {len(features)} most "
-        "important features (right): drop of UAR in points with 95 % intervals; groups and features below "
-        "zero did not help on these clips",
+        f"Importance in {run.tag} of groups of features, and in the second drawing of the {len(features)} "
+        "most important features: drop of UAR in points with 95 % intervals; groups and features below zero "
+        "did not help on these clips",
         (
             importance_panel(f"group-importance-{tag}", "a group of features is permuted", groups, bars=True),
             importance_panel(f"feature-importance-{tag}", "a feature is permuted", features, bars=False),

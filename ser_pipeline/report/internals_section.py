@@ -222,9 +222,9 @@ def _attention(run: Run, clips: tuple[AttendedClip, ...], marks: tuple[Mark, ...
     return Figure(
         key=f"attention-{tag}",
         caption=(
-            f"Attention of {run.tag} over time, on the mels it was given: the {run.part} clips decided "
-            "rightly that it is surest of, one of each emotion, then its surest mistakes. The line is the "
-            f"weight of a step, as many times the even share; dotted: the even share. Clips: {names}"
+            f"Attention of {run.tag} over time, on the mels it was given: of each emotion the {run.part} "
+            "clip that it recognises most confidently, then its most confident mistakes. The line is the "
+            f"weight of each step as a multiple of an even share, which is dotted. Clips: {names}"
         ),
         panels=(attention_panel(clips, run.info.emotions, f"attention-{tag}", seconds),),
         marks=marks,

@@ -43,8 +43,8 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
         f"from {cells.plural(len(corpora), 'corpus', 'corpora')} in {cells.plural(tongues, 'language')}"
     )
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
-    more = f", {len(unfinished)} unfinished" if unfinished else ""
-    shown = text(f"This report shows {held}, and {done}{more}.")
+    more = f" and {len(unfinished)} unfinished" if unfinished else ""
+    shown = text(f"This report shows {held}, with {done}{more}.")
     best = answer([run for run in runs if run.info.emotions])
     return (shown,) if best is None else (best, shown)
 

@@ -107,9 +107,7 @@ def _choice(found: Standing) -> str:
         return ""
     if found.by_validation:
         return f" Of {len(found.runs)} runs, it is the best on validation clips."
-    return (
-        f" Its test score is the highest of {len(found.runs)}, so that it is likely to be a little too high."
-    )
+    return f" Its test score is the highest of {len(found.runs)}, so it is likely to be a little too high."
 
 
 def run_key(run: Run) -> str:

@@ -192,7 +192,7 @@ def calibration_panel(run: Run, predictions: Predictions) -> Panel:
         axes.set_ylabel("correct decisions in %")
         axes.set_xlim(0, 103)
         axes.set_ylim(0, 103)
-        axes.legend(loc="upper left", markerscale=0.6)
+        axes.legend(loc="lower right", markerscale=0.6)
         mean = percent_text(float(predictions.probabilities.max(1).mean()))
         error = percent_text(run.shown.pooled.ece)
         alt = f"Reliability diagram: mean confidence {mean}, expected calibration error {error}"
@@ -209,7 +209,7 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
         if pooled.answered and pooled.answered_accuracy is not None:
             place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
             axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
-            axes.legend(loc="upper left")
+            axes.legend(loc="lower right")
         spots = chosen[:: max(1, len(chosen) // MAX_TOLD)]
         texts = [
             f"{percent_text(curve.coverage[spot])} decided: {percent_text(curve.risk[spot])} wrong"

@@ -161,7 +161,7 @@ def test_recordings_of_one_peak_are_noted(clips, rng):
         replace(clips, features=[*clips.features[:2], peak, clips.features[3]]), EMOTIONS, repeats=2
     )
     assert found.notes == (
-        "in de every recording peaks at the same level: its energy says nothing about emotion",
+        "all recordings in de peak at the same level: their energy says nothing about emotion",
     )
 
 

@@ -22,7 +22,7 @@ def cautions(data, runs):
 def test_opening_counts_what_is_shown(data):
     assert plain(opening(data, [], [])[0].words) == (
         "This report shows 90 recordings of 10 speakers from 2 corpora in 2 languages, "
-        "and no finished run yet."
+        "with no finished run yet."
     )
 
 
@@ -60,7 +60,7 @@ def test_the_answer_comes_first(data, tmp_path, rows, fake):
     runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, epochs=2)])
     first, counts = opening(data, runs, [])
     assert isinstance(first, Answer)
-    assert plain(counts.words).endswith("and 1 finished run.")
+    assert plain(counts.words).endswith("with 1 finished run.")
 
 
 def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):

@@ -69,7 +69,7 @@ def test_the_choice_is_by_validation_and_never_by_the_test_where_that_can_be(mad
 def test_folds_without_validation_clips_say_that_the_highest_test_score_is_too_high(made):
     found = answer([made("a", 0.8, split=FOLDS), made("b", 0.6, split=FOLDS)])
     assert found.score.value == 0.8
-    assert plain(found.words).endswith("the highest of 2, so that it is likely to be a little too high.")
+    assert plain(found.words).endswith("the highest of 2, so it is likely to be a little too high.")
 
 
 def test_a_network_at_chance_is_called_that(made):

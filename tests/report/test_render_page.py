@@ -17,6 +17,7 @@ from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.internals import AttendedClip, write_attention
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo
+from tests.conftest import check_page
 
 FOLDS = {"name": "loso", "digest": "y", "leaks_speakers": False, "note": "", "fold": "all"}
 VOID = {"meta", "br", "img", "input", "hr", "link"}
@@ -152,33 +153,15 @@ def test_hostile_names_are_text_everywhere(tmp_path, fake):
     assert len(ids) == len(set(ids))
 
 
-LOOK = """() => {
-  const frame = (element) => element.closest(".scroll, .panel.wide, svg, .skip");
-  const seen = (element) => element.checkVisibility() && !frame(element);
-  const shown = [...document.querySelectorAll("body *")].filter(seen);
-  const wide = shown.filter((each) => each.getBoundingClientRect().right > innerWidth + 1);
-  const broken = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const text = texts.currentNode;
-    if (!text.parentElement.checkVisibility() || text.parentElement.closest("code, dd, svg")) continue;
-    for (const word of text.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
-      const range = document.createRange();
-      range.setStart(text, word.index);
-      range.setEnd(text, word.index + word[0].length);
-      const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
-      if (tops.size > 1) broken.push(word[0]);
-    }
-  }
-  return {
-    width: document.documentElement.scrollWidth,
-    screens: document.documentElement.scrollHeight / innerHeight,
-    wide: wide.map((each) => each.outerHTML.slice(0, 120)),
-    broken,
-    answer: document.querySelector(".answer").getBoundingClientRect().bottom / innerHeight,
-    hidden: [...document.querySelectorAll("table")].filter((each) => !each.checkVisibility()).length,
-  };
-}"""
+STATE = """() => ({
+  screens: document.documentElement.scrollHeight / innerHeight,
+  answer: document.querySelector(".answer").getBoundingClientRect().bottom / innerHeight,
+  hidden: [...document.querySelectorAll("table")].filter((each) => !each.checkVisibility()).length,
+})"""
+
+FRAMES = ".scroll, .panel.wide, .skip"
+A4 = 718
+"""CSS pixels between margins of a centimetre."""
 
 
 @pytest.fixture(scope="module")
@@ -250,13 +233,13 @@ UNFOLD = "() => { for (const fold of document.querySelectorAll('details')) fold.
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen_and_no_word_is_broken(visit, tmp_path, width, scheme):
     tab = visit(width, scheme)
-    folded = tab.evaluate(LOOK)
+    folded = tab.evaluate(STATE)
+    check_page(tab, width, FRAMES)
     tab.screenshot(path=tmp_path / f"folded-{width}-{scheme}.png", full_page=True)
     tab.evaluate(UNFOLD)
-    whole = tab.evaluate(LOOK)
+    whole = tab.evaluate(STATE)
+    check_page(tab, width, FRAMES)
     shot = tab.screenshot(path=tmp_path / f"whole-{width}-{scheme}.png", full_page=True)
-    for found in (folded, whole):
-        assert (found["width"], found["wide"], found["broken"]) == (width, [], [])
     assert folded["answer"] < 1
     assert not re.search(r"[0-9] %", tab.locator(".answer > p:last-child").inner_text())  # no break before it
     assert folded["screens"] < 10
@@ -272,8 +255,20 @@ def test_a_link_to_a_run_opens_it_and_paper_shows_all(visit):
     assert run.get_attribute("open") is None
     tab.locator(".rank-name a[href='#run-r2']").click()
     assert run.get_attribute("open") is not None
-    assert re.fullmatch(r"[0-9]+ clips of confidence [0-9.]+ %: [0-9.]+ % right", tab.evaluate(POINTED))
+    assert re.fullmatch(r"[0-9]+ clips? of confidence [0-9.]+ %: [0-9.]+ % right", tab.evaluate(POINTED))
     tab.emulate_media(media="print")
-    assert tab.evaluate(LOOK)["hidden"] == 0
+    assert tab.evaluate(STATE)["hidden"] == 0
     pages = re.findall(rb"/Type\s*/Page\b", tab.pdf())
     assert len(pages) > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_is_white_and_as_wide_as_all_that_is_on_it(visit, tmp_path, scheme):
+    tab = visit(A4, scheme)
+    tab.emulate_media(media="print")
+    tab.evaluate(UNFOLD)
+    check_page(tab, A4, ".skip")
+    shot = tab.screenshot(path=tmp_path / f"print-{scheme}.png", full_page=True)
+    with Image.open(io.BytesIO(shot)) as picture:
+        assert picture.convert("RGB").getpixel((1, 1)) == (255, 255, 255)

@@ -1,4 +1,5 @@
 import io
+import itertools
 import os
 import re
 import shutil
@@ -21,10 +22,14 @@ from ser_pipeline.options import Limits
 from ser_pipeline.serving.model_card import Caveat, caveats
 from ser_pipeline.serving.page import add_page, languages
 from ser_pipeline.serving.service import Service
+from tests.conftest import check_page
 from tests.serving.conftest import RATE, save_random, voice
 from tests.serving.test_http import Client, refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:starlette")
+
+HIDDEN = "#file, #status, caption, thead"
+"""What is there for who cannot see the page, a pixel wide."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -310,7 +315,7 @@ def test_both_ways_are_on_the_page_at_once_and_it_fits_every_screen(visit, tmp_p
         for code in ("de", "pl", "en"):
             visit.locator(f"nav a[hreflang={code}]").click()
             assert visit.evaluate("document.documentElement.lang") == code
-            assert visit.evaluate("document.documentElement.scrollWidth") <= width
+            check_page(visit, width, HIDDEN)
 
 
 @pytest.mark.slow
@@ -321,13 +326,30 @@ def test_an_upload_shows_the_bars_that_the_interface_tells(visit, served, tmp_pa
     assert visit.locator("figure img").count() == 3
     assert visit.evaluate("document.activeElement.id") == "answer-heading"
     assert visit.locator("#status").inner_text().startswith(visit.locator(".decision").inner_text()[:5])
-    for width in (1200, 390):
+    for scheme, width in itertools.product(("light", "dark"), (390, 768, 1280)):
+        visit.emulate_media(color_scheme=scheme)
         visit.set_viewport_size({"width": width, "height": 900})
-        assert visit.evaluate("document.documentElement.scrollWidth") <= width
-        visit.screenshot(path=tmp_path / f"{width}.png", full_page=True)
-        with Image.open(tmp_path / f"{width}.png") as picture:
+        check_page(visit, width, HIDDEN)
+        visit.screenshot(path=tmp_path / f"{width}-{scheme}.png", full_page=True)
+        with Image.open(tmp_path / f"{width}-{scheme}.png") as picture:
             colours = picture.convert("RGB").resize((100, 200)).getcolors(20_000)
         assert len(colours) > 100
+    visit.emulate_media(media="print")
+    visit.set_viewport_size({"width": 718, "height": 900})  # A4 between margins of a centimetre
+    check_page(visit, 718, HIDDEN)
+    assert not visit.locator("#record").is_visible()
+    assert visit.locator(".bars").first.is_visible()
+    assert visit.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    visit.screenshot(path=tmp_path / "print.png", full_page=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_the_page_for_programs_fits_every_screen(visit, tmp_path, width):
+    visit.set_viewport_size({"width": width, "height": 900})
+    visit.goto(visit.url + "docs")
+    check_page(visit, width)
+    visit.screenshot(path=tmp_path / f"docs-{width}.png", full_page=True)
 
 
 @pytest.mark.slow
