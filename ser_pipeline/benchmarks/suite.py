@@ -20,6 +20,25 @@ NAMED: Final = frozenset({"gpu", "scale"})
 """Benches that run only when they are named, for they take half an hour or want a graphics card. They read no
 recordings."""
 
+SECONDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "mels": (0, 2.9), "mels-noisy": (0, 0.9), "workers": (590, 0), "memory": (70, 0),
+        "features": (0, 3.6), "complete": (26, 0), "manifest": (15, 0), "scale": (1800, 0),
+    }
+)  # fmt: skip
+"""Seconds that a bench takes, and seconds for each clip, on two busy cores; others are not counted."""
+
+
+def bench_seconds(names: list[str], clips: int) -> float:
+    """Seconds that benches should take; empty ``names`` are those of :func:`run_benches`."""
+    parts = [SECONDS.get(name, (0, 0)) for name in chosen(names)]
+    return sum(fixed + clips * each for fixed, each in parts)
+
+
+def chosen(names: list[str]) -> list[str]:
+    """The benches that run: those named, or all that are not :data:`NAMED`."""
+    return names or [name for name in BENCHES if name not in NAMED]
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -162,5 +181,5 @@ def run_benches(
         raise SettingsError(f"{manifests}: {manifest.table.num_rows} recordings; benches need 40 or more")
     with tempfile.TemporaryDirectory(prefix="ser-bench-") as folder:
         setting = Setting(manifest, whole, data, Path(folder), cache, device)
-        for name in names or [name for name in BENCHES if name not in NAMED]:
+        for name in chosen(names):
             yield from BENCHES[name](setting)

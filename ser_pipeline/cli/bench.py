@@ -1,10 +1,12 @@
 """The command ``ser bench``: speed as a ratio to the plain way, in one run."""
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from ser_pipeline.cli.budget import BudgetOption, need_budget, parse_budget
 from ser_pipeline.cli.common import (
     CacheOption,
     DataOption,
@@ -16,6 +18,8 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
+
+AFTER: Final = "name the benchmarks that did not fit to run them alone"
 
 
 def bench(
@@ -33,6 +37,7 @@ def bench(
             help="Draw time and memory against size, as 'bench scale' measures them, in this SVG file."
         ),
     ] = None,
+    budget: BudgetOption = None,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Measure speed against plain pipelines on the same recordings, one thread per worker."""
@@ -42,7 +47,7 @@ def bench(
         from ser_pipeline.errors import SettingsError
 
         try:
-            from ser_pipeline.benchmarks import run_benches
+            from ser_pipeline.benchmarks import bench_seconds, run_benches
         except ModuleNotFoundError as error:
             if error.name != "ser_pipeline.benchmarks":
                 raise
@@ -52,6 +57,8 @@ def bench(
             ) from None
         if plot is not None and "scale" not in (names or []):
             raise SettingsError("--plot draws what bench scale measures; run 'ser bench scale --plot FILE'")
+        deadline = time.monotonic() + parse_budget(budget)
+        need_budget(budget, bench_seconds(names or [], clips), "these benchmarks take", after=AFTER)
         rows, found = [], []
         for figure in run_benches(manifests, data, names or [], clips, cache=cache, device=device):
             found.append(figure)
@@ -72,6 +79,9 @@ def bench(
                     figure.note,
                 )
             )
+            if time.monotonic() > deadline:
+                say("the budget was used up; name the benchmarks that were not run to run them alone")
+                break
         if plot is not None:
             from ser_pipeline.benchmarks.scale import draw_scale
 

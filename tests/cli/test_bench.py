@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
+from ser_pipeline.benchmarks import Measurement
 from ser_pipeline.benchmarks.scale import figures
 from ser_pipeline.cli import app
 
@@ -13,6 +14,11 @@ from ser_pipeline.cli import app
     [
         (("mels", "--plot", "x.svg"), "--plot draws what bench scale measures"),
         (("nonsense",), "bench 'nonsense' does not exist"),
+        (("mels", "--budget", "soon"), "--budget 'soon' is not a time above zero"),
+        (
+            ("--clips", "900"),
+            "these benchmarks take about 2 h 2 min: pass --budget, as in --budget 1h, and name",
+        ),
     ],
 )
 def test_wrong_words_are_one_line(words, line, tmp_path, monkeypatch):
@@ -28,6 +34,17 @@ def test_an_installed_package_says_where_the_benchmarks_are(monkeypatch):
     assert result.exit_code == 1
     assert "the benchmarks come with the source checkout only" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_budget_ends_after_a_figure(monkeypatch):
+    made = [Measurement(name, 1.0, "clips/s") for name in ("first", "second")]
+    monkeypatch.setattr("ser_pipeline.benchmarks.run_benches", lambda *_, **__: iter(made))
+    whole = CliRunner().invoke(app, ["bench", "--format", "csv"])
+    assert [line.partition(",")[0] for line in whole.stdout.splitlines()] == ["work", "first", "second"]
+    monkeypatch.setattr(sys.modules["ser_pipeline.cli.bench"], "parse_budget", lambda _: -1.0)
+    cut = CliRunner().invoke(app, ["bench", "--budget", "1s", "--format", "csv"])
+    assert [line.partition(",")[0] for line in cut.stdout.splitlines()] == ["work", "first"]
+    assert "the budget was used up; name the benchmarks that were not run" in cut.stderr
 
 
 @pytest.mark.slow
