@@ -314,7 +314,9 @@ def test_two_processes_train_the_same_network_where_no_layer_looks_at_the_batch(
     toy.write_features()
     found = []
     for name, devices in (("one", 1), ("two", 2)):
-        train = {"devices": devices, "precision": "fp32", "batch_size": 24, "class_weights": False}
+        place = "device" if devices == 2 else "host"  # each process holds the clips itself
+        train = {"devices": devices, "data_on": place, "precision": "fp32", "batch_size": 24}
+        train["class_weights"] = False
         data = toy.data(model={"name": "dnn", "dropout": 0.0}, train=train)
         train_run(data, tmp_path / name, Watch(), command="c")
         found.append((weights(tmp_path / name), read_metrics(tmp_path / name / "metrics.csv")))
