@@ -1,12 +1,13 @@
 """Files and folders that are whole or not there, written beside their target and renamed; and lock files."""
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
 import stat
 import struct
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,12 @@ TEMPORARY_SUFFIX = ".partial"
 
 _FLOCK = struct.Struct("@hhqqi4x")
 """Linux: kind of lock, origin, first byte, number of bytes, and a process that must be 0."""
+
+_TO_THE_END = 2**31 - 1
+"""Windows: the greatest number of bytes that can be locked."""
+
+_LOOK_AGAIN_S = 0.05
+"""Windows cannot wait for a lock longer than ten seconds, so it is looked for this often."""
 
 
 def is_plain(path: Path) -> bool:
@@ -87,6 +94,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
+        if out.exists():
+            out.rmdir()  # Windows renames over no folder, not even an empty one
         os.replace(temporary, out)
     except OSError as error:
         raise explained(error, out) from None
@@ -141,16 +150,39 @@ def lock_file(path: Path, taken: SerError | None, start: int = 0, count: int = 0
     try:
         yield
     finally:
+        _unlock(handle, start, count)
         os.close(handle)
 
 
 def _lock(handle: int, start: int, count: int, *, wait: bool) -> None:
     """Lock bytes for one handle where the system can, else for the process, which other threads share."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while True:
+            os.lseek(handle, start, os.SEEK_SET)
+            try:
+                return msvcrt.locking(handle, msvcrt.LK_NBLCK, count or _TO_THE_END - start)
+            except OSError as error:
+                if not wait or error.errno not in {errno.EACCES, errno.EDEADLK}:
+                    raise
+            time.sleep(_LOOK_AGAIN_S)
+    import fcntl
+
     command = getattr(fcntl, "F_OFD_SETLKW" if wait else "F_OFD_SETLK", None)
     if command is None:
         fcntl.lockf(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), count, start, os.SEEK_SET)
     else:
         fcntl.fcntl(handle, command, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, count, 0))
+
+
+def _unlock(handle: int, start: int, count: int) -> None:
+    """Free bytes where closing the file does not free them at once."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, start, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, count or _TO_THE_END - start)
 
 
 def explained(error: OSError, path: Path) -> SerError:
@@ -165,7 +197,9 @@ def explained(error: OSError, path: Path) -> SerError:
 
 
 def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    if sys.platform == "win32" and path.is_dir():
+        return  # Windows opens no folder, and writes names of files at once
+    handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,13 +1,16 @@
 import errno
 import fcntl
+import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.atomic import explained, lock_file, write_atomically, write_parquet
+from ser_pipeline.atomic import explained, lock_file, whole_folder, write_atomically, write_parquet
 from ser_pipeline.errors import SerError
 
 
@@ -128,3 +131,69 @@ def test_a_folder_without_locks_is_one_line(tmp_path, monkeypatch):
         lock_file(tmp_path / "a.lock", TAKEN),
     ):
         pass
+
+
+class Windows:
+    """Locks as Windows has them: bytes from where the file stands, and an error where another holds one."""
+
+    LK_NBLCK, LK_UNLCK = 2, 0
+
+    def __init__(self) -> None:
+        self.held: list[tuple[int, int]] = []
+        self.others: list[tuple[int, int]] = []
+
+    def locking(self, handle: int, mode: int, count: int) -> None:
+        first = os.lseek(handle, 0, os.SEEK_CUR)
+        if mode == self.LK_UNLCK:
+            self.held.remove((first, first + count))
+            return
+        for start, end in self.others:
+            if first < end and start < first + count:
+                raise OSError(errno.EACCES, "Permission denied")
+        self.held.append((first, first + count))
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    system = Windows()
+    monkeypatch.setitem(sys.modules, "msvcrt", system)
+    monkeypatch.setattr("ser_pipeline.atomic.sys", SimpleNamespace(platform="win32"))
+    return system
+
+
+def test_windows_locks_the_same_bytes(tmp_path, windows):
+    with lock_file(tmp_path / "lock", None, 7, 2), lock_file(tmp_path / "other", None, 3):
+        assert windows.held == [(7, 9), (3, 2**31 - 1)]
+    assert windows.held == []
+
+
+def test_windows_refuses_bytes_that_another_holds(tmp_path, windows):
+    windows.others = [(8, 9)]
+    with pytest.raises(SerError, match="taken"), lock_file(tmp_path / "lock", SerError("taken"), 7, 2):
+        pass
+    with lock_file(tmp_path / "lock", SerError("taken"), 9, 1):
+        assert windows.held == [(9, 10)]
+
+
+def test_windows_waits_for_bytes_that_another_holds(tmp_path, windows, monkeypatch):
+    windows.others = [(0, 1)]
+    monkeypatch.setattr("ser_pipeline.atomic.time", SimpleNamespace(sleep=lambda s: windows.others.clear()))
+    with lock_file(tmp_path / "lock", None):
+        assert windows.held == [(0, 2**31 - 1)]
+
+
+def test_windows_writes_files_and_folders_whole(tmp_path, windows, monkeypatch):
+    def as_there(path, flags, *mode):
+        if Path(path).is_dir() or flags == os.O_RDONLY:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *mode)
+
+    opened, renamed = os.open, os.replace
+    monkeypatch.setattr(os, "open", as_there)
+    monkeypatch.setattr(os, "replace", lambda a, b: renamed(a, b) if not Path(b).is_dir() else as_there(b, 0))
+    with write_atomically(tmp_path / "a.txt") as part:
+        part.write_text("whole")
+    (tmp_path / "folder").mkdir()
+    with whole_folder(tmp_path / "folder") as folder:
+        (folder / "b.txt").write_text("whole")
+    assert {path.name for path in tmp_path.rglob("*.txt")} == {"a.txt", "b.txt"}

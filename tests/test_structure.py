@@ -45,6 +45,17 @@ def imported(body: list[ast.stmt]) -> Iterator[str]:
             yield from imported(node.body)
 
 
+def loaded_at_once(body: list[ast.stmt]) -> Iterator[str]:
+    """Names of modules, of whatever package, that a module loads when it is imported itself."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.Try | ast.With | ast.If):
+            yield from loaded_at_once(node.body)
+
+
 def defined(name: str) -> set[str]:
     """Names that a module gives, the modules inside it among them."""
     found = {other.removeprefix(f"{name}.").partition(".")[0] for other in MODULES if other.startswith(name)}
@@ -101,6 +112,15 @@ def test_the_wheel_holds_every_room_but_the_benchmarks():
     found = find_namespace_packages(str(root), **settings["tool"]["setuptools"]["packages"]["find"])
     rooms = {name.rpartition(".")[0] for name in MODULES} - {""}
     assert rooms - set(found) == {"ser_pipeline.benchmarks"}
+
+
+ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "pwd", "resource", "termios", "winreg", "_winapi"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_that_one_system_lacks_is_imported_where_it_is_used(name):
+    loaded = {imported.partition(".")[0] for imported in loaded_at_once(TREES[name].body)}
+    assert not loaded & ONE_SYSTEM
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -4,10 +4,9 @@ numba keeps machine code as pickles, and reading a pickle runs what it says. So 
 folder that another user can write to nor kept in one.
 """
 
-import grp
+import getpass
 import hashlib
 import os
-import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -46,11 +45,13 @@ def places(source: Path) -> Iterator[Path]:
 def temporary_folder() -> Path | None:
     """A folder of this user's own for temporary files, the same for all processes; None if there is none."""
     try:
-        folder = Path(tempfile.gettempdir()) / f"ser-{os.getuid()}"
+        folder = Path(tempfile.gettempdir()) / f"ser-{os.getuid() if _owned() else getpass.getuser()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
     except OSError:
         return None
+    if not _owned():
+        return folder
     own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
     return folder if own else None
 
@@ -68,6 +69,8 @@ def distrusted(folder: Path, source: Path) -> str:
     """
     if not writable(folder) and not folder.is_dir():
         return f"{folder} cannot be made"
+    if not _owned():
+        return ""
     for place in (folder, *folder.parents):
         mode = place.resolve().stat().st_mode
         if mode & stat.S_IWOTH and (place == folder or not mode & stat.S_ISVTX):
@@ -80,8 +83,16 @@ def distrusted(folder: Path, source: Path) -> str:
     return ""
 
 
+def _owned() -> bool:
+    """Whether files say who may write to them; Windows keeps each user's own folders to that user instead."""
+    return hasattr(os, "getuid")
+
+
 def _of_one(group: int, owner: int) -> bool:
     """Whether a group is the administrator's, or has nobody in it but one user."""
+    import grp
+    import pwd
+
     if group == 0:
         return True
     try:

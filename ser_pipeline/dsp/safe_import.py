@@ -1,6 +1,5 @@
 """Import librosa in one process at a time, until one has done it."""
 
-import fcntl
 import hashlib
 import importlib
 import importlib.util
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.dsp.kept import NUMBA, keep_in, temporary_folder, why_not_first
 from ser_pipeline.errors import SettingsError
 
@@ -32,8 +32,7 @@ def prepare_librosa() -> None:
     mark = _mark()
     if mark is None or mark.exists():
         return
-    with mark.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock_file(mark.with_suffix(".lock"), None):
         if not mark.exists():
             for name in _COMPILED_AT_IMPORT:
                 importlib.import_module(name)

@@ -152,7 +152,7 @@ def api_page(openapi: dict[str, Any], address: str) -> str:
         openapi: as ``/openapi.json`` gives it.
         address: under which the server was asked, for the examples.
     """
-    style = Markup((TEMPLATES / "page.css").read_text())
+    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     return template("api.html.j2").render(openapi=openapi, address=address, style=style)
 
 

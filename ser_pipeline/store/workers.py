@@ -102,7 +102,12 @@ def _end_with(parent: int) -> None:
 
 
 def _wait_for_the_end_of(parent: int) -> None:
-    while os.getppid() == parent:
+    if sys.platform == "win32":  # a process keeps the number of its parent there
+        import _winapi
+
+        handle = _winapi.OpenProcess(_winapi.SYNCHRONIZE, False, parent)
+        _winapi.WaitForSingleObject(handle, _winapi.INFINITE)
+    while os.getppid() == parent and sys.platform != "win32":
         time.sleep(_WATCH_S)
     os._exit(1)
 

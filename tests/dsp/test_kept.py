@@ -118,3 +118,12 @@ def test_no_folder_for_temporary_files_is_no_error(source, monkeypatch):
     monkeypatch.setattr(tempfile, "gettempdir", nowhere)
     assert temporary_folder() is None
     assert [place.name for place in places(source)] == ["__pycache__"]
+
+
+def test_where_files_have_no_owners_the_users_own_folders_are_trusted(source, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "getuid")
+    monkeypatch.setenv("LOGNAME", "somebody")
+    os.chmod(source.parent, 0o777)
+    assert temporary_folder() == tmp_path / "tmp" / "ser-somebody"
+    assert keep_in(source) == source.parent / "__pycache__"
+    assert why_not_first(source).endswith("cannot be written to")

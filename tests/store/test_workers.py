@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from ser_pipeline.errors import StoreError
 from ser_pipeline.store.build import _make_shard
 from ser_pipeline.store.plan import Chunk, Work
-from ser_pipeline.store.workers import run_dask
+from ser_pipeline.store.workers import _wait_for_the_end_of, run_dask
 
 dask = pytest.importorskip("distributed")
 
@@ -153,3 +154,18 @@ def test_without_the_extra_its_name_is_said(tmp_path, front_end, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(StoreError, match=re.escape("pip install 'ser-pipeline[cluster]'")):
         list(run_dask(_make_shard, [Work(tmp_path, tmp_path, front_end, Chunk(0, ()))], "tcp://127.0.0.1:9"))
+
+
+def test_a_worker_on_windows_waits_for_the_process_that_started_it(monkeypatch):
+    told = []
+    system = SimpleNamespace(
+        SYNCHRONIZE=1,
+        INFINITE=-1,
+        OpenProcess=lambda rights, inherited, number: told.append(number) or 77,
+        WaitForSingleObject=lambda handle, milliseconds: told.append(handle),
+    )
+    monkeypatch.setitem(sys.modules, "_winapi", system)
+    monkeypatch.setattr("ser_pipeline.store.workers.sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr("ser_pipeline.store.workers.os._exit", told.append)
+    _wait_for_the_end_of(os.getppid())
+    assert told == [os.getppid(), 77, 1]
