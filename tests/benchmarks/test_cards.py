@@ -1,13 +1,14 @@
 import pytest
 import torch
 
+from ser_pipeline.benchmarks import cards
 from ser_pipeline.benchmarks.cards import AGREE, card_figures, timed
 from ser_pipeline.errors import SettingsError
 
 
 def test_everything_runs_on_the_processor_and_decides_as_it_does(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("ser_pipeline.benchmarks.cards.ENCODER", "no-such-encoder")
-    monkeypatch.setattr("ser_pipeline.benchmarks.cards.STEPS", 1)
+    for name, value in (("ENCODER", "no-such-encoder"), ("STEPS", 1), ("ALONE", 10)):
+        monkeypatch.setattr(cards, name, value)
     recipe = toy.recipe(model={"name": "crnn"})
     found = {
         each.work: each for each in card_figures(recipe, toy.manifests, toy.cache, tmp_path / "w", "cpu")
@@ -31,3 +32,13 @@ def test_calls_before_the_clock_starts_are_not_timed():
     called = []
     assert timed(lambda: called.append(1), "cpu", 3) >= 0
     assert len(called) == 5
+
+
+def test_an_encoder_is_timed_on_noise_as_long_as_the_clips(toy, make_encoder, monkeypatch):
+    folder = make_encoder("whisper", "whisper-base", max_source_positions=1_500)
+    monkeypatch.setenv("SER_ENCODERS", str(folder.parent))
+    monkeypatch.setattr(cards, "ALONE", 10)
+    (found,) = cards._embeddings(toy.data(), "cpu")
+    assert found.ratio > 0
+    assert "10 stretches of noise" in found.note
+    assert "at most 0 away from the processor's" in found.note
