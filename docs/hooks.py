@@ -17,7 +17,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     """Lead links to the README to the first page."""
-    return markdown.replace("](../README.md", "](index.md")
+    return markdown.replace("../README.md", "index.md")
 
 
 def on_page_content(html: str, **_: object) -> str:

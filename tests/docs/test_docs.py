@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,30 +93,64 @@ def test_the_source_report_is_cited_wherever_it_is_spoken_of():
     assert SOURCE in str(method_section([]))
 
 
+def follow(page, folder):
+    """Run the commands and the Python of a page, in a folder; indented blocks are not run."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for language, block in re.findall(r"^```(sh|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        commands = [["-c", block]]
+        if language == "sh":
+            lines = [line.split() for line in block.strip().splitlines()]
+            assert {words[0] for words in lines} == {"ser"}
+            commands = [["-m", "ser_pipeline", *words[1:]] for words in lines]
+        for words in commands:
+            done = subprocess.run(
+                [sys.executable, *words],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=500,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+            assert done.returncode == 0, f"{words}\n{done.stderr}"
+            yield words
+
+
+@pytest.fixture(scope="module")
+def first_hour(tmp_path_factory):
+    """A folder in which somebody has followed the quickstart."""
+    folder = tmp_path_factory.mktemp("first-hour")
+    assert len(list(follow("quickstart.md", folder))) >= 7
+    return folder
+
+
 @pytest.mark.slow
-def test_the_quickstart_runs(tmp_path):
-    text = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
-    commands = [
-        line
-        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        for line in block.strip().splitlines()
-    ]
-    assert len(commands) >= 7
-    for command in commands:
-        words = command.split()
-        assert words[0] == "ser"
-        done = subprocess.run(
-            [sys.executable, "-m", "ser_pipeline", *words[1:]],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=500,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert (tmp_path / "reports" / "report.html").is_file()
-    (scores,) = (tmp_path / "runs").glob("*/scores.json")
+def test_the_quickstart_runs(first_hour):
+    assert (first_hour / "reports" / "report.html").is_file()
+    (scores,) = (first_hour / "runs").glob("*/scores.json")
     uar = json.loads(scores.read_text())["parts"]["test"]["pooled"]["uar"]
     assert uar["low"] > 0.25  # chance, of four emotions
     assert round(uar["value"], 2) == 0.83  # as the page says
+
+
+@pytest.mark.slow
+def test_the_tutorial_on_a_corpus_of_ones_own_runs(tmp_path):
+    assert [*follow("tutorials/own-corpus.md", tmp_path)]
+    rows = (tmp_path / "talks.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4 * 6  # emotions, voices
+    assert (tmp_path / "reports" / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [
+        ("paper.md", "runs/svm/scores.json"),
+        ("encoders.md", "runs/features/scores.json"),
+        ("serving.md", "runs/served/model.onnx"),
+    ],
+)
+def test_the_tutorials_run_where_the_quickstart_ends(page, made, first_hour, tmp_path):
+    folder = shutil.copytree(first_hour, tmp_path / "here")
+    assert [*follow(f"tutorials/{page}", folder)]
+    assert (folder / made).is_file()
