@@ -1,4 +1,4 @@
-"""What a release needs beside the package: versions that agree, and files that a forge and Docker accept."""
+"""What a release needs: archives that hold the package, versions that agree, files that a forge accepts."""
 
 import os
 import re
@@ -6,10 +6,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
+import soundfile
 import yaml
 
 import ser_pipeline
@@ -26,6 +30,27 @@ SCHEMAS = {
     "CITATION.cff": "vendor.citation-file-format",
 }
 """File -> the schema that the forge, or the format's authors, publish for it."""
+PACKAGE = Path(ser_pipeline.__file__).parent
+DATA = {
+    "corpora/words.toml",
+    "experiments/shipped/ablations.toml",
+    "experiments/shipped/cross-corpus.toml",
+    "experiments/shipped/hypotheses.toml",
+    "experiments/shipped/learning-curve.toml",
+    "py.typed",
+    "report/templates/page.css",
+    "report/templates/page.html.j2",
+    "report/templates/page.js",
+    "serving/built_in/LICENSE",
+    "serving/built_in/built-in.md",
+    "serving/built_in/built-in.onnx",
+    "serving/templates/api.html.j2",
+    "serving/templates/page.css",
+    "serving/templates/page.html.j2",
+    "serving/templates/page.js",
+    "serving/templates/texts.toml",
+}
+"""What the package holds beside modules and descriptions of corpora (``corpora/known/*.toml``)."""
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +115,93 @@ def test_the_pythons_are_the_same_everywhere(metadata):
     workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
     assert workflow["jobs"]["tests"]["strategy"]["matrix"]["python"] == stated
     assert metadata["requires-python"] == f">={stated[0]}"
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """The source archive, built from a copy of the checkout so that nothing is left in it."""
+    folder = tmp_path_factory.mktemp("release")
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "cli.py"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("ser_pipeline", "tests", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    build = "from setuptools.build_meta import build_sdist; build_sdist('dist')"
+    run(sys.executable, "-c", build, cwd=folder)
+    (archive,) = (folder / "dist").iterdir()
+    return archive
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist):
+    """The wheel, built from the source archive alone."""
+    folder = sdist.parents[1] / "wheel"
+    pip("wheel", "--no-build-isolation", "--wheel-dir", folder, sdist)
+    (archive,) = folder.iterdir()
+    return archive
+
+
+@pytest.fixture
+def empty_environment(tmp_path):
+    """A virtual environment with the libraries of this one, but without the package."""
+    builder = venv.EnvBuilder(symlinks=os.name != "nt")
+    context = builder.ensure_directories(tmp_path / "environment")
+    builder.create(context.env_dir)
+    places = {"base": context.env_dir, "platbase": context.env_dir}
+    libraries = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+    path = Path(sysconfig.get_path("purelib", "venv", places), "libraries.pth")
+    path.write_text("\n".join(sorted(libraries)), encoding="utf-8")  # their own .pth files are not read
+    return context
+
+
+def run(*words, cwd=None):
+    """Output of a program that finds no package through the environment's variables."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(word) for word in words], cwd=cwd, env=environment, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def pip(*words):
+    return run(sys.executable, "-m", "pip", *words, "--no-deps", "--no-index")
+
+
+def shipped():
+    """All files of the package but the benchmarks, relative to its folder."""
+    files = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file())
+    return {path.as_posix() for path in files if not {"__pycache__", "benchmarks"} & {*path.parts}}
+
+
+def test_the_package_holds_modules_corpora_and_the_files_listed():
+    others = {name for name in shipped() if not name.endswith(".py")}
+    assert {name for name in others if not re.fullmatch(r"corpora/known/[\w-]+\.toml", name)} == DATA
+
+
+def test_the_wheel_is_the_package_and_its_licences(wheel):
+    about = f"ser_pipeline-{ser_pipeline.__version__}.dist-info"
+    licences = {"licenses/LICENSE", "licenses/ser_pipeline/serving/built_in/LICENSE"}
+    described = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", *licences}
+    expected = {f"ser_pipeline/{name}" for name in shipped()} | {f"{about}/{name}" for name in described}
+    assert wheel.name == f"ser_pipeline-{ser_pipeline.__version__}-py3-none-any.whl"
+    assert {*zipfile.ZipFile(wheel).namelist()} == expected
+
+
+def test_the_source_archive_is_what_the_wheel_is_made_of(sdist):
+    with tarfile.open(sdist) as archive:
+        files = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    made = {"PKG-INFO", "setup.cfg"}
+    expected = {f"ser_pipeline/{name}" for name in shipped()}
+    assert {name for name in files if not name.startswith("ser_pipeline.egg-info/")} == (
+        expected | made | {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"}
+    )
+
+
+def test_the_wheel_predicts_in_an_environment_of_its_own(wheel, empty_environment, rng, tmp_path):
+    context = empty_environment
+    pip("--python", context.env_exe, "install", wheel)
+    where = run(context.env_exe, "-c", "import ser_pipeline; print(ser_pipeline.__file__)", cwd=tmp_path)
+    assert Path(where.strip()).is_relative_to(context.env_dir)
+    soundfile.write(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, 16_000), 16_000)
+    shown = run(Path(context.bin_path, "ser"), "predict", "a.wav", "--format", "csv", cwd=tmp_path)
+    assert re.search(r"^a\.wav,(anger|happiness|neutral|sadness),", shown, re.MULTILINE)
