@@ -52,6 +52,7 @@ docs: $(BIN)/.installed
 	$(BIN)/python -m ser_pipeline.options.page > docs/options.md
 	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
 	$(BIN)/python docs/formats.py > docs/formats.md
+	$(BIN)/python docs/licences.py
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
 
 site: $(BIN)/.installed
