@@ -3,6 +3,8 @@
 import inspect
 import os
 import re
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ from typer.core import TyperGroup
 from ser_pipeline import __version__
 from ser_pipeline.cli import cache, corpora, experiment, manifest, runs
 from ser_pipeline.cli.bench import bench
-from ser_pipeline.cli.common import GIVEN, say
+from ser_pipeline.cli.common import GIVEN, refuse_addresses, say
 from ser_pipeline.cli.evaluate import compare, evaluate
 from ser_pipeline.cli.explain import explain
 from ser_pipeline.cli.export import export
@@ -75,17 +77,28 @@ app.command()(quickstart)
 app.command()(warm)
 
 
-def _flowing(group: typer.Typer) -> None:
-    """Let the paragraphs of help flow: where a docstring's lines end is of no meaning on a terminal."""
+def _on_this_machine(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def run(*words: Any, **given: Any) -> Any:
+        for value in given.values():
+            refuse_addresses(*(value if isinstance(value, list | tuple) else (value,)))
+        return command(*words, **given)
+
+    return run
+
+
+def _finish(group: typer.Typer) -> None:
+    """Let the paragraphs of help flow, and let no command take an address for a path."""
     for command in group.registered_commands:
         told = (command.callback and inspect.getdoc(command.callback)) or ""
         command.help = command.help or re.sub(r"(?<!\n)\n(?!\n)", " ", told)
+        command.callback = command.callback and _on_this_machine(command.callback)
     for inner in group.registered_groups:
         if inner.typer_instance is not None:
-            _flowing(inner.typer_instance)
+            _finish(inner.typer_instance)
 
 
-_flowing(app)
+_finish(app)
 
 
 def _version(wanted: bool) -> None:

@@ -89,6 +89,22 @@ GIVEN = {"debug": False, "all_columns": False}
 """Flags of ``ser`` itself: ``--debug`` keeps the traceback of an error, ``--all-columns`` hides no column."""
 
 
+def refuse_addresses(*given: Any) -> None:
+    """Refuse an address of a store in place of a folder or file, before a folder of that name is made.
+
+    Raises:
+        typer.Exit: one of the paths is an address; a line says what to do.
+    """
+    for path in given:
+        found = re.match(r"([a-z][a-z0-9+]+):/+(.*)", str(path)) if isinstance(path, Path) else None
+        if found is not None:
+            say(
+                f"ser: {found[1]}://{found[2]}: only folders and files of this machine are read and written; "
+                "copy it here first, as with 'rclone copy', or mount it as a folder"
+            )
+            raise typer.Exit(1)
+
+
 @contextmanager
 def plain_errors(interrupted: str = "run the same command again to continue") -> Iterator[None]:
     """Turn a ``SerError`` into one line on stderr and exit status 1.

@@ -21,6 +21,7 @@ from ser_pipeline.cli.common import (
     out_whole,
     plain_errors,
     progress,
+    refuse_addresses,
     say,
     show_table,
     tell_unread,
@@ -168,6 +169,7 @@ def predict(
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.reading import expand
 
+    refuse_addresses(*map(Path, files))
     with plain_errors("run the command for the remaining recordings"):
         options = given.options(PredictOptions)
         _check_adapt(options, timeline)

@@ -111,3 +111,26 @@ def test_help_says_for_which_models_an_option_is_where_its_heading_does_not():
 def test_no_command_reads_its_context():
     for path in Path(cli.__file__).parent.glob("*.py"):
         assert path.stem == "flags" or ".params" not in path.read_text(encoding="utf-8"), path.name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("manifest", "build", "--data", "s3://bucket/corpora"),
+        ("manifest", "validate", "--data", "s3://bucket/corpora"),
+        ("cache", "mels", "--cache", "s3://bucket/corpora"),
+        ("train", "logreg", "--runs", "s3://bucket/corpora"),
+        ("report", "--out", "s3://bucket/corpora"),
+        ("report", "--runs-dir", "s3://bucket/corpora"),
+        ("runs", "list", "--runs", "s3://bucket/corpora"),
+        ("manifest", "show", "--manifests", "s3://bucket/corpora"),
+        ("experiment", "run", "hypotheses", "--data", "s3://bucket/corpora"),
+        ("predict", "s3://bucket/corpora"),
+    ],
+)
+def test_an_address_in_place_of_a_folder_is_refused_before_one_of_its_name_is_made(ser, tmp_path, words):
+    before = set(tmp_path.iterdir())
+    assert ser(*words, status=1).output.startswith(
+        "ser: s3://bucket/corpora: only folders and files of this machine"
+    )
+    assert set(tmp_path.iterdir()) == before
