@@ -128,7 +128,8 @@ def check_ratings(data: RunData) -> None:
         for name, column in zip(names, of_part.ratings(names).T, strict=True):
             known = column[~np.isnan(column)]
             if len(np.unique(known)) < FEWEST:
-                alike = f"all rated {known[0]:g}" if len(known) > 1 else "rated"
+                few = "is rated" if len(known) == 1 else "are rated"
+                alike = f"are all rated {known[0]:g}" if len(known) > 1 else few
                 what = "training" if part == "train" else part
                 raise TrainingError(
                     f"target {name}: {plural(len(known), f'{what} clip')} of split '{split}' {alike}, and "

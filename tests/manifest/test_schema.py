@@ -39,13 +39,13 @@ def test_columns_and_their_order_are_fixed():
 
 
 def test_the_docs_page_has_every_column():
-    page = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
     for name in PUBLISHED:
         assert f"`{name}`" in page
 
 
 def test_the_docs_page_has_every_emotion_with_its_id():
-    page = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
     assert ", ".join(f"{number} {name}" for number, name in enumerate(EMOTIONS)) in page
 
 

@@ -149,7 +149,7 @@ def test_too_few_rated_validation_clips_are_said(toy, tmp_path):
     names = [f"{corpus}/{speaker}-{emotion}-{take}" for corpus, _, speaker, emotion, take in toy.rows]
     toy.write_manifest([None if name in spared else number / 120 for number, name in enumerate(names)])
     data = toy.data(model={"name": "logreg"}, target="valence,arousal")
-    said = r"^target valence: 1 validation clips of split 'speaker' are rated, and 2 .* leave valence out$"
+    said = r"^target valence: 1 validation clip of split 'speaker' is rated, and 2 .* leave valence out$"
     with pytest.raises(TrainingError, match=said):
         train_run(data, tmp_path / "run", Silent(), command="c")
 

@@ -76,7 +76,7 @@ def add_rows(toy):
 def soft(data):
     clips = data.training_clips(data.learned())
     assert isinstance(clips, TrainingClips)
-    return clips.soft.numpy()
+    return clips.carried["soft"].numpy()
 
 
 def answers(toy):
