@@ -35,10 +35,9 @@ class Backend(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
-    """How many processes work, and where."""
+class Cluster:
+    """Where work that can be shared is done."""
 
-    jobs: JobsOption = 1
     backend: Annotated[
         Backend, typer.Option("--backend", help="Compute on this machine (loky) or on a cluster (dask).")
     ] = Backend.loky
@@ -64,6 +63,13 @@ class Workers:
                 "tcp://10.0.0.1:8786"
             )
         return self.scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Workers(Cluster):
+    """How many processes work, and where."""
+
+    jobs: JobsOption = 1
 
 
 @dataclass(frozen=True, slots=True)

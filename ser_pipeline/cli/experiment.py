@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ser_pipeline.cli.budget import BudgetOption, need_budget, parse_budget
+from ser_pipeline.cli.cache_build import Cluster
 from ser_pipeline.cli.common import (
     MOST_ROWS,
     CacheOption,
@@ -101,6 +102,7 @@ class Work:
 def run(
     name: NameArgument,
     work: Work,
+    cluster: Cluster,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Run only these arms, as in 'dnn*'; repeat the flag or separate names by commas."),
@@ -111,6 +113,7 @@ def run(
 ) -> None:
     """Train the runs that an experiment still needs, and test its claims; nothing is trained twice."""
     with plain_errors():
+        scheduler = _checked_scheduler(cluster, work)
         seconds = work.seconds()
         progress = _progress(name, work)
         patterns = _patterns(only or [], {cell.arm for cell in progress.cells})
@@ -118,7 +121,8 @@ def run(
             _tell_plan(progress, work.places(progress.ground), patterns, seconds, work.jobs)
             return
         _refuse_hours(progress, work, patterns)
-        failed = _run(progress, work, seconds, patterns, shlex.join(["ser", "experiment", "run", name]))
+        command = shlex.join(["ser", "experiment", "run", name])
+        failed = _run(progress, work, scheduler, seconds, patterns, command)
     next_step("ser report", manifests=work.manifests, cache=work.cache, runs_dir=work.runs)
     if failed:
         raise typer.Exit(1)
@@ -225,6 +229,22 @@ def show(
         show_findings(read_findings(path), fmt, full=full)
 
 
+def _checked_scheduler(cluster: Cluster, work: Work) -> str | None:
+    """Address of the scheduler; None for this machine.
+
+    Raises:
+        SettingsError: flags that do not go together.
+    """
+    from ser_pipeline.errors import SettingsError
+
+    if cluster.checked_scheduler is not None and work.threads is not None:
+        raise SettingsError(
+            "--threads does not go with --backend dask, whose workers train each cell with one thread; "
+            "leave it out"
+        )
+    return cluster.scheduler
+
+
 def _patterns(only: list[str], arms: set[str]) -> list[str]:
     """What each ``--only`` names: an arm whose name has a comma, or several between commas."""
     found: list[str] = []
@@ -257,15 +277,20 @@ def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
     return designed(experiment, ground.groups()), ground
 
 
-def _run(progress: "Progress", work: Work, seconds: float, only: list[str], command: str) -> int:
+def _run(
+    progress: "Progress", work: Work, scheduler: str | None, seconds: float, only: list[str], command: str
+) -> int:
     """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
-    from ser_pipeline.experiments.run import run_cells
+    from ser_pipeline.experiments.queue import run_cells
     from ser_pipeline.experiments.verdicts import write_findings
     from ser_pipeline.runs.findings import experiment_folder
 
     places = work.places(progress.ground)
     try:
-        run_cells(progress, places, _Lines(), command=command, budget_s=seconds, only=only, jobs=work.jobs)
+        run_cells(
+            progress, places, _Lines(together=scheduler is not None), command=command, budget_s=seconds,
+            only=only, jobs=work.jobs, scheduler=scheduler,
+        )  # fmt: skip
     finally:
         findings = write_findings(progress, places.runs, epochs=work.epochs)
     show_findings(findings)
@@ -303,10 +328,16 @@ def _refuse_hours(progress: "Progress", work: Work, only: list[str]) -> None:
 
 
 class _Lines:
-    """Writes a line to stderr as cells begin and end, and now and then within a long one."""
+    """Writes a line to stderr as cells begin and end, and now and then within a long one.
 
-    def __init__(self, part: Literal["test", "validation"] = "test") -> None:
+    Args:
+        part: whose score is told.
+        together: several cells may be trained at once, so that each line has to name its own.
+    """
+
+    def __init__(self, part: Literal["test", "validation"] = "test", *, together: bool = False) -> None:
         self._part = part
+        self._together = together
         self._said = self._began = time.monotonic()
         self._ahead = ""
 
@@ -317,7 +348,7 @@ class _Lines:
     def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
         """Remember how much is ahead; it is said with the result."""
         self._said = self._began = time.monotonic()
-        self._ahead = f"{ahead} left, about {duration(seconds)}"
+        self._ahead = f"{ahead} left, about {duration(seconds)}{' of work' if self._together else ''}"
         say(f"{cell.label} ({self._ahead})")
 
     def epoch_done(self, report: "EpochReport") -> None:
@@ -335,9 +366,14 @@ class _Lines:
 
     def ended(self, cell: "Cell", state: "State") -> None:
         """Say what came of it."""
+        where = f"  {cell.label}: " if self._together else "  "
         took = duration(time.monotonic() - self._began)
         if state.record is None:
-            say(one_line(f"  {state.status} after {took}: {state.reason}"))
-        else:
-            uar = state.record.uar if self._part == "test" else state.record.validation_uar
-            say(f"  {self._part} UAR {100 * uar:.1f} % in {took}" if uar is not None else f"  done in {took}")
+            after = "" if self._together else f" after {took}"
+            say(one_line(f"{where}{state.status}{after}: {state.reason}"))
+            return
+        if self._together:
+            took = duration(state.record.seconds)
+        uar = state.record.uar if self._part == "test" else state.record.validation_uar
+        score = "done" if uar is None else f"{self._part} UAR {100 * uar:.1f} %"
+        say(f"{where}{score} in {took}")

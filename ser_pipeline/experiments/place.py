@@ -114,3 +114,10 @@ def only_one(runs: Path) -> Iterator[None]:
     taken = RunError(f"{folder}: another experiment is running here; wait for it, or choose another --runs")
     with lock_file(folder / "running.lock", taken):
         yield
+
+
+@contextmanager
+def one_cell(runs: Path, key: str) -> Iterator[None]:
+    """Wait for a cell, and hold it while the block runs; whoever waited looks at it again."""
+    with lock_file(runs / EXPERIMENTS / "cells.lock", None, int(key[:7], 16), 1):
+        yield

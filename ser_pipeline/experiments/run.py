@@ -1,39 +1,42 @@
-"""Run an experiment: what is missing, in the order that decides most claims, within a budget."""
+"""Train and score one cell of an experiment, in this process or on a worker of a cluster."""
 
-import math
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from ser_pipeline import __version__
 from ser_pipeline.api import Watcher as TrainingWatcher
 from ser_pipeline.api import build_store, fit_and_score
 from ser_pipeline.api.places import OnProgress
 from ser_pipeline.datasets.prepare import read_inputs
-from ser_pipeline.errors import OutOfTimeError, SerError, TrainingError
+from ser_pipeline.errors import OutOfTimeError, RunError, SerError, TrainingError
 from ser_pipeline.evaluation.run import decision_ms
+from ser_pipeline.experiments.arms import cell_key
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import (
     CellRecord,
     Places,
     cell_folder,
-    only_one,
+    one_cell,
     read_record,
     write_record,
 )
-from ser_pipeline.experiments.progress import NOT_YET, Progress, State, cell_table, write_table
-from ser_pipeline.experiments.schedule import estimates, ordered, total, wanted_stores, work_of
+from ser_pipeline.experiments.progress import State
+from ser_pipeline.experiments.schedule import wanted_stores
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.options import Recipe
 from ser_pipeline.runs.files import read_info
-from ser_pipeline.runs.findings import experiment_folder
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
 from ser_pipeline.training.recorder import EpochReport
-from ser_pipeline.training.trackers import check_trackers
 
 NO_TIME: Final = "the budget was used up"
 
-_FAULTS: Final = (
+FAULTS: Final = (
     SerError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError, OSError,
 )  # fmt: skip
 """What ends one cell and no other: errors of ours, and what libraries raise for data they cannot use."""
@@ -47,7 +50,7 @@ class Clock(TrainingWatcher):
         watcher: is told of each epoch, and of what goes wrong without ending a training.
     """
 
-    def __init__(self, deadline: float, watcher: "Watcher") -> None:
+    def __init__(self, deadline: float, watcher: "Watcher | TrainingWatcher") -> None:
         self.deadline = deadline
         self._watcher = watcher
 
@@ -151,69 +154,11 @@ def _record(
     )
 
 
-def run_cells(
-    progress: Progress,
-    places: Places,
-    watcher: Watcher,
-    *,
-    command: str,
-    budget_s: float = math.inf,
-    only: Sequence[str] = (),
-    jobs: int = 1,
-) -> None:
-    """Train what is missing; a cell that fails is noted, and the next one begins.
-
-    After each cell, the order is updated from the times of the cells so far, and the table of cells is
-    written again.
-
-    Args:
-        progress: its states are brought up to date as cells end.
-        places: folders.
-        watcher: is told of everything.
-        command: as typed.
-        budget_s: wall time; a cell that is not expected to fit is not begun, and a network is stopped
-            after the epoch in which the time is over.
-        only: patterns of arms to run.
-        jobs: processes that build stores.
-
-    Raises:
-        SettingsError: a tracker whose library is not installed.
-        RunError: another process runs experiments in the same folder.
-        KeyboardInterrupt: Ctrl-C; what is done is kept, and the rest continues next time.
-    """
-    for cell in progress.cells:
-        check_trackers(cell.recipe.train.log)
-    deadline = time.monotonic() + budget_s
-    clock = Clock(deadline, watcher)
-    folder = experiment_folder(places.runs, progress.design.experiment.name)
-    with only_one(places.runs):
-        while True:
-            costs = estimates(progress, places, only, jobs=jobs)
-            seconds = {key: cost.seconds for key, cost in costs.items()}
-            queue = ordered(progress.needs(), seconds, deadline - time.monotonic())
-            if not queue:
-                break
-            cell = next(cell for cell in progress.cells if cell.key == queue[0])
-            watcher.began(cell, len(queue), total([costs[key] for key in queue]))
-            state = run_cell(
-                cell, progress.ground, places, watcher, clock,
-                work=work_of(cell, progress.ground), jobs=jobs, command=command,
-            )  # fmt: skip
-            progress.states[cell.key] = state
-            watcher.ended(cell, state)
-            write_table(folder, cell_table(progress))
-            if state.reason == NO_TIME:
-                break
-    for key in costs:
-        if progress.states[key].reason == NOT_YET:
-            progress.states[key] = State("not run", NO_TIME)
-
-
 def run_cell(
     cell: Cell,
     ground: Ground,
     places: Places,
-    watcher: Watcher,
+    watcher: Watcher | None,
     clock: Clock,
     *,
     work: float,
@@ -222,32 +167,144 @@ def run_cell(
 ) -> State:
     """Build what a cell reads, and train it; whatever is wrong with it ends it alone.
 
+    A worker that still trains this cell for a command that has ended is waited for.
+
     Args:
         cell: what to train.
         ground: the recordings.
         places: folders.
-        watcher: is told of the stores that are built.
+        watcher: is told of the stores that are built; None where they are there.
         clock: ends the training when the budget is over.
         work: what the cell was estimated by.
         jobs: processes that build stores.
         command: as typed.
     """
-    known = read_record(places.runs, cell.key)
-    if known is not None:  # another process has done it meanwhile
-        return State("done", record=known)
     try:
-        for options, copies in wanted_stores(cell.recipe):
-            with watcher.building(options.kind) as on_progress:
-                build_store(
-                    options, copies=copies, data=places.data, manifests=ground.manifests, cache=places.cache,
-                    jobs=jobs, on_progress=on_progress,
-                )  # fmt: skip
-        record = train_cell(
-            cell, ground, clock, cache=places.cache, runs=places.runs, work=work, command=command
-        )
+        with one_cell(places.runs, cell.key):
+            known = read_record(places.runs, cell.key)
+            if known is not None:  # another process has done it meanwhile
+                return State("done", record=known)
+            if watcher is not None:
+                build_stores(cell.recipe, ground, places, watcher, jobs=jobs)
+            record = train_cell(
+                cell, ground, clock, cache=places.cache, runs=places.runs, work=work, command=command
+            )
     except OutOfTimeError:
         return State("not run", NO_TIME)
-    except _FAULTS as error:
-        name = "" if isinstance(error, SerError) else f"{type(error).__name__}: "
-        return State("failed", f"{name}{str(error).partition(chr(10))[0]}")
+    except FAULTS as error:
+        return failed(error)
     return State("done", record=record)
+
+
+def build_stores(
+    recipe: Recipe,
+    ground: Ground,
+    places: Places,
+    watcher: Watcher,
+    *,
+    jobs: int,
+    scheduler: str | None = None,
+) -> None:
+    """Build what a recipe's stores lack."""
+    for options, copies in wanted_stores(recipe):
+        with watcher.building(options.kind) as on_progress:
+            build_store(
+                options, copies=copies, data=places.data, manifests=ground.manifests, cache=places.cache,
+                jobs=jobs, scheduler=scheduler, on_progress=on_progress,
+            )  # fmt: skip
+
+
+def failed(error: BaseException) -> State:
+    """State of a cell that an error has ended."""
+    name = "" if isinstance(error, SerError) else f"{type(error).__name__}: "
+    return State("failed", f"{name}{str(error).partition(chr(10))[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class CellTask:
+    """All a worker needs to train one cell.
+
+    Attributes:
+        cell: what to train; its stores and its split are there.
+        manifests: folder of the manifest.
+        own_tasks: tasks of ``ser.toml``.
+        places: folders.
+        work: what the cell was estimated by.
+        seconds: what it should take.
+        until: when the budget is over, in seconds since 1970.
+        command: for the record.
+        version: of this package where the command runs.
+    """
+
+    cell: Cell
+    manifests: Path
+    own_tasks: Mapping[str, Sequence[str]]
+    places: Places
+    work: float
+    seconds: float
+    until: float
+    command: str
+    version: str = __version__
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders that must be there wherever it is done."""
+        return self.manifests, self.places.cache, self.places.runs
+
+
+class CellDone(NamedTuple):
+    """What a worker says of a cell: its key, how it stands, and what went wrong without ending it."""
+
+    key: str
+    state: State
+    warnings: tuple[str, ...]
+
+
+class _Warnings(TrainingWatcher):
+    """Keeps warnings for whoever handed out the cell."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warn(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def do_task(task: CellTask) -> CellDone:
+    """Train a cell on a worker; doing it twice, even at the same time, trains it once.
+
+    Raises:
+        RunError: this process would train another cell than the one that is asked for.
+    """
+    cell = task.cell
+    ground = Ground(task.manifests, read_manifest(task.manifests), task.own_tasks)
+    _refuse_strangers(task, ground)
+    left = task.until - time.time()
+    if task.seconds > left:
+        return CellDone(cell.key, State("not run", NO_TIME), ())
+    watcher = _Warnings()
+    clock = Clock(time.monotonic() + left, watcher)
+    state = run_cell(cell, ground, task.places, None, clock, work=task.work, jobs=1, command=task.command)
+    return CellDone(cell.key, state, tuple(watcher.said))
+
+
+def _refuse_strangers(task: CellTask, ground: Ground) -> None:
+    """A worker on another machine may have other versions or files: its numbers belong to another cell."""
+    where = f"{task.cell.label}: the worker on {socket.gethostname()}"
+    if task.version != __version__:
+        raise RunError(
+            f"{where} has version {__version__} of ser-pipeline, and this command has {task.version}; "
+            "install the same version on every machine"
+        )
+    split = ground.split(task.cell.recipe.split)
+    key = cell_key(
+        task.cell.recipe,
+        manifest_digest=ground.manifest.digest,
+        split_digest=split.digest,
+        own_tasks=task.own_tasks,
+    )
+    if key != task.cell.key:
+        raise RunError(
+            f"{where} has another manifest or other library versions and would train another cell; "
+            "install the versions in constraints.txt on every machine"
+        )

@@ -111,6 +111,19 @@ def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_pat
         (("show", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' is not a time above zero"),
         (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has this name; valid are high; low"),
+        (("run", "small.toml", "--backend", "dask"), "ser: --backend dask and --scheduler go together"),
+        (
+            ("run", "small.toml", "--scheduler", "tcp://h:1"),
+            "ser: --backend dask and --scheduler go together",
+        ),
+        (
+            ("run", "small.toml", "--backend", "dask", "--scheduler", "tcp://h:1", "--threads", "2"),
+            "ser: --threads does not go with --backend dask, whose workers train each cell with one thread",
+        ),
+        (
+            ("run", "small.toml", "--backend", "dask", "--scheduler", "nonsense://h"),
+            "ser: --scheduler nonsense://h: cannot be reached",
+        ),
         (("run", "bad.toml"), "ser: bad.toml: arm: no such key; valid are title, about, seeds"),
         (("run", "hypotheses", "--manifests", "nowhere"), "ser: nowhere/manifest.parquet: not found"),
     ],

@@ -7,9 +7,10 @@ from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.cells import Ground, cells_of
 from ser_pipeline.experiments.place import Places
 from ser_pipeline.experiments.progress import examined
-from ser_pipeline.experiments.run import run_cells
+from ser_pipeline.experiments.queue import run_cells
 from ser_pipeline.experiments.spec import parse_experiment
 from ser_pipeline.manifest import read_manifest
+from tests.store.cluster import cluster  # noqa: F401 - a fixture of these tests
 from tests.training.conftest import one_thread  # noqa: F401 - a fixture of these tests too
 
 SMALL = """

@@ -14,6 +14,7 @@ import soundfile as sf
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store
 from ser_pipeline.store.shard import read_keys, read_rows
+from tests.store.cluster import cluster  # noqa: F401 - a fixture of these tests
 
 
 class Corpus:
