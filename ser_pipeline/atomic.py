@@ -1,6 +1,7 @@
 """Files and folders that are whole or not there, written beside their target and renamed; and lock files."""
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -74,6 +75,17 @@ def write_atomically(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writers of a file left beside it when they were killed.
+
+    Args:
+        path: of the file; nobody else may be writing it.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            left.unlink()
 
 
 @contextmanager

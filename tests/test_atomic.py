@@ -10,7 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ser_pipeline.atomic import explained, lock_file, whole_folder, write_atomically, write_parquet
+from ser_pipeline.atomic import (
+    TEMPORARY_SUFFIX,
+    explained,
+    lock_file,
+    remove_unfinished,
+    whole_folder,
+    write_atomically,
+    write_parquet,
+)
 from ser_pipeline.errors import SerError
 
 
@@ -33,6 +41,15 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         half_write(tmp_path / "a.txt", KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_writers_left_beside_one_file_is_removed(tmp_path):
+    left = [tmp_path / f".a[1].h5.{pid}-0badcafe{TEMPORARY_SUFFIX}" for pid in (7, 81)]
+    others = [tmp_path / name for name in ("a[1].h5", ".a1.h5.7-0badcafe.partial", ".a[1].h5.lock")]
+    for path in (*left, *others):
+        path.write_text("part")
+    remove_unfinished(tmp_path / "a[1].h5")
+    assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
 def test_folders_are_made(tmp_path):
@@ -87,7 +104,7 @@ TAKEN = SerError("another holds it")
 def holds(path, start, count):
     """Whether another process can hold these bytes."""
     code = (
-        "import pathlib, sys\nfrom ser_pipeline.atomic import lock_file\n"
+        "import pathlib, sys\nfrom ser_pipeline.atomic import TEMPORARY_SUFFIX, lock_file\n"
         "from ser_pipeline.errors import SerError\n"
         "place = int(sys.argv[2]), int(sys.argv[3])\n"
         "with lock_file(pathlib.Path(sys.argv[1]), SerError('no'), *place):\n    pass"

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.atomic import remove_unfinished
 from ser_pipeline.audio import Recording, prepare, read_recording, read_segment
 from ser_pipeline.errors import AudioError, AudioMissing, StoreCorrupt, StoreError
 from ser_pipeline.front_end import (
@@ -217,6 +218,7 @@ def _write(work: Work, path: Path, old: ShardRows | None, new: ShardRows) -> Non
     rows = new if old is None else joined([old, new])
     described = provenance(work.options)
     layout = layout_of(work.options)
+    remove_unfinished(path)  # a worker that was killed; the shard is held, so nobody is writing it
     write_shard(path, rows, layout=layout, name=fingerprint(described), described=described)
 
 
