@@ -7,14 +7,19 @@ torch, librosa and the like are loaded by the call that needs them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from ser_pipeline.api.data import build_manifest, build_store, query_manifest, recommended, validate_manifest
-from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
-from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, resume, train
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from ser_pipeline.api.data import (
+        build_manifest,
+        build_store,
+        query_manifest,
+        recommended,
+        validate_manifest,
+    )
     from ser_pipeline.api.estimators import SerClassifier, SerFeatures
+    from ser_pipeline.api.results import evaluate, explain, load_model, make_report, predict
+    from ser_pipeline.api.training import ScoredRun, Watcher, ensemble, fit_and_score, resume, train
 
 __all__ = [
     "ScoredRun",
@@ -37,11 +42,15 @@ __all__ = [
     "validate_manifest",
 ]
 
+_DATA: Final = ("build_manifest", "build_store", "query_manifest", "recommended", "validate_manifest")
+_RESULTS: Final = ("evaluate", "explain", "load_model", "make_report", "predict")
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is offered
 
     def __getattr__(name: str) -> Any:
-        """Load the estimators when they are asked for, as scikit-learn takes most of a second."""
-        if name not in ("SerClassifier", "SerFeatures"):
+        """Load what is asked for with its file alone: predictions need no manifest, and no scikit-learn."""
+        if name not in __all__:
             raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-        return getattr(import_module("ser_pipeline.api.estimators"), name)
+        file = "estimators" if name.startswith("Ser") else "training"
+        file = "data" if name in _DATA else "results" if name in _RESULTS else file
+        return getattr(import_module(f"ser_pipeline.api.{file}"), name)

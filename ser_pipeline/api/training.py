@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ser_pipeline.api.data import recommended
 from ser_pipeline.api.places import CACHE, MANIFESTS, RUNS, SETTINGS_FILE, Place
 from ser_pipeline.errors import OutOfTimeError, SettingsError
 from ser_pipeline.options import (
@@ -178,6 +177,8 @@ def train(
 
     file = None if settings is None else Path(settings)
     if model is None and "model" not in changes:
+        from ser_pipeline.api.data import recommended
+
         recipe, why = recommended(
             lambda **fields: chosen_recipe(preset=preset, settings=file, **merged(fields, nested(changes))),
             manifests=manifests, cache=cache, settings=settings,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s, as_samples
-from ser_pipeline.dsp.compiled import fused, vectorised
+from ser_pipeline.dsp import plain
+from ser_pipeline.dsp.compiled import fused, otherwise, vectorised
 from ser_pipeline.dsp.gate import spectral_gate
 from ser_pipeline.options import FrontEnd
 
@@ -34,6 +35,7 @@ class Prepared:
     gated: Float32s
 
 
+@otherwise(plain.energy)
 @vectorised
 def energy(wave: Float32s) -> float:
     """Sum of squares.
@@ -48,6 +50,7 @@ def energy(wave: Float32s) -> float:
     return _energy(wave)
 
 
+@otherwise(plain.block_energies)
 @vectorised
 def block_energies(wave: Float32s, block: int) -> Float64s:
     """Sum of squares of each block of samples; the last block may be shorter.

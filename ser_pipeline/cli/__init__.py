@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -29,6 +29,13 @@ from ser_pipeline.cli.streams import SHOWN, Application
 from ser_pipeline.cli.train import train
 from ser_pipeline.cli.warm import warm
 from ser_pipeline.errors import TOLD
+
+WHOLE: Final = (
+    "ser-pipeline-onnx does not bring it, and only predicts with the built-in model or with a graph of "
+    "'ser export' (--model GRAPH); for all else, pip uninstall ser-pipeline-onnx, then "
+    "pip install ser-pipeline"
+)
+"""What to do where a library is missing."""
 
 
 class PlainList(TyperGroup):
@@ -77,22 +84,29 @@ app.command()(quickstart)
 app.command()(warm)
 
 
-def _on_this_machine(command: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(*words: Any, **given: Any) -> Any:
         for value in given.values():
             refuse_addresses(*(value if isinstance(value, list | tuple) else (value,)))
-        return command(*words, **given)
+        try:
+            return command(*words, **given)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "ser_pipeline").partition(".")[0]
+            if missing == "ser_pipeline" or GIVEN["debug"]:
+                raise
+            say(f"ser: {missing} is not installed; {WHOLE}")
+            raise typer.Exit(1) from None
 
     return run
 
 
 def _finish(group: typer.Typer) -> None:
-    """Let the paragraphs of help flow, and let no command take an address for a path."""
+    """Let the paragraphs of help flow, and tell addresses and missing libraries in one line."""
     for command in group.registered_commands:
         told = (command.callback and inspect.getdoc(command.callback)) or ""
         command.help = command.help or re.sub(r"(?<!\n)\n(?!\n)", " ", told)
-        command.callback = command.callback and _on_this_machine(command.callback)
+        command.callback = command.callback and _guarded(command.callback)
     for inner in group.registered_groups:
         if inner.typer_instance is not None:
             _finish(inner.typer_instance)

@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -267,9 +268,10 @@ def _source(path: Path) -> Path | bytes:
 
 def _limit_threads(threads: int | None) -> None:
     if threads is not None:
-        import torch
+        with suppress(ModuleNotFoundError):  # without torch there are graphs alone, which run on one thread
+            import torch
 
-        torch.set_num_threads(threads)
+            torch.set_num_threads(threads)
 
 
 def _check_picture(picture: Path | None, timeline: bool, paths: Sequence[Path]) -> None:

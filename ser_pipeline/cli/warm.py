@@ -14,10 +14,13 @@ def warm() -> None:
         from pathlib import Path
 
         from ser_pipeline.dsp import gate
-        from ser_pipeline.dsp.kept import keep_in, why_not_first
+        from ser_pipeline.dsp.kept import keep_in, numba, why_not_first
         from ser_pipeline.errors import SettingsError
         from ser_pipeline.front_end import warm as compile_all
 
+        if numba is None:
+            out("ready: without numba, nothing is compiled")
+            return
         source = Path(gate.__file__)
         folder = keep_in(source)
         if folder is None:

@@ -9,12 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
-from numba.core.compiler import CompileResult
-
-from ser_pipeline.dsp.kept import distrusted, keep_in, places, why_not_first, writable
+from ser_pipeline.dsp.kept import distrusted, keep_in, numba, places, why_not_first, writable
 from ser_pipeline.errors import remark
+
+FunctionCache: Any = object
+if numba is not None:
+    from numba.core.caching import FunctionCache, IndexDataCacheFile
+    from numba.core.compiler import CompileResult
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -49,7 +50,7 @@ def inlined(function: F) -> F:
     Args:
         function: of arrays and numbers, in the subset of Python that numba knows.
     """
-    return cast(F, numba.njit(inline="always")(function))
+    return function if numba is None else cast(F, numba.njit(inline="always")(function))
 
 
 def fused(function: F) -> F:
@@ -62,16 +63,33 @@ def fused(function: F) -> F:
     Args:
         function: of arrays and numbers, in the subset of Python that numba knows.
     """
+    if numba is None:
+        return function
     return cast(F, numba.njit(error_model="numpy", fastmath=set(REORDERED), forceinline=True)(function))
 
 
+def otherwise(plain: F) -> Callable[[F], F]:
+    """Take a function of NumPy alone in place of a compiled one where numba is not installed.
+
+    Args:
+        plain: gives what the compiled function gives, but for rounding.
+    """
+    return lambda function: plain if numba is None else function
+
+
 def _compiled(function: F, *, fastmath: bool | set[str]) -> F:
+    if numba is None:
+        return cast(F, _refuse)
     dispatcher: Any = numba.njit(error_model="numpy", fastmath=fastmath)(function)
     dispatcher._cache = _Kept(function)  # what njit(cache=True) sets to numba's own
     return cast(F, dispatcher)
 
 
-class _Kept(FunctionCache):
+def _refuse(*_: object) -> None:
+    raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+
+class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
     """Machine code of one function: read from wherever it may be, kept where it can be.
 
     numba's own cache takes the one folder that it can write to, so code that an image was built with is of no
@@ -112,7 +130,7 @@ class _Kept(FunctionCache):
                 continue
             return
 
-    def _files(self, codegen: Any) -> Iterator[IndexDataCacheFile]:
+    def _files(self, codegen: Any) -> Iterator[Any]:
         """The function's file in each folder, for the processor that this one is."""
         processor = hashlib.blake2b(repr(codegen.magic_tuple()).encode(), digest_size=4).hexdigest()
         for folder in places(self._source):
@@ -121,7 +139,7 @@ class _Kept(FunctionCache):
             yield IndexDataCacheFile(str(folder), f"{self._base}-{processor}", _stamp(self._source))
 
 
-def _save(file: IndexDataCacheFile, key: Any, code: Any) -> None:
+def _save(file: Any, key: Any, code: Any) -> None:
     try:
         file.save(key, code)
     except (EOFError, pickle.UnpicklingError):  # what is there cannot be read

@@ -16,9 +16,11 @@ from functools import lru_cache
 import numpy as np
 
 from ser_pipeline.arrays import Float32s, Float64s, as_samples
+from ser_pipeline.dsp import plain
 from ser_pipeline.dsp.buffers import buffer
-from ser_pipeline.dsp.compiled import inlined, vectorised
+from ser_pipeline.dsp.compiled import inlined, otherwise, vectorised
 from ser_pipeline.dsp.fft import transform_1024, transform_1024_double
+from ser_pipeline.dsp.plain import BINS, HOP, N_FFT, SLOPE, THRESHOLD
 from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.errors import AudioError
 
@@ -27,12 +29,6 @@ CHUNK = 600_000
 TIME_CONSTANT_S = 2.0
 SMOOTH_HZ = 500
 SMOOTH_MS = 50
-
-N_FFT = 1024
-HOP = 256
-BINS = N_FFT // 2 + 1
-THRESHOLD = 2.0
-SLOPE = 10.0
 
 _SHUT = np.float32(SLOPE * (1 + THRESHOLD))
 _OPEN = np.float32(-20)
@@ -159,6 +155,7 @@ def _pole(sample_rate: int) -> np.float32:
     return np.float32((math.sqrt(1 + 4 * t_frames**2) - 1) / (2 * t_frames**2))
 
 
+@otherwise(plain.analyse)
 @vectorised
 def analyse(span: Float32s, window: Float64s, spectra: Float32s, magnitude: Float32s) -> None:
     """Spectra of windows that start every ``HOP`` samples.
@@ -201,6 +198,7 @@ def _part(spectrum: Float64s, spectra: Float32s, i: int) -> None:
         spectra[i + 2 * BINS + band], spectra[i + 3 * BINS + band] = im + mirrored_im, mirrored_re - re
 
 
+@otherwise(plain.average_forwards)
 @vectorised
 def average_forwards(magnitude: Float32s, average: Float32s, pole: np.float32, zeros_before: bool) -> None:
     """Smooth each band by one pole, from the first frame to the last.
@@ -222,6 +220,7 @@ def average_forwards(magnitude: Float32s, average: Float32s, pole: np.float32, z
             averaged[band] = state[band]
 
 
+@otherwise(plain.mask_backwards)
 @vectorised
 def mask_backwards(
     magnitude: Float32s, average: Float32s, pole: np.float32, trailing: int, rows: Float32s, reach: int
@@ -257,16 +256,7 @@ def _row(frames: Float32s, number: int) -> Float32s:
     return frames[number * BINS : (number + 1) * BINS]
 
 
-@inlined
-def _after_silence(pole: np.float32, keep: np.float32, trailing: int) -> np.float32:
-    """Share of the last frame's average that comes back over ``trailing`` silent frames.
-
-    Forwards the average decays by ``keep`` a frame; backwards it starts in the last frame's
-    steady state: a geometric series, summed up to the frame after the sound.
-    """
-    decay = np.float64(keep)
-    series = np.float64(pole) * decay * (1 - decay ** (2 * trailing - 2)) / (1 - decay**2)
-    return np.float32(series + decay ** (2 * trailing - 1))
+_after_silence = inlined(plain.after_silence)
 
 
 @inlined
@@ -301,6 +291,7 @@ def _smooth_row(padded: Float32s, rows: Float32s, smooth: Float32s) -> None:
             smooth[i] += (a * shifted[i] + b * shifted[i + 1]) + (c * shifted[i + 2] + d * shifted[i + 3])
 
 
+@otherwise(plain.synthesise)
 @vectorised
 def synthesise(
     spectra: Float32s, mask: Float32s, columns: Float32s, amount: np.float32, window: Float32s, span: Float32s

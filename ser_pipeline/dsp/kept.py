@@ -12,11 +12,16 @@ import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
-import numba
+numba: Any
+try:
+    import numba
+except ModuleNotFoundError:  # the small install, which compiles nothing
+    numba = None
 
-NUMBA: Final[Any] = numba.config
+NUMBA: Final[Any] = SimpleNamespace(CACHE_DIR="") if numba is None else numba.config
 """numba's settings, which its types do not name."""
 
 

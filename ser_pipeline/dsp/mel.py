@@ -5,10 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from ser_pipeline.arrays import Float32s, Float64s, Int64s, as_samples
+from ser_pipeline.arrays import Complex64s, Float32s, Float64s, Int64s, as_samples
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, vectorised
 from ser_pipeline.dsp.fft import transform_2048
+from ser_pipeline.dsp.kept import numba
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FrontEnd
 
@@ -136,18 +137,26 @@ def _mel_power(wave: Float32s, front_end: FrontEnd) -> Float32s:
     span[: n_fft // 2] = 0
     span[n_fft // 2 : n_fft // 2 + used.size] = used
     span[n_fft // 2 + used.size :] = 0
-    if n_fft == N_FFT:
+    if n_fft == N_FFT and numba is not None:
         mel = np.empty((n_mels, frames), np.float32)
         narrow = _narrow_filters(front_end.sample_rate, n_mels)
         mel_power(span, hop, _window(n_fft) * np.float32(0.5), *narrow, mel)
         return mel
-    import scipy.fft  # takes a third of a second, and the usual length does without
-
     view = np.lib.stride_tricks.sliding_window_view(span[:whole], n_fft)[::hop]
-    spectrum = scipy.fft.rfft(view * _window(n_fft), axis=1, overwrite_x=True)
+    spectrum = _transform(view * _window(n_fft))
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     dense: Float32s = mel_filters(front_end.sample_rate, n_fft, n_mels) @ power.T
     return dense
+
+
+def _transform(windows: Float32s) -> Complex64s:
+    """Spectra of real windows, shape ``(frames, n_fft // 2 + 1)``."""
+    try:
+        import scipy.fft  # takes a third of a second, and the usual length does without
+    except ModuleNotFoundError:  # the small install; the two differ by rounding
+        return np.fft.rfft(windows, axis=1).astype(np.complex64, copy=False)
+    spectra: Complex64s = scipy.fft.rfft(windows, axis=1, overwrite_x=True)
+    return spectra
 
 
 def _scaled(mel: Float32s, front_end: FrontEnd) -> Float32s:

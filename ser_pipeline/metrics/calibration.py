@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax, softmax
 
 from ser_pipeline.arrays import Float64s, Int64s
 
@@ -178,6 +177,7 @@ def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> flo
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
     """
     from scipy.optimize import minimize_scalar  # takes a sixth of a second, and reports do without
+    from scipy.special import log_softmax
 
     logits, numbers = _logits(probabilities), np.asarray(targets, np.int64)
     if len(numbers) == 0:
@@ -203,6 +203,8 @@ def temper(probabilities: npt.ArrayLike, temperature: float | Float64s) -> Float
         >>> temper([[0.8, 0.2]], 2.0).round(3)
         array([[0.667, 0.333]])
     """
+    from scipy.special import softmax
+
     tempered: Float64s = softmax(_logits(probabilities) / temperature, axis=1)
     return tempered
 

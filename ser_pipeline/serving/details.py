@@ -86,10 +86,10 @@ def moved(model: Model, clip: PreparedClip) -> Float32s | None:
         Low bands first, shape ``(rows, columns)``; None for clips without mels, or with vectors beside them,
         and for graphs.
     """
-    from ser_pipeline.models import falls
-
     if clip.values.ndim != 2 or clip.beside is not None or not isinstance(model.scorer, TorchScorer):
         return None
+    from ser_pipeline.models import falls
+
     label = int(model.scorer.logits(clip.values, clip.frames).argmax())
     return falls(model.scorer.network, clip.values, clip.frames, label)
 
@@ -104,11 +104,11 @@ def pieces(model: Model, clip: PreparedClip) -> tuple[tuple[str, float], ...]:
     Returns:
         Group of features or layer, and the fall, in the order of the vector; nothing for other clips.
     """
+    if clip.values.ndim != 1 or clip.logits is not None:
+        return ()
     from ser_pipeline.evaluation.explain_inputs import pieces_of
     from ser_pipeline.evaluation.explain_tables import named_columns
 
-    if clip.values.ndim != 1 or clip.logits is not None:
-        return ()
     vector = normalised(clip.values[None], model.card, one_speaker=False)[0]
     usual = model.scorer.logits(vector, clip.frames)
     found = []

@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
-
-from joblib import Parallel, delayed
+from typing import TYPE_CHECKING, Final
 
 from ser_pipeline.atomic import explained
 from ser_pipeline.errors import SettingsError
@@ -28,6 +26,9 @@ from ser_pipeline.synth.layouts import MAX_CLIPS_PER_CLASS, PLANS, SIZES, Size, 
 from ser_pipeline.synth.perform import perform
 from ser_pipeline.synth.tables import TABLES
 from ser_pipeline.synth.voice import ROOMS
+
+if TYPE_CHECKING:
+    from joblib import Parallel
 
 DEFAULT_SIZE: Final = "medium"
 
@@ -107,6 +108,8 @@ def synth(
         SerError: the files cannot be written.
         SettingsError: a seed, size, number or corpus that does not exist.
     """
+    from joblib import Parallel
+
     if seed < 0:
         raise SettingsError(f"seed {seed} must be 0 or more")
     clips_of = plan(size, clips_per_class, corpora)
@@ -157,10 +160,12 @@ def _write_corpus(
     clips: Sequence[SynthClip],
     seed: int,
     settings: str,
-    pool: Parallel,
+    pool: "Parallel",
     report: Callable[[int], None],
 ) -> float:
     """Build one corpus beside its place and move it there; returns seconds of audio."""
+    from joblib import delayed
+
     staged = folder / STAGING / FOLDERS[corpus]
     for parent in {clip.path.parent for clip in clips}:
         (staged / parent).mkdir(parents=True, exist_ok=True)
