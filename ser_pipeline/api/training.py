@@ -29,9 +29,9 @@ from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
+    from ser_pipeline.runs.curves import EpochReport
     from ser_pipeline.serving.model import Model
     from ser_pipeline.training.logged import Logged
-    from ser_pipeline.training.recorder import EpochReport
 
 T = TypeVar("T")
 

@@ -30,9 +30,9 @@ from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.models import build_model
 from ser_pipeline.options import EmbeddingOptions, Recipe
 from ser_pipeline.processes import chosen_device, multiply_in
+from ser_pipeline.runs.curves import EpochReport
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.device import choose_precision
-from ser_pipeline.training.recorder import EpochReport
 from ser_pipeline.training.run import train_run
 
 AGREE: Final = 0.999

@@ -17,7 +17,7 @@ from ser_pipeline.tables.cells import duration
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
-    from ser_pipeline.training.recorder import EpochReport
+    from ser_pipeline.runs.curves import EpochReport
 
 
 class EpochLines(Watcher):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ser_pipeline.experiments.place import Places
     from ser_pipeline.experiments.progress import Progress, State
     from ser_pipeline.experiments.search import Trial
-    from ser_pipeline.training.recorder import EpochReport
+    from ser_pipeline.runs.curves import EpochReport
 
 app = typer.Typer(no_args_is_help=True, help="Run experiments: compare settings and judge claims about them.")
 

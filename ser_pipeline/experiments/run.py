@@ -29,10 +29,10 @@ from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.schedule import wanted_stores
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.options import Recipe
+from ser_pipeline.runs.curves import EpochReport
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo, RunScores
-from ser_pipeline.training.recorder import EpochReport
 
 NO_TIME: Final = "the budget was used up"
 

@@ -1,17 +1,18 @@
-"""``metrics.csv``: what was measured in each epoch of a training."""
+"""The epochs of a training: who is told of them, which one counts, and ``metrics.csv``."""
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import RunError
+from ser_pipeline.options import TrainOptions
 
 METRICS: Final = "metrics.csv"
 
@@ -31,6 +32,49 @@ Epoch = dict[str, float]
 """One line of ``metrics.csv``: what was measured, by column; a missing value is absent."""
 
 
+Row = dict[str, float | int | None]
+"""One epoch by the names of :data:`METRIC_COLUMNS`."""
+
+LAST: Final = "last.ckpt"
+"""State that a training goes on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """One epoch, as a watcher is told of it.
+
+    Attributes:
+        row: by the names of :data:`METRIC_COLUMNS`.
+        epochs: at most this many.
+        best_epoch: best so far, counted from 1.
+        clips_per_second: training clips.
+        patience_seconds: until training stops if nothing gets better; None if it would not.
+        word: what an epoch is called.
+        note: what sets this one apart from the others.
+    """
+
+    row: Row
+    epochs: int
+    best_epoch: int
+    clips_per_second: float
+    patience_seconds: float | None
+    word: str = "epoch"
+    note: str = ""
+
+
+class Listener(Protocol):
+    """Follows a training; called from the first process only."""
+
+    def epoch_began(self, epoch: int, clips: int) -> None:
+        """Epoch ``epoch`` (counted from 1) begins; it has ``clips`` clips."""
+
+    def step_done(self, clips: int) -> None:
+        """A step with ``clips`` clips is done."""
+
+    def epoch_done(self, report: EpochReport) -> None:
+        """An epoch is done and its files are written."""
+
+
 @dataclass(frozen=True)
 class Curve:
     """How one training went; ``name`` tells folds apart and is empty for a single training."""
@@ -45,7 +89,36 @@ class Curve:
         return pairs[:, 0], pairs[:, 1]
 
 
-def write_metrics(folder: Path, history: Sequence[Mapping[str, float | int | None]]) -> None:
+def monitored(history: Sequence[Row], options: TrainOptions) -> str:
+    """Column of the score by which the best epoch is picked: of ratings, it is always their concordance."""
+    return "validation_ccc" if history and "validation_ccc" in history[0] else f"validation_{options.monitor}"
+
+
+def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
+    """The epoch whose weights count: the first with the highest monitored score.
+
+    Without validation clips no epoch can be told to be better, and the last one counts.
+
+    Examples:
+        >>> rows = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": 0.7}]
+        >>> best_row([*rows, {"epoch": 3, "validation_uar": 0.7}], TrainOptions())["epoch"]
+        2
+    """
+    key = monitored(history, options)
+    scored = [row for row in history if row.get(key) is not None]
+    if not scored:
+        return history[-1]
+    return max(scored, key=lambda row: (row[key], -(row["epoch"] or 0)))
+
+
+def out_of_patience(history: Sequence[Row], options: TrainOptions) -> bool:
+    """Whether the best epoch lies ``patience`` epochs back."""
+    if options.patience is None or not history:
+        return False
+    return len(history) - int(best_row(history, options)["epoch"] or 0) >= options.patience
+
+
+def write_metrics(folder: Path, history: Sequence[Row]) -> None:
     """Write ``metrics.csv``: one line per epoch, empty if there is no value.
 
     Raises:

@@ -20,13 +20,12 @@ from ser_pipeline.metrics import accuracy, confusion_matrix, uar
 from ser_pipeline.models import parameter_count
 from ser_pipeline.models.estimators import CANDIDATES, EstimatorNetwork, folds_by, make_estimator
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.curves import METRIC_COLUMNS, write_metrics
+from ser_pipeline.runs.curves import METRIC_COLUMNS, EpochReport, Listener, Row, write_metrics
 from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.types import CARD, RunInfo
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe
 from ser_pipeline.training.raters import Rater, fit_raters, rating_row
-from ser_pipeline.training.recorder import EpochReport, Listener, Row
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.models import parameter_count
+from ser_pipeline.runs.curves import Listener
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
@@ -15,7 +16,6 @@ from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.info import describe
-from ser_pipeline.training.recorder import Listener
 from ser_pipeline.training.run import check_classes, fresh_network, train_run, unfinished
 from ser_pipeline.training.teacher import find_teacher, taught
 

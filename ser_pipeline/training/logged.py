@@ -16,11 +16,10 @@ from pydantic import Field
 from ser_pipeline.errors import SerError
 from ser_pipeline.options import Options, Recipe, idle, settings_by_path
 from ser_pipeline.options.settings import in_words
-from ser_pipeline.runs.curves import read_curves
+from ser_pipeline.runs.curves import EpochReport, Listener, read_curves
 from ser_pipeline.runs.files import final_scores, read_info, read_result, write_result
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.types import SETTINGS, RunInfo, RunScores
-from ser_pipeline.training.recorder import EpochReport, Listener
 from ser_pipeline.training.trackers import KINDS, Tracker, hushed
 
 TRACKERS: Final = "trackers.json"

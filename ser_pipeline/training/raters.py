@@ -12,9 +12,8 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import ccc, mean_ccc, rating_columns, rating_scores
 from ser_pipeline.models.estimators import RATER_CANDIDATES, make_rater
-from ser_pipeline.runs.curves import RATING_COLUMNS
+from ser_pipeline.runs.curves import RATING_COLUMNS, Row
 from ser_pipeline.tables.cells import plural
-from ser_pipeline.training.recorder import Row
 
 FEWEST: Final = 2
 """Rated clips that a regression, and a choice among several, needs."""

@@ -1,63 +1,126 @@
-"""What stays of each epoch: a line of metrics, the best weights, and a state to go on from."""
+"""What Lightning is told to train: the batches, what stays of each epoch, and on which device."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+import lightning.pytorch as lightning
+import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader
 
+from ser_pipeline.arrays import Float64s
 from ser_pipeline.atomic import write_atomically
+from ser_pipeline.datasets.batch import Batch, Clips
+from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.options import TrainOptions
+from ser_pipeline.processes import processes
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.curves import METRIC_COLUMNS, RATING_COLUMNS, write_metrics
+from ser_pipeline.runs.curves import (
+    LAST,
+    METRIC_COLUMNS,
+    RATING_COLUMNS,
+    EpochReport,
+    Listener,
+    Row,
+    best_row,
+    out_of_patience,
+    write_metrics,
+)
 from ser_pipeline.training.checkpoint import save_model
-from ser_pipeline.training.device import hush
+from ser_pipeline.training.device import choose_precision, holds_data, hush, quiet_lightning
 from ser_pipeline.training.module import TrainedNetwork
 
-Row = dict[str, float | int | None]
-"""One epoch by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`."""
-
-LAST = "last.ckpt"
+SCORING_BATCH = 64
+"""Clips scored at once; decisions do not depend on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """One epoch, as a watcher is told of it.
+class RunBatches(LightningDataModule):
+    """Training and validation batches.
+
+    Args:
+        train: clips to fit.
+        validation: clips to score after each epoch; may be empty.
+        options: batch size, seed and workers.
+        chances: of each training clip to be drawn; None takes every clip once an epoch.
+        first_epoch: the epoch that comes first, counted from 0; not 0 in a resumed run.
 
     Attributes:
-        row: by the names of :data:`ser_pipeline.runs.curves.METRIC_COLUMNS`.
-        epochs: at most this many.
-        best_epoch: best so far, counted from 1.
-        clips_per_second: training clips.
-        patience_seconds: until training stops if nothing gets better; None if it would not.
-        word: what an epoch is called.
-        note: what sets this one apart from the others.
+        on_device: all clips are held on the device that trains.
     """
 
-    row: Row
-    epochs: int
-    best_epoch: int
-    clips_per_second: float
-    patience_seconds: float | None
-    word: str = "epoch"
-    note: str = ""
+    def __init__(
+        self,
+        train: Clips,
+        validation: Clips,
+        options: TrainOptions,
+        *,
+        chances: Float64s | None = None,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.train = train
+        self.validation = validation
+        self.options = options
+        self.chances = chances
+        self.first_epoch = first_epoch
+        self.batches: EpochBatches | None = None
+        self.on_device = False
+
+    def setup(self, stage: str) -> None:
+        """Hold all clips on the device of this process, where that is wanted."""
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        self.on_device = holds_data(self.options, device, self.train.nbytes + self.validation.nbytes)
+        if self.on_device:
+            self.train.hold(device)
+            self.validation.hold(device)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled batches; the order depends on seed and epoch alone."""
+        rank, world = self._process()
+        self.batches = EpochBatches(
+            len(self.train),
+            self.options.batch_size,
+            seed=self.options.seed,
+            rank=rank,
+            world=world,
+            shards=self.train.shards,
+            buffer=self.train.buffer,
+            chances=self.chances,
+        )
+        self.batches.set_epoch(self.first_epoch)
+        return self._loader(self.train, self.batches)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """All validation clips in order, shared among processes."""
+        rank, world = self._process()
+        batches = ordered_batches(len(self.validation), SCORING_BATCH, rank=rank, world=world)
+        return self._loader(self.validation, batches)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Bring a batch to the device, but for the lengths of its clips."""
+        return batch.to(device)
+
+    def _loader(self, clips: Clips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
+        # a loader draws from its generator when it starts; torch's own must stay as the epoch set it
+        return DataLoader(
+            clips,
+            batch_sampler=batches,
+            collate_fn=whole_batch,
+            num_workers=0 if self.on_device else processes(self.options.workers, alone=0),
+            persistent_workers=False,
+            generator=Generator(),
+        )
+
+    def _process(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-class Listener(Protocol):
-    """Follows a training; called from the first process only."""
-
-    def epoch_began(self, epoch: int, clips: int) -> None:
-        """Epoch ``epoch`` (counted from 1) begins; it has ``clips`` clips."""
-
-    def step_done(self, clips: int) -> None:
-        """A step with ``clips`` clips is done."""
-
-    def epoch_done(self, report: EpochReport) -> None:
-        """An epoch is done and its files are written."""
+def whole_batch(batch: Any) -> Any:
+    """Collation for the loader: the data set already returns whole batches."""
+    return batch
 
 
 class Recorder(Callback):
@@ -164,30 +227,36 @@ class Recorder(Callback):
         )
 
 
-def monitored(history: Sequence[Row], options: TrainOptions) -> str:
-    """Column of the score by which the best epoch is picked: of ratings, it is always their concordance."""
-    return "validation_ccc" if history and "validation_ccc" in history[0] else f"validation_{options.monitor}"
+def fit(
+    module: TrainedNetwork, batches: RunBatches, recorder: Recorder, device: str, checkpoint: Path | None
+) -> None:
+    """Let Lightning train a network to the end, or until patience is over.
 
-
-def best_row(history: Sequence[Row], options: TrainOptions) -> Row:
-    """The epoch whose weights count: the first with the highest monitored score.
-
-    Without validation clips no epoch can be told to be better, and the last one counts.
-
-    Examples:
-        >>> rows = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": 0.7}]
-        >>> best_row([*rows, {"epoch": 3, "validation_uar": 0.7}], TrainOptions())["epoch"]
-        2
+    Args:
+        module: network and objective.
+        batches: of its clips.
+        recorder: writes what stays.
+        device: as Lightning or torch calls it.
+        checkpoint: to go on from; None begins.
     """
-    key = monitored(history, options)
-    scored = [row for row in history if row.get(key) is not None]
-    if not scored:
-        return history[-1]
-    return max(scored, key=lambda row: (row[key], -(row["epoch"] or 0)))
-
-
-def out_of_patience(history: Sequence[Row], options: TrainOptions) -> bool:
-    """Whether the best epoch lies ``patience`` epochs back."""
-    if options.patience is None or not history:
-        return False
-    return len(history) - int(best_row(history, options)["epoch"] or 0) >= options.patience
+    options = module.options
+    with quiet_lightning():
+        trainer = lightning.Trainer(
+            accelerator={"cuda": "gpu"}.get(device, device),
+            devices=options.devices,
+            strategy="auto" if options.devices == 1 else "ddp_spawn",
+            precision=choose_precision(options, device),
+            max_epochs=options.epochs,
+            limit_val_batches=1.0 if len(batches.validation) else 0,
+            callbacks=[recorder],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            benchmark=False,
+            default_root_dir=recorder.folder,
+        )
+        start = None if checkpoint is None else str(checkpoint)
+        trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)

@@ -1,139 +1,40 @@
-"""One run: fit a network to the clips of a split and keep its best epoch."""
+"""One run: fit a network to the clips of a split and keep its best epoch.
+
+Lightning takes seconds to load, so only a network that is trained does.
+"""
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning.pytorch as lightning
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
-from torch import Generator
-from torch.utils.data import DataLoader
 
-from ser_pipeline.arrays import Float64s
-from ser_pipeline.datasets.batch import Batch, Clips
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.run_data import RunData
-from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
+from ser_pipeline.datasets.sampling import EpochBatches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class, parameter_count
 from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
-from ser_pipeline.processes import chosen_device, processes
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, read_card
-from ser_pipeline.runs.curves import write_metrics
+from ser_pipeline.runs.curves import LAST, Listener, Row, best_row, monitored, out_of_patience, write_metrics
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.classifiers import is_done, train_classifier
-from ser_pipeline.training.device import check_devices, choose_precision, holds_data, quiet_lightning
+from ser_pipeline.training.device import check_devices
 from ser_pipeline.training.info import describe, layer_parameters
 from ser_pipeline.training.layers import settled
-from ser_pipeline.training.module import TrainedNetwork
 from ser_pipeline.training.raters import check_ratings
-from ser_pipeline.training.recorder import (
-    LAST,
-    Listener,
-    Recorder,
-    Row,
-    best_row,
-    monitored,
-    out_of_patience,
-)
 
-SCORING_BATCH = 64
-"""Clips scored at once; decisions do not depend on it."""
+if TYPE_CHECKING:
+    from ser_pipeline.training.module import TrainedNetwork
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, ValueError, KeyError, TypeError, EOFError)
 """What torch raises for a file that is cut, foreign, or holds more than plain data."""
-
-
-class RunBatches(LightningDataModule):
-    """Training and validation batches.
-
-    Args:
-        train: clips to fit.
-        validation: clips to score after each epoch; may be empty.
-        options: batch size, seed and workers.
-        chances: of each training clip to be drawn; None takes every clip once an epoch.
-        first_epoch: the epoch that comes first, counted from 0; not 0 in a resumed run.
-
-    Attributes:
-        on_device: all clips are held on the device that trains.
-    """
-
-    def __init__(
-        self,
-        train: Clips,
-        validation: Clips,
-        options: TrainOptions,
-        *,
-        chances: Float64s | None = None,
-        first_epoch: int = 0,
-    ) -> None:
-        super().__init__()
-        self.train = train
-        self.validation = validation
-        self.options = options
-        self.chances = chances
-        self.first_epoch = first_epoch
-        self.batches: EpochBatches | None = None
-        self.on_device = False
-
-    def setup(self, stage: str) -> None:
-        """Hold all clips on the device of this process, where that is wanted."""
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        self.on_device = holds_data(self.options, device, self.train.nbytes + self.validation.nbytes)
-        if self.on_device:
-            self.train.hold(device)
-            self.validation.hold(device)
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled batches; the order depends on seed and epoch alone."""
-        rank, world = self._process()
-        self.batches = EpochBatches(
-            len(self.train),
-            self.options.batch_size,
-            seed=self.options.seed,
-            rank=rank,
-            world=world,
-            shards=self.train.shards,
-            buffer=self.train.buffer,
-            chances=self.chances,
-        )
-        self.batches.set_epoch(self.first_epoch)
-        return self._loader(self.train, self.batches)
-
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """All validation clips in order, shared among processes."""
-        rank, world = self._process()
-        batches = ordered_batches(len(self.validation), SCORING_BATCH, rank=rank, world=world)
-        return self._loader(self.validation, batches)
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Bring a batch to the device, but for the lengths of its clips."""
-        return batch.to(device)
-
-    def _loader(self, clips: Clips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
-        # a loader draws from its generator when it starts; torch's own must stay as the epoch set it
-        return DataLoader(
-            clips,
-            batch_sampler=batches,
-            collate_fn=whole_batch,
-            num_workers=0 if self.on_device else processes(self.options.workers, alone=0),
-            persistent_workers=False,
-            generator=Generator(),
-        )
-
-    def _process(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-def whole_batch(batch: Any) -> Any:
-    """Collation for the loader: the data set already returns whole batches."""
-    return batch
 
 
 def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) -> RunInfo:
@@ -166,6 +67,8 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
     device = chosen_device(options.device)
     check_devices(options, device)
+    from ser_pipeline.training.recorder import Recorder, RunBatches, fit
+
     module = _module(data)
     info = describe(
         data,
@@ -189,7 +92,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
             first_epoch=len(history),
         )
         forget_scores(folder)
-        _fit(module, batches, recorder, device, folder / LAST if history else None)
+        fit(module, batches, recorder, device, folder / LAST if history else None)
     return _finish(folder, info, options)
 
 
@@ -241,8 +144,10 @@ def fresh_network(data: RunData) -> Network:
     return build_model(data.recipe.model, data.n_inputs, outputs, n_beside=data.n_beside, rates=rates)
 
 
-def _module(data: RunData) -> TrainedNetwork:
+def _module(data: RunData) -> "TrainedNetwork":
     """Network with fresh weights and objective; the weights depend on the seed alone."""
+    from ser_pipeline.training.module import TrainedNetwork
+
     options, emotions = data.recipe.train, data.task.emotions
     clips, counts = len(data.learned_examples()), torch.from_numpy(data.drawn_counts())
     torch.manual_seed(options.seed)
@@ -282,32 +187,6 @@ def model_card(data: RunData, learned: Learned) -> ModelCard:
     )
 
 
-def _fit(
-    module: TrainedNetwork, batches: RunBatches, recorder: Recorder, device: str, checkpoint: Path | None
-) -> None:
-    options = module.options
-    with quiet_lightning():
-        trainer = lightning.Trainer(
-            accelerator={"cuda": "gpu"}.get(device, device),
-            devices=options.devices,
-            strategy="auto" if options.devices == 1 else "ddp_spawn",
-            precision=choose_precision(options, device),
-            max_epochs=options.epochs,
-            limit_val_batches=1.0 if len(batches.validation) else 0,
-            callbacks=[recorder],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            benchmark=False,
-            default_root_dir=recorder.folder,
-        )
-        start = None if checkpoint is None else str(checkpoint)
-        trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
-
-
 def _goes_on(history: list[Row], options: TrainOptions) -> bool:
     return len(history) < options.epochs and not out_of_patience(history, options)
 
@@ -318,7 +197,7 @@ def _history(checkpoint: Path) -> list[Row]:
         return []
     try:
         state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        return list(state["callbacks"][Recorder.__qualname__]["history"])
+        return list(state["callbacks"]["Recorder"]["history"])
     except _UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise RunError(f"{checkpoint}: cannot be continued from: {reason}; train a new run") from None

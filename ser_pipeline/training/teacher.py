@@ -27,6 +27,7 @@ from ser_pipeline.labels import Task
 from ser_pipeline.models import EmbeddingNetwork, EstimatorNetwork, Network
 from ser_pipeline.options import EmbeddingOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.curves import EpochReport
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.names import fold_folder
@@ -39,7 +40,6 @@ from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.classifiers import one_line, speaker_folds
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
-from ser_pipeline.training.recorder import EpochReport
 from ser_pipeline.training.run import train_run
 
 

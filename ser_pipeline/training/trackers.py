@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
-
-from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
 
 _LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"tensorboard": ("tensorboard",), "mlflow": ("mlflow", "sqlalchemy", "alembic"), "wandb": ("wandb",)}
@@ -44,9 +45,11 @@ class Tracker:
         key: of the run in the tracker; "" for one that it does not know yet.
     """
 
-    logger: Logger
+    logger: "Logger"
 
     def __init__(self, folder: Path, title: str, key: str) -> None:
+        from lightning.pytorch.loggers import TensorBoardLogger
+
         self.key = key or "tensorboard"
         self.logger = TensorBoardLogger(folder, "", "tensorboard", default_hp_metric=False)
 
@@ -82,6 +85,7 @@ class _MLflow(Tracker):
 
     def __init__(self, folder: Path, title: str, key: str) -> None:
         import mlflow
+        from lightning.pytorch.loggers import MLFlowLogger
 
         uri, before = self.place(folder), os.environ.get("MLFLOW_TRACKING_URI")
         self.logger = logger = MLFlowLogger(
@@ -122,6 +126,7 @@ class _Wandb(Tracker):
 
     def __init__(self, folder: Path, title: str, key: str) -> None:
         import wandb
+        from lightning.pytorch.loggers import WandbLogger
 
         self.key = key or secrets.token_hex(4)
         # W&B reads the environment once in a process, so it is not the place for what only this run needs

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ser_pipeline.cli.epochs import EpochBar, EpochLines, epoch_display, epoch_parts
-from ser_pipeline.training.recorder import EpochReport
+from ser_pipeline.runs.curves import EpochReport
 
 ROW = {"epoch": 7, "train_loss": 1.25, "validation_uar": 0.5, "learning_rate": 0.0005}
 

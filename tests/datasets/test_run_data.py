@@ -3,7 +3,7 @@ from itertools import chain
 import pytest
 
 from ser_pipeline.datasets.normalise import Learned
-from ser_pipeline.training.run import RunBatches
+from ser_pipeline.training.recorder import RunBatches
 
 
 @pytest.fixture

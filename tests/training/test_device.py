@@ -119,9 +119,15 @@ def test_lightnings_exit_is_ctrl_c_again():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_training_reports_to_nobody(tmp_path):
+def test_lightning_is_loaded_late_and_reports_to_nobody(tmp_path):
     told = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
-    code = "import ser_pipeline.training.run, sys; assert 'onnxruntime' in sys.modules"
+    code = """
+import sys
+import ser_pipeline.evaluation.ensemble, ser_pipeline.training.logged, ser_pipeline.training.folds
+assert "lightning" not in sys.modules  # takes seconds; only networks need it
+import ser_pipeline.training.recorder
+assert "onnxruntime" in sys.modules
+"""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env={**told, "TMPDIR": str(tmp_path)},
