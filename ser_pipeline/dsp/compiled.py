@@ -5,12 +5,14 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.dsp.kept import distrusted, keep_in, numba, places, why_not_first, writable
-from ser_pipeline.errors import remark
+from ser_pipeline.errors import SerError, remark
 
 FunctionCache: Any = object
 if numba is not None:
@@ -94,7 +96,8 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
 
     numba's own cache takes the one folder that it can write to, so code that an image was built with is of no
     use to another user; two kinds of processor that share a home mix their files up; and a piece in another
-    file may change without notice.
+    file may change without notice. Of several processes that miss the same code one compiles it, and the
+    others wait for it.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
@@ -103,9 +106,24 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
         code, (major, minor) = function.__code__, sys.version_info[:2]
         name = f"{self._source.stem}.{function.__qualname__}-{code.co_firstlineno}.py{major}{minor}"
         self._base = name.replace("<", "").replace(">", "")
+        self._held = ExitStack()
         self.enable()
 
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        if (found := self._found(sig, target_context)) is not None:
+            return found
+        _tell(self._source)
+        folder = keep_in(self._source)
+        if folder is None:
+            return None
+        with suppress(SerError):  # a folder without locks: others may compile it as well
+            self._held.enter_context(lock_file(folder / f"{self._base}.lock", None))
+        found = self._found(sig, target_context)  # whoever waited has it now
+        if found is not None:
+            self._held.close()
+        return found
+
+    def _found(self, sig: Any, target_context: Any) -> Any:
         codegen = target_context.codegen()
         for file in self._files(codegen):
             try:
@@ -114,21 +132,21 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
                 continue
             if found is not None:
                 return CompileResult._rebuild(target_context, *found)
-        _tell(self._source)
         return None
 
     def _save_overload(self, sig: Any, data: Any) -> None:
-        if data.lifted or data.library.has_dynamic_globals:
-            return
-        what = (self._index_key(sig, data.codegen), data._reduce())
-        for file in self._files(data.codegen):
-            if not writable(Path(file._cache_path)):
-                continue
-            try:
-                _save(file, *what)
-            except OSError:  # a full disk: the next folder
-                continue
-            return
+        with self._held:
+            if data.lifted or data.library.has_dynamic_globals:
+                return
+            what = (self._index_key(sig, data.codegen), data._reduce())
+            for file in self._files(data.codegen):
+                if not writable(Path(file._cache_path)):
+                    continue
+                try:
+                    _save(file, *what)
+                except OSError:  # a full disk: the next folder
+                    continue
+                return
 
     def _files(self, codegen: Any) -> Iterator[Any]:
         """The function's file in each folder, for the processor that this one is."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from ser_pipeline.errors import TOLD, StoreError
+from ser_pipeline.errors import TOLD, StoreError, remark
 from ser_pipeline.processes import lost, processes
 from ser_pipeline.store.plan import Task
 
@@ -36,6 +36,9 @@ _REACH_S = 10
 _WORKERS_S = 30
 _AHEAD = 2
 """Tasks handed out for each thread of the cluster, so that none waits for the next."""
+
+_EACH = 2
+"""Worker processes of each processor, so that one computes while another waits for a disk."""
 
 _AGAIN = "what was finished is kept: run the same command again"
 
@@ -58,7 +61,7 @@ def run_tasks(
     Args:
         do: what is done with a task; a function that a worker can import.
         tasks: in the order they are begun; doing one twice must do no harm.
-        jobs: worker processes; 1 works in this process.
+        jobs: worker processes, at most two on each processor; 1 works in this process.
         scheduler: address of a Dask scheduler whose workers do the work; None works on this machine.
         where: what is being made, for messages.
 
@@ -79,7 +82,10 @@ def _run_local(do: Callable[[T], R], tasks: Tasks[T], jobs: int, where: Path) ->
     import joblib
 
     watched = {"initializer": _end_with, "initargs": (os.getpid(),)}
-    with joblib.parallel_config("loky", n_jobs=min(jobs, len(tasks)), inner_max_num_threads=1, **watched):
+    workers = min(jobs, len(tasks), most := _EACH * joblib.cpu_count())
+    if workers == most < jobs:
+        remark(f"{workers} worker processes: more than {_EACH} on a processor only wait for each other")
+    with joblib.parallel_config("loky", n_jobs=workers, inner_max_num_threads=1, **watched):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         try:
             each = (  # one worker says what all of them wait for

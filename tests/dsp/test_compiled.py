@@ -152,6 +152,16 @@ def test_another_user_without_a_home_keeps_code_of_their_own_or_reads_that_of_th
     assert as_nobody(words, HOME="/nonexistent", TMPDIR=str(temporary)) == "3.0\n"
 
 
+def test_of_several_processes_one_compiles_and_the_others_find_its_code(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + "print(sum(total._cache_misses.values()))")
+    words = [sys.executable, str(script)]
+    started = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0].split() for process in started]
+    assert [lines[-2] for lines in said] == ["3.0"] * 3
+    assert sorted(lines[-1] for lines in said) == ["0", "0", "1"]
+
+
 MELS = """
 import hashlib
 import os

@@ -5,14 +5,16 @@ import re
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
+import joblib
 import pytest
 
 from ser_pipeline.errors import StoreError
 from ser_pipeline.store.build import _make_shard
 from ser_pipeline.store.plan import Chunk, Work
-from ser_pipeline.store.workers import _wait_for_the_end_of, run_dask
+from ser_pipeline.store.workers import _wait_for_the_end_of, run_dask, run_tasks
 
 dask = pytest.importorskip("distributed")
 
@@ -84,6 +86,19 @@ def test_what_a_cluster_cannot_mend_is_one_line(home, cluster, lost, line):
     assert "Traceback" not in said
     assert line in said.splitlines()[-1]
     assert "100 of 100" in home.mels()[1]
+
+
+def test_of_many_jobs_no_more_are_begun_than_the_processors_can_use(tmp_path, monkeypatch):
+    told, asked = [], []
+    monkeypatch.setattr("ser_pipeline.store.workers.remark", told.append)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
+    monkeypatch.setattr(
+        joblib, "parallel_config", lambda *_, n_jobs, **__: asked.append(n_jobs) or nullcontext()
+    )
+    for tasks, jobs in ((20, 16), (20, 6), (2, 16)):
+        assert sorted(run_tasks(len, ["ab"] * tasks, jobs, None, tmp_path)) == [2] * tasks
+    assert asked == [6, 6, 2]
+    assert told == ["6 worker processes: more than 2 on a processor only wait for each other"]
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, front_end, monkeypatch):
