@@ -6,12 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from typer.testing import CliRunner
 
 import ser_pipeline
+from ser_pipeline.cli import app
 from ser_pipeline.options.page import options_page
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.results_section import SOURCE
@@ -62,8 +66,6 @@ def test_the_list_of_options_is_current():
 def test_commands_in_pages_exist(page):
     from typer.main import get_command
 
-    from ser_pipeline.cli import app
-
     known = get_command(app).commands
     for line in re.findall(r"^\s*ser ([a-z][^#\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
         words = line.split()
@@ -96,24 +98,20 @@ def test_the_source_report_is_cited_wherever_it_is_spoken_of():
 def follow(page, folder):
     """Run the commands and the Python of a page, in a folder; indented blocks are not run."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    threads = torch.get_num_threads()
     for language, block in re.findall(r"^```(sh|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        commands = [["-c", block]]
-        if language == "sh":
-            lines = [line.split() for line in block.strip().splitlines()]
-            assert {words[0] for words in lines} == {"ser"}
-            commands = [["-m", "ser_pipeline", *words[1:]] for words in lines]
-        for words in commands:
-            done = subprocess.run(
-                [sys.executable, *words],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=500,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
-            assert done.returncode == 0, f"{words}\n{done.stderr}"
-            yield words
+        with chdir(folder):
+            if language == "python":
+                exec(compile(block, page, "exec"), {})
+                yield block
+                continue
+            for line in block.strip().splitlines():
+                name, *words = line.split()
+                assert name == "ser"
+                done = CliRunner().invoke(app, words)
+                assert done.exit_code == 0, f"{line}\n{done.output}"
+                yield line
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
