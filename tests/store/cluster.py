@@ -10,9 +10,9 @@ import pytest
 
 
 class Cluster:
-    """A scheduler and three workers, each a process of its own."""
+    """A scheduler and its workers, each a process of its own."""
 
-    def __init__(self, folder, forgives: int = 3) -> None:
+    def __init__(self, folder, workers: int, forgives: int) -> None:
         self.folder = folder
         self.forgives = forgives
         self.processes: list[subprocess.Popen] = []
@@ -24,7 +24,7 @@ class Cluster:
             assert self.processes[0].poll() is None
             time.sleep(0.1)
         self.address = found[0]
-        for _ in range(3):
+        for _ in range(workers):
             words = (
                 "--nworkers",
                 "1",
@@ -58,6 +58,6 @@ class Cluster:
 def cluster(tmp_path, request):
     folder = tmp_path / "dask"
     folder.mkdir()
-    made = Cluster(folder, getattr(request, "param", 3))
+    made = Cluster(folder, *getattr(request, "param", (2, 3)))
     yield made
     made.stop()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import soundfile as sf
 
+from ser_pipeline.api import build_manifest
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store
 from ser_pipeline.store.shard import read_keys, read_rows
@@ -97,6 +98,9 @@ class Home:
         )
         for number, name in zip(range(count), names, strict=False):
             sf.write(self.wav / name, 0.2 * np.sin(2 * np.pi * (200 + number) * t), 16_000)
+
+    def manifest(self) -> None:
+        build_manifest(self.folder / "DataSets", self.folder / "manifests", jobs=1)
 
     def popen(self, *words: str, **options) -> subprocess.Popen:
         return subprocess.Popen(

@@ -50,7 +50,7 @@ def kill(process: subprocess.Popen, who: str) -> None:
 @pytest.mark.slow
 def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
     home.fill(600)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     assert home.mels("--cache", "whole", "--jobs", "2")[0] == 0
     finished: dict[str, tuple[int, int]] = {}
     lines = []
@@ -83,7 +83,7 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed_before_their_first_shard(home):
     home.fill(64)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     for _ in range(5):
         process = home.popen("cache", "mels", *home.QUICK, "--jobs", "2")
         until(process, lambda process=process: len(workers_of(process.pid)) == 2)
@@ -99,7 +99,7 @@ def small_files() -> None:
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_file_that_may_not_grow_is_one_line(home, jobs):
     home.fill(40)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     status, _, said = home.mels("--jobs", jobs, preexec_fn=small_files)
     assert status == 1
     (line,) = [line for line in said.splitlines() if line.startswith("ser:")]
@@ -115,7 +115,7 @@ def test_a_file_that_may_not_grow_is_one_line(home, jobs):
 @pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_next_call_goes_on(home):
     home.fill(200)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     cache = home.folder / "cache"
     cache.mkdir()
     try:
@@ -144,7 +144,7 @@ def without_override() -> None:
 @pytest.mark.slow
 def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
     home.fill(40)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     cache = home.folder / "cache"
     cache.mkdir(mode=0o555)
     status, _, said = home.mels(preexec_fn=without_override)
@@ -163,7 +163,7 @@ def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
 @pytest.mark.slow
 def test_two_builds_at_once_one_works_one_says_so_and_disjoint_ranges_work_together(home):
     home.fill(600, seconds=0.5)
-    assert home.ser("manifest", "build")[0] == 0
+    home.manifest()
     first = home.popen("cache", "mels", *home.QUICK, "--shards", "0:9")
     until(first, home.stamps)
     first.send_signal(signal.SIGSTOP)  # it holds its shards, however fast it is
