@@ -18,6 +18,8 @@ endif
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+# processes of the tests find the package compiled
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-fast check format docs site install clean
 
@@ -32,17 +34,17 @@ demo: $(BIN)/.installed
 	env -u OMP_NUM_THREADS -u OPENBLAS_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/ser quickstart demo
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: $(BIN)/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not real'
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow and not real'
 
 check: $(BIN)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 format: $(BIN)/.installed
 	$(BIN)/ruff format .
