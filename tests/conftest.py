@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ser_pipeline.api import training
 from ser_pipeline.dsp.safe_import import prepare_librosa
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
@@ -51,6 +52,15 @@ def check_page(tab, width: int, frames: str = "") -> None:
         frames: selector of elements that scroll by themselves.
     """
     assert tab.evaluate(LOOK, frames) == [width, [], []]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_graphs():
+    """Trainings of tests write no graph, which takes half a second; gives what would write it."""
+    with pytest.MonkeyPatch.context() as patch:
+        original = training.with_graph
+        patch.setattr(training, "with_graph", lambda folder: None)
+        yield original
 
 
 @pytest.fixture

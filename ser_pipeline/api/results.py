@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
-from ser_pipeline.api.training import ScoredRun, timed
 from ser_pipeline.errors import ReportError, SettingsError
 from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
@@ -15,6 +14,7 @@ from ser_pipeline.runs.find import choose_runs, find_run
 from ser_pipeline.runs.findings import findings_in
 
 if TYPE_CHECKING:
+    from ser_pipeline.api.training import ScoredRun
     from ser_pipeline.report import ReportSummary
     from ser_pipeline.runs.explanation import Explanation
     from ser_pipeline.runs.shares import Shares
@@ -32,7 +32,7 @@ def evaluate(
     manifests: Place = MANIFESTS,
     cache: Place = CACHE,
     runs: Place = RUNS,
-) -> ScoredRun:
+) -> "ScoredRun":
     """Predict and score a run again from its network and the store; no audio is read.
 
     Args:
@@ -49,6 +49,7 @@ def evaluate(
         RunError: no such run, or it is incomplete, damaged, or belongs to other recordings.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
+    from ser_pipeline.api.training import ScoredRun, timed
     from ser_pipeline.evaluation.ensemble import score_ensemble
     from ser_pipeline.evaluation.run import evaluate_run
 

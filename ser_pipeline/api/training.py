@@ -348,10 +348,20 @@ def _fit(folder: Path, inputs: "Inputs", logged: "Logged", command: str) -> Scor
 
 def _trained(folder: Path, inputs: "Inputs", watcher: Watcher, command: str) -> ScoredRun:
     try:
-        return timed(fit_and_score(folder, inputs, watcher, command=command))
+        run = timed(fit_and_score(folder, inputs, watcher, command=command))
     except (KeyboardInterrupt, OutOfTimeError) as error:
         error.add_note(f"go on with ser train --resume {shlex.quote(str(folder))}")
         raise
+    if run.info.recipe.fold != ALL_FOLDS:
+        with_graph(folder)
+    return run
+
+
+def with_graph(folder: Path) -> None:
+    """Write the graph of a run, where that costs little, so that its predictions start without torch."""
+    from ser_pipeline.serving.export import keep_graph
+
+    keep_graph(folder)
 
 
 def timed(run: ScoredRun) -> ScoredRun:

@@ -1,11 +1,11 @@
 """The commands ``ser predict``, ``ser listen`` and ``ser demo``."""
 
 import csv
+import gc
 import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +28,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.cli.flags import Given
-from ser_pipeline.cli.streams import out_csv
+from ser_pipeline.cli.streams import out_csv, unswept
 from ser_pipeline.tables import Column, one_line
 from ser_pipeline.tables.cells import plural
 
@@ -171,7 +171,7 @@ def predict(
     from ser_pipeline.serving.reading import expand
 
     refuse_addresses(*map(Path, files))
-    with plain_errors("run the command for the remaining recordings"):
+    with plain_errors("run the command for the remaining recordings"), unswept():
         options = given.options(PredictOptions)
         _check_adapt(options, timeline)
         check_archive(archive, one_speaker=one_speaker, enrol=enrol, picture=picture, fmt=fmt)
@@ -180,8 +180,8 @@ def predict(
             return
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
-        _limit_threads(threads)
         loaded = _enrolled(_load(model, runs), enrol, options)
+        _limit_threads(threads)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
         if picture is not None and not loaded.emotions:
@@ -190,7 +190,10 @@ def predict(
         for failure in failures:
             printer.add(failure)
         said = _timelines if timeline else _whole
-        kept = [printer.add(each) for each in said(loaded, paths, options, one_speaker)]
+        kept = []
+        for each in said(loaded, paths, options, one_speaker):
+            kept.append(printer.add(each))
+            gc.enable()  # all that is needed is loaded
         printer.end()
         if picture is not None:
             _draw(picture, kept, loaded.emotions)
@@ -215,7 +218,7 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
 
 def _load(model: Path | None, runs: Path) -> "Model":
     """Load the model that was asked for, or the best, and say who answers."""
-    from ser_pipeline import load_model
+    from ser_pipeline.serving.load import load_model
 
     loaded = load_model(_find(model, runs))
     introduce(loaded)
@@ -267,11 +270,10 @@ def _source(path: Path) -> Path | bytes:
 
 
 def _limit_threads(threads: int | None) -> None:
-    if threads is not None:
-        with suppress(ModuleNotFoundError):  # without torch there are graphs alone, which run on one thread
-            import torch
+    if threads is not None and "torch" in sys.modules:  # a graph computes on one thread
+        import torch
 
-            torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
 
 
 def _check_picture(picture: Path | None, timeline: bool, paths: Sequence[Path]) -> None:

@@ -1,6 +1,7 @@
 """The command line on any terminal, file or pipe: letters it lacks, a reader that left, a full disk."""
 
 import errno
+import gc
 import io
 import json
 import os
@@ -42,6 +43,16 @@ class _Output(io.TextIOWrapper):
             super().flush()
         except OSError as error:
             raise _Refused(*error.args) from None
+
+
+@contextmanager
+def unswept() -> Iterator[None]:
+    """Collect no garbage until ``gc.enable()``: going through all that a command loads first takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Application(typer.Typer):

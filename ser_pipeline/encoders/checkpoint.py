@@ -217,8 +217,8 @@ def found_again(options: T, folders: Sequence[Path] = ()) -> T:
 
 
 def anywhere(options: T) -> T:
-    """What a model is given, with its encoders by name alone: no folder of this machine is told."""
-    return _changed(options, lambda each: {"encoder": each.name, "folder": ""})
+    """What a model is given, with its encoders by name alone: nothing of this machine is told."""
+    return _changed(options, lambda each: {"encoder": each.name, "folder": "", "device": "auto"})
 
 
 def _changed(options: T, change: Callable[[EmbeddingOptions], dict[str, str]]) -> T:

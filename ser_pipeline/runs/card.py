@@ -23,7 +23,7 @@ from ser_pipeline.options import (
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.files import read_result, write_result
-from ser_pipeline.runs.types import CARD
+from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
 
 
 class Member(Options):
@@ -150,6 +150,32 @@ def check_inputs_version(card: ModelCard, path: Path) -> None:
         )
 
 
+def weights_path(folder: Path, card: ModelCard) -> Path:
+    """File that holds what was fitted."""
+    return folder / (WEIGHTS if card.model.architecture.by_epochs else CLASSIFIER)
+
+
+def read_weights(folder: Path, card: ModelCard) -> bytes:
+    """Read the file that holds what was fitted.
+
+    Raises:
+        RunError: it is missing, or is not the one that the card was written for.
+    """
+    path = weights_path(folder, card)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path}: not found; the run has no trained network, train it again") from None
+    if content_digest(content) != card.weights_digest:
+        raise RunError(f"{path}: is not the file that {CARD} was written for; train it again")
+    return content
+
+
+def content_digest(content: bytes) -> str:
+    """BLAKE2b of a file's content, as cards name their weights by it."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write ``model.json`` alone, beside weights that stay as they are.
 
@@ -167,7 +193,7 @@ def card_digest(folder: Path) -> str:
     """
     path = folder / CARD
     try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        return content_digest(path.read_bytes())
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); the run has no trained model") from None
 

@@ -9,10 +9,11 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.audio.sound import opened
-from ser_pipeline.errors import AudioEmpty, AudioError, AudioSilent, AudioTooLarge
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioSilent, AudioTooLarge, SerError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics.occlusion import log_odds
 from ser_pipeline.options import Limits, PredictOptions
+from ser_pipeline.serving.load import by_network
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction
 from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
@@ -71,12 +72,21 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
     prediction = model.predict(content, options, name=name)
     long = duration_s > model.longest_s + (options.hop_s or HOP_S)
     timeline = tuple(model.timeline(content, options, name=name)) if long else ()
+    model = _inside(model)
     try:
         clip = model.clip(content, options)
     except AudioSilent:
         return Details(prediction, None, None, None, (), timeline, duration_s)
     attention = model.scorer.attention(clip.values, clip.frames) if clip.values.ndim == 2 else None
     return Details(prediction, clip, attention, moved(model, clip), pieces(model, clip), timeline, duration_s)
+
+
+def _inside(model: Model) -> Model:
+    """The model by its network; a graph, which tells no reasons, where that cannot be had here."""
+    try:
+        return by_network(model)
+    except SerError:
+        return model
 
 
 def moved(model: Model, clip: PreparedClip) -> Float32s | None:

@@ -19,15 +19,15 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.atomic import whole_folder, write_atomically
 from ser_pipeline.audio.mono import mixed
 from ser_pipeline.encoders import anywhere
-from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.errors import RunError, SerError, SettingsError, remark
 from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
 from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
-from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
 from ser_pipeline.serving.hub import licence_text, settings_text
-from ser_pipeline.serving.load import GRAPH
+from ser_pipeline.serving.load import GRAPH, by_network, load_model
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import write_model_card
 from ser_pipeline.serving.scorer import VOICE, TorchScorer, encoders_of
@@ -151,6 +151,28 @@ def export_folder(
     return replace(made, path=out / GRAPH)
 
 
+def keep_graph(folder: Path) -> bool:
+    """Write a run's graph beside its weights, which answers without torch; tell whether there is one now.
+
+    There is none of ensembles and of trees, of models with an encoder, whose graph would hold the encoder as
+    well, and where ``onnx`` is not installed.
+
+    What else is in the way is said and changes nothing.
+    """
+    card = read_card(folder)
+    if card.members or encoders_of(card) or importlib.util.find_spec("onnx") is None:
+        return False
+    try:
+        (folder / GRAPH).unlink(missing_ok=True)
+        export_graph(load_model(folder), folder / GRAPH, trained_on=read_info(folder).learned_from)
+    except SettingsError:  # trees
+        return False
+    except SerError as error:
+        remark(f"{error}; predictions take the network itself")
+        return False
+    return True
+
+
 def _check_installed() -> None:
     for library in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(library) is None:
@@ -195,6 +217,7 @@ def _traceable(model: Model) -> Model:
     """
     if model.card.members:
         raise SettingsError(f"{model.name}: an ensemble is no network; export one of its members")
+    model = by_network(model)
     if not isinstance(model.scorer, TorchScorer):
         raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")
     card, network = model.card, model.scorer.network

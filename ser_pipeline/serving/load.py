@@ -1,19 +1,21 @@
 """Load a trained model from a run, its files, or an exported graph; nothing is ever unpickled."""
 
+import importlib.util
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from ser_pipeline.encoders import encoder_folders, found_again
-from ser_pipeline.errors import RunError
+from ser_pipeline.encoders import anywhere, encoder_folders, found_again
+from ser_pipeline.errors import RunError, SettingsError, remark
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS
 from ser_pipeline.options import Fused, mels_of
 from ser_pipeline.runs.about import about_card, about_run, best_model
-from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folder, read_card
+from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folder, read_card, read_weights
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.scorer import TorchScorer, WaveScorer
+from ser_pipeline.serving.scorer import OnnxScorer, TorchScorer, WaveScorer
 
 RUNS: Final = Path("runs")
 
@@ -23,7 +25,7 @@ BUILT_IN: Final = Path(__file__).with_name("built_in") / "built-in.onnx"
 BUILT_IN_NAME: Final = "built-in"
 
 GRAPH: Final = "model.onnx"
-"""Name of the graph in a folder of ``ser export --hub``."""
+"""Name of the graph that ``ser export`` writes to a run's folder, or to one for the hub."""
 
 _NOTE: Final = (
     "it comes with the package for a first look: not for decisions about people, and for non-commercial use "
@@ -36,6 +38,9 @@ _FORMATS: Final = (
 
 def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> Model:
     """Load a model that predicts on recordings.
+
+    A run whose folder holds the graph of its weights, as ``ser export`` writes it, answers by the graph,
+    which is loaded without torch and gives the same probabilities.
 
     Args:
         source: a run folder or the name of one, ``model.json`` or its neighbour in a run folder, or an
@@ -121,14 +126,70 @@ def _no_model(folder: Path) -> str:
 
 
 def _of_run(folder: Path) -> Model:
+    card = read_card(folder)
+    if card.members:
+        return _of_members(folder, card)
+    check_card(card, folder / CARD)
+    if scorer := _own_graph(folder, card):
+        card = card if isinstance(scorer, WaveScorer) else _with_encoder(card)
+        return Model(card, scorer, folder.name, run=folder)
+    return Model(_with_encoder(card), _network(folder), folder.name)
+
+
+def _network(folder: Path) -> TorchScorer:
     from ser_pipeline.training.checkpoint import load_model as load_network
 
-    if (whole := read_card(folder)).members:
-        return _of_members(folder, whole)
     network, card = load_network(folder)
-    check_card(card, folder / CARD)
     _check_finite(network.state_dict(), folder)
-    return Model(_with_encoder(card), TorchScorer(network, card.model), folder.name)
+    return TorchScorer(network, card.model)
+
+
+def _own_graph(folder: Path, card: ModelCard) -> OnnxScorer | WaveScorer | None:
+    """The graph in a run's folder, if there is one that was made of the weights beside it."""
+    path = folder / GRAPH
+    if not path.is_file():
+        return None
+    from ser_pipeline.serving.graph import load_graph
+
+    read_weights(folder, card)
+    try:
+        facts, scorer = load_graph(path)
+        if facts.int8 or _fed(facts.card) != _fed(card):
+            raise RunError(f"{path}: is not the graph of the weights beside it")
+    except RunError as error:
+        remark(f"{error}; the network itself answers, 'ser export {folder}' writes the graph again")
+        return None
+    return scorer
+
+
+def _fed(card: ModelCard) -> ModelCard:
+    """What decides the class scores: the card without what scoring adds and without this machine's places."""
+    update = {"inputs": anywhere(card.inputs), "temperature": None, "abstain_below": None}
+    return card.model_copy(update=update)
+
+
+def by_network(model: Model) -> Model:
+    """The model by its network, which can be looked into, where the graph of its run answers.
+
+    Raises:
+        RunError: the run was changed or damaged since.
+        EncoderError: the encoder it learned from is not on this machine.
+        SettingsError: torch is not installed.
+    """
+    if model.run is None:
+        return model
+    if importlib.util.find_spec("torch") is None:
+        raise SettingsError(f"{model.name}: its network needs torch; install it with pip install torch")
+    network = _kept_network(model.run, model.card.weights_digest)
+    return replace(model, card=_with_encoder(model.card), scorer=network, run=None)
+
+
+@lru_cache(maxsize=1)
+def _kept_network(folder: Path, digest: str) -> TorchScorer:
+    """A network that a page asks for again and again."""
+    if read_card(folder).weights_digest != digest:
+        raise RunError(f"{folder}: was trained again since its graph was loaded; load it again")
+    return _network(folder)
 
 
 def _of_members(folder: Path, card: ModelCard) -> Model:

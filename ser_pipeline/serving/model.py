@@ -19,14 +19,7 @@ from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks, mono
-from ser_pipeline.serving.scorer import (
-    PreparedClip,
-    Said,
-    Scorer,
-    WaveScorer,
-    clip_of_wave,
-    said_of,
-)
+from ser_pipeline.serving.scorer import PreparedClip, Said, Scorer, WaveScorer, clip_of_wave, said_of
 from ser_pipeline.serving.voices import adaptive, normalised, speaker_wise, stacked, voice_of
 
 USUAL = PredictOptions()
@@ -41,12 +34,14 @@ class Model:
         scorer: network or graph.
         name: of its run or file.
         about: what is known of how good it is; None for a member of an ensemble.
+        run: folder of the run whose exported graph answers in place of its network; None for others.
     """
 
     card: ModelCard
     scorer: Scorer
     name: str
     about: About | None = field(default=None, kw_only=True)
+    run: Path | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         """One line: name, architecture and emotions, or ratings."""

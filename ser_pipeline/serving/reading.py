@@ -25,7 +25,6 @@ from ser_pipeline.atomic import is_plain
 from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
-from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError
 from ser_pipeline.serving.prediction import Unusable
 
@@ -258,6 +257,8 @@ def _opens_at_once(path: Path) -> bool:
 
 
 def _in_folder(folder: Path) -> tuple[list[Path], str]:
+    from ser_pipeline.corpora.files import audio_files  # the corpora with it, which no file needs
+
     try:
         return [folder / name for name in audio_files(folder)], f"{folder}: holds no recording"
     except CorpusError as error:

@@ -5,7 +5,6 @@ the inputs, what was learned of them. A scikit-learn classifier is kept as ``mod
 of weights, which only ever loads a fixed list of types. Nothing here is a pickle.
 """
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -17,8 +16,16 @@ from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import RunError
 from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class
 from ser_pipeline.models.estimators import TRUSTED
-from ser_pipeline.runs.card import ModelCard, check_inputs_version, read_card, write_card
-from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
+from ser_pipeline.runs.card import (
+    ModelCard,
+    check_inputs_version,
+    content_digest,
+    read_card,
+    read_weights,
+    weights_path,
+    write_card,
+)
+from ser_pipeline.runs.types import CARD
 
 _CLASSIFIER, _RATERS = "classifier", "raters"
 """What a file holds of a classifier that rates clips as well; of others it is the classifier alone."""
@@ -41,7 +48,7 @@ def save_model(folder: Path, network: Network, card: ModelCard) -> None:
     content = _content(network)
     with write_atomically(weights_path(folder, card)) as part:
         part.write_bytes(content)
-    write_card(folder, card.model_copy(update={"weights_digest": _digest(content)}))
+    write_card(folder, card.model_copy(update={"weights_digest": content_digest(content)}))
 
 
 def load_model(folder: Path) -> tuple[Network, ModelCard]:
@@ -59,24 +66,12 @@ def load_model(folder: Path) -> tuple[Network, ModelCard]:
         names = ", ".join(member.name for member in card.members)
         raise RunError(f"{folder}: an ensemble has no network of its own; name one of its members, {names}")
     check_inputs_version(card, folder / CARD)
-    path = weights_path(folder, card)
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; the run has no trained network, train it again") from None
-    if _digest(content) != card.weights_digest:
-        raise RunError(f"{path}: is not the file that {CARD} was written for; train it again")
-    try:
-        network = _network(content, card)
+        network = _network(read_weights(folder, card), card)
     except _MISFITS as error:
-        reason = str(error).partition("\n")[0]
+        path, reason = weights_path(folder, card), str(error).partition("\n")[0]
         raise RunError(f"{path}: does not fit {CARD}: {reason}; train it again") from None
     return network.eval(), card
-
-
-def weights_path(folder: Path, card: ModelCard) -> Path:
-    """File that holds what was fitted."""
-    return folder / (CLASSIFIER if model_class(card.model.name) is EstimatorNetwork else WEIGHTS)
 
 
 def _content(network: Network) -> bytes:
@@ -118,7 +113,3 @@ def _network(content: bytes, card: ModelCard) -> Network:
     )
     network.load_fitted(safetensors.torch.load(content))
     return network
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

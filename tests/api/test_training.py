@@ -3,9 +3,11 @@ import os
 import pytest
 
 from ser_pipeline import Watcher, evaluate, load_model, resume, train
+from ser_pipeline.api import training
 from ser_pipeline.errors import LabelError, RunError, SettingsError, StoreMissing
 from ser_pipeline.options import recipe
 from ser_pipeline.runs.files import read_latency, read_scores
+from ser_pipeline.serving.load import GRAPH
 
 
 class Heard(Watcher):
@@ -50,6 +52,15 @@ def test_a_run_stands_for_its_folder(here):
     assert evaluate("a").info == evaluate(here / "runs" / "a").info == run.info
     assert evaluate().info.name == "b"
     assert load_model(run).name == run.load().name == "a"
+
+
+def test_training_writes_the_graph_that_predictions_take(here, monkeypatch, no_graphs):
+    monkeypatch.setattr(training, "with_graph", no_graphs)
+    run = train("crnn", epochs=1, name="a")
+    assert run.load().run == run.folder
+    (run.folder / GRAPH).unlink()
+    resume(run, epochs=2)
+    assert run.load().run == run.folder
 
 
 def test_a_watcher_hears_what_training_sees(here):

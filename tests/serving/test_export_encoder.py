@@ -21,7 +21,8 @@ from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import LinearNetwork
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving import graph
-from ser_pipeline.serving.export import export_graph
+from ser_pipeline.serving.export import export_graph, keep_graph
+from ser_pipeline.serving.load import GRAPH
 from tests.serving.conftest import EMOTIONS, RATE, WAVES, shares, voice
 
 FAMILIES = (
@@ -253,6 +254,16 @@ def test_trees_have_no_graph(save, tmp_path):
         SettingsError, match="'gboost' cannot be exported to ONNX; export networks, logreg or"
     ):
         export_graph(load_model(save(name="gboost")), tmp_path / "m.onnx")
+
+
+def test_a_graph_in_the_folder_of_its_run_hears_as_the_encoder_does(save):
+    run = save()
+    assert not keep_graph(run)  # the encoder would be in it, which is large
+    network = load_model(run)
+    export_graph(network, run / GRAPH)
+    graph = load_model(run)
+    assert (network.run, graph.run) == (None, run)
+    assert said(graph) == pytest.approx(said(network), abs=1e-4)
 
 
 def test_a_graph_whose_vector_does_not_fit_is_refused(save, tmp_path):

@@ -1,7 +1,14 @@
+import ast
+import importlib.util
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,11 +17,15 @@ import torch
 
 from ser_pipeline import load_model
 from ser_pipeline.datasets.normalise import Learned, Scaling, learn_scaling
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import TOLD, RunError, SettingsError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.options import FeatureOptions
+from ser_pipeline.runs.card import content_digest
 from ser_pipeline.runs.types import CARD, WEIGHTS
-from ser_pipeline.training.checkpoint import _digest
+from ser_pipeline.serving import export
+from ser_pipeline.serving.export import export_graph, keep_graph
+from ser_pipeline.serving.load import GRAPH, by_network
+from ser_pipeline.serving.scorer import TorchScorer
 from tests.serving.conftest import SMALL, save_random
 
 
@@ -121,7 +132,7 @@ def test_weights_that_are_no_numbers_are_refused(run):
     tensors["head.0.bias"][3] = torch.nan
     content = safetensors.torch.save(tensors)
     (run / WEIGHTS).write_bytes(content)
-    rewrite(run, weights_digest=_digest(content))
+    rewrite(run, weights_digest=content_digest(content))
     with pytest.raises(RunError, match=r"weights 'head.0.bias' are not all finite"):
         load_model(run)
 
@@ -148,3 +159,96 @@ def test_a_pickle_is_never_opened(run, tmp_path, name):
 def test_a_model_moved_elsewhere_still_loads(run, tmp_path):
     shutil.copytree(run, tmp_path / "elsewhere" / "m")
     assert load_model(tmp_path / "elsewhere" / "m").emotions == load_model(run).emotions
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    folder = save_random(tmp_path_factory.mktemp("exported") / "run")
+    export_graph(load_model(folder), folder / GRAPH)
+    return folder
+
+
+def test_a_run_answers_by_the_graph_beside_its_weights_and_needs_no_torch(exported, voices):
+    code = (
+        "import sys; from ser_pipeline import load_model; model = load_model(sys.argv[1]); "
+        "print(model.predict(sys.argv[2]).probabilities); assert not {'torch', 'sklearn'} & {*sys.modules}"
+    )
+    words = [sys.executable, "-c", code, str(exported), str(voices.paths[0])]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    network = by_network(load_model(exported)).predict(voices.paths[0])
+    assert ast.literal_eval(told) == pytest.approx(network.probabilities, abs=1e-5)
+
+
+def test_the_network_behind_a_graph_can_be_looked_into_and_exported(exported, tmp_path):
+    model = load_model(exported)
+    assert (model.run, by_network(model).run) == (exported, None)
+    assert by_network(model).scorer is by_network(load_model(exported)).scorer
+    assert export_graph(model, tmp_path / "again.onnx").made_up.largest < 1e-5
+
+
+def test_what_scoring_adds_to_a_card_does_not_part_it_from_its_graph(exported, tmp_path):
+    folder = Path(shutil.copytree(exported, tmp_path / "scored"))
+    rewrite(folder, temperature=2.0, abstain_below=0.3)
+    model = load_model(folder)
+    assert model.run == folder
+    assert model.card.temperature == 2.0
+
+
+@pytest.mark.parametrize("how", ["weights", "int8", "damaged", "foreign", "card"])
+def test_a_graph_of_other_weights_is_never_served(exported, tmp_path, how):
+    folder, told = tmp_path / "run", []
+    TOLD.append(told.append)
+    try:
+        if how == "weights":
+            save_random(folder, model={"name": "crnn", "pooling": "stats"})
+            shutil.copy(exported / GRAPH, folder)
+        else:
+            shutil.copytree(exported, folder)
+        if how == "int8":
+            (folder / GRAPH).unlink()
+            export_graph(load_model(folder), folder / GRAPH, int8=True)
+        elif how == "damaged":
+            (folder / GRAPH).write_bytes((exported / GRAPH).read_bytes()[:-1000])
+        elif how == "foreign":
+            (folder / GRAPH).write_text("a graph")
+        elif how == "card":
+            rewrite(folder, emotions=("anger", "fear", "neutral", "sadness"))
+        model = load_model(folder)
+    finally:
+        TOLD.remove(told.append)
+    assert model.run is None
+    assert isinstance(model.scorer, TorchScorer)
+    assert len(told) == 1
+    assert str(folder / GRAPH) in told[0]
+    assert f"the network itself answers, 'ser export {folder}' writes the graph again" in told[0]
+
+
+def test_weights_that_were_exchanged_are_refused_as_without_a_graph(exported, tmp_path):
+    folder = Path(shutil.copytree(exported, tmp_path / "changed"))
+    (folder / WEIGHTS).write_bytes(b"others")
+    with pytest.raises(RunError, match=r"is not the file that model.json was written for; train it again"):
+        load_model(folder)
+
+
+def test_a_network_trained_again_is_not_taken_for_the_one_that_was_loaded(exported, tmp_path):
+    folder = Path(shutil.copytree(exported, tmp_path / "again"))
+    model = load_model(folder)
+    save_random(folder, model={"name": "crnn", "pooling": "stats"})
+    with pytest.raises(RunError, match="was trained again since its graph was loaded; load it again"):
+        by_network(model)
+
+
+def test_a_graph_is_kept_of_networks_alone_and_what_prevents_it_is_said(exported, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(exported, tmp_path / "run"))
+    told = []
+    monkeypatch.setattr(export, "remark", told.append)
+    assert not keep_graph(folder)  # it has no settings.json
+    assert "settings.json: not found" in told[0]
+    monkeypatch.setattr(export, "read_info", lambda folder: SimpleNamespace(learned_from=("emodb",)))
+    assert keep_graph(folder)
+    assert load_model(folder).run == folder
+    monkeypatch.setattr(export, "export_graph", Mock(side_effect=SettingsError("trees")))
+    assert not keep_graph(folder)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not keep_graph(folder)
+    assert len(told) == 1

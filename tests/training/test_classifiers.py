@@ -102,9 +102,9 @@ def test_a_foreign_file_is_refused(fitted):
         load_model(folder)
     content = skops.io.dumps({"a": np.ones(3)})
     (folder / CLASSIFIER).write_bytes(content)
-    from ser_pipeline.training.checkpoint import _digest
+    from ser_pipeline.runs.card import content_digest
 
-    card = read_card(folder).model_copy(update={"weights_digest": _digest(content)})
+    card = read_card(folder).model_copy(update={"weights_digest": content_digest(content)})
     (folder / CARD).write_text(card.model_dump_json())
     with pytest.raises(RunError, match="does not take the 253 features"):
         load_model(folder)
@@ -113,12 +113,12 @@ def test_a_foreign_file_is_refused(fitted):
 def test_types_beyond_the_list_are_never_loaded(fitted):
     import skops.io
 
-    from ser_pipeline.training.checkpoint import _digest
+    from ser_pipeline.runs.card import content_digest
 
     folder, _, _ = fitted("a", "logreg", c=0.01)
     content = skops.io.dumps(Watch())  # any type of ours
     (folder / CLASSIFIER).write_bytes(content)
-    card = read_card(folder).model_copy(update={"weights_digest": _digest(content)})
+    card = read_card(folder).model_copy(update={"weights_digest": content_digest(content)})
     (folder / CARD).write_text(card.model_dump_json())
     with pytest.raises(RunError, match=r"does not fit model\.json: .*[Uu]ntrusted"):
         load_model(folder)
