@@ -113,6 +113,39 @@ def test_a_module_that_one_system_lacks_is_imported_where_it_is_used(name):
     assert not loaded & ONE_SYSTEM
 
 
+def calls(name: str) -> Iterator[tuple[str, list[object], dict[str, object]]]:
+    """What a module calls: last part of the name, and arguments; those that are no constants as source."""
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.Call):
+            told = ast.unparse(node.func).rpartition(".")[2]
+            given = [
+                each.value if isinstance(each, ast.Constant) else ast.unparse(each) for each in node.args
+            ]
+            yield told, given, {each.arg or "**": ast.unparse(each.value) for each in node.keywords}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_text_is_written_with_the_same_bytes_on_every_system(name):
+    for told, given, named in calls(name):
+        text = told == "open" and any(re.fullmatch("[wax]t?[+]?", str(mode)) for mode in given[:2])
+        assert "newline" in named or not (told == "write_text" or text), f"{name}: {told}{given}"
+
+
+STARTS = {"ProcessPoolExecutor": "mp_context", "DataLoader": "multiprocessing_context"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_processes_are_spawned_on_every_system(name):
+    for told, given, named in calls(name):
+        assert told not in ("fork", "set_start_method"), name
+        if told == "get_context":
+            assert given == ["spawn"], name
+        if told in STARTS:
+            assert "spawn" in f"{given} {named}", f"{name}: {told} needs {STARTS[told]}"
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert not re.search(r"\bmultiprocessing(\.| import )(Pool|Process)\b", text), name
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_what_a_docstring_names_is_there(name):
     text = MODULES[name].read_text(encoding="utf-8")

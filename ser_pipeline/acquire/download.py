@@ -159,4 +159,4 @@ def _read(path: Path) -> dict[str, str]:
 
 def _write(path: Path, values: dict[str, str]) -> None:
     with write_atomically(path) as part:
-        part.write_text(json.dumps(values, ensure_ascii=False, indent=1), "utf-8")
+        part.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8", newline="\n")

@@ -89,7 +89,7 @@ def init_corpus(
     rejects = Counter(record.reason for record in records if isinstance(record, Reject))
     path = _place(found.name, force)
     with write_atomically(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", newline="\n")
     return Drafted(
         path,
         found,

@@ -109,7 +109,7 @@ def _write_card(folder: Path, to: Path | None) -> None:
     path = to or folder / "model-card.md"
     text = write_model_card(folder)
     with write_atomically(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", newline="\n")
     out(f"{path}: model card")
 
 

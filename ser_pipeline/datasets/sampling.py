@@ -1,7 +1,7 @@
 """The order of clips, and how often each is drawn, the same for any number of workers."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -156,3 +156,8 @@ def buffered_order(shards: npt.ArrayLike, buffer: int, rng: np.random.Generator)
         drawn.append(pool[:out])
         pool = pool[out:]
     return np.concatenate([*drawn, pool])
+
+
+def whole_batch(batch: Any) -> Any:
+    """Collation for a loader whose data set already returns whole batches."""
+    return batch

@@ -210,7 +210,7 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
         "tables": tables,
     }
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
-    (folder / HEADER).write_text(text, encoding="utf-8")
+    (folder / HEADER).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _file(row: Row, recordings: Recordings) -> str:

@@ -104,7 +104,7 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
     _write_lines(folder / f"{name}.jsonl", lines)
     labels = sorted({row.facts["emotion"] for row in rows})
     meant = {label: LABELS.get(label, label.capitalize()) for label in labels}
-    (folder / LABEL_MAP).write_text(json.dumps(meant, indent=4), encoding="utf-8")
+    (folder / LABEL_MAP).write_text(json.dumps(meant, indent=4), encoding="utf-8", newline="\n")
     for part, word in PARTS.items():
         own = [line for line, row in zip(lines, rows, strict=True) if row.facts.get("part") == part]
         if own:

@@ -203,7 +203,7 @@ def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name
             lines.append({FILE_NAME: path, **_values(row, facts)})
         pq.write_table(pa.Table.from_pylist(lines, pa.schema(kinds)), place / METADATA[-1])
     files = {part: f"{part}/**" for part in parts}
-    (folder / "README.md").write_text(_card(rows, files), encoding="utf-8")
+    (folder / "README.md").write_text(_card(rows, files), encoding="utf-8", newline="\n")
 
 
 def write_parquet(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
@@ -222,7 +222,7 @@ def write_parquet(folder: Path, rows: Sequence[Row], recordings: Recordings, nam
                     lines = [_line(row, labels, facts) for row in shard[start : start + ROW_GROUP]]
                     writer.write_table(pa.Table.from_pylist(lines, schema))
     files = {part: f"data/{part}-*" for part in parts}
-    (folder / "README.md").write_text(_card(rows, files), encoding="utf-8")
+    (folder / "README.md").write_text(_card(rows, files), encoding="utf-8", newline="\n")
 
 
 def _schema(labels: Sequence[str], facts: Sequence[str]) -> pa.Schema:

@@ -123,7 +123,7 @@ def write_fingerprint(folder: Path, fingerprint: BuildFingerprint) -> None:
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(folder / FINGERPRINT_NAME) as part:
-        part.write_text(json.dumps(asdict(fingerprint), indent=1), encoding="utf-8")
+        part.write_text(json.dumps(asdict(fingerprint), indent=1), encoding="utf-8", newline="\n")
 
 
 def absolute(data: Path) -> str:

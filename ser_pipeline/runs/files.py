@@ -76,7 +76,7 @@ def write_result(path: Path, content: Options, *, indent: int | None = 2) -> Non
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(path) as part:
-        part.write_text(content.model_dump_json(indent=indent) + "\n", encoding="utf-8")
+        part.write_text(content.model_dump_json(indent=indent) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_info(folder: Path) -> RunInfo:

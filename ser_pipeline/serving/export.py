@@ -146,7 +146,7 @@ def export_folder(
     }
     with whole_folder(out) as part:
         for name, text in texts.items():
-            (part / name).write_text(text, encoding="utf-8")
+            (part / name).write_text(text, encoding="utf-8", newline="\n")
         made = export_graph(model, part / GRAPH, int8=int8, waves=waves, trained_on=trained_on)
     return replace(made, path=out / GRAPH)
 

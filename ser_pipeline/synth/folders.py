@@ -122,7 +122,7 @@ def claim(folder: Path) -> None:
                 "into a new or empty folder, so that they never mix with real recordings"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        marker.write_text(marker_text(), encoding="utf-8")
+        marker.write_text(marker_text(), encoding="utf-8", newline="\n")
     shutil.rmtree(folder / STAGING, ignore_errors=True)
 
 

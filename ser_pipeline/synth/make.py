@@ -177,7 +177,7 @@ def _write_corpus(
     for name, content in tables.items():
         (staged / name).parent.mkdir(parents=True, exist_ok=True)
         (staged / name).write_bytes(content)
-    (staged / MARKER).write_text(marker_text(settings, files_in(staged)), encoding="utf-8")
+    (staged / MARKER).write_text(marker_text(settings, files_in(staged)), encoding="utf-8", newline="\n")
     put_in_place(staged, folder / FOLDERS[corpus])
     return sum(seconds)
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.datasets.batch import Batch, Clips
-from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches
+from ser_pipeline.datasets.sampling import EpochBatches, ordered_batches, whole_batch
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.options import TrainOptions
 from ser_pipeline.processes import processes
@@ -104,23 +104,20 @@ class RunBatches(LightningDataModule):
         return batch.to(device)
 
     def _loader(self, clips: Clips, batches: EpochBatches | list[list[int]]) -> DataLoader[Batch]:
+        workers = 0 if self.on_device else processes(self.options.workers, alone=0)
         # a loader draws from its generator when it starts; torch's own must stay as the epoch set it
         return DataLoader(
             clips,
             batch_sampler=batches,
             collate_fn=whole_batch,
-            num_workers=0 if self.on_device else processes(self.options.workers, alone=0),
-            persistent_workers=False,
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+            persistent_workers=workers > 0,  # each takes seconds to import torch
             generator=Generator(),
         )
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-
-
-def whole_batch(batch: Any) -> Any:
-    """Collation for the loader: the data set already returns whole batches."""
-    return batch
 
 
 class Recorder(Callback):

@@ -43,10 +43,15 @@ def test_validation_covers_its_clips_in_order(batches):
     assert list(chain(*numbers(batches().val_dataloader()))) == list(range(24))
 
 
-def test_workers_change_nothing(batches):
-    alone, helped = (batches(workers=workers).train_dataloader() for workers in (0, 2))
-    for one, other in zip(alone, helped, strict=True):
-        assert all((a == b).all() for a, b in zip(one[:4], other[:4], strict=True))
+def test_workers_that_are_spawned_once_change_nothing(batches):
+    both = [batches(workers=workers) for workers in (0, 1)]
+    alone, helped = (each.train_dataloader() for each in both)
+    assert helped.multiprocessing_context.get_start_method() == "spawn"
+    for epoch in (0, 1):
+        for each in both:
+            each.batches.set_epoch(epoch)
+        for one, other in zip(alone, helped, strict=True):
+            assert all((a == b).all() for a, b in zip(one[:4], other[:4], strict=True))
 
 
 def test_starting_a_loader_draws_nothing_from_torch(batches):

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from ser_pipeline.datasets.sampling import MOST, EpochBatches, buffered_order, draw_chances, ordered_batches
-from ser_pipeline.training.recorder import whole_batch
+from ser_pipeline.datasets.sampling import (
+    MOST,
+    EpochBatches,
+    buffered_order,
+    draw_chances,
+    ordered_batches,
+    whole_batch,
+)
 
 CORPORA = ["a"] * 70 + ["b"] * 30
 TARGETS = [0] * 60 + [1] * 10 + [0] * 20 + [1] * 10

@@ -24,7 +24,7 @@ def workers_of(pid: int) -> list[int]:
     """Worker processes of a build."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     try:
-        found = [int(child) for child in children.read_text().split()]
+        found = [int(child) for child in children.read_text("ascii").split()]
         return [child for child in found if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes()]
     except OSError:
         return []
