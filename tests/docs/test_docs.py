@@ -3,13 +3,17 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from contextlib import chdir
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
 import torch
 import yaml
 from typer.testing import CliRunner
@@ -152,3 +156,82 @@ def test_the_tutorials_run_where_the_quickstart_ends(page, made, first_hour, tmp
     folder = shutil.copytree(first_hour, tmp_path / "here")
     assert [*follow(f"tutorials/{page}", folder)]
     assert (folder / made).is_file()
+
+
+ELSEWHERE = {
+    "cache augment": "the page on the built-in model trains for hours",
+    "cache embeddings": "real encoders, in tests/encoders/test_embed.py",
+    "cache mels": "tests/test_chain.py",
+    "corpora check": "its status is 1 where a copy is not complete; tests/acquire/test_check.py",
+    "corpora download": "from the internet; tests/acquire/test_download.py",
+    "demo": "it serves until it is stopped; tests/serving/test_page.py",
+    "export mine --front-end": "a network on mels; tests/serving/test_export.py",
+    "experiment run": "hours; tests/cli/test_experiment.py",
+    "listen": "a microphone; tests/cli/test_predict_listen.py",
+    "manifest doctor": "its status is 1 where it finds something grave; tests/cli/test_doctor.py",
+    "train crnn": "tests/test_chain.py",
+}
+"""Commands in pages that are not run from there, and why or where they are."""
+
+
+@pytest.fixture(scope="module")
+def played(first_hour, tmp_path_factory):
+    """A folder with all that the examples of the pages speak of."""
+    folder = shutil.copytree(first_hour, tmp_path_factory.mktemp("played") / "here")
+    wave, rate = sf.read(folder / "DataSets" / "EmoDB" / "wav" / "03a01Wa.wav")
+    for name in ("a.wav", "b.wav", "talk.wav", "talk.mp3", "recordings/a.wav", "podcasts/a.wav"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        sf.write(folder / name, wave, rate)
+    (folder / "Mine").mkdir()
+    for person, emotion in product("abc", ("anger", "sadness", "neutral")):
+        sf.write(folder / "Mine" / f"{person}_{emotion}.wav", wave, rate)
+    with chdir(folder):
+        (first,) = [path.name for path in (folder / "runs").iterdir() if path.is_dir()]
+        for words in ("train logreg --name mine", "cache mels --denoise none --limit 4"):
+            assert CliRunner().invoke(app, words.split()).exit_code == 0
+        (store,) = Path("cache/mels").iterdir()
+    names = {
+        "logreg-4class-speaker": "mine",
+        "DataSets/Mine": "Mine",  # the manifest is built again, and it is no part of that
+        "--model model.onnx": "--model runs/mine/model.onnx",
+        "runs/best": "runs/mine",
+        "export best": "export mine",
+        "RUN RUN": f"mine {first}",
+        "RUN": "mine",
+        "0123456789abcdef": store.name,
+    }
+    return folder, names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README",
+        *(
+            f"docs/{name}"
+            for name in ["explain", "export", "manifest", "predict", "report", "splits", "store", "synthetic"]
+        ),
+    ],
+)
+def test_examples_run_or_are_run_elsewhere(page, played, monkeypatch):
+    folder, names = played
+    monkeypatch.chdir(folder)
+    text, ran = (ROOT / f"{page}.md").read_text(encoding="utf-8"), 0
+    for before, after in names.items():
+        text = text.replace(before, after)
+    for language, block in re.findall(r"^```(sh|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, page, "exec"), {"microphone": [np.zeros(16_000, np.float32)]})
+            ran += 1
+            continue
+        for line in block.strip().splitlines():
+            name, *words = shlex.split(line, comments=True) or [""]
+            if name != "ser" or "dask" in words or " ".join(words).startswith(tuple(ELSEWHERE)):
+                continue
+            if "--hub" in words:
+                shutil.rmtree("folder", ignore_errors=True)
+            done = CliRunner().invoke(app, words, input=Path("a.wav").read_bytes())
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+            ran += 1
+    assert ran
