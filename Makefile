@@ -1,7 +1,8 @@
 # Two commands do everything on a machine that has only Python:
 #   make demo    the whole chain on synthetic corpora
 #   make test    the test suite
-# Each makes the virtual environment it needs; `make check` adds the style, type and layer checks.
+# Each makes the virtual environment it needs; `make check` adds the style, type and layer checks, and
+# `make results TABLE=NAME` measures a table of docs/results.md again.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,7 +22,7 @@ export MKL_NUM_THREADS ?= 1
 # processes of the tests find the package compiled
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check format docs site install clean
+.PHONY: demo test test-fast check format docs results site install clean
 
 install: $(BIN)/.installed
 
@@ -55,7 +56,11 @@ docs: $(BIN)/.installed
 	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
 	$(BIN)/python docs/formats.py > docs/formats.md
 	$(BIN)/python docs/licences.py
+	$(BIN)/python docs/results.py
 	$(BIN)/typer ser_pipeline.cli utils docs --name ser --output docs/cli.md
+
+results: $(BIN)/.installed
+	$(BIN)/python docs/results.py "$(TABLE)"
 
 site: $(BIN)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
