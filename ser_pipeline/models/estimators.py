@@ -42,6 +42,7 @@ FOLDS: Final = 5
 """Parts of the training speakers whose held-out decisions give the svm its probabilities."""
 
 TRUSTED: Final = (
+    "ser_pipeline.models.svm.CalibratedSVC",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -192,17 +193,18 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
         SettingsError: no such classifier.
     """
     # half a second that a network's prediction, which passes here on its way, does without
-    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
+
+    from ser_pipeline.models.svm import CalibratedSVC
 
     weights = "balanced" if balanced else None
     if name == "logreg":
         return LogisticRegression(C=c, class_weight=weights, max_iter=5_000, random_state=seed)
     if name == "svm":
         machine = LinearSVC(C=c, class_weight=weights, max_iter=20_000, random_state=seed)
-        return CalibratedClassifierCV(machine, method="sigmoid", cv=splits, ensemble=False)
+        return CalibratedSVC(machine, method="sigmoid", cv=splits, ensemble=False)
     if name == "gboost":
         return HistGradientBoostingClassifier(
             learning_rate=c,
