@@ -98,24 +98,35 @@ def ran(root, *words):
     return done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("room", "names"),
-    [
-        ("tests/corpora/test_known.py", "voices and not list"),
-        ("tests/models/test_network.py", "mean"),
-        ("tests/losses/test_classification_ce.py", "symmetric"),
-    ],
-)
-def test_what_is_new_passes_what_all_of_its_kind_do(changed, room, names):
-    ran(changed, "pytest", "-q", "-p", "no:cacheprovider", room, "-k", names)
+SAME_KIND = {
+    "tests/corpora/test_known.py": "voices and not list",
+    "tests/models/test_network.py": "mean",
+    "tests/losses/test_classification_ce.py": "symmetric",
+}
+"""Tests of all of a kind, and the words that choose those of the recipes' own."""
 
 
 @pytest.mark.slow
-def test_every_recipe_works(changed):
+def test_every_recipe_works_and_passes_what_all_of_its_kind_do(changed):
     tests = [path for path, side, *_ in RECIPES if path.startswith("tests/") and not side]
     assert len(tests) == len(re.findall(r"^### ", PAGE, re.MULTILINE))
-    assert f"{len(tests)} passed" in ran(changed, "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    own = " or ".join(Path(test).stem for test in tests)
+    words = " or ".join(f"({Path(file).stem} and {names})" for file, names in SAME_KIND.items())
+    said = ran(
+        changed,
+        "pytest",
+        "-rA",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        f"{own} or {words}",
+        *tests,
+        *SAME_KIND,
+    )
+    passed = re.findall(r"^PASSED (\S+?)::", said, re.MULTILINE)
+    assert {*passed} == {*tests, *SAME_KIND}
+    assert all(passed.count(test) == 1 for test in tests)
 
 
 def test_recipes_are_written_in_the_style_of_the_house(changed):
