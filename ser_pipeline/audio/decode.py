@@ -5,20 +5,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BufferedReader
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
-from ser_pipeline.atomic import is_plain
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioMissing
 from ser_pipeline.records import DIGEST_BYTES, Segment, digest_as_decoded, part_of
+from ser_pipeline.remote.addresses import WHOLE_BYTES, name_of
+from ser_pipeline.remote.opening import opened_bytes, state_of
 
 T = TypeVar("T")
 
@@ -27,8 +27,6 @@ WINDOW_S = 60.0
 
 WHOLE = Segment(0.0)
 """All of a recording."""
-
-_WHOLE_FILE_BYTES = 32 << 20
 
 
 class MemoryFile:
@@ -114,7 +112,8 @@ def read_recording(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> 
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    wave, digest = _read(path, path.name, lambda sound: _decode(sound, path.name, sample_rate, max_s), max_s)
+    name = name_of(path)
+    wave, digest = _read(path, name, lambda sound: _decode(sound, name, sample_rate, max_s), max_s)
     return Recording(wave, sample_rate, digest)
 
 
@@ -134,7 +133,7 @@ def read_segment(path: Path, segment: Segment, sample_rate: int, *, max_s: float
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, or the part is empty, non-finite, silent or too short.
     """
-    name = part_of(path.name, segment)
+    name = part_of(name_of(path), segment)
     wave, digest = _read(
         path, name, lambda sound: _decode(sound, name, sample_rate, max_s, segment), max_s, segment
     )
@@ -153,7 +152,7 @@ def read_channels(path: Path, segment: Segment | None = None, *, max_s: float = 
         AudioMissing: the file cannot be opened or read.
         AudioError: undecodable, or the one wave of all channels is empty, non-finite, silent or too short.
     """
-    name = part_of(path.name, segment)
+    name = part_of(name_of(path), segment)
     (samples, own_rate), digest = _read(
         path, name, lambda sound: _samples(sound, max_s, segment or WHOLE), max_s, segment
     )
@@ -167,16 +166,14 @@ def _read(
     """What ``decode`` makes of a file, and the digest of its bytes as they were decoded, or of a segment."""
     most_s = 1 + max_s + (segment.start_s if segment else 0)
     try:
-        if not is_plain(path):
-            raise AudioMissing(f"{path.name}: cannot be read: not a regular file")
-        with path.open("rb") as handle:
-            state = os.fstat(handle.fileno())
-            source: BufferedReader | MemoryFile = handle
+        with opened_bytes(path, whole=segment is None) as handle:
+            state = state_of(handle)
+            source: Any = handle
             if segment is not None:
-                digest = _hashed(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-            elif state.st_size <= _WHOLE_FILE_BYTES:
-                room = buffer("file", state.st_size // 4 + 1).data.cast("B")
-                data = room[: handle.readinto(room[: state.st_size])]
+                digest = _hashed(path, *state)
+            elif state.size <= WHOLE_BYTES:
+                room = buffer("file", state.size // 4 + 1).data.cast("B")
+                data = room[: source.readinto(room[: state.size])]
                 digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
                 source = MemoryFile(data)
             else:
@@ -186,17 +183,17 @@ def _read(
             digest = digest_as_decoded(digest, sound.decoder)
             return made, digest if segment is None else segment.digest(digest)
     except OSError as error:
-        raise AudioMissing(f"{path.name}: cannot be read: {error.strerror or error}") from None
+        raise AudioMissing(f"{name_of(path)}: cannot be read: {error.strerror or error}") from None
 
 
 @lru_cache(maxsize=4096)
 def _hashed(path: Path, *_state: int) -> str:
     """Digest of a file's bytes; its size and times are part of the key."""
-    with path.open("rb") as handle:
+    with opened_bytes(path, whole=False) as handle:
         return _digest(handle)
 
 
-def _digest(handle: BufferedReader) -> str:
+def _digest(handle: Any) -> str:
     return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 

@@ -84,10 +84,18 @@ app.command()(quickstart)
 app.command()(warm)
 
 
+AT_ADDRESSES = ("data", "csv")
+"""Flags that take addresses, but in the modules ``HERE``."""
+
+HERE = ("bench", "corpora_disk", "corpora_known", "exchange", "report")
+
+
 def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    taken = () if command.__module__.rpartition(".")[2] in HERE else AT_ADDRESSES
+
     @wraps(command)
     def run(*words: Any, **given: Any) -> Any:
-        for value in given.values():
+        for value in (value for name, value in given.items() if name not in taken):
             refuse_addresses(*(value if isinstance(value, list | tuple) else (value,)))
         try:
             return command(*words, **given)

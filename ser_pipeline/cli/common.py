@@ -99,8 +99,8 @@ def refuse_addresses(*given: Any) -> None:
         found = re.match(r"([a-z][a-z0-9+]+):/+(.*)", str(path)) if isinstance(path, Path) else None
         if found is not None:
             say(
-                f"ser: {found[1]}://{found[2]}: only folders and files of this machine are read and written; "
-                "copy it here first, as with 'rclone copy', or mount it as a folder"
+                f"ser: {found[1]}://{found[2]}: only folders and files of this machine are read and written "
+                "here; addresses are for --data, --csv, and the recordings of 'ser predict'"
             )
             raise typer.Exit(1)
 

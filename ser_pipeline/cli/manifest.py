@@ -49,7 +49,8 @@ def build(
         Path | None,
         typer.Option(
             "--data",
-            help="Read recordings from this folder, which holds the corpora. The default is DataSets, and "
+            help="Read recordings from this folder or address, which holds the corpora, as in "
+            "s3://bucket/corpora. The default is DataSets, and "
             "with --csv the folder of the first table.",
         ),
     ] = None,
@@ -57,7 +58,8 @@ def build(
         list[Path] | None,
         typer.Option(
             "--csv",
-            help="Take the recordings that this table lists instead of looking for corpora. It needs columns "
+            help="Take the recordings that this table lists instead of looking for corpora; it may be at an "
+            "address, and name addresses. It needs columns "
             "'path' and 'emotion'; 'speaker', 'start', 'end' and others are used too. Can be repeated.",
         ),
     ] = None,

@@ -22,7 +22,6 @@ from ser_pipeline.cli.common import (
     out_whole,
     plain_errors,
     progress,
-    refuse_addresses,
     say,
     show_table,
     tell_unread,
@@ -145,8 +144,8 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Predict on these recordings, folders or patterns; '-' is standard input. With --out, a "
-            "manifest stands for its recordings and segments."
+            help="Predict on these recordings, folders, patterns or addresses, as in s3://bucket/a.wav; "
+            "'-' is standard input. With --out, a manifest stands for its recordings and segments."
         ),
     ],
     archive: Archive,
@@ -170,7 +169,6 @@ def predict(
     from ser_pipeline.options import PredictOptions
     from ser_pipeline.serving.reading import expand
 
-    refuse_addresses(*map(Path, files))
     with plain_errors("run the command for the remaining recordings"), unswept():
         options = given.options(PredictOptions)
         _check_adapt(options, timeline)
@@ -253,13 +251,14 @@ def _timelines(
 ) -> Iterator["Prediction | Unusable"]:
     """Predictions on windows, recording after recording."""
     from ser_pipeline.errors import AudioError
+    from ser_pipeline.remote.addresses import shown
     from ser_pipeline.serving.prediction import Unusable
 
     for path in paths:
         try:
             yield from model.timeline(_source(path), options)
         except AudioError as error:
-            yield Unusable(str(path), str(error))
+            yield Unusable(shown(path), str(error))
 
 
 def _source(path: Path) -> Path | bytes:

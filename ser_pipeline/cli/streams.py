@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from ser_pipeline.remote.addresses import in_words
 from ser_pipeline.tables import one_line
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def out_csv(text: str) -> None:
 
 
 def for_people(text: str) -> str:
-    """Lines without letters that could steer a terminal, as a file's name may hold."""
-    return "\n".join(map(one_line, text.split("\n")))
+    """Lines without letters that could steer a terminal, as a file's name may hold; addresses in full."""
+    return in_words("\n".join(map(one_line, text.split("\n"))))
 
 
 def for_programs(text: str, encoding: str) -> str:

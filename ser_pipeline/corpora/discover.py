@@ -15,6 +15,7 @@ from ser_pipeline.corpora.described import Described, letters
 from ser_pipeline.corpora.files import Folder, in_path_order, is_recording, unlisted, walk
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
+from ser_pipeline.remote.addresses import address_of, is_folder
 
 UNKNOWN = "unknown"
 """Corpus id in the rejects of strays."""
@@ -84,7 +85,7 @@ class _Survey:
     def of(cls, corpora: Mapping[str, Corpus], data: Path) -> "_Survey":
         """Nothing seen yet."""
         tables, traces = ({name: set[PurePosixPath]() for name in corpora} for _ in range(2))
-        top = PurePosixPath(data.resolve().name)
+        top = PurePosixPath(data.name if address_of(data) else data.resolve().name)
         return cls(corpora, top, {name: [] for name in corpora}, [], tables, traces, [])
 
     def candidates(self, folder: PurePosixPath) -> list[str]:
@@ -175,7 +176,7 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
         CorpusError: ``data`` is no folder, holds no recording, or cannot be listed.
     """
     known = layouts(corpora)
-    if not data.is_dir():
+    if not is_folder(data):
         raise CorpusError(f"{data}: no such folder; --data is the folder that holds the corpora ({known})")
     survey = _survey(data, corpora)
     homes: Homes = {
@@ -185,7 +186,9 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
     half_there = tuple(filter(None, (unlisted(survey.closed), *_half_there(survey, homes))))
     if not survey.unclaimed and not any(homes.values()):
         also = "".join(f" ({line})" for line in half_there)
-        raise CorpusError(f"{data}: no recordings found{also}; expected are any of {known}")
+        raise CorpusError(
+            f"{address_of(data) or data}: no recordings found{also}; expected are any of {known}"
+        )
     return Discovery(*_assigned(survey, homes), half_there)
 
 

@@ -7,14 +7,20 @@ it is rejected with a reason and counted.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple, cast
 
 import regex
 
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.records import CorpusCard, Reject
+from ser_pipeline.remote.addresses import State, address_of
+from ser_pipeline.remote.objects import listed_at
+from ser_pipeline.remote.opening import fetch
 
 DECODED = frozenset(
     {
@@ -40,6 +46,9 @@ SYSTEM = frozenset(
     }
 )
 """Folders in small letters that a system puts there: side files, deleted copies, repairs."""
+
+LARGEST_TABLE: Final = 64 << 20
+"""Bytes up to which a file that is no recording is fetched from an address, as it may be a table."""
 
 LONGEST_S: Final = 1.0
 """Time for which a pattern of a user's may look at one name or line."""
@@ -158,14 +167,73 @@ def walk(root: Path) -> Iterator[Folder]:
     without files and says why.
 
     Raises:
-        CorpusError: ``root`` is no folder, or cannot be listed.
+        CorpusError: ``root`` is no folder or address, or cannot be listed.
     """
+    if address_of(root) is not None:
+        yield from _walk_store(root)
+        return
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder; pass the folder that holds the recordings")
     for folder in _walk(root, PurePosixPath(), frozenset()):
         if folder.problem and folder.path == PurePosixPath():
             raise CorpusError(f"{root}: cannot be listed ({folder.problem}); give read access or move it")
         yield folder
+
+
+def states_in_store(root: Path) -> dict[str, State]:
+    """Every object below an address, by its path from there, with its state; sorted.
+
+    Raises:
+        CorpusError: it cannot be listed.
+    """
+    try:
+        return listed_at(root)
+    except OSError as error:
+        reason = error.strerror or error
+        raise CorpusError(f"{address_of(root)}: cannot be listed: {reason}") from None
+
+
+def _walk_store(root: Path) -> Iterator[Folder]:
+    paths = map(PurePosixPath, states_in_store(root))
+    folders: dict[PurePosixPath, list[str]] = {PurePosixPath(): []}
+    for path in paths:
+        if any(part.startswith(".") or part.lower() in SYSTEM for part in path.parts[:-1]):
+            continue
+        for folder in reversed(path.parents):
+            folders.setdefault(folder, [])
+        folders[path.parent].append(path.name)
+    for folder in sorted(folders, key=lambda each: each.parts):
+        yield Folder(folder, sorted(folders[folder]))
+
+
+@contextmanager
+def tables_of(root: Path, folders: Collection[PurePosixPath]) -> Iterator[Path]:
+    """The folder with the tables of corpora: ``root``, or of an address a copy of all but the recordings.
+
+    Args:
+        root: folder or address.
+        folders: that hold the corpora, relative to ``root``.
+
+    Raises:
+        CorpusError: a table cannot be fetched.
+    """
+    if address_of(root) is None:
+        yield root
+        return
+    with TemporaryDirectory() as copy, ThreadPoolExecutor(8) as pool:
+        names = [
+            name
+            for name, state in states_in_store(root).items()
+            if state.size <= LARGEST_TABLE
+            and os.path.splitext(name)[1].lower() not in MEDIA
+            and not {*folders}.isdisjoint(PurePosixPath(name).parents)
+        ]
+        try:
+            list(pool.map(lambda name: fetch(root / name, Path(copy) / name), names))
+        except OSError as error:
+            reason = error.strerror or error
+            raise CorpusError(f"{address_of(root)}: a table cannot be read: {reason}") from None
+        yield Path(copy)
 
 
 def unlisted(folders: Iterable[Folder]) -> str:
@@ -203,11 +271,13 @@ def leading_out(root: Path, paths: Iterable[str]) -> dict[str, str]:
         root: of the folder.
         paths: relative to it, written with slashes.
     """
+    if address_of(root) is not None:
+        return {}
     home = os.path.realpath(root)
     away = dict[str, bool]()
     found = dict[str, str]()
     for path in paths:
-        if path.startswith(("/", "../")):  # a table names it there; no link does
+        if path.startswith(("/", "../")) or address_of(path):  # a table names it there; no link does
             continue
         folder, whole = os.path.dirname(path), os.path.join(root, path)
         if folder not in away:

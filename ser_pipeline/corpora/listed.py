@@ -20,7 +20,14 @@ from typing import Final
 from ser_pipeline.corpora.described import Described, Named
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
-from ser_pipeline.corpora.files import Guarded, in_path_order, is_recording, slashed, walk
+from ser_pipeline.corpora.files import (
+    Guarded,
+    in_path_order,
+    is_recording,
+    slashed,
+    states_in_store,
+    walk,
+)
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.corpora.values import Values
@@ -36,6 +43,7 @@ from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
 from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
+from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
 from ser_pipeline.tables.cells import plural
 
 SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
@@ -151,7 +159,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         lines = [line for _, line in read_any(file)]
     except CorpusError as error:
         raise CorpusError(f"{file}: {error}") from None
-    columns = _columns(file, list(lines[0]))
+    columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
@@ -181,13 +189,17 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
 
 
-def _columns(file: Path, heading: Sequence[str]) -> dict[str, str]:
-    """Fact -> column.
+def _columns(file: Path, first: Mapping[str, str]) -> dict[str, str]:
+    """Fact -> column; recordings that lie in the table itself come before paths.
 
     Raises:
         CorpusError: the column of paths is missing, or that of labels where there are no ratings either.
     """
+    heading = list(first)
     columns = facts_of_columns(heading)
+    inside = [name for name, cell in first.items() if cell.startswith("parquet://")]
+    if inside:
+        columns["path"] = inside[0]
     for fact, instead in (("path", ()), ("emotion", DIMENSIONS)):
         if not {fact, *instead} & {*columns}:
             called = columns_of_fact(fact)
@@ -281,7 +293,11 @@ def _found(
     """
     root = os.path.abspath(data)
     bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
-    there = {name: place for name in names if (place := _at(name, bases))}
+    there = {name: place for name in names if (place := _addressed(name, file, data))}
+    if address_of(data) is not None:
+        held = {*states_in_store(data)}
+        there |= {name: name for name in names if name in held}
+    there |= {name: place for name in names if name not in there and (place := _at(name, bases))}
     rest = [name for name in names if name not in there]
     bare = _without_common_folder(rest)
     there |= {name: place for name in rest if (place := _at(bare[name], bases))}
@@ -293,6 +309,21 @@ def _found(
         if name not in there:
             lost[places[name]] = _lost(name, file)
     return places, lost
+
+
+def _addressed(name: str, file: Path, data: Path) -> str | None:
+    """The path that stands for an address which a table names; None for a path of this machine.
+
+    An archive with a relative path lies in the folder of the table, or else in the data folder.
+    """
+    if address_of(name) is None:
+        return None
+    *members, store = name.split("::")
+    if members and address_of(store) is None and not os.path.isabs(store):
+        beside = os.path.abspath(file.parent / store)
+        place = beside if os.path.exists(beside) else str(data / store)
+        name = "::".join([*members, os.path.abspath(place) if address_of(place) is None else place])
+    return str(PurePosixPath(name))
 
 
 def _at(name: str, bases: Iterable[str]) -> str | None:
@@ -350,13 +381,15 @@ def _alike(path: str) -> str:
 
 def _relative(place: str, root: str) -> PurePosixPath:
     """Path below a folder; the path as it is where it lies elsewhere."""
+    if address_of(place) is not None or not os.path.isabs(place):
+        return PurePosixPath(place)
     inside = os.path.commonpath([place, root]) == root
     return PurePosixPath(os.path.relpath(place, root) if inside else place)
 
 
 def _lost(name: str, file: Path) -> str:
     if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
-        return "is an address and not a file; download the recordings first"
+        return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
     return (
         f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
         "that the table's paths begin in with --data"

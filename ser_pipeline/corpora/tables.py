@@ -19,6 +19,8 @@ from ser_pipeline.atomic import is_plain
 from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
+from ser_pipeline.remote.addresses import address_of
+from ser_pipeline.remote.opening import opened_bytes
 from ser_pipeline.tables.cells import plural
 
 Facts = Mapping[str, Any]
@@ -171,13 +173,27 @@ def _parquet_rows(path: Path) -> list[Row]:
     import pyarrow.parquet as pq
 
     try:
-        with pa.OSFile(str(path)) as file:
-            source = pq.ParquetFile(file)
+        with opened_bytes(path, whole=False) as file, pa.PythonFile(file, "r") as whole:
+            source = pq.ParquetFile(whole)
             plain = [f.name for f in source.schema_arrow if not pa.types.is_nested(f.type)]
+            sound = [f.name for f in source.schema_arrow if _holds_files(f.type)]
             lines = source.read(columns=plain).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise CorpusError(f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})") from None
-    return [{name: cell_of(value) for name, value in line.items()} for line in lines]
+    place = address_of(path) or path.absolute()
+    return [
+        {name: cell_of(value) for name, value in line.items()}
+        | {name: f"parquet://{name}/{row}::{place}" for name in sound}
+        for row, line in enumerate(lines)
+    ]
+
+
+def _holds_files(kind: Any) -> bool:
+    """Whether a column of Parquet holds files, as of recordings in data sets of Hugging Face."""
+    import pyarrow as pa
+
+    found = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return found >= 0 and pa.types.is_binary(kind.field(found).type)
 
 
 def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[int, list[str]]]:
@@ -230,9 +246,13 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         CorpusError: the file cannot be read, or no encoding fits.
     """
     try:
-        if not (is_plain(path) or path.is_dir()):
+        if address_of(path) is not None:
+            with opened_bytes(path) as file:
+                content = file.read()
+        elif not (is_plain(path) or path.is_dir()):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        content = path.read_bytes()
+        else:
+            content = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"cannot be read ({error.strerror})") from None
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -38,6 +38,7 @@ from ser_pipeline.manifest.summary import (
     unknown_folders,
 )
 from ser_pipeline.manifest.validate import check_rows
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 
 
@@ -83,7 +84,7 @@ def write_manifest(
     """
     from ser_pipeline.audio.ffmpeg import decoder
 
-    if not data.is_dir():
+    if not is_folder(data):
         raise CorpusError(
             f"{data}: no such folder; put the corpora's folders there, or pass the folder that holds "
             f"them with --data ('ser corpora list' shows their layouts, "

@@ -4,7 +4,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import ser_pipeline
 from ser_pipeline.arrays import Bools, Int64s
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.records import DIGEST_BYTES
+from ser_pipeline.remote.opening import opened_bytes
 
 Digests = npt.NDArray[np.uint64]
 """Digests as numbers, 16 bytes each, shape ``(n, 2)``."""
@@ -44,11 +45,11 @@ def digest_file(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with opened_bytes(path, whole=False) as file:
         return digest_stream(file)
 
 
-def digest_stream(file: BinaryIO) -> str:
+def digest_stream(file: IO[bytes]) -> str:
     """BLAKE2b of what is left to read of an open file, read chunk by chunk."""
     state = hashlib.blake2b(digest_size=DIGEST_BYTES)
     while chunk := file.read(CHUNK_BYTES):

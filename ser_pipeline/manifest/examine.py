@@ -35,6 +35,7 @@ from ser_pipeline.manifest.schema import read_table, write_table
 from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.processes import lost, processes
 from ser_pipeline.records import Segment
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 
 COLUMNS: Final = (
@@ -145,7 +146,7 @@ def _measure_new(
     table = manifest.table.filter(lacking)
     columns = (table["path"].to_pylist(), segments_of(table), table["audio_digest"].to_pylist())
     wanted = [Wanted(*values) for values in zip(*columns, strict=True)]
-    if wanted and not data.is_dir():
+    if wanted and not is_folder(data):
         raise ManifestError(f"{data}: no such folder; pass the one that holds the recordings with --data")
     rows: list[Row] = []
     missing: list[str] = []

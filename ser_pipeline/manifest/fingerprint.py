@@ -19,9 +19,11 @@ import pyarrow as pa
 
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.corpora.files import walk
+from ser_pipeline.corpora.files import states_in_store, walk
 from ser_pipeline.manifest.digest import digest_file, source_digest
 from ser_pipeline.records import DIGEST_BYTES
+from ser_pipeline.remote.addresses import ABSENT, State, address_of
+from ser_pipeline.remote.opening import state_at
 
 FINGERPRINT_NAME: Final = ".build.json"
 
@@ -128,7 +130,7 @@ def write_fingerprint(folder: Path, fingerprint: BuildFingerprint) -> None:
 
 def absolute(data: Path) -> str:
     """A folder's absolute path; links stay as they are."""
-    return os.path.abspath(data)
+    return address_of(data) or os.path.abspath(data)
 
 
 def file_states(pool: Pool, folder: Path, paths: Sequence[str]) -> Int64s:
@@ -143,17 +145,18 @@ def file_states(pool: Pool, folder: Path, paths: Sequence[str]) -> Int64s:
         Shape ``(paths, 3)``, columns ``STATE``: bytes, and times in nanoseconds; -1 where there
         is no such file.
     """
-    starts = range(0, len(paths), AT_ONCE)
-    parts = pool.map(lambda start: _some(str(folder), paths[start : start + AT_ONCE]), starts)
+    known = states_in_store(folder) if address_of(folder) is not None else None
+    step = AT_ONCE if known is not None or not any(map(address_of, paths)) else AT_ONCE // 128
+    starts = range(0, len(paths), step)
+    parts = pool.map(lambda start: _some(str(folder), paths[start : start + step], known), starts)
     return np.concatenate([np.empty((0, 3), np.int64), *parts])
 
 
-def _some(folder: str, paths: Sequence[str]) -> Int64s:
+def _some(folder: str, paths: Sequence[str], known: Mapping[str, State] | None) -> Int64s:
     found = np.full((len(paths), 3), -1, np.int64)
     for row, path in enumerate(paths):
-        try:
-            status = os.stat(os.path.join(folder, path))
-        except OSError:
-            continue
-        found[row] = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        if known is None or os.path.isabs(path) or address_of(path):
+            found[row] = state_at(os.path.join(folder, path))
+        else:
+            found[row] = known.get(path.removeprefix("./"), ABSENT)
     return found

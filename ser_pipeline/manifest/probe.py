@@ -1,15 +1,16 @@
 """Read a recording once: its digest, its header, and whether it can be used."""
 
 import os
-import stat
-from io import BufferedReader
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from ser_pipeline.errors import AudioError, AudioMissing
 from ser_pipeline.manifest.digest import digest_stream
 from ser_pipeline.records import MIN_CLIP_S, digest_as_decoded
+from ser_pipeline.remote.addresses import address_of
+from ser_pipeline.remote.opening import opened_bytes, state_of
 
 if TYPE_CHECKING:
     from ser_pipeline.audio.sound import Sound
@@ -68,29 +69,29 @@ def probe(path: str, *, decode: bool = False) -> Probe:
         decode: also decode it, to find silent, non-finite and undecodable samples.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-            return _unread("not a regular file")
-        with open(path, "rb") as file:
+        with opened_bytes(Path(path)) as file:
             return _probe_open(file, decode)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if address_of(path) is not None:
+            return _unread(str(error.strerror))
         return _unread("a broken link" if os.path.islink(path) else "deleted after the folder was listed")
     except OSError as error:
-        return _unread(f"not readable: {error.strerror or error}")
+        irregular = error.strerror == "not a regular file"
+        return _unread(f"{'' if irregular else 'not readable: '}{error.strerror or error}")
 
 
 def _unread(problem: str) -> Probe:
     return Probe(-1, -1, -1, problem=problem)
 
 
-def _probe_open(file: BufferedReader, decode: bool) -> Probe:
-    before = os.fstat(file.fileno())
+def _probe_open(file: IO[bytes], decode: bool) -> Probe:
+    before = state_of(file)
     head = file.read(512)
     file.seek(0)
-    found = Probe(before.st_size, before.st_mtime_ns, before.st_ctime_ns, digest_stream(file))
-    problem = _not_audio(head, before.st_size)
+    found = Probe(*before, digest_stream(file))
+    problem = _not_audio(head, before.size)
     found = found._replace(problem=problem) if problem else _read_header(file, found, decode)
-    after = os.fstat(file.fileno())
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    if state_of(file, now=True)[:2] != before[:2]:
         return _unread("changed while it was read; build again when it is complete")
     return found
 
@@ -103,7 +104,7 @@ def _not_audio(head: bytes, size: int) -> str | None:
     return next((reason for mark, reason in POINTERS if start.startswith(mark)), None)
 
 
-def _read_header(file: BufferedReader, found: Probe, decode: bool) -> Probe:
+def _read_header(file: Any, found: Probe, decode: bool) -> Probe:
     from ser_pipeline.audio.ffmpeg import ABSENT
     from ser_pipeline.audio.sound import opened
 

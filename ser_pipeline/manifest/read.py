@@ -17,6 +17,7 @@ from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.fingerprint import read_fingerprint
 from ser_pipeline.manifest.schema import ADDED, EMOTION_NAMES, REJECT_SCHEMA, SCHEMA, read_table
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Manifest:
         digest; ``DataSets`` where that file is missing, or names a folder of another machine.
         """
         built = read_fingerprint(self.path.parent)
-        return Path(built.data) if built is not None and Path(built.data).is_dir() else Path("DataSets")
+        return Path(built.data) if built is not None and is_folder(Path(built.data)) else Path("DataSets")
 
 
 @dataclass(frozen=True)

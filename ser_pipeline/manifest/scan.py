@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.corpora import Corpus, known_corpora
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found, discover
-from ser_pipeline.corpora.files import leading_out
+from ser_pipeline.corpora.files import leading_out, tables_of
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
 from ser_pipeline.manifest.cards import card_facts
@@ -93,14 +93,16 @@ def scan_corpora(
     """
     modules = known_corpora() if corpora is None else corpora
     discovery = discover(data, modules) if find is None else find(data)
-    scanned = Scanned(half_there=discovery.half_there, synthetic=_synthetic(data, discovery))
+    scanned = Scanned(half_there=discovery.half_there)
     choice = _choice(discovery, limit)
     batches: list[pa.RecordBatch] = []
-    for found in discovery.found:
-        records = modules[found.corpus].scan(data / found.root, found.files)
-        kept = _kept(_one_for_each(found, records, scanned), found.corpus, choice, scanned)
-        while chunk := list(islice(kept, BATCH)):
-            batches.append(_sorted_out(chunk, found.root, scanned))
+    with tables_of(data, {found.root for found in discovery.found}) as tables:
+        scanned.synthetic = _synthetic(tables, discovery)
+        for found in discovery.found:
+            records = modules[found.corpus].scan(tables / found.root, found.files)
+            kept = _kept(_one_for_each(found, records, scanned), found.corpus, choice, scanned)
+            while chunk := list(islice(kept, BATCH)):
+                batches.append(_sorted_out(chunk, found.root, scanned))
     strays = list(_kept(iter(discovery.rejects()), UNKNOWN, choice, scanned))
     _sorted_out(strays, PurePosixPath(), scanned)
     scanned.table = pa.Table.from_batches(batches, DESCRIBED)

@@ -16,6 +16,7 @@ from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.segments import bounds_fit
 from ser_pipeline.records import MIN_CLIP_S, RATINGS, VOCABULARIES
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 
 SHOWN: Final = 10
@@ -189,7 +190,7 @@ def _check_counts(manifest: Manifest, found: Problems) -> None:
 
 
 def _check_files(manifest: Manifest, data: Path, jobs: int, found: Problems) -> None:
-    if not data.is_dir():
+    if not is_folder(data):
         found.add(f"{data}: no such folder, so no recording was checked; pass --data or --no-audio")
         return
     cache = ProbeCache.load(manifest.path.with_name(PROBE_CACHE_NAME), data)

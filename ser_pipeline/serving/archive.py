@@ -31,6 +31,8 @@ from ser_pipeline.manifest.read import MANIFEST_NAME, read_manifest
 from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.records import Segment, part_of
+from ser_pipeline.remote.addresses import ABSENT, shown
+from ser_pipeline.remote.opening import state_at
 from ser_pipeline.runs.card import card_digest
 from ser_pipeline.serving.load import load_model
 from ser_pipeline.serving.model import Model
@@ -63,7 +65,7 @@ class ArchiveClip(NamedTuple):
     @classmethod
     def of(cls, path: Path, segment: Segment | None = None, root: Path = Path()) -> "ArchiveClip":
         """A recording below ``root``, named by its path, with its bounds where it is a part."""
-        return cls((root / path).absolute(), part_of(str(path), segment), segment)
+        return cls((root / path).absolute(), part_of(shown(path), segment), segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +326,8 @@ def _plan(clips: Iterable[ArchiveClip], identity: str) -> str:
     """Name of a plan: it changes with the list of recordings, and with the size or date of one of them."""
     state = hashlib.blake2b(identity.encode(), digest_size=8)
     for clip in clips:
-        try:
-            found = clip.path.stat()
-            stamp = f"{found.st_size} {found.st_mtime_ns}"
-        except OSError:
-            stamp = "-"
+        found = state_at(str(clip.path))
+        stamp = "-" if found == ABSENT else f"{found.size} {found.mtime_ns}"
         state.update(f"{clip.name}\0{stamp}\n".encode("utf-8", "surrogateescape"))
     return state.hexdigest()
 

@@ -15,6 +15,7 @@ from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
 from ser_pipeline.options import PredictOptions, mels_of
+from ser_pipeline.remote.addresses import shown
 from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
@@ -391,4 +392,4 @@ class Adapting:
 
 
 def _name(source: str | Path | bytes) -> str:
-    return "recording" if isinstance(source, bytes) else str(source)
+    return "recording" if isinstance(source, bytes) else shown(source)

@@ -5,7 +5,6 @@ beginning. One more ends where the sound ends. The same windows come out however
 into pieces, so a stream and a file of the same samples give the same predictions.
 """
 
-import errno
 import glob
 import math
 import stat
@@ -26,6 +25,8 @@ from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError
+from ser_pipeline.remote.addresses import address_of
+from ser_pipeline.remote.opening import opened_bytes
 from ser_pipeline.serving.prediction import Unusable
 
 BLOCK_S: Final = 10.0
@@ -217,7 +218,8 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
 
     Args:
         words: files, folders (every recording below them, sorted), patterns such as ``**/*.wav`` that the
-            shell has not expanded, and ``-`` for standard input.
+            shell has not expanded, addresses (those that end with a slash as folders), and ``-`` for
+            standard input.
 
     Returns:
         Paths in the order of the words, and what names no recording, with the reason. A file that does
@@ -231,7 +233,9 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
     failures: list[Unusable] = []
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if address_of(word) is not None:
+            found, reason = _in_folder(path) if word.endswith("/") else ([path], "")
+        elif path.is_dir():
             found, reason = _in_folder(path)
             odd = [name for name in found if not _opens_at_once(name)]
             failures += [Unusable(str(name), f"{name}: cannot be read: not a regular file") for name in odd]
@@ -304,6 +308,4 @@ def readable(source: str | Path | bytes) -> Path | bytes:
 def _opened(source: Path | bytes) -> AbstractContextManager[Any]:
     if isinstance(source, bytes):
         return nullcontext(MemoryFile(memoryview(source)))
-    if not is_plain(source):
-        raise OSError(errno.EINVAL, "not a regular file")
-    return source.open("rb")
+    return opened_bytes(source)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.options import PredictOptions
+from ser_pipeline.remote.addresses import shown
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.reading import Window, Windows, file_blocks, in_range, rate_in_hz
@@ -174,7 +175,7 @@ def played(path: Path, *, live: bool) -> Iterator[tuple[int, Iterator[Float32s]]
         AudioMissing: it cannot be opened.
         AudioError: it cannot be decoded.
     """
-    with file_blocks(path, str(path)) as opened:
+    with file_blocks(path, shown(path)) as opened:
         blocks = _cut(opened, round(BLOCK_S * opened.sample_rate))
         yield opened.sample_rate, _paced(blocks, opened.sample_rate) if live else blocks
 

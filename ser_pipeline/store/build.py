@@ -29,6 +29,7 @@ from ser_pipeline.manifest.digest import Places, packed_texts
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.processes import processes
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.store.index import KEYS, Index, read_index, set_aside
 from ser_pipeline.store.plan import (
     Chunk,
@@ -307,7 +308,7 @@ def build_store(
     if not state.damaged and not state.todo(1):
         keep_steps(folder, data, options, state.held)
         return state.summary(folder)
-    if not data.is_dir():
+    if not is_folder(data):
         raise StoreError(f"{data}: is not a folder; pass the folder the manifest was built from with --data")
     with shard_range(folder, part.start, part.stop):
         repaired = _set_damaged_aside(folder)

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from ser_pipeline.errors import TOLD, StoreError, remark
 from ser_pipeline.processes import lost, processes
+from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.store.plan import Task
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _connected(scheduler: str) -> Iterator["Client"]:
 
 def _on_worker(do: Callable[[T], R], task: T) -> R:
     for folder in task.folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise StoreError(
                 f"{folder}: the worker on {socket.gethostname()} cannot see this folder; "
                 "it must have the same path on every machine"

@@ -118,7 +118,7 @@ def test_large_files_are_hashed_in_pieces_with_the_same_digest(tmp_path, monkeyp
     path = tmp_path / "a.wav"
     sf.write(path, tone(2.0), 16_000)
     whole = read_recording(path, 16_000)
-    monkeypatch.setattr("ser_pipeline.audio.decode._WHOLE_FILE_BYTES", 100)
+    monkeypatch.setattr("ser_pipeline.audio.decode.WHOLE_BYTES", 100)
     pieces = read_recording(path, 16_000)
     assert pieces.digest == whole.digest
     assert np.array_equal(pieces.wave, whole.wave)

@@ -116,16 +116,16 @@ def test_no_command_reads_its_context():
 @pytest.mark.parametrize(
     "words",
     [
-        ("manifest", "build", "--data", "s3://bucket/corpora"),
-        ("manifest", "validate", "--data", "s3://bucket/corpora"),
+        ("corpora", "check", "--data", "s3://bucket/corpora"),
+        ("manifest", "build", "--out", "s3://bucket/corpora"),
         ("cache", "mels", "--cache", "s3://bucket/corpora"),
         ("train", "logreg", "--runs", "s3://bucket/corpora"),
         ("report", "--out", "s3://bucket/corpora"),
         ("report", "--runs-dir", "s3://bucket/corpora"),
         ("runs", "list", "--runs", "s3://bucket/corpora"),
         ("manifest", "show", "--manifests", "s3://bucket/corpora"),
-        ("experiment", "run", "hypotheses", "--data", "s3://bucket/corpora"),
-        ("predict", "s3://bucket/corpora"),
+        ("experiment", "run", "hypotheses", "--cache", "s3://bucket/corpora"),
+        ("bench", "--data", "s3://bucket/corpora"),
     ],
 )
 def test_an_address_in_place_of_a_folder_is_refused_before_one_of_its_name_is_made(ser, tmp_path, words):

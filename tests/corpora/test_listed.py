@@ -149,12 +149,13 @@ def test_a_name_that_two_recordings_have_is_not_guessed(home):
 
 
 def test_each_line_whose_recording_is_missing_is_a_reject(home):
-    found = rows_of(home, "path,emotion\nrec/x.wav,sad\nrec/anna/a1.wav,sad\nhttps://a.org/b.wav,sad\n")
+    found = rows_of(home, "path,emotion\nrec/x.wav,sad\nrec/anna/a1.wav,sad\nftp://a.org/b.wav,sad\n")
     lost = {str(row.path): row.reason for row in found if isinstance(row, Reject)}
     assert lost == {
         "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder; pass the "
         "folder that the table's paths begin in with --data",
-        "https:/a.org/b.wav": "is an address and not a file; download the recordings first",
+        "ftp:/a.org/b.wav": "is an address of a kind that is not read; valid are s3, s3a, gs, gcs, az, "
+        "abfs, abfss, hf, http, https, tar, zip, parquet",
     }
     assert len(found) == 3
 

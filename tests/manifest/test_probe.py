@@ -188,7 +188,7 @@ def test_an_unreadable_file_is_named_as_such(tmp_path, rng, monkeypatch, number)
     def refuse(*args, **kwargs):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("io.open", refuse)
     found = probe(path)
     assert (found.size, found.problem) == (-1, f"not readable: {os.strerror(number)}")
 
