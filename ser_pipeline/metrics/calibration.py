@@ -46,8 +46,6 @@ def reliability(probabilities: npt.ArrayLike, targets: npt.ArrayLike, bins: int 
         (array([0.75]), array([0.5]), array([2]))
     """
     scores = np.asarray(probabilities, np.float64)
-    if len(scores) == 0:
-        return Reliability(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
     confidence = scores.max(1)
     hit = scores.argmax(1) == np.asarray(targets)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

@@ -27,8 +27,14 @@ def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
     assert expected_calibration_error(np.eye(3), [1, 2, 0]) == 1
 
 
-def test_no_clips_are_calibrated():
+def test_no_clips_are_calibrated_and_fill_no_bin():
     assert expected_calibration_error(np.zeros((0, 4)), []) == 0
+    found = reliability(np.zeros((0, 4)), [])
+    assert [len(part) for part in (found.confidence, found.accuracy, found.clips)] == [0, 0, 0]
+
+
+def test_a_confidence_that_rounding_takes_beyond_one_is_in_the_last_bin():
+    assert reliability([[0.99, 0.01], [1 + 1e-7, 0.0]], [0, 0]).clips.tolist() == [2]
 
 
 def test_bins_hold_every_clip_and_are_closed_above(rng):

@@ -62,11 +62,16 @@ def test_the_threshold_answers_as_many_as_the_risk_allows(rng):
         assert all(by_definition(probabilities, targets, value)[1] > wanted for value in lower)
 
 
+def test_a_risk_that_is_just_as_wanted_is_low_enough():
+    assert threshold_for_risk([[0.9, 0.1], [0.8, 0.2]], [0, 1], wanted=0.5) == (0.8, 1.0)
+
+
 def test_a_risk_that_cannot_be_had_has_no_threshold():
     assert threshold_for_risk([[0.9, 0.1], [0.8, 0.2]], [1, 0], wanted=0.2) is None
 
 
 def test_no_clips_have_no_curve():
     curve = risk_coverage(np.zeros((0, 3)), [])
-    assert (len(curve.risk), curve.area) == (0, 0.0)
+    assert [len(part) for part in (curve.threshold, curve.coverage, curve.risk)] == [0, 0, 0]
+    assert curve.area == 0
     assert threshold_for_risk(np.zeros((0, 3)), [], wanted=0.5) is None

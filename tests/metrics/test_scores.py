@@ -67,6 +67,12 @@ def test_no_clips_give_zero(score):
     assert score(np.zeros((3, 3), np.int64)) == 0
 
 
+@pytest.mark.parametrize("score", [accuracy, uar, macro_f1])
+def test_one_clip_is_enough_for_a_score(score):
+    assert score(confusion_matrix([1], [1], 3)) == 1
+    assert score(confusion_matrix([1], [2], 3)) == 0
+
+
 NAN = float("nan")
 
 
@@ -123,6 +129,10 @@ def test_is_the_mean_over_wrong_decisions(rng):
     assert mean_error_distance(confusion_matrix(targets, predicted, 4), distances) == pytest.approx(expected)
 
 
+def test_one_error_is_as_far_as_it_goes():
+    assert mean_error_distance(confusion_matrix([0, 0], [0, 1], 2), [[0.0, 0.3], [0.6, 0.0]]) == 0.3
+
+
 def test_without_errors_there_is_no_distance():
     assert mean_error_distance(np.diag([3, 4]), np.ones((2, 2))) is None
 
@@ -137,3 +147,10 @@ def test_confused_pairs_come_by_share_of_the_true_class(rng):
         row, column = "abcd".index(pair.target), "abcd".index(pair.predicted)
         assert pair.clips == counts[row, column]
     assert most_confused(np.diag([3, 0, 5]).tolist(), list("abc")) == []
+
+
+def test_pairs_with_the_same_share_come_by_name():
+    found = most_confused([[2, 1, 1], [1, 3, 0], [1, 0, 3]], ["c", "b", "a"], limit=9)
+    assert [(pair.target, pair.predicted) for pair in found] == [
+        ("a", "c"), ("b", "c"), ("c", "a"), ("c", "b"),
+    ]  # fmt: skip
