@@ -56,6 +56,7 @@ def test_cost_in_closed_form():
     goods = goods_of([[3, 1], [1, 3]], [0.5, 0.5])
     assert goods.cost(np.array([3, 1]), 0) == pytest.approx(2 * 0.25**2)
     assert goods.cost(np.array([4, 0]), 1) == pytest.approx(2 * 0.5**2 + 10)
+    assert goods_of([[1], [0]], [0.5, 0.5]).cost(np.array([1]), 0) == 0.5**2
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -82,6 +83,19 @@ def test_the_same_seed_deals_the_same_and_another_differs():
     goods = goods_of(np.random.default_rng(0).integers(1, 50, (60, 6)), [0.6, 0.2, 0.2])
     assigned = [assign(goods, [36, 12, 12], np.random.default_rng(seed)).tolist() for seed in (1, 1, 2)]
     assert assigned[0] == assigned[1] != assigned[2]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dealt"),
+    [
+        ([24, 8, 8], "2100020001200000001002000020101102201012"),  # few enough to look at all swaps
+        ([36, 12, 12], "000000001210010121011010202022000010000000000212001200202201"),
+    ],
+)
+def test_what_a_seed_deals_stays_the_same(sizes, dealt):
+    """Else nobody could make a split again that results were published for."""
+    goods = goods_of(np.arange(4 * sum(sizes)).reshape(-1, 4) * 17 % 53, [0.6, 0.2, 0.2])
+    assert "".join(map(str, assign(goods, sizes, np.random.default_rng(0)))) == dealt
 
 
 def test_the_search_beats_chance():
