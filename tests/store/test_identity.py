@@ -1,7 +1,10 @@
 import numpy as np
+import pytest
 
-from ser_pipeline.manifest.digest import packed_texts
-from ser_pipeline.store.identity import keyed
+from ser_pipeline.manifest.digest import packed_texts, unpacked
+from ser_pipeline.options import FeatureOptions, FrontEnd
+from ser_pipeline.store import identity
+from ser_pipeline.store.identity import differences, fingerprint, keyed, provenance
 
 
 def test_variants_and_aspects_are_keys_of_their_own():
@@ -14,3 +17,34 @@ def test_variants_and_aspects_are_keys_of_their_own():
     assert len(np.unique(every, axis=0)) == 3 * (
         1 + 1 + 1 + 1 + 2
     )  # 0 and "" change nothing, 1 is there twice
+
+
+def test_stores_and_keys_keep_their_names():
+    """Other names would have all that is stored computed again."""
+    described = {"kind": "mels", "settings": {"b": [1, 0.5], "a": None}, "about": "where it lay"}
+    assert fingerprint(described) == "f409e5f6760173c4"
+    keys = keyed(packed_texts(["0" * 32] * 3), np.arange(3), [0, 1, "speech"])
+    assert unpacked(keys).to_pylist() == [
+        "0" * 32, "cea3878a334b240469d159ff840b6434", "de2cff9e24c4e9036b343ce4f9df44fa",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        (FrontEnd(), set()),
+        (FrontEnd(denoise="reference"), {"noisereduce", "librosa"}),
+        (FeatureOptions(), {"librosa"}),
+        (FeatureOptions(voice="praat"), {"librosa", "praat-parselmouth"}),
+    ],
+)
+def test_a_store_depends_on_the_libraries_it_is_made_with_whatever_the_device(monkeypatch, options, more):
+    monkeypatch.setattr(identity, "version", lambda name: f"2.1 {name}+cpu+x")
+    found = provenance(options)["libraries"]
+    assert found.pop("libsndfile")
+    assert found == {name: f"2.1 {name}" for name in {"numba", "numpy", "scipy", "soxr"} | more}
+
+
+def test_what_is_only_on_one_side_differs_and_what_is_said_of_an_encoder_does_not():
+    was, now = {"a": {"b": {"c": 1}}, "about": {"x": 1}}, {"d": 2, "about": {"x": 2}}
+    assert differences(was, now) == ["a.b.c: 1, now absent", "d: absent, now 2"]
