@@ -71,6 +71,22 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - start
 
 
+def spent(*words: object) -> float:
+    """Processor seconds of a whole ``ser`` command and of all that it starts.
+
+    Args:
+        words: of the command.
+    """
+    import resource  # which Windows lacks
+
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    command = [sys.executable, "-m", "ser_pipeline", *map(str, words)]
+    return seconds(lambda: subprocess.run(command, check=True, capture_output=True), used)
+
+
 def paired(
     one: Callable[[], object],
     other: Callable[[], object],

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ser_pipeline.api.places import SETTINGS_FILE
-from ser_pipeline.benchmarks import caching, learning, measure, predicting, scale, workers
+from ser_pipeline.benchmarks import caching, commands, learning, measure, predicting, scale, workers
 from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -118,6 +118,10 @@ def _train(setting: Setting) -> Iterator[Measurement]:
     yield from learning.training_steps(frames)
 
 
+def _many(setting: Setting) -> Manifest:
+    return caching.sampled(setting.whole, commands.MANY)
+
+
 def _gpu(setting: Setting) -> Iterator[Measurement]:
     from ser_pipeline.benchmarks.cards import card_figures  # loads torch
 
@@ -139,6 +143,11 @@ BENCHES: Final[Mapping[str, Callable[[Setting], Iterator[Measurement]]]] = Mappi
         "manifest": _manifest,
         "train": _train,
         "predict": lambda s: predicting.predict_figures(s.manifest, s.data),
+        "commands": lambda s: commands.command_figures(s.whole, s.manifest, s.data, s.work),
+        "first": lambda s: iter([commands.first_figure(s.manifest, s.data, s.work)]),
+        "penalty": lambda s: iter([commands.penalty_figure(_many(s), s.data)]),
+        "archive": lambda s: iter([commands.archive_figure(_many(s), s.data, s.work)]),
+        "report": lambda s: iter([commands.report_figure(s.whole.path.parent, s.cache, s.work)]),
         "scale": lambda s: scale.figures(s.work),
         "gpu": _gpu,
     }

@@ -157,11 +157,13 @@ def pooled(rows: Tensor, level: Level) -> Tensor:
         Half of both, in the order in which the next level expects its arrivals. A last frame without
         a partner is dropped, an only one is pooled over mels alone.
     """
-    pairs = as_image(rows[: level.paired])
+    # every pair is an image of its own: threads share images out, and not the rows of one
+    pairs = rows[: level.paired].reshape(-1, 2, *rows.shape[1:]).permute(0, 3, 1, 2)
+    halves = F.max_pool2d(pairs, 2).permute(0, 2, 3, 1).flatten(0, 1)
     if not level.single:
-        return as_rows(F.max_pool2d(pairs, 2))
-    alone = F.max_pool2d(as_image(rows[level.paired : level.paired + level.single]), (1, 2))
-    return as_rows(torch.cat([F.max_pool2d(pairs, 2), alone], 2) if level.paired else alone)
+        return halves
+    alone = as_rows(F.max_pool2d(as_image(rows[level.paired : level.paired + level.single]), (1, 2)))
+    return torch.cat([halves, alone]) if level.paired else alone
 
 
 def _level(counts: Tensor, order: Tensor, shelf: int) -> tuple[Level, Tensor]:

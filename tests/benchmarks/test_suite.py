@@ -3,9 +3,11 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.api import build_manifest
-from ser_pipeline.benchmarks import BENCHES, learning, predicting, run_benches
+from ser_pipeline.benchmarks import BENCHES, commands, learning, predicting, run_benches
 from ser_pipeline.benchmarks.suite import NAMED
 from ser_pipeline.errors import SettingsError
+
+LONG = ("archive", "complete", "embeddings", "first", "mels", "memory", "report")
 
 
 @pytest.fixture
@@ -23,9 +25,14 @@ def home(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*BENCHES} - {*NAMED, "complete", "embeddings", "mels", "memory"}))
+@pytest.mark.parametrize("name", sorted({*BENCHES} - {*NAMED, *LONG}))
 def test_every_bench_gives_rates(home, name, monkeypatch):
-    for module, number in ((learning, "ROUNDS"), (predicting, "COLD_ROUNDS"), (predicting, "CLIPS")):
+    for module, number in (
+        (learning, "ROUNDS"),
+        (predicting, "COLD_ROUNDS"),
+        (predicting, "CLIPS"),
+        (commands, "ROUNDS"),
+    ):
         monkeypatch.setattr(module, number, 1)
     figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
     assert figures
@@ -39,6 +46,13 @@ def test_every_bench_gives_rates(home, name, monkeypatch):
 def test_wrong_values_are_refused(home, names, data, message):
     with pytest.raises(SettingsError, match=message):
         next(run_benches(home / "manifests", home / data, names, 40))
+
+
+def test_a_report_without_features_in_the_cache_is_left_out(home, monkeypatch):
+    monkeypatch.chdir(home)
+    (figure,) = run_benches(home / "manifests", home / "DataSets", ["report"], 40, cache=home / "cache")
+    assert figure.work == "report of ten runs, left out"
+    assert "ser cache features" in figure.note
 
 
 @pytest.mark.slow
