@@ -37,6 +37,7 @@ DATA = {
     "experiments/shipped/cross-corpus.toml",
     "experiments/shipped/hypotheses.toml",
     "experiments/shipped/learning-curve.toml",
+    "experiments/shipped/paper.toml",
     "py.typed",
     "report/templates/page.css",
     "report/templates/page.html.j2",

@@ -3,10 +3,9 @@
 import fnmatch
 import shlex
 import time
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -29,30 +28,28 @@ from ser_pipeline.cli.common import (
     say,
     show_table,
 )
-from ser_pipeline.cli.findings import show_findings
+from ser_pipeline.cli.findings import CellLines, show_findings
 from ser_pipeline.cli.flags import spread
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import duration, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.api.places import OnProgress
     from ser_pipeline.experiments.arms import Design
-    from ser_pipeline.experiments.cells import Cell, Ground
+    from ser_pipeline.experiments.cells import Ground
     from ser_pipeline.experiments.place import Places
-    from ser_pipeline.experiments.progress import Progress, State
+    from ser_pipeline.experiments.progress import Progress
     from ser_pipeline.experiments.search import Trial
-    from ser_pipeline.runs.curves import EpochReport
 
 app = typer.Typer(no_args_is_help=True, help="Run experiments: compare settings and judge claims about them.")
 
 NameArgument = Annotated[
     str,
     typer.Argument(
-        help="Take this experiment: hypotheses, ablations, cross-corpus, learning-curve, or a TOML file."
+        help="Take this experiment: hypotheses, ablations, cross-corpus, learning-curve, paper, "
+        "or a TOML file."
     ),
 ]
-QUIET_S = 30.0
-"""Seconds between lines about the epochs of a long cell."""
+MANIFEST_FIRST: Final = "build it first with 'ser manifest build --data FOLDER', or pass --data FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +125,57 @@ def run(
         raise typer.Exit(1)
 
 
+@spread
+def paper(
+    work: Work,
+    to: Annotated[Path, typer.Option("--out", help="Write the page to this folder.")] = Path("reports"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Measure the claims of the source report again, the cheapest first, and write a page that compares them.
+
+    A manifest, splits and stores that are missing are made first. Nothing is trained twice: the same command
+    continues where the budget ended, and runs of 'ser experiment run hypotheses' and 'ablations' count.
+    """
+    with plain_errors("run the same command again to continue; what is finished is kept"):
+        from ser_pipeline.errors import ReportError
+
+        if to.exists() and not to.is_dir():
+            raise ReportError(f"{to}: is a file; choose a folder with --out")
+        seconds, began = work.seconds(), time.monotonic()
+        _build_manifest(work, dry_run=dry_run)
+        progress = _progress("paper", work)
+        left = max(1.0, seconds - (time.monotonic() - began))
+        if dry_run:
+            _tell_plan(progress, work.places(progress.ground), [], left, work.jobs)
+            return
+        _refuse_hours(progress, work, [])
+        failed = _run(progress, work, None, left, [], "ser paper", page=to)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _build_manifest(work: Work, *, dry_run: bool) -> None:
+    """Build the manifest where there is none.
+
+    Raises:
+        ManifestError: there is none, and no folder of corpora.
+    """
+    from ser_pipeline import api
+    from ser_pipeline.errors import ManifestError
+    from ser_pipeline.manifest.read import MANIFEST_NAME
+
+    data = work.data or Path("DataSets")
+    if (work.manifests / MANIFEST_NAME).exists():
+        return
+    if dry_run or not data.is_dir():
+        raise ManifestError(f"{work.manifests / MANIFEST_NAME}: not found; {MANIFEST_FIRST}")
+    with counted("reading") as on_progress:
+        built = api.build_manifest(data, work.manifests, jobs=work.jobs, on_progress=on_progress)
+    say(f"{built.held}, {built.rejects} rejected")
+
+
 @app.command()
 @spread
 def search(
@@ -150,7 +198,7 @@ def search(
         left = plural(count, "trial is left, which takes", "trials are left, which take")
         need_budget(work.budget, expected, left)
         done = search_settings(
-            design, ground, work.places(ground), _Lines("validation"),
+            design, ground, work.places(ground), CellLines("validation"),
             command=shlex.join(["ser", "experiment", "search", name]),
             trials=trials, epochs=work.epochs, budget_s=seconds, jobs=work.jobs,
         )  # fmt: skip
@@ -278,27 +326,41 @@ def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
 
 
 def _run(
-    progress: "Progress", work: Work, scheduler: str | None, seconds: float, only: list[str], command: str
+    progress: "Progress",
+    work: Work,
+    scheduler: str | None,
+    seconds: float,
+    only: list[str],
+    command: str,
+    *,
+    page: Path | None = None,
 ) -> int:
-    """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells."""
+    """Run the cells, judge the claims whatever ended the run, and say what there is; failed cells.
+
+    With ``page``, a folder, the page that compares the source report with what was found is written too.
+    """
     from ser_pipeline.experiments.queue import run_cells
     from ser_pipeline.experiments.verdicts import write_findings
+    from ser_pipeline.report import write_comparison
     from ser_pipeline.runs.findings import experiment_folder
 
     places = work.places(progress.ground)
     try:
         run_cells(
-            progress, places, _Lines(together=scheduler is not None), command=command, budget_s=seconds,
+            progress, places, CellLines(together=scheduler is not None), command=command, budget_s=seconds,
             only=only, jobs=work.jobs, scheduler=scheduler,
         )  # fmt: skip
     finally:
         findings = write_findings(progress, places.runs, epochs=work.epochs)
+        written = None if page is None else write_comparison(findings, page)
     show_findings(findings)
     cells = findings.cells()
     out(
         f"{experiment_folder(places.runs, findings.name)}: {plural(cells['done'], 'run')} done, "
         f"{cells['failed']} failed, {cells['not run']} not run"
     )
+    if written is not None:
+        out_whole(str(written))
     return cells["failed"]
 
 
@@ -325,55 +387,3 @@ def _refuse_hours(progress: "Progress", work: Work, only: list[str]) -> None:
     costs = [*estimates(progress, work.places(progress.ground), only, jobs=work.jobs).values()]
     left = plural(len(costs), "run is left, which takes", "runs are left, which take")
     need_budget(work.budget, total(costs), left)
-
-
-class _Lines:
-    """Writes a line to stderr as cells begin and end, and now and then within a long one.
-
-    Args:
-        part: whose score is told.
-        together: several cells may be trained at once, so that each line has to name its own.
-    """
-
-    def __init__(self, part: Literal["test", "validation"] = "test", *, together: bool = False) -> None:
-        self._part = part
-        self._together = together
-        self._said = self._began = time.monotonic()
-        self._ahead = ""
-
-    def building(self, kind: str) -> "AbstractContextManager[OnProgress]":
-        """Show the store that a cell needs first."""
-        return counted(kind)
-
-    def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
-        """Remember how much is ahead; it is said with the result."""
-        self._said = self._began = time.monotonic()
-        self._ahead = f"{ahead} left, about {duration(seconds)}{' of work' if self._together else ''}"
-        say(f"{cell.label} ({self._ahead})")
-
-    def epoch_done(self, report: "EpochReport") -> None:
-        """Say how a long training goes."""
-        if time.monotonic() - self._said < QUIET_S:
-            return
-        self._said = time.monotonic()
-        uar = report.row["validation_uar"]
-        score = "" if uar is None else f", validation UAR {100 * float(uar):.1f} %"
-        say(f"  {report.word} {report.row['epoch']} of at most {report.epochs}{score}")
-
-    def warn(self, sentence: str) -> None:
-        """Say what went wrong."""
-        say(one_line(sentence))
-
-    def ended(self, cell: "Cell", state: "State") -> None:
-        """Say what came of it."""
-        where = f"  {cell.label}: " if self._together else "  "
-        took = duration(time.monotonic() - self._began)
-        if state.record is None:
-            after = "" if self._together else f" after {took}"
-            say(one_line(f"{where}{state.status}{after}: {state.reason}"))
-            return
-        if self._together:
-            took = duration(state.record.seconds)
-        uar = state.record.uar if self._part == "test" else state.record.validation_uar
-        score = "done" if uar is None else f"{self._part} UAR {100 * uar:.1f} %"
-        say(f"{where}{score} in {took}")

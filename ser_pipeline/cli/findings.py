@@ -1,16 +1,25 @@
-"""How findings of an experiment are shown in a terminal."""
+"""How an experiment is shown in a terminal: its runs as they go, and its findings."""
 
+import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ser_pipeline.cli.common import Format, on_screen, out, out_whole, say, show_table
-from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text, people, plural
+from ser_pipeline.cli.common import Format, counted, on_screen, out, out_whole, say, show_table
+from ser_pipeline.tables import Column, one_line
+from ser_pipeline.tables.cells import duration, in_points, p_text, people, plural
 
 if TYPE_CHECKING:
+    from ser_pipeline.api.places import OnProgress
+    from ser_pipeline.experiments.cells import Cell
+    from ser_pipeline.experiments.progress import State
+    from ser_pipeline.runs.curves import EpochReport
     from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings, Outcome
 
+
+QUIET_S = 30.0
+"""Seconds between lines about the epochs of a long cell."""
 
 MOST_CLAIMS = 10
 """Lines that claims may take of a screen of 24, beside the best arm of each protocol and what is said."""
@@ -162,3 +171,55 @@ def _show_corpora(found: "Findings") -> None:
         by = {score.corpus: in_points(score.uar) for score in arm.corpora}
         rows.append([arm.arm, arm.protocol, *(by.get(corpus, "") for corpus in corpora)])
     show_table("UAR by corpus of the test clips, %", ["arm", "protocol", *map(Column, corpora)], rows)
+
+
+class CellLines:
+    """Writes a line to stderr as cells begin and end, and now and then within a long one.
+
+    Args:
+        part: whose score is told.
+        together: several cells may be trained at once, so that each line has to name its own.
+    """
+
+    def __init__(self, part: Literal["test", "validation"] = "test", *, together: bool = False) -> None:
+        self._part = part
+        self._together = together
+        self._said = self._began = time.monotonic()
+        self._ahead = ""
+
+    def building(self, kind: str) -> "AbstractContextManager[OnProgress]":
+        """Show the store that a cell needs first."""
+        return counted(kind)
+
+    def began(self, cell: "Cell", ahead: int, seconds: float) -> None:
+        """Remember how much is ahead; it is said with the result."""
+        self._said = self._began = time.monotonic()
+        self._ahead = f"{ahead} left, about {duration(seconds)}{' of work' if self._together else ''}"
+        say(f"{cell.label} ({self._ahead})")
+
+    def epoch_done(self, report: "EpochReport") -> None:
+        """Say how a long training goes."""
+        if time.monotonic() - self._said < QUIET_S:
+            return
+        self._said = time.monotonic()
+        uar = report.row["validation_uar"]
+        score = "" if uar is None else f", validation UAR {100 * float(uar):.1f} %"
+        say(f"  {report.word} {report.row['epoch']} of at most {report.epochs}{score}")
+
+    def warn(self, sentence: str) -> None:
+        """Say what went wrong."""
+        say(one_line(sentence))
+
+    def ended(self, cell: "Cell", state: "State") -> None:
+        """Say what came of it."""
+        where = f"  {cell.label}: " if self._together else "  "
+        took = duration(time.monotonic() - self._began)
+        if state.record is None:
+            after = "" if self._together else f" after {took}"
+            say(one_line(f"{where}{state.status}{after}: {state.reason}"))
+            return
+        if self._together:
+            took = duration(state.record.seconds)
+        uar = state.record.uar if self._part == "test" else state.record.validation_uar
+        score = "done" if uar is None else f"{self._part} UAR {100 * uar:.1f} %"
+        say(f"{where}{score} in {took}")

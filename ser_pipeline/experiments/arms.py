@@ -156,6 +156,9 @@ def designed(experiment: Experiment, groups: Groups) -> Design:
     )
     found = dict(pair for name, spec in experiment.arms.items() for pair in _arms(name, spec, groups))
     _check(experiment, found, claims)
+    if experiment.take:
+        named = {name for claim in claims for name in (claim.first, claim.second)}
+        found = {name: spec for name, spec in found.items() if name in named}
     arms = []
     for name, spec in found.items():
         asked = [spec.protocols, *(_under(claim, name) for claim in claims)]

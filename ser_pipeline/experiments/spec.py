@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ser_pipeline.errors import LabelError, SettingsError
 from ser_pipeline.labels import emotion_id
-from ser_pipeline.options import Options
+from ser_pipeline.options import Options, merged
 
 Each = Literal["corpus", "language"]
 Kind = Literal["better", "no worse", "reaches", "best class", "top confusions", "faster"]
@@ -158,6 +158,8 @@ class Experiment(Options):
         protocols: name -> fields of a recipe that say who trains and who tests.
         arms: by name.
         claims: in the order they are shown.
+        take: shipped experiment -> families of its claims, all where none is named. They stand after this
+            one's own, with the arms and protocols that they need; arms that no claim is about are left out.
         search: what ``ser experiment search`` tries; None for nothing.
     """
 
@@ -167,8 +169,9 @@ class Experiment(Options):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
     settings: dict[str, Any] = Field(default_factory=dict)
     protocols: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"speaker": {"split": "speaker"}})
-    arms: Annotated[dict[str, ArmSpec], Field(min_length=1)]
+    arms: dict[str, ArmSpec] = Field(default_factory=dict)
     claims: tuple[ClaimSpec, ...] = ()
+    take: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     search: SearchSpec | None = None
 
 
@@ -226,7 +229,49 @@ def parse_experiment(text: str, where: str) -> Experiment:
         raise SettingsError(_explained(error, where)) from None
     for number, claim in enumerate(found.claims, 1):
         _check_claim(claim, f"{where}: claims.{number}")
+    for other, families in found.take.items():
+        found = _with_taken(found, other, families, where)
+    if not found.arms:
+        raise SettingsError(f"{where}: arms: is missing; add it")
     return found
+
+
+def _with_taken(found: Experiment, name: str, families: tuple[str, ...], where: str) -> Experiment:
+    """The same experiment with claims of a shipped one."""
+    others = [other for other in shipped_names() if other != found.name]
+    if name not in others:
+        raise SettingsError(f"{where}: take: '{name}' is not shipped; valid are {', '.join(others)}")
+    other = find_experiment(name)
+    valid = list(dict.fromkeys(claim.family for claim in other.claims))
+    if unknown := sorted({*families} - {*valid}):
+        raise SettingsError(
+            f"{where}: take: {name} has no claims of family '{unknown[0]}'; valid are {'; '.join(valid)}"
+        )
+    first = next(iter(other.protocols))
+    claims = [
+        claim.model_copy(update={"protocol": claim.protocol or first})
+        for claim in other.claims
+        if claim.family in (families or valid)
+    ]
+    arms = {
+        arm: spec.model_copy(update={"settings": merged(other.settings, spec.settings)})
+        for arm, spec in other.arms.items()
+    }
+    own = "protocols" in found.model_fields_set
+    protocols = found.protocols if own else {}
+    for kind, mine, theirs in (("arm", found.arms, arms), ("protocol", protocols, other.protocols)):
+        for key in mine.keys() & theirs.keys():
+            if mine[key] != theirs[key]:
+                raise SettingsError(
+                    f"{where}: take: {kind} '{key}' of {name} has other settings here; rename it"
+                )
+    return found.model_copy(
+        update={
+            "arms": {**found.arms, **arms},
+            "protocols": {**protocols, **other.protocols},
+            "claims": (*found.claims, *claims),
+        }
+    )
 
 
 def _check_claim(claim: ClaimSpec, where: str) -> None:

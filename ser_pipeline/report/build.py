@@ -11,7 +11,7 @@ from ser_pipeline.report.certainty_blocks import Sounds
 from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import also_drawn
-from ser_pipeline.report.experiment_section import experiment_sections
+from ser_pipeline.report.experiment_section import comparison, experiment_sections
 from ser_pipeline.report.explain_section import explain_section
 from ser_pipeline.report.internals_section import internals_section
 from ser_pipeline.report.method_section import method_section
@@ -114,6 +114,26 @@ def make_report(
     return ReportSummary(
         out / "report.html", rows, len(finished), names, lines, panels, size, bool(report.banner)
     )
+
+
+def write_comparison(found: Findings, out: Path) -> Path:
+    """Turn findings into ``NAME.html`` and ``NAME.md``, where claims stand beside what was measured.
+
+    Args:
+        found: of an experiment about the source report.
+        out: folder to write to.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        SerError: ``out`` cannot be written to.
+    """
+    page, report = out / f"{found.name}.html", comparison(found)
+    for path, written in ((page.with_suffix(".md"), markdown_text(report)), (page, html_page(report))):
+        with write_atomically(path) as part:
+            part.write_text(written, encoding="utf-8", newline="\n")
+    return page
 
 
 def _need_splits(data: Data, runs: Sequence[Run]) -> None:

@@ -1,13 +1,20 @@
 """The chapter on experiments: claims that hold, do not hold, cannot be decided, or were not run."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Block, Callout, Code, Fold, Mark, Section, text
+from ser_pipeline.report.document import Block, Callout, Code, Fold, Mark, Report, Section, numbered, text
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.findings import OUTCOMES, ArmFinding, ClaimFinding, Figures, Findings, Unit
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.table import EN_DASH, MINUS
+
+VERDICTS: Final = (
+    "A claim holds if its whole interval supports it and its p-value, corrected over its family, is at most "
+    "0.05; it does not hold if the whole interval contradicts it or lies below what is claimed; otherwise it "
+    "is not decidable here. A claim whose runs are not all done is marked 'not run'."
+)
 
 
 def arms_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
@@ -202,10 +209,7 @@ def experiment_sections(found: Sequence[Findings], data: Data) -> tuple[Section,
         return ()
     lead = text(
         "An experiment trains variants of a recipe (arms) that differ in one setting, and tests claims by "
-        "comparing arms on the same test recordings. A claim holds if its whole interval supports it and its "
-        "p-value, corrected over its family, is at most 0.05; it does not hold if the whole interval "
-        "contradicts it or lies below what is claimed; otherwise it is not decidable here. A claim whose "
-        "runs are not all done is marked 'not run'.",
+        f"comparing arms on the same test recordings. {VERDICTS}",
     )
     head = Section("experiments", "Experiments", (lead,), 2)
     return (head, *(_part(each, data) for each in found))
@@ -216,7 +220,7 @@ def _part(found: Findings, data: Data) -> Section:
     if found.manifest_digest != data.digest:
         marks.append("other manifest")
     blocks: list[Block] = [text(found.about)] if found.about else []
-    blocks += [_state(found), *_cautions(found)]
+    blocks += [_state(found, f"ser experiment run {found.name}"), *_cautions(found)]
     given = tuple(marks)
     if found.claims:
         blocks.append(claims_table(found, given))
@@ -228,14 +232,14 @@ def _part(found: Findings, data: Data) -> Section:
     return Section(f"experiment-{found.name}", found.title, tuple(blocks), 3, given, _outcomes(found))
 
 
-def _state(found: Findings) -> Block:
+def _state(found: Findings, command: str) -> Block:
     count, told = found.cells(), _outcomes(found)
     return text(
         f"{cells.plural(count['done'], 'run')} done, {count['failed']} failed, {count['not run']} not run; "
         f"seeds {', '.join(map(str, found.seeds))}. ",
         f"Claims: {told}. " if told else "",
         "Continue with ",
-        Code(f"ser experiment run {found.name}"),
+        Code(command),
         ".",
     )
 
@@ -256,3 +260,85 @@ def _cautions(found: Findings) -> list[Block]:
         words = f"Runs of {cells.plural(len(failed), 'arm')} failed, for example {first.arm}: {first.reason}."
         blocks.append(Callout("warning", (words,)))
     return blocks
+
+
+def comparison(found: Findings) -> Report:
+    """Write the page that sets what the source report claims beside what was measured."""
+    given: tuple[Mark, ...] = ("synthetic",) if found.synthetic else ()
+    sections = (
+        Section("claims", "Claims", (comparison_table(found, given),), 2, given),
+        Section("arms", "What every arm scored", (arms_table(found, given),), 2, given),
+    )
+    banner = "Synthetic recordings: these numbers say nothing about emotions in human speech."
+    opening = (text(found.about), text(VERDICTS), _state(found, "ser paper --budget 1h"), *_told(found))
+    return Report(found.title, opening, numbered(sections), banner if found.synthetic else "")
+
+
+def _told(found: Findings) -> list[Block]:
+    """On which recordings, how fast, and what limits the numbers."""
+    blocks: list[Block] = [text(f"Corpora: {', '.join(found.corpora)}; manifest {found.manifest_digest}.")]
+    speeds = [arm.clips_per_second for arm in found.arms if arm.arm == "crnn" and arm.clips_per_second]
+    if speeds:
+        took = f"{1000 / speeds[0]:.1f} ms on the machine of the run"
+        blocks.append(
+            text(
+                f"With its front end, the CRNN decides on a clip of three seconds in {took}. "
+                "The source report claims 10 to 20 ms for a forward pass."
+            )
+        )
+    return blocks + _cautions(found)
+
+
+def comparison_table(found: Findings, marks: tuple[Mark, ...]) -> Table:
+    """Lay out each claim with what is claimed, what was measured, and the verdict or why there is none."""
+    columns = (
+        Column("Claim", numeric=False),
+        Column("Claimed", numeric=False),
+        Column("Measured"),
+        Column("Compared with"),
+        Column("Difference"),
+        Column("Verdict", numeric=False),
+        Column("Under the report's protocol"),
+    )
+    rows: dict[str, list[Row]] = {}
+    for claim in found.claims:
+        rows.setdefault(claim.family, []).append(_compared(claim))
+    groups = tuple(RowGroup(tuple(each), title=family) for family, each in rows.items())
+    notes = (
+        "Scores are in percent and differences in points, with intervals below; a positive difference "
+        "supports the claim. Under the source report's own protocol the same difference decides nothing, "
+        "because clips of one speaker are on both sides.",
+        f"Intervals: {found.interval}.",
+    )
+    return Table(
+        f"comparison-{found.name}", "What is claimed, and what was measured", columns, groups, notes, marks
+    )
+
+
+def _compared(claim: ClaimFinding) -> Row:
+    beside = cells.missing()
+    if claim.beside is not None and claim.beside.figures is not None:
+        beside = _numbers(claim.beside.figures, claim.unit)[2]
+    return Row(
+        (
+            cells.words(claim.text, note=f"{claim.score}, protocol {claim.protocol}"),
+            cells.words(_claimed(claim)),
+            *_numbers(claim.figures, claim.unit),
+            cells.words(claim.outcome, note=claim.reason, strong=claim.outcome == "holds"),
+            beside,
+        )
+    )
+
+
+def _claimed(claim: ClaimFinding) -> str:
+    """What is claimed, in a word or two."""
+    amount = f"{100 * abs(claim.claimed):.4g}"
+    points = "1 point" if amount == "1" else f"{amount} points"
+    if claim.kind == "reaches":
+        return f"{amount} %"
+    if claim.kind == "no worse":
+        return f"at most {points} less"
+    if claim.kind == "better":
+        more = "nearer" if claim.unit == "distance" else "more"
+        return f"{points} more" if claim.claimed else more
+    return {"faster": "faster", "best class": "the best", "top confusions": "the most"}[claim.kind]

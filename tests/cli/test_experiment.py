@@ -1,4 +1,6 @@
 import json
+import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_run_list_show_report(ser, small, tmp_path):
     assert "seed 0" not in again.stderr
     listed = json.loads(ser("experiment", "list", "--format", "json").stdout)
     assert [row["name"] for row in listed] == [
-        "ablations", "cross-corpus", "hypotheses", "learning-curve", "small",
+        "ablations", "cross-corpus", "hypotheses", "learning-curve", "paper", "small",
     ]  # fmt: skip
     assert (listed[-1]["done"], listed[0]["claims"]) == (6, "not judged")
     for name in ("small", "small.toml"):
@@ -174,3 +176,61 @@ def test_only_takes_a_name_with_a_comma_or_names_between_commas(ser, small, tmp_
     both = ser("experiment", "run", "small.toml", "--only", "high*, low", "--dry-run").stdout
     assert "high, very" in both
     assert "low" in both
+
+
+@pytest.fixture
+def paper(small, tmp_path, monkeypatch):
+    """The source report has one claim, about two classifiers, which another experiment makes."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "small.toml").write_text(SMALL)
+    (folder / "paper.toml").write_text('title = "The report"\n[take]\nsmall = []\n')
+    monkeypatch.setattr("ser_pipeline.experiments.spec.SHIPPED", folder)
+    return tmp_path / "reports" / "paper.html"
+
+
+def test_paper_measures_the_source_report_and_writes_a_page(ser, paper, monkeypatch):
+    assert "6 runs to train" in ser("paper", "--dry-run").stdout
+    assert not paper.exists()
+    ser("experiment", "run", "small", "--only", "low")
+    shown = ser("paper")
+    assert shown.stdout.splitlines()[-1] == "reports/paper.html"
+    assert shown.stderr.count(", seed ") == 3  # those of the other arm
+    for page in (paper, paper.with_suffix(".md")):
+        assert "More is better" in page.read_text(encoding="utf-8")
+    assert ", seed " not in ser("paper").stderr
+    monkeypatch.setattr("ser_pipeline.cli.budget.LONG_S", -1)
+    assert "pass --budget, as in --budget 1h" in ser("paper", status=1).stderr
+    ser("paper", "--budget", "1m")
+
+
+def test_paper_is_written_when_the_budget_ends(ser, paper):
+    shown = ser("paper", "--runs", "others", "--budget", "1s", "--out", "here")
+    assert "others/experiments/paper: " in shown.stdout
+    assert "not run" in (paper.parents[1] / "here" / "paper.md").read_text(encoding="utf-8")
+
+
+def test_paper_builds_the_manifest_that_is_missing(ser, paper, toy, monkeypatch):
+    asked = ser("paper", "--manifests", "new", status=1).stderr
+    assert asked.startswith("ser: new/manifest.parquet: not found; build it first with 'ser manifest build")
+    data = toy.folder / "DataSets"
+    data.mkdir(exist_ok=True)
+
+    def build(folder, out, **options):
+        assert folder.name == "DataSets"
+        shutil.copytree(toy.manifests, out)
+        return SimpleNamespace(held="8 recordings", rejects=0)
+
+    monkeypatch.setattr("ser_pipeline.api.build_manifest", build)
+    assert "not found" in ser("paper", "--manifests", "new", "--dry-run", status=1).stderr
+    shown = ser("paper", "--manifests", "new", "--data", data)
+    assert "8 recordings, 0 rejected" in shown.stderr
+    assert "6 runs done" in shown.stdout
+
+
+def test_paper_asks_for_a_folder_before_anything_is_trained(ser, paper, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert (
+        "ser: file: is a file; choose a folder with --out" in ser("paper", "--out", "file", status=1).stderr
+    )
+    assert not (tmp_path / "runs").exists()

@@ -51,6 +51,7 @@ LOOKS = [
     "experiment show hypotheses",
     "experiment show hypotheses --full",
     "experiment run ablations --dry-run",
+    "paper --dry-run",
     "predict DataSets",
     "predict gone.wav",
     "predict one.wav --timeline",

@@ -109,6 +109,22 @@ def test_every_shipped_experiment_fits_any_set_of_corpora(name):
         assert not any("{" in arm.name for arm in found.arms)
 
 
+def test_the_source_report_is_measured_by_runs_of_the_others():
+    paper, *others = (
+        designed(find_experiment(name), GROUPS) for name in ("paper", "hypotheses", "ablations")
+    )
+    for arm in paper.arms:
+        same = [other.names[arm.name] for other in others if arm.name in other.names]
+        assert all(dict(arm.settings) == dict(other.settings) for other in same)
+        assert {*arm.protocols} <= {protocol for other in same for protocol in other.protocols}
+    claims = {claim.text: claim.protocol for claim in paper.claims}
+    for other in others:
+        for claim in other.claims:
+            taken = (other is others[0] and claim.family != "encoder") or claim.family == "report"
+            assert (claims.get(claim.text) == claim.protocol) is taken, claim.text
+    assert not {"encoder", "mhsa", "resnet"} & {*paper.names}  # no claim of the source report is about them
+
+
 def key(manifest="m", split="s", own=None, **changes):
     return cell_key(recipe(**changes), manifest_digest=manifest, split_digest=split, own_tasks=own)
 

@@ -91,3 +91,29 @@ def test_unknown_names_list_what_there_is(tmp_path):
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="cannot be read as text"):
         find_experiment(str(binary))
+
+
+@pytest.mark.parametrize(
+    ("take", "message"),
+    [
+        ("nope = []", "x.toml: take: 'nope' is not shipped; valid are ablations, cross-corpus"),
+        (
+            "ablations = ['H9']",
+            "x.toml: take: ablations has no claims of family 'H9'; valid are report; crnn",
+        ),
+        ("hypotheses = 'H1'", r"x.toml: take.hypotheses: .*valid tuple"),
+    ],
+)
+def test_what_cannot_be_taken_is_one_line(take, message):
+    with pytest.raises(SettingsError, match=message):
+        parse_experiment(f"{HEAD}[take]\n{take}\n", "x.toml")
+
+
+def test_an_arm_or_protocol_that_differs_from_the_one_taken_is_refused():
+    with pytest.raises(
+        SettingsError, match="take: arm 'dnn' of ablations has other settings here; rename it"
+    ):
+        parse_experiment(f"{HEAD}[arms.dnn]\n[take]\nablations = []\n", "x.toml")
+    other = "[protocols]\npeople = { split = 'speaker' }\n"
+    with pytest.raises(SettingsError, match="take: protocol 'people' of ablations has other settings"):
+        parse_experiment(f"{HEAD}{other}[take]\nablations = []\n", "x.toml")

@@ -4,7 +4,7 @@ import pytest
 
 from ser_pipeline.report import make_report
 from ser_pipeline.report.document import plain
-from ser_pipeline.report.experiment_section import experiment_sections
+from ser_pipeline.report.experiment_section import comparison, experiment_sections
 from ser_pipeline.runs.findings import (
     ArmFinding,
     Beside,
@@ -172,3 +172,41 @@ def test_the_page_holds_it_escaped_and_names_what_it_cannot_read(manifests, tmp_
     assert [line.partition(" could")[0] for line in summary.unread] == ["experiment other"]
     whole = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "experiment-mine" in [section["key"] for section in whole["sections"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "claimed"),
+    [
+        ({}, "more"),
+        ({"claimed": 0.01}, "1 point more"),
+        ({"claimed": 0.005}, "0.5 points more"),
+        ({"unit": "distance"}, "nearer"),
+        ({"kind": "no worse", "claimed": -0.02}, "at most 2 points less"),
+        ({"kind": "reaches", "claimed": 0.8129}, "81.29 %"),
+        ({"kind": "faster"}, "faster"),
+        ({"kind": "best class"}, "the best"),
+        ({"kind": "top confusions"}, "the most"),
+    ],
+)
+def test_a_comparison_says_what_is_claimed(changes, claimed):
+    page = comparison(findings(claims=(claim(**changes),)))
+    (table,) = page.sections[0].blocks
+    assert table.rows[0].entries[1].text == claimed
+
+
+def test_a_comparison_says_what_was_measured_and_what_not():
+    beside = Beside(protocol="clips", figures=FIGURES.model_copy(update={"difference": 0.2, "low": None}))
+    waiting = claim(text="Later", figures=None, outcome="not run", reason="3 runs are missing")
+    page = comparison(
+        findings(claims=(claim(beside=beside), waiting), arms=(arm("crnn", clips_per_second=50.0),))
+    )
+    done, later = page.sections[0].blocks[0].rows
+    shown = [entry.text for entry in done.entries]
+    assert shown[2:] == ["60.0", "55.0", "+5.0", "not decidable here", "+20.0"]
+    assert done.entries[4].note == f"{MINUS}1.0 to +10.0"
+    assert (later.entries[5].text, later.entries[5].note) == ("not run", "3 runs are missing")
+    told = [plain(block.words) for block in page.opening]
+    assert any("three seconds in 20.0 ms" in words for words in told)
+    assert any("Continue with ser paper --budget 1h." in words for words in told)
+    assert not page.banner
+    assert comparison(findings(synthetic=True)).banner.startswith("Synthetic recordings")
