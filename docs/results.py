@@ -49,13 +49,13 @@ class Recipe:
     """How a table is measured.
 
     Attributes:
-        columns: their headings; none are those of the file.
+        columns: their headings; none are those of the file, None is the first of the rows.
         takes: how long it takes on two cores, in words.
         commands: that are run, in this order; those that build manifest, splits and stores are left out.
         rows: from the folder they were run in to the rows.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] | None
     takes: str
     commands: tuple[str, ...]
     rows: Callable[[Path], Rows]
@@ -166,14 +166,16 @@ def by_corpus(work: Path) -> Rows:
 
 
 def group_drops(work: Path) -> Rows:
-    """Drop of UAR by group of features, where an interval of either task lies above zero."""
+    """Drop of UAR by group of features, where an interval of either task lies above zero; first the headings."""
     read = [(folder_of(each, work) / "explanation.json").read_bytes() for each in EXPLAINED]
-    tables = [
-        {each.name: each.drop for each in Explanation.model_validate_json(one).group_importances}
-        for one in read
+    found = [Explanation.model_validate_json(one) for one in read]
+    head = [
+        f"{words} (UAR {in_points(each.uar.value)})"
+        for words, each in zip(("4 classes", "6 classes"), found, strict=True)
     ]
+    tables = [{each.name: each.drop for each in one.group_importances} for one in found]
     names = [name for name in tables[0] if any((table[name].low or 0) > 0 for table in tables)]
-    return [[name, *(drop(table[name]) for table in tables)] for name in names]
+    return [["group", *head], *([name, *(drop(table[name]) for table in tables)] for name in names)]
 
 
 def drop(found: Any) -> str:
@@ -293,10 +295,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "features-4": _by_features("4class"),
     "features-6": _by_features("6class"),
     "decisions": _decisions(),
-    "feature-groups": Recipe((), "2 minutes", (*EXPLAINED, *EXPLAIN), group_drops),
+    "feature-groups": Recipe(None, "2 minutes", (*EXPLAINED, *EXPLAIN), group_drops),
     "dense-ablations": judged("ablations", "dnn*", "15 minutes"),
     "cross-corpus": Recipe(
-        (), "5 minutes", ("ser experiment run cross-corpus --only '*dnn*' --budget none",), by_corpus
+        None, "5 minutes", ("ser experiment run cross-corpus --only '*dnn*' --budget none",), by_corpus
     ),
     "learning-claims": judged("learning-curve", "logreg*,dnn*", "5 minutes"),
     "learning-arms": judged("learning-curve", "logreg*,dnn*", "5 minutes", arms=True),
@@ -468,9 +470,7 @@ def main(name: str, work: Path) -> str:
     old = json.loads(path.read_text(encoding="utf-8"))
     os.environ["SER_ENCODERS"] = os.environ.get("SER_REAL_ENCODERS", "")
     recipe, rows = RECIPES[name], measure(name, Path(os.environ["SER_REAL_DATA"]).resolve(), work)
-    columns = list(recipe.columns or old["columns"])
-    if name == "cross-corpus":
-        columns = rows.pop(0)
+    columns = rows.pop(0) if recipe.columns is None else list(recipe.columns or old["columns"])
     made = environment(work) | {"commands": list(recipe.commands)}
     write(name, columns, rows, made, old["right"])
     PAGE.write_text(page_text(), encoding="utf-8")

@@ -5,12 +5,14 @@ import shlex
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import ANY
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+from tests.report.test_experiment_section import FIGURES, arm, claim, findings
 
 DOCS = Path(__file__).parents[2] / "docs"
 TABLES = sorted(path.stem for path in (DOCS / "results").glob("*.json"))
@@ -39,8 +41,12 @@ def test_a_file_names_the_commands_that_measure_it(results, name):
         assert "commands" not in found["made"]
         return
     assert found["made"]["commands"] == [*recipe.commands]
+    seen = set()
     for command in recipe.commands:
         words, inner = shlex.split(command)[1:], get_command(app)
+        if seen.issuperset(words):
+            continue
+        seen.update(words)
         while hasattr(inner, "commands"):
             inner = inner.commands[words.pop(0)]
         inner.make_context("ser", words)  # fails where a flag or a value does not exist
@@ -79,13 +85,15 @@ def small(results, toy, tmp_path, monkeypatch):
     return SimpleNamespace(page=page, file=folder / "one.json", work=toy.folder, ran=ran)
 
 
-def test_a_table_is_measured_again(results, small):
+def test_a_table_is_measured_again(results, small, monkeypatch):
     assert "one.json: 1 row, 1 of them not as before" in results.main("one", small.work)
     found = json.loads(small.file.read_text(encoding="utf-8"))
     (run,) = (small.work / "runs").iterdir()
     uar = json.loads((run / "scores.json").read_text())["parts"]["test"]["pooled"]["uar"]
     shown = f"{uar['value']:.3f} ({uar['low']:.3f}-{uar['high']:.3f})"
     assert found["rows"] == [["classifier", shown]]
+    assert results.all_scores(run)[2:] == [f"**{results.points(SimpleNamespace(**uar))}**", ANY, "c 0.01"]
+    assert results.costs(run) == ["1,016", ANY, ANY]
     assert found["made"]["commands"] == [SMALL]
     assert found["made"]["state"] == "commit abc"
     assert {"date", "versions", "machine", "recordings", "manifest"} < set(found["made"])
@@ -95,8 +103,40 @@ def test_a_table_is_measured_again(results, small):
     assert "1 row, 0 of them not as before" in results.main("one", small.work)
     assert small.ran == ["train"]  # the run of this commit is not trained again
     (small.work / "state.txt").write_text("commit before")
-    results.main("one", small.work)
-    assert small.ran == ["train", "train"]
+    monkeypatch.setattr(results, "shlex", SimpleNamespace(split=lambda command: ["ser", "--version"]))
+    with pytest.raises(FileNotFoundError):  # but that of another commit is removed
+        results.main("one", small.work)
+
+
+def test_tables_of_an_experiment_are_read_off_its_findings(results, tmp_path):
+    speed = FIGURES.model_copy(update={"first": 62.0, "second": 36.0, "difference": 26.0, "low": None})
+    faster = claim(text="A is faster", kind="faster", unit="clips/s", figures=speed, corrected_p=None)
+    waiting = claim(figures=None, outcome="not run")
+    for name in ("mine", "cross-corpus"):
+        folder = tmp_path / "runs" / "experiments" / name
+        folder.mkdir(parents=True)
+        made = findings(
+            name=name, claims=(claim(), faster, waiting), arms=(arm("a"), arm("b", uar=None, corpora=()))
+        )
+        (folder / "findings.json").write_text(made.model_dump_json())
+    assert results.judged("mine", "*", "").rows(tmp_path) == [
+        ["A beats B", "not decidable here", "60.0", "55.0", "+5.0 (-1.0 to +10.0)", "0.400", "100, 9"],
+        ["A is faster", "not decidable here", "62", "36", "+26", "", "100, 9"],
+    ]
+    assert results.judged("mine", "*", "", arms=True).rows(tmp_path) == [
+        ["a", "`people`", "61.0", "60.0 (50.0-70.0)", "58.0-62.0", "12", "30"]
+    ]
+    assert results.by_corpus(tmp_path) == [["arm", "emodb", "nemo"], ["a", "70.0", "50.0"]]
+
+
+def test_speed_is_read_off_what_the_bench_printed(results, tmp_path):
+    (tmp_path / "bench.csv").write_text(
+        "work,rate,unit,ratio,against,floor,goal,how\nmels,154.0,clips/s,10.6,librosa,4.0,8.0,\npeak,292.0,MiB,,,,,\n"
+    )
+    assert results.measured(tmp_path) == [
+        ["mels", "154.0 clips/s", "10.6", "librosa", "4.0, 8.0"],
+        ["peak", "292.0 MiB", "", "", ""],
+    ]
 
 
 def test_what_is_missing_is_said_in_a_line(results, monkeypatch, tmp_path):
