@@ -169,6 +169,7 @@ ELSEWHERE = {
     "experiment run": "hours; tests/cli/test_experiment.py",
     "listen": "a microphone; tests/cli/test_predict_listen.py",
     "manifest doctor": "its status is 1 where it finds something grave; tests/cli/test_doctor.py",
+    "paper": "hours; tests/cli/test_experiment.py",
     "train crnn": "tests/test_chain.py",
 }
 """Commands in pages that are not run from there, and why or where they are."""
