@@ -111,6 +111,18 @@ def test_a_tag_is_published_only_for_the_version_it_names(tag, status):
     assert done.returncode == status
 
 
+def test_the_lowest_versions_are_those_that_are_stated(metadata, tmp_path):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())
+    (script,) = [
+        step["run"] for step in workflow["jobs"]["lowest"]["steps"] if "> lowest.txt" in step.get("run", "")
+    ]
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, check=True)
+    pinned = (tmp_path / "lowest.txt").read_text().split()
+    stated = [line.partition(",")[0].replace(">=", "==") for line in metadata["dependencies"]]
+    assert pinned == stated
+
+
 def test_the_pythons_are_the_same_everywhere(metadata):
     stated = [name.rpartition(" ")[2] for name in metadata["classifiers"] if re.search(r":: 3\.\d+$", name)]
     workflow = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())

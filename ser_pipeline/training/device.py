@@ -67,8 +67,8 @@ def holds_data(options: TrainOptions, device: torch.device, nbytes: int) -> bool
 
 
 def cpu_multiplies_bf16() -> bool:
-    """Whether the processor has AVX512-BF16, AMX-BF16 or their counterpart on ARM."""
-    has = torch.cpu.get_capabilities()
+    """Whether the processor has AVX512-BF16, AMX-BF16 or ARM's counterpart; older torch cannot tell."""
+    has = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
     return any(bool(has.get(name)) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
 
 
