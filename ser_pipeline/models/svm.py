@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Self
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, get_lapack_funcs, solve_triangular
 from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier, _SigmoidCalibration
 from sklearn.model_selection import check_cv
 from sklearn.svm import LinearSVC
@@ -109,7 +109,8 @@ def fit_margins(
     """
     few, among = len(values) < values.shape[1], values
     if few:  # no w has a part that is orthogonal to all clips, so that as many numbers as clips tell it
-        among = np.asarray(values, np.float64) @ values.T
+        exact = np.asarray(values, np.float64)
+        among = exact @ exact.T
         among[np.diag_indices_from(among)] += 1e-9 * max(among.trace() / len(among), 1e-300)
         among = triangle = np.linalg.cholesky(among)
         among = among.astype(values.dtype)
@@ -158,8 +159,11 @@ def _solver(values: Floats, cost: float) -> Callable[[Floats], Floats]:
     """What divides by the curvature of a problem in which every clip costs the same."""
     curvature = 2 * cost * (values.T @ values)
     curvature[np.diag_indices_from(curvature)] += 1
-    factor = cho_factor(curvature, overwrite_a=True, check_finite=False)
-    return lambda slope: cho_solve(factor, slope, check_finite=False)
+    factor, lower = cho_factor(curvature, overwrite_a=True, check_finite=False)
+    (invert,) = get_lapack_funcs(("potri",), (factor,))
+    upper = np.triu(invert(factor, lower=lower)[0])
+    inverse = upper + np.triu(upper, 1).T
+    return lambda slope: inverse @ slope
 
 
 def _slope(
