@@ -1,6 +1,7 @@
 """Recordings in a store that speaks the protocol of S3, and on the web."""
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,13 @@ def test_an_address_on_the_web(served_files, data):
     assert probe(f"{place}/whole/a.wav").digest == digest_bytes(wave)
     assert "access is denied" in probe(f"{place}/403/a.wav").problem
     assert probe(f"{place}/busy/a.wav").problem is None
+
+
+def test_an_archive_on_a_server_that_gives_no_ranges(served_files, data, tmp_path):
+    wave = data / "CREMA-D" / "AudioWAV" / NAME
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for number in range(3):
+            archive.add(wave, f"{number}.wav")
+    served_files.files["a.tar"] = (tmp_path / "a.tar").read_bytes()
+    address = f"http://127.0.0.1:{served_files.server_port}/whole-only/a.tar"
+    assert probe(f"tar://1.wav::{address}").digest == digest_bytes(wave.read_bytes())
