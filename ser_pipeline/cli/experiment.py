@@ -170,7 +170,10 @@ def _build_manifest(work: Work, *, dry_run: bool) -> None:
     if (work.manifests / MANIFEST_NAME).exists():
         return
     if dry_run or not data.is_dir():
-        raise ManifestError(f"{work.manifests / MANIFEST_NAME}: not found; {MANIFEST_FIRST}")
+        first = (
+            f"run 'ser manifest build --data {data}' before a dry run" if data.is_dir() else MANIFEST_FIRST
+        )
+        raise ManifestError(f"{work.manifests / MANIFEST_NAME}: not found; {first}")
     with counted("reading") as on_progress:
         built = api.build_manifest(data, work.manifests, jobs=work.jobs, on_progress=on_progress)
     say(f"{built.held}, {built.rejects} rejected")

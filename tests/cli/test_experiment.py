@@ -222,7 +222,8 @@ def test_paper_builds_the_manifest_that_is_missing(ser, paper, toy, monkeypatch)
         return SimpleNamespace(held="8 recordings", rejects=0)
 
     monkeypatch.setattr("ser_pipeline.api.build_manifest", build)
-    assert "not found" in ser("paper", "--manifests", "new", "--dry-run", status=1).stderr
+    dry = ser("paper", "--manifests", "new", "--dry-run", status=1).stderr
+    assert "not found; run 'ser manifest build --data DataSets' before a dry run" in dry
     shown = ser("paper", "--manifests", "new", "--data", data)
     assert "8 recordings, 0 rejected" in shown.stderr
     assert "6 runs done" in shown.stdout
