@@ -111,7 +111,7 @@ def _over_present(values: Float64s, confusion: Counts) -> Float64s:
 
 def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Float64s:
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    result: Float64s = np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+    result: Float64s = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
     return result
 
 

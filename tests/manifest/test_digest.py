@@ -1,5 +1,6 @@
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ser_pipeline
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.manifest.digest import (
     CHUNK_BYTES,
@@ -17,6 +19,7 @@ from ser_pipeline.manifest.digest import (
     first_of_each,
     packed,
     packed_texts,
+    source_digest,
     unpacked,
 )
 
@@ -39,6 +42,13 @@ def test_one_bit_makes_another_digest():
     assert digest_bytes(b"\x00") != digest_bytes(b"\x01")
 
 
+def test_code_is_digested_with_its_version_and_its_names():
+    content = (Path(ser_pipeline.__file__).parent / "labels.py").read_bytes()
+    assert source_digest("labels.py") == digest_bytes(
+        ser_pipeline.__version__.encode() + b"labels.py" + content
+    )
+
+
 FOLD = 0x9E3779B97F4A7C15
 """What the second number of a key is multiplied by, to fold it."""
 
@@ -53,6 +63,14 @@ def test_keys_are_found_where_they_stand_first(held, wanted):
     assert Places(numbered(held)).find(numbered(wanted)).tolist() == expected
     firsts = [held.index(number) == place for place, number in enumerate(held)]
     assert first_of_each(numbered(held)).tolist() == firsts
+
+
+def test_of_very_many_equal_keys_the_first_counts():
+    keys = numbered([3, *[7] * 1_000])
+    assert Places(keys).find(keys[[1000]]).tolist() == [1]
+    for held, firsts in ((keys, [0, 1]), (keys[:2], [0, 1])):
+        assert first_of_each(held).dtype == np.bool_
+        assert np.flatnonzero(first_of_each(held)).tolist() == firsts
 
 
 def test_keys_that_fold_into_one_number_are_told_apart():

@@ -20,6 +20,8 @@ def test_equals_its_definition(rng):
     targets = rng.integers(0, 4, 500)
     found = expected_calibration_error(probabilities, targets)
     assert found == pytest.approx(by_definition(probabilities, targets))
+    found = expected_calibration_error(probabilities, targets, bins=3)
+    assert found == pytest.approx(by_definition(probabilities, targets, bins=3))
 
 
 def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
