@@ -160,7 +160,7 @@ def _solver(values: Floats, cost: float) -> Callable[[Floats], Floats]:
     curvature = 2 * cost * (values.T @ values)
     curvature[np.diag_indices_from(curvature)] += 1
     factor, lower = cho_factor(curvature, overwrite_a=True, check_finite=False)
-    (invert,) = get_lapack_funcs(("potri",), (factor,))
+    invert: Any = get_lapack_funcs("potri", (factor,))
     upper = np.triu(invert(factor, lower=lower)[0])
     inverse = upper + np.triu(upper, 1).T
     return lambda slope: inverse @ slope
