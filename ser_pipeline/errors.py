@@ -20,6 +20,7 @@ valid or what to do; the command line prints that line and ends with status 1::
     |   +-- AudioTooLarge  a recording that is longer or larger than a server takes
     +-- StoreError         a feature store that is missing, locked or damaged
     |   +-- StoreMissing   the store has not been built for these settings
+    |   +-- StoreUnfinished  a store at an address to which not all of it was uploaded
     |   +-- StoreCorrupt   a shard whose bytes are not those that were written
     +-- TrainingError      a run that cannot start, go on or be resumed
     +-- RunError           a run folder that is missing, incomplete or foreign
@@ -123,6 +124,10 @@ class StoreError(SerError):
 
 class StoreMissing(StoreError):
     """The store has not been built for these settings."""
+
+
+class StoreUnfinished(StoreError):
+    """A store at an address to which not all of it was uploaded."""
 
 
 class StoreCorrupt(StoreError):

@@ -3,7 +3,10 @@
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from ser_pipeline.api.places import CACHE, DATA, MANIFESTS, SETTINGS_FILE, OnProgress, Place, check_counts
@@ -11,7 +14,7 @@ from ser_pipeline.corpora import own_descriptions
 from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.encoders.places import KNOWN
-from ser_pipeline.errors import SettingsError, StoreMissing
+from ser_pipeline.errors import SettingsError, StoreMissing, StoreUnfinished
 from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import Manifest, query, read_manifest
@@ -29,6 +32,7 @@ from ser_pipeline.options import (
     read_toml,
 )
 from ser_pipeline.options.made import chosen_recipe, own_files
+from ser_pipeline.remote.addresses import address_of
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits.make import renew_splits
 from ser_pipeline.splits.split import all_splits, damaged_splits
@@ -203,7 +207,7 @@ def build_store(
         preset: ``default`` or ``paper``; None takes that of the settings file.
         data: folder the manifest's paths are relative to; by default the one it was built from.
         manifests: folder of the manifest.
-        cache: folder of all stores.
+        cache: folder of all stores, or its address: what is new is then made on this machine and uploaded.
         settings: settings file, which may be missing; None reads none.
         jobs: worker processes; 1 works in this process.
         scheduler: address of a Dask scheduler whose workers do the work; None works here.
@@ -225,6 +229,7 @@ def build_store(
             recordings are not where the manifest says.
     """
     from ser_pipeline.store import build_store as build
+    from ser_pipeline.store import store_folder
     from ser_pipeline.store.plan import COLUMNS
 
     check_counts(1, jobs=jobs, limit=limit)
@@ -251,11 +256,11 @@ def build_store(
             on_progress(done, total)
 
     manifest = read_manifest(Path(manifests), COLUMNS)
-    return build(
+    make = partial(
+        build,
         manifest,
         manifest.data if data is None else Path(data),
-        Path(cache),
-        options,
+        options=options,
         copies=max(copies, 1),
         jobs=jobs,
         scheduler=scheduler,
@@ -263,10 +268,41 @@ def build_store(
         limit=limit,
         retry_failed=retry_failed,
         budget_s=budget_s,
-        dry_run=dry_run,
         on_start=start,
         on_progress=advance,
     )
+    if address_of(Path(cache)) is None:
+        return make(Path(cache), dry_run=dry_run)
+    place = store_folder(Path(cache), options)
+    return _built_at(Path(cache), place, make, dry_run=dry_run, again=retry_failed, scheduler=scheduler)
+
+
+def _built_at(
+    cache: Path,
+    place: Path,
+    make: Callable[..., "StoreSummary"],
+    *,
+    dry_run: bool,
+    again: bool,
+    scheduler: str | None,
+) -> "StoreSummary":
+    """Build the store at an address: on this machine, from what it has, to be uploaded."""
+    from ser_pipeline.store.mirror import local_cache, uploaded
+
+    if scheduler is not None:
+        raise SettingsError(
+            f"{address_of(cache)}: workers of a cluster build in a folder that all of them see; pass that as "
+            "the cache, and upload it when it is complete"
+        )
+    try:
+        found = make(local_cache(cache), dry_run=True)
+    except (StoreMissing, StoreUnfinished):
+        with TemporaryDirectory() as empty:
+            found = make(Path(empty), dry_run=True)
+    if not dry_run and (found.left or again):
+        with uploaded(cache, place.relative_to(cache)) as folder:
+            found = make(folder)
+    return replace(found, folder=place)
 
 
 def _store_options(kind: str, recipe: Recipe, copies: int) -> StoreOptions:

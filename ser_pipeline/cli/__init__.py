@@ -90,9 +90,13 @@ AT_ADDRESSES = ("data", "csv")
 
 HERE = ("bench", "corpora_disk", "corpora_known", "exchange", "report")
 
+OF_STORES = ("cache_build", "embeddings", "train", "evaluate", "explain")
+"""Modules of the commands whose ``--cache`` takes an address too."""
+
 
 def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    taken = () if command.__module__.rpartition(".")[2] in HERE else AT_ADDRESSES
+    module = command.__module__.rpartition(".")[2]
+    taken = () if module in HERE else (*AT_ADDRESSES, *(("cache",) if module in OF_STORES else ()))
 
     @wraps(command)
     def run(*words: Any, **given: Any) -> Any:

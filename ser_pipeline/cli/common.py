@@ -100,7 +100,7 @@ def refuse_addresses(*given: Any) -> None:
         if found is not None:
             say(
                 f"ser: {found[1]}://{found[2]}: only folders and files of this machine are read and written "
-                "here; addresses are for --data, --csv, and the recordings of 'ser predict'"
+                "here; docs/remote.md says what takes addresses"
             )
             raise typer.Exit(1)
 

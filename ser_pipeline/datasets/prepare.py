@@ -33,6 +33,7 @@ from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
 from ser_pipeline.store import build_command, open_store
 from ser_pipeline.store.embeddings import narrowed, open_embeddings
+from ser_pipeline.store.mirror import local_cache
 from ser_pipeline.tables.cells import plural
 
 
@@ -262,7 +263,7 @@ def read_inputs(
     Args:
         recipe: task, split and inputs.
         manifests: folder of the manifest and its splits.
-        cache: folder of the stores.
+        cache: folder of the stores, or its address.
         task: classes, where they are known; otherwise the recipe's task is resolved.
         own_tasks: tasks of ``ser.toml``.
         scoring: nothing is to be learned, so no store of variants is opened.
@@ -276,6 +277,7 @@ def read_inputs(
     manifest = read_manifest(manifests)
     split = read_split(manifests, recipe.split, manifest)
     learned = task or _task(recipe, manifest, split, own_tasks)
+    cache = local_cache(cache)
     recipe, store = _opened(cache, recipe)
     variants = None if scoring or not recipe.train.copies else _variants_of(cache, recipe, store)
     return Inputs(recipe, manifest, split, store, learned, variants, cache)

@@ -31,6 +31,7 @@ from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.processes import processes
 from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.store.index import KEYS, Index, read_index, set_aside
+from ser_pipeline.store.mirror import Mirror
 from ser_pipeline.store.plan import (
     Chunk,
     Done,
@@ -382,7 +383,9 @@ def _run(work: Work, todo: Todo, jobs: int, scheduler: str | None) -> Iterator[D
 
 def describe(folder: Path) -> dict[str, Any] | None:
     """Provenance written in a store's first readable shard, None for an empty store."""
-    for path in shard_paths(folder):
+    mirror = Mirror.of(folder)
+    paths = shard_paths(folder) if mirror is None else map(mirror.shard, sorted(mirror.shards))
+    for path in paths:
         try:
             return read_keys(path).described
         except StoreCorrupt:

@@ -17,6 +17,7 @@ from ser_pipeline.options import (
 )
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.index import read_index
+from ser_pipeline.store.mirror import local_cache
 from ser_pipeline.store.read import Store, build_command
 from ser_pipeline.store.status import outdated, settings_in_words, stores
 
@@ -40,7 +41,8 @@ def open_embeddings(
         StoreMissing: none fits, or more than one does; the message says what to run or to pass.
         StoreCorrupt: a shard cannot be read.
     """
-    both = [*_held(cache, changes)]
+    here = local_cache(cache)
+    both = [*_held(here, changes)]
     every = [each for each in both if each[2].frames == asked.frames]
     held = _heard_alike([each for each in every if _is_asked(asked, each[2])], asked, cache)
     fitting = [each for each in held if _holds(each[2], asked)]

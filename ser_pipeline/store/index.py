@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.arrays import numbers_of
 from ser_pipeline.atomic import write_atomically
-from ser_pipeline.errors import SerError, StoreCorrupt, StoreError
+from ser_pipeline.errors import SerError, StoreCorrupt, StoreError, StoreUnfinished
 from ser_pipeline.manifest.digest import Digests, first_of_each, packed, packed_texts, unpacked
 from ser_pipeline.store.identity import fingerprint, keyed
+from ser_pipeline.store.mirror import Mirror
 from ser_pipeline.store.plan import one_shard
 from ser_pipeline.store.shard import (
     damaged,
@@ -104,6 +105,9 @@ def read_index(folder: Path, *, write: bool = True, columns: Sequence[str] = SCH
         write: keep the renewed index, where the folder can be written to.
         columns: that are needed; an index that must be renewed has all of them.
     """
+    mirror = Mirror.of(folder)
+    if mirror is not None:
+        return _of_address(mirror, columns)
     paths = shard_paths(folder)
     states = {path.name: _state(path) for path in paths}
     known = _read(folder / "index.parquet", columns)
@@ -126,6 +130,16 @@ def read_index(folder: Path, *, write: bool = True, columns: Sequence[str] = SCH
     if write and not lost and states:
         _write(folder / "index.parquet", index, states)
     return index
+
+
+def _of_address(mirror: Mirror, columns: Sequence[str]) -> Index:
+    known = _read(mirror.folder / "index.parquet", columns)
+    if {name: state[0] for name, state in known.shards.items()} != mirror.sizes:
+        raise StoreUnfinished(
+            f"{mirror.address}: its index is not that of its shards; run the build again that was to upload "
+            "it, or upload the whole folder after 'ser cache merge'"
+        )
+    return Index(known.table)
 
 
 def set_aside(path: Path) -> bool:

@@ -29,6 +29,7 @@ from ser_pipeline.options import (
 )
 from ser_pipeline.store.identity import fingerprint, keyed, provenance
 from ser_pipeline.store.index import Index, read_index
+from ser_pipeline.store.mirror import Mirror, limit_bytes, local_cache
 from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
 from ser_pipeline.tables.cells import plural
 
@@ -59,6 +60,7 @@ class Store:
     def __init__(self, folder: Path, options: StoreOptions, index: Index) -> None:
         layout = layout_of(options)
         self.folder = folder
+        self._mirror = Mirror.of(folder)
         self.options = options
         self.kind = options.kind
         self.fingerprint = folder.name
@@ -159,7 +161,7 @@ class Store:
     def _shard_of(self, number: int) -> tuple[ShardKeys, Floats, list[slice | int]]:
         opened = self._open.pop(number, None)
         if opened is None:
-            path = shard_path(self.folder, number)
+            path = self._place_of(number)
             try:
                 keys = read_keys(path)
                 if keys.offset is None or (keys.shape, keys.dtype) != (self.shape, self._dtype):
@@ -178,6 +180,16 @@ class Store:
                 del self._open[next(iter(self._open))]
         self._open[number] = opened  # the last one is the one that was used last
         return opened
+
+    def _place_of(self, number: int) -> Path:
+        """A shard on this machine; what was fetched and is open takes no more room than the limit says."""
+        if self._mirror is None:
+            return shard_path(self.folder, number)
+        path = self._mirror.shard(number)
+        held = [self._mirror.size(each) for each in (number, *self._open)]
+        while self._open and sum(held) > limit_bytes():
+            del self._open[next(iter(self._open))], held[1]
+        return path
 
 
 def store_folder(cache: Path, options: StoreOptions) -> Path:
@@ -287,7 +299,7 @@ def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
     """Open the store of these settings.
 
     Args:
-        cache: folder of all stores.
+        cache: folder of all stores, or its address.
         options: settings; ``level`` corpus_rms and none share one store.
         copies: variants wanted of a store of them, for the message if there is none.
 
@@ -295,11 +307,13 @@ def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
         StoreMissing: it has not been built; the message names the command that does.
         StoreCorrupt: a shard cannot be read.
     """
-    folder = store_folder(cache, options)
+    folder = store_folder(local_cache(cache), options)
     index = read_index(folder) if folder.is_dir() else None
     if index is not None and index.damaged:
         raise StoreCorrupt(index.damaged[0])
     if index is None or index.table.num_rows == 0:
         what = options.kind.replace("-", " ")
-        raise StoreMissing(f"{folder}: no {what} for these settings; run '{build_command(options, copies)}'")
+        mirror = Mirror.of(folder)
+        place = folder if mirror is None else mirror.address
+        raise StoreMissing(f"{place}: no {what} for these settings; run '{build_command(options, copies)}'")
     return Store(folder, options.stored, index)

@@ -118,7 +118,7 @@ def test_no_command_reads_its_context():
     [
         ("corpora", "check", "--data", "s3://bucket/corpora"),
         ("manifest", "build", "--out", "s3://bucket/corpora"),
-        ("cache", "mels", "--cache", "s3://bucket/corpora"),
+        ("cache", "verify", "--cache", "s3://bucket/corpora"),
         ("train", "logreg", "--runs", "s3://bucket/corpora"),
         ("report", "--out", "s3://bucket/corpora"),
         ("report", "--runs-dir", "s3://bucket/corpora"),
