@@ -185,7 +185,8 @@ def _in_parallel(data: Path, wanted: list[Wanted], jobs: int) -> Iterator[tuple[
 
     with joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
         try:
-            tasks = (joblib.delayed(_measure_some)(data, each) for each in some)
+            place = data.absolute()  # workers stay where the first call of this process was
+            tasks = (joblib.delayed(_measure_some)(place, each) for each in some)
             yield from joblib.Parallel(return_as="generator", batch_size=1)(tasks)
         except BrokenProcessPool as error:
             raise ManifestError(

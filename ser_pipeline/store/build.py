@@ -374,11 +374,12 @@ class _Works:
 
 
 def _run(work: Work, todo: Todo, jobs: int, scheduler: str | None) -> Iterator[Done]:
+    where = work.folder
     if scheduler is not None:  # another machine has another working folder
         work = work.absolute()
-    elif len(todo) > 1 and processes(jobs) > 1:
-        work = replace(work, parent=os.getpid())
-    return run_tasks(_make_shard, _Works(work, todo), jobs, scheduler, work.folder)
+    elif len(todo) > 1 and processes(jobs) > 1:  # workers stay where the first call of this process was
+        work = replace(work.absolute(), parent=os.getpid())
+    return run_tasks(_make_shard, _Works(work, todo), jobs, scheduler, where)
 
 
 def describe(folder: Path) -> dict[str, Any] | None:

@@ -170,7 +170,8 @@ def _write_corpus(
     for parent in {clip.path.parent for clip in clips}:
         (staged / parent).mkdir(parents=True, exist_ok=True)
     seconds: list[float] = []
-    for length in pool(delayed(_write_clip)(clip, seed, staged) for clip in clips):
+    target = staged.absolute()  # workers stay where the first call of this process was
+    for length in pool(delayed(_write_clip)(clip, seed, target) for clip in clips):
         seconds.append(length)
         report(1)
     tables = TABLES[corpus](clips, seconds, seed)

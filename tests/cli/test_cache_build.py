@@ -119,3 +119,18 @@ def test_hours_of_work_ask_for_a_budget_and_what_does_not_fit_is_left(home, monk
     done = ser("cache", "mels", "--budget", "1h")
     assert "4 of 4 recordings (4 computed now, 0 failed)" in done.stdout
     assert "next: ser train crnn" in done.stderr
+
+
+def test_worker_processes_of_an_earlier_call_work_where_this_one_is(tmp_path, monkeypatch):
+    for words in (
+        "corpora synth DataSets --corpora emodb,savee --size small --jobs 2",
+        "manifest build",
+        "cache mels --denoise none --n-mels 16 --jobs 2",
+    ):
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            monkeypatch.chdir(tmp_path / name)
+            result = ser(*words.split())
+            assert result.exit_code == 0, result.output
+    assert "56 of 56 recordings (56 computed now, 0 failed)" in result.stdout
+    assert len([*(tmp_path / "second" / "cache").glob("mels/*/shard-*.h5")]) == 2
