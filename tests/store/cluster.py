@@ -35,6 +35,10 @@ class Cluster:
                 "--local-directory",
             )
             self.start("worker", self.address, *words, str(folder))
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=120)
 
     def start(self, *words) -> None:
         with (self.folder / f"log-{len(self.processes)}").open("w") as log:
