@@ -20,6 +20,7 @@ from ser_pipeline.audio.decode import (
     resample,
 )
 from ser_pipeline.audio.mono import mixed
+from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import Segment
 
@@ -239,6 +240,7 @@ def test_a_segment_is_what_cutting_first_gives(tmp_path, rng, name, own_rate, fo
         first, count = round(start_s * own_rate), round(((end_s or 4.0) - start_s) * own_rate)
         cut = resample(mixed(whole[first : first + count]), own_rate, 16_000)
         assert read.wave == pytest.approx(cut, abs=1e-6)
+        assert read.sample_rate == 16_000
         whole_digest = hashlib.blake2b((tmp_path / name).read_bytes(), digest_size=16).hexdigest()
         assert read.digest == Segment(start_s, end_s).digest(whole_digest)
 
@@ -276,3 +278,22 @@ def test_a_segment_that_cannot_be_used_says_which(tmp_path):
 def test_a_long_segment_is_read_up_to_a_minute(tmp_path):
     sf.write(tmp_path / "a.wav", tone(70.0, 8_000), 8_000)
     assert read_segment(tmp_path / "a.wav", Segment(2.0, 69.0), 8_000).wave.size == 60 * 8_000
+
+
+def test_no_more_is_decoded_than_is_wanted_of_formats_that_are_decoded_from_their_start(
+    tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(
+        decode, "opened", lambda *args, most_s: asked.append(most_s) or opened(*args, most_s=most_s)
+    )
+    sf.write(tmp_path / "a.wav", tone(3.0), 16_000)
+    read_recording(tmp_path / "a.wav", 16_000, max_s=2.0)
+    read_segment(tmp_path / "a.wav", Segment(1.5, 2.5), 16_000, max_s=2.0)
+    assert asked == [3.0, 4.5]
+
+
+def test_channels_of_a_segment_that_cannot_be_read_say_which(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"no sound at all")
+    with pytest.raises(AudioError, match=r"^a\.wav#1\.000-2\.000: "):
+        read_channels(tmp_path / "a.wav", segment=Segment(1.0, 2.0))
