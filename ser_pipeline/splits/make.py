@@ -138,6 +138,7 @@ def _stratified(table: pa.Table, recipe: SplitRecipe) -> Body:
         np.stack([corpus, emotion]), axis=1, return_inverse=True, return_counts=True
     )
     ends = np.cumsum([quota(size, recipe.ratios) for size in sizes.tolist()], axis=1)
+    stratum = stratum.reshape(-1)  # numpy 2.0.0 gives one column
     order = np.lexsort((_shuffled(table["audio_digest"], recipe.seed), stratum))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
