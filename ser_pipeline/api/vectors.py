@@ -210,9 +210,8 @@ def computed(
     elif workers == 1 or len(recordings) == 1:
         yield from (_row(each, vectors, sample_rate) for each in recordings)
     else:
-        each = Parallel(
-            workers, return_as="generator"
-        )  # workers stay where the first call of this process was
+        each = Parallel(workers, return_as="generator")
+        # workers stay where the first call of this process was
         given = (place.absolute() if isinstance(place, Path) else place for place in recordings)
         yield from each(delayed(_row)(recording, vectors, sample_rate) for recording in given)
 
