@@ -65,7 +65,7 @@ ManifestsOption = Annotated[
 ]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Use the feature store in this folder.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Use the runs in this folder.")]
-JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Use this many worker processes.")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Use up to this many worker processes.")]
 DeviceOption = Annotated[
     str,
     typer.Option("--device", help="Compute on this device: auto, cpu, cuda or mps; auto takes the best one."),

@@ -107,7 +107,7 @@ def quickstart(
     ] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Train at most this many epochs.")] = 12,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Use this many worker processes.")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Use up to this many worker processes.")
     ] = None,
     size: Annotated[
         str, typer.Option(help="Make synthetic corpora of this size: small or medium.")
