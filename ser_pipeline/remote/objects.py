@@ -120,6 +120,8 @@ def listed_at(folder: Path) -> dict[str, State]:
     with _told():
         store.invalidate_cache()
         found = _again(lambda: store.find(path, detail=True))
+        if not found and path.startswith("http"):  # a listing of the web hides that nothing was reached
+            _again(lambda: store.info(path))
     below = {name.removeprefix(path).lstrip("/"): _state_in(info) for name, info in found.items()}
     return {name: state for name, state in sorted(below.items()) if name and not name.endswith("/")}
 

@@ -149,3 +149,8 @@ def test_an_archive_on_a_server_that_gives_no_ranges(served_files, data, tmp_pat
     served_files.files["a.tar"] = (tmp_path / "a.tar").read_bytes()
     address = f"http://127.0.0.1:{served_files.server_port}/whole-only/a.tar"
     assert probe(f"tar://1.wav::{address}").digest == digest_bytes(wave.read_bytes())
+
+
+def test_a_web_server_that_cannot_be_reached_is_not_one_without_recordings(server, ser):
+    said = ser("manifest", "build", "--data", "http://127.0.0.1:9/corpora", status=1).stderr
+    assert "http://127.0.0.1:9/corpora: cannot be listed: the connection failed" in said
