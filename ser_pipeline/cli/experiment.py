@@ -165,14 +165,14 @@ def _build_manifest(work: Work, *, dry_run: bool) -> None:
     from ser_pipeline import api
     from ser_pipeline.errors import ManifestError
     from ser_pipeline.manifest.read import MANIFEST_NAME
+    from ser_pipeline.remote.addresses import is_folder, shown
 
     data = work.data or Path("DataSets")
     if (work.manifests / MANIFEST_NAME).exists():
         return
-    if dry_run or not data.is_dir():
-        first = (
-            f"run 'ser manifest build --data {data}' before a dry run" if data.is_dir() else MANIFEST_FIRST
-        )
+    if dry_run or (work.data is None and not data.is_dir()):
+        built = f"run 'ser manifest build --data {shown(data)}' before a dry run"
+        first = built if is_folder(data) else MANIFEST_FIRST
         raise ManifestError(f"{work.manifests / MANIFEST_NAME}: not found; {first}")
     with counted("reading") as on_progress:
         built = api.build_manifest(data, work.manifests, jobs=work.jobs, on_progress=on_progress)

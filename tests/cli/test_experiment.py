@@ -213,6 +213,8 @@ def test_paper_is_written_when_the_budget_ends(ser, paper):
 def test_paper_builds_the_manifest_that_is_missing(ser, paper, toy, monkeypatch):
     asked = ser("paper", "--manifests", "new", status=1).stderr
     assert asked.startswith("ser: new/manifest.parquet: not found; build it first with 'ser manifest build")
+    gone = ser("paper", "--manifests", "new", "--data", "nowhere", status=1).stderr
+    assert gone.startswith("ser: nowhere: no such folder")
     data = toy.folder / "DataSets"
     data.mkdir(exist_ok=True)
 
