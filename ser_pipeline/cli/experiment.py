@@ -171,8 +171,9 @@ def _build_manifest(work: Work, *, dry_run: bool) -> None:
     if (work.manifests / MANIFEST_NAME).exists():
         return
     if dry_run or (work.data is None and not data.is_dir()):
-        built = f"run 'ser manifest build --data {shown(data)}' before a dry run"
-        first = built if is_folder(data) else MANIFEST_FIRST
+        first = MANIFEST_FIRST
+        if is_folder(data):
+            first = f"run 'ser manifest build --data {shown(data)}' before a dry run"
         raise ManifestError(f"{work.manifests / MANIFEST_NAME}: not found; {first}")
     with counted("reading") as on_progress:
         built = api.build_manifest(data, work.manifests, jobs=work.jobs, on_progress=on_progress)
