@@ -2,7 +2,7 @@
 #   make demo    the whole chain on synthetic corpora
 #   make test    the test suite
 # Each makes the virtual environment it needs; `make check` adds the style, type and layer checks, and
-# `make results TABLE=NAME` measures a table of docs/results.md again.
+# `make results TABLE=NAME` measures a table of docs/results.md again; `make mutants` tries how much the tests notice.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,7 +22,7 @@ export MKL_NUM_THREADS ?= 1
 # processes of the tests find the package compiled
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast check format docs results site install clean
+.PHONY: demo test test-fast check format docs results mutants site install clean
 
 install: $(BIN)/.installed
 
@@ -61,6 +61,10 @@ docs: $(BIN)/.installed
 
 results: $(BIN)/.installed
 	$(BIN)/python docs/results.py "$(TABLE)"
+
+mutants: $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt mutmut==3.8.1
+	$(BIN)/python tests/mutants.py "$(MODULES)" "$(TESTS)" $(if $(DRAW),--draw $(DRAW))
 
 site: $(BIN)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
