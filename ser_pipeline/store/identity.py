@@ -9,7 +9,8 @@ same by chance only where two digests would be.
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from functools import lru_cache
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ from ser_pipeline.options import (
 _LIBRARIES = ("numba", "numpy", "scipy", "soxr")
 """Libraries whose version can change a number of every front end."""
 _OF_VARIANTS = ("audiomentations", "python-stretch")
+
+
+version = lru_cache(maxsize=None)(metadata.version)
+"""Version of a library that is installed; read once, since its file takes milliseconds to parse."""
 
 
 def provenance(options: StoreOptions) -> dict[str, Any]:
@@ -83,7 +88,7 @@ def _more_libraries(options: InputOptions) -> tuple[str, ...]:
 def _version(library: str, kind: str) -> str:
     try:
         return version(library).partition("+")[0]  # not which device a build of torch is for
-    except PackageNotFoundError:
+    except metadata.PackageNotFoundError:
         get = "'ser-pipeline[encoders]'" if library == "transformers" else library
         raise SettingsError(
             f"a store of {kind} with these settings needs {library}, which is not installed; "

@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import SETTINGS, RunInfo
+from ser_pipeline.store.identity import version
 from ser_pipeline.training.device import choose_precision
 
 _LIBRARIES = ("ser-pipeline", "torch", "lightning", "scikit-learn", "numpy", "pyarrow", "h5py", "safetensors")
