@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import gc
 import io
 import os
 import shutil
@@ -61,6 +62,21 @@ def no_graphs():
         original = training.with_graph
         patch.setattr(training, "with_graph", lambda folder: None)
         yield original
+
+
+def pytest_collection_finish():
+    """What the tests and libraries hold is there until the end: nobody need look through it for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks():
+    """No test takes away the power, so files need not have reached the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(soundfile.SoundFile, "flush", lambda sound: None)
+        yield
 
 
 @pytest.fixture
@@ -226,8 +242,9 @@ class Toy:
             for emotion in range(self.EMOTIONS)
             for take in range(3)
         ]
-        self.write_manifest()
-        self.write_store()
+        if not self.manifests.exists():
+            self.write_manifest()
+            self.write_store()
 
     def recipe(self, **changes):
         from ser_pipeline.options import recipe
@@ -413,9 +430,16 @@ class Toy:
             )
 
 
+@pytest.fixture(scope="session")
+def toy_files(tmp_path_factory) -> Path:
+    """The files of made-up clips, written once."""
+    return Toy(tmp_path_factory.mktemp("toy")).folder
+
+
 @pytest.fixture
-def toy(tmp_path) -> Toy:
+def toy(tmp_path, toy_files) -> Toy:
     """Made-up clips to train on."""
+    shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,7 +18,13 @@ MODULES = {
     ): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+@cache
+def tree_of(name: str) -> ast.Module:
+    """What a module is made of."""
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
 
 MOST_LINES = 400
 MOST_IN_A_FUNCTION = 50
@@ -57,7 +64,7 @@ def loaded_at_once(body: list[ast.stmt]) -> Iterator[str]:
 def defined(name: str) -> set[str]:
     """Names that a module gives, the modules inside it among them."""
     found = {other.removeprefix(f"{name}.").partition(".")[0] for other in MODULES if other.startswith(name)}
-    for node in TREES[name].body:
+    for node in tree_of(name).body:
         if isinstance(node, ast.ImportFrom | ast.Import):
             found |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -78,7 +85,7 @@ def test_no_file_is_too_long_to_read(name):
 def test_every_function_fits_a_screen(name):
     long = {
         node.name: body_lines(node)
-        for node in ast.walk(TREES[name])
+        for node in ast.walk(tree_of(name))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and body_lines(node) > MOST_IN_A_FUNCTION
     }
     assert not long
@@ -86,8 +93,8 @@ def test_every_function_fits_a_screen(name):
 
 def test_no_two_modules_need_each_other():
     graph = {
-        name: {other for other in imported(tree.body) if other in MODULES and other != name}
-        for name, tree in TREES.items()
+        name: {other for other in imported(tree_of(name).body) if other in MODULES and other != name}
+        for name in MODULES
         if name != "ser_pipeline"  # which loads what it offers when it is asked for
     }
     try:
@@ -109,13 +116,13 @@ ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "pwd", "resource", "termios", "winreg", 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_that_one_system_lacks_is_imported_where_it_is_used(name):
-    loaded = {imported.partition(".")[0] for imported in loaded_at_once(TREES[name].body)}
+    loaded = {imported.partition(".")[0] for imported in loaded_at_once(tree_of(name).body)}
     assert not loaded & ONE_SYSTEM
 
 
 def calls(name: str) -> Iterator[tuple[str, list[object], dict[str, object]]]:
     """What a module calls: last part of the name, and arguments; those that are no constants as source."""
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree_of(name)):
         if isinstance(node, ast.Call):
             told = ast.unparse(node.func).rpartition(".")[2]
             given = [

@@ -118,6 +118,7 @@ def _least_ms(work: Callable[[], object]) -> float:
     return round(1000 * min(times), 3)
 
 
+@lru_cache(maxsize=8)
 def _voice(sample_rate: int) -> Float32s:
     """Three seconds that every front end can work on: a voice of falling pitch, in syllables."""
     t = np.arange(round(CLIP_S * sample_rate)) / sample_rate
