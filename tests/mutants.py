@@ -2,9 +2,9 @@
 
     make mutants MODULES="metrics/scores" TESTS="tests/metrics"
 
-mutmut makes the mutants, in a copy of the package. One pytest session collects the tests, learns which functions
-each of them runs, and then tries each mutant in a fork, which the quickest of its function's tests begin. Systems
-without fork, as Windows, cannot run this.
+mutmut makes the mutants, in a copy of the package. One pytest session collects the tests, learns which
+functions each of them runs, and then tries each mutant in a fork, which the quickest of its function's
+tests begin. Systems without fork, as Windows, cannot run this.
 """
 
 import argparse
