@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
 from ser_pipeline.labels import emotion_id
 from ser_pipeline.manifest.digest import digest_file
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, SPLIT_SCHEMA, write_table
+from ser_pipeline.metrics import scores
 from ser_pipeline.options import MODELS, merged, recipe
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.curves import METRIC_COLUMNS
@@ -161,30 +161,30 @@ def _estimate(value: float) -> Estimate:
 
 
 def scores_of(target: np.ndarray, predicted: np.ndarray, emotions: Sequence[str], people: int) -> Scores:
-    labels = list(range(len(emotions)))
-    precision, recall, f1, clips = precision_recall_fscore_support(
-        target, predicted, labels=labels, zero_division=0.0
-    )
+    confusion = scores.confusion_matrix(target, predicted, len(emotions))
+    each = (scores.precision(confusion), scores.recall(confusion), scores.f1(confusion), confusion.sum(1))
     return Scores(
         clips=len(target),
         speakers=people,
         accuracy=_estimate(float(np.mean(target == predicted))),
-        uar=_estimate(float(recall_score(target, predicted, average="macro", zero_division=0.0))),
-        macro_f1=_estimate(float(f1_score(target, predicted, average="macro", zero_division=0.0))),
+        uar=_estimate(float(scores.uar(confusion))),
+        macro_f1=_estimate(float(scores.macro_f1(confusion))),
         ece=0.123,
         error_distance=0.745,
         classes=tuple(
             ClassScore(emotion=name, precision=p, recall=r, f1=f, clips=int(n))
-            for name, p, r, f, n in zip(emotions, precision, recall, f1, clips, strict=True)
+            for name, p, r, f, n in zip(emotions, *each, strict=True)
         ),
-        confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(target, predicted, labels=labels)),
+        confusion=tuple(tuple(map(int, row)) for row in confusion),
         confound_accuracy=0.31,
         confound_uar=0.25,
         interval="95 %, bootstrap over speakers, 1,000 draws",
     )
 
 
-def _groups(rows: Sequence[dict[str, Any]], target: np.ndarray, predicted: np.ndarray) -> list[GroupScores]:
+def _groups(
+    rows: Sequence[dict[str, Any]], target: np.ndarray, predicted: np.ndarray, classes: int
+) -> list[GroupScores]:
     kinds = {
         "corpus": "corpus", "language": "language", "gender": "gender", "intensity": "intensity",
         "modality": "modality", "speaker": "speaker_id",
@@ -194,6 +194,7 @@ def _groups(rows: Sequence[dict[str, Any]], target: np.ndarray, predicted: np.nd
         values = np.array([row[column] for row in rows])
         for value in sorted(set(values.tolist())):
             at = values == value
+            confusion = scores.confusion_matrix(target[at], predicted[at], classes)
             found.append(
                 GroupScores(
                     by=by,
@@ -201,8 +202,8 @@ def _groups(rows: Sequence[dict[str, Any]], target: np.ndarray, predicted: np.nd
                     clips=int(at.sum()),
                     speakers=len({row["speaker_id"] for row, inside in zip(rows, at, strict=True) if inside}),
                     accuracy=float(np.mean(target[at] == predicted[at])),
-                    uar=float(recall_score(target[at], predicted[at], average="macro", zero_division=0.0)),
-                    macro_f1=float(f1_score(target[at], predicted[at], average="macro", zero_division=0.0)),
+                    uar=float(scores.uar(confusion)),
+                    macro_f1=float(scores.macro_f1(confusion)),
                 )
             )
     return found
@@ -249,7 +250,7 @@ def write_run(
             "macro_f1": pooled.macro_f1.value,
         }
         parts[part] = PartScores(
-            pooled=pooled, macro_corpora=means, groups=tuple(_groups(clips, target, predicted))
+            pooled=pooled, macro_corpora=means, groups=tuple(_groups(clips, target, predicted, size))
         )
         counts[part] = len(target)
         class_counts[part] = tuple(int(n) for n in np.bincount(target, minlength=size))

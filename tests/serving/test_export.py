@@ -66,17 +66,18 @@ def test_a_graph_rates_as_the_network_does(tmp_path, voices, more):
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-@pytest.mark.parametrize("seconds", [0.4, 0.93, 2.6])
-def test_a_graph_with_its_front_end_takes_samples_of_any_length(tmp_path, name, seconds):
+def test_a_graph_with_its_front_end_takes_samples_of_any_length(tmp_path, name):
     model = made(tmp_path, name)
     path = export_graph(model, tmp_path / "m.onnx", front_end=True).path
     session = onnxruntime.InferenceSession(path.read_bytes())
     silence = np.zeros(4000, np.float32)
-    for wave in (voice(seconds, 1, 22_050), np.concatenate([silence, voice(seconds, 2, 22_050), silence])):
-        expected = pytest.approx(shares([model.predict_wave(wave, 22_050)]), abs=2e-4)
-        for offset in (0.0, 0.05) if wave[0] else (0.0,):
-            (found,) = session.run(["probabilities"], {"wave": wave + np.float32(offset)})
-            assert found == expected
+    for seconds in (0.4, 0.93, 2.6):
+        padded = np.concatenate([silence, voice(seconds, 2, 22_050), silence])
+        for wave in (voice(seconds, 1, 22_050), padded):
+            expected = pytest.approx(shares([model.predict_wave(wave, 22_050)]), abs=2e-4)
+            for offset in (0.0, 0.05) if wave[0] else (0.0,):
+                (found,) = session.run(["probabilities"], {"wave": wave + np.float32(offset)})
+                assert found == expected
 
 
 @pytest.mark.parametrize(("name", "share"), [("crnn", 0.6), ("tempered", 0.6), ("resnet", 0.9)])
