@@ -1,12 +1,14 @@
 import contextlib
 import io
+import itertools
 import re
 
 import numpy as np
 import pytest
 import soundfile
 
-from ser_pipeline.audio.sound import FORMATS, opened, sentence
+from ser_pipeline.audio.sound import FORMATS, _before_tags, _leading_tags, opened, sentence
+from ser_pipeline.audio.splice import Bytes
 from ser_pipeline.errors import AudioError, AudioMissing
 from tests.audio.conftest import bare_mp3, bursts, encoded
 
@@ -94,6 +96,43 @@ def test_what_surrounds_a_stream_is_no_part_of_it(rng):
     ):
         assert np.array_equal(heard(tag + data + ends)[0], whole)
     assert np.array_equal(heard(tag + tag + data)[0], whole)
+
+
+ID3V1 = b"TAG" + bytes(125)
+LYRICS3 = b"LYRICSBEGIN" + b"la" * 50 + b"000111LYRICS200"
+
+
+def ape(held: int, *, head: bool) -> bytes:
+    """An APE tag of so many bytes of items; its size counts the footer and not the header."""
+    mark = b"APETAGEX" + (2000).to_bytes(4, "little") + (held + 32).to_bytes(4, "little") + bytes(4)
+    flags = (0x80000000 * head).to_bytes(4, "little") + bytes(8)
+    return (mark + flags if head else b"") + b"i" * held + mark + flags
+
+
+TAGS = [ID3V1, LYRICS3, ape(70_000, head=True), ape(10, head=False)]
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_where_a_stream_ends_and_its_tags_begin(size):
+    for tags in (*itertools.permutations(TAGS), *itertools.permutations(TAGS, 1)):
+        data = bytes(size) + b"".join(tags)
+        assert _before_tags(Bytes(io.BytesIO(data), len(data))) == size
+
+
+@pytest.mark.parametrize("tag", [ID3V1, LYRICS3, ape(10, head=True)], ids=["id3v1", "lyrics3", "ape"])
+def test_a_tag_whose_end_is_cut_or_that_says_nothing_of_its_size_is_sound(tag):
+    broken = tag.replace(b"000111", b"00 111").replace(b"TAG", b"GAT")
+    for data in (b"s" + tag[:-1], b"s" * 3, broken):
+        assert _before_tags(Bytes(io.BytesIO(data), len(data))) == len(data)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 5000, 2**14, 2**21 + 2**14 + 3])
+@pytest.mark.parametrize("flag", [0, 0x10])
+def test_the_tags_that_come_first_say_their_size_in_seven_bits_each(size, flag):
+    said = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    tag = b"ID3\x04\0" + bytes([flag]) + said + bytes(size + (10 if flag else 0))
+    for data, begins in ((tag + b"sound", len(tag)), (tag + tag + b"sound", 2 * len(tag)), (tag[:9], 0)):
+        assert _leading_tags(Bytes(io.BytesIO(data), len(data))) == begins
 
 
 def test_a_length_that_is_wrong_is_corrected():
