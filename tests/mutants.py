@@ -42,7 +42,7 @@ def _main() -> None:
     root = Path(__file__).parents[1]
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy"
-        for name in ("ser_pipeline", "tests"):
+        for name in ("ser_pipeline", "tests", "docs"):
             shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("cli.py", "pyproject.toml"):
             shutil.copy(root / name, copy)

@@ -142,6 +142,12 @@ def test_a_length_that_is_wrong_is_corrected():
     assert np.abs(twice[-44_100 // 2 :]).max() > 0.1
 
 
+def test_an_mp3_of_several_parts_is_named_where_ffmpeg_is_needed():
+    parts = [bare_mp3(bursts()[::step], 44_100 // step, bitrate_mode="VARIABLE") for step in (1, 2)]
+    with pytest.raises(AudioError, match=r"^a: MP3 of several parts .*ffmpeg"):
+        heard(b"".join(parts))
+
+
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
 @pytest.mark.parametrize("made", [bare_mp3, lambda *a, **k: encoded(*a, format="MP3", **k)])
 def test_a_cut_stream_is_told(made, mode):
