@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -44,14 +43,17 @@ def test_a_program_that_does_not_start_is_none(tmp_path, monkeypatch, text):
     assert installed() is None
 
 
-def test_samples_are_those_that_it_writes(fake_ffmpeg):
+def test_samples_are_those_that_it_writes(fake_ffmpeg, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     wave = bursts(0.5, 16_000, 2)
     fake_ffmpeg(wave=wave)
     with opened(io.BytesIO(AMR), "a.amr") as sound:
         assert (sound.frames, sound.sample_rate, sound.channels) == (8_000, 16_000, 2)
         assert sound.decoder == "ffmpeg 9.1"
         assert np.array_equal(next(sound.blocks()), wave)
-    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("ser-decode-")]
+    assert not list(scratch.iterdir())
 
 
 def test_it_sees_no_name_and_is_told_the_format(fake_ffmpeg, tmp_path, monkeypatch):
