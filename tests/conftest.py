@@ -437,8 +437,11 @@ def toy_files(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def toy(tmp_path, toy_files) -> Toy:
+def toy(tmp_path, toy_files, monkeypatch) -> Toy:
     """Made-up clips to train on."""
+    monkeypatch.setattr(
+        "ser_pipeline.evaluation.run.REPEATS", 1
+    )  # how long decisions take is known well enough
     shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)
 
