@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
@@ -18,6 +19,8 @@ from ser_pipeline.api import training
 from ser_pipeline.dsp.safe_import import prepare_librosa
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
+hypothesis.settings.register_profile("loaded", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("loaded")
 prepare_librosa()  # the processes of one test run start at once
 
 LOOK = """(frames) => {

@@ -73,7 +73,7 @@ def test_an_empty_wave_has_the_floor_as_level():
     assert rms_db(np.zeros(0, np.float32)) == -200.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     samples=st.integers(600, 30_000),
     seed=st.integers(0, 1000),

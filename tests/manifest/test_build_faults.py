@@ -133,7 +133,7 @@ def test_an_interrupted_build_leaves_the_old_manifest_and_continues(
 
     monkeypatch.setattr(probe_cache, "probe", probe)
     with pytest.raises(KeyboardInterrupt):
-        build_manifest(data, out)
+        build_manifest(data, out, jobs=1)
     assert contents(out) == before
     assert read_split(out, "speaker", read_manifest(out))
     monkeypatch.setattr(probe_cache, "probe", real)

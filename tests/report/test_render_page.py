@@ -254,7 +254,7 @@ def test_a_link_to_a_run_opens_it_and_paper_shows_all(visit):
     run = tab.locator("#run-r2 > details")
     assert run.get_attribute("open") is None
     tab.locator(".rank-name a[href='#run-r2']").click()
-    assert run.get_attribute("open") is not None
+    tab.wait_for_selector("#run-r2 > details[open]")
     assert re.fullmatch(r"[0-9]+ clips? of confidence [0-9.]+ %: [0-9.]+ % right", tab.evaluate(POINTED))
     tab.emulate_media(media="print")
     assert tab.evaluate(STATE)["hidden"] == 0

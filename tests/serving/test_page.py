@@ -314,7 +314,7 @@ def test_both_ways_are_on_the_page_at_once_and_it_fits_every_screen(visit, tmp_p
             assert visit.locator(way).bounding_box()["y"] < 900
         for code in ("de", "pl", "en"):
             visit.locator(f"nav a[hreflang={code}]").click()
-            assert visit.evaluate("document.documentElement.lang") == code
+            visit.wait_for_selector(f"html[lang={code}]", state="attached")
             check_page(visit, width, HIDDEN)
 
 

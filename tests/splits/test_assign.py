@@ -2,13 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pipeline.splits.assign import AssignableRows, Goods, assign, assign_family, evenly, in_shares, quota
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(st.integers(0, 300), st.tuples(st.integers(1, 90), st.integers(0, 90), st.integers(0, 90)))
 def test_quotas_sum_up_and_nobody_goes_without_while_there_are_enough(count, ratios):
     sizes = quota(count, ratios)
@@ -71,7 +70,6 @@ def test_few_people_are_dealt_as_well_as_possible(seed):
     assert total_cost(goods, assigned) == pytest.approx(best, abs=0.02)
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 12), min_size=2, max_size=5))
 def test_sizes_are_kept_whatever_the_amounts(seed, sizes):
     rng = np.random.default_rng(seed)

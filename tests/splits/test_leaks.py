@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pipeline.errors import SplitError
@@ -74,7 +74,6 @@ def test_codes_of_nothing():
     assert (found.names, len(found.of)) == ((), 0)
 
 
-@settings(deadline=None)  # the first example pays for imports
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=20))
 def test_joined_agrees_with_plain_merging(links):
     items = np.unique([item for item, _ in links], return_inverse=True)[1]

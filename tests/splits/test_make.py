@@ -54,7 +54,7 @@ def speakers_of(manifest, split, column):
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clips=CORPORA, seed=st.integers(0, 3))
 def test_speaker_splits_tear_nobody_and_lose_nothing(in_memory, clips, seed):
     manifest = in_memory(rows_of(clips))
@@ -69,7 +69,7 @@ def test_speaker_splits_tear_nobody_and_lose_nothing(in_memory, clips, seed):
     assert make_split(manifest, "speaker", seed=seed).digest == split.digest
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clips=CORPORA, seed=st.integers(0, 3))
 def test_stratified_splits_lose_nothing_and_keep_shares(in_memory, clips, seed):
     manifest = in_memory(rows_of(clips))
@@ -93,7 +93,7 @@ def made_or_none(manifest, kind, **options):
         return None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(clips=CORPORA, kind=st.sampled_from(["loso", "kfold", "loco", "lolo"]), seed=st.integers(0, 3))
 def test_folds_test_each_clip_once_and_never_a_known_speaker(in_memory, clips, kind, seed):
     manifest = in_memory(rows_of(clips))

@@ -1,6 +1,6 @@
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pipeline.options import Augmented, FeatureOptions, FrontEnd
@@ -34,7 +34,6 @@ def test_shards_are_neither_tiny_nor_huge(count):
     assert count / size <= 64 or size == MAX_CLIPS
 
 
-@settings(deadline=None)  # the first table that is made loads pandas
 @given(st.integers(0, 3_000))
 def test_every_recording_is_in_exactly_one_chunk(count):
     table = made(count)
@@ -80,7 +79,6 @@ def test_clips_of_unknown_length_are_cut_by_count():
     assert chunk_ends(np.zeros(40)).tolist() == [32, 40]
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 99)), st.integers(0, 120))
 def test_only_what_is_lacking_is_done_up_to_the_limit(done, limit):
     plan = Plan.of(made(100), FrontEnd())

@@ -245,7 +245,7 @@ words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 texts = st.lists(words, min_size=1, max_size=12).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.integers(1, 12), st.integers(1, 6), st.sampled_from(WIDTHS))
 def test_any_table_fits_any_screen(data, columns, rows, width):
     kinds = data.draw(st.lists(st.booleans(), min_size=columns, max_size=columns))
