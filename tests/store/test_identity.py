@@ -1,10 +1,25 @@
+import json
+
 import numpy as np
 import pytest
+import soundfile
 
 from ser_pipeline.manifest.digest import packed_texts, unpacked
-from ser_pipeline.options import FeatureOptions, FrontEnd
+from ser_pipeline.options import (
+    AUGMENT_VERSION,
+    Augmented,
+    EmbeddingOptions,
+    FeatureOptions,
+    FrontEnd,
+    SmileOptions,
+    algorithm_version,
+    inputs_of,
+)
 from ser_pipeline.store import identity
 from ser_pipeline.store.identity import differences, fingerprint, keyed, provenance
+
+FOUND = EmbeddingOptions(encoder="a", weights="0a" * 16, depth=3, width=8, layers=(1, 2))
+"""Of an encoder that has been located."""
 
 
 def test_variants_and_aspects_are_keys_of_their_own():
@@ -36,13 +51,24 @@ def test_stores_and_keys_keep_their_names():
         (FrontEnd(denoise="reference"), {"noisereduce", "librosa"}),
         (FeatureOptions(), {"librosa"}),
         (FeatureOptions(voice="praat"), {"librosa", "praat-parselmouth"}),
+        (SmileOptions(feature_set="egemaps"), {"opensmile"}),
+        (FOUND, {"torch", "transformers"}),
+        (Augmented(inputs=FrontEnd()), {"audiomentations", "python-stretch"}),
     ],
 )
-def test_a_store_depends_on_the_libraries_it_is_made_with_whatever_the_device(monkeypatch, options, more):
+def test_a_store_is_named_after_all_that_its_numbers_depend_on(monkeypatch, options, more):
     monkeypatch.setattr(identity, "version", lambda name: f"2.1 {name}+cpu+x")
-    found = provenance(options)["libraries"]
-    assert found.pop("libsndfile")
-    assert found == {name: f"2.1 {name}" for name in {"numba", "numpy", "scipy", "soxr"} | more}
+    libraries = {name: f"2.1 {name}" for name in {"numba", "numpy", "scipy", "soxr"} | more}
+    algorithm = algorithm_version(inputs_of(options))
+    if isinstance(options, Augmented):
+        algorithm = {"inputs": algorithm, "changes": AUGMENT_VERSION}
+    assert provenance(options) == {
+        "kind": options.kind,
+        "algorithm": algorithm,
+        "settings": json.loads(options.stored.model_dump_json()),
+        "libraries": libraries | {"libsndfile": soundfile.__libsndfile_version__},
+        **({"about": FOUND.about} if options is FOUND else {}),
+    }
 
 
 def test_what_is_only_on_one_side_differs_and_what_is_said_of_an_encoder_does_not():
