@@ -4,7 +4,7 @@ from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange import import_dataset
 from tests.exchange.conftest import told
 
-pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of the library itself
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the library itself, by pandas
 
 
 @pytest.fixture
