@@ -151,7 +151,7 @@ def test_silence_is_cut_inside(save, tmp_path):
     session = onnxruntime.InferenceSession(path.read_bytes())
     padded = np.concatenate([quiet, WAVES[3], quiet])
     (alone,) = session.run(["probabilities"], {"wave": padded})
-    assert alone == pytest.approx(shares([found]), abs=1e-6)
+    assert alone == pytest.approx(shares([found]), abs=1e-5)
 
 
 def test_a_graph_adapts_to_a_speaker(save, tmp_path):
