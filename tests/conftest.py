@@ -68,14 +68,14 @@ def no_graphs():
 
 
 def pytest_collection_finish():
-    """What the tests and libraries hold is there until the end: nobody need look through it for garbage."""
+    """Take what is loaded by now, which stays to the end, out of every later search for garbage."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_waiting_for_disks():
-    """No test takes away the power, so files need not have reached the disk."""
+    """Write files without waiting for the disk: no test takes away the power."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: None)
         patch.setattr(soundfile.SoundFile, "flush", lambda sound: None)
@@ -93,7 +93,7 @@ def as_nobody():
     """Run a command as a user who owns nothing and may read everything; gives what it prints."""
     reads_all = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *reads_all]
-    if os.getuid() != 0 or shutil.which("setpriv") is None:
+    if shutil.which("setpriv") is None or os.getuid() != 0:
         pytest.skip("only the administrator can run commands as another user, and needs setpriv to")
     if subprocess.run([*user, "true"], capture_output=True).returncode:
         pytest.skip("this system gives no user the right to read everything")
@@ -106,6 +106,13 @@ def as_nobody():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def locks_of_handles():
+    """A system whose locks belong to an open file; elsewhere they belong to the process."""
+    if not hasattr(pytest.importorskip("fcntl"), "F_OFD_SETLK"):
+        pytest.skip("this system locks for whole processes")
 
 
 @pytest.fixture
@@ -442,9 +449,7 @@ def toy_files(tmp_path_factory) -> Path:
 @pytest.fixture
 def toy(tmp_path, toy_files, monkeypatch) -> Toy:
     """Made-up clips to train on."""
-    monkeypatch.setattr(
-        "ser_pipeline.evaluation.run.REPEATS", 1
-    )  # how long decisions take is known well enough
+    monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
     shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)
 

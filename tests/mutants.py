@@ -14,8 +14,8 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,19 +40,27 @@ def _main() -> None:
     parser.add_argument("--slowest", type=float, default=2, help="leave out tests that take longer (seconds)")
     asked = parser.parse_args()
     root = Path(__file__).parents[1]
+    files = [f"ser_pipeline/{name}.py" for name in asked.modules.split()]
+    if not files or not asked.tests.split():
+        parser.error('name MODULES and TESTS, as in MODULES="metrics/scores" TESTS="tests/metrics"')
+    if absent := [name for name in (*files, *asked.tests.split()) if not (root / name).exists()]:
+        parser.error(f"{', '.join(absent)}: not found below {root}")
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy"
         for name in ("ser_pipeline", "tests", "docs"):
             shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("cli.py", "pyproject.toml"):
             shutil.copy(root / name, copy)
-        files = [f"ser_pipeline/{name}.py" for name in asked.modules.split()]
         plan = {"draw": asked.draw, "slowest": asked.slowest, "names": _mutate(copy, files)}
         (copy / "plan.json").write_text(json.dumps(plan), encoding="utf-8", newline="\n")
         words = ["-q", "-p", "tests.mutants", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "timeout=0"]
         words += [*asked.tests.split(), *files, "-k", "not __mutmut_"]
         environment = {**os.environ, "PYTHONPATH": str(copy)}
-        subprocess.run([sys.executable, "-m", "pytest", *words], cwd=copy, env=environment, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words], cwd=copy, env=environment, check=False
+        )
+        if done.returncode:
+            parser.exit(1, "the tests must be collected and pass before mutants are tried; see above\n")
         tried = json.loads((copy / "tried.json").read_text(encoding="utf-8"))
         for name, ended in tried.items():
             if ended != "killed":
@@ -116,10 +124,13 @@ def _callers(items: list[pytest.Item], slowest: float) -> dict[str, list[pytest.
 
 
 def _ends(name: str, tests: list[pytest.Item]) -> str:
+    import resource
+
     from mutmut.mutation import trampoline
 
     child = os.fork()
     if not child:
+        signal.alarm(10 * CPU_S)  # for those that wait
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
         silent = os.open(os.devnull, os.O_RDWR)
         os.dup2(silent, 1)
@@ -131,9 +142,9 @@ def _ends(name: str, tests: list[pytest.Item]) -> str:
         finally:
             os._exit(status)
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGALRM, signal.SIGKILL, signal.SIGXCPU):
         return "never ended"
-    return "killed" if os.WEXITSTATUS(status) else "survived"
+    return "killed" if status else "survived"
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool:

@@ -1,5 +1,4 @@
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -116,7 +115,7 @@ def holds(path, start, count):
 @pytest.mark.parametrize("by_handle", [True, False])
 def test_bytes_are_held_until_the_block_ends(tmp_path, monkeypatch, by_handle):
     if not by_handle:
-        monkeypatch.delattr(fcntl, "F_OFD_SETLK", raising=False)
+        monkeypatch.delattr(pytest.importorskip("fcntl"), "F_OFD_SETLK", raising=False)
     with lock_file(tmp_path / "a.lock", TAKEN, 3, 2):
         assert [holds(tmp_path / "a.lock", *place) for place in ((0, 3), (4, 1), (0, 0))] == [
             True,
@@ -126,7 +125,7 @@ def test_bytes_are_held_until_the_block_ends(tmp_path, monkeypatch, by_handle):
     assert holds(tmp_path / "a.lock", 0, 0)
 
 
-@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="this system locks for whole processes")
+@pytest.mark.usefixtures("locks_of_handles")
 def test_a_lock_keeps_out_other_handles_of_its_own_process_and_outlives_them(tmp_path):
     path = tmp_path / "a.lock"
     with lock_file(path, TAKEN, 0, 1):
@@ -141,6 +140,7 @@ def test_a_folder_without_locks_is_one_line(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
+    fcntl = pytest.importorskip("fcntl")
     monkeypatch.setattr(fcntl, "fcntl", none)
     monkeypatch.setattr(fcntl, "lockf", none)
     with (

@@ -111,13 +111,19 @@ def test_no_package_has_a_single_module():
         assert len(inside) > 2, f"{folder.name} holds one module: make it a module"
 
 
-ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "pwd", "resource", "termios", "winreg", "_winapi"}
+ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "pty", "pwd", "resource", "termios", "winreg", "_winapi"}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_that_one_system_lacks_is_imported_where_it_is_used(name):
     loaded = {imported.partition(".")[0] for imported in loaded_at_once(tree_of(name).body)}
     assert not loaded & ONE_SYSTEM
+
+
+def test_every_system_collects_the_tests():
+    for path in Path(__file__).parent.rglob("*.py"):
+        loaded = {*loaded_at_once(ast.parse(path.read_text(encoding="utf-8")).body)}
+        assert not loaded & ONE_SYSTEM, path.name
 
 
 def calls(name: str) -> Iterator[tuple[str, list[object], dict[str, object]]]:

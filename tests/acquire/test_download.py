@@ -1,5 +1,4 @@
 import errno
-import fcntl
 import io
 import shutil
 import zipfile
@@ -148,6 +147,7 @@ def test_two_downloads_to_one_folder_do_not_meet(card, tmp_path, monkeypatch):
     def taken(*_):
         raise BlockingIOError(errno.EAGAIN, "held")
 
+    fcntl = pytest.importorskip("fcntl")
     monkeypatch.setattr(fcntl, "fcntl", taken)
     monkeypatch.setattr(fcntl, "lockf", taken)
     with pytest.raises(CorpusError, match="another process downloads to this folder"):

@@ -2,7 +2,6 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -217,7 +216,7 @@ def test_nothing_is_deleted_where_one_name_is_wrong_or_nobody_can_be_asked(ser, 
 @pytest.mark.parametrize(("answer", "left"), [("y", []), ("n", ["a"]), ("", ["a"])])
 def test_a_terminal_is_asked(put, tmp_path, answer, left):
     put("a")
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     words = [sys.executable, "-m", "ser_pipeline", "runs", "delete", "a"]
     done = subprocess.Popen(
         words, cwd=tmp_path, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

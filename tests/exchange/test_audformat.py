@@ -4,7 +4,9 @@ from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange import import_dataset
 from tests.exchange.conftest import told
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the library itself, by pandas
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The inplace keyword:DeprecationWarning"
+)  # used by the library
 
 
 @pytest.fixture

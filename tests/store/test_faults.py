@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+resource = pytest.importorskip("resource")  # processes are killed and limited as POSIX does it
 
 KILLS = 20
 WHOLE_SHARDS = "192"  # recordings of six shards: a part of one would be added to later

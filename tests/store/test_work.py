@@ -1,4 +1,3 @@
-import fcntl
 import os
 import sys
 import threading
@@ -128,7 +127,7 @@ def test_a_build_plans_when_the_workers_of_a_killed_one_are_gone(
     assert planned == [8]
 
 
-@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="this system locks for whole processes")
+@pytest.mark.usefixtures("locks_of_handles")
 def test_threads_of_one_worker_do_not_make_the_same_shard(first, written, monkeypatch):
     """As in a Dask worker with several, whose client was killed and started again."""
     waiting = Waiting(monkeypatch)
