@@ -17,11 +17,11 @@ def by_definition(probabilities, targets, bins=15):
 
 def test_equals_its_definition(rng):
     probabilities = rng.dirichlet(np.ones(4), 500)
-    targets = rng.integers(0, 4, 500)
-    found = expected_calibration_error(probabilities, targets)
-    assert found == pytest.approx(by_definition(probabilities, targets))
-    found = expected_calibration_error(probabilities, targets, bins=3)
-    assert found == pytest.approx(by_definition(probabilities, targets, bins=3))
+    right, unsure = probabilities.argmax(1), probabilities.max(1) < 0.6
+    targets = np.where(unsure, right, 3 - right)  # too sure in some bins, and not in others
+    found = [expected_calibration_error(probabilities, targets, *bins) for bins in ((), (3,), (1,))]
+    assert found == pytest.approx([by_definition(probabilities, targets, bins) for bins in (15, 3, 1)])
+    assert len(np.unique(np.round(found, 3))) == 3
 
 
 def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
