@@ -148,6 +148,12 @@ def test_what_is_louder_is_sound_to_everybody(tmp_path, make_speech, peak):
     assert read_channels(path).samples.shape == (wave.size, 1)
 
 
+@pytest.mark.parametrize("peak", [-3 * SILENT_PEAK, 3 * SILENT_PEAK])
+def test_a_peak_on_either_side_is_sound(peak):
+    wave = np.r_[np.tile([0.0, 1e-5], 4_000), peak, np.tile([0.0, 1e-5], 4_000)].astype(np.float32)
+    assert np.abs(usable(wave, RATE, "a")).max() == pytest.approx(abs(peak), rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("samples", "says"),
     [
@@ -157,6 +163,8 @@ def test_what_is_louder_is_sound_to_everybody(tmp_path, make_speech, peak):
         (two(np.ones(8_000), np.full(8_000, np.nan)), "non-finite: 8,000 samples"),
         (np.ones(100), "too short: 6 ms; at least 100 ms"),
         (np.linspace(-1e8, 1e8, 8_000), r"no sound: samples up to 1e\+08 times full scale"),
+        (np.r_[np.full(8_000, 0.1), -2e6], r"no sound: samples up to 2e\+06 times full scale"),
+        (np.r_[np.full(8_000, -0.1), 2e6], r"no sound: samples up to 2e\+06 times full scale"),
     ],
 )
 def test_what_cannot_be_used_is_refused(samples, says):

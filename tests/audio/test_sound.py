@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from ser_pipeline.audio.mpeg import find_stream
 from ser_pipeline.audio.sound import FORMATS, _before_tags, _leading_tags, opened, sentence
 from ser_pipeline.audio.splice import Bytes
-from ser_pipeline.errors import AudioError, AudioMissing
+from ser_pipeline.errors import AudioCut, AudioEmpty, AudioError, AudioMissing
 from tests.audio.conftest import bare_mp3, bursts, encoded
 
 pytestmark = pytest.mark.usefixtures("no_ffmpeg")
@@ -149,6 +150,19 @@ def test_a_cut_stream_is_told(made, mode):
         heard(data[: len(data) * 2 // 3 + 1])
 
 
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\0\x05hello"])
+def test_of_a_stream_cut_between_frames_those_that_its_head_announces_are_missed(tag):
+    data = encoded(bursts(), 44_100, format="MP3", bitrate_mode="VARIABLE")
+    announced = find_stream(io.BytesIO(data), 0, len(data)).announced
+    place = len(data) * 2 // 3
+    cut = find_stream(io.BytesIO(data), 0, place)
+    lacking = announced - cut.frames - 1  # the last frame is completed
+    with pytest.raises(
+        AudioCut, match=f"^a: truncated: {lacking} of the {announced} frames its header announces"
+    ):
+        heard(tag + data[: place + cut.lacking])
+
+
 def test_layer_2_is_as_long_as_its_frames():
     frame = bytes.fromhex("fffd80c4") + bytes(413)
     assert heard(frame * 100)[1] == pytest.approx(100 * 1152 / 44_100)
@@ -195,11 +209,18 @@ def test_a_length_left_open_goes_on_to_the_end(form, edit):
         assert sound.frames == pytest.approx(32_000, abs=8)
 
 
-@pytest.mark.parametrize("suffix", ["", "extra"])
-def test_nothing_is_nothing(suffix):
+@pytest.mark.parametrize(
+    ("container", "form"), [("WAV", "WAV"), ("WAVEX", "WAV"), ("FLAC", "FLAC"), ("AIFF", "AIFF")]
+)
+def test_the_form_is_that_of_container_and_samples(container, form):
+    with opened(io.BytesIO(encoded(bursts(), 16_000, format=container, subtype="PCM_24"))) as sound:
+        assert sound.form == f"{form} PCM_24"
+
+
+def test_nothing_is_nothing():
     data = encoded(np.zeros(0), 16_000, format="WAV")
     assert heard(data)[1] == 0
-    with pytest.raises(AudioError, match=r"^a: empty: 0 bytes$"):
+    with pytest.raises(AudioEmpty, match=r"^a: empty: 0 bytes$"):
         heard(b"")
 
 
