@@ -45,6 +45,7 @@ check: $(BIN)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	rm -f .coverage.*  # of processes that outlived an earlier run
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov
 
 format: $(BIN)/.installed

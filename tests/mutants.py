@@ -37,7 +37,7 @@ def _main() -> None:
     parser.add_argument("modules", help="paths inside the package, without .py, separated by spaces")
     parser.add_argument("tests", help="files and folders of tests, separated by spaces")
     parser.add_argument("--draw", type=int, help="try so many, drawn at random; all of them without it")
-    parser.add_argument("--slowest", type=float, default=2, help="leave out tests that take longer (seconds)")
+    parser.add_argument("--slowest", type=float, default=4, help="leave out tests that take longer (seconds)")
     asked = parser.parse_args()
     root = Path(__file__).parents[1]
     files = [f"ser_pipeline/{name}.py" for name in asked.modules.split()]
