@@ -7,15 +7,13 @@ front end anywhere. Nothing here loads a decoder, a compiler or torch before the
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Floats, as_samples
-from ser_pipeline.audio import Prepared, active_span, prepare, rms_db
 from ser_pipeline.errors import AudioError, AudioShort
-from ser_pipeline.features import log_mel
 from ser_pipeline.options import (
     Augmented,
     EmbeddingOptions,
@@ -29,6 +27,9 @@ from ser_pipeline.options import (
     inputs_of,
     sequence_of,
 )
+
+if TYPE_CHECKING:
+    from ser_pipeline.audio import Prepared
 
 AtRate = Callable[[int], Float32s]
 """Gives the samples of one sound at a rate in Hz."""
@@ -169,15 +170,19 @@ def mel_of_wave(wave: Float32s, front_end: FrontEnd) -> StoreRow:
     Raises:
         AudioError: the wave gives no finite spectrogram.
     """
+    from ser_pipeline.audio import prepare
+
     return mel_of_prepared(prepare(wave, front_end), front_end)
 
 
-def mel_of_prepared(prepared: Prepared, front_end: FrontEnd) -> StoreRow:
+def mel_of_prepared(prepared: "Prepared", front_end: FrontEnd) -> StoreRow:
     """Transform and pad a clip that is denoised, trimmed and levelled.
 
     Raises:
         AudioError: the wave gives no finite spectrogram.
     """
+    from ser_pipeline.features import log_mel
+
     mel = log_mel(prepared.wave, front_end)
     if not np.isfinite(mel).all():
         raise AudioError("its mel spectrogram is not finite; the recording cannot be used")
@@ -261,6 +266,7 @@ def rows_of_waves(waves: Sequence[Float32s], options: EmbeddingOptions) -> list[
     Raises:
         EncoderError: the encoder cannot be loaded, or is another one than the options say.
     """
+    from ser_pipeline.audio import rms_db
     from ser_pipeline.encoders.embed import encoder_of
 
     waves = [as_samples(wave) for wave in waves]
@@ -332,6 +338,8 @@ def warm() -> None:
 
 
 def _samples(wave: Float32s, options: WaveOptions) -> StoreRow:
+    from ser_pipeline.audio import rms_db
+
     first, last = embedded_span(wave, options)
     frames = (last - first) // options.FRAME
     if frames < FEWEST_FRAMES:
@@ -361,10 +369,14 @@ def _smile(wave: Float32s, options: SmileOptions) -> StoreRow:
 
 
 def _span(wave: Float32s, trim_db: float | None) -> tuple[int, int]:
+    from ser_pipeline.audio import active_span
+
     return (0, wave.size) if trim_db is None else active_span(wave, trim_db)
 
 
 def _vector(values: npt.NDArray[Any], wave: Float32s, span: tuple[int, int]) -> StoreRow:
+    from ser_pipeline.audio import rms_db
+
     if not np.isfinite(values).all():
         raise AudioError(
             f"{np.count_nonzero(~np.isfinite(values))} of its features are not finite; "

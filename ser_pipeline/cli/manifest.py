@@ -31,7 +31,8 @@ from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import count, hours, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.manifest import Manifest, ManifestSummary
+    from ser_pipeline.manifest import Manifest
+    from ser_pipeline.manifest.summary import ManifestSummary
     from ser_pipeline.splits import Split
 
 DATA = Path("DataSets")
@@ -101,7 +102,7 @@ def build(
     """Scan every corpus below --data, and write the manifest, its rejects and the split 'speaker'."""
     with plain_errors("the old manifest is unchanged; run the same command again to continue"):
         from ser_pipeline.api import build_manifest
-        from ser_pipeline.manifest import refuse_rejects
+        from ser_pipeline.manifest.summary import refuse_rejects
 
         place = csv[0].parent if data is None and csv else data or DATA
         listing = f"reading {', '.join(map(str, csv))}" if csv else f"looking for recordings below {place}"

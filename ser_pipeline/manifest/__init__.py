@@ -6,27 +6,22 @@
         splits/<name>.parquet   utterance_id, part, fold
         .probe.parquet          what was read when; may be deleted
 
-``write_manifest`` writes the first two, :mod:`ser_pipeline.splits` the third; everything after reads them.
+``build.write_manifest`` writes the first two, :mod:`ser_pipeline.splits` the third; everything after reads
+them, and loads nothing of the corpora.
 """
 
-from ser_pipeline.manifest.build import write_manifest
 from ser_pipeline.manifest.digest import digest_bytes, digest_file
 from ser_pipeline.manifest.read import Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import NO_PART, PART_CODES, SCHEMA, SCHEMA_VERSION
-from ser_pipeline.manifest.summary import CorpusSummary, ManifestSummary, refuse_rejects
 
 __all__ = [
     "NO_PART",
     "PART_CODES",
     "SCHEMA",
     "SCHEMA_VERSION",
-    "CorpusSummary",
     "Manifest",
-    "ManifestSummary",
     "digest_bytes",
     "digest_file",
     "read_manifest",
     "read_rejects",
-    "refuse_rejects",
-    "write_manifest",
 ]

@@ -9,7 +9,8 @@ import soundfile
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import read_description
 from ser_pipeline.exchange import export_manifest, import_dataset
-from ser_pipeline.manifest import read_manifest, write_manifest
+from ser_pipeline.manifest import read_manifest
+from ser_pipeline.manifest.build import write_manifest
 
 HEADING = "path,emotion,speaker,gender,age,language,text,part,fold,valence,start,end"
 LINES = (

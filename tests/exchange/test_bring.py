@@ -5,7 +5,7 @@ import pytest
 from ser_pipeline.corpora.description import read_description, tables_beside
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.exchange import import_dataset
-from ser_pipeline.manifest import write_manifest
+from ser_pipeline.manifest.build import write_manifest
 
 
 def table(folder, *lines, heading="file,label"):
