@@ -1,7 +1,5 @@
-import numpy as np
 import torch
 
-from ser_pipeline.benchmarks import learning
 from ser_pipeline.benchmarks.learning import CHANNELS, PlainCRNN
 from ser_pipeline.models import build_model
 from ser_pipeline.options import ModelOptions
@@ -36,15 +34,3 @@ def test_the_products_network_gives_what_the_plain_one_gives():
     mels = torch.randn(3, N_MELS, 43)
     with torch.inference_mode():
         torch.testing.assert_close(own(mels, torch.tensor([43, 43, 43])), plain(mels), atol=1e-5, rtol=1e-5)
-
-
-def test_a_step_is_measured_beside_the_plain_one(monkeypatch):
-    monkeypatch.setattr(learning, "BATCH", 4)
-    monkeypatch.setattr(learning, "N_MELS", 16)
-    monkeypatch.setattr(learning, "FRAMES", 24)
-    monkeypatch.setattr(learning, "ROUNDS", 1)
-    against_plain, against_padded = learning.training_steps(np.array([24, 12, 9, 17]))
-    assert against_plain.floor == 2.0
-    assert against_plain.rate == against_padded.rate
-    assert min(against_plain.rate, against_plain.reference_rate, against_padded.reference_rate) > 0
-    assert "of 24 frames" in against_plain.note

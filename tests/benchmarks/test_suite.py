@@ -3,7 +3,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.api import build_manifest
-from ser_pipeline.benchmarks import BENCHES, commands, learning, predicting, run_benches
+from ser_pipeline.benchmarks import BENCHES, caching, commands, learning, predicting, run_benches
 from ser_pipeline.benchmarks.suite import NAMED
 from ser_pipeline.errors import SettingsError
 
@@ -27,16 +27,26 @@ def home(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*BENCHES} - {*NAMED, *LONG}))
 def test_every_bench_gives_rates(home, name, monkeypatch):
-    for module, number in (
-        (learning, "ROUNDS"),
-        (predicting, "COLD_ROUNDS"),
-        (predicting, "CLIPS"),
-        (commands, "ROUNDS"),
+    for module, number, value in (
+        (caching, "ROUNDS", 1),
+        (caching, "READING_ROUNDS", 1),
+        (learning, "ROUNDS", 1),
+        (learning, "N_MELS", 16),
+        (learning, "FRAMES", 24),
+        (predicting, "COLD_ROUNDS", 1),
+        (predicting, "CLIPS", 1),
+        (commands, "ROUNDS", 1),
     ):
-        monkeypatch.setattr(module, number, 1)
+        monkeypatch.setattr(module, number, value)
     figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
     assert figures
     assert all(figure.rate > 0 or figure.unit == "of [-1, 1]" for figure in figures)
+    if name == "train":
+        against_plain, against_padded = figures
+        assert against_plain.floor == 2.0
+        assert against_plain.rate == against_padded.rate
+        assert min(against_plain.reference_rate, against_padded.reference_rate) > 0
+        assert "of 24 frames" in against_plain.note
 
 
 @pytest.mark.parametrize(
