@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile as sf
+from typer.testing import CliRunner
 
 from ser_pipeline.api import build_manifest
+from ser_pipeline.cli import app
 from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store
 from ser_pipeline.store.shard import read_keys, read_rows
@@ -113,6 +116,12 @@ class Home:
         )
 
     def ser(self, *words: str, **options) -> tuple[int, str, str]:
+        """Run a command here, or as a process of its own where that is told anything."""
+        if not options:
+            with chdir(self.folder):
+                done = CliRunner().invoke(app, words)
+            assert isinstance(done.exception, SystemExit | None), done.exception
+            return done.exit_code, done.stdout, done.stderr
         process = self.popen(*words, **options)
         printed, said = process.communicate(timeout=300)
         return process.returncode, printed, said

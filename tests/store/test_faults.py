@@ -52,7 +52,7 @@ def kill(process: subprocess.Popen, who: str) -> None:
 def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
     home.fill(600)
     home.manifest()
-    assert home.mels("--cache", "whole", "--jobs", "2")[0] == 0
+    assert home.mels("--cache", "whole")[0] == 0
     finished: dict[str, tuple[int, int]] = {}
     lines = []
     moments = (
@@ -75,7 +75,7 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
         assert finished.items() <= now.items(), "a finished shard was written again"
         finished = now
     assert all("a worker was killed" in line for line in lines)
-    while "600 of 600" not in home.mels("--jobs", "2", "--limit", WHOLE_SHARDS)[1]:
+    while "600 of 600" not in home.mels("--limit", WHOLE_SHARDS)[1]:
         pass
     assert finished.items() <= home.stamps().items()
     assert home.contents() == home.contents("whole")
