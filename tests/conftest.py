@@ -17,6 +17,7 @@ import soundfile
 
 from ser_pipeline.api import training
 from ser_pipeline.dsp.safe_import import prepare_librosa
+from ser_pipeline.models import estimators
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
 hypothesis.settings.register_profile("loaded", deadline=None)  # the machine may be busy
@@ -65,6 +66,14 @@ def no_graphs():
         original = training.with_graph
         patch.setattr(training, "with_graph", lambda folder: None)
         yield original
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_bins():
+    """Trees sort numbers into 8 bins instead of 63, which takes most of their time on few clips."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimators, "_TREES", {**estimators._TREES, "max_bins": 8})
+        yield
 
 
 def pytest_collection_finish():

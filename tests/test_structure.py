@@ -121,6 +121,15 @@ def test_what_decodes_nothing_itself_loads_no_compiler(name):
     assert "ser_pipeline.dsp.kept" not in loaded  # with numba, a third of a second
 
 
+@pytest.mark.parametrize("name", ["evaluation.ensemble", "training.logged", "training.folds"])
+def test_what_trains_no_network_itself_loads_no_lightning(name):
+    loaded = loaded_with(f"ser_pipeline.{name}", set())
+    assert len(loaded) > 30
+    for each in loaded:
+        body = [node for node in tree_of(each).body if not isinstance(node, ast.If)]  # TYPE_CHECKING
+        assert not any("lightning" in other for other in loaded_at_once(body)), each  # it takes seconds
+
+
 def test_no_package_has_a_single_module():
     for folder in {path.parent for path in MODULES.values()}:
         inside = [

@@ -6,6 +6,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,19 @@ OPTIONS = FeatureOptions()
 SPEECH = ("CREMA-D", "EmoDB", "RAVDESS", "TESS", "nEMO")
 
 
+@cache
 def recordings(folder: Path, corpora: tuple[str, ...], every: int) -> list[np.ndarray]:
     found = [path for name in corpora for path in sorted((folder / name).rglob("*")) if path.is_file()]
     paths = [path for path in found if path.suffix in (".wav", ".flac")][::every]
     if not paths:
         pytest.skip(f"no recordings of {', '.join(corpora)} in {folder}")
     return [decode_file(path, OPTIONS.sample_rate) for path in paths]
+
+
+@cache
+def features_of_speech(folder: Path, every: int) -> np.ndarray:
+    """Features of all corpora of speech, shape ``(clips, features)``."""
+    return np.array([extract(wave, OPTIONS) for wave in recordings(folder, SPEECH, every)])
 
 
 @dataclass
@@ -125,7 +133,7 @@ def praat_voice(wave: np.ndarray) -> dict[str, float]:
 def test_voice_quality_agrees_with_praat(real_data):
     pytest.importorskip("parselmouth")
     waves = recordings(real_data, SPEECH, 25)
-    own = np.array([extract(wave, OPTIONS) for wave in waves])
+    own = features_of_speech(real_data, 25)
     praat = [praat_voice(wave) for wave in waves]
     least = {"hnr_mean": 0.9, "shimmer_local": 0.9, "shimmer_db": 0.9, "jitter_local": 0.85}
     for name in praat[0]:
@@ -184,7 +192,7 @@ def test_features_move_with_those_of_opensmile(real_data):
     waves = recordings(real_data, SPEECH, 25)
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
     theirs = [smile.process_signal(wave, OPTIONS.sample_rate).iloc[0] for wave in waves]
-    own = np.array([extract(wave, OPTIONS) for wave in waves])
+    own = features_of_speech(real_data, 25)
     for name, (their_name, least) in OPENSMILE.items():
         alike = scipy.stats.spearmanr(
             own[:, NAMES.index(name)], [row[their_name] for row in theirs]
@@ -194,7 +202,8 @@ def test_features_move_with_those_of_opensmile(real_data):
 
 
 def test_every_recording_has_finite_features(real_data):
-    for wave in recordings(real_data, (*SPEECH, "RAVDESS-Song"), 20):
+    assert np.isfinite(features_of_speech(real_data, 25)).all()
+    for wave in recordings(real_data, SPEECH, 75) + recordings(real_data, ("RAVDESS-Song",), 20):
         for modality in ("speech", "song"):
             assert np.isfinite(extract(wave, OPTIONS, modality=modality)).all()
 

@@ -11,9 +11,9 @@ import soundfile
 
 from ser_pipeline.api import build_manifest
 from ser_pipeline.manifest import Manifest, digest_bytes, read_manifest, read_rejects
-from ser_pipeline.manifest.summary import ManifestSummary
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME
 from ser_pipeline.manifest.schema import REJECT_SCHEMA, SCHEMA, write_table
+from ser_pipeline.manifest.summary import ManifestSummary
 from ser_pipeline.splits import read_split
 
 Row = Mapping[str, Any]

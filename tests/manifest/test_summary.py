@@ -1,8 +1,8 @@
 import pytest
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.manifest.summary import CorpusSummary, ManifestSummary, refuse_rejects
 from ser_pipeline.manifest.describe import RejectReason
+from ser_pipeline.manifest.summary import CorpusSummary, ManifestSummary, refuse_rejects
 from ser_pipeline.records import MissingAudio
 
 
