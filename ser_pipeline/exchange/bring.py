@@ -4,11 +4,13 @@ Recordings stay where they are if they lie below the data folder. They are copie
 and unpacked into it if the data set itself holds them.
 """
 
+import json
+import math
 import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -20,12 +22,12 @@ from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.description_text import description_text
 from ser_pipeline.exchange.folder import safe_path, write_once
 from ser_pipeline.exchange.formats import checked_format, reader_of
 from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.labels import EMOTIONS, OTHER
+from ser_pipeline.records import RATINGS
 from ser_pipeline.tables.cells import plural
 
 SUFFIXES: Final = {
@@ -119,10 +121,10 @@ def import_dataset(
     folder = _folder(lines.places, Path(os.path.abspath(root)), data)
     labels = Counter(facts.get("emotion", "") for facts in lines.facts)
     codes = _codes(labels, foreign.labels, path)
-    text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
+    text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
     remarks = _remarks(lines, labels, codes, description) + _without_unreadable(lines.facts, told)
-    text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
+    text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     home = _home(Described(told), lines.places, data)
     rows = [
         {"path": place.relative_to(home).as_posix(), **facts}
@@ -304,3 +306,57 @@ def _remarks(
     if not any("speaker" in facts for facts in lines.facts):
         remarks.append("nothing says who speaks, so that no split by speaker can be made")
     return remarks
+
+
+def _description_text(
+    corpus: str,
+    folder: str,
+    about: Mapping[str, str],
+    codes: Mapping[str, str],
+    labels: Mapping[str, int],
+    facts: Sequence[Mapping[str, str]],
+) -> str:
+    """The description as TOML, in which a JSON string is a string as well."""
+    columns = columns_of(facts)
+    told = {"name": corpus, **{key: text for key, text in about.items() if text}}
+    blocks = [f"{key} = {_quoted(text)}" for key, text in told.items()]
+    blocks += [f"folders = [{_quoted(re.escape(folder))}]", "", "[codes.emotion]"]
+    blocks += [f"{_quoted(label)} = {_quoted(emotion)}" for label, emotion in sorted(codes.items())]
+    if odd := [label for label in labels if label and label not in codes]:
+        blocks += ["", "[refused.emotion]"]
+        blocks += [f"{_quoted(label)} = {_quoted(f'label {label!r} is no emotion')}" for label in odd]
+    if scales := {fact: scale for fact in RATINGS if (scale := _scale(fact, facts))}:
+        blocks += ["", "[scales]"]
+        blocks += [f"{fact} = [{low:g}, {high:g}]" for fact, (low, high) in scales.items()]
+    by_fact = {"path": "path", **{fact: fact for fact in columns if fact in TOLD}}
+    votes = {fact.removeprefix(VOTES): fact for fact in columns if fact not in TOLD}
+    blocks += [
+        "",
+        "[[tables]]",
+        f"file = {_quoted(corpus + '.csv')}",
+        "rows = true",
+        _inline("columns", by_fact),
+    ]
+    return "\n".join([*blocks, *([_inline("votes", votes)] if votes else [])]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _inline(key: str, pairs: Mapping[str, str]) -> str:
+    return f"{key} = {{ {', '.join(f'{name} = {_quoted(value)}' for name, value in pairs.items())} }}"
+
+
+def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float] | None:
+    """The usual scale of ratings outside the range of their fact; None if they fit it, or are no numbers."""
+    try:
+        values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
+    except ValueError:
+        return None
+    low, high = RATINGS[fact]
+    if not values or not all(map(math.isfinite, values)) or low <= min(values) <= max(values) <= high:
+        return None
+    scales = ((1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
+    fits = next((s for s in scales if s[0] <= min(values) and max(values) <= s[1]), None)
+    return fits or (min(values), max(values))
