@@ -11,7 +11,6 @@ References:
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings, free_path, piece
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row, columns_of
+from ser_pipeline.exchange.items import Foreign, Item, Places, Row, by_part, columns_of
 from ser_pipeline.exchange.table import fact_columns, table_lines, told
 from ser_pipeline.labels import EMOTIONS, OTHER
 
@@ -190,7 +189,7 @@ def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name
 
     ``datasets`` wants the same columns and types in all parts, which it would have to guess from CSV.
     """
-    parts = _parts(rows)
+    parts = by_part(rows, REST)
     facts = _facts(rows)
     kinds = [(FILE_NAME, pa.string()), *((fact, _NUMBERS.get(fact, pa.string())) for fact in facts)]
     for part, own in parts.items():
@@ -208,7 +207,7 @@ def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name
 
 def write_parquet(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write Parquet files that hold the recordings, some for each part; segments are cut out."""
-    parts = _parts(rows)
+    parts = by_part(rows, REST)
     labels = [label for label in (*EMOTIONS, OTHER) if any(row.facts["emotion"] == label for row in rows)]
     facts = [fact for fact in _facts(rows) if fact != "emotion"]
     schema = _schema(labels, facts)
@@ -276,13 +275,6 @@ def _shards(rows: Sequence[Row]) -> list[list[Row]]:
         shards[-1].append(row)
         held += size
     return shards
-
-
-def _parts(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    parts: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        parts[row.facts.get("part") or REST].append(row)
-    return parts
 
 
 def _facts(rows: Sequence[Row]) -> list[str]:

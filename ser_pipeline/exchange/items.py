@@ -1,6 +1,7 @@
 """What is exchanged: recordings with facts, out of another tool's data set or into it."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,14 @@ class Places:
             if os.path.isfile(place):
                 return Path(place)
         return None
+
+
+def by_part(rows: Iterable[Row], rest: str = "") -> dict[str, list[Row]]:
+    """Rows by the part they are in; ``rest`` stands for none."""
+    parts: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        parts[row.facts.get("part") or rest].append(row)
+    return parts
 
 
 def columns_of(rows: Iterable[Mapping[str, str]]) -> list[str]:
