@@ -198,7 +198,7 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
         table = {"type": "segmented" if segments else "filewise", **({"split_id": part} if part else {})}
         tables[".".join(words)] = table | {"columns": {fact: {"scheme_id": fact} for fact in facts}}
         bounds = ["start", "end"] if segments else []
-        lines = [{"file": _file(row, recordings), **row.facts, **_times(row)} for row in own]
+        lines = [{"file": recordings.lasting(row), **row.facts, **_times(row)} for row in own]
         write_csv(folder / f"db.{'.'.join(words)}.csv", ["file", *bounds, *facts], lines)
     header = {
         "name": name,
@@ -211,11 +211,6 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
     }
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     (folder / HEADER).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _file(row: Row, recordings: Recordings) -> str:
-    """Path of a recording: a database that can be moved has no ``..`` in it."""
-    return recordings.relative(row) if recordings.copied else recordings.absolute(row)
 
 
 def _times(row: Row) -> dict[str, str]:

@@ -87,6 +87,10 @@ class Recordings:
             return self._copy(row)
         return Path(os.path.relpath(row.source, self._out)).as_posix()
 
+    def lasting(self, row: Row) -> str:
+        """Path that holds when the folder is moved: relative for a copy, absolute otherwise."""
+        return self.relative(row) if self.copied else self.absolute(row)
+
     def _copy(self, row: Row) -> str:
         if row.recording not in self._copies:
             path = free_path(self._folder, "audio/" + safe_path(row.recording + row.source.suffix))

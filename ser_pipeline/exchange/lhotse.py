@@ -119,11 +119,10 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
 
 
 def _recording(row: Row, recordings: Recordings, frames: int) -> dict[str, Any]:
-    path = recordings.relative(row) if recordings.copied else recordings.absolute(row)
     channels = list(range(row.channels))
     return {
         "id": row.recording,
-        "sources": [{"type": "file", "channels": channels, "source": path}],
+        "sources": [{"type": "file", "channels": channels, "source": recordings.lasting(row)}],
         "sampling_rate": row.sample_rate,
         "num_samples": frames,
         "duration": frames / row.sample_rate,
