@@ -23,7 +23,7 @@ from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import safe_path, write_once
-from ser_pipeline.exchange.formats import checked_format, reader_of
+from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.labels import EMOTIONS, OTHER
@@ -106,7 +106,7 @@ def import_dataset(
             labels is an emotion, or there is a description of this name.
         SerError: a file cannot be written.
     """
-    read = reader_of(checked_format(kind))
+    read = checked_format(kind).read
     if not path.exists():
         raise CorpusError(f"{path}: no such file or folder")
     corpus = _id(name or (path.stem if path.is_file() else path.resolve().name))
