@@ -29,7 +29,7 @@ from ser_pipeline.manifest.fingerprint import (
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache, Progress
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Find, Modules, Scanned, filter_rows, in_order, scan_corpora
-from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
+from ser_pipeline.manifest.schema import write_table
 from ser_pipeline.manifest.summary import (
     ManifestSummary,
     count_by,
@@ -152,9 +152,7 @@ def _write(
 def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
     """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
     rows, unusable = filter_rows(scanned.table, probes, decoded=decode)
-    unnamed = [(reject.corpus, str(reject.path), reject.reason) for reject in scanned.rejects]
-    columns = list(map(list, zip(*unnamed, strict=True))) or [[], [], []]
-    rejects = pa.concat_tables([unusable, pa.table(columns, schema=REJECT_SCHEMA)])
+    rejects = pa.concat_tables([unusable, scanned.unnamed])
     files = scanned.files.total()
     if rows.num_rows + rejects.num_rows != files:
         raise ManifestError(

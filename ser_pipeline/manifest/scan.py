@@ -69,6 +69,13 @@ class Scanned:
     linked: tuple[str, ...] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @property
+    def unnamed(self) -> pa.Table:
+        """The rejects as a table, columns ``REJECT_SCHEMA``."""
+        rows = [(each.corpus, str(each.path), each.reason) for each in self.rejects]
+        columns = list(map(list, zip(*rows, strict=True))) or [[], [], []]
+        return pa.table(columns, schema=REJECT_SCHEMA)
+
 
 def scan_corpora(
     data: Path,
