@@ -1,8 +1,6 @@
 """Build the manifest: scan the corpora, read what is new, and write what can be used.
 
-A build leaves ``.build.json``: a digest over the names, sizes and times of all files below the
-data folder (tables too), the options, and this package's own code. While it stays the same, and
-the manifest is the one that was written, building again would write the same bytes.
+Where nothing has changed since the last build (:mod:`ser_pipeline.manifest.fingerprint`), nothing is done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,7 +107,7 @@ def write_manifest(
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
         modules = known_corpora(descriptions) if corpora is None else corpora
-        scanned = scan_corpora(data, limit=limit, corpora=modules, find=find, follow_links=follow_links)
+        scanned = scan_corpora(data, corpora=modules, limit=limit, find=find, follow_links=follow_links)
         cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
         files = scanned.table["path"].combine_chunks().dictionary_encode()  # one for all its segments
         paths = files.dictionary.to_pylist()
