@@ -20,7 +20,6 @@ from ser_pipeline.manifest.schema import (
     NO_PART,
     PART_CODES,
     SPLIT_SCHEMA,
-    TableFile,
     read_table,
     with_facts,
     write_rows,
@@ -307,10 +306,6 @@ def load_split(path: Path) -> Split:
     """
     remedy = f"ser manifest split {path.stem}"
     file = read_table(path, SPLIT_SCHEMA, remedy=remedy, error=SplitError)
-    return _from_file(file, path, remedy)
-
-
-def _from_file(file: TableFile, path: Path, remedy: str) -> Split:
     try:
         split = Split.from_facts(file.table, file.facts, file.digest)
     except (KeyError, TypeError, ValueError):
