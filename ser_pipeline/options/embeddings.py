@@ -7,14 +7,14 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, option
+from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, in_order, option
 
 EMBEDDINGS_VERSION: Final = 2
 """Raised whenever the same settings give other embeddings; part of every store's fingerprint."""
 
 EncoderPooling = Literal["mean", "std", "max"]
 POOLINGS: Final[tuple[EncoderPooling, ...]] = ("mean", "std", "max")
-
+"""Statistics of a layer's steps, in the order in which they lie in a store."""
 
 USUAL_ENCODER: Final = "whisper-base"
 """What is cached where no encoder is named."""
@@ -29,11 +29,6 @@ Layers = LayerChoice | tuple[Layer, ...]
 
 def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
-
-
-def in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
-    """Statistics in the order in which they lie in a store."""
-    return tuple(name for name in POOLINGS if name in values)
 
 
 def layers_of(text: str) -> tuple[int, ...]:
@@ -117,8 +112,8 @@ class EmbeddingOptions(Options):
         (),
         "Keep these layers, as in 2,3 or 0-6, or 'all' of them; nothing is computed above the last one.",
     )
-    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(in_order)] = (
-        option(POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max.")
+    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), in_order(POOLINGS)] = option(
+        POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max."
     )
     frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(
