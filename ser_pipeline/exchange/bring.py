@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
-from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
+from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
 from ser_pipeline.errors import CorpusError, some
@@ -109,7 +109,7 @@ def import_dataset(
     read = checked_format(kind).read
     if not path.exists():
         raise CorpusError(f"{path}: no such file or folder")
-    corpus = _id(name or (path.stem if path.is_file() else path.resolve().name))
+    corpus = plain_id(name or (path.stem if path.is_file() else path.resolve().name)) or "imported"
     description, table = into / f"{corpus}.toml", into / f"{corpus}.csv"
     if there := next((file for file in (description, table) if file.exists()), None):
         raise CorpusError(f"{there}: exists already; choose another --name, or delete it")
@@ -136,17 +136,6 @@ def import_dataset(
         part.write_text(text, encoding="utf-8", newline="\n")
     emotions = Counter(codes[facts["emotion"]] for facts in lines.facts if facts.get("emotion") in codes)
     return Imported(description, table, len(rows), emotions, tuple(remarks))
-
-
-def _id(name: str) -> str:
-    """A corpus id out of any name.
-
-    Examples:
-        >>> _id("Mój Zbiór_2")
-        'moj-zbior-2'
-    """
-    letters = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-") or "imported"
 
 
 def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
@@ -250,14 +239,10 @@ def _codes(labels: Mapping[str, int], own: Mapping[str, str], path: Path) -> dic
             known[label] = emotion
     if not known:
         raise CorpusError(
-            f"{path}: none of its labels is an emotion: {_counted(labels)}; valid are {', '.join(EMOTIONS)}, "
+            f"{path}: none of its labels is an emotion: {counted(labels)}; valid are {', '.join(EMOTIONS)}, "
             "and usual words for them in many languages"
         )
     return known
-
-
-def _counted(labels: Mapping[str, int]) -> str:
-    return some([f"{label!r} ({count})" for label, count in Counter(labels).most_common()])
 
 
 def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
@@ -294,7 +279,7 @@ def _remarks(
     odd = {label: count for label, count in labels.items() if label not in codes}
     if odd:
         remarks.append(
-            f"labels that are no emotion: {_counted(odd)}; their recordings will be rejects, unless you say "
+            f"labels that are no emotion: {counted(odd)}; their recordings will be rejects, unless you say "
             f"in {description} what they mean, under [codes.emotion]"
         )
     for what, names, one in (
