@@ -144,13 +144,13 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
 
 def read_actors(root: Path) -> CorpusTable:
     """Read gender and age of the actors, by speaker id."""
-    return read_table(CARD.name, root, "VideoDemographics.csv", _actor, columns=("ActorID", "Age", "Sex"))
+    return read_table(CARD.name, root, "VideoDemographics.csv", _actor, ("ActorID", "Age", "Sex"))
 
 
 def read_votes(root: Path) -> CorpusTable:
     """Read what the raters heard in each clip, by its name."""
     columns = ("", "fileName", "meanEmoResp", *VOTES)
-    return read_table(CARD.name, root, "processedResults/tabulatedVotes.csv", _vote, columns=columns)
+    return read_table(CARD.name, root, "processedResults/tabulatedVotes.csv", _vote, columns)
 
 
 def _actor(line: Row) -> tuple[str, Facts]:
