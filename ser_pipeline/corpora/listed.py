@@ -29,7 +29,7 @@ from ser_pipeline.corpora.files import (
     walk,
 )
 from ser_pipeline.corpora.sources import Lines
-from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
@@ -154,10 +154,7 @@ def _names(tables: Sequence[Path]) -> list[str]:
 def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
-    try:
-        lines = [line for _, line in read_any(file)]
-    except CorpusError as error:
-        raise CorpusError(f"{file}: {error}") from None
+    lines = table_lines(file)
     columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})

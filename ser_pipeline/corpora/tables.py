@@ -153,6 +153,18 @@ def read_any(
     return list(enumerate(rows, 1))
 
 
+def table_lines(file: Path) -> list[Row]:
+    """Lines of a table of any usual form.
+
+    Raises:
+        CorpusError: it cannot be read; says which file.
+    """
+    try:
+        return [line for _, line in read_any(file)]
+    except CorpusError as error:
+        raise CorpusError(f"{file}: {error}") from None
+
+
 def _parquet_rows(path: Path) -> list[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
