@@ -188,17 +188,13 @@ class WaveOptions(Options):
         encoder: that hears the samples as a part of the model; None in a store.
     """
 
+    kind: ClassVar[str] = "waves"
     FRAME: ClassVar[int] = 160
 
     crop_s: Positive | None = None
     trim_db: Positive | None = 30.0
     sample_rate: Literal[16_000] = 16_000
     encoder: EmbeddingOptions | None = None
-
-    @property
-    def kind(self) -> str:
-        """Name of the folder of such stores."""
-        return "waves"
 
     @property
     def stored(self) -> Self:
