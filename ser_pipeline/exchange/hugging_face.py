@@ -279,12 +279,8 @@ def _shards(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _facts(rows: Sequence[Row]) -> list[str]:
-    return columns_of(_without_bounds(row.facts) for row in rows)
-
-
-def _without_bounds(facts: Mapping[str, str]) -> dict[str, str]:
     """Facts that still hold where a segment is a recording by itself, in a folder that says its part."""
-    return {fact: text for fact, text in facts.items() if fact not in ("start", "end", "part")}
+    return [fact for fact in columns_of(row.facts for row in rows) if fact not in ("start", "end", "part")]
 
 
 def _card(rows: Sequence[Row], files: Mapping[str, str]) -> str:
