@@ -34,7 +34,7 @@ def find_others(
     fields: Sequence[Field],
     emotion: Field | None,
     columns: Mapping[str, Guess],
-    keys: Sequence[Field] = (),
+    keys: Sequence[Field],
 ) -> list[Found]:
     """Fields of other facts, each used once; of a part of the speaker's code that is the gender, both.
 

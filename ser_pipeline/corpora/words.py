@@ -25,8 +25,12 @@ def plain(word: str) -> str:
         ('ofke', 'pleasantsurprise', 'colere')
     """
     text = "".join(PLAIN.get(letter, letter) for letter in word.lower())
+    return re.sub(r"[\W_\d]", "", _without_accents(text))
+
+
+def _without_accents(text: str) -> str:
     flat = unicodedata.normalize("NFKD", text)
-    return re.sub(r"[\W_\d]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
+    return "".join(mark for mark in flat if not unicodedata.combining(mark))
 
 
 def emotion_of_word(word: str) -> str | None:
@@ -184,8 +188,7 @@ def _telling(word: str) -> bool:
 
 
 def _heading(column: str) -> str:
-    flat = unicodedata.normalize("NFKD", column.lower())
-    return re.sub(r"[\W_]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
+    return re.sub(r"[\W_]", "", _without_accents(column.lower()))
 
 
 COUNTRIES: Final[Mapping[str, str]] = {"GB": "UK", "CA": "Canada"}
