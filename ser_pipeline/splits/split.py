@@ -36,9 +36,6 @@ RATIOS: Final[Ratios] = (60.0, 20.0, 20.0)
 FOLDS: Final = 5
 """Folds of ``kfold``."""
 
-MAX_FOLDS: Final = 32_767
-"""What the column ``fold`` can hold."""
-
 PUBLISHED: Final = "published"
 """Kind of a split that was imported."""
 
