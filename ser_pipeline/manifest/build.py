@@ -57,8 +57,8 @@ def write_manifest(
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
-    The manifest is replaced at the end, whole. What was read is kept, also when the build is
-    interrupted, and is not read again while it is unchanged.
+    The manifest is replaced as a whole at the end. What was read is kept, even if the build is
+    interrupted, and is not read again as long as it is unchanged.
 
     Args:
         data: folder that holds the corpora; nothing in it is changed.
@@ -71,9 +71,9 @@ def write_manifest(
         corpora: corpus id -> module or description; those that are shipped, and ``descriptions``, by default.
         descriptions: files that describe further corpora.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
-        told: what ``corpora`` were made from: JSON values that change whenever they do, and under ``files``
-            the paths of recordings and tables; without it a build from ``corpora`` is never unchanged.
-        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
+        told: what ``corpora`` were made from, as JSON values that change whenever they do, with the paths of
+            recordings and tables under ``files``; without it a build from ``corpora`` is never unchanged.
+        follow_links: take recordings outside ``data`` that links lead to; else they become rejects.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.

@@ -53,7 +53,7 @@ class Scanned:
         files: corpus -> number of recordings.
         half_there: one line for each corpus folder that holds no recording.
         synthetic: corpora that are marked as synthetic.
-        linked: recordings that links lead out of the folder for.
+        linked: recordings outside the folder that links lead to.
         left_out: recordings that ``limit`` left out; they are in no other count.
         cards: corpus -> what a manifest keeps of its card, of those in ``files``.
     """
@@ -92,7 +92,7 @@ def scan_corpora(
         corpora: corpus id -> module or description.
         limit: take this many recordings of each corpus, by a fixed random choice.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
-        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
+        follow_links: take recordings outside ``data`` that links lead to; else they become rejects.
 
     Raises:
         CorpusError: ``data`` holds no corpus, or a folder cannot be listed.
@@ -120,7 +120,7 @@ def scan_corpora(
 
 
 def _refuse_links(scanned: Scanned) -> None:
-    """Turn recordings that links lead out of the folder for into rejects; nothing reads them."""
+    """Turn recordings outside the folder that links lead to into rejects; nothing reads them."""
     out = pc.is_in(scanned.table["path"], pa.array(scanned.linked, pa.string()))
     refused = scanned.table.filter(out).select(["corpus", "path"]).to_pylist()
     reason = "a link that leads out of the data folder, which --no-follow-links does not follow"
