@@ -1,7 +1,7 @@
 """A corpus that is read by its description.
 
-Facts of a recording come from what holds for all of them, its name, the person who speaks, tables and
-side files, in this order; where two of them say who speaks or which emotion it is, they must agree.
+Facts of a recording come from what holds for all recordings, its name, the person who speaks, tables and
+side files, in this order; where two of these say who speaks or which emotion it is, they must agree.
 """
 
 import re

@@ -28,7 +28,7 @@ Facts = Mapping[str, Any]
 
 UTF8 = ("utf-8-sig",)
 ANY_ENCODING = ("utf-8-sig", "cp1252", "latin-1")
-"""Tried in this order where nobody says which; the last one fits always. UTF-16 is told by its mark."""
+"""Tried in this order if none is given; the last one always fits. UTF-16 is known by its mark."""
 SEPARATORS = "\t;,|"
 MOST_LOOKED_AT = 1000
 """Lines of a table without a heading in which its separator is looked for."""

@@ -146,7 +146,7 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
-    emotion, speaker and gender may also be a part of the name. Case, accents and marks are no matter.
+    emotion, speaker and gender may also be a part of the name. Case, accents and marks do not matter.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -249,11 +249,11 @@ def _tags() -> Mapping[str, str]:
 
 
 def language_of_text(said: str, about: str) -> str | None:
-    """Tag of the language of a text by its script, or else of the one that a text is about.
+    """Tag of the language of a text, by its script or else by what is written about it.
 
     Args:
         said: words that are spoken; "" for none.
-        about: what is written about them, which names their language more often than any other.
+        about: what is written about these words, which names their language more often than others.
 
     Examples:
         >>> language_of_text("안녕하세요", ""), language_of_text("", "a corpus of Quechua speech")
