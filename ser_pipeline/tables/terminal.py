@@ -177,7 +177,7 @@ def _joined(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) 
 def _turned(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int
 ) -> Iterator[Line]:
-    """The rows as columns beside their headings, as many as fit, the others below; a gap between."""
+    """The rows as columns beside their headings, as many as fit, and the others below after a gap."""
     stub = min(max(map(_width, headings)), room // 2)
     for number, band in enumerate(_bands(rows, room - stub - len(GAP))):
         if number:
@@ -219,8 +219,8 @@ def _numbers_right(texts: Sequence[str], right: Sequence[bool]) -> list[str]:
 def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | None) -> list[int] | None:
     """Width of each column so that all fit; None where they cannot.
 
-    Columns first lose what wrapping between words can spare, then the names of one are shortened: of two
-    columns of shortened names, as paths and addresses, nobody could make anything.
+    Columns first lose what wrapping between words can spare, then the names of one column are shortened:
+    with two of them shortened, such as paths and addresses, nobody could tell what they mean.
     """
     columns = list(zip(*lines, strict=True))
     natural = [max(map(_width, column)) for column in columns]
