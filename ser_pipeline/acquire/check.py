@@ -1,7 +1,7 @@
 """Whether a corpus on a disk is complete, and as it was published.
 
-Copies that go round are often cut to one length, trimmed, resampled, or packed by a lossy codec, and
-hold recordings twice; none of this can be seen in a score.
+Copies in circulation are often cut to one length, trimmed, resampled, or packed by a lossy codec, or
+hold recordings twice; no score shows any of this.
 """
 
 from collections import Counter
@@ -90,7 +90,7 @@ def check_corpora(
 
     Returns:
         Findings, corpus by corpus; each corpus begins with whether it is complete. A corpus of which
-        there is nothing has none.
+        nothing is there has none.
 
     Raises:
         CorpusError: ``data`` is no folder, holds no recordings, or two descriptions claim one.

@@ -103,7 +103,7 @@ def download(
 
 
 def _tidy(work: Path, wanted: list[Download]) -> None:
-    """Remove what a process left that was killed, except for what can be continued."""
+    """Remove what a killed process left, except for what can be continued."""
     kept = {DONE, LOCK} | {item.name + end for item in wanted for end in ("", TEMPORARY_SUFFIX)}
     for path in work.iterdir():
         if path.is_dir():

@@ -1,7 +1,7 @@
 """Turn a data set of another tool into the description of a corpus and its table.
 
-Recordings stay where they are if they lie below the data folder. They are copied into it if that is wanted,
-and unpacked into it if the data set itself holds them.
+Recordings stay where they are if they lie below the data folder. They are copied into it on request, and
+unpacked into it if the data set itself holds them.
 """
 
 import json
@@ -169,7 +169,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
 
 
 def _unpacked(item: Item, audio: bytes, folder: Path, taken: set[tuple[Path, str, str]]) -> Path:
-    """Write a recording that the data set holds; its name says where, unless another one has it."""
+    """Write a recording that the data set holds, at the place that its name says unless that is taken."""
     name = Path(safe_path(item.name))
     if not name.suffix:
         ending = next((end for head, end in SUFFIXES.items() if audio.startswith(head)), ".wav")
@@ -258,7 +258,7 @@ def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
 
 
 def _without_unreadable(lines: Sequence[dict[str, str]], description: Description) -> list[str]:
-    """Take out facts of which a value cannot be read, and say which; each line needs the others of it."""
+    """Take out facts of which a value cannot be read, and say which; those that each line needs stay."""
     values, remarks = Values(description), []
     for fact in columns_of(lines):
         if fact in TOLD and fact not in ("emotion", "speaker", "start", "end"):

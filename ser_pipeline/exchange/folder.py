@@ -60,7 +60,7 @@ def free_path(folder: Path, path: str) -> str:
 
 
 class Recordings:
-    """Where the recordings of an exported data set lie: where they are, or copied into its folder.
+    """Where the recordings of an exported data set lie: at their own place, or copied into its folder.
 
     Attributes:
         copied: whether they are copied.

@@ -188,7 +188,7 @@ def _text(value: Any, classes: Sequence[str]) -> str:
 def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write the recordings and ``metadata.parquet``, in a folder for each part; segments are cut out.
 
-    ``datasets`` wants the same columns and types in all parts, which it would have to guess from CSV.
+    ``datasets`` wants the same columns and types in all parts, and would have to guess them from CSV.
     """
     parts = by_part(rows, REST)
     facts = _facts(rows)

@@ -52,7 +52,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the manifest, as it is exported.
+    """A row of the manifest that is exported.
 
     Attributes:
         name: its id, in which a ``#`` precedes the bounds of a segment.
@@ -82,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the recordings are looked for that a data set names by relative paths.
+    """Where to look for recordings that a data set names by relative paths.
 
     Attributes:
         folders: in the order in which they are tried.
@@ -95,7 +95,7 @@ class Places:
         """Look in a given folder, in a data set's own one, in those around it, and in the data folder.
 
         Raises:
-            CorpusError: the given folder is none.
+            CorpusError: the given folder does not exist.
         """
         if given is not None and not given.is_dir():
             raise CorpusError(f"{given}: no such folder; --recordings is the folder of the recordings")
