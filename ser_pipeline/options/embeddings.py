@@ -17,7 +17,7 @@ POOLINGS: Final[tuple[EncoderPooling, ...]] = ("mean", "std", "max")
 """Statistics of a layer's steps, in the order in which they lie in a store."""
 
 USUAL_ENCODER: Final = "whisper-base"
-"""What is cached where no encoder is named."""
+"""What is cached if no encoder is named."""
 
 
 Layer = Annotated[int, Field(ge=0)]
@@ -179,7 +179,7 @@ class EmbeddingOptions(Options):
 class WaveOptions(Options):
     """Samples as an encoder hears them, in frames of 10 ms; what is left after the last whole one is dropped.
 
-    No store depends on an encoder, so that one store does for all of them.
+    No store depends on an encoder, so one store serves all of them.
 
     Attributes:
         crop_s: as in :class:`EmbeddingOptions`.

@@ -70,7 +70,7 @@ def import_split(
         source: the file.
         name: of the split to be.
         seed: of the validation speakers of folds.
-        allow_leaks: accept speakers on both sides; the split says so ever after.
+        allow_leaks: accept speakers on both sides; the split says so from then on.
 
     Raises:
         SplitError: the file cannot be read, names nothing of the manifest, or leaks.

@@ -343,7 +343,7 @@ def row_places(split: Split, manifest: Manifest) -> Int64s:
     """Row of the manifest for each row of the split.
 
     Raises:
-        SplitError: a recording that the manifest does not have, or has but once.
+        SplitError: a recording that the manifest does not have, or that the split names twice.
     """
     ids, known = split.table["utterance_id"], manifest.table["utterance_id"]
     if ids.equals(known):
