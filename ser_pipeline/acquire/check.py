@@ -1,7 +1,7 @@
 """Whether a corpus on a disk is complete, and as it was published.
 
-Copies that go round are often cut to one length, trimmed, resampled, or packed by a lossy codec, and
-hold recordings twice; none of this can be seen in a score.
+Copies in circulation are often cut to one length, trimmed, resampled, or packed by a lossy codec, or
+hold recordings twice; no score shows any of this.
 """
 
 from collections import Counter
@@ -22,9 +22,8 @@ from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import reject_reasons
 from ser_pipeline.manifest.fingerprint import Pool
 from ser_pipeline.manifest.probe_cache import ProbeCache, Progress
-from ser_pipeline.manifest.scan import Scanned, filter_rows, scan_corpora
-from ser_pipeline.manifest.schema import REJECT_SCHEMA
-from ser_pipeline.records import CorpusCard
+from ser_pipeline.manifest.scan import filter_rows, scan_corpora
+from ser_pipeline.records import CorpusCard, TableProblem
 from ser_pipeline.tables.cells import plural, thousands
 
 Kind = Literal["complete", "found", "partial", "altered", "doubled", "unreadable", "note"]
@@ -91,7 +90,7 @@ def check_corpora(
 
     Returns:
         Findings, corpus by corpus; each corpus begins with whether it is complete. A corpus of which
-        there is nothing has none.
+        nothing is there has none.
 
     Raises:
         CorpusError: ``data`` is no folder, holds no recordings, or two descriptions claim one.
@@ -105,7 +104,8 @@ def check_corpora(
         probes, _ = cache.read_all(files.dictionary.to_pylist(), jobs=jobs, on_progress=on_progress)
     probes = probes.take(files.indices)
     holdings = held(table.filter(probes["problem"].is_null()))
-    rows, rejects = filter_rows(table, probes, decoded=False)
+    rows, unusable = filter_rows(table, probes, decoded=False)
+    rejects = (unusable, scanned.unnamed)
     findings = []
     for name in (name for name in corpora if name in wanted):
         card = corpora[name].CARD
@@ -119,24 +119,29 @@ def check_corpora(
             findings.append(Finding(name, kind, text, holding.clips))
             findings += [Finding(name, "partial", f"missing: {line}", None) for line in lacking]
             findings += _altered(data, card, rows.filter(own), jobs)
-        findings += _left_out(card, rejects, scanned, holdings[name].clips if name in holdings else 0)
+        findings += _left_out(
+            card, rejects, scanned.problems, holdings[name].clips if name in holdings else 0
+        )
     return findings
 
 
-def _left_out(card: CorpusCard, rejects: pa.Table, scanned: Scanned, clips: int) -> Iterator[Finding]:
-    """Recordings that are no rows: unreadable, there twice, or named otherwise; and tables."""
+def _left_out(
+    card: CorpusCard, rejects: tuple[pa.Table, pa.Table], problems: Sequence[TableProblem], clips: int
+) -> Iterator[Finding]:
+    """Recordings that are no rows, unusable ones and then those named otherwise; and tables."""
     name = card.name
-    for reason in reject_reasons(rejects.filter(pc.equal(rejects["corpus"], name)), KnownCorpora({})):
+    unusable, unnamed = (
+        reject_reasons(some.filter(pc.equal(some["corpus"], name)), KnownCorpora({})) for some in rejects
+    )
+    for reason in unusable:
         kind: Kind = "unreadable"
         if reason.reason.startswith("duplicate"):
             few = reason.reason.startswith("duplicate audio") and reason.files <= FEW_TWINS * clips
             kind = "note" if few else "doubled"
         yield Finding(name, kind, reason.reason, reason.files, reason.example)
-    unnamed = [(each.corpus, str(each.path), each.reason) for each in scanned.rejects if each.corpus == name]
-    columns = list(map(list, zip(*unnamed, strict=True))) or [[], [], []]
-    for reason in reject_reasons(pa.table(columns, schema=REJECT_SCHEMA), KnownCorpora({})):
+    for reason in unnamed:
         yield Finding(name, "note", f"not read: {reason.reason}", reason.files, reason.example)
-    for problem in scanned.problems:
+    for problem in problems:
         if problem.corpus == name:
             yield Finding(name, "partial", f"{problem.table}: {problem.reason}", None)
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +89,8 @@ def download(
         )
     folder = data / card.name
     count = 0
-    with _alone(folder / WORK):
+    taken = CorpusError(f"{folder}: another process downloads to this folder; wait until it is done")
+    with lock_file(folder / WORK / LOCK, taken):
         wanted = left(card, data)
         _tidy(folder / WORK, wanted)
         _check_space(folder, wanted)
@@ -104,7 +103,7 @@ def download(
 
 
 def _tidy(work: Path, wanted: list[Download]) -> None:
-    """Remove what a process left that was killed, except for what can be continued."""
+    """Remove what a killed process left, except for what can be continued."""
     kept = {DONE, LOCK} | {item.name + end for item in wanted for end in ("", TEMPORARY_SUFFIX)}
     for path in work.iterdir():
         if path.is_dir():
@@ -124,14 +123,6 @@ def _placed(item: Download, path: Path, folder: Path) -> int:
     except OSError as error:
         raise explained(error, folder) from None
     return 1
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Keep other processes from downloading to the same folder."""
-    taken = CorpusError(f"{work.parent}: another process downloads to this folder; wait until it is done")
-    with lock_file(work / LOCK, taken):
-        yield
 
 
 def _check_space(folder: Path, wanted: list[Download]) -> None:

@@ -118,7 +118,8 @@ class _Transfer:
         if answer.status_code not in (200, 206, 416):
             raise CorpusError(f"{self.item.url}: the server answers {answer.status_code} {answer.reason}")
         if have and not self._continues(answer, have):
-            self._drop(have)
+            self.part.unlink()
+            self.on_bytes(-have)
             have = 0
         if answer.status_code == 416:
             raise _AgainError("the server refuses to continue")
@@ -142,10 +143,6 @@ class _Transfer:
     def _continues(answer: "requests.Response", have: int) -> bool:
         start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
         return answer.status_code == 206 and start == str(have)
-
-    def _drop(self, have: int) -> None:
-        self.part.unlink()
-        self.on_bytes(-have)
 
     def _opened(self) -> Any:
         try:

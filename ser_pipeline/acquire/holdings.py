@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 State = Literal["complete", "partial", "found", ""]
-"""Of a corpus below a folder; it is only ``found`` where nobody knows how large it is."""
+"""Of a corpus below a folder; it is just ``found`` if nobody knows how large it is."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def state_of(card: CorpusCard, holding: Holding | None) -> State:
 
 
 def missing(card: CorpusCard, holding: Holding) -> tuple[str, ...]:
-    """What a corpus lacks below a folder, in words; empty if nothing that is known of.
+    """What a corpus lacks below a folder, in words; empty if nothing is known to be missing.
 
     Examples:
         >>> from ser_pipeline.corpora import CORPORA

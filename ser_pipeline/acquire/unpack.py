@@ -1,4 +1,4 @@
-"""Unpack an archive that nobody has vouched for: nothing is written outside the folder, or without bound."""
+"""Unpack an archive that cannot be trusted: nothing is written outside the folder, or without limit."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ _BROKEN: Final = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, RuntimeError,
     ValueError,
 )  # fmt: skip
-"""What the standard library raises over archives that are damaged, locked or packed in a rare way."""
+"""What the standard library raises for archives that are damaged, locked or packed in a rare way."""
 
 
 @dataclass(frozen=True)

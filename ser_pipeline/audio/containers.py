@@ -1,8 +1,8 @@
 """What the heads of a recording say: its format, its codec, and where its samples should end.
 
-libsndfile shortens a file that was cut without a word, and takes sizes that a pipe left open at their
-word. So the size that a head announces is compared with the file's own, and one that was left open is
-filled in. MPEG streams are in :mod:`ser_pipeline.audio.mpeg`.
+libsndfile reads a truncated file without complaint, and believes sizes that a pipe left open. So the
+size that a head announces is compared with the file's own, and one that was left open is filled in.
+MPEG streams are in :mod:`ser_pipeline.audio.mpeg`.
 """
 
 import struct
@@ -21,7 +21,7 @@ ENDLESS: Final = (
     range(0x7FFFFFFFFFFFF000, 0x8000000000000001),
     range(0xFFFFFFFFFFFFF000, 0x10000000000000000),
 )
-"""What writers to a pipe leave where a size should stand: the most that its bits hold, or some less."""
+"""What writers to a pipe leave in place of a size: the most that its bits hold, or a little less."""
 
 W64_TAIL: Final = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 

@@ -202,14 +202,13 @@ def decode_file(path: Path, sample_rate: int, *, max_s: float = WINDOW_S) -> Flo
     return read_recording(path, sample_rate, max_s=max_s).wave
 
 
-def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WINDOW_S) -> Float32s:
-    """Decode a whole file that lies in memory, as one that was sent or read from a pipe.
+def decode_bytes(data: bytes, name: str, sample_rate: int) -> Float32s:
+    """Decode a file that lies in memory, as one that was sent or read from a pipe, up to ``WINDOW_S``.
 
     Args:
         data: content of a file of any format that libsndfile or an installed ffmpeg reads.
         name: for messages.
         sample_rate: wanted, in Hz.
-        max_s: seconds to decode at most.
 
     Returns:
         Mono samples, shape ``(samples,)``.
@@ -217,8 +216,8 @@ def decode_bytes(data: bytes, name: str, sample_rate: int, *, max_s: float = WIN
     Raises:
         AudioError: undecodable, empty, non-finite, silent or too short.
     """
-    with opened(MemoryFile(memoryview(data)), name, most_s=1 + max_s) as sound:
-        return _decode(sound, name, sample_rate, max_s)
+    with opened(MemoryFile(memoryview(data)), name, most_s=1 + WINDOW_S) as sound:
+        return _decode(sound, name, sample_rate, WINDOW_S)
 
 
 def _decode(sound: Sound, name: str, sample_rate: int, max_s: float, part: Segment = WHOLE) -> Float32s:

@@ -1,7 +1,7 @@
 """The one wave of a recording: its channels mixed, no constant offset, and whether it can be used.
 
-Whatever looks at samples starts here: ``ser manifest build --decode``, the doctor, stores, and predictions
-on files, on waves and on each window of a stream. So all of them judge the same signal by the same rule.
+Everything that looks at samples starts here: ``ser manifest build --decode``, the doctor, stores, and
+predictions on files, on waves and on each window of a stream. So all judge the same signal by one rule.
 """
 
 import math
@@ -65,7 +65,7 @@ def loudest_channel(samples: Float32s) -> int:
 
 
 def _powers(samples: Float32s) -> list[float]:
-    """Sum of squares of each channel without its mean, and after several, of their mean at last."""
+    """Sum of squares of each channel without its mean; of several channels, that of their mean comes last."""
     if samples.shape[1] == 1:
         return [0.0]
     with np.errstate(invalid="ignore", over="ignore"):

@@ -1,8 +1,8 @@
 """Open a recording of any format: the one place that asks libsndfile, and puts its answers into words.
 
-What cannot be heard whole is refused when it is opened, with the same words in a manifest, a store and a
-prediction: a file that was cut, and one whose decoder would leave out some of it. Where a head does not
-say how much there is, it is counted.
+What cannot be heard as a whole is refused when it is opened, in the same words for a manifest, a store and
+a prediction: a file that was cut, and one of which the decoder would leave something out. Where a head
+does not say how much there is, it is counted.
 """
 
 import os

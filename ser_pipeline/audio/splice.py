@@ -4,7 +4,7 @@ import os
 from typing import Final, Protocol
 
 _BLOCKS: Final = (1 << 11, 1 << 16)
-"""Bytes read at first, which is enough for most heads, and at most."""
+"""Bytes read at first, which are enough for most heads, and the most that are read at once."""
 
 
 class Source(Protocol):

@@ -80,8 +80,6 @@ SENTENCES: Final[Mapping[str, str]] = {
     "WSI": "We'll stop in a couple of minutes",
 }
 
-ACTORS: Final = CARD.people
-
 NAME: Final = re.compile(
     r"(?P<actor>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>[A-Z]{3})_(?P<level>[A-Z]{1,2})", re.ASCII
 )
@@ -123,7 +121,7 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
     if match is None:
         return misnamed(CARD, path)
     actor, sentence, emotion, level = match.group("actor", "sentence", "emotion", "level")
-    if actor not in ACTORS:
+    if actor not in CARD.people:
         return unknown_code(CARD, path, "actor", actor, ("1001 to 1091",))
     for what, valid in (("sentence", SENTENCES), ("emotion", EMOTIONS), ("level", LEVELS)):
         if match[what] not in valid:
@@ -144,13 +142,13 @@ def parse(path: PurePosixPath) -> Utterance | Reject:
 
 def read_actors(root: Path) -> CorpusTable:
     """Read gender and age of the actors, by speaker id."""
-    return read_table(CARD.name, root, "VideoDemographics.csv", _actor, columns=("ActorID", "Age", "Sex"))
+    return read_table(CARD.name, root, "VideoDemographics.csv", _actor, ("ActorID", "Age", "Sex"))
 
 
 def read_votes(root: Path) -> CorpusTable:
     """Read what the raters heard in each clip, by its name."""
     columns = ("", "fileName", "meanEmoResp", *VOTES)
-    return read_table(CARD.name, root, "processedResults/tabulatedVotes.csv", _vote, columns=columns)
+    return read_table(CARD.name, root, "processedResults/tabulatedVotes.csv", _vote, columns)
 
 
 def _actor(line: Row) -> tuple[str, Facts]:

@@ -1,10 +1,11 @@
 """A corpus that is read by its description.
 
-Facts of a recording come from what holds for all of them, its name, the person who speaks, tables and
-side files, in this order; where two of them say who speaks or which emotion it is, they must agree.
+Facts of a recording come from what holds for all recordings, its name, the person who speaks, tables and
+side files, in this order; where two of these say who speaks or which emotion it is, they must agree.
 """
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -341,3 +342,14 @@ def letters(name: str) -> str:
         'emodb1'
     """
     return re.sub(r"[\W_]", "", name.lower())
+
+
+def plain_id(name: str) -> str:
+    """A corpus id out of any name; "" if that has no letter or digit of an id.
+
+    Examples:
+        >>> plain_id("Mój Zbiór_2"), plain_id("...")
+        ('moj-zbior-2', '')
+    """
+    ascii_only = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")

@@ -134,7 +134,7 @@ class _Survey:
         return home.relative_to(self.top) if home.is_relative_to(self.top) else PurePosixPath()
 
     def by_folders(self, corpus: str) -> bool:
-        """Whether its names include folders, so that recordings side by side may have several homes."""
+        """Whether its names include folders, so that neighbouring recordings may have several homes."""
         module = self.corpora[corpus]
         return isinstance(module, Described) and "/" in module.description.pattern
 

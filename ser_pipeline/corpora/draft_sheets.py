@@ -30,7 +30,7 @@ SUFFIXES: Final = frozenset(
 
 MOST_FILES: Final = 20_000
 FEW: Final = 40
-"""Files of a kind that are each looked at; of more, some are, to see whether all are alike."""
+"""Up to so many files of a kind are all looked at; of more, some are, to see whether all are alike."""
 
 LARGEST: Final = 1 << 28
 """Bytes of a file that is looked at."""
@@ -68,7 +68,7 @@ class Sheet:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns, those of the path at last."""
+        """Names of the columns; those of the path come last."""
         return list(self.lines[0])
 
     @property
@@ -155,7 +155,7 @@ def sheets(folder: Path, others: Sequence[PurePosixPath], names: set[str]) -> It
 def _some(
     folder: Path, places: Sequence[PurePosixPath], heading: bool, names: set[str]
 ) -> Sequence[PurePosixPath]:
-    """Files to read: of many, all or none, as a few of them are tables or not."""
+    """Files to read; if there are many, all or none, depending on whether a few of them are tables."""
     if len(places) <= FEW:
         return places
     tried = places[:: max(1, len(places) // FEW)][:FEW]

@@ -37,7 +37,7 @@ BY_FFMPEG = frozenset(
         *(".mka", ".mkv", ".ape", ".wv", ".tta", ".mpc", ".ac3", ".ra", ".spx"),
     }
 )
-"""Suffixes of recordings, and of videos with sound, that take ffmpeg: rows, or rejects with their name."""
+"""Suffixes of recordings, and of videos with sound, that only ffmpeg decodes."""
 
 SYSTEM = frozenset(
     {
@@ -51,7 +51,7 @@ LARGEST_TABLE: Final = 64 << 20
 """Bytes up to which a file that is no recording is fetched from an address, as it may be a table."""
 
 LONGEST_S: Final = 1.0
-"""Time for which a pattern of a user's may look at one name or line."""
+"""How long a user's pattern may look at one name or line."""
 
 SUFFIXES = DECODED | BY_FFMPEG
 """Suffixes of all recordings: a file with one of them is a row or a reject."""
@@ -75,7 +75,7 @@ class Folder(NamedTuple):
 
 
 class Guarded:
-    """A regular expression of a user's, which may not look at one text for long.
+    """A user's regular expression, which may not look at one text for long.
 
     A repeat that can match the same text in many ways, as ``(a|aa)+``, takes exponential time on a text that
     does not match in the end.
@@ -265,7 +265,7 @@ def _walk(folder: Path, path: PurePosixPath, above: frozenset[tuple[int, int]]) 
 
 
 def leading_out(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    """Files that links lead out of a folder for, each with the place it really lies at.
+    """Files that lie outside a folder, where links lead to them, each with its real place.
 
     Args:
         root: of the folder.

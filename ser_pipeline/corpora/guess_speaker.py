@@ -24,7 +24,7 @@ from ser_pipeline.corpora.words import emotion_of_word, is_copy, is_level
 LIKELY: Final = 1.5
 CERTAIN: Final = 2.0
 MARGIN: Final = 0.75
-"""Scores of a field from which on it is taken for the speaker, and without doubt if no other comes near."""
+"""From these scores on, a field is taken for the speaker, and without doubt if no other comes near."""
 
 TALKS: Final = {"session", "sess", "ses", "dialogue", "dialog", "dia", "conversation", "conv", "talk"}
 """Words before the numbers of talks in each of which speakers may be counted anew."""
@@ -34,9 +34,9 @@ def find_others(
     fields: Sequence[Field],
     emotion: Field | None,
     columns: Mapping[str, Guess],
-    keys: Sequence[Field] = (),
+    keys: Sequence[Field],
 ) -> list[Found]:
-    """Fields of other facts, each used once; of a part of the speaker's code that is the gender, both.
+    """Fields of other facts, each used once, except that the gender may be a part of the speaker's code.
 
     Args:
         fields: in which the names differ.

@@ -75,8 +75,8 @@ def find_emotion(fields: Sequence[Field], told: Mapping[str, str]) -> Found | No
 def any_emotions(fields: Sequence[Field]) -> list[Found]:
     """Fields that may be codes of emotions though nothing says what they mean, the likeliest first.
 
-    They have few short values, and the likeliest as near as can be the seven that most corpora have. Of
-    fields with the same values only one is there.
+    They have few short values, and the likeliest has close to the seven that most corpora have. Of
+    fields with the same values, only one is given.
     """
     likely = [
         each
@@ -214,6 +214,6 @@ def find_part(fields: Sequence[Field]) -> Field | None:
 
 
 def gender_from(each: Field) -> Found:
-    """The gender as a field says it, and who is of neither as unknown."""
+    """The gender as a field says it; anything else is unknown."""
     codes = dict.fromkeys(each.counts, "unknown") | _genders(each)
     return each, Guess("gender", where(each), each.counts, True, codes)

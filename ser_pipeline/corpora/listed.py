@@ -17,7 +17,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.described import Described, Named
+from ser_pipeline.corpora.described import Described, Named, plain_id
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import (
@@ -29,7 +29,7 @@ from ser_pipeline.corpora.files import (
     walk,
 )
 from ser_pipeline.corpora.sources import Lines
-from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
@@ -144,8 +144,7 @@ def _names(tables: Sequence[Path]) -> list[str]:
     """An id for each table: its name in small letters; a number tells equal ones apart."""
     names: list[str] = []
     for path in tables:
-        letters = unicodedata.normalize("NFKD", path.stem.lower()).encode("ascii", "ignore").decode()
-        plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+        plain = plain_id(path.stem)
         plain = "own" if plain in ("", UNKNOWN) else plain
         numbered = (f"{plain}-{number}" for number in count(2))
         names.append(next(name for name in chain([plain], numbered) if name not in names))
@@ -155,10 +154,7 @@ def _names(tables: Sequence[Path]) -> list[str]:
 def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
-    try:
-        lines = [line for _, line in read_any(file)]
-    except CorpusError as error:
-        raise CorpusError(f"{file}: {error}") from None
+    lines = table_lines(file)
     columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})
@@ -221,7 +217,7 @@ def _emotions(file: Path, column: str, met: Mapping[str, int]) -> dict[str, str]
     known = {label: emotion for label in met if label and (emotion := emotion_of_word(label))}
     if not known:
         raise CorpusError(
-            f"{file}: no label in its column {column!r} is an emotion: {_counted(met)}; valid are "
+            f"{file}: no label in its column {column!r} is an emotion: {counted(met)}; valid are "
             f"{', '.join(EMOTIONS)}, and usual words and abbreviations for them in many languages"
         )
     return known
@@ -238,12 +234,13 @@ def _remarks(met: Mapping[str, int], refused: Codes) -> list[str]:
         return []
     odd = {label: met[label] for label in refused}
     return [
-        f"labels that are no emotion: {_counted(odd)}; recordings that have them are rejects, unless a "
+        f"labels that are no emotion: {counted(odd)}; recordings that have them are rejects, unless a "
         "description of the corpus says what they mean (docs/corpora/describe.md)"
     ]
 
 
-def _counted(met: Mapping[str, int]) -> str:
+def counted(met: Mapping[str, int]) -> str:
+    """The most frequent labels, each with how often it occurs."""
     return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
 
 

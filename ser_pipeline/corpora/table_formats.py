@@ -83,7 +83,7 @@ def _json_lines(text: str) -> list[Any]:
 
 
 def _records(value: Any, *, inside: bool = False) -> list[dict[str, Any]]:
-    """The collection in a value whose objects differ most; those deeper down know what is said above them."""
+    """The collection in a value whose objects differ most; deeper ones include what is said above them."""
     rows = _collection(value, labels=not inside)
     if rows is None:
         inner = [_records(each, inside=inside) for each in value.values()] if isinstance(value, dict) else []

@@ -28,7 +28,7 @@ Facts = Mapping[str, Any]
 
 UTF8 = ("utf-8-sig",)
 ANY_ENCODING = ("utf-8-sig", "cp1252", "latin-1")
-"""Tried in this order where nobody says which; the last one fits always. UTF-16 is told by its mark."""
+"""Tried in this order if none is given; the last one always fits. UTF-16 is known by its mark."""
 SEPARATORS = "\t;,|"
 MOST_LOOKED_AT = 1000
 """Lines of a table without a heading in which its separator is looked for."""
@@ -66,12 +66,9 @@ def read_table(
     root: Path,
     name: str,
     read_row: Callable[[Row], tuple[str, Facts] | None],
-    *,
     columns: Sequence[str],
-    delimiter: str = ",",
-    encodings: Sequence[str] = UTF8,
 ) -> CorpusTable:
-    """Read a table with one line per recording or speaker; never raises for its content.
+    """Read a table of CSV in UTF-8, a line for each recording or speaker; never raises for its content.
 
     Args:
         corpus: corpus id.
@@ -79,14 +76,12 @@ def read_table(
         name: official path of the table below ``root``; beside ``root``'s files will do too.
         read_row: line -> (key, facts), None to pass over it; raises ValueError for a bad value.
         columns: names that the first line must hold.
-        delimiter: between columns.
-        encodings: tried in this order.
     """
-    path = find_table(root, name)
+    path = next((path for path in (root / name, root / Path(name).name) if path.is_file()), None)
     if path is None:
         return CorpusTable(corpus, name, problem="not found; the rows lack its information")
     try:
-        lines = read_lines(path, columns=columns, delimiter=delimiter, encodings=encodings)
+        lines = _lines(path, columns)
     except CorpusError as error:
         return CorpusTable(corpus, name, problem=f"{error}; the rows lack its information")
     rows: dict[str, Facts] = {}
@@ -102,23 +97,13 @@ def read_table(
     return CorpusTable(corpus, name, rows, left_out(bad))
 
 
-def find_table(root: Path, name: str) -> Path | None:
-    """The table at its official place below ``root``, or right in ``root``."""
-    for path in (root / name, root / Path(name).name):
-        if path.is_file():
-            return path
-    return None
-
-
-def read_lines(
-    path: Path, *, columns: Sequence[str], delimiter: str = ",", encodings: Sequence[str] = UTF8
-) -> list[tuple[int, Row]]:
+def _lines(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
     """Lines of a table below its heading, each with its number; only the columns asked for.
 
     Raises:
         CorpusError: the file cannot be read or decoded, or lacks a column.
     """
-    reader = csv.reader(io.StringIO(read_text(path, encodings), newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
     try:
         heading = [cell.strip() for cell in next(reader, [])]
         absent = [column for column in columns if column not in heading]
@@ -166,6 +151,18 @@ def read_any(
     if not rows:
         raise CorpusError("holds no line")
     return list(enumerate(rows, 1))
+
+
+def table_lines(file: Path) -> list[Row]:
+    """Lines of a table of any usual form.
+
+    Raises:
+        CorpusError: it cannot be read; says which file.
+    """
+    try:
+        return [line for _, line in read_any(file)]
+    except CorpusError as error:
+        raise CorpusError(f"{file}: {error}") from None
 
 
 def _parquet_rows(path: Path) -> list[Row]:

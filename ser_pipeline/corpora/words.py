@@ -25,8 +25,12 @@ def plain(word: str) -> str:
         ('ofke', 'pleasantsurprise', 'colere')
     """
     text = "".join(PLAIN.get(letter, letter) for letter in word.lower())
+    return re.sub(r"[\W_\d]", "", _without_accents(text))
+
+
+def _without_accents(text: str) -> str:
     flat = unicodedata.normalize("NFKD", text)
-    return re.sub(r"[\W_\d]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
+    return "".join(mark for mark in flat if not unicodedata.combining(mark))
 
 
 def emotion_of_word(word: str) -> str | None:
@@ -142,7 +146,7 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
-    emotion, speaker and gender may also be a part of the name. Case, accents and marks are no matter.
+    emotion, speaker and gender may also be a part of the name. Case, accents and marks do not matter.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -184,8 +188,7 @@ def _telling(word: str) -> bool:
 
 
 def _heading(column: str) -> str:
-    flat = unicodedata.normalize("NFKD", column.lower())
-    return re.sub(r"[\W_]", "", "".join(mark for mark in flat if not unicodedata.combining(mark)))
+    return re.sub(r"[\W_]", "", _without_accents(column.lower()))
 
 
 COUNTRIES: Final[Mapping[str, str]] = {"GB": "UK", "CA": "Canada"}
@@ -246,11 +249,11 @@ def _tags() -> Mapping[str, str]:
 
 
 def language_of_text(said: str, about: str) -> str | None:
-    """Tag of the language of a text by its script, or else of the one that a text is about.
+    """Tag of the language of a text, by its script or else by what is written about it.
 
     Args:
         said: words that are spoken; "" for none.
-        about: what is written about them, which names their language more often than any other.
+        about: what is written about these words, which names their language more often than others.
 
     Examples:
         >>> language_of_text("안녕하세요", ""), language_of_text("", "a corpus of Quechua speech")

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import yaml
 
-from ser_pipeline.corpora.tables import read_text
+from ser_pipeline.corpora.tables import read_text, table_lines
 from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
-from ser_pipeline.exchange.table import table_lines, write_csv
+from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.records import PARTS
 
 HEADER: Final = "db.yaml"
@@ -198,7 +198,7 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
         table = {"type": "segmented" if segments else "filewise", **({"split_id": part} if part else {})}
         tables[".".join(words)] = table | {"columns": {fact: {"scheme_id": fact} for fact in facts}}
         bounds = ["start", "end"] if segments else []
-        lines = [{"file": _file(row, recordings), **row.facts, **_times(row)} for row in own]
+        lines = [{"file": recordings.lasting(row), **row.facts, **_times(row)} for row in own]
         write_csv(folder / f"db.{'.'.join(words)}.csv", ["file", *bounds, *facts], lines)
     header = {
         "name": name,
@@ -211,11 +211,6 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
     }
     text = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     (folder / HEADER).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _file(row: Row, recordings: Recordings) -> str:
-    """Path of a recording: a database that can be moved has no ``..`` in it."""
-    return recordings.relative(row) if recordings.copied else recordings.absolute(row)
 
 
 def _times(row: Row) -> dict[str, str]:

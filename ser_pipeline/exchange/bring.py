@@ -1,31 +1,33 @@
 """Turn a data set of another tool into the description of a corpus and its table.
 
-Recordings stay where they are if they lie below the data folder. They are copied into it if that is wanted,
-and unpacked into it if the data set itself holds them.
+Recordings stay where they are if they lie below the data folder. They are copied into it on request, and
+unpacked into it if the data set itself holds them.
 """
 
+import json
+import math
 import os
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
-from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
+from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.description_text import description_text
 from ser_pipeline.exchange.folder import safe_path, write_once
-from ser_pipeline.exchange.formats import checked_format, reader_of
+from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.labels import EMOTIONS, OTHER
+from ser_pipeline.records import RATINGS
 from ser_pipeline.tables.cells import plural
 
 SUFFIXES: Final = {
@@ -104,10 +106,10 @@ def import_dataset(
             labels is an emotion, or there is a description of this name.
         SerError: a file cannot be written.
     """
-    read = reader_of(checked_format(kind))
+    read = checked_format(kind).read
     if not path.exists():
         raise CorpusError(f"{path}: no such file or folder")
-    corpus = _id(name or (path.stem if path.is_file() else path.resolve().name))
+    corpus = plain_id(name or (path.stem if path.is_file() else path.resolve().name)) or "imported"
     description, table = into / f"{corpus}.toml", into / f"{corpus}.csv"
     if there := next((file for file in (description, table) if file.exists()), None):
         raise CorpusError(f"{there}: exists already; choose another --name, or delete it")
@@ -119,10 +121,10 @@ def import_dataset(
     folder = _folder(lines.places, Path(os.path.abspath(root)), data)
     labels = Counter(facts.get("emotion", "") for facts in lines.facts)
     codes = _codes(labels, foreign.labels, path)
-    text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
+    text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
     remarks = _remarks(lines, labels, codes, description) + _without_unreadable(lines.facts, told)
-    text = description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
+    text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     home = _home(Described(told), lines.places, data)
     rows = [
         {"path": place.relative_to(home).as_posix(), **facts}
@@ -134,17 +136,6 @@ def import_dataset(
         part.write_text(text, encoding="utf-8", newline="\n")
     emotions = Counter(codes[facts["emotion"]] for facts in lines.facts if facts.get("emotion") in codes)
     return Imported(description, table, len(rows), emotions, tuple(remarks))
-
-
-def _id(name: str) -> str:
-    """A corpus id out of any name.
-
-    Examples:
-        >>> _id("Mój Zbiór_2")
-        'moj-zbior-2'
-    """
-    letters = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-") or "imported"
 
 
 def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
@@ -178,7 +169,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
 
 
 def _unpacked(item: Item, audio: bytes, folder: Path, taken: set[tuple[Path, str, str]]) -> Path:
-    """Write a recording that the data set holds; its name says where, unless another one has it."""
+    """Write a recording that the data set holds, at the place that its name says unless that is taken."""
     name = Path(safe_path(item.name))
     if not name.suffix:
         ending = next((end for head, end in SUFFIXES.items() if audio.startswith(head)), ".wav")
@@ -248,14 +239,10 @@ def _codes(labels: Mapping[str, int], own: Mapping[str, str], path: Path) -> dic
             known[label] = emotion
     if not known:
         raise CorpusError(
-            f"{path}: none of its labels is an emotion: {_counted(labels)}; valid are {', '.join(EMOTIONS)}, "
+            f"{path}: none of its labels is an emotion: {counted(labels)}; valid are {', '.join(EMOTIONS)}, "
             "and usual words for them in many languages"
         )
     return known
-
-
-def _counted(labels: Mapping[str, int]) -> str:
-    return some([f"{label!r} ({count})" for label, count in Counter(labels).most_common()])
 
 
 def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
@@ -271,7 +258,7 @@ def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
 
 
 def _without_unreadable(lines: Sequence[dict[str, str]], description: Description) -> list[str]:
-    """Take out facts of which a value cannot be read, and say which; each line needs the others of it."""
+    """Take out facts of which a value cannot be read, and say which; those that each line needs stay."""
     values, remarks = Values(description), []
     for fact in columns_of(lines):
         if fact in TOLD and fact not in ("emotion", "speaker", "start", "end"):
@@ -292,7 +279,7 @@ def _remarks(
     odd = {label: count for label, count in labels.items() if label not in codes}
     if odd:
         remarks.append(
-            f"labels that are no emotion: {_counted(odd)}; their recordings will be rejects, unless you say "
+            f"labels that are no emotion: {counted(odd)}; their recordings will be rejects, unless you say "
             f"in {description} what they mean, under [codes.emotion]"
         )
     for what, names, one in (
@@ -304,3 +291,57 @@ def _remarks(
     if not any("speaker" in facts for facts in lines.facts):
         remarks.append("nothing says who speaks, so that no split by speaker can be made")
     return remarks
+
+
+def _description_text(
+    corpus: str,
+    folder: str,
+    about: Mapping[str, str],
+    codes: Mapping[str, str],
+    labels: Mapping[str, int],
+    facts: Sequence[Mapping[str, str]],
+) -> str:
+    """The description as TOML, in which a JSON string is a string as well."""
+    columns = columns_of(facts)
+    told = {"name": corpus, **{key: text for key, text in about.items() if text}}
+    blocks = [f"{key} = {_quoted(text)}" for key, text in told.items()]
+    blocks += [f"folders = [{_quoted(re.escape(folder))}]", "", "[codes.emotion]"]
+    blocks += [f"{_quoted(label)} = {_quoted(emotion)}" for label, emotion in sorted(codes.items())]
+    if odd := [label for label in labels if label and label not in codes]:
+        blocks += ["", "[refused.emotion]"]
+        blocks += [f"{_quoted(label)} = {_quoted(f'label {label!r} is no emotion')}" for label in odd]
+    if scales := {fact: scale for fact in RATINGS if (scale := _scale(fact, facts))}:
+        blocks += ["", "[scales]"]
+        blocks += [f"{fact} = [{low:g}, {high:g}]" for fact, (low, high) in scales.items()]
+    by_fact = {"path": "path", **{fact: fact for fact in columns if fact in TOLD}}
+    votes = {fact.removeprefix(VOTES): fact for fact in columns if fact not in TOLD}
+    blocks += [
+        "",
+        "[[tables]]",
+        f"file = {_quoted(corpus + '.csv')}",
+        "rows = true",
+        _inline("columns", by_fact),
+    ]
+    return "\n".join([*blocks, *([_inline("votes", votes)] if votes else [])]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _inline(key: str, pairs: Mapping[str, str]) -> str:
+    return f"{key} = {{ {', '.join(f'{name} = {_quoted(value)}' for name, value in pairs.items())} }}"
+
+
+def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float] | None:
+    """The usual scale of ratings outside the range of their fact; None if they fit it, or are no numbers."""
+    try:
+        values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
+    except ValueError:
+        return None
+    low, high = RATINGS[fact]
+    if not values or not all(map(math.isfinite, values)) or low <= min(values) <= max(values) <= high:
+        return None
+    scales = ((1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
+    fits = next((s for s in scales if s[0] <= min(values) and max(values) <= s[1]), None)
+    return fits or (min(values), max(values))

@@ -60,7 +60,7 @@ def free_path(folder: Path, path: str) -> str:
 
 
 class Recordings:
-    """Where the recordings of an exported data set lie: where they are, or copied into its folder.
+    """Where the recordings of an exported data set lie: at their own place, or copied into its folder.
 
     Attributes:
         copied: whether they are copied.
@@ -86,6 +86,10 @@ class Recordings:
         if self.copied:
             return self._copy(row)
         return Path(os.path.relpath(row.source, self._out)).as_posix()
+
+    def lasting(self, row: Row) -> str:
+        """Path that holds when the folder is moved: relative for a copy, absolute otherwise."""
+        return self.relative(row) if self.copied else self.absolute(row)
 
     def _copy(self, row: Row) -> str:
         if row.recording not in self._copies:

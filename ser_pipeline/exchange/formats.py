@@ -27,6 +27,22 @@ class Format(NamedTuple):
     module: str
     variant: str = ""
 
+    @property
+    def read(self) -> Read:
+        """The function that reads it."""
+        found: Read = self._function("read")
+        return found
+
+    @property
+    def write(self) -> Write:
+        """The function that writes it."""
+        found: Write = self._function("write")
+        return found
+
+    def _function(self, verb: str) -> Any:
+        name = f"{verb}_{self.variant}" if self.variant else verb
+        return getattr(import_module(f"ser_pipeline.exchange.{self.module}"), name)
+
 
 FORMATS: Final[Mapping[str, Format]] = {
     "csv": Format("a table of recordings", "table"),
@@ -56,20 +72,3 @@ def checked_format(name: str) -> Format:
             f"format {name!r} does not exist{nearest(name, FORMATS)}; valid are {', '.join(FORMATS)}"
         )
     return FORMATS[name]
-
-
-def reader_of(kind: Format) -> Read:
-    """The function that reads a format."""
-    read: Read = _function(kind, "read")
-    return read
-
-
-def writer_of(kind: Format) -> Write:
-    """The function that writes a format."""
-    write: Write = _function(kind, "write")
-    return write
-
-
-def _function(kind: Format, verb: str) -> Any:
-    name = f"{verb}_{kind.variant}" if kind.variant else verb
-    return getattr(import_module(f"ser_pipeline.exchange.{kind.module}"), name)

@@ -11,7 +11,6 @@ References:
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ser_pipeline.corpora.files import is_recording, walk
+from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings, free_path, piece
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row, columns_of
-from ser_pipeline.exchange.table import fact_columns, table_lines, told
+from ser_pipeline.exchange.items import Foreign, Item, Places, Row, by_part, columns_of
+from ser_pipeline.exchange.table import fact_columns, told
 from ser_pipeline.labels import EMOTIONS, OTHER
 
 METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -188,9 +188,9 @@ def _text(value: Any, classes: Sequence[str]) -> str:
 def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write the recordings and ``metadata.parquet``, in a folder for each part; segments are cut out.
 
-    ``datasets`` wants the same columns and types in all parts, which it would have to guess from CSV.
+    ``datasets`` wants the same columns and types in all parts, and would have to guess them from CSV.
     """
-    parts = _parts(rows)
+    parts = by_part(rows, REST)
     facts = _facts(rows)
     kinds = [(FILE_NAME, pa.string()), *((fact, _NUMBERS.get(fact, pa.string())) for fact in facts)]
     for part, own in parts.items():
@@ -208,7 +208,7 @@ def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name
 
 def write_parquet(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write Parquet files that hold the recordings, some for each part; segments are cut out."""
-    parts = _parts(rows)
+    parts = by_part(rows, REST)
     labels = [label for label in (*EMOTIONS, OTHER) if any(row.facts["emotion"] == label for row in rows)]
     facts = [fact for fact in _facts(rows) if fact != "emotion"]
     schema = _schema(labels, facts)
@@ -278,20 +278,9 @@ def _shards(rows: Sequence[Row]) -> list[list[Row]]:
     return shards
 
 
-def _parts(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    parts: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        parts[row.facts.get("part") or REST].append(row)
-    return parts
-
-
 def _facts(rows: Sequence[Row]) -> list[str]:
-    return columns_of(_without_bounds(row.facts) for row in rows)
-
-
-def _without_bounds(facts: Mapping[str, str]) -> dict[str, str]:
     """Facts that still hold where a segment is a recording by itself, in a folder that says its part."""
-    return {fact: text for fact, text in facts.items() if fact not in ("start", "end", "part")}
+    return [fact for fact in columns_of(row.facts for row in rows) if fact not in ("start", "end", "part")]
 
 
 def _card(rows: Sequence[Row], files: Mapping[str, str]) -> str:

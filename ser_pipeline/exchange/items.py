@@ -1,6 +1,7 @@
 """What is exchanged: recordings with facts, out of another tool's data set or into it."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the manifest, as it is exported.
+    """A row of the manifest that is exported.
 
     Attributes:
         name: its id, in which a ``#`` precedes the bounds of a segment.
@@ -81,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the recordings are looked for that a data set names by relative paths.
+    """Where to look for recordings that a data set names by relative paths.
 
     Attributes:
         folders: in the order in which they are tried.
@@ -94,7 +95,7 @@ class Places:
         """Look in a given folder, in a data set's own one, in those around it, and in the data folder.
 
         Raises:
-            CorpusError: the given folder is none.
+            CorpusError: the given folder does not exist.
         """
         if given is not None and not given.is_dir():
             raise CorpusError(f"{given}: no such folder; --recordings is the folder of the recordings")
@@ -110,6 +111,14 @@ class Places:
             if os.path.isfile(place):
                 return Path(place)
         return None
+
+
+def by_part(rows: Iterable[Row], rest: str = "") -> dict[str, list[Row]]:
+    """Rows by the part they are in; ``rest`` stands for none."""
+    parts: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        parts[row.facts.get("part") or rest].append(row)
+    return parts
 
 
 def columns_of(rows: Iterable[Mapping[str, str]]) -> list[str]:

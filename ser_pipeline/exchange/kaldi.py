@@ -18,7 +18,7 @@ from typing import Final
 from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row
+from ser_pipeline.exchange.items import Foreign, Item, Places, Row, by_part
 from ser_pipeline.tables.cells import plural
 
 SCP: Final = "wav.scp"
@@ -114,9 +114,7 @@ def _mapping(folder: Path, name: str) -> dict[str, str]:
 
 
 def _write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str, *, kind: str) -> None:
-    parts: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        parts[row.facts.get("part") or SHARED].append(row)
+    parts = by_part(rows, SHARED)
     for part, own in parts.items():
         place = folder if list(parts) == [SHARED] else folder / part
         place.mkdir(exist_ok=True)

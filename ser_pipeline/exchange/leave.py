@@ -12,7 +12,7 @@ from ser_pipeline.atomic import whole_folder
 from ser_pipeline.corpora.description import FACTS
 from ser_pipeline.errors import ManifestError, some
 from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.formats import checked_format, writer_of
+from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import VOTES, Row
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest import Manifest, read_manifest
@@ -73,12 +73,12 @@ def export_manifest(
         ManifestError: the manifest, the split or a corpus is missing, or recordings are not where it says.
         SerError: the folder holds something, or cannot be written.
     """
-    written = writer_of(checked_format(kind))
+    write = checked_format(kind).write
     manifest = read_manifest(manifests)
     table, left_out = _chosen(manifest, manifests, corpora, split, fold)
     rows = _rows(table, manifest.data if data is None else data)
     with whole_folder(out) as folder:
-        written(folder, rows, Recordings(folder, out, copied=copy), _safe_name(out))
+        write(folder, rows, Recordings(folder, out, copied=copy), _safe_name(out))
     return Exported(out, len(rows), left_out)
 
 

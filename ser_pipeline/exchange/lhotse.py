@@ -11,7 +11,6 @@ import gzip
 import json
 import re
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from ser_pipeline.audio.sound import opened
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.hugging_face import part_in
-from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, Row
+from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, Row, by_part
 
 OWN: Final = ("speaker", "gender", "language", "text")
 """Facts that a supervision has fields for."""
@@ -105,10 +104,7 @@ def _item(supervision: Object, recording: Object, part: str, places: Places) -> 
 
 def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:
     """Write recordings, supervisions and cuts, some for each part."""
-    parts: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        parts[row.facts.get("part", "")].append(row)
-    for part, own in parts.items():
+    for part, own in by_part(rows).items():
         known: dict[str, Object] = {}
         for row in own:
             if row.recording not in known:
@@ -123,11 +119,10 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
 
 
 def _recording(row: Row, recordings: Recordings, frames: int) -> dict[str, Any]:
-    path = recordings.relative(row) if recordings.copied else recordings.absolute(row)
     channels = list(range(row.channels))
     return {
         "id": row.recording,
-        "sources": [{"type": "file", "channels": channels, "source": path}],
+        "sources": [{"type": "file", "channels": channels, "source": recordings.lasting(row)}],
         "sampling_rate": row.sample_rate,
         "num_samples": frames,
         "duration": frames / row.sample_rate,

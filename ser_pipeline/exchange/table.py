@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings
@@ -39,18 +39,6 @@ def write_csv(path: Path, columns: Sequence[str], lines: Sequence[Mapping[str, s
         writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(lines)
-
-
-def table_lines(file: Path) -> list[Mapping[str, str]]:
-    """Lines of a table of any usual form.
-
-    Raises:
-        CorpusError: it cannot be read; says which file.
-    """
-    try:
-        return [line for _, line in read_any(file)]
-    except CorpusError as error:
-        raise CorpusError(f"{file}: {error}") from None
 
 
 def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None = None) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Pair(NamedTuple):
 def same_takes(fingerprints: Sequence[Fingerprint]) -> list[Pair]:
     """Find the pairs of recordings that are the same take.
 
-    Of more than two copies of a take, not every pair need be among them, but they hang together.
+    Of more than two copies of a take, not every pair has to be among them, but they are linked by pairs.
 
     Args:
         fingerprints: of the recordings; those without frames are never found.
@@ -65,7 +65,7 @@ def same_takes(fingerprints: Sequence[Fingerprint]) -> list[Pair]:
 
 
 def groups_of(pairs: Sequence[Pair]) -> list[list[int]]:
-    """Put recordings that hang together by pairs into groups, each sorted.
+    """Put recordings that are linked by pairs into groups, each sorted.
 
     Examples:
         >>> groups_of([Pair(0, 2), Pair(1, 3), Pair(2, 5)])

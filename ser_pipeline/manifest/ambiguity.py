@@ -30,7 +30,7 @@ class Ambiguity:
         voted: recordings with votes.
         agreement: mean agreement in [0, 1]; None where none is known.
         majority: share of the recordings with votes for which more than half of the votes name one emotion,
-            and which it is does not matter; None without votes, as all that follows.
+            no matter which; None without votes, like all that follows.
         label: share of all votes that name the recording's own emotion.
         entropy: mean entropy of a recording's votes in bits; 0 is one voice.
         confused: the other emotion that is named most often, and its share of all votes; None where nobody

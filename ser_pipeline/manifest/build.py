@@ -1,8 +1,6 @@
 """Build the manifest: scan the corpora, read what is new, and write what can be used.
 
-A build leaves ``.build.json``: a digest over the names, sizes and times of all files below the
-data folder (tables too), the options, and this package's own code. While it stays the same, and
-the manifest is the one that was written, building again would write the same bytes.
+Where nothing has changed since the last build (:mod:`ser_pipeline.manifest.fingerprint`), nothing is done.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +27,7 @@ from ser_pipeline.manifest.fingerprint import (
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache, Progress
 from ser_pipeline.manifest.read import MANIFEST_NAME, REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Find, Modules, Scanned, filter_rows, in_order, scan_corpora
-from ser_pipeline.manifest.schema import REJECT_SCHEMA, write_table
+from ser_pipeline.manifest.schema import write_table
 from ser_pipeline.manifest.summary import (
     ManifestSummary,
     count_by,
@@ -59,8 +57,8 @@ def write_manifest(
 ) -> ManifestSummary:
     """Write the manifest of every corpus below a folder, and its rejects.
 
-    The manifest is replaced at the end, whole. What was read is kept, also when the build is
-    interrupted, and is not read again while it is unchanged.
+    The manifest is replaced as a whole at the end. What was read is kept, even if the build is
+    interrupted, and is not read again as long as it is unchanged.
 
     Args:
         data: folder that holds the corpora; nothing in it is changed.
@@ -73,9 +71,9 @@ def write_manifest(
         corpora: corpus id -> module or description; those that are shipped, and ``descriptions``, by default.
         descriptions: files that describe further corpora.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
-        told: what ``corpora`` were made from: JSON values that change whenever they do, and under ``files``
-            the paths of recordings and tables; without it a build from ``corpora`` is never unchanged.
-        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
+        told: what ``corpora`` were made from, as JSON values that change whenever they do, with the paths of
+            recordings and tables under ``files``; without it a build from ``corpora`` is never unchanged.
+        follow_links: take recordings outside ``data`` that links lead to; else they become rejects.
 
     Raises:
         CorpusError: ``data`` is no folder or holds no corpus.
@@ -109,7 +107,7 @@ def write_manifest(
     summary = None if rehash or not seen else _unchanged(out, seen)
     if summary is None:
         modules = known_corpora(descriptions) if corpora is None else corpora
-        scanned = scan_corpora(data, limit=limit, corpora=modules, find=find, follow_links=follow_links)
+        scanned = scan_corpora(data, corpora=modules, limit=limit, find=find, follow_links=follow_links)
         cache = ProbeCache.load(out / PROBE_CACHE_NAME, data)
         files = scanned.table["path"].combine_chunks().dictionary_encode()  # one for all its segments
         paths = files.dictionary.to_pylist()
@@ -152,9 +150,7 @@ def _write(
 def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
     """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
     rows, unusable = filter_rows(scanned.table, probes, decoded=decode)
-    unnamed = [(reject.corpus, str(reject.path), reject.reason) for reject in scanned.rejects]
-    columns = list(map(list, zip(*unnamed, strict=True))) or [[], [], []]
-    rejects = pa.concat_tables([unusable, pa.table(columns, schema=REJECT_SCHEMA)])
+    rejects = pa.concat_tables([unusable, scanned.unnamed])
     files = scanned.files.total()
     if rows.num_rows + rejects.num_rows != files:
         raise ManifestError(

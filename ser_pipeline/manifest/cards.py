@@ -1,8 +1,8 @@
 """Information about the corpora of a manifest, from the manifest itself.
 
 A build writes title, language and complete size of every corpus into the manifest's metadata, so
-that its readers need no code of a corpus. A manifest of before that, or a run on corpora of
-another one, falls back to the corpora that are shipped; an unknown corpus is shown by its id.
+that its readers need no code of a corpus. For an older manifest, or a run on corpora of
+another one, the shipped corpora are asked; an unknown corpus is shown by its id.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ class KnownCorpus:
         title: the corpus's own name.
         language: BCP 47 tag.
         language_name: the language in English.
-        clips: recordings of the complete corpus; 0 where nobody has published it, as of ``speakers``.
+        clips: recordings of the complete corpus; 0 if nobody has published the number, as for ``speakers``.
         speakers: people in the complete corpus.
     """
 

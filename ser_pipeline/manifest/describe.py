@@ -50,7 +50,7 @@ _ITS_FOLDER: Final = "its folder"
 
 
 def nobody(table: pa.Table) -> Any:
-    """Whether each row of a manifest leaves open who speaks."""
+    """Whether each row of a manifest does not say who speaks."""
     unknown = pc.binary_join_element_wise(table["corpus"], UNKNOWN_SPEAKER, "-")
     return pc.equal(table["speaker_id"], unknown)
 
@@ -67,7 +67,7 @@ class Held:
     Attributes:
         name: of the group, as a corpus id or a language's tag.
         clips: recordings.
-        speakers: people named in them; 0 where nobody is.
+        speakers: people named in them; 0 if nobody is.
         seconds: of all recordings together.
         emotions: emotion -> recordings, in id order, zeros among them.
     """

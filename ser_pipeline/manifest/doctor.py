@@ -1,7 +1,7 @@
 """What endangers results, seen in what was measured on recordings and in the manifest's own columns.
 
 ``ser manifest doctor`` keeps both in ``doctor.parquet`` beside the manifest: what was measured on each
-recording, by the digest of its bytes, and what was found at last. Here is all that reads them; the
+recording, by the digest of its bytes, and what was found last. Everything that reads them is here; the
 measuring itself is in :mod:`ser_pipeline.manifest.examine`.
 """
 
@@ -171,7 +171,7 @@ class Diagnosis:
 
 
 def read_diagnosis(folder: Path) -> Diagnosis | None:
-    """Read what was found at last; None where nobody has looked yet.
+    """Read what was found last; None if nobody has looked yet.
 
     Raises:
         ManifestError: the file is damaged, foreign or of another version.
@@ -278,7 +278,7 @@ def copy_cases(table: pa.Table, groups: Sequence[Sequence[int]]) -> Iterator[Cas
 
 
 def link_cases(table: pa.Table, data: Path) -> Iterator[Case]:
-    """Find recordings that links lead out of a folder for.
+    """Find recordings that lie outside a folder, where links lead to them.
 
     Args:
         table: rows of the manifest.

@@ -1,4 +1,4 @@
-"""Measure the recordings of a manifest, those that are new since the last time, and say what was found."""
+"""Measure the recordings of a manifest that are new since the last time, and say what was found."""
 
 import time
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def examine(
 ) -> Examination:
     """Measure what is new, search for copies, and look at who says what with which emotion.
 
-    What was measured is kept beside the manifest, by the digest of a recording's bytes, also when
+    What was measured is kept beside the manifest, by the digest of a recording's bytes, even if
     this is interrupted; so is what was found.
 
     Args:
@@ -141,7 +141,7 @@ def _save(table: pa.Table, path: Path, diagnosis: Diagnosis | None = None) -> No
 def _measure_new(
     manifest: Manifest, known: pa.Table, data: Path, path: Path, jobs: int, on_progress: Progress | None
 ) -> pa.Table:
-    """Measure what ``known`` lacks; whatever ends it, what was measured until then is saved."""
+    """Measure what ``known`` lacks; however it ends, what was measured until then is saved."""
     lacking = pc.invert(pc.is_in(manifest.table["audio_digest"], known["audio_digest"].combine_chunks()))
     table = manifest.table.filter(lacking)
     columns = (table["path"].to_pylist(), segments_of(table), table["audio_digest"].to_pylist())

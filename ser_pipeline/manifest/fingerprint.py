@@ -48,14 +48,14 @@ STATE: Final = ("size", "mtime_ns", "ctime_ns")
 class Pool(ThreadPoolExecutor):
     """Threads that drop what has not begun when their block is left, as after Ctrl-C.
 
-    Threads are enough: reading, hashing and libsndfile all let go of the interpreter's lock.
+    Threads are enough, because reading, hashing and libsndfile all release the interpreter's lock.
     """
 
     def __init__(self, jobs: int) -> None:
         super().__init__(jobs, thread_name_prefix="read")
 
     def __exit__(self, *_: Any) -> None:
-        """Wait for what is running alone."""
+        """Wait only for what is running."""
         self.shutdown(cancel_futures=True)
 
 

@@ -168,7 +168,7 @@ class ProbeCache:
 
 
 class _Reading:
-    """One pass over recordings; whatever ends it, what was found until then is saved."""
+    """One pass over recordings; however it ends, what was found until then is saved."""
 
     def __init__(self, cache: ProbeCache, paths: list[str], on_progress: Progress | None) -> None:
         self.cache = cache

@@ -164,7 +164,7 @@ def query(folder: Path, sql: str, *, splits: pa.Table) -> tuple[list[str], list[
     import duckdb
 
     tables = {
-        "manifest": manifest_view(folder),
+        "manifest": with_names(read_manifest(folder).table),
         "rejects": read_rejects(folder),
         "splits": splits,
     }
@@ -177,27 +177,22 @@ def query(folder: Path, sql: str, *, splits: pa.Table) -> tuple[list[str], list[
             columns = [column[0] for column in result.description or []]
             rows = result.fetchall()
         except duckdb.Error as error:
-            line = next((part for part in str(error).splitlines() if part.strip()), type(error).__name__)
-            raise ManifestError(f"query: {line}; tables are {', '.join(TABLES)}") from None
+            raise ManifestError(f"query: {first_line(error)}; tables are {', '.join(TABLES)}") from None
     return columns, [tuple(plain(cell) for cell in row) for row in rows]
 
 
-def manifest_view(folder: Path) -> pa.Table:
-    """The manifest with emotion names beside their ids, and columns called otherwise than those of splits.
-
-    Raises:
-        ManifestError: it cannot be read.
-    """
-    return with_names(read_manifest(folder).table)
-
-
 def with_names(table: pa.Table) -> pa.Table:
-    """The same rows as :func:`manifest_view` shows them."""
+    """Rows of a manifest as queries see them, with names of emotions and no column named as one of splits."""
     names = pa.array(EMOTION_NAMES)
     ids = table["emotion_id"].to_numpy().astype(np.int64) % len(names)
     place = table.schema.get_field_index("emotion_id") + 1
     view = table.add_column(place, "emotion", names.take(pa.array(ids)))
     return view.rename_columns({"part": "published_part", "fold": "published_fold"})
+
+
+def first_line(error: Exception) -> str:
+    """What DuckDB found wrong, without the place in the query."""
+    return next((part for part in str(error).splitlines() if part.strip()), type(error).__name__)
 
 
 def plain(cell: Any) -> Any:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.corpora import Corpus, known_corpora
+from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found, discover
 from ser_pipeline.corpora.files import leading_out, tables_of
 from ser_pipeline.errors import ManifestError
@@ -53,7 +53,7 @@ class Scanned:
         files: corpus -> number of recordings.
         half_there: one line for each corpus folder that holds no recording.
         synthetic: corpora that are marked as synthetic.
-        linked: recordings that links lead out of the folder for.
+        linked: recordings outside the folder that links lead to.
         left_out: recordings that ``limit`` left out; they are in no other count.
         cards: corpus -> what a manifest keeps of its card, of those in ``files``.
     """
@@ -69,12 +69,19 @@ class Scanned:
     linked: tuple[str, ...] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @property
+    def unnamed(self) -> pa.Table:
+        """The rejects as a table, columns ``REJECT_SCHEMA``."""
+        rows = [(each.corpus, str(each.path), each.reason) for each in self.rejects]
+        columns = list(map(list, zip(*rows, strict=True))) or [[], [], []]
+        return pa.table(columns, schema=REJECT_SCHEMA)
+
 
 def scan_corpora(
     data: Path,
     *,
+    corpora: Modules,
     limit: int | None = None,
-    corpora: Modules | None = None,
     find: Find | None = None,
     follow_links: bool = True,
 ) -> Scanned:
@@ -82,31 +89,30 @@ def scan_corpora(
 
     Args:
         data: folder that holds the corpora.
+        corpora: corpus id -> module or description.
         limit: take this many recordings of each corpus, by a fixed random choice.
-        corpora: corpus id -> module or description; all that are shipped by default.
         find: gives each recording below ``data`` to one corpus; by their names and folders by default.
-        follow_links: take recordings that links lead out of ``data`` for; else they become rejects.
+        follow_links: take recordings outside ``data`` that links lead to; else they become rejects.
 
     Raises:
         CorpusError: ``data`` holds no corpus, or a folder cannot be listed.
         ManifestError: a corpus module does not account for every recording.
     """
-    modules = known_corpora() if corpora is None else corpora
-    discovery = discover(data, modules) if find is None else find(data)
+    discovery = discover(data, corpora) if find is None else find(data)
     scanned = Scanned(half_there=discovery.half_there)
     choice = _choice(discovery, limit)
     batches: list[pa.RecordBatch] = []
     with tables_of(data, {found.root for found in discovery.found}) as tables:
         scanned.synthetic = _synthetic(tables, discovery)
         for found in discovery.found:
-            records = modules[found.corpus].scan(tables / found.root, found.files)
+            records = corpora[found.corpus].scan(tables / found.root, found.files)
             kept = _kept(_one_for_each(found, records, scanned), found.corpus, choice, scanned)
             while chunk := list(islice(kept, BATCH)):
                 batches.append(_sorted_out(chunk, found.root, scanned))
     strays = list(_kept(iter(discovery.rejects()), UNKNOWN, choice, scanned))
     _sorted_out(strays, PurePosixPath(), scanned)
     scanned.table = pa.Table.from_batches(batches, DESCRIBED)
-    scanned.cards = card_facts(modules, scanned.files)
+    scanned.cards = card_facts(corpora, scanned.files)
     scanned.linked = tuple(leading_out(data, pc.unique(scanned.table["path"]).to_pylist()))
     if not follow_links:
         _refuse_links(scanned)
@@ -114,7 +120,7 @@ def scan_corpora(
 
 
 def _refuse_links(scanned: Scanned) -> None:
-    """Turn recordings that links lead out of the folder for into rejects; nothing reads them."""
+    """Turn recordings outside the folder that links lead to into rejects; nothing reads them."""
     out = pc.is_in(scanned.table["path"], pa.array(scanned.linked, pa.string()))
     refused = scanned.table.filter(out).select(["corpus", "path"]).to_pylist()
     reason = "a link that leads out of the data folder, which --no-follow-links does not follow"

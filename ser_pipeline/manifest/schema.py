@@ -38,6 +38,9 @@ PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PART
 NO_PART: Final = -1
 """Number of a recording that a split leaves out."""
 
+MAX_FOLDS: Final = 32_767
+"""What the column ``fold`` can hold."""
+
 FACTS_KEY: Final = b"ser"
 
 ROW_GROUP: Final = 1 << 16

@@ -14,6 +14,7 @@ from ser_pipeline.manifest.digest import first_of_each, packed
 from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
+from ser_pipeline.manifest.schema import MAX_FOLDS
 from ser_pipeline.manifest.segments import bounds_fit
 from ser_pipeline.records import MIN_CLIP_S, RATINGS, VOCABULARIES
 from ser_pipeline.remote.addresses import is_folder
@@ -26,9 +27,6 @@ LONGEST_S: Final = 86_400.0
 """A recording longer than a day is a broken header."""
 
 MOST_VOTES: Final = 32_767
-"""What the column's type can hold."""
-
-MOST_FOLDS: Final = 32_767
 """What the column's type can hold."""
 
 DIGEST_PATTERN: Final = "^[0-9a-f]{32}$"
@@ -111,7 +109,7 @@ def check_rows(table: pa.Table) -> Problems:
     _check_range(table, "channels", 1, 1024, found)
     _check_range(table, "channel", 1, 1024, found)
     _check_range(table, "age", 1, 130, found)
-    _check_range(table, "fold", 0, MOST_FOLDS, found)
+    _check_range(table, "fold", 0, MAX_FOLDS, found)
     _check_range(table, "start_s", 0, LONGEST_S, found)
     found.add_rows(table, pc.invert(bounds_fit(table)), "does not fit start_s and end_s", "duration_s")
     _check_votes(table, found)

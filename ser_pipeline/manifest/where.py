@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ser_pipeline.arrays import Bools
 from ser_pipeline.errors import ManifestError, SettingsError
-from ser_pipeline.manifest.read import CONFIG, Manifest, with_names
+from ser_pipeline.manifest.read import CONFIG, Manifest, first_line, with_names
 from ser_pipeline.options.checks import nearest
 from ser_pipeline.tables.cells import plural, thousands
 
@@ -83,7 +83,7 @@ def chosen_by(table: pa.Table, condition: str) -> Chosen:
                 raise _refused(condition, f"gives {kind}, no condition; write one as in agreement >= 0.6")
             holds = found.fetchnumpy()["holds"]
         except duckdb.Error as error:
-            raise _refused(condition, _first_line(error)) from None
+            raise _refused(condition, _reason(error)) from None
     known = np.ones(len(table), bool) & ~np.ma.getmaskarray(holds)
     rows = np.asarray(np.ma.filled(holds, False), bool)
     unknown = pa.array(~known)
@@ -127,7 +127,7 @@ def _columns(condition: str, known: tuple[str, ...]) -> list[str]:
             duckdb.SQLExpression(condition)
             found = connection.execute("SELECT json_serialize_sql('SELECT ' || ?)", [condition]).fetchall()
         except duckdb.Error as error:
-            raise _refused(condition, _first_line(error)) from None
+            raise _refused(condition, _reason(error)) from None
         parsed = json.loads(found[0][0])
         if parsed["error"]:
             raise _refused(condition, parsed["error_message"])
@@ -172,9 +172,9 @@ def _refuse_unsteady(connection: "DuckDBPyConnection", condition: str, nodes: li
             raise _refused(condition, f"{name}() gives another value each time; leave it out")
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """What DuckDB found wrong, without the class of the error and the place in a query that nobody wrote."""
-    line = next((part for part in str(error).splitlines() if part.strip()), type(error).__name__)
+    line = first_line(error)
     return line.partition(" Error: ")[2] or line
 
 

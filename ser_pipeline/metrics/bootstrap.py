@@ -12,6 +12,9 @@ from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
+TAILS: Final = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+"""Shares of the draws that lie below each end of an interval."""
+
 FEW_SPEAKERS: Final = 10
 """With fewer, an interval says little and the text beside it says so."""
 
@@ -66,21 +69,8 @@ def bootstrap_intervals(
         >>> bootstrap_intervals(same)["uar"]
         (0.75, 0.75)
     """
-    speakers, classes, _ = by_speaker.shape
-    if speakers < 2:
-        return {}
-    rng = np.random.default_rng(seed)
-    flat = by_speaker.reshape(speakers, -1).astype(np.float64)
-    drawn: dict[str, list[Float64s]] = {name: [] for name in SCORES}
-    for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
-        size = min(_CHUNK, resamples - start)
-        times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
-        confusions = (times @ flat).reshape(size, classes, classes)
-        for name, score in SCORES.items():
-            drawn[name].append(score(confusions))
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    intervals = {name: np.quantile(np.concatenate(values), tails) for name, values in drawn.items()}
-    return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}
+    drawn = drawn_scores([by_speaker[None]], SCORES, seed=seed, resamples=resamples)
+    return {name: middle(draws) for name, (draws,) in drawn.items()}
 
 
 def describe_intervals(names: list[str], seed: int = 0) -> str:
@@ -153,9 +143,12 @@ def percentile_interval(draws: Float64s | None) -> tuple[float, float] | tuple[N
         >>> percentile_interval(np.full(9, 0.5))
         (0.5, 0.5)
     """
-    if draws is None:
-        return None, None
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return (None, None) if draws is None else middle(draws)
+
+
+def middle(draws: Float64s) -> tuple[float, float]:
+    """The middle 95 % of draws, of which there are some."""
+    low, high = np.quantile(draws, TAILS)
     return float(low), float(high)
 
 

@@ -132,7 +132,7 @@ def risk_coverage(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> RiskC
 def threshold_for_risk(
     probabilities: npt.ArrayLike, targets: npt.ArrayLike, wanted: float
 ) -> tuple[float, float] | None:
-    """Find the confidence from which on answers are wrong at most so often.
+    """Find the confidence from which on answers are wrong no more often than wanted.
 
     To be chosen on validation clips: on those it was chosen on, it looks better than it is.
 

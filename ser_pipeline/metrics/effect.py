@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s, Int64s
-from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
+from ser_pipeline.metrics.bootstrap import RESAMPLES, TAILS
 
 Direction = Literal["up", "down", "mixed", "not stated"]
 """Where an emotion moves a property; ``mixed``: the sources contradict each other or themselves."""
@@ -138,11 +138,10 @@ def effect_intervals(
     if people < 2:
         return low, high
     times = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), resamples)
-    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     for start in range(0, features, _CHUNK):  # memory stays bounded with thousands of features
         some = slice(start, start + _CHUNK)
         drawn = _weighted(SpeakerEffects(effects.g[:, some], effects.weights, effects.names), times)
-        low[some], high[some] = _quantiles(drawn, tails)
+        low[some], high[some] = _quantiles(drawn)
     alone = effects.defined < 2
     low[alone], high[alone] = np.nan, np.nan
     return low, high
@@ -230,13 +229,13 @@ def _weighted(effects: SpeakerEffects, times: Int64s | Float64s) -> Float64s:
     return mean.reshape(shape)
 
 
-def _quantiles(drawn: Float64s, tails: list[float]) -> tuple[Float64s, Float64s]:
-    """Quantiles over draws; a draw that holds no speaker with an effect is left out."""
-    found: Float64s = np.asarray(np.quantile(np.where(np.isnan(drawn), 0.0, drawn), tails, axis=0))
+def _quantiles(drawn: Float64s) -> tuple[Float64s, Float64s]:
+    """The middle 95 % over draws; a draw that holds no speaker with an effect is left out."""
+    found: Float64s = np.asarray(np.quantile(np.where(np.isnan(drawn), 0.0, drawn), TAILS, axis=0))
     for cell in np.argwhere(np.isnan(drawn).any(0)):
         values = drawn[:, cell[0], cell[1]]
         there = values[np.isfinite(values)]
-        found[:, cell[0], cell[1]] = np.quantile(there, tails) if len(there) else np.nan
+        found[:, cell[0], cell[1]] = np.quantile(there, TAILS) if len(there) else np.nan
     return found[0], found[1]
 
 

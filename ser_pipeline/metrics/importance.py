@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Ints
-from ser_pipeline.metrics.bootstrap import LEVEL, RESAMPLES
+from ser_pipeline.metrics.bootstrap import RESAMPLES, middle
 
 Predict = Callable[[Floats], Ints]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
@@ -185,9 +185,7 @@ class _Draws:
             return np.nan, np.nan
         flat = lost.transpose(1, 0, 2).reshape(people, repeats * classes)
         by_repeat = (self.speakers @ flat).reshape(-1, repeats, classes)
-        drawn = _mean_recall(np.einsum("drc,dr->dc", by_repeat, self.repeats), self.counts)
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return float(low), float(high)
+        return middle(_mean_recall(np.einsum("drc,dr->dc", by_repeat, self.repeats), self.counts))
 
 
 def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Clips:

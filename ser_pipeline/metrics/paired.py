@@ -30,7 +30,7 @@ class Comparison:
         difference: first minus second.
         low: of the 95 % interval of the difference; None with fewer than two speakers.
         high: of the same interval.
-        p: probability of a difference this far from zero if it made none which arm hears a speaker.
+        p: probability of a difference this far from zero if it did not matter which arm hears a speaker.
         speakers: of the test clips.
         seeds: runs of the first and the second arm.
     """

@@ -19,7 +19,7 @@ RATING_SUMS: Final = 7
 """Columns of :func:`rating_columns`."""
 
 LEAST_PROBABILITY: Final = 1e-7
-"""One clip that a model rules out wrongly must not decide a mean over all of them."""
+"""One clip whose class a model rules out by mistake must not decide the mean over all of them."""
 
 Scored = Mapping[str, Float64s]
 """Name -> a score of each set of sums."""

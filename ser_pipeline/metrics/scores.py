@@ -1,4 +1,4 @@
-"""Scores of decisions: from a confusion matrix, by distance, by concordance, beside what a guess gives.
+"""Scores of decisions: from a confusion matrix, by distance, by concordance, and what a guess would give.
 
 Every function takes counts of shape ``(..., classes, classes)``, rows true classes and columns
 decisions, and works on the last two axes, so that a thousand resampled matrices cost one call.

@@ -6,11 +6,11 @@ valid, :func:`option` what it means. Flags, their help, the settings file, the p
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
@@ -27,6 +27,12 @@ LIST = BeforeValidator(
 
 PLACE = BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)
 """A folder may be given as a path, or as an object that has one, such as a run."""
+
+
+def in_order(names: Sequence[str]) -> AfterValidator:
+    """A list has its names in the order of ``names``, each once."""
+    return AfterValidator(lambda given: tuple(name for name in names if name in given))
+
 
 ANY_MODEL: Final[tuple[str, ...]] = ()
 DECLARED: Final = ("declared",)

@@ -44,7 +44,7 @@ def checked(
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """The valid word that is most like a wrong one, as the end of a sentence; "" where none is.
+    """The valid word that is most like a wrong one, as the end of a sentence; "" if none is like it.
 
     Examples:
         >>> nearest("licnce", ["title", "licence"])

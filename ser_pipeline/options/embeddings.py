@@ -7,17 +7,17 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, option
+from ser_pipeline.options.base import LIST, OFF, Count, Options, Positive, in_order, option
 
 EMBEDDINGS_VERSION: Final = 2
 """Raised whenever the same settings give other embeddings; part of every store's fingerprint."""
 
 EncoderPooling = Literal["mean", "std", "max"]
 POOLINGS: Final[tuple[EncoderPooling, ...]] = ("mean", "std", "max")
-
+"""Statistics of a layer's steps, in the order in which they lie in a store."""
 
 USUAL_ENCODER: Final = "whisper-base"
-"""What is cached where no encoder is named."""
+"""What is cached if no encoder is named."""
 
 
 Layer = Annotated[int, Field(ge=0)]
@@ -29,11 +29,6 @@ Layers = LayerChoice | tuple[Layer, ...]
 
 def _ascending(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
-
-
-def in_order(values: tuple[EncoderPooling, ...]) -> tuple[EncoderPooling, ...]:
-    """Statistics in the order in which they lie in a store."""
-    return tuple(name for name in POOLINGS if name in values)
 
 
 def layers_of(text: str) -> tuple[int, ...]:
@@ -117,8 +112,8 @@ class EmbeddingOptions(Options):
         (),
         "Keep these layers, as in 2,3 or 0-6, or 'all' of them; nothing is computed above the last one.",
     )
-    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(in_order)] = (
-        option(POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max.")
+    pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), in_order(POOLINGS)] = option(
+        POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max."
     )
     frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(
@@ -184,7 +179,7 @@ class EmbeddingOptions(Options):
 class WaveOptions(Options):
     """Samples as an encoder hears them, in frames of 10 ms; what is left after the last whole one is dropped.
 
-    No store depends on an encoder, so that one store does for all of them.
+    No store depends on an encoder, so one store serves all of them.
 
     Attributes:
         crop_s: as in :class:`EmbeddingOptions`.
@@ -193,17 +188,13 @@ class WaveOptions(Options):
         encoder: that hears the samples as a part of the model; None in a store.
     """
 
+    kind: ClassVar[str] = "waves"
     FRAME: ClassVar[int] = 160
 
     crop_s: Positive | None = None
     trim_db: Positive | None = 30.0
     sample_rate: Literal[16_000] = 16_000
     encoder: EmbeddingOptions | None = None
-
-    @property
-    def kind(self) -> str:
-        """Name of the folder of such stores."""
-        return "waves"
 
     @property
     def stored(self) -> Self:

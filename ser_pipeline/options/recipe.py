@@ -1,9 +1,9 @@
 """All that decides a model."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final, Literal, Self, cast, get_args
+from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from ser_pipeline.labels import DIMENSIONS, parse_merges
 from ser_pipeline.options.augment import WaveAugment
@@ -25,16 +25,17 @@ from ser_pipeline.options.base import (
     OF_VECTORS,
     TRAINING,
     Options,
+    in_order,
     option,
 )
 from ser_pipeline.options.embeddings import (
     LAYER_CHOICES,
+    POOLINGS,
     EmbeddingOptions,
     EncoderPooling,
     Layers,
     WaveOptions,
     encoders_named,
-    in_order,
     layers_in_words,
     layers_of,
 )
@@ -64,18 +65,10 @@ def _layers(value: Any) -> Any:
     return layers_of(value) if isinstance(value, str) and value not in LAYER_CHOICES else value
 
 
-def _each_once(values: tuple[Input, ...]) -> tuple[Input, ...]:
-    return tuple(name for name in INPUTS if name in values)
-
-
 def _named(value: Any) -> Any:
     if isinstance(value, str) and not value.strip(" ,"):
         raise ValueError(f"name one or more of {', '.join(DIMENSIONS)}, as in valence,arousal")
     return value
-
-
-def _in_order(values: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
-    return tuple(name for name in get_args(Dimension) if name in values)
 
 
 class Recipe(Options):
@@ -111,13 +104,13 @@ class Recipe(Options):
         panel=EMBEDDINGS, needs=OF_EMBEDDINGS,
     )  # fmt: skip
     embeddings_pooling: Annotated[
-        tuple[EncoderPooling, ...], LIST, Field(min_length=1), AfterValidator(in_order)
+        tuple[EncoderPooling, ...], LIST, Field(min_length=1), in_order(POOLINGS)
     ] = option(
         ("mean",),
         "Learn from these statistics of a layer's steps: some of mean, std and max.",
         panel=EMBEDDINGS, needs=OF_POOLED,
     )  # fmt: skip
-    on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), AfterValidator(_each_once)] = option(
+    on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), in_order(INPUTS)] = option(
         ("features",),
         "Let a model of vectors learn from 'features', from 'embeddings', the layers of a pretrained "
         "encoder, or from both side by side, as in features,embeddings. A network on mels takes them beside "
@@ -150,7 +143,7 @@ class Recipe(Options):
         panel=DATA,
     )
     target: Annotated[
-        tuple[Dimension, ...], LIST, BeforeValidator(_named), AfterValidator(_in_order)
+        tuple[Dimension, ...], LIST, BeforeValidator(_named), in_order(DIMENSIONS)
     ] = option(
         (),
         "Predict these ratings instead of emotions: some of valence, arousal and dominance, as in "

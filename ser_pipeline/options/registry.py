@@ -27,7 +27,7 @@ _BESIDE: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "frames": frozenset({"features", "vectors"}),
     }
 )
-"""What it gains where it learns from vectors beside its sequence."""
+"""What it gains if it learns from vectors beside its sequence."""
 
 VECTORS: Final = ("features", "embeddings")
 """Names of vectors that a model learns from, alone or beside a sequence."""

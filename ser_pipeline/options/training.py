@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ser_pipeline.options.augment import Mixup, RandomCrop, RandomGain
 from ser_pipeline.options.base import (
@@ -21,6 +21,7 @@ from ser_pipeline.options.base import (
     Options,
     Positive,
     Share,
+    in_order,
     option,
 )
 from ser_pipeline.options.embeddings import EmbeddingOptions
@@ -130,10 +131,6 @@ def _when(value: Any) -> Any:
 
 def _none(value: Any) -> Any:
     return () if value is False or value == "none" else value
-
-
-def _each_once(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
-    return tuple(name for name in get_args(Tracker) if name in names)
 
 
 class TrainOptions(Options):
@@ -324,7 +321,7 @@ class TrainOptions(Options):
         0, "Read batches in this many processes; with 0 the training process reads them itself.", panel=RUN
     )
     log: Annotated[
-        tuple[Tracker, ...], LIST, BeforeValidator(_none), AfterValidator(_each_once)
+        tuple[Tracker, ...], LIST, BeforeValidator(_none), in_order(get_args(Tracker))
     ] = option(
         (),
         "Log the run to these experiment trackers as well, as in tensorboard,mlflow; 'none' logs to none of "

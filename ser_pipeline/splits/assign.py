@@ -34,7 +34,7 @@ TIRED: Final = 3
 """Steps without a better swap before the search ends."""
 
 ABSENCE: Final = 10.0
-"""Cost of a part that lacks something it could have; all deviations together cost less."""
+"""Cost of a part that lacks something it could have; all deviations together cost less than that."""
 
 DIGITS: Final = 9
 """Decimal places of a cost that count."""

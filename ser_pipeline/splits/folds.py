@@ -91,7 +91,7 @@ def _fold_parts(split: Split, table: pa.Table, folds: Int64s, number: int) -> In
 
 
 def _groups(rows: AssignableRows, rest: Bools) -> list[tuple[str, Bools, int]]:
-    """Groups whose speakers are assigned together, each with the least it must have to spare one.
+    """Groups whose speakers are assigned together, each with the fewest it needs to spare one.
 
     These are the families of corpora; but if none has three speakers, all of the rest is one group.
     """
@@ -103,7 +103,7 @@ def _groups(rows: AssignableRows, rest: Bools) -> list[tuple[str, Bools, int]]:
 
 
 def _validation_sizes(share: float, smallest: int) -> Sizes:
-    """Speakers that train and speakers that validate, of so many."""
+    """How many of some speakers train, and how many validate."""
 
     def sizes(count: int) -> tuple[int, int]:
         validating = 0 if count < smallest else max(1, int(count * share + 0.5))

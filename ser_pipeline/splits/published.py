@@ -13,11 +13,10 @@ from ser_pipeline.arrays import Int64s
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
-from ser_pipeline.manifest.schema import NO_PART, PART_CODES
+from ser_pipeline.manifest.schema import MAX_FOLDS, NO_PART, PART_CODES
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
 from ser_pipeline.splits.make import KINDS
 from ser_pipeline.splits.split import (
-    MAX_FOLDS,
     PUBLISHED,
     Split,
     SplitRecipe,
@@ -71,7 +70,7 @@ def import_split(
         source: the file.
         name: of the split to be.
         seed: of the validation speakers of folds.
-        allow_leaks: accept speakers on both sides; the split says so ever after.
+        allow_leaks: accept speakers on both sides; the split says so from then on.
 
     Raises:
         SplitError: the file cannot be read, names nothing of the manifest, or leaks.

@@ -20,7 +20,6 @@ from ser_pipeline.manifest.schema import (
     NO_PART,
     PART_CODES,
     SPLIT_SCHEMA,
-    TableFile,
     read_table,
     with_facts,
     write_rows,
@@ -36,9 +35,6 @@ RATIOS: Final[Ratios] = (60.0, 20.0, 20.0)
 
 FOLDS: Final = 5
 """Folds of ``kfold``."""
-
-MAX_FOLDS: Final = 32_767
-"""What the column ``fold`` can hold."""
 
 PUBLISHED: Final = "published"
 """Kind of a split that was imported."""
@@ -307,10 +303,6 @@ def load_split(path: Path) -> Split:
     """
     remedy = f"ser manifest split {path.stem}"
     file = read_table(path, SPLIT_SCHEMA, remedy=remedy, error=SplitError)
-    return _from_file(file, path, remedy)
-
-
-def _from_file(file: TableFile, path: Path, remedy: str) -> Split:
     try:
         split = Split.from_facts(file.table, file.facts, file.digest)
     except (KeyError, TypeError, ValueError):
@@ -351,7 +343,7 @@ def row_places(split: Split, manifest: Manifest) -> Int64s:
     """Row of the manifest for each row of the split.
 
     Raises:
-        SplitError: a recording that the manifest does not have, or has but once.
+        SplitError: a recording that the manifest does not have, or that the split names twice.
     """
     ids, known = split.table["utterance_id"], manifest.table["utterance_id"]
     if ids.equals(known):

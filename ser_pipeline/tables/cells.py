@@ -52,11 +52,11 @@ def hours(seconds: float) -> Entry:
     return Entry("< 0.01" if 0 < found < 0.01 else f"{found:,.2f}", round(found, 3))
 
 
-def percent(share: float | None, *, bar: bool = False, strong: bool = False) -> Entry:
+def percent(share: float | None, *, bar: bool = False) -> Entry:
     """Make an entry of a share in [0, 1], shown in percent without the sign."""
     if share is None or not math.isfinite(share):
         return missing()
-    return Entry(f"{100 * share:.1f}", share, bar=share if bar else None, strong=strong)
+    return Entry(f"{100 * share:.1f}", share, bar=share if bar else None)
 
 
 def score(estimate: Estimate | None, *, strong: bool = False) -> Entry:

@@ -108,16 +108,11 @@ def markdown_table(table: Table) -> list[str]:
         "-" * (width - 1) + ":" if column.numeric else "-" * width
         for width, column in zip(widths, table.columns, strict=True)
     ]
-    heading = ": ".join(filter(None, (table.title, table.caption)))
-    notes = (
-        *table.notes,
-        *(f"{group.title}: {group.note}" for group in table.groups if group.title and group.note),
-    )
     return [
-        *([f"**{escaped(heading)}**{marked(table.marks)}", ""] if heading else []),
+        *([f"**{escaped(table.heading)}**{marked(table.marks)}", ""] if table.heading else []),
         *(_markdown_line(line, widths, table.columns) for line in [titles, rules, *body]),
         "",
-        *(f"{escaped(note)}\n" for note in notes),
+        *(f"{escaped(note)}\n" for note in table.remarks),
     ]
 
 

@@ -124,6 +124,17 @@ class Table:
         """Of the columns."""
         return [column.heading for column in self.columns]
 
+    @property
+    def heading(self) -> str:
+        """Its name and what it shows; "" if it says neither."""
+        return ": ".join(filter(None, (self.title, self.caption)))
+
+    @property
+    def remarks(self) -> list[str]:
+        """Its notes, and those of groups with a title."""
+        of_groups = (f"{each.title}: {each.note}" for each in self.groups if each.title and each.note)
+        return [*self.notes, *of_groups]
+
     def telling(self) -> "tuple[Table, list[str]]":
         """The table without columns that are empty or 0 in every row, and the headings of these."""
         kept = [

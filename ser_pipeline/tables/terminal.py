@@ -84,7 +84,7 @@ def first_rows(table: Table, most: int, width: int, *, everything: bool = False)
     return cut
 
 
-def terminal_lines(table: Table, width: int | None = None, *, everything: bool = False) -> list[Line]:
+def terminal_lines(table: Table, width: int | None, *, everything: bool = False) -> list[Line]:
     """Lay a table out.
 
     Args:
@@ -96,12 +96,11 @@ def terminal_lines(table: Table, width: int | None = None, *, everything: bool =
         Its lines, each with a style; with a width, none is wider unless a single number is.
     """
     shown, left_out = (table, []) if width is None or everything else table.telling()
-    heading = ": ".join(filter(None, (table.title, table.caption)))
-    lines: list[Line] = (
-        [(line, "bold") for line in _wrapped(one_line(heading), width, cut=False)] if heading else []
-    )
+    lines: list[Line] = []
+    if table.heading:
+        lines += ((line, "bold") for line in _wrapped(one_line(table.heading), width, cut=False))
     lines += _body(shown, width)
-    notes = [*table.notes, *(f"{g.title}: {g.note}" for g in table.groups if g.title and g.note)]
+    notes = table.remarks
     if left_out:
         notes.append(f"Empty or 0 in every row: {', '.join(left_out)} ('ser --all-columns' shows them).")
     said = [line for note in notes for line in _wrapped(one_line(note), width, cut=False)]
@@ -178,7 +177,7 @@ def _joined(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) 
 def _turned(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int
 ) -> Iterator[Line]:
-    """The rows as columns beside their headings, as many as fit, the others below; a gap between."""
+    """The rows as columns beside their headings, as many as fit, and the others below after a gap."""
     stub = min(max(map(_width, headings)), room // 2)
     for number, band in enumerate(_bands(rows, room - stub - len(GAP))):
         if number:
@@ -220,8 +219,8 @@ def _numbers_right(texts: Sequence[str], right: Sequence[bool]) -> list[str]:
 def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | None) -> list[int] | None:
     """Width of each column so that all fit; None where they cannot.
 
-    Columns first lose what wrapping between words can spare, then the names of one are shortened: of two
-    columns of shortened names, as paths and addresses, nobody could make anything.
+    Columns first lose what wrapping between words can spare, then the names of one column are shortened:
+    with two of them shortened, such as paths and addresses, nobody could tell what they mean.
     """
     columns = list(zip(*lines, strict=True))
     natural = [max(map(_width, column)) for column in columns]
@@ -229,7 +228,7 @@ def _widths(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: int | N
     gaps = len(GAP) * (len(columns) - 1)
     if room is None or sum(natural) + gaps <= room:
         return natural
-    for least in (words, _with_oneshortened(words, whole)):
+    for least in (words, _with_one_shortened(words, whole)):
         if sum(least) + gaps <= room:
             return _spread(least, natural, room - gaps)
     return None
@@ -243,7 +242,7 @@ def _widths_below(lines: Sequence[Sequence[str]], whole: Sequence[bool], room: i
     return [0, *widths]
 
 
-def _with_oneshortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
+def _with_one_shortened(words: Sequence[int], whole: Sequence[bool]) -> list[int]:
     """Least widths where the column of the longest names may show them in part."""
     texts = [place for place, never in enumerate(whole) if not never]
     longest = max(texts, key=lambda place: words[place], default=None)

@@ -5,10 +5,8 @@ import pytest
 from ser_pipeline.corpora.tables import (
     CorpusTable,
     age_of,
-    find_table,
     gender_of,
     read_any,
-    read_lines,
     read_table,
     read_text,
     share_of,
@@ -21,8 +19,8 @@ def person(line):
     return line["id"], {"age": age_of(line["age"])}
 
 
-def table_of(root, **options):
-    return read_table("toy", root, "tables/people.csv", person, columns=("id", "age"), **options)
+def table_of(root, read_row=person):
+    return read_table("toy", root, "tables/people.csv", read_row, ("id", "age"))
 
 
 def test_a_table_gives_facts_by_key_and_nothing_to_remark(put):
@@ -39,7 +37,6 @@ def test_a_byte_order_mark_crlf_and_blanks_in_the_heading_are_read_over(put):
 
 def test_a_table_right_beside_the_recordings_will_do(put):
     root = put(**{"people.csv": "id,age\na,31\n"})
-    assert find_table(root, "tables/people.csv") == root / "people.csv"
     assert table_of(root).rows == {"a": {"age": 31}}
 
 
@@ -90,27 +87,8 @@ def test_a_bad_line_costs_only_itself(put, lines, keys, reason):
 
 def test_a_row_reader_may_pass_over_lines(put):
     root = put(**{"tables/people.csv": "id,age\na,31\nb,40\n"})
-    table = read_table(
-        "toy",
-        root,
-        "tables/people.csv",
-        lambda line: None if line["id"] == "a" else person(line),
-        columns=("id", "age"),
-    )
+    table = table_of(root, lambda line: None if line["id"] == "a" else person(line))
     assert table == CorpusTable("toy", "tables/people.csv", {"b": {"age": 40}})
-
-
-def test_a_missing_column_is_named(put):
-    path = put(**{"t.tsv": "one\ttwo\n1\t2\n"}) / "t.tsv"
-    assert read_lines(path, columns=("two",), delimiter="\t") == [(2, {"two": "2"})]
-    with pytest.raises(CorpusError, match=r"lacks column three \(found one, two\)"):
-        read_lines(path, columns=("two", "three"), delimiter="\t")
-
-
-def test_a_line_that_no_table_has_is_named(put):
-    path = put(**{"t.csv": "one\n" + "x" * 140_000}) / "t.csv"
-    with pytest.raises(CorpusError, match="line 2 is not a line of a table: field larger"):
-        read_lines(path, columns=("one",))
 
 
 def test_the_first_encoding_that_fits_is_taken(put):

@@ -2,7 +2,7 @@ import pytest
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.exchange import FORMATS
-from ser_pipeline.exchange.formats import checked_format, reader_of, writer_of
+from ser_pipeline.exchange.formats import checked_format
 from tests.exchange.conftest import KEPT, told
 
 WHOLE = ("fold", "age", "valence", "start_s", "end_s")
@@ -42,8 +42,8 @@ def test_votes_come_back(corpus_of, kind):
 def test_every_format_has_help_a_reader_and_a_writer(kind):
     form = checked_format(kind)
     assert form.help
-    assert callable(reader_of(form))
-    assert callable(writer_of(form))
+    assert callable(form.read)
+    assert callable(form.write)
 
 
 def test_an_unknown_format_is_named_with_the_nearest():
