@@ -18,6 +18,7 @@ import soundfile
 from ser_pipeline.api import training
 from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.models import estimators
+from ser_pipeline.models.crnn import CRNN
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
 hypothesis.settings.register_profile("loaded", deadline=None)  # the machine may be busy
@@ -457,7 +458,9 @@ def toy_files(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def toy(tmp_path, toy_files, monkeypatch) -> Toy:
-    """Made-up clips to train on."""
+    """Made-up clips to train on, and a CRNN whose size suits them: a fiftieth of the weights."""
+    for name, size in (("channels", (8, 8, 16)), ("hidden", 16)):
+        monkeypatch.setitem(CRNN.__init__.__kwdefaults__, name, size)
     monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
     shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)

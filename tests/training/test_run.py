@@ -100,7 +100,7 @@ def test_best_weights_are_those_of_the_best_epoch(trained):
 
 
 def test_a_toy_network_learns_its_toy_clips(trained):
-    folder, _ = trained(train={"epochs": 12, "learning_rate": 0.003, "loss": "distance_ce", **NO_MASKS})
+    folder, _ = trained(train={"epochs": 12, "learning_rate": 0.01, "loss": "distance_ce", **NO_MASKS})
     assert read_metrics(folder / "metrics.csv")[-1]["train_accuracy"] > 0.9
 
 
