@@ -1,9 +1,12 @@
+import copy
+import functools
 import re
 
 import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
@@ -28,6 +31,15 @@ frequency_width = 1
 [tasks]
 loud = ["anger", "happiness"]
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_once():
+    """Build the commands once, not for every command that a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        built = functools.cache(get_command)
+        patch.setattr("typer.testing._get_command", lambda made: copy.copy(built(made)))
+        yield
 
 
 @pytest.fixture
