@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import functools
 import gc
 import io
 import os
@@ -195,11 +196,12 @@ _ENCODERS = {
 """Family -> what makes a tiny one of it."""
 
 
-@pytest.fixture
-def make_encoder(tmp_path):
-    """Make a tiny random encoder of a family, as its folder lies on a disk: 3 layers, 32 wide."""
+@pytest.fixture(scope="session")
+def encoder_files(tmp_path_factory):
+    """Write a tiny random encoder once for all who ask for the same."""
 
-    def make(family="wav2vec2", name=None, *, seed=0, **changes) -> Path:
+    @functools.cache
+    def written(family, seed, **changes) -> Path:
         import json
 
         import torch
@@ -220,7 +222,7 @@ def make_encoder(tmp_path):
             network = transformers.AutoModel.from_config(
                 transformers.AutoConfig.for_model(family, **settings)
             )
-        folder = tmp_path / "encoders" / (name or f"tiny-{family}")
+        folder = tmp_path_factory.mktemp(family)
         network.save_pretrained(folder)
         extractor = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM4TFeatureExtractor"}
         said = {
@@ -229,6 +231,18 @@ def make_encoder(tmp_path):
         }
         (folder / "preprocessor_config.json").write_text(json.dumps(said))
         return folder
+
+    return written
+
+
+@pytest.fixture
+def make_encoder(encoder_files, tmp_path):
+    """Make a tiny random encoder of a family, as its folder lies on a disk: 3 layers, 32 wide."""
+
+    def make(family="wav2vec2", name=None, *, seed=0, **changes) -> Path:
+        folder = tmp_path / "encoders" / (name or f"tiny-{family}")
+        made = encoder_files(family, seed, **changes)
+        return shutil.copytree(made, folder, copy_function=shutil.copy, dirs_exist_ok=True)
 
     return make
 

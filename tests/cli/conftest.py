@@ -1,9 +1,13 @@
+import copy
+import functools
 import re
+import shutil
 
 import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
@@ -30,6 +34,22 @@ loud = ["anger", "happiness"]
 """
 
 
+def build_manifest_in(home):
+    """Run ``ser manifest build`` in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        assert CliRunner().invoke(app, ["manifest", "build"]).exit_code == 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_once():
+    """Build the commands once, not for every command that a test runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        built = functools.cache(get_command)
+        patch.setattr("typer.testing._get_command", lambda made: copy.copy(built(made)))
+        yield
+
+
 @pytest.fixture
 def ser(toy, tmp_path, monkeypatch):
     """Run a command in a folder that holds the toy's manifest, stores and settings."""
@@ -46,18 +66,31 @@ def ser(toy, tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
-def tones(tmp_path, monkeypatch):
-    """Write an EMO-DB of tones with these names, and its manifest; work beside them."""
+@pytest.fixture(scope="session")
+def tone_files(tmp_path_factory):
+    """Write tones of these names, and their manifest, once for all who ask for the same."""
 
-    def write(names, lowest_hz=150):
-        folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    @functools.cache
+    def written(names, lowest_hz):
+        home = tmp_path_factory.mktemp("tones")
+        folder = home / "DataSets" / "EmoDB" / "wav"
         folder.mkdir(parents=True)
         for number, name in enumerate(names):
             wave = 0.2 * np.sin(2 * np.pi * (lowest_hz + 20 * number) * np.arange(8_000) / 16_000)
             sf.write(folder / f"{name}.wav", wave, 16_000)
+        build_manifest_in(home)
+        return home
+
+    return written
+
+
+@pytest.fixture
+def tones(tone_files, tmp_path, monkeypatch):
+    """Write an EMO-DB of tones with these names, and its manifest; work beside them."""
+
+    def write(names, lowest_hz=150):
+        shutil.copytree(tone_files(tuple(names), lowest_hz), tmp_path, dirs_exist_ok=True)
         monkeypatch.chdir(tmp_path)
-        assert CliRunner().invoke(app, ["manifest", "build"]).exit_code == 0
         return tmp_path
 
     return write
@@ -69,10 +102,11 @@ def home(tones):
     return tones(["03a01Wa", "03a01Fa", "08a01Wa", "08a01Na"])
 
 
-@pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    """EMO-DB of ten speakers: emotions are pitches, speakers overtones; with its manifest and split."""
-    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+@pytest.fixture(scope="session")
+def corpus_files(tmp_path_factory):
+    """The recordings of ``corpus`` with their manifest and split, written once."""
+    home = tmp_path_factory.mktemp("corpus")
+    folder = home / "DataSets" / "EmoDB" / "wav"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     t = np.arange(6_400) / 16_000
@@ -84,10 +118,18 @@ def corpus(tmp_path, monkeypatch):
                 sf.write(
                     folder / f"{speaker}a01{letter}{take}.wav", wave + 0.01 * rng.normal(size=t.size), 16_000
                 )
+    build_manifest_in(home)
+    return home
+
+
+@pytest.fixture
+def corpus(corpus_files, tmp_path, monkeypatch):
+    """EMO-DB of ten speakers: emotions are pitches, speakers overtones; with its manifest and split."""
+    shutil.copytree(corpus_files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("SER_ENCODERS", raising=False)
-    assert CliRunner().invoke(app, ["manifest", "build"]).exit_code == 0
+    monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
     return tmp_path
 
 

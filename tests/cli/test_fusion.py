@@ -38,13 +38,34 @@ def cached_and_predicted(home, name):
     ], [[*probabilities.values()] for probabilities in spoken]
 
 
-@pytest.fixture
-def cached(corpus, make_encoder):
-    """Features, and two encoders."""
-    assert ser("cache", "features").exit_code == 0
+def made_in(tmp_path_factory, start, *commands):
+    """A copy of a folder in which commands have run, each of which ended well."""
+    home = shutil.copytree(start, tmp_path_factory.mktemp("fusion"), dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)
+        for words in commands:
+            result = ser(*words)
+            assert result.exit_code == 0, result.output
+    return home
+
+
+@pytest.fixture(scope="module")
+def cached_files(corpus_files, encoder_files, tmp_path_factory):
+    """The corpus with features, and two encoders."""
+    folder = tmp_path_factory.mktemp("encoders")
     for kind, name in (("whisper", "one"), ("hubert", "two")):
-        assert ser("cache", "embeddings", "--encoder", make_encoder(kind, name)).exit_code == 0
-    return corpus
+        shutil.copytree(encoder_files(kind, 0), folder / name)
+    embeddings = [("cache", "embeddings", "--encoder", folder / name) for name in ("one", "two")]
+    home = made_in(tmp_path_factory, corpus_files, ("cache", "features"), *embeddings)
+    shutil.copytree(folder, home / "encoders")
+    return home
+
+
+@pytest.fixture
+def cached(corpus, cached_files):
+    """Features, and two encoders."""
+    return shutil.copytree(cached_files, corpus, dirs_exist_ok=True)
 
 
 def test_features_and_two_encoders_side_by_side_from_training_to_prediction(cached):
@@ -135,19 +156,25 @@ def test_an_encoder_or_a_layer_that_is_not_cached_is_one_line(cached):
     assert len(lacking.stderr.splitlines()) == lacking.exit_code == 1
 
 
-@pytest.fixture
-def averaged(cached):
+@pytest.fixture(scope="module")
+def averaged_files(cached_files, tmp_path_factory):
     """An ensemble of a network on mels, one on features, and a classifier of an encoder."""
-    for words in (
+    learned = ("--encoder", "one", "--c", "0.1", "--normalise", "adaptive")
+    return made_in(
+        tmp_path_factory,
+        cached_files,
         ("cache", "mels", "--n-mels", "16", "--max-s", "1"),
         ("train", "crnn", "--n-mels", "16", "--max-s", "1", "--epochs", "1", "--name", "mels"),
         ("train", "dnn", "--epochs", "1", "--name", "features"),
-        ("train", "logreg", "--encoder", "one", "--c", "0.1", "--normalise", "adaptive", "--name", "encoder"),
+        ("train", "logreg", *learned, "--name", "encoder"),
         ("train", "ensemble", "mels", "features", "encoder", "--name", "all"),
-    ):
-        result = ser(*words)
-        assert result.exit_code == 0, result.output
-    return cached
+    )
+
+
+@pytest.fixture
+def averaged(corpus, averaged_files):
+    """A copy of it to work in."""
+    return shutil.copytree(averaged_files, corpus, dirs_exist_ok=True)
 
 
 def test_an_ensemble_predicts_on_recordings_what_it_said_of_the_cached_clips(averaged):
@@ -228,12 +255,18 @@ def test_an_ensemble_goes_through_every_command(averaged):
     assert len(gone.stderr.splitlines()) == 1
 
 
-@pytest.fixture
-def with_mels(cached):
+@pytest.fixture(scope="module")
+def files_with_mels(cached_files, tmp_path_factory):
     """Small mels at a rate of their own beside features and encoders."""
-    (cached / "ser.toml").write_text("[front_end]\nn_mels = 8\nmax_s = 1.0\n[train]\nbatch_size = 16\n")
-    assert ser("cache", "mels").exit_code == 0
-    return cached
+    home = shutil.copytree(cached_files, tmp_path_factory.mktemp("mels"), dirs_exist_ok=True)
+    (home / "ser.toml").write_text("[front_end]\nn_mels = 8\nmax_s = 1.0\n[train]\nbatch_size = 16\n")
+    return made_in(tmp_path_factory, home, ("cache", "mels"))
+
+
+@pytest.fixture
+def with_mels(corpus, files_with_mels):
+    """A copy of them to work in."""
+    return shutil.copytree(files_with_mels, corpus, dirs_exist_ok=True)
 
 
 def test_mels_beside_vectors_go_through_every_command(with_mels):

@@ -124,6 +124,7 @@ def test_help_names_every_option(folder):
 def test_quickstart_fits_three_screens_and_its_commands_can_be_pasted(terminal, tmp_path, monkeypatch):
     module = importlib.import_module("ser_pipeline.cli.report")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # a process more takes longer to begin than to work
     shown = terminal("quickstart", "my demo", "--seed", "3", "--size", "small", "--epochs", "1")
     lines = [line for line in shown if "\u2501" not in line]  # one bar is drawn many times
     assert len(lines) + 3 <= 3 * 24
