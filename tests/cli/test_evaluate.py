@@ -69,7 +69,7 @@ def test_a_part_that_the_run_does_not_have_is_named(ser):
 
 def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
     for name in ("first", "good"):
-        ser("train", "crnn", "--threads", 1, "--name", name, "--epochs", 1)
+        ser("train", "crnn", "--threads", 1, "--name", name, "--epochs", 2, "--lr", 0.02)
     (tmp_path / "runs" / "broken").mkdir()
     settings = tmp_path / "runs" / "broken" / "settings.json"
     settings.write_text((tmp_path / "runs" / "good" / "settings.json").read_text()[:200])

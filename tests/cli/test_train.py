@@ -109,11 +109,10 @@ def test_a_run_goes_on_with_its_own_model_only(ser):
 def test_ctrl_c_says_how_to_go_on(ser, tmp_path, monkeypatch):
     from ser_pipeline.cli.epochs import EpochLines
 
-    monkeypatch.setattr(EpochLines, "epoch_done", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    result = train(ser, "--name", "a", status=130)
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochLines, "epoch_done", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        result = train(ser, "--name", "a", status=130)
     assert result.stderr.splitlines()[-1].endswith("ser train --resume runs/a")
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
     train(ser, "--resume", "runs/a")
     assert info(tmp_path, "a").stopped == "all 2 epochs are done"
 
