@@ -35,7 +35,7 @@ DAMAGED: Final = "cannot be decoded: its samples are damaged"
 
 _SENTENCES: Final = (
     (("not recognised", "unknown format", "must specify format"),
-     "not a recording: it begins like no audio format that is known"),
+     "not a recording: it does not start like any audio format"),
     (("unsupported", "unimplemented", "support", "compress", "unknown encoding"),
      "bad header: its samples are in an encoding that cannot be decoded; convert it to WAV or FLAC"),
     (("no sound data", "no data could be read"), "empty: it holds no samples"),
@@ -243,7 +243,7 @@ def opened(file: Source, name: str = "", *, most_s: float | None = None) -> Iter
         >>> with opened(io.BytesIO(b"hello"), "a.wav"):
         ...     pass
         Traceback (most recent call last):
-        ser_pipeline.errors.AudioForeign: a.wav: not a recording: it begins like no audio format that is known
+        ser_pipeline.errors.AudioForeign: a.wav: not a recording: it does not start like any audio format
     """
     with ExitStack() as stack:
         try:

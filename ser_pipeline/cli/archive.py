@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.cache_build import Workers
-from ser_pipeline.cli.common import Format, counted, introduce, out, say
+from ser_pipeline.cli.common import Format, counted, out, say
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import plural
 
@@ -72,15 +72,13 @@ def predict_into(
     timeline: bool,
 ) -> None:
     """Write predictions on many recordings into one file, and say how it went."""
-    from ser_pipeline import load_model
     from ser_pipeline.errors import RunError
     from ser_pipeline.serving.archive import archive_clips, predict_archive
 
     clips, failures = archive_clips(words)
     if not clips:
         raise RunError("; ".join(failure.reason for failure in failures) or f"{words[0]}: holds no recording")
-    introduce(load_model(model))  # and refuse one that cannot be used before any worker begins
-    with counted("predicted", "recordings") as on_progress:
+    with counted("predicting", "recordings") as on_progress:
         summary = predict_archive(
             model, clips, place, options,
             timeline=timeline, jobs=archive.jobs, scheduler=archive.checked_scheduler,

@@ -174,11 +174,13 @@ def predict(
         _check_adapt(options, timeline)
         check_archive(archive, one_speaker=one_speaker, enrol=enrol, picture=picture, fmt=fmt)
         if archive.out is not None:
-            predict_into(files, archive, archive.out, _find(model, runs), options, timeline=timeline)
+            place = _find(model, runs)
+            _load(place, options)  # refuses one that cannot be used before any worker begins
+            predict_into(files, archive, archive.out, place, options, timeline=timeline)
             return
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
-        loaded = _enrolled(_load(model, runs), enrol, options)
+        loaded = _enrolled(_load(_find(model, runs), options, one_speaker=one_speaker), enrol, options)
         _limit_threads(threads)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
@@ -214,11 +216,14 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
     return adapted
 
 
-def _load(model: Path | None, runs: Path) -> "Model":
-    """Load the model that was asked for, or the best, and say who answers."""
+def _load(place: Path, options: "PredictOptions", *, one_speaker: bool = False) -> "Model":
+    """Load a model that has a use for all options, and say that it answers."""
     from ser_pipeline.serving.load import load_model
+    from ser_pipeline.serving.voices import check_effect
 
-    loaded = load_model(_find(model, runs))
+    loaded = load_model(place)
+    cards = [each.card for each in getattr(loaded, "members", (loaded,))]
+    check_effect(loaded.name, cards, options, one_speaker=one_speaker)
     introduce(loaded)
     return loaded
 
@@ -240,7 +245,7 @@ def _whole(
     if len(paths) < 2:
         yield from every
         return
-    with progress("predicted", len(paths), "recordings") as advance:
+    with progress("predicting", len(paths), "recordings") as advance:
         for said in every:
             yield said
             advance(1)
@@ -328,7 +333,7 @@ def listen(
     timing = Timing()
     with plain_errors():
         options = given.options(PredictOptions)
-        loaded = _enrolled(_load(model, runs), enrol, options)
+        loaded = _enrolled(_load(_find(model, runs), options), enrol, options)
         loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded, fmt)
         opened = microphone() if file is None else played(file, live=live)
@@ -373,14 +378,15 @@ def demo(
 ) -> None:
     """Serve a page to record or upload speech, and POST /predict for programs, on this computer only."""
     from ser_pipeline.options import Limits
-    from ser_pipeline.serving.demo import application, check_installed, model_to_serve, serve
+    from ser_pipeline.serving.demo import application, check_installed, check_port, model_to_serve, serve
 
     with plain_errors("it can be started again at any time"):
         check_installed()
         limits = given.options(Limits)
+        first, *_ = hosts = host or ["127.0.0.1"]
+        check_port(first, port)
         loaded = model_to_serve(model, runs)
         tell_unread(runs, loaded[1])
-        first, *_ = hosts = host or ["127.0.0.1"]
         app = application(loaded, limits, hosts=hosts, page=page)
         introduce(loaded[0])
         what = f"model {loaded[0].name}"

@@ -21,6 +21,7 @@ from ser_pipeline.manifest.cards import card_facts
 from ser_pipeline.manifest.schema import MEASURED, REJECT_SCHEMA, SCHEMA
 from ser_pipeline.manifest.segments import measure
 from ser_pipeline.records import MissingAudio, Record, Reject, TableProblem, Utterance
+from ser_pipeline.remote.addresses import printable
 
 DESCRIBED: Final[pa.Schema] = pa.schema([column for column in SCHEMA if column.name not in MEASURED])
 """The columns that come from the corpora."""
@@ -127,16 +128,6 @@ def _refuse_links(scanned: Scanned) -> None:
     scanned.rejects += [Reject(row["corpus"], PurePosixPath(row["path"]), reason) for row in refused]
     scanned.table = scanned.table.filter(pc.invert(out))
     scanned.linked = ()
-
-
-def printable(text: str) -> str:
-    r"""Write the bytes of a name that are not UTF-8 as ``\xe9``, so that it can be stored.
-
-    Examples:
-        >>> print(printable("caf\udce9.wav"))
-        caf\xe9.wav
-    """
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _synthetic(data: Path, discovery: Discovery) -> tuple[str, ...]:

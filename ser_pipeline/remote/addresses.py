@@ -61,14 +61,26 @@ def address_of(place: str | PurePath) -> str | None:
     return "::".join(re.sub(r"^([a-z0-9]+):/+", r"\1://", part) for part in chain)
 
 
+def printable(text: str) -> str:
+    r"""Write the bytes of a name that are not UTF-8 as ``\xe9``, so that it can be stored.
+
+    Examples:
+        >>> print(printable("caf\udce9.wav"))
+        caf\xe9.wav
+        >>> print(printable("ü 音.wav"))
+        ü 音.wav
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def shown(place: str | PurePath) -> str:
-    """A path as people write it; of an address with both its slashes.
+    """A path as people write it, which can be stored; of an address with both its slashes.
 
     Examples:
         >>> shown(Path("s3://bucket/a.wav")), shown(Path("a.wav"))
         ('s3://bucket/a.wav', 'a.wav')
     """
-    return address_of(place) or str(place)
+    return printable(address_of(place) or str(place))
 
 
 def in_words(text: str) -> str:
@@ -87,11 +99,11 @@ def is_folder(place: Path) -> bool:
 
 
 def name_of(place: PurePath) -> str:
-    """The name of a file for messages; of one in an archive its name there.
+    """The name of a file for messages, which can be stored; of one in an archive its name there.
 
     Examples:
         >>> name_of(Path("wav/a.wav")), name_of(Path("tar:/anna/a.wav::s3:/bucket/a.tar"))
         ('a.wav', 'a.wav')
     """
     address = address_of(place)
-    return place.name if address is None else PurePath(address.partition("::")[0]).name
+    return printable(place.name if address is None else PurePath(address.partition("::")[0]).name)

@@ -31,7 +31,7 @@ from ser_pipeline.manifest.read import MANIFEST_NAME, read_manifest
 from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.records import Segment, part_of
-from ser_pipeline.remote.addresses import ABSENT, shown
+from ser_pipeline.remote.addresses import ABSENT, printable, shown
 from ser_pipeline.remote.opening import state_at
 from ser_pipeline.runs.card import card_digest
 from ser_pipeline.serving.load import load_model
@@ -279,7 +279,7 @@ def _cut(path: Path, segment: Segment) -> bytes:
 
 def _row(said: Prediction | AudioError, digest: str | None, model: Model) -> dict[str, Any]:
     if isinstance(said, AudioError):
-        return {"error": str(said)}
+        return {"error": printable(str(said))}
     return {
         "start_s": said.start_s,
         "end_s": said.end_s,
@@ -328,7 +328,7 @@ def _plan(clips: Iterable[ArchiveClip], identity: str) -> str:
     for clip in clips:
         found = state_at(str(clip.path))
         stamp = "-" if found == ABSENT else f"{found.size} {found.mtime_ns}"
-        state.update(f"{clip.name}\0{stamp}\n".encode("utf-8", "surrogateescape"))
+        state.update(f"{clip.name}\0{stamp}\n".encode())
     return state.hexdigest()
 
 

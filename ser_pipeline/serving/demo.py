@@ -82,14 +82,10 @@ def serve(app: Any, host: str, port: int) -> None:
     Args:
         app: from :func:`application`.
         host: address to listen on.
-        port: to listen on.
-
-    Raises:
-        SettingsError: the port cannot be used.
+        port: to listen on; see :func:`check_port`.
     """
     import uvicorn
 
-    _check_port(host, port)
     config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S, access_log=False
     )
@@ -103,7 +99,12 @@ def serve(app: Any, host: str, port: int) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Raises:
+        SettingsError: says why.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

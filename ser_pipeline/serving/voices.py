@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.datasets.normalise import Scaling, Voice, first_step
-from ser_pipeline.errors import RunError
+from ser_pipeline.datasets.normalise import OTHER_CORPORA, Scaling, Voice, first_step
+from ser_pipeline.errors import RunError, SettingsError
+from ser_pipeline.options import FeatureOptions, PredictOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.scorer import PreparedClip
 
@@ -85,6 +86,35 @@ def speaker_wise(card: ModelCard) -> bool:
 def adaptive(card: ModelCard) -> bool:
     """Whether a model gains by knowing other recordings of the speaker, and does without them too."""
     return card.learned.voice is not None
+
+
+def check_effect(
+    name: str, cards: Sequence[ModelCard], options: PredictOptions, *, one_speaker: bool = False
+) -> None:
+    """Refuse options of a command that would change nothing; without this, they are ignored.
+
+    Args:
+        name: of the model, for messages.
+        cards: of the model, or of each member of an ensemble.
+        options: that were given.
+        one_speaker: whether all recordings are said to be of one person.
+
+    Raises:
+        SettingsError: names the first one, or a corpus whose level is unknown.
+    """
+    gains = {corpus for card in cards for corpus in card.learned.gains_db} - {OTHER_CORPORA}
+    listens = any(isinstance(part, FeatureOptions) for card in cards for part in parts_of(card.inputs))
+    idle = {
+        f"--corpus {options.corpus}": options.corpus is not None and not gains,
+        "--modality song": options.modality == "song" and not listens,
+        "--one-speaker": one_speaker and not any(speaker_wise(card) or adaptive(card) for card in cards),
+    }
+    if flag := next((flag for flag, ignored in idle.items() if ignored), None):
+        raise SettingsError(f"{flag}: has no effect on {name}; leave it out")
+    if options.corpus is not None and options.corpus not in gains:
+        raise SettingsError(
+            f"--corpus {options.corpus}: {name} knows the levels of {', '.join(sorted(gains))}"
+        )
 
 
 def stacked(clips: Sequence[PreparedClip]) -> Float32s:

@@ -46,7 +46,7 @@ def test_a_folder_is_told_as_json_lines(here):
         assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert each["confidence"] == pytest.approx(max(each["probabilities"].values()))
         assert each["decision"] == max(each["probabilities"], key=each["probabilities"].get)
-    assert "predicted: 3 recordings in" in result.stderr
+    assert "predicting: 3 recordings in" in result.stderr
 
 
 def test_csv_has_a_line_for_each_and_a_header(here):
@@ -114,6 +114,10 @@ def test_a_timeline_and_its_picture(here, kind):
         (["clips/0.wav", "--timeline", "--picture", "a.gif"], 1, "must end in .png, .svg or .pdf"),
         (["clips", "--threads", "0"], 2, "threads"),
         (["clips", "--adapt"], 1, "ser: --adapt follows a voice through the windows of a --timeline"),
+        (["clips", "--one-speaker"], 1, "ser: --one-speaker: has no effect on small; leave it out"),
+        (["clips", "--modality", "song"], 1, "ser: --modality song: has no effect on small; leave it out"),
+        (["clips", "--corpus", "nope"], 1, "ser: --corpus nope: has no effect on small; leave it out"),
+        (["clips", "--out", "p.parquet", "--modality", "song"], 1, "has no effect on small"),
         (["clips", "--adapt", "--timeline"], 1, "was not trained to adapt to a speaker; train one with"),
     ],
 )

@@ -32,7 +32,7 @@ def test_every_bad_recording_is_a_reject_with_its_reason(data, out, record, buil
     summary = built(data, out)
     expected = {
         "EmoDB/wav/03a01Aa.wav": "empty: 0 bytes",
-        "EmoDB/wav/03a01Ea.wav": "not a recording: it begins like no audio format",
+        "EmoDB/wav/03a01Ea.wav": "not a recording: it does not start like any audio format",
         "EmoDB/wav/03a01La.wav": "Git LFS pointer",
         "EmoDB/wav/03a02Wa.wav": "too short: 0.010 s",
         "EmoDB/wav/03a02Fa.wav": "truncated: 10 of the",

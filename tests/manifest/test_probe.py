@@ -60,7 +60,7 @@ def test_every_rate_and_depth_is_read(tmp_path, rng, rate, subtype):
     ("content", "reason"),
     [
         (b"", "empty: 0 bytes"),
-        (b"not audio at all", "not a recording: it begins like no audio format that is known"),
+        (b"not audio at all", "not a recording: it does not start like any audio format"),
         (bytes(5000), "not a recording"),
         (b"RIFF\x24\0\0\0WAVE", "bad header"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer.*git lfs pull"),

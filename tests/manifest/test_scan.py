@@ -11,7 +11,7 @@ from ser_pipeline.corpora import CORPORA
 from ser_pipeline.corpora.discover import Discovery, Found
 from ser_pipeline.errors import LabelError, ManifestError
 from ser_pipeline.manifest.probe_cache import PROBE_SCHEMA
-from ser_pipeline.manifest.scan import DESCRIBED, filter_rows, printable, scan_corpora
+from ser_pipeline.manifest.scan import DESCRIBED, filter_rows, scan_corpora
 from ser_pipeline.manifest.schema import MEASURED, SCHEMA
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
 
@@ -168,10 +168,6 @@ def test_a_name_that_is_not_utf8_is_a_reject_that_can_be_printed(tmp_path):
         Reject("toy", PurePosixPath("Toy/b\\xff.wav"), "name 'b\\xff' is odd"),
     ]
     assert scanned.table["path"].to_pylist() == ["Toy/ç.wav"]
-
-
-def test_printable_leaves_other_text_alone():
-    assert printable("ü 音.wav") == "ü 音.wav"
 
 
 def test_limit_takes_the_same_few_of_each_corpus(tmp_path):

@@ -1,3 +1,7 @@
+import os
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -57,6 +61,14 @@ def test_rows_are_what_the_model_says_of_each_recording_in_their_order(folder):
     assert found[-1]["decision"] is None
     assert predict(folder).computed == 0
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_name_that_is_not_utf_8_is_stored_as_it_is_shown(folder):
+    odd = Path(os.fsdecode(b"b\xff.wav"))
+    shutil.copy("broken.wav", odd)
+    predict(folder, [ArchiveClip.of(odd)])
+    (row,) = rows(folder)
+    assert (row["file"], row["error"].partition(":")[0]) == (r"b\xff.wav", r"b\xff.wav")
 
 
 def test_two_workers_write_the_same_bytes(folder):

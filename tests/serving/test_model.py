@@ -11,12 +11,13 @@ from ser_pipeline.audio.mono import mixed
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
 from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
-from ser_pipeline.errors import AudioError, AudioMissing, RunError
+from ser_pipeline.errors import AudioError, AudioMissing, RunError, SettingsError
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.models import one_clip
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving.prediction import Unusable
 from ser_pipeline.serving.stream import Stream
+from ser_pipeline.serving.voices import check_effect
 from ser_pipeline.training.checkpoint import load_model as load_network
 from tests.serving.conftest import RATE, SMALL, save_random, shares, voice
 
@@ -55,6 +56,9 @@ def test_an_unknown_corpus_has_the_mean_level(voices, tmp_path):
     said = shares(model.predict(path) for path in voices.paths)
     assert said == pytest.approx(voices.cached(tmp_path / "run", "my own"), abs=1e-5)
     assert np.abs(said - voices.cached(tmp_path / "run", "emodb")).max() > 1e-4
+    check_effect("run", [model.card], PredictOptions(corpus="nemo"))
+    with pytest.raises(SettingsError, match="--corpus nemi: run knows the levels of emodb, nemo"):
+        check_effect("run", [model.card], PredictOptions(corpus="nemi"))
 
 
 @pytest.mark.parametrize("name", ["dnn", "cnn1d"])
