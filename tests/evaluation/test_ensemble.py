@@ -13,13 +13,18 @@ from ser_pipeline.metrics import temper
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.predictions import read_predictions
 from ser_pipeline.runs.read import read_runs
+from tests.conftest import Toy
+
+
+def places_of(toy):
+    return {"manifests": toy.manifests, "cache": toy.cache, "runs": toy.folder / "runs"}
 
 
 @pytest.fixture
-def places(toy, tmp_path):
+def places(toy):
     toy.write_features()
     toy.write_embeddings()
-    return {"manifests": toy.manifests, "cache": toy.cache, "runs": tmp_path / "runs"}
+    return places_of(toy)
 
 
 def trained(toy, places, name, **changes):
@@ -31,13 +36,25 @@ def of(places, *members, name="both"):
     return ensemble(members, name=name, manifests=places["manifests"], runs=places["runs"])
 
 
-@pytest.fixture
-def runs(toy, places):
+@pytest.fixture(scope="module")
+def files(toy_files, tmp_path_factory):
     """A network on mels, and classifiers of features and of an encoder."""
-    trained(toy, places, "mels", model={"name": "crnn"})
-    trained(toy, places, "features")
-    trained(toy, places, "encoder", on="embeddings", layers=(2,))
-    return places
+    toy = Toy(shutil.copytree(toy_files, tmp_path_factory.mktemp("ensemble"), dirs_exist_ok=True))
+    toy.write_features()
+    toy.write_embeddings()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)
+        trained(toy, places_of(toy), "mels", model={"name": "crnn"})
+        trained(toy, places_of(toy), "features")
+        trained(toy, places_of(toy), "encoder", on="embeddings", layers=(2,))
+    return toy.folder
+
+
+@pytest.fixture
+def runs(toy, files):
+    """A copy of them to work on."""
+    shutil.copytree(files, toy.folder, dirs_exist_ok=True)
+    return places_of(toy)
 
 
 def table_of(places, name):

@@ -21,17 +21,23 @@ from ser_pipeline.splits import make_split, write_split
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.folds import train_folds
 from ser_pipeline.training.run import train_run
+from tests.conftest import Toy
 from tests.training.conftest import Silent
 
 EMOTIONS = ("anger", "happiness", "neutral", "sadness")
 TRAIN = {"epochs": 6, "learning_rate": 0.003, "spec_augment": {"frequency_masks": 0, "time_masks": 0}}
 
 
+@pytest.fixture(scope="module")
+def trained(toy_files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train_run(Toy(toy_files).data(train=TRAIN), folder, Silent(), command="c")
+    return folder
+
+
 @pytest.fixture
-def run(toy, tmp_path):
-    data = toy.data(train=TRAIN)
-    train_run(data, tmp_path / "run", Silent(), command="c")
-    return tmp_path / "run", data
+def run(trained, toy, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run"), toy.data(train=TRAIN)
 
 
 def places(toy):

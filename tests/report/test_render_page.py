@@ -235,7 +235,6 @@ def test_nothing_is_wider_than_the_screen_and_no_word_is_broken(visit, tmp_path,
     tab = visit(width, scheme)
     folded = tab.evaluate(STATE)
     check_page(tab, width, FRAMES)
-    tab.screenshot(path=tmp_path / f"folded-{width}-{scheme}.png", full_page=True)
     tab.evaluate(UNFOLD)
     whole = tab.evaluate(STATE)
     check_page(tab, width, FRAMES)

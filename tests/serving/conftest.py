@@ -145,13 +145,11 @@ def run(tmp_path) -> Path:
 WAVES = [voice(0.5 + 0.1 * number, number) for number in range(8)]
 
 
-@pytest.fixture
-def save(make_encoder, tmp_path):
-    """Save a model of layers of a tiny encoder, whose scores differ from clip to clip."""
+def saver(encoder_of, run):
+    """What saves a model of layers of a tiny encoder, whose scores differ from clip to clip."""
 
     def make(family="whisper", name="dnn", mode="none", classes=4, how=None, **changes):
-        folders = map(make_encoder, family.split("+"))
-        run = tmp_path / "run"
+        folders = map(encoder_of, family.split("+"))
         if name in ("probe", "finetune"):
             options = EmbeddingOptions(encoder=str(next(folders)), layers=(1, 2), **changes)
             return save_probe(run, located(options)[0], ModelOptions(name=name, **(how or {})))
@@ -182,6 +180,12 @@ def save(make_encoder, tmp_path):
         return run
 
     return make
+
+
+@pytest.fixture
+def save(make_encoder, tmp_path):
+    """Save such a model in a folder of the test."""
+    return saver(make_encoder, tmp_path / "run")
 
 
 @pytest.fixture

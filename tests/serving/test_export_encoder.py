@@ -23,12 +23,20 @@ from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving import graph
 from ser_pipeline.serving.export import export_graph, keep_graph
 from ser_pipeline.serving.load import GRAPH
-from tests.serving.conftest import EMOTIONS, RATE, WAVES, shares, voice
+from tests.serving.conftest import EMOTIONS, RATE, WAVES, saver, shares, voice
 
 FAMILIES = (
     "whisper", "wavlm", "wav2vec2", "wav2vec2-bert", "hubert", "data2vec-audio", "unispeech", "unispeech-sat",
     "whisper+wavlm",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def usual(encoder_files, tmp_path_factory):
+    """A run on layers of Whisper, and its graph."""
+    folder = tmp_path_factory.mktemp("usual")
+    run = saver(lambda family: encoder_files(family, 0), folder / "run")()
+    return run, export_graph(load_model(run), folder / "m.onnx").path
 
 
 def said(model, **more):
@@ -45,8 +53,8 @@ def test_a_graph_holds_its_encoder(save, tmp_path, family):
     assert np.ptp(expected, axis=0).max() > 0.005
 
 
-def test_a_graph_with_an_encoder_inside_hears_no_offset(save, tmp_path):
-    graph = load_model(export_graph(load_model(save()), tmp_path / "m.onnx").path).scorer
+def test_a_graph_with_an_encoder_inside_hears_no_offset(usual):
+    graph = load_model(usual[1]).scorer
     for wave in (WAVES[0], np.pad(WAVES[0] + np.float32(0.05), 4_000)):  # zeros at the ends are padding
         assert graph.hear(wave, None)[1] == pytest.approx(graph.hear(mixed(wave), None)[1], abs=1e-4)
 
@@ -133,17 +141,16 @@ def test_settings_of_the_embeddings_are_inside(save, tmp_path, changes):
     assert said(graph) == pytest.approx(said(model), abs=1e-4)
 
 
-def test_a_recording_beyond_the_encoders_window_is_cut_into_parts(save, tmp_path):
-    model = load_model(save())  # whose window is 2 s
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_a_recording_beyond_the_encoders_window_is_cut_into_parts(usual):
+    model, graph = map(load_model, usual)  # whose window is 2 s
     for samples in (31_999, 32_000, 32_001, 80_001, 100_003):
         wave = voice(7.0)[:samples]
         expected = shares([model.predict_wave(wave, RATE)])
         assert shares([graph.predict_wave(wave, RATE)]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_silence_is_cut_inside(save, tmp_path):
-    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
+def test_silence_is_cut_inside(usual):
+    path = usual[1]
     quiet = np.zeros(8_000, np.float32)
     graph = load_model(path)
     found = graph.predict_wave(np.concatenate([quiet, WAVES[3], quiet]), RATE)
@@ -209,9 +216,8 @@ def test_eight_bits_are_smaller_and_decide_alike(save, tmp_path):
     assert "MatMulInteger" in nodes
 
 
-def test_layers_above_the_last_are_not_inside(save, tmp_path):
-    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
-    names = [node.name for node in onnx.load(path).graph.node]
+def test_layers_above_the_last_are_not_inside(usual):
+    names = [node.name for node in onnx.load(usual[1]).graph.node]
     assert any("layers.1/" in name for name in names)
     assert not any("layers.2/" in name for name in names)
 
@@ -266,9 +272,8 @@ def test_a_graph_in_the_folder_of_its_run_hears_as_the_encoder_does(save):
     assert said(graph) == pytest.approx(said(network), abs=1e-4)
 
 
-def test_a_graph_whose_vector_does_not_fit_is_refused(save, tmp_path):
-    path = export_graph(load_model(save()), tmp_path / "m.onnx").path
-    graph = onnx.load(path)
+def test_a_graph_whose_vector_does_not_fit_is_refused(usual, tmp_path):
+    path, graph = tmp_path / "m.onnx", onnx.load(usual[1])
     props = {each.key: each.value for each in graph.metadata_props}
     facts = json.loads(props["ser"])
     for name in ("names", "center", "scale"):
@@ -309,9 +314,8 @@ def test_embeddings_of_less_precision_are_exported_whole(save, tmp_path):
     assert said(load_model(made.path)) == pytest.approx(said(exact), abs=1e-4)
 
 
-def test_windows_of_a_long_recording_are_told_alike(save, tmp_path):
-    model = load_model(save())
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_windows_of_a_long_recording_are_told_alike(usual, tmp_path):
+    model, graph = map(load_model, usual)
     sf.write(tmp_path / "a.wav", voice(6.0), RATE)
     options = PredictOptions(window_s=2.0)
     expected = shares(model.timeline(tmp_path / "a.wav", options))

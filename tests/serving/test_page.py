@@ -340,16 +340,14 @@ def test_an_upload_shows_the_bars_that_the_interface_tells(visit, served, tmp_pa
     assert not visit.locator("#record").is_visible()
     assert visit.locator(".bars").first.is_visible()
     assert visit.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    visit.screenshot(path=tmp_path / "print.png", full_page=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 768, 1280])
-def test_the_page_for_programs_fits_every_screen(visit, tmp_path, width):
+def test_the_page_for_programs_fits_every_screen(visit, width):
     visit.set_viewport_size({"width": width, "height": 900})
     visit.goto(visit.url + "docs")
     check_page(visit, width)
-    visit.screenshot(path=tmp_path / f"docs-{width}.png", full_page=True)
 
 
 @pytest.mark.slow
