@@ -43,11 +43,10 @@ def read_said(folder: Path, info: RunInfo, manifest: Manifest) -> Said:
     """
     pooled = info.split.fold == ALL_FOLDS
     fold = None if pooled or info.split.fold is None else int(info.split.fold)
-    inner = {int(place.name.partition("-")[2]): place for place in fold_folders(folder)}
     tables: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
     certainties: dict[int | None, Certainty] = {}
-    for number, place in (inner if pooled else {fold: folder}).items():
+    for number, place in (fold_folders(folder) if pooled else {fold: folder}).items():
         table = read_predictions(place, info.emotions)
         tables.append(table.filter(pc.equal(table["part"], "test")) if pooled else table)
         priors[number] = training_priors(table, manifest.table, len(info.emotions))

@@ -92,7 +92,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
         )
     if infos[0].split.fold != ALL_FOLDS:
         return _made(folder, members, infos, manifest, command)
-    numbers = sorted({int(path.name.partition("-")[2]) for path in fold_folders(members[0])})
+    numbers = [*fold_folders(members[0])]
     for number in numbers:
         inner = [fold_folder(member, number) for member in members]
         lacking = next((path for path in inner if not (path / CARD).is_file()), None)
@@ -123,7 +123,7 @@ def score_ensemble(folder: Path, *, manifests: Path, cache: Path, device: str = 
     info, manifest = read_info(folder), read_manifest(manifests)
     if info.split.fold != ALL_FOLDS:
         return _scored_anew(folder, manifest, manifests, cache, device)
-    for inner in fold_folders(folder):
+    for inner in fold_folders(folder).values():
         _scored_anew(inner, manifest, manifests, cache, device)
     scores, _ = _pooled(folder, manifest, info)
     write_scores(folder, scores)

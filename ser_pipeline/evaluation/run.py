@@ -197,7 +197,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         RunError: a fold has not been trained; and as :func:`score_run`.
     """
     numbers = tested_folds(inputs)
-    missing = [number for number in numbers if not _trained(folder, number)]
+    trained = fold_folders(folder)
+    missing = [number for number in numbers if number not in trained]
     if missing:
         raise RunError(
             f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
@@ -328,7 +329,3 @@ def _stated(
             return probabilities, None
         write_card(folder, card.model_copy(update=certainty.model_dump()))
     return state(probabilities, certainty), certainty
-
-
-def _trained(folder: Path, number: int) -> bool:
-    return fold_folder(folder, number) in fold_folders(folder)
