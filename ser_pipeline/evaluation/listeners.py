@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Bools, Float64s, Strings
+from ser_pipeline.arrays import Bools, Float64s, Strings, texts_of
 from ser_pipeline.datasets.targets import vote_counts
 from ser_pipeline.evaluation.score import (
     GROUPS,
@@ -90,7 +90,7 @@ def with_votes(scores: RunScores, predictions: pa.Table, manifest: pa.Table, tas
         counts = vote_counts(known["votes"], task)
         voted = counts.any(1)
         said = np.column_stack([rows[f"p_{name}"].to_numpy() for name in task.emotions]).astype(np.float64)
-        told = _votes(counts[voted], said[voted], _texts(known, "speaker_id")[voted])
+        told = _votes(counts[voted], said[voted], texts_of(known["speaker_id"])[voted])
         parts[part] = found.model_copy(update={"votes": told})
     return scores.model_copy(update={"parts": parts})
 
@@ -167,7 +167,7 @@ def _ratings(table: pa.Table, part: str, manifest: pa.Table) -> tuple[tuple[Rati
     """Scores of ratings of the clips of one part, all of them and by group, and who speaks in each."""
     rows = table.filter(pc.equal(table["part"], part))
     known = _rows(rows, manifest)
-    facts = {kind: _texts(known, column) for kind, column in GROUPS.items()}
+    facts = {kind: texts_of(known[column]) for kind, column in GROUPS.items()}
     ratings: list[RatingScores] = []
     for dimension in (name for name in DIMENSIONS if name in rows.column_names):
         rated, said = (_numbers(rows, name) for name in (f"rated_{dimension}", dimension))
@@ -201,11 +201,6 @@ def _rows(clips: pa.Table, manifest: pa.Table) -> pa.Table:
     """Rows of the manifest for some clips, in their order."""
     places = pc.index_in(clips["utterance_id"], manifest["utterance_id"].combine_chunks())
     return manifest.select([*dict.fromkeys([*GROUPS.values(), "votes"])]).take(places)
-
-
-def _texts(table: pa.Table, column: str) -> Strings:
-    texts: Strings = np.asarray(table[column].to_numpy(zero_copy_only=False), np.str_)
-    return texts
 
 
 def _numbers(table: pa.Table, column: str) -> Float64s:
