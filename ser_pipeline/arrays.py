@@ -1,4 +1,4 @@
-"""Array types, one name for each element type; numbers of a column, and samples of any type, as arrays."""
+"""Array types, one name for each element type; what a column holds, and samples of any type, as arrays."""
 
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,6 +49,11 @@ def numbers_of(column: "pa.ChunkedArray", kind: type[N]) -> npt.NDArray[N]:
         if len(chunk)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, kind), *parts])
+
+
+def texts_of(column: "pa.ChunkedArray") -> Strings:
+    """Texts of a column, shape ``(rows,)``."""
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.str_)
 
 
 def as_samples(values: npt.ArrayLike) -> Float32s:

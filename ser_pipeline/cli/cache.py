@@ -56,7 +56,7 @@ def status(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Show all there is to know about this store, given by its name or how its name begins."
+            help="Show all there is to know about this store, given by its name or the beginning of it."
         ),
     ] = None,
     manifests: ManifestsOption = Path("manifests"),
@@ -70,7 +70,7 @@ def status(
 ) -> None:
     """Show every store: its settings, what it holds, what it lacks, and why it is not current.
 
-    What teachers said of recordings is shown with them, of kind 'teachers'.
+    The answers of teachers are shown as well, as stores of kind 'teachers'.
     """
     from ser_pipeline.store.index import read_index
     from ser_pipeline.store.status import SOURCES, find_store, stores
@@ -187,7 +187,7 @@ def gc(
 ) -> None:
     """List files that no command can use any more, and delete them with --yes.
 
-    What a teacher said goes when no run in --runs learned from it.
+    The answers of a teacher are among them if no run in --runs learned from it.
     """
     from ser_pipeline.store.maintenance import collect, garbage, partial
     from ser_pipeline.training.answers import unused_answers

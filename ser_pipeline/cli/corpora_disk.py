@@ -47,7 +47,7 @@ def check(
     jobs: JobsOption = 4,
     fmt: FormatOption = Format.table,
 ) -> None:
-    """Check whether corpora are complete, and as they were published; the status is 1 if one is not."""
+    """Check whether corpora are complete and as they were published; exit with status 1 if one is not."""
     with plain_errors():
         from ser_pipeline.acquire import check_corpora
         from ser_pipeline.errors import CorpusError
@@ -79,7 +79,7 @@ def download(
         bool, typer.Option("--accept-licence", help="Accept the licences of these corpora, once for --data.")
     ] = False,
 ) -> None:
-    """Download corpora into --data; say of others how they are obtained."""
+    """Download corpora into --data; of those that cannot be downloaded, say how to obtain them."""
     with plain_errors("run the same command again to continue; what has come is kept"):
         from ser_pipeline.acquire import download as downloads
         from ser_pipeline.acquire import state_of

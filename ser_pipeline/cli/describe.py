@@ -1,4 +1,4 @@
-"""Commands of ``ser corpora`` that describe a corpus: a first draft, and taking one over."""
+"""Commands of ``ser corpora`` that describe a corpus: a first draft, and adding a description."""
 
 from collections import Counter
 from pathlib import Path
@@ -25,7 +25,7 @@ def init(
         bool,
         typer.Option(
             "--force",
-            help="Write the draft even if the corpus is known, or over a description that is there.",
+            help="Write the draft even if the corpus is known, or has a description already.",
         ),
     ] = False,
 ) -> None:
@@ -41,11 +41,11 @@ def add(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Take over this description, a TOML file, or describe the recordings beside this table.",
+            help="Add this description, a TOML file, or describe the recordings beside this table.",
         ),
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Write over a description of that name that is there.")
+        bool, typer.Option("--force", help="Replace the description of that name, if there is one.")
     ] = False,
 ) -> None:
     """Write a description to corpora/NAME.toml, where it is found, from a TOML file or from a table."""

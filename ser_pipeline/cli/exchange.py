@@ -16,7 +16,7 @@ def import_(
     data: DataOption = Path("DataSets"),
     name: Annotated[
         str | None,
-        typer.Option(help="Give the corpus this id; by default it is called like the file or folder."),
+        typer.Option(help="Give the corpus this id instead of the name of the file or folder."),
     ] = None,
     recordings: Annotated[
         Path | None,

@@ -183,7 +183,7 @@ def _build_manifest(work: Work, *, dry_run: bool) -> None:
 @app.command()
 @spread
 def search(
-    name: Annotated[str, typer.Argument(help="Search as this TOML file says in its [search] table.")],
+    name: Annotated[str, typer.Argument(help="Search as the table 'search' of this TOML file says.")],
     work: Work,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Train this many trials instead of the file's number.")

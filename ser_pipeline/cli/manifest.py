@@ -95,7 +95,7 @@ def build(
         bool,
         typer.Option(
             "--follow-links/--no-follow-links",
-            help="Take recordings that links lead out of --data for, or reject them.",
+            help="Take recordings that links point to outside of --data, or reject them.",
         ),
     ] = True,
 ) -> None:

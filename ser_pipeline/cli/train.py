@@ -29,7 +29,7 @@ TimeOption = Annotated[
     typer.Option(
         "--budget",
         help="Stop after the epoch in which this time is over, as in 90m or 1h30m; --resume continues. "
-        "'none' is no end. What takes more than an hour is not begun without a budget.",
+        "'none' sets no limit. Without a budget, nothing is begun that takes more than an hour.",
         rich_help_panel="Run",
     ),
 ]
@@ -54,8 +54,8 @@ def train(
 ) -> None:
     """Train a model on cached features, and score every part.
 
-    Without MODEL, the best model that the stores at hand allow is trained, and named. 'ser train ensemble
-    RUN RUN' averages the calibrated probabilities of finished runs; the result is a run like any other.
+    Without MODEL, the best model that the stores at hand allow is named and trained. 'ser train ensemble RUN
+    RUN' averages the calibrated probabilities of finished runs; the result is a run like any other.
     """
     places: dict[str, Any] = {"manifests": manifests, "cache": cache, "runs": runs}
     with plain_errors():

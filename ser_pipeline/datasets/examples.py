@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings
+from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings, texts_of
 from ser_pipeline.errors import LabelError, SettingsError, TrainingError
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS
@@ -46,8 +46,7 @@ class Examples:
 
     def column(self, name: str) -> Strings:
         """A column as strings, shape ``(clips,)``."""
-        values: Strings = np.asarray(self.table[name].to_numpy(zero_copy_only=False), np.str_)
-        return values
+        return texts_of(self.table[name])
 
     def ratings(self, dimensions: Sequence[str] = DIMENSIONS) -> Float32s:
         """Ratings in [-1, 1], NaN where a clip has none, shape ``(clips, dimensions)``.

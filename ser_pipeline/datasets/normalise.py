@@ -246,20 +246,14 @@ def shifts(gains_db: Mapping[str, float], corpora: npt.ArrayLike, front_end: Fro
     return np.array([gains_db.get(name, other) * scale for name in names], np.float32)
 
 
-def shift_levels(
-    mels: Float32s,
-    frames: Int64s,
-    shift: Float32s,
-    floor: float = -1.0,
-) -> None:
-    """Move the level of clips, in place; what falls below the floor is raised to it, padding stays.
+def shift_levels(mels: Float32s, frames: Int64s, shift: Float32s) -> None:
+    """Move the level of clips, in place; what falls below -1 is raised to it, padding stays.
 
     Args:
         mels: shape ``(clips, n_mels, frames)``.
         frames: valid frames of each clip, shape ``(clips,)``.
         shift: to add to each clip, shape ``(clips,)``.
-        floor: quietest value.
     """
     valid = np.arange(mels.shape[2]) < frames[:, None, None]
-    moved = np.maximum(mels + shift[:, None, None], floor)
+    moved = np.maximum(mels + shift[:, None, None], -1.0)
     np.copyto(mels, moved, where=valid)

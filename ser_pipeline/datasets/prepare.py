@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ser_pipeline.arrays import Int8s, Int64s
+from ser_pipeline.arrays import Int8s, Int64s, texts_of
 from ser_pipeline.datasets.batch import RowStore, Variants
 from ser_pipeline.datasets.examples import (
     UNUSED,
@@ -163,8 +163,7 @@ class Inputs:
         modalities = chosen["modality"].to_pylist()
         positions = self.store.rows(chosen["audio_digest"].to_pylist(), modalities=modalities)
         here = positions >= 0
-        speakers = np.asarray(chosen["speaker_id"].to_numpy(zero_copy_only=False), np.str_)
-        return Surroundings(positions[here], parts[used][here], speakers[here])
+        return Surroundings(positions[here], parts[used][here], texts_of(chosen["speaker_id"])[here])
 
     def _left_out(self, number: int | None) -> str:
         """How many clips of the task the condition says nothing about, in words."""

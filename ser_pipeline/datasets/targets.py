@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ser_pipeline.arrays import Float32s, Float64s, Int64s
+from ser_pipeline.arrays import Float32s, Float64s, Int64s, texts_of
 from ser_pipeline.datasets.batch import Batch, Clips, rows_of
 from ser_pipeline.datasets.examples import Examples, class_lookup
 from ser_pipeline.labels import Task
@@ -223,8 +223,7 @@ def intensity_weights(table: pa.Table, *, strength: float) -> Float32s:
     rated = np.asarray(table["rated_intensity"].to_numpy(zero_copy_only=False), np.float64)
     evidence = acted + _stretched(rated) + _stretched(intended_share(table))
     raw = np.exp(strength * evidence)
-    names = np.asarray(table["corpus"].to_numpy(zero_copy_only=False), np.str_)
-    _, corpus = np.unique(names, return_inverse=True)
+    _, corpus = np.unique(texts_of(table["corpus"]), return_inverse=True)
     mean = np.bincount(corpus, raw) / np.bincount(corpus)
     weights: Float32s = (raw / mean[corpus]).astype(np.float32)
     return weights

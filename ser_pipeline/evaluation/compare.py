@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from ser_pipeline.arrays import Int64s, Strings
+from ser_pipeline.arrays import Int64s, Strings, texts_of
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
@@ -56,13 +56,10 @@ class RunDecisions:
         """Sort what is looked up by utterance."""
         table = self.manifest.table.select(["utterance_id", "speaker_id", "corpus", "language"])
         table = table.sort_by("utterance_id")
-        self._facts = {
-            name: np.asarray(table[name].to_numpy(zero_copy_only=False), np.str_)
-            for name in table.column_names
-        }
+        self._facts = {name: texts_of(table[name]) for name in table.column_names}
 
     def of(self, key: str) -> Decided:
-        """RunDecisions of a run that is scored."""
+        """Decisions of a run that is scored."""
         if key not in self._read:
             self._read[key] = read_decided(self.folder(key))
         return self._read[key]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Float64s, Strings
+from ser_pipeline.arrays import Float64s, Strings, texts_of
 from ser_pipeline.datasets.targets import vote_counts
 from ser_pipeline.evaluation.listeners import task_of
 from ser_pipeline.labels import DIMENSIONS
@@ -64,7 +64,7 @@ def rating_sums(infos: Mapping[Path, RunInfo], manifest: Manifest) -> Iterator[S
     for name in shared:
         pairs = {}
         for folder, table in tables.items():
-            ids = np.asarray(table["utterance_id"].to_pylist(), np.str_)
+            ids = texts_of(table["utterance_id"])
             rated, said = (
                 np.asarray(table[column].to_numpy(zero_copy_only=False), np.float64)
                 for column in (f"rated_{name}", name)
@@ -109,7 +109,7 @@ def _summed(
     every = [names for names, _ in pairs.values()]
     clips: Strings = reduce(np.intersect1d, every)
     places = pc.index_in(pa.array(clips, pa.string()), manifest.table["utterance_id"].combine_chunks())
-    speakers = np.asarray(manifest.table["speaker_id"].take(places).to_pylist(), np.str_)
+    speakers = texts_of(manifest.table["speaker_id"].take(places))
     by_run = {}
     for folder, (names, columns) in pairs.items():
         order = np.argsort(names, kind="stable")

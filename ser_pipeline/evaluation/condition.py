@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.errors import ManifestError
-from ser_pipeline.evaluation.listeners import rated_scores, task_of, with_ratings, with_votes
+from ser_pipeline.evaluation.listeners import decision_scores, rated_scores, task_of, with_ratings
 from ser_pipeline.evaluation.predict import certainty_of
-from ser_pipeline.evaluation.score import Certainties, Priors, score_predictions, training_priors
+from ser_pipeline.evaluation.score import Certainties, Priors, training_priors
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.manifest.where import chosen_by, no_match
 from ser_pipeline.runs.card import read_card
@@ -42,12 +42,10 @@ def read_said(folder: Path, info: RunInfo, manifest: Manifest) -> Said:
         RunError: its predictions, or those of a fold, are missing or damaged.
     """
     pooled = info.split.fold == ALL_FOLDS
-    fold = None if pooled or info.split.fold is None else int(info.split.fold)
-    inner = {int(place.name.partition("-")[2]): place for place in fold_folders(folder)}
     tables: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}
     certainties: dict[int | None, Certainty] = {}
-    for number, place in (inner if pooled else {fold: folder}).items():
+    for number, place in (fold_folders(folder) if pooled else {info.split.number: folder}).items():
         table = read_predictions(place, info.emotions)
         tables.append(table.filter(pc.equal(table["part"], "test")) if pooled else table)
         priors[number] = training_priors(table, manifest.table, len(info.emotions))
@@ -88,8 +86,7 @@ def score_where(
     some, left_out = table.filter(pc.is_in(table["utterance_id"], kept)), found.among(judged).left_out
     if said is None:
         return rated_scores(some, manifest.table).rated[part], left_out
-    scores = score_predictions(some, manifest.table, info.emotions, said.priors, said.certainties)
-    scores = with_votes(scores, some, manifest.table, task_of(info))
+    scores = decision_scores(some, manifest.table, task_of(info), said.priors, said.certainties)
     if info.recipe.model.dimensions:
         rated = read_ratings(folder)
         rated = rated.filter(pc.is_in(rated["utterance_id"], kept))

@@ -4,7 +4,7 @@ Acted corpora are balanced over emotions and life is not, so the clips are chose
 come, all neutral, and all of one emotion of the speaker.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -178,12 +178,8 @@ class _People:
 
 def _emotions(inputs: Inputs, data: RunData) -> dict[int, int]:
     """Emotion of every recording of the manifest that the store has, by its place there."""
-    return dict(_placed(inputs, data))
-
-
-def _placed(inputs: Inputs, data: RunData) -> Iterator[tuple[int, int]]:
     table = inputs.manifest.table
     digests, modalities = table["audio_digest"].to_pylist(), table["modality"].to_pylist()
     places = data.store.rows(digests, modalities=modalities)
     ids = pc.fill_null(table["emotion_id"], -1).to_pylist()
-    yield from zip(places.tolist(), ids, strict=True)
+    return dict(zip(places.tolist(), ids, strict=True))

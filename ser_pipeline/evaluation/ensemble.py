@@ -18,10 +18,9 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.evaluation.condition import read_said
-from ser_pipeline.evaluation.listeners import task_of, with_votes
+from ser_pipeline.evaluation.listeners import decision_scores, model_scores, task_of
 from ser_pipeline.evaluation.predict import certainty_of, learn_certainty, state
 from ser_pipeline.evaluation.run import decided, inputs_of
-from ser_pipeline.evaluation.score import score_predictions, training_priors
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.metrics import mixture_weights
 from ser_pipeline.options import ENSEMBLE, Fused, ModelInputs, ModelOptions, Recipe, TrainOptions, parts_of
@@ -92,7 +91,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
         )
     if infos[0].split.fold != ALL_FOLDS:
         return _made(folder, members, infos, manifest, command)
-    numbers = sorted({int(path.name.partition("-")[2]) for path in fold_folders(members[0])})
+    numbers = [*fold_folders(members[0])]
     for number in numbers:
         inner = [fold_folder(member, number) for member in members]
         lacking = next((path for path in inner if not (path / CARD).is_file()), None)
@@ -123,7 +122,7 @@ def score_ensemble(folder: Path, *, manifests: Path, cache: Path, device: str = 
     info, manifest = read_info(folder), read_manifest(manifests)
     if info.split.fold != ALL_FOLDS:
         return _scored_anew(folder, manifest, manifests, cache, device)
-    for inner in fold_folders(folder):
+    for inner in fold_folders(folder).values():
         _scored_anew(inner, manifest, manifests, cache, device)
     scores, _ = _pooled(folder, manifest, info)
     write_scores(folder, scores)
@@ -209,7 +208,7 @@ def _made(
     write_card(folder, card)
     write_info(folder, info)
     write_predictions(folder, table)
-    write_scores(folder, _scores(table, manifest, info, known))
+    write_scores(folder, model_scores(table, manifest.table, task_of(info), info.split.number, known))
     return info
 
 
@@ -225,7 +224,7 @@ def _scored_anew(folder: Path, manifest: Manifest, manifests: Path, cache: Path,
     shared = _shared(tables, card.emotions, places)
     known = certainty_of(card)
     table = _stated(shared, [member.weight for member in card.members], known, card.emotions)
-    scores = _scores(table, manifest, info, known)
+    scores = model_scores(table, manifest.table, task_of(info), info.split.number, known)
     write_predictions(folder, table)
     write_scores(folder, scores)
     return scores
@@ -267,21 +266,11 @@ def _stated(
     return pa.table(columns, schema=prediction_schema(emotions))
 
 
-def _scores(table: pa.Table, manifest: Manifest, info: RunInfo, known: Certainty | None) -> RunScores:
-    fold = None if info.split.fold is None else int(info.split.fold)
-    priors = {fold: training_priors(table, manifest.table, len(info.emotions))}
-    scores = score_predictions(
-        table, manifest.table, info.emotions, priors, {} if known is None else {fold: known}
-    )
-    return with_votes(scores, table, manifest.table, task_of(info))
-
-
 def _pooled(folder: Path, manifest: Manifest, info: RunInfo) -> tuple[RunScores, pa.Table]:
     """Scores over the test clips of all folds, whose predictions are written."""
     said = read_said(folder, info, manifest)
     write_predictions(folder, said.table)
-    scores = score_predictions(said.table, manifest.table, info.emotions, said.priors, said.certainties)
-    scores = with_votes(scores, said.table, manifest.table, task_of(info))
+    scores = decision_scores(said.table, manifest.table, task_of(info), said.priors, said.certainties)
     return scores.model_copy(update={"certainty": None}), said.table
 
 

@@ -10,7 +10,6 @@ from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_inputs import explain_inputs
 from ser_pipeline.evaluation.explain_steps import explain_steps, load_steps, write_moved
 from ser_pipeline.evaluation.explain_tables import Load, RunClips, load_clips
-from ser_pipeline.metrics import bootstrap_intervals, speaker_confusions, uar
 from ser_pipeline.metrics.effect import SpeakerEffects, speaker_effects
 from ser_pipeline.metrics.importance import (
     decide,
@@ -24,15 +23,12 @@ from ser_pipeline.runs.explanation import (
     Explanation,
     FeatureImportance,
     FeatureName,
-    Interval,
 )
 from ser_pipeline.runs.files import read_info, write_result
 from ser_pipeline.runs.shares import SHARES, Shares
 from ser_pipeline.runs.types import ALL_FOLDS
 
 REPEATS = 20
-PAIRS = 20
-"""Pairs of features that the file lists."""
 
 PEAK = "peak_level"
 """Feature that tells whether recordings were scaled one by one."""
@@ -135,7 +131,8 @@ def explain_clips(
     names = tuple(each.name for each in named)
     groups = tuple(dict.fromkeys(each.group for each in named))
     found = _importances(heard, named, groups, len(emotions), repeats, seed, advance)
-    people = np.unique(heard.speakers).tolist()
+    decisions = decide(heard.predict, heard.values)
+    usual, people = tables.uar_of(heard.targets, decisions, heard.speakers, len(emotions), seed)
     effects = _effects(clips, len(emotions))
     everyone = effects[None]
     correlations = rank_correlations(clips.values, clips.speakers)
@@ -149,7 +146,7 @@ def explain_clips(
         emotions=tuple(emotions),
         features=named,
         groups=groups,
-        uar=_uar(heard, len(emotions), seed),
+        uar=usual,
         importances=found[: len(named)],
         group_importances=found[len(named) :],
         effects=tuple(
@@ -159,7 +156,7 @@ def explain_clips(
         group_correlations=tables.full(
             group_correlations(correlations, [each.group for each in named], groups)
         ),
-        closest=tables.feature_pairs(correlations, names, PAIRS),
+        closest=tables.feature_pairs(correlations, names),
         profiles=cells,
         summary=tables.profile_summary(cells),
         importance_interval=tables.interval_words(people, seed, repeats),
@@ -213,13 +210,6 @@ def _importances(
         advance=lambda done: advance(done, len(sets)),
     )
     return tables.importances([*(each.name for each in named), *groups], drops)
-
-
-def _uar(heard: RunClips, classes: int, seed: int) -> Interval:
-    decisions = decide(heard.predict, heard.values)
-    by_speaker, _ = speaker_confusions(heard.targets, decisions, heard.speakers, classes)
-    low, high = bootstrap_intervals(by_speaker, seed=seed).get("uar", (np.nan, np.nan))
-    return tables.known(float(uar(by_speaker.sum(0))), low, high)
 
 
 def _effects(clips: RunClips, classes: int) -> dict[str | None, SpeakerEffects]:

@@ -10,7 +10,7 @@ from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_tables import Named, RunClips
 from ser_pipeline.front_end import vector_names
-from ser_pipeline.metrics import bootstrap_intervals, confusion_matrix, speaker_confusions, uar
+from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.metrics.importance import Importance, decide, permutation_importance
 from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of, sequence_of
 from ser_pipeline.runs.shares import InputImportance, Kind, Shares, ShareTable
@@ -160,18 +160,19 @@ class Measured:
 
     def shares(self, found: Iterable[ShareTable], notes: Iterable[str] = ()) -> Shares:
         """What was found, with all that is needed to read it."""
-        counts, names = speaker_confusions(self.targets, self.decisions, self.speakers, len(self.emotions))
-        low, high = bootstrap_intervals(counts, seed=self.seed).get("uar", (np.nan, np.nan))
+        usual, people = tables.uar_of(
+            self.targets, self.decisions, self.speakers, len(self.emotions), self.seed
+        )
         return Shares(
             part=self.part,
             clips=len(self.targets),
-            speakers=len(names),
+            speakers=len(people),
             seed=self.seed,
             repeats=self.repeats,
             emotions=tuple(self.emotions),
-            uar=tables.known(self.uar(self.decisions), low, high),
+            uar=usual,
             tables=tuple(found),
-            interval=tables.interval_words(list(names), self.seed, self.repeats),
+            interval=tables.interval_words(people, self.seed, self.repeats),
             notes=(*tables.absent_notes(self.targets, self.emotions), *notes),
         )
 

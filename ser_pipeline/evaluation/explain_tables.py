@@ -16,7 +16,7 @@ from ser_pipeline.evaluation.predict import pool_clips
 from ser_pipeline.evaluation.profiles import PROFILED, PublishedDirection, measured_properties, published
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.features.catalogue import FEATURES
-from ser_pipeline.metrics import describe_intervals, importance
+from ser_pipeline.metrics import bootstrap_intervals, describe_intervals, importance, speaker_confusions, uar
 from ser_pipeline.metrics.effect import (
     Agreement,
     SpeakerEffects,
@@ -46,6 +46,9 @@ from ser_pipeline.runs.explanation import (
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.info import check_same
+
+PAIRS = 20
+"""Pairs of features that the file lists."""
 
 DIGITS = 6
 """Significant digits kept in the file; the intervals are far wider."""
@@ -244,6 +247,15 @@ def known(value: float, low: float, high: float) -> Interval:
     return Interval(value=float(f"{value:.{DIGITS}g}"), low=number(low), high=number(high))
 
 
+def uar_of(
+    targets: Int64s, decisions: Int64s, speakers: Strings, classes: int, seed: int
+) -> tuple[Interval, list[str]]:
+    """UAR of decisions with its interval over speakers, and their names."""
+    counts, people = speaker_confusions(targets, decisions, speakers, classes)
+    low, high = bootstrap_intervals(counts, seed=seed).get("uar", (np.nan, np.nan))
+    return known(float(uar(counts.sum(0))), low, high), people
+
+
 def table(values: Float64s) -> Matrix:
     """Rows of rounded numbers, None if there is none."""
     return tuple(tuple(map(number, row)) for row in values.tolist())
@@ -290,11 +302,11 @@ def language_pairs(effects: dict[str, SpeakerEffects]) -> tuple[LanguagePair, ..
     )
 
 
-def feature_pairs(correlations: Float64s, names: Sequence[str], limit: int) -> tuple[FeaturePair, ...]:
-    """Pairs of features that say most nearly the same."""
+def feature_pairs(correlations: Float64s, names: Sequence[str]) -> tuple[FeaturePair, ...]:
+    """The :data:`PAIRS` pairs of features that say most nearly the same."""
     return tuple(
         FeaturePair(first=names[first], second=names[second], correlation=float(f"{value:.{DIGITS}g}"))
-        for first, second, value in closest_pairs(correlations, limit)
+        for first, second, value in closest_pairs(correlations, PAIRS)
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ser_pipeline.arrays import Float32s, Floats, Int64s, Ints
+from ser_pipeline.arrays import Float32s, Floats, Int64s, Ints, texts_of
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
@@ -48,7 +48,7 @@ def write_internals(
     drop_internals(folder)
     if not isinstance(network, EmbeddingNetwork):
         return
-    parts = np.asarray(predictions["part"].to_pylist(), np.str_)
+    parts = texts_of(predictions["part"])
     present = [name for name in reversed(PARTS) if (parts == name).any()]
     if not present:
         return

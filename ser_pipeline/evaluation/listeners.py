@@ -8,9 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Bools, Float64s, Strings
+from ser_pipeline.arrays import Bools, Float64s, Strings, texts_of
 from ser_pipeline.datasets.targets import vote_counts
-from ser_pipeline.evaluation.score import GROUPS
+from ser_pipeline.evaluation.score import (
+    GROUPS,
+    Certainties,
+    Priors,
+    score_predictions,
+    training_priors,
+)
 from ser_pipeline.labels import DIMENSIONS, Task, rating_task
 from ser_pipeline.metrics import (
     describe_intervals,
@@ -25,7 +31,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import write_scores
 from ser_pipeline.runs.predictions import write_ratings
 from ser_pipeline.runs.ratings import Estimate, GroupKind, RatedPart, RatingScores, VoteScores
-from ser_pipeline.runs.types import RunInfo, RunScores
+from ser_pipeline.runs.types import Certainty, RunInfo, RunScores
 
 _FEWEST: Final = 2
 """Rated clips that a score of ratings needs."""
@@ -38,9 +44,37 @@ def task_of(info: RunInfo) -> Task:
     return Task(info.recipe.task, info.emotions, info.merges, info.corpora)
 
 
-def with_votes(
-    scores: RunScores, predictions: pa.Table, manifest: pa.Table, task: Task, *, seed: int = 0
+def decision_scores(
+    predictions: pa.Table, manifest: pa.Table, task: Task, priors: Priors, certainties: Certainties
 ) -> RunScores:
+    """Score decisions for emotions, and how closely their probabilities follow the votes of listeners.
+
+    Args and errors are those of :func:`ser_pipeline.evaluation.score.score_predictions`; ``task`` has the
+    classes and merges.
+    """
+    scores = score_predictions(predictions, manifest, task.emotions, priors, certainties)
+    return with_votes(scores, predictions, manifest, task)
+
+
+def model_scores(
+    predictions: pa.Table, manifest: pa.Table, task: Task, fold: int | None, certainty: Certainty | None
+) -> RunScores:
+    """Do the same for one model, whose training clips are among the predictions.
+
+    Args:
+        predictions: as of :func:`decision_scores`.
+        manifest: likewise.
+        task: likewise.
+        fold: that tests the clips of part ``test``; None without folds.
+        certainty: of the model; None where nothing is known.
+    """
+    priors = {fold: training_priors(predictions, manifest, len(task.emotions))}
+    return decision_scores(
+        predictions, manifest, task, priors, {} if certainty is None else {fold: certainty}
+    )
+
+
+def with_votes(scores: RunScores, predictions: pa.Table, manifest: pa.Table, task: Task) -> RunScores:
     """Add to each part's scores how closely the probabilities follow the votes of listeners.
 
     Args:
@@ -48,7 +82,6 @@ def with_votes(
         predictions: columns of :func:`ser_pipeline.runs.predictions.prediction_schema`.
         manifest: its table, or the rows of the clips; has ``utterance_id``, ``speaker_id`` and ``votes``.
         task: classes and merges; votes for other emotions count for nothing.
-        seed: of the intervals.
     """
     parts = {}
     for part, found in scores.parts.items():
@@ -57,16 +90,16 @@ def with_votes(
         counts = vote_counts(known["votes"], task)
         voted = counts.any(1)
         said = np.column_stack([rows[f"p_{name}"].to_numpy() for name in task.emotions]).astype(np.float64)
-        told = _votes(counts[voted], said[voted], _texts(known, "speaker_id")[voted], seed)
+        told = _votes(counts[voted], said[voted], texts_of(known["speaker_id"])[voted])
         parts[part] = found.model_copy(update={"votes": told})
     return scores.model_copy(update={"parts": parts})
 
 
-def _votes(counts: Float64s, said: Float64s, speakers: Strings, seed: int) -> VoteScores | None:
+def _votes(counts: Float64s, said: Float64s, speakers: Strings) -> VoteScores | None:
     if not len(counts):
         return None
     sums = speaker_sums(vote_columns(counts / counts.sum(1, keepdims=True), said), speakers)
-    intervals = sum_intervals(sums, vote_scores, seed=seed)
+    intervals = sum_intervals(sums, vote_scores)
     found = {name: _estimate(value, intervals[name]) for name, value in vote_scores(sums.sum(0)).items()}
     return VoteScores(clips=len(counts), speakers=len(sums), **found)
 
@@ -84,42 +117,40 @@ def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores, manifest: 
     return with_ratings(scores, table, manifest)
 
 
-def with_ratings(scores: RunScores, table: pa.Table, manifest: pa.Table, *, seed: int = 0) -> RunScores:
+def with_ratings(scores: RunScores, table: pa.Table, manifest: pa.Table) -> RunScores:
     """Add to each part's scores how closely a network's ratings follow those of listeners.
 
     Args:
         scores: of the same clips.
         table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
         manifest: its table, or the rows of the clips; has ``utterance_id``, ``corpus`` and ``speaker_id``.
-        seed: of the intervals.
     """
     parts = {}
     for part, found in scores.parts.items():
-        ratings, _ = _ratings(table, part, manifest, seed)
+        ratings, _ = _ratings(table, part, manifest)
         pooled = {each.dimension: each for each in ratings if each.by is None}
         agreement = {name: _value(pooled[name].ccc) if name in pooled else None for name in DIMENSIONS}
         parts[part] = found.model_copy(update={"concordance": agreement, "ratings": ratings})
     return scores.model_copy(update={"parts": parts})
 
 
-def rated_scores(table: pa.Table, manifest: pa.Table, *, seed: int = 0) -> RunScores:
+def rated_scores(table: pa.Table, manifest: pa.Table) -> RunScores:
     """Score a run whose target are ratings.
 
     Args:
         table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
         manifest: as for :func:`with_ratings`.
-        seed: of the intervals.
     """
     rated = {}
     for part in PARTS:
-        ratings, speakers = _ratings(table, part, manifest, seed)
+        ratings, speakers = _ratings(table, part, manifest)
         if len(speakers):
             people = sorted(set(speakers.tolist()))
             rated[part] = RatedPart(
                 clips=len(speakers),
                 speakers=len(people),
                 ratings=ratings,
-                interval=describe_intervals(people, seed),
+                interval=describe_intervals(people),
             )
     return RunScores(parts={}, rated=rated)
 
@@ -132,13 +163,11 @@ def keep_rated(folder: Path, table: pa.Table, manifest: pa.Table) -> RunScores:
     return scores
 
 
-def _ratings(
-    table: pa.Table, part: str, manifest: pa.Table, seed: int
-) -> tuple[tuple[RatingScores, ...], Strings]:
+def _ratings(table: pa.Table, part: str, manifest: pa.Table) -> tuple[tuple[RatingScores, ...], Strings]:
     """Scores of ratings of the clips of one part, all of them and by group, and who speaks in each."""
     rows = table.filter(pc.equal(table["part"], part))
     known = _rows(rows, manifest)
-    facts = {kind: _texts(known, column) for kind, column in GROUPS.items()}
+    facts = {kind: texts_of(known[column]) for kind, column in GROUPS.items()}
     ratings: list[RatingScores] = []
     for dimension in (name for name in DIMENSIONS if name in rows.column_names):
         rated, said = (_numbers(rows, name) for name in (f"rated_{dimension}", dimension))
@@ -148,14 +177,14 @@ def _ratings(
         for kind, name, inside in groups:
             here = there & inside
             if int(here.sum()) >= _FEWEST:
-                scored = _rated(rated[here], said[here], facts["speaker"][here], seed)
+                scored = _rated(rated[here], said[here], facts["speaker"][here])
                 ratings.append(RatingScores(dimension=dimension, by=kind, name=name, **scored))
     return tuple(ratings), facts["speaker"]
 
 
-def _rated(rated: Float64s, said: Float64s, speakers: Strings, seed: int) -> Mapping[str, object]:
+def _rated(rated: Float64s, said: Float64s, speakers: Strings) -> Mapping[str, object]:
     sums = speaker_sums(rating_columns(rated, said), speakers)
-    intervals = sum_intervals(sums, rating_scores, seed=seed)
+    intervals = sum_intervals(sums, rating_scores)
     found = {name: _estimate(value, intervals[name]) for name, value in rating_scores(sums.sum(0)).items()}
     return {"clips": len(rated), "speakers": len(sums), **found}
 
@@ -172,11 +201,6 @@ def _rows(clips: pa.Table, manifest: pa.Table) -> pa.Table:
     """Rows of the manifest for some clips, in their order."""
     places = pc.index_in(clips["utterance_id"], manifest["utterance_id"].combine_chunks())
     return manifest.select([*dict.fromkeys([*GROUPS.values(), "votes"])]).take(places)
-
-
-def _texts(table: pa.Table, column: str) -> Strings:
-    texts: Strings = np.asarray(table[column].to_numpy(zero_copy_only=False), np.str_)
-    return texts
 
 
 def _numbers(table: pa.Table, column: str) -> Float64s:

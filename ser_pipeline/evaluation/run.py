@@ -19,7 +19,13 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import EncoderError, RunError
 from ser_pipeline.evaluation.internals import write_internals
-from ser_pipeline.evaluation.listeners import keep_dimensions, keep_rated, task_of, with_votes
+from ser_pipeline.evaluation.listeners import (
+    decision_scores,
+    keep_dimensions,
+    keep_rated,
+    model_scores,
+    task_of,
+)
 from ser_pipeline.evaluation.predict import (
     certainty_of,
     dimension_table,
@@ -30,7 +36,7 @@ from ser_pipeline.evaluation.predict import (
     state,
     tested_dimensions,
 )
-from ser_pipeline.evaluation.score import score_predictions, training_priors
+from ser_pipeline.evaluation.score import training_priors
 from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.models import Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
@@ -197,7 +203,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
         RunError: a fold has not been trained; and as :func:`score_run`.
     """
     numbers = tested_folds(inputs)
-    missing = [number for number in numbers if not _trained(folder, number)]
+    trained = fold_folders(folder)
+    missing = [number for number in numbers if number not in trained]
     if missing:
         raise RunError(
             f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
@@ -219,9 +226,8 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     pooled = pa.concat_tables(tested)
     if inputs.task.dimensions:
         return keep_rated(folder, pooled, inputs.manifest.table)
-    scores = score_predictions(pooled, inputs.manifest.table, data.task.emotions, priors, certainties)
+    scores = decision_scores(pooled, inputs.manifest.table, data.task, priors, certainties)
     scores = scores.model_copy(update={"certainty": None})  # each fold has its own
-    scores = with_votes(scores, pooled, inputs.manifest.table, data.task)
     if inputs.recipe.model.dimensions:
         rated = tested_dimensions([fold_folder(folder, number) for number in numbers])
         scores = keep_dimensions(folder, rated, scores, inputs.manifest.table)
@@ -262,8 +268,8 @@ def decided(folder: Path, data: RunData, device: str) -> Decided:
     probabilities = predict_clips(network, clips, device=chosen_device(device))
     _check_finite(probabilities, "probabilities", folder)
     stated, certainty = _stated(folder, card, data, probabilities)
-    fold = None if data.split.fold is None else int(data.split.fold)
-    return Decided(prediction_table(data.examples, stated, card.emotions, fold), certainty, network, clips)
+    table = prediction_table(data.examples, stated, card.emotions, data.split.number)
+    return Decided(table, certainty, network, clips)
 
 
 def _loaded(folder: Path, data: RunData) -> tuple[Network, ModelCard, RunData, Clips]:
@@ -291,8 +297,7 @@ def _rated(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScore
     network, card, data, clips = _loaded(folder, data)
     rated = rate_clips(network, clips, dimensions=card.target, device=chosen_device(device))
     _check_finite(rated, "ratings", folder)
-    fold = None if data.split.fold is None else int(data.split.fold)
-    table = dimension_table(data.examples, rated, fold, card.target)
+    table = dimension_table(data.examples, rated, data.split.number, card.target)
     return table, keep_rated(folder, table, data.examples.table)
 
 
@@ -300,11 +305,8 @@ def _told(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores
     """Predictions of a run, and their scores; both are written."""
     found = decided(folder, data, device)
     predictions, network = found.table, found.network
-    fold = None if data.split.fold is None else int(data.split.fold)
-    priors = {fold: training_priors(predictions, data.examples.table, len(data.task.emotions))}
-    known = {} if found.certainty is None else {fold: found.certainty}
-    scores = score_predictions(predictions, data.examples.table, data.task.emotions, priors, known)
-    scores = with_votes(scores, predictions, data.examples.table, data.task)
+    fold = data.split.number
+    scores = model_scores(predictions, data.examples.table, data.task, fold, found.certainty)
     if network.rates:
         rated = rate_clips(network, found.clips, device=chosen_device(device))
         table = dimension_table(data.examples, rated, fold)
@@ -328,7 +330,3 @@ def _stated(
             return probabilities, None
         write_card(folder, card.model_copy(update=certainty.model_dump()))
     return state(probabilities, certainty), certainty
-
-
-def _trained(folder: Path, number: int) -> bool:
-    return fold_folder(folder, number) in fold_folders(folder)

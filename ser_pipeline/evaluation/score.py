@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.arrays import Bools, Float64s, Int64s, Strings
+from ser_pipeline.arrays import Bools, Float64s, Int64s, Strings, texts_of
 from ser_pipeline.errors import LabelError, RunError
 from ser_pipeline.labels import distance_matrix
 from ser_pipeline.metrics import (
@@ -250,7 +250,4 @@ def _facts(rows: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, 
             f"the manifest has no recording {missing}, which was predicted; it is not the run's own"
         )
     picked = manifest.select(columns).take(wanted)
-    return {
-        name: cast("Strings", np.asarray(picked[name].to_numpy(zero_copy_only=False), np.str_))
-        for name in columns
-    }
+    return {name: texts_of(picked[name]) for name in columns}

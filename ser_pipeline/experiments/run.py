@@ -112,18 +112,14 @@ def train_cell(
     inputs = read_inputs(recipe, manifests=ground.manifests, cache=cache, own_tasks=ground.own_tasks)
     run = fit_and_score(folder, inputs, clock, command=command, title=cell.label)
     if recipe.fold == ALL_FOLDS:
-        place, clips = fold_folders(folder)[0], _clips(folder)
+        folds = [*fold_folders(folder).values()]
+        place, clips = folds[0], sum(read_info(fold).counts["train"] for fold in folds)
     else:
         place, clips = folder, run.info.counts["train"]
     seconds = max(time.monotonic() - started, run.info.seconds or 0.0)
     record = _record(cell, run.info, run.scores, place, clips=clips, seconds=seconds, work=work)
     write_record(runs, record)
     return record
-
-
-def _clips(folder: Path) -> int:
-    """Training clips of all folds."""
-    return sum(read_info(fold).counts["train"] for fold in fold_folders(folder))
 
 
 def _record(

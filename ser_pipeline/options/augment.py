@@ -36,14 +36,14 @@ class WaveAugment(Options):
     room_p: Share = option(0.0, "Add reverberation with this probability.")
     room_rt60_s: PositiveRange = option(
         (0.2, 0.8),
-        "Draw the seconds in which the reverberation falls by 60 dB evenly from this range.",
+        "Draw the time in which the reverberation falls by 60 dB, in seconds, evenly from this range.",
     )
     room_direct_db: Range = option(
-        (0.0, 10.0), "Draw how many dB the voice is louder than its reverberation evenly from this range."
+        (0.0, 10.0), "Draw by how many dB the voice exceeds its reverberation evenly from this range."
     )
     noise_p: Share = option(0.5, "Add white noise with this probability.")
     noise_snr_db: Range = option(
-        (15.0, 30.0), "Draw how many dB the recording is louder than the noise evenly from this range."
+        (15.0, 30.0), "Draw by how many dB the recording exceeds the noise evenly from this range."
     )
     low_pass_p: Share = option(0.0, "Cut high frequencies, by 24 dB per octave, with this probability.")
     low_pass_hz: PositiveRange = option(

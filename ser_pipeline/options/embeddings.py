@@ -91,22 +91,22 @@ class EmbeddingOptions(Options):
 
     encoder: str = option(
         "",
-        "Use this encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. It says where "
-        "to look and decides no number. Without it, whisper-base is cached, and the only one that is "
-        "cached is learned from. A model can learn from several side by side, as in "
+        "Use this encoder: a name (see 'ser cache encoders'), a folder, or an id on the hub. The name only "
+        "says where to look: the weights decide all numbers. Without it, 'ser cache' uses whisper-base, and "
+        "training uses the only encoder that is cached. A model can learn from several side by side, as in "
         "whisper-base,whisper-tiny.en.",
     )
     folder: str = option(
-        "", "This is where the encoder was found; it is empty where nobody has looked yet.", flag=""
+        "", "The encoder was found in this folder; empty until it has been looked for.", flag=""
     )
     weights: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = option(
-        "", "This is the BLAKE2b of the encoder's files; it is empty where nobody has looked yet.", flag=""
+        "", "The encoder's files have this BLAKE2b; empty until they have been read.", flag=""
     )
     depth: Annotated[int, Field(ge=0)] = option(
-        0, "The encoder has this many layers; it is 0 where nobody has looked yet.", flag=""
+        0, "The encoder has this many layers; 0 until it has been read.", flag=""
     )
     width: Annotated[int, Field(ge=0)] = option(
-        0, "Each step of a layer has this many numbers; it is 0 where nobody has looked yet.", flag=""
+        0, "Each step of a layer has this many numbers; 0 until the encoder has been read.", flag=""
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_numbers), AfterValidator(_ascending)] = option(
         (),
@@ -118,8 +118,8 @@ class EmbeddingOptions(Options):
     frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(
         None,
-        "Let the encoder hear only this many seconds of a recording, from its beginning; 'none' is all of "
-        "it.",
+        "Let the encoder hear only this many seconds of a recording, from its beginning; 'none' lets it hear "
+        "all of it.",
     )
     trim_db: Annotated[Positive | None, OFF] = option(
         30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."

@@ -24,8 +24,8 @@ class FeatureOptions(Options):
 
     sample_rate: Annotated[int, Field(ge=16_000)] = option(
         16_000,
-        "Resample every recording to this rate, in Hz; every corpus has 16,000, so that no feature tells a "
-        "corpus by its bandwidth.",
+        "Resample every recording to this rate, in Hz; every corpus has at least 16,000, so no feature can "
+        "tell a corpus by its bandwidth.",
     )
     n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = option(
         1024,
@@ -43,7 +43,7 @@ class FeatureOptions(Options):
     song_ceiling_hz: Positive = option(1000.0, "Search for no pitch above this one in song, in Hz.")
     formant_ceiling_hz: Positive = option(5500.0, "Fit formants in the band below this frequency, in Hz.")
     speech_db: Positive = option(
-        30.0, "Take frames more than this many dB below the clip's loud frames for silence."
+        30.0, "Treat frames more than this many dB below the clip's loud frames as silence."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
         30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."
@@ -86,10 +86,10 @@ class SmileOptions(Options):
         description="Which set: 'egemaps' is eGeMAPSv02 (88 functionals), 'compare' ComParE 2016 (6,373)."
     )
     sample_rate: Annotated[int, Field(ge=16_000)] = option(
-        16_000, "Every recording is resampled to this rate, in Hz, as for our own features."
+        16_000, "Resample every recording to this rate, in Hz, as for our own features."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
-        30.0, "Frames this many dB below the loudest one are cut from both ends; 'none' keeps all."
+        30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."
     )
 
     @property

@@ -42,7 +42,7 @@ class FrontEnd(Options):
         paper="clip_max",
     )
     floor_db: float = option(
-        -80.0, "Tell no levels below this one apart, in dB; with reference 'one' it maps to -1."
+        -80.0, "Raise lower levels to this one, in dB; with reference 'one' it maps to -1."
     )
     ceiling_db: float = option(
         40.0,

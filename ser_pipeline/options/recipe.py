@@ -90,8 +90,8 @@ class Recipe(Options):
     )
     more_encoders: tuple[EmbeddingOptions, ...] = option(
         (),
-        "These are the encoders beside the first one, with where they were found; 'embeddings.encoder' names "
-        "them all.",
+        "Also learn from these encoders, kept with the folders they were found in; 'embeddings.encoder' "
+        "names all of them.",
         flag="",
         panel=EMBEDDINGS,
         needs=OF_EMBEDDINGS,

@@ -17,8 +17,8 @@ class PredictOptions(Options):
     )
     corpus: Annotated[str | None, OFF] = option(
         None,
-        "Take the recordings for some of this corpus, whose level they then get, in models of level "
-        "'corpus_rms'; 'none' takes the mean level of all training corpora.",
+        "Treat the recordings as some of this corpus and give them its level, in models of level "
+        "'corpus_rms'; 'none' uses the mean level of all training corpora.",
     )
     modality: Literal["speech", "song"] = option(
         "speech", "Listen for speech or song; our own features search for a higher pitch in song."
@@ -53,7 +53,7 @@ class Limits(Options):
         300.0, "Take recordings of up to this many seconds.", flag="max-seconds"
     )
     waiting: Annotated[int, Field(ge=1, le=4096)] = option(
-        64, "Let up to this many recordings be worked on or wait; others get a 429.", flag="queue"
+        64, "Work on or queue up to this many recordings; others get status 429.", flag="queue"
     )
     body_s: Annotated[float, Field(gt=0, le=600)] = option(
         30.0, "Wait this many seconds for a recording to arrive.", flag=""

@@ -70,8 +70,8 @@ class ModelOptions(Options):
 
     name: Annotated[str, OneOf(ARCHITECTURES)] = option(
         "crnn",
-        f"Train this model: {_by_inputs()}. 'ensemble' averages what the RUNS named after it say. Without a "
-        "model, the best that the stores at hand allow is taken.",
+        f"Train this model: {_by_inputs()}. 'ensemble' averages the probabilities of the RUNS named after "
+        "it. Without a model, the best one that the stores at hand allow is trained.",
         flag="MODEL", needs=ANY_MODEL,
     )  # fmt: skip
     masked: bool = option(True, "Keep padding out of every layer.", flag="masks", paper=False)
@@ -222,8 +222,7 @@ class TrainOptions(Options):
     )  # fmt: skip
     copies: Annotated[int, Field(ge=0)] = option(
         0,
-        "Learn from this many random variants of each training clip as well; 'ser cache augment' makes "
-        "them.",
+        "Also learn from this many random variants of each training clip; 'ser cache augment' makes them.",
         panel=AUGMENTATION, needs=ANY_MODEL,
     )  # fmt: skip
     spec_augment: Annotated[SpecAugment | None, OFF] = option(
@@ -257,13 +256,13 @@ class TrainOptions(Options):
     )
     intensity_strength: Annotated[float, Field(ge=0)] = option(
         0.0,
-        "Give clips that show their emotion more clearly this much more weight; 0 gives them none.",
+        "Give clips that show their emotion more clearly this much more weight; 0 gives all clips the same.",
         panel=LOSS,
     )
     teacher: Annotated[str | None, OFF, PLACE] = option(
         None,
-        "Learn from the probabilities that this trained run gives as well, by its folder or name; it must be "
-        "of the same task, manifest, split and fold.",
+        "Also learn from the probabilities of this trained run, given by its folder or name; it must have "
+        "the same task, manifest, split and fold.",
         panel=DISTILLATION,
     )
     teacher_weight: Share = option(
@@ -277,9 +276,9 @@ class TrainOptions(Options):
     )
     teacher_held_out: Annotated[Literal["auto", "always", "never"], BeforeValidator(_when)] = option(
         "auto",
-        "Ask a teacher about training clips as if it had not learned from them, refitted without their "
-        "speakers in five parts: 'auto' does so with logreg, svm and gboost, which takes seconds, 'always' "
-        "also trains a network five more times, and 'never' asks every teacher as it is.",
+        "Ask a teacher about training clips as if it had not learned from them, by refitting it without "
+        "their speakers in five parts: 'auto' does so with logreg, svm and gboost, which takes seconds, "
+        "'always' also trains a network five more times, and 'never' asks every teacher as it is.",
         panel=DISTILLATION,
     )
     teacher_embedding_weight: Annotated[float, Field(ge=0)] = option(
@@ -290,8 +289,8 @@ class TrainOptions(Options):
     )
     unlabelled: Annotated[str | None, OFF, PLACE] = option(
         None,
-        "Learn what the teacher says of recordings without a label as well: those of this manifest, by its "
-        "folder, that no part of the run knows. The run's own manifest gives those outside the task.",
+        "Also learn what the teacher says of recordings without a label: those of the manifest in this "
+        "folder that no part of the run has. The run's own manifest gives those outside the task.",
         panel=DISTILLATION,
     )
     seed: Annotated[int, Field(ge=0)] = option(
@@ -300,7 +299,7 @@ class TrainOptions(Options):
     precision: Literal["auto", "fp32", "tf32", "bf16"] = option(
         "auto",
         "Compute with this precision; 'auto' is bf16 where the processor or the graphics card multiplies it "
-        "natively, and fp32 elsewhere. 'tf32' is fp32 whose products NVIDIA cards round to 11 bits.",
+        "natively, and fp32 elsewhere; 'tf32' is fp32 with products that NVIDIA cards round to 11 bits.",
         panel=RUN,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option(

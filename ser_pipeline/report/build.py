@@ -21,7 +21,7 @@ from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.shares_section import shares_section
-from ser_pipeline.report.sources import Data, StoreFacts, read_data, read_store_facts
+from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts, read_data, read_store_facts
 from ser_pipeline.runs.findings import Findings, sound_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
 from ser_pipeline.runs.types import Unread
@@ -98,7 +98,7 @@ def make_report(
     finished, unfinished, bad = (*read_runs(runs), []) if strict else read_sound_runs(runs)
     _need_splits(data, finished)
     found, lost = sound_findings(experiments)
-    store = StoreFacts() if cache is None else read_store_facts(cache, finished)
+    store = NO_STORE if cache is None else read_store_facts(cache, finished)
     unread = (*data.unread, *bad, *lost, *store.unread)
     with also_drawn(also):
         report = compose(data, finished, unfinished, unread, found, store, sounds)
@@ -150,7 +150,7 @@ def compose(
     unfinished: Sequence[Unfinished],
     unread: Sequence[Unread] = (),
     experiments: Sequence[Findings] = (),
-    store: StoreFacts | None = None,
+    store: StoreFacts = NO_STORE,
     sounds: Sounds | None = None,
 ) -> Report:
     """Write the report's blocks in reading order; a new chapter is one more line here."""
@@ -163,7 +163,7 @@ def compose(
         *experiment_sections(experiments, data),
         *data_sections(data, store, cut=not runs or any(run.info.store_kind == "mels" for run in runs)),
         split_section(data),
-        method_section(runs, () if store is None else store.steps),
+        method_section(runs, store.steps),
     )
     return Report(
         title=TITLE,

@@ -19,7 +19,7 @@ from ser_pipeline.report.recordings_section import (
     languages_blocks,
     levels_sections,
 )
-from ser_pipeline.report.sources import Data, StoreFacts
+from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts
 from ser_pipeline.splits.shares import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import people, plural
@@ -35,12 +35,12 @@ CHECK_NOTE = (
 )
 
 
-def data_sections(data: Data, store: StoreFacts | None = None, *, cut: bool = True) -> list[Section]:
+def data_sections(data: Data, store: StoreFacts = NO_STORE, *, cut: bool = True) -> list[Section]:
     """Write the chapter on recordings, labels, languages, durations and levels.
 
     Args:
         data: the manifest and what lies beside it.
-        store: a store of mels, which knows levels; None if there is none.
+        store: what is known of a store of mels, which knows levels.
         cut: networks on mels hear only the beginning of long recordings.
     """
     corpora = corpus_facts(data.manifest, data.rejects)

@@ -48,32 +48,29 @@ LEVELS: Final = 12
 _MAP = Margins(left=0.1, bottom=0.85, top=0.3)
 
 
-def attention_panel(
-    clips: Sequence[AttendedClip], emotions: Sequence[str], name: str, seconds: float
+def _panels(
+    run: Run,
+    clips: Sequence[AttendedClip],
+    name: str,
+    what: str,
+    draw: Callable[[Axes, AttendedClip, Sequence[str], int, float], str],
 ) -> Panel:
-    """Draw the mels of clips, and over each how much its steps counted.
+    """Draw clips side by side.
 
     Args:
+        run: whose clips they are.
         clips: what to draw.
-        emotions: class names.
         name: of the drawing.
-        seconds: length of a frame.
+        what: can be seen in all of them, in words.
+        draw: draws a clip, by the run's emotions, its number and the seconds of a frame, and says in words
+            what can be seen of it.
     """
-    return _panels(
-        clips,
-        name,
-        "Mel spectrograms with attention",
-        lambda axes, clip, number: _attention_panel(axes, clip, emotions, number, seconds),
-    )
-
-
-def _panels(
-    clips: Sequence[AttendedClip], name: str, what: str, draw: Callable[[Axes, AttendedClip, int], str]
-) -> Panel:
-    """Draw clips side by side by ``draw``, which says in words what can be seen of one."""
-    rows = -(-len(clips) // COLUMNS)
+    front_end, rows = run.info.recipe.front_end, -(-len(clips) // COLUMNS)
+    seconds = front_end.hop_length / front_end.sample_rate
     with grid(3.5 * COLUMNS, 2.05 * rows + 0.1, rows, COLUMNS) as (figure, axes):
-        told = [draw(axes[number], clip, number + 1) for number, clip in enumerate(clips)]
+        told = [
+            draw(axes[place], clip, run.info.emotions, place + 1, seconds) for place, clip in enumerate(clips)
+        ]
         for empty in axes[len(clips) :]:
             empty.set_visible(False)
         return panel(figure, name, f"{what}. {' '.join(told)}", wide=True)
@@ -82,7 +79,7 @@ def _panels(
 def _attention_panel(
     axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: int, seconds: float
 ) -> str:
-    """Draw one clip, and say in words what can be seen."""
+    """Draw a mel, and over it how much each step counted."""
     bands, frames = clip.mel.shape
     length = max(frames, 1) * seconds
     edges = np.linspace(0, length, len(clip.weights) + 1)
@@ -109,24 +106,8 @@ def _attention_panel(
     )
 
 
-def moved_panel(clips: Sequence[AttendedClip], emotions: Sequence[str], name: str, seconds: float) -> Panel:
-    """Draw the mels of clips in grey, and over them what spoke for the decision and what against it.
-
-    Args:
-        clips: what to draw, each with a map.
-        emotions: class names.
-        name: of the drawing.
-        seconds: length of a frame.
-    """
-    return _panels(
-        clips,
-        name,
-        "Mel spectrograms with what moved the decision",
-        lambda axes, clip, number: _moved_panel(axes, clip, emotions, number, seconds),
-    )
-
-
 def _moved_panel(axes: Axes, clip: AttendedClip, emotions: Sequence[str], number: int, seconds: float) -> str:
+    """Draw a mel in grey, and over it what spoke for the decision and what against it."""
     bands, frames = clip.mel.shape
     length, most = frames * seconds, float(np.abs(clip.moved).max()) or 1.0
     whole = np.repeat(np.repeat(clip.moved / most, BANDS, 0), FRAMES, 1)
@@ -216,8 +197,7 @@ def internals_section(run: Run, data: Data) -> Section | None:
 
 
 def _attention(run: Run, clips: tuple[AttendedClip, ...], marks: tuple[Mark, ...]) -> Figure:
-    front_end, tag = run.info.recipe.front_end, run.tag.lower()
-    seconds = front_end.hop_length / front_end.sample_rate
+    tag = run.tag.lower()
     names = "; ".join(f"{number} {clip.utterance_id}" for number, clip in enumerate(clips, 1))
     return Figure(
         key=f"attention-{tag}",
@@ -226,14 +206,15 @@ def _attention(run: Run, clips: tuple[AttendedClip, ...], marks: tuple[Mark, ...
             "clip that it recognises most confidently, then its most confident mistakes. The line is the "
             f"weight of each step as a multiple of an even share, which is dotted. Clips: {names}"
         ),
-        panels=(attention_panel(clips, run.info.emotions, f"attention-{tag}", seconds),),
+        panels=(
+            _panels(run, clips, f"attention-{tag}", "Mel spectrograms with attention", _attention_panel),
+        ),
         marks=marks,
     )
 
 
 def _moved(run: Run, clips: Sequence[AttendedClip], marks: tuple[Mark, ...]) -> Figure:
-    front_end, tag = run.info.recipe.front_end, run.tag.lower()
-    seconds = front_end.hop_length / front_end.sample_rate
+    tag = run.tag.lower()
     return Figure(
         key=f"moved-{tag}",
         caption=(
@@ -241,7 +222,11 @@ def _moved(run: Run, clips: Sequence[AttendedClip], marks: tuple[Mark, ...]) -> 
             "Orange: without it, the decision becomes less likely; purple: more likely; the stronger the "
             "colour, the more, on a scale of each clip's own"
         ),
-        panels=(moved_panel(clips, run.info.emotions, f"moved-{tag}", seconds),),
+        panels=(
+            _panels(
+                run, clips, f"moved-{tag}", "Mel spectrograms with what moved the decision", _moved_panel
+            ),
+        ),
         marks=marks,
     )
 

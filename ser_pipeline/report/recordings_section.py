@@ -137,10 +137,8 @@ def findings_blocks(data: Data) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def levels_sections(data: Data, store: StoreFacts | None, marks: tuple[Mark, ...]) -> list[Section]:
+def levels_sections(data: Data, store: StoreFacts, marks: tuple[Mark, ...]) -> list[Section]:
     """The part on loudness; nothing where no store knows it."""
-    if store is None:
-        return []
     by_corpus: dict[str, list[str]] = {}
     columns = (data.table[name].to_pylist() for name in ("corpus", "audio_digest"))
     for corpus, digest in zip(*columns, strict=True):

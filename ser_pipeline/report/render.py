@@ -69,26 +69,21 @@ def _template(name: str) -> str:
 _SPACE = re.compile(r"\s+")
 
 
-def markdown_text(report: Report, figures: str = "figures") -> str:
-    """Write the report in GitHub's Markdown.
-
-    Args:
-        report: what to write.
-        figures: folder of the drawings, relative to the file.
-    """
+def markdown_text(report: Report) -> str:
+    """Write the report in GitHub's Markdown."""
     lines = [f"# {escaped(report.title)}", ""]
     if report.banner:
         lines += [f"> **{escaped(report.banner)}**", ""]
     for block in report.opening:
-        lines += _markdown_block(block, figures)
+        lines += _markdown_block(block)
     for section in report.sections:
         lines += [f"{'#' * section.level} {escaped(section.title)}{marked(section.marks)}", ""]
         for block in section.blocks:
-            lines += _markdown_block(block, figures)
+            lines += _markdown_block(block)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _markdown_block(block: Block, figures: str) -> list[str]:
+def _markdown_block(block: Block) -> list[str]:
     match block:
         case Text(words):
             return [_words(words), ""]
@@ -103,7 +98,7 @@ def _markdown_block(block: Block, figures: str) -> list[str]:
         case Fold():
             return []
         case Figure():
-            return _markdown_figure(block, figures)
+            return _markdown_figure(block)
         case Table():
             return markdown_table(block)
 
@@ -132,8 +127,8 @@ def _code(text: str) -> str:
     return f"{fence} {one_line} {fence}" if longest else f"`{one_line}`"
 
 
-def _markdown_figure(figure: Figure, figures: str) -> list[str]:
-    drawings = [f"![{escaped(panel.alt)}]({figures}/{panel.name}.svg)" for panel in figure.panels]
+def _markdown_figure(figure: Figure) -> list[str]:
+    drawings = [f"![{escaped(panel.alt)}](figures/{panel.name}.svg)" for panel in figure.panels]
     return [*drawings, "", f"*{figure.title}: {escaped(figure.caption)}.*{marked(figure.marks)}", ""]
 
 

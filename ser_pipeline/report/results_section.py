@@ -57,14 +57,14 @@ CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
 """Under which the source report made its numbers."""
 
 
-def run_marks(run: Run, manifest_digest: str = "") -> tuple[Mark, ...]:
+def run_marks(run: Run, manifest_digest: str) -> tuple[Mark, ...]:
     """Warnings that stand beside a run's numbers."""
     marks: list[Mark] = []
     if run.info.synthetic:
         marks.append("synthetic")
     if run.info.split.leaks_speakers:
         marks.append("speakers heard")
-    if manifest_digest and run.info.manifest_digest != manifest_digest:
+    if run.info.manifest_digest != manifest_digest:
         marks.append("other manifest")
     return tuple(marks)
 

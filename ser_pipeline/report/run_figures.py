@@ -32,6 +32,9 @@ from ser_pipeline.tables.cells import percent_text, plural
 MIN_GROUP_CLIPS = 10
 """Smaller groups are shown but not called the worst: their scores are mostly chance."""
 
+MISTAKES = 10
+"""Wrong decisions that are listed."""
+
 MAX_TOLD = 40
 """Points of a curve that tell their numbers when they are pointed at."""
 
@@ -48,8 +51,8 @@ class Mistake:
     confidence: float
 
 
-def surest_mistakes(predictions: Predictions, limit: int = 10) -> list[Mistake]:
-    """Wrong decisions with the highest probability, the most confident first."""
+def surest_mistakes(predictions: Predictions) -> list[Mistake]:
+    """The :data:`MISTAKES` wrong decisions with the highest probability, the most confident first."""
     sure = predictions.probabilities.max(1, initial=0)
     wrong = np.flatnonzero(predictions.predicted != predictions.target)
     order = sorted(wrong.tolist(), key=lambda place: (-sure[place], predictions.clips[place]))
@@ -60,7 +63,7 @@ def surest_mistakes(predictions: Predictions, limit: int = 10) -> list[Mistake]:
             int(predictions.predicted[place]),
             float(sure[place]),
         )
-        for place in order[:limit]
+        for place in order[:MISTAKES]
     ]
 
 

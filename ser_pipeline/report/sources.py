@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -86,6 +87,10 @@ class StoreFacts:
         return np.array([known[digest] for digest in digests if digest in known], np.float64)
 
 
+NO_STORE: Final = StoreFacts()
+"""What a page shows without a store of mels."""
+
+
 def read_data(manifests: Path) -> Data:
     """Read the manifest and what lies beside it; splits and findings that cannot be read are listed.
 
@@ -127,7 +132,7 @@ def read_store_facts(cache: Path, runs: Sequence[Run]) -> StoreFacts:
     if folder is None:
         folder = newest[-1] if newest and not used else None
     if folder is None:
-        return StoreFacts()
+        return NO_STORE
     unread: list[Unread] = []
     levels: dict[str, float] | None = None
     steps: list[ClipSteps] = []

@@ -69,14 +69,14 @@ def read_table(path: Path, *, remedy: str, columns: Sequence[str] | None = None)
         raise RunError(f"{path}: cannot be read: {reason}; {remedy}") from None
 
 
-def write_result(path: Path, content: Options, *, indent: int | None = 2) -> None:
+def write_result(path: Path, content: Options) -> None:
     """Write one JSON result file, whole or not at all.
 
     Raises:
         SerError: the folder cannot be written to, or the disk is full.
     """
     with write_atomically(path) as part:
-        part.write_text(content.model_dump_json(indent=indent) + "\n", encoding="utf-8", newline="\n")
+        part.write_text(content.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_info(folder: Path) -> RunInfo:

@@ -112,11 +112,11 @@ def fold_folder(folder: Path, number: int) -> Path:
     return folder / f"fold-{number}"
 
 
-def fold_folders(folder: Path) -> list[Path]:
-    """Run folders of all folds that were begun, by number."""
+def fold_folders(folder: Path) -> dict[int, Path]:
+    """Run folders of all folds that were begun, by their numbers, in order."""
     found = {
         int(match[1]): path.parent
         for path in folder.glob(f"fold-*/{SETTINGS}")
         if (match := _FOLD.fullmatch(path.parent.name))
     }
-    return [found[number] for number in sorted(found)]
+    return dict(sorted(found.items()))

@@ -262,6 +262,11 @@ class SplitInfo(Options):
     note: str
     fold: str | None = None
 
+    @property
+    def number(self) -> int | None:
+        """Number of the fold; None where the split has none. Not to be asked of ``all``."""
+        return None if self.fold is None else int(self.fold)
+
 
 def _choices(value: Any) -> Any:
     """Runs of before there could be several encoders have one choice, or None."""

@@ -16,12 +16,12 @@ import yaml
 
 from ser_pipeline.corpora import known_corpora, own_descriptions
 from ser_pipeline.encoders import known_encoder
-from ser_pipeline.options import EmbeddingOptions, WaveOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.types import PartScores, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.load import GRAPH
+from ser_pipeline.serving.scorer import heard_through
 from ser_pipeline.serving.voices import speaker_wise
 from ser_pipeline.tables.cells import plural
 
@@ -84,10 +84,8 @@ def corpora_of(info: RunInfo) -> list[Origin]:
 
 def encoders_inside(card: ModelCard) -> list[Origin]:
     """The pretrained encoders that a model hears through."""
-    heard = [part.encoder if isinstance(part, WaveOptions) else part for part in parts_of(card.inputs)]
-    names = [part.name for part in heard if isinstance(part, EmbeddingOptions)]
     found = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(encoder.name for encoder in heard_through(card)):
         known = known_encoder(name)
         found.append(
             Origin(known.name, known.name, known.licence, known.hub_id)

@@ -14,11 +14,12 @@ from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
-from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
+from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.hub import corpora_of, header, usage
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
+from ser_pipeline.serving.scorer import heard_through
 from ser_pipeline.tables import markdown_table, table_of
 
 GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
@@ -236,10 +237,8 @@ def _data(info: RunInfo, card: ModelCard, inside: bool) -> Iterator[str]:
     rows = [(each.name, each.licence, each.place) for each in corpora_of(info)]
     yield from _table(("corpus", "licence", "source"), rows)
     needed = "It is inside the graph." if inside else "It is needed to predict, and not part of the model."
-    for part in parts_of(card.inputs):
-        encoder = part.encoder if isinstance(part, WaveOptions) else part
-        if isinstance(encoder, EmbeddingOptions):
-            yield from (f"{_encoder('The model', encoder.name)} {needed}", "")
+    for encoder in heard_through(card):
+        yield from (f"{_encoder('The model', encoder.name)} {needed}", "")
     for name in () if info.teacher is None else info.teacher.encoders:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     others = [name for name in info.corpora if name not in info.learned_from]
@@ -270,10 +269,9 @@ def _encoder(who: str, name: str) -> str:
 def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     yield from ("## Scores", "")
     rows = [
-        (name, part.pooled.clips, part.pooled.speakers, *(_share(each) for each in _headline(part)),
-         part.pooled.ece)
-        for name, part in scores.parts.items()
-    ]  # fmt: skip
+        (name, each.clips, each.speakers, str(each.uar), str(each.accuracy), str(each.macro_f1), each.ece)
+        for name, each in ((name, part.pooled) for name, part in scores.parts.items())
+    ]
     yield from _table(("part", "clips", "speakers", "UAR", "accuracy", "macro-F1", "calibration error"), rows)
     yield f"Split `{info.split.name}`: {info.split.note}"
     yield ""
@@ -285,16 +283,6 @@ def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     yield from (f"### By group ({shown})", "")
     groups = [(g.by, g.name, g.clips, g.speakers, g.uar, g.accuracy) for g in part.groups if g.by in GROUPS]
     yield from _table(("by", "group", "clips", "speakers", "UAR", "accuracy"), groups)
-
-
-def _headline(part: PartScores) -> tuple[Estimate, Estimate, Estimate]:
-    return part.pooled.uar, part.pooled.accuracy, part.pooled.macro_f1
-
-
-def _share(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _certainty(card: ModelCard) -> Iterator[str]:

@@ -336,10 +336,10 @@ def _pictures(found: Details, model: Model, texts: Texts) -> Iterator[str]:
         line = "" if found.attention is None else " " + texts("attention")
         labels = [texts("axis_seconds"), texts("axis_mel"), texts("axis_attention")]
         steps = model.card.model.architecture.frames_per_step
-        figure = mel_figure(found.clip, found.attention, options, steps, labels=labels)
+        figure = mel_figure(found.clip, found.attention, options, steps, labels)
         yield picture(figure, texts("mel", bands=options.n_mels) + line)
         if found.moved is not None:
-            yield picture(moved_figure(found.clip, found.moved, options, labels=labels), texts("moved"))
+            yield picture(moved_figure(found.clip, found.moved, options, labels), texts("moved"))
     if found.pieces:
         yield _moved(found.pieces, texts)
 

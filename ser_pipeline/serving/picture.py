@@ -72,8 +72,7 @@ def mel_figure(
     attention: Float32s | None,
     front_end: FrontEnd,
     frames_per_step: int,
-    *,
-    labels: Sequence[str] = ("seconds", "mel band", "attention"),
+    labels: Sequence[str],
 ) -> Any:
     """A matplotlib figure of the mels a network saw, with its attention over them.
 
@@ -82,7 +81,7 @@ def mel_figure(
         attention: weights of steps, shape ``(steps,)``; None leaves them out.
         front_end: of the model.
         frames_per_step: of the model.
-        labels: of the axes.
+        labels: of time, bands and attention.
     """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()
@@ -99,20 +98,14 @@ def mel_figure(
     return figure
 
 
-def moved_figure(
-    clip: PreparedClip,
-    moved: Float32s,
-    front_end: FrontEnd,
-    *,
-    labels: Sequence[str] = ("seconds", "mel band"),
-) -> Any:
+def moved_figure(clip: PreparedClip, moved: Float32s, front_end: FrontEnd, labels: Sequence[str]) -> Any:
     """A matplotlib figure of the mels in grey, and over them what spoke for the decision and what against it.
 
     Args:
         clip: of mels.
         moved: how far the decision falls without each patch, shape ``(rows, columns)``.
         front_end: of the model.
-        labels: of the axes.
+        labels: of time and bands.
     """
     figure = _figure(7.2, 3.0)
     axes = figure.add_subplot()

@@ -161,7 +161,24 @@ class TorchScorer:
         return made
 
 
-class OnnxScorer:
+class _Graph:
+    """What graphs of either kind give beside class scores."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._gives = {each.name for each in session.get_outputs()}
+
+    def attention(self, values: Float32s, frames: int) -> Float32s | None:
+        """Graphs give none."""
+        return None
+
+    @property
+    def rates(self) -> bool:
+        """Whether the graph gives ratings; those of before it could do not."""
+        return "ratings" in self._gives
+
+
+class OnnxScorer(_Graph):
     """A graph exported by ``ser export``.
 
     Args:
@@ -170,10 +187,9 @@ class OnnxScorer:
     """
 
     def __init__(self, session: Any, *, fewest: int) -> None:
-        self._session = session
+        super().__init__(session)
         self._fewest = fewest
         self._inputs = [each.name for each in session.get_inputs()]
-        self._gives = {each.name for each in session.get_outputs()}
 
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """See :meth:`Scorer.logits`; of no class for a graph that only rates."""
@@ -192,21 +208,12 @@ class OnnxScorer:
         scores: Float32s = self._session.run([output], inputs)[0][0]
         return scores
 
-    def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Graphs give none."""
-        return None
-
-    @property
-    def rates(self) -> bool:
-        """Whether the graph gives ratings; those of before it could do not."""
-        return "ratings" in self._gives
-
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """See :meth:`Scorer.ratings`."""
         return self._given("ratings", values, frames, beside) if self.rates else None
 
 
-class WaveScorer:
+class WaveScorer(_Graph):
     """A graph exported by ``ser export`` that has the model's encoder inside and takes samples.
 
     Args:
@@ -215,11 +222,11 @@ class WaveScorer:
     """
 
     def __init__(self, session: Any, *, fewest: int) -> None:
-        self._session = session
+        super().__init__(session)
         self.fewest = fewest
         given = (*session.get_inputs()[1:], *session.get_overridable_initializers())
         self._voice = any(each.name == VOICE[0] for each in given)
-        self._gives = {each.name for each in session.get_outputs()} & {"logits", "vector", "ratings"}
+        self._gives &= {"logits", "vector", "ratings"}
 
     def hear(self, wave: Float32s, voice: Voice | None) -> tuple[Float32s, Float32s, Float32s | None]:
         """Class scores ``(classes,)``, the vector ``(features,)`` that is normalised and judged, and ratings.
@@ -250,15 +257,6 @@ class WaveScorer:
     def logits(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s:
         """Class scores of samples of an unknown speaker, shape ``(classes,)``."""
         return self.hear(values, None)[0]
-
-    def attention(self, values: Float32s, frames: int) -> Float32s | None:
-        """Graphs give none."""
-        return None
-
-    @property
-    def rates(self) -> bool:
-        """Whether the graph gives ratings; those of before it could do not."""
-        return "ratings" in self._gives
 
     def ratings(self, values: Float32s, frames: int, beside: Float32s | None = None) -> Float32s | None:
         """See :meth:`Scorer.ratings`."""
@@ -312,12 +310,16 @@ def _as_stored(inputs: ModelInputs) -> ModelInputs:
     return inputs.stored if isinstance(inputs, FrontEnd) else inputs
 
 
+def heard_through(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
+    """The encoders that a model hears through, in the order of its inputs."""
+    heard = (part.encoder if isinstance(part, WaveOptions) else part for part in parts_of(card.inputs))
+    return tuple(part for part in heard if isinstance(part, EmbeddingOptions))
+
+
 def encoders_of(card: ModelCard) -> tuple[EmbeddingOptions, ...]:
     """The encoders a graph of this model has inside, if each of its inputs goes through one; else none."""
-    parts = parts_of(card.inputs)
-    heard = [part.encoder if isinstance(part, WaveOptions) else part for part in parts]
-    found = tuple(part for part in heard if isinstance(part, EmbeddingOptions))
-    return found if len(found) == len(parts) else ()
+    found = heard_through(card)
+    return found if len(found) == len(parts_of(card.inputs)) else ()
 
 
 def _heard(wave: Float32s, card: ModelCard, graph: WaveScorer, name: str) -> PreparedClip:

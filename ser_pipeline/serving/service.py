@@ -77,7 +77,7 @@ class Service:
     """Predicts for many at once, in the order in which they asked.
 
     Args:
-        model: of one recording at a time; None refuses all work.
+        model: predicts on one recording at a time.
         limits: how many may wait, and how much they may send.
     """
 

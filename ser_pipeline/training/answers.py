@@ -141,7 +141,7 @@ def _taught(runs: Path) -> tuple[dict[str, str], bool]:
     """What each teacher is that a run learned from, by digest; and whether some run cannot be read."""
     there, taught, unread = list_runs(runs), dict[str, str](), False
     for found in there.read:
-        for folder in (found.folder, *fold_folders(found.folder)):
+        for folder in (found.folder, *fold_folders(found.folder).values()):
             try:
                 teacher = read_info(folder).teacher
             except RunError:

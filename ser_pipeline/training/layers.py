@@ -1,6 +1,6 @@
 """Which layers of an encoder a run learns from, where that is left to its validation clips."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +37,7 @@ def candidates(layers: Sequence[int]) -> list[tuple[int, ...]]:
     return [*alone, *together]
 
 
-def settled(
-    data: RunData, folder: Path, *, on_tried: Callable[[int, int], None] = lambda done, of: None
-) -> RunData:
+def settled(data: RunData, folder: Path) -> RunData:
     """The clips of a run, seen through the layers that it learns from.
 
     Of several encoders, the layers of one after another are chosen, beside all else that is learned from.
@@ -47,7 +45,6 @@ def settled(
     Args:
         data: as read; returned as it is where there is nothing to choose.
         folder: of the run: one that was begun keeps the layers it began with.
-        on_tried: is told how many of how many choices were tried.
 
     Raises:
         TrainingError: no validation clips to choose by.
@@ -64,26 +61,23 @@ def settled(
             data = data.with_layers(every[0], encoder=number)
             continue
         else:
-            choice = _chosen(data, number, every, on_tried)
+            choice = _chosen(data, number, every)
         data = data.with_layers(choice.layers, (*data.choice, choice), encoder=number)
     return data
 
 
-def _chosen(
-    data: RunData, number: int, every: Sequence[tuple[int, ...]], on_tried: Callable[[int, int], None]
-) -> LayerChoice:
+def _chosen(data: RunData, number: int, every: Sequence[tuple[int, ...]]) -> LayerChoice:
     """The best of some choices of layers of one encoder."""
     if not len(data.rows("validation")):
         raise TrainingError(
             "there are no validation clips to choose layers by; name some, as in --layers 3, or --layers all"
         )
-    tried = []
-    for done, layers in enumerate(every, 1):
-        tried.append(LayerTrial(layers=layers, uar=_probed(data.with_layers(layers, encoder=number))))
-        on_tried(done, len(every))
+    tried = tuple(
+        LayerTrial(layers=layers, uar=_probed(data.with_layers(layers, encoder=number))) for layers in every
+    )
     best = max(tried, key=lambda trial: trial.uar)
     how = f"UAR on validation clips of logistic regression with c = {PROBE_C:g}"
-    return LayerChoice(layers=best.layers, how=how, tried=tuple(tried), encoder=number)
+    return LayerChoice(layers=best.layers, how=how, tried=tried, encoder=number)
 
 
 def as_trained(data: RunData, card: ModelCard) -> RunData:

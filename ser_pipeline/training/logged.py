@@ -240,7 +240,7 @@ def final_values(folder: Path, info: RunInfo) -> dict[str, float]:
     if scores is None:
         return {}
     found = _values(scores)
-    for fold in fold_folders(folder):
+    for fold in fold_folders(folder).values():
         own = final_scores(fold, read_info(fold))
         found |= {} if own is None else {_of(fold.name, key): value for key, value in _values(own).items()}
     known = {"best_epoch": info.best_epoch, "seconds": info.seconds, "parameters": info.parameters}

@@ -27,13 +27,13 @@ def test_every_fold_is_a_run_below_the_parent(toy, tmp_path):
     inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
     info = train_folds(inputs, tmp_path / "r", Silent(), command="c", on_note=told.append)
     assert told == ["fold 0: emodb", "fold 1: nemo"]
-    assert [folder.name for folder in fold_folders(tmp_path / "r")] == ["fold-0", "fold-1"]
+    assert [folder.name for folder in fold_folders(tmp_path / "r").values()] == ["fold-0", "fold-1"]
     assert info == read_info(tmp_path / "r")
     assert (info.split.fold, info.recipe.fold) == ("all", "all")
     assert info.counts == {"test": 120}
     assert info.class_counts == {"test": (30, 30, 30, 30)}
     assert info.stopped == "all 2 folds are done"
-    parts = [read_info(folder) for folder in fold_folders(tmp_path / "r")]
+    parts = [read_info(folder) for folder in fold_folders(tmp_path / "r").values()]
     assert [part.split.fold for part in parts] == ["0", "1"]
     assert info.seconds == pytest.approx(sum(part.seconds for part in parts), abs=0.2)
 
@@ -58,7 +58,7 @@ def test_more_than_nine_folds_stay_in_order(tmp_path):
     for number in (10, 2, 0):
         (tmp_path / f"fold-{number}").mkdir()
         (tmp_path / f"fold-{number}" / "settings.json").touch()
-    assert [folder.name for folder in fold_folders(tmp_path)] == ["fold-0", "fold-2", "fold-10"]
+    assert list(fold_folders(tmp_path)) == [0, 2, 10]
 
 
 def test_a_fold_without_a_test_clip_is_left_out(toy, tmp_path):
