@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pipeline.cli.common import RunsOption, out, plain_errors, progress, say, say_command, tell_unread
+from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def export(
 
     with plain_errors():
         _check_alone(hub, {"--model-card": card, "--front-end": front_end, "--out": to is not None})
+        _check_suffix(to, ".md" if card else f".{target}")
         folder = find_model(run, runs, built_in=False)
         tell_unread(runs, folder)
         if card:
@@ -87,6 +89,13 @@ def _check_alone(hub: Path | None, others: dict[str, bool]) -> None:
         raise SettingsError(f"--hub: does not go with {' or '.join(given)}; leave it out")
 
 
+def _check_suffix(to: Path | None, suffix: str) -> None:
+    from ser_pipeline.errors import SettingsError
+
+    if to is not None and to.suffix != suffix:
+        raise SettingsError(f"--out {one_line(str(to))}: must end in {suffix}")
+
+
 def _write_folder(folder: Path, hub: Path, *, int8: bool, check: list[str]) -> None:
     from ser_pipeline import load_model
     from ser_pipeline.runs.files import read_info
@@ -97,7 +106,7 @@ def _write_folder(folder: Path, hub: Path, *, int8: bool, check: list[str]) -> N
     waves = _waves(model, _recordings(check))
     made = export_folder(model, folder, hub, int8=int8, waves=waves, trained_on=_corpora(folder))
     out(f"{hub}: {made.size / 2**20:.2f} MiB of graph, model card, settings and licence")
-    _tell(made)
+    _tell(made, asked=bool(check))
     say(licence_line(read_info(folder), model.card))
     say_command("upload it with: ", f"hf upload USER/{quote(model.name)} {quote(str(hub))}")
 
@@ -122,7 +131,7 @@ def _write_graph(folder: Path, path: Path, *, int8: bool, front_end: bool, check
     made = export_graph(model, path, int8=int8, front_end=front_end, waves=waves, trained_on=_corpora(folder))
     takes = " and ".join(f"'{name}'" for name in made.facts.inputs)
     out(f"{made.path}: {made.size / 2**20:.2f} MiB, takes {takes}")
-    _tell(made)
+    _tell(made, asked=bool(check))
 
 
 def _recordings(words: list[str]) -> list[Path]:
@@ -158,12 +167,13 @@ def _corpora(folder: Path) -> tuple[str, ...]:
     return read_info(folder).learned_from if (folder / SETTINGS).exists() else ()
 
 
-def _tell(made: "Export") -> None:
+def _tell(made: "Export", *, asked: bool) -> None:
     say(_sentence("made-up sound", made.made_up, made.facts.card.emotions))
     if made.clips.clips:
         say(_sentence("recording", made.clips, made.facts.card.emotions))
     else:
-        say(f"not compared on any recordings{_fewer(made.clips)}; name some with --check")
+        which = "none of those named could be used" if asked else "name some with --check"
+        say(f"not compared on any recordings{_fewer(made.clips)}; {which}")
 
 
 def _fewer(found: "GraphCheck") -> str:

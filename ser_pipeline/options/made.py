@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.options.base import OFF, Options
-from ser_pipeline.options.checks import checked
+from ser_pipeline.options.checks import checked, nearest
 from ser_pipeline.options.effect import idle
 from ser_pipeline.options.recipe import PRESETS, Preset, Recipe
 from ser_pipeline.options.registry import MODELS
@@ -116,6 +116,10 @@ def configured(
         SettingsError: a name or value that does not fit, in the file or in a change.
     """
     own = {key: value for key, value in read_toml(path).items() if key not in ("tasks", "descriptions")}
+    if unknown := [key for key in own if key not in Recipe.model_fields and key != "preset"]:
+        valid = dict.fromkeys(["preset", *Recipe.model_fields, "tasks", "descriptions"])
+        wrong = f"there is no such setting{nearest(unknown[0], valid)}"
+        raise SettingsError(f"{path}: {unknown[0]}: {wrong}; valid are {', '.join(valid)}")
     chosen = preset or own.pop("preset", "default")
     own.pop("preset", None)
     try:

@@ -45,8 +45,8 @@ def test_a_graph_lands_in_the_runs_folder(here, flags, name, takes):
     ("check", "says"),
     [
         ([], "not compared on any recordings; name some with --check"),
-        (["--check", "gone.wav"], "not compared on any recordings; name some"),
-        (["--check", "quiet.wav"], "not compared on any recordings; name some"),
+        (["--check", "gone.wav"], "not compared on any recordings; none of those named could be used"),
+        (["--check", "quiet.wav"], "not compared on any recordings; none of those named could be used"),
     ],
 )
 def test_a_graph_that_was_compared_on_nothing_says_so(here, check, says):
@@ -69,6 +69,8 @@ def test_a_graph_predicts_like_its_run(here):
         (["a.wav"], 1, "a.wav: not a model"),
         (["small", "--format", "tflite"], 2, "tflite"),
         (["small", "--model-card"], 1, "settings.json: not found"),
+        (["small", "--out", "m.txt"], 1, "ser: --out m.txt: must end in .onnx"),
+        (["small", "--model-card", "--out", "m.onnx"], 1, "ser: --out m.onnx: must end in .md"),
     ],
 )
 def test_wrong_words_are_one_clear_line(here, words, status, says):

@@ -49,6 +49,15 @@ def test_the_file_is_below_what_is_said(tmp_path):
     assert chosen_recipe("crnn", preset="default", settings=file).preset == "default"
 
 
+def test_a_file_may_define_tasks_and_name_descriptions(tmp_path):
+    file = tmp_path / "ser.toml"
+    file.write_text("taks = 1\n")
+    with pytest.raises(SettingsError, match=r"no such setting \(did you mean 'tas.*, tasks, descriptions$"):
+        chosen_recipe("crnn", settings=file)
+    file.write_text("descriptions = []\n[tasks]\nmine = ['anger', 'calm']\n")
+    assert chosen_recipe("crnn", settings=file) == chosen_recipe("crnn")
+
+
 def test_what_says_nothing_about_the_model_is_refused():
     with pytest.raises(SettingsError, match=r"^front_end\.n_mels: has no effect on model svm; leave it out$"):
         chosen_recipe("svm", n_mels=80)
