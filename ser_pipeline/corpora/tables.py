@@ -4,9 +4,7 @@ A table only adds to what names say, so a missing or broken one never ends a sca
 come without its facts, and the scan ends with a :class:`TableProblem` that says so.
 """
 
-import csv
 import errno
-import io
 import math
 import re
 from collections import Counter
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_pipeline.atomic import is_plain
+from ser_pipeline.corpora.separated import separated_lines
 from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
@@ -103,21 +102,17 @@ def _lines(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
     Raises:
         CorpusError: the file cannot be read or decoded, or lacks a column.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    try:
-        heading = [cell.strip() for cell in next(reader, [])]
-        absent = [column for column in columns if column not in heading]
-        if absent:
-            found = ", ".join(heading)[:80] or "nothing"
-            raise CorpusError(f"lacks column {', '.join(absent)} (found {found})")
-        places = [(column, heading.index(column)) for column in columns]
-        return [
-            (reader.line_num, {name: cells[at] if at < len(cells) else "" for name, at in places})
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+    lines = separated_lines(read_text(path), ",")
+    heading = [cell.strip() for cell in lines[0][1]] if lines else []
+    absent = [column for column in columns if column not in heading]
+    if absent:
+        found = ", ".join(heading)[:80] or "nothing"
+        raise CorpusError(f"lacks column {', '.join(absent)} (found {found})")
+    places = [(column, heading.index(column)) for column in columns]
+    return [
+        (number, {name: cells[at] if at < len(cells) else "" for name, at in places})
+        for number, cells in lines[1:]
+    ]
 
 
 def read_any(
@@ -202,11 +197,7 @@ def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[i
     if separator == " ":
         numbered = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
         return [(number, [cell.rstrip(":,;") for cell in cells]) for number, cells in numbered if cells]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    try:
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+    return separated_lines(text, separator, blanks=True)
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -235,3 +235,14 @@ def test_korean_and_chinese_tables_are_read_in_their_encodings(tmp_path, encodin
 def test_a_folder_of_something_else_says_what_to_do(tmp_path, name, said):
     with pytest.raises(CorpusError, match=said):
         draft(put(tmp_path / "mine", [name]))
+
+
+def test_a_table_that_cannot_be_read_is_named_where_nothing_says_the_emotions(tmp_path):
+    text = "file,emo\n" + "".join(f"{n:03d}.wav,{LABELS[n]}\n" for n in range(40))
+    text = text.replace("005.wav,", '005.wav,"')
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=text)
+    for table in (None, root / "l.csv"):
+        with pytest.raises(
+            CorpusError, match=r"l\.csv: line 7: a quote is opened and never closed; 34 lines"
+        ):
+            draft(root, table)
