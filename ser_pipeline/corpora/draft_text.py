@@ -41,6 +41,7 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
         if not guess.sure and guess.fact != "sentence":
             lines.append(f"# unsure: {guess.fact} is read from the {guess.source} ({_few(guess)})")
     lines += [f"# nothing says what its codes mean; it may also be the {rival}" for rival in found.rivals]
+    lines += [f"# {guess.fact} may also be {rival}" for guess in found.guesses for rival in guess.rivals]
     for guess in found.guesses:
         if guess.parts:
             lines += ["", "[joined]", f"{guess.fact} = [{', '.join(map(_quoted, guess.parts))}]"]

@@ -5,13 +5,9 @@ their headings, labels by their words. Paths may be absolute, relative to the ta
 or of another machine, Windows included.
 """
 
-import os
-import posixpath
 import re
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -23,12 +19,11 @@ from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import (
     Guarded,
     in_path_order,
-    is_recording,
     slashed,
-    states_in_store,
-    walk,
 )
+from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
+from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
@@ -43,7 +38,6 @@ from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
 from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
-from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
 from ser_pipeline.tables.cells import plural
 
 SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
@@ -54,8 +48,6 @@ SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0,
 
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
-
-_DRIVE: Final = re.compile(r"^([A-Za-z]):/")
 
 
 @dataclass
@@ -154,13 +146,14 @@ def _names(tables: Sequence[Path]) -> list[str]:
 def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
-    lines = table_lines(file)
+    odd: list[str] = []
+    lines = table_lines(file, odd)
     columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = _remarks(labels, refused)
+    remarks = [*odd, *_rivals(lines, columns), *_remarks(labels, refused)]
     codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
@@ -180,7 +173,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     )
     columns, more = _readable(told, columns, met)
     told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
-    places, lost = _found([slashed(path) for path in met["path"] if path], file, data)
+    places, lost = found_places([slashed(path) for path in met["path"] if path], file, data)
     voice = None if "speaker" in columns else voice
     return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
 
@@ -239,6 +232,32 @@ def _remarks(met: Mapping[str, int], refused: Codes) -> list[str]:
     ]
 
 
+def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+    """Columns that say a fact otherwise than the one it is read from: of labels, and with its heading."""
+    headings = {column: fact for fact, column in columns.items()}
+    for other in [column for column in lines[0] if column not in headings]:
+        fact = headings.get(re.sub(r" \(\d+\)$", "", other))
+        if fact is None and "emotion" in columns and _are_labels([line[other] for line in lines]):
+            fact = "emotion"
+        if fact is None:
+            continue
+        pairs = [(line[columns[fact]].strip(), line[other].strip()) for line in lines]
+        if fact == "emotion":
+            pairs = [(emotion_of_word(one) or one, emotion_of_word(two) or two) for one, two in pairs]
+        differ = sum(one != two for one, two in pairs if one and two)
+        if differ:
+            yield (
+                f"column {columns[fact]!r} is read as {fact}; column {other!r} says another in {differ} of "
+                f"{plural(len(lines), 'line')}"
+            )
+
+
+def _are_labels(cells: Iterable[str]) -> bool:
+    """Whether nearly all cells are words for emotions, of two or more."""
+    met = [emotion_of_word(cell) for cell in cells if cell.strip()]
+    return len({*met} - {None}) > 1 and met.count(None) <= 0.1 * len(met)
+
+
 def counted(met: Mapping[str, int]) -> str:
     """The most frequent labels, each with how often it occurs."""
     return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
@@ -276,118 +295,3 @@ def _readable(
         except ValueError as error:
             lines.append(f"column {kept.pop(fact)!r} is left out: {error}")
     return kept, sorted(lines)
-
-
-def _found(
-    names: Sequence[str], file: Path, data: Path
-) -> tuple[dict[str, PurePosixPath], dict[PurePosixPath, str]]:
-    """Where the recordings of a table are, and why each of the others is not there.
-
-    Args:
-        names: paths as the table writes them, with slashes.
-        file: the table.
-        data: folder that found paths are relative to.
-    """
-    root = os.path.abspath(data)
-    bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
-    there = {name: place for name in names if (place := _addressed(name, file, data))}
-    if address_of(data) is not None:
-        held = {*states_in_store(data)}
-        there |= {name: name for name in names if name in held}
-    there |= {name: place for name in names if name not in there and (place := _at(name, bases))}
-    rest = [name for name in names if name not in there]
-    bare = _without_common_folder(rest)
-    there |= {name: place for name in rest if (place := _at(bare[name], bases))}
-    if not there:
-        there = _searched(bare, bases)
-    places, lost = {}, {}
-    for name in names:
-        places[name] = _relative(there.get(name) or os.path.join(bases[0], bare[name]), root)
-        if name not in there:
-            lost[places[name]] = _lost(name, file)
-    return places, lost
-
-
-def _addressed(name: str, file: Path, data: Path) -> str | None:
-    """The path that stands for an address which a table names; None for a path of this machine.
-
-    An archive with a relative path lies in the folder of the table, or else in the data folder.
-    """
-    if address_of(name) is None:
-        return None
-    *members, store = name.split("::")
-    if members and address_of(store) is None and not os.path.isabs(store):
-        beside = os.path.abspath(file.parent / store)
-        place = beside if os.path.exists(beside) else str(data / store)
-        name = "::".join([*members, os.path.abspath(place) if address_of(place) is None else place])
-    return str(PurePosixPath(name))
-
-
-def _at(name: str, bases: Iterable[str]) -> str | None:
-    """The file that a path leads to from one of some folders, if any."""
-    drive = _DRIVE.match(name)
-    tried = [os.path.expanduser(name), *(os.path.join(base, name) for base in bases)]
-    if drive is not None:
-        tried = [f"/mnt/{drive[1].lower()}/{name[3:]}"]
-    return next(
-        (os.path.normpath(path) for path in tried if os.path.isabs(path) and os.path.lexists(path)), None
-    )
-
-
-def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
-    """Absolute paths of another machine without the folder that they have in common; others as they are."""
-    plain = {name: _DRIVE.sub("/", name) for name in names}
-    absolute = [posixpath.dirname(path) for path in plain.values() if path.startswith("/")]
-    common = posixpath.commonpath(absolute) if absolute else ""
-    return {
-        name: posixpath.relpath(path, common) if path.startswith("/") else path
-        for name, path in plain.items()
-    }
-
-
-def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
-    """Names that are the end of the path of one recording below the folders.
-
-    The suffix may be left out, and case and the form of accents may differ, as between file systems.
-    """
-    ends: dict[str, set[str]] = defaultdict(set)
-    for base in bases:
-        with suppress(CorpusError):  # as far as folders may be listed
-            for folder in walk(Path(base)):
-                for name in filter(is_recording, folder.files):
-                    place = os.path.normpath(os.path.join(base, folder.path, name))
-                    for end in {name, PurePosixPath(name).stem}:
-                        ends[_alike(end)].add(place)
-    found = {}
-    for name, path in bare.items():
-        tail = _alike(f"/{path}")
-        near = {place: _alike(place) for place in ends[posixpath.basename(tail)]}
-        fits = [
-            place
-            for place, text in near.items()
-            if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
-        ]
-        if len(fits) == 1:
-            found[name] = fits[0]
-    return found
-
-
-def _alike(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
-
-
-def _relative(place: str, root: str) -> PurePosixPath:
-    """Path below a folder; the path as it is where it lies elsewhere."""
-    if address_of(place) is not None or not os.path.isabs(place):
-        return PurePosixPath(place)
-    inside = os.path.commonpath([place, root]) == root
-    return PurePosixPath(os.path.relpath(place, root) if inside else place)
-
-
-def _lost(name: str, file: Path) -> str:
-    if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
-        return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
-    return (
-        f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
-        "that the table's paths begin in with --data"
-    )

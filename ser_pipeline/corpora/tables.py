@@ -116,7 +116,12 @@ def _lines(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
 
 
 def read_any(
-    path: Path, *, separator: str | None = None, encoding: str | None = None, heading: bool = True
+    path: Path,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+    heading: bool = True,
+    odd: list[str] | None = None,
 ) -> list[tuple[int, Row]]:
     """Lines of a table of any usual form, each with its number and all its cells as text.
 
@@ -127,6 +132,7 @@ def read_any(
         encoding: of text; None tries the usual ones.
         heading: whether the first line of text or of a sheet names the columns; otherwise they are called
             ``1``, ``2`` and so on.
+        odd: takes what should be known of lines of text that have more or fewer cells than the heading.
 
     Raises:
         CorpusError: the file cannot be read, is empty, or is not a table.
@@ -142,20 +148,38 @@ def read_any(
         return _named([*enumerate(sheet_rows(path), 1)], heading)
     else:
         text = read_text(path, (encoding,) if encoding else ANY_ENCODING)
-        return _named(_text_lines(text, separator, heading), heading)
+        numbered = _text_lines(text, separator, heading)
+        if odd is not None:
+            odd += _ragged(numbered)
+        return _named(numbered, heading)
     if not rows:
         raise CorpusError("holds no line")
     return list(enumerate(rows, 1))
 
 
-def table_lines(file: Path) -> list[Row]:
+def _ragged(lines: Sequence[tuple[int, list[str]]]) -> Iterator[str]:
+    """What should be known of lines that have more or fewer cells than the first."""
+    width = len(lines[0][1]) if lines else 0
+    more = [number for number, cells in lines if any(cell.strip() for cell in cells[width:])]
+    fewer = [number for number, cells in lines if len(cells) < width]
+    for found, what, so in ((more, "more", "these are not read"), (fewer, "fewer", "the others are empty")):
+        if found:
+            many = plural(len(found), "line has", "lines have")
+            yield f"{many} {what} cells than the heading, the first is line {found[0]}; {so}"
+
+
+def table_lines(file: Path, odd: list[str] | None = None) -> list[Row]:
     """Lines of a table of any usual form.
+
+    Args:
+        file: the table.
+        odd: takes what should be known of lines that have more or fewer cells than the heading.
 
     Raises:
         CorpusError: it cannot be read; says which file.
     """
     try:
-        return [line for _, line in read_any(file)]
+        return [line for _, line in read_any(file, odd=odd)]
     except CorpusError as error:
         raise CorpusError(f"{file}: {error}") from None
 

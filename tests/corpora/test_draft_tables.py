@@ -246,3 +246,16 @@ def test_a_table_that_cannot_be_read_is_named_where_nothing_says_the_emotions(tm
             CorpusError, match=r"l\.csv: line 7: a quote is opened and never closed; 34 lines"
         ):
             draft(root, table)
+
+
+def test_another_column_of_labels_that_disagrees_is_named(tmp_path):
+    lines = "".join(f"{n:03d}.wav,{LABELS[n]},{LABELS[n + (n < 4)]}\n" for n in range(38))
+    root = put(
+        tmp_path / "mine",
+        [f"{n:03d}.wav" for n in range(38)],
+        l__csv=f"file,annotator_1,annotator_2\n{lines}",
+    )
+    text, _, _ = read(root)
+    differ = sum(EMOTION_OF[LABELS[n]] != EMOTION_OF[LABELS[n + 1]] for n in range(4))
+    said = f"column 'annotator_2' of l.csv, which says another in {differ} of 38 lines"
+    assert f"# emotion may also be the {said}" in text

@@ -349,3 +349,35 @@ def test_ratings_take_the_place_of_emotions(home):
     assert {one.emotion, two.emotion} == {"other"}
     assert (one.arousal, two.arousal, one.valence) == (1.0, -1.0, None)
     assert (one.speaker_id, one.source_label) == ("mine-7", "other")
+
+
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [("emotion,emotion", "emotion (2)"), ("emotion,label", "label"), ("emotion,rater_2", "rater_2")],
+)
+def test_other_columns_of_labels_that_disagree_are_named(home, heading, column):
+    text = (
+        f"path,{heading},x\nrec/anna/a1.wav,sad,Trauer,1\nrec/ben/b1.wav,joy,anger,2\nrec/ben/b2.wav,joy,,3\n"
+    )
+    *rows, remark = rows_of(home, text)
+    assert [row.emotion for row in rows] == ["sadness", "happiness", "happiness"]
+    said = f"column 'emotion' is read as emotion; column {column!r} says another in 1 of 3 lines"
+    assert remark.reason == said
+    assert len(rows_of(home, text.replace("anger", "happy"))) == 3
+
+
+def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
+    _, remark = rows_of(home, "path,emotion,speaker,speaker\nrec/anna/a1.wav,sad,anna,ann\n")
+    assert (
+        remark.reason
+        == "column 'speaker' is read as speaker; column 'speaker (2)' says another in 1 of 1 line"
+    )
+
+
+def test_lines_with_more_or_fewer_cells_than_the_heading_are_counted(home):
+    text = "path,emotion,speaker\nrec/anna/a1.wav,sad,1,x,y\nrec/anna/a2.wav,sad\nrec/ben/b1.wav,joy,2,\n"
+    *_, more, fewer = rows_of(home, text)
+    assert more.reason == "1 line has more cells than the heading, the first is line 2; these are not read"
+    assert (
+        fewer.reason == "1 line has fewer cells than the heading, the first is line 3; the others are empty"
+    )
