@@ -5,9 +5,11 @@ their headings, labels by their words. Paths may be absolute, relative to the ta
 or of another machine, Windows included.
 """
 
+import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -57,12 +59,14 @@ class Listed(Described):
     Attributes:
         places: path as the table writes it, with slashes -> path of the recording.
         lost: path of a recording that is not there -> why.
+        odd: fact -> texts of the table that are no value of it.
         voice: finds who speaks in a path; None where the table or nobody says it.
         remarks: what a user should know of how the table was read.
     """
 
     places: Mapping[str, PurePosixPath] = field(default_factory=dict)
     lost: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    odd: Mapping[str, Collection[str]] = field(default_factory=dict)
     voice: Guarded | None = None
     remarks: tuple[str, ...] = ()
 
@@ -80,6 +84,8 @@ class Listed(Described):
     ) -> Utterance | Reject:
         if path in self.lost:
             return Reject(self.CARD.name, path, self.lost[path])
+        if self.odd:
+            told = {fact: text for fact, text in told.items() if text not in self.odd.get(fact, ())}
         if self.voice is not None:
             match = self.voice.search(path.as_posix())
             if match is None or not match[1]:
@@ -146,21 +152,18 @@ def _names(tables: Sequence[Path]) -> list[str]:
 def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
-    odd: list[str] = []
-    lines = table_lines(file, odd)
+    ragged: list[str] = []
+    lines = table_lines(file, ragged)
     columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*odd, *_rivals(lines, columns), *_remarks(labels, refused)]
-    codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
+    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused)]
+    codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
-    scales = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
-    remarks += [
-        f"column {columns[fact]!r} is read as ratings from {low:g} to {high:g}"
-        for fact, (low, high) in scales.items()
-    ]
+    scales = _scales(met)
+    remarks += _of_scales(scales, columns)
     told = Description(
         name=name,
         title=name,
@@ -171,11 +174,11 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         scales=scales,
         tables=(Table(file=str(file.absolute()), rows=True, columns=columns),),
     )
-    columns, more = _readable(told, columns, met)
+    columns, odd, more = _readable(told, columns, met)
     told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
     places, lost = found_places([slashed(path) for path in met["path"] if path], file, data)
     voice = None if "speaker" in columns else voice
-    return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
+    return Listed(told, own=True, places=places, lost=lost, voice=voice, odd=odd, remarks=(*remarks, *more))
 
 
 def _columns(file: Path, first: Mapping[str, str]) -> dict[str, str]:
@@ -263,14 +266,35 @@ def counted(met: Mapping[str, int]) -> str:
     return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
 
 
+def _scales(met: Mapping[str, Mapping[str, int]]) -> dict[str, Scale]:
+    """Fact -> scale of its ratings; valence, arousal and dominance have the widest that any of them needs."""
+    found = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
+    of_all = {fact: found[fact] for fact in DIMENSIONS if fact in found}
+    low, high = max(of_all.values(), key=lambda scale: scale[1] - scale[0], default=(0, 1))
+    if all(low <= scale[0] and scale[1] <= high for scale in of_all.values()):
+        found |= dict.fromkeys(of_all, (low, high))
+    return found
+
+
 def _scale(fact: str, met: Iterable[str]) -> Scale | None:
-    """The first usual scale that all ratings fit; None where they are no numbers or fit none."""
-    try:
-        values = [float(text.replace(",", ".")) for text in met if text]
-    except ValueError:
-        return None
+    """The first usual scale that all ratings fit; None where none are numbers, or they fit none."""
+    values = []
+    for text in met:
+        with suppress(ValueError):
+            values.append(float(text.replace(",", ".")))
+    values = [value for value in values if math.isfinite(value)]
     scales = SHARES if fact in ("agreement", "naturalness") else SCALES
     return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)
+
+
+def _of_scales(scales: Mapping[str, Scale], columns: Mapping[str, str]) -> Iterator[str]:
+    """A line for each scale: which columns are read by it."""
+    by_scale: dict[Scale, list[str]] = defaultdict(list)
+    for fact, scale in scales.items():
+        by_scale[scale].append(repr(columns[fact]))
+    for (low, high), names in by_scale.items():
+        several = f"columns {', '.join(names)} are" if len(names) > 1 else f"column {names[0]} is"
+        yield f"{several} read as ratings from {low:g} to {high:g}"
 
 
 def _only(tags: Iterable[str]) -> str:
@@ -282,16 +306,34 @@ def _only(tags: Iterable[str]) -> str:
 
 def _readable(
     told: Description, columns: Mapping[str, str], met: Mapping[str, Mapping[str, int]]
-) -> tuple[dict[str, str], list[str]]:
-    """The columns whose values can be read, and a line for each of the others.
+) -> tuple[dict[str, str], dict[str, set[str]], list[str]]:
+    """The columns of which any value can be read, the values that cannot be, and a line on each of these.
 
     Labels, paths and bounds are needed, so a line whose value cannot be read is a reject of its own.
     """
-    values, kept, lines = Values(told), dict(columns), []
+    values, kept, odd, lines = Values(told), dict(columns), dict[str, set[str]](), []
     for fact in columns.keys() - {"path", "emotion", "start", "end", "speaker"}:
-        try:
-            for text in filter(None, met[fact]):
-                values.of(fact, text)
-        except ValueError as error:
-            lines.append(f"column {kept.pop(fact)!r} is left out: {error}")
-    return kept, sorted(lines)
+        cells = {text: count for text, count in met[fact].items() if text}
+        errors = {text: error for text in cells if (error := _error(values, fact, text))}
+        if not errors:
+            continue
+        unscaled = fact in RATINGS and fact not in told.scales
+        if unscaled or len(errors) == len(cells):
+            lines.append(f"column {kept.pop(fact)!r} is left out: {next(iter(errors.values()))}")
+            continue
+        odd[fact] = {*errors}
+        bad = {text: cells[text] for text in errors}
+        lines.append(
+            f"column {columns[fact]!r}: {sum(bad.values())} of {plural(sum(cells.values()), 'value')} cannot "
+            f"be read and are left out: {counted(bad)}"
+        )
+    return kept, odd, sorted(lines)
+
+
+def _error(values: Values, fact: str, text: str) -> str:
+    """Why a value cannot be read; "" if it can."""
+    try:
+        values.of(fact, text)
+    except ValueError as error:
+        return str(error)
+    return ""

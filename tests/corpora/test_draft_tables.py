@@ -259,3 +259,11 @@ def test_another_column_of_labels_that_disagrees_is_named(tmp_path):
     differ = sum(EMOTION_OF[LABELS[n]] != EMOTION_OF[LABELS[n + 1]] for n in range(4))
     said = f"column 'annotator_2' of l.csv, which says another in {differ} of 38 lines"
     assert f"# emotion may also be the {said}" in text
+
+
+def test_ratings_of_one_table_have_one_scale(tmp_path):
+    ratings = "file,speaker,valence,arousal\n" + "".join(
+        f"{n:03d},p{n % 4},{1 + n % 7},{1 + n % 5}\n" for n in range(40)
+    )
+    text, _, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=ratings))
+    assert text.count(" = [1, 7]    # as met in all; say the scale's own range") == 2

@@ -197,6 +197,7 @@ def test_optional_columns_that_cannot_be_read_are_left_out_and_named(home):
         "column 'age' is left out",
         "column 'arousal' is left out",
         "column 'level' is left out",
+        "column 'sex' is left out",
     ]
 
 
@@ -381,3 +382,40 @@ def test_lines_with_more_or_fewer_cells_than_the_heading_are_counted(home):
     assert (
         fewer.reason == "1 line has fewer cells than the heading, the first is line 3; the others are empty"
     )
+
+
+def test_a_value_that_cannot_be_read_costs_itself_and_not_its_column(home):
+    text = "path,emotion,age,sex,split,valence\nrec/anna/a1.wav,sad,old,X,foo,n/a\n"
+    text += "rec/ben/b1.wav,joy,30,f,dev,5\nrec/ben/b2.wav,joy,,,,1\n"
+    odd, one, two, *remarks = rows_of(home, text)
+    assert (odd.age, odd.gender, odd.part, odd.valence) == (None, "unknown", None, None)
+    assert (one.age, one.gender, one.part, one.valence, two.valence) == (30, "female", "validation", 1, -1)
+    assert [remark.reason for remark in remarks] == [
+        "column 'valence' is read as ratings from 1 to 5",
+        "column 'age': 1 of 2 values cannot be read and are left out: 'old' (1)",
+        "column 'sex': 1 of 2 values cannot be read and are left out: 'X' (1)",
+        "column 'split': 1 of 2 values cannot be read and are left out: 'foo' (1)",
+        "column 'valence': 1 of 3 values cannot be read and are left out: 'n/a' (1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "read", "said"),
+    [
+        (("7", "3"), (1, -1 / 3), ["columns 'valence', 'arousal' are read as ratings from 1 to 7"]),
+        (("0.5", "-1"), (0.5, -1), ["columns 'valence', 'arousal' are read as ratings from -1 to 1"]),
+        (
+            ("0.5", "5"),
+            (0, 1),
+            [
+                "column 'valence' is read as ratings from 0 to 1",
+                "column 'arousal' is read as ratings from 1 to 5",
+            ],
+        ),
+    ],
+)
+def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
+    text = "path,valence,arousal\nrec/anna/a1.wav,{},{}\nrec/ben/b1.wav,1,1\n".format(*ratings)
+    one, _, *remarks = rows_of(home, text)
+    assert (one.valence, one.arousal) == pytest.approx(read)
+    assert [remark.reason for remark in remarks] == said
