@@ -419,3 +419,14 @@ def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
     one, _, *remarks = rows_of(home, text)
     assert (one.valence, one.arousal) == pytest.approx(read)
     assert [remark.reason for remark in remarks] == said
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Datei;Gefühl;Sprecher;Alter", "Fichier;Émotion;Locuteur;Âge", "Archivo;Emoción;Hablante;Edad",
+     "Nome file;Emozione;Parlante;Età", "файл;эмоция;диктор;возраст", "文件;情感;说话人;年龄",
+     "ファイル名;感情;話者;年齢"],
+)  # fmt: skip
+def test_headings_in_other_languages(home, heading):
+    (row,) = rows_of(home, f"{heading}\nrec/anna/a1.wav;Wut;7;31\n", encoding="utf-8-sig")
+    assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
