@@ -133,9 +133,12 @@ class Task:
         """
         for name in (*self.emotions, *self.merges):
             emotion_id(name)
-        few = len(self.emotions) < 2 and not self.dimensions
-        if few or len(set(self.emotions)) != len(self.emotions):
-            raise LabelError(f"task '{self.name}' needs two or more different emotions; has {self.emotions}")
+        different, has = dict.fromkeys(self.emotions), ", ".join(self.emotions)
+        if len(different) < 2 and not self.dimensions:
+            found = f"one emotion ({self.emotions[0]})" if different else "no emotion"
+            raise LabelError(f"task '{self.name}' has {found}; it needs at least two")
+        if len(different) != len(self.emotions):
+            raise LabelError(f"task '{self.name}' names an emotion twice ({has}); name each once")
         for source, target in self.merges.items():
             if target not in self.emotions or source in self.emotions:
                 raise LabelError(

@@ -69,8 +69,10 @@ def test_the_iemocap_task_counts_excitement_as_happiness():
 @pytest.mark.parametrize(
     ("emotions", "merges", "message"),
     [
-        (("anger",), {}, "needs two or more different"),
-        (("anger", "anger"), {}, "needs two or more different"),
+        ((), {}, "task 'mine' has no emotion; it needs at least two"),
+        (("anger",), {}, r"task 'mine' has one emotion \(anger\); it needs at least two"),
+        (("anger", "anger"), {}, r"task 'mine' has one emotion \(anger\); it needs at least two"),
+        (("anger", "fear", "fear"), {}, r"task 'mine' names an emotion twice \(anger, fear, fear\)"),
         (("anger", "joy"), {}, "'joy' does not exist"),
         (("anger", "sadness"), {"calm": "neutral"}, "must lead from an emotion outside"),
         (("anger", "sadness"), {"anger": "sadness"}, "must lead from an emotion outside"),

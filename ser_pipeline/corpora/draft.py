@@ -30,7 +30,7 @@ from ser_pipeline.corpora.guesses import (
     where,
 )
 from ser_pipeline.corpora.shapes import Field, Shape, shape_of
-from ser_pipeline.corpora.tables import ANY_ENCODING, read_text
+from ser_pipeline.corpora.tables import ANY_ENCODING, read_text, table_lines
 from ser_pipeline.corpora.words import emotion_of_word, is_copy, language_of_labels, language_of_text
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS
@@ -97,6 +97,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     notes = _texts(folder, others)
     told = _codes_in(notes)
     if table is not None:
+        table_lines(table)  # what is wrong with it should not read as "no column"
         others = [PurePosixPath(table.relative_to(folder).as_posix())]
     understood, sheets = tables_of(folder, others, Recordings(paths, fields, find_part(fields)), told)
     read, columns = understood[0] if understood else (None, {})
@@ -109,7 +110,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     if emotion is not None:
         columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
     elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
-        raise CorpusError(_no_emotion(folder, paths, fields))
+        raise CorpusError(_no_emotion(folder, paths, fields) + _broken(folder, others))
     found = [emotion] if emotion else []
     keyed = list(read.fields.values()) if read else []
     found += find_others(fields, emotion[0] if emotion else _as_field(read), columns, keyed)
@@ -337,6 +338,17 @@ def _no_emotion(folder: Path, paths: Sequence[PurePosixPath], fields: Sequence[F
         f"{folder}: nothing in names like {paths[0].as_posix()!r} or in a table looks like emotions{found}; "
         "write the description yourself (docs/corpora/describe.md)"
     )
+
+
+def _broken(folder: Path, others: Sequence[PurePosixPath]) -> str:
+    """The first table that cannot be read, as it may be the one that says the emotions."""
+    for path in others:
+        if path.suffix.lower() in (".csv", ".tsv"):
+            try:
+                table_lines(folder / path)
+            except CorpusError as error:
+                return f"; {error}"
+    return ""
 
 
 def looks_like(folder: Path, corpora: Mapping[str, Corpus]) -> str | None:

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from glob import escape
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -31,6 +31,7 @@ from ser_pipeline.corpora.words import (
 )
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.records import RATINGS
+from ser_pipeline.tables.cells import plural
 
 MOST_APART: Final = 5
 """Files with the same columns that are also looked at one by one, if together they make no sense."""
@@ -234,7 +235,23 @@ def _emotion(
             found.append((score + 0.5 * called, (guess, column)))
     found.sort(key=lambda each: -each[0])
     near = [each for score, each in found if score > found[0][0] - 0.2]
-    return _agreed(sheet, near) if len(near) > 2 else near[0] if near else None
+    if not near:
+        return None
+    guess, column = taken = _agreed(sheet, near) if len(near) > 2 else near[0]
+    others = [each for _, each in found if each is not taken]
+    return replace(guess, rivals=tuple(_rivals(sheet, taken, others))), column
+
+
+def _rivals(sheet: Sheet, taken: Column, others: Sequence[Column]) -> Iterator[str]:
+    """Other columns of labels, where they say another emotion in some lines."""
+    for guess, column in others:
+        pairs = [
+            (taken[0].codes.get(one, one), guess.codes.get(two, two))
+            for one, two in zip(sheet.cells(taken[1]), sheet.cells(column), strict=True)
+        ]
+        differ = sum(one != two for one, two in pairs if one and two)
+        if differ:
+            yield f"the {guess.source}, which says another in {differ} of {plural(len(pairs), 'line')}"
 
 
 def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:

@@ -41,6 +41,7 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
         if not guess.sure and guess.fact != "sentence":
             lines.append(f"# unsure: {guess.fact} is read from the {guess.source} ({_few(guess)})")
     lines += [f"# nothing says what its codes mean; it may also be the {rival}" for rival in found.rivals]
+    lines += [f"# {guess.fact} may also be {rival}" for guess in found.guesses for rival in guess.rivals]
     for guess in found.guesses:
         if guess.parts:
             lines += ["", "[joined]", f"{guess.fact} = [{', '.join(map(_quoted, guess.parts))}]"]
@@ -82,15 +83,13 @@ def _untold(guess: Guess) -> list[str]:
 
 
 def _scales(found: Draft) -> list[str]:
-    lines = []
-    for guess in found.guesses:
-        if guess.fact in DIMENSIONS:
-            values = [float(code.replace(",", ".")) for code in guess.counts]
-            low, high = math.floor(min(values)), math.ceil(max(values))
-            lines.append(
-                f"{guess.fact} = [{low}, {max(high, low + 1)}]    # as met; say the scale's own range"
-            )
-    return ["", "[scales]", *lines] if lines else []
+    rated = [guess for guess in found.guesses if guess.fact in DIMENSIONS]
+    if not rated:
+        return []
+    values = [float(code.replace(",", ".")) for guess in rated for code in guess.counts]
+    low, high = math.floor(min(values)), math.ceil(max(values))
+    scale = f"[{low}, {max(high, low + 1)}]    # as met in all; say the scale's own range"
+    return ["", "[scales]", *(f"{guess.fact} = {scale}" for guess in rated)]
 
 
 def _table_lines(table: TableGuess) -> list[str]:

@@ -34,6 +34,7 @@ class Guess:
         sure: whether the values leave little doubt.
         codes: code -> value, of those that could be told.
         parts: facts that say it together, where no field says it alone.
+        rivals: what may as well say it, in words.
     """
 
     fact: str
@@ -42,6 +43,7 @@ class Guess:
     sure: bool
     codes: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
     @property
     def untold(self) -> list[str]:

@@ -5,12 +5,10 @@ their headings, labels by their words. Paths may be absolute, relative to the ta
 or of another machine, Windows included.
 """
 
-import os
-import posixpath
+import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -23,12 +21,11 @@ from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import (
     Guarded,
     in_path_order,
-    is_recording,
     slashed,
-    states_in_store,
-    walk,
 )
+from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
+from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
@@ -43,7 +40,6 @@ from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
 from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
-from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
 from ser_pipeline.tables.cells import plural
 
 SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
@@ -55,8 +51,6 @@ SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0,
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
 
-_DRIVE: Final = re.compile(r"^([A-Za-z]):/")
-
 
 @dataclass
 class Listed(Described):
@@ -65,12 +59,14 @@ class Listed(Described):
     Attributes:
         places: path as the table writes it, with slashes -> path of the recording.
         lost: path of a recording that is not there -> why.
+        odd: fact -> texts of the table that are no value of it.
         voice: finds who speaks in a path; None where the table or nobody says it.
         remarks: what a user should know of how the table was read.
     """
 
     places: Mapping[str, PurePosixPath] = field(default_factory=dict)
     lost: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    odd: Mapping[str, Collection[str]] = field(default_factory=dict)
     voice: Guarded | None = None
     remarks: tuple[str, ...] = ()
 
@@ -88,6 +84,8 @@ class Listed(Described):
     ) -> Utterance | Reject:
         if path in self.lost:
             return Reject(self.CARD.name, path, self.lost[path])
+        if self.odd:
+            told = {fact: text for fact, text in told.items() if text not in self.odd.get(fact, ())}
         if self.voice is not None:
             match = self.voice.search(path.as_posix())
             if match is None or not match[1]:
@@ -154,20 +152,18 @@ def _names(tables: Sequence[Path]) -> list[str]:
 def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     if file.suffix.lower() in SPREADSHEETS:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
-    lines = table_lines(file)
+    ragged: list[str] = []
+    lines = table_lines(file, ragged)
     columns = _columns(file, lines[0])
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = _remarks(labels, refused)
-    codes["gender"] = {word: gender_of_word(word) or "unknown" for word in met.get("gender", ())}
+    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused)]
+    codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
-    scales = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
-    remarks += [
-        f"column {columns[fact]!r} is read as ratings from {low:g} to {high:g}"
-        for fact, (low, high) in scales.items()
-    ]
+    scales = _scales(met)
+    remarks += _of_scales(scales, columns)
     told = Description(
         name=name,
         title=name,
@@ -178,11 +174,11 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         scales=scales,
         tables=(Table(file=str(file.absolute()), rows=True, columns=columns),),
     )
-    columns, more = _readable(told, columns, met)
+    columns, odd, more = _readable(told, columns, met)
     told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
-    places, lost = _found([slashed(path) for path in met["path"] if path], file, data)
+    places, lost = found_places([slashed(path) for path in met["path"] if path], file, data)
     voice = None if "speaker" in columns else voice
-    return Listed(told, own=True, places=places, lost=lost, voice=voice, remarks=(*remarks, *more))
+    return Listed(told, own=True, places=places, lost=lost, voice=voice, odd=odd, remarks=(*remarks, *more))
 
 
 def _columns(file: Path, first: Mapping[str, str]) -> dict[str, str]:
@@ -239,19 +235,66 @@ def _remarks(met: Mapping[str, int], refused: Codes) -> list[str]:
     ]
 
 
+def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+    """Columns that say a fact otherwise than the one it is read from: of labels, and with its heading."""
+    headings = {column: fact for fact, column in columns.items()}
+    for other in [column for column in lines[0] if column not in headings]:
+        fact = headings.get(re.sub(r" \(\d+\)$", "", other))
+        if fact is None and "emotion" in columns and _are_labels([line[other] for line in lines]):
+            fact = "emotion"
+        if fact is None:
+            continue
+        pairs = [(line[columns[fact]].strip(), line[other].strip()) for line in lines]
+        if fact == "emotion":
+            pairs = [(emotion_of_word(one) or one, emotion_of_word(two) or two) for one, two in pairs]
+        differ = sum(one != two for one, two in pairs if one and two)
+        if differ:
+            yield (
+                f"column {columns[fact]!r} is read as {fact}; column {other!r} says another in {differ} of "
+                f"{plural(len(lines), 'line')}"
+            )
+
+
+def _are_labels(cells: Iterable[str]) -> bool:
+    """Whether nearly all cells are words for emotions, of two or more."""
+    met = [emotion_of_word(cell) for cell in cells if cell.strip()]
+    return len({*met} - {None}) > 1 and met.count(None) <= 0.1 * len(met)
+
+
 def counted(met: Mapping[str, int]) -> str:
     """The most frequent labels, each with how often it occurs."""
     return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
 
 
+def _scales(met: Mapping[str, Mapping[str, int]]) -> dict[str, Scale]:
+    """Fact -> scale of its ratings; valence, arousal and dominance have the widest that any of them needs."""
+    found = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
+    of_all = {fact: found[fact] for fact in DIMENSIONS if fact in found}
+    low, high = max(of_all.values(), key=lambda scale: scale[1] - scale[0], default=(0, 1))
+    if all(low <= scale[0] and scale[1] <= high for scale in of_all.values()):
+        found |= dict.fromkeys(of_all, (low, high))
+    return found
+
+
 def _scale(fact: str, met: Iterable[str]) -> Scale | None:
-    """The first usual scale that all ratings fit; None where they are no numbers or fit none."""
-    try:
-        values = [float(text.replace(",", ".")) for text in met if text]
-    except ValueError:
-        return None
+    """The first usual scale that all ratings fit; None where none are numbers, or they fit none."""
+    values = []
+    for text in met:
+        with suppress(ValueError):
+            values.append(float(text.replace(",", ".")))
+    values = [value for value in values if math.isfinite(value)]
     scales = SHARES if fact in ("agreement", "naturalness") else SCALES
     return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)
+
+
+def _of_scales(scales: Mapping[str, Scale], columns: Mapping[str, str]) -> Iterator[str]:
+    """A line for each scale: which columns are read by it."""
+    by_scale: dict[Scale, list[str]] = defaultdict(list)
+    for fact, scale in scales.items():
+        by_scale[scale].append(repr(columns[fact]))
+    for (low, high), names in by_scale.items():
+        several = f"columns {', '.join(names)} are" if len(names) > 1 else f"column {names[0]} is"
+        yield f"{several} read as ratings from {low:g} to {high:g}"
 
 
 def _only(tags: Iterable[str]) -> str:
@@ -263,131 +306,34 @@ def _only(tags: Iterable[str]) -> str:
 
 def _readable(
     told: Description, columns: Mapping[str, str], met: Mapping[str, Mapping[str, int]]
-) -> tuple[dict[str, str], list[str]]:
-    """The columns whose values can be read, and a line for each of the others.
+) -> tuple[dict[str, str], dict[str, set[str]], list[str]]:
+    """The columns of which any value can be read, the values that cannot be, and a line on each of these.
 
     Labels, paths and bounds are needed, so a line whose value cannot be read is a reject of its own.
     """
-    values, kept, lines = Values(told), dict(columns), []
+    values, kept, odd, lines = Values(told), dict(columns), dict[str, set[str]](), []
     for fact in columns.keys() - {"path", "emotion", "start", "end", "speaker"}:
-        try:
-            for text in filter(None, met[fact]):
-                values.of(fact, text)
-        except ValueError as error:
-            lines.append(f"column {kept.pop(fact)!r} is left out: {error}")
-    return kept, sorted(lines)
+        cells = {text: count for text, count in met[fact].items() if text}
+        errors = {text: error for text in cells if (error := _error(values, fact, text))}
+        if not errors:
+            continue
+        unscaled = fact in RATINGS and fact not in told.scales
+        if unscaled or len(errors) == len(cells):
+            lines.append(f"column {kept.pop(fact)!r} is left out: {next(iter(errors.values()))}")
+            continue
+        odd[fact] = {*errors}
+        bad = {text: cells[text] for text in errors}
+        lines.append(
+            f"column {columns[fact]!r}: {sum(bad.values())} of {plural(sum(cells.values()), 'value')} cannot "
+            f"be read and are left out: {counted(bad)}"
+        )
+    return kept, odd, sorted(lines)
 
 
-def _found(
-    names: Sequence[str], file: Path, data: Path
-) -> tuple[dict[str, PurePosixPath], dict[PurePosixPath, str]]:
-    """Where the recordings of a table are, and why each of the others is not there.
-
-    Args:
-        names: paths as the table writes them, with slashes.
-        file: the table.
-        data: folder that found paths are relative to.
-    """
-    root = os.path.abspath(data)
-    bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
-    there = {name: place for name in names if (place := _addressed(name, file, data))}
-    if address_of(data) is not None:
-        held = {*states_in_store(data)}
-        there |= {name: name for name in names if name in held}
-    there |= {name: place for name in names if name not in there and (place := _at(name, bases))}
-    rest = [name for name in names if name not in there]
-    bare = _without_common_folder(rest)
-    there |= {name: place for name in rest if (place := _at(bare[name], bases))}
-    if not there:
-        there = _searched(bare, bases)
-    places, lost = {}, {}
-    for name in names:
-        places[name] = _relative(there.get(name) or os.path.join(bases[0], bare[name]), root)
-        if name not in there:
-            lost[places[name]] = _lost(name, file)
-    return places, lost
-
-
-def _addressed(name: str, file: Path, data: Path) -> str | None:
-    """The path that stands for an address which a table names; None for a path of this machine.
-
-    An archive with a relative path lies in the folder of the table, or else in the data folder.
-    """
-    if address_of(name) is None:
-        return None
-    *members, store = name.split("::")
-    if members and address_of(store) is None and not os.path.isabs(store):
-        beside = os.path.abspath(file.parent / store)
-        place = beside if os.path.exists(beside) else str(data / store)
-        name = "::".join([*members, os.path.abspath(place) if address_of(place) is None else place])
-    return str(PurePosixPath(name))
-
-
-def _at(name: str, bases: Iterable[str]) -> str | None:
-    """The file that a path leads to from one of some folders, if any."""
-    drive = _DRIVE.match(name)
-    tried = [os.path.expanduser(name), *(os.path.join(base, name) for base in bases)]
-    if drive is not None:
-        tried = [f"/mnt/{drive[1].lower()}/{name[3:]}"]
-    return next(
-        (os.path.normpath(path) for path in tried if os.path.isabs(path) and os.path.lexists(path)), None
-    )
-
-
-def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
-    """Absolute paths of another machine without the folder that they have in common; others as they are."""
-    plain = {name: _DRIVE.sub("/", name) for name in names}
-    absolute = [posixpath.dirname(path) for path in plain.values() if path.startswith("/")]
-    common = posixpath.commonpath(absolute) if absolute else ""
-    return {
-        name: posixpath.relpath(path, common) if path.startswith("/") else path
-        for name, path in plain.items()
-    }
-
-
-def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
-    """Names that are the end of the path of one recording below the folders.
-
-    The suffix may be left out, and case and the form of accents may differ, as between file systems.
-    """
-    ends: dict[str, set[str]] = defaultdict(set)
-    for base in bases:
-        with suppress(CorpusError):  # as far as folders may be listed
-            for folder in walk(Path(base)):
-                for name in filter(is_recording, folder.files):
-                    place = os.path.normpath(os.path.join(base, folder.path, name))
-                    for end in {name, PurePosixPath(name).stem}:
-                        ends[_alike(end)].add(place)
-    found = {}
-    for name, path in bare.items():
-        tail = _alike(f"/{path}")
-        near = {place: _alike(place) for place in ends[posixpath.basename(tail)]}
-        fits = [
-            place
-            for place, text in near.items()
-            if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
-        ]
-        if len(fits) == 1:
-            found[name] = fits[0]
-    return found
-
-
-def _alike(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
-
-
-def _relative(place: str, root: str) -> PurePosixPath:
-    """Path below a folder; the path as it is where it lies elsewhere."""
-    if address_of(place) is not None or not os.path.isabs(place):
-        return PurePosixPath(place)
-    inside = os.path.commonpath([place, root]) == root
-    return PurePosixPath(os.path.relpath(place, root) if inside else place)
-
-
-def _lost(name: str, file: Path) -> str:
-    if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
-        return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
-    return (
-        f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
-        "that the table's paths begin in with --data"
-    )
+def _error(values: Values, fact: str, text: str) -> str:
+    """Why a value cannot be read; "" if it can."""
+    try:
+        values.of(fact, text)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -4,9 +4,7 @@ A table only adds to what names say, so a missing or broken one never ends a sca
 come without its facts, and the scan ends with a :class:`TableProblem` that says so.
 """
 
-import csv
 import errno
-import io
 import math
 import re
 from collections import Counter
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_pipeline.atomic import is_plain
+from ser_pipeline.corpora.separated import separated_lines
 from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
@@ -103,25 +102,26 @@ def _lines(path: Path, columns: Sequence[str]) -> list[tuple[int, Row]]:
     Raises:
         CorpusError: the file cannot be read or decoded, or lacks a column.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    try:
-        heading = [cell.strip() for cell in next(reader, [])]
-        absent = [column for column in columns if column not in heading]
-        if absent:
-            found = ", ".join(heading)[:80] or "nothing"
-            raise CorpusError(f"lacks column {', '.join(absent)} (found {found})")
-        places = [(column, heading.index(column)) for column in columns]
-        return [
-            (reader.line_num, {name: cells[at] if at < len(cells) else "" for name, at in places})
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+    lines = separated_lines(read_text(path), ",")
+    heading = [cell.strip() for cell in lines[0][1]] if lines else []
+    absent = [column for column in columns if column not in heading]
+    if absent:
+        found = ", ".join(heading)[:80] or "nothing"
+        raise CorpusError(f"lacks column {', '.join(absent)} (found {found})")
+    places = [(column, heading.index(column)) for column in columns]
+    return [
+        (number, {name: cells[at] if at < len(cells) else "" for name, at in places})
+        for number, cells in lines[1:]
+    ]
 
 
 def read_any(
-    path: Path, *, separator: str | None = None, encoding: str | None = None, heading: bool = True
+    path: Path,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+    heading: bool = True,
+    odd: list[str] | None = None,
 ) -> list[tuple[int, Row]]:
     """Lines of a table of any usual form, each with its number and all its cells as text.
 
@@ -132,6 +132,7 @@ def read_any(
         encoding: of text; None tries the usual ones.
         heading: whether the first line of text or of a sheet names the columns; otherwise they are called
             ``1``, ``2`` and so on.
+        odd: takes what should be known of lines of text that have more or fewer cells than the heading.
 
     Raises:
         CorpusError: the file cannot be read, is empty, or is not a table.
@@ -147,20 +148,38 @@ def read_any(
         return _named([*enumerate(sheet_rows(path), 1)], heading)
     else:
         text = read_text(path, (encoding,) if encoding else ANY_ENCODING)
-        return _named(_text_lines(text, separator, heading), heading)
+        numbered = _text_lines(text, separator, heading)
+        if odd is not None:
+            odd += _ragged(numbered)
+        return _named(numbered, heading)
     if not rows:
         raise CorpusError("holds no line")
     return list(enumerate(rows, 1))
 
 
-def table_lines(file: Path) -> list[Row]:
+def _ragged(lines: Sequence[tuple[int, list[str]]]) -> Iterator[str]:
+    """What should be known of lines that have more or fewer cells than the first."""
+    width = len(lines[0][1]) if lines else 0
+    more = [number for number, cells in lines if any(cell.strip() for cell in cells[width:])]
+    fewer = [number for number, cells in lines if len(cells) < width]
+    for found, what, so in ((more, "more", "these are not read"), (fewer, "fewer", "the others are empty")):
+        if found:
+            many = plural(len(found), "line has", "lines have")
+            yield f"{many} {what} cells than the heading, the first is line {found[0]}; {so}"
+
+
+def table_lines(file: Path, odd: list[str] | None = None) -> list[Row]:
     """Lines of a table of any usual form.
+
+    Args:
+        file: the table.
+        odd: takes what should be known of lines that have more or fewer cells than the heading.
 
     Raises:
         CorpusError: it cannot be read; says which file.
     """
     try:
-        return [line for _, line in read_any(file)]
+        return [line for _, line in read_any(file, odd=odd)]
     except CorpusError as error:
         raise CorpusError(f"{file}: {error}") from None
 
@@ -202,11 +221,7 @@ def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[i
     if separator == " ":
         numbered = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
         return [(number, [cell.rstrip(":,;") for cell in cells]) for number, cells in numbered if cells]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    try:
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise CorpusError(f"line {reader.line_num} is not a line of a table: {error}") from None
+    return separated_lines(text, separator, blanks=True)
 
 
 def _separator(lines: Sequence[str]) -> str:

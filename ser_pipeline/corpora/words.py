@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
+from string import ascii_lowercase
 from typing import Any, Final
 
 PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "o", "æ": "ae"}
@@ -51,14 +52,17 @@ def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
 
     Returns:
         Code -> emotion, of the language that explains most; of two emotions that a code fits, the usual one.
+        None where the codes are the first letters of the alphabet, as these count takes.
 
     Examples:
         >>> emotions_of_codes(["W", "L", "E", "A", "F", "T", "N"])["T"]
         'sadness'
-        >>> emotions_of_codes(["a", "b", "c", "x", "y", "z"])
-        {}
+        >>> emotions_of_codes(["a", "b", "c", "x", "y", "z"]), emotions_of_codes(["a", "b", "c", "d"])
+        ({}, {})
     """
     best: dict[str, str] = {}
+    if "".join(sorted(codes)).lower() == ascii_lowercase[: len(codes)]:
+        return best
     for words in _words()["initials"].values():
         options = {code: _begun(plain(code), words.split()) for code in codes}
         found: dict[str, str] = {}

@@ -20,7 +20,7 @@ from tests.corpora.conftest import published
 HELPERS = {
     "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text", "files",
     "guess_speaker", "guesses", "listed", "names",
-    "page", "shapes", "sources", "table_formats", "tables", "values", "words",
+    "page", "places", "separated", "shapes", "sources", "table_formats", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 PER_SPEAKER = {"emodb": test_emodb.PER_SPEAKER, "nemo": test_nemo.PER_SPEAKER}

@@ -321,3 +321,14 @@ def test_parts_and_formats_are_nobody(tmp_path):
     part = found.guess("part")
     assert part is not None
     assert set(part.counts) == {"train", "test"}
+
+
+@pytest.mark.parametrize("takes", ["abc", "abcd", "ABCDEF"])
+def test_the_first_letters_of_the_alphabet_are_takes_and_no_emotions(tmp_path, takes):
+    paths = names("S{s}/S{s}_E{e}_{t}{k}.wav", s=numbers(8), e=range(1, 8), t=("a01", "a02", "a03"), k=takes)
+    found = draft(put(tmp_path / "mine", [path for n, path in enumerate(paths) if n % 5]))
+    emotion = found.guess("emotion")
+    assert emotion is not None
+    assert ({*emotion.counts}, emotion.sure, emotion.codes) == ({f"E{n}" for n in range(1, 8)}, False, {})
+    assert any("(1, 2, 3, 4, 5, 6 and 1 more)" in rival for rival in found.rivals)
+    assert f"file name ({', '.join(takes)})" in found.rivals

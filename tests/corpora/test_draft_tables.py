@@ -235,3 +235,35 @@ def test_korean_and_chinese_tables_are_read_in_their_encodings(tmp_path, encodin
 def test_a_folder_of_something_else_says_what_to_do(tmp_path, name, said):
     with pytest.raises(CorpusError, match=said):
         draft(put(tmp_path / "mine", [name]))
+
+
+def test_a_table_that_cannot_be_read_is_named_where_nothing_says_the_emotions(tmp_path):
+    text = "file,emo\n" + "".join(f"{n:03d}.wav,{LABELS[n]}\n" for n in range(40))
+    text = text.replace("005.wav,", '005.wav,"')
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=text)
+    for table in (None, root / "l.csv"):
+        with pytest.raises(
+            CorpusError, match=r"l\.csv: line 7: a quote is opened and never closed; 34 lines"
+        ):
+            draft(root, table)
+
+
+def test_another_column_of_labels_that_disagrees_is_named(tmp_path):
+    lines = "".join(f"{n:03d}.wav,{LABELS[n]},{LABELS[n + (n < 4)]}\n" for n in range(38))
+    root = put(
+        tmp_path / "mine",
+        [f"{n:03d}.wav" for n in range(38)],
+        l__csv=f"file,annotator_1,annotator_2\n{lines}",
+    )
+    text, _, _ = read(root)
+    differ = sum(EMOTION_OF[LABELS[n]] != EMOTION_OF[LABELS[n + 1]] for n in range(4))
+    said = f"column 'annotator_2' of l.csv, which says another in {differ} of 38 lines"
+    assert f"# emotion may also be the {said}" in text
+
+
+def test_ratings_of_one_table_have_one_scale(tmp_path):
+    ratings = "file,speaker,valence,arousal\n" + "".join(
+        f"{n:03d},p{n % 4},{1 + n % 7},{1 + n % 5}\n" for n in range(40)
+    )
+    text, _, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=ratings))
+    assert text.count(" = [1, 7]    # as met in all; say the scale's own range") == 2

@@ -197,6 +197,7 @@ def test_optional_columns_that_cannot_be_read_are_left_out_and_named(home):
         "column 'age' is left out",
         "column 'arousal' is left out",
         "column 'level' is left out",
+        "column 'sex' is left out",
     ]
 
 
@@ -349,3 +350,83 @@ def test_ratings_take_the_place_of_emotions(home):
     assert {one.emotion, two.emotion} == {"other"}
     assert (one.arousal, two.arousal, one.valence) == (1.0, -1.0, None)
     assert (one.speaker_id, one.source_label) == ("mine-7", "other")
+
+
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [("emotion,emotion", "emotion (2)"), ("emotion,label", "label"), ("emotion,rater_2", "rater_2")],
+)
+def test_other_columns_of_labels_that_disagree_are_named(home, heading, column):
+    text = (
+        f"path,{heading},x\nrec/anna/a1.wav,sad,Trauer,1\nrec/ben/b1.wav,joy,anger,2\nrec/ben/b2.wav,joy,,3\n"
+    )
+    *rows, remark = rows_of(home, text)
+    assert [row.emotion for row in rows] == ["sadness", "happiness", "happiness"]
+    said = f"column 'emotion' is read as emotion; column {column!r} says another in 1 of 3 lines"
+    assert remark.reason == said
+    assert len(rows_of(home, text.replace("anger", "happy"))) == 3
+
+
+def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
+    _, remark = rows_of(home, "path,emotion,speaker,speaker\nrec/anna/a1.wav,sad,anna,ann\n")
+    assert (
+        remark.reason
+        == "column 'speaker' is read as speaker; column 'speaker (2)' says another in 1 of 1 line"
+    )
+
+
+def test_lines_with_more_or_fewer_cells_than_the_heading_are_counted(home):
+    text = "path,emotion,speaker\nrec/anna/a1.wav,sad,1,x,y\nrec/anna/a2.wav,sad\nrec/ben/b1.wav,joy,2,\n"
+    *_, more, fewer = rows_of(home, text)
+    assert more.reason == "1 line has more cells than the heading, the first is line 2; these are not read"
+    assert (
+        fewer.reason == "1 line has fewer cells than the heading, the first is line 3; the others are empty"
+    )
+
+
+def test_a_value_that_cannot_be_read_costs_itself_and_not_its_column(home):
+    text = "path,emotion,age,sex,split,valence\nrec/anna/a1.wav,sad,old,X,foo,n/a\n"
+    text += "rec/ben/b1.wav,joy,30,f,dev,5\nrec/ben/b2.wav,joy,,,,1\n"
+    odd, one, two, *remarks = rows_of(home, text)
+    assert (odd.age, odd.gender, odd.part, odd.valence) == (None, "unknown", None, None)
+    assert (one.age, one.gender, one.part, one.valence, two.valence) == (30, "female", "validation", 1, -1)
+    assert [remark.reason for remark in remarks] == [
+        "column 'valence' is read as ratings from 1 to 5",
+        "column 'age': 1 of 2 values cannot be read and are left out: 'old' (1)",
+        "column 'sex': 1 of 2 values cannot be read and are left out: 'X' (1)",
+        "column 'split': 1 of 2 values cannot be read and are left out: 'foo' (1)",
+        "column 'valence': 1 of 3 values cannot be read and are left out: 'n/a' (1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "read", "said"),
+    [
+        (("7", "3"), (1, -1 / 3), ["columns 'valence', 'arousal' are read as ratings from 1 to 7"]),
+        (("0.5", "-1"), (0.5, -1), ["columns 'valence', 'arousal' are read as ratings from -1 to 1"]),
+        (
+            ("0.5", "5"),
+            (0, 1),
+            [
+                "column 'valence' is read as ratings from 0 to 1",
+                "column 'arousal' is read as ratings from 1 to 5",
+            ],
+        ),
+    ],
+)
+def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
+    text = "path,valence,arousal\nrec/anna/a1.wav,{},{}\nrec/ben/b1.wav,1,1\n".format(*ratings)
+    one, _, *remarks = rows_of(home, text)
+    assert (one.valence, one.arousal) == pytest.approx(read)
+    assert [remark.reason for remark in remarks] == said
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Datei;Gefühl;Sprecher;Alter", "Fichier;Émotion;Locuteur;Âge", "Archivo;Emoción;Hablante;Edad",
+     "Nome file;Emozione;Parlante;Età", "файл;эмоция;диктор;возраст", "文件;情感;说话人;年龄",
+     "ファイル名;感情;話者;年齢"],
+)  # fmt: skip
+def test_headings_in_other_languages(home, heading):
+    (row,) = rows_of(home, f"{heading}\nrec/anna/a1.wav;Wut;7;31\n", encoding="utf-8-sig")
+    assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)

@@ -1,0 +1,132 @@
+"""Where the recordings are whose paths a table writes, on this machine or another one."""
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ser_pipeline.corpora.files import is_recording, states_in_store, walk
+from ser_pipeline.errors import CorpusError
+from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
+
+_DRIVE: Final = re.compile(r"^([A-Za-z]):/")
+
+
+def found_places(
+    names: Sequence[str], file: Path, data: Path
+) -> tuple[dict[str, PurePosixPath], dict[PurePosixPath, str]]:
+    """Where the recordings of a table are, and why each of the others is not there.
+
+    Args:
+        names: paths as the table writes them, with slashes.
+        file: the table.
+        data: folder that found paths are relative to.
+    """
+    root = os.path.abspath(data)
+    bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
+    there = {name: place for name in names if (place := _addressed(name, file, data))}
+    if address_of(data) is not None:
+        held = {*states_in_store(data)}
+        there |= {name: name for name in names if name in held}
+    there |= {name: place for name in names if name not in there and (place := _at(name, bases))}
+    rest = [name for name in names if name not in there]
+    bare = _without_common_folder(rest)
+    there |= {name: place for name in rest if (place := _at(bare[name], bases))}
+    if not there:
+        there = _searched(bare, bases)
+    places, lost = {}, {}
+    for name in names:
+        places[name] = _relative(there.get(name) or os.path.join(bases[0], bare[name]), root)
+        if name not in there:
+            lost[places[name]] = _lost(name, file)
+    return places, lost
+
+
+def _addressed(name: str, file: Path, data: Path) -> str | None:
+    """The path that stands for an address which a table names; None for a path of this machine.
+
+    An archive with a relative path lies in the folder of the table, or else in the data folder.
+    """
+    if address_of(name) is None:
+        return None
+    *members, store = name.split("::")
+    if members and address_of(store) is None and not os.path.isabs(store):
+        beside = os.path.abspath(file.parent / store)
+        place = beside if os.path.exists(beside) else str(data / store)
+        name = "::".join([*members, os.path.abspath(place) if address_of(place) is None else place])
+    return str(PurePosixPath(name))
+
+
+def _at(name: str, bases: Iterable[str]) -> str | None:
+    """The file that a path leads to from one of some folders, if any."""
+    drive = _DRIVE.match(name)
+    tried = [os.path.expanduser(name), *(os.path.join(base, name) for base in bases)]
+    if drive is not None:
+        tried = [f"/mnt/{drive[1].lower()}/{name[3:]}"]
+    return next(
+        (os.path.normpath(path) for path in tried if os.path.isabs(path) and os.path.lexists(path)), None
+    )
+
+
+def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
+    """Absolute paths of another machine without the folder that they have in common; others as they are."""
+    plain = {name: _DRIVE.sub("/", name) for name in names}
+    absolute = [posixpath.dirname(path) for path in plain.values() if path.startswith("/")]
+    common = posixpath.commonpath(absolute) if absolute else ""
+    return {
+        name: posixpath.relpath(path, common) if path.startswith("/") else path
+        for name, path in plain.items()
+    }
+
+
+def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
+    """Names that are the end of the path of one recording below the folders.
+
+    The suffix may be left out, and case and the form of accents may differ, as between file systems.
+    """
+    ends: dict[str, set[str]] = defaultdict(set)
+    for base in bases:
+        with suppress(CorpusError):  # as far as folders may be listed
+            for folder in walk(Path(base)):
+                for name in filter(is_recording, folder.files):
+                    place = os.path.normpath(os.path.join(base, folder.path, name))
+                    for end in {name, PurePosixPath(name).stem}:
+                        ends[_alike(end)].add(place)
+    found = {}
+    for name, path in bare.items():
+        tail = _alike(f"/{path}")
+        near = {place: _alike(place) for place in ends[posixpath.basename(tail)]}
+        fits = [
+            place
+            for place, text in near.items()
+            if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
+        ]
+        if len(fits) == 1:
+            found[name] = fits[0]
+    return found
+
+
+def _alike(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _relative(place: str, root: str) -> PurePosixPath:
+    """Path below a folder; the path as it is where it lies elsewhere."""
+    if address_of(place) is not None or not os.path.isabs(place):
+        return PurePosixPath(place)
+    inside = os.path.commonpath([place, root]) == root
+    return PurePosixPath(os.path.relpath(place, root) if inside else place)
+
+
+def _lost(name: str, file: Path) -> str:
+    if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
+        return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
+    return (
+        f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
+        "that the table's paths begin in with --data"
+    )
