@@ -12,7 +12,7 @@ from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
-from ser_pipeline.runs.files import read_info, read_scores
+from ser_pipeline.runs.files import finished_info, read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, lacking, untested
 from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
@@ -161,7 +161,7 @@ def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
         SettingsError: it tells no emotions.
         CorpusError: a description of a corpus below the working folder cannot be read.
     """
-    info = read_info(folder)
+    info = finished_info(folder)
     scores = read_scores(folder, info)
     card = read_card(folder)
     for place in [member_folder(folder, member) for member in card.members] or [folder]:

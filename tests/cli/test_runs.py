@@ -11,7 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from tests.report.conftest import digest_of, manifest_rows, no_drawings, untested, write_manifests, write_run
+from tests.report.conftest import (
+    digest_of,
+    manifest_rows,
+    no_drawings,
+    untested,
+    write_manifest,
+    write_manifests,
+    write_run,
+)
+from tests.serving.conftest import save_random
 
 __all__ = ["no_drawings"]
 
@@ -193,6 +202,19 @@ def test_a_run_that_is_not_finished_is_shown_without_scores(ser, put):
     assert "going: not finished" in result.stderr
     assert "macro-F1" not in result.stdout
     assert listed(ser("runs", "show", "going", "--format", "json"))["scores"] is None
+
+
+@pytest.mark.parametrize(
+    "words", [["evaluate", "b"], ["compare", "a", "b"], ["explain", "b"], ["export", "b", "--model-card"]]
+)
+def test_a_training_that_has_not_ended_is_not_judged(ser, put, words, tmp_path):
+    for name, stopped in (("a", "done"), ("b", None)):
+        save_random(put(name, stopped=stopped))
+    write_manifest(tmp_path / "manifests", manifest_rows())
+    before = sorted(path.name for path in (tmp_path / "runs" / "b").iterdir())
+    found = ser(*words, status=1).stderr
+    assert "ser: runs/b: its training has not ended; go on with 'ser train --resume runs/b'" in found
+    assert sorted(path.name for path in (tmp_path / "runs" / "b").iterdir()) == before
 
 
 def test_a_run_that_cannot_be_shown_is_one_line(ser, put, tmp_path):
