@@ -9,7 +9,7 @@ from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress,
 from ser_pipeline.errors import ReportError, SettingsError
 from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.files import finished_info
 from ser_pipeline.runs.find import choose_runs, find_run
 from ser_pipeline.runs.findings import findings_in
 
@@ -54,7 +54,7 @@ def evaluate(
     from ser_pipeline.evaluation.run import evaluate_run
 
     folder = _found(run, runs)
-    info = read_info(folder)
+    info = finished_info(folder)
     score = score_ensemble if info.model == ENSEMBLE else evaluate_run
     scores = score(folder, manifests=Path(manifests), cache=Path(cache), device=device)
     return timed(ScoredRun(folder, info, scores))

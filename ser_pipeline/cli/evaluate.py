@@ -25,7 +25,7 @@ from ser_pipeline.cli.common import (
     tell_unread,
 )
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, p_text, people, plural
+from ser_pipeline.tables.cells import in_points, listed, p_text, people, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
@@ -39,6 +39,8 @@ _MAIN_GROUPS: Final = ("corpus", "language", "gender")
 
 def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and what the last of them means."""
+    from ser_pipeline.runs.tested import chance, lacking, untested, with_clips
+
     known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
     scored = {**scores.parts, **scores.rated}
     shown: list[str] = [part for part in scored if part != "train"][-1:]
@@ -61,9 +63,12 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     for part in shown:
         pooled = scores.parts[part].pooled
         people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
+        each = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
+        lacks = lacking(part, pooled)
         say(
-            f"{part}: of 100 clips of each emotion, {100 * pooled.uar.value:.0f} are recognised on average, "
-            f"spoken by {people}; guessing would recognise {100 / len(info.emotions):.0f}"
+            f"{part}: of 100 clips {each}, {100 * pooled.uar.value:.0f} are recognised on average, "
+            f"spoken by {people}; guessing would recognise {100 * chance(pooled):.0f}"
+            + (f"; there are {lacks}" if lacks else "")
         )
 
 
@@ -148,7 +153,7 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool
     if pooled.answered is not None:
         right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
         say(f"{part}: coverage {pooled.answered:.3f} at the abstention threshold, accuracy there {right}")
-    classes = [[c.emotion, c.clips, c.precision, c.recall, c.f1] for c in pooled.classes]
+    classes = [each.cells for each in pooled.classes]
     show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
     confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]
     decided = [Column(name, keep=True) for name in info.emotions]

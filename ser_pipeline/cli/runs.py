@@ -73,6 +73,8 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
         if synthetic:
             which = "all of them" if len(synthetic) == len(rows) else some(synthetic)
             say(f"trained on synthetic voices, so their scores say nothing about real speech: {which}")
+        if partly := [row.name for row in rows if row.untested]:
+            say(f"tested without clips of some emotions, so their UAR is of the others alone: {some(partly)}")
         if not rows and not unread:
             say(f"{runs}: contains no run")
             next_step("ser train crnn", runs=runs)
@@ -97,6 +99,7 @@ class _Row:
     def __init__(self, run: "FoundRun", *, unread: bool = False) -> None:
         from ser_pipeline.runs.files import final_scores
         from ser_pipeline.runs.folder import contents
+        from ser_pipeline.runs.tested import untested
 
         self.info = run.info
         self.name = run.folder.name
@@ -105,6 +108,7 @@ class _Row:
         tested = None if scores is None else scores.parts.get("test")
         rated = None if scores is None else scores.rated.get("test")
         self.uar = None if tested is None else tested.pooled.uar
+        self.untested = () if tested is None else untested(tested.pooled)
         self.ccc = None if rated is None else rated.ccc
         self.age_s = None if run.began is None else max(0, round(time.time() - run.began))
         self.size = sum(contents(run.folder).values())

@@ -12,7 +12,7 @@ from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, verdict
-from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.predictions import read_part
 from ser_pipeline.runs.types import RunInfo
 
@@ -192,7 +192,7 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
         RunError: fewer than two runs, one that is not scored, or runs of other recordings, or that tell
             neither the same emotions nor a dimension in common.
     """
-    infos = {folder: read_info(folder) for folder in dict.fromkeys(folders)}
+    infos = {folder: finished_info(folder) for folder in dict.fromkeys(folders)}
     if len(infos) < 2:
         raise RunError("a comparison needs two runs; give their names, as in 'ser compare first second'")
     _check(infos, manifest)

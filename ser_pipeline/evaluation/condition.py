@@ -13,7 +13,7 @@ from ser_pipeline.evaluation.score import Certainties, Priors, training_priors
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.manifest.where import chosen_by, no_match
 from ser_pipeline.runs.card import read_card
-from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.files import finished_info
 from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.predictions import read_predictions, read_ratings
 from ser_pipeline.runs.ratings import RatedPart
@@ -73,7 +73,7 @@ def score_where(
         ManifestError: it holds for no clip of the part, or the manifest cannot be read.
         RunError: the run's predictions are missing, damaged, or of other recordings.
     """
-    info, manifest = read_info(folder), read_manifest(manifests)
+    info, manifest = finished_info(folder), read_manifest(manifests)
     found = chosen_by(manifest.table, condition)
     said = None if info.recipe.target else read_said(folder, info, manifest)
     table = read_ratings(folder) if said is None else said.table

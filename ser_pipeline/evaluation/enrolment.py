@@ -26,7 +26,7 @@ from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.models import Network
 from ser_pipeline.options import Options
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.files import read_info, write_result
+from ser_pipeline.runs.files import finished_info, write_result
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.training.checkpoint import load_model
 
@@ -98,7 +98,7 @@ def enrolment_curve(
     Raises:
         RunError: the run was not trained with ``--normalise adaptive``, or has folds or no clips of the part.
     """
-    info = read_info(folder)
+    info = finished_info(folder)
     if info.recipe.normalise != "adaptive":
         raise RunError(
             f"{folder}: was not trained to adapt to a speaker; train one with --normalise adaptive"

@@ -24,7 +24,7 @@ from ser_pipeline.runs.explanation import (
     FeatureImportance,
     FeatureName,
 )
-from ser_pipeline.runs.files import read_info, write_result
+from ser_pipeline.runs.files import finished_info, write_result
 from ser_pipeline.runs.shares import SHARES, Shares
 from ser_pipeline.runs.types import ALL_FOLDS
 
@@ -71,7 +71,7 @@ def explain_run(
     Raises:
         RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
     """
-    info = read_info(folder)
+    info = finished_info(folder)
     if info.recipe.target:
         raise RunError(f"{folder}: its target are ratings; runs that tell emotions can be explained")
     if info.split.fold == ALL_FOLDS:

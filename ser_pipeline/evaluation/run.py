@@ -42,7 +42,7 @@ from ser_pipeline.models import Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card
-from ser_pipeline.runs.files import read_info, write_result, write_scores
+from ser_pipeline.runs.files import finished_info, read_info, write_result, write_scores
 from ser_pipeline.runs.names import fold_folder, fold_folders
 from ser_pipeline.runs.predictions import write_predictions
 from ser_pipeline.runs.types import ALL_FOLDS, LATENCY, Certainty, Latency, RunInfo, RunScores
@@ -152,7 +152,7 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
         RunError: the run is incomplete or damaged, or belongs to other recordings or a fold is missing.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
-    info = read_info(folder)
+    info = finished_info(folder)
     inputs = inputs_of(info, manifests=manifests, cache=cache)
     if info.split.fold != ALL_FOLDS:
         data = inputs.run_data(info.split.fold)

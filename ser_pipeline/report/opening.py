@@ -93,6 +93,9 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
         found.append(
             (f"{few}: there are fewer than {FEW_SPEAKERS} test speakers; see the scores of each speaker.",)
         )
+    for lacks in dict.fromkeys(run.lacking for run in runs if run.lacking):
+        sentence = f"{_tags(run for run in runs if run.lacking == lacks)}: there are {lacks}; "
+        found.append((sentence, "a UAR is the mean over the emotions that have clips."))
     if foreign := _tags(run for run in runs if run.info.manifest_digest != digest):
         sentence = f"{foreign}: trained on another manifest than the one described here; train again with "
         found.append((sentence, Code("ser train"), "."))

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from ser_pipeline.report.document import Answer, Link, Mark, Panel, Rank, Ranking, Words
 from ser_pipeline.report.drawing import BLUE, MUTED, PAPER, VERMILLION, canvas, panel, readable
 from ser_pipeline.runs.read import Run
-from ser_pipeline.tables.cells import interval, percent_text, plural, score_text
+from ser_pipeline.runs.tested import share_tested, untested
+from ser_pipeline.tables.cells import interval, listed, percent_text, plural, score_text
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Runs for one task that were tested on as many people, and either all on new ones or all on known ones.
+    """Runs for one task tested on the same emotions of as many people, who are all new or all known.
 
     Attributes:
         runs: best test score first.
@@ -31,6 +32,11 @@ class Standing:
         return not self.runs[0].info.split.leaks_speakers
 
     @property
+    def untested(self) -> tuple[str, ...]:
+        """Emotions of the task that were not tested."""
+        return untested(self.runs[0].shown.pooled)
+
+    @property
     def people(self) -> int:
         """How many people were tested."""
         return self.runs[0].shown.pooled.speakers
@@ -42,15 +48,17 @@ class Standing:
             self.people, "new person" if self.new else "person", "new people" if self.new else "people"
         )
         heard = "" if self.new else " whom the model knows"
-        return f"Task {self.runs[0].info.recipe.task}, {people}{heard}"
+        without = f" without {listed(self.untested)}" if self.untested else ""
+        return f"Task {self.runs[0].info.recipe.task}{without}, {people}{heard}"
 
 
 def standings(runs: Sequence[Run]) -> list[Standing]:
-    """Lists of runs: tasks with many runs first, new people before known ones, many people before few."""
-    held: dict[tuple[str, bool, int], list[Run]] = {}
+    """Lists of runs: many of a task first, then new people, all emotions, and many people first."""
+    held: dict[tuple[str, bool, tuple[str, ...], int], list[Run]] = {}
     tasks = [run.info.recipe.task for run in runs]
     for run in runs:
-        key = (run.info.recipe.task, run.info.split.leaks_speakers, -run.shown.pooled.speakers)
+        found = run.shown.pooled
+        key = (run.info.recipe.task, run.info.split.leaks_speakers, untested(found), -found.speakers)
         held.setdefault(key, []).append(run)
     order = sorted(held, key=lambda key: (-tasks.count(key[0]), key))
     return [_standing(held[key]) for key in order]
@@ -69,29 +77,31 @@ def answer(runs: Sequence[Run]) -> Answer | None:
     found = standings(runs)
     if not found:
         return None
-    best = max(found, key=lambda one: (one.new, not one.chosen.at_chance, one.people))
+    best = max(found, key=lambda one: (one.new, not one.chosen.at_chance, not one.untested, one.people))
     run = best.chosen
     uar, chance = run.shown.pooled.uar, run.chance
     inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
     people = plural(best.people, "person", "people")
     figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(chance)}"
     name, tested = _link(run), f"tested on {plural(run.shown.pooled.clips, 'clip')} of {people}"
-    emotions = len(run.info.emotions)
+    emotions = share_tested(run.shown.pooled)
+    lacks = f" There are {run.lacking}." if run.lacking else ""
     words: tuple[Words, ...]
     if not best.new:
         words = (
             "No run was tested on people who are new to the model. On people whose voices it learned from, ",
             name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
+            lacks,
         )  # fmt: skip
     elif run.at_chance:
         words = (
             "No run recognises the emotions of new people better than guessing does: the best one, ",
-            name, f", has {figures}; {tested}.",
+            name, f", has {figures}; {tested}.{lacks}",
         )  # fmt: skip
     else:
         words = (
             "On people it has never heard, ",
-            name, f" tells {emotions} emotions apart with {figures}; {tested}.{_choice(best)}",
+            name, f" tells {emotions} emotions apart with {figures}; {tested}.{lacks}{_choice(best)}",
         )  # fmt: skip
     title = f"UAR on {people} {'new to the model' if best.new else 'the model knows'}"
     return Answer(uar, chance, title, words, trusted=best.new and not run.at_chance)
@@ -121,7 +131,7 @@ def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
     caption = (
         "UAR of every run on its test recordings, in percent, with 95 % intervals: the mean over the "
         "emotions of the share of their clips that is recognised. Runs stand in one list if they were "
-        "tested on equally many people"
+        "tested on the same emotions of equally many people"
     )
     lists = tuple((each.title, tuple(map(_rank, each.runs))) for each in found)
     return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)

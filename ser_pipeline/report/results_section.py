@@ -132,9 +132,9 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         groups=(*groups, _claims()),
         notes=(
             "UAR, the mean recall over the classes, is the main score: guessing gives 100 % divided by the "
-            "number of classes. Compare scores only within a group, where the recordings are the same. The "
-            "run of a group with the highest validation UAR is in bold. The row 'corpus prior' always "
-            "predicts the most frequent training class of the recording's corpus.",
+            "number of emotions with clips. Compare scores only within a group, where the recordings are the "
+            "same. The run of a group with the highest validation UAR is in bold. The row 'corpus prior' "
+            "always predicts the most frequent training class of the recording's corpus.",
             "The method of each interval is given below the run's own table of scores.",
         ),
     )
@@ -168,7 +168,7 @@ def group_note(run: Run, known: KnownCorpora) -> str:
         if (part := run.scored(side)) is not None
     )
     corpora = ", ".join(map(known.title, known.order(run.info.corpora)))
-    return "; ".join(filter(None, (run.info.split.note.rstrip("."), *sizes, corpora)))
+    return "; ".join(filter(None, (run.info.split.note.rstrip("."), *sizes, run.lacking, corpora)))
 
 
 def _run_row(run: Run, marks: tuple[Mark, ...], *, strong: bool) -> Row:

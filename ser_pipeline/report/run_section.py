@@ -20,6 +20,7 @@ from ser_pipeline.report.run_figures import (
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.tested import untested
 from ser_pipeline.runs.types import ALL_FOLDS, GroupScores, PartScores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
@@ -51,7 +52,9 @@ def _brief(run: Run) -> str:
     people = cells.plural(run.shown.pooled.speakers, "person", "people")
     kind = "whom it knows" if run.info.split.leaks_speakers else "new to it"
     chance = "; no better than guessing" if run.at_chance else ""
-    return f"{run.info.model}, UAR {cells.score_text(run.shown.pooled.uar)} on {people} {kind}{chance}"
+    lacks = f"; no clips of {cells.listed(none, 'or')}" if (none := untested(run.shown.pooled)) else ""
+    score = cells.score_text(run.shown.pooled.uar)
+    return f"{run.info.model}, UAR {score} on {people} {kind}{chance}{lacks}"
 
 
 def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
@@ -65,6 +68,10 @@ def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
             Callout(
                 "warning", ("This run was made from another manifest than the one described under Data.",)
             )
+        )
+    if run.lacking:
+        found.append(
+            Callout("warning" if untested(run.shown.pooled) else "note", (f"There are {run.lacking}.",))
         )
     few = run.shown.pooled.speakers
     if few < FEW_SPEAKERS:
@@ -261,9 +268,10 @@ def _classes_table(run: Run, marks: tuple[Mark, ...]) -> Table:
             (
                 cells.words(entry.emotion),
                 cells.count(entry.clips),
-                cells.percent(entry.precision, bar=True),
-                cells.percent(entry.recall, bar=True),
-                cells.percent(entry.f1, bar=True),
+                *(
+                    cells.percent(value if entry.clips else None, bar=True)
+                    for value in (entry.precision, entry.recall, entry.f1)
+                ),
             )
         )
         for entry in run.shown.pooled.classes

@@ -3,7 +3,7 @@
 A score is of *new people* if nobody is heard both in training and in the test, and else of *people it knows*.
 The model that answers by itself is the best on the validation clips of new people: the one whose UAR lies
 highest between chance (0) and 1 (1), so that tasks of more or fewer emotions compare. Models of real voices
-come before models of synthetic ones.
+come before models of synthetic ones, and then those whose emotions were all tested before others.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import FoundRun, list_runs
 from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.runs.tested import chance, few, in_words, untested
 from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.tables.cells import plural
 
@@ -35,6 +36,8 @@ class About(Options):
         ccc: mean concordance of its ratings on such clips, if they are its target; else None.
         speakers: heard in these clips.
         people: who they are; None where it was not scored.
+        untested: emotions that none of these clips is of.
+        few: emotions that few of them are of, with their number, as ``fear (3)``.
         synthetic: it learned from synthetic voices.
         note: what else those who use it must know, in one sentence.
     """
@@ -48,13 +51,15 @@ class About(Options):
     ccc: float | None = None
     speakers: int = 0
     people: Literal["new people", "people it knows"] | None = None
+    untested: tuple[str, ...] = ()
+    few: tuple[str, ...] = ()
     synthetic: bool = False
     note: str = ""
 
     @property
     def chance(self) -> float:
-        """UAR of guessing."""
-        return 1 / max(1, len(self.emotions))
+        """UAR of guessing one of the emotions that were tested."""
+        return 1 / max(1, len(self.emotions) - len(self.untested))
 
     @property
     def at_chance(self) -> bool:
@@ -86,7 +91,8 @@ class About(Options):
             people = "1 person it knows"
         if self.ccc is not None:
             return f"mean CCC {self.ccc:.3f} on {people}"
-        return f"UAR {self.uar} on {people} (guessing: {self.chance:.2f})"
+        lacks = in_words("clips", self.untested, self.few)
+        return f"UAR {self.uar} on {people} (guessing: {self.chance:.2f}{lacks and f'; {lacks}'})"
 
     @property
     def warning(self) -> str:
@@ -111,6 +117,7 @@ class About(Options):
             "uar_high": None if uar.high is None else round(uar.high, 4),
             **({} if self.ccc is None else {"ccc": round(self.ccc, 4)}),
             "chance": round(self.chance, 4) if self.emotions else None,
+            **({"untested": [*self.untested]} if self.untested else {}),
             "on_whom": self.people,
             "speakers": self.speakers or None,
             "synthetic": self.synthetic,
@@ -162,17 +169,28 @@ def _about(info: RunInfo, scores: RunScores | None) -> About:
         ccc=None if rated is None else rated.ccc,
         speakers=0 if tested is None else tested.speakers,
         people=None if tested is None else KNOWN if leaks else NEW,
+        untested=() if part is None else untested(part.pooled),
+        few=() if part is None else few(part.pooled),
         synthetic=info.synthetic,
     )
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A run with a model: how far above chance it is on validation clips, or why it does not answer."""
+    """A run with a model: how far above chance it is on validation clips, or why it does not answer.
+
+    ``whole`` tells that test and validation have clips of every emotion.
+    """
 
     run: FoundRun
     above_chance: float
     reason: str
+    whole: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Greater where it should rather answer."""
+        return not self.run.info.synthetic, self.whole, self.above_chance
 
 
 def best_model(runs: Path) -> Path | None:
@@ -188,8 +206,7 @@ def best_model(runs: Path) -> Path | None:
     candidates = [_candidate(run) for run in there]
     usable = [each for each in candidates if not each.reason]
     if usable:  # the newest of equals, as runs are sorted by age
-        best = max(reversed(usable), key=lambda each: (not each.run.info.synthetic, each.above_chance))
-        return best.run.folder
+        return max(reversed(usable), key=lambda each: each.rank).run.folder
     if not candidates:
         return None
     reasons = [f"{each.run.folder.name} {each.reason}" for each in reversed(candidates)]
@@ -208,6 +225,9 @@ def _candidate(run: FoundRun) -> _Candidate:
         return _Candidate(run, 0, "has scores that cannot be read")
     about = _about(run.info, scores)
     validation = None if scores is None else scores.parts.get("validation")
+    value, guess = (
+        (0.0, 0.0) if validation is None else (validation.pooled.uar.value, chance(validation.pooled))
+    )
     reason = ""
     if scores is None:
         reason = "is not scored"
@@ -215,7 +235,11 @@ def _candidate(run: FoundRun) -> _Candidate:
         reason = "was tested on people it learned from"
     elif validation is None:
         reason = "has no validation clips"
-    elif about.at_chance or validation.pooled.uar.value <= about.chance:
+    elif len(about.emotions) - len(about.untested) == 1:
+        reason = "was tested on clips of one emotion"
+    elif about.at_chance or value <= guess:
         reason = "is no better than guessing"
-    value = 0.0 if validation is None else validation.pooled.uar.value
-    return _Candidate(run, (value - about.chance) / (1 - about.chance), reason)
+    if reason or validation is None:
+        return _Candidate(run, 0, reason)
+    whole = not (about.untested or untested(validation.pooled))
+    return _Candidate(run, (value - guess) / (1 - guess), "", whole)

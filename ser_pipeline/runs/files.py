@@ -1,6 +1,7 @@
 """The JSON files of a run's folder: one reader and one writer for all of them."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -86,6 +87,19 @@ def read_info(folder: Path) -> RunInfo:
         RunError: the file cannot be read, or was written by another version.
     """
     return read_result(RunInfo, folder / SETTINGS)
+
+
+def finished_info(folder: Path) -> RunInfo:
+    """Read the settings of a run whose training has ended: only such a run may be judged by its test part.
+
+    Raises:
+        RunError: its training has not ended; and as :func:`read_info`.
+    """
+    info = read_info(folder)
+    if info.stopped is None:
+        command = f"ser train --resume {shlex.quote(str(folder))}"
+        raise RunError(f"{folder}: its training has not ended; go on with '{command}'")
+    return info
 
 
 def write_info(folder: Path, info: RunInfo) -> None:

@@ -21,6 +21,7 @@ from ser_pipeline.runs.internals import (
 )
 from ser_pipeline.runs.predictions import PREDICTIONS, Predictions, read_part
 from ser_pipeline.runs.shares import Shares, read_shares
+from ser_pipeline.runs.tested import chance, lacking
 from ser_pipeline.runs.types import (
     CLASSIFIER,
     WEIGHTS,
@@ -84,8 +85,13 @@ class Run:
 
     @property
     def chance(self) -> float:
-        """UAR of guessing."""
-        return 1 / len(self.info.emotions)
+        """UAR of guessing on :attr:`part`."""
+        return chance(self.shown.pooled)
+
+    @property
+    def lacking(self) -> str:
+        """Emotions with no or few clips in :attr:`part`; see :func:`ser_pipeline.runs.tested.lacking`."""
+        return lacking(self.part, self.shown.pooled)
 
     @property
     def at_chance(self) -> bool:

@@ -28,7 +28,7 @@ from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
-from ser_pipeline.tables.cells import people, plural
+from ser_pipeline.tables.cells import missing, people, plural
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -59,6 +59,12 @@ class ClassScore(Options):
     recall: float
     f1: float
     clips: int
+
+    @property
+    def cells(self) -> list[Any]:
+        """Emotion, clips, precision, recall and F1; without clips none of the three means anything."""
+        shown = (self.precision, self.recall, self.f1) if self.clips else [missing()] * 3
+        return [self.emotion, self.clips, *shown]
 
 
 class Scores(Options):
@@ -111,7 +117,7 @@ class Scores(Options):
 
     def _repr_html_(self) -> str:
         """A table for a notebook: precision, recall and F1 of each emotion, the other scores below."""
-        rows = [[each.emotion, each.clips, each.precision, each.recall, each.f1] for each in self.classes]
+        rows = [each.cells for each in self.classes]
         columns = ["emotion", "clips", "precision", "recall", "F1"]
         notes = [
             f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",

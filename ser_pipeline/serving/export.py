@@ -24,7 +24,8 @@ from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
 from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
 from ser_pipeline.runs.card import ModelCard, read_card
-from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.files import finished_info, read_info
+from ser_pipeline.runs.find import is_run
 from ser_pipeline.serving.graph import GRAPH_KEY, GraphCheck, GraphFacts, compare, graph_inputs, open_session
 from ser_pipeline.serving.hub import licence_text, settings_text
 from ser_pipeline.serving.load import GRAPH, by_network, load_model
@@ -92,10 +93,13 @@ def export_graph(
     Raises:
         SettingsError: a model that cannot be exported like this, or an extra is not installed.
         EncoderError: its encoder is not here, is another one, or has no graph.
-        RunError: the graph gives other probabilities than the network; nothing is written then.
+        RunError: the training of its run has not ended, or the graph gives other probabilities than the
+            network; nothing is written then.
         SerError: the file cannot be written.
     """
     _check_installed()
+    if model.run is not None and is_run(model.run):
+        finished_info(model.run)
     model = _traceable(model)
     facts = graph_facts(model, int8=int8, front_end=front_end, trained_on=trained_on)
     content = _with_facts(_quantised(_traced(model, facts)) if int8 else _traced(model, facts), facts)

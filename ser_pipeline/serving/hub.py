@@ -18,12 +18,13 @@ from ser_pipeline.corpora import known_corpora, own_descriptions
 from ser_pipeline.encoders import known_encoder
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.ratings import Estimate
+from ser_pipeline.runs.tested import untested
 from ser_pipeline.runs.types import PartScores, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.load import GRAPH
 from ser_pipeline.serving.scorer import heard_through
 from ser_pipeline.serving.voices import speaker_wise
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import listed, plural
 
 LIBRARY: Final = "ser-pipeline"
 UNKNOWN: Final = "unknown"
@@ -188,6 +189,7 @@ def _result(info: RunInfo, test: PartScores) -> dict[str, Any]:
     pooled = test.pooled
     corpora = [group.name for group in test.groups if group.by == "corpus"]
     whom = plural(pooled.speakers, "new speaker")
+    without = f", no clips of {listed(none, 'or')}" if (none := untested(pooled)) else ""
     told = (
         ("recall", "UAR", pooled.uar), ("accuracy", "accuracy", pooled.accuracy),
         ("f1", "macro-F1", pooled.macro_f1),
@@ -195,7 +197,7 @@ def _result(info: RunInfo, test: PartScores) -> dict[str, Any]:
     return {
         "task": {"type": "audio-classification", "name": "speech emotion recognition"},
         "dataset": {
-            "name": f"{', '.join(corpora)}: {whom}, split {info.split.name}",
+            "name": f"{', '.join(corpora)}: {whom}, split {info.split.name}{without}",
             "type": corpora[0] if len(corpora) == 1 else "several-corpora",
             "split": "test",
         },

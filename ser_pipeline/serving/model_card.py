@@ -12,15 +12,17 @@ from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
-from ser_pipeline.runs.files import read_info, read_scores
+from ser_pipeline.runs.files import finished_info, read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
-from ser_pipeline.runs.types import CARD, RunInfo, RunScores
+from ser_pipeline.runs.tested import chance, lacking, untested
+from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.hub import corpora_of, header, usage
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import heard_through
 from ser_pipeline.tables import markdown_table, table_of
+from ser_pipeline.tables.cells import listed
 
 GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
 """Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
@@ -115,7 +117,9 @@ def _of_graph(model: Model) -> Iterator[Caveat]:
         return
     yield Caveat("from", {"model": about.name, "kind": about.model, "corpora": about.trained_on})
     known = Caveat("known" if about.people == KNOWN else "new")
-    yield Caveat("tested", {"speakers": about.speakers, "whom": known, **_recall(about.uar, model.emotions)})
+    yield Caveat("tested", {"speakers": about.speakers, "whom": known, **_recall(about.uar, about.chance)})
+    if about.untested:
+        yield Caveat("untested", {"emotions": about.untested})
     if about.note:
         yield Caveat("built_in")
 
@@ -130,15 +134,17 @@ def _scored(info: RunInfo, folder: Path) -> Iterator[Caveat]:
         return
     test = parts["test"].pooled
     known = Caveat("known" if info.split.leaks_speakers else "new")
-    recall = _recall(test.uar, info.emotions)
+    recall = _recall(test.uar, chance(test))
     yield Caveat("scored", {"clips": test.clips, "speakers": test.speakers, "whom": known, **recall})
+    if untested(test):
+        yield Caveat("untested", {"emotions": untested(test)})
 
 
-def _recall(uar: Estimate, emotions: Sequence[str]) -> dict[str, int | str | Caveat]:
+def _recall(uar: Estimate, guess: float) -> dict[str, int | str | Caveat]:
     interval: Caveat | str = ""
     if uar.low is not None and uar.high is not None:
         interval = Caveat("interval", {"low": round(100 * uar.low), "high": round(100 * uar.high)})
-    return {"recall": round(100 * uar.value), "interval": interval, "chance": round(100 / len(emotions))}
+    return {"recall": round(100 * uar.value), "interval": interval, "chance": round(100 * guess)}
 
 
 def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
@@ -156,7 +162,7 @@ def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
         SettingsError: it tells no emotions.
         CorpusError: a description of a corpus below the working folder cannot be read.
     """
-    info = read_info(folder)
+    info = finished_info(folder)
     scores = read_scores(folder, info)
     card = read_card(folder)
     for place in [member_folder(folder, member) for member in card.members] or [folder]:
@@ -179,7 +185,7 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
     if info.synthetic:
         yield "> Trained on **synthetic voices**: what it says of real speech means nothing."
         yield ""
-    yield f"Tells {_listed(card.emotions)} apart in recordings of speech."
+    yield f"Tells {listed(card.emotions)} apart in recordings of speech."
     yield ""
     rows = [
         ("architecture", f"{info.model}, {info.parameters:,} parameters"),
@@ -243,7 +249,7 @@ def _data(info: RunInfo, card: ModelCard, inside: bool) -> Iterator[str]:
         yield from (f"{_encoder('Its teacher', name)} It is not needed to predict.", "")
     others = [name for name in info.corpora if name not in info.learned_from]
     if others:
-        yield from (f"It was tested on recordings of {_listed(others)}, and did not learn from them.", "")
+        yield from (f"It was tested on recordings of {listed(others)}, and did not learn from them.", "")
     counts = ", ".join(f"{count:,} {part}" for part, count in info.counts.items())
     only = f" Only those with `{info.recipe.where}`." if info.recipe.where else ""
     yield f"Clips: {counts}.{only} Languages: {', '.join(info.languages) or 'unknown'}."
@@ -278,7 +284,9 @@ def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     shown = "test" if "test" in scores.parts else next(reversed(scores.parts))
     part = scores.parts[shown]
     yield from (f"### By emotion ({shown})", "")
-    emotions = [(c.emotion, c.clips, c.precision, c.recall) for c in part.pooled.classes]
+    if lacks := lacking(shown, part.pooled):
+        yield from (f"There are {lacks}; a UAR is the mean over the emotions that have clips.", "")
+    emotions = [each.cells[:4] for each in part.pooled.classes]
     yield from _table(("emotion", "clips", "precision", "recall"), emotions)
     yield from (f"### By group ({shown})", "")
     groups = [(g.by, g.name, g.clips, g.speakers, g.uar, g.accuracy) for g in part.groups if g.by in GROUPS]
@@ -302,10 +310,6 @@ def _use(info: RunInfo) -> Iterator[str]:
         yield "- Its scores are of people it knows: the split mixes speakers."
     yield from ("", "## Intended use", "", *(f"- {line}" for line in INTENDED))
     yield from ("", "## What it must not be used for", "", *(f"- {line}" for line in FORBIDDEN))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -1,6 +1,7 @@
 """Numbers as people read them: entries of tables and words of sentences."""
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from ser_pipeline.tables.table import EN_DASH, MINUS, NOTHING, Entry
@@ -175,6 +176,16 @@ def people(number: int) -> str:
         ('1 speaker', '1,200 speakers', 'unknown speakers')
     """
     return plural(number, "speaker") if number else "unknown speakers"
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Write names with a word before the last.
+
+    Examples:
+        >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b"], "or")
+        ('a', 'a, b and c', 'a or b')
+    """
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def plural(number: int, one: str, many: str = "") -> str:

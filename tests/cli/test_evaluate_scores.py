@@ -4,6 +4,7 @@ from ser_pipeline.cli.common import Format
 from ser_pipeline.cli.evaluate import interval, show_part
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.types import ClassScore, GroupScores, PartScores, Scores
+from ser_pipeline.tables.table import NOTHING
 
 
 class Info:
@@ -52,6 +53,14 @@ def test_csv_has_a_line_for_all_clips_and_one_for_each_group(scores, capsys):
 def test_json_is_the_scores_themselves(scores, capsys):
     show_part(Info, "test", scores, Format.json)
     assert PartScores.model_validate_json(capsys.readouterr().out) == scores
+
+
+def test_an_emotion_without_clips_has_no_recall(scores, capsys):
+    fear = scores.pooled.classes[1].model_copy(update={"clips": 0, "recall": 0.0})
+    pooled = scores.pooled.model_copy(update={"classes": (scores.pooled.classes[0], fear)})
+    show_part(Info, "test", scores.model_copy(update={"pooled": pooled}))
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("fear"))
+    assert row.split() == ["fear", "0", NOTHING, NOTHING, NOTHING]
 
 
 def test_tables_say_where_a_distance_is_not_defined(scores, capsys):

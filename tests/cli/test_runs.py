@@ -11,7 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from tests.report.conftest import digest_of, manifest_rows, no_drawings, write_manifests, write_run
+from tests.report.conftest import (
+    digest_of,
+    manifest_rows,
+    no_drawings,
+    untested,
+    write_manifest,
+    write_manifests,
+    write_run,
+)
+from tests.serving.conftest import save_random
 
 __all__ = ["no_drawings"]
 
@@ -34,7 +43,7 @@ def put(tmp_path):
     """Write a run that began so many hours ago by a clock that is so many hours ahead of UTC."""
     rows = manifest_rows()
 
-    def put(name, hours=1, offset=0, **changes):
+    def put(name, hours=1, offset=0, *, rows=rows, **changes):
         moment = datetime.now(timezone(timedelta(hours=offset))) - timedelta(hours=hours)
         return write_run(
             tmp_path / "runs", name, rows, "d",
@@ -103,6 +112,18 @@ def test_the_list_says_what_a_score_is_worth(ser, put):
     ]  # fmt: skip
     scores = {name: rows[name][5] for name in ("going", "bare", "untested")}
     assert scores == {"going": "not finished", "bare": "not scored", "untested": "no test clips"}
+
+
+def test_scores_without_clips_of_an_emotion_are_not_said_to_be_of_all(ser, put):
+    put("part", rows=untested(manifest_rows(), "neutral", "sadness"))
+    put("whole", rows=manifest_rows(takes=6))
+    assert "so their UAR is of the others alone: part" in ser("runs").stderr
+    said = " ".join(ser("runs", "show", "part").stderr.split())
+    assert "test: of 100 clips of anger and happiness alone, " in said
+    assert "guessing would recognise 50; there are no test clips of neutral or sadness, and few of " in said
+    said = " ".join(ser("runs", "show", "whole").stderr.split())
+    assert "of 100 clips of each emotion" in said
+    assert "there are" not in said
 
 
 def test_runs_that_cannot_be_read_are_named_in_one_line_each(ser, put, tmp_path):
@@ -181,6 +202,19 @@ def test_a_run_that_is_not_finished_is_shown_without_scores(ser, put):
     assert "going: not finished" in result.stderr
     assert "macro-F1" not in result.stdout
     assert listed(ser("runs", "show", "going", "--format", "json"))["scores"] is None
+
+
+@pytest.mark.parametrize(
+    "words", [["evaluate", "b"], ["compare", "a", "b"], ["explain", "b"], ["export", "b", "--model-card"]]
+)
+def test_a_training_that_has_not_ended_is_not_judged(ser, put, words, tmp_path):
+    for name, stopped in (("a", "done"), ("b", None)):
+        save_random(put(name, stopped=stopped))
+    write_manifest(tmp_path / "manifests", manifest_rows())
+    before = sorted(path.name for path in (tmp_path / "runs" / "b").iterdir())
+    found = ser(*words, status=1).stderr
+    assert "ser: runs/b: its training has not ended; go on with 'ser train --resume runs/b'" in found
+    assert sorted(path.name for path in (tmp_path / "runs" / "b").iterdir()) == before
 
 
 def test_a_run_that_cannot_be_shown_is_one_line(ser, put, tmp_path):

@@ -31,7 +31,8 @@ class Bench:
         folder = self.toy.folder / "runs" / name
         folder.mkdir(parents=True)
         data = self.toy.data(train={"seed": seed, **changes.pop("train", {})}, **changes)
-        write_info(folder, describe(data, folder, command="ser train", parameters=1))
+        info = describe(data, folder, command="ser train", parameters=1)
+        write_info(folder, info.model_copy(update={"stopped": "done"}))
         rng = np.random.default_rng((seed, len(name)))
         hit = rng.random(len(self.target)) < right
         predicted = np.where(hit, self.target, (self.target + rng.integers(1, 4, len(self.target))) % 4)
@@ -154,7 +155,8 @@ def rated_run(bench, name, noise, dimensions=("valence", "arousal"), seed=0, bes
         {"model": {"name": "logreg", "dimensions": True}} if beside else {"target": ",".join(dimensions)}
     )
     data = bench.toy.data(**({"model": {"name": "logreg"}} | changes))
-    write_info(folder, describe(data, folder, command="ser train", parameters=1))
+    info = describe(data, folder, command="ser train", parameters=1)
+    write_info(folder, info.model_copy(update={"stopped": "done"}))
     rows = data.examples.table
     rng = np.random.default_rng(seed)
     columns = {"utterance_id": rows["utterance_id"], "part": ["test"] * rows.num_rows}

@@ -204,7 +204,7 @@ def run_info(**changes):
         "manifest_digest": "d",
         "split": SplitInfo(name="speaker", digest="s", leaks_speakers=False, note=""),
         "store_kind": "features", "store_fingerprint": "f", "counts": {}, "class_counts": {}, "corpora": (),
-        "languages": (), "synthetic": False, "parameters": 1, "versions": {},
+        "languages": (), "synthetic": False, "parameters": 1, "versions": {}, "stopped": "done",
     }  # fmt: skip
     return RunInfo(**(facts | changes))
 

@@ -132,6 +132,12 @@ def by_speaker(row: dict[str, Any]) -> str:
     return "test" if person == 0 else "validation" if person == 4 else "train"
 
 
+def untested(rows: Sequence[dict[str, Any]], *emotions: str) -> list[dict[str, Any]]:
+    """The rows without the test clips of some emotions."""
+    ids = [emotion_id(name) for name in emotions]
+    return [row for row in rows if by_speaker(row) != "test" or row["emotion_id"] not in ids]
+
+
 def predictions_of(
     rows: Sequence[dict[str, Any]],
     emotions: Sequence[str],

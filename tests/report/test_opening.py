@@ -5,6 +5,7 @@ from ser_pipeline.report.opening import banner, limits_section, opening, unread_
 from ser_pipeline.report.sources import read_data
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import SplitInfo, Unread
+from tests.report.conftest import untested
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -24,6 +25,15 @@ def test_opening_counts_what_is_shown(data):
         "This report shows 90 recordings of 10 speakers from 2 corpora in 2 languages, "
         "with no finished run yet."
     )
+
+
+def test_limits_name_emotions_with_no_or_few_test_clips(data, tmp_path, rows, fake):
+    tested = untested(rows, "anger")
+    runs, _ = read_runs([fake.run(tmp_path / "runs", name, tested, data.digest, epochs=2) for name in "ab"])
+    assert (
+        "R1, R2: there are no test clips of anger, and few of happiness (4), neutral (4) and sadness (4); a "
+        "UAR is the mean over the emotions that have clips."
+    ) in cautions(data, runs)
 
 
 def test_real_recordings_have_no_banner(data, tmp_path, rows, fake):

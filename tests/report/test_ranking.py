@@ -6,6 +6,7 @@ from ser_pipeline.report.document import plain
 from ser_pipeline.report.ranking import answer, comparison_panel, ranking, standings
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Estimate, SplitInfo
+from tests.report.conftest import untested
 
 HEARD = SplitInfo(name="stratified", digest="cd", leaks_speakers=True, note="speakers were heard")
 FOLDS = SplitInfo(name="loso", digest="ef", leaks_speakers=False, note="", fold="all")
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_drawings")
 def made(tmp_path, rows, fake):
     """Write a run of two test speakers with the given UAR, or of all ten with ``split=FOLDS``."""
 
-    def make(tag, uar, low=None, *, validation=None, **changes):
+    def make(tag, uar, low=None, *, validation=None, rows=rows, **changes):
         part_of = (lambda row: "test") if changes.get("split") == FOLDS else fake.by_speaker
         (run,), _ = read_runs([fake.run(tmp_path, tag, rows, "d", epochs=2, part_of=part_of, **changes)])
         parts = dict(run.scores.parts)
@@ -46,7 +47,7 @@ def test_more_test_speakers_stand_above_fewer_and_known_people_below_new_ones(ma
         "Task 4class, 10 new people",
         "Task 4class, 2 new people",
         "Task 4class, 2 people whom the model knows",
-        "Task 6class, 2 new people",
+        "Task 6class without fear and surprise, 2 new people",
     ]
     assert answer(runs).score.value == 0.6
 
@@ -57,8 +58,9 @@ def test_the_answer_says_who_on_whom_and_how_sure(made):
     assert found.title == "UAR on 2 people new to the model"
     assert plain(found.words) == (
         "On people it has never heard, R2 crnn tells 4 emotions apart with a UAR of 75.0 %, 95 % interval "
-        "70.0\u201380.0; guessing gives 25.0 %; tested on 16 clips of 2 people. Of 2 runs, it is the best on "
-        "validation clips."
+        "70.0\u201380.0; guessing gives 25.0 %; tested on 16 clips of 2 people. There are few test clips of "
+        "anger (4), happiness (4), neutral (4) and sadness (4). Of 2 runs, it is the best on validation "
+        "clips."
     )
 
 
@@ -89,7 +91,28 @@ def test_a_run_above_chance_answers_before_more_people_at_chance(made):
 def test_scores_on_known_people_are_no_answer_for_new_ones(made):
     found = answer([made("R1", 0.9, split=HEARD)])
     assert (found.title, found.trusted) == ("UAR on 2 people the model knows", False)
-    assert plain(found.words).endswith("That does not hold for new people.")
+    assert "That does not hold for new people." in plain(found.words)
+
+
+def test_a_run_without_test_clips_of_an_emotion_is_not_said_to_tell_it(made, rows):
+    part = made("R1", 0.9, rows=untested(rows, "sadness"))
+    assert (round(part.chance, 3), part.at_chance) == (0.333, False)
+    found = answer([part])
+    assert "tells 3 of 4 emotions apart" in plain(found.words)
+    assert "guessing gives 33.3 %" in plain(found.words)
+    assert "There are no test clips of sadness, and few of anger (4)" in plain(found.words)
+    both = [part, made("R2", 0.5)]
+    lists = standings(both)
+    assert [each.title for each in lists] == [
+        "Task 4class, 2 new people", "Task 4class without sadness, 2 new people",
+    ]  # fmt: skip
+    assert "R2" in plain(answer(both).words)
+
+
+def test_one_emotion_alone_is_no_better_than_guessing(made, rows):
+    run = made("R1", 0.9, rows=untested(rows, "happiness", "neutral", "sadness"))
+    assert (run.chance, run.at_chance) == (1.0, True)
+    assert "no test clips of happiness, neutral or sadness" in plain(answer([run]).words)
 
 
 def test_without_runs_there_is_no_answer():

@@ -17,6 +17,8 @@ from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Certainty, GroupScores, SplitInfo
 from ser_pipeline.tables import Table, html_table
+from ser_pipeline.tables.table import NOTHING
+from tests.report.conftest import untested
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
 
@@ -67,7 +69,20 @@ def test_leaking_split_without_a_note_warns_too(tmp_path, rows, fake):
 
 def test_few_test_speakers_are_said(tmp_path, rows, fake):
     notes = [plain(callout.words) for callout in blocks_of(section_of(tmp_path, rows, fake), Callout)]
-    assert notes == ["The test recordings come from 2 speakers only: read the scores of each one, below."]
+    assert notes == [
+        "There are few test clips of anger (4), happiness (4), neutral (4) and sadness (4).",
+        "The test recordings come from 2 speakers only: read the scores of each one, below.",
+    ]
+
+
+def test_an_emotion_without_test_clips_is_named_and_has_no_scores(tmp_path, rows, fake):
+    section = section_of(tmp_path, untested(rows, "anger"), fake)
+    assert plain(blocks_of(section, Callout)[0].words).startswith(
+        "There are no test clips of anger, and few of"
+    )
+    assert section.brief.endswith("; no clips of anger")
+    table = next(each for each in blocks_of(section, Table) if each.key == "classes-r1")
+    assert [cell.text for cell in table.rows[0].entries] == ["anger", "0", NOTHING, NOTHING, NOTHING]
 
 
 def test_run_of_another_manifest_warns(tmp_path, rows, fake):

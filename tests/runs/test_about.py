@@ -6,6 +6,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.runs.about import KNOWN, NEW, About, about_card, about_run, best_model
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.types import Estimate, RunScores, SplitInfo
+from tests.report.conftest import untested
 from tests.serving.conftest import save_random
 
 LEAKS = SplitInfo(name="stratified", digest="ab12", leaks_speakers=True, note="by clip")
@@ -17,7 +18,7 @@ def put(tmp_path, rows, fake):
     """Write a run with a model; every later one is a day younger."""
     days = iter(range(1, 29))
 
-    def put(name, skill=0.6, **changes):
+    def put(name, skill=0.6, *, rows=rows, **changes):
         created = f"2026-01-{next(days):02d}T00:00:00+00:00"
         folder = fake.run(
             tmp_path / "runs", name, rows, "d", skill=skill, created=created, epochs=1, **changes
@@ -106,6 +107,21 @@ def test_the_best_on_validation_clips_of_new_people_answers(put, tmp_path):
     put("knows", 0.9, split=LEAKS)
     put("made", 0.9, synthetic=True)
     assert best_model(tmp_path / "runs").name == "good"
+
+
+def test_emotions_that_were_not_tested_are_named_and_do_not_count_for_guessing():
+    line = about(untested=("happiness", "sadness"), few=("anger (3)",)).line
+    assert line.endswith("(guessing: 0.50; no clips of happiness or sadness, and few of anger (3))")
+    assert about(untested=FOUR[1:], uar=Estimate(value=0.875)).at_chance
+    assert about(untested=FOUR[1:]).as_dict()["untested"] == ["happiness", "neutral", "sadness"]
+
+
+def test_a_run_tested_on_all_emotions_answers_before_a_better_one(put, tmp_path, rows):
+    put("part", 0.9, rows=untested(rows, "sadness"))
+    put("one", 0.9, rows=untested(rows, "happiness", "neutral", "sadness"))
+    assert best_model(tmp_path / "runs").name == "part"
+    put("whole", 0.5)
+    assert best_model(tmp_path / "runs").name == "whole"
 
 
 def test_synthetic_voices_answer_only_where_there_are_no_others(put, tmp_path):

@@ -4,9 +4,11 @@ import pytest
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.run import score_run
-from ser_pipeline.runs.files import read_info, write_info
+from ser_pipeline.runs.files import read_info, read_scores, write_info, write_scores
 from ser_pipeline.runs.teacher import TeacherInfo
-from ser_pipeline.serving.model_card import write_model_card
+from ser_pipeline.serving.load import load_model
+from ser_pipeline.serving.model_card import caveats, write_model_card
+from ser_pipeline.tables.table import NOTHING
 from ser_pipeline.training.run import train_run
 from tests.training.conftest import Silent
 
@@ -31,6 +33,22 @@ def test_the_card_says_what_a_reader_must_know(trained):
     scores = json.loads((trained / "scores.json").read_text())["parts"]["test"]["pooled"]
     assert f"{scores['uar']['value']:.3f}" in text
     assert "speaker |" not in text.split("By group")[1].split("Confidence")[0].replace("speakers |", "")
+
+
+def test_the_card_names_emotions_without_test_clips(trained):
+    info = read_info(trained)
+    scores = read_scores(trained, info)
+    test = scores.parts["test"]
+    first = test.pooled.classes[0].model_copy(update={"clips": 0, "recall": 0.0})
+    pooled = test.pooled.model_copy(update={"classes": (first, *test.pooled.classes[1:])})
+    parts = scores.parts | {"test": test.model_copy(update={"pooled": pooled})}
+    write_scores(trained, scores.model_copy(update={"parts": parts}))
+    text = write_model_card(trained)
+    assert f"There are no test clips of {first.emotion}" in text
+    assert f", no clips of {first.emotion}" in text.partition("# Model card")[0]
+    row = next(line for line in text.splitlines() if line.startswith(f"| {first.emotion} "))
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == ["0", NOTHING, NOTHING]
+    assert "untested" in [caveat.key for caveat in caveats(load_model(trained), trained)]
 
 
 def test_the_card_says_who_taught_and_under_which_terms(trained):
