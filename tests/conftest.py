@@ -464,6 +464,15 @@ class Toy:
             )
 
 
+@pytest.fixture(scope="module")
+def small_crnn():
+    """A CRNN whose size suits made-up clips: a fiftieth of the weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, size in (("channels", (8, 8, 16)), ("hidden", 16)):
+            patch.setitem(CRNN.__init__.__kwdefaults__, name, size)
+        yield
+
+
 @pytest.fixture(scope="session")
 def toy_files(tmp_path_factory) -> Path:
     """The files of made-up clips, written once."""
@@ -471,10 +480,8 @@ def toy_files(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def toy(tmp_path, toy_files, monkeypatch) -> Toy:
-    """Made-up clips to train on, and a CRNN whose size suits them: a fiftieth of the weights."""
-    for name, size in (("channels", (8, 8, 16)), ("hidden", 16)):
-        monkeypatch.setitem(CRNN.__init__.__kwdefaults__, name, size)
+def toy(tmp_path, toy_files, small_crnn, monkeypatch) -> Toy:
+    """Made-up clips to train on."""
     monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
     shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)

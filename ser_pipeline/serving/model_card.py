@@ -15,7 +15,7 @@ from ser_pipeline.runs.card import ModelCard, member_folder, read_card
 from ser_pipeline.runs.files import finished_info, read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, lacking, untested
-from ser_pipeline.runs.types import CARD, PartScores, RunInfo, RunScores
+from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.hub import corpora_of, header, usage
 from ser_pipeline.serving.load import check_card

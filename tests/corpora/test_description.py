@@ -25,7 +25,7 @@ def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
     [
         ("name = ", "mine.toml: is not TOML"),
         ('pattern = "(?P<emotion>a)"', "mine.toml: name: is missing"),
-        (LEAST + 'licnce = "MIT"', "licnce: there is no such setting (did you mean 'licence'?); valid are name, title"),
+        (LEAST + 'licnce = "MIT"', "licnce: there is no such setting"),
         (LEAST + 'licnce = "MIT"', "(did you mean 'licence'?)"),
         (
             LEAST.replace("<speaker>", "<speeker>"),
@@ -48,7 +48,7 @@ def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
         (LEAST + "[scales]\nage = [1, 5]", "scales.age: only valence, arousal"),
         (LEAST + "[scales]\nvalence = [5, 1]", "scales.valence runs from 5 to 1"),
         (LEAST + "[[tables]]\nkey = 'a'", "tables.0.file: is missing"),
-        (LEAST + "[[tables]]\nfil = 'a'", "tables.0.fil: there is no such setting (did you mean 'file'?); valid are file, key"),
+        (LEAST + "[[tables]]\nfil = 'a'", "(did you mean 'file'?); valid are file, key, "),
         (LEAST + "[[tables]]\nfile = 'a'\nrows = true", "needs columns.path"),
         (LEAST + "[[tables]]\nfile = 'a'", "key names 0 columns, but match names 1"),
         (LEAST + "[[sidecars]]\nfile = '{stem}.txt'", "needs either 'fact' or 'columns'"),
@@ -62,7 +62,7 @@ def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
         (LEAST + 'format = "wav"', "mine.toml: format:"),
         (
             FILE + "uri = 'x'",
-            "downloads.0.uri: there is no such setting (did you mean 'url'?); valid are url, size, sha256, md5, unpack",
+            "downloads.0.uri: there is no such setting (did you mean 'url'?); valid are url, size, ",
         ),
         (FILE + "url = 'https://a.b/c.zip'", "downloads.0.size: is missing"),
         (FILE + "url = 'https://a.b/c.zip'\nsize = 0", "downloads.0.size:"),

@@ -37,7 +37,7 @@ def of(places, *members, name="both"):
 
 
 @pytest.fixture(scope="module")
-def files(toy_files, tmp_path_factory):
+def files(toy_files, small_crnn, tmp_path_factory):
     """A network on mels, and classifiers of features and of an encoder."""
     toy = Toy(shutil.copytree(toy_files, tmp_path_factory.mktemp("ensemble"), dirs_exist_ok=True))
     toy.write_features()

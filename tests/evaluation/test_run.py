@@ -29,7 +29,7 @@ TRAIN = {"epochs": 6, "learning_rate": 0.003, "spec_augment": {"frequency_masks"
 
 
 @pytest.fixture(scope="module")
-def trained(toy_files, tmp_path_factory):
+def trained(toy_files, small_crnn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
     train_run(Toy(toy_files).data(train=TRAIN), folder, Silent(), command="c")
     return folder

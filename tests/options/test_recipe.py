@@ -74,7 +74,7 @@ def test_merges_replace_the_presets():
         ({"train": {"epochs": 0}}, "settings: train.epochs: must be a whole number of at least 1 .found"),
         (
             {"train": {"epoch": 3}},
-            "settings: train.epoch: there is no such setting \\(did you mean 'epochs'\\?\\); valid are epochs, batch_size",
+            "settings: train.epoch: there is no such setting .*'epochs'.*; valid are epochs, batch_size",
         ),
         ({"front_end": {"denoise": "magic"}}, "front_end.denoise: .*found 'magic'"),
         ({"front_end": {"floor_db": 50.0}}, "floor_db 50.0 must lie below ceiling_db"),

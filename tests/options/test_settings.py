@@ -65,8 +65,8 @@ def test_a_field_says_all_that_is_known_of_it():
         ({"size": 2}, r"toy: size: must be a number above 0 and below 2 \(found 2\)"),
         ({"both": "1"}, "toy: both: must be 2 numbers, as 1,2"),
         ({"inner": {"depth": 0}}, "toy: inner.depth: must be a whole number from 1 to 9"),
-        ({"inner": {"deep": 1}}, "toy: inner.deep: there is no such setting \\(did you mean 'depth'\\?\\); valid are depth"),
-        ({"wya": "up"}, "toy: wya: there is no such setting \\(did you mean 'way'\\?\\); valid are way, size, count"),
+        ({"inner": {"deep": 1}}, "toy: inner.deep: there is no such setting .*'depth'.*; valid are depth"),
+        ({"wya": "up"}, "toy: wya: there is no such setting .*'way'.*; valid are way, size, count"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_says_what_is_valid(values, line):

@@ -29,7 +29,7 @@ from tests.training.conftest import Silent
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(small_crnn, tmp_path_factory):
     """Folder of a small network, trained and scored."""
     place = tmp_path_factory.mktemp("trained")
     data, folder = Toy(place).data(), place / "runs" / "toy"
