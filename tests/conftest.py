@@ -483,6 +483,7 @@ def toy_files(tmp_path_factory) -> Path:
 def toy(tmp_path, toy_files, small_crnn, monkeypatch) -> Toy:
     """Made-up clips to train on."""
     monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
+    monkeypatch.setattr("ser_pipeline.evaluation.internals.place", lambda vectors: vectors[:, :2])  # no t-SNE
     shutil.copytree(toy_files, tmp_path, dirs_exist_ok=True)
     return Toy(tmp_path)
 
