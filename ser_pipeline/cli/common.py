@@ -65,10 +65,16 @@ ManifestsOption = Annotated[
 ]
 CacheOption = Annotated[Path, typer.Option("--cache", help="Use the feature store in this folder.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Use the runs in this folder.")]
+RunArgument = Annotated[
+    Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Use up to this many worker processes.")]
 DeviceOption = Annotated[
     str,
     typer.Option("--device", help="Compute on this device: auto, cpu, cuda or mps; auto takes the best one."),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="Print results in this format.")]
 FullOption = Annotated[
@@ -123,6 +129,14 @@ def plain_errors(interrupted: str = "run the same command again to continue") ->
         hint = getattr(error, "__notes__", [interrupted])[-1]
         say(f"ser: interrupted; finished work is complete: {hint}")
         raise typer.Exit(130) from None
+
+
+def limit_threads(threads: int | None) -> None:
+    """Let torch use at most this many threads; None leaves it alone."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def out(text: str, hang: int = 0) -> None:

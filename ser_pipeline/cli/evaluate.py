@@ -13,8 +13,11 @@ from ser_pipeline.cli.common import (
     FormatOption,
     FullOption,
     ManifestsOption,
+    RunArgument,
     RunsOption,
+    ThreadsOption,
     WhereOption,
+    limit_threads,
     next_step,
     on_screen,
     out_whole,
@@ -103,7 +106,7 @@ def rating_rows(ratings: "Sequence[RatingScores]") -> list[list[Any]]:
 
 
 def show_rated(part: str, scores: "RatedPart", fmt: Format = Format.table, *, full: bool = True) -> None:
-    """Show everything about one part of a run whose target are ratings; arguments as of :func:`show_part`."""
+    """Show all about one part of a run whose targets are ratings; arguments as for :func:`show_part`."""
     if fmt is Format.json:
         out_whole(scores.model_dump_json(indent=2))
     elif fmt is Format.csv:
@@ -203,9 +206,7 @@ def interval(estimate: "Estimate") -> list[float | None]:
 
 
 def evaluate(
-    run: Annotated[
-        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
-    ] = None,
+    run: RunArgument = None,
     part: Annotated[str, typer.Option(help="Show this part: train, validation or test.")] = "test",
     enrolment: Annotated[
         bool,
@@ -217,9 +218,7 @@ def evaluate(
     ] = False,
     where: WhereOption = "",
     device: DeviceOption = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
-    ] = None,
+    threads: ThreadsOption = None,
     manifests: ManifestsOption = Path("manifests"),
     cache: CacheOption = Path("cache"),
     runs: RunsOption = Path("runs"),
@@ -244,10 +243,7 @@ def evaluate(
             from ser_pipeline.manifest.where import chosen_by
 
             chosen_by(read_manifest(manifests).table, where)
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
+        limit_threads(threads)
         folder = find_run(run, runs)
         if enrolment and read_info(folder).recipe.target:
             raise SettingsError(f"--enrolment: scores by UAR, and the target of {folder.name} are ratings")

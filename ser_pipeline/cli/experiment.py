@@ -20,7 +20,9 @@ from ser_pipeline.cli.common import (
     JobsOption,
     ManifestsOption,
     RunsOption,
+    ThreadsOption,
     counted,
+    limit_threads,
     next_step,
     out,
     out_whole,
@@ -68,9 +70,7 @@ class Work:
         ),
     ] = None
     jobs: JobsOption = 1
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Let each process use at most this many threads.")
-    ] = None
+    threads: ThreadsOption = None
     manifests: ManifestsOption = Path("manifests")
     cache: CacheOption = Path("cache")
     runs: RunsOption = Path("runs")
@@ -81,10 +81,7 @@ class Work:
         Raises:
             SettingsError: not a time.
         """
-        if self.threads is not None:
-            import torch
-
-            torch.set_num_threads(self.threads)
+        limit_threads(self.threads)
         return parse_budget(self.budget)
 
     def places(self, ground: "Ground") -> "Places":

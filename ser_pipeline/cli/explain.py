@@ -11,6 +11,7 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     ManifestsOption,
+    RunArgument,
     RunsOption,
     counted,
     next_step,
@@ -20,10 +21,11 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
+from ser_pipeline.cli.evaluate import interval
 from ser_pipeline.tables.cells import people, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.runs.explanation import Explanation, FeatureImportance, Interval
+    from ser_pipeline.runs.explanation import Explanation, FeatureImportance
     from ser_pipeline.runs.shares import Shares
 
 STRONGEST = 5
@@ -31,9 +33,7 @@ STRONGEST = 5
 
 
 def explain(
-    run: Annotated[
-        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
-    ] = None,
+    run: RunArgument = None,
     part: Annotated[str, typer.Option(help="Measure importance on this part.")] = "test",
     repeats: Annotated[int, typer.Option(min=1, help="Permute each feature and group this many times.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Draw permutations and intervals from this seed.")] = 0,
@@ -116,13 +116,9 @@ def show_explanation(found: "Explanation", top: int, fmt: Format = Format.table)
 def _lines(found: "Explanation") -> list[list[Any]]:
     rows = zip(found.features, found.importances, found.effects[0].values, strict=True)
     return [
-        [feature.name, feature.unit, feature.group, *_numbers(entry.drop), entry.spread, *effects]
+        [feature.name, feature.unit, feature.group, *interval(entry.drop), entry.spread, *effects]
         for feature, entry, effects in rows
     ]
-
-
-def _numbers(estimate: "Interval") -> list[float | None]:
-    return [estimate.value, estimate.low, estimate.high]
 
 
 def _of_whom(found: "Explanation | Shares") -> str:
@@ -134,9 +130,11 @@ def _of_whom(found: "Explanation | Shares") -> str:
 def _show_tables(found: "Explanation", top: int) -> None:
     columns = ["drop of UAR", "from", "to", "over repeats"]
     say(_of_whom(found))
-    groups = [_drop(entry) for entry in _by_drop(found.group_importances)]
+    from ser_pipeline.runs.explanation import by_drop
+
+    groups = [_drop(entry) for entry in by_drop(found.group_importances)]
     show_table("importance of groups", ["group", *columns], groups)
-    features = [_drop(entry) for entry in _by_drop(found.importances)[:top]]
+    features = [_drop(entry) for entry in by_drop(found.importances)[:top]]
     show_table("importance of features", ["feature", *columns], features)
     say(f"importance: {found.importance_interval}")
     show_table("strongest effects", ["emotion", "feature", "g", "from", "to"], _strongest(found))
@@ -146,12 +144,8 @@ def _show_tables(found: "Explanation", top: int) -> None:
         say(f"note: {note}")
 
 
-def _by_drop(entries: "tuple[FeatureImportance, ...]") -> "list[FeatureImportance]":
-    return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
-
-
 def _drop(entry: "FeatureImportance") -> list[Any]:
-    return [entry.name, *_numbers(entry.drop), entry.spread]
+    return [entry.name, *interval(entry.drop), entry.spread]
 
 
 def _strongest(found: "Explanation") -> list[list[Any]]:

@@ -14,6 +14,7 @@ from ser_pipeline.cli.common import (
     Format,
     FormatOption,
     FullOption,
+    RunArgument,
     RunsOption,
     next_step,
     on_screen,
@@ -85,7 +86,7 @@ _COLUMNS = (
     "uar", "uar_low", "uar_high", "ccc", "created", "age_s", "bytes",
 )  # fmt: skip
 """Columns of the list for programs; scores are those of the test part, as shares; the
-concordance (``ccc``) is the mean over the dimensions of a run whose target are ratings."""
+concordance (``ccc``) is the mean over the dimensions of a run whose targets are ratings."""
 
 
 class _Row:
@@ -128,9 +129,7 @@ class _Row:
             return f"CCC {self.ccc:.3f}"
         if self.uar is None:
             return self.state if self.state != "scored" else "no test clips"
-        value, low, high = interval(self.uar)
-        text = f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
-        return text.replace(" ", NO_BREAK)
+        return str(self.uar).replace(" ", NO_BREAK)
 
     def plain(self) -> list[Any]:
         """Values for a program, in the order of the columns."""
@@ -183,9 +182,7 @@ def size_text(size: float) -> str:
 
 @app.command()
 def show(
-    run: Annotated[
-        Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
-    ] = None,
+    run: RunArgument = None,
     runs: RunsOption = Path("runs"),
     full: FullOption = False,
     fmt: FormatOption = Format.table,

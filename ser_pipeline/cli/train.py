@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ser_pipeline.cli.common import CacheOption, ManifestsOption, RunsOption, next_step, plain_errors, say
+from ser_pipeline.cli.common import (
+    CacheOption,
+    ManifestsOption,
+    RunsOption,
+    limit_threads,
+    next_step,
+    plain_errors,
+    say,
+)
 from ser_pipeline.cli.evaluate import show_parts
 from ser_pipeline.cli.flags import Given
 
@@ -59,10 +67,7 @@ def train(
     """
     places: dict[str, Any] = {"manifests": manifests, "cache": cache, "runs": runs}
     with plain_errors():
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
+        limit_threads(threads)
         if members or given.values.get("model.name") == "ensemble":
             run = _averaged(members or [], resume, given, name, places)
         else:

@@ -12,7 +12,7 @@ from ser_pipeline.report.explain_effects import (
 )
 from ser_pipeline.report.results_section import run_marks
 from ser_pipeline.report.sources import Data
-from ser_pipeline.runs.explanation import Explanation, FeatureImportance
+from ser_pipeline.runs.explanation import Explanation, FeatureImportance, by_drop
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
@@ -25,7 +25,7 @@ def explain_section(run: Run, explanation: Explanation, data: Data) -> Section:
     marks, tag = run_marks(run, data.digest), run.tag.lower()
     blocks: list[Block] = [
         _opening(run, explanation),
-        *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in explanation.notes),
+        *(Callout("note", (cells.sentence(note),)) for note in explanation.notes),
         *_importance_blocks(run, explanation, marks),
         *effect_blocks(run.tag, explanation, marks),
         *language_blocks(run.tag, explanation, data.corpora, marks),
@@ -53,8 +53,8 @@ def _opening(run: Run, explanation: Explanation) -> Block:
 
 
 def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ...]) -> list[Block]:
-    groups = _by_drop(explanation.group_importances)
-    features = _by_drop(explanation.importances)[:TOP]
+    groups = by_drop(explanation.group_importances)
+    features = by_drop(explanation.importances)[:TOP]
     tag = run.tag.lower()
     figure = Figure(
         f"importance-{tag}",
@@ -73,10 +73,6 @@ def _importance_blocks(run: Run, explanation: Explanation, marks: tuple[Mark, ..
         _groups_table(run, explanation, groups, marks),
         _features_table(run, explanation, features, marks),
     ]
-
-
-def _by_drop(entries: Sequence[FeatureImportance]) -> list[FeatureImportance]:
-    return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
 
 
 def _told(groups: Sequence[FeatureImportance], features: Sequence[FeatureImportance]) -> Block:

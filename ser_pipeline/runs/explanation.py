@@ -3,6 +3,7 @@
 It stands beside the files that :mod:`ser_pipeline.runs.types` lists, and is written by ``ser explain``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -204,6 +205,11 @@ class Explanation(Options):
             and [len(row) for row in self.group_correlations] == [groups] * groups
             and all(len(pair.similarity) == emotions for pair in self.languages)
         )
+
+
+def by_drop(entries: Sequence[FeatureImportance]) -> list[FeatureImportance]:
+    """Features or groups, the one that matters most first."""
+    return sorted(entries, key=lambda entry: (-entry.drop.value, entry.name))
 
 
 def read_explanation(folder: Path) -> Explanation | None:

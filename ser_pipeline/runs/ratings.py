@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from ser_pipeline.options import Options
 from ser_pipeline.tables import html_table, table_of
+from ser_pipeline.tables.cells import sentence
 
 GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
 
@@ -49,7 +50,7 @@ class RatingScores(Options):
         ccc: concordance correlation; None where nothing varies, as ``pearson``.
         pearson: correlation.
         rmse: root mean square error on the scale from -1 to 1.
-        mae: mean absolute error on that scale; None in scores of before it was kept.
+        mae: mean absolute error on that scale; None in scores from before it was kept.
     """
 
     dimension: str
@@ -65,7 +66,7 @@ class RatingScores(Options):
     @model_validator(mode="before")
     @classmethod
     def _of_corpora(cls, values: Any) -> Any:
-        """Read scores of before there were groups other than corpora."""
+        """Read scores from before there were groups other than corpora."""
         if not isinstance(values, dict) or "corpus" not in values:
             return values
         rest, corpus = {**values}, values["corpus"]
@@ -85,7 +86,7 @@ class RatingScores(Options):
 
 
 class RatedPart(Options):
-    """Scores of one part of a split, of a run whose target are ratings.
+    """Scores of one part of a split, of a run whose targets are ratings.
 
     Attributes:
         clips: of the part; listeners rated each for some dimension.
@@ -126,7 +127,7 @@ class RatedPart(Options):
         """A table for a notebook: each dimension."""
         rows, notes = (
             [each.cells for each in self.pooled],
-            [f"{self.interval[:1].upper()}{self.interval[1:]}."],
+            [sentence(self.interval)],
         )
         return html_table(
             table_of(f"mean CCC {self.mean}", [*RATED_COLUMNS], rows, notes=notes), sortable=False

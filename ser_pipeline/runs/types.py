@@ -28,7 +28,7 @@ from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
-from ser_pipeline.tables.cells import missing, people, plural
+from ser_pipeline.tables.cells import missing, people, plural, sentence
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -121,7 +121,7 @@ class Scores(Options):
         columns = ["emotion", "clips", "precision", "recall", "F1"]
         notes = [
             f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",
-            f"{self.interval[:1].upper()}{self.interval[1:]}.",
+            sentence(self.interval),
         ]
         return html_table(table_of(self.line, columns, rows, notes=notes), sortable=False)
 
@@ -196,7 +196,7 @@ class RunScores(Options):
     """All scores of a run.
 
     Attributes:
-        parts: keyed by train, validation, test; empty for a run whose target are ratings.
+        parts: keyed by train, validation, test; empty for a run whose targets are ratings.
         rated: likewise, of such a run.
         certainty: of the run's model; None without validation clips, and for folds, which have one each.
     """
@@ -275,7 +275,7 @@ class SplitInfo(Options):
 
 
 def _choices(value: Any) -> Any:
-    """Runs of before there could be several encoders have one choice, or None."""
+    """Runs from before there could be several encoders have one choice, or None."""
     return () if value is None else (value,) if isinstance(value, dict) else value
 
 
@@ -288,7 +288,7 @@ class RunInfo(Options):
         command: as typed.
         model: architecture.
         recipe: all options, as in ``ser.toml``.
-        emotions: class names, in the order of the outputs; none in a run whose target are ratings.
+        emotions: class names, in the order of the outputs; none in a run whose targets are ratings.
         merges: emotion -> emotion it counts as.
         split: that it was made under.
         manifest_digest: of ``manifest.parquet``.

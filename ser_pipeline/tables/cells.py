@@ -188,6 +188,16 @@ def listed(names: Sequence[str], word: str = "and") -> str:
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def sentence(words: str) -> str:
+    """Write words as a sentence.
+
+    Examples:
+        >>> sentence("no clips of fear")
+        'No clips of fear.'
+    """
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a number with its noun.
 

@@ -72,14 +72,14 @@ def taught(inputs: Inputs, data: RunData, runs: Path) -> RunData:
 
 
 def find_teacher(data: RunData, runs: Path) -> Path:
-    """Folder of the run that teaches, after a look at whether it may.
+    """Folder of the run that teaches, after checking that it may.
 
     Raises:
         RunError: as :func:`taught`.
     """
     folder = find_run(str(data.recipe.train.teacher), runs)
-    if read_info(folder).split.fold == ALL_FOLDS and data.split.fold is not None:
-        folder = fold_folder(folder, int(data.split.fold))
+    if read_info(folder).split.fold == ALL_FOLDS and data.split.number is not None:
+        folder = fold_folder(folder, data.split.number)
         if not (folder / SETTINGS).is_file():
             raise RunError(f"{folder}: not found; the teacher was not trained on this fold")
     _check(read_info(folder), data, folder)
