@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ser_pipeline.api.places import SETTINGS_FILE
 from ser_pipeline.atomic import write_atomically
@@ -11,8 +11,9 @@ from ser_pipeline.corpora import OWN_FOLDER, Corpus, known_corpora, own_descript
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import parse_description, read_description
 from ser_pipeline.corpora.discover import Found, discover
-from ser_pipeline.corpora.draft import SOME, Draft, draft, looks_like
+from ser_pipeline.corpora.draft import SOME, Draft, draft, id_of, looks_like
 from ser_pipeline.corpora.draft_text import as_toml
+from ser_pipeline.corpora.files import audio_files
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.options.made import own_files
 from ser_pipeline.records import Reject, Utterance
@@ -70,19 +71,15 @@ def init_corpus(
         CorpusError: nothing in the folder looks like emotions, the corpus is known, or a description
             of that name is there.
     """
-    found = draft(folder, table)
-    found = replace(found, name=name) if name else found
+    called = name or id_of(folder)
     others = {
         known: corpus
         for known, corpus in known_corpora(own_descriptions(Path(), own_files(SETTINGS_FILE))).items()
-        if not (isinstance(corpus, Described) and corpus.own and known == found.name)
+        if not (_is_own(corpus) and known == called)
     }
-    known_as = next((each for each in discover(folder, others).found), None)
-    if known_as is not None and not force and _is_known(others[known_as.corpus], known_as, found.recordings):
-        raise CorpusError(
-            f"{folder}: is {others[known_as.corpus].CARD.title}, which is known and needs no description; "
-            f"build the manifest with 'ser manifest build --data {folder}', or draft one with --force"
-        )
+    if not force and folder.is_dir():
+        _refuse_described(folder, others)
+    found = replace(draft(folder, table), name=called)
     text = as_toml(found, language=language)
     corpus = Described(parse_description(text, f"the draft of {found.name}"), own=True)
     records = list(corpus.scan(folder))
@@ -99,12 +96,44 @@ def init_corpus(
     )
 
 
-def _is_known(corpus: Corpus, held: Found, recordings: int) -> bool:
+def _refuse_described(folder: Path, corpora: Mapping[str, Corpus]) -> None:
+    """Refuse a folder whose recordings a description reads already, as two may not claim the same ones.
+
+    Raises:
+        CorpusError: most recordings are of corpora that are known, or some of one that the user described.
+    """
+    recordings = len(audio_files(folder))
+    if not recordings:
+        return
+    found = discover(folder, corpora).found
+    own = [each for each in found if _is_own(corpora[each.corpus])]
+    held = [each for each in found if each in own or _is_known(corpora[each.corpus], each)]
+    if not own and 2 * sum(len(each.files) for each in held) <= recordings:
+        return
+    titles = list(dict.fromkeys(corpora[each.corpus].CARD.title for each in held))
+    build = f"build the manifest with 'ser manifest build --data {folder}'"
+    if len(held) == 1 and held[0].root == PurePosixPath():
+        raise CorpusError(
+            f"{folder}: is {titles[0]}, which is known and needs no description; {build}, or draft one with "
+            "--force"
+        )
+    are = "is" if len(titles) == 1 else "are"
+    raise CorpusError(
+        f"{folder} holds {some(titles, show=5)}, which {are} already described; {build}, or pass the folder "
+        "of a corpus that is not"
+    )
+
+
+def _is_known(corpus: Corpus, held: Found) -> bool:
     """Whether most recordings are of a corpus, by their names and the codes in them."""
     few = held.files[:: max(1, len(held.files) // SOME)]
     read = [corpus.parse(path) for path in few]
     foreign = sum(isinstance(each, Reject) and not each.reason.startswith("no label") for each in read)
-    return 2 * len(held.files) > recordings and 2 * foreign < len(few)
+    return 2 * foreign < len(few)
+
+
+def _is_own(corpus: Corpus) -> bool:
+    return isinstance(corpus, Described) and corpus.own
 
 
 def add_corpus(file: Path, *, force: bool = False) -> tuple[Path, Described]:

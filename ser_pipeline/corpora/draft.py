@@ -120,7 +120,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     pattern, matched = _pattern(shapes, chosen, paths)
     resolved = folder.resolve().name
     return Draft(
-        name=re.sub(r"[^a-z0-9]+", "-", resolved.lower()).strip("-") or "corpus",
+        name=id_of(folder),
         folder=resolved,
         layout=(matched or paths)[0].as_posix(),
         pattern=pattern,
@@ -131,6 +131,11 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         language=_language(guesses, [resolved, *notes]),
         rivals=rivals,
     )
+
+
+def id_of(folder: Path) -> str:
+    """The corpus id that a folder's own name gives."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "corpus"
 
 
 def _with_tables(

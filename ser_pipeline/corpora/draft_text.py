@@ -88,7 +88,8 @@ def _scales(found: Draft) -> list[str]:
         return []
     values = [float(code.replace(",", ".")) for guess in rated for code in guess.counts]
     low, high = math.floor(min(values)), math.ceil(max(values))
-    scale = f"[{low}, {max(high, low + 1)}]    # as met in all; say the scale's own range"
+    met = "as met in all" if len(rated) > 1 else "as met"
+    scale = f"[{low}, {max(high, low + 1)}]    # {met}; say the scale's own range"
     return ["", "[scales]", *(f"{guess.fact} = {scale}" for guess in rated)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora.files import is_recording, states_in_store, walk
-from ser_pipeline.errors import CorpusError
+from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
 
 _DRIVE: Final = re.compile(r"^([A-Za-z]):/")
@@ -29,6 +29,7 @@ def found_places(
     """
     root = os.path.abspath(data)
     bases = list(dict.fromkeys([os.path.abspath(file.parent), root]))
+    named, names = names, [name for name in names if _possible(name) == name]
     there = {name: place for name in names if (place := _addressed(name, file, data))}
     if address_of(data) is not None:
         held = {*states_in_store(data)}
@@ -37,14 +38,24 @@ def found_places(
     rest = [name for name in names if name not in there]
     bare = _without_common_folder(rest)
     there |= {name: place for name in rest if (place := _at(bare[name], bases))}
+    several: dict[str, list[str]] = {}
     if not there:
-        there = _searched(bare, bases)
+        fits = _searched(bare, bases)
+        there = {name: places[0] for name, places in fits.items() if len(places) == 1}
+        several = {name: places for name, places in fits.items() if len(places) > 1}
     places, lost = {}, {}
-    for name in names:
-        places[name] = _relative(there.get(name) or os.path.join(bases[0], bare[name]), root)
+    for name in named:
+        path = there.get(name) or os.path.join(bases[0], bare.get(name, _possible(name)))
+        places[name] = _relative(path, root)
         if name not in there:
-            lost[places[name]] = _lost(name, file)
+            alike = [_relative(place, root).as_posix() for place in several.get(name, ())]
+            lost[places[name]] = _of_several(name, alike) if alike else _lost(name, file)
     return places, lost
+
+
+def _possible(name: str) -> str:
+    """A path as a file may be called: without NUL bytes and halves of letters, that no name can have."""
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _addressed(name: str, file: Path, data: Path) -> str | None:
@@ -84,8 +95,8 @@ def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
-    """Names that are the end of the path of one recording below the folders.
+def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, list[str]]:
+    """Recordings below the folders whose path ends in a name, of each name that any does.
 
     The suffix may be left out, and case and the form of accents may differ, as between file systems.
     """
@@ -106,8 +117,8 @@ def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, str]:
             for place, text in near.items()
             if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
         ]
-        if len(fits) == 1:
-            found[name] = fits[0]
+        if fits:
+            found[name] = sorted(fits)
     return found
 
 
@@ -123,7 +134,16 @@ def _relative(place: str, root: str) -> PurePosixPath:
     return PurePosixPath(os.path.relpath(place, root) if inside else place)
 
 
+def _of_several(name: str, alike: list[str]) -> str:
+    two = len(alike) == 2
+    count, which = ("two", " and ".join(alike)) if two else (len(alike), some(alike, show=2))
+    called = f"{count} recordings are called {posixpath.basename(name)!r}: {which}"
+    return f"{called}; write the folder of the right one in the table, too"
+
+
 def _lost(name: str, file: Path) -> str:
+    if name != _possible(name):
+        return "its path holds a character that no file name can have; correct it in the table"
     if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
         return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
     return (

@@ -169,8 +169,12 @@ def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple
 def _facts(
     scanned: Scanned, rows: pa.Table, rejects: pa.Table, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the manifest's metadata says; no time and no absolute path."""
+    """What the manifest's metadata says; no time and no absolute path, and no option that changed no row.
+
+    Runs are compared by the manifest's bytes, which a check that finds nothing must not change.
+    """
     per_corpus = count_by(rows, "corpus")
+    limit = settings["limit"] if scanned.left_out else None
     return {
         "corpora": {corpus: per_corpus.get(corpus, 0) for corpus in sorted(scanned.files)},
         "counts": {
@@ -179,7 +183,7 @@ def _facts(
             "rejects": rejects.num_rows,
             "left_out": scanned.left_out,
         },
-        "settings": dict(settings),
+        "settings": {**settings, "decode": False, "limit": limit},
         "cards": scanned.cards,
         "synthetic": bool(scanned.synthetic),
         "synthetic_corpora": list(scanned.synthetic),

@@ -32,7 +32,7 @@ def opened_bytes(place: Path, *, whole: bool = True) -> Iterator[IO[bytes]]:
     """
     address = address_of(place)
     if address is None:
-        if not is_plain(place):
+        if "\0" in str(place) or not is_plain(place):
             raise OSError(EINVAL, "not a regular file")
         with place.open("rb") as file:
             yield file
@@ -61,7 +61,7 @@ def state_at(place: str) -> State:
             status = os.stat(place)
             return State(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return _state(address)
-    except OSError:
+    except (OSError, ValueError):  # the second of a name that no file can have
         return ABSENT
 
 

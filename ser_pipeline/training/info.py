@@ -120,7 +120,20 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
         pairs["manifest without labels"] = (info.teacher.unlabelled_manifest, told.unlabelled_manifest)
     for what, (then, now) in pairs.items():
         if then != now:
+            differs = _how_else(info, data) if what == "manifest" else ""
             raise RunError(
-                f"{folder}: the {what} is not the one this run was trained on; "
+                f"{folder}: the {what} is not the one this run was trained on{differs}; "
                 "bring that one back, or train a new run"
             )
+
+
+def _how_else(info: RunInfo, data: RunData) -> str:
+    """What the clips of a manifest tell about how it differs from that of a run, and what makes it again."""
+    counts = data.counts()
+    changed = [
+        f"{info.counts.get(part, 0)} clips for {part} then and {counts.get(part, 0)} now"
+        for part in sorted({*info.counts, *counts}, key=[*counts, *info.counts].index)
+        if info.counts.get(part, 0) != counts.get(part, 0)
+    ]
+    differs = ", ".join(changed) or "as many clips, of which files or labels differ"
+    return f" ({differs}; 'ser manifest build' with the recordings and options of then makes it again)"

@@ -130,3 +130,23 @@ def test_five_commands_lead_from_a_folder_to_a_report(here):
     assert (here / "reports" / "report.html").is_file()
     shown = run("manifest", "show", "--format", "json").stdout
     assert '"neu"' in shown
+
+
+def test_init_of_a_folder_that_holds_described_corpora_names_them(here):
+    put(here / "data" / "Mine", *NAMES)
+    put(
+        here / "data" / "Yours", *(f"{s}-{e}{t}.wav" for s in "abcd" for e in ("wut", "angst") for t in "123")
+    )
+    assert run("corpora", "init", "data/Mine").exit_code == 0
+    one = run("corpora", "init", "data")
+    assert run("corpora", "init", "data/Yours").exit_code == 0
+    two = run("corpora", "init", "data")
+    todo = (
+        "build the manifest with 'ser manifest build --data data', or pass the folder of a corpus that is not"
+    )
+    for result, said in ((one, "Mine, which is"), (two, "Mine, Yours, which are")):
+        assert result.exit_code == 1
+        assert result.stderr.strip() == f"ser: data holds {said} already described; {todo}"
+    assert not (here / "corpora" / "data.toml").exists()
+    put(here / "all" / "x" / "EmoDB", "03a01Fa.wav", "03a01Wa.wav", "08a01Na.wav", "08b01Ta.wav")
+    assert "all holds EMO-DB, which is already described" in run("corpora", "init", "all").stderr

@@ -144,8 +144,16 @@ def test_names_may_differ_in_case_and_in_the_form_of_accents(home):
 def test_a_name_that_two_recordings_have_is_not_guessed(home):
     (home / "rec" / "ben" / "a1.wav").touch()
     one, two = rows_of(home, "id,emotion\na1,angry\nb2,sad\n")
-    assert isinstance(one, Reject)
     assert str(two.path) == "rec/ben/b2.wav"
+    assert one.reason == (
+        "two recordings are called 'a1': rec/anna/a1.wav and rec/ben/a1.wav; write the folder of the right "
+        "one in the table, too"
+    )
+    (home / "rec" / "a1.wav").touch()
+    one, _ = rows_of(home, "path,emotion\nC:\\old\\a1.wav,angry\nC:\\old\\b2.wav,sad\n")
+    assert one.reason.startswith(
+        "3 recordings are called 'a1.wav': rec/a1.wav, rec/anna/a1.wav and 1 more; write the folder"
+    )
 
 
 def test_each_line_whose_recording_is_missing_is_a_reject(home):
@@ -430,3 +438,15 @@ def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
 def test_headings_in_other_languages(home, heading):
     (row,) = rows_of(home, f"{heading}\nrec/anna/a1.wav;Wut;7;31\n", encoding="utf-8-sig")
     assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
+
+
+@pytest.mark.parametrize(
+    "name", ["rec/anna/a1\0.wav", "~x\0/a.wav", "C:/x\0.wav", "tar://a\0.wav::b.tar", "\ud800.wav"]
+)
+def test_a_path_that_no_file_can_have_is_a_reject(home, name):
+    lines = [{"path": name, "emotion": "sad"}, {"path": "rec/ben/b1.wav", "emotion": "joy"}]
+    (home / "l.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (reject,) = (row for row in scanned(home / "l.jsonl") if isinstance(row, Reject))
+    assert reject.reason == "its path holds a character that no file name can have; correct it in the table"
+    assert str(reject.path).encode()
+    assert "\0" not in str(reject.path)

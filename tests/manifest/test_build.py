@@ -36,6 +36,13 @@ def test_metadata_says_what_was_built_but_neither_time_nor_place(data, out, tmp_
         assert str(tmp_path).encode() not in (out / path).read_bytes()
 
 
+@pytest.mark.parametrize("options", [{"decode": True}, {"limit": 1000}])
+def test_options_that_change_no_row_give_the_same_manifest(data, out, built, options):
+    first = built(data, out)
+    again = built(data, out, **options)
+    assert (again.digest, again.unchanged) == (first.digest, False)
+
+
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_the_same_input_gives_the_same_bytes(data, out, tmp_path, jobs, built, contents):
     built(data, out)

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from ser_pipeline.manifest import read_manifest, read_rejects
-from ser_pipeline.remote.opening import opened_bytes
+from ser_pipeline.remote.addresses import ABSENT
+from ser_pipeline.remote.opening import opened_bytes, state_at
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,9 @@ def test_relative_archives_lie_beside_the_table(ser, archives, sounds):
     table.write_text("path,emotion\n" + "\n".join(f"zip://{name}::a.zip,sad" for name in sounds) + "\n")
     ser("manifest", "build", "--csv", table)
     assert read_manifest(Path("manifests")).table.num_rows == 4
+
+
+def test_a_name_that_no_file_can_have(tmp_path):
+    assert state_at(f"{tmp_path}/a\0.wav") == state_at(f"tar://a.wav::{tmp_path}/b\0.tar") == ABSENT
+    with pytest.raises(OSError, match="not a regular file"), opened_bytes(tmp_path / "a\0.wav"):
+        pass

@@ -62,6 +62,21 @@ def test_other_inputs_are_refused_by_name(toy, tmp_path, change, what):
         check_same(info, data, tmp_path)
 
 
+def test_a_manifest_with_other_clips_says_how_many(toy, tmp_path):
+    data = toy.data()
+    info = describe(data, tmp_path, command="", parameters=1).model_copy(update={"manifest_digest": "x"})
+    with pytest.raises(
+        RunError, match=r"\(as many clips, of which files or labels differ; 'ser manifest build'"
+    ):
+        check_same(info, data, tmp_path)
+    train = info.counts["train"]
+    more = info.model_copy(update={"counts": {**info.counts, "train": train + 2}})
+    with pytest.raises(
+        RunError, match=rf"trained on \({train + 2} clips for train then and {train} now; 'ser"
+    ):
+        check_same(more, data, tmp_path)
+
+
 def test_another_split_is_refused_by_name(toy, tmp_path):
     data = toy.data()
     info = describe(data, tmp_path, command="", parameters=1)
