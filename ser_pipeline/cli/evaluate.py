@@ -63,10 +63,10 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     for part in shown:
         pooled = scores.parts[part].pooled
         people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
-        each = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
+        whose = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
         lacks = lacking(part, pooled)
         say(
-            f"{part}: of 100 clips {each}, {100 * pooled.uar.value:.0f} are recognised on average, "
+            f"{part}: of 100 clips {whose}, {100 * pooled.uar.value:.0f} are recognised on average, "
             f"spoken by {people}; guessing would recognise {100 * chance(pooled):.0f}"
             + (f"; there are {lacks}" if lacks else "")
         )
