@@ -12,6 +12,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import finished_info
 from ser_pipeline.runs.find import choose_runs, find_run
 from ser_pipeline.runs.findings import findings_in
+from ser_pipeline.runs.held import held
 
 if TYPE_CHECKING:
     from ser_pipeline.api.training import ScoredRun
@@ -46,7 +47,8 @@ def evaluate(
         Scores of every part as shares in [0, 1], with intervals over speakers.
 
     Raises:
-        RunError: no such run, or it is incomplete, damaged, or belongs to other recordings.
+        RunError: no such run, or it is incomplete, damaged, or belongs to other recordings; another process
+            trains or scores it.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
     """
     from ser_pipeline.api.training import ScoredRun, timed
@@ -54,10 +56,11 @@ def evaluate(
     from ser_pipeline.evaluation.run import evaluate_run
 
     folder = _found(run, runs)
-    info = finished_info(folder)
-    score = score_ensemble if info.model == ENSEMBLE else evaluate_run
-    scores = score(folder, manifests=Path(manifests), cache=Path(cache), device=device)
-    return timed(ScoredRun(folder, info, scores))
+    with held(folder):
+        info = finished_info(folder)
+        score = score_ensemble if info.model == ENSEMBLE else evaluate_run
+        scores = score(folder, manifests=Path(manifests), cache=Path(cache), device=device)
+        return timed(ScoredRun(folder, info, scores))
 
 
 def explain(

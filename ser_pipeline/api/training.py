@@ -23,9 +23,11 @@ from ser_pipeline.options.made import chosen_recipe, nested
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
+from ser_pipeline.runs.held import held
 from ser_pipeline.runs.names import new_run
 from ser_pipeline.runs.ratings import RatedPart
 from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores
+from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.prepare import Inputs
@@ -196,7 +198,8 @@ def train(
         inputs = read_inputs(recipe, manifests=Path(manifests), cache=Path(cache), own_tasks=own)
         watcher.planned(inputs)
         call = command or _call(model, preset, changes)
-        return _trained(folder, inputs, watcher, call)
+        with held(folder):
+            return _trained(folder, inputs, watcher, call)
 
 
 def ensemble(
@@ -264,6 +267,8 @@ def resume(
 ) -> ScoredRun:
     """Go on with a run that was interrupted, or that is to have more epochs; score every part.
 
+    Where another process trains or scores the run, this one tells ``watcher`` and waits.
+
     Args:
         run: folder or name.
         manifests: folder of the manifest and its splits.
@@ -274,17 +279,22 @@ def resume(
 
     Raises:
         RunError: no such run, or it began with other recordings or settings.
-        SettingsError: a setting that may not change, or a value that does not fit; a tracker whose library is
-            not installed.
+        SettingsError: a setting that may not change, or a value that does not fit; fewer epochs than are
+            done; a tracker whose library is not installed.
         ManifestError: the manifest is missing or of other recordings; SplitError and StoreMissing alike.
         KeyboardInterrupt: Ctrl-C; another call continues.
     """
+    folder = find_run(Path(run), Path(runs))
+    with held(folder, watcher.note):
+        return _resumed(folder, Path(manifests), Path(cache), watcher, nested(changes))
+
+
+def _resumed(folder: Path, manifests: Path, cache: Path, watcher: Watcher, said: dict[str, Any]) -> ScoredRun:
     from ser_pipeline.evaluation.run import inputs_of
+    from ser_pipeline.training.run import epochs_done
     from ser_pipeline.training.trackers import check_trackers
 
-    folder = find_run(Path(run), Path(runs))
     info = read_info(folder)
-    said = nested(changes)
     given = said.pop("train", {})
     fixed = [*said, *(f"train.{name}" for name in given if name not in MAY_CHANGE)]
     if fixed:
@@ -294,8 +304,13 @@ def resume(
         )
     options = checked(TrainOptions, info.recipe.train.model_dump() | given, where="settings")
     check_trackers(options.log)
+    if options.epochs < (done := epochs_done(folder)):
+        raise SettingsError(
+            f"{folder}: {plural(done, 'epoch is', 'epochs are')} done, so that epochs = {options.epochs} is "
+            f"too few; give {done} to end the training there, or more to go on"
+        )
     changed = info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": options})})
-    inputs = inputs_of(changed, manifests=Path(manifests), cache=Path(cache), scoring=False)
+    inputs = inputs_of(changed, manifests=manifests, cache=cache, scoring=False)
     return _trained(folder, inputs, watcher, info.command)
 
 

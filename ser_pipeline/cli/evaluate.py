@@ -66,10 +66,10 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     for part in shown:
         pooled = scores.parts[part].pooled
         people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
-        which = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
+        whose = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
         lacks = lacking(part, pooled)
         say(
-            f"{part}: of 100 clips {which}, {100 * pooled.uar.value:.0f} are recognised on average, "
+            f"{part}: of 100 clips {whose}, {100 * pooled.uar.value:.0f} are recognised on average, "
             f"spoken by {people}; guessing would recognise {100 * chance(pooled):.0f}"
             + (f"; there are {lacks}" if lacks else "")
         )
@@ -77,6 +77,9 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
 
 def show_parts(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and the remarks that belong to them."""
+    from ser_pipeline.runs.certainty import too_few, worse_calibrated
+
+    lacks = too_few(scores)
     show_scores(info, scores)
     intervals = {part: found.pooled.interval for part, found in scores.parts.items()}
     intervals |= {part: found.interval for part, found in scores.rated.items()}
@@ -84,6 +87,9 @@ def show_parts(info: "RunInfo", scores: "RunScores") -> None:
         if part != "train":
             say(f"{part}: {said}")
     say(f"split '{info.split.name}': {info.split.note}")
+    for said in (worse_calibrated(scores), lacks and f"no threshold for abstaining: {lacks}"):
+        if said:
+            say(said)
     if info.synthetic:
         say("some of these recordings are synthetic voices: the scores say nothing about real speech")
 
@@ -137,6 +143,8 @@ def show_part(
 
 
 def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool) -> None:
+    from ser_pipeline.runs.certainty import answers
+
     pooled, macro = scores.pooled, scores.macro_corpora
     whole = [
         ["all clips", pooled.accuracy.value, pooled.uar.value, pooled.macro_f1.value],
@@ -153,9 +161,8 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool
             f"{votes.cross_entropy}, divergence from the votes {votes.divergence} (nats)"
         )
     _show_ratings(part, scores)
-    if pooled.answered is not None:
-        right = "none" if pooled.answered_accuracy is None else f"{pooled.answered_accuracy:.3f}"
-        say(f"{part}: coverage {pooled.answered:.3f} at the abstention threshold, accuracy there {right}")
+    if answered := answers(pooled):
+        say(f"{part}: at the threshold for abstaining, {answered}")
     classes = [each.cells for each in pooled.classes]
     show_table(f"{part}: emotions", ["emotion", "clips", "precision", "recall", "F1"], classes)
     confusion = [[name, *row] for name, row in zip(info.emotions, pooled.confusion, strict=True)]

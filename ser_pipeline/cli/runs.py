@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -293,17 +294,21 @@ def delete(
     """
     with plain_errors("runs that were not deleted are complete"):
         from ser_pipeline.runs.folder import contents, deletable, delete_run
+        from ser_pipeline.runs.held import held
 
         sizes = {
             folder: sum(contents(folder).values())
             for folder in dict.fromkeys(deletable(name, runs) for name in names)
         }
-        if not yes and not _agreed(list(sizes), sum(sizes.values())):
-            say("nothing was deleted")
-            raise typer.Exit(1)
-        for folder, size in sizes.items():
-            delete_run(folder)
-            out(f"deleted {folder}, {size_text(size)}")
+        with ExitStack() as stack:
+            for folder in sizes:
+                stack.enter_context(held(folder))
+            if not yes and not _agreed(list(sizes), sum(sizes.values())):
+                say("nothing was deleted")
+                raise typer.Exit(1)
+            for folder, size in sizes.items():
+                delete_run(folder)
+                out(f"deleted {folder}, {size_text(size)}")
 
 
 def _agreed(folders: Sequence[Path], size: int) -> bool:

@@ -17,6 +17,7 @@ from ser_pipeline.metrics import fit_temperature, risk_coverage, temper, thresho
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.certainty import FEWEST_ANSWERED, FEWEST_CLIPS
 from ser_pipeline.runs.predictions import prediction_schema, read_ratings
 from ser_pipeline.runs.types import Certainty
 from ser_pipeline.training.apply import apply_network
@@ -97,15 +98,17 @@ def learn_certainty(probabilities: Floats, targets: Int64s) -> Certainty | None:
         targets: class numbers, shape ``(clips,)``.
 
     Returns:
-        Temperature, and threshold at that temperature; None without clips.
+        Temperature, and threshold at that temperature if enough clips stand behind it; None without clips.
     """
     if len(targets) == 0:
         return None
     temperature = fit_temperature(probabilities, targets)
     stated = state(probabilities, Certainty(temperature=temperature))
     wanted = ERRORS_LEFT * risk_coverage(stated, targets).risk[-1]
-    found = threshold_for_risk(stated, targets, float(wanted))
-    return Certainty(temperature=temperature, abstain_below=None if found is None else found[0])
+    found = threshold_for_risk(stated, targets, float(wanted)) if len(targets) >= FEWEST_CLIPS else None
+    if found is None or round(found[1] * len(targets)) < FEWEST_ANSWERED:
+        return Certainty(temperature=temperature)
+    return Certainty(temperature=temperature, abstain_below=found[0])
 
 
 def state(probabilities: Floats, certainty: Certainty | None) -> Float32s:

@@ -5,9 +5,9 @@ from typing import Final
 
 from ser_pipeline.report.document import Block, Figure, Mark, text
 from ser_pipeline.report.run_figures import calibration_panel, coverage_panel, surest_mistakes
+from ser_pipeline.runs.certainty import answers, too_few, worse_calibrated
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import Scores
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
 Sounds = Callable[[str], bytes | None]
@@ -48,27 +48,20 @@ def _abstaining(run: Run) -> list[Block]:
             f"The temperature {certainty.temperature:.2f} was fitted on validation recordings; the "
             "probabilities below are calibrated with it, and no decision depends on it."
         )
-        if certainty.abstain_below is not None:
+        if worse := worse_calibrated(run.scores):
+            told.append(f"But {worse}.")
+        if lacks := too_few(run.scores):
+            told.append(f"{run.tag} has no threshold for abstaining: {lacks}.")
+        elif certainty.abstain_below is not None:
             told.append(
                 f"Below a confidence of {cells.percent_text(certainty.abstain_below)} {run.tag} should "
-                "abstain: above it, the error rate on validation recordings is half as high."
+                "abstain: above it, the error rate on validation recordings is at most half as high."
             )
     for part in ("validation", "test"):
         scores = run.scored(part)
-        told += [] if scores is None else _answered(part, scores.pooled)
+        if scores is not None and not too_few(run.scores) and (said := answers(scores.pooled)):
+            told.append(f"{part.capitalize()}: {said}.")
     return [text(" ".join(told))] if told else []
-
-
-def _answered(part: str, pooled: Scores) -> list[str]:
-    """One sentence on the clips that reach the threshold, or none without a threshold."""
-    if pooled.answered is None:
-        return []
-    right = pooled.answered_accuracy
-    wrong = "" if right is None else f", {cells.percent_text(1 - right)} of them wrong"
-    return [
-        f"{part.capitalize()}: {cells.percent_text(pooled.answered)} of the clips are answered{wrong}; "
-        f"without abstaining, {cells.percent_text(1 - pooled.accuracy.value)} of all clips would be wrong."
-    ]
 
 
 def _mistakes(

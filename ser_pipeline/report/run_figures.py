@@ -22,6 +22,7 @@ from ser_pipeline.report.drawing import (
     hover,
     panel,
 )
+from ser_pipeline.runs.certainty import too_few
 from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.ratings import GroupKind
@@ -209,7 +210,7 @@ def coverage_panel(run: Run, predictions: Predictions) -> Panel:
     pooled = run.shown.pooled
     with canvas(WIDTH, HEIGHT, CHART) as (figure, axes):
         axes.plot(100 * curve.coverage[chosen], 100 * curve.risk[chosen], color=VERMILLION)
-        if pooled.answered and pooled.answered_accuracy is not None:
+        if pooled.answered and pooled.answered_accuracy is not None and not too_few(run.scores):
             place = 100 * pooled.answered, 100 * (1 - pooled.answered_accuracy)
             axes.plot(*place, "o", color=BLUE, label="threshold chosen on validation clips")
             axes.legend(loc="lower right")

@@ -184,8 +184,8 @@ class Certainty(Options):
 
     Attributes:
         temperature: probabilities are stated as ``p^(1/T)``, scaled to sum to 1.
-        abstain_below: confidence below which the model should abstain; None where no threshold
-            halves its errors.
+        abstain_below: confidence below which the model should abstain; None where no threshold halves its
+            errors, or too few clips stand behind it.
     """
 
     temperature: float

@@ -12,6 +12,7 @@ from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
+from ser_pipeline.runs.certainty import too_few, worse_calibrated
 from ser_pipeline.runs.files import finished_info, read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, lacking, untested
@@ -174,7 +175,7 @@ def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
     inside = graph is not None and graph.takes == "wave"
     opening = "\n".join(_opening(info, card))
     used = [] if graph is None else [usage(graph)]
-    parts = (_data(info, card, inside), _scores(info, scores), _certainty(card), _use(info))
+    parts = (_data(info, card, inside), _scores(info, scores), _certainty(card, scores), _use(info))
     rest = "\n".join(line for part in parts for line in part)
     return "\n".join([f"{header(info, scores, card)}\n{opening}", *used, f"{rest}\n"])
 
@@ -293,14 +294,18 @@ def _scores(info: RunInfo, scores: RunScores) -> Iterator[str]:
     yield from _table(("by", "group", "clips", "speakers", "UAR", "accuracy"), groups)
 
 
-def _certainty(card: ModelCard) -> Iterator[str]:
+def _certainty(card: ModelCard, scores: RunScores) -> Iterator[str]:
     yield from ("## Confidence", "")
     if card.temperature is None:
         yield "Not calibrated: stated probabilities tend to be too high."
     else:
         yield f"Probabilities are stated at temperature {card.temperature:.3f}, fitted on validation clips."
-    if card.abstain_below is not None:
-        yield f"Below a confidence of {card.abstain_below:.3f} it had better not answer (`--abstain auto`)."
+    if worse := worse_calibrated(scores):
+        yield f"But {worse}."
+    if lacks := too_few(scores):
+        yield f"It has no threshold for abstaining: {lacks}."
+    elif card.abstain_below is not None:
+        yield f"Below a confidence of {card.abstain_below:.3f} it should not answer (`--abstain auto`)."
     yield ""
 
 

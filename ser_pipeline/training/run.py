@@ -21,6 +21,7 @@ from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.curves import LAST, Listener, Row, best_row, monitored, out_of_patience, write_metrics
 from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.tables.cells import plural
@@ -105,6 +106,15 @@ def unfinished(folder: Path, recipe: Recipe) -> bool:
     if model_class(recipe.model.name) is EstimatorNetwork:
         return not is_done(folder)
     return _goes_on(_history(folder / LAST), recipe.train)
+
+
+def epochs_done(folder: Path) -> int:
+    """How many epochs a run has behind it, of folds the one with most; 0 for a classifier.
+
+    Raises:
+        RunError: ``last.ckpt`` is damaged.
+    """
+    return max(len(_history(place / LAST)) for place in (folder, *fold_folders(folder).values()))
 
 
 def check_classes(data: RunData) -> None:

@@ -6,7 +6,7 @@ from ser_pipeline import Watcher, evaluate, load_model, resume, train
 from ser_pipeline.api import training
 from ser_pipeline.errors import LabelError, RunError, SettingsError, StoreMissing
 from ser_pipeline.options import recipe
-from ser_pipeline.runs.files import read_latency, read_scores
+from ser_pipeline.runs.files import read_info, read_latency, read_scores
 from ser_pipeline.serving.load import GRAPH
 
 
@@ -85,6 +85,12 @@ def test_a_run_goes_on_with_what_may_change(here):
     assert more.info.recipe.train.epochs == 3
     assert more.scores.parts == train("crnn", epochs=3, name="b").scores.parts
     assert more.info.command == "train('crnn', epochs=1)"
+    before = read_info(more.folder)
+    with pytest.raises(
+        SettingsError, match="a: 3 epochs are done, so that epochs = 2 is too few; give 3 to end"
+    ):
+        resume("a", epochs=2)
+    assert read_info(more.folder) == before
 
 
 @pytest.mark.parametrize(

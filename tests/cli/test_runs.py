@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+from ser_pipeline.runs.held import held
 from tests.report.conftest import (
     digest_of,
     manifest_rows,
@@ -217,6 +218,17 @@ def test_a_training_that_has_not_ended_is_not_judged(ser, put, words, tmp_path):
     assert sorted(path.name for path in (tmp_path / "runs" / "b").iterdir()) == before
 
 
+@pytest.mark.parametrize("words", [["runs", "delete", "b", "a", "--yes"], ["evaluate", "a"]])
+def test_a_run_that_another_process_trains_is_left_alone(ser, put, words, tmp_path):
+    folder = put("a")
+    put("b")
+    with held(folder):
+        found = ser(*words, status=1).stderr
+    assert "runs/a: is being trained or scored by another process" in found
+    assert (folder / "scores.json").is_file()
+    assert (tmp_path / "runs" / "b").is_dir()
+
+
 def test_a_run_that_cannot_be_shown_is_one_line(ser, put, tmp_path):
     put("a")
     assert "run 'b' does not exist; the newest in runs are: a" in ser("runs", "show", "b", status=1).stderr
@@ -232,7 +244,7 @@ def test_runs_are_deleted_without_asking_if_told_so(ser, put, tmp_path):
     (tmp_path / "runs" / "b" / "settings.json").write_text("{")
     result = ser("runs", "delete", "a", "runs/b", "a", "--yes")
     assert result.stdout.splitlines() == ["deleted runs/a, 8.5 MiB", "deleted runs/b, 8.5 MiB"]
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["c"]
+    assert [path.name for path in (tmp_path / "runs").glob("[!.]*")] == ["c"]
 
 
 def test_nothing_is_deleted_where_one_name_is_wrong_or_nobody_can_be_asked(ser, put, tmp_path):
@@ -243,7 +255,7 @@ def test_nothing_is_deleted_where_one_name_is_wrong_or_nobody_can_be_asked(ser, 
     assert result.stderr.splitlines() == [
         "ser: nothing was deleted: there is nobody to ask; pass --yes to delete without asking"
     ]
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "runs").glob("[!.]*")] == ["a"]
     assert ser("runs", "delete", status=2)
 
 
@@ -263,7 +275,7 @@ def test_a_terminal_is_asked(put, tmp_path, answer, left):
     assert done.returncode == (1 if left else 0)
     assert ("nothing was deleted" in error) == bool(left)
     assert out.strip() == ("" if left else "deleted runs/a, 8.5 MiB")
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == left
+    assert [path.name for path in (tmp_path / "runs").glob("[!.]*")] == left
 
 
 LINE = "run broken could not be read: runs/broken/settings.json: file: Invalid JSON"

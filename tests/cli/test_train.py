@@ -34,7 +34,7 @@ def test_train_says_what_it_does_and_scores_every_part(ser, tmp_path):
 
 def test_a_run_without_a_name_says_when_and_what_it_was(ser, tmp_path):
     train(ser, "--task", "loud", "--epochs", 1)
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("[!.]*")
     assert folder.name.endswith("-crnn-loud-speaker-s0")
     assert info(tmp_path, folder.name).emotions == ("anger", "happiness")
 
@@ -167,7 +167,7 @@ def test_wrong_input_is_one_line_and_leaves_no_run(ser, tmp_path, words, line):
     result = train(ser, *words, status=1)
     assert line in result.stderr
     assert len(result.stderr.splitlines()) == 1 or result.stderr.splitlines()[-1].startswith("ser: ")
-    assert not list(tmp_path.glob("runs/*"))
+    assert not list(tmp_path.glob("runs/[!.]*"))
 
 
 def test_a_model_that_does_not_exist_is_named(ser):

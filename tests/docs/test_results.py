@@ -88,7 +88,7 @@ def small(results, toy, tmp_path, monkeypatch):
 def test_a_table_is_measured_again(results, small, monkeypatch):
     assert "one.json: 1 row, 1 of them not as before" in results.main("one", small.work)
     found = json.loads(small.file.read_text(encoding="utf-8"))
-    (run,) = (small.work / "runs").iterdir()
+    (run,) = (small.work / "runs").glob("[!.]*")
     uar = json.loads((run / "scores.json").read_text())["parts"]["test"]["pooled"]["uar"]
     shown = f"{uar['value']:.3f} ({uar['low']:.3f}-{uar['high']:.3f})"
     assert found["rows"] == [["classifier", shown]]

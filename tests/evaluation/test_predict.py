@@ -75,6 +75,17 @@ def test_temperature_and_threshold_are_learned(overconfident):
     assert wrong[answered].mean() <= 0.5 * wrong.mean()
 
 
+@pytest.mark.parametrize(("clips", "sure"), [(49, 20), (50, 9)])
+def test_no_threshold_stands_on_few_clips(clips, sure):
+    def surely_right(clips, sure):
+        probabilities = np.tile([0.6, 0.4], (clips, 1))
+        probabilities[:sure] = [0.9, 0.1]
+        return learn_certainty(probabilities, np.arange(clips) >= sure)
+
+    assert surely_right(50, 20).abstain_below is not None
+    assert surely_right(clips, sure).abstain_below is None
+
+
 def test_no_threshold_where_the_surest_clips_are_wrong():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
     assert learn_certainty(probabilities, np.array([1, 1, 0])).abstain_below is None

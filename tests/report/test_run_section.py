@@ -218,9 +218,9 @@ def test_run_without_groups_has_no_group_table(run):
     assert group_blocks(type(run)(**{**vars(run), "scores": scores}), KNOWN, ()) == []
 
 
-def with_threshold(run):
+def with_threshold(run, clips=16):
     """The same run with a temperature, and a threshold that half of the clips reach."""
-    known = {"ece_before": 0.2, "answered": 0.5, "answered_accuracy": 0.75}
+    known = {"clips": clips, "ece_before": 0.2, "answered": 0.5, "answered_accuracy": 0.75}
     parts = {
         part: scores.model_copy(update={"pooled": scores.pooled.model_copy(update=known)})
         for part, scores in run.scores.parts.items()
@@ -231,14 +231,17 @@ def with_threshold(run):
 
 def test_temperature_and_threshold_are_told(run):
     told = plain(certainty_blocks(with_threshold(run), ())[0].words)
-    wrong = 100 * (1 - run.shown.pooled.accuracy.value)
     assert told.startswith("The temperature 1.25 was fitted on validation recordings")
-    assert "Below a confidence of 40.0 % R1 should abstain" in told
-    assert "Validation: 50.0 % of the clips are answered, 25.0 % of them wrong" in told
-    assert (
-        f"Test: 50.0 % of the clips are answered, 25.0 % of them wrong; without abstaining, {wrong:.1f} %"
-        in told
-    )
+    assert "16 validation clips are too few to choose one" in told
+    assert "are answered" not in told
+    more = with_threshold(run, clips=60)
+    wrong = round(60 * (1 - more.shown.pooled.accuracy.value))
+    told = plain(certainty_blocks(more, ())[0].words)
+    assert "Below a confidence of 40.0 % R1 should abstain: above it, the error rate on" in told
+    assert "is at most half as high" in told
+    said = f"30 of 60 clips are answered, 8 of them wrong; without abstaining, {wrong} would be wrong"
+    assert f"Validation: {said.rpartition(',')[0]}" in told
+    assert f"Test: {said}." in told
 
 
 def test_surest_mistakes_name_recordings(run):
