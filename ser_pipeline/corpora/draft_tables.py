@@ -251,7 +251,7 @@ def _rivals(sheet: Sheet, taken: Column, others: Sequence[Column]) -> Iterator[s
         ]
         differ = sum(one != two for one, two in pairs if one and two)
         if differ:
-            yield f"the {guess.source}, which says another in {differ} of {plural(len(pairs), 'line')}"
+            yield f"the {guess.source}, which disagrees in {differ} of {plural(len(pairs), 'line')}"
 
 
 def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:

@@ -240,17 +240,18 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
     headings = {column: fact for fact, column in columns.items()}
     for other in [column for column in lines[0] if column not in headings]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
-        if fact is None and "emotion" in columns and _are_labels([line[other] for line in lines]):
-            fact = "emotion"
+        if fact is None and "emotion" in columns:
+            named = "emotion" in facts_of_columns([other])
+            fact = "emotion" if named or _are_labels([line[other] for line in lines]) else None
         if fact is None:
             continue
         pairs = [(line[columns[fact]].strip(), line[other].strip()) for line in lines]
         if fact == "emotion":
-            pairs = [(emotion_of_word(one) or one, emotion_of_word(two) or two) for one, two in pairs]
+            pairs = [(emotion_of_word(one) or one, emotion_of_word(two) or "") for one, two in pairs]
         differ = sum(one != two for one, two in pairs if one and two)
         if differ:
             yield (
-                f"column {columns[fact]!r} is read as {fact}; column {other!r} says another in {differ} of "
+                f"column {columns[fact]!r} is read as {fact}; column {other!r} disagrees in {differ} of "
                 f"{plural(len(lines), 'line')}"
             )
 

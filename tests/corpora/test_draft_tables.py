@@ -257,7 +257,7 @@ def test_another_column_of_labels_that_disagrees_is_named(tmp_path):
     )
     text, _, _ = read(root)
     differ = sum(EMOTION_OF[LABELS[n]] != EMOTION_OF[LABELS[n + 1]] for n in range(4))
-    said = f"column 'annotator_2' of l.csv, which says another in {differ} of 38 lines"
+    said = f"column 'annotator_2' of l.csv, which disagrees in {differ} of 38 lines"
     assert f"# emotion may also be the {said}" in text
 
 

@@ -370,16 +370,23 @@ def test_other_columns_of_labels_that_disagree_are_named(home, heading, column):
     )
     *rows, remark = rows_of(home, text)
     assert [row.emotion for row in rows] == ["sadness", "happiness", "happiness"]
-    said = f"column 'emotion' is read as emotion; column {column!r} says another in 1 of 3 lines"
+    said = f"column 'emotion' is read as emotion; column {column!r} disagrees in 1 of 3 lines"
     assert remark.reason == said
     assert len(rows_of(home, text.replace("anger", "happy"))) == 3
+
+
+@pytest.mark.parametrize(("labels", "remarks"), [(["neutral"] * 3, 1), (["0", "1", "1"], 0)])
+def test_a_column_named_like_labels_is_compared_where_it_holds_words(home, labels, remarks):
+    lines = zip(("anna/a1", "ben/b1", "ben/b2"), ("sad", "joy", "joy"), labels, strict=True)
+    text = "".join(f"rec/{path}.wav,{emotion},{label},x\n" for path, emotion, label in lines)
+    assert len(rows_of(home, f"path,emotion,label,speaker\n{text}")) == 3 + remarks
 
 
 def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     _, remark = rows_of(home, "path,emotion,speaker,speaker\nrec/anna/a1.wav,sad,anna,ann\n")
     assert (
         remark.reason
-        == "column 'speaker' is read as speaker; column 'speaker (2)' says another in 1 of 1 line"
+        == "column 'speaker' is read as speaker; column 'speaker (2)' disagrees in 1 of 1 line"
     )
 
 
