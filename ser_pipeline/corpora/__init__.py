@@ -135,11 +135,3 @@ def _plug_in(point: EntryPoint) -> Corpus:
             f"plug-in {point.name!r} ({point.value}) is no corpus; it lacks {', '.join(absent)}"
         )
     return corpus
-
-
-def layouts(corpora: Mapping[str, Corpus] = CORPORA) -> str:
-    """One official path of each of the first corpora, and how many more there are, for messages."""
-    shown = [f"{name}: {corpus.CARD.layout}" for name, corpus in corpora.items()]
-    more = len(shown) - len(CORPORA)
-    rest = [f"and {more} more that 'ser corpora list' shows"] if more > 0 else []
-    return "; ".join([*shown[: len(CORPORA)], *rest])

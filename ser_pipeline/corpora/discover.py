@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ser_pipeline.corpora import CORPORA, Corpus, layouts
+from ser_pipeline.corpora import CORPORA, Corpus
 from ser_pipeline.corpora.described import Described, letters
 from ser_pipeline.corpora.files import Folder, in_path_order, is_recording, unlisted, walk
 from ser_pipeline.errors import CorpusError
@@ -175,9 +175,8 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
     Raises:
         CorpusError: ``data`` is no folder, holds no recording, or cannot be listed.
     """
-    known = layouts(corpora)
     if not is_folder(data):
-        raise CorpusError(f"{data}: no such folder; --data is the folder that holds the corpora ({known})")
+        raise CorpusError(f"{data}: no such folder; --data is the folder that holds the corpora")
     survey = _survey(data, corpora)
     homes: Homes = {
         corpus: _copies({root for _, root in files}, survey.tables[corpus])
@@ -187,7 +186,9 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
     if not survey.unclaimed and not any(homes.values()):
         also = "".join(f" ({line})" for line in half_there)
         raise CorpusError(
-            f"{address_of(data) or data}: no recordings found{also}; expected are any of {known}"
+            f"{address_of(data) or data}: no recordings found{also}; put a known corpus there "
+            "('ser corpora list'), list your own in a table (--csv), or describe them "
+            "('ser corpora init FOLDER')"
         )
     return Discovery(*_assigned(survey, homes), half_there)
 

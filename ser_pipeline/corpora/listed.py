@@ -240,9 +240,8 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
     headings = {column: fact for fact, column in columns.items()}
     for other in [column for column in lines[0] if column not in headings]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
-        if fact is None and "emotion" in columns:
-            named = "emotion" in facts_of_columns([other])
-            fact = "emotion" if named or _are_labels([line[other] for line in lines]) else None
+        if fact is None and "emotion" in columns and _are_labels(other, [line[other] for line in lines]):
+            fact = "emotion"
         if fact is None:
             continue
         pairs = [(line[columns[fact]].strip(), line[other].strip()) for line in lines]
@@ -256,10 +255,11 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _are_labels(cells: Iterable[str]) -> bool:
-    """Whether nearly all cells are words for emotions, of two or more."""
+def _are_labels(column: str, cells: Iterable[str]) -> bool:
+    """Whether nearly all cells are words for emotions, of two or more in a column that is not called so."""
     met = [emotion_of_word(cell) for cell in cells if cell.strip()]
-    return len({*met} - {None}) > 1 and met.count(None) <= 0.1 * len(met)
+    fewest = 1 if "emotion" in facts_of_columns([column]) else 2
+    return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
 
 
 def counted(met: Mapping[str, int]) -> str:

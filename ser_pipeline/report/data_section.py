@@ -62,11 +62,15 @@ def corpus_marks(corpus: CorpusFacts) -> tuple[Mark, ...]:
 
 def _lead(data: Data, corpora: Sequence[CorpusFacts]) -> Block:
     duplicates = sum(corpus.duplicates for corpus in corpora)
+    unusable = data.rejects.num_rows
+    rejected = (
+        f"{cells.plural(unusable, 'file')} could not be used, {cells.plural(duplicates, 'duplicate')} among "
+        "them; each of them is listed with its reason. "
+    )
     return text(
         f"The manifest holds {cells.plural(data.table.num_rows, 'usable recording')}. "
-        f"{cells.plural(data.rejects.num_rows, 'file')} could not be used, "
-        f"{cells.plural(duplicates, 'duplicate')} among them; each of them is listed with its "
-        "reason. Sizes of the complete corpora are as published, without copies or augmentation."
+        + (rejected if unusable or duplicates else "")
+        + "Sizes of the complete corpora are as published, without copies or augmentation."
         + _left_out(data)
     )
 

@@ -201,11 +201,15 @@ def checked_name(name: str) -> str:
     return name
 
 
+CLOSE: Final = 0.005
+"""How far shares may be from the whole, as 66.7/16.7/16.7 are."""
+
+
 def parse_ratios(text: str) -> Ratios:
     """Read shares written as ``60/20/20``.
 
     Raises:
-        SplitError: not three numbers, or shares that leave nothing to train on.
+        SplitError: not three numbers, that do not add up to 100 or 1, or leave nothing to train on.
 
     Examples:
         >>> parse_ratios("80/0/20")
@@ -217,7 +221,11 @@ def parse_ratios(text: str) -> Ratios:
         raise SplitError(
             f"ratios '{text}' are not three numbers; write train/validation/test, as in '60/20/20'"
         ) from None
-    return checked_ratios((train, validation, test))
+    ratios = checked_ratios((train, validation, test))
+    whole = sum(ratios)
+    if all(abs(whole - full) > CLOSE * full for full in (100, 1)):
+        raise SplitError(f"ratios '{text}' add up to {whole:g}; they are shares of 100, as in '60/20/20'")
+    return ratios
 
 
 def checked_ratios(ratios: Sequence[float]) -> Ratios:

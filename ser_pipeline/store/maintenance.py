@@ -153,7 +153,8 @@ def _recompute(
             continue
         if recording.digest != clip.digest:
             problems.append(
-                f"{clip.name}: it or ffmpeg changed since the manifest was built; run 'ser manifest build'"
+                f"{clip.name}: the recording or ffmpeg has changed since the manifest was built; "
+                "run 'ser manifest build'"
             )
             continue
         off = _off(store, position, clip, recording.wave)

@@ -227,7 +227,8 @@ def _wave(work: Work, clip: PlannedClip) -> Float32s:
     if recording.digest != clip.digest:
         name = PurePosixPath(clip.path).name
         raise AudioMissing(
-            f"{name}: it or ffmpeg changed since the manifest was built; run 'ser manifest build'"
+            f"{name}: the recording or ffmpeg has changed since the manifest was built; "
+            "run 'ser manifest build'"
         )
     return recording.wave
 

@@ -85,7 +85,9 @@ def test_show_tells_all_of_one_corpus(here):
     assert re.search(r"^W +anger +127 +1$", shown, re.MULTILINE)
     own = run("show", "voices").stdout
     assert re.search(r"corpus +voices, by your own description\n", own)
-    assert re.search(r"tried on +names made from the published rule\nnotes +Short\.\n", own)
+    assert re.search(
+        r"tried on +nothing by this toolkit, as it is your own description\nnotes +Short\.\n", own
+    )
     rows = json.loads(run("show", "emodb", "--format", "json").stdout)
     assert {"about": "published recordings", "key": "anger", "value": 127} in rows
     assert {"about": "recordings found", "key": "anger", "value": 1} in rows
@@ -119,7 +121,7 @@ def test_check_shows_findings_and_fails_where_one_is_a_fault(here):
             "other",
             "other: contains no recording of a known corpus; 'ser corpora init other' describes a new one",
         ),
-        ("corpora", "corpora: no recordings found; expected are any of "),
+        ("corpora", "corpora: no recordings found; put a known corpus there "),
     ],
 )
 def test_check_of_nothing_is_one_line(here, what, message):

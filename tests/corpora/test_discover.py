@@ -202,16 +202,18 @@ def test_a_file_in_place_of_the_folder_says_what_to_pass(put):
         discover(put("DataSets") / "DataSets")
 
 
-def test_an_empty_folder_says_which_layouts_are_expected(tmp_path):
-    with pytest.raises(
-        CorpusError, match=r"no recordings found; expected are any of cremad: AudioWAV/1001_IEO"
-    ):
+def test_an_empty_folder_says_what_to_do_in_one_sentence(tmp_path):
+    with pytest.raises(CorpusError) as caught:
         discover(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: no recordings found; put a known corpus there ('ser corpora list'), list your own in a "
+        "table (--csv), or describe them ('ser corpora init FOLDER')"
+    )
 
 
 def test_a_folder_of_empty_corpora_names_them(put):
     with pytest.raises(
-        CorpusError, match=r"no recordings found \(emodb: 'EmoDB' looks like it, .*\); expected"
+        CorpusError, match=r"no recordings found \(emodb: 'EmoDB' looks like it, .*\); put a known"
     ):
         discover(put("EmoDB/erkennung.txt"))
 

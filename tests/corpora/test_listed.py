@@ -373,6 +373,8 @@ def test_other_columns_of_labels_that_disagree_are_named(home, heading, column):
     said = f"column 'emotion' is read as emotion; column {column!r} disagrees in 1 of 3 lines"
     assert remark.reason == said
     assert len(rows_of(home, text.replace("anger", "happy"))) == 3
+    named = rows_of(home, text.replace("anger", "sad"))[3:]
+    assert [each.reason for each in named] == ([] if column == "rater_2" else [said])
 
 
 @pytest.mark.parametrize(("labels", "remarks"), [(["neutral"] * 3, 1), (["0", "1", "1"], 0)])

@@ -26,11 +26,16 @@ def test_rejects_are_shown_with_their_reasons(manifests):
     texts = [cell.text for row in tables_of(manifests)["rejects"].rows for cell in row.entries]
     assert "duplicate audio of emodb/wav/03a01Fa" in texts
     assert "EmoDB/wav/03a01Fb.wav" in texts
+    lead = plain(data_sections(read_data(manifests))[0].blocks[0].words)
+    assert (
+        "2 files could not be used, 1 duplicate among them; each of them is listed with its reason." in lead
+    )
 
 
 def test_manifest_without_rejects_says_so(tmp_path, rows, fake):
     blocks = data_sections(read_data(fake.manifest(tmp_path, rows)))[0].blocks
     assert plain(blocks[-1].words) == "No file was rejected."
+    assert "could not be used" not in plain(blocks[0].words)
 
 
 def test_label_map_shows_code_and_count(manifests):

@@ -123,6 +123,15 @@ def test_ratios_that_are_not_three_numbers(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "whole"), [("60/20/30", "110"), ("60/20/10", "90"), ("3/1/1", "5"), ("0.6/0.2/0.3", "1.1")]
+)
+def test_ratios_that_do_not_add_up(text, whole):
+    with pytest.raises(SplitError, match=f"ratios '{text}' add up to {whole}; they are shares of 100"):
+        parse_ratios(text)
+    assert parse_ratios("66.7/16.7/16.7") == (66.7, 16.7, 16.7)
+
+
+@pytest.mark.parametrize(
     "ratios", [(0, 50, 50), (100, 0, 0), (-1, 50, 50), (60, float("nan"), 20), (60, float("inf"), 20)]
 )
 def test_ratios_that_leave_nothing_to_learn_or_to_judge(ratios):

@@ -342,5 +342,5 @@ def test_a_recording_that_takes_ffmpeg_is_computed_again_for_another_version(
     fake_ffmpeg(wave=make_speech(), version="9.1")
     assert [build("9.1"), build("9.1")] == [(1, []), (0, [])]
     fake_ffmpeg(wave=make_speech(), version="9.2")
-    assert "it or ffmpeg changed since the manifest was built" in build("9.3")[1][0]
+    assert "the recording or ffmpeg has changed since the manifest was built" in build("9.3")[1][0]
     assert build("9.2") == (1, [])
