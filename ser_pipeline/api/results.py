@@ -72,7 +72,7 @@ def explain(
     runs: Place = RUNS,
     on_progress: OnProgress | None = None,
 ) -> "Explanation | Shares":
-    """Tell what a run decides by: writes ``explanation.json``, or ``shares.json`` for a run on embeddings.
+    """Say what a run decides by: writes ``explanation.json``, or ``shares.json`` for a run on embeddings.
 
     Args:
         run: folder or name; None takes the newest.

@@ -62,7 +62,7 @@ class ScoredRun(os.PathLike[str]):
         return _part(self.scores.parts, name, self.info)
 
     def rated(self, name: str = "test") -> RatedPart:
-        """Scores of one part of a run whose target are ratings; raises as :meth:`part`."""
+        """Scores of one part of a run whose targets are ratings; raises as :meth:`part`."""
         return _part(self.scores.rated, name, self.info)
 
     def load(self) -> "Model":

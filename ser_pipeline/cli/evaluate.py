@@ -101,7 +101,7 @@ def rating_rows(ratings: "Sequence[RatingScores]") -> list[list[Any]]:
 
 
 def show_rated(part: str, scores: "RatedPart", fmt: Format = Format.table, *, full: bool = True) -> None:
-    """Show everything about one part of a run whose target are ratings; arguments as of :func:`show_part`."""
+    """Show all about one part of a run whose targets are ratings; arguments as for :func:`show_part`."""
     if fmt is Format.json:
         out_whole(scores.model_dump_json(indent=2))
     elif fmt is Format.csv:

@@ -84,7 +84,7 @@ _COLUMNS = (
     "uar", "uar_low", "uar_high", "ccc", "created", "age_s", "bytes",
 )  # fmt: skip
 """Columns of the list for programs; scores are those of the test part, as shares; the
-concordance (``ccc``) is the mean over the dimensions of a run whose target are ratings."""
+concordance (``ccc``) is the mean over the dimensions of a run whose targets are ratings."""
 
 
 class _Row:

@@ -358,7 +358,7 @@ class BesideClips(Clips):
 
 
 def _sent(value: Tensor, device: torch.device) -> Tensor:
-    """A tensor on a device; a copy to a card goes on by itself, which it can from pinned memory alone."""
+    """A tensor on a device; a copy to a card runs in the background, which only works from pinned memory."""
     if device.type == "cuda" and value.device.type == "cpu":
         value = value.pin_memory()
     return value.to(device, non_blocking=True)

@@ -85,7 +85,7 @@ class Inputs:
         return _chosen(self.manifest, self.recipe)
 
     def parts(self, fold: int | None) -> Int8s:
-        """Part code of each row of the manifest that the recipe's condition holds for; else it is unused."""
+        """Part code of each row of the manifest; unused where the recipe's condition does not hold."""
         parts: Int8s = np.where(self.chosen.rows, parts_for(self.split, self.manifest, fold), UNUSED)
         return parts
 

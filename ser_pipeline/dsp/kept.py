@@ -94,7 +94,7 @@ def _owned() -> bool:
 
 
 def _of_one(group: int, owner: int) -> bool:
-    """Whether a group is the administrator's, or has nobody in it but one user."""
+    """Whether a group is the administrator's, or has only one user in it."""
     import grp
     import pwd
 

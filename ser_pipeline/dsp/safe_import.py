@@ -40,7 +40,7 @@ def prepare_librosa() -> None:
 
 
 def _choose_folder() -> None:
-    """Let numba keep librosa's code where nobody else writes; by itself it would take any folder or none.
+    """Let numba keep librosa's code where nobody else can write; by itself it would take any folder or none.
 
     Raises:
         SettingsError: there is no such folder, without which librosa cannot be imported.

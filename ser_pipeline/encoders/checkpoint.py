@@ -233,7 +233,7 @@ def _changed(options: T, change: Callable[[EmbeddingOptions], dict[str, str]]) -
 
 
 def need_transformers() -> None:
-    """Refuse to go on without the extra.
+    """Refuse to go on where the extra is missing.
 
     Raises:
         EncoderError: transformers is not installed; says how to get it.

@@ -38,7 +38,7 @@ class Network(Protocol):
     network: nn.Module
 
     def steps(self, samples: int) -> int:
-        """Steps that a wave of so many samples gives."""
+        """Steps that a wave of this many samples gives."""
 
     def inputs(self, wave: torch.Tensor) -> torch.Tensor:
         """What goes into the network for a wave of shape ``(samples,)``: ``(length, channels)``."""

@@ -78,7 +78,7 @@ def vote_sums(infos: Mapping[Path, RunInfo], manifest: Manifest) -> Iterator[Sum
     """Cross-entropy of probabilities against votes, where listeners voted.
 
     Args:
-        infos: as of :func:`rating_sums`.
+        infos: as for :func:`rating_sums`.
         manifest: likewise.
 
     Raises:

@@ -62,7 +62,7 @@ def model_scores(
     """Do the same for one model, whose training clips are among the predictions.
 
     Args:
-        predictions: as of :func:`decision_scores`.
+        predictions: as for :func:`decision_scores`.
         manifest: likewise.
         task: likewise.
         fold: that tests the clips of part ``test``; None without folds.
@@ -135,7 +135,7 @@ def with_ratings(scores: RunScores, table: pa.Table, manifest: pa.Table) -> RunS
 
 
 def rated_scores(table: pa.Table, manifest: pa.Table) -> RunScores:
-    """Score a run whose target are ratings.
+    """Score a run whose targets are ratings.
 
     Args:
         table: from :func:`ser_pipeline.evaluation.predict.dimension_table`.
@@ -156,7 +156,7 @@ def rated_scores(table: pa.Table, manifest: pa.Table) -> RunScores:
 
 
 def keep_rated(folder: Path, table: pa.Table, manifest: pa.Table) -> RunScores:
-    """Write ratings and scores of a run whose target they are; arguments as of :func:`keep_dimensions`."""
+    """Write ratings and scores of a run that rates alone; arguments as for :func:`keep_dimensions`."""
     scores = rated_scores(table, manifest)
     write_ratings(folder, table)
     write_scores(folder, scores)

@@ -181,7 +181,7 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = Tr
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:
     """Predict and score every part of one run; writes ``predictions.parquet`` and ``scores.json``.
 
-    Of a run whose target are ratings, ``dimensions.parquet`` holds what was predicted.
+    Of a run whose targets are ratings, ``dimensions.parquet`` holds what was predicted.
 
     Fits the temperature of a model that has none and saves it with the model.
 
@@ -293,7 +293,7 @@ def _check_finite(values: Float32s, what: str, folder: Path) -> None:
 
 
 def _rated(folder: Path, data: RunData, device: str) -> tuple[pa.Table, RunScores]:
-    """Ratings of a run whose target they are, and their scores; both are written."""
+    """Ratings of a run whose targets are ratings, and their scores; both are written."""
     network, card, data, clips = _loaded(folder, data)
     rated = rate_clips(network, clips, dimensions=card.target, device=chosen_device(device))
     _check_finite(rated, "ratings", folder)

@@ -91,7 +91,7 @@ def deciding(recipe: Recipe) -> dict[str, Any]:
         for name, value in flat.items()
         if name not in _CHANGES_NOTHING
         and any(applies(name, other, recipe.on) for other in like)
-        and (name != "on" or recipe.on != ("features",))  # keys of before there were embeddings
+        and (name != "on" or recipe.on != ("features",))  # keys from before there were embeddings
         and (name not in ("target", "train.rating_loss") or recipe.rated)  # nor ratings as the target
         and (recipe.train.copies or not name.startswith("augment."))
     }

@@ -89,7 +89,7 @@ def read_record(runs: Path, key: str) -> CellRecord | None:
     try:
         return read_result(CellRecord, path)
     except RunError:
-        return None  # it is trained on from its checkpoint, or scored again: nothing is lost
+        return None  # its training goes on from the checkpoint, or it is scored again: nothing is lost
 
 
 def write_record(runs: Path, record: CellRecord) -> None:

@@ -34,7 +34,7 @@ _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
 """Seconds per unit of work, one thread, where no cell of the model is done; finetune's of whisper-base."""
 
 Wanted = tuple[StoreOptions, int]
-"""Options of a store, and variants of each recording in it."""
+"""Options of a store, and how many variants of each recording it holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class FineTuned(Probe):
     Args:
         encoder: located, with the layers that are used.
         n_classes: number of outputs.
-        unfreeze: train so many layers as a whole, from the last one that is used down.
+        unfreeze: train this many layers as a whole, from the last one that is used down.
         lora: train corrections of this rank instead.
         checkpointing: compute layers again for the gradient instead of keeping what happens in them.
         attention: weigh steps when pooling them.

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from ser_pipeline.models.ragged import Level, as_image, as_rows, convolved, lay_out, pooled, take
 
 LOUD: Final = 20
-"""One cell in so many is louder than the level that the floor hangs from."""
+"""One cell in this many is louder than the level that the floor hangs from."""
 
 DEPTH: Final = 0.5
 """From that level to the floor: 30 dB where 2 stand for the front end's 120 dB."""
@@ -59,7 +59,7 @@ def normalise_clip(mels: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def blocks(channels: Sequence[int]) -> tuple[nn.ModuleList, nn.ModuleList]:
-    """Convolutions and batch norms of blocks with so many channels, the first of an image with one."""
+    """Convolutions and batch norms of blocks with these channels, the first of an image with one."""
     convolutions = nn.ModuleList(nn.Conv2d(into, out, 3, padding=1) for into, out in pairwise((1, *channels)))
     return convolutions, nn.ModuleList(nn.BatchNorm2d(out) for out in channels)
 

@@ -96,7 +96,7 @@ class Network(nn.Module, ABC):
         return False
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as of :meth:`forward`.
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as for :meth:`forward`.
 
         Raises:
             TypeError: it does not say them.
@@ -151,8 +151,8 @@ class EmbeddingNetwork(Network):
         """Summarise clips, and say how much each of their steps counts.
 
         Args:
-            inputs: as of :meth:`forward`.
-            lengths: as of :meth:`forward`.
+            inputs: as for :meth:`forward`.
+            lengths: as for :meth:`forward`.
 
         Returns:
             Shape ``(batch, d)``, and weights over steps of equal length, shape ``(batch, steps)``: each row
@@ -160,7 +160,7 @@ class EmbeddingNetwork(Network):
         """
 
     def embed(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Summarise clips and what stands beside them, ``(batch, d)``; arguments as of :meth:`forward`."""
+        """Summarise clips and what stands beside them, ``(batch, d)``; arguments as for :meth:`forward`."""
         return self.join(self.summarise(inputs, lengths)[0], beside)
 
     def join(self, pooled: Tensor, beside: Tensor | None) -> Tensor:
@@ -189,7 +189,7 @@ class EmbeddingNetwork(Network):
         return self.only_rates or self.dimensions is not None
 
     def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as of :meth:`forward`.
+        """Ratings in [-1, 1], shape ``(batch, dimensions)``; arguments as for :meth:`forward`.
 
         Raises:
             TypeError: the network has no head for them.

@@ -18,7 +18,7 @@ from ser_pipeline.models.layers import RunningScale, step_weights, weighted_mean
 from ser_pipeline.models.network import MelNetwork
 
 LEAP = 10.0
-"""A step of the optimiser moves the weighting of layers so many times as far as another weight."""
+"""A step of the optimiser moves the weighting of layers this many times as far as another weight."""
 
 
 CALM = 0.03

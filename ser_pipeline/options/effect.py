@@ -21,7 +21,7 @@ OF_EMOTIONS: Final = frozenset(
         "train.intensity_strength", "train.teacher", *(f"train.{name}" for name in TAUGHT),
     }
 )  # fmt: skip
-"""Paths of options that have no effect on a run whose target are ratings."""
+"""Paths of options that have no effect on a run whose targets are ratings."""
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

@@ -19,7 +19,7 @@ def ratings_sections(runs: Sequence[Run], data: Data) -> Iterator[Section]:
     """Write the chapter; nothing where no run was scored against listeners.
 
     Args:
-        runs: on the page; those whose target are ratings have no chapter of their own beside this one.
+        runs: on the page; those whose targets are ratings have no chapter of their own beside this one.
         data: that is described.
     """
     blocks: list[Block] = [table for table in (_ratings(runs, data), _votes(runs, data)) if table is not None]

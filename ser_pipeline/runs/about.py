@@ -28,8 +28,8 @@ class About(Options):
     Attributes:
         name: of its run or file.
         model: architecture.
-        task: that it was trained for; "" where its file does not tell.
-        emotions: it tells apart; none if it only rates.
+        task: that it was trained for; "" where its file does not say.
+        emotions: that it tells apart; none if it only rates.
         trained_on: corpora of its recordings.
         uar: on test clips, or on validation clips where it has no others; None where it was not scored.
         ccc: mean concordance of its ratings on such clips, if they are its target; else None.

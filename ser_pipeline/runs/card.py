@@ -84,7 +84,7 @@ class ModelCard(Options):
     @model_validator(mode="before")
     @classmethod
     def _without_calibration(cls, values: Any) -> Any:
-        """Read cards of before there was a temperature: they held an empty ``calibration``."""
+        """Read cards from before there was a temperature: they held an empty ``calibration``."""
         if isinstance(values, dict) and values.get("calibration", ...) is None:
             return {name: value for name, value in values.items() if name != "calibration"}
         return values

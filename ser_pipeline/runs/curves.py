@@ -26,7 +26,7 @@ RATING_COLUMNS: Final = (
     "epoch", "train_loss", "train_ccc", "validation_loss", "validation_ccc", "learning_rate",
     "train_seconds", "validation_seconds",
 )  # fmt: skip
-"""The same of a run whose target are ratings; the concordance is the mean over the dimensions."""
+"""The same of a run whose targets are ratings; the concordance is the mean over the dimensions."""
 
 Epoch = dict[str, float]
 """One line of ``metrics.csv``: what was measured, by column; a missing value is absent."""

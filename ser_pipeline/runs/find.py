@@ -59,7 +59,7 @@ class Runs:
 
         Args:
             having: file that the run must have.
-            what: such a run is called in the message.
+            what: the word for such a run, for the message.
 
         Raises:
             RunError: there is none.
@@ -80,7 +80,7 @@ class Runs:
 def list_runs(runs: Path) -> Runs:
     """Find the runs of a folder, finished or not; one that cannot be read hides no other.
 
-    A run is a folder that holds ``settings.json``, whatever that is. Hidden folders are none.
+    A run is a folder that holds ``settings.json``, whatever that file holds. Hidden folders are no runs.
 
     Args:
         runs: folder to look into; one that is not there holds no runs.

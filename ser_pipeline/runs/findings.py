@@ -183,7 +183,7 @@ class Findings(Options):
         synthetic: some of them were synthesised.
         corpora: that they are from.
         seeds: that arms are trained with.
-        epochs: at most so many, where the command said so instead of the experiment.
+        epochs: the most that networks were trained for, where the command said so; else None.
         protocols: who trains and who tests.
         arms: in the experiment's order.
         claims: likewise.

@@ -137,7 +137,7 @@ def read_attention(folder: Path) -> list[AttendedClip]:
 
 
 def _rows(flat: Sequence[float], rows: int) -> Float32s:
-    """A map of so many rows; none where the numbers do not fit."""
+    """A map of this many rows; empty where the numbers do not fit."""
     fits = rows > 0 and len(flat) % rows == 0
     return np.array(flat, np.float32).reshape(rows, -1) if fits else np.zeros((0, 0), np.float32)
 

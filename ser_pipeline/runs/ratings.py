@@ -49,7 +49,7 @@ class RatingScores(Options):
         ccc: concordance correlation; None where nothing varies, as ``pearson``.
         pearson: correlation.
         rmse: root mean square error on the scale from -1 to 1.
-        mae: mean absolute error on that scale; None in scores of before it was kept.
+        mae: mean absolute error on that scale; None in scores from before it was kept.
     """
 
     dimension: str
@@ -65,7 +65,7 @@ class RatingScores(Options):
     @model_validator(mode="before")
     @classmethod
     def _of_corpora(cls, values: Any) -> Any:
-        """Read scores of before there were groups other than corpora."""
+        """Read scores from before there were groups other than corpora."""
         if not isinstance(values, dict) or "corpus" not in values:
             return values
         rest, corpus = {**values}, values["corpus"]
@@ -85,7 +85,7 @@ class RatingScores(Options):
 
 
 class RatedPart(Options):
-    """Scores of one part of a split, of a run whose target are ratings.
+    """Scores of one part of a split, of a run whose targets are ratings.
 
     Attributes:
         clips: of the part; listeners rated each for some dimension.

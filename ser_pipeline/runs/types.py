@@ -190,7 +190,7 @@ class RunScores(Options):
     """All scores of a run.
 
     Attributes:
-        parts: keyed by train, validation, test; empty for a run whose target are ratings.
+        parts: keyed by train, validation, test; empty for a run whose targets are ratings.
         rated: likewise, of such a run.
         certainty: of the run's model; None without validation clips, and for folds, which have one each.
     """
@@ -269,7 +269,7 @@ class SplitInfo(Options):
 
 
 def _choices(value: Any) -> Any:
-    """Runs of before there could be several encoders have one choice, or None."""
+    """Runs from before there could be several encoders have one choice, or None."""
     return () if value is None else (value,) if isinstance(value, dict) else value
 
 
@@ -282,7 +282,7 @@ class RunInfo(Options):
         command: as typed.
         model: architecture.
         recipe: all options, as in ``ser.toml``.
-        emotions: class names, in the order of the outputs; none in a run whose target are ratings.
+        emotions: class names, in the order of the outputs; none in a run whose targets are ratings.
         merges: emotion -> emotion it counts as.
         split: that it was made under.
         manifest_digest: of ``manifest.parquet``.

@@ -129,7 +129,7 @@ def export_folder(
         model: loaded from the run.
         run: its folder; it has been scored.
         out: the folder to be, which appears when it is whole.
-        int8: as of :func:`export_graph`, like the others.
+        int8: as for :func:`export_graph`, like the others.
         waves: samples of recordings to compare on.
         trained_on: corpora.
 

@@ -45,7 +45,7 @@ class GraphFacts(Options):
         int8: its weights are quantised.
         fewest: fewest samples that it needs once silence is cut; 0 where that is not stated.
         trained_on: corpora, as the run names them.
-        about: how good the run's model is, and on whom; None in graphs of before it was kept.
+        about: how good the run's model is, and on whom; None in graphs from before it was kept.
         card: ``model.json`` of the run.
     """
 

@@ -174,7 +174,7 @@ class _Graph:
 
     @property
     def rates(self) -> bool:
-        """Whether the graph gives ratings; those of before it could do not."""
+        """Whether the graph gives ratings; graphs from before it could do not."""
         return "ratings" in self._gives
 
 
@@ -243,7 +243,7 @@ class WaveScorer(_Graph):
         return told.get("logits", np.zeros(0, np.float32)), told["vector"], told.get("ratings")
 
     def inputs(self, wave: Float32s, voice: Voice | None) -> dict[str, Float32s]:
-        """The graph's inputs by their names; arguments as of :meth:`hear`."""
+        """The graph's inputs by their names; arguments as for :meth:`hear`."""
         inputs = {"wave": wave}
         if self._voice:
             width = next(each.shape[1] for each in self._session.get_outputs() if each.name == "vector")

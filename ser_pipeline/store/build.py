@@ -168,7 +168,7 @@ def note_sources(folder: Path, built: pa.Table) -> None:
 
 
 def changed_sources(folder: Path, lacking: pa.Table) -> list[str]:
-    """Paths whose bytes are others than when the store was built, sorted.
+    """Paths whose bytes have changed since the store was built, sorted.
 
     Args:
         folder: of the store.

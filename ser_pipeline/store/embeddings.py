@@ -58,7 +58,7 @@ def open_embeddings(
 
 
 def narrowed(store: Store, asked: EmbeddingOptions) -> EmbeddingOptions:
-    """Options of a store's encoder, with the layers and poolings asked for; none asked for means all."""
+    """Options of a store's encoder, with the layers and poolings asked for, by default all."""
     own = inputs_of(store.options)
     if not isinstance(own, EmbeddingOptions):
         raise SettingsError(f"{store.folder}: holds {store.kind}, not embeddings")

@@ -33,7 +33,7 @@ from ser_pipeline.options import (
 )
 
 _LIBRARIES = ("numba", "numpy", "scipy", "soxr")
-"""Libraries whose version can change a number of every front end."""
+"""Libraries whose version can change the numbers of every front end."""
 _OF_VARIANTS = ("audiomentations", "python-stretch")
 
 

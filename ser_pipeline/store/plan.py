@@ -341,7 +341,7 @@ class Todo:
 
 
 def previewed(manifest: pa.Table, options: StoreOptions) -> tuple[Previewed, ...]:
-    """Recordings whose steps are kept: of each of the first corpora the one of median length.
+    """Recordings whose steps are kept: one of median length from each of the first corpora.
 
     Args:
         manifest: its table, which alone decides; one without corpora or utterance ids has none.

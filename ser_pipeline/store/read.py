@@ -198,7 +198,7 @@ def store_folder(cache: Path, options: StoreOptions) -> Path:
 
 
 def build_command(options: StoreOptions, copies: int = 1) -> str:
-    """The command that builds the store of these settings, with so many variants where it is one of them.
+    """The command that builds the store of these settings; ``copies`` count in one of variants.
 
     Examples:
         >>> build_command(recipe("paper").front_end)

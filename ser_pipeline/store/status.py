@@ -48,7 +48,7 @@ class StoreStatus:
         missing: recordings of the manifest without a row.
         foreign: rows that no recording of the manifest has.
         size_bytes: of its files.
-        changed: paths of recordings whose bytes are others than when it was built.
+        changed: paths of recordings whose bytes have changed since it was built.
         state: ``current``, ``incomplete``, ``damaged``, ``empty`` or ``outdated``, with the reason.
     """
 

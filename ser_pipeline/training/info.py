@@ -1,4 +1,4 @@
-"""What is written down of a run that begins, and the check that it goes on as it began."""
+"""What is written down of a run when it begins, and the check that it goes on as it began."""
 
 import platform
 from collections.abc import Mapping

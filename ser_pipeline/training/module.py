@@ -207,7 +207,7 @@ class TrainedNetwork(LightningModule):
         return [(above, [*head, *beside]), *rest]
 
     def _rate(self, above: int | None) -> float:
-        """Learning rate at its peak of what has so many layers of an encoder above it."""
+        """Peak learning rate of what has this many layers of an encoder above it."""
         options = self.options
         if above is None:
             return options.learning_rate

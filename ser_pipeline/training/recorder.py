@@ -171,7 +171,7 @@ class Recorder(Callback):
             self.listener.step_done(len(batch.targets) * trainer.world_size)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write what stays of the epoch, then the state that goes on from it.
+        """Write what is kept of the epoch, then the state that training goes on from.
 
         Raises:
             TrainingError: a loss is not finite; the files of the epoch before are kept.

@@ -72,7 +72,7 @@ def taught(inputs: Inputs, data: RunData, runs: Path) -> RunData:
 
 
 def find_teacher(data: RunData, runs: Path) -> Path:
-    """Folder of the run that teaches, after a look at whether it may.
+    """Folder of the run that teaches, after checking that it may.
 
     Raises:
         RunError: as :func:`taught`.

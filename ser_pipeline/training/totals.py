@@ -108,5 +108,5 @@ class RatingTotals(Totals):
 
 
 def _exact(device: torch.device | str) -> torch.dtype:
-    """The most exact floats of a device: MPS has none of 64 bits."""
+    """The most exact floats of a device: MPS has none with 64 bits."""
     return torch.float32 if torch.device(device).type == "mps" else torch.float64
