@@ -25,7 +25,7 @@ def explain_section(run: Run, explanation: Explanation, data: Data) -> Section:
     marks, tag = run_marks(run, data.digest), run.tag.lower()
     blocks: list[Block] = [
         _opening(run, explanation),
-        *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in explanation.notes),
+        *(Callout("note", (cells.sentence(note),)) for note in explanation.notes),
         *_importance_blocks(run, explanation, marks),
         *effect_blocks(run.tag, explanation, marks),
         *language_blocks(run.tag, explanation, data.corpora, marks),

@@ -50,7 +50,7 @@ def shares_section(run: Run, shares: Shares, data: Data) -> Section:
     )
     blocks: list[Block] = [
         _opening(run, shares),
-        *(Callout("note", (f"{note[:1].upper()}{note[1:]}.",)) for note in shares.notes),
+        *(Callout("note", (cells.sentence(note),)) for note in shares.notes),
         figure,
         table,
     ]

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from ser_pipeline.options import Options
 from ser_pipeline.tables import html_table, table_of
+from ser_pipeline.tables.cells import sentence
 
 GroupKind = Literal["corpus", "language", "gender", "intensity", "modality", "speaker"]
 
@@ -126,7 +127,7 @@ class RatedPart(Options):
         """A table for a notebook: each dimension."""
         rows, notes = (
             [each.cells for each in self.pooled],
-            [f"{self.interval[:1].upper()}{self.interval[1:]}."],
+            [sentence(self.interval)],
         )
         return html_table(
             table_of(f"mean CCC {self.mean}", [*RATED_COLUMNS], rows, notes=notes), sortable=False

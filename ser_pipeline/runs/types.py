@@ -28,7 +28,7 @@ from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
-from ser_pipeline.tables.cells import people, plural
+from ser_pipeline.tables.cells import people, plural, sentence
 
 RESULT_SCHEMA: Final = 1
 SETTINGS: Final = "settings.json"
@@ -115,7 +115,7 @@ class Scores(Options):
         columns = ["emotion", "clips", "precision", "recall", "F1"]
         notes = [
             f"Accuracy {self.accuracy}, macro-F1 {self.macro_f1}, calibration error {self.ece:.3f}.",
-            f"{self.interval[:1].upper()}{self.interval[1:]}.",
+            sentence(self.interval),
         ]
         return html_table(table_of(self.line, columns, rows, notes=notes), sortable=False)
 

@@ -177,6 +177,16 @@ def people(number: int) -> str:
     return plural(number, "speaker") if number else "unknown speakers"
 
 
+def sentence(words: str) -> str:
+    """Write words as a sentence.
+
+    Examples:
+        >>> sentence("no clips of fear")
+        'No clips of fear.'
+    """
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """Write a number with its noun.
 
