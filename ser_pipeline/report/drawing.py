@@ -296,6 +296,14 @@ def _free_size(root: ET.Element) -> None:
     root.set("style", f"width: {width:.0f}px; max-width: 100%; height: auto")
 
 
+def turn_names(axes: Axes) -> None:
+    """Turn the names of columns, so that each ends below its own."""
+    axes.tick_params(axis="x", labelrotation=35)
+    for label in axes.get_xticklabels():
+        label.set_horizontalalignment("right")
+        label.set_rotation_mode("anchor")
+
+
 def heat_cells(
     axes: Axes,
     shares: Float64s,

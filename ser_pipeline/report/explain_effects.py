@@ -18,6 +18,7 @@ from ser_pipeline.report.drawing import (
     heat_cells,
     panel,
     readable,
+    turn_names,
 )
 from ser_pipeline.runs.explanation import EffectTable, Explanation, FeatureImportance, Interval, ProfileCell
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
@@ -145,10 +146,7 @@ def _below(names: Sequence[str]) -> float:
 def _label(axes: Axes, rows: Sequence[str]) -> None:
     """Name rows in full, and turn the names of columns."""
     axes.set_yticks(np.arange(len(rows)) + 0.5, [readable(row, LONGEST_NAME) for row in rows])
-    axes.tick_params(axis="x", labelrotation=35)
-    for label in axes.get_xticklabels():
-        label.set_horizontalalignment("right")
-        label.set_rotation_mode("anchor")
+    turn_names(axes)
 
 
 MAX_ROWS = 24

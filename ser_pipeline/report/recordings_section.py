@@ -19,6 +19,7 @@ from ser_pipeline.report.drawing import (
     heat_cells,
     panel,
     readable,
+    turn_names,
 )
 from ser_pipeline.report.sources import Data, StoreFacts
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
@@ -193,10 +194,7 @@ def emotion_panel(titles: Sequence[str], emotions: Sequence[str], counts: Int64s
     texts = [[thousands(int(number)) if number else "" for number in row] for row in counts]
     with canvas(1.6 + 0.68 * len(emotions), 1.15 + 0.36 * len(titles)) as (figure, axes):
         heat_cells(axes, np.minimum(shares / BRIGHTEST, 1), texts, titles, emotions)
-        axes.tick_params(axis="x", labelrotation=35)
-        for label in axes.get_xticklabels():
-            label.set_horizontalalignment("right")
-            label.set_rotation_mode("anchor")
+        turn_names(axes)
         rows = (
             f"{title}: "
             + ", ".join(f"{name} {number}" for name, number in zip(emotions, row, strict=True) if number)
