@@ -88,6 +88,32 @@ def remove_unfinished(path: Path) -> None:
             left.unlink()
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        SerError: its folder cannot be written to.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explained(error, path) from None
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before long work whether its results can be written to a folder.
+
+    Raises:
+        SerError: they cannot.
+    """
+    probe = folder / f".{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise explained(error, folder) from None
+
+
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
     """Yield a folder beside ``out`` to write to; rename it into place at the end.

@@ -11,8 +11,10 @@ import pytest
 
 from ser_pipeline.atomic import (
     TEMPORARY_SUFFIX,
+    check_writable,
     explained,
     lock_file,
+    remove_file,
     remove_unfinished,
     whole_folder,
     write_atomically,
@@ -49,6 +51,20 @@ def test_what_killed_writers_left_beside_one_file_is_removed(tmp_path):
         path.write_text("part")
     remove_unfinished(tmp_path / "a[1].h5")
     assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+@pytest.mark.parametrize(("call", "method"), [(remove_file, "unlink"), (check_writable, "touch")])
+def test_what_may_not_be_written_is_one_line(tmp_path, monkeypatch, call, method):
+    path = tmp_path / "a.parquet"
+    call(path.parent if method == "touch" else path)  # missing or writable
+
+    def refuse(self, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(SerError, match="not writable; choose another folder or change its permissions"):
+        call(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_folders_are_made(tmp_path):

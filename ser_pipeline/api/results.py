@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from ser_pipeline.api.places import CACHE, MANIFESTS, REPORTS, RUNS, OnProgress, Place, check_counts
+from ser_pipeline.atomic import check_writable
 from ser_pipeline.errors import ReportError, SettingsError
 from ser_pipeline.options import ENSEMBLE, checked
 from ser_pipeline.records import PARTS
@@ -58,6 +59,7 @@ def evaluate(
     folder = _found(run, runs)
     with held(folder):
         info = finished_info(folder)
+        check_writable(folder)
         score = score_ensemble if info.model == ENSEMBLE else evaluate_run
         scores = score(folder, manifests=Path(manifests), cache=Path(cache), device=device)
         return timed(ScoredRun(folder, info, scores))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_pipeline.atomic import check_writable
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation import explain_tables as tables
 from ser_pipeline.evaluation.explain_inputs import explain_inputs
@@ -69,9 +70,11 @@ def explain_run(
         load: reads the clips and the model.
 
     Raises:
+        SerError: the folder cannot be written to.
         RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
     """
     info = finished_info(folder)
+    check_writable(folder)
     if info.recipe.target:
         raise RunError(f"{folder}: its target are ratings; runs that tell emotions can be explained")
     if info.split.fold == ALL_FOLDS:

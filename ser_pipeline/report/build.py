@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_pipeline.atomic import write_atomically
+from ser_pipeline.atomic import remove_file, write_atomically
 from ser_pipeline.errors import ReportError, SplitError
 from ser_pipeline.report.certainty_blocks import Sounds
 from ser_pipeline.report.data_section import data_sections, split_section
@@ -201,7 +201,7 @@ def _put(out: Path, drawings: dict[str, bytes], texts: dict[str, bytes]) -> None
         with write_atomically(out / name) as part:
             part.write_bytes(content)
     for name in old - drawings.keys():
-        (out / name).unlink(missing_ok=True)
+        remove_file(out / name)
 
 
 def _listed(path: Path) -> set[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Float32s, Int64s
-from ser_pipeline.atomic import write_parquet
+from ser_pipeline.atomic import remove_file, write_parquet
 from ser_pipeline.errors import RunError
 from ser_pipeline.runs.files import read_table
 
@@ -182,7 +182,7 @@ def read_embeddings(folder: Path) -> Embeddings | None:
 def drop_internals(folder: Path) -> None:
     """Remove both files: a network that is scored again may have neither."""
     for name in (ATTENTION, EMBEDDINGS):
-        (folder / name).unlink(missing_ok=True)
+        remove_file(folder / name)
 
 
 def _read(path: Path, folder: Path) -> pa.Table | None:

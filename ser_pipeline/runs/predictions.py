@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Float64s, Int64s
-from ser_pipeline.atomic import write_parquet
+from ser_pipeline.atomic import remove_file, write_parquet
 from ser_pipeline.errors import RunError
 from ser_pipeline.runs.files import read_table, score_again
 from ser_pipeline.runs.types import SCORES
@@ -120,4 +120,4 @@ def read_part(folder: Path, emotions: Sequence[str], part: str) -> Predictions:
 def forget_scores(folder: Path) -> None:
     """Take away what says how good a run's weights are: they are about to change."""
     for name in (SCORES, PREDICTIONS, RATINGS):
-        (folder / name).unlink(missing_ok=True)
+        remove_file(folder / name)

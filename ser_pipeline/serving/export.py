@@ -16,7 +16,7 @@ import numpy as np
 
 from ser_pipeline import __version__
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.atomic import whole_folder, write_atomically
+from ser_pipeline.atomic import remove_file, whole_folder, write_atomically
 from ser_pipeline.audio.mono import mixed
 from ser_pipeline.encoders import anywhere
 from ser_pipeline.errors import RunError, SerError, SettingsError, remark
@@ -167,7 +167,7 @@ def keep_graph(folder: Path) -> bool:
     if card.members or encoders_of(card) or importlib.util.find_spec("onnx") is None:
         return False
     try:
-        (folder / GRAPH).unlink(missing_ok=True)
+        remove_file(folder / GRAPH)
         export_graph(load_model(folder), folder / GRAPH, trained_on=read_info(folder).learned_from)
     except SettingsError:  # trees
         return False

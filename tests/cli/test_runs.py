@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import json
 import os
@@ -6,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -227,6 +229,16 @@ def test_a_run_that_another_process_trains_is_left_alone(ser, put, words, tmp_pa
     assert "runs/a: is being trained or scored by another process" in found
     assert (folder / "scores.json").is_file()
     assert (tmp_path / "runs" / "b").is_dir()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "explain"])
+def test_a_run_that_may_not_be_written_to_is_said_before_any_work(ser, put, command, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    put("a")
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert "ser: runs/a: not writable; choose another" in ser(command, "a", status=1).stderr
 
 
 def test_a_run_that_cannot_be_shown_is_one_line(ser, put, tmp_path):
