@@ -197,7 +197,7 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         "mean duration, s": card.mean_s,
         "layout": told.layout if told else card.layout,
         "pattern": told.pattern if told else corpus.NAME.pattern,
-        "tried on": "nothing by this toolkit, as it is your own description"
+        "tried on": "not tried by this toolkit: it is your own description"
         if is_own(corpus)
         else _TRIED[told.verified]
         if told

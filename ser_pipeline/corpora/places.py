@@ -54,8 +54,8 @@ def found_places(
 
 
 def _possible(name: str) -> str:
-    """A path as a file may be called: without NUL bytes and halves of letters, that no name can have."""
-    return name.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    """A path as a file may be called: without NUL bytes, that no name can have."""
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _addressed(name: str, file: Path, data: Path) -> str | None:

@@ -22,7 +22,7 @@ _MARK: Final = re.compile(r'"((?:[^"]|"")*)"|(?<![\w.])(-?\d+(?:\.\d+)?(?:e-?\d+
 
 
 def cell_of(value: Any) -> str:
-    """A value as the text of a cell; "" for none.
+    """A value as the text of a cell; "" for none. Halves of letters, which JSON may hold, become ``?``.
 
     Examples:
         >>> cell_of(2.0), cell_of(None), cell_of(["anger"])
@@ -34,7 +34,7 @@ def cell_of(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def json_rows(text: str, *, lines: bool) -> list[Row]:

@@ -105,7 +105,10 @@ class Places:
 
     def find(self, name: str) -> Path | None:
         """The recording that a path leads to, as an absolute path; None where there is none."""
-        plain = os.path.expanduser(name.replace("\\", "/"))
+        try:
+            plain = os.path.expanduser(name.replace("\\", "/"))
+        except ValueError:  # after a tilde stands what can be nobody's name
+            return None
         for folder in self.folders:
             place = os.path.abspath(os.path.join(folder, plain))
             if os.path.isfile(place):

@@ -86,7 +86,7 @@ def test_show_tells_all_of_one_corpus(here):
     own = run("show", "voices").stdout
     assert re.search(r"corpus +voices, by your own description\n", own)
     assert re.search(
-        r"tried on +nothing by this toolkit, as it is your own description\nnotes +Short\.\n", own
+        r"tried on +not tried by this toolkit: it is your own description\nnotes +Short\.\n", own
     )
     rows = json.loads(run("show", "emodb", "--format", "json").stdout)
     assert {"about": "published recordings", "key": "anger", "value": 127} in rows

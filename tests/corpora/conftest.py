@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.records import Reject, Utterance
 
 
@@ -46,3 +47,26 @@ def put(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder with four recordings below ``rec``; nothing here reads them."""
+    for name in ("anna/a1.wav", "anna/a2.wav", "ben/b1.wav", "ben/b2.wav"):
+        path = tmp_path / "rec" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def scanned(file, data=None, **options):
+    data = data or file.parent
+    corpora, discovery = listed_corpora([file], data, **options)
+    (found,) = discovery.found
+    return list(corpora[found.corpus].scan(data, found.files))
+
+
+def rows_of(home, text, *, name="mine.csv", encoding="utf-8", **options):
+    file = home / name
+    file.write_bytes(text.encode(encoding))
+    return scanned(file, **options)

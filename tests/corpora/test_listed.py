@@ -1,7 +1,6 @@
 """Recordings of one's own that a table lists."""
 
 import json
-import os
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -11,29 +10,7 @@ import pytest
 from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, Reject, TableProblem, Utterance
-
-
-@pytest.fixture
-def home(tmp_path):
-    """A folder with four recordings below ``rec``; nothing here reads them."""
-    for name in ("anna/a1.wav", "anna/a2.wav", "ben/b1.wav", "ben/b2.wav"):
-        path = tmp_path / "rec" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return tmp_path
-
-
-def scanned(file, data=None, **options):
-    data = data or file.parent
-    corpora, discovery = listed_corpora([file], data, **options)
-    (found,) = discovery.found
-    return list(corpora[found.corpus].scan(data, found.files))
-
-
-def rows_of(home, text, *, name="mine.csv", encoding="utf-8", **options):
-    file = home / name
-    file.write_bytes(text.encode(encoding))
-    return scanned(file, **options)
+from tests.corpora.conftest import rows_of, scanned
 
 
 def test_two_columns_are_enough(home):
@@ -82,90 +59,6 @@ def test_other_forms_of_tables(home):
     for suffix in ("jsonl", "tsv", "parquet"):
         one, two = scanned(home / f"l.{suffix}")
         assert (one.emotion, one.age, two.emotion, two.age) == ("sadness", None, "happiness", 20)
-
-
-@pytest.mark.parametrize(
-    "spelt",
-    [
-        "rec/anna/a1.wav",
-        "./rec/anna/a1.wav",
-        "rec\\anna\\a1.wav",
-        ".\\rec\\anna\\a1.wav",
-        "{home}/rec/anna/a1.wav",
-        "rec/../rec/anna/a1.wav",
-    ],
-)
-def test_paths_from_the_folder_of_the_table(home, spelt):
-    (row,) = rows_of(home, f"path,emotion\n{spelt.format(home=home)},angry\n")
-    assert row.path == PurePosixPath("rec/anna/a1.wav")
-
-
-@pytest.mark.parametrize(
-    "folder", ["C:\\Users\\me\\corpus\\rec\\", "\\\\server\\share\\rec\\", "/home/other/rec/", "D:/"]
-)
-def test_paths_of_another_machine(home, folder):
-    names = ["anna\\a1.wav", "ben\\b1.wav"] if "\\" in folder else ["anna/a1.wav", "ben/b1.wav"]
-    text = "path,emotion\n" + "".join(f"{folder}{name},angry\n" for name in names)
-    (home / "rec" / "mine.csv").write_text(text)
-    rows = scanned(home / "rec" / "mine.csv")
-    assert [str(row.path) for row in rows] == ["anna/a1.wav", "ben/b1.wav"]
-
-
-def test_paths_from_the_data_folder(home):
-    (home / "tables").mkdir()
-    (home / "tables" / "mine.csv").write_text("path,emotion\nanna/a1.wav,angry\n")
-    (row,) = scanned(home / "tables" / "mine.csv", home / "rec")
-    assert (str(row.path), row.utterance_id) == ("anna/a1.wav", "mine/anna/a1")
-
-
-def test_recordings_elsewhere_keep_their_absolute_path(home):
-    (home / "mine").mkdir()
-    (home / "mine" / "mine.csv").write_text(
-        f"path,emotion\n../rec/anna/a1.wav,sad\n{home}/rec/ben/b1.wav,sad\n"
-    )
-    one, two = scanned(home / "mine" / "mine.csv")
-    assert (str(one.path), str(two.path)) == (f"{home}/rec/anna/a1.wav", f"{home}/rec/ben/b1.wav")
-    assert one.utterance_id == f"mine{home}/rec/anna/a1"
-
-
-@pytest.mark.parametrize("names", [("a1", "b2"), ("a1.wav", "b2.wav"), ("anna/a1", "ben/b2")])
-def test_names_without_folder_or_suffix_are_looked_for(home, names):
-    one, two = rows_of(home, f"id,emotion\n{names[0]},angry\n{names[1]},sad\n")
-    assert (str(one.path), str(two.path)) == ("rec/anna/a1.wav", "rec/ben/b2.wav")
-
-
-def test_names_may_differ_in_case_and_in_the_form_of_accents(home):
-    (home / "rec" / "Jo\u0308rg").mkdir()
-    (home / "rec" / "Jo\u0308rg" / "J1.WAV").touch()
-    one, two = rows_of(home, "path,emotion\nREC\\ANNA\\A1.wav,angry\nRec\\J\u00f6rg\\j1.wav,sad\n")
-    assert [str(row.path) for row in (one, two)] == ["rec/Jo\u0308rg/J1.WAV", "rec/anna/a1.wav"]
-
-
-def test_a_name_that_two_recordings_have_is_not_guessed(home):
-    (home / "rec" / "ben" / "a1.wav").touch()
-    one, two = rows_of(home, "id,emotion\na1,angry\nb2,sad\n")
-    assert str(two.path) == "rec/ben/b2.wav"
-    assert one.reason == (
-        "two recordings are called 'a1': rec/anna/a1.wav and rec/ben/a1.wav; write the folder of the right "
-        "one in the table, too"
-    )
-    (home / "rec" / "a1.wav").touch()
-    one, _ = rows_of(home, "path,emotion\nC:\\old\\a1.wav,angry\nC:\\old\\b2.wav,sad\n")
-    assert one.reason.startswith(
-        "3 recordings are called 'a1.wav': rec/a1.wav, rec/anna/a1.wav and 1 more; write the folder"
-    )
-
-
-def test_each_line_whose_recording_is_missing_is_a_reject(home):
-    found = rows_of(home, "path,emotion\nrec/x.wav,sad\nrec/anna/a1.wav,sad\nftp://a.org/b.wav,sad\n")
-    lost = {str(row.path): row.reason for row in found if isinstance(row, Reject)}
-    assert lost == {
-        "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder; pass the "
-        "folder that the table's paths begin in with --data",
-        "ftp:/a.org/b.wav": "is an address of a kind that is not read; valid are s3, s3a, gs, gcs, az, "
-        "abfs, abfss, hf, http, https, tar, zip, parquet",
-    }
-    assert len(found) == 3
 
 
 def test_lines_that_repeat_another(home):
@@ -332,24 +225,12 @@ def test_several_tables_are_several_corpora(home):
     assert [found.corpus for found in discovery.found] == [*corpora]
 
 
-def test_a_broken_link_is_left_to_the_reader_of_recordings(home):
-    os.symlink("nowhere", home / "rec" / "link.wav")
-    (row,) = rows_of(home, "path,emotion\nrec/link.wav,sad\n")
-    assert isinstance(row, Utterance)
-
-
 def test_the_language_of_all_is_that_of_the_corpus(home):
     for tags, language in ((("de", "de"), "de"), (("de", "it"), "mul"), (("", ""), "und")):
         text = "path,emotion,language\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,joy,{}\n".format(*tags)
         (Path(home) / "mine.csv").write_text(text)
         corpora, _ = listed_corpora([home / "mine.csv"], home)
         assert corpora["mine"].CARD.language == language
-
-
-def test_a_drive_of_windows_is_no_address(home):
-    (row,) = rows_of(home, "path,emotion\nC:\\\\old\\\\x.wav,sad\n")
-    assert isinstance(row, Reject)
-    assert row.reason.startswith("no such file")
 
 
 def test_ratings_take_the_place_of_emotions(home):
@@ -447,15 +328,3 @@ def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
 def test_headings_in_other_languages(home, heading):
     (row,) = rows_of(home, f"{heading}\nrec/anna/a1.wav;Wut;7;31\n", encoding="utf-8-sig")
     assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
-
-
-@pytest.mark.parametrize(
-    "name", ["rec/anna/a1\0.wav", "~x\0/a.wav", "C:/x\0.wav", "tar://a\0.wav::b.tar", "\ud800.wav"]
-)
-def test_a_path_that_no_file_can_have_is_a_reject(home, name):
-    lines = [{"path": name, "emotion": "sad"}, {"path": "rec/ben/b1.wav", "emotion": "joy"}]
-    (home / "l.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (reject,) = (row for row in scanned(home / "l.jsonl") if isinstance(row, Reject))
-    assert reject.reason == "its path holds a character that no file name can have; correct it in the table"
-    assert str(reject.path).encode()
-    assert "\0" not in str(reject.path)

@@ -137,3 +137,10 @@ def test_what_is_no_textgrid_is_refused(text):
 def test_text_without_marks_or_heading_is_a_table(tmp_path, text, heading, rows):
     (tmp_path / "t.txt").write_text(text)
     assert [row for _, row in read_any(tmp_path / "t.txt", heading=heading)] == rows
+
+
+def test_half_a_letter_in_json_is_a_question_mark():
+    assert json_rows('[{"a": "x\\ud800"}, {"a": "\\ud83d\\ude00"}]', lines=False) == [
+        {"a": "x?"},
+        {"a": "😀"},
+    ]

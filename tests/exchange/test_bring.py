@@ -5,6 +5,7 @@ import pytest
 from ser_pipeline.corpora.description import read_description, tables_beside
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.exchange import import_dataset
+from ser_pipeline.exchange.items import Places
 from ser_pipeline.manifest.build import write_manifest
 
 
@@ -145,3 +146,8 @@ def test_corpora_that_an_imported_one_holds_are_not_looked_for(corpus, bring, tm
     made = bring(path=path, copy=True, name="mine", data=tmp_path / "other")
     built = write_manifest(tmp_path / "other", tmp_path / "again", descriptions=[made.description])
     assert (built.rows, built.warnings) == (1, ())
+
+
+@pytest.mark.parametrize("name", ["~x\0/a.wav", "a\0.wav", "~\ud800/a.wav", "\ud800.wav"])
+def test_a_path_that_no_file_can_have_leads_to_no_recording(tmp_path, name):
+    assert Places([tmp_path]).find(name) is None
