@@ -369,5 +369,5 @@ def recommended(
         raise missing
     raise StoreMissing(
         f"{cache}: holds no complete store to learn from; run 'ser cache features', 'ser cache mels' "
-        "or, with an encoder, 'ser cache embeddings'"
+        "or, with an encoder, 'ser cache embeddings', with the same --cache"
     )

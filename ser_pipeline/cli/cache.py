@@ -16,6 +16,7 @@ from ser_pipeline.cli.common import (
     FullOption,
     ManifestsOption,
     RunsOption,
+    flags,
     out,
     plain_errors,
     say,
@@ -170,10 +171,27 @@ def verify(
                 say(f"  {line}")
             bad += len(report.problems)
             if repair and report.damaged:
-                shards = plural(set_aside(report), "shard")
-                say(f"  {shards} set aside; run 'ser cache mels' to build them again")
+                again, shards = _again(store, manifests), set_aside(report)
+                them = "it" if shards == 1 else "them"
+                say(f"  {plural(shards, 'shard')} set aside; to build {them} again, {again}")
         if bad:
             raise typer.Exit(1)
+
+
+def _again(store: Path, manifests: Path) -> str:
+    """The command that builds a store again; to be asked before its damaged shards are set aside."""
+    from ser_pipeline.options import options_of as options_in
+    from ser_pipeline.store import build_again
+    from ser_pipeline.store.build import describe
+    from ser_pipeline.store.index import read_index
+    from ser_pipeline.store.read import Store
+
+    described = describe(store)
+    if described is None:
+        return f"use the command that made this store of {store.parent.name.replace('-', ' ')}"
+    options = options_in(described)
+    copies = Store(store, options, read_index(store, write=False)).copies
+    return f"run '{build_again(store, options, max(1, copies))}{flags(manifests=manifests)}'"
 
 
 @app.command()

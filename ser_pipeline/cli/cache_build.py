@@ -107,7 +107,7 @@ def features(given: Given, where: Where) -> None:
         if chosen.feature_set != "named":
             given.refuse("features", f"feature set {chosen.feature_set}")
         options = feature_options(chosen.feature_set, chosen.features)
-        build(options, where, train_command("cnn1d", options))
+        build(options, where, train_command("logreg", options))
 
 
 def augment(
@@ -152,11 +152,11 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
     Args:
         options: of the store.
         where: folders, and how much to do.
-        step: the command that comes next.
+        step: the command that comes next once all is built.
         copies: variants of each recording, in a store of variants.
     """
     from ser_pipeline.api import build_store
-    from ser_pipeline.store import build_seconds, parse_shards
+    from ser_pipeline.store import build_command, build_seconds, parse_shards
 
     with counted(options.kind) as shown:
 
@@ -190,7 +190,22 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
     if where.budget is not None and where.limit is None and summary.left:
         say("the budget was used up; the same command continues")
         return
-    next_step(step, manifests=where.manifests, cache=where.cache)
+    if where.shards is not None:
+        step = "ser cache status"
+    elif summary.left:
+        step = build_command(options, copies)
+    next_step(_with_split(step, where.manifests), manifests=where.manifests, cache=where.cache)
+
+
+def _with_split(step: str, manifests: Path) -> str:
+    """A training by a split that there is: 'speaker' is not where nothing says who speaks."""
+    from ser_pipeline.splits import split_names
+
+    there = split_names(manifests)
+    wanted = "stratified" if "--preset paper" in step else "speaker"
+    if not step.startswith("ser train") or wanted in there:
+        return step
+    return f"{step} --split stratified" if "stratified" in there else "ser manifest split stratified"
 
 
 def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:

@@ -1,13 +1,17 @@
 """``ser cache embeddings | waves | encoders``: layers of pretrained speech encoders, and what they hear."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ser_pipeline.cli.cache_build import Where, build
 from ser_pipeline.cli.common import Format, FormatOption, on_screen, plain_errors, say, show_table
 from ser_pipeline.cli.flags import Given
+
+if TYPE_CHECKING:
+    from ser_pipeline.options import EmbeddingOptions
 
 EncodersOption = Annotated[
     Path | None,
@@ -57,7 +61,18 @@ def embeddings(
         inputs, _ = located(recipe.embeddings, encoder_folders(encoders), fetch=download)
         say(f"{inputs.encoder}: layers {', '.join(map(str, inputs.layers))} of {inputs.folder}")
         options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
-        build(options, where, "ser cache status", max(1, copies))
+        build(options, where, _training(inputs, recipe.embeddings.layers, copies), max(1, copies))
+
+
+def _training(inputs: "EmbeddingOptions", layers: "Sequence[int]", copies: int) -> str:
+    """The command that trains a model on what was kept."""
+    from ser_pipeline.encoders import asked_as
+
+    words = ["probe" if inputs.frames else "logreg --on embeddings"]
+    words += [f"--encoder {asked_as(inputs.name, inputs.folder)}"]
+    words += [f"--layers {','.join(map(str, layers))}"] if layers else []
+    words += [f"--copies {copies}"] if copies else []
+    return f"ser train {' '.join(words)}"
 
 
 def waves(given: Given, where: Where, copies: VariantsOption = 0) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 DATA = Path("DataSets")
 MANIFESTS = Path("manifests")
+CACHE = Path("cache")
 app = typer.Typer(
     no_args_is_help=True, help="Build, check and query the table of all recordings, and make its splits."
 )
@@ -240,6 +241,7 @@ def split(
         from ser_pipeline.splits import parse_ratios, write_split
         from ser_pipeline.splits.make import make_split
         from ser_pipeline.splits.published import IMPORT_COLUMNS
+        from ser_pipeline.store.status import stores
 
         if source is not None:
             _refuse_made_options({"--ratios": ratios, "--folds": folds, "--as": save_as, "--where": where})
@@ -255,7 +257,8 @@ def split(
         _show_shares(made, manifest, fmt, full)
         say(f"{path}: {made.note}")
         fold = " --fold all" if made.folds else ""
-        next_step(f"ser train crnn --split {made.name}{fold}", manifests=manifests)
+        train = f"ser train --split {shlex.quote(made.name)}{fold}"
+        next_step(train if any(stores(CACHE)) else "ser cache features", manifests=manifests)
 
 
 @app.command()

@@ -87,7 +87,7 @@ def report(
     if summary.unread:
         raise typer.Exit(1)
     if not summary.runs:
-        next_step("ser train crnn", manifests=manifests, cache=cache, runs=runs_dir)
+        next_step("ser train", manifests=manifests, cache=cache, runs=runs_dir)
 
 
 BUDGETS: Final = (

@@ -79,7 +79,7 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             say(f"tested without clips of some emotions, so their UAR is of the others alone: {some(partly)}")
         if not rows and not unread:
             say(f"{runs}: contains no run")
-            next_step("ser train crnn", runs=runs)
+            next_step("ser train", runs=runs)
 
 
 _COLUMNS = (

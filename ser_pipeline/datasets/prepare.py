@@ -31,7 +31,7 @@ from ser_pipeline.options import Augmented, EmbeddingOptions, Layers, Recipe, Wa
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.splits import Split, fold_number, parts_for, read_split
-from ser_pipeline.store import build_command, open_store
+from ser_pipeline.store import build_again, open_store
 from ser_pipeline.store.embeddings import narrowed, open_embeddings
 from ser_pipeline.store.mirror import local_cache
 from ser_pipeline.tables.cells import plural
@@ -144,7 +144,7 @@ class Inputs:
         for part in stores_of(self.variants):
             found = [part.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
             if lacking := int((np.stack(found) < 0).sum()):
-                command = build_command(part.options, copies)
+                command = build_again(part.folder, part.options, copies)
                 raise StoreMissing(
                     f"{part.folder}: lacks {lacking} of {copies * len(digests)} variants of training clips; "
                     f"run '{command}'"
@@ -239,7 +239,8 @@ def looked_up(
     for part in stores_of(store):
         absent = np.flatnonzero(part.rows(digests, modalities=modalities) < 0).tolist()
         if lacking := sum(digests[number] not in part.failures for number in absent):
-            command = build_command(part.options) + (f" --manifests {manifests}" if manifests else "")
+            command = build_again(part.folder, part.options)
+            command += f" --manifests {manifests}" if manifests else ""
             what = f"recordings of {manifests} as {part.kind}" if manifests else "clips"
             raise StoreMissing(f"the store lacks {lacking} of {len(examples)} {what}; run '{command}'")
     positions = store.rows(digests, modalities=modalities)

@@ -99,7 +99,7 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data:
         blocks.append(
             text(
                 "There are no finished runs yet. Train and score one with ",
-                Code("ser train crnn"),
+                Code("ser train"),
                 ", then run ",
                 Code("ser report"),
                 " again; this chapter will then hold its learning curves, scores and confusions.",

@@ -10,13 +10,18 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.read import Codes, codes
 from ser_pipeline.manifest.schema import NO_PART
+from ser_pipeline.tables.cells import plural
 
 SPLIT_COLUMNS: Final = (
     "utterance_id", "corpus", "audio_digest", "emotion_id", "speaker_id", "session_id", "gender", "language",
 )  # fmt: skip
 """Columns of the manifest that splits are made from and checked against."""
+
+BY_SPEAKER: Final = ("speaker", "kfold", "loso")
+"""Splits that keep speakers apart, and so need to know them."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +173,18 @@ def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = 
         raise SplitError(f"{where}: speakers are in more than one part: {some(torn)}")
     if torn := torn_apart(table, sides, "audio_digest"):
         raise SplitError(f"{where}: the same audio is in more than one part: {some(torn)}")
+
+
+def unknown_speakers(table: pa.Table) -> str:
+    """Why a table cannot be split by speaker, and what to do; "" if every recording says who speaks."""
+    unknown = table.filter(nobody(table))
+    if not unknown.num_rows:
+        return ""
+    corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
+    return (
+        f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
+        "speakers cannot be kept apart; build the manifest with a group or column 'speaker' in the corpus's "
+        "description or table, or with --speaker-from 'REGEX', whose one group finds the speaker in paths; "
+        "or use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
+        "for new speakers"
+    )

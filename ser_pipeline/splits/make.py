@@ -11,15 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.errors import SplitError, some
-from ser_pipeline.manifest.describe import nobody
+from ser_pipeline.errors import SplitError
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.schema import MAX_FOLDS
 from ser_pipeline.manifest.where import manifest_where
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
-from ser_pipeline.splits.leaks import SPLIT_COLUMNS, joined, joined_names, occurring
+from ser_pipeline.splits.leaks import (
+    BY_SPEAKER,
+    SPLIT_COLUMNS,
+    joined,
+    joined_names,
+    occurring,
+    unknown_speakers,
+)
 from ser_pipeline.splits.split import (
     FOLDS,
     RATIOS,
@@ -36,15 +42,11 @@ from ser_pipeline.splits.split import (
     split_path,
     write_split,
 )
-from ser_pipeline.tables.cells import plural
 
 Body = tuple[pa.Table, tuple[str, ...], str]
 """Rows, names of the folds, and a note."""
 
 DEFAULT_SPLIT: Final = "speaker"
-
-BY_SPEAKER: Final = ("speaker", "kfold", "loso")
-"""Splits that keep speakers apart, and so need to know them."""
 
 
 def make_split(
@@ -98,20 +100,6 @@ def make_split(
     leaks = name == "stratified"
     split = Split(checked_name(save_as or name), recipe, table, fold_names, leaks, note, manifest.digest)
     return split.sealed()
-
-
-def unknown_speakers(table: pa.Table) -> str:
-    """Why a table cannot be split by speaker, and what to do; "" if every recording says who speaks."""
-    unknown = table.filter(nobody(table))
-    if not unknown.num_rows:
-        return ""
-    corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
-    return (
-        f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
-        "speakers cannot be kept apart; build the manifest with a group or column 'speaker' in the corpus's "
-        "description or table, or with --speaker-from 'REGEX', whose one group finds the speaker in paths; "
-        "or use 'ser manifest split stratified', whose scores do not hold for new speakers"
-    )
 
 
 def seeded(seed: int, *names: str) -> np.random.Generator:

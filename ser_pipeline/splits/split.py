@@ -25,7 +25,7 @@ from ser_pipeline.manifest.schema import (
     write_rows,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.leaks import check_sides
+from ser_pipeline.splits.leaks import BY_SPEAKER, check_sides, unknown_speakers
 from ser_pipeline.tables.cells import plural
 
 Ratios = tuple[float, float, float]
@@ -293,7 +293,7 @@ def read_split(manifests: Path, name: str, manifest: Manifest) -> Split:
     """
     path = split_path(manifests, name)
     if not path.is_file():
-        raise SplitError(_missing(path, manifests, name))
+        raise SplitError(_missing(path, manifests, name, manifest))
     split = load_split(path)
     if split.manifest_digest != manifest.digest:
         raise SplitError(
@@ -320,9 +320,11 @@ def load_split(path: Path) -> Split:
     return split
 
 
-def _missing(path: Path, manifests: Path, name: str) -> str:
+def _missing(path: Path, manifests: Path, name: str, manifest: Manifest) -> str:
     there = split_names(manifests)
     known = f"; there are {', '.join(there)}" if there else ""
+    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
+        return f"{path}: not found{known}: {unknown}"
     return f"{path}: not found{known}; make it with 'ser manifest split {name}'"
 
 

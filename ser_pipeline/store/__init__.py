@@ -4,12 +4,13 @@ from ser_pipeline.store.build import StoreSummary, build_store, parse_shards
 from ser_pipeline.store.estimate import build_seconds, encoder_size
 from ser_pipeline.store.identity import fingerprint, provenance
 from ser_pipeline.store.plan import FailedClip
-from ser_pipeline.store.read import Store, build_command, open_store, store_folder, train_command
+from ser_pipeline.store.read import Store, build_again, build_command, open_store, store_folder, train_command
 
 __all__ = [
     "FailedClip",
     "Store",
     "StoreSummary",
+    "build_again",
     "build_command",
     "build_seconds",
     "build_store",

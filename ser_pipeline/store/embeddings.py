@@ -18,7 +18,7 @@ from ser_pipeline.options import (
 from ser_pipeline.store.build import describe
 from ser_pipeline.store.index import read_index
 from ser_pipeline.store.mirror import local_cache
-from ser_pipeline.store.read import Store, build_command
+from ser_pipeline.store.read import Store, build_again
 from ser_pipeline.store.status import outdated, settings_in_words, stores
 
 Held = tuple[Path, StoreOptions, EmbeddingOptions]
@@ -145,10 +145,11 @@ def _what_to_do(
     for folder, options, inputs in held:
         old = _old(folder)
         if old and _holds(inputs, asked):
-            return f"{folder}: outdated: {'; '.join(old)}; run '{build_command(options, copies)}'"
+            return f"{folder}: outdated: {'; '.join(old)}; run '{build_again(folder, options, copies)}'"
         layers = sorted(set(asked.layers) - set(inputs.layers))
         lacks = f"layer {layers[0]}" if layers else "every requested pooling"
-        return f"{folder}: holds {_words(folder)}, not {lacks}; run '{build_command(wanted, copies)}'"
+        return f"{folder}: holds {_words(folder)}, not {lacks}; run '{build_again(folder, wanted, copies)}'"
     there = f"; there are those of {some([_words(folder) for folder, _, _ in every])}" if every else ""
     of = f" of {asked.name}" if asked.encoder and changes is None else ""
-    return f"{cache}: no {what}{of}{there}; run '{build_command(wanted, copies)}'"
+    command = build_again(cache / wanted.kind / "new", wanted, copies)
+    return f"{cache}: no {what}{of}{there}; run '{command}'"

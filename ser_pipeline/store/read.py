@@ -1,5 +1,6 @@
 """Read rows of a store by key: mapped shards, checked bytes, one handle per process."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,23 @@ def build_command(options: StoreOptions, copies: int = 1) -> str:
     return " ".join([f"ser {command}", *variants, *own, *flags_for(inputs, command)])
 
 
+def build_again(folder: Path, options: StoreOptions, copies: int = 1) -> str:
+    """The command that goes on with a store in the cache that it lies in.
+
+    Args:
+        folder: of the store; that of a mirror stands for the store at its address.
+        options: of the store.
+        copies: variants of each recording, in a store of them.
+
+    Examples:
+        >>> build_again(Path("cache/mels/0"), FrontEnd()), build_again(Path("my cache/mels/0"), FrontEnd())
+        ('ser cache mels', "ser cache mels --cache 'my cache'")
+    """
+    mirror = Mirror.of(folder)
+    cache = str(folder.parent.parent) if mirror is None else mirror.address.rsplit("/", 2)[0]
+    return build_command(options, copies) + ("" if cache == "cache" else f" --cache {shlex.quote(cache)}")
+
+
 def train_command(model: str, options: StoreOptions, copies: int = 1) -> str:
     """The command that trains a model on the store of these settings.
 
@@ -315,5 +333,6 @@ def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
         what = options.kind.replace("-", " ")
         mirror = Mirror.of(folder)
         place = folder if mirror is None else mirror.address
-        raise StoreMissing(f"{place}: no {what} for these settings; run '{build_command(options, copies)}'")
+        command = build_again(folder, options, copies)
+        raise StoreMissing(f"{place}: no {what} for these settings; run '{command}'")
     return Store(folder, options.stored, index)

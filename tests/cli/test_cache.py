@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import soundfile as sf
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
+from ser_pipeline.cli.cache import _again
 
 
 @pytest.fixture
@@ -31,6 +34,8 @@ def test_build_then_nothing_to_do_then_status(home):
 
 def test_presets_are_two_stores(home):
     ser("cache", "mels", "--denoise", "none")
+    assert "next: ser manifest split stratified" in ser("cache", "mels", "--preset", "paper").stderr
+    ser("manifest", "split", "stratified")
     assert "next: ser train crnn --preset paper" in ser("cache", "mels", "--preset", "paper").stderr
     rows = json.loads(ser("cache", "status", "--format", "json").stdout)
     assert {row["settings"] for row in rows} == {"paper", "default denoise=none"}
@@ -79,9 +84,21 @@ def test_verify_finds_damage_and_repair_heals_it(home):
     found = ser("cache", "verify")
     assert found.exit_code == 1
     assert "1 problem" in found.stdout
-    assert "set aside" in ser("cache", "verify", "--repair").stderr
+    again = "1 shard set aside; to build it again, run 'ser cache mels --denoise none'"
+    assert again in ser("cache", "verify", "--repair").stderr
     assert "12 computed now" in ser("cache", "mels", "--denoise", "none").stdout
     assert ser("cache", "verify").exit_code == 0
+
+
+def test_repair_names_the_command_of_the_damaged_store(home):
+    again = "run 'ser cache features --pitch-ceiling-hz 600.0'"
+    ser("cache", "features", "--pitch-ceiling-hz", "600")
+    (shard,) = (home / "cache").rglob("shard-*.h5")
+    assert _again(shard.parent.relative_to(home), Path("manifests")) == again
+    moved = home / "other" / shard.parent.relative_to(home / "cache")
+    shutil.copytree(shard.parent, moved)
+    found = _again(moved.relative_to(home), Path("my manifests"))
+    assert found == again[:-1] + " --cache other --manifests 'my manifests''"
 
 
 def test_gc_lists_before_it_deletes(home):

@@ -15,7 +15,7 @@ def ser(*words):
 def test_features_stand_in_a_shard_with_names_and_units(home):
     result = ser("cache", "features")
     assert "4 of 4 recordings (4 computed now, 0 failed)" in result.stdout
-    assert "next: ser train cnn1d\n" in result.stderr
+    assert "next: ser train logreg\n" in result.stderr
     (path,) = (home / "cache" / "features").glob("*/shard-*.h5")
     with h5py.File(path) as shard:
         names = [name.decode() for name in shard["feature_name"][()]]
@@ -32,13 +32,31 @@ def test_features_stand_in_a_shard_with_names_and_units(home):
 
 def test_settings_of_the_store_are_in_the_next_command(home):
     assert (
-        "next: ser train cnn1d --pitch-ceiling-hz 600.0"
+        "next: ser train logreg --pitch-ceiling-hz 600.0"
         in ser("cache", "features", "--pitch-ceiling-hz", "600").stderr
     )
     rows = json.loads(ser("cache", "status", "--format", "json").stdout)
     assert [row["settings"] for row in rows] == ["default pitch_ceiling_hz=600.0"]
     result = ser("train", "logreg", "--pitch-ceiling-hz", "700")
     assert "run 'ser cache features --pitch-ceiling-hz 700.0'" in result.stderr
+
+
+def test_what_is_not_complete_is_built_before_anything_learns_from_it(home):
+    words = ("--cache", "my cache", "--n-mels", "16")
+    part = ser("cache", "mels", "--limit", "1", *words)
+    assert part.stderr.splitlines()[-1] == "next: ser cache mels --n-mels 16 --cache 'my cache'"
+    failed = ser("train", "crnn", *words)
+    assert "run 'ser cache mels --n-mels 16 --cache 'my cache''" in failed.stderr
+    assert "next: ser cache status" in ser("cache", "mels", "--shards", "0:1", *words).stderr
+    assert "next: ser train crnn --n-mels 16" in ser("cache", "mels", *words).stderr
+
+
+def test_where_nothing_says_who_speaks_the_next_training_does_without(home):
+    (home / "manifests" / "splits" / "speaker.parquet").unlink()
+    assert ser("cache", "features").stderr.splitlines()[-1] == "next: ser manifest split stratified"
+    made = ser("manifest", "split", "stratified")
+    assert made.stderr.splitlines()[-1] == "next: ser train --split stratified"
+    assert ser("cache", "features").stderr.splitlines()[-1] == "next: ser train logreg --split stratified"
 
 
 def test_a_settings_file_reaches_the_store(home):
@@ -51,7 +69,7 @@ def test_a_settings_file_reaches_the_store(home):
 def test_opensmiles_sets_are_kinds_of_their_own(home):
     pytest.importorskip("opensmile")
     result = ser("cache", "features", "--set", "egemaps")
-    assert "next: ser train cnn1d --set egemaps" in result.stderr
+    assert "next: ser train logreg --set egemaps" in result.stderr
     assert len(list((home / "cache" / "egemaps").glob("*/shard-*.h5"))) == 1
 
 

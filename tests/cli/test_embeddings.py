@@ -55,6 +55,8 @@ def test_random_variants_are_made_for_training(home, make_encoder):
     assert result.exit_code == 0, result.stderr
     assert "augmented-embeddings" in result.stdout
     assert "8 of 8 variants (8 computed now, 0 failed)" in result.stdout
+    assert "next: ser train logreg --on embeddings --encoder " in result.stderr
+    assert result.stderr.endswith("tiny-whisper --layers 1 --copies 2\n")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_bare_command_prints_where_the_page_is(folder):
     assert result.exit_code == 0, result.output
     assert result.stdout == "reports/report.html\n"
     assert "1 recording, 0 runs; contains synthetic recordings" in result.stderr
-    assert "next: ser train crnn" in result.stderr
+    assert "next: ser train" in result.stderr
     assert (folder / "reports" / "report.html").is_file()
 
 

@@ -151,7 +151,7 @@ def test_runs_that_cannot_be_read_are_named_in_one_line_each(ser, put, tmp_path)
 
 def test_no_runs_name_the_command_that_makes_one(ser):
     result = ser("runs")
-    assert result.stderr.splitlines() == ["runs: contains no run", "next: ser train crnn"]
+    assert result.stderr.splitlines() == ["runs: contains no run", "next: ser train"]
     assert listed(ser("runs", "--format", "json")) == []
 
 

@@ -343,6 +343,12 @@ def test_a_split_by_speaker_needs_to_know_who_speaks(in_memory, people_rows, nam
     assert make_split(in_memory(rows), "stratified").leaks_speakers
 
 
+def test_a_missing_split_that_cannot_be_made_says_why(in_memory, people_rows, tmp_path):
+    manifest = in_memory(people_rows("mine", 1, speaker_id="mine-unknown"))
+    with pytest.raises(SplitError, match=r"not found: 8 of 8 recordings .*'ser train --split stratified'"):
+        read_split(tmp_path, "speaker", manifest)
+
+
 def test_a_split_of_some_recordings(manifest_of, people_rows):
     rows = people_rows("emodb", 5, agreement=0.9) + people_rows("nemo", 5, agreement=0.4)
     manifest = manifest_of(rows)
