@@ -268,8 +268,7 @@ def test_a_column_named_like_labels_is_compared_where_it_holds_words(home, label
 def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     _, remark = rows_of(home, "path,emotion,speaker,speaker\nrec/anna/a1.wav,sad,anna,ann\n")
     assert (
-        remark.reason
-        == "column 'speaker' is read as speaker; column 'speaker (2)' disagrees in 1 of 1 line"
+        remark.reason == "column 'speaker' is read as speaker; column 'speaker (2)' disagrees in 1 of 1 line"
     )
 
 
