@@ -49,7 +49,7 @@ def test_scores_are_a_table_in_a_notebook(here):
 def test_mistakes_of_a_prediction_are_said(here):
     with pytest.raises(SettingsError, match="predict: abstain"):
         predict("a.wav", abstain=2)
-    train("crnn", epochs=1)
+    train("crnn", epochs=2, learning_rate=0.02)
     with pytest.raises(AudioMissing, match=r"nonesuch\.wav"):
         predict("nonesuch.wav")
     (lost,) = predict(["nonesuch.wav"])

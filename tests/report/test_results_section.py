@@ -120,7 +120,7 @@ def test_unfinished_runs_have_no_numbers(tmp_path, rows, fake):
 
 def test_no_runs_say_how_to_get_them(fake):
     (block,) = results_section([], [], fake.data()).blocks
-    assert "Train and score one with ser train crnn, then run ser report again" in plain(block.words)
+    assert "Train and score one with ser train, then run ser report again" in plain(block.words)
 
 
 def test_cost_shows_the_time_of_a_decision_where_it_was_measured(tmp_path, rows, fake):
