@@ -92,7 +92,7 @@ class ScoredRun(os.PathLike[str]):
         notes = [f"Split {self.info.split.name}: {self.info.split.note}"]
         if self.info.synthetic:
             notes.append(
-                "Some of these recordings are synthetic voices: the scores say nothing of real speech."
+                "Some or all of these recordings are synthetic voices: the scores say nothing of real speech."
             )
         return html_table(self.scores.table(self.info.name, notes), sortable=False)
 

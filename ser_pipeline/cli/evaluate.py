@@ -27,6 +27,7 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
+from ser_pipeline.cli.synthetic import synthetic_voices
 from ser_pipeline.tables import Column
 from ser_pipeline.tables.cells import in_points, listed, p_text, people, plural
 
@@ -75,7 +76,7 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
         )
 
 
-def show_parts(info: "RunInfo", scores: "RunScores") -> None:
+def show_parts(info: "RunInfo", scores: "RunScores", manifests: Path = Path("manifests")) -> None:
     """Show a line of scores for each part, and the remarks that belong to them."""
     from ser_pipeline.runs.certainty import too_few, worse_calibrated
 
@@ -91,7 +92,8 @@ def show_parts(info: "RunInfo", scores: "RunScores") -> None:
         if said:
             say(said)
     if info.synthetic:
-        say("some of these recordings are synthetic voices: the scores say nothing about real speech")
+        which = synthetic_voices(info.corpora, info.manifest_digest, manifests)
+        say(f"{which}: the scores say nothing about real speech")
 
 
 RATED: Final = (
@@ -258,7 +260,7 @@ def evaluate(
         done = api.evaluate(folder, manifests=manifests, cache=cache, runs=runs, device=device)
         shown = done.rated(part) if done.info.recipe.target else done.part(part)
         if fmt is Format.table:
-            show_parts(done.info, done.scores)
+            show_parts(done.info, done.scores, manifests)
         if where:
             shown = _some(done.folder, where, part, manifests)
         if isinstance(shown, RatedPart):
@@ -325,11 +327,15 @@ def compare(
     with plain_errors():
         from ser_pipeline.evaluation.compare import compare_runs
         from ser_pipeline.manifest import read_manifest
+        from ser_pipeline.runs.files import read_info
         from ser_pipeline.runs.find import find_run
 
         folders = [find_run(name, runs) for name in names]
         tell_unread(runs, *folders)
-        found = compare_runs(folders, read_manifest(manifests))
+        manifest = read_manifest(manifests)
+        found = compare_runs(folders, manifest)
+        corpora = [corpus for folder in folders for corpus in read_info(folder).corpora]
+        synthetic = synthetic_voices(corpora, manifest.digest, manifests)
     numbers = map(Column, ("base", "run's", "difference", "95 % interval", "p (Holm)"))
     run = Column("run", numeric=False, whole=True)
     columns: list[str | Column] = [run, "score", *numbers, "against the base"]
@@ -338,7 +344,7 @@ def compare(
     every = len(percent) == len({row.score for row in found.scores})
     told = ", in percent" if every else f"; {', '.join(percent)} in percent" if percent else ""
     show_table(f"compared with {found.base.name}{told}", columns, rows, fmt)
-    for line in _notes(found):
+    for line in _notes(found, synthetic):
         say(line)
 
 
@@ -361,7 +367,7 @@ def _row(row: "ComparedScore", fmt: Format) -> tuple[Any, ...]:
     )
 
 
-def _notes(found: "Compared") -> list[str]:
+def _notes(found: "Compared", synthetic: str) -> list[str]:
     first = found.scores[0].found
     lines = [
         f"{plural(found.clips, 'test clip')} of {people(first.speakers)}"
@@ -376,5 +382,5 @@ def _notes(found: "Compared") -> list[str]:
     if leaking:
         lines.append(f"trained on clips of their test speakers: {', '.join(leaking)}")
     if any(arm.synthetic for arm in arms):
-        lines.append("some of these recordings are synthetic voices: this says nothing about real speech")
+        lines.append(f"{synthetic}: this says nothing about real speech")
     return lines

@@ -354,7 +354,7 @@ def _run(
     finally:
         findings = write_findings(progress, places.runs, epochs=work.epochs)
         written = None if page is None else write_comparison(findings, page)
-    show_findings(findings)
+    show_findings(findings, manifests=work.manifests)
     cells = findings.cells()
     out(
         f"{experiment_folder(places.runs, findings.name)}: {plural(cells['done'], 'run')} done, "

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ser_pipeline.cli.common import Format, counted, on_screen, out, out_whole, say, show_table
+from ser_pipeline.cli.synthetic import synthetic_voices
 from ser_pipeline.tables import Column, one_line
 from ser_pipeline.tables.cells import duration, in_points, p_text, people, plural
 
@@ -35,7 +37,9 @@ MANY: Final[Mapping["Outcome", str]] = MappingProxyType(
 """Verdicts on several claims, in words."""
 
 
-def show_findings(found: "Findings", fmt: Format = Format.table, *, full: bool = False) -> None:
+def show_findings(
+    found: "Findings", fmt: Format = Format.table, *, full: bool = False, manifests: Path = Path("manifests")
+) -> None:
     """Show verdicts and scores.
 
     A terminal gets a summary of one screen, and with ``full`` all tables; as JSON one object with everything;
@@ -45,10 +49,10 @@ def show_findings(found: "Findings", fmt: Format = Format.table, *, full: bool =
         out_whole(found.model_dump_json(indent=2))
     elif fmt is Format.table and on_screen() and not full:
         _show_summary(found)
-        _say_limits(found)
+        _say_limits(found, manifests)
         say(f"'ser experiment show {found.name} --full' shows every claim, arm and corpus")
     else:
-        _show_all(found, fmt)
+        _show_all(found, fmt, manifests)
 
 
 def _show_summary(found: "Findings") -> None:
@@ -70,14 +74,15 @@ def _show_summary(found: "Findings") -> None:
         out(f"{first} under '{protocol}': {name}, UAR {in_points(uar)} %")
 
 
-def _say_limits(found: "Findings") -> None:
+def _say_limits(found: "Findings", manifests: Path) -> None:
     if found.epochs is not None:
         say(f"networks were trained for at most {plural(found.epochs, 'epoch')} because of --epochs")
     if found.synthetic:
-        say("some of these recordings are synthetic voices: the verdicts say nothing about real speech")
+        which = synthetic_voices(found.corpora, found.manifest_digest, manifests)
+        say(f"{which}: the verdicts say nothing about real speech")
 
 
-def _show_all(found: "Findings", fmt: Format) -> None:
+def _show_all(found: "Findings", fmt: Format, manifests: Path) -> None:
     figures = [*map(Column, ("first", "second", "difference", "95 % interval"))]
     columns: list[str | Column] = ["verdict", "family", "claim", *figures, Column("p (Holm)"), "tested"]
     if found.claims:
@@ -100,7 +105,7 @@ def _show_all(found: "Findings", fmt: Format) -> None:
     for note in found.protocols:
         say(f"protocol '{note.name}': split '{note.split}': {note.note}")
     say(f"intervals: {found.interval}")
-    _say_limits(found)
+    _say_limits(found, manifests)
 
 
 def _claim_row(claim: "ClaimFinding") -> list[Any]:

@@ -76,7 +76,7 @@ def train(
                 if resume
                 else _begun(given, name, budget, places)
             )
-    show_parts(run.info, run.scores)
+    show_parts(run.info, run.scores, manifests)
     say(f"run: {run.folder}")
     next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 

@@ -47,7 +47,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.layers import LayerChoice
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.store import Store
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import listed, plural
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,9 @@ class RunData:
                 f"split '{self.split.name}': no clip chosen is in the test part; there will be no test score"
             )
         clips_by_class = zip(self.task.emotions, self.class_counts()["train"], strict=True)
-        absent = [emotion for emotion, count in clips_by_class if not count]
-        if absent:
-            lines.append(f"no training clip of {', '.join(absent)}: it will never be learned")
+        if absent := [emotion for emotion, count in clips_by_class if not count]:
+            names, them = listed(absent, "or"), "them" if absent[1:] else "it"
+            lines.append(f"there are no training clips of {names}, so the model cannot learn {them}")
         return lines
 
     def names(self, column: str) -> tuple[str, ...]:

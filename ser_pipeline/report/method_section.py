@@ -1,4 +1,4 @@
-"""The chapter on method: settings beside preset ``paper``, networks, distances."""
+"""The chapter on method: settings beside a preset, networks, distances."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,7 +22,7 @@ from ser_pipeline.report.drawing import (
     panel,
     readable,
 )
-from ser_pipeline.report.results_section import SOURCE
+from ser_pipeline.report.results_section import SOURCE, beside_source
 from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
@@ -61,6 +61,17 @@ _GROUPS = {
 }
 
 
+_SOURCE_REPORT: Final[tuple[Words, ...]] = (
+    "Preset ",
+    Code("paper"),
+    " follows the source report exactly; preset ",
+    Code("default"),
+    " corrects its defects. The source report is ",
+    Strong(SOURCE),
+    " (2025); its authors and where it appeared are not on record in this toolkit.",
+)
+
+
 def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Section:
     """Write the chapter on method.
 
@@ -71,19 +82,16 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
     blocks: list[Block] = [
         text(
             *_front_end(runs),
-            "Training, evaluation and prediction use the same values. Preset ",
-            Code("paper"),
-            " follows the source report exactly; preset ",
-            Code("default"),
-            " corrects its defects. The source report is ",
-            Strong(SOURCE),
-            " (2025); its authors and where it appeared are not on record in this toolkit.",
+            "Training, evaluation and prediction use the same values. ",
+            *(_SOURCE_REPORT if beside_source(runs) else ()),
         )
     ]
+    figure = "the source report's Figure 2" if beside_source(runs) else f"Figure 2 of '{SOURCE}', 2025"
     if steps:
         blocks += [Fold("The front end, step by step"), _steps(steps)]
     if runs:
-        blocks += [Fold("Settings of the runs beside preset paper"), _settings_table(runs)]
+        preset = "paper" if beside_source(runs) else "default"
+        blocks += [Fold(f"Settings of the runs beside preset {preset}"), _settings_table(runs, preset)]
         blocks += _networks(runs)
         blocks += [
             text(f"{run.tag} was trained with a teacher. {run.info.taught}")
@@ -94,7 +102,7 @@ def method_section(runs: Sequence[Run], steps: Sequence[ClipSteps] = ()) -> Sect
         Fold("Distances between emotions"),
         Figure(
             "distance-matrix",
-            "Distances between emotions (the source report's Figure 2), which weigh mistakes in its loss. "
+            f"Distances between emotions ({figure}), which weigh mistakes in its loss. "
             "The diagonal is 1, as in that report, so that some mistakes cost less than a correct decision",
             (distance_panel(),),
         ),
@@ -188,18 +196,18 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def differing(runs: Sequence[Run]) -> dict[str, tuple[str, list[str]]]:
-    """Settings in which at least one run differs from preset ``paper``.
+def differing(runs: Sequence[Run], preset: str = "paper") -> dict[str, tuple[str, list[str]]]:
+    """Settings in which at least one run differs from a preset.
 
     Returns:
         Setting -> the preset's value, and the value of each run; :data:`IDLE` where a setting says
         nothing about the run's model.
     """
-    paper = flat(recipe("paper"))
+    usual = flat(recipe(preset))
     made = [_telling(run) for run in runs]
     return {
         name: (value, [values[name] for values in made])
-        for name, value in paper.items()
+        for name, value in usual.items()
         if name not in NOT_COMPARED and any(values[name] not in (value, IDLE) for values in made)
     }
 
@@ -211,24 +219,24 @@ def _telling(run: Run) -> dict[str, str]:
     return {name: value if applies(name, model, on) else IDLE for name, value in values.items()}
 
 
-def _settings_table(runs: Sequence[Run]) -> Table:
-    settings = differing(runs)
+def _settings_table(runs: Sequence[Run], preset: str) -> Table:
+    settings = differing(runs, preset)
     groups: dict[str, list[Row]] = {}
-    for name, (paper, values) in settings.items():
+    for name, (usual, values) in settings.items():
         group, _, setting = name.rpartition(".")
-        row = Row((cells.words(setting), cells.words(paper), *(_setting(value, paper) for value in values)))
+        row = Row((cells.words(setting), cells.words(usual), *(_setting(value, usual) for value in values)))
         groups.setdefault(_GROUPS[group], []).append(row)
     presets = Row(
-        (cells.words("preset"), cells.words("paper"), *(cells.words(run.info.recipe.preset) for run in runs))
+        (cells.words("preset"), cells.words(preset), *(cells.words(run.info.recipe.preset) for run in runs))
     )
     columns = (
         Column("Setting", numeric=False),
-        Column("preset paper", numeric=False),
+        Column(f"preset {preset}", numeric=False),
         *(Column(run.tag, numeric=False) for run in runs),
     )
     return Table(
         key="settings",
-        caption="Settings in which a run differs from preset paper; '=' where it does not",
+        caption=f"Settings in which a run differs from preset {preset}; '=' where it does not",
         columns=columns,
         groups=(RowGroup((presets,)), *(RowGroup(tuple(rows), title) for title, rows in groups.items())),
         notes=(
@@ -238,10 +246,10 @@ def _settings_table(runs: Sequence[Run]) -> Table:
     )
 
 
-def _setting(value: str, paper: str) -> Entry:
+def _setting(value: str, usual: str) -> Entry:
     if value == IDLE:
         return cells.words(value)
-    return cells.words("=") if value == paper else cells.words(value, strong=True)
+    return cells.words("=") if value == usual else cells.words(value, strong=True)
 
 
 def distance_panel() -> Panel:

@@ -6,7 +6,7 @@ from ser_pipeline.manifest.describe import named_speakers
 from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.ranking import answer
-from ser_pipeline.report.results_section import CLAIM_PROTOCOL
+from ser_pipeline.report.results_section import CLAIM_PROTOCOL, beside_source
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.runs.types import Unread
@@ -56,7 +56,7 @@ def limits_section(data: Data, runs: Sequence[Run]) -> Section:
 
 def _cautions(data: Data, runs: Sequence[Run]) -> list[tuple[Words, ...]]:
     found: list[tuple[Words, ...]] = [*_data_cautions(data), *_run_cautions(runs, data.digest)]
-    if runs:
+    if beside_source(runs):
         found.append(
             (f"The comparison lists the source report's own numbers for reference only ({CLAIM_PROTOCOL}).",)
         )

@@ -57,6 +57,17 @@ CLAIM_PROTOCOL: Final = "claimed, clips of one speaker on both sides"
 """Under which the source report made its numbers."""
 
 
+SOURCE_CORPORA: Final = frozenset(
+    ("cremad", "emodb", "iemocap", "nemo", "ravdess", "ravdess-song", "savee", "tess")
+)
+"""Those that the source report is about."""
+
+
+def beside_source(runs: Sequence[Run]) -> bool:
+    """Whether runs may stand beside the source report: they have its corpora or its settings."""
+    return any(run.info.recipe.preset == "paper" or SOURCE_CORPORA & {*run.info.corpora} for run in runs)
+
+
 def run_marks(run: Run, manifest_digest: str) -> tuple[Mark, ...]:
     """Warnings that stand beside a run's numbers."""
     marks: list[Mark] = []
@@ -129,7 +140,7 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         key="comparison",
         caption="Runs side by side on validation and test recordings, in percent, intervals below",
         columns=columns,
-        groups=(*groups, _claims()),
+        groups=(*groups, _claims()) if beside_source(runs) else tuple(groups),
         notes=(
             "UAR, the mean recall over the classes, is the main score: guessing gives 100 % divided by the "
             "number of emotions with clips. Compare scores only within a group, where the recordings are the "

@@ -36,6 +36,7 @@ class About(Options):
         ccc: mean concordance of its ratings on such clips, if they are its target; else None.
         speakers: heard in these clips.
         people: who they are; None where it was not scored.
+        scored: its run was scored, whether or not there were such clips.
         untested: emotions that none of these clips is of.
         few: emotions that few of them are of, with their number, as ``fear (3)``.
         synthetic: it learned from synthetic voices.
@@ -51,6 +52,7 @@ class About(Options):
     ccc: float | None = None
     speakers: int = 0
     people: Literal["new people", "people it knows"] | None = None
+    scored: bool = False
     untested: tuple[str, ...] = ()
     few: tuple[str, ...] = ()
     synthetic: bool = False
@@ -85,7 +87,9 @@ class About(Options):
     @property
     def _score(self) -> str:
         if self.uar is None and self.ccc is None:
-            return "how good it is was not measured"
+            if self.scored:
+                return "its split has no clips to judge it by"
+            return "it has not been scored yet" if self.task else "its file does not say how good it is"
         people = f"{self.speakers:,} {self.people}" if self.speakers > 1 else "1 person"
         if self.speakers == 1 and self.people == KNOWN:
             people = "1 person it knows"
@@ -169,6 +173,7 @@ def _about(info: RunInfo, scores: RunScores | None) -> About:
         ccc=None if rated is None else rated.ccc,
         speakers=0 if tested is None else tested.speakers,
         people=None if tested is None else KNOWN if leaks else NEW,
+        scored=scores is not None,
         untested=() if part is None else untested(part.pooled),
         few=() if part is None else few(part.pooled),
         synthetic=info.synthetic,

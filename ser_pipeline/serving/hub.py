@@ -41,6 +41,9 @@ _NAMED: Final = {
 }
 """Licence in its publisher's words -> identifier on the Hub; those of Creative Commons follow a pattern."""
 
+_DATASETS: Final = "https://huggingface.co/datasets/"
+"""Address of a corpus that has an id on the Hub; others must not be named as if they had."""
+
 _CC: Final = re.compile(r"CC (BY(?:-NC)?(?:-SA|-ND)?) (\d\.\d)")
 
 
@@ -81,6 +84,20 @@ def corpora_of(info: RunInfo) -> list[Origin]:
         else:
             found.append(Origin(name, name, NOT_KNOWN, ""))
     return found
+
+
+def acted(corpora: Sequence[str], card: ModelCard) -> bool:
+    """Whether it is known that all recordings of some corpora are of actors, who are people.
+
+    What a description of one's own says is often no more than the default.
+
+    Args:
+        corpora: that a model learned from.
+        card: of the model.
+    """
+    known = known_corpora()
+    styles = {known[name].CARD.style if name in known else "" for name in corpora}
+    return styles == {"acted"} and not card.synthetic
 
 
 def encoders_inside(card: ModelCard) -> list[Origin]:
@@ -166,6 +183,7 @@ def header(info: RunInfo, scores: RunScores, card: ModelCard) -> str:
     licence = licence_for(info, card)
     named = {"license_name": "terms-of-the-training-data", "license_link": "LICENSE"}
     bases = [each.place for each in encoders_inside(card) if each.place]
+    places = [each.place for each in corpora_of(info)]
     test = None if info.split.leaks_speakers else scores.parts.get("test")
     told: dict[str, Any] = {
         "license": licence,
@@ -175,7 +193,7 @@ def header(info: RunInfo, scores: RunScores, card: ModelCard) -> str:
         "pipeline_tag": "audio-classification",
         "tags": ["audio", "speech", "speech-emotion-recognition", "onnx", info.model]
         + ["synthetic-voices"] * info.synthetic,
-        "datasets": [*info.learned_from],
+        "datasets": [place.removeprefix(_DATASETS) for place in places if place.startswith(_DATASETS)],
         "metrics": ["recall", "accuracy", "f1"],
         "base_model": bases,
         "model-index": [{"name": info.name, "results": [_result(info, test)]}] if test else [],

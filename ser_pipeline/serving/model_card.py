@@ -18,7 +18,7 @@ from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, lacking, untested
 from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
-from ser_pipeline.serving.hub import corpora_of, header, usage
+from ser_pipeline.serving.hub import acted, corpora_of, header, usage
 from ser_pipeline.serving.load import check_card
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import heard_through
@@ -28,16 +28,27 @@ from ser_pipeline.tables.cells import listed
 GROUPS: Final = ("corpus", "language", "gender", "intensity", "modality")
 """Kinds of groups whose scores are shown; speakers are people and stay in the run's own files."""
 
-LIMITS: Final = (
+ONLY_THESE: Final = (
     "It tells apart only the emotions above, and must name one of them for any voice, noise or music it "
-    "hears.",
-    "It learned from actors who were told what to show. People who speak to each other sound different, and "
-    "what somebody sounds like is not what they feel.",
-    "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
-    "works for anybody else, or over a telephone.",
-    "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
-    "by window.",
+    "hears."
 )
+ACTORS: Final = (
+    "It learned from actors who were told what to show. People who speak to each other sound different, and "
+    "what somebody sounds like is not what they feel."
+)
+NO_ACTORS: Final = (
+    "People who speak to each other sound different from those who were asked to, and what somebody sounds "
+    "like is not what they feel."
+)
+FEW_PEOPLE: Final = (
+    "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
+    "works for anybody else, or over a telephone."
+)
+ONE_STRETCH: Final = (
+    "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
+    "by window."
+)
+"""Of models on mels."""
 
 INTENDED: Final = (
     "Research and teaching on speech emotion recognition; comparing methods on the corpora above.",
@@ -46,7 +57,7 @@ INTENDED: Final = (
 
 FORBIDDEN: Final = (
     "**Forbidden in the European Union**: inferring emotions of people at their workplace or in education, "
-    "but for medical or safety reasons (Regulation (EU) 2024/1689, Article 5(1)(f), in force since 2 "
+    "except for medical or safety reasons (Regulation (EU) 2024/1689, Article 5(1)(f), in force since 2 "
     "February 2025).",
     "**High risk there** in all other uses (Annex III, point 1(c)), with the duties that follow; people who "
     "are exposed to emotion recognition must be told so (Article 50(3)).",
@@ -99,7 +110,8 @@ def _caveats(model: Model, folder: Path) -> Iterator[Caveat]:
         yield Caveat("synthetic")
     if model.card.temperature is None:
         yield Caveat("uncalibrated")
-    yield Caveat("actors")
+    trained_on = info.learned_from if info else model.about.trained_on if model.about else ()
+    yield Caveat("actors" if acted(trained_on, model.card) else "voices")
     yield Caveat("decisions")
 
 
@@ -117,8 +129,8 @@ def _of_graph(model: Model) -> Iterator[Caveat]:
         yield Caveat("unknown", {"model": model.name, "emotions": model.emotions})
         return
     yield Caveat("from", {"model": about.name, "kind": about.model, "corpora": about.trained_on})
-    known = Caveat("known" if about.people == KNOWN else "new")
-    yield Caveat("tested", {"speakers": about.speakers, "whom": known, **_recall(about.uar, about.chance)})
+    whom = _whom(about.speakers, known=about.people == KNOWN)
+    yield Caveat("tested", {"speakers": about.speakers, "whom": whom, **_recall(about.uar, about.chance)})
     if about.untested:
         yield Caveat("untested", {"emotions": about.untested})
     if about.note:
@@ -134,11 +146,15 @@ def _scored(info: RunInfo, folder: Path) -> Iterator[Caveat]:
     if "test" not in parts:
         return
     test = parts["test"].pooled
-    known = Caveat("known" if info.split.leaks_speakers else "new")
+    whom = _whom(test.speakers, known=info.split.leaks_speakers)
     recall = _recall(test.uar, chance(test))
-    yield Caveat("scored", {"clips": test.clips, "speakers": test.speakers, "whom": known, **recall})
+    yield Caveat("scored", {"clips": test.clips, "speakers": test.speakers, "whom": whom, **recall})
     if untested(test):
         yield Caveat("untested", {"emotions": untested(test)})
+
+
+def _whom(speakers: int, *, known: bool) -> Caveat:
+    return Caveat(("known" if known else "new") + ("_one" if speakers == 1 else ""))
 
 
 def _recall(uar: Estimate, guess: float) -> dict[str, int | str | Caveat]:
@@ -175,7 +191,7 @@ def write_model_card(folder: Path, graph: GraphFacts | None = None) -> str:
     inside = graph is not None and graph.takes == "wave"
     opening = "\n".join(_opening(info, card))
     used = [] if graph is None else [usage(graph)]
-    parts = (_data(info, card, inside), _scores(info, scores), _certainty(card, scores), _use(info))
+    parts = (_data(info, card, inside), _scores(info, scores), _certainty(card, scores), _use(info, card))
     rest = "\n".join(line for part in parts for line in part)
     return "\n".join([f"{header(info, scores, card)}\n{opening}", *used, f"{rest}\n"])
 
@@ -194,7 +210,9 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
         ("labels merged", ", ".join(f"{a} into {b}" for a, b in info.merges.items()) or "none"),
         ("trained", f"{info.created} with ser {__version__}, `{info.command}`"),
         *([("teacher", info.taught)] if info.taught else []),
-        ("epoch kept", f"{card.epoch}; {info.stopped or 'not finished'}"),
+        ("epoch kept", f"{card.epoch}; {info.stopped}")
+        if card.model.architecture.by_epochs
+        else ("fitted", str(info.stopped)),
         ("weights", _weights(card)),
     ]
     yield from (f"- {name}: {told}" for name, told in rows)
@@ -309,10 +327,13 @@ def _certainty(card: ModelCard, scores: RunScores) -> Iterator[str]:
     yield ""
 
 
-def _use(info: RunInfo) -> Iterator[str]:
-    yield from ("## Limits", "", *(f"- {line}" for line in LIMITS))
+def _use(info: RunInfo, card: ModelCard) -> Iterator[str]:
+    limits = [ONLY_THESE, ACTORS if acted(info.learned_from, card) else NO_ACTORS, FEW_PEOPLE]
+    if any(isinstance(part, FrontEnd) for part in parts_of(card.inputs)):
+        limits.append(ONE_STRETCH)
+    yield from ("## Limits", "", *(f"- {line}" for line in limits))
     if info.split.leaks_speakers:
-        yield "- Its scores are of people it knows: the split mixes speakers."
+        yield "- Its scores come from people it was trained on: the split mixes speakers."
     yield from ("", "## Intended use", "", *(f"- {line}" for line in INTENDED))
     yield from ("", "## What it must not be used for", "", *(f"- {line}" for line in FORBIDDEN))
 

@@ -16,6 +16,7 @@ from ser_pipeline.runs.findings import (
     ProtocolNote,
 )
 from ser_pipeline.runs.ratings import Estimate
+from tests.report.conftest import digest_of, manifest_rows, write_manifest
 
 FIGURES = Figures(
     first=0.6, second=0.55, difference=0.05, low=-0.01, high=0.1, p=0.2, clips=100, speakers=9, seeds=(3, 3)
@@ -56,6 +57,19 @@ def found():
         claims=claims,
         interval="drawn",
     )
+
+
+@pytest.mark.parametrize(
+    ("made", "which"), [(("emodb", "nemo"), "all"), (("nemo",), "some"), (None, "some or all")]
+)
+def test_it_is_said_how_many_voices_are_synthetic(found, capsys, tmp_path, made, which):
+    if made is not None:
+        write_manifest(tmp_path, manifest_rows(), synthetic=True, synthetic_corpora=[*made])
+        found = found.model_copy(
+            update={"manifest_digest": digest_of(tmp_path), "corpora": ("emodb", "nemo")}
+        )
+    show_findings(found, manifests=tmp_path)
+    assert f"\n{which} of these recordings are synthetic voices" in capsys.readouterr().err
 
 
 def test_tables_tell_verdicts_arms_and_corpora(found, capsys):

@@ -151,7 +151,7 @@ def test_who_answers_stands_on_stderr_and_in_every_object(here, rows, fake):
     assert [each["answered_by"]["name"] for each in lines(result)] == ["scored", "scored"]
     assert {each["answered_by"]["on_whom"] for each in lines(result)} == {"new people"}
     named = CliRunner().invoke(app, [*words, "--model", "small"])
-    assert "answered by small: crnn; how good it is was not measured" in named.stderr
+    assert "answered by small: crnn; its file does not say how good it is" in named.stderr
     assert {each["answered_by"]["uar"] for each in lines(named)} == {None}
 
 

@@ -1,7 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import RunError
-from ser_pipeline.report.document import plain
+from ser_pipeline.report.document import Text, plain
+from ser_pipeline.report.method_section import method_section
+from ser_pipeline.report.opening import limits_section
 from ser_pipeline.report.results_section import (
     best_by_validation,
     comparable,
@@ -85,6 +87,21 @@ def test_claims_are_shown_as_printed_there(runs, fake):
         "\u2013",
     ]
     assert all(row.marks == ("claimed",) for row in claims.rows)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "preset", "shown"),
+    [(("mine",), "default", False), (("mine",), "paper", True), (("mine", "tess"), "default", True)],
+)
+def test_claims_stand_beside_what_the_source_report_is_about(tmp_path, rows, fake, corpora, preset, shown):
+    found = read_runs([fake.run(tmp_path, "a", rows, "d", epochs=2, corpora=corpora, preset=preset)])[0]
+    assert ("claimed" in comparison_table(found, fake.data()).groups[-1].marks) == shown
+    limits = limits_section(fake.data(), found).blocks[0].items
+    assert any("source report" in plain(item) for item in limits) == shown
+    told = " ".join(plain(block.words) for block in method_section(found).blocks if isinstance(block, Text))
+    assert ("source report" in told) == shown
+    (table,) = [block for block in method_section(found).blocks if getattr(block, "key", "") == "settings"]
+    assert table.columns[1].title == f"preset {'paper' if shown else 'default'}"
 
 
 def test_runs_of_another_manifest_are_marked(runs, fake):

@@ -55,7 +55,7 @@ def test_the_hub_reads_the_header_of_the_card(exported, trained):
     data, info = card.data, read_info(trained)
     assert (data.license, data.license_link) == ("other", "LICENSE")  # EMO-DB states none
     assert (data.library_name, data.pipeline_tag) == ("ser-pipeline", "audio-classification")
-    assert (data.language, data.datasets) == (["de", "pl"], ["emodb", "nemo"])
+    assert (data.language, data.datasets) == (["de", "pl"], None)
     assert {"speech-emotion-recognition", "onnx", "crnn"} < set(data.tags)
     assert data.base_model is None
     assert card.text.strip().startswith("# Model card: toy")
@@ -184,9 +184,9 @@ def test_scores_of_people_it_knows_are_no_result_on_the_hub(trained):
 
 
 def test_names_that_yaml_would_take_for_something_else_stay_names(trained):
-    info = read_info(trained).model_copy(update={"name": "no: [1e3", "train_corpora": ("123", "on")})
+    info = read_info(trained).model_copy(update={"name": "no: [1e3", "train_corpora": ("123", "resd")})
     data = told(header(info, read_scores(trained, info), read_card(trained)))
-    assert (data.model_name, data.datasets) == ("no: [1e3", ["123", "on"])
+    assert (data.model_name, data.datasets) == ("no: [1e3", ["Aniemore/resd_annotated"])
 
 
 def test_a_folder_that_is_there_is_kept_and_nothing_is_left_of_a_failure(trained, tmp_path, monkeypatch):

@@ -4,10 +4,12 @@ import pytest
 
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.run import score_run
+from ser_pipeline.options import FeatureOptions, ModelOptions
+from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.files import read_info, read_scores, write_info, write_scores
 from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.serving.load import load_model
-from ser_pipeline.serving.model_card import caveats, write_model_card
+from ser_pipeline.serving.model_card import _opening, _use, caveats, write_model_card
 from ser_pipeline.tables.table import NOTHING
 from ser_pipeline.training.run import train_run
 from tests.training.conftest import Silent
@@ -78,6 +80,21 @@ def test_tables_are_whole(trained):
         elif widths:
             assert len(set(widths)) == 1
             widths = []
+
+
+def test_limits_are_those_of_this_model(trained):
+    info, card = read_info(trained), read_card(trained)
+    said = "\n".join((*_opening(info, card), *_use(info, card)))
+    for words in ("It learned from actors", "A network of mels", "- epoch kept: "):
+        assert words in said
+    info = info.model_copy(update={"corpora": ("mine",), "train_corpora": ("mine",)})
+    classifier = ModelOptions(name="logreg")
+    card = card.model_copy(update={"inputs": FeatureOptions(), "model": classifier, "weights_digest": "0"})
+    said = "\n".join((*_opening(info, card), *_use(info, card)))
+    for words in ("It learned from actors", "A network of mels", "epoch"):
+        assert words not in said.partition("## Intended use")[0].replace(str(info.stopped), "")
+    assert "People who speak to each other sound different from those who were asked to" in said
+    assert f"- fitted: {info.stopped}" in said
 
 
 def test_synthetic_voices_are_named(trained):

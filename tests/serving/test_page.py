@@ -178,13 +178,30 @@ def test_addresses_of_other_pages_are_not_found(service, path):
     refused(paged(service).send("POST", path, json={"fn_index": 999, "data": [None]}), 404, "Not Found")
 
 
+WITHIN = ("interval", "no_language", "known", "known_one", "new", "new_one")
+"""Texts within sentences."""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("en", "of 1 person it had never heard,"),
+        ("de", "von 1 Person, die"),
+        ("pl", "osób: 1; jest to osoba"),
+    ],
+)
+def test_one_person_is_not_several(code, words):
+    said = {"clips": 30, "speakers": 1, "whom": Caveat("new_one"), "recall": 46, "interval": "", "chance": 25}
+    assert words in languages()[code].caveat(Caveat("scored", said))
+
+
 def test_caveats_are_sentences_in_each_language(run):
     for texts in languages().values():
         for key, text in texts.trust_in.items():
-            assert key in ("interval", "no_language", "known", "new") or text[-1] in ".!", key
+            assert key in WITHIN or text[-1] in ".!", key
     model = load_model(run)
     keys = [said.key for said in caveats(model, run)]
-    assert keys == ["unknown", "uncalibrated", "actors", "decisions"]
+    assert keys == ["unknown", "uncalibrated", "voices", "decisions"]
     inner = Caveat("interval", {"low": 40, "high": 52})
     values = {
         "clips": 12345,
