@@ -230,8 +230,8 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
     """List the experiments and their progress."""
     from ser_pipeline.errors import RunError
     from ser_pipeline.experiments.spec import find_experiment, shipped_names
+    from ser_pipeline.runs.find import Unread
     from ser_pipeline.runs.findings import count_cells, findings_in, sound_findings, tables_in
-    from ser_pipeline.runs.types import Unread
 
     with plain_errors():
         sound, unread = sound_findings(findings_in(runs))

@@ -22,9 +22,9 @@ from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
 from ser_pipeline.report.shares_section import shares_section
 from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts, read_data, read_store_facts
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.findings import Findings, sound_findings
 from ser_pipeline.runs.read import Run, Unfinished, read_runs, read_sound_runs
-from ser_pipeline.runs.types import Unread
 from ser_pipeline.tables.cells import plural
 
 TITLE = "Speech emotion recognition: report"

@@ -8,8 +8,8 @@ from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section,
 from ser_pipeline.report.ranking import answer
 from ser_pipeline.report.results_section import CLAIM_PROTOCOL, beside_source
 from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.read import Run, Unfinished
-from ser_pipeline.runs.types import Unread
 from ser_pipeline.tables import cells
 
 

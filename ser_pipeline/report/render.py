@@ -29,8 +29,8 @@ from ser_pipeline.report.document import (
     Words,
     plain,
 )
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.read import Run, Unfinished
-from ser_pipeline.runs.types import Unread
 from ser_pipeline.tables import Table, html_table, json_table, markdown_table
 from ser_pipeline.tables.render import escaped, marked
 

@@ -18,8 +18,8 @@ from ser_pipeline.manifest.doctor import DOCTOR_NAME, Diagnosis, read_diagnosis
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest, read_manifest, read_rejects
 from ser_pipeline.manifest.schema import REJECT_SCHEMA
 from ser_pipeline.previews import ClipSteps, read_steps
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.types import Unread
 from ser_pipeline.splits import SPLIT_COLUMNS, Split, load_split, split_names, split_path
 
 COLUMNS = tuple(dict.fromkeys((*DESCRIBED_COLUMNS, *SPLIT_COLUMNS)))

@@ -6,13 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.names import NAME
-from ser_pipeline.runs.types import SETTINGS, RunInfo, Unread
+from ser_pipeline.runs.types import SETTINGS, RunInfo
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run folder, split file, experiment, file of a store or file of findings that could not be read.
+
+    Attributes:
+        kind: ``run``, ``split``, ``experiment``, ``store`` or ``findings``.
+        name: of the run folder, the split, the experiment, the store or the file.
+        reason: one line with the file, what is wrong, and what to do.
+    """
+
+    kind: Literal["run", "split", "experiment", "store", "findings"]
+    name: str
+    reason: str
+
+    @property
+    def line(self) -> str:
+        """The whole as one line.
+
+        Examples:
+            >>> Unread("run", "mine", "runs/mine/settings.json: not JSON").line
+            'run mine could not be read: runs/mine/settings.json: not JSON'
+        """
+        return f"{self.kind} {self.name} could not be read: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pydantic import FiniteFloat
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result, read_table
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.ratings import Estimate
-from ser_pipeline.runs.types import Unread
 
 EXPERIMENTS: Final = "experiments"
 FINDINGS: Final = "findings.json"

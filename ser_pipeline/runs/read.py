@@ -11,6 +11,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.curves import Curve, read_curves
 from ser_pipeline.runs.explanation import EXPLANATION, Explanation, read_explanation
 from ser_pipeline.runs.files import final_scores, read_info, read_latency, score_again
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.internals import (
     ATTENTION,
     EMBEDDINGS,
@@ -29,7 +30,6 @@ from ser_pipeline.runs.types import (
     PartScores,
     RunInfo,
     RunScores,
-    Unread,
 )
 
 

@@ -18,7 +18,6 @@ A run is a folder ``runs/<name>/``::
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -377,28 +376,3 @@ class RunInfo(Options):
         return "" if self.teacher is None else self.teacher.sentences(self.recipe.train)
 
     __str__ = __repr__
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A run folder, split file, experiment, file of a store or file of findings that could not be read.
-
-    Attributes:
-        kind: ``run``, ``split``, ``experiment``, ``store`` or ``findings``.
-        name: of the run folder, the split, the experiment, the store or the file.
-        reason: one line with the file, what is wrong, and what to do.
-    """
-
-    kind: Literal["run", "split", "experiment", "store", "findings"]
-    name: str
-    reason: str
-
-    @property
-    def line(self) -> str:
-        """The whole as one line.
-
-        Examples:
-            >>> Unread("run", "mine", "runs/mine/settings.json: not JSON").line
-            'run mine could not be read: runs/mine/settings.json: not JSON'
-        """
-        return f"{self.kind} {self.name} could not be read: {self.reason}"

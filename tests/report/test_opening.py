@@ -3,8 +3,9 @@ import pytest
 from ser_pipeline.report.document import Answer, Bullets, Callout, plain
 from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
 from ser_pipeline.report.sources import read_data
+from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.read import read_runs
-from ser_pipeline.runs.types import SplitInfo, Unread
+from ser_pipeline.runs.types import SplitInfo
 from tests.report.conftest import untested
 
 pytestmark = pytest.mark.usefixtures("no_drawings")
