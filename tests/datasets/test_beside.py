@@ -113,10 +113,14 @@ def test_vectors_of_other_columns_than_were_learned_are_refused(toy):
 
 
 def test_a_store_that_is_missing_or_unfinished_names_its_command(toy):
-    with pytest.raises(StoreMissing, match="no features for these settings; run 'ser cache features'"):
+    with pytest.raises(
+        StoreMissing, match="no features for these settings; run 'ser cache features --cache "
+    ):
         toy.data(**MIXED)
     toy.write_features(missing=(4,))
-    with pytest.raises(StoreMissing, match="the store lacks 1 of 120 clips; run 'ser cache features'"):
+    with pytest.raises(
+        StoreMissing, match="the store lacks 1 of 120 clips; run 'ser cache features --cache "
+    ):
         toy.data(**MIXED)
 
 

@@ -120,10 +120,14 @@ def test_a_clip_that_one_of_them_could_not_use_is_left_out_and_told(toy, two_enc
 
 
 def test_what_one_of_them_lacks_is_said_with_its_command(toy, two_encoders):
-    with pytest.raises(StoreMissing, match="no features for these settings; run 'ser cache features'"):
+    with pytest.raises(
+        StoreMissing, match="no features for these settings; run 'ser cache features --cache "
+    ):
         beside(toy)
     toy.write_features(missing=(5,))
-    with pytest.raises(StoreMissing, match=r"the store lacks 1 of .* clips; run 'ser cache features'"):
+    with pytest.raises(
+        StoreMissing, match=r"the store lacks 1 of .* clips; run 'ser cache features --cache "
+    ):
         beside(toy)
     with pytest.raises(StoreMissing, match="no embeddings of third; there are those of"):
         beside(toy, embeddings={"encoder": "toy,third"}, layers="middle")
@@ -170,7 +174,7 @@ def test_variants_lie_side_by_side_too(toy):
     learned = data.learned()
     assert len(data.training_clips(learned)) == 2 * len(data.rows("train"))
     shutil.rmtree(toy.cache / "augmented-features")
-    with pytest.raises(StoreMissing, match="run 'ser cache augment --copies 1 --of features'"):
+    with pytest.raises(StoreMissing, match="run 'ser cache augment --copies 1 --of features --cache "):
         toy.data(**of, train={"copies": 1})
 
 

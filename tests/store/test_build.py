@@ -237,7 +237,7 @@ def test_the_data_folder_must_be_there(corpus, tmp_path, front_end):
 
 def test_a_store_that_was_not_built_names_its_command(tmp_path):
     front_end = recipe("paper", front_end={"n_mels": 80}).front_end
-    with pytest.raises(StoreMissing, match=re.escape("run 'ser cache mels --preset paper --n-mels 80'")):
+    with pytest.raises(StoreMissing, match=re.escape(f"--preset paper --n-mels 80 --cache {tmp_path}'")):
         open_store(tmp_path, front_end)
 
 
