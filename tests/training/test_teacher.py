@@ -329,9 +329,9 @@ def test_a_teacher_whose_store_is_gone_or_lacks_clips_is_refused(teach, toy, pup
     teach()
     values = toy.write_features()
     rewrite_features(toy, range(len(toy.rows) - 40), values[:-40], ())
-    refused(pupil, StoreMissing, r"the store lacks \d+ of \d+ clips; run 'ser cache features'")
+    refused(pupil, StoreMissing, r"the store lacks \d+ of \d+ clips; run 'ser cache features --cache ")
     shutil.rmtree(toy.cache / "features")
-    refused(pupil, StoreMissing, "no features for these settings; run 'ser cache features'")
+    refused(pupil, StoreMissing, "no features for these settings; run 'ser cache features --cache ")
 
 
 def test_recordings_without_a_label_must_be_there(teach, toy, pupil, add_rows, tmp_path):
