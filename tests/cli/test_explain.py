@@ -44,7 +44,7 @@ def ser(tmp_path, monkeypatch):
         emotions=("anger", "sadness"), merges={}, manifest_digest="d",
         split=SplitInfo(name="speaker", digest="s", leaks_speakers=False, note=""),
         store_kind="features", store_fingerprint="f", counts={}, class_counts={}, corpora=(), languages=(),
-        synthetic=False, parameters=1, versions={},
+        synthetic=False, parameters=1, versions={}, stopped="done",
     )  # fmt: skip
     (folder / "settings.json").write_text(info.model_dump_json())
     monkeypatch.chdir(tmp_path)
