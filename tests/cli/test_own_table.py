@@ -52,7 +52,7 @@ def test_from_a_table_to_a_report(talks, tmp_path):
     assert paths == {"talks/ann.wav", "talks/ben.wav", f"{tmp_path}/else/cat.wav", f"{tmp_path}/else/dan.wav"}
     assert "48 recordings, no problems" in run("manifest", "validate").stdout
     refused = run("train", "logreg", status=1)
-    assert "ser manifest split speaker" in refused.stderr
+    assert "ser train --split stratified" in refused.stderr
     run("manifest", "split", "stratified")
     assert "48 computed now, 0 failed" in run("cache", "features").stdout
     assert "5 recomputed, 0 problems" in run("cache", "verify", "--sample", 5).stdout
