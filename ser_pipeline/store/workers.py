@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -100,6 +101,10 @@ def _run_local(do: Callable[[T], R], tasks: Tasks[T], jobs: int, where: Path) ->
 
 def _in_worker(do: Callable[[T], R], task: T, tells: bool) -> R:
     TOLD[:] = [partial(print, file=sys.stderr, flush=True)] if tells else []
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # an earlier call began this process in a folder that is gone
+        os.chdir(tempfile.gettempdir())
     return do(task)
 
 

@@ -5,11 +5,13 @@ import re
 import signal
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import chdir, nullcontext
+from tempfile import gettempdir
 from types import SimpleNamespace
 
 import joblib
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from ser_pipeline.errors import StoreError
 from ser_pipeline.store.build import _make_shard
@@ -99,6 +101,20 @@ def test_of_many_jobs_no_more_are_begun_than_the_processors_can_use(tmp_path, mo
         assert sorted(run_tasks(len, ["ab"] * tasks, jobs, None, tmp_path)) == [2] * tasks
     assert asked == [6, 6, 2]
     assert told == ["6 worker processes: more than 2 on a processor only wait for each other"]
+
+
+def where(task):
+    return task, os.getcwd()
+
+
+def test_a_folder_in_which_workers_were_begun_may_go(tmp_path, monkeypatch):
+    get_reusable_executor().shutdown()  # of earlier tests
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    with chdir(begun):
+        assert {*run_tasks(where, [1, 2], 2, None, tmp_path)} == {(1, str(begun)), (2, str(begun))}
+    begun.rmdir()
+    assert {*run_tasks(where, [1, 2], 2, None, tmp_path)} == {(1, gettempdir()), (2, gettempdir())}
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, front_end, monkeypatch):
