@@ -179,6 +179,9 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
 
     card = corpus.CARD
     told = getattr(corpus, "description", None)
+    tried = _TRIED[told.verified] if told else ""
+    if is_own(corpus):
+        tried = "not tried by this toolkit: it is your own description"
     for key, value in {
         "corpus": f"{card.name}, by your own description" if is_own(corpus) else card.name,
         "title": card.title,
@@ -197,11 +200,7 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         "mean duration, s": card.mean_s,
         "layout": told.layout if told else card.layout,
         "pattern": told.pattern if told else corpus.NAME.pattern,
-        "tried on": "not tried by this toolkit: it is your own description"
-        if is_own(corpus)
-        else _TRIED[told.verified]
-        if told
-        else "",
+        "tried on": tried,
         "notes": card.notes,
     }.items():
         if value:

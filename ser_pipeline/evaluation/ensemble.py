@@ -139,7 +139,7 @@ def _checked(members: Sequence[Path]) -> list[RunInfo]:
     for member, info in zip(members, infos, strict=True):
         if info.recipe.target:
             raise RunError(
-                f"{member}: its target are ratings; an ensemble averages probabilities of emotions"
+                f"{member}: its targets are ratings; an ensemble averages probabilities of emotions"
             )
         if info.model == ENSEMBLE:
             raise RunError(f"{member}: is an ensemble itself; name its members")

@@ -321,10 +321,10 @@ def test_a_loss_of_ratings_needs_ratings(ser):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["explain", "a"], "its target are ratings; runs that tell emotions can be explained"),
+        (["explain", "a"], "its targets are ratings; runs that tell emotions can be explained"),
         (["export", "a", "--model-card"], "model cards are written of models of emotions"),
         (["evaluate", "a", "--enrolment"], "--enrolment: scores by UAR"),
-        (["train", "ensemble", "a", "b"], "its target are ratings; an ensemble averages probabilities"),
+        (["train", "ensemble", "a", "b"], "its targets are ratings; an ensemble averages probabilities"),
         (["demo", "--model", "a"], "rates valence, and the demo shows emotions"),
         (
             ["predict", "a.wav", "--model", "a", "--timeline", "--picture", "a.png"],
