@@ -24,7 +24,7 @@ AFTER: Final = "name the benchmarks that did not fit to run them alone"
 
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Run these benchmarks; all of them by default.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Run these benchmarks; all of them by default.")
     ] = None,
     data: DataOption = Path("DataSets"),
     manifests: ManifestsOption = Path("manifests"),

@@ -57,7 +57,8 @@ def status(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Show all there is to know about this store, given by its name or the beginning of it."
+            metavar="NAME",
+            help="Show all there is to know about this store, given by its name or the beginning of it.",
         ),
     ] = None,
     manifests: ManifestsOption = Path("manifests"),
@@ -232,7 +233,10 @@ def gc(
 def merge(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Copy the shards of these caches; without any, only the indexes are rebuilt."),
+        typer.Argument(
+            metavar="FOLDER",
+            help="Copy the shards of these caches; without any, only the indexes are rebuilt.",
+        ),
     ] = None,
     cache: CacheOption = Path("cache"),
 ) -> None:

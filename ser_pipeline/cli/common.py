@@ -66,7 +66,8 @@ ManifestsOption = Annotated[
 CacheOption = Annotated[Path, typer.Option("--cache", help="Use the feature store in this folder.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Use the runs in this folder.")]
 RunArgument = Annotated[
-    Path | None, typer.Argument(help="Take this run, by folder or name; the newest one by default.")
+    Path | None,
+    typer.Argument(metavar="RUN", help="Take this run, by folder or name; the newest one by default."),
 ]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Use up to this many worker processes.")]
 DeviceOption = Annotated[

@@ -35,7 +35,7 @@ NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="Downlo
 WhatArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[NAME|FOLDER]",
+        metavar="NAME|FOLDER",
         help="Check this corpus below --data, or all corpora in this folder; by default all below --data.",
     ),
 ]

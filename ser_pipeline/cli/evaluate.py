@@ -312,7 +312,7 @@ def compare(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN...",
+            metavar="RUN",
             help="Compare these runs, by folder or name; the others are compared with the first.",
         ),
     ],

@@ -47,8 +47,9 @@ app = typer.Typer(no_args_is_help=True, help="Run experiments: compare settings 
 NameArgument = Annotated[
     str,
     typer.Argument(
+        metavar="NAME",
         help="Take this experiment: hypotheses, ablations, cross-corpus, learning-curve, paper, "
-        "or a TOML file."
+        "or a TOML file.",
     ),
 ]
 MANIFEST_FIRST: Final = "build it first with 'ser manifest build --data FOLDER', or pass --data FOLDER"
@@ -180,7 +181,9 @@ def _build_manifest(work: Work, *, dry_run: bool) -> None:
 @app.command()
 @spread
 def search(
-    name: Annotated[str, typer.Argument(help="Search as the table 'search' of this TOML file says.")],
+    name: Annotated[
+        str, typer.Argument(metavar="FILE", help="Search as the table 'search' of this TOML file says.")
+    ],
     work: Work,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Train this many trials instead of the file's number.")

@@ -29,7 +29,8 @@ def export(
     run: Annotated[
         Path | None,
         typer.Argument(
-            help="Take this run, by folder or name; by default the best one by validation on new people."
+            metavar="RUN",
+            help="Take this run, by folder or name; by default the best one by validation on new people.",
         ),
     ] = None,
     target: Annotated[Target, typer.Option("--format", help="Write this format.")] = Target.onnx,

@@ -213,7 +213,8 @@ def split(
     name: Annotated[
         str,
         typer.Argument(
-            help="Make this split: speaker, stratified, loso, kfold, loco, lolo; with --from, your own name."
+            metavar="NAME",
+            help="Make this split: speaker, stratified, loso, kfold, loco, lolo; with --from, your own name.",
         ),
     ],
     manifests: ManifestsOption = MANIFESTS,

@@ -144,8 +144,9 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
+            metavar="FILE",
             help="Predict on these recordings, folders, patterns or addresses, as in s3://bucket/a.wav; "
-            "'-' is standard input. With --out, a manifest stands for its recordings and segments."
+            "'-' is standard input. With --out, a manifest stands for its recordings and segments.",
         ),
     ],
     archive: Archive,

@@ -100,7 +100,7 @@ BUDGETS: Final = (
 
 def quickstart(
     folder: Annotated[
-        Path, typer.Argument(help="Work in this folder; it is made if it does not exist.")
+        Path, typer.Argument(metavar="FOLDER", help="Work in this folder; it is made if it does not exist.")
     ] = Path("demo"),
     seed: Annotated[
         int, typer.Option(min=0, help="Draw the synthetic voices and the training from this seed.")

@@ -43,9 +43,7 @@ TimeOption = Annotated[
 ]
 MembersArgument = Annotated[
     list[Path] | None,
-    typer.Argument(
-        metavar="[RUNS]...", help="The runs, by folder or name, that 'ser train ensemble' averages."
-    ),
+    typer.Argument(metavar="RUN", help="The runs, by folder or name, that 'ser train ensemble' averages."),
 ]
 
 

@@ -70,7 +70,7 @@ class ModelOptions(Options):
 
     name: Annotated[str, OneOf(ARCHITECTURES)] = option(
         "crnn",
-        f"Train this model: {_by_inputs()}. 'ensemble' averages the probabilities of the RUNS named after "
+        f"Train this model: {_by_inputs()}. 'ensemble' averages the probabilities of the runs named after "
         "it. Without a model, the best one that the stores at hand allow is trained.",
         flag="MODEL", needs=ANY_MODEL,
     )  # fmt: skip

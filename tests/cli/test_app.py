@@ -34,6 +34,14 @@ def test_every_option_says_what_it_does(path, command):
         assert getattr(parameter, "help", None) or parameter.name == "help", f"{path}: {parameter.name}"
 
 
+def test_usage_names_arguments_in_capitals():
+    found = [
+        one for path, command in commands() for one in shown(path, command) if not one.opts[0].startswith("-")
+    ]
+    assert len(found) > 15
+    assert [one.metavar for one in found if not (one.metavar or "").isupper()] == []
+
+
 def test_importing_the_command_line_loads_no_heavy_library():
     code = f"import sys, ser_pipeline.cli; print([name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
