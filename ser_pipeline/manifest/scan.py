@@ -19,7 +19,7 @@ from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
 from ser_pipeline.manifest.cards import card_facts
 from ser_pipeline.manifest.schema import MEASURED, REJECT_SCHEMA, SCHEMA
-from ser_pipeline.manifest.segments import measure
+from ser_pipeline.manifest.segments import measure, with_sessions
 from ser_pipeline.records import MissingAudio, Record, Reject, TableProblem, Utterance
 from ser_pipeline.remote.addresses import printable
 
@@ -289,7 +289,7 @@ def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tupl
     rows = in_order(_measured(described, probes).filter(usable), BY_ID)
     rows, same_id = _without_repeated_ids(rows)
     rows, same_audio = _without_repeated_audio(rows)
-    return rows, pa.concat_tables([*rejects, same_id, same_audio])
+    return with_sessions(rows), pa.concat_tables([*rejects, same_id, same_audio])
 
 
 def in_order(table: pa.Table, keys: list[tuple[str, str]]) -> pa.Table:

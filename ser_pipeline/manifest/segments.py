@@ -6,7 +6,6 @@ copies of it is the same audio. An end may lie up to 10 ms beyond the recording,
 """
 
 import math
-from collections.abc import Iterator
 from itertools import repeat
 from typing import Final
 
@@ -115,40 +114,79 @@ def _heard(segment: Segment | None, whole_s: float) -> tuple[float, float, str |
 
 
 def overlaps(rows: pa.Table) -> list[str]:
-    """A line on segments that overlap an earlier one by the same speaker in the same recording, if any do.
+    """Lines on segments that overlap an earlier one in the same recording, by the same speaker or by another.
 
     They are usable: listeners rate windows that overlap, too. But a split by clip would put the same sound on
     both sides.
     """
     segments = rows.filter(rows["start_s"].is_valid())
-    pairs = list(_overlapping(segments))
-    if not pairs:
+    earlier, later = _overlapping(segments, "path", "speaker_id")
+    lines = []
+    if len(later):
+        names = segments["utterance_id"]
+        found = [f"{names[two]} overlaps {names[one]}" for one, two in zip(earlier, later, strict=True)]
+        lines.append(
+            f"{plural(len(found), 'segment')} and an earlier one by the same speaker overlap, so a split by "
+            f"clip would have the same sound on both sides: {some(found, show=1)}"
+        )
+    if crossed := _crossed(segments):
+        many = plural(len(crossed), "recording")
+        lines.append(
+            f"in {many}, segments of different speakers overlap; splits by speaker keep these together, as "
+            f"people of one session: {some(crossed, show=1)}"
+        )
+    return lines
+
+
+def with_sessions(rows: pa.Table) -> pa.Table:
+    """Make each recording in which people are heard at once a session, where the corpus gives none.
+
+    Otherwise a split by speaker would have the same sound on both sides.
+
+    Args:
+        rows: columns of a manifest.
+    """
+    segments = rows.filter(rows["start_s"].is_valid())
+    crossed = _crossed(segments) if segments.num_rows else []
+    if not crossed:
+        return rows
+    alone = pc.and_(rows["session_id"].is_null(), rows["start_s"].is_valid())
+    taken = pc.and_(alone, pc.is_in(rows["path"], pa.array(crossed, pa.string())))
+    names = pc.replace_substring_regex(rows["utterance_id"], r"^[^/]*/(.*)#[^#]*$", r"\1")
+    place = rows.schema.get_field_index("session_id")
+    return rows.set_column(place, rows.schema.field(place), pc.if_else(taken, names, rows["session_id"]))
+
+
+def _crossed(segments: pa.Table) -> list[str]:
+    """Paths of the recordings in which segments of different speakers overlap, sorted."""
+    earlier, later = _overlapping(segments, "path")
+    if not len(later):
         return []
-    names = segments["utterance_id"]
-    found = [f"{names[later]} overlaps {names[earlier]}" for earlier, later in pairs]
-    count = plural(len(found), "segment")
-    return [
-        f"{count} and an earlier one by the same speaker overlap, so a split by clip would have the same "
-        f"sound on both sides: {some(found, show=1)}"
-    ]
+    speakers = codes(segments["speaker_id"]).of
+    paths = segments["path"].take(pa.array(later[speakers[earlier] != speakers[later]]))
+    return sorted(pc.unique(paths).to_pylist())
 
 
-def _overlapping(segments: pa.Table) -> Iterator[tuple[int, int]]:
-    """Rows of overlapping segments: the one that ends last so far, and the one that begins before that."""
+def _overlapping(segments: pa.Table, *same: str) -> tuple[Int64s, Int64s]:
+    """Rows of overlapping segments that are alike in some columns, in order of time.
+
+    Returns:
+        Of each pair, the one that ends last so far, and the one that begins before that.
+    """
     if not segments.num_rows:
-        return
-    places = (codes(segments[name]).of for name in ("path", "speaker_id"))
-    group: Int64s = np.stack([*places])
-    starts, ends = (segments[name].to_numpy() for name in ("start_s", "end_s"))
-    order = np.lexsort((starts, *group))
-    last = order[0]
-    for row in order[1:]:
-        if (group[:, row] != group[:, last]).any():
-            last = row
-            continue
-        if starts[row] < ends[last] - SLACK_S:
-            yield int(last), int(row)
-        last = row if ends[row] > ends[last] else last
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    bounds = (segments[name].to_numpy() for name in ("start_s", "end_s"))
+    starts, ends = (np.rint(1000 * bound).astype(np.int64) for bound in bounds)
+    order = np.lexsort((starts, *(codes(segments[name]).of for name in same)))
+    alike = np.stack([codes(segments[name]).of[order] for name in same])
+    group = np.concatenate([[0], (np.diff(alike) != 0).any(axis=0).cumsum()])
+    apart = group * (ends.max() + 1)  # later than all of the groups before
+    starts, ends = starts[order] + apart, ends[order] + apart
+    latest = np.maximum.accumulate(ends)
+    rises = np.concatenate([[True], ends[1:] > latest[:-1]])
+    last = np.maximum.accumulate(np.where(rises, np.arange(len(ends)), 0))
+    met = starts[1:] < latest[:-1] - round(1000 * SLACK_S)
+    return order[last[:-1][met]], order[1:][met]
 
 
 def bounds_fit(table: pa.Table) -> pa.Array:

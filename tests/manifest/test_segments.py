@@ -17,6 +17,7 @@ from ser_pipeline.manifest import probe_cache as reading
 from ser_pipeline.manifest.schema import ADDED, FACTS_KEY
 from ser_pipeline.manifest.segments import segments_of
 from ser_pipeline.records import Segment, Utterance
+from ser_pipeline.splits.leaks import people
 
 
 def utterance(path, start, end, speaker="1"):
@@ -128,10 +129,30 @@ def test_limit_counts_recordings(talks):
 
 
 def test_overlaps_are_pointed_out(talks):
-    summary = talks({"a.wav": [(0.0, 4.0), (1.0, 1.5), (3.0, 5.0), (3.5, 4.5, "2")], "b.wav": [(0.0, 1.0)]})
+    summary = talks({"a.wav": [(0.0, 4.0), (1.0, 1.5), (3.0, 5.0)], "b.wav": [(0.0, 1.0)]})
     (line,) = [line for line in summary.warnings if "overlap" in line]
     assert line.startswith("2 segments and an earlier one by the same speaker overlap")
     assert line.endswith("talks/a#1.000-1.500 overlaps talks/a#0.000-4.000 and 1 more")
+
+
+def test_people_who_are_heard_at_once_are_of_one_session(tmp_path, talks):
+    summary = talks(
+        {
+            "a.wav": [(0.0, 4.0), (1.0, 1.5, "2"), (4.5, 5.0, "3")],
+            "b.wav": [(0.0, 1.0), (1.0, 2.0, "4"), (1.995, 3.0)],
+            "c.wav": [(0.0, 1.0, "5"), (2.0, 3.0, "6"), (0.5, 3.5, "5")],
+        }
+    )
+    (line,) = [line for line in summary.warnings if "different speakers" in line]
+    assert line == (
+        "in 2 recordings, segments of different speakers overlap; splits by speaker keep these together, as "
+        "people of one session: a.wav and 1 more"
+    )
+    table = read_manifest(tmp_path / "manifests").table
+    assert table["session_id"].to_pylist() == ["a"] * 3 + [None] * 3 + ["c"] * 3
+    units = people(table).units
+    names = [units.names[unit] for unit in units.of]
+    assert names == ["talks-a"] * 3 + ["talks-a", "talks-4", "talks-a"] + ["talks-c"] * 3
 
 
 def test_segments_that_touch_do_not_overlap(talks):
