@@ -17,9 +17,10 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
-from ser_pipeline.corpora.values import Values, majority_of, votes_of
+from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
+from ser_pipeline.labels import OTHER
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,
     CorpusCard,
@@ -182,7 +183,9 @@ class Described:
         by_path: dict[str, list[Line]] = defaultdict(list)
         for number, line in lines:
             told: dict[str, Any] = {
-                fact: line.get(column, "").strip() for fact, column in table.columns.items()
+                fact: with_unit(cell, column) if fact in TIMES else cell
+                for fact, column in table.columns.items()
+                for cell in [line.get(column, "").strip()]
             }
             told["votes"] = {emotion: line.get(column) for emotion, column in table.votes.items()}
             by_path[slashed(told.pop("path"))].append((number, told))
@@ -215,11 +218,21 @@ class Described:
     def _each_once(
         self, path: PurePosixPath, lines: Sequence[Line], table: Table
     ) -> Iterator[tuple[PurePosixPath, Named] | Reject]:
-        """The lines of one recording; those that name it, or the same segment of it, again are rejects."""
-        first: dict[tuple[str, str], Line] = {}
+        """The lines of one recording; those that name it, or the same segment of it, again are rejects.
+
+        Lines that say whose answer they are, are the answers of several listeners to one recording.
+        """
+        if "rater" in table.columns:
+            together: dict[tuple[str, ...], list[Line]] = defaultdict(list)
+            for line in lines:
+                together[_bounds(line[1])].append(line)
+            lines = [
+                (answers[0][0], of_all([told for _, told in answers], self._answer))
+                for answers in together.values()
+            ]
+        first: dict[tuple[str, ...], Line] = {}
         for number, told in lines:
-            bounds = told.get("start", ""), told.get("end", "")
-            earlier, other = first.setdefault(bounds, (number, told))
+            earlier, other = first.setdefault(_bounds(told), (number, told))
             if earlier == number:
                 yield path, told
                 continue
@@ -228,6 +241,13 @@ class Described:
             file = Path(table.file).name
             reason = f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}"
             yield Reject(self.CARD.name, path, reason)
+
+    def _answer(self, label: str) -> str:
+        """The emotion that one of several listeners chose; a word that is none is another one."""
+        try:
+            return self._emotion(label)
+        except ValueError:
+            return OTHER
 
     def _row(
         self,
@@ -301,6 +321,8 @@ class Described:
         sentence, texts = facts.get("sentence_id"), self.description.texts
         if sentence is not None and "text" not in facts and (sentence in texts or ANY in texts):
             facts["text"] = texts.get(sentence) or texts[ANY].replace(ANY, sentence)
+        if votes and facts.get("agreement") is None:
+            facts["agreement"] = max(votes.values()) / sum(votes.values())
         emotions = parts_of(self._values.of("emotion", label))
         return Utterance(
             corpus=self.CARD.name,
@@ -332,6 +354,11 @@ class Described:
         if plain and plain in (letters(told.name), letters(told.title)):
             return True
         return any(each.fullmatch(folder) for each in self._folders)
+
+
+def _bounds(told: Named) -> tuple[str, ...]:
+    """Which part of its recording a line is about."""
+    return tuple(told.get(fact, "") for fact in TIMES)
 
 
 def letters(name: str) -> str:

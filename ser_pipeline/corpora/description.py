@@ -24,9 +24,12 @@ from ser_pipeline.records import RATINGS, VOCABULARIES, Download, Modality, Styl
 FACTS: Final = (
     "emotion", "speaker", "gender", "age", "language", "session", "sentence", "text", "take",
     "intensity", "style", "modality", "valence", "arousal", "dominance", "agreement",
-    "naturalness", "rated_intensity", "part", "fold", "path", "start", "end",
+    "naturalness", "rated_intensity", "part", "fold", "path", "start", "end", "duration", "rater",
 )  # fmt: skip
-"""What can be said of a recording; the last three only by a table whose lines are the rows."""
+"""What can be said of a recording; the last five only by a table whose lines are the rows."""
+
+OF_LINES: Final = FACTS[FACTS.index("path") :]
+"""Which recording a line of a table is about, which part of it, and whose answer it is."""
 
 VALUES: Final[Mapping[str, tuple[str, ...]]] = {"emotion": (*EMOTIONS, OTHER), **VOCABULARIES}
 """Fact -> the only values it may have; codes of a corpus stand for them."""
@@ -293,8 +296,8 @@ class Description(_Part):
             raise ValueError(
                 "rows come either from files, by 'pattern', or from the lines of one table with rows = true"
             )
-        if not by_lines and self.says("path", "start", "end"):
-            raise ValueError("path, start and end are facts of a table with rows = true")
+        if not by_lines and self.says(*OF_LINES):
+            raise ValueError(f"{', '.join(OF_LINES)} are facts of a table with rows = true")
         if not self.says("emotion") and not any(table.votes for table in self.tables):
             raise ValueError(
                 "nothing says the emotion: name a group of the pattern 'emotion' (found "

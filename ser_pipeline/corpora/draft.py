@@ -15,7 +15,7 @@ from typing import Final
 
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
-from ser_pipeline.corpora.description import FACTS
+from ser_pipeline.corpora.description import FACTS, OF_LINES
 from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
 from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of
 from ser_pipeline.corpora.files import is_recording, walk
@@ -164,8 +164,8 @@ def _with_tables(
 
 
 def _kept(read: TableGuess, columns: Mapping[str, Guess]) -> dict[str, str]:
-    bounds = ("start", "end") if read.rows else ()
-    return {fact: column for fact, column in read.columns.items() if fact in columns or fact in bounds}
+    kept = {*columns, *(OF_LINES if read.rows else ())}
+    return {fact: column for fact, column in read.columns.items() if fact in kept}
 
 
 def _speakers(found: Sequence[Found], columns: Mapping[str, Guess], fields: Sequence[Field]) -> list[Found]:

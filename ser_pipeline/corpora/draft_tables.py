@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ser_pipeline.corpora.description import OF_LINES
 from ser_pipeline.corpora.draft_sheets import (
     Recordings,
     Sheet,
@@ -22,7 +23,7 @@ from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.values import part_of_word
+from ser_pipeline.corpora.values import TIMES, part_of_word
 from ser_pipeline.corpora.words import (
     emotion_of_word,
     facts_of_columns,
@@ -55,6 +56,7 @@ class TableGuess:
         more: whether it has lines about something else.
         fields: group of the pattern that a key is compared with -> field of the names.
         labels: of each recording, "" where it has none.
+        unread: columns of what only lines that are the rows can say.
         parts: codes of parts in a key -> parts.
     """
 
@@ -68,6 +70,7 @@ class TableGuess:
     more: bool = False
     fields: Mapping[str, Field] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -120,10 +123,10 @@ def _understood(
     named = Counter(lines)
     again = sum(count > 1 for count in named.values()) > 0.02 * len(named)
     facts = _facts(sheet, set(columns), told)
-    bounds = [facts.pop(fact, None) for fact in ("start", "end")]
-    if again and not all(bounds):
-        bounds = _bounds(sheet, {*columns, *(column for _, column in facts.values())})
-    rows = again and all(bounds) and len(columns) == 1
+    of_lines = {fact: facts.pop(fact) for fact in OF_LINES if fact in facts}
+    if again and len(of_lines.keys() & TIMES) < 2 and "rater" not in of_lines:
+        of_lines |= _bounds(sheet, {*columns, *(column for _, column in facts.values())})
+    rows = again and len(columns) == 1 and (len(of_lines.keys() & TIMES) > 1 or "rater" in of_lines)
     kept = {fact: each for fact, each in facts.items() if each is not None}
     votes = {} if "emotion" in kept else _votes(sheet, set(columns))
     if not kept and not votes:
@@ -134,7 +137,8 @@ def _understood(
     labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
     used = {fact: column for fact, (_, column) in kept.items()}
     if rows:
-        used |= {fact: bound[1] for fact, bound in zip(("start", "end"), bounds, strict=True) if bound}
+        used |= {fact: column for fact, (_, column) in of_lines.items()}
+        of_lines = {}
     guess = TableGuess(
         files=globbed(folder, sheet.files),
         key=columns,
@@ -146,6 +150,7 @@ def _understood(
         more=more,
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
+        unread=tuple(column for _, column in of_lines.values()),
         parts={
             cell: part
             for column, what in zip(columns, match, strict=True)
@@ -158,7 +163,7 @@ def _understood(
     return score, guess, {fact: each for fact, (each, _) in kept.items()}
 
 
-def _bounds(sheet: Sheet, taken: set[str]) -> list[Column | None]:
+def _bounds(sheet: Sheet, taken: set[str]) -> dict[str, Column]:
     """Two columns of which one is always the larger: where segments begin and end."""
     times = {}
     for column in sheet.own:
@@ -167,14 +172,11 @@ def _bounds(sheet: Sheet, taken: set[str]) -> list[Column | None]:
             times[column] = [float(cell) for cell in cells]
     for (start, low), (end, high) in pairwise(times.items()):
         if all(one < two for one, two in zip(low, high, strict=True)):
-            return [
-                (
-                    Guess(fact, f"column {column!r} of {sheet.source}", Counter(sheet.cells(column)), False),
-                    column,
-                )
+            return {
+                fact: (Guess(fact, f"column {column!r} of {sheet.source}", Counter(), False), column)
                 for fact, column in (("start", start), ("end", end))
-            ]
-    return [None, None]
+            }
+    return {}
 
 
 def _facts(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> dict[str, Column]:
@@ -285,10 +287,10 @@ def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) ->
         return None
     if fact == "fold" and not all(re.fullmatch(r"\d{1,3}", code) for code in counts):
         return None
-    if fact in RATINGS or fact in ("start", "end"):
+    if fact in RATINGS or fact in TIMES:
         numbers = [code.replace(",", ".") for code in counts]
         plain = all(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", number) for number in numbers)
-        return Guess(fact, source, counts, fact in ("start", "end")) if plain else None
+        return Guess(fact, source, counts, fact in TIMES) if plain else None
     role = len(counts) <= 3 and all(len(code) == 1 for code in counts)  # A and B of every talk
     return Guess(fact, source, counts, fact != "speaker" or (len(counts) <= lines / 2 and not role))
 

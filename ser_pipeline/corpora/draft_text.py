@@ -96,8 +96,12 @@ def _scales(found: Draft) -> list[str]:
 def _table_lines(table: TableGuess) -> list[str]:
     columns = {"path": table.key[0], **table.columns} if table.rows else table.columns
     lines = []
+    unread = ", ".join(table.unread)
     for file in table.files:
         lines += ["", "[[tables]]", f"file = {_quoted(file)}"]
+        lines += (
+            [f"# not read: {unread}; for segments, set rows = true and name these columns"] if unread else []
+        )
         lines += (
             ["rows = true"] if table.rows else [f"key = {_list(table.key)}", f"match = {_list(table.match)}"]
         )

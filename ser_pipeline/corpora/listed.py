@@ -27,7 +27,7 @@ from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.values import Values
+from ser_pipeline.corpora.values import TIMES, Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
     emotion_of_word,
@@ -47,6 +47,8 @@ SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
+
+_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
 
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
@@ -159,7 +161,8 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     labels: Mapping[str, int] = met.get("emotion", {})
     codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused)]
+    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused, several="rater" in columns)]
+    remarks += _unread_bounds(columns, lines[0])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = _scales(met)
@@ -225,13 +228,28 @@ def _no_emotion(label: str) -> str:
     return f"label {label!r} is no emotion that is known"
 
 
-def _remarks(met: Mapping[str, int], refused: Codes) -> list[str]:
+def _remarks(met: Mapping[str, int], refused: Codes, *, several: bool) -> list[str]:
     if not refused:
         return []
     odd = {label: met[label] for label in refused}
+    so = "they count as votes for 'other'" if several else "recordings that have them are rejects"
     return [
-        f"labels that are no emotion: {counted(odd)}; recordings that have them are rejects, unless a "
-        "description of the corpus says what they mean (docs/corpora/describe.md)"
+        f"labels that are no emotion: {counted(odd)}; {so}, unless a description of the corpus says what "
+        "they mean (docs/corpora/describe.md)"
+    ]
+
+
+def _unread_bounds(columns: Mapping[str, str], heading: Iterable[str]) -> list[str]:
+    """A line on columns that are called like bounds of segments, where none are read."""
+    if columns.keys() & TIMES:
+        return []
+    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+", name))} for name in heading}
+    called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
+    if len(called) < 2:
+        return []
+    return [
+        f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments start "
+        "and end (seconds) or start_ms and end_ms"
     ]
 
 
@@ -313,7 +331,7 @@ def _readable(
     Labels, paths and bounds are needed, so a line whose value cannot be read is a reject of its own.
     """
     values, kept, odd, lines = Values(told), dict(columns), dict[str, set[str]](), []
-    for fact in columns.keys() - {"path", "emotion", "start", "end", "speaker"}:
+    for fact in columns.keys() - {"path", "emotion", "speaker", *TIMES}:
         cells = {text: count for text, count in met[fact].items() if text}
         errors = {text: error for text in cells if (error := _error(values, fact, text))}
         if not errors:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -9,13 +10,14 @@ from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, VALUES, Description
 from ser_pipeline.corpora.tables import age_of
-from ser_pipeline.corpora.words import gender_of_word
-from ser_pipeline.records import RATINGS
+from ser_pipeline.corpora.words import gender_of_word, is_nobody
+from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
 
 PART_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
         "train": "train", "training": "train", "trn": "train",
         "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+        "devel": "validation",
         "development": "validation", "develop": "validation",
         "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
     }
@@ -33,6 +35,9 @@ def part_of_word(word: str) -> str | None:
     found = {PART_OF[token] for token in re.split(r"[\W\d_]+", word.lower()) if token in PART_OF}
     return found.pop() if len(found) == 1 else None
 
+
+TIMES: Final = ("start", "end", "duration")
+"""Facts that are times of a recording; together they say which part of it is meant."""
 
 MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""
@@ -57,7 +62,7 @@ class Values:
         self._fields = {
             fact: (_CALLED.get(fact, fact), read)
             for fact, read in self._readers.items()
-            if fact not in ("emotion", "speaker", "path")
+            if fact not in ("emotion", "speaker", "path", "rater")
         }
         told = description
         self._spelt = {
@@ -105,6 +110,9 @@ class Values:
             if fact in self._fields and text != "":
                 name, read = self._fields[fact]
                 fields[name] = read(text)
+        length = fields.pop("duration", None)
+        if length is not None and fields.get("end_s") is None:
+            fields["end_s"] = (fields.get("start_s") or 0.0) + length
         return fields
 
     def _reader(self, fact: str) -> Callable[[str], Any]:
@@ -114,11 +122,9 @@ class Values:
         if fact in RATINGS:
             return self._scaled(fact)
         simple: dict[str, Callable[[str], Any]] = {
-            "age": lambda text: age_of(str(text).removesuffix(".0")) if str(text).strip() else None,
+            "age": lambda text: age_of(re.sub(r"[.,]0$", "", str(text))) if str(text).strip() else None,
             "fold": lambda text: int(float(text)),
-            "start": seconds_of,
-            "end": seconds_of,
-        }
+        } | dict.fromkeys(TIMES, seconds_of)
         return simple.get(fact, self._plain(fact))
 
     def _plain(self, fact: str) -> Callable[[str], str]:
@@ -130,9 +136,9 @@ class Values:
             value = codes.get(self._case(str(text)), str(text))
             if closed and value not in listed and text not in listed:
                 raise ValueError(f"{fact} {text!r} does not exist; valid are {', '.join(listed)}")
-            return value
+            return UNKNOWN_SPEAKER if fact == "speaker" and is_nobody(value) else value
 
-        return read if codes or closed else str
+        return read if codes or closed or fact == "speaker" else str
 
     def _coded(self, fact: str, valid: Sequence[str]) -> Callable[[str], str]:
         own, closed = self._codes.get(fact, {}), fact in self._told.closed
@@ -171,8 +177,18 @@ class Values:
         return code.lower() if self._told.ignore_case else code
 
 
+def with_unit(text: str, column: str) -> str:
+    """The text of a time with the unit that the name of its column ends in.
+
+    Examples:
+        >>> with_unit("1250", "start_ms"), with_unit("1.25", "start")
+        ('1250 ms', '1.25')
+    """
+    return f"{text} ms" if text and re.search(r"([\W_]m|[a-z]M)s(ec)?$", column) else text
+
+
 def seconds_of(text: str) -> float | None:
-    """Read a time in seconds, or as hours, minutes and seconds; ``NaT`` is none.
+    """Read a time in seconds, in milliseconds, or as hours, minutes and seconds; ``NaT`` is none.
 
     Raises:
         ValueError: no time of at least 0.
@@ -180,9 +196,13 @@ def seconds_of(text: str) -> float | None:
     Examples:
         >>> seconds_of("12,5"), seconds_of("1:02:03.5"), seconds_of("0 days 00:00:01.250000")
         (12.5, 3723.5, 1.25)
+        >>> seconds_of("1250 ms")
+        1.25
     """
     if str(text) == "NaT":
         return None
+    if str(text).endswith(" ms"):
+        return (seconds_of(str(text).removesuffix(" ms")) or 0.0) / 1000
     try:
         parts = [float(part) for part in str(text).removeprefix("0 days ").replace(",", ".").split(":")]
     except ValueError:
@@ -191,6 +211,40 @@ def seconds_of(text: str) -> float | None:
     if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
         raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
     return value
+
+
+def of_all(answers: Sequence[Mapping[str, Any]], emotion_of: Callable[[str], str]) -> Mapping[str, Any]:
+    """What the answers of several listeners to one recording say together.
+
+    Args:
+        answers: fact -> text of each; all have the same facts.
+        emotion_of: the emotion that a label means.
+
+    Returns:
+        Votes for emotions instead of one, mean ratings, and of other facts what the first says.
+
+    Examples:
+        >>> of_all([{"emotion": "W", "valence": "2"}, {"emotion": "W", "valence": "5"}], {"W": "anger"}.get)
+        {'valence': '3.5', 'votes': Counter({'anger': 2})}
+    """
+    if len(answers) == 1:
+        return answers[0]
+    said = {fact: [answer[fact] for answer in answers if answer[fact]] for fact in answers[0]}
+    told = {fact: texts[0] if texts else answers[0][fact] for fact, texts in said.items()}
+    for fact in RATINGS.keys() & said.keys():
+        numbers = [number for text in said[fact] if math.isfinite(number := _number(text))]
+        told[fact] = str(math.fsum(numbers) / len(numbers)) if numbers else told[fact]
+    if told.pop("emotion", ""):
+        told["votes"] = Counter(map(emotion_of, said["emotion"]))
+    return told
+
+
+def _number(text: str) -> float:
+    """The number that a text is, with a point or a comma; NaN for none."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return math.nan
 
 
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:

@@ -17,6 +17,10 @@ PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "
 """Letters that are no other letter with a mark."""
 
 
+ARTICLE: Final = "\N{ARABIC LETTER ALEF}\N{ARABIC LETTER LAM}"
+"""The article that Arabic writes as a part of the word."""
+
+
 @lru_cache(maxsize=1 << 14)
 def plain(word: str) -> str:
     """A word without case, accents, digits and marks.
@@ -41,7 +45,8 @@ def emotion_of_word(word: str) -> str | None:
         >>> emotion_of_word("Traurig"), emotion_of_word("HAP"), emotion_of_word("strong")
         ('sadness', 'happiness', None)
     """
-    return _meanings("emotions").get(plain(word))
+    known, bare = _meanings("emotions"), plain(word)
+    return known.get(bare) or known.get(bare.removeprefix(ARTICLE))
 
 
 def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
@@ -106,6 +111,18 @@ def gender_of_word(word: str) -> str | None:
     return _meanings("genders").get(plain(word))
 
 
+def is_nobody(speaker: str) -> bool:
+    """Whether the code of a speaker says that nobody knows who speaks.
+
+    Examples:
+        >>> is_nobody("<UNK>"), is_nobody("?"), is_nobody("NA")
+        (True, True, False)
+    """
+    word = speaker.strip().lower()
+    known = str(_words()["nobody"]["words"]).split()
+    return word in known or word.strip("<>[]()") in known or not re.search(r"\w", word)
+
+
 def is_level(word: str) -> bool:
     """Whether a word says how strong or which way, which is no emotion.
 
@@ -150,7 +167,8 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
-    emotion, speaker and gender may also be a part of the name. Case, accents and marks do not matter.
+    emotion, speaker and gender may also be a part of the name, unless it is of predictions. Case, accents
+    and marks do not matter. A duration counts only beside a start without an end.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -169,10 +187,12 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         inside = [
             column
             for name, column in names.items()
-            if any(word in name for word in words) and column not in found.values()
+            if any(word in name for word in words) and column not in found.values() and "pred" not in name
         ]
         if fact not in found and inside:
             found[fact] = inside[0]
+    if "start" not in found or "end" in found:
+        found.pop("duration", None)
     return found
 
 

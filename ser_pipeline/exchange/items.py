@@ -11,7 +11,7 @@ from ser_pipeline.corpora.description import FACTS
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import Segment
 
-TOLD: Final = tuple(fact for fact in FACTS if fact != "path")
+TOLD: Final = tuple(fact for fact in FACTS if fact not in ("path", "duration", "rater"))
 """Facts of a recording, as descriptions name them, without its path."""
 
 VOTES: Final = "votes_"

@@ -9,11 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ser_pipeline.atomic import whole_folder
-from ser_pipeline.corpora.description import FACTS
 from ser_pipeline.errors import ManifestError, some
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.formats import checked_format
-from ser_pipeline.exchange.items import VOTES, Row
+from ser_pipeline.exchange.items import TOLD, VOTES, Row
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS, Segment
@@ -126,8 +125,8 @@ def _rows(table: pa.Table, data: Path) -> list[Row]:
 
 def _row(line: Mapping[str, Any], root: str) -> Row:
     facts = {"emotion": emotion_name(line["emotion_id"])}
-    for fact in FACTS:
-        if fact not in ("emotion", "path"):
+    for fact in TOLD:
+        if fact != "emotion":
             facts[fact] = _text(fact, line[_COLUMNS.get(fact, fact)])
     facts |= {VOTES + emotion_name(emotion): str(count) for emotion, count in line["votes"] or ()}
     return Row(

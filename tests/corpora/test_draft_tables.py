@@ -148,6 +148,31 @@ def test_segments_in_a_table_without_heading_are_rows(tmp_path):
     assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS[:10] * 2]
 
 
+def test_a_line_for_each_listener_makes_rows_of_all_their_answers(tmp_path):
+    names = [f"s{n % 5}_{n:02}" for n in range(20)]
+    answers = "".join(
+        f"{name},{rater},{LABELS[n if rater != 'c' else n + 1]},{n % 5 + 1}\n"
+        for n, name in enumerate(names)
+        for rater in "abc"
+    )
+    paths = [f"wav/{name}.wav" for name in names]
+    text, rows, rest = read(put(tmp_path / "crowd", paths, r__csv=f"clip,rater,emotion,arousal\n{answers}"))
+    assert rest == [], text
+    assert {row.path.stem: row.emotion for row in rows} == {
+        name: EMOTION_OF[LABELS[n]] for n, name in enumerate(names)
+    }
+    assert {sum(row.votes.values()) for row in rows} == {3}
+
+
+def test_bounds_of_recordings_that_occur_once_are_named(tmp_path):
+    names = [f"s{n % 5}_{n:02}" for n in range(20)]
+    lines = "".join(f"{name},{LABELS[n]},{n}.0,{n}.5\n" for n, name in enumerate(names))
+    paths = [f"wav/{name}.wav" for name in names]
+    text, rows, rest = read(put(tmp_path / "once", paths, t__csv=f"file,emotion,Start,End\n{lines}"))
+    assert "# not read: Start, End; for segments, set rows = true and name these columns" in text
+    assert (len(rows), rest, {row.start_s for row in rows}) == (20, [], {None})
+
+
 def test_numbers_of_dialogue_and_turn_are_compared_with_columns_part_by_part(tmp_path):
     paths, texts = [], {}
     for shift, part in enumerate(("train", "dev")):

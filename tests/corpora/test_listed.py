@@ -134,6 +134,31 @@ def test_times_of_every_form(home, start, end, bounds):
     assert (row.start_s, row.end_s) == bounds
 
 
+@pytest.mark.parametrize(
+    ("columns", "cells", "bounds"),
+    [
+        ("start,duration", "1.5,2", (1.5, 3.5)),
+        ("audio_offset,offset,duration", "9,1.5,2", (1.5, 3.5)),
+        ("onset,offset", "1.5,3.5", (1.5, 3.5)),
+        ("start_ms,end_ms", "1500,3500", (1.5, 3.5)),
+        ("startMs,duration_ms", "1500,2000", (1.5, 3.5)),
+        ("start,end,duration", "1.5,3.5,9", (1.5, 3.5)),
+        ("duration", "2", (None, None)),
+    ],
+)
+def test_bounds_as_tables_give_them(home, columns, cells, bounds):
+    (row,) = rows_of(home, f"path,emotion,{columns}\nrec/anna/a1.wav,sad,{cells}\n")
+    assert (row.start_s, row.end_s) == bounds
+
+
+def test_columns_that_are_called_like_bounds_and_are_not_read_are_named(home):
+    _, problem = rows_of(home, "path,emotion,start_frame,end_frame\nrec/anna/a1.wav,sad,0,80\n")
+    assert problem.reason.startswith(
+        "columns start_frame, end_frame are not read, so rows are whole recordings"
+    )
+    assert len(rows_of(home, "path,emotion,end_of_day\nrec/anna/a1.wav,sad,1\n")) == 1
+
+
 @pytest.mark.parametrize("odd", ["abc", "-1", "1:2:3:4", "inf", "nan"])
 def test_a_line_with_no_time_is_a_reject(home, odd):
     (row,) = rows_of(home, f"path,emotion,start\nrec/anna/a1.wav,sad,{odd}\n")
@@ -327,3 +352,43 @@ def test_the_dimensions_of_a_table_have_one_scale(home, ratings, read, said):
 def test_headings_in_other_languages(home, heading):
     (row,) = rows_of(home, f"{heading}\nrec/anna/a1.wav;Wut;7;31\n", encoding="utf-8-sig")
     assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
+
+
+def test_the_answers_of_several_listeners_are_votes_and_mean_ratings(home):
+    lines = [
+        "rec/anna/a1.wav,ann,sad,7,1", "rec/anna/a1.wav,bob,fear,7,4", "rec/anna/a1.wav,cid,fear,7,x",
+        "rec/anna/a2.wav,ann,sad,7,2", "rec/anna/a2.wav,bob,joy,7,5",
+        "rec/ben/b1.wav,ann,fear,8,3", "rec/ben/b1.wav,bob,odd,8,", "rec/ben/b1.wav,cid,,8,",
+        "rec/ben/b2.wav,ann,joy,8,5",
+    ]  # fmt: skip
+    found = rows_of(home, "path,annotator,emotion,speaker,valence\n" + "\n".join(lines))
+    rows = {row.path.stem: row for row in found if isinstance(row, Utterance)}
+    assert (rows["a1"].emotion, rows["a1"].votes) == ("fear", {"sadness": 1, "fear": 2})
+    assert rows["a1"].agreement == pytest.approx(2 / 3)
+    assert rows["a1"].valence == pytest.approx(-0.25)  # the mean of 1 and 4 on a scale from 1 to 5
+    assert (rows["b2"].emotion, rows["b2"].votes, rows["b2"].agreement) == ("happiness", {}, None)
+    rejects = {row.path.stem: row.reason for row in found if isinstance(row, Reject)}
+    assert rejects == dict.fromkeys(("a2", "b1"), "no label: its votes are a tie")
+    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "no emotion" in row.reason]
+    assert remark.startswith("labels that are no emotion: 'odd' (1); they count as votes for 'other', unless")
+
+
+@pytest.mark.parametrize("who", ["unk", "Unknown", "?", "<unk>", "N/A", "unbekannt"])
+def test_speakers_whom_nobody_knows_are_nobody(home, who):
+    one, two = rows_of(home, f"path,emotion,speaker\nrec/anna/a1.wav,sad,{who}\nrec/ben/b1.wav,joy,NA\n")
+    assert (one.speaker_id, two.speaker_id) == ("mine-unknown", "mine-NA")
+
+
+def test_predictions_are_no_labels(home):
+    text = "path,predicted_emotion,true_label\nrec/anna/a1.wav,joy,sad\nrec/ben/b1.wav,fear,joy\n"
+    *rows, problem = rows_of(home, text)
+    assert [row.emotion for row in rows] == ["sadness", "happiness"]
+    assert problem.reason.startswith("column 'true_label' is read as emotion; column 'predicted_emotion' dis")
+    with pytest.raises(CorpusError, match="no column gives the emotion"):
+        rows_of(home, "path,predicted_emotion\nrec/anna/a1.wav,joy\n")
+
+
+def test_ratings_under_german_headings(home):
+    text = "Datei;Gefühl;Valenz;Erregung;Dominanz;Alter\nrec/anna/a1.wav;Ärger;1,5;5;2;24,0\n"
+    row = rows_of(home, text)[0]
+    assert (row.valence, row.arousal, row.dominance, row.age) == (-0.75, 1.0, -0.5, 24)

@@ -21,13 +21,15 @@ from ser_pipeline.corpora.words import (
         ("peur", "fear"), ("strach", "fear"), ("Überraschung", "surprise"), ("pleasant_surprise", "surprise"),
         ("ps", "surprise"), ("dégoût", "disgust"), ("nojo", "disgust"), ("neutre", "neutral"),
         ("Langeweile", "boredom"), ("pride", "other"), ("anger_1", "anger"),
+        ("fröhlich", "happiness"), ("überrascht", "surprise"), ("arrabbiato", "anger"), ("furieux", "anger"),
+        ("الغضب", "anger"), ("怖い", "fear"), ("netral", "neutral"), ("hot anger", "anger"),
     ],
 )  # fmt: skip
 def test_an_emotion_is_known_in_many_languages(word, emotion):
     assert emotion_of_word(word) == emotion
 
 
-@pytest.mark.parametrize("word", ["", "strong", "OAF", "xyz", "003", "kitchen"])
+@pytest.mark.parametrize("word", ["", "strong", "OAF", "xyz", "003", "kitchen", "cold", "hot", "ال"])
 def test_other_words_are_no_emotion(word):
     assert emotion_of_word(word) is None
 
