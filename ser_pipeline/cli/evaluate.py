@@ -29,7 +29,7 @@ from ser_pipeline.cli.common import (
 )
 from ser_pipeline.cli.synthetic import synthetic_voices
 from ser_pipeline.tables import Column
-from ser_pipeline.tables.cells import in_points, listed, p_text, people, plural
+from ser_pipeline.tables.cells import in_points, listed, p_text, people, persons, plural
 
 if TYPE_CHECKING:
     from ser_pipeline.evaluation.compare import Compared, ComparedScore
@@ -45,7 +45,7 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     """Show a line of scores for each part, and what the last of them means."""
     from ser_pipeline.runs.tested import chance, lacking, untested, with_clips
 
-    known = "it has learned from" if info.split.leaks_speakers else "it has never heard"
+    known = f" that it has {'learned from' if info.split.leaks_speakers else 'never heard'}"
     scored = {**scores.parts, **scores.rated}
     shown: list[str] = [part for part in scored if part != "train"][-1:]
     if scores.rated:
@@ -54,8 +54,8 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
         show_table(f"{info.name}: {info.words}", columns, [[part, row[0], *row[3:]] for part, row in each])
         for part in shown:
             rated = scores.rated[part]
-            people = f"{plural(rated.speakers, 'person', 'people')} that {known}"
-            say(f"{part}: the mean CCC is {rated.mean}, for {people}; 1 is full agreement with listeners")
+            heard = persons(rated.speakers, known)
+            say(f"{part}: the mean CCC is {rated.mean}, for {heard}; 1 is full agreement with listeners")
         return
     columns = ["part", "clips", "speakers", "accuracy", "UAR", "UAR from", "UAR to", "macro-F1"]
     rows = []
@@ -66,12 +66,12 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
     show_table(f"{info.name}: {info.words}", columns, rows)
     for part in shown:
         pooled = scores.parts[part].pooled
-        people = f"{plural(pooled.speakers, 'person', 'people')} that {known}"
+        heard = persons(pooled.speakers, known)
         whose = f"of {listed(with_clips(pooled))} alone" if untested(pooled) else "of each emotion"
         lacks = lacking(part, pooled)
         say(
             f"{part}: of 100 clips {whose}, {100 * pooled.uar.value:.0f} are recognised on average, "
-            f"spoken by {people}; guessing would recognise {100 * chance(pooled):.0f}"
+            f"spoken by {heard}; guessing would recognise {100 * chance(pooled):.0f}"
             + (f"; there are {lacks}" if lacks else "")
         )
 

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from matplotlib.axes import Axes
 
+from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Answer, Link, Mark, Panel, Rank, Ranking, Words
 from ser_pipeline.report.drawing import BLUE, MUTED, PAPER, VERMILLION, canvas, panel, readable
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.tested import share_tested, untested
-from ser_pipeline.tables.cells import interval, listed, percent_text, plural, score_text
+from ser_pipeline.tables.cells import interval, listed, percent_text, persons, plural, score_text
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Runs for one task tested on the same emotions of as many people, who are all new or all known.
+    """Runs for one task scored on the same part and emotions of as many people, all new or all known.
 
     Attributes:
         runs: best test score first.
@@ -27,9 +29,14 @@ class Standing:
     by_validation: bool
 
     @property
+    def part(self) -> str:
+        """What the runs were scored on: test clips where there are any."""
+        return self.runs[0].part
+
+    @property
     def new(self) -> bool:
-        """The people of the test were never heard in training."""
-        return not self.runs[0].info.split.leaks_speakers
+        """The people who are heard were never heard in training."""
+        return not self.runs[0].knows
 
     @property
     def untested(self) -> tuple[str, ...]:
@@ -44,21 +51,19 @@ class Standing:
     @property
     def title(self) -> str:
         """Task and people, in words."""
-        people = plural(
-            self.people, "new person" if self.new else "person", "new people" if self.new else "people"
-        )
-        heard = "" if self.new else " whom the model knows"
+        people = persons(self.people, " new to the model" if self.new else " whom the model knows")
         without = f" without {listed(self.untested)}" if self.untested else ""
-        return f"Task {self.runs[0].info.recipe.task}{without}, {people}{heard}"
+        untried = "" if self.part == "test" else f", not tested: {self.part} clips"
+        return f"Task {self.runs[0].info.recipe.task}{without}, {people}{untried}"
 
 
 def standings(runs: Sequence[Run]) -> list[Standing]:
-    """Lists of runs: many of a task first, then new people, all emotions, and many people first."""
-    held: dict[tuple[str, bool, tuple[str, ...], int], list[Run]] = {}
+    """Lists of runs: many of a task first, then tested ones, new people, all emotions, and many people."""
+    held: dict[tuple[str, int, bool, tuple[str, ...], int], list[Run]] = {}
     tasks = [run.info.recipe.task for run in runs]
     for run in runs:
-        found = run.shown.pooled
-        key = (run.info.recipe.task, run.info.split.leaks_speakers, untested(found), -found.speakers)
+        found, part = run.shown.pooled, -PARTS.index(run.part)
+        key = (run.info.recipe.task, part, run.knows, untested(found), -found.speakers)
         held.setdefault(key, []).append(run)
     order = sorted(held, key=lambda key: (-tasks.count(key[0]), key))
     return [_standing(held[key]) for key in order]
@@ -72,22 +77,37 @@ def _standing(runs: Sequence[Run]) -> Standing:
     return Standing(tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True)
 
 
+_UNTESTED: Final = {
+    "train": "It learned from them, so that says nothing about other recordings.",
+    "validation": "They chose its epoch or settings, so it is likely to be too high for other people.",
+}
+"""Part that is not the test -> what a score on it is worth."""
+
+
 def answer(runs: Sequence[Run]) -> Answer | None:
     """The best model on new people, in a sentence; None where there is no run."""
     found = standings(runs)
     if not found:
         return None
-    best = max(found, key=lambda one: (one.new, not one.chosen.at_chance, not one.untested, one.people))
+    tested = [one for one in found if one.part == "test"]
+    best = max(
+        tested or found, key=lambda one: (one.new, not one.chosen.at_chance, not one.untested, one.people)
+    )
     run = best.chosen
     uar, chance = run.shown.pooled.uar, run.chance
     inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
-    people = plural(best.people, "person", "people")
+    people = persons(best.people)
     figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(chance)}"
-    name, tested = _link(run), f"tested on {plural(run.shown.pooled.clips, 'clip')} of {people}"
+    name, on = _link(run), f"tested on {plural(run.shown.pooled.clips, 'clip')} of {people}"
     emotions = share_tested(run.shown.pooled)
     lacks = f" There are {run.lacking}." if run.lacking else ""
     words: tuple[Words, ...]
-    if not best.new:
+    if not tested:
+        words = (
+            f"No run was tested, as their splits have no test clips. On its {best.part} clips, ",
+            name, f" tells {emotions} emotions apart with {figures}. {_UNTESTED[best.part]}{lacks}",
+        )  # fmt: skip
+    elif not best.new:
         words = (
             "No run was tested on people who are new to the model. On people whose voices it learned from, ",
             name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
@@ -96,15 +116,17 @@ def answer(runs: Sequence[Run]) -> Answer | None:
     elif run.at_chance:
         words = (
             "No run recognises the emotions of new people better than guessing does: the best one, ",
-            name, f", has {figures}; {tested}.{lacks}",
+            name, f", has {figures}; {on}.{lacks}",
         )  # fmt: skip
     else:
         words = (
             "On people it has never heard, ",
-            name, f" tells {emotions} emotions apart with {figures}; {tested}.{lacks}{_choice(best)}",
+            name, f" tells {emotions} emotions apart with {figures}; {on}.{lacks}{_choice(best)}",
         )  # fmt: skip
-    title = f"UAR on {people} {'new to the model' if best.new else 'the model knows'}"
-    return Answer(uar, chance, title, words, trusted=best.new and not run.at_chance)
+    title = f"UAR on {persons(best.people, ' new to the model' if best.new else ' the model knows')}"
+    if not tested:
+        title = f"UAR on {best.part} clips, not tested"
+    return Answer(uar, chance, title, words, trusted=bool(tested) and best.new and not run.at_chance)
 
 
 def _link(run: Run) -> Link:
@@ -129,9 +151,9 @@ def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
     """All runs by UAR: lists with bars on the page, and a drawing in a file."""
     found = standings(runs)
     caption = (
-        "UAR of every run on its test recordings, in percent, with 95 % intervals: the mean over the "
-        "emotions of the share of their clips that is recognised. Runs stand in one list if they were "
-        "tested on the same emotions of equally many people"
+        "UAR of every run on its test recordings, or on others where a list says so, in percent, with "
+        "95 % intervals: the mean over the emotions of the share of their clips that is recognised. Runs "
+        "stand in one list if they were scored on the same emotions of equally many people"
     )
     lists = tuple((each.title, tuple(map(_rank, each.runs))) for each in found)
     return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)
@@ -146,7 +168,7 @@ def _rank(run: Run) -> Rank:
         note=f"{info.name}, split {info.split.name}{part}",
         score=run.shown.pooled.uar,
         chance=run.chance,
-        known=info.split.leaks_speakers,
+        known=run.knows,
         at_chance=run.at_chance,
     )
 
@@ -157,7 +179,7 @@ def comparison_panel(found: Sequence[Standing]) -> Panel:
     with canvas(7.2, 1.0 + 0.3 * len(runs)) as (figure, axes):
         told = []
         for row, run in enumerate(runs):
-            uar, known = run.shown.pooled.uar, run.info.split.leaks_speakers
+            uar, known = run.shown.pooled.uar, run.knows
             colour, mark = (VERMILLION, "s") if known else (BLUE, "o")
             if uar.low is not None and uar.high is not None:
                 axes.plot([100 * uar.low, 100 * uar.high], [row, row], color=colour, linewidth=1.4)
@@ -176,7 +198,7 @@ def comparison_panel(found: Sequence[Standing]) -> Panel:
 
 
 def _row_title(run: Run) -> str:
-    people = plural(run.shown.pooled.speakers, "person", "people")
+    people = persons(run.shown.pooled.speakers)
     return readable(f"{run.tag} {run.info.model}, {run.info.recipe.task}, {people}", 44)
 
 

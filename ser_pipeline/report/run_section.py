@@ -49,12 +49,11 @@ def run_section(run: Run, data: Data, sounds: Sounds | None = None) -> Section:
 
 def _brief(run: Run) -> str:
     """What the part is about, in a line."""
-    people = cells.plural(run.shown.pooled.speakers, "person", "people")
-    kind = "whom it knows" if run.info.split.leaks_speakers else "new to it"
+    people = cells.persons(run.shown.pooled.speakers, " whom it knows" if run.knows else " new to it")
     chance = "; no better than guessing" if run.at_chance else ""
     lacks = f"; no clips of {cells.listed(none, 'or')}" if (none := untested(run.shown.pooled)) else ""
     score = cells.score_text(run.shown.pooled.uar)
-    return f"{run.info.model}, UAR {score} on {people} {kind}{chance}{lacks}"
+    return f"{run.info.model}, UAR {score} on {people}{chance}{lacks}"
 
 
 def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
@@ -63,6 +62,9 @@ def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
     if split.leaks_speakers:
         note = split.note or "speakers of the test clips were heard in training"
         found.append(Callout("warning", (f"Split {split.name}: {note.rstrip('.')}.",)))
+    if run.part != "test":
+        said = f"The run was not tested: all scores are of its {run.part} clips."
+        found.append(Callout("warning", (said,)))
     if "other manifest" in marks:
         found.append(
             Callout(
@@ -75,7 +77,7 @@ def _warnings(run: Run, marks: tuple[Mark, ...]) -> list[Block]:
         )
     few = run.shown.pooled.speakers
     if few < FEW_SPEAKERS:
-        people = cells.plural(few, "speaker")
+        people = cells.people(few)
         sentence = f"The {run.part} recordings come from {people} only: read the scores of each one, below."
         found.append(Callout("note", (sentence,)))
     return found

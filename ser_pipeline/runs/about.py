@@ -18,7 +18,7 @@ from ser_pipeline.runs.find import FoundRun, list_runs
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, few, in_words, untested
 from ser_pipeline.runs.types import CARD, RunInfo, RunScores
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import persons, plural
 
 NEW, KNOWN = "new people", "people it knows"
 
@@ -90,9 +90,9 @@ class About(Options):
             if self.scored:
                 return "its split has no clips to judge it by"
             return "it has not been scored yet" if self.task else "its file does not say how good it is"
-        people = f"{self.speakers:,} {self.people}" if self.speakers > 1 else "1 person"
-        if self.speakers == 1 and self.people == KNOWN:
-            people = "1 person it knows"
+        people = f"{self.speakers:,} {self.people}"
+        if self.speakers < 2:
+            people = persons(self.speakers, " it knows" if self.people == KNOWN else "")
         if self.ccc is not None:
             return f"mean CCC {self.ccc:.3f} on {people}"
         lacks = in_words("clips", self.untested, self.few)

@@ -75,6 +75,11 @@ class Run:
         return next(part for part in reversed(PARTS) if part in {**self.scores.parts, **self.scores.rated})
 
     @property
+    def knows(self) -> bool:
+        """Whether people who are heard in :attr:`part` may have been heard in training."""
+        return self.info.split.leaks_speakers or self.part == "train"
+
+    @property
     def shown(self) -> PartScores:
         """Scores of :attr:`part`, of a run that tells emotions."""
         return self.scores.parts[self.part]

@@ -178,6 +178,16 @@ def people(number: int) -> str:
     return plural(number, "speaker") if number else "unknown speakers"
 
 
+def persons(number: int, which: str = "") -> str:
+    """Write how many people are heard, and who they are where that is known.
+
+    Examples:
+        >>> persons(1), persons(2, " that it knows"), persons(0, " that it knows")
+        ('1 person', '2 people that it knows', 'people who are not named')
+    """
+    return plural(number, "person", "people") + which if number else "people who are not named"
+
+
 def listed(names: Sequence[str], word: str = "and") -> str:
     """Write names with a word before the last.
 

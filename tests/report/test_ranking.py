@@ -44,10 +44,10 @@ def test_more_test_speakers_stand_above_fewer_and_known_people_below_new_ones(ma
         ["many"], ["few", "weak"], ["known"], ["six"],
     ]  # fmt: skip
     assert [each.title for each in standings(runs)] == [
-        "Task 4class, 10 new people",
-        "Task 4class, 2 new people",
+        "Task 4class, 10 people new to the model",
+        "Task 4class, 2 people new to the model",
         "Task 4class, 2 people whom the model knows",
-        "Task 6class without fear and surprise, 2 new people",
+        "Task 6class without fear and surprise, 2 people new to the model",
     ]
     assert answer(runs).score.value == 0.6
 
@@ -104,7 +104,7 @@ def test_a_run_without_test_clips_of_an_emotion_is_not_said_to_tell_it(made, row
     both = [part, made("R2", 0.5)]
     lists = standings(both)
     assert [each.title for each in lists] == [
-        "Task 4class, 2 new people", "Task 4class without sadness, 2 new people",
+        "Task 4class, 2 people new to the model", "Task 4class without sadness, 2 people new to the model",
     ]  # fmt: skip
     assert "R2" in plain(answer(both).words)
 
@@ -122,3 +122,21 @@ def test_without_runs_there_is_no_answer():
 def test_the_drawing_tells_every_run(made):
     drawn = comparison_panel(standings([made("R1", 0.5), made("R2", 0.26, split=HEARD)]))
     assert "R1 test 50.0 % (45.0\u201355.0); R2 test 26.0 % (21.0\u201331.0) (at chance)" in drawn.alt
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_what_was_not_tested_is_no_answer_for_new_people(tmp_path, rows, fake, made, part):
+    folder = fake.run(tmp_path, "R7", rows, "d", epochs=2, part_of=lambda row: part)
+    (run,), _ = read_runs([folder])
+    found = answer([run])
+    assert (found.title, found.trusted) == (f"UAR on {part} clips, not tested", False)
+    said = plain(found.words)
+    assert said.startswith(
+        f"No run was tested, as their splits have no test clips. On its {part} clips, R1 crnn"
+    )
+    assert "never heard" not in said
+    assert ranking([run], ()).lists[0][0].endswith(f"not tested: {part} clips")
+    assert ranking([run], ()).lists[0][1][0].known == (part == "train")
+    tested = made("R2", 0.4)
+    assert "R2" in plain(answer([run, tested]).words)
+    assert [one.part for one in standings([run, tested])] == ["test", part]

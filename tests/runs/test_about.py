@@ -56,6 +56,7 @@ def test_a_line_says_who_answers_how_well_and_on_whom():
     assert "on 6 people it knows" in about(people=KNOWN).line
     assert "on 1 person (" in about(speakers=1).line
     assert "on 1 person it knows (" in about(speakers=1, people=KNOWN).line
+    assert "on people who are not named (" in about(speakers=0).line
     bare = {"uar": None, "people": None, "trained_on": ()}
     assert about(**bare).line == "answered by a: crnn, task 4class; it has not been scored yet"
     assert about(**bare, scored=True).line.endswith("; its split has no clips to judge it by")
