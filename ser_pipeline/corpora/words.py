@@ -257,13 +257,31 @@ def language_of_labels(labels: Sequence[str]) -> str | None:
 
 
 def language_of_word(word: str) -> str:
-    """BCP 47 tag of a language that is called by an English name; the word itself where it is none.
+    """BCP 47 tag of a language that is given by name or by a code of ISO 639; the word itself for others.
 
     Examples:
         >>> language_of_word("Italian"), language_of_word("Chinese"), language_of_word("pt-BR")
         ('it', 'zh', 'pt-BR')
+        >>> language_of_word("eng"), language_of_word("ger"), language_of_word("Français")
+        ('en', 'de', 'fr')
     """
-    return _tags().get(word.lower(), word)
+    told = _without_accents(word.lower())
+    return _codes().get(told) or _tags().get(told, word)
+
+
+def three_letters() -> Mapping[str, str]:
+    """Tag of a language -> its code in ISO 639-3.
+
+    Examples:
+        >>> three_letters()["de"]
+        'deu'
+    """
+    return {tag: str(codes).split()[0] for tag, codes in _words()["iso"].items()}
+
+
+@cache
+def _codes() -> Mapping[str, str]:
+    return {code: tag for tag, codes in _words()["iso"].items() for code in codes.split()}
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from ser_pipeline.corpora.tables import read_text, table_lines
-from ser_pipeline.corpora.words import facts_of_columns
+from ser_pipeline.corpora.words import facts_of_columns, language_of_word, three_letters
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
@@ -27,16 +27,6 @@ from ser_pipeline.records import PARTS
 HEADER: Final = "db.yaml"
 SPLITS: Final[Mapping[str, str]] = {"train": "train", "validation": "dev", "test": "test"}
 """Part -> type of a split."""
-
-LANGUAGES: Final[Mapping[str, str]] = {
-    "ara": "ar", "ben": "bn", "bul": "bg", "cat": "ca", "ces": "cs", "cmn": "zh", "dan": "da", "deu": "de",
-    "ell": "el", "eng": "en", "est": "et", "fas": "fa", "fin": "fi", "fra": "fr", "heb": "he", "hin": "hi",
-    "hrv": "hr", "hun": "hu", "ind": "id", "ita": "it", "jpn": "ja", "kor": "ko", "lav": "lv", "lit": "lt",
-    "nld": "nl", "nor": "no", "pol": "pl", "por": "pt", "ron": "ro", "rus": "ru", "slk": "sk", "slv": "sl",
-    "spa": "es", "srp": "sr", "swe": "sv", "tam": "ta", "tel": "te", "tha": "th", "tur": "tr", "ukr": "uk",
-    "urd": "ur", "vie": "vi", "zho": "zh",
-}  # fmt: skip
-"""Code of a language in ISO 639-3, which audformat uses -> BCP 47 tag."""
 
 NUMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "age": {"dtype": "int", "minimum": 0},
@@ -165,7 +155,7 @@ def _told(
             found |= {name: str(more[column]) for name, column in facts_of_columns(list(more)).items()}
         found[fact] = more if isinstance(more, str) else value
     if "language" in found:
-        found["language"] = LANGUAGES.get(found["language"], found["language"])
+        found["language"] = language_of_word(found["language"])
     return found
 
 
@@ -176,7 +166,7 @@ def _people(folder: Path, name: str) -> Mapping[str, Mapping[str, str]]:
 
 def _about(header: Mapping[str, Any]) -> dict[str, str]:
     named = header.get("languages")
-    languages = [LANGUAGES.get(str(each), str(each)) for each in (named if isinstance(named, list) else ())]
+    languages = [language_of_word(str(each)) for each in (named if isinstance(named, list) else ())]
     return {
         "title": str(header.get("name") or ""),
         "language": languages[0] if len(languages) == 1 else "mul" if languages else "",
@@ -191,7 +181,7 @@ def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) 
     groups: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.facts.get("part", ""), row.segment is not None].append(row)
-    codes = {tag: code for code, tag in LANGUAGES.items()}
+    codes = three_letters()
     tables: dict[str, Any] = {}
     for (part, segments), own in groups.items():
         words = ["emotion", *([part] if part else []), *(["segments"] if segments else [])]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.errors import SplitError
+from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.schema import MAX_FOLDS
@@ -42,6 +42,7 @@ from ser_pipeline.splits.split import (
     split_path,
     write_split,
 )
+from ser_pipeline.tables.cells import plural
 
 Body = tuple[pa.Table, tuple[str, ...], str]
 """Rows, names of the folds, and a note."""
@@ -164,7 +165,8 @@ def _kfold(table: pa.Table, recipe: SplitRecipe) -> Body:
     rows = AssignableRows.of(table)
     count, k = len(rows.people.units.names), recipe.folds
     if not 2 <= k <= count:
-        raise SplitError(f"kfold: --folds {k} does not fit {count} speakers; 2 to {count} are possible")
+        possible = f"2 to {count} are possible" if count > 1 else "two speakers are needed"
+        raise SplitError(f"kfold: --folds {k} does not fit {plural(count, 'speaker')}; {possible}")
     folds, families = np.empty(len(rows), np.int64), rows.people.families
     clips = np.zeros(k, np.int64)
     for number in np.argsort(-np.bincount(families.of), kind="stable").tolist():
@@ -193,6 +195,10 @@ def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
 
 
 def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
+    several = pc.is_in(table["language"], pa.array(["mul", "und"]))
+    odd, table = table.filter(several), table.filter(pc.invert(several))
+    if not table.num_rows:
+        raise SplitError("lolo needs to know the language of recordings; no corpus says it")
     rows = AssignableRows.of(table)
     primary = pc.replace_substring_regex(pc.utf8_lower(table["language"]), "[-_].*", "")
     languages = codes(primary)
@@ -203,6 +209,9 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
         "Each fold tests a language that is not in training (en-US and en-GB are one language); "
         "languages that share speakers are tested together."
     )
+    if odd.num_rows:
+        corpora = some(sorted(pc.unique(odd["corpus"]).to_pylist()))
+        note += f" {plural(odd.num_rows, 'recording')} in several or unknown languages ({corpora}) left out."
     return _whole(table, rows, groups, recipe.kind, note)
 
 

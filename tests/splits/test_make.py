@@ -231,6 +231,21 @@ def test_loso_folds_are_the_speakers(in_memory, people_rows):
         assert split.folds[fold] == speaker
 
 
+def test_lolo_tests_no_recording_whose_language_is_not_one(in_memory, people_rows):
+    rows = [
+        row
+        for corpus, language in (("emodb", "de"), ("ravdess", "en"), ("savee", "mul"), ("tess", "und"))
+        for row in people_rows(corpus, 4, language=language)
+    ]
+    split = make_split(in_memory(rows), "lolo")
+    assert split.folds == ("de", "en")
+    assert {name.split("/")[0] for name in split.table["utterance_id"].to_pylist()} == {"emodb", "ravdess"}
+    many = sum(row["language"] in ("mul", "und") for row in rows)
+    assert split.note.endswith(f"{many} recordings in several or unknown languages (savee, tess) left out.")
+    with pytest.raises(SplitError, match="lolo needs to know the language"):
+        make_split(in_memory(people_rows("emodb", 4, language="und")), "lolo")
+
+
 def test_loco_and_lolo_leave_out_whole_groups(in_memory, people_rows):
     songs = [
         {**row, "corpus": "ravdess-song", "utterance_id": f"ravdess-song/{n}", "audio_digest": f"{n:032x}"}
