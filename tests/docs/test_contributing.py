@@ -107,7 +107,7 @@ SAME_KIND = {
 
 
 @pytest.mark.slow
-def test_every_recipe_works_and_passes_what_all_of_its_kind_do(changed):
+def test_every_recipe_works_and_passes_what_all_of_its_kind_do(changed, pytestconfig):
     tests = [path for path, side, *_ in RECIPES if path.startswith("tests/") and not side]
     assert len(tests) == len(re.findall(r"^### ", PAGE, re.MULTILINE))
     own = " or ".join(Path(test).stem for test in tests)
@@ -119,6 +119,7 @@ def test_every_recipe_works_and_passes_what_all_of_its_kind_do(changed):
         "-q",
         "-p",
         "no:cacheprovider",
+        *(f"-W{each}" for each in pytestconfig.getoption("pythonwarnings") or ()),
         "-k",
         f"{own} or {words}",
         *tests,

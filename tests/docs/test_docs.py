@@ -49,7 +49,8 @@ def test_every_page_can_be_reached_from_the_readme(page):
     assert page in seen
 
 
-def test_the_command_reference_is_current():
+def test_the_command_reference_is_current(pinned):
+    pinned("typer")
     written = subprocess.run(
         [sys.executable, "-m", "typer", "ser_pipeline.cli", "utils", "docs", "--name", "ser"],
         capture_output=True,

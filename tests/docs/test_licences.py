@@ -33,7 +33,8 @@ def licences():
 
 
 @pytest.fixture(scope="module")
-def brought(licences):
+def brought(licences, pinned):
+    pinned("llvmlite")
     return {name: licences.licence(name, of) for name, of in licences.closure().items()}
 
 
