@@ -1,14 +1,15 @@
 """Write a network as one ONNX file that says itself how to feed it, and prove it equal to the original."""
 
 import importlib.util
-import itertools
 import json
 import logging
 import tempfile
 import warnings
+from bisect import bisect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,9 @@ LENGTHS_S: Final = (0.6, 1.7, 3.9)
 
 EXAMPLE_S: Final = 2.0
 """Length of the made-up sound that is traced."""
+
+_MOST_FOR_A_STEP: Final = 1 << 20
+"""More samples than any encoder needs for one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +249,7 @@ def _fewest(card: ModelCard) -> int:
     if isinstance(card.inputs, WaveOptions):
         return FEWEST_FRAMES * card.inputs.FRAME
     networks = [encoder_of(each).network for each in encoders_of(card)]
-    fewest = (next(count for count in itertools.count(1) if each.steps(count) > 0) for each in networks)
-    return max(fewest, default=0)
+    return max((1 + bisect(range(1, _MOST_FOR_A_STEP), 0, key=each.steps) for each in networks), default=0)
 
 
 def _traced(model: Model, facts: GraphFacts) -> bytes:
@@ -375,6 +378,7 @@ def _for_others(facts: GraphFacts) -> dict[str, str]:
     return {f"{GRAPH_KEY}.{name}": json.dumps(value) for name, value in plain.items()}
 
 
+@lru_cache(maxsize=16)
 def _sound(seconds: float, sample_rate: int) -> Float32s:
     """A gliding hum between silences, for tracing and for a first comparison."""
     t = np.arange(round(seconds * sample_rate)) / sample_rate

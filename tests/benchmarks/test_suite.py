@@ -3,7 +3,7 @@ import pytest
 import soundfile as sf
 
 from ser_pipeline.api import build_manifest
-from ser_pipeline.benchmarks import BENCHES, caching, commands, learning, predicting, run_benches
+from ser_pipeline.benchmarks import BENCHES, caching, commands, learning, predicting, run_benches, workers
 from ser_pipeline.benchmarks.suite import NAMED
 from ser_pipeline.errors import SettingsError
 
@@ -18,7 +18,7 @@ def home(tmp_path):
     names = [f"{speaker}{sentence}{letter}a" for speaker in ("03", "08", "09", "10", "11")
              for sentence in ("a01", "a02", "a04", "b01") for letter in "WFN"]  # fmt: skip
     for number, name in enumerate(names):
-        wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(8_000) / 16_000)
+        wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(4_000) / 16_000)
         sf.write(folder / f"{name}.wav", wave, 16_000)
     build_manifest(tmp_path / "DataSets", tmp_path / "manifests", jobs=1)
     return tmp_path
@@ -36,6 +36,8 @@ def test_every_bench_gives_rates(home, name, monkeypatch):
         (predicting, "COLD_ROUNDS", 1),
         (predicting, "CLIPS", 1),
         (commands, "ROUNDS", 1),
+        (workers, "ROUNDS", 1),
+        (workers, "SHARD", 80),
     ):
         monkeypatch.setattr(module, number, value)
     figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))

@@ -1,7 +1,24 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.dsp.fft import transform_1024, transform_1024_double, transform_2048
+from ser_pipeline.dsp import fft
+from ser_pipeline.dsp.compiled import vectorised
+
+
+@vectorised
+def transform_1024(x, y):
+    fft.transform_1024(x, y)
+
+
+@vectorised
+def transform_1024_double(x, y):
+    fft.transform_1024_double(x, y)
+
+
+@vectorised
+def transform_2048(x, y):
+    fft.transform_2048(x, y)
+
 
 SIZES = [(1024, transform_1024), (2048, transform_2048)]
 

@@ -1,6 +1,7 @@
 """Recordings of made voices, a store of them, and models with weights nobody trained."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,6 +42,11 @@ RATE = 16_000
 
 def voice(seconds: float, seed: int = 0, sample_rate: int = RATE) -> np.ndarray:
     """A gliding hum with breath in it: never silent, nowhere the same."""
+    return _voice(seconds, seed, sample_rate).copy()
+
+
+@lru_cache(maxsize=64)
+def _voice(seconds: float, seed: int, sample_rate: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * sample_rate)) / sample_rate
     pitch = 120 + 40 * np.sin(2 * np.pi * (0.7 + 0.1 * seed) * t)

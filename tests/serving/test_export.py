@@ -34,6 +34,14 @@ MODELS = {
 }
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """A small masked CRNN of mels without noise reduction, and its graph; tests leave both alone."""
+    folder = tmp_path_factory.mktemp("usual")
+    run = save_random(folder / "run")
+    return run, export_graph(load_model(run), folder / "m.onnx").path
+
+
 def made(tmp_path, name):
     inputs, more = MODELS[name]
     return load_model(save_random(tmp_path / "run", inputs, **more))
@@ -131,10 +139,9 @@ def test_a_graph_can_be_moved_and_streamed(tmp_path, run):
     assert len(load_model(tmp_path / "n.onnx").emotions) == 4
 
 
-def graph(tmp_path, run, **changes):
-    """A graph whose metadata were changed; None drops them."""
-    path = export_graph(load_model(run), tmp_path / "m.onnx").path
-    loaded = onnx.load(path)
+def graph(path, usual, **changes):
+    """Write a graph whose metadata were changed; None drops them."""
+    loaded = onnx.load(usual[1])
     facts = json.loads({each.key: each.value for each in loaded.metadata_props}["ser"])
     del loaded.metadata_props[:]
     if changes.pop("keep", True):
@@ -155,9 +162,9 @@ def graph(tmp_path, run, **changes):
         ({"colour": "blue"}, "metadata 'ser'"),
     ],
 )
-def test_a_graph_that_does_not_fit_its_metadata_is_refused(tmp_path, run, changes, says):
+def test_a_graph_that_does_not_fit_its_metadata_is_refused(tmp_path, usual, changes, says):
     with pytest.raises(RunError, match=says):
-        load_model(graph(tmp_path, run, **changes))
+        load_model(graph(tmp_path / "m.onnx", usual, **changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph", bytes(1000)])
@@ -179,10 +186,9 @@ def test_noise_reduction_is_not_for_graphs(tmp_path):
         export_graph(model, tmp_path / "m.onnx", front_end=True)
 
 
-def test_a_graph_is_not_exported_again(tmp_path, run):
-    path = export_graph(load_model(run), tmp_path / "m.onnx").path
+def test_a_graph_is_not_exported_again(tmp_path, usual):
     with pytest.raises(SettingsError, match="this is a graph already"):
-        export_graph(load_model(path), tmp_path / "n.onnx")
+        export_graph(load_model(usual[1]), tmp_path / "n.onnx")
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path, run, monkeypatch):
@@ -211,9 +217,8 @@ def test_on_real_recordings_the_graphs_decide_alike(tmp_path, real_data):
     assert small.agreement >= 0.99
 
 
-def test_a_long_recording_is_told_by_a_graph_too(tmp_path, run):
-    model = load_model(run)
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_a_long_recording_is_told_by_a_graph_too(tmp_path, usual):
+    model, graph = map(load_model, usual)
     sf.write(tmp_path / "a.wav", voice(4.0), 16_000)
     expected = shares(model.timeline(tmp_path / "a.wav", PredictOptions()))
     assert shares(graph.timeline(tmp_path / "a.wav", PredictOptions())) == pytest.approx(expected, abs=1e-5)

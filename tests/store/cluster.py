@@ -1,12 +1,18 @@
 """A real Dask cluster: a scheduler and worker processes that talk over the loopback."""
 
-import os
 import re
-import subprocess
-import sys
 import time
+from importlib import import_module
 
 import pytest
+
+from tests.store.forked import Command
+
+
+def dask(kind: str, forgives: int, *words: str) -> None:
+    """The command ``dask scheduler`` or ``dask worker``."""
+    import_module("dask").config.set({"distributed.scheduler.allowed-failures": forgives})
+    import_module(f"distributed.cli.dask_{kind}").main(words)
 
 
 class Cluster:
@@ -15,7 +21,7 @@ class Cluster:
     def __init__(self, folder, workers: int, forgives: int) -> None:
         self.folder = folder
         self.forgives = forgives
-        self.processes: list[subprocess.Popen] = []
+        self.processes: list[Command] = []
         file = folder / "scheduler.json"
         self.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), "--no-dashboard"
@@ -25,7 +31,7 @@ class Cluster:
             time.sleep(0.1)
         self.address = found[0]
         for _ in range(workers):
-            words = (
+            words = [
                 "--nworkers",
                 "1",
                 "--nthreads",
@@ -33,24 +39,15 @@ class Cluster:
                 "--no-nanny",
                 "--no-dashboard",
                 "--local-directory",
-            )
+            ]
             self.start("worker", self.address, *words, str(folder))
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=120)
 
-    def start(self, *words) -> None:
-        with (self.folder / f"log-{len(self.processes)}").open("w") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]],
-                    stdout=log,
-                    stderr=log,
-                    cwd=self.folder,
-                    env={**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self.forgives)},
-                )
-            )
+    def start(self, kind: str, *words: str) -> None:
+        self.processes.append(Command(self.folder, dask, kind, self.forgives, *words))
 
     def stop(self) -> None:
         for process in reversed(self.processes):

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from ser_pipeline.options import FrontEnd
 from ser_pipeline.store import build_store
 from ser_pipeline.store.shard import read_keys, read_rows
 from tests.store.cluster import cluster  # noqa: F401 - a fixture of these tests
+from tests.store.forked import Command, ser
 
 
 class Corpus:
@@ -92,6 +94,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.wav = folder / "DataSets" / "EmoDB" / "wav"
+        self.begun: list[Command] = []
 
     def fill(self, count: int, seconds: float = 0.3) -> None:
         self.wav.mkdir(parents=True, exist_ok=True)
@@ -105,15 +108,9 @@ class Home:
     def manifest(self) -> None:
         build_manifest(self.folder / "DataSets", self.folder / "manifests", jobs=1)
 
-    def popen(self, *words: str, **options) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "ser_pipeline", *words],
-            cwd=self.folder,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            **options,
-        )
+    def popen(self, *words: str) -> Command:
+        self.begun.append(Command(self.folder, ser, *words))
+        return self.begun[-1]
 
     def ser(self, *words: str, **options) -> tuple[int, str, str]:
         """Run a command here, or as a process of its own where that is told anything."""
@@ -122,9 +119,9 @@ class Home:
                 done = CliRunner().invoke(app, words)
             assert isinstance(done.exception, SystemExit | None), done.exception
             return done.exit_code, done.stdout, done.stderr
-        process = self.popen(*words, **options)
-        printed, said = process.communicate(timeout=300)
-        return process.returncode, printed, said
+        words = [sys.executable, "-m", "ser_pipeline", *words]
+        done = subprocess.run(words, cwd=self.folder, text=True, capture_output=True, timeout=300, **options)
+        return done.returncode, done.stdout, done.stderr
 
     def mels(self, *words: str, **options) -> tuple[int, str, str]:
         return self.ser("cache", "mels", *self.QUICK, *words, **options)
@@ -146,5 +143,8 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path) -> Home:
-    return Home(tmp_path)
+def home(tmp_path) -> Iterator[Home]:
+    made = Home(tmp_path)
+    yield made
+    for command in made.begun:
+        command.kill()

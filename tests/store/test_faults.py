@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.store.forked import Command
+
 resource = pytest.importorskip("resource")  # processes are killed and limited as POSIX does it
 
 KILLS = 20
@@ -31,13 +33,13 @@ def workers_of(pid: int) -> list[int]:
         return []
 
 
-def until(process: subprocess.Popen, reached: Callable[[], object]) -> None:
+def until(process: Command, reached: Callable[[], object]) -> None:
     """Wait until a build has come so far, or has ended."""
     while process.poll() is None and not reached():
         time.sleep(0.005)
 
 
-def kill(process: subprocess.Popen, who: str) -> None:
+def kill(process: Command, who: str) -> None:
     """Kill a build, or one of its workers; it may have ended by itself a moment before."""
     with suppress(ProcessLookupError):
         if who == "group":
@@ -62,9 +64,7 @@ def test_killed_twenty_times_the_build_is_as_if_undisturbed(home, rng):
         lambda process: len(home.stamps().keys() - finished.keys()) > 1,
     )
     for attempt in range(KILLS):
-        process = home.popen(
-            "cache", "mels", *home.QUICK, "--jobs", "2", "--limit", WHOLE_SHARDS, start_new_session=True
-        )
+        process = home.popen("cache", "mels", *home.QUICK, "--jobs", "2", "--limit", WHOLE_SHARDS)
         until(process, partial(moments[attempt % 4], process))
         time.sleep(float(rng.uniform(0, 0.05)))  # anywhere in a shard
         kill(process, ("parent", "group", "worker")[attempt % 3])
