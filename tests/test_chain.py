@@ -53,7 +53,7 @@ def the_error(said: str) -> str:
 def work(tmp_path_factory) -> Path:
     """A folder in which the four commands were run bare, but for a short training."""
     folder = tmp_path_factory.mktemp("work")
-    ser("corpora", "synth", "DataSets", "--seed", "1", "--size", "small", "--jobs", "2", cwd=folder)
+    ser("corpora", "synth", "DataSets", "--seed", "1", "--size", "small", "--jobs", "1", cwd=folder)
     assert [path.name for path in folder.iterdir()] == ["DataSets"]
     (folder / "ser.toml").write_text("[train]\nepochs = 2\n")
     said = {}
