@@ -211,7 +211,8 @@ def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
     )
     if odd.num_rows:
         corpora = some(sorted(pc.unique(odd["corpus"]).to_pylist()))
-        note += f" {plural(odd.num_rows, 'recording')} in several or unknown languages ({corpora}) left out."
+        those = plural(odd.num_rows, "recording is", "recordings are")
+        note += f" {those} left out, as their language is not one or not known ({corpora})."
     return _whole(table, rows, groups, recipe.kind, note)
 
 

@@ -241,7 +241,9 @@ def test_lolo_tests_no_recording_whose_language_is_not_one(in_memory, people_row
     assert split.folds == ("de", "en")
     assert {name.split("/")[0] for name in split.table["utterance_id"].to_pylist()} == {"emodb", "ravdess"}
     many = sum(row["language"] in ("mul", "und") for row in rows)
-    assert split.note.endswith(f"{many} recordings in several or unknown languages (savee, tess) left out.")
+    assert split.note.endswith(
+        f"{many} recordings are left out, as their language is not one or not known (savee, tess)."
+    )
     with pytest.raises(SplitError, match="lolo needs to know the language"):
         make_split(in_memory(people_rows("emodb", 4, language="und")), "lolo")
 
