@@ -1,8 +1,9 @@
 """Recordings of made voices, a store of them, and models with weights nobody trained."""
 
 import hashlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
@@ -194,15 +195,23 @@ def save(make_encoder, tmp_path):
     return saver(make_encoder, tmp_path / "run")
 
 
+@cache
+def features_of_voices() -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the features, and those of each recording."""
+    with TemporaryDirectory() as folder:
+        voices = Voices(Path(folder) / "voices")
+        store = voices.store(FeatureOptions())
+        return store.names, read_vectors(store, store.rows(voices.digests))
+
+
 @pytest.fixture
 def adapting(voices, tmp_path):
     """A model of mode ``adaptive`` and what it says of the recordings with any voice."""
-    store = voices.store(FeatureOptions())
-    vectors = read_vectors(store, store.rows(voices.digests))
+    names, vectors = features_of_voices()
     usual = Voice(
         center=tuple((vectors.mean(0) + 0.5).tolist()), scale=tuple((vectors.std(0) + 0.1).tolist())
     )
-    scaling = learn_scaling(usual.apply(vectors), store.names, "adaptive")
+    scaling = learn_scaling(usual.apply(vectors), names, "adaptive")
     learned = Learned(scaling=scaling, voice=usual)
     run = save_random(tmp_path / "run", FeatureOptions(), learned, model={"name": "dnn"})
 

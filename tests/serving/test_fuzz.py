@@ -6,7 +6,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,19 +35,26 @@ EXTREMES = (
 )
 
 
-def every_format(folder: Path, sound: Callable[[int], np.ndarray]) -> dict[str, bytes]:
-    """A recording in each format and coding that libsndfile writes; ``sound`` gives it for a sample rate."""
-    made = {}
-    for kind in sf.available_formats():
-        for coding in sf.available_subtypes(kind):
-            for rate in (44_100, RATE, 8_000):
-                try:
-                    sf.write(folder / "a", sound(rate), rate, format=kind, subtype=coding)
-                except sf.LibsndfileError:
-                    continue  # it wants another sample rate
-                made[f"{kind}/{coding}"] = (folder / "a").read_bytes()
-                break
-    return made
+@pytest.fixture(scope="module")
+def every_format(tmp_path_factory):
+    """Make a recording in each format and coding that libsndfile writes, of a sound for a sample rate."""
+    path = tmp_path_factory.mktemp("formats") / "a"
+
+    @cache
+    def make(sound: Callable[[int], np.ndarray]) -> dict[str, bytes]:
+        made = {}
+        for kind in sf.available_formats():
+            for coding in sf.available_subtypes(kind):
+                for rate in (44_100, RATE, 8_000):
+                    try:
+                        sf.write(path, sound(rate), rate, format=kind, subtype=coding)
+                    except sf.LibsndfileError:
+                        continue  # it wants another sample rate
+                    made[f"{kind}/{coding}"] = path.read_bytes()
+                    break
+        return made
+
+    return make
 
 
 def heard(rate: int) -> np.ndarray:
@@ -91,8 +98,8 @@ def client(run):
 
 
 @pytest.mark.parametrize("sound", [heard, silent])
-def test_recordings_of_every_format_are_answered(client, sound, tmp_path):
-    whole = every_format(tmp_path, sound)
+def test_recordings_of_every_format_are_answered(client, sound, every_format):
+    whole = every_format(sound)
     assert len({name.split("/")[0] for name in whole}) >= 20
     for name, content in whole.items():
         answer = client.post(content)
@@ -102,9 +109,9 @@ def test_recordings_of_every_format_are_answered(client, sound, tmp_path):
             assert answer.json()["decision"] == "no speech", name
 
 
-def test_broken_recordings_of_every_format_are_never_an_error_of_the_server(client, tmp_path):
+def test_broken_recordings_of_every_format_are_never_an_error_of_the_server(client, every_format):
     rng = np.random.default_rng(0)
-    whole = [pair for sound in (heard, silent) for pair in every_format(tmp_path, sound).items()]
+    whole = [pair for sound in (heard, silent) for pair in every_format(sound).items()]
     seen: Counter[int] = Counter()
     for number, place in enumerate(np.resize(rng.permutation(len(whole)), BODIES)):
         name, content = whole[place]

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -12,16 +13,22 @@ from ser_pipeline.serving.load import load_model
 from ser_pipeline.serving.model_card import _opening, _use, caveats, write_model_card
 from ser_pipeline.tables.table import NOTHING
 from ser_pipeline.training.run import train_run
+from tests.conftest import Toy
 from tests.training.conftest import Silent
 
 
-@pytest.fixture
-def trained(toy, tmp_path):
-    folder = tmp_path / "runs" / "toy"
-    data = toy.data()
+@pytest.fixture(scope="module")
+def scored(toy_files, small_crnn, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scored") / "toy"
+    data = Toy(toy_files).data()
     train_run(data, folder, Silent(), command="ser train crnn")
     score_run(folder, data)
     return folder
+
+
+@pytest.fixture
+def trained(scored, tmp_path):
+    return shutil.copytree(scored, tmp_path / "runs" / "toy")
 
 
 def test_the_card_says_what_a_reader_must_know(trained):

@@ -7,6 +7,7 @@ import sys
 import tomllib
 import zipfile
 from email import message_from_bytes
+from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
@@ -83,6 +84,7 @@ print(json.dumps({"said": said, "demo": demo()}))
 """
 
 
+@cache
 def absent():
     """Modules installed here that an install of ``ser-pipeline-onnx`` does not bring."""
     wanted, there = list(slim()["requires"]), {"ser-pipeline"}
