@@ -48,6 +48,17 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 UNKNOWN_SPEAKER: Final = "unknown"
 """Who speaks where nothing says so, behind the corpus's id; no split by speaker can use such a recording."""
 
+
+def names_nobody(speaker_id: str) -> bool:
+    """Whether a recording does not say who speaks.
+
+    Examples:
+        >>> names_nobody("mesd-unknown"), names_nobody("mesd-3")
+        (True, False)
+    """
+    return speaker_id.endswith(f"-{UNKNOWN_SPEAKER}")
+
+
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""
 
