@@ -65,6 +65,9 @@ MIN_CLIP_S = 0.1
 CANCELLED_DB: Final = 12.0
 """Where the mean of the channels has so much less power than they have, the loudest one is used alone."""
 
+WINDOW_S: Final = 60.0
+"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
+
 DIGEST_BYTES: Final = 16
 """Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
 
