@@ -255,10 +255,11 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
         digest: of the manifest.
 
     Returns:
-        A line for each split that no longer fits, and for each part of the default split that is empty.
+        A line for each split that no longer fits, for speakers whom the default split now puts into another
+        part, and for each of its parts that is empty.
     """
     out = manifest.parent
-    recipe, lines, fits = SplitRecipe(DEFAULT_SPLIT), [], False
+    recipe, lines, fits, before = SplitRecipe(DEFAULT_SPLIT), list[str](), False, None
     for name in split_names(out):
         try:
             old = load_split(split_path(out, name))
@@ -268,7 +269,7 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
             continue
         same = old.manifest_digest == digest
         if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
-            recipe, fits = old.recipe, same
+            recipe, fits, before = old.recipe, same, old
         elif not same:
             lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
     built = None if fits else read_manifest(out, SPLIT_COLUMNS)
@@ -277,8 +278,27 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
     elif built is not None:
         split = make_split(built, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
         write_split(out, split)
+        lines += _moved(built.table, before, split) if before else []
         lines += empty_parts(split)
     return lines
+
+
+def _moved(table: pa.Table, before: Split, now: Split) -> list[str]:
+    """A line if two splits put speakers of a manifest into different parts."""
+    ids, speakers = table["utterance_id"].combine_chunks(), codes(table["speaker_id"]).of
+    was, stands = (
+        pc.take(split.table["part"], pc.index_in(ids, split.table["utterance_id"].combine_chunks()))
+        for split in (before, now)
+    )
+    known = np.asarray(pc.and_(was.is_valid(), stands.is_valid()), np.bool_)
+    other = np.asarray(pc.fill_null(pc.not_equal(was, stands), False), np.bool_)
+    moved, people = len(np.unique(speakers[other])), len(np.unique(speakers[known]))
+    if not moved:
+        return []
+    return [
+        f"split {now.name} was made again: {moved} of {plural(people, 'speaker')} "
+        f"{'is' if moved == 1 else 'are'} in another part, so runs of before were tested on other people"
+    ]
 
 
 def empty_parts(split: Split) -> list[str]:

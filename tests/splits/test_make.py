@@ -160,6 +160,28 @@ def test_another_corpus_changes_nobodys_part(in_memory, people_rows):
     assert {name: both[name] for name in alone} == alone
 
 
+def test_speakers_whom_a_split_made_again_moves_are_counted(manifest_of, people_rows):
+    def renewed(rows):
+        manifest = manifest_of(rows)
+        lines = module.renew_splits(manifest.path, manifest.digest)
+        return lines, read_split(manifest.path.parent, "speaker", manifest)
+
+    rows = people_rows("emodb", 10)
+    lines, before = renewed(rows)
+    assert lines == []
+    assert renewed([*rows, *people_rows("nemo", 3)])[0] == []
+    lines, now = renewed([row | {"emotion_id": number % 3} for number, row in enumerate(rows[:-5])])
+    parts = [
+        dict(zip(*split.table.select(["utterance_id", "part"]).to_pydict().values(), strict=True))
+        for split in (before, now)
+    ]
+    moved = {row["speaker_id"] for row in rows[:-5] if len({each[row["utterance_id"]] for each in parts}) > 1}
+    assert lines == [
+        f"split speaker was made again: {len(moved)} of 10 speakers are in another part, so runs of before "
+        "were tested on other people"
+    ]
+
+
 @pytest.mark.parametrize("kind", ["speaker", "stratified", "kfold"])
 def test_another_seed_gives_another_split(in_memory, people_rows, kind):
     manifest = in_memory(people_rows(speakers=30))
