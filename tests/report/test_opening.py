@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from ser_pipeline.manifest.doctor import Diagnosis, Finding
 from ser_pipeline.report.document import Answer, Bullets, Callout, plain
 from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
 from ser_pipeline.report.sources import read_data
@@ -72,6 +75,21 @@ def test_the_answer_comes_first(data, tmp_path, rows, fake):
     first, counts = opening(data, runs, [])
     assert isinstance(first, Answer)
     assert plain(counts.words).endswith("with 1 finished run.")
+
+
+@pytest.mark.parametrize(("copies", "told"), [(30, True), (1, True), (0, False)])
+def test_copies_that_the_doctor_found_are_in_the_answer_and_the_limits(
+    data, tmp_path, rows, fake, copies, told
+):
+    findings = (Finding("copies", "nemo", copies, "x", "y"), Finding("offset", "nemo", 9, "x", "y"))
+    examined = replace(data, diagnosis=Diagnosis(90, findings, data.digest))
+    runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, epochs=2)])
+    are = f"{copies} of 90 recordings {'is a copy' if copies == 1 else 'are copies'} of others, as the"
+    assert told == any(line.startswith(are) for line in cautions(examined, runs))
+    said = plain(opening(examined, runs, [])[0].words)
+    assert told == (f"{are} examination found, so this score may be too high." in said)
+    rare = replace(data, diagnosis=Diagnosis(10_000, findings, data.digest))
+    assert "examination" not in plain(opening(rare, runs, [])[0].words)
 
 
 def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
