@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.schema import MAX_FOLDS
@@ -20,6 +21,8 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,
+    OFFICIAL,
+    PUBLISHED,
     SPLIT_COLUMNS,
     joined,
     joined_names,
@@ -80,7 +83,7 @@ def make_split(
     if name not in KINDS:
         raise SplitError(
             f"split '{name}' does not exist; valid are {', '.join(KINDS)}; "
-            "published folds are read with --from FILE"
+            f"published ones are read with --from FILE, as in 'ser manifest split {OFFICIAL}'"
         )
     if folds is not None and name != "kfold":
         raise SplitError(f"split {name} takes no --folds; only kfold does")
@@ -90,11 +93,11 @@ def make_split(
         raise SplitError(f"split {name} of some recordings needs a name of its own; add --as NAME")
     if not manifest.table.num_rows:
         raise SplitError(f"{manifest.path}: has no recordings to split")
-    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
-        raise SplitError(f"split {name}: {unknown}")
     shares = checked_ratios(ratios or RATIOS)
     recipe = SplitRecipe(name, seed, shares, FOLDS if folds is None else folds, where.strip())
     rows = manifest_where(manifest, recipe.where)[0].table if recipe.where else manifest.table
+    if name in BY_SPEAKER and (unknown := unknown_speakers(rows)):
+        raise SplitError(f"split {name}: {unknown}")
     table, fold_names, note = KINDS[name](rows, recipe)
     if recipe.where:
         note = f"{note} Only recordings with {recipe.where}."
@@ -133,9 +136,11 @@ def _stratified(table: pa.Table, recipe: SplitRecipe) -> Body:
     rank[order] = np.arange(len(order))
     rank -= (np.cumsum(sizes) - sizes)[stratum]
     parts = (rank[:, None] >= ends[stratum]).sum(axis=1)
+    named = not pc.all(nobody(table)).as_py()
+    who = "the same people speak" if named else "nothing says who speaks, so the same people may be"
     note = (
-        f"By clip, {ratios_text(recipe.ratios)} within each corpus and emotion: the same people speak in "
-        "training and test, so its scores do not hold for new speakers."
+        f"By clip, {ratios_text(recipe.ratios)} within each corpus and emotion: {who} in training and test, "
+        "so its scores do not hold for new speakers."
     )
     return part_rows(table["utterance_id"], parts), (), note
 
@@ -272,7 +277,7 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
             recipe, fits, before = old.recipe, same, old
         elif not same:
             lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
-    built = None if fits else read_manifest(out, SPLIT_COLUMNS)
+    built = None if fits else read_manifest(out, (*SPLIT_COLUMNS, *PUBLISHED))
     if built is not None and (unknown := unknown_speakers(built.table)):
         lines.append(f"there is no split {DEFAULT_SPLIT}: {unknown}")
     elif built is not None:

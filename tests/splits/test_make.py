@@ -11,7 +11,7 @@ from ser_pipeline.errors import SplitError
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits import KINDS, make_split, parts_for, read_split, write_split
 from ser_pipeline.splits import make as module
-from ser_pipeline.splits.leaks import people
+from ser_pipeline.splits.leaks import NAMED, OFFICIAL, people
 
 CORPORA = st.lists(
     st.tuples(
@@ -378,6 +378,24 @@ def test_a_split_by_speaker_needs_to_know_who_speaks(in_memory, people_rows, nam
     ):
         make_split(in_memory(rows), name)
     assert make_split(in_memory(rows), "stratified").leaks_speakers
+
+
+def test_recordings_that_say_who_speaks_are_split_without_the_others(manifest_of, in_memory, people_rows):
+    rows = people_rows("emodb", 6) + people_rows("mine", 1, speaker_id="mine-unknown")
+    manifest = manifest_of(rows)
+    with pytest.raises(
+        SplitError, match=f'ser manifest split speaker --as named --where "{NAMED}"; or name the'
+    ):
+        make_split(manifest, "speaker")
+    made = make_split(manifest, "speaker", save_as="named", where=NAMED)
+    assert made.table.num_rows == len(people_rows("emodb", 6))
+    alone = manifest_of(people_rows("mine", 1, speaker_id="mine-unknown"))
+    with pytest.raises(SplitError, match="cannot be kept apart; name the speakers in"):
+        make_split(alone, "speaker")
+    published = in_memory(people_rows("mine", 1, speaker_id="mine-unknown", part="test"))
+    with pytest.raises(SplitError, match=f"published parts with 'ser manifest split {OFFICIAL}'"):
+        make_split(published, "speaker")
+    assert "nothing says who speaks" in make_split(alone, "stratified").note
 
 
 def test_a_missing_split_that_cannot_be_made_says_why(in_memory, people_rows, tmp_path):
