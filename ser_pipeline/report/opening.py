@@ -114,8 +114,12 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
     found: list[tuple[Words, ...]] = [
         ("Every score names its split and its part; no model was fitted or tuned on its test recordings.",)
     ]
-    if heard := _tags(run for run in runs if run.info.split.leaks_speakers):
+    leaking = [run for run in runs if run.info.split.leaks_speakers]
+    if heard := _tags(run for run in leaking if run.shown.pooled.speakers):
         sentence = f"{heard}: the speakers of the test clips were heard in training. "
+        found.append((sentence, "These scores do not hold for new people."))
+    if unsure := _tags(run for run in leaking if not run.shown.pooled.speakers):
+        sentence = f"{unsure}: nothing says whether the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
     if few := _tags(run for run in runs if run.shown.pooled.speakers < FEW_SPEAKERS):
         found.append(

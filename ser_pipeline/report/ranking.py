@@ -143,8 +143,9 @@ def answer(runs: Sequence[Run]) -> Answer | None:
             name, f" tells {emotions} emotions apart with {figures}. {_UNTESTED[best.part]}{lacks}",
         )  # fmt: skip
     elif not best.new:
+        whom = "people whose voices it learned from" if best.people else "people it may have learned from"
         words = (
-            "No run was tested on people who are new to the model. On people whose voices it learned from, ",
+            f"No run was tested on people who are new to the model. On {whom}, ",
             name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
             lacks,
         )  # fmt: skip

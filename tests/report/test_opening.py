@@ -109,6 +109,19 @@ def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
     assert any("claimed, clips of one speaker on both sides" in line for line in said)
 
 
+def test_of_people_who_are_not_named_nothing_is_claimed(data, tmp_path, rows, fake):
+    parts = SplitInfo(name="official", digest="x", leaks_speakers=True, note="n")
+    (run,), _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, split=parts, epochs=2)])
+    pooled = run.shown.pooled.model_copy(update={"speakers": 0})
+    scores = {"test": run.shown.model_copy(update={"pooled": pooled})}
+    unnamed = replace(run, scores=run.scores.model_copy(update={"parts": scores}))
+    assert any(
+        line.startswith("R1: nothing says whether the speakers of the test clips were heard in training.")
+        for line in cautions(data, [unnamed])
+    )
+    assert "On people it may have learned from, R1 crnn" in plain(opening(data, [unnamed], [])[0].words)
+
+
 def test_without_runs_nothing_is_promised(data):
     assert any(line.startswith("There are no scores yet") for line in cautions(data, []))
 
