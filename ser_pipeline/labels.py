@@ -129,8 +129,13 @@ class Task:
         """Check the choice.
 
         Raises:
-            LabelError: fewer than two classes, a repeated class, or a merge that leads nowhere.
+            LabelError: fewer than two classes, a repeated class, ``other``, or a merge that leads nowhere.
         """
+        if OTHER in self.emotions:
+            raise LabelError(
+                f"task '{self.name}': '{OTHER}' is no emotion that a model can tell, as it stands for every "
+                "label without a name here; give these recordings a label in the corpus's description"
+            )
         for name in (*self.emotions, *self.merges):
             emotion_id(name)
         different, has = dict.fromkeys(self.emotions), ", ".join(self.emotions)

@@ -48,11 +48,25 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 UNKNOWN_SPEAKER: Final = "unknown"
 """Who speaks where nothing says so, behind the corpus's id; no split by speaker can use such a recording."""
 
+
+def names_nobody(speaker_id: str) -> bool:
+    """Whether a recording does not say who speaks.
+
+    Examples:
+        >>> names_nobody("mesd-unknown"), names_nobody("mesd-3")
+        (True, False)
+    """
+    return speaker_id.endswith(f"-{UNKNOWN_SPEAKER}")
+
+
 MIN_CLIP_S = 0.1
 """Shorter recordings are rejects."""
 
 CANCELLED_DB: Final = 12.0
 """Where the mean of the channels has so much less power than they have, the loudest one is used alone."""
+
+WINDOW_S: Final = 60.0
+"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 
 DIGEST_BYTES: Final = 16
 """Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""

@@ -16,14 +16,11 @@ from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.errors import AudioMissing
-from ser_pipeline.records import DIGEST_BYTES, Segment, digest_as_decoded, part_of
+from ser_pipeline.records import DIGEST_BYTES, WINDOW_S, Segment, digest_as_decoded, part_of
 from ser_pipeline.remote.addresses import WHOLE_BYTES, name_of
 from ser_pipeline.remote.opening import opened_bytes, state_of
 
 T = TypeVar("T")
-
-WINDOW_S = 60.0
-"""Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 
 WHOLE = Segment(0.0)
 """All of a recording."""

@@ -211,6 +211,9 @@ def _with_split(step: str, manifests: Path) -> str:
 def _tell(summary: "StoreSummary", dry_run: bool, what: str) -> None:
     for line in summary.repaired:
         say(f"set aside and computed again: {line}")
+    if summary.cut:
+        longer = plural(summary.cut, f"{what.removesuffix('s')} is", f"{what} are")
+        say(f"{longer} longer than a minute: training and its scores hear the first minute, predictions all")
     if summary.failures:
         from ser_pipeline.manifest.summary import SHOWN, failure_reasons, reason_line
 

@@ -204,6 +204,7 @@ def predict(
 
 def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOptions") -> "Model":
     """The model as it is for the person whose recordings were named with ``--enrol``."""
+    from ser_pipeline.errors import SettingsError
     from ser_pipeline.serving.reading import expand
 
     if not words:
@@ -212,8 +213,9 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
     adapted, more = model.for_speaker(paths, options)
     for each in (*unusable, *more):
         say(f"ser: --enrol: {one_line(each.reason)}")
-    used = len(paths) - len(more)
-    say(f"adapted to the speaker with {plural(used, 'recording')}")
+    if unusable or len(more) == len(paths) or any(each.name in words for each in more):
+        raise SettingsError("--enrol: name recordings of the speaker that can be used")
+    say(f"adapted to the speaker with {plural(len(paths) - len(more), 'recording')}")
     return adapted
 
 
@@ -226,6 +228,8 @@ def _load(place: Path, options: "PredictOptions", *, one_speaker: bool = False) 
     cards = [each.card for each in getattr(loaded, "members", (loaded,))]
     check_effect(loaded.name, cards, options, one_speaker=one_speaker)
     introduce(loaded)
+    if options.abstain == "auto" and loaded.card.abstain_below is None:
+        say(f"{loaded.name}: has no threshold for abstaining, so --abstain auto changes nothing")
     return loaded
 
 
@@ -308,8 +312,7 @@ def _draw(picture: Path, kept: list[Any], emotions: Sequence[str]) -> None:
     from ser_pipeline.serving.picture import draw_timeline
     from ser_pipeline.serving.prediction import Prediction
 
-    predictions = [each for each in kept if isinstance(each, Prediction)]
-    if predictions:
+    if predictions := [each for each in kept if isinstance(each, Prediction)]:
         draw_timeline(predictions, emotions, picture)
         say(f"written: {picture}")
 
@@ -390,9 +393,8 @@ def demo(
         tell_unread(runs, loaded[1])
         app = application(loaded, limits, hosts=hosts, page=page)
         introduce(loaded[0])
-        what = f"model {loaded[0].name}"
         address = f"http://[{first}]:{port}" if ":" in first else f"http://{first}:{port}"
-        out(f"{address}  ({what}; press Ctrl-C to stop)")
+        out(f"{address}  (model {loaded[0].name}; press Ctrl-C to stop)")
         if first not in ("127.0.0.1", "localhost", "::1"):
             say("others on this network can reach it; there is no password")
         serve(app, first, port)

@@ -31,6 +31,7 @@ from ser_pipeline.datasets.speakers import (
     average_voice,
     describe_speakers,
     enrolled,
+    nobodys_clips,
     pretended,
 )
 from ser_pipeline.datasets.targets import (
@@ -160,10 +161,10 @@ class RunData:
         left = [each.name for each, layers in pairs if layers == "best"]
         if left and "embeddings" in self.recipe.vectors:
             lines.append(f"layers of {' and '.join(left)} are chosen on validation clips")
-        lines += filter(None, (self.left_out,))
+        speakers = self.examples.column("speaker_id")
+        lines += filter(None, (self.left_out, nobodys_clips(speakers) if self.around is not None else ""))
         if self.failed:
-            clip, reason = self.failed[0]
-            clips = plural(len(self.failed), "clip")
+            clips, (clip, reason) = plural(len(self.failed), "clip"), self.failed[0]
             lines.append(f"{clips} left out, which the store could not use: {clip}: {reason}")
         if not counts["test"]:
             lines.append(
@@ -308,10 +309,9 @@ class RunData:
         """The training clips, their variants and recordings without a label, in as much memory."""
         rows, known, taught = self.rows("train"), self.variants, self.taught
         limit = MEMORY_LIMIT // (1 + (0 if known is None else len(known.positions)) + (taught is not None))
-        parts: list[Clips]
         if self._adaptive:
             steps = self.steps(rows, learned, memory_limit=limit)
-            parts = [self.scaled(each, rows, learned, steps) for each in self._trained_vectors()]
+            parts: list[Clips] = [self.scaled(each, rows, learned, steps) for each in self._trained_vectors()]
         else:
             parts = [self.clips(rows, learned, memory_limit=limit)]
         if known is not None:

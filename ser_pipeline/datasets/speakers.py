@@ -17,15 +17,28 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float32s, Float64s, Floats, Int8s, Int64s, Strings
+from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
 from ser_pipeline.datasets.normalise import Voice, inverse
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.tables.cells import plural
 
 MIN_CLIPS: Final = 5
 """A speaker with fewer clips is described by all training clips together."""
 
 TRAIN: Final = PARTS.index("train")
+
+
+def nobodys(speakers: Strings) -> Bools:
+    """Whether each of some clips does not say who speaks, shape ``(clips,)``."""
+    return np.array([names_nobody(name) for name in speakers.tolist()], np.bool_)
+
+
+def nobodys_clips(speakers: Strings) -> str:
+    """How many clips do not say who speaks and what they are normalised by, in words; "" for none."""
+    count = int(nobodys(speakers).sum())
+    whom = "do not say who speaks and are" if count > 1 else "does not say who speaks and is"
+    return f"{plural(count, 'clip')} {whom} normalised like unknown voices, not by speaker" if count else ""
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,14 @@ class Surroundings:
         return cls(np.arange(len(speakers)), np.full(len(speakers), TRAIN, np.int8), speakers)
 
     def describing(self, part: Int8s, speakers: Strings) -> Strings:
-        """Whose clips describe each of some clips: ``<part>/<speaker>``, shape ``(clips,)``."""
+        """Whose clips describe each of some clips: ``<part>/<speaker>``, shape ``(clips,)``.
+
+        Those that do not say who speaks are ``<part>/``: they are many people, and describe none of them.
+        """
         known = np.unique(self.speakers[self.part == TRAIN])
         told_by = np.where(np.isin(speakers, known), TRAIN, part)
-        return np.char.add(np.char.add(told_by.astype(str), "/"), speakers)
+        names = np.where(nobodys(speakers), "", speakers)
+        return np.char.add(np.char.add(told_by.astype(str), "/"), names)
 
 
 class InMemory:
@@ -119,7 +136,7 @@ def describe_speakers(store: ReadableRows, around: Surroundings) -> Described:
             np.add.at(squares, place, np.square(values[chosen]))
     mean = total / np.maximum(clips, 1)[:, None]
     scale = np.sqrt(np.maximum(squares / np.maximum(clips, 1)[:, None] - np.square(mean), 0))
-    few = clips[:-1] < MIN_CLIPS
+    few = (clips[:-1] < MIN_CLIPS) | np.char.endswith(names, "/")
     mean[:-1][few], scale[:-1][few] = mean[-1], scale[-1]
     return Described(names, mean + offset, np.where(scale <= 1e-9 * np.abs(mean + offset), 0.0, scale))
 
@@ -157,8 +174,12 @@ def average_voice(store: ReadableRows, around: Surroundings) -> Voice:
 
 
 def _each_speaker(around: Surroundings) -> Iterator[Int64s]:
-    """Positions of the training clips of one speaker after another."""
+    """Positions of the training clips of one speaker after another; of all together if nobody is named."""
     trained = around.part == TRAIN
+    named = trained & ~nobodys(around.speakers)
+    if not named.any():
+        yield around.positions[trained]
+    trained = named
     for name in np.unique(around.speakers[trained]):
         yield around.positions[trained & (around.speakers == name)]
 
@@ -179,9 +200,9 @@ def enrolled(
     told = (around.part == TRAIN) | ~np.char.startswith(known, f"{TRAIN}/")
     normal = np.empty(values.shape, np.float32)
     for name in np.unique(who):
-        own = read_vectors(store, around.positions[told & (known == name)])
-        rows = who == name
-        normal[rows] = voice.pulled(own).apply(values[rows])
+        rows, own = who == name, around.positions[told & (known == name)]
+        heard = voice if name.endswith("/") else voice.pulled(read_vectors(store, own))
+        normal[rows] = heard.apply(values[rows])
     return normal
 
 
@@ -211,6 +232,9 @@ def pretended(
     normal = np.empty(values.shape, np.float32)
     for number, name in enumerate(np.unique(speakers)):
         rng = np.random.default_rng([seed, number])
+        if names_nobody(name):
+            normal[speakers == name] = voice.apply(values[speakers == name])
+            continue
         own = read_vectors(store, around.positions[trained & (around.speakers == name)])
         rows = rng.permutation(np.flatnonzero(speakers == name))
         for count, group in zip(ENROLMENTS, np.array_split(rows, len(ENROLMENTS)), strict=True):

@@ -25,7 +25,7 @@ from ser_pipeline.labels import emotion_id
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.models import Network
 from ser_pipeline.options import Options
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, names_nobody
 from ser_pipeline.runs.files import finished_info, write_result
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.training.checkpoint import load_model
@@ -119,7 +119,9 @@ def enrolment_curve(
             )
         )
         advance(1, len(plan))
-    curve = EnrolmentCurve(part=part, speakers=len(people.own), scores=tuple(scores))
+    curve = EnrolmentCurve(
+        part=part, speakers=sum(not names_nobody(name) for name in people.own), scores=tuple(scores)
+    )
     write_result(folder / ENROLMENT, curve)
     return curve
 
@@ -146,7 +148,8 @@ class _People:
         self._emotion: dict[str, Int64s] = {}
         self._known: dict[str, np.ndarray] = {}
         for name in np.unique(self._speakers).tolist():
-            here = around.positions[(around.part == PARTS.index(part)) & (around.speakers == name)]
+            own = (around.part == PARTS.index(part)) & (around.speakers == name) & (not names_nobody(name))
+            here = around.positions[own]
             self.own[name] = here
             self._emotion[name] = np.array([emotions[int(place)] for place in here], np.int64)
             self._known[name] = read_vectors(data.store, here)

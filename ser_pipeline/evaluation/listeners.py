@@ -27,7 +27,7 @@ from ser_pipeline.metrics import (
     vote_columns,
     vote_scores,
 )
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, names_nobody
 from ser_pipeline.runs.files import write_scores
 from ser_pipeline.runs.predictions import write_ratings
 from ser_pipeline.runs.ratings import Estimate, GroupKind, RatedPart, RatingScores, VoteScores
@@ -145,12 +145,12 @@ def rated_scores(table: pa.Table, manifest: pa.Table) -> RunScores:
     for part in PARTS:
         ratings, speakers = _ratings(table, part, manifest)
         if len(speakers):
-            people = sorted(set(speakers.tolist()))
+            people, unnamed = sorted(set(speakers.tolist())), sum(map(names_nobody, speakers.tolist()))
             rated[part] = RatedPart(
                 clips=len(speakers),
-                speakers=len(people),
+                speakers=sum(not names_nobody(name) for name in people),
                 ratings=ratings,
-                interval=describe_intervals(people),
+                interval=describe_intervals(people, unnamed=unnamed),
             )
     return RunScores(parts={}, rated=rated)
 
@@ -186,7 +186,8 @@ def _rated(rated: Float64s, said: Float64s, speakers: Strings) -> Mapping[str, o
     sums = speaker_sums(rating_columns(rated, said), speakers)
     intervals = sum_intervals(sums, rating_scores)
     found = {name: _estimate(value, intervals[name]) for name, value in rating_scores(sums.sum(0)).items()}
-    return {"clips": len(rated), "speakers": len(sums), **found}
+    named = sum(not names_nobody(name) for name in np.unique(speakers).tolist())
+    return {"clips": len(rated), "speakers": named, **found}
 
 
 def _estimate(value: Float64s, ends: tuple[float, float] | tuple[None, None]) -> Estimate | None:

@@ -28,7 +28,7 @@ from ser_pipeline.metrics import (
     temper,
     uar,
 )
-from ser_pipeline.records import PARTS, UNKNOWN_SPEAKER
+from ser_pipeline.records import PARTS, names_nobody
 from ser_pipeline.runs.ratings import Estimate, GroupKind
 from ser_pipeline.runs.types import Certainty, ClassScore, GroupScores, PartScores, RunScores, Scores
 
@@ -136,6 +136,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
     by_speaker, speakers = speaker_confusions(
         decisions.target, decisions.predicted, decisions.facts["speaker"], decisions.classes
     )
+    nobodys = np.array([names_nobody(speaker) for speaker in speakers], np.bool_)
     intervals = bootstrap_intervals(by_speaker, seed=seed)
     guessed = confusion_matrix(decisions.target, decisions.guess, decisions.classes)
 
@@ -145,7 +146,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
 
     return Scores(
         clips=int(confusion.sum()),
-        speakers=sum(not speaker.endswith(f"-{UNKNOWN_SPEAKER}") for speaker in speakers),
+        speakers=len(speakers) - int(nobodys.sum()),
         accuracy=estimate("accuracy", accuracy(confusion)),
         uar=estimate("uar", uar(confusion)),
         macro_f1=estimate("macro_f1", macro_f1(confusion)),
@@ -156,7 +157,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         confound_accuracy=float(accuracy(guessed)),
         confound_uar=float(uar(guessed)),
-        interval=describe_intervals(speakers, seed),
+        interval=describe_intervals(speakers, seed, unnamed=int(by_speaker[nobodys].sum())),
     )
 
 
@@ -197,7 +198,9 @@ def _by_group(decisions: Decisions, kind: GroupKind) -> list[GroupScores]:
     cell = (place * decisions.classes + decisions.target) * decisions.classes + decisions.predicted
     shape = (len(names), decisions.classes, decisions.classes)
     confusions = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    people = np.unique(np.stack([place.astype(str), decisions.facts["speaker"]]), axis=1)[0].astype(np.int64)
+    named = np.array([not names_nobody(name) for name in decisions.facts["speaker"].tolist()], np.bool_)
+    pairs = np.stack([place.astype(str), decisions.facts["speaker"]])[:, named]
+    people = np.unique(pairs, axis=1)[0].astype(np.int64)
     columns = zip(
         names.tolist(),
         confusions.sum((1, 2)).tolist(),

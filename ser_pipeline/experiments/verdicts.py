@@ -227,7 +227,8 @@ def _difference(progress: Progress, claim: ClaimSpec, honest: Figures | None, fi
     if claim.second and figures.second is not None and honest.second is not None:
         gaps.append((claim.second, figures.second - honest.second))
     words = " and ".join(f"{100 * gap:+.1f} points for {arm}" for arm, gap in gaps)
-    return f"{cause} adds {words}"
+    clips = f"on {plural(figures.clips, 'clip')} instead of {honest.clips:,}"
+    return f"{cause} adds {words}, as measured {clips} and without an interval"
 
 
 def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None) -> Findings:

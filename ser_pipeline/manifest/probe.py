@@ -8,7 +8,7 @@ import numpy as np
 
 from ser_pipeline.errors import AudioError, AudioMissing
 from ser_pipeline.manifest.digest import digest_stream
-from ser_pipeline.records import MIN_CLIP_S, digest_as_decoded
+from ser_pipeline.records import MIN_CLIP_S, WINDOW_S, digest_as_decoded
 from ser_pipeline.remote.addresses import address_of
 from ser_pipeline.remote.opening import opened_bytes, state_of
 
@@ -143,7 +143,6 @@ def _header_problem(sound: "Sound") -> str | None:
 
 def samples_facts(sound: "Sound") -> dict[str, Any]:
     """Decode all samples of an open recording: its ``decode_problem``, ``wave_problem`` and ``channel``."""
-    from ser_pipeline.audio.decode import WINDOW_S
     from ser_pipeline.audio.mono import lone_channel, usable
 
     try:

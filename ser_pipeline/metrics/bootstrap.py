@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
+from ser_pipeline.records import names_nobody
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
@@ -73,19 +74,34 @@ def bootstrap_intervals(
     return {name: middle(draws) for name, (draws,) in drawn.items()}
 
 
-def describe_intervals(names: list[str], seed: int = 0) -> str:
+def describe_intervals(names: Sequence[str], seed: int = 0, *, unnamed: int = 0) -> str:
     """Say in words how intervals were made, and what they are worth.
+
+    Args:
+        names: what was drawn: speakers, and the clips of each corpus that do not say who speaks.
+        seed: of the draws.
+        unnamed: how many clips do not say who speaks, where that was counted.
 
     Examples:
         >>> describe_intervals(["a-1"])
         'no interval: one speaker (a-1)'
+        >>> describe_intervals(["a-unknown"], unnamed=9)
+        'no interval: 9 clips do not say who speaks'
     """
+    named = [name for name in names if not names_nobody(name)]
+    if not names:
+        return "no interval: no clips"
+    count = f"{unnamed} " if unnamed else ""
+    nobodys = f"{count}clip{'s do' if unnamed != 1 else ' does'} not say who speaks"
     if len(names) < 2:
-        return f"no interval: one speaker ({names[0]})" if names else "no interval: no clips"
-    text = f"95 % percentile bootstrap over {len(names)} speakers, {RESAMPLES} resamples, seed {seed}"
-    if len(names) < FEW_SPEAKERS:
+        return f"no interval: {f'one speaker ({named[0]})' if named else nobodys}"
+    drawn = f"{len(named)} speaker{'s' if len(named) != 1 else ''}"
+    text = f"95 % percentile bootstrap over {drawn}, {RESAMPLES} resamples, seed {seed}"
+    if len(named) < len(names):
+        text += f"; {nobodys}, and those of a corpus are drawn together"
+    if named and len(named) < FEW_SPEAKERS:
         text += (
-            f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(names)}): read the scores per speaker instead"
+            f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(named)}): read the scores per speaker instead"
         )
     return text
 

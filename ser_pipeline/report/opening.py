@@ -1,8 +1,11 @@
 """The beginning of the report: its contents, the main numbers, and their limits."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from ser_pipeline.manifest.describe import named_speakers
+from ser_pipeline.manifest.doctor import DOCTOR
 from ser_pipeline.metrics import FEW_SPEAKERS
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.ranking import answer
@@ -11,6 +14,9 @@ from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.read import Run, Unfinished
 from ser_pipeline.tables import cells
+
+MANY_COPIES: Final = 0.01
+"""Share of the recordings from which on the first sentence says that they are copies."""
 
 
 def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> str:
@@ -46,7 +52,26 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
     more = f" and {len(unfinished)} unfinished" if unfinished else ""
     shown = text(f"This report shows {held}, with {done}{more}.")
     best = answer([run for run in runs if run.info.emotions])
-    return (shown,) if best is None else (best, shown)
+    if best is None:
+        return (shown,)
+    copies, total = _copied(data)
+    if copies >= MANY_COPIES * total:
+        found = f" {_copies_words(copies, total)}, so this score may be too high."
+        best = replace(best, words=(*best.words, found))
+    return best, shown
+
+
+def _copied(data: Data) -> tuple[int, int]:
+    """How many recordings the examination found to be copies of others, and of how many it looked at."""
+    found = data.diagnosis
+    if found is None:
+        return 0, 1
+    return sum(each.cases for each in found.findings if each.kind == "copies"), found.recordings
+
+
+def _copies_words(copies: int, total: int) -> str:
+    of = f"{cells.thousands(copies)} of {cells.plural(total, 'recording')}"
+    return f"{of} {'is a copy' if copies == 1 else 'are copies'} of others, as the examination found"
 
 
 def limits_section(data: Data, runs: Sequence[Run]) -> Section:
@@ -67,6 +92,9 @@ def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
     found: list[tuple[Words, ...]] = []
     if data.synthetic:
         found.append(("Rows, figures and runs marked 'synthetic' come from recordings made by a program.",))
+    if (copies := _copied(data))[0]:
+        sentence = f"{_copies_words(*copies)}: where a copy stands in training and the other in the test, "
+        found.append((sentence, "a score is too high. ", Code(DOCTOR), " lists them."))
     counts = {row["values"]: row["counts"] for row in data.table["corpus"].value_counts().to_pylist()}
     published = {name: card.clips for name, card in data.corpora.items() if counts.get(name) and card.clips}
     here, complete = sum(counts[name] for name in published), sum(published.values())
@@ -86,8 +114,12 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
     found: list[tuple[Words, ...]] = [
         ("Every score names its split and its part; no model was fitted or tuned on its test recordings.",)
     ]
-    if heard := _tags(run for run in runs if run.info.split.leaks_speakers):
+    leaking = [run for run in runs if run.info.split.leaks_speakers]
+    if heard := _tags(run for run in leaking if run.shown.pooled.speakers):
         sentence = f"{heard}: the speakers of the test clips were heard in training. "
+        found.append((sentence, "These scores do not hold for new people."))
+    if unsure := _tags(run for run in leaking if not run.shown.pooled.speakers):
+        sentence = f"{unsure}: nothing says whether the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
     if few := _tags(run for run in runs if run.shown.pooled.speakers < FEW_SPEAKERS):
         found.append(

@@ -16,17 +16,19 @@ from ser_pipeline.tables.cells import interval, listed, percent_text, persons, p
 
 @dataclass(frozen=True)
 class Standing:
-    """Runs for one task scored on the same part and emotions of as many people, all new or all known.
+    """Runs for one task scored on the same clips.
 
     Attributes:
         runs: best test score first.
         chosen: the best one by validation, if all of them have validation clips; else by its test score.
         by_validation: how it was chosen.
+        draw: which of several splits of this name it is, in words; "" for the only one.
     """
 
     runs: tuple[Run, ...]
     chosen: Run
     by_validation: bool
+    draw: str = ""
 
     @property
     def part(self) -> str:
@@ -50,31 +52,64 @@ class Standing:
 
     @property
     def title(self) -> str:
-        """Task and people, in words."""
+        """Task, split and people, in words."""
         people = persons(self.people, " new to the model" if self.new else " whom the model knows")
-        without = f" without {listed(self.untested)}" if self.untested else ""
-        untried = "" if self.part == "test" else f", not tested: {self.part} clips"
-        return f"Task {self.runs[0].info.recipe.task}{without}, {people}{untried}"
+        without = f", without {listed(self.untested)}" if self.untested else ""
+        clips = plural(
+            self.runs[0].shown.pooled.clips, "clip" if self.part == "test" else f"{self.part} clip"
+        )
+        untried = "" if self.part == "test" else ", not tested"
+        return f"{group_title(self.runs[0])}{self.draw}{without}: {clips} of {people}{untried}"
+
+
+def group_title(run: Run) -> str:
+    """Name task, merges, split and fold of a run."""
+    info = run.info
+    merges = ", ".join(f"{source} = {target}" for source, target in info.merges.items())
+    fold = f", fold {info.split.fold}" if info.split.fold else ""
+    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}"
+
+
+def comparable(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group runs that were scored on the same clips for the same task, honest splits first."""
+    groups: dict[tuple[object, ...], list[Run]] = {}
+    for run in runs:
+        info = run.info
+        clips = tuple(info.class_counts.get(part) for part in PARTS if part != "train" or part == run.part)
+        split = (info.split.name, info.split.digest, info.split.fold)
+        key = (info.recipe.task, tuple(sorted(info.merges.items())), split, info.corpora, clips)
+        groups.setdefault(key, []).append(run)
+    return sorted(
+        groups.values(), key=lambda group: (group[0].info.split.leaks_speakers, group[0].info.recipe.task)
+    )
 
 
 def standings(runs: Sequence[Run]) -> list[Standing]:
     """Lists of runs: many of a task first, then tested ones, new people, all emotions, and many people."""
-    held: dict[tuple[str, int, bool, tuple[str, ...], int], list[Run]] = {}
     tasks = [run.info.recipe.task for run in runs]
+    draws: dict[str, list[str]] = {}
     for run in runs:
-        found, part = run.shown.pooled, -PARTS.index(run.part)
-        key = (run.info.recipe.task, part, run.knows, untested(found), -found.speakers)
-        held.setdefault(key, []).append(run)
-    order = sorted(held, key=lambda key: (-tasks.count(key[0]), key))
-    return [_standing(held[key]) for key in order]
+        draws.setdefault(run.info.split.name, []).append(run.info.split.digest)
+
+    def place(group: list[Run]) -> tuple[object, ...]:
+        run, found = group[0], group[0].shown.pooled
+        task, part = run.info.recipe.task, -PARTS.index(run.part)
+        people = (-found.speakers, -found.clips, -len(group))
+        return -tasks.count(task), task, part, run.knows, untested(found), *people
+
+    def draw(run: Run) -> str:
+        different = [*dict.fromkeys(draws[run.info.split.name])]
+        return f", draw {different.index(run.info.split.digest) + 1}" if different[1:] else ""
+
+    return [_standing(group, draw(group[0])) for group in sorted(comparable(runs), key=place)]
 
 
-def _standing(runs: Sequence[Run]) -> Standing:
+def _standing(runs: Sequence[Run], draw: str) -> Standing:
     ranked = sorted(runs, key=lambda run: -run.shown.pooled.uar.value)
     validated = {run.tag: found.pooled.uar.value for run in runs if (found := run.scored("validation"))}
     if len(validated) < len(runs):
-        return Standing(tuple(ranked), ranked[0], False)
-    return Standing(tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True)
+        return Standing(tuple(ranked), ranked[0], False, draw)
+    return Standing(tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True, draw)
 
 
 _UNTESTED: Final = {
@@ -108,8 +143,9 @@ def answer(runs: Sequence[Run]) -> Answer | None:
             name, f" tells {emotions} emotions apart with {figures}. {_UNTESTED[best.part]}{lacks}",
         )  # fmt: skip
     elif not best.new:
+        whom = "people whose voices it learned from" if best.people else "people it may have learned from"
         words = (
-            "No run was tested on people who are new to the model. On people whose voices it learned from, ",
+            f"No run was tested on people who are new to the model. On {whom}, ",
             name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
             lacks,
         )  # fmt: skip
@@ -138,7 +174,7 @@ def _choice(found: Standing) -> str:
     if len(found.runs) == 1:
         return ""
     if found.by_validation:
-        return f" Of {len(found.runs)} runs, it is the best on validation clips."
+        return f" Of {len(found.runs)} runs scored on the same clips, it is the best on validation clips."
     return f" Its test score is the highest of {len(found.runs)}, so it is likely to be a little too high."
 
 
@@ -153,7 +189,7 @@ def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
     caption = (
         "UAR of every run on its test recordings, or on others where a list says so, in percent, with "
         "95 % intervals: the mean over the emotions of the share of their clips that is recognised. Runs "
-        "stand in one list if they were scored on the same emotions of equally many people"
+        "stand in one list if they were scored on the same clips"
     )
     lists = tuple((each.title, tuple(map(_rank, each.runs))) for each in found)
     return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)

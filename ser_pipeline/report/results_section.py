@@ -8,7 +8,7 @@ from typing import Final
 
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
-from ser_pipeline.report.ranking import ranking, run_key
+from ser_pipeline.report.ranking import comparable, group_title, ranking, run_key
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.read import Run, Unfinished
@@ -80,19 +80,6 @@ def run_marks(run: Run, manifest_digest: str) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def comparable(runs: Sequence[Run]) -> list[list[Run]]:
-    """Group runs that were scored on the same clips for the same task, honest splits first."""
-    groups: dict[tuple[object, ...], list[Run]] = {}
-    for run in runs:
-        info = run.info
-        clips = tuple(sorted(info.class_counts.items()))
-        key = (info.recipe.task, info.split.name, info.split.digest, info.split.fold, info.corpora, clips)
-        groups.setdefault(key, []).append(run)
-    return sorted(
-        groups.values(), key=lambda group: (group[0].info.split.leaks_speakers, group[0].info.recipe.task)
-    )
-
-
 def best_by_validation(runs: Sequence[Run]) -> Run:
     """Pick the best run by its validation UAR, never by its test score."""
 
@@ -161,14 +148,6 @@ def _comparison_group(runs: Sequence[Run], data: Data) -> RowGroup:
         note=group_note(runs[0], data.corpora),
         marks=("speakers heard",) if info.split.leaks_speakers else (),
     )
-
-
-def group_title(run: Run) -> str:
-    """Name task, merges, split and fold of a run."""
-    info = run.info
-    merges = ", ".join(f"{source} = {target}" for source, target in info.merges.items())
-    fold = f", fold {info.split.fold}" if info.split.fold else ""
-    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}"
 
 
 def group_note(run: Run, known: KnownCorpora) -> str:

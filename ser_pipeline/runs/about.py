@@ -102,7 +102,8 @@ class About(Options):
     def warning(self) -> str:
         """What speaks against it, in one sentence; "" for nothing."""
         if self.people == KNOWN:
-            return f"{self.name} was tested on people it learned from: it does worse on everybody else"
+            was = "was" if self.speakers else "may have been"
+            return f"{self.name} {was} tested on people it learned from: it does worse on everybody else"
         if self.at_chance:
             return f"{self.name} is no better than guessing, as far as its test can tell"
         return ""

@@ -12,6 +12,8 @@ from ser_pipeline.labels import DIMENSIONS, EMOTIONS
 from ser_pipeline.options import Fused, mels_of
 from ser_pipeline.runs.about import about_card, about_run, best_model
 from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folder, read_card, read_weights
+from ser_pipeline.runs.certainty import too_few
+from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
@@ -70,7 +72,18 @@ def load_model(source: str | Path | None = None, *, runs: str | Path = RUNS) -> 
             about = about.model_copy(update={"note": _NOTE})
         return Model(card, scorer, path.name, about=about)
     model = _of_run(path)
+    if model.card.abstain_below is not None and _poor_threshold(path):
+        model = replace(model, card=model.card.model_copy(update={"abstain_below": None}))
     return replace(model, about=about_run(path, model.card))
+
+
+def _poor_threshold(folder: Path) -> bool:
+    """Whether too few validation clips stand behind a run's threshold, as earlier versions kept it."""
+    try:
+        scores = final_scores(folder, read_info(folder))
+    except RunError:
+        return False
+    return scores is not None and bool(too_few(scores))
 
 
 def find_model(source: Path | None, runs: Path, *, built_in: bool = True) -> Path:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.audio.decode import WINDOW_S, decode_bytes, decode_file
+from ser_pipeline.audio.decode import decode_bytes, decode_file
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.datasets.normalise import Heard, Voice
 from ser_pipeline.errors import AudioError, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
 from ser_pipeline.options import PredictOptions, mels_of
+from ser_pipeline.records import WINDOW_S
 from ser_pipeline.remote.addresses import shown
 from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard

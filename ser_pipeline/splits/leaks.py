@@ -20,6 +20,15 @@ SPLIT_COLUMNS: Final = (
 )  # fmt: skip
 """Columns of the manifest that splits are made from and checked against."""
 
+NAMED: Final = "speaker_id not like '%-unknown'"
+"""Condition on recordings that say who speaks."""
+
+OFFICIAL: Final = "official --from manifests/manifest.parquet"
+"""What follows ``ser manifest split`` for the parts or folds that corpora publish in their own tables."""
+
+PUBLISHED: Final = ("part", "fold")
+"""Columns of the manifest that say what corpora publish."""
+
 BY_SPEAKER: Final = ("speaker", "kfold", "loso")
 """Splits that keep speakers apart, and so need to know them."""
 
@@ -181,10 +190,20 @@ def unknown_speakers(table: pa.Table) -> str:
     if not unknown.num_rows:
         return ""
     corpora = some(sorted(pc.unique(unknown["corpus"]).to_pylist()))
+    ways = []
+    if unknown.num_rows < table.num_rows:
+        ways.append(f'split the others by ser manifest split speaker --as named --where "{NAMED}"')
+    ways.append(
+        "name the speakers in the corpus's description, in a column 'speaker' of a table, or with --csv "
+        "and --speaker-from 'REGEX', whose one group finds them in paths"
+    )
+    if any(table[name].null_count < table.num_rows for name in PUBLISHED if name in table.column_names):
+        ways.append(f"read the published parts with 'ser manifest split {OFFICIAL}'")
+    ways.append(
+        "use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
+        "for new speakers"
+    )
     return (
         f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
-        "speakers cannot be kept apart; build the manifest with a group or column 'speaker' in the corpus's "
-        "description or table, or with --speaker-from 'REGEX', whose one group finds the speaker in paths; "
-        "or use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
-        "for new speakers"
+        f"speakers cannot be kept apart; {'; or '.join(ways)}"
     )

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.errors import SplitError, some
+from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.schema import MAX_FOLDS
@@ -20,6 +21,8 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,
+    OFFICIAL,
+    PUBLISHED,
     SPLIT_COLUMNS,
     joined,
     joined_names,
@@ -80,7 +83,7 @@ def make_split(
     if name not in KINDS:
         raise SplitError(
             f"split '{name}' does not exist; valid are {', '.join(KINDS)}; "
-            "published folds are read with --from FILE"
+            f"published ones are read with --from FILE, as in 'ser manifest split {OFFICIAL}'"
         )
     if folds is not None and name != "kfold":
         raise SplitError(f"split {name} takes no --folds; only kfold does")
@@ -90,11 +93,11 @@ def make_split(
         raise SplitError(f"split {name} of some recordings needs a name of its own; add --as NAME")
     if not manifest.table.num_rows:
         raise SplitError(f"{manifest.path}: has no recordings to split")
-    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
-        raise SplitError(f"split {name}: {unknown}")
     shares = checked_ratios(ratios or RATIOS)
     recipe = SplitRecipe(name, seed, shares, FOLDS if folds is None else folds, where.strip())
     rows = manifest_where(manifest, recipe.where)[0].table if recipe.where else manifest.table
+    if name in BY_SPEAKER and (unknown := unknown_speakers(rows)):
+        raise SplitError(f"split {name}: {unknown}")
     table, fold_names, note = KINDS[name](rows, recipe)
     if recipe.where:
         note = f"{note} Only recordings with {recipe.where}."
@@ -133,9 +136,11 @@ def _stratified(table: pa.Table, recipe: SplitRecipe) -> Body:
     rank[order] = np.arange(len(order))
     rank -= (np.cumsum(sizes) - sizes)[stratum]
     parts = (rank[:, None] >= ends[stratum]).sum(axis=1)
+    named = not pc.all(nobody(table)).as_py()
+    who = "the same people speak" if named else "nothing says who speaks, so the same people may be"
     note = (
-        f"By clip, {ratios_text(recipe.ratios)} within each corpus and emotion: the same people speak in "
-        "training and test, so its scores do not hold for new speakers."
+        f"By clip, {ratios_text(recipe.ratios)} within each corpus and emotion: {who} in training and test, "
+        "so its scores do not hold for new speakers."
     )
     return part_rows(table["utterance_id"], parts), (), note
 
@@ -256,10 +261,11 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
         digest: of the manifest.
 
     Returns:
-        A line for each split that no longer fits, and for each part of the default split that is empty.
+        A line for each split that no longer fits, for speakers whom the default split now puts into another
+        part, and for each of its parts that is empty.
     """
     out = manifest.parent
-    recipe, lines, fits = SplitRecipe(DEFAULT_SPLIT), [], False
+    recipe, lines, fits, before = SplitRecipe(DEFAULT_SPLIT), list[str](), False, None
     for name in split_names(out):
         try:
             old = load_split(split_path(out, name))
@@ -269,17 +275,36 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
             continue
         same = old.manifest_digest == digest
         if name == DEFAULT_SPLIT and old.recipe.kind == DEFAULT_SPLIT:
-            recipe, fits = old.recipe, same
+            recipe, fits, before = old.recipe, same, old
         elif not same:
             lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
-    built = None if fits else read_manifest(out, SPLIT_COLUMNS)
+    built = None if fits else read_manifest(out, (*SPLIT_COLUMNS, *PUBLISHED))
     if built is not None and (unknown := unknown_speakers(built.table)):
         lines.append(f"there is no split {DEFAULT_SPLIT}: {unknown}")
     elif built is not None:
         split = make_split(built, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)
         write_split(out, split)
+        lines += _moved(built.table, before, split) if before else []
         lines += empty_parts(split)
     return lines
+
+
+def _moved(table: pa.Table, before: Split, now: Split) -> list[str]:
+    """A line if two splits put speakers of a manifest into different parts."""
+    ids, speakers = table["utterance_id"].combine_chunks(), codes(table["speaker_id"]).of
+    was, stands = (
+        pc.take(split.table["part"], pc.index_in(ids, split.table["utterance_id"].combine_chunks()))
+        for split in (before, now)
+    )
+    known = np.asarray(pc.and_(was.is_valid(), stands.is_valid()), np.bool_)
+    other = np.asarray(pc.fill_null(pc.not_equal(was, stands), False), np.bool_)
+    moved, people = len(np.unique(speakers[other])), len(np.unique(speakers[known]))
+    if not moved:
+        return []
+    return [
+        f"split {now.name} was made again: {moved} of {plural(people, 'speaker')} "
+        f"{'is' if moved == 1 else 'are'} in another part, so runs of before were tested on other people"
+    ]
 
 
 def empty_parts(split: Split) -> list[str]:

@@ -14,6 +14,7 @@ from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import MAX_FOLDS, NO_PART, PART_CODES
+from ser_pipeline.records import names_nobody
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
 from ser_pipeline.splits.make import KINDS
 from ser_pipeline.splits.split import (
@@ -163,20 +164,31 @@ def _folds(values: Sequence[str], source: Path) -> tuple[Int64s, tuple[str, ...]
     return np.array([position[value] for value in values], np.int64), folds
 
 
-def _leaks(table: pa.Table, sides: Int64s, source: Path, allowed: bool) -> bool:
-    """Whether speakers stand on both sides, where that is allowed."""
+def _leaks(table: pa.Table, sides: Int64s, source: Path, allowed: bool) -> str:
+    """Who stands on both sides, in a sentence, where that is allowed; "" for nobody."""
     check_sides(table, sides, str(source), speakers=False)
     torn = on_both_sides(codes(table["speaker_id"]), sides)
+    if torn and not allowed and all(map(names_nobody, torn)):
+        raise SplitError(
+            f"{source}: has recordings in more than one part that do not say who speaks ({some(torn)}), so "
+            "it is not known whether people are in both; pass --leaks-speakers to accept it; its scores are "
+            "then marked as not valid for new speakers"
+        )
     if torn and not allowed:
         raise SplitError(
             f"{source}: puts {plural(len(torn), 'speaker')} into more than one part: {some(torn)}; "
             "pass --leaks-speakers to accept it; its scores are then marked as not valid for new speakers"
         )
-    return bool(torn)
+    if not torn:
+        return ""
+    who = "The same people speak in training and test, so its"
+    if all(map(names_nobody, torn)):
+        who = "It is not known whether the same people speak in training and test; its"
+    return f" {who} scores do not hold for new speakers."
 
 
 def _split(
-    manifest: Manifest, sides: Int64s, folds: tuple[str, ...], name: str, seed: int, leaks: bool, source: Path
+    manifest: Manifest, sides: Int64s, folds: tuple[str, ...], name: str, seed: int, leaks: str, source: Path
 ) -> Split:
     taken = pa.array(sides != NO_PART)
     ids = manifest.table["utterance_id"].filter(taken)
@@ -186,7 +198,6 @@ def _split(
     if outside:
         of = f"of {plural(len(sides), 'recording')}"
         note += f" {plural(outside, f'{of} is', f'{of} are')} in none of them."
-    if leaks:
-        note += " The same people speak in training and test, so its scores do not hold for new speakers."
+    note += leaks
     table = fold_rows(ids, values) if folds else part_rows(ids, values)
-    return Split(name, SplitRecipe(PUBLISHED, seed), table, folds, leaks, note, manifest.digest)
+    return Split(name, SplitRecipe(PUBLISHED, seed), table, folds, bool(leaks), note, manifest.digest)

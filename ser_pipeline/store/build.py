@@ -29,6 +29,7 @@ from ser_pipeline.manifest.digest import Places, packed_texts
 from ser_pipeline.options import FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps, read_steps, write_steps
 from ser_pipeline.processes import processes
+from ser_pipeline.records import WINDOW_S
 from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.store.index import KEYS, Index, read_index, set_aside
 from ser_pipeline.store.mirror import Mirror
@@ -72,6 +73,7 @@ class StoreSummary:
         computed: rows made now.
         failures: every recording that has no row, those of earlier builds too.
         repaired: one line for each damaged shard that was set aside.
+        cut: of those wanted, how many are longer than a minute.
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class StoreSummary:
     computed: int
     failures: tuple[FailedClip, ...]
     repaired: tuple[str, ...] = ()
+    cut: int = 0
 
     @property
     def left(self) -> int:
@@ -135,7 +138,9 @@ class _State:
         old = [FailedClip(clip.name, self.reasons[clip.digest], True) for clip in bad]
         every = tuple(sorted([*old, *failures], key=lambda failure: failure.path))
         wanted, present = len(self.present), int(self.present.sum())
-        return StoreSummary(folder, len(self.plan), wanted, present, computed, every, repaired)
+        seconds = self.plan.seconds(self.clips(np.ones(wanted, np.bool_)))
+        cut = int((seconds > WINDOW_S).sum())
+        return StoreSummary(folder, len(self.plan), wanted, present, computed, every, repaired, cut)
 
 
 def read_sources(folder: Path) -> pa.Table:

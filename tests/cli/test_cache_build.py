@@ -3,6 +3,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+import soundfile as sf
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
@@ -152,3 +153,13 @@ def test_worker_processes_of_an_earlier_call_work_where_this_one_is(tmp_path, mo
             assert result.exit_code == 0, result.output
     assert "56 of 56 recordings (56 computed now, 0 failed)" in result.stdout
     assert len([*(tmp_path / "second" / "cache").glob("mels/*/shard-*.h5")]) == 2
+
+
+def test_recordings_of_which_a_minute_is_read_are_counted(home):
+    assert "longer than a minute" not in ser("cache", "features", "--dry-run").stderr
+    sf.write(home / "DataSets" / "EmoDB" / "wav" / "09a01Wa.wav", np.tile([0.1, -0.1], 30_500), 1_000)
+    ser("manifest", "build")
+    said = ser("cache", "features", "--dry-run").stderr
+    assert (
+        "1 recording is longer than a minute: training and its scores hear the first minute, predictions all"
+    ) in said

@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from tests.serving.conftest import RATE, fake, rows, save_random, voice
+from tests.serving.conftest import RATE, adapting, fake, rows, save_random, voice, voices
 
-__all__ = ["fake", "rows"]
+__all__ = ["adapting", "fake", "rows", "voices"]
 
 
 @pytest.fixture
@@ -198,6 +198,31 @@ def test_asking_for_help_loads_nothing_heavy(here):
 def test_enrolment_needs_a_model_that_adapts(here):
     said = ser("clips/0.wav", "--enrol", "clips/1.wav", status=1).stderr
     assert "was not trained to adapt to a speaker; train one with --normalise adaptive" in said
+
+
+def test_enrolment_that_cannot_be_used_ends_before_predicting(adapting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "run").rename(tmp_path / "runs" / "small")
+    sf.write("a.wav", voice(2.0), RATE)
+    sf.write("silent.wav", np.zeros(RATE), RATE)
+    for words, why in (
+        (["nonesuch"], "--enrol: nonesuch: cannot be read"),
+        (["a.wav", "nonesuch"], "--enrol: nonesuch: cannot be read"),
+        (["silent.wav"], "--enrol: silent.wav: no speech is heard in it"),
+    ):
+        named = [word for name in words for word in ("--enrol", name)]
+        refused = ser("a.wav", *named, status=1)
+        assert refused.stdout == ""
+        assert why in refused.stderr
+        assert "ser: --enrol: name recordings of the speaker that can be used" in refused.stderr
+    assert "with 1 recording" in ser("a.wav", "--enrol", "*.wav").stderr
+
+
+def test_a_model_without_a_threshold_says_that_it_always_decides(here):
+    note = "small: has no threshold for abstaining, so --abstain auto changes nothing"
+    assert note in ser("clips/1.wav", "--abstain", "auto").stderr
+    assert note not in ser("clips/1.wav", "--abstain", "0.5").stderr
 
 
 def test_ratings_stand_beside_the_emotions(here):

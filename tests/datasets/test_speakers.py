@@ -7,7 +7,9 @@ from ser_pipeline.datasets.speakers import (
     ENROLMENTS,
     Surroundings,
     average_voice,
+    describe_speakers,
     enrolled,
+    nobodys_clips,
     pretended,
 )
 
@@ -108,3 +110,31 @@ def test_a_run_learns_each_clip_several_times(toy):
     assert data.learned_rows().tolist() == np.tile(rows, COPIES).tolist()
     assert len(data.training_vectors(learned)) == len(clips)
     assert len(data.clips(rows, learned)) == len(rows)
+
+
+def test_clips_of_nobody_are_not_one_speaker(people):
+    store, around, voice = people
+    names = np.repeat(["a", "b", "c", "x-unknown"], 40)
+    for part in (around.part, np.repeat([0, 0, 0, 0], 40).astype(np.int8)):
+        mixed = Surroundings(around.positions, part, names)
+        who, nobody = mixed.describing(part, names), names == "x-unknown"
+        average = average_voice(store, mixed)
+        assert average == voice
+        described = describe_speakers(store, mixed)
+        own = store.values[part == 0].astype(np.float64)
+        expected = (store.values[nobody] - own.mean(0)) / own.std(0)
+        assert described.apply(store.values, who)[nobody] == pytest.approx(expected, rel=1e-4)
+        normal = enrolled(store, mixed, average, store.values, who)
+        assert normal[nobody] == pytest.approx(voice.apply(store.values[nobody]), rel=1e-4)
+    seen = pretended(store, mixed, average, store.values, names, seed=0)
+    assert seen[nobody] == pytest.approx(voice.apply(store.values[nobody]), rel=1e-4)
+    assert nobodys_clips(names) == (
+        "40 clips do not say who speaks and are normalised like unknown voices, not by speaker"
+    )
+    assert nobodys_clips(around.speakers) == ""
+
+
+def test_without_any_name_the_average_voice_is_that_of_all_clips(people):
+    store, around, _ = people
+    found = average_voice(store, Surroundings(around.positions, around.part, np.full(160, "x-unknown")))
+    assert found.center == pytest.approx(store.values[:120].mean(0), rel=1e-5)

@@ -149,3 +149,5 @@ def test_whoever_is_not_named_is_no_test_speaker(predictions, manifest):
     scores = score_predictions(predictions, unnamed, FOUR, {None: training_priors(predictions, unnamed, 4)})
     assert scores.parts["test"].pooled.speakers == 0
     assert scores.parts["test"].pooled.line.endswith("clips of unknown speakers")
+    assert {group.speakers for group in scores.parts["test"].groups} == {0}
+    assert "clips do not say who speaks" in scores.parts["test"].pooled.interval

@@ -201,6 +201,10 @@ def test_the_protocol_beside_is_shown_with_the_difference_named(court):
     assert found.outcome == waiting.outcome
     gap = 100 * (found.beside.figures.first - found.figures.first)
     assert found.beside.note.startswith(f"training on the test speakers adds {gap:+.1f} points for one and ")
+    figures, honest = found.beside.figures, found.figures
+    assert found.beside.note.endswith(
+        f", as measured on {figures.clips} clips instead of {honest.clips} and without an interval"
+    )
 
 
 def test_one_arm_under_two_protocols(court):

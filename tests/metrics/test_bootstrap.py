@@ -65,6 +65,15 @@ def test_few_speakers_are_named():
     assert "fewer" not in describe_intervals([f"a-{number}" for number in range(10)])
 
 
+def test_clips_that_do_not_say_who_speaks_are_no_speaker():
+    assert describe_intervals(["a-unknown"], unnamed=72) == "no interval: 72 clips do not say who speaks"
+    text = describe_intervals(["a-1", "a-2", "b-unknown"], unnamed=48)
+    assert text.startswith(
+        "95 % percentile bootstrap over 2 speakers, 2000 resamples, seed 0; 48 clips do not"
+    )
+    assert "fewer than 10 speakers (a-1, a-2)" in text
+
+
 def arm(rng, seeds=3, speakers=14, classes=4):
     return rng.integers(0, 9, (seeds, speakers, classes, classes))
 

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from ser_pipeline.manifest.doctor import Diagnosis, Finding
 from ser_pipeline.report.document import Answer, Bullets, Callout, plain
 from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
 from ser_pipeline.report.sources import read_data
@@ -74,6 +77,21 @@ def test_the_answer_comes_first(data, tmp_path, rows, fake):
     assert plain(counts.words).endswith("with 1 finished run.")
 
 
+@pytest.mark.parametrize(("copies", "told"), [(30, True), (1, True), (0, False)])
+def test_copies_that_the_doctor_found_are_in_the_answer_and_the_limits(
+    data, tmp_path, rows, fake, copies, told
+):
+    findings = (Finding("copies", "nemo", copies, "x", "y"), Finding("offset", "nemo", 9, "x", "y"))
+    examined = replace(data, diagnosis=Diagnosis(90, findings, data.digest))
+    runs, _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, epochs=2)])
+    are = f"{copies} of 90 recordings {'is a copy' if copies == 1 else 'are copies'} of others, as the"
+    assert told == any(line.startswith(are) for line in cautions(examined, runs))
+    said = plain(opening(examined, runs, [])[0].words)
+    assert told == (f"{are} examination found, so this score may be too high." in said)
+    rare = replace(data, diagnosis=Diagnosis(10_000, findings, data.digest))
+    assert "examination" not in plain(opening(rare, runs, [])[0].words)
+
+
 def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
     heard = SplitInfo(name="stratified", digest="x", leaks_speakers=True, note="n")
     folders = [
@@ -89,6 +107,19 @@ def test_cautions_name_the_runs_they_are_about(data, tmp_path, rows, fake):
     assert any(line.startswith("Seeds: 0, 7.") for line in said)
     assert any("90 of the 5,016 recordings of 2 complete corpora" in line for line in said)
     assert any("claimed, clips of one speaker on both sides" in line for line in said)
+
+
+def test_of_people_who_are_not_named_nothing_is_claimed(data, tmp_path, rows, fake):
+    parts = SplitInfo(name="official", digest="x", leaks_speakers=True, note="n")
+    (run,), _ = read_runs([fake.run(tmp_path / "runs", "a", rows, data.digest, split=parts, epochs=2)])
+    pooled = run.shown.pooled.model_copy(update={"speakers": 0})
+    scores = {"test": run.shown.model_copy(update={"pooled": pooled})}
+    unnamed = replace(run, scores=run.scores.model_copy(update={"parts": scores}))
+    assert any(
+        line.startswith("R1: nothing says whether the speakers of the test clips were heard in training.")
+        for line in cautions(data, [unnamed])
+    )
+    assert "On people it may have learned from, R1 crnn" in plain(opening(data, [unnamed], [])[0].words)
 
 
 def test_without_runs_nothing_is_promised(data):

@@ -4,12 +4,8 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.report.document import Text, plain
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.opening import limits_section
-from ser_pipeline.report.results_section import (
-    best_by_validation,
-    comparable,
-    comparison_table,
-    results_section,
-)
+from ser_pipeline.report.ranking import comparable
+from ser_pipeline.report.results_section import best_by_validation, comparison_table, results_section
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Latency, SplitInfo
 from ser_pipeline.tables import Table

@@ -68,6 +68,7 @@ def test_a_line_says_who_answers_how_well_and_on_whom():
     [
         ({}, ""),
         ({"people": KNOWN}, "was tested on people it learned from"),
+        ({"people": KNOWN, "speakers": 0}, "may have been tested on people it learned from"),
         ({"uar": Estimate(value=0.3, low=0.25, high=0.4)}, "is no better than guessing"),
         ({"uar": Estimate(value=0.25)}, "is no better than guessing"),
         ({"uar": Estimate(value=0.26)}, ""),

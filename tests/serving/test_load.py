@@ -21,6 +21,7 @@ from ser_pipeline.errors import TOLD, RunError, SettingsError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.options import FeatureOptions
 from ser_pipeline.runs.card import content_digest
+from ser_pipeline.runs.certainty import FEWEST_CLIPS
 from ser_pipeline.runs.types import CARD, WEIGHTS
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph, keep_graph
@@ -50,6 +51,17 @@ def test_the_best_run_with_a_model_is_the_default(tmp_path, rows, fake):
     model = load_model(runs=runs)
     assert model.name == model.about.name == "best"
     assert load_model("broken", runs=runs).about.uar is None
+
+
+def test_a_threshold_that_few_validation_clips_stand_behind_is_not_used(tmp_path, rows, fake):
+    folder = fake.run(tmp_path / "runs", "small", rows, "d", epochs=1)
+    save_random(folder, abstain_below=0.6, temperature=1.5)
+    scores = json.loads((folder / "scores.json").read_text())
+    assert load_model(folder).card.abstain_below == 0.6
+    scores["certainty"] = {"temperature": 1.5, "abstain_below": 0.6}
+    assert scores["parts"]["validation"]["pooled"]["clips"] < FEWEST_CLIPS
+    (folder / "scores.json").write_text(json.dumps(scores))
+    assert (load_model(folder).card.abstain_below, load_model(folder).card.temperature) == (None, 1.5)
 
 
 @pytest.mark.parametrize(

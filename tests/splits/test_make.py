@@ -11,7 +11,7 @@ from ser_pipeline.errors import SplitError
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits import KINDS, make_split, parts_for, read_split, write_split
 from ser_pipeline.splits import make as module
-from ser_pipeline.splits.leaks import people
+from ser_pipeline.splits.leaks import NAMED, OFFICIAL, people
 
 CORPORA = st.lists(
     st.tuples(
@@ -158,6 +158,28 @@ def test_another_corpus_changes_nobodys_part(in_memory, people_rows):
     alone = parts_of(make_split(in_memory(people_rows("emodb", 10)), "stratified"))
     both = parts_of(make_split(in_memory([*people_rows("emodb", 10), *people_rows("nemo", 9)]), "stratified"))
     assert {name: both[name] for name in alone} == alone
+
+
+def test_speakers_whom_a_split_made_again_moves_are_counted(manifest_of, people_rows):
+    def renewed(rows):
+        manifest = manifest_of(rows)
+        lines = module.renew_splits(manifest.path, manifest.digest)
+        return lines, read_split(manifest.path.parent, "speaker", manifest)
+
+    rows = people_rows("emodb", 10)
+    lines, before = renewed(rows)
+    assert lines == []
+    assert renewed([*rows, *people_rows("nemo", 3)])[0] == []
+    lines, now = renewed([row | {"emotion_id": number % 3} for number, row in enumerate(rows[:-5])])
+    parts = [
+        dict(zip(*split.table.select(["utterance_id", "part"]).to_pydict().values(), strict=True))
+        for split in (before, now)
+    ]
+    moved = {row["speaker_id"] for row in rows[:-5] if len({each[row["utterance_id"]] for each in parts}) > 1}
+    assert lines == [
+        f"split speaker was made again: {len(moved)} of 10 speakers are in another part, so runs of before "
+        "were tested on other people"
+    ]
 
 
 @pytest.mark.parametrize("kind", ["speaker", "stratified", "kfold"])
@@ -358,6 +380,24 @@ def test_a_split_by_speaker_needs_to_know_who_speaks(in_memory, people_rows, nam
     ):
         make_split(in_memory(rows), name)
     assert make_split(in_memory(rows), "stratified").leaks_speakers
+
+
+def test_recordings_that_say_who_speaks_are_split_without_the_others(manifest_of, in_memory, people_rows):
+    rows = people_rows("emodb", 6) + people_rows("mine", 1, speaker_id="mine-unknown")
+    manifest = manifest_of(rows)
+    with pytest.raises(
+        SplitError, match=f'ser manifest split speaker --as named --where "{NAMED}"; or name the'
+    ):
+        make_split(manifest, "speaker")
+    made = make_split(manifest, "speaker", save_as="named", where=NAMED)
+    assert made.table.num_rows == len(people_rows("emodb", 6))
+    alone = manifest_of(people_rows("mine", 1, speaker_id="mine-unknown"))
+    with pytest.raises(SplitError, match="cannot be kept apart; name the speakers in"):
+        make_split(alone, "speaker")
+    published = in_memory(people_rows("mine", 1, speaker_id="mine-unknown", part="test"))
+    with pytest.raises(SplitError, match=f"published parts with 'ser manifest split {OFFICIAL}'"):
+        make_split(published, "speaker")
+    assert "nothing says who speaks" in make_split(alone, "stratified").note
 
 
 def test_a_missing_split_that_cannot_be_made_says_why(in_memory, people_rows, tmp_path):

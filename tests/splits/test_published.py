@@ -152,6 +152,18 @@ def test_leaks_need_consent_and_are_said_ever_after(tmp_path, manifest):
     assert read_split(manifest.path.parent, "own", manifest).leaks_speakers
 
 
+def test_of_people_who_are_not_named_nothing_is_claimed(tmp_path, manifest_of, people_rows):
+    manifest = manifest_of(people_rows("mine", 6, speaker_id="mine-unknown"))
+    names = enumerate(ids(manifest))
+    rows = [{"utterance_id": name, "part": ("train", "test")[place % 2]} for place, name in names]
+    source = write_csv(tmp_path / "a.csv", rows)
+    with pytest.raises(SplitError, match=r"not known whether people are in both; pass --leaks-speakers"):
+        import_split(manifest, source, "own")
+    split = import_split(manifest, source, "own", allow_leaks=True).split
+    assert split.leaks_speakers
+    assert "It is not known whether the same people speak" in split.note
+
+
 def test_consent_without_a_leak_claims_none(tmp_path, manifest):
     rows = [{"utterance_id": name, "part": "train"} for name in ids(manifest)]
     read = import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own", allow_leaks=True)

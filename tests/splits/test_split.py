@@ -186,6 +186,10 @@ def test_a_missing_split_names_its_command_and_what_is_there(manifest, folder):
         SplitError, match="not found; there are speaker; make it with 'ser manifest split kfold'"
     ):
         read_split(folder, "kfold", manifest)
+    with pytest.raises(
+        SplitError, match=r"published parts are read with 'ser manifest split mine --from FILE'"
+    ):
+        read_split(folder, "mine", manifest)
 
 
 def test_a_name_cannot_lead_elsewhere(manifest, folder):
