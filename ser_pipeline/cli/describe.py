@@ -89,4 +89,10 @@ def _show(found: "Draft") -> None:
         rows.append(
             (guess.fact, guess.source, len(guess.counts), "" if guess.sure else "?", ", ".join(told) + more)
         )
+    if found.guess("emotion") is None:
+        rows += [
+            ("emotion", f"votes of {table.files[0]}", len(table.votes), "", ", ".join(table.votes))
+            for table in found.tables
+            if table.votes
+        ]
     show_table(f"{found.folder}: what would be read", ("fact", "from", "values", "unsure", "codes"), rows)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
-from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
+from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_in, votes_of, with_unit
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.labels import OTHER
@@ -187,7 +187,7 @@ class Described:
                 for fact, column in table.columns.items()
                 for cell in [line.get(column, "").strip()]
             }
-            told["votes"] = {emotion: line.get(column) for emotion, column in table.votes.items()}
+            told["votes"] = votes_in(line, table)
             by_path[slashed(told.pop("path"))].append((number, told))
         places = self._places(paths)
         owners: dict[PurePosixPath, list[Line]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """What the columns of tables say of recordings: by their headings, and else by their values."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
@@ -30,7 +30,6 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     intensity_of_word,
 )
-from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.records import RATINGS
 from ser_pipeline.tables.cells import plural
 
@@ -50,7 +49,7 @@ class TableGuess:
         key: columns that say what a line is about.
         match: what of a recording they are compared with.
         columns: fact -> column.
-        votes: emotion -> column.
+        votes: emotion -> columns.
         rows: whether its lines are the rows.
         heading: whether its first line names the columns.
         more: whether it has lines about something else.
@@ -64,7 +63,7 @@ class TableGuess:
     key: tuple[str, ...]
     match: tuple[str, ...]
     columns: Mapping[str, str]
-    votes: Mapping[str, str] = field(default_factory=dict)
+    votes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     rows: bool = False
     heading: bool = True
     more: bool = False
@@ -264,14 +263,14 @@ def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:
     return columns[max(range(len(columns)), key=lambda at: (alike[at], at))]
 
 
-def _votes(sheet: Sheet, key: set[str]) -> dict[str, str]:
-    """Emotion -> column of how many chose it, if at least three are called like emotions and hold counts."""
-    votes: dict[str, str] = {}
+def _votes(sheet: Sheet, key: set[str]) -> dict[str, list[str]]:
+    """Emotion -> columns of how many chose it, if at least three are called like emotions and hold counts."""
+    votes: dict[str, list[str]] = defaultdict(list)
     for column in sheet.own:
         emotion = emotion_of_word(column) if column not in key else None
         cells = sheet.cells(column)
-        if emotion in EMOTIONS and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell) for cell in cells):
-            votes.setdefault(emotion, column)
+        if emotion is not None and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell) for cell in cells):
+            votes[emotion].append(column)
     return votes if len(votes) >= 3 else {}
 
 

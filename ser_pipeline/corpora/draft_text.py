@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ser_pipeline.corpora.draft import Draft
 from ser_pipeline.corpora.draft_tables import TableGuess
@@ -117,8 +117,9 @@ def _list(texts: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
 
 
-def _inline(values: Mapping[str, str]) -> str:
-    return f"{{ {', '.join(f'{name} = {_quoted(value)}' for name, value in values.items())} }}"
+def _inline(values: Mapping[str, str | Sequence[str]]) -> str:
+    texts = ((name, [text] if isinstance(text, str) else text) for name, text in values.items())
+    return f"{{ {', '.join(f'{name} = {_list(text)}' for name, text in texts)} }}"
 
 
 def _few(guess: Guess) -> str:

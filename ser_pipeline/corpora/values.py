@@ -8,7 +8,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, VALUES, Description
+from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table
+from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of
 from ser_pipeline.corpora.words import gender_of_word, is_nobody
 from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
@@ -247,19 +248,31 @@ def _number(text: str) -> float:
         return math.nan
 
 
+def votes_in(line: Row, table: Table) -> dict[str, list[str]]:
+    """What a line says of how many listeners chose each emotion: emotion -> cells."""
+    return {emotion: [line.get(name, "") for name in columns] for emotion, columns in table.votes.items()}
+
+
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
     """Emotion -> listeners who chose it, of those that any chose.
+
+    Args:
+        counts: emotion -> how many chose it, or several numbers to be added up.
 
     Raises:
         ValueError: a count is no number, or below 0.
 
     Examples:
-        >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0})
-        {'anger': 2}
+        >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0, "other": ["1", "2"]})
+        {'anger': 2, 'other': 3}
     """
-    votes = {emotion: int(float(count or 0)) for emotion, count in counts.items()}
-    if any(count < 0 for count in votes.values()):
-        raise ValueError("fewer than no votes")
+    votes: Counter[str] = Counter()
+    for emotion, cells in counts.items():
+        for cell in cells if isinstance(cells, list) else [cells]:
+            count = int(float(cell or 0))
+            if count < 0:
+                raise ValueError("fewer than no votes")
+            votes[emotion] += count
     return {emotion: count for emotion, count in votes.items() if count}
 
 

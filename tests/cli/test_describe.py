@@ -50,6 +50,15 @@ def test_init_shows_what_it_would_read_and_writes_a_draft(here):
     assert (here / "corpora" / "other.toml").is_file()
 
 
+def test_init_shows_that_the_emotion_comes_from_votes(here):
+    put(here / "data" / "Mine", *(f"v{n:03d}.wav" for n in range(20)))
+    table = "file,anger,fear,other\n" + "".join(f"v{n:03d}.wav,{n % 3},1,{n % 2}\n" for n in range(20))
+    (here / "data" / "Mine" / "l.csv").write_text(table)
+    result = run("corpora", "init", "data/Mine")
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("emotion")]
+    assert line.split() == ["emotion", "votes", "of", "l.csv", "3", "anger,", "fear,", "other"]
+
+
 def test_init_of_a_known_corpus_says_that_nothing_is_needed(here):
     put(here / "EmoDB" / "wav", "03a01Fa.wav", "03a01Wa.wav", "08a01Na.wav", "08b01Ta.wav")
     result = run("corpora", "init", "EmoDB")

@@ -85,6 +85,17 @@ def test_the_majority_is_taken_and_not_one_of_the_raters(tmp_path):
     assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS]
 
 
+def test_votes_for_other_emotions_count(tmp_path):
+    table = "file,anger,joy,sadness,other,shame\n"
+    table += "".join(f"{n:03d},{3 * (n % 2)},1,0,{n % 3},2\n" for n in range(40))
+    text, rows, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert "sadness = 'sadness', other = ['other', 'shame'] }" in text
+    said = {row.path.stem: (row.emotion, row.votes) for row in rows}
+    assert said["000"] == ("other", {"happiness": 1, "other": 2})
+    assert said["003"] == ("anger", {"anger": 3, "happiness": 1, "other": 2})
+    assert said["005"] == ("other", {"anger": 3, "happiness": 1, "other": 4})
+
+
 @pytest.mark.parametrize(
     ("heading", "line"),
     [
