@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -77,6 +78,7 @@ class Table(_Part):
             a fact or a group.
         columns: fact -> column.
         votes: emotion -> columns with the number of listeners who chose it.
+        raters: columns of labels, each of which one listener chose; they are votes, too.
         rows: whether the corpus's rows are the lines of this table instead of the files.
         heading: whether its first line names the columns; they are called ``1``, ``2`` and so on otherwise.
         line: pattern of a whole line of a text that is no table; its named groups are the columns, and lines
@@ -91,6 +93,7 @@ class Table(_Part):
     match: OneOrMore = ("stem",)
     columns: Mapping[Fact, str] = Field(default_factory=dict)
     votes: Mapping[str, OneOrMore] = Field(default_factory=dict)
+    raters: tuple[str, ...] = ()
     rows: bool = False
     heading: bool = True
     line: Regex = ""
@@ -109,6 +112,11 @@ class Table(_Part):
                 "they are compared in pairs"
             )
         return self
+
+    @property
+    def of_votes(self) -> tuple[str, ...]:
+        """Columns that say what listeners chose."""
+        return *chain(*self.votes.values()), *self.raters
 
 
 class Sidecar(_Part):
@@ -298,7 +306,7 @@ class Description(_Part):
             )
         if not by_lines and self.says(*OF_LINES):
             raise ValueError(f"{', '.join(OF_LINES)} are facts of a table with rows = true")
-        if not self.says("emotion") and not any(table.votes for table in self.tables):
+        if not self.says("emotion") and not any(table.of_votes for table in self.tables):
             raise ValueError(
                 "nothing says the emotion: name a group of the pattern 'emotion' (found "
                 f"{', '.join(self.groups) or 'no group'}), or give its column in a table"

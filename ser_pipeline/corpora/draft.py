@@ -148,11 +148,14 @@ def _with_tables(
     """What names and tables say together: tables that name the recordings, and one of the people."""
     guesses = [*(guess for _, guess in found), *columns.values()]
     read = understood[0][0] if understood else None
-    tables = [replace(read, columns=_kept(read, columns))] if read and (columns or read.votes) else []
+    tables = []
+    if read and (columns or read.votes):
+        raters = read.raters if "emotion" in columns else ()
+        tables.append(replace(read, columns=_kept(read, columns), raters=raters))
     for also, more in understood[1:] if not any(table.rows for table in tables) else ():
         new = {fact: each for fact, each in more.items() if fact not in {each.fact for each in guesses}}
         if new and not also.rows and not also.fields and "emotion" not in new:
-            tables.append(replace(also, columns=_kept(also, new), votes={}))
+            tables.append(replace(also, columns=_kept(also, new), votes={}, raters=()))
             guesses += new.values()
     for speaker in _speakers(found, columns, fields):
         people = people_table(sheets, speaker[1], [each.fact for each in guesses])

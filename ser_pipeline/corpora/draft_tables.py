@@ -22,8 +22,9 @@ from ser_pipeline.corpora.draft_sheets import (
 from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
+from ser_pipeline.corpora.raters import is_agreed, raters_among
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.values import TIMES, part_of_word
+from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
 from ser_pipeline.corpora.words import (
     emotion_of_word,
     facts_of_columns,
@@ -50,6 +51,7 @@ class TableGuess:
         match: what of a recording they are compared with.
         columns: fact -> column.
         votes: emotion -> columns.
+        raters: columns of labels, each of which one listener chose.
         rows: whether its lines are the rows.
         heading: whether its first line names the columns.
         more: whether it has lines about something else.
@@ -64,6 +66,7 @@ class TableGuess:
     match: tuple[str, ...]
     columns: Mapping[str, str]
     votes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    raters: tuple[str, ...] = ()
     rows: bool = False
     heading: bool = True
     more: bool = False
@@ -121,7 +124,8 @@ def _understood(
     lines = [every[number] for number in about]
     named = Counter(lines)
     again = sum(count > 1 for count in named.values()) > 0.02 * len(named)
-    facts = _facts(sheet, set(columns), told)
+    raters = _raters(sheet, set(columns), told)
+    facts = _facts(sheet, set(columns), told, raters)
     of_lines = {fact: facts.pop(fact) for fact in OF_LINES if fact in facts}
     if again and len(of_lines.keys() & TIMES) < 2 and "rater" not in of_lines:
         of_lines |= _bounds(sheet, {*columns, *(column for _, column in facts.values())})
@@ -134,7 +138,7 @@ def _understood(
         return None  # nobody knows which part of a recording a line is about
     emotion = kept.get("emotion", (None, ""))[1]
     labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
-    used = {fact: column for fact, (_, column) in kept.items()}
+    used = {fact: column for fact, (_, column) in kept.items() if column not in raters}
     if rows:
         used |= {fact: column for fact, (_, column) in of_lines.items()}
         of_lines = {}
@@ -144,22 +148,28 @@ def _understood(
         match=match,
         columns=used,
         votes=votes,
+        raters=raters,
         rows=rows,
         heading=sheet.heading,
         more=more,
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
         unread=tuple(column for _, column in of_lines.values()),
-        parts={
-            cell: part
-            for column, what in zip(columns, match, strict=True)
-            if what == "part"
-            for cell in sheet.cells(column)
-            if (part := part_of_word(cell))
-        },
+        parts=_parts(sheet, columns, match),
     )
     score = share + 0.1 * len(kept) + ("emotion" in kept or bool(votes)) + 0.1 * sheet.heading
     return score, guess, {fact: each for fact, (each, _) in kept.items()}
+
+
+def _parts(sheet: Sheet, columns: Sequence[str], match: Sequence[str]) -> dict[str, str]:
+    """Codes of parts in the columns of a key -> parts."""
+    return {
+        cell: part
+        for column, what in zip(columns, match, strict=True)
+        if what == "part"
+        for cell in sheet.cells(column)
+        if (part := part_of_word(cell))
+    }
 
 
 def _bounds(sheet: Sheet, taken: set[str]) -> dict[str, Column]:
@@ -178,13 +188,17 @@ def _bounds(sheet: Sheet, taken: set[str]) -> dict[str, Column]:
     return {}
 
 
-def _facts(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> dict[str, Column]:
+def _facts(
+    sheet: Sheet, key: set[str], told: Mapping[str, str], raters: Sequence[str] = ()
+) -> dict[str, Column]:
     """What columns say, by their headings and else by their values: fact -> guess and column."""
-    free = [column for column in sheet.own if column not in key]
+    free = [column for column in sheet.own if column not in key and column not in raters]
     named = facts_of_columns([c for c in free if c]) if sheet.heading else {}
     counts = {column: Counter(filter(None, sheet.cells(column))) for column in free}
     found: dict[str, Column] = {}
     emotion = _emotion(sheet, counts, named, told)
+    if raters:
+        emotion = _of_raters(sheet, raters, told, emotion, named)
     if emotion is not None:
         found["emotion"] = emotion
     taken = {column for _, column in found.values()}
@@ -241,6 +255,37 @@ def _emotion(
     guess, column = taken = _agreed(sheet, near) if len(near) > 2 else near[0]
     others = [each for _, each in found if each is not taken]
     return replace(guess, rivals=tuple(_rivals(sheet, taken, others))), column
+
+
+def _raters(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> tuple[str, ...]:
+    """Columns of labels that hold the answers of one listener each."""
+    counts = {column: Counter(filter(None, sheet.cells(column))) for column in sheet.own if column not in key}
+    few = {column: met for column, met in counts.items() if 0 < len(met) <= MOST_EMOTIONS}
+    return raters_among([column for column, met in few.items() if meanings(met, told)[1] > 0.5])
+
+
+def _of_raters(
+    sheet: Sheet,
+    raters: Sequence[str],
+    told: Mapping[str, str],
+    other: Column | None,
+    named: Mapping[str, str],
+) -> Column:
+    """The votes of listeners; or the other column of labels, if it is called so or is their majority."""
+    answers = list(zip(*map(sheet.cells, raters), strict=True))
+    met = Counter(label for line in answers for label in line if label)
+    codes, _ = meanings(met, told)
+    names = ", ".join(map(repr, raters))
+    guess = Guess("emotion", f"columns {names} of {sheet.source}", met, known(met, codes) > 0.9, codes)
+    if other is None:
+        return guess, raters[0]
+    gold, column = other
+    chosen = [majority_of(Counter(codes.get(label, label) for label in line if label)) for line in answers]
+    said = [gold.codes.get(label, label) for label in sheet.cells(column)]
+    called = named.get("emotion") == column or is_agreed(column)
+    if called or all(a == b for a, b in zip(chosen, said, strict=True) if a):
+        return replace(gold, codes={**codes, **gold.codes}), column
+    return replace(guess, rivals=(f"the {gold.source}, which is not always their majority",)), raters[0]
 
 
 def _rivals(sheet: Sheet, taken: Column, others: Sequence[Column]) -> Iterator[str]:

@@ -109,6 +109,9 @@ def _table_lines(table: TableGuess) -> list[str]:
         lines += ["more = true"] if table.more and not table.rows else []
         lines += [f"columns = {_inline(columns)}"] if columns else []
         lines += [f"votes = {_inline(table.votes)}"] if table.votes else []
+        lines += (
+            [f"raters = {_list(table.raters)}    # one listener each; their votes"] if table.raters else []
+        )
     return lines
 
 

@@ -24,6 +24,7 @@ from ser_pipeline.corpora.files import (
     slashed,
 )
 from ser_pipeline.corpora.places import found_places
+from ser_pipeline.corpora.raters import raters_among
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
@@ -156,12 +157,15 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
     ragged: list[str] = []
     lines = table_lines(file, ragged)
-    columns = _columns(file, lines[0])
+    raters = raters_among([name for name in lines[0] if _are_labels(name, [line[name] for line in lines])])
+    columns = _columns(file, lines[0], raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
-    labels: Mapping[str, int] = met.get("emotion", {})
-    codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
+    answers = Counter(line[column].strip() for line in lines for column in raters)
+    labels: Mapping[str, int] = met.get("emotion", Counter()) + answers
+    codes = {"emotion": _emotions(file, columns.get("emotion", ""), labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused, several="rater" in columns)]
+    remarks = [*ragged, *_of_raters(raters, columns), *_rivals(lines, columns, raters)]
+    remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
     remarks += _unread_bounds(columns, lines[0])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
@@ -175,7 +179,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         codes=codes,
         refused={"emotion": refused},
         scales=scales,
-        tables=(Table(file=str(file.absolute()), rows=True, columns=columns),),
+        tables=(Table(file=str(file.absolute()), rows=True, columns=columns, raters=raters),),
     )
     columns, odd, more = _readable(told, columns, met)
     told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
@@ -184,19 +188,19 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     return Listed(told, own=True, places=places, lost=lost, voice=voice, odd=odd, remarks=(*remarks, *more))
 
 
-def _columns(file: Path, first: Mapping[str, str]) -> dict[str, str]:
+def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str]) -> dict[str, str]:
     """Fact -> column; recordings that lie in the table itself come before paths.
 
     Raises:
         CorpusError: the column of paths is missing, or that of labels where there are no ratings either.
     """
     heading = list(first)
-    columns = facts_of_columns(heading)
+    columns = facts_of_columns([name for name in heading if name not in raters])
     inside = [name for name, cell in first.items() if cell.startswith("parquet://")]
     if inside:
         columns["path"] = inside[0]
     for fact, instead in (("path", ()), ("emotion", DIMENSIONS)):
-        if not {fact, *instead} & {*columns}:
+        if not {fact, *instead} & {*columns} and not (raters and fact == "emotion"):
             called = columns_of_fact(fact)
             what = "path of the recording" if fact == "path" else "emotion"
             close = next((hint for word in called[:4] if (hint := nearest(word, heading))), "")
@@ -253,10 +257,21 @@ def _unread_bounds(columns: Mapping[str, str], heading: Iterable[str]) -> list[s
     ]
 
 
-def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+def _of_raters(raters: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """A line on the columns that are listeners."""
+    label = (
+        f"the emotion is column {columns['emotion']!r}"
+        if "emotion" in columns
+        else "the emotion is what most chose"
+    )
+    several = ", ".join(map(repr, raters))
+    return [f"columns {several} are read as the votes of a listener each; {label}"] if raters else []
+
+
+def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[str]) -> Iterator[str]:
     """Columns that say a fact otherwise than the one it is read from: of labels, and with its heading."""
     headings = {column: fact for fact, column in columns.items()}
-    for other in [column for column in lines[0] if column not in headings]:
+    for other in [column for column in lines[0] if column not in headings and column not in raters]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
         if fact is None and "emotion" in columns and _are_labels(other, [line[other] for line in lines]):
             fact = "emotion"

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from ser_pipeline.corpora.description import VALUES, Sidecar, Table
 from ser_pipeline.corpora.files import Guarded, key_of, stem
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
-from ser_pipeline.corpora.values import Values, votes_in, votes_of
+from ser_pipeline.corpora.values import Values, votes_of
 from ser_pipeline.errors import CorpusError
 
 Numbered = list[tuple[int, Row]]
@@ -64,7 +63,7 @@ def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
     for fact, text in told.items():
         if fact not in ("emotion", "speaker"):
             values.of(fact, text)
-    if votes := votes_of(votes_in(line, table)):
+    if votes := votes_of(values.votes(line, table)):
         told["votes"] = votes
     return told
 
@@ -119,7 +118,7 @@ def _lines(root: Path, place: Path, table: Table) -> Numbered:
         "(folder)": place.parent.name,
         "(path)": stem(PurePosixPath(below.as_posix())),
     }
-    wanted = dict.fromkeys([*table.key, *table.columns.values(), *chain(*table.votes.values())])
+    wanted = dict.fromkeys([*table.key, *table.columns.values(), *table.of_votes])
     if not wanted.keys().isdisjoint(path):
         found = [(number, {**line, **path}) for number, line in found]
     absent = [column for column in wanted if column not in found[0][1]]

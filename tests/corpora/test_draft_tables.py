@@ -85,6 +85,25 @@ def test_the_majority_is_taken_and_not_one_of_the_raters(tmp_path):
     assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS]
 
 
+@pytest.mark.parametrize("gold", [[], ["emotion"], ["agreed"], ["mine"]])
+def test_the_labels_of_several_listeners_are_votes(tmp_path, gold):
+    answers = [(LABELS[n], LABELS[n - n % 3], LABELS[n - n % 2], "neutral") for n in range(40)]
+    chosen = {("mine",): 3, (): 0}.get(tuple(gold), 2)
+    table = ",".join(["file", "ann1", "ann2", "ann3", *gold]) + "\n"
+    table += "".join(
+        ",".join([f"{n:03d}", *said[:3], *[said[chosen]] * len(gold)]) + "\n"
+        for n, said in enumerate(answers)
+    )
+    text, rows, rest = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert "raters = ['ann1', 'ann2', 'ann3']" in text
+    for row in rows:
+        said = [EMOTION_OF[label] for label in answers[int(row.path.stem)]]
+        assert row.votes == Counter(said[:3])
+        assert row.emotion == (said[2] if chosen == 2 else Counter(said[:3]).most_common(1)[0][0])
+    assert len(rest) == (0 if chosen == 2 else sum(len({*map(EMOTION_OF.get, a[:3])}) == 3 for a in answers))
+    assert ("columns = { emotion" in text) == (chosen == 2)
+
+
 def test_votes_for_other_emotions_count(tmp_path):
     table = "file,anger,joy,sadness,other,shame\n"
     table += "".join(f"{n:03d},{3 * (n % 2)},1,0,{n % 3},2\n" for n in range(40))

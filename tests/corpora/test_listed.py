@@ -354,25 +354,6 @@ def test_headings_in_other_languages(home, heading):
     assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
 
 
-def test_the_answers_of_several_listeners_are_votes_and_mean_ratings(home):
-    lines = [
-        "rec/anna/a1.wav,ann,sad,7,1", "rec/anna/a1.wav,bob,fear,7,4", "rec/anna/a1.wav,cid,fear,7,x",
-        "rec/anna/a2.wav,ann,sad,7,2", "rec/anna/a2.wav,bob,joy,7,5",
-        "rec/ben/b1.wav,ann,fear,8,3", "rec/ben/b1.wav,bob,odd,8,", "rec/ben/b1.wav,cid,,8,",
-        "rec/ben/b2.wav,ann,joy,8,5",
-    ]  # fmt: skip
-    found = rows_of(home, "path,annotator,emotion,speaker,valence\n" + "\n".join(lines))
-    rows = {row.path.stem: row for row in found if isinstance(row, Utterance)}
-    assert (rows["a1"].emotion, rows["a1"].votes) == ("fear", {"sadness": 1, "fear": 2})
-    assert rows["a1"].agreement == pytest.approx(2 / 3)
-    assert rows["a1"].valence == pytest.approx(-0.25)  # the mean of 1 and 4 on a scale from 1 to 5
-    assert (rows["b2"].emotion, rows["b2"].votes, rows["b2"].agreement) == ("happiness", {}, None)
-    rejects = {row.path.stem: row.reason for row in found if isinstance(row, Reject)}
-    assert rejects == dict.fromkeys(("a2", "b1"), "no label: its votes are a tie")
-    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "no emotion" in row.reason]
-    assert remark.startswith("labels that are no emotion: 'odd' (1); they count as votes for 'other', unless")
-
-
 @pytest.mark.parametrize("who", ["unk", "Unknown", "?", "<unk>", "N/A", "unbekannt"])
 def test_speakers_whom_nobody_knows_are_nobody(home, who):
     one, two = rows_of(home, f"path,emotion,speaker\nrec/anna/a1.wav,sad,{who}\nrec/ben/b1.wav,joy,NA\n")
