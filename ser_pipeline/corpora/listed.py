@@ -26,6 +26,7 @@ from ser_pipeline.corpora.files import (
 from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.raters import raters_among
 from ser_pipeline.corpora.sources import Lines
+from ser_pipeline.corpora.spellings import spellings_of, told_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import TIMES, Values
@@ -167,6 +168,8 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     remarks = [*ragged, *_of_raters(raters, columns), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
     remarks += _unread_bounds(columns, lines[0])
+    codes["speaker"] = spellings_of(met.get("speaker", {}))
+    remarks += told_of(met.get("speaker", ()), codes["speaker"])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = _scales(met)
