@@ -29,6 +29,7 @@ from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.spellings import spellings_of, told_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
+from ser_pipeline.corpora.unread import unread
 from ser_pipeline.corpora.values import TIMES, Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
@@ -49,8 +50,6 @@ SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
-
-_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
 
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
@@ -167,7 +166,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
     remarks = [*ragged, *_of_raters(raters, columns), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
-    remarks += _unread_bounds(columns, lines[0])
+    remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
@@ -243,20 +242,6 @@ def _remarks(met: Mapping[str, int], refused: Codes, *, several: bool) -> list[s
     return [
         f"labels that are no emotion: {counted(odd)}; {so}, unless a description of the corpus says what "
         "they mean (docs/corpora/describe.md)"
-    ]
-
-
-def _unread_bounds(columns: Mapping[str, str], heading: Iterable[str]) -> list[str]:
-    """A line on columns that are called like bounds of segments, where none are read."""
-    if columns.keys() & TIMES:
-        return []
-    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+", name))} for name in heading}
-    called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
-    if len(called) < 2:
-        return []
-    return [
-        f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments start "
-        "and end (seconds) or start_ms and end_ms"
     ]
 
 

@@ -123,7 +123,8 @@ def import_dataset(
     codes = _codes(labels, foreign.labels, path)
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
-    remarks = _remarks(lines, labels, codes, description) + _without_unreadable(lines.facts, told)
+    remarks = [*foreign.remarks, *_remarks(lines, labels, codes, description)]
+    remarks += _without_unreadable(lines.facts, told)
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     home = _home(Described(told), lines.places, data)
     rows = [
