@@ -40,7 +40,7 @@ SUFFIXES: Final = {
 }
 """First bytes of a recording -> the suffix its name should have."""
 
-_VOTES: Final = frozenset(VOTES + emotion for emotion in EMOTIONS)
+_VOTES: Final = frozenset(VOTES + emotion for emotion in (*EMOTIONS, OTHER))
 
 
 @dataclass(frozen=True)
