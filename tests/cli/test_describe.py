@@ -118,6 +118,16 @@ def test_add_describes_the_recordings_beside_a_table(here):
     )
 
 
+def test_names_of_a_corpus_are_pointed_out_but_not_those_of_ones_own(here):
+    names = [f"{s}_{e}_{t}.wav" for s in ("ann", "bob", "eva") for e in ("anger", "joy") for t in range(4)]
+    put(here / "data" / "Alpha", *names)
+    put(here / "data" / "Beta", *names)
+    put(here / "data" / "Gamma", *(f"{s:02d}{t}0{n}{e}a.wav" for s in (3, 8, 9) for t in "ab" for n in (1, 2)
+                                   for e in "WFNT"))  # fmt: skip
+    said = [run("corpora", "init", f"data/{name}", "--force").stderr for name in ("Alpha", "Beta", "Gamma")]
+    assert ["the names are those of" in line for line in said] == [False, False, True]
+
+
 @pytest.mark.slow
 def test_five_commands_lead_from_a_folder_to_a_report(here):
     synth(here / "made", seed=1, size="small", corpora=["emodb"])
