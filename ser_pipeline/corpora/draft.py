@@ -17,7 +17,7 @@ from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import FACTS, OF_LINES
 from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
-from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of
+from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of, unread_emotions
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.corpora.guess_speaker import find_others
 from ser_pipeline.corpora.guesses import (
@@ -110,7 +110,9 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     if emotion is not None:
         columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
     elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
-        raise CorpusError(_no_emotion(folder, paths, fields) + _broken(folder, others))
+        unread = unread_emotions(sheets, Recordings(paths, fields), told)
+        said = f"{folder}: {unread}" if unread else _no_emotion(folder, paths, fields)
+        raise CorpusError(said + _broken(folder, others))
     found = [emotion] if emotion else []
     keyed = list(read.fields.values()) if read else []
     found += find_others(fields, emotion[0] if emotion else _as_field(read), columns, keyed)

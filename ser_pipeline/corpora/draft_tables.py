@@ -161,6 +161,27 @@ def _understood(
     return score, guess, {fact: each for fact, (each, _) in kept.items()}
 
 
+def unread_emotions(seen: Iterable[Sheet], of: Recordings, told: Mapping[str, str]) -> str:
+    """Why a table that has a column of emotions is of no use; "" if none has one.
+
+    Args:
+        seen: the tables.
+        of: the recordings that none of them tells apart.
+        told: code -> emotion, as a text beside the recordings says.
+    """
+    for sheet in seen:
+        key = key_of_sheet(sheet, of)
+        emotion = _facts(sheet, set(key[1]) if key else set(), told).get("emotion")
+        if emotion is not None:
+            return f"the {emotion[0].source} holds emotions, but " + (
+                "several lines name the same recording; add the columns start and end of each segment, "
+                "or a column that names the rater"
+                if key
+                else "no column of the table names the recordings"
+            )
+    return ""
+
+
 def _parts(sheet: Sheet, columns: Sequence[str], match: Sequence[str]) -> dict[str, str]:
     """Codes of parts in the columns of a key -> parts."""
     return {

@@ -104,6 +104,25 @@ def test_the_labels_of_several_listeners_are_votes(tmp_path, gold):
     assert ("columns = { emotion" in text) == (chosen == 2)
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "{n:03d}.wav,{e}\n{n:03d}.wav,{e}\n",
+            "several lines name the same recording; add the columns start",
+        ),
+        ("x{n}.wav,{e}\n", "no column of the table names the recordings"),
+    ],
+)
+def test_a_table_of_emotions_that_is_of_no_use_is_named(tmp_path, lines, said):
+    text = "file,emotion\n" + "".join(lines.format(n=n, e=LABELS[n]) for n in range(40))
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=text)
+    with pytest.raises(
+        CorpusError, match=rf"mine: the column 'emotion' of l\.csv holds emotions, but {said}"
+    ):
+        draft(root)
+
+
 def test_votes_for_other_emotions_count(tmp_path):
     table = "file,anger,joy,sadness,other,shame\n"
     table += "".join(f"{n:03d},{3 * (n % 2)},1,0,{n % 3},2\n" for n in range(40))
