@@ -189,7 +189,7 @@ class Description(_Part):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str = ""
     language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]+)*|und|mul)$")] = "und"
-    style: Style = "acted"
+    style: Style = "unknown"
     modality: Modality = "speech"
     licence: str = ""
     source: str = ""

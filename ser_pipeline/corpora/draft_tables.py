@@ -30,6 +30,7 @@ from ser_pipeline.corpora.words import (
     facts_of_columns,
     gender_of_word,
     intensity_of_word,
+    style_of_word,
 )
 from ser_pipeline.records import RATINGS
 from ser_pipeline.tables.cells import plural
@@ -344,7 +345,8 @@ def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) ->
     """What a column says of a fact; None where its values are none of that fact."""
     if not counts:
         return None
-    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word}
+    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word,
+               "style": style_of_word}  # fmt: skip
     if fact in readers:
         codes = {code: value for code in counts if (value := readers[fact](code))}
         return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None

@@ -14,7 +14,7 @@ from ser_pipeline.errors import some
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.tables.cells import plural
 
-CODED = ("emotion", "gender", "intensity", "language", "part")
+CODED = ("emotion", "gender", "intensity", "language", "part", "style")
 """Facts whose codes a draft writes down."""
 
 
@@ -32,7 +32,7 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
         f"name = {_quoted(found.name)}",
         f"title = {_quoted(found.folder)}",
         f"language = {_quoted(tag)}{'' if language else remark}",
-        'style = "acted"    # or "elicited" or "conversational"',
+        'style = "unknown"    # say which: "acted", "elicited" or "conversational"',
         f"folders = [{_quoted(literal(found.folder))}]",
     ]
     if not any(table.rows for table in found.tables):

@@ -38,6 +38,7 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_level,
     language_of_word,
+    style_of_word,
 )
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
@@ -170,6 +171,9 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
+    codes["style"] = {word: style for word in met.get("style", ()) if (style := style_of_word(word))}
+    if not codes["style"]:
+        columns.pop("style", None)  # says something else
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = _scales(met)
     remarks += _of_scales(scales, columns)

@@ -20,7 +20,7 @@ from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
-from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
+from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import safe_path, write_once
 from ser_pipeline.exchange.formats import checked_format
@@ -251,6 +251,8 @@ def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
     told = {fact: text for fact, text in facts.items() if text and (fact in TOLD or fact in _VOTES)}
     if "gender" in told:
         told["gender"] = gender_of_word(told["gender"]) or "unknown"
+    if "style" in told:
+        told["style"] = style_of_word(told["style"]) or "unknown"
     if "language" in told:
         told["language"] = language_of_word(told["language"])
     if "speaker" in told:

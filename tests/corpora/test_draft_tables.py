@@ -123,6 +123,15 @@ def test_a_table_of_emotions_that_is_of_no_use_is_named(tmp_path, lines, said):
         draft(root)
 
 
+def test_how_emotions_came_about_is_drafted(tmp_path):
+    table = "file,emotion,type\n" + "".join(
+        f"{n:03d},{LABELS[n]},{('script', 'impro')[n % 2]}\n" for n in range(40)
+    )
+    text, rows, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert 'style = "unknown"' in text
+    assert [row.style for row in rows[:2]] == ["acted", "elicited"]
+
+
 def test_votes_for_other_emotions_count(tmp_path):
     table = "file,anger,joy,sadness,other,shame\n"
     table += "".join(f"{n:03d},{3 * (n % 2)},1,0,{n % 3},2\n" for n in range(40))

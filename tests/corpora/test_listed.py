@@ -360,6 +360,18 @@ def test_speakers_whom_nobody_knows_are_nobody(home, who):
     assert (one.speaker_id, two.speaker_id) == ("mine-unknown", "mine-NA")
 
 
+def test_how_emotions_came_about_is_read_and_never_guessed(home):
+    text = "path,emotion,{}\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,joy,{}\n"
+    for name, values, styles in (
+        ("style", ("scripted", "Improvised"), ["acted", "elicited"]),
+        ("condition", ("natural", "?"), ["conversational", "unknown"]),
+        ("type", ("a", "b"), ["unknown", "unknown"]),
+        ("x", ("acted", "acted"), ["unknown", "unknown"]),
+    ):
+        rows = rows_of(home, text.format(name, *values))
+        assert [row.style for row in rows if isinstance(row, Utterance)] == styles
+
+
 def test_predictions_are_no_labels(home):
     text = "path,predicted_emotion,true_label\nrec/anna/a1.wav,joy,sad\nrec/ben/b1.wav,fear,joy\n"
     *rows, problem = rows_of(home, text)
