@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -42,7 +43,6 @@ from ser_pipeline.corpora.words import (
 )
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
-from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
 from ser_pipeline.tables.cells import plural
 
@@ -209,10 +209,11 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str]) -> dic
         if not {fact, *instead} & {*columns} and not (raters and fact == "emotion"):
             called = columns_of_fact(fact)
             what = "path of the recording" if fact == "path" else "emotion"
-            close = next((hint for word in called[:4] if (hint := nearest(word, heading))), "")
+            close = [name for word in called for name in get_close_matches(word, heading, n=1, cutoff=0.7)]
+            hint = f"; rename {close[0]!r} if it is meant" if close else ""
             raise CorpusError(
                 f"{file}: no column gives the {what}; call it {', '.join(called[:3])} or {called[3]} "
-                f"(found {some(list(heading))}){close}"
+                f"(found {some(list(heading))}){hint}"
             )
     return columns
 

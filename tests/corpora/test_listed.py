@@ -179,9 +179,9 @@ def test_agreement_is_a_share(home):
         ("path,emotion\n", r"mine.csv: holds only a heading \(path, emotion\)"),
         (
             "pth,emotion\na,b\n",
-            r"no column gives the path .*; call it path, file, .*\(did you mean 'pth'\?\)",
+            r"no column gives the path .*; call it path, .*\(found pth, .*\); rename 'pth' if it is meant",
         ),
-        ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*mean 'emotoin'"),
+        ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*rename 'emotoin'"),
         ("path\na\n", "no column gives the emotion"),
         (
             "path,emotion\na,1\nb,2\nc,2\n",
