@@ -1,7 +1,7 @@
 """What the columns of tables say of recordings: by their headings, and else by their values."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
@@ -22,7 +22,7 @@ from ser_pipeline.corpora.draft_sheets import (
 from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
-from ser_pipeline.corpora.raters import is_agreed, raters_among
+from ser_pipeline.corpora.raters import is_agreed, raters_among, votes_among
 from ser_pipeline.corpora.shapes import Field
 from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
 from ser_pipeline.corpora.words import (
@@ -132,7 +132,9 @@ def _understood(
         of_lines |= _bounds(sheet, {*columns, *(column for _, column in facts.values())})
     rows = again and len(columns) == 1 and (len(of_lines.keys() & TIMES) > 1 or "rater" in of_lines)
     kept = {fact: each for fact, each in facts.items() if each is not None}
-    votes = {} if "emotion" in kept else _votes(sheet, set(columns))
+    votes = (
+        {} if "emotion" in kept else votes_among({c: sheet.cells(c) for c in sheet.own if c not in columns})
+    )
     if not kept and not votes:
         return None
     if again and not rows:
@@ -328,17 +330,6 @@ def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:
     alike = [sum(Counter(line)[cell] for cell, line in zip(each, zip(*cells, strict=True), strict=True))
              for each in cells]  # fmt: skip
     return columns[max(range(len(columns)), key=lambda at: (alike[at], at))]
-
-
-def _votes(sheet: Sheet, key: set[str]) -> dict[str, list[str]]:
-    """Emotion -> columns of how many chose it, if at least three are called like emotions and hold counts."""
-    votes: dict[str, list[str]] = defaultdict(list)
-    for column in sheet.own:
-        emotion = emotion_of_word(column) if column not in key else None
-        cells = sheet.cells(column)
-        if emotion is not None and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell) for cell in cells):
-            votes[emotion].append(column)
-    return votes if len(votes) >= 3 else {}
 
 
 def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) -> Guess | None:

@@ -25,7 +25,7 @@ from ser_pipeline.corpora.files import (
     slashed,
 )
 from ser_pipeline.corpora.places import found_places
-from ser_pipeline.corpora.raters import raters_among
+from ser_pipeline.corpora.raters import raters_among, votes_among
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.spellings import spellings_of, told_of
 from ser_pipeline.corpora.table_formats import Row
@@ -159,13 +159,16 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     ragged: list[str] = []
     lines = table_lines(file, ragged)
     raters = raters_among([name for name in lines[0] if _are_labels(name, [line[name] for line in lines])])
-    columns = _columns(file, lines[0], raters)
+    votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
+    columns = _columns(file, lines[0], raters, bool(votes))
+    votes = {} if "emotion" in columns else votes
+    table = Table(file=str(file.absolute()), rows=True, columns=columns, votes=votes, raters=raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     answers = Counter(line[column].strip() for line in lines for column in raters)
     labels: Mapping[str, int] = met.get("emotion", Counter()) + answers
     codes = {"emotion": _emotions(file, columns.get("emotion", ""), labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*ragged, *_of_raters(raters, columns), *_rivals(lines, columns, raters)]
+    remarks = [*ragged, *_of_raters(table), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
@@ -181,20 +184,20 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         name=name,
         title=name,
         language=_only(codes["language"].values()),
-        facts={} if labels else {"emotion": OTHER},
+        facts={} if labels or votes else {"emotion": OTHER},
         codes=codes,
         refused={"emotion": refused},
         scales=scales,
-        tables=(Table(file=str(file.absolute()), rows=True, columns=columns, raters=raters),),
+        tables=(table,),
     )
     columns, odd, more = _readable(told, columns, met)
-    told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
+    told = told.model_copy(update={"tables": (table.model_copy(update={"columns": columns}),)})
     places, lost = found_places([slashed(path) for path in met["path"] if path], file, data)
     voice = None if "speaker" in columns else voice
     return Listed(told, own=True, places=places, lost=lost, voice=voice, odd=odd, remarks=(*remarks, *more))
 
 
-def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str]) -> dict[str, str]:
+def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted: bool) -> dict[str, str]:
     """Fact -> column; recordings that lie in the table itself come before paths.
 
     Raises:
@@ -206,7 +209,7 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str]) -> dic
     if inside:
         columns["path"] = inside[0]
     for fact, instead in (("path", ()), ("emotion", DIMENSIONS)):
-        if not {fact, *instead} & {*columns} and not (raters and fact == "emotion"):
+        if not {fact, *instead} & {*columns} and not ((raters or voted) and fact == "emotion"):
             called = columns_of_fact(fact)
             what = "path of the recording" if fact == "path" else "emotion"
             close = [name for word in called for name in get_close_matches(word, heading, n=1, cutoff=0.7)]
@@ -250,15 +253,16 @@ def _remarks(met: Mapping[str, int], refused: Codes, *, several: bool) -> list[s
     ]
 
 
-def _of_raters(raters: Sequence[str], columns: Mapping[str, str]) -> list[str]:
-    """A line on the columns that are listeners."""
-    label = (
-        f"the emotion is column {columns['emotion']!r}"
-        if "emotion" in columns
-        else "the emotion is what most chose"
-    )
-    several = ", ".join(map(repr, raters))
-    return [f"columns {several} are read as the votes of a listener each; {label}"] if raters else []
+def _of_raters(table: Table) -> Iterator[str]:
+    """A line on the columns that say what listeners chose."""
+    if table.raters:
+        label = table.columns.get("emotion")
+        names = ", ".join(map(repr, table.raters))
+        chosen = f"the emotion is column {label!r}" if label else "the emotion is what most chose"
+        yield f"columns {names} are read as the votes of a listener each; {chosen}"
+    elif table.votes:
+        names = ", ".join(map(repr, table.of_votes))
+        yield f"columns {names} are read as how many listeners chose each; the emotion is what most chose"
 
 
 def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[str]) -> Iterator[str]:

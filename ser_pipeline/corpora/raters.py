@@ -1,14 +1,14 @@
-"""Columns of a table that hold the answers of one listener each."""
+"""Columns of a table that hold the answers of one listener each, or say how many chose an emotion."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ser_pipeline.corpora.words import columns_of_fact
+from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word
 
 FEWEST: Final = 3
-"""Columns of labels that are called alike, from which on they are listeners."""
+"""Columns that are called alike, or emotions that have columns, from which on these are of listeners."""
 
 _WHICH: Final = re.compile(r"\d+|(?<=[a-z])[A-Z]$|(?<=[\W_])[A-Za-z]$|^[A-Za-z](?=[\W_])")
 """The number or letter by which names tell listeners apart."""
@@ -53,3 +53,21 @@ def raters_among(labels: Iterable[str]) -> tuple[str, ...]:
             alike[called].append(name)
     most = max(alike.values(), key=len, default=[])
     return tuple(most) if len(most) >= FEWEST else ()
+
+
+def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Emotion -> columns of how many chose it, if at least three are called like emotions and hold counts.
+
+    Args:
+        columns: name -> cells.
+
+    Examples:
+        >>> votes_among({"Anger": ["2", ""], "joy": ["0", "1"], "shame": ["1", "2"], "fear": ["x", "1"]})
+        {'anger': ['Anger'], 'happiness': ['joy'], 'other': ['shame']}
+    """
+    votes: dict[str, list[str]] = defaultdict(list)
+    for name, cells in columns.items():
+        emotion = emotion_of_word(name)
+        if emotion is not None and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell.strip()) for cell in cells):
+            votes[emotion].append(name)
+    return dict(votes) if len(votes) >= FEWEST else {}

@@ -39,3 +39,15 @@ def test_columns_of_one_listener_each_are_votes(home, heading):
     one, two, *_, said = rows_of(home, "\n".join([f"path,{heading},label", *lines]))
     assert (one.emotion, one.votes, two.emotion) == ("sadness", {"sadness": 1, "happiness": 2}, "sadness")
     assert said.reason.endswith("; the emotion is column 'label'")
+
+
+def test_columns_of_how_many_chose_an_emotion_are_votes(home):
+    text = "path,Anger,joy,other\nrec/anna/a1.wav,1,,2\nrec/anna/a2.wav,0,3,1\nrec/ben/b1.wav,1,1,0\n"
+    one, two, three, said = rows_of(home, text)
+    assert (one.emotion, one.votes, two.emotion) == ("other", {"anger": 1, "other": 2}, "happiness")
+    assert three.reason == "no label: its votes are a tie"
+    assert said.reason.startswith(
+        "columns 'Anger', 'joy', 'other' are read as how many listeners chose each;"
+    )
+    one, *_ = rows_of(home, text.replace("other", "other,label").replace(",2\n", ",2,joy\n"))
+    assert (one.emotion, one.votes) == ("happiness", {})
