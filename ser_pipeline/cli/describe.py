@@ -67,6 +67,11 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
             f"the names are those of {drafted.alike}, which is known: call the folder so, "
             "and no description is needed"
         )
+    for table in drafted.found.tables:
+        if table.unread:
+            say(f"not read, so rows are whole recordings: {', '.join(table.unread)} of {table.files[0]}")
+        for line in table.remarks:
+            say(line)
     if not drafted.rows:
         say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
     if drafted.found.guess("speaker") is None:

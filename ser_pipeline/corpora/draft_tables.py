@@ -24,6 +24,7 @@ from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
 from ser_pipeline.corpora.raters import is_agreed, raters_among, votes_among
 from ser_pipeline.corpora.shapes import Field
+from ser_pipeline.corpora.unread import unread_channels
 from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
 from ser_pipeline.corpora.words import (
     emotion_of_word,
@@ -59,6 +60,7 @@ class TableGuess:
         fields: group of the pattern that a key is compared with -> field of the names.
         labels: of each recording, "" where it has none.
         unread: columns of what only lines that are the rows can say.
+        remarks: what else of it is not read, one line each.
         parts: codes of parts in a key -> parts.
     """
 
@@ -74,6 +76,7 @@ class TableGuess:
     fields: Mapping[str, Field] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -135,10 +138,8 @@ def _understood(
     votes = (
         {} if "emotion" in kept else votes_among({c: sheet.cells(c) for c in sheet.own if c not in columns})
     )
-    if not kept and not votes:
+    if (again and not rows) or not (kept or votes):  # nobody knows what a line is about, or it says nothing
         return None
-    if again and not rows:
-        return None  # nobody knows which part of a recording a line is about
     emotion = kept.get("emotion", (None, ""))[1]
     labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
     used = {fact: column for fact, (_, column) in kept.items() if column not in raters}
@@ -158,6 +159,7 @@ def _understood(
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
         unread=tuple(column for _, column in of_lines.values()),
+        remarks=tuple(unread_channels(sheet.lines)),
         parts=_parts(sheet, columns, match),
     )
     score = share + 0.1 * len(kept) + ("emotion" in kept or bool(votes)) + 0.1 * sheet.heading

@@ -102,6 +102,7 @@ def _table_lines(table: TableGuess) -> list[str]:
         lines += (
             [f"# not read: {unread}; for segments, set rows = true and name these columns"] if unread else []
         )
+        lines += [f"# {line}" for line in table.remarks]
         lines += (
             ["rows = true"] if table.rows else [f"key = {_list(table.key)}", f"match = {_list(table.match)}"]
         )

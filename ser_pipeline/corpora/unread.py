@@ -33,6 +33,11 @@ def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
             f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments "
             "start and end (seconds) or start_ms and end_ms"
         )
+    yield from unread_channels(lines)
+
+
+def unread_channels(lines: Sequence[Row]) -> Iterator[str]:
+    """Yield a line on each column that says in which channel somebody speaks, where there are several."""
     for name in lines[0]:
         met = {line[name].strip().lower() for line in lines} - {""}
         if _OF_CHANNEL.fullmatch(name.lower()) and len(met) > 1 and all(map(_CHANNELS.fullmatch, met)):

@@ -59,6 +59,16 @@ def test_init_shows_that_the_emotion_comes_from_votes(here):
     assert line.split() == ["emotion", "votes", "of", "l.csv", "3", "anger,", "fear,", "other"]
 
 
+def test_init_says_what_of_a_table_is_not_read(here):
+    put(here / "data" / "Mine", *(f"v{n:03d}.wav" for n in range(20)))
+    lines = (f"v{n:03d}.wav,{('sad', 'joy')[n % 2]},0,1,{n % 2}\n" for n in range(20))
+    (here / "data" / "Mine" / "l.csv").write_text("file,emotion,start,end,channel\n" + "".join(lines))
+    result = run("corpora", "init", "data/Mine")
+    assert "not read, so rows are whole recordings: start, end of l.csv" in result.stderr
+    assert "column 'channel' is not read: all channels are mixed" in " ".join(result.stderr.split())
+    assert "# column 'channel' is not read" in (here / "corpora" / "mine.toml").read_text()
+
+
 def test_init_of_a_known_corpus_says_that_nothing_is_needed(here):
     put(here / "EmoDB" / "wav", "03a01Fa.wav", "03a01Wa.wav", "08a01Na.wav", "08b01Ta.wav")
     result = run("corpora", "init", "EmoDB")
