@@ -16,7 +16,7 @@ from ser_pipeline.labels import emotion_id
 Gender = Literal["female", "male", "unknown"]
 Intensity = Literal["unspecified", "low", "normal", "high"]
 Modality = Literal["speech", "song"]
-Style = Literal["acted", "elicited", "conversational"]
+Style = Literal["acted", "elicited", "conversational", "unknown"]
 Part = Literal["train", "validation", "test"]
 
 PARTS: tuple[str, str, str] = ("train", "validation", "test")

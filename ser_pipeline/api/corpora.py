@@ -27,7 +27,7 @@ class Drafted:
     Attributes:
         path: of the description.
         found: what the look at the folder found.
-        alike: id of a known corpus whose names these are; "" for none.
+        alike: id of a corpus that is shipped and whose names these are; "" for none.
         rows: recordings that the draft reads as rows.
         rejects: reason -> number of recordings that it does not read.
     """
@@ -90,7 +90,7 @@ def init_corpus(
     return Drafted(
         path,
         found,
-        looks_like(folder, others) or "",
+        looks_like(folder, {known: corpus for known, corpus in others.items() if not _is_own(corpus)}) or "",
         sum(isinstance(record, Utterance) for record in records),
         rejects,
     )

@@ -186,7 +186,7 @@ def _facts(corpus: "Corpus", data: Path, holding: "Holding | None") -> Iterator[
         "corpus": f"{card.name}, by your own description" if is_own(corpus) else card.name,
         "title": card.title,
         "language": f"{card.language_name} ({card.language})",
-        "style": f"{card.style} {card.modality}",
+        "style": f"{card.style} {card.modality}".removeprefix("unknown "),
         "licence": card.licence,
         "access": card.access,
         "obtain": card.obtain,

@@ -67,6 +67,11 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
             f"the names are those of {drafted.alike}, which is known: call the folder so, "
             "and no description is needed"
         )
+    for table in drafted.found.tables:
+        if table.unread:
+            say(f"not read, so rows are whole recordings: {', '.join(table.unread)} of {table.files[0]}")
+        for line in table.remarks:
+            say(line)
     if not drafted.rows:
         say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
     if drafted.found.guess("speaker") is None:
@@ -89,4 +94,10 @@ def _show(found: "Draft") -> None:
         rows.append(
             (guess.fact, guess.source, len(guess.counts), "" if guess.sure else "?", ", ".join(told) + more)
         )
+    if found.guess("emotion") is None:
+        rows += [
+            ("emotion", f"votes of {table.files[0]}", len(table.votes), "", ", ".join(table.votes))
+            for table in found.tables
+            if table.votes
+        ]
     show_table(f"{found.folder}: what would be read", ("fact", "from", "values", "unsure", "codes"), rows)

@@ -20,7 +20,6 @@ from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_besid
 from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
 from ser_pipeline.corpora.words import language_name
 from ser_pipeline.errors import CorpusError
-from ser_pipeline.labels import OTHER
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,
     CorpusCard,
@@ -187,7 +186,7 @@ class Described:
                 for fact, column in table.columns.items()
                 for cell in [line.get(column, "").strip()]
             }
-            told["votes"] = {emotion: line.get(column) for emotion, column in table.votes.items()}
+            told["votes"] = self._values.votes(line, table)
             by_path[slashed(told.pop("path"))].append((number, told))
         places = self._places(paths)
         owners: dict[PurePosixPath, list[Line]] = defaultdict(list)
@@ -227,7 +226,7 @@ class Described:
             for line in lines:
                 together[_bounds(line[1])].append(line)
             lines = [
-                (answers[0][0], of_all([told for _, told in answers], self._answer))
+                (answers[0][0], of_all([told for _, told in answers], self._values.answer))
                 for answers in together.values()
             ]
         first: dict[tuple[str, ...], Line] = {}
@@ -241,13 +240,6 @@ class Described:
             file = Path(table.file).name
             reason = f"duplicate line: {number} of {file!r} names it again, after {earlier}{differs}"
             yield Reject(self.CARD.name, path, reason)
-
-    def _answer(self, label: str) -> str:
-        """The emotion that one of several listeners chose; a word that is none is another one."""
-        try:
-            return self._emotion(label)
-        except ValueError:
-            return OTHER
 
     def _row(
         self,

@@ -6,9 +6,10 @@ recordings by a description.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -76,7 +77,8 @@ class Table(_Part):
         match: what of a recording they are compared with: ``stem``, ``path``, ``folder``, ``folder/stem``,
             a fact or a group.
         columns: fact -> column.
-        votes: emotion -> column with the number of listeners who chose it.
+        votes: emotion -> columns with the number of listeners who chose it.
+        raters: columns of labels, each of which one listener chose; they are votes, too.
         rows: whether the corpus's rows are the lines of this table instead of the files.
         heading: whether its first line names the columns; they are called ``1``, ``2`` and so on otherwise.
         line: pattern of a whole line of a text that is no table; its named groups are the columns, and lines
@@ -90,7 +92,8 @@ class Table(_Part):
     key: OneOrMore = ()
     match: OneOrMore = ("stem",)
     columns: Mapping[Fact, str] = Field(default_factory=dict)
-    votes: Mapping[str, str] = Field(default_factory=dict)
+    votes: Mapping[str, OneOrMore] = Field(default_factory=dict)
+    raters: tuple[str, ...] = ()
     rows: bool = False
     heading: bool = True
     line: Regex = ""
@@ -100,7 +103,7 @@ class Table(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        _emotions("votes", self.votes)
+        _emotions("votes", self.votes, (*EMOTIONS, OTHER))
         if self.rows and "path" not in self.columns:
             raise ValueError("a table whose lines are the rows needs columns.path, the column of the paths")
         if not self.rows and len(self.key) != len(self.match):
@@ -109,6 +112,11 @@ class Table(_Part):
                 "they are compared in pairs"
             )
         return self
+
+    @property
+    def of_votes(self) -> tuple[str, ...]:
+        """Columns that say what listeners chose."""
+        return *chain(*self.votes.values()), *self.raters
 
 
 class Sidecar(_Part):
@@ -181,7 +189,7 @@ class Description(_Part):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str = ""
     language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]+)*|und|mul)$")] = "und"
-    style: Style = "acted"
+    style: Style = "unknown"
     modality: Modality = "speech"
     licence: str = ""
     source: str = ""
@@ -222,7 +230,7 @@ class Description(_Part):
     def _complete(self) -> Self:
         for fact, codes in self.codes.items():
             self._valid_codes(fact, codes)
-        _emotions("counts", self.counts)
+        _emotions("counts", self.counts, EMOTIONS)
         for fact, (lowest, highest) in self.scales.items():
             if fact not in RATINGS:
                 raise ValueError(f"scales.{fact}: only {', '.join(RATINGS)} have a scale")
@@ -298,7 +306,7 @@ class Description(_Part):
             )
         if not by_lines and self.says(*OF_LINES):
             raise ValueError(f"{', '.join(OF_LINES)} are facts of a table with rows = true")
-        if not self.says("emotion") and not any(table.votes for table in self.tables):
+        if not self.says("emotion") and not any(table.of_votes for table in self.tables):
             raise ValueError(
                 "nothing says the emotion: name a group of the pattern 'emotion' (found "
                 f"{', '.join(self.groups) or 'no group'}), or give its column in a table"
@@ -328,11 +336,11 @@ def parts_of(emotion: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in emotion.split("+"))
 
 
-def _emotions(key: str, names: Iterable[str]) -> None:
+def _emotions(key: str, names: Iterable[str], valid: Sequence[str]) -> None:
     for name in names:
-        if name not in EMOTIONS:
-            raise ValueError(f"{key}: {name!r} is no emotion{nearest(name, EMOTIONS)}; valid are "
-                             f"{', '.join(EMOTIONS)}")  # fmt: skip
+        if name not in valid:
+            raise ValueError(f"{key}: {name!r} is no emotion{nearest(name, valid)}; valid are "
+                             f"{', '.join(valid)}")  # fmt: skip
 
 
 def parse_description(text: str, where: str) -> Description:

@@ -17,7 +17,7 @@ from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import FACTS, OF_LINES
 from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
-from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of
+from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of, unread_emotions
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.corpora.guess_speaker import find_others
 from ser_pipeline.corpora.guesses import (
@@ -110,7 +110,9 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
     if emotion is not None:
         columns = {fact: each for fact, each in columns.items() if fact != "emotion"}
     elif "emotion" not in columns and not (read and (read.votes or _rated(columns))):
-        raise CorpusError(_no_emotion(folder, paths, fields) + _broken(folder, others))
+        unread = unread_emotions(sheets, Recordings(paths, fields), told)
+        said = f"{folder}: {unread}" if unread else _no_emotion(folder, paths, fields)
+        raise CorpusError(said + _broken(folder, others))
     found = [emotion] if emotion else []
     keyed = list(read.fields.values()) if read else []
     found += find_others(fields, emotion[0] if emotion else _as_field(read), columns, keyed)
@@ -148,11 +150,14 @@ def _with_tables(
     """What names and tables say together: tables that name the recordings, and one of the people."""
     guesses = [*(guess for _, guess in found), *columns.values()]
     read = understood[0][0] if understood else None
-    tables = [replace(read, columns=_kept(read, columns))] if read and (columns or read.votes) else []
+    tables = []
+    if read and (columns or read.votes):
+        raters = read.raters if "emotion" in columns else ()
+        tables.append(replace(read, columns=_kept(read, columns), raters=raters))
     for also, more in understood[1:] if not any(table.rows for table in tables) else ():
         new = {fact: each for fact, each in more.items() if fact not in {each.fact for each in guesses}}
         if new and not also.rows and not also.fields and "emotion" not in new:
-            tables.append(replace(also, columns=_kept(also, new), votes={}))
+            tables.append(replace(also, columns=_kept(also, new), votes={}, raters=()))
             guesses += new.values()
     for speaker in _speakers(found, columns, fields):
         people = people_table(sheets, speaker[1], [each.fact for each in guesses])

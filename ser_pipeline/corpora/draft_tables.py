@@ -22,15 +22,17 @@ from ser_pipeline.corpora.draft_sheets import (
 from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
+from ser_pipeline.corpora.raters import is_agreed, raters_among, votes_among
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.values import TIMES, part_of_word
+from ser_pipeline.corpora.unread import unread_channels
+from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
 from ser_pipeline.corpora.words import (
     emotion_of_word,
     facts_of_columns,
     gender_of_word,
     intensity_of_word,
+    style_of_word,
 )
-from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.records import RATINGS
 from ser_pipeline.tables.cells import plural
 
@@ -50,13 +52,15 @@ class TableGuess:
         key: columns that say what a line is about.
         match: what of a recording they are compared with.
         columns: fact -> column.
-        votes: emotion -> column.
+        votes: emotion -> columns.
+        raters: columns of labels, each of which one listener chose.
         rows: whether its lines are the rows.
         heading: whether its first line names the columns.
         more: whether it has lines about something else.
         fields: group of the pattern that a key is compared with -> field of the names.
         labels: of each recording, "" where it has none.
         unread: columns of what only lines that are the rows can say.
+        remarks: what else of it is not read, one line each.
         parts: codes of parts in a key -> parts.
     """
 
@@ -64,13 +68,15 @@ class TableGuess:
     key: tuple[str, ...]
     match: tuple[str, ...]
     columns: Mapping[str, str]
-    votes: Mapping[str, str] = field(default_factory=dict)
+    votes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    raters: tuple[str, ...] = ()
     rows: bool = False
     heading: bool = True
     more: bool = False
     fields: Mapping[str, Field] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -122,20 +128,21 @@ def _understood(
     lines = [every[number] for number in about]
     named = Counter(lines)
     again = sum(count > 1 for count in named.values()) > 0.02 * len(named)
-    facts = _facts(sheet, set(columns), told)
+    raters = _raters(sheet, set(columns), told)
+    facts = _facts(sheet, set(columns), told, raters)
     of_lines = {fact: facts.pop(fact) for fact in OF_LINES if fact in facts}
     if again and len(of_lines.keys() & TIMES) < 2 and "rater" not in of_lines:
         of_lines |= _bounds(sheet, {*columns, *(column for _, column in facts.values())})
     rows = again and len(columns) == 1 and (len(of_lines.keys() & TIMES) > 1 or "rater" in of_lines)
     kept = {fact: each for fact, each in facts.items() if each is not None}
-    votes = {} if "emotion" in kept else _votes(sheet, set(columns))
-    if not kept and not votes:
+    votes = (
+        {} if "emotion" in kept else votes_among({c: sheet.cells(c) for c in sheet.own if c not in columns})
+    )
+    if (again and not rows) or not (kept or votes):  # nobody knows what a line is about, or it says nothing
         return None
-    if again and not rows:
-        return None  # nobody knows which part of a recording a line is about
     emotion = kept.get("emotion", (None, ""))[1]
     labels = dict(zip(lines, sheet.cells(emotion), strict=True)) if emotion else {}
-    used = {fact: column for fact, (_, column) in kept.items()}
+    used = {fact: column for fact, (_, column) in kept.items() if column not in raters}
     if rows:
         used |= {fact: column for fact, (_, column) in of_lines.items()}
         of_lines = {}
@@ -145,22 +152,50 @@ def _understood(
         match=match,
         columns=used,
         votes=votes,
+        raters=raters,
         rows=rows,
         heading=sheet.heading,
         more=more,
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
         unread=tuple(column for _, column in of_lines.values()),
-        parts={
-            cell: part
-            for column, what in zip(columns, match, strict=True)
-            if what == "part"
-            for cell in sheet.cells(column)
-            if (part := part_of_word(cell))
-        },
+        remarks=tuple(unread_channels(sheet.lines)),
+        parts=_parts(sheet, columns, match),
     )
     score = share + 0.1 * len(kept) + ("emotion" in kept or bool(votes)) + 0.1 * sheet.heading
     return score, guess, {fact: each for fact, (each, _) in kept.items()}
+
+
+def unread_emotions(seen: Iterable[Sheet], of: Recordings, told: Mapping[str, str]) -> str:
+    """Why a table that has a column of emotions is of no use; "" if none has one.
+
+    Args:
+        seen: the tables.
+        of: the recordings that none of them tells apart.
+        told: code -> emotion, as a text beside the recordings says.
+    """
+    for sheet in seen:
+        key = key_of_sheet(sheet, of)
+        emotion = _facts(sheet, set(key[1]) if key else set(), told).get("emotion")
+        if emotion is not None:
+            return f"the {emotion[0].source} holds emotions, but " + (
+                "several lines name the same recording; add the columns start and end of each segment, "
+                "or a column that names the rater"
+                if key
+                else "no column of the table names the recordings"
+            )
+    return ""
+
+
+def _parts(sheet: Sheet, columns: Sequence[str], match: Sequence[str]) -> dict[str, str]:
+    """Codes of parts in the columns of a key -> parts."""
+    return {
+        cell: part
+        for column, what in zip(columns, match, strict=True)
+        if what == "part"
+        for cell in sheet.cells(column)
+        if (part := part_of_word(cell))
+    }
 
 
 def _bounds(sheet: Sheet, taken: set[str]) -> dict[str, Column]:
@@ -179,13 +214,17 @@ def _bounds(sheet: Sheet, taken: set[str]) -> dict[str, Column]:
     return {}
 
 
-def _facts(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> dict[str, Column]:
+def _facts(
+    sheet: Sheet, key: set[str], told: Mapping[str, str], raters: Sequence[str] = ()
+) -> dict[str, Column]:
     """What columns say, by their headings and else by their values: fact -> guess and column."""
-    free = [column for column in sheet.own if column not in key]
+    free = [column for column in sheet.own if column not in key and column not in raters]
     named = facts_of_columns([c for c in free if c]) if sheet.heading else {}
     counts = {column: Counter(filter(None, sheet.cells(column))) for column in free}
     found: dict[str, Column] = {}
     emotion = _emotion(sheet, counts, named, told)
+    if raters:
+        emotion = _of_raters(sheet, raters, told, emotion, named)
     if emotion is not None:
         found["emotion"] = emotion
     taken = {column for _, column in found.values()}
@@ -244,6 +283,37 @@ def _emotion(
     return replace(guess, rivals=tuple(_rivals(sheet, taken, others))), column
 
 
+def _raters(sheet: Sheet, key: set[str], told: Mapping[str, str]) -> tuple[str, ...]:
+    """Columns of labels that hold the answers of one listener each."""
+    counts = {column: Counter(filter(None, sheet.cells(column))) for column in sheet.own if column not in key}
+    few = {column: met for column, met in counts.items() if 0 < len(met) <= MOST_EMOTIONS}
+    return raters_among([column for column, met in few.items() if meanings(met, told)[1] > 0.5])
+
+
+def _of_raters(
+    sheet: Sheet,
+    raters: Sequence[str],
+    told: Mapping[str, str],
+    other: Column | None,
+    named: Mapping[str, str],
+) -> Column:
+    """The votes of listeners; or the other column of labels, if it is called so or is their majority."""
+    answers = list(zip(*map(sheet.cells, raters), strict=True))
+    met = Counter(label for line in answers for label in line if label)
+    codes, _ = meanings(met, told)
+    names = ", ".join(map(repr, raters))
+    guess = Guess("emotion", f"columns {names} of {sheet.source}", met, known(met, codes) > 0.9, codes)
+    if other is None:
+        return guess, raters[0]
+    gold, column = other
+    chosen = [majority_of(Counter(codes.get(label, label) for label in line if label)) for line in answers]
+    said = [gold.codes.get(label, label) for label in sheet.cells(column)]
+    called = named.get("emotion") == column or is_agreed(column)
+    if called or all(a == b for a, b in zip(chosen, said, strict=True) if a):
+        return replace(gold, codes={**codes, **gold.codes}), column
+    return replace(guess, rivals=(f"the {gold.source}, which is not always their majority",)), raters[0]
+
+
 def _rivals(sheet: Sheet, taken: Column, others: Sequence[Column]) -> Iterator[str]:
     """Other columns of labels, where they say another emotion in some lines."""
     for guess, column in others:
@@ -264,22 +334,12 @@ def _agreed(sheet: Sheet, columns: Sequence[Column]) -> Column:
     return columns[max(range(len(columns)), key=lambda at: (alike[at], at))]
 
 
-def _votes(sheet: Sheet, key: set[str]) -> dict[str, str]:
-    """Emotion -> column of how many chose it, if at least three are called like emotions and hold counts."""
-    votes: dict[str, str] = {}
-    for column in sheet.own:
-        emotion = emotion_of_word(column) if column not in key else None
-        cells = sheet.cells(column)
-        if emotion in EMOTIONS and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell) for cell in cells):
-            votes.setdefault(emotion, column)
-    return votes if len(votes) >= 3 else {}
-
-
 def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) -> Guess | None:
     """What a column says of a fact; None where its values are none of that fact."""
     if not counts:
         return None
-    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word}
+    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word,
+               "style": style_of_word}  # fmt: skip
     if fact in readers:
         codes = {code: value for code in counts if (value := readers[fact](code))}
         return Guess(fact, source, counts, True, codes) if known(counts, codes) > 0.9 else None

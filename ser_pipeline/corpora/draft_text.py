@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ser_pipeline.corpora.draft import Draft
 from ser_pipeline.corpora.draft_tables import TableGuess
@@ -14,7 +14,7 @@ from ser_pipeline.errors import some
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.tables.cells import plural
 
-CODED = ("emotion", "gender", "intensity", "language", "part")
+CODED = ("emotion", "gender", "intensity", "language", "part", "style")
 """Facts whose codes a draft writes down."""
 
 
@@ -32,7 +32,7 @@ def as_toml(found: Draft, *, language: str | None = None) -> str:
         f"name = {_quoted(found.name)}",
         f"title = {_quoted(found.folder)}",
         f"language = {_quoted(tag)}{'' if language else remark}",
-        'style = "acted"    # or "elicited" or "conversational"',
+        'style = "unknown"    # say which: "acted", "elicited" or "conversational"',
         f"folders = [{_quoted(literal(found.folder))}]",
     ]
     if not any(table.rows for table in found.tables):
@@ -102,6 +102,7 @@ def _table_lines(table: TableGuess) -> list[str]:
         lines += (
             [f"# not read: {unread}; for segments, set rows = true and name these columns"] if unread else []
         )
+        lines += [f"# {line}" for line in table.remarks]
         lines += (
             ["rows = true"] if table.rows else [f"key = {_list(table.key)}", f"match = {_list(table.match)}"]
         )
@@ -109,6 +110,9 @@ def _table_lines(table: TableGuess) -> list[str]:
         lines += ["more = true"] if table.more and not table.rows else []
         lines += [f"columns = {_inline(columns)}"] if columns else []
         lines += [f"votes = {_inline(table.votes)}"] if table.votes else []
+        lines += (
+            [f"raters = {_list(table.raters)}    # one listener each; their votes"] if table.raters else []
+        )
     return lines
 
 
@@ -117,8 +121,9 @@ def _list(texts: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
 
 
-def _inline(values: Mapping[str, str]) -> str:
-    return f"{{ {', '.join(f'{name} = {_quoted(value)}' for name, value in values.items())} }}"
+def _inline(values: Mapping[str, str | Sequence[str]]) -> str:
+    texts = ((name, [text] if isinstance(text, str) else text) for name, text in values.items())
+    return f"{{ {', '.join(f'{name} = {_list(text)}' for name, text in texts)} }}"
 
 
 def _few(guess: Guess) -> str:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -24,9 +25,12 @@ from ser_pipeline.corpora.files import (
     slashed,
 )
 from ser_pipeline.corpora.places import found_places
+from ser_pipeline.corpora.raters import raters_among, votes_among
 from ser_pipeline.corpora.sources import Lines
+from ser_pipeline.corpora.spellings import spellings_of, told_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
+from ser_pipeline.corpora.unread import unread
 from ser_pipeline.corpora.values import TIMES, Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,
@@ -35,10 +39,10 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_level,
     language_of_word,
+    style_of_word,
 )
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
-from ser_pipeline.options.checks import nearest
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
 from ser_pipeline.tables.cells import plural
 
@@ -47,8 +51,6 @@ SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
 
 SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
 """Usual scales of ratings; the first that all ratings fit is taken."""
-
-_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
 
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
@@ -156,14 +158,25 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         raise CorpusError(f"{file}: is a spreadsheet; save it as CSV and pass that")
     ragged: list[str] = []
     lines = table_lines(file, ragged)
-    columns = _columns(file, lines[0])
+    raters = raters_among([name for name in lines[0] if _are_labels(name, [line[name] for line in lines])])
+    votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
+    columns = _columns(file, lines[0], raters, bool(votes))
+    votes = {} if "emotion" in columns else votes
+    table = Table(file=str(file.absolute()), rows=True, columns=columns, votes=votes, raters=raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
-    labels: Mapping[str, int] = met.get("emotion", {})
-    codes = {"emotion": _emotions(file, columns["emotion"], labels) if labels else {OTHER: OTHER}}
+    answers = Counter(line[column].strip() for line in lines for column in raters)
+    labels: Mapping[str, int] = met.get("emotion", Counter()) + answers
+    codes = {"emotion": _emotions(file, columns.get("emotion", ""), labels) if labels else {OTHER: OTHER}}
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*ragged, *_rivals(lines, columns), *_remarks(labels, refused, several="rater" in columns)]
-    remarks += _unread_bounds(columns, lines[0])
+    remarks = [*ragged, *_of_raters(table), *_rivals(lines, columns, raters)]
+    remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
+    remarks += unread(lines, columns)
+    codes["speaker"] = spellings_of(met.get("speaker", {}))
+    remarks += told_of(met.get("speaker", ()), codes["speaker"])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
+    codes["style"] = {word: style for word in met.get("style", ()) if (style := style_of_word(word))}
+    if not codes["style"]:
+        columns.pop("style", None)  # says something else
     codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
     scales = _scales(met)
     remarks += _of_scales(scales, columns)
@@ -171,38 +184,39 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         name=name,
         title=name,
         language=_only(codes["language"].values()),
-        facts={} if labels else {"emotion": OTHER},
+        facts={} if labels or votes else {"emotion": OTHER},
         codes=codes,
         refused={"emotion": refused},
         scales=scales,
-        tables=(Table(file=str(file.absolute()), rows=True, columns=columns),),
+        tables=(table,),
     )
     columns, odd, more = _readable(told, columns, met)
-    told = told.model_copy(update={"tables": (told.tables[0].model_copy(update={"columns": columns}),)})
+    told = told.model_copy(update={"tables": (table.model_copy(update={"columns": columns}),)})
     places, lost = found_places([slashed(path) for path in met["path"] if path], file, data)
     voice = None if "speaker" in columns else voice
     return Listed(told, own=True, places=places, lost=lost, voice=voice, odd=odd, remarks=(*remarks, *more))
 
 
-def _columns(file: Path, first: Mapping[str, str]) -> dict[str, str]:
+def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted: bool) -> dict[str, str]:
     """Fact -> column; recordings that lie in the table itself come before paths.
 
     Raises:
         CorpusError: the column of paths is missing, or that of labels where there are no ratings either.
     """
     heading = list(first)
-    columns = facts_of_columns(heading)
+    columns = facts_of_columns([name for name in heading if name not in raters])
     inside = [name for name, cell in first.items() if cell.startswith("parquet://")]
     if inside:
         columns["path"] = inside[0]
     for fact, instead in (("path", ()), ("emotion", DIMENSIONS)):
-        if not {fact, *instead} & {*columns}:
+        if not {fact, *instead} & {*columns} and not ((raters or voted) and fact == "emotion"):
             called = columns_of_fact(fact)
             what = "path of the recording" if fact == "path" else "emotion"
-            close = next((hint for word in called[:4] if (hint := nearest(word, heading))), "")
+            close = [name for word in called for name in get_close_matches(word, heading, n=1, cutoff=0.7)]
+            hint = f"; rename {close[0]!r} if it is meant" if close else ""
             raise CorpusError(
                 f"{file}: no column gives the {what}; call it {', '.join(called[:3])} or {called[3]} "
-                f"(found {some(list(heading))}){close}"
+                f"(found {some(list(heading))}){hint}"
             )
     return columns
 
@@ -239,24 +253,22 @@ def _remarks(met: Mapping[str, int], refused: Codes, *, several: bool) -> list[s
     ]
 
 
-def _unread_bounds(columns: Mapping[str, str], heading: Iterable[str]) -> list[str]:
-    """A line on columns that are called like bounds of segments, where none are read."""
-    if columns.keys() & TIMES:
-        return []
-    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+", name))} for name in heading}
-    called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
-    if len(called) < 2:
-        return []
-    return [
-        f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments start "
-        "and end (seconds) or start_ms and end_ms"
-    ]
+def _of_raters(table: Table) -> Iterator[str]:
+    """A line on the columns that say what listeners chose."""
+    if table.raters:
+        label = table.columns.get("emotion")
+        names = ", ".join(map(repr, table.raters))
+        chosen = f"the emotion is column {label!r}" if label else "the emotion is what most chose"
+        yield f"columns {names} are read as the votes of a listener each; {chosen}"
+    elif table.votes:
+        names = ", ".join(map(repr, table.of_votes))
+        yield f"columns {names} are read as how many listeners chose each; the emotion is what most chose"
 
 
-def _rivals(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[str]) -> Iterator[str]:
     """Columns that say a fact otherwise than the one it is read from: of labels, and with its heading."""
     headings = {column: fact for fact, column in columns.items()}
-    for other in [column for column in lines[0] if column not in headings]:
+    for other in [column for column in lines[0] if column not in headings and column not in raters]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
         if fact is None and "emotion" in columns and _are_labels(other, [line[other] for line in lines]):
             fact = "emotion"

@@ -63,7 +63,7 @@ def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
     for fact, text in told.items():
         if fact not in ("emotion", "speaker"):
             values.of(fact, text)
-    if votes := votes_of({emotion: line[column] for emotion, column in table.votes.items()}):
+    if votes := votes_of(values.votes(line, table)):
         told["votes"] = votes
     return told
 
@@ -118,7 +118,7 @@ def _lines(root: Path, place: Path, table: Table) -> Numbered:
         "(folder)": place.parent.name,
         "(path)": stem(PurePosixPath(below.as_posix())),
     }
-    wanted = dict.fromkeys([*table.key, *table.columns.values(), *table.votes.values()])
+    wanted = dict.fromkeys([*table.key, *table.columns.values(), *table.of_votes])
     if not wanted.keys().isdisjoint(path):
         found = [(number, {**line, **path}) for number, line in found]
     absent = [column for column in wanted if column not in found[0][1]]

@@ -8,9 +8,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from ser_pipeline.corpora.description import FACTS, VALUES, Description
+from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
+from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of
 from ser_pipeline.corpora.words import gender_of_word, is_nobody
+from ser_pipeline.labels import OTHER
 from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
 
 PART_OF: Final[Mapping[str, str]] = MappingProxyType(
@@ -94,6 +96,21 @@ class Values:
             ValueError: the text is none that the fact may have; says which are valid.
         """
         return self._readers[fact](text)
+
+    def votes(self, line: Row, table: Table) -> dict[str, list[str]]:
+        """What a line says of how many listeners chose each emotion: emotion -> numbers."""
+        votes = {emotion: [line.get(name, "") for name in names] for emotion, names in table.votes.items()}
+        for column in table.raters:
+            if label := line.get(column, "").strip():
+                votes.setdefault(self.answer(label), []).append("1")
+        return votes
+
+    def answer(self, label: str) -> str:
+        """The emotion that one of several listeners chose; a word that is none is another one."""
+        try:
+            return parts_of(self.of("emotion", label))[0]
+        except ValueError:
+            return OTHER
 
     def fields(self, raw: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of a row, by what is said of them; the emotion and who speaks are others' to find.
@@ -250,16 +267,23 @@ def _number(text: str) -> float:
 def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
     """Emotion -> listeners who chose it, of those that any chose.
 
+    Args:
+        counts: emotion -> how many chose it, or several numbers to be added up.
+
     Raises:
         ValueError: a count is no number, or below 0.
 
     Examples:
-        >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0})
-        {'anger': 2}
+        >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0, "other": ["1", "2"]})
+        {'anger': 2, 'other': 3}
     """
-    votes = {emotion: int(float(count or 0)) for emotion, count in counts.items()}
-    if any(count < 0 for count in votes.values()):
-        raise ValueError("fewer than no votes")
+    votes: Counter[str] = Counter()
+    for emotion, cells in counts.items():
+        for cell in cells if isinstance(cells, list) else [cells]:
+            count = int(float(cell or 0))
+            if count < 0:
+                raise ValueError("fewer than no votes")
+            votes[emotion] += count
     return {emotion: count for emotion, count in votes.items() if count}
 
 

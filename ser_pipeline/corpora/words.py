@@ -163,6 +163,16 @@ def intensity_of_word(word: str) -> str | None:
     return _meanings("intensities").get(plain(word))
 
 
+def style_of_word(word: str) -> str | None:
+    """How an emotion came about, as a word says: ``acted``, ``elicited`` or ``conversational``.
+
+    Examples:
+        >>> style_of_word("Scripted"), style_of_word("improvised"), style_of_word("whispered")
+        ('acted', 'elicited', None)
+    """
+    return _meanings("styles").get(plain(word))
+
+
 def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 

@@ -20,7 +20,7 @@ from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
-from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word
+from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.folder import safe_path, write_once
 from ser_pipeline.exchange.formats import checked_format
@@ -40,7 +40,7 @@ SUFFIXES: Final = {
 }
 """First bytes of a recording -> the suffix its name should have."""
 
-_VOTES: Final = frozenset(VOTES + emotion for emotion in EMOTIONS)
+_VOTES: Final = frozenset(VOTES + emotion for emotion in (*EMOTIONS, OTHER))
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def import_dataset(
     codes = _codes(labels, foreign.labels, path)
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
-    remarks = _remarks(lines, labels, codes, description) + _without_unreadable(lines.facts, told)
+    remarks = [*foreign.remarks, *_remarks(lines, labels, codes, description)]
+    remarks += _without_unreadable(lines.facts, told)
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     home = _home(Described(told), lines.places, data)
     rows = [
@@ -250,6 +251,8 @@ def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
     told = {fact: text for fact, text in facts.items() if text and (fact in TOLD or fact in _VOTES)}
     if "gender" in told:
         told["gender"] = gender_of_word(told["gender"]) or "unknown"
+    if "style" in told:
+        told["style"] = style_of_word(told["style"]) or "unknown"
     if "language" in told:
         told["language"] = language_of_word(told["language"])
     if "speaker" in told:

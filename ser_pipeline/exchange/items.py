@@ -43,11 +43,13 @@ class Foreign:
         items: its recordings, in its own order.
         about: what it says of itself: ``title``, ``licence``, ``source`` and ``language``.
         labels: label -> emotion, where the data set itself says what its labels mean.
+        remarks: what of it is not read, one line each.
     """
 
     items: Iterable[Item]
     about: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

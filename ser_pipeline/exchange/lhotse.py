@@ -11,11 +11,13 @@ import gzip
 import json
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.audio.sound import opened
+from ser_pipeline.corpora.unread import MIXED
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.hugging_face import part_in
@@ -42,6 +44,7 @@ def read(path: Path, places: Places) -> Foreign:
     cuts = [file for file in files if "cuts" in file.name]
     root = path.parent if path.is_file() else path
     items: list[Item] = []
+    channels: dict[str, set[str]] = defaultdict(set)
     recordings: dict[str, Object] = {}
     for file in files:
         if "recordings" in file.name and not cuts:
@@ -52,13 +55,16 @@ def read(path: Path, places: Places) -> Foreign:
         try:
             for each in _objects(file):
                 items += read_one(each, recordings, part, places)
+                for said in each["supervisions"] if cuts else [each]:
+                    channels[str(said.get("recording_id"))].add(str(said.get("channel")))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise CorpusError(f"{file}: lacks what a manifest of Lhotse has ({error})") from None
     if not items:
         raise CorpusError(f"{path}: holds no 'cuts*.jsonl.gz', and no 'recordings*' with 'supervisions*'")
     if not any("emotion" in item.facts for item in items):
         raise CorpusError(f"{path}: no supervision has one of {', '.join(LABELS)} in its custom fields")
-    return Foreign(items)
+    several = any(len(each) > 1 for each in channels.values())
+    return Foreign(items, remarks=[f"the channel of supervisions {MIXED}"] if several else [])
 
 
 def _objects(file: Path) -> Iterator[dict[str, Any]]:

@@ -56,6 +56,7 @@ class Scanned:
         synthetic: corpora that are marked as synthetic.
         linked: recordings outside the folder that links lead to.
         left_out: recordings that ``limit`` left out; they are in no other count.
+        own: corpora of the user's own tables and descriptions.
         cards: corpus -> what a manifest keeps of its card, of those in ``files``.
     """
 
@@ -68,6 +69,7 @@ class Scanned:
     synthetic: tuple[str, ...] = ()
     left_out: int = 0
     linked: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -113,6 +115,7 @@ def scan_corpora(
     strays = list(_kept(iter(discovery.rejects()), UNKNOWN, choice, scanned))
     _sorted_out(strays, PurePosixPath(), scanned)
     scanned.table = pa.Table.from_batches(batches, DESCRIBED)
+    scanned.own = tuple(name for name in scanned.files if getattr(corpora.get(name), "own", False))
     scanned.cards = card_facts(corpora, scanned.files)
     scanned.linked = tuple(leading_out(data, pc.unique(scanned.table["path"]).to_pylist()))
     if not follow_links:

@@ -18,6 +18,7 @@ from ser_pipeline.manifest.describe import (
     named_speakers,
     reject_reasons,
 )
+from ser_pipeline.manifest.namesakes import namesakes
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.manifest.segments import overlaps
@@ -137,7 +138,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         speakers=named_speakers(rows),
         reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
-        warnings=(*_remarks(scanned), *overlaps(rows)),
+        warnings=(*_remarks(scanned), *overlaps(rows), *namesakes(rows, scanned.own)),
         synthetic=scanned.synthetic,
     )
 

@@ -195,5 +195,5 @@ def _check_files(manifest: Manifest, data: Path, jobs: int, found: Problems) -> 
     files = manifest.table["path"].combine_chunks().dictionary_encode()  # one for all its segments
     states = cache.compare(files.dictionary.to_pylist(), jobs=jobs)
     absent, changed = (pa.array(each).take(files.indices) for each in states)
-    found.add_rows(manifest.table, absent, f"is not under {data}", "path")
+    found.add_rows(manifest.table, absent, f"is missing below {data}", "path")
     found.add_rows(manifest.table, changed, f"has changed since; run '{BUILD}'", "path")

@@ -115,7 +115,8 @@ def _counted(data: Data, corpora: Sequence[CorpusFacts]) -> str:
 
 def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
     published = known.get(corpus.name)
-    kind = ", ".join(filter(None, (" and ".join(corpus.styles), " and ".join(corpus.modalities))))
+    styles = [style for style in corpus.styles if style != "unknown"]
+    kind = ", ".join(filter(None, (" and ".join(styles), " and ".join(corpus.modalities))))
     return Row(
         (
             cells.words(known.title(corpus.name), note=kind),

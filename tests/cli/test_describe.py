@@ -50,6 +50,25 @@ def test_init_shows_what_it_would_read_and_writes_a_draft(here):
     assert (here / "corpora" / "other.toml").is_file()
 
 
+def test_init_shows_that_the_emotion_comes_from_votes(here):
+    put(here / "data" / "Mine", *(f"v{n:03d}.wav" for n in range(20)))
+    table = "file,anger,fear,other\n" + "".join(f"v{n:03d}.wav,{n % 3},1,{n % 2}\n" for n in range(20))
+    (here / "data" / "Mine" / "l.csv").write_text(table)
+    result = run("corpora", "init", "data/Mine")
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("emotion")]
+    assert line.split() == ["emotion", "votes", "of", "l.csv", "3", "anger,", "fear,", "other"]
+
+
+def test_init_says_what_of_a_table_is_not_read(here):
+    put(here / "data" / "Mine", *(f"v{n:03d}.wav" for n in range(20)))
+    lines = (f"v{n:03d}.wav,{('sad', 'joy')[n % 2]},0,1,{n % 2}\n" for n in range(20))
+    (here / "data" / "Mine" / "l.csv").write_text("file,emotion,start,end,channel\n" + "".join(lines))
+    result = run("corpora", "init", "data/Mine")
+    assert "not read, so rows are whole recordings: start, end of l.csv" in result.stderr
+    assert "column 'channel' is not read: all channels are mixed" in " ".join(result.stderr.split())
+    assert "# column 'channel' is not read" in (here / "corpora" / "mine.toml").read_text()
+
+
 def test_init_of_a_known_corpus_says_that_nothing_is_needed(here):
     put(here / "EmoDB" / "wav", "03a01Fa.wav", "03a01Wa.wav", "08a01Na.wav", "08b01Ta.wav")
     result = run("corpora", "init", "EmoDB")
@@ -107,6 +126,16 @@ def test_add_describes_the_recordings_beside_a_table(here):
         "labels.csv: no column names the recordings below data/Mine, or none says their emotions"
         in failed.stderr
     )
+
+
+def test_names_of_a_corpus_are_pointed_out_but_not_those_of_ones_own(here):
+    names = [f"{s}_{e}_{t}.wav" for s in ("ann", "bob", "eva") for e in ("anger", "joy") for t in range(4)]
+    put(here / "data" / "Alpha", *names)
+    put(here / "data" / "Beta", *names)
+    put(here / "data" / "Gamma", *(f"{s:02d}{t}0{n}{e}a.wav" for s in (3, 8, 9) for t in "ab" for n in (1, 2)
+                                   for e in "WFNT"))  # fmt: skip
+    said = [run("corpora", "init", f"data/{name}", "--force").stderr for name in ("Alpha", "Beta", "Gamma")]
+    assert ["the names are those of" in line for line in said] == [False, False, True]
 
 
 @pytest.mark.slow

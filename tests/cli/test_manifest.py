@@ -268,7 +268,7 @@ def test_validate_lists_ten_problems_and_counts_them(built):
     for path in (built / "DataSets/EmoDB/wav").glob("*.wav"):
         path.unlink()
     result = run("validate", status=1)
-    assert result.stderr.count(" is not under ") == 10
+    assert result.stderr.count(" is missing below ") == 10
     assert "ser: manifests/manifest.parquet: 16 problems; 6 of them not shown" in result.stderr
 
 

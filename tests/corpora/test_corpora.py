@@ -20,7 +20,8 @@ from tests.corpora.conftest import published
 HELPERS = {
     "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text", "files",
     "guess_speaker", "guesses", "listed", "names",
-    "page", "places", "separated", "shapes", "sources", "table_formats", "tables", "values", "words",
+    "page", "places", "raters", "separated", "shapes", "sources", "spellings", "table_formats", "tables",
+    "unread", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 PER_SPEAKER = {"emodb": test_emodb.PER_SPEAKER, "nemo": test_nemo.PER_SPEAKER}

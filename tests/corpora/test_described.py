@@ -58,6 +58,7 @@ def test_groups_codes_people_and_texts_fill_the_row():
     assert row == Utterance(
         corpus="voices", path=row.path, canonical="f1/rab-f1-b1", source_label="rab", emotion="anger",
         speaker_id="voices-f1", language="it", gender="female", age=30, sentence_id="b1", text="Il libro",
+        style="unknown",
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ FILE = LEAST + "[[downloads]]\n"
 def test_the_least_is_a_name_and_a_pattern_that_finds_the_emotion():
     told = parse_description(LEAST, "mine.toml")
     assert told.groups == ("speaker", "emotion")
-    assert (told.language, told.style, told.modality, told.anywhere) == ("und", "acted", "speech", False)
+    assert (told.language, told.style, told.modality, told.anywhere) == ("und", "unknown", "speech", False)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,64 @@ def test_the_majority_is_taken_and_not_one_of_the_raters(tmp_path):
     assert [row.emotion for row in rows] == [EMOTION_OF[label] for label in LABELS]
 
 
+@pytest.mark.parametrize("gold", [[], ["emotion"], ["agreed"], ["mine"]])
+def test_the_labels_of_several_listeners_are_votes(tmp_path, gold):
+    answers = [(LABELS[n], LABELS[n - n % 3], LABELS[n - n % 2], "neutral") for n in range(40)]
+    chosen = {("mine",): 3, (): 0}.get(tuple(gold), 2)
+    table = ",".join(["file", "ann1", "ann2", "ann3", *gold]) + "\n"
+    table += "".join(
+        ",".join([f"{n:03d}", *said[:3], *[said[chosen]] * len(gold)]) + "\n"
+        for n, said in enumerate(answers)
+    )
+    text, rows, rest = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert "raters = ['ann1', 'ann2', 'ann3']" in text
+    for row in rows:
+        said = [EMOTION_OF[label] for label in answers[int(row.path.stem)]]
+        assert row.votes == Counter(said[:3])
+        assert row.emotion == (said[2] if chosen == 2 else Counter(said[:3]).most_common(1)[0][0])
+    assert len(rest) == (0 if chosen == 2 else sum(len({*map(EMOTION_OF.get, a[:3])}) == 3 for a in answers))
+    assert ("columns = { emotion" in text) == (chosen == 2)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            "{n:03d}.wav,{e}\n{n:03d}.wav,{e}\n",
+            "several lines name the same recording; add the columns start",
+        ),
+        ("x{n}.wav,{e}\n", "no column of the table names the recordings"),
+    ],
+)
+def test_a_table_of_emotions_that_is_of_no_use_is_named(tmp_path, lines, said):
+    text = "file,emotion\n" + "".join(lines.format(n=n, e=LABELS[n]) for n in range(40))
+    root = put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=text)
+    with pytest.raises(
+        CorpusError, match=rf"mine: the column 'emotion' of l\.csv holds emotions, but {said}"
+    ):
+        draft(root)
+
+
+def test_how_emotions_came_about_is_drafted(tmp_path):
+    table = "file,emotion,type\n" + "".join(
+        f"{n:03d},{LABELS[n]},{('script', 'impro')[n % 2]}\n" for n in range(40)
+    )
+    text, rows, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert 'style = "unknown"' in text
+    assert [row.style for row in rows[:2]] == ["acted", "elicited"]
+
+
+def test_votes_for_other_emotions_count(tmp_path):
+    table = "file,anger,joy,sadness,other,shame\n"
+    table += "".join(f"{n:03d},{3 * (n % 2)},1,0,{n % 3},2\n" for n in range(40))
+    text, rows, _ = read(put(tmp_path / "mine", [f"{n:03d}.wav" for n in range(40)], l__csv=table))
+    assert "sadness = 'sadness', other = ['other', 'shame'] }" in text
+    said = {row.path.stem: (row.emotion, row.votes) for row in rows}
+    assert said["000"] == ("other", {"happiness": 1, "other": 2})
+    assert said["003"] == ("anger", {"anger": 3, "happiness": 1, "other": 2})
+    assert said["005"] == ("other", {"anger": 3, "happiness": 1, "other": 4})
+
+
 @pytest.mark.parametrize(
     ("heading", "line"),
     [

@@ -179,9 +179,9 @@ def test_agreement_is_a_share(home):
         ("path,emotion\n", r"mine.csv: holds only a heading \(path, emotion\)"),
         (
             "pth,emotion\na,b\n",
-            r"no column gives the path .*; call it path, file, .*\(did you mean 'pth'\?\)",
+            r"no column gives the path .*; call it path, .*\(found pth, .*\); rename 'pth' if it is meant",
         ),
-        ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*mean 'emotoin'"),
+        ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*rename 'emotoin'"),
         ("path\na\n", "no column gives the emotion"),
         (
             "path,emotion\na,1\nb,2\nc,2\n",
@@ -354,29 +354,22 @@ def test_headings_in_other_languages(home, heading):
     assert (str(row.path), row.emotion, row.speaker_id, row.age) == ("rec/anna/a1.wav", "anger", "mine-7", 31)
 
 
-def test_the_answers_of_several_listeners_are_votes_and_mean_ratings(home):
-    lines = [
-        "rec/anna/a1.wav,ann,sad,7,1", "rec/anna/a1.wav,bob,fear,7,4", "rec/anna/a1.wav,cid,fear,7,x",
-        "rec/anna/a2.wav,ann,sad,7,2", "rec/anna/a2.wav,bob,joy,7,5",
-        "rec/ben/b1.wav,ann,fear,8,3", "rec/ben/b1.wav,bob,odd,8,", "rec/ben/b1.wav,cid,,8,",
-        "rec/ben/b2.wav,ann,joy,8,5",
-    ]  # fmt: skip
-    found = rows_of(home, "path,annotator,emotion,speaker,valence\n" + "\n".join(lines))
-    rows = {row.path.stem: row for row in found if isinstance(row, Utterance)}
-    assert (rows["a1"].emotion, rows["a1"].votes) == ("fear", {"sadness": 1, "fear": 2})
-    assert rows["a1"].agreement == pytest.approx(2 / 3)
-    assert rows["a1"].valence == pytest.approx(-0.25)  # the mean of 1 and 4 on a scale from 1 to 5
-    assert (rows["b2"].emotion, rows["b2"].votes, rows["b2"].agreement) == ("happiness", {}, None)
-    rejects = {row.path.stem: row.reason for row in found if isinstance(row, Reject)}
-    assert rejects == dict.fromkeys(("a2", "b1"), "no label: its votes are a tie")
-    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "no emotion" in row.reason]
-    assert remark.startswith("labels that are no emotion: 'odd' (1); they count as votes for 'other', unless")
-
-
 @pytest.mark.parametrize("who", ["unk", "Unknown", "?", "<unk>", "N/A", "unbekannt"])
 def test_speakers_whom_nobody_knows_are_nobody(home, who):
     one, two = rows_of(home, f"path,emotion,speaker\nrec/anna/a1.wav,sad,{who}\nrec/ben/b1.wav,joy,NA\n")
     assert (one.speaker_id, two.speaker_id) == ("mine-unknown", "mine-NA")
+
+
+def test_how_emotions_came_about_is_read_and_never_guessed(home):
+    text = "path,emotion,{}\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,joy,{}\n"
+    for name, values, styles in (
+        ("style", ("scripted", "Improvised"), ["acted", "elicited"]),
+        ("condition", ("natural", "?"), ["conversational", "unknown"]),
+        ("type", ("a", "b"), ["unknown", "unknown"]),
+        ("x", ("acted", "acted"), ["unknown", "unknown"]),
+    ):
+        rows = rows_of(home, text.format(name, *values))
+        assert [row.style for row in rows if isinstance(row, Utterance)] == styles
 
 
 def test_predictions_are_no_labels(home):

@@ -31,9 +31,9 @@ def test_what_is_written_is_read_again(corpus, kind):
 
 @pytest.mark.parametrize("kind", ["csv", "lhotse", "audformat", "audiofolder", "parquet"])
 def test_votes_come_back(corpus_of, kind):
-    lines = ("a.wav,anger,2,1", "b.wav,neutral,,3")
-    corpus = corpus_of(*lines, heading="path,emotion,votes_anger,votes_neutral")
-    assert told(corpus.rows, ("votes",)) == [([(0, 2), (2, 1)],), ([(2, 3)],)]
+    lines = ("a.wav,anger,2,1,", "b.wav,neutral,,3,2")
+    corpus = corpus_of(*lines, heading="path,emotion,votes_anger,votes_neutral,votes_other")
+    assert told(corpus.rows, ("votes",)) == [([(-1, 2), (2, 3)],), ([(0, 2), (2, 1)],)]
     out = corpus.export(kind, copy=True)
     assert told(corpus.back(kind, out, data=out.parent), ("votes",)) == told(corpus.rows, ("votes",))
 

@@ -86,3 +86,19 @@ def test_a_file_cut_short_is_an_error(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CorpusError, match=r"cuts.jsonl.gz: "):
         import_dataset("lhotse", path, data=tmp_path, into=tmp_path / "c")
+
+
+def test_channels_of_supervisions_are_named_because_all_are_mixed(corpus, tmp_path):
+    wav = corpus.data / "tones" / "m1" / "long.wav"
+    recording = {"id": "r", "sources": [{"type": "file", "source": str(wav)}], "duration": 2.0}
+    told = {"recording_id": "r", "duration": 0.5, "custom": {"emotion": "sad"}}
+    for second, said in ((0, []), (1, ["the channel of supervisions is not read: all channels are mixed"])):
+        out = tmp_path / f"lists{second}"
+        write(out / "recordings.jsonl.gz", recording)
+        write(
+            out / "supervisions.jsonl.gz",
+            {**told, "id": "a", "start": 0.0, "channel": 0},
+            {**told, "id": "b", "start": 1.0, "channel": second},
+        )
+        made = import_dataset("lhotse", out, data=corpus.data, into=tmp_path / "c")
+        assert [line.partition(";")[0] for line in made.remarks if "channel" in line] == said

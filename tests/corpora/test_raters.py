@@ -1,0 +1,53 @@
+"""Answers of several listeners in tables that list recordings: in lines, and in columns."""
+
+import pytest
+
+from ser_pipeline.records import Reject, TableProblem, Utterance
+from tests.corpora.conftest import rows_of
+
+
+def test_the_answers_of_several_listeners_are_votes_and_mean_ratings(home):
+    lines = [
+        "rec/anna/a1.wav,ann,sad,7,1", "rec/anna/a1.wav,bob,fear,7,4", "rec/anna/a1.wav,cid,fear,7,x",
+        "rec/anna/a2.wav,ann,sad,7,2", "rec/anna/a2.wav,bob,joy,7,5",
+        "rec/ben/b1.wav,ann,fear,8,3", "rec/ben/b1.wav,bob,odd,8,", "rec/ben/b1.wav,cid,,8,",
+        "rec/ben/b2.wav,ann,joy,8,5",
+    ]  # fmt: skip
+    found = rows_of(home, "path,annotator,emotion,speaker,valence\n" + "\n".join(lines))
+    rows = {row.path.stem: row for row in found if isinstance(row, Utterance)}
+    assert (rows["a1"].emotion, rows["a1"].votes) == ("fear", {"sadness": 1, "fear": 2})
+    assert rows["a1"].agreement == pytest.approx(2 / 3)
+    assert rows["a1"].valence == pytest.approx(-0.25)  # the mean of 1 and 4 on a scale from 1 to 5
+    assert (rows["b2"].emotion, rows["b2"].votes, rows["b2"].agreement) == ("happiness", {}, None)
+    rejects = {row.path.stem: row.reason for row in found if isinstance(row, Reject)}
+    assert rejects == dict.fromkeys(("a2", "b1"), "no label: its votes are a tie")
+    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "no emotion" in row.reason]
+    assert remark.startswith("labels that are no emotion: 'odd' (1); they count as votes for 'other', unless")
+
+
+@pytest.mark.parametrize("heading", ["ann1,ann2,ann3", "emotion_A,emotion_B,emotion_C"])
+def test_columns_of_one_listener_each_are_votes(home, heading):
+    lines = [
+        "rec/anna/a1.wav,sad,joy,joy", "rec/anna/a2.wav,sad,,fear",
+        "rec/ben/b1.wav,joy,shame,shame", "rec/ben/b2.wav,sad,sad,joy",
+    ]  # fmt: skip
+    one, two, three, four, said = rows_of(home, "\n".join([f"path,{heading}", *lines]))
+    assert (one.emotion, one.votes, three.emotion) == ("happiness", {"sadness": 1, "happiness": 2}, "other")
+    assert (two.reason, four.emotion) == ("no label: its votes are a tie", "sadness")
+    assert said.reason.endswith("are read as the votes of a listener each; the emotion is what most chose")
+    lines = [f"{line},{label}" for line, label in zip(lines, ("sad", "sad", "joy", "joy"), strict=True)]
+    one, two, *_, said = rows_of(home, "\n".join([f"path,{heading},label", *lines]))
+    assert (one.emotion, one.votes, two.emotion) == ("sadness", {"sadness": 1, "happiness": 2}, "sadness")
+    assert said.reason.endswith("; the emotion is column 'label'")
+
+
+def test_columns_of_how_many_chose_an_emotion_are_votes(home):
+    text = "path,Anger,joy,other\nrec/anna/a1.wav,1,,2\nrec/anna/a2.wav,0,3,1\nrec/ben/b1.wav,1,1,0\n"
+    one, two, three, said = rows_of(home, text)
+    assert (one.emotion, one.votes, two.emotion) == ("other", {"anger": 1, "other": 2}, "happiness")
+    assert three.reason == "no label: its votes are a tie"
+    assert said.reason.startswith(
+        "columns 'Anger', 'joy', 'other' are read as how many listeners chose each;"
+    )
+    one, *_ = rows_of(home, text.replace("other", "other,label").replace(",2\n", ",2,joy\n"))
+    assert (one.emotion, one.votes) == ("happiness", {})
