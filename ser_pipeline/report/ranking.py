@@ -1,6 +1,6 @@
 """Which run is best, and on whom: the answer at the head of the page, and the chart of all runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from ser_pipeline.report.document import Answer, Link, Mark, Panel, Rank, Rankin
 from ser_pipeline.report.drawing import BLUE, MUTED, PAPER, VERMILLION, canvas, panel, readable
 from ser_pipeline.runs.read import Run
 from ser_pipeline.runs.tested import share_tested, untested
+from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.tables.cells import interval, listed, percent_text, persons, plural, score_text
 
 
@@ -19,16 +20,16 @@ class Standing:
     """Runs for one task scored on the same clips.
 
     Attributes:
+        name: what they were scored on, as :func:`comparable` calls it.
         runs: best test score first.
         chosen: the best one by validation, if all of them have validation clips; else by its test score.
         by_validation: how it was chosen.
-        draw: which of several splits of this name it is, in words; "" for the only one.
     """
 
+    name: str
     runs: tuple[Run, ...]
     chosen: Run
     by_validation: bool
-    draw: str = ""
 
     @property
     def part(self) -> str:
@@ -59,19 +60,16 @@ class Standing:
             self.runs[0].shown.pooled.clips, "clip" if self.part == "test" else f"{self.part} clip"
         )
         untried = "" if self.part == "test" else ", not tested"
-        return f"{group_title(self.runs[0])}{self.draw}{without}: {clips} of {people}{untried}"
+        return f"{self.name}{without}: {clips} of {people}{untried}"
 
 
-def group_title(run: Run) -> str:
-    """Name task, merges, split and fold of a run."""
-    info = run.info
-    merges = ", ".join(f"{source} = {target}" for source, target in info.merges.items())
-    fold = f", fold {info.split.fold}" if info.split.fold else ""
-    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}"
+def comparable(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
+    """Group runs that were scored on the same clips for the same task, honest splits first.
 
-
-def comparable(runs: Sequence[Run]) -> list[list[Run]]:
-    """Group runs that were scored on the same clips for the same task, honest splits first."""
+    Returns:
+        Task, merges, split, which draw of it if there are several, and fold of each group, and its runs.
+    """
+    draws: dict[str, list[str]] = {}
     groups: dict[tuple[object, ...], list[Run]] = {}
     for run in runs:
         info = run.info
@@ -79,37 +77,40 @@ def comparable(runs: Sequence[Run]) -> list[list[Run]]:
         split = (info.split.name, info.split.digest, info.split.fold)
         key = (info.recipe.task, tuple(sorted(info.merges.items())), split, info.corpora, clips)
         groups.setdefault(key, []).append(run)
-    return sorted(
+        if info.split.digest not in draws.setdefault(info.split.name, []):
+            draws[info.split.name].append(info.split.digest)
+    ordered = sorted(
         groups.values(), key=lambda group: (group[0].info.split.leaks_speakers, group[0].info.recipe.task)
     )
+    return [(_scored_on(group[0].info, draws), group) for group in ordered]
+
+
+def _scored_on(info: RunInfo, draws: Mapping[str, Sequence[str]]) -> str:
+    merges = ", ".join(f"{source} = {target}" for source, target in info.merges.items())
+    which = draws[info.split.name]
+    draw = f", draw {which.index(info.split.digest) + 1}" if len(which) > 1 else ""
+    fold = f", fold {info.split.fold}" if info.split.fold else ""
+    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}{draw}"
 
 
 def standings(runs: Sequence[Run]) -> list[Standing]:
     """Lists of runs: many of a task first, then tested ones, new people, all emotions, and many people."""
     tasks = [run.info.recipe.task for run in runs]
-    draws: dict[str, list[str]] = {}
-    for run in runs:
-        draws.setdefault(run.info.split.name, []).append(run.info.split.digest)
 
-    def place(group: list[Run]) -> tuple[object, ...]:
-        run, found = group[0], group[0].shown.pooled
-        task, part = run.info.recipe.task, -PARTS.index(run.part)
-        people = (-found.speakers, -found.clips, -len(group))
-        return -tasks.count(task), task, part, run.knows, untested(found), *people
+    def place(one: Standing) -> tuple[object, ...]:
+        task, found = one.runs[0].info.recipe.task, one.runs[0].shown.pooled
+        people = (-found.speakers, -found.clips, -len(one.runs))
+        return -tasks.count(task), task, -PARTS.index(one.part), not one.new, one.untested, *people
 
-    def draw(run: Run) -> str:
-        different = [*dict.fromkeys(draws[run.info.split.name])]
-        return f", draw {different.index(run.info.split.digest) + 1}" if different[1:] else ""
-
-    return [_standing(group, draw(group[0])) for group in sorted(comparable(runs), key=place)]
+    return sorted((_standing(name, group) for name, group in comparable(runs)), key=place)
 
 
-def _standing(runs: Sequence[Run], draw: str) -> Standing:
+def _standing(name: str, runs: Sequence[Run]) -> Standing:
     ranked = sorted(runs, key=lambda run: -run.shown.pooled.uar.value)
     validated = {run.tag: found.pooled.uar.value for run in runs if (found := run.scored("validation"))}
     if len(validated) < len(runs):
-        return Standing(tuple(ranked), ranked[0], False, draw)
-    return Standing(tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True, draw)
+        return Standing(name, tuple(ranked), ranked[0], False)
+    return Standing(name, tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True)
 
 
 _UNTESTED: Final = {

@@ -8,7 +8,7 @@ from typing import Final
 
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
-from ser_pipeline.report.ranking import comparable, group_title, ranking, run_key
+from ser_pipeline.report.ranking import comparable, ranking, run_key
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.read import Run, Unfinished
@@ -122,7 +122,7 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         Column("Parameters"),
         *(Column(f"{title}, {side}", unit="%") for title, _ in SCORES for side in SIDES),
     )
-    groups = [_comparison_group(group, data) for group in comparable(runs)]
+    groups = [_comparison_group(title, group, data) for title, group in comparable(runs)]
     return Table(
         key="comparison",
         caption="Runs side by side on validation and test recordings, in percent, intervals below",
@@ -138,13 +138,13 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
     )
 
 
-def _comparison_group(runs: Sequence[Run], data: Data) -> RowGroup:
+def _comparison_group(title: str, runs: Sequence[Run], data: Data) -> RowGroup:
     info = runs[0].info
     best = best_by_validation(runs) if len(runs) > 1 else None
     rows = [_run_row(run, run_marks(run, data.digest), strong=run is best) for run in runs]
     return RowGroup(
         rows=(*rows, _confound_row(runs[0])),
-        title=group_title(runs[0]),
+        title=title,
         note=group_note(runs[0], data.corpora),
         marks=("speakers heard",) if info.split.leaks_speakers else (),
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ser_pipeline.errors import RunError
@@ -27,7 +29,7 @@ def runs(tmp_path, rows, fake):
 
 
 def test_honest_splits_come_first_and_same_clips_stand_together(runs):
-    assert [[run.info.name for run in group] for group in comparable(runs)] == [
+    assert [[run.info.name for run in group] for _, group in comparable(runs)] == [
         ["plain", "better"],
         ["leaky"],
     ]
@@ -37,6 +39,14 @@ def test_runs_on_other_clips_are_not_grouped(runs):
     other = runs[2].info.model_copy(update={"class_counts": {"test": (1, 1, 1, 1)}})
     moved = type(runs[2])(**{**vars(runs[2]), "info": other})
     assert len(comparable([*runs[:2], moved])) == 3
+
+
+def test_several_draws_of_a_split_are_told_apart(runs):
+    one, two = runs[1:]
+    again = two.info.split.model_copy(update={"digest": "ef"})
+    two = replace(two, info=two.info.model_copy(update={"split": again}))
+    titles = [title for title, _ in comparable([one, two])]
+    assert titles == [f"Task 4class, split speaker, draw {number}" for number in (1, 2)]
 
 
 def test_best_run_is_picked_by_validation(runs):
