@@ -303,7 +303,7 @@ def _moved(table: pa.Table, before: Split, now: Split) -> list[str]:
         return []
     return [
         f"split {now.name} was made again: {moved} of {plural(people, 'speaker')} "
-        f"{'is' if moved == 1 else 'are'} in another part, so runs of before were tested on other people"
+        f"{'is' if moved == 1 else 'are'} in another part, so earlier runs were tested on other people"
     ]
 
 

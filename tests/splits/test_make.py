@@ -177,7 +177,7 @@ def test_speakers_whom_a_split_made_again_moves_are_counted(manifest_of, people_
     ]
     moved = {row["speaker_id"] for row in rows[:-5] if len({each[row["utterance_id"]] for each in parts}) > 1}
     assert lines == [
-        f"split speaker was made again: {len(moved)} of 10 speakers are in another part, so runs of before "
+        f"split speaker was made again: {len(moved)} of 10 speakers are in another part, so earlier runs "
         "were tested on other people"
     ]
 
