@@ -4,10 +4,14 @@ import json
 import math
 import shutil
 import types
+from itertools import combinations
 from pathlib import PurePosixPath
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ser_pipeline.api import query_manifest, validate_manifest
 from ser_pipeline.corpora import CORPORA
@@ -15,7 +19,7 @@ from ser_pipeline.corpora.discover import Discovery, Found
 from ser_pipeline.manifest import SCHEMA, digest_file, read_manifest
 from ser_pipeline.manifest import probe_cache as reading
 from ser_pipeline.manifest.schema import ADDED, FACTS_KEY
-from ser_pipeline.manifest.segments import segments_of
+from ser_pipeline.manifest.segments import segments_of, with_sessions
 from ser_pipeline.records import Segment, Utterance
 from ser_pipeline.splits.leaks import people
 
@@ -143,7 +147,8 @@ def test_people_who_are_heard_at_once_are_of_one_session(tmp_path, talks):
             "c.wav": [(0.0, 1.0, "5"), (2.0, 3.0, "6"), (0.5, 3.5, "5")],
         }
     )
-    (line,) = [line for line in summary.warnings if "different speakers" in line]
+    same, line = [line for line in summary.warnings if "overlap" in line]
+    assert same.startswith("1 segment and an earlier one by the same speaker overlap")
     assert line == (
         "in 2 recordings, segments of different speakers overlap; splits by speaker keep these together, as "
         "people of one session: a.wav and 1 more"
@@ -153,6 +158,31 @@ def test_people_who_are_heard_at_once_are_of_one_session(tmp_path, talks):
     units = people(table).units
     names = [units.names[unit] for unit in units.of]
     assert names == ["talks-a"] * 3 + ["talks-a", "talks-4", "talks-a"] + ["talks-c"] * 3
+
+
+SPANS = st.tuples(
+    st.sampled_from("ab"), st.sampled_from("123"), st.integers(0, 900), st.integers(100, 400), st.booleans()
+)
+
+
+@given(st.lists(SPANS, max_size=8, unique_by=lambda span: span[0] + str(span[2:4])))
+def test_sessions_are_the_recordings_in_which_two_are_heard_for_more_than_ten_milliseconds(spans):
+    rows = [
+        (path, speaker, start / 1000, (start + length) / 1000, "own" if given else None)
+        for path, speaker, start, length, given in spans
+    ]
+    names = [f"talks/x/{path}#{start:.3f}-{end:.3f}" for path, _, start, end, _ in rows]
+    crossed = {
+        one[0]
+        for one, two in combinations(spans, 2)
+        if one[0] == two[0] and one[1] != two[1]
+        and max(one[2], two[2]) < min(sum(one[2:4]), sum(two[2:4])) - 10
+    }  # fmt: skip
+    schema = pa.schema([SCHEMA.field(n) for n in ("path", "speaker_id", "start_s", "end_s", "session_id")])
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    table = pa.table(list(map(list, columns)), schema=schema).append_column("utterance_id", pa.array(names))
+    wanted = [own or (f"x/{path}" if path in crossed else None) for path, *_, own in rows]
+    assert with_sessions(table)["session_id"].to_pylist() == wanted
 
 
 def test_segments_that_touch_do_not_overlap(talks):
