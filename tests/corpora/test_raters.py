@@ -2,6 +2,7 @@
 
 import pytest
 
+from ser_pipeline.corpora.raters import raters_among
 from ser_pipeline.records import Reject, TableProblem, Utterance
 from tests.corpora.conftest import rows_of
 
@@ -51,3 +52,18 @@ def test_columns_of_how_many_chose_an_emotion_are_votes(home):
     )
     one, *_ = rows_of(home, text.replace("other", "other,label").replace(",2\n", ",2,joy\n"))
     assert (one.emotion, one.votes) == ("happiness", {})
+
+
+@pytest.mark.parametrize(
+    ("labels", "raters"),
+    [
+        (["Pred_1", "Pred_2", "Pred_3"], ()),
+        (["model_a", "model_b", "model_c"], ()),
+        (["b1", "b2", "b3", "a1", "a2", "a3", "a4"], ("a1", "a2", "a3", "a4")),
+        (["b1", "b2", "b3", "b4", "c1", "c2", "c3"], ("b1", "b2", "b3", "b4")),
+        (["emotion", "mood", "feeling"], ()),
+        (["annotator_jo", "annotator_al", "annotator_ed"], ("annotator_jo", "annotator_al", "annotator_ed")),
+    ],
+)
+def test_columns_that_are_listeners(labels, raters):
+    assert raters_among(labels) == raters

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ser_pipeline.corpora.spellings import spellings_of
 from ser_pipeline.records import Utterance
 from tests.corpora.conftest import rows_of
 
@@ -26,10 +27,10 @@ def test_spellings_of_one_speaker_are_one(home):
 )
 def test_names_that_are_alike(home, one, two, people, said):
     text = f"path,emotion,speaker\nrec/anna/a1.wav,sad,{one}\nrec/ben/b1.wav,joy,{two}\n"
-    (
-        first,
-        second,
-        *_,
-    ) = found = rows_of(home, text)
+    first, second, *_ = found = rows_of(home, text)
     assert len({first.speaker_id, second.speaker_id}) == people
     assert [each.reason for each in found if "speakers" in getattr(each, "reason", "")] == said
+
+
+def test_those_whom_nobody_knows_keep_numbers_numbers():
+    assert spellings_of({"1": 2, "01": 1, "?": 5, "": 3}) == {"01": "1"}

@@ -16,7 +16,7 @@ pattern = '(?P<speaker>[a-z0-9]+)_(?P<emotion>anger|fear)'
 @pytest.mark.parametrize(
     ("people", "said"),
     [
-        (("anna", "eva", "p2"), ["'anna' (field, lab)"]),
+        (("anna", "eva", "p2"), ["'anna' (field, lab)", "'eva' (field, lab)"]),
         (("1", "p2", "spk3"), []),
     ],
 )
