@@ -59,7 +59,7 @@ class TableGuess:
         more: whether it has lines about something else.
         fields: group of the pattern that a key is compared with -> field of the names.
         labels: of each recording, "" where it has none.
-        unread: columns of what only lines that are the rows can say.
+        unread: columns of bounds, which only lines that are the rows can say.
         remarks: what else of it is not read, one line each.
         parts: codes of parts in a key -> parts.
     """
@@ -158,7 +158,7 @@ def _understood(
         more=more,
         fields=fields,
         labels=tuple(labels.get(key, "") for key in keys),
-        unread=tuple(column for _, column in of_lines.values()),
+        unread=tuple(column for fact, (_, column) in of_lines.items() if fact in TIMES),
         remarks=tuple(unread_channels(sheet.lines)),
         parts=_parts(sheet, columns, match),
     )

@@ -231,6 +231,15 @@ def test_bounds_of_recordings_that_occur_once_are_named(tmp_path):
     assert (len(rows), rest, {row.start_s for row in rows}) == (20, [], {None})
 
 
+def test_one_listener_for_each_recording_says_nothing_of_bounds(tmp_path):
+    names = [f"s{n % 5}_{n:02}" for n in range(20)]
+    lines = "".join(f"{name},{LABELS[n]},{'ab'[n % 2]}\n" for n, name in enumerate(names))
+    paths = [f"wav/{name}.wav" for name in names]
+    text, rows, rest = read(put(tmp_path / "one", paths, t__csv=f"file,emotion,rater\n{lines}"))
+    assert (len(rows), rest) == (20, [])
+    assert "not read" not in text
+
+
 def test_numbers_of_dialogue_and_turn_are_compared_with_columns_part_by_part(tmp_path):
     paths, texts = [], {}
     for shift, part in enumerate(("train", "dev")):
