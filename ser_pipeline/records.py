@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -57,6 +57,16 @@ def names_nobody(speaker_id: str) -> bool:
         (True, False)
     """
     return speaker_id.endswith(f"-{UNKNOWN_SPEAKER}")
+
+
+def named_among(speaker_ids: Iterable[str]) -> list[str]:
+    """The speakers that are somebody, of some.
+
+    Examples:
+        >>> named_among(["mesd-unknown", "mesd-3"])
+        ['mesd-3']
+    """
+    return [name for name in speaker_ids if not names_nobody(name)]
 
 
 MIN_CLIP_S = 0.1

@@ -25,7 +25,7 @@ from ser_pipeline.labels import emotion_id
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.models import Network
 from ser_pipeline.options import Options
-from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.files import finished_info, write_result
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.training.checkpoint import load_model
@@ -119,9 +119,7 @@ def enrolment_curve(
             )
         )
         advance(1, len(plan))
-    curve = EnrolmentCurve(
-        part=part, speakers=sum(not names_nobody(name) for name in people.own), scores=tuple(scores)
-    )
+    curve = EnrolmentCurve(part=part, speakers=len(named_among(people.own)), scores=tuple(scores))
     write_result(folder / ENROLMENT, curve)
     return curve
 

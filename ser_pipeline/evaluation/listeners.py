@@ -27,7 +27,7 @@ from ser_pipeline.metrics import (
     vote_columns,
     vote_scores,
 )
-from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.files import write_scores
 from ser_pipeline.runs.predictions import write_ratings
 from ser_pipeline.runs.ratings import Estimate, GroupKind, RatedPart, RatingScores, VoteScores
@@ -148,7 +148,7 @@ def rated_scores(table: pa.Table, manifest: pa.Table) -> RunScores:
             people, unnamed = sorted(set(speakers.tolist())), sum(map(names_nobody, speakers.tolist()))
             rated[part] = RatedPart(
                 clips=len(speakers),
-                speakers=sum(not names_nobody(name) for name in people),
+                speakers=len(named_among(people)),
                 ratings=ratings,
                 interval=describe_intervals(people, unnamed=unnamed),
             )
@@ -186,7 +186,7 @@ def _rated(rated: Float64s, said: Float64s, speakers: Strings) -> Mapping[str, o
     sums = speaker_sums(rating_columns(rated, said), speakers)
     intervals = sum_intervals(sums, rating_scores)
     found = {name: _estimate(value, intervals[name]) for name, value in rating_scores(sums.sum(0)).items()}
-    named = sum(not names_nobody(name) for name in np.unique(speakers).tolist())
+    named = len(named_among(np.unique(speakers).tolist()))
     return {"clips": len(rated), "speakers": named, **found}
 
 

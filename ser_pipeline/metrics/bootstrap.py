@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s, Int64s
 from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
-from ser_pipeline.records import names_nobody
+from ser_pipeline.records import named_among
+from ser_pipeline.tables.cells import plural
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
@@ -88,14 +89,13 @@ def describe_intervals(names: Sequence[str], seed: int = 0, *, unnamed: int = 0)
         >>> describe_intervals(["a-unknown"], unnamed=9)
         'no interval: 9 clips do not say who speaks'
     """
-    named = [name for name in names if not names_nobody(name)]
+    named = named_among(names)
     if not names:
         return "no interval: no clips"
-    count = f"{unnamed} " if unnamed else ""
-    nobodys = f"{count}clip{'s do' if unnamed != 1 else ' does'} not say who speaks"
+    nobodys = f"{plural(unnamed, 'clip does', 'clips do') if unnamed else 'clips do'} not say who speaks"
     if len(names) < 2:
         return f"no interval: {f'one speaker ({named[0]})' if named else nobodys}"
-    drawn = f"{len(named)} speaker{'s' if len(named) != 1 else ''}"
+    drawn = plural(len(named), "speaker")
     text = f"95 % percentile bootstrap over {drawn}, {RESAMPLES} resamples, seed {seed}"
     if len(named) < len(names):
         text += f"; {nobodys}, and those of a corpus are drawn together"

@@ -253,6 +253,12 @@ def test_loso_folds_are_the_speakers(in_memory, people_rows):
         assert split.folds[fold] == speaker
 
 
+def test_nobody_of_a_corpus_whose_people_are_those_of_another_is_nobody(in_memory, people_rows):
+    rows = [{**row, "corpus": "songs", "speaker_id": "voices-unknown"} for row in people_rows("songs", 3)]
+    with pytest.raises(SplitError, match="do not say who speaks"):
+        make_split(in_memory([*people_rows("voices", 3), *rows]), "speaker")
+
+
 def test_lolo_tests_no_recording_whose_language_is_not_one(in_memory, people_rows):
     rows = [
         row
