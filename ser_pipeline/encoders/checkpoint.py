@@ -286,7 +286,32 @@ def load_network(checkpoint: Checkpoint, last: int) -> "torch.nn.Module":
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EncoderError(f"{folder}: cannot be built from its config.json: {reason}") from None
     _check(folder, network, tensors, info)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv1d):
+            layer.forward = _in_full(layer)  # type: ignore[method-assign, assignment]
     return network.eval().requires_grad_(False)  # type: ignore[no-any-return]
+
+
+def _in_full(layer: "torch.nn.Conv1d") -> "Callable[[torch.Tensor], torch.Tensor]":
+    """Its ``forward``, in fp32 where a processor would compute it in bf16.
+
+    On processors with AMX, oneDNN's convolutions in bf16 give other numbers altogether with few channels in a
+    group and a long kernel, or with a stride longer than the kernel (measured with PyTorch 2.13).
+    """
+    import torch
+
+    usual: Callable[[torch.Tensor], torch.Tensor] = layer.forward
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        mixed = torch.is_autocast_enabled("cpu")
+        if x.device.type != "cpu" or not (mixed or x.dtype == torch.bfloat16):
+            return usual(x)
+        bias = None if layer.bias is None else layer.bias.float()
+        with torch.autocast("cpu", enabled=False):
+            made: torch.Tensor = layer._conv_forward(x.float(), layer.weight.float(), bias)
+        return made.to(torch.get_autocast_dtype("cpu") if mixed else x.dtype)
+
+    return forward
 
 
 def _whisper_encoder() -> Any:

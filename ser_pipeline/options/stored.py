@@ -140,6 +140,8 @@ def algorithm_version(options: InputOptions) -> int:
         >>> algorithm_version(FrontEnd()) == FRONT_END_VERSION
         True
     """
+    if isinstance(options, EmbeddingOptions) and options.precision == "bf16":
+        return EMBEDDINGS_VERSION + 1  # convolutions in fp32 on the processor
     if isinstance(options, EmbeddingOptions | WaveOptions):
         return EMBEDDINGS_VERSION
     return FRONT_END_VERSION if isinstance(options, FrontEnd) else FEATURES_VERSION

@@ -102,6 +102,26 @@ def test_half_precision_weights_are_computed_with_in_full(make_encoder):
     assert {value.dtype for value in load(folder).state_dict().values()} == {torch.float32}
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_convolutions_are_computed_in_full_on_the_processor(make_encoder, whole):
+    network = load(make_encoder("wavlm"))
+    layers = [each for each in network.modules() if isinstance(each, torch.nn.Conv1d)]
+    torch.manual_seed(0)
+    waves = [torch.randn(2, each.in_channels, 40).bfloat16() for each in layers]
+    network = network.to(torch.bfloat16) if whole else network
+    exact = [
+        torch.nn.functional.conv1d(
+            wave.float(), each.weight.float(), None if each.bias is None else each.bias.float(), each.stride,
+            each.padding, groups=each.groups,
+        )
+        for each, wave in zip(layers, waves, strict=True)
+    ]  # fmt: skip
+    with torch.autocast("cpu", torch.bfloat16, enabled=not whole):
+        found = [each(wave if whole else wave.float()) for each, wave in zip(layers, waves, strict=True)]
+    assert len(found) == 4
+    assert all(torch.equal(one, other.bfloat16()) for one, other in zip(found, exact, strict=True))
+
+
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
 def test_a_file_that_is_missing_is_named(make_encoder, name):
     folder = make_encoder()

@@ -10,6 +10,7 @@ from ser_pipeline.options import (
     SmileOptions,
     WaveAugment,
     WaveOptions,
+    algorithm_version,
     feature_options,
     options_of,
     recipe,
@@ -64,3 +65,9 @@ def test_each_model_finds_its_store():
     assert recipe(model={"name": "svm"}).inputs == FeatureOptions()
     assert recipe(model={"name": "svm"}, feature_set="egemaps").inputs == SmileOptions(feature_set="egemaps")
     assert feature_options("named", FeatureOptions(speech_db=20.0)).speech_db == 20.0
+
+
+def test_embeddings_in_bf16_are_of_a_newer_version():
+    """Their convolutions are computed in fp32 now; all other embeddings are as they were."""
+    assert algorithm_version(EmbeddingOptions(precision="bf16")) == 3
+    assert {algorithm_version(EmbeddingOptions(precision=each)) for each in ("fp32", "fp16")} == {2}
