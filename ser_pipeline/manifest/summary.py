@@ -1,7 +1,10 @@
 """The result of a build, in numbers for the screen."""
 
 import posixpath
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ser_pipeline.corpora.discover import UNKNOWN
+from ser_pipeline.corpora.words import is_nobody, numbered_thing
 from ser_pipeline.errors import ManifestError, some
 from ser_pipeline.manifest.describe import (
     VARYING,
@@ -18,7 +22,6 @@ from ser_pipeline.manifest.describe import (
     named_speakers,
     reject_reasons,
 )
-from ser_pipeline.manifest.namesakes import namesakes
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
 from ser_pipeline.manifest.segments import overlaps
@@ -27,6 +30,9 @@ from ser_pipeline.tables.cells import people, plural, thousands
 
 SHOWN: Final = 10
 """Reasons that are spelled out."""
+
+SHORTEST_NAME: Final = 3
+"""Letters that the name of a person has; shorter ones are codes, which every corpus may use."""
 
 
 @dataclass(frozen=True)
@@ -230,3 +236,31 @@ def _remarks(scanned: Scanned) -> list[str]:
     if scanned.left_out:
         lines.append(f"--limit left out {plural(scanned.left_out, 'recording')}, not counted anywhere")
     return lines
+
+
+def namesakes(rows: pa.Table, own: Collection[str]) -> Iterator[str]:
+    """Yield a line on speakers of the same name in several of the user's own corpora.
+
+    Args:
+        rows: columns of a manifest.
+        own: ids of the corpora.
+    """
+    corpora: dict[str, list[str]] = defaultdict(list)
+    pairs = rows.select(["corpus", "speaker_id"]).group_by(["corpus", "speaker_id"]).aggregate([])
+    for pair in sorted(pairs.to_pylist(), key=lambda pair: (pair["corpus"], pair["speaker_id"])):
+        name = unicodedata.normalize("NFC", pair["speaker_id"].removeprefix(f"{pair['corpus']}-"))
+        if pair["corpus"] in own and name != pair["speaker_id"] and _is_name(name):
+            corpora[name].append(pair["corpus"])
+    shared = [f"{name!r} ({', '.join(found)})" for name, found in corpora.items() if len(found) > 1]
+    if shared:
+        yield (
+            "speakers of the same name in several corpora count as different people: "
+            f"{some(shared, show=3)}; if they are the same people, pass one table, or say speakers_of in a "
+            "description"
+        )
+
+
+def _is_name(text: str) -> bool:
+    """Whether a name is that of a person, and not a number or a code as ``spk1``."""
+    letters = re.sub(r"[\W\d_]", "", text)
+    return len(letters) >= SHORTEST_NAME and not is_nobody(text) and numbered_thing(letters) is None
