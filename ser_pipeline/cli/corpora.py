@@ -1,16 +1,20 @@
 """Commands of ``ser corpora``."""
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress
+from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress, say, show_table
 from ser_pipeline.cli.corpora_disk import check, download
 from ser_pipeline.cli.corpora_known import list_corpora, show
-from ser_pipeline.cli.describe import add, init
 from ser_pipeline.tables.cells import plural
+
+if TYPE_CHECKING:
+    from ser_pipeline.api.corpora import Drafted
+    from ser_pipeline.corpora.draft import Draft
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,8 +24,54 @@ app.command("list")(list_corpora)
 app.command()(show)
 app.command()(check)
 app.command()(download)
-app.command()(init)
-app.command()(add)
+
+MOST_CODES = 8
+"""Codes of a fact that the table of a draft lists."""
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Look at this folder of one corpus.")],
+    name: Annotated[str, typer.Option(help="Give the corpus this id instead of the folder's name.")] = "",
+    language: Annotated[str, typer.Option(help="Set its language, a BCP 47 tag such as en-GB.")] = "",
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Write the draft even if the corpus is known, or has a description already.",
+        ),
+    ] = False,
+) -> None:
+    """Look at a folder of recordings, and write the first draft of its description to corpora/NAME.toml."""
+    with plain_errors():
+        from ser_pipeline.api.corpora import init_corpus
+
+        _tell(init_corpus(folder, name=name, language=language or None, force=force), folder)
+
+
+@app.command()
+def add(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Add this description, a TOML file, or describe the recordings beside this table.",
+        ),
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the description of that name, if there is one.")
+    ] = False,
+) -> None:
+    """Write a description to corpora/NAME.toml, where it is found, from a TOML file or from a table."""
+    with plain_errors():
+        from ser_pipeline.api.corpora import add_corpus, init_corpus
+
+        if file.suffix.lower() != ".toml":
+            _tell(init_corpus(file.parent, table=file, force=force), file.parent)
+            return
+        path, corpus = add_corpus(file, force=force)
+        out(f"{path}: {corpus.CARD.title}, {plural(len(corpus.EMOTIONS), 'code')} of emotions")
+        next_step("ser manifest build")
 
 
 class SynthSize(StrEnum):
@@ -66,3 +116,46 @@ def synth(
             f"{plural(len(summary.clips), 'corpus', 'corpora')}, {plural(summary.speakers, 'voice')}{kept}"
         )
         next_step("ser manifest build", data=folder)
+
+
+def _tell(drafted: "Drafted", folder: Path) -> None:
+    _show(drafted.found)
+    if drafted.alike:
+        say(
+            f"the names are those of {drafted.alike}, which is known: call the folder so, "
+            "and no description is needed"
+        )
+    for table in drafted.found.tables:
+        if table.unread:
+            say(f"not read, so rows are whole recordings: {', '.join(table.unread)} of {table.files[0]}")
+        for line in table.remarks:
+            say(line)
+    if not drafted.rows:
+        say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
+    if drafted.found.guess("speaker") is None:
+        say(
+            "nothing looks like a speaker, and without one no score for new speakers can be had; "
+            "name a group 'speaker' in the pattern if a field says who speaks"
+        )
+    out(f"{drafted.path}: draft written; {drafted.summary}")
+    next_step("ser manifest build", data=folder.parent)
+
+
+def _show(found: "Draft") -> None:
+    rows = []
+    for guess in found.guesses:
+        told = [
+            f"{code} = {guess.codes[code]}" if code in guess.codes else code
+            for code, _ in Counter(guess.counts).most_common(MOST_CODES)
+        ]
+        more = f", {len(guess.counts) - len(told)} more" if len(guess.counts) > len(told) else ""
+        rows.append(
+            (guess.fact, guess.source, len(guess.counts), "" if guess.sure else "?", ", ".join(told) + more)
+        )
+    if found.guess("emotion") is None:
+        rows += [
+            ("emotion", f"votes of {table.files[0]}", len(table.votes), "", ", ".join(table.votes))
+            for table in found.tables
+            if table.votes
+        ]
+    show_table(f"{found.folder}: what would be read", ("fact", "from", "values", "unsure", "codes"), rows)

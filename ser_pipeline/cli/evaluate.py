@@ -27,7 +27,7 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
-from ser_pipeline.cli.synthetic import synthetic_voices
+from ser_pipeline.cli.findings import synthetic_voices
 from ser_pipeline.tables import Column
 from ser_pipeline.tables.cells import in_points, listed, p_text, people, persons, plural
 

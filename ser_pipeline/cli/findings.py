@@ -1,14 +1,13 @@
 """How an experiment is shown in a terminal: its runs as they go, and its findings."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ser_pipeline.cli.common import Format, counted, on_screen, out, out_whole, say, show_table
-from ser_pipeline.cli.synthetic import synthetic_voices
 from ser_pipeline.tables import Column, one_line
 from ser_pipeline.tables.cells import duration, in_points, p_text, people, plural
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from ser_pipeline.experiments.progress import State
     from ser_pipeline.runs.curves import EpochReport
     from ser_pipeline.runs.findings import ArmFinding, ClaimFinding, Figures, Findings, Outcome
-
 
 QUIET_S = 30.0
 """Seconds between lines about the epochs of a long cell."""
@@ -228,3 +226,27 @@ class CellLines:
         uar = state.record.uar if self._part == "test" else state.record.validation_uar
         score = "done" if uar is None else f"{self._part} UAR {100 * uar:.1f} %"
         say(f"{where}{score} in {took}")
+
+
+def synthetic_voices(corpora: Iterable[str], digest: str, manifests: Path = Path("manifests")) -> str:
+    """Say which recordings are synthetic voices.
+
+    Args:
+        corpora: that the recordings are from; some of them are synthetic.
+        digest: of the manifest that they are from, which alone tells.
+        manifests: folder to look for it in.
+
+    Returns:
+        As ``all of these recordings are synthetic voices``.
+    """
+    from ser_pipeline.errors import ManifestError
+    from ser_pipeline.manifest import read_manifest
+
+    which = "some or all"
+    try:
+        manifest = read_manifest(manifests, ["corpus"])
+        if manifest.digest == digest:
+            which = "all" if {*corpora} <= {*manifest.synthetic_corpora} else "some"
+    except ManifestError:
+        pass
+    return f"{which} of these recordings are synthetic voices"
