@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ser_pipeline.corpora.columns import is_agreed, raters_among, unread_channels, votes_among
 from ser_pipeline.corpora.description import OF_LINES
 from ser_pipeline.corpora.draft_sheets import (
     Recordings,
@@ -22,9 +23,7 @@ from ser_pipeline.corpora.draft_sheets import (
 from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
-from ser_pipeline.corpora.raters import is_agreed, raters_among, votes_among
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.unread import unread_channels
 from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
 from ser_pipeline.corpora.words import (
     emotion_of_word,

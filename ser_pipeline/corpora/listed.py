@@ -16,6 +16,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from ser_pipeline.corpora.columns import raters_among, spellings_of, told_of, unread, votes_among
 from ser_pipeline.corpora.described import Described, Named, plain_id
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
@@ -25,12 +26,9 @@ from ser_pipeline.corpora.files import (
     slashed,
 )
 from ser_pipeline.corpora.places import found_places
-from ser_pipeline.corpora.raters import raters_among, votes_among
 from ser_pipeline.corpora.sources import Lines
-from ser_pipeline.corpora.spellings import spellings_of, told_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.unread import unread
 from ser_pipeline.corpora.values import TIMES, Values
 from ser_pipeline.corpora.words import (
     columns_of_fact,

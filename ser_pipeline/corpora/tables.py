@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ser_pipeline.atomic import is_plain
-from ser_pipeline.corpora.separated import separated_lines
-from ser_pipeline.corpora.table_formats import Row, cell_of, json_rows, sheet_rows, textgrid_rows
+from ser_pipeline.corpora.table_formats import (
+    Row,
+    cell_of,
+    json_rows,
+    separated_lines,
+    sheet_rows,
+    textgrid_rows,
+)
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
 from ser_pipeline.remote.addresses import address_of

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.audio.sound import opened
-from ser_pipeline.corpora.unread import MIXED
+from ser_pipeline.corpora.columns import MIXED
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.hugging_face import part_in

@@ -1,8 +1,8 @@
-"""Answers of several listeners in tables that list recordings: in lines, and in columns."""
+"""Columns of tables that list recordings: answers of listeners, names of speakers, and what is not read."""
 
 import pytest
 
-from ser_pipeline.corpora.raters import raters_among
+from ser_pipeline.corpora.columns import raters_among, spellings_of
 from ser_pipeline.records import Reject, TableProblem, Utterance
 from tests.corpora.conftest import rows_of
 
@@ -67,3 +67,49 @@ def test_columns_of_how_many_chose_an_emotion_are_votes(home):
 )
 def test_columns_that_are_listeners(labels, raters):
     assert raters_among(labels) == raters
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("channel", "01", True),
+        ("Channel", "AB", True),
+        ("channel", "00", False),
+        ("channel", "xy", False),
+        ("channels", "12", False),
+    ],
+)
+def test_a_column_of_channels_is_named_because_all_are_mixed(home, name, values, said):
+    lines = "".join(f"rec/ben/b1.wav,sad,{at},{at + 1},{value}\n" for at, value in enumerate(values))
+    *_, problem = rows_of(home, f"path,emotion,start,end,{name}\n{lines}")
+    reason = getattr(problem, "reason", "")
+    assert reason.startswith(f"column {name!r} is not read: all channels are mixed; take them apart") == said
+
+
+def test_spellings_of_one_speaker_are_one(home):
+    names = ("Jose\u0301", "José", "b  b", "b b")
+    paths = ("anna/a1", "anna/a2", "ben/b1", "ben/b2")
+    lines = [f"rec/{path}.wav,sad,{name}" for path, name in zip(paths, names, strict=True)]
+    found = rows_of(home, "\n".join(["path,emotion,speaker", *lines]))
+    assert len({row.speaker_id for row in found if isinstance(row, Utterance)}) == 2
+    assert found[-1].reason.endswith("'b  b' and 'b b' are taken for one person each")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "people", "said"),
+    [
+        ("01", "1.0", 1, ["speakers '01' and '1.0' are taken for one person"]),
+        ("x", "x ", 1, []),
+        ("Ann", "ann", 2, ["speakers 'Ann' and 'ann' differ only in case; they are taken for 2 people"]),
+        ("Unknown", "unknown", 1, []),
+    ],
+)
+def test_names_that_are_alike(home, one, two, people, said):
+    text = f"path,emotion,speaker\nrec/anna/a1.wav,sad,{one}\nrec/ben/b1.wav,joy,{two}\n"
+    first, second, *_ = found = rows_of(home, text)
+    assert len({first.speaker_id, second.speaker_id}) == people
+    assert [each.reason for each in found if "speakers" in getattr(each, "reason", "")] == said
+
+
+def test_those_whom_nobody_knows_keep_numbers_numbers():
+    assert spellings_of({"1": 2, "01": 1, "?": 5, "": 3}) == {"01": "1"}

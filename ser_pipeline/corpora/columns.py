@@ -1,0 +1,180 @@
+"""Columns of tables: answers of listeners, speakers in several spellings, and those that are not read."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.values import TIMES
+from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, is_nobody
+from ser_pipeline.errors import some
+
+FEWEST: Final = 3
+"""Columns that are called alike, or emotions that have columns, from which on these are of listeners."""
+
+_WHICH: Final = re.compile(r"\d+|(?<=[a-z])[A-Z]$|(?<=[\W_])[A-Za-z]$|^[A-Za-z](?=[\W_])")
+"""The number or letter by which names tell listeners apart."""
+
+_AGREED: Final = re.compile("final|gold|major|consens|agree|truth|true")
+"""In the name of a column of labels that all listeners together gave."""
+
+MIXED: Final = (
+    "is not read: all channels are mixed; take them apart first, as with "
+    "'ffmpeg -i a.wav -af \"pan=mono|c0=c1\" a-1.wav' for channel 1, and name these files"
+)
+"""What happens where a table says in which channel somebody speaks."""
+
+_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
+_OF_CHANNEL: Final = re.compile(r"(audio|wav|speaker)?_?(channel|chan|kanal|canal|canale)(_?(id|no|nr|num))?")
+_CHANNELS: Final = re.compile(r"\d+(\.0)?|[a-d]|l|r|left|right|ch\d+")
+
+_NUMBER: Final = re.compile(r"(\d+)(?:[.,]0+)?")
+
+
+def is_agreed(column: str) -> bool:
+    """Whether a column of labels is called like what listeners agreed on.
+
+    Examples:
+        >>> is_agreed("final_label"), is_agreed("ann1")
+        (True, False)
+    """
+    return _AGREED.search(column.lower()) is not None
+
+
+def raters_among(labels: Iterable[str]) -> tuple[str, ...]:
+    """Columns of listeners: those that are called alike but for a number or letter, or all like listeners.
+
+    Args:
+        labels: names of columns that hold labels; predictions are left out.
+
+    Returns:
+        The largest such group; nothing where it has fewer than three.
+
+    Examples:
+        >>> raters_among(["gold", "ann1", "ann2", "ann3"]), raters_among(["emotion", "pred_1", "pred_2"])
+        (('ann1', 'ann2', 'ann3'), ())
+        >>> raters_among(["emotionA", "emotionB", "emotionC"]), raters_among(["rater_jo", "rater_al"])
+        (('emotionA', 'emotionB', 'emotionC'), ())
+        >>> raters_among(["rater_jo", "rater_al", "rater_ed"])
+        ('rater_jo', 'rater_al', 'rater_ed')
+    """
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in labels:
+        told = next((word for word in columns_of_fact("rater") if word in name.lower()), name)
+        called = _WHICH.sub("#", name)
+        called = called if "#" in called else told
+        if called != name and not re.search("pred|model", name.lower()):
+            alike[called].append(name)
+    most = max(alike.values(), key=len, default=[])
+    return tuple(most) if len(most) >= FEWEST else ()
+
+
+def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Emotion -> columns of how many chose it, if at least three are called like emotions and hold counts.
+
+    Args:
+        columns: name -> cells.
+
+    Examples:
+        >>> votes_among({"Anger": ["2", ""], "joy": ["0", "1"], "shame": ["1", "2"], "fear": ["x", "1"]})
+        {'anger': ['Anger'], 'happiness': ['joy'], 'other': ['shame']}
+    """
+    votes: dict[str, list[str]] = defaultdict(list)
+    for name, cells in columns.items():
+        emotion = emotion_of_word(name)
+        if emotion is not None and all(re.fullmatch(r"(\d{1,4}(\.0)?)?", cell.strip()) for cell in cells):
+            votes[emotion].append(name)
+    return dict(votes) if len(votes) >= FEWEST else {}
+
+
+def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line on what a table says and nothing reads: bounds of segments, and channels.
+
+    Args:
+        lines: of the table.
+        columns: fact -> column, of those that are read.
+    """
+    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+", name))} for name in lines[0]}
+    called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
+    if len(called) > 1 and not columns.keys() & TIMES:
+        yield (
+            f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments "
+            "start and end (seconds) or start_ms and end_ms"
+        )
+    yield from unread_channels(lines)
+
+
+def unread_channels(lines: Sequence[Row]) -> Iterator[str]:
+    """Yield a line on each column that says in which channel somebody speaks, where there are several."""
+    for name in lines[0]:
+        met = {line[name].strip().lower() for line in lines} - {""}
+        if _OF_CHANNEL.fullmatch(name.lower()) and len(met) > 1 and all(map(_CHANNELS.fullmatch, met)):
+            yield f"column {name!r} {MIXED}"
+
+
+def spellings_of(met: Mapping[str, int]) -> dict[str, str]:
+    """Other spellings of speakers -> the usual one of each.
+
+    Unicode forms, blanks and the ``.0`` of whole numbers don't tell people apart, nor do leading zeros where
+    all names are numbers.
+
+    Args:
+        met: name -> how often it occurs.
+
+    Examples:
+        >>> spellings_of({"1": 3, "01": 1, "1.0": 1, "2": 1}), spellings_of({"1": 3, "01": 1, "b": 2})
+        ({'01': '1', '1.0': '1'}, {})
+        >>> spellings_of({"b  b": 1, "b b": 2, "Anna": 1, "anna": 1})
+        {'b  b': 'b b'}
+    """
+    names = [name for name in met if name and not is_nobody(name)]
+    numbers = all(map(_NUMBER.fullmatch, names))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        alike[_plain(name, zeros=not numbers)].append(name)
+    usual = {key: max(found, key=lambda name: met[name]) for key, found in alike.items()}
+    return {name: usual[key] for key, found in alike.items() for name in found if name != usual[key]}
+
+
+def _plain(name: str, *, zeros: bool) -> str:
+    text = " ".join(unicodedata.normalize("NFC", name).split())
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    return number[1] if zeros else str(int(number[1]))
+
+
+def told_of(names: Iterable[str], spelt: Mapping[str, str]) -> Iterator[str]:
+    """Lines on the names that are taken for one person, and on those that only case tells apart.
+
+    Args:
+        names: of the speakers of a table.
+        spelt: what :func:`spellings_of` found.
+
+    Examples:
+        >>> list(told_of(["1", "01", "Anna", "anna"], {"01": "1"}))[0]
+        "speakers '1' and '01' are taken for one person"
+        >>> list(told_of(["1", "01", "Anna", "anna"], {"01": "1"}))[1]
+        "speakers 'Anna' and 'anna' differ only in case; they are taken for 2 people"
+    """
+    people: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        people[spelt.get(name, name)].append(name)
+    joined = [_listed(found) for found in people.values() if len(found) > 1]
+    if joined:
+        yield f"speakers {some(joined, show=5)} are taken for one person" + (" each" if joined[1:] else "")
+    cases: dict[str, list[str]] = defaultdict(list)
+    for name in people:
+        if not is_nobody(name):
+            cases[name.casefold()].append(name)
+    alike = [found for found in cases.values() if len(found) > 1]
+    if alike:
+        names = some([_listed(found) for found in alike], show=5)
+        yield f"speakers {names} differ only in case; they are taken for {sum(map(len, alike))} people"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = map(repr, names)
+    return f"{', '.join(first)} and {last}"
