@@ -19,12 +19,12 @@ from ser_pipeline.metrics.calibration import (
     RiskCoverage,
     expected_calibration_error,
     fit_temperature,
+    mixture_weights,
     reliability,
     risk_coverage,
     temper,
     threshold_for_risk,
 )
-from ser_pipeline.metrics.mixture import mixture_weights
 from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.ratings import (
