@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from ser_pipeline.api import training
-from ser_pipeline.dsp.safe_import import prepare_librosa
+from ser_pipeline.dsp.kept import prepare_librosa
 from ser_pipeline.models import estimators
 from ser_pipeline.models.crnn import CRNN
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from ser_pipeline.arrays import Float32s, as_samples
-from ser_pipeline.dsp.safe_import import prepare_librosa
+from ser_pipeline.dsp.kept import prepare_librosa
 from ser_pipeline.options import WaveAugment
 
 TELEPHONE_HZ: Final = (300.0, 3400.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
-from ser_pipeline.dsp.safe_import import prepare_librosa
+from ser_pipeline.dsp.kept import prepare_librosa
 from ser_pipeline.options import FrontEnd
 
 

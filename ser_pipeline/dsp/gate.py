@@ -20,8 +20,8 @@ from ser_pipeline.dsp import plain
 from ser_pipeline.dsp.buffers import buffer
 from ser_pipeline.dsp.compiled import inlined, otherwise, vectorised
 from ser_pipeline.dsp.fft import transform_1024, transform_1024_double
+from ser_pipeline.dsp.kept import prepare_librosa
 from ser_pipeline.dsp.plain import BINS, HOP, N_FFT, SLOPE, THRESHOLD
-from ser_pipeline.dsp.safe_import import prepare_librosa
 from ser_pipeline.errors import AudioError
 
 PADDING = 30_000
