@@ -7,8 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 
 from ser_pipeline.options import FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.training.module import Totals
 from ser_pipeline.training.recorder import Recorder
-from ser_pipeline.training.totals import Totals
 
 
 def recorder(folder, **options):
