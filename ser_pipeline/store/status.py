@@ -1,9 +1,10 @@
-"""What each store below a cache folder is, and whether it is current."""
+"""What each store below a cache folder is, whether it is current, and how long what it lacks takes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,7 @@ from ser_pipeline.options import (
     inputs_of,
     options_of,
 )
+from ser_pipeline.processes import chosen_device
 from ser_pipeline.store.build import changed_sources, describe
 from ser_pipeline.store.identity import differences, provenance
 from ser_pipeline.store.index import KEYS, Index, read_index
@@ -30,9 +32,24 @@ from ser_pipeline.tables.cells import plural
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
-
 SOURCES = ("path", "audio_digest", "start_s", "end_s")
 """Columns of the manifest that are looked at."""
+
+BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "mels": 0.02, "features": 0.03, "egemaps": 0.06, "compare": 0.3, "embeddings": 0.1, "frames": 0.1,
+        "waves": 0.01,
+        "augmented-mels": 0.05, "augmented-features": 0.06,
+        "augmented-egemaps": 0.09, "augmented-compare": 0.35, "augmented-embeddings": 0.13,
+        "augmented-frames": 0.13, "augmented-waves": 0.04,
+    }
+)  # fmt: skip
+"""Seconds to compute a recording for a store of each kind; those of an encoder with whisper-base."""
+
+_BASE: Final = 6 * 512**2
+"""Layers times squared width of whisper-base: what an encoder takes grows with it."""
+_READING: Final = 0.2
+"""What the smallest encoder takes beside whisper-base: recordings are decoded for it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,3 +244,22 @@ def settings_in_words(described: dict[str, Any]) -> str:
         changed = [f"{key}={value}" for key, value in changes(inputs, preset).items()]
         names.append(" ".join([preset, *changed, *drawn]))
     return min(names, key=lambda name: name.count(" "))
+
+
+def build_seconds(options: StoreOptions, clips: int) -> float:
+    """Seconds that one process should take to compute some recordings for a store.
+
+    Beside what a graphics card does with an encoder, only reading the recordings counts.
+    """
+    inputs = inputs_of(options)
+    if not isinstance(inputs, EmbeddingOptions):
+        return clips * BUILD_SECONDS[options.kind]
+    if chosen_device(inputs.device) != "cpu":
+        return clips * BUILD_SECONDS["waves"]
+    return clips * encoder_size(inputs) * BUILD_SECONDS[options.kind]
+
+
+def encoder_size(encoder: EmbeddingOptions) -> float:
+    """What the layers of an encoder that are computed take, whisper-base being 1, as one not yet read is."""
+    size = max(encoder.layers, default=encoder.depth) * encoder.width**2 / _BASE
+    return max(size, _READING) if size else 1.0

@@ -1,10 +1,10 @@
 import pytest
 
 from ser_pipeline.errors import StoreMissing
-from ser_pipeline.options import recipe
+from ser_pipeline.options import EmbeddingOptions, FrontEnd, recipe
 from ser_pipeline.store import fingerprint as prints
 from ser_pipeline.store import provenance
-from ser_pipeline.store.status import details, find_store, settings_in_words, status, stores
+from ser_pipeline.store.status import build_seconds, details, find_store, settings_in_words, status, stores
 
 
 def test_a_complete_store_is_current(built, corpus):
@@ -59,3 +59,19 @@ def prints_of(front_end):
 def test_settings_are_named_after_the_nearest_preset(tmp_path):
     described = prints_of(recipe("paper", front_end={"n_mels": 80}).front_end)
     assert settings_in_words(described) == "paper n_mels=80"
+
+
+def test_a_large_encoder_takes_hours_on_a_processor(monkeypatch):
+    def takes(depth, width, *layers):
+        options = EmbeddingOptions(encoder="x", device="cpu", depth=depth, width=width, layers=layers)
+        return build_seconds(options, 10_000)
+
+    base = takes(6, 512, *range(7))
+    assert takes(6, 512, 3) == pytest.approx(base / 2)  # nothing is computed above
+    assert takes(32, 1280, *range(33)) / base == pytest.approx(32 * 1280**2 / (6 * 512**2))
+    assert takes(32, 1280, *range(33)) > 3600 > base
+    assert takes(2, 16, 2) == pytest.approx(base / 5)  # recordings are read all the same
+    assert takes(0, 0) == base  # not yet read
+    assert 0 < build_seconds(FrontEnd(), 10_000) < base
+    monkeypatch.setattr("ser_pipeline.store.status.chosen_device", lambda _: "cuda")
+    assert takes(32, 1280, 32) < base / 5
