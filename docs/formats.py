@@ -24,12 +24,11 @@ from ser_pipeline.previews import ClipSteps
 from ser_pipeline.records import VOCABULARIES
 from ser_pipeline.runs.card import Member, ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, RATING_COLUMNS
-from ser_pipeline.runs.explanation import Explanation
+from ser_pipeline.runs.explanation import Explanation, Shares
 from ser_pipeline.runs.internals import _ATTENTION_SCHEMA as ATTENTION_SCHEMA
 from ser_pipeline.runs.internals import AttendedClip
 from ser_pipeline.runs.predictions import prediction_schema
 from ser_pipeline.runs.ratings import Estimate, RatedPart, RatingScores, VoteScores
-from ser_pipeline.runs.shares import Shares
 from ser_pipeline.runs.types import (
     Certainty,
     ClassScore,

@@ -18,8 +18,7 @@ from ser_pipeline.runs.held import held
 if TYPE_CHECKING:
     from ser_pipeline.api.training import ScoredRun
     from ser_pipeline.report import ReportSummary
-    from ser_pipeline.runs.explanation import Explanation
-    from ser_pipeline.runs.shares import Shares
+    from ser_pipeline.runs.explanation import Explanation, Shares
     from ser_pipeline.serving.model import Model
     from ser_pipeline.serving.prediction import Prediction, Unusable
 
@@ -172,7 +171,7 @@ def make_report(
 
 def _sounds(manifests: Path, data: Place | None) -> Callable[[str], bytes | None]:
     """Excerpts of the recordings of a manifest, by their ids."""
-    from ser_pipeline.audio.excerpt import excerpts
+    from ser_pipeline.audio.decode import excerpts
     from ser_pipeline.manifest.read import read_manifest
     from ser_pipeline.manifest.segments import segments_of
 

@@ -1,21 +1,23 @@
-"""Decode a recording to mono float32 at one sample rate, and say what is wrong with it."""
+"""Decode a recording to mono float32 at one sample rate, say what is wrong with it, and cut an excerpt."""
 
 import hashlib
+import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
+import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
-from ser_pipeline.errors import AudioMissing
+from ser_pipeline.errors import AudioError, AudioMissing
 from ser_pipeline.records import DIGEST_BYTES, WINDOW_S, Segment, digest_as_decoded, part_of
 from ser_pipeline.remote.addresses import WHOLE_BYTES, name_of
 from ser_pipeline.remote.opening import opened_bytes, state_of
@@ -24,6 +26,12 @@ T = TypeVar("T")
 
 WHOLE = Segment(0.0)
 """All of a recording."""
+
+EXCERPT_S: Final = 6.0
+"""Seconds that are taken at most."""
+
+EXCERPT_RATE: Final = 22_050
+"""Sample rate of an excerpt, in Hz."""
 
 
 class MemoryFile:
@@ -252,3 +260,46 @@ def resample(wave: Float32s, sample_rate: float, wanted_rate: int) -> Float32s:
     length = int(-(-wave.size * wanted_rate // sample_rate))
     changed: Float32s = soxr.resample(wave, sample_rate, wanted_rate, quality="HQ")
     return changed[:length] if changed.size >= length else np.pad(changed, (0, length - changed.size))
+
+
+def excerpt(path: Path, segment: Segment | None = None) -> bytes:
+    """Decode the first seconds of a recording, and encode them as MP3, which every browser plays.
+
+    Args:
+        path: any format that libsndfile or an installed ffmpeg reads.
+        segment: the part of it that is meant; None for all.
+
+    Returns:
+        A whole MP3 file: mono, 22,050 Hz, about 8 kB a second.
+
+    Raises:
+        AudioMissing: the file cannot be opened or read.
+        AudioError: it cannot be decoded, or this libsndfile writes no MP3.
+    """
+    if "MP3" not in soundfile.available_formats():
+        raise AudioError("this libsndfile writes no MP3; install a version of 1.1 or newer")
+    if segment is None:
+        found = read_recording(path, EXCERPT_RATE, max_s=EXCERPT_S)
+    else:
+        found = read_segment(path, segment, EXCERPT_RATE, max_s=EXCERPT_S)
+    made = io.BytesIO()
+    soundfile.write(made, found.wave, EXCERPT_RATE, format="MP3", subtype="MPEG_LAYER_III")
+    return made.getvalue()
+
+
+def excerpts(data: Path, places: Mapping[str, tuple[str, Segment | None]]) -> Callable[[str], bytes | None]:
+    """Give what :func:`excerpt` gives for recordings by their id; None for one that cannot be decoded.
+
+    Args:
+        data: folder that paths are relative to.
+        places: id -> path of the recording, and the part of it that is meant.
+    """
+
+    def heard(name: str) -> bytes | None:
+        try:
+            path, segment = places[name]
+            return excerpt(data / path, segment)
+        except (KeyError, AudioError):
+            return None
+
+    return heard

@@ -25,8 +25,7 @@ from ser_pipeline.cli.evaluate import interval
 from ser_pipeline.tables.cells import people, plural
 
 if TYPE_CHECKING:
-    from ser_pipeline.runs.explanation import Explanation, FeatureImportance
-    from ser_pipeline.runs.shares import Shares
+    from ser_pipeline.runs.explanation import Explanation, FeatureImportance, Shares
 
 STRONGEST = 5
 """Features that are shown of each emotion."""
@@ -53,9 +52,8 @@ def explain(
     bands of frequencies and thirds, and what in the mels of a few clips moved the decision.
     """
     from ser_pipeline import api
-    from ser_pipeline.runs.explanation import EXPLANATION
+    from ser_pipeline.runs.explanation import EXPLANATION, SHARES, Shares
     from ser_pipeline.runs.find import find_run
-    from ser_pipeline.runs.shares import SHARES, Shares
 
     with plain_errors("nothing was written; run the same command again"):
         folder = find_run(run, runs)

@@ -21,12 +21,13 @@ from ser_pipeline.metrics.importance import (
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.explanation import (
     EXPLANATION,
+    SHARES,
     Explanation,
     FeatureImportance,
     FeatureName,
+    Shares,
 )
 from ser_pipeline.runs.files import finished_info, write_result
-from ser_pipeline.runs.shares import SHARES, Shares
 from ser_pipeline.runs.types import ALL_FOLDS
 
 REPEATS = 20

@@ -13,7 +13,7 @@ from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.metrics.importance import Importance, decide, permutation_importance
 from ser_pipeline.options import EmbeddingOptions, ModelInputs, parts_of, sequence_of
-from ser_pipeline.runs.shares import InputImportance, Kind, Shares, ShareTable
+from ser_pipeline.runs.explanation import InputImportance, ShareKind, Shares, ShareTable
 
 MAX_ROWS = 2_048
 """Clips in one call of the model: 75 MB of three layers with three poolings of whisper-base."""
@@ -31,7 +31,7 @@ class Piece:
         weight: that a probe gives a layer.
     """
 
-    kind: Kind
+    kind: ShareKind
     name: str
     columns: Int64s
     span: tuple[float, float] = (0.0, 1.0)
@@ -68,7 +68,7 @@ def pieces_of(inputs: ModelInputs, features: Sequence[Named]) -> list[Piece]:
             found += _pieces_of_encoder(part, columns, before)
         else:
             found += _groups(features, columns, before)
-    return sorted(found, key=lambda piece: get_args(Kind).index(piece.kind))
+    return sorted(found, key=lambda piece: get_args(ShareKind).index(piece.kind))
 
 
 def _pieces_of_encoder(part: EmbeddingOptions, columns: Int64s, before: str) -> Iterator[Piece]:

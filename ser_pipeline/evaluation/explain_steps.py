@@ -26,8 +26,8 @@ from ser_pipeline.models.finetune import FineTuned
 from ser_pipeline.models.probe import Probe
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, WaveOptions
 from ser_pipeline.processes import chosen_device
+from ser_pipeline.runs.explanation import Shares, ShareTable
 from ser_pipeline.runs.internals import AttendedClip, read_attention, write_attention
-from ser_pipeline.runs.shares import Shares, ShareTable
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.training.checkpoint import load_model
 from ser_pipeline.training.info import check_same

@@ -4,8 +4,8 @@ from ser_pipeline.report.document import Block, Callout, Figure, Panel, Section,
 from ser_pipeline.report.explain_effects import importance_panel
 from ser_pipeline.report.results_section import run_marks
 from ser_pipeline.report.sources import Data
+from ser_pipeline.runs.explanation import InputImportance, Shares, ShareTable
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.shares import InputImportance, Shares, ShareTable
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 MANY = {

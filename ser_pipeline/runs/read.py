@@ -9,7 +9,7 @@ import numpy as np
 from ser_pipeline.errors import RunError
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.curves import Curve, read_curves
-from ser_pipeline.runs.explanation import EXPLANATION, Explanation, read_explanation
+from ser_pipeline.runs.explanation import EXPLANATION, Explanation, Shares, read_explanation, read_shares
 from ser_pipeline.runs.files import final_scores, read_info, read_latency, score_again
 from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.internals import (
@@ -21,7 +21,6 @@ from ser_pipeline.runs.internals import (
     read_embeddings,
 )
 from ser_pipeline.runs.predictions import PREDICTIONS, Predictions, read_part
-from ser_pipeline.runs.shares import Shares, read_shares
 from ser_pipeline.runs.tested import chance, lacking
 from ser_pipeline.runs.types import (
     CLASSIFIER,

@@ -12,7 +12,7 @@ A run is a folder ``runs/<name>/``::
     attention.parquet    chosen clips with the weights of their steps, of ser_pipeline.runs.internals
     embeddings.parquet   vectors of clips, and their places on a map, of ser_pipeline.runs.internals
     explanation.json     Explanation, of ser_pipeline.runs.explanation; where the run was explained
-    shares.json          Shares, of ser_pipeline.runs.shares; likewise, for a run on embeddings
+    shares.json          Shares, of ser_pipeline.runs.explanation; likewise, for a run on embeddings
     trackers.json        what experiment trackers were told, of ser_pipeline.training.logged
     last.ckpt            state for ``--resume``
 """

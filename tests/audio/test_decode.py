@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from ser_pipeline.audio import decode
 from ser_pipeline.audio.decode import (
+    EXCERPT_RATE,
+    EXCERPT_S,
     MemoryFile,
     decode_file,
+    excerpt,
+    excerpts,
     read_channels,
     read_recording,
     read_segment,
@@ -297,3 +301,44 @@ def test_channels_of_a_segment_that_cannot_be_read_say_which(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"no sound at all")
     with pytest.raises(AudioError, match=r"^a\.wav#1\.000-2\.000: "):
         read_channels(tmp_path / "a.wav", segment=Segment(1.0, 2.0))
+
+
+@pytest.fixture
+def long_tone(tmp_path):
+    """Nine seconds at 16 kHz, stereo; the pitch doubles after the seventh."""
+    time = np.arange(9 * 16_000) / 16_000
+    wave = 0.4 * np.sin(2 * np.pi * np.where(time < 7, 400, 800) * time)
+    sf.write(tmp_path / "a.flac", np.stack([wave, wave], 1), 16_000)
+    return tmp_path / "a.flac"
+
+
+def pitch(wave):
+    spectrum = np.abs(np.fft.rfft(wave))
+    return spectrum.argmax() * EXCERPT_RATE / len(wave)
+
+
+def test_an_excerpt_is_a_short_mp3_of_the_beginning(long_tone):
+    wave, rate = sf.read(io.BytesIO(excerpt(long_tone)))
+    assert (rate, wave.ndim) == (EXCERPT_RATE, 1)
+    assert len(wave) / rate == pytest.approx(EXCERPT_S, abs=0.1)
+    assert pitch(wave) == pytest.approx(400, abs=2)
+    assert len(excerpt(long_tone)) < 80_000
+
+
+def test_of_a_segment_only_its_own_part_is_heard(long_tone):
+    wave, rate = sf.read(io.BytesIO(excerpt(long_tone, Segment(7.5, 8.5))))
+    assert len(wave) / rate == pytest.approx(1.0, abs=0.1)
+    assert pitch(wave) == pytest.approx(800, abs=3)
+
+
+def test_what_cannot_be_had_is_none(long_tone):
+    (long_tone.parent / "b.wav").write_text("no sound")
+    heard = excerpts(long_tone.parent, {"a": ("a.flac", None), "b": ("b.wav", None), "c": ("gone.wav", None)})
+    assert heard("a") == excerpt(long_tone)
+    assert [heard(name) for name in ("b", "c", "unknown")] == [None, None, None]
+
+
+def test_a_library_without_mp3_is_named(long_tone, monkeypatch):
+    monkeypatch.setattr(sf, "available_formats", lambda: {"WAV": ""})
+    with pytest.raises(AudioError, match="writes no MP3"):
+        excerpt(long_tone)

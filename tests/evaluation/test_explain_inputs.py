@@ -11,7 +11,7 @@ from ser_pipeline.evaluation.explain_tables import PropertyColumn, RunClips
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FeatureOptions, Fused
 from ser_pipeline.report import make_report
-from ser_pipeline.runs.shares import SHARES, read_shares
+from ser_pipeline.runs.explanation import SHARES, read_shares
 
 ENCODER = EmbeddingOptions(encoder="one", layers=(1, 2), pooling=("mean", "std"), width=2)
 EMOTIONS = ("anger", "neutral")
