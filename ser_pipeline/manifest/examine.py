@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.audio.decode import read_channels
-from ser_pipeline.audio.fingerprint import Fingerprint, take_fingerprint
+from ser_pipeline.audio.fingerprint import Fingerprint, groups_of, same_takes, take_fingerprint
 from ser_pipeline.audio.mono import loudest_channel
 from ser_pipeline.audio.quality import measure_quality
 from ser_pipeline.errors import AudioError, AudioMissing, ManifestError
-from ser_pipeline.manifest.alike import groups_of, same_takes
 from ser_pipeline.manifest.digest import source_digest
 from ser_pipeline.manifest.doctor import (
     DOCTOR,
