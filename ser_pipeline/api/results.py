@@ -13,7 +13,7 @@ from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import finished_info
 from ser_pipeline.runs.find import choose_runs, find_run
 from ser_pipeline.runs.findings import findings_in
-from ser_pipeline.runs.held import held
+from ser_pipeline.runs.folder import held
 
 if TYPE_CHECKING:
     from ser_pipeline.api.training import ScoredRun

@@ -23,7 +23,7 @@ from ser_pipeline.options.made import chosen_recipe, nested
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
-from ser_pipeline.runs.held import held
+from ser_pipeline.runs.folder import held
 from ser_pipeline.runs.names import new_run
 from ser_pipeline.runs.ratings import RatedPart
 from ser_pipeline.runs.types import ALL_FOLDS, PartScores, RunInfo, RunScores

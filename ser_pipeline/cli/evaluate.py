@@ -78,7 +78,7 @@ def show_scores(info: "RunInfo", scores: "RunScores") -> None:
 
 def show_parts(info: "RunInfo", scores: "RunScores", manifests: Path = Path("manifests")) -> None:
     """Show a line of scores for each part, and the remarks that belong to them."""
-    from ser_pipeline.runs.certainty import too_few, worse_calibrated
+    from ser_pipeline.runs.tested import too_few, worse_calibrated
 
     lacks = too_few(scores)
     show_scores(info, scores)
@@ -145,7 +145,7 @@ def show_part(
 
 
 def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool) -> None:
-    from ser_pipeline.runs.certainty import answers
+    from ser_pipeline.runs.tested import answers
 
     pooled, macro = scores.pooled, scores.macro_corpora
     whole = [

@@ -293,8 +293,7 @@ def delete(
     A run of all folds is deleted with its folds. Recordings, manifests and stores are left alone.
     """
     with plain_errors("runs that were not deleted are complete"):
-        from ser_pipeline.runs.folder import contents, deletable, delete_run
-        from ser_pipeline.runs.held import held
+        from ser_pipeline.runs.folder import contents, deletable, delete_run, held
 
         sizes = {
             folder: sum(contents(folder).values())

@@ -45,7 +45,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.options import BuiltFor, Recipe, WaveOptions, mels_of
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.layers import LayerChoice
+from ser_pipeline.runs.learned import LayerChoice
 from ser_pipeline.runs.types import SplitInfo
 from ser_pipeline.store import Store
 from ser_pipeline.tables.cells import listed, plural

@@ -16,7 +16,7 @@ from ser_pipeline.datasets.batch import Batch, Clips, rows_of
 from ser_pipeline.datasets.examples import Examples, class_lookup
 from ser_pipeline.labels import Task
 from ser_pipeline.manifest.ambiguity import vote_cells
-from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.learned import TeacherInfo
 
 COLUMNS: Final = ("corpus", "intensity", "emotion_id", "votes", "rated_intensity")
 """Columns of the manifest that weights follow from."""

@@ -18,7 +18,7 @@ from ser_pipeline.datasets.targets import Taught
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS
-from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.splits import fold_number, parts_for
 from ser_pipeline.tables.cells import plural
 

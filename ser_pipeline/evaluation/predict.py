@@ -17,8 +17,8 @@ from ser_pipeline.metrics import fit_temperature, risk_coverage, temper, thresho
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.certainty import FEWEST_ANSWERED, FEWEST_CLIPS
 from ser_pipeline.runs.predictions import prediction_schema, read_ratings
+from ser_pipeline.runs.tested import FEWEST_ANSWERED, FEWEST_CLIPS
 from ser_pipeline.runs.types import Certainty
 from ser_pipeline.training.apply import apply_network
 

@@ -12,7 +12,7 @@ from ser_pipeline.report.data_section import data_sections, split_section
 from ser_pipeline.report.document import Report, Section, numbered
 from ser_pipeline.report.drawing import also_drawn
 from ser_pipeline.report.experiment_section import comparison, experiment_sections
-from ser_pipeline.report.explain_section import explain_section
+from ser_pipeline.report.explain_section import explain_section, shares_section
 from ser_pipeline.report.internals_section import internals_section
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.opening import banner, limits_section, opening, unread_blocks
@@ -20,7 +20,6 @@ from ser_pipeline.report.ratings_section import ratings_sections
 from ser_pipeline.report.render import html_page, json_text, markdown_text
 from ser_pipeline.report.results_section import results_section
 from ser_pipeline.report.run_section import run_section
-from ser_pipeline.report.shares_section import shares_section
 from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts, read_data, read_store_facts
 from ser_pipeline.runs.find import Unread
 from ser_pipeline.runs.findings import Findings, sound_findings

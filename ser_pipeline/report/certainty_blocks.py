@@ -5,9 +5,9 @@ from typing import Final
 
 from ser_pipeline.report.document import Block, Figure, Mark, text
 from ser_pipeline.report.run_figures import calibration_panel, coverage_panel, surest_mistakes
-from ser_pipeline.runs.certainty import answers, too_few, worse_calibrated
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.tested import answers, too_few, worse_calibrated
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 
 Sounds = Callable[[str], bytes | None]

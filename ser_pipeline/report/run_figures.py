@@ -22,11 +22,11 @@ from ser_pipeline.report.drawing import (
     hover,
     panel,
 )
-from ser_pipeline.runs.certainty import too_few
 from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
+from ser_pipeline.runs.tested import too_few
 from ser_pipeline.runs.types import GroupScores
 from ser_pipeline.tables.cells import percent_text, plural
 

@@ -23,9 +23,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from ser_pipeline.options import Options, Recipe, layers_in_words
-from ser_pipeline.runs.layers import LayerChoice
+from ser_pipeline.runs.learned import LayerChoice, TeacherInfo
 from ser_pipeline.runs.ratings import RATED_COLUMNS, Estimate, GroupKind, RatedPart, RatingScores, VoteScores
-from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table, html_table, table_of
 from ser_pipeline.tables.cells import missing, people, plural, sentence
 

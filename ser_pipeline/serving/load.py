@@ -12,9 +12,9 @@ from ser_pipeline.labels import DIMENSIONS, EMOTIONS
 from ser_pipeline.options import Fused, mels_of
 from ser_pipeline.runs.about import about_card, about_run, best_model
 from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folder, read_card, read_weights
-from ser_pipeline.runs.certainty import too_few
 from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import is_run, list_runs
+from ser_pipeline.runs.tested import too_few
 from ser_pipeline.runs.types import CARD
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import OnnxScorer, TorchScorer, WaveScorer

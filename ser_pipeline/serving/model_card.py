@@ -12,10 +12,9 @@ from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, Fused, InputOptions, WaveOptions, parts_of
 from ser_pipeline.runs.about import KNOWN
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card
-from ser_pipeline.runs.certainty import too_few, worse_calibrated
 from ser_pipeline.runs.files import finished_info, read_info, read_scores
 from ser_pipeline.runs.ratings import Estimate
-from ser_pipeline.runs.tested import chance, lacking, untested
+from ser_pipeline.runs.tested import chance, lacking, too_few, untested, worse_calibrated
 from ser_pipeline.runs.types import CARD, RunInfo, RunScores
 from ser_pipeline.serving.graph import GraphFacts
 from ser_pipeline.serving.hub import acted, corpora_of, header, usage

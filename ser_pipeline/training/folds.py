@@ -10,9 +10,9 @@ from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.models import parameter_count
 from ser_pipeline.runs.curves import Listener
 from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.runs.names import fold_folder
 from ser_pipeline.runs.predictions import forget_scores
-from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.info import describe

@@ -12,7 +12,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.models import Network
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.files import read_info
-from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.runs.types import SETTINGS, RunInfo
 from ser_pipeline.store.identity import version
 from ser_pipeline.training.device import choose_precision

@@ -15,7 +15,7 @@ from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
 from ser_pipeline.options import EmbeddingOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import read_info
-from ser_pipeline.runs.layers import LayerChoice, LayerTrial
+from ser_pipeline.runs.learned import LayerChoice, LayerTrial
 from ser_pipeline.runs.types import SETTINGS
 
 PROBE_C: Final = 0.01

@@ -30,8 +30,8 @@ from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import EpochReport
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.find import find_run
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.runs.names import fold_folder
-from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.answers import Answers, answers_path, read_answers, write_answers

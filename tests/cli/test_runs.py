@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
-from ser_pipeline.runs.held import held
+from ser_pipeline.runs.folder import held
 from tests.report.conftest import (
     digest_of,
     manifest_rows,

@@ -5,8 +5,8 @@ import pytest
 from ser_pipeline.options import recipe
 from ser_pipeline.report.document import Figure
 from ser_pipeline.report.method_section import differing, distance_panel, flat, method_section
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.runs.read import read_runs
-from ser_pipeline.runs.teacher import TeacherInfo
 from ser_pipeline.tables import Table
 
 pytestmark = pytest.mark.usefixtures("no_drawings")

@@ -21,7 +21,7 @@ from ser_pipeline.errors import TOLD, RunError, SettingsError
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.options import FeatureOptions
 from ser_pipeline.runs.card import content_digest
-from ser_pipeline.runs.certainty import FEWEST_CLIPS
+from ser_pipeline.runs.tested import FEWEST_CLIPS
 from ser_pipeline.runs.types import CARD, WEIGHTS
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph, keep_graph

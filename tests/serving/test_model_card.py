@@ -8,7 +8,7 @@ from ser_pipeline.evaluation.run import score_run
 from ser_pipeline.options import FeatureOptions, ModelOptions
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.files import read_info, read_scores, write_info, write_scores
-from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.serving.load import load_model
 from ser_pipeline.serving.model_card import _opening, _use, caveats, write_model_card
 from ser_pipeline.tables.table import NOTHING

@@ -4,7 +4,7 @@ from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
 from ser_pipeline.runs.files import read_info, write_info
-from ser_pipeline.runs.teacher import TeacherInfo
+from ser_pipeline.runs.learned import TeacherInfo
 from ser_pipeline.store.maintenance import collect
 from ser_pipeline.training.answers import (
     Answers,

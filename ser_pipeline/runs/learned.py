@@ -1,4 +1,4 @@
-"""Who taught a network, as its settings, the report and the model card say it."""
+"""Who taught a network, and how layers of its encoder were chosen, as settings and reports say it."""
 
 from ser_pipeline.options import Options, TrainOptions
 from ser_pipeline.tables.cells import plural
@@ -52,3 +52,26 @@ class TeacherInfo(Options):
             clips = plural(self.unlabelled, "recording")
             said.append(f"It also learned what the teacher says of {clips} without a label.")
         return " ".join(said)
+
+
+class LayerTrial(Options):
+    """Layers of an encoder that were tried, and the validation UAR they gave."""
+
+    layers: tuple[int, ...]
+    uar: float
+
+
+class LayerChoice(Options):
+    """Layers of an encoder that a run learns from, chosen on its validation clips.
+
+    Attributes:
+        layers: the best.
+        how: what they were compared by, in words.
+        tried: all that was tried, in order.
+        encoder: which of the run's encoders it is, counted from 0.
+    """
+
+    layers: tuple[int, ...]
+    how: str
+    tried: tuple[LayerTrial, ...]
+    encoder: int = 0
