@@ -53,8 +53,8 @@ format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .
 
 docs: $(BIN)/.installed
-	$(BIN)/python -m ser_pipeline.options.page > docs/options.md
-	$(BIN)/python -m ser_pipeline.corpora.page > docs/corpora/known.md
+	$(BIN)/python docs/options.py > docs/options.md
+	$(BIN)/python docs/known.py > docs/corpora/known.md
 	$(BIN)/python docs/formats.py > docs/formats.md
 	$(BIN)/python docs/licences.py
 	$(BIN)/python docs/results.py

@@ -82,19 +82,12 @@ def test_too_short_and_silent_recordings_have_no_frames_to_compare(make_speech):
     assert bit_errors(silent, silent, 0) == bit_errors(short, short, 0) == (1.0, 0)
 
 
-def mp3(wave, rate):
-    file = io.BytesIO()
-    soundfile.write(file, wave, rate, format="MP3")
-    file.seek(0)
-    return soundfile.read(file, dtype="float32")[0]
-
-
 def test_copies_are_found_and_nothing_else(make_speech):
     takes = [make_speech(seed, seconds=2.5) for seed in range(12)]
     copies = {
         1: 0.1 * takes[1],
         3: -takes[3][5000:],
-        5: mp3(0.5 * takes[5][1234:-4321], 16_000),
+        5: encoded(0.5 * takes[5][1234:-4321], 16_000, format="MP3"),
         7: soxr.resample(takes[7], 16_000, 8_000),
         9: np.concatenate([np.zeros(7777, np.float32), takes[9]]),
     }

@@ -1,16 +1,14 @@
 """The descriptions that are shipped, tried on names made from the published rules."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
 from ser_pipeline.corpora import CORPORA, described, known_corpora
 from ser_pipeline.corpora.discover import discover
-from ser_pipeline.corpora.page import known_page
 from ser_pipeline.records import Reject, Utterance
 
 KNOWN = {name: corpus for name, corpus in described().items() if name not in CORPORA}
@@ -386,15 +384,3 @@ def test_the_folder_tells_corpora_apart_whose_names_are_alike(put):
         ("emodb", "EmoDB", 1), ("expresso", "Expresso", 1), ("expresso", "x", 1),
     }  # fmt: skip
     assert found.strays == ()
-
-
-def test_the_list_of_described_corpora_is_current():
-    page = Path(__file__).parents[2] / "docs" / "corpora" / "known.md"
-    assert page.read_text(encoding="utf-8") == known_page(), "run 'make docs'"
-
-
-@every_description
-def test_the_list_has_a_line_for_each(name):
-    (line,) = re.findall(rf"^\| `{name}`.*$", known_page(), re.MULTILINE)
-    assert KNOWN[name].description.title in line
-    assert line.endswith("| rule |")

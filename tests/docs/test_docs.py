@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 
 import ser_pipeline
 from ser_pipeline.cli import app
-from ser_pipeline.options.page import options_page
+from ser_pipeline.corpora import CORPORA, described
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.results_section import SOURCE
 
@@ -63,8 +64,18 @@ def test_the_command_reference_is_current(pinned):
     assert written.strip() == expected.strip(), "run 'make docs'"
 
 
-def test_the_list_of_options_is_current():
-    assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == options_page(), "run 'make docs'"
+@pytest.mark.parametrize(("page", "script"), [("options.md", "options"), ("corpora/known.md", "known")])
+def test_the_lists_of_options_and_of_described_corpora_are_current(page, script):
+    written = runpy.run_path(str(ROOT / "docs" / f"{script}.py"))[f"{script}_page"]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == written, "run 'make docs'"
+
+
+@pytest.mark.parametrize("name", sorted({*described()} - {*CORPORA}))
+def test_the_list_has_a_line_for_each_described_corpus(name):
+    page = (ROOT / "docs" / "corpora" / "known.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^\| `{name}`.*$", page, re.MULTILINE)
+    assert described()[name].description.title in line
+    assert line.endswith("| rule |")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
