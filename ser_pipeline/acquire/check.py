@@ -1,9 +1,10 @@
-"""Whether a corpus on a disk is complete, and as it was published.
+"""What of each corpus lies on a disk, and whether it is complete and as it was published.
 
 Copies in circulation are often cut to one length, trimmed, resampled, or packed by a lossy codec, or
 hold recordings twice; no score shows any of this.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.acquire.holdings import held, missing, state_of
 from ser_pipeline.audio.sound import opened
 from ser_pipeline.corpora import Corpus
+from ser_pipeline.corpora.files import is_recording, walk
+from ser_pipeline.errors import some
+from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import reject_reasons
 from ser_pipeline.manifest.fingerprint import Pool
@@ -45,6 +48,99 @@ SHARED_LENGTH: Final = 0.1
 
 SHORTER: Final = 2 / 3
 """Where the mean recording lasts less than this of the published ones, recordings were cut or trimmed."""
+
+State = Literal["complete", "partial", "found", ""]
+"""Of a corpus below a folder; it is just ``found`` if nobody knows how large it is."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What of a corpus lies below a folder.
+
+    Attributes:
+        folder: the deepest one that holds all of it, relative to the one searched.
+        clips: different recordings.
+        speakers: ids of who speaks.
+        emotions: emotion -> recordings.
+    """
+
+    folder: str
+    clips: int
+    speakers: frozenset[str]
+    emotions: Mapping[str, int]
+
+
+def holdings(data: Path, corpora: Mapping[str, Corpus]) -> dict[str, Holding]:
+    """Find what of each corpus lies below a folder; empty where it holds no recording.
+
+    Args:
+        data: folder that holds corpora.
+        corpora: corpus id -> module or description.
+
+    Raises:
+        CorpusError: ``data`` is no folder or cannot be listed, or two descriptions claim a recording.
+    """
+    if not any(is_recording(name) for folder in walk(data) for name in folder.files):
+        return {}
+    return held(scan_corpora(data, corpora=corpora).table)
+
+
+def held(table: pa.Table) -> dict[str, Holding]:
+    """What of each corpus a scan has found, by the columns of a manifest that it fills."""
+    columns = ("corpus", "path", "utterance_id", "speaker_id", "emotion_id")
+    rows: dict[str, dict[str, tuple[str, str, int]]] = {}
+    for corpus, path, identity, speaker, emotion in zip(
+        *(table[name].to_pylist() for name in columns), strict=True
+    ):
+        rows.setdefault(corpus, {}).setdefault(identity, (path, speaker, emotion))
+    found = {}
+    for corpus, clips in rows.items():
+        paths, speakers, emotions = zip(*clips.values(), strict=True)
+        folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+        counts = Counter(map(emotion_name, emotions))
+        found[corpus] = Holding(folder or ".", len(clips), frozenset(speakers), counts)
+    return found
+
+
+def state_of(card: CorpusCard, holding: Holding | None) -> State:
+    """Whether a corpus is there, and complete."""
+    if holding is None:
+        return ""
+    if missing(card, holding):
+        return "partial"
+    return "complete" if card.clips or card.counts else "found"
+
+
+def missing(card: CorpusCard, holding: Holding) -> tuple[str, ...]:
+    """What a corpus lacks below a folder, in words; empty if nothing is known to be missing.
+
+    Examples:
+        >>> from ser_pipeline.corpora import CORPORA
+        >>> one = Holding("EmoDB", 127, frozenset({"emodb-03"}), {"anger": 127})
+        >>> missing(CORPORA["emodb"].CARD, one)[0]
+        '408 of 535 recordings'
+    """
+    lines = []
+    if holding.clips < card.clips:
+        lines.append(f"{thousands(card.clips - holding.clips)} of {plural(card.clips, 'recording')}")
+    if absent := absent_speakers(card, holding):
+        lines.append(f"{plural(len(absent), 'speaker')} of {card.speakers}: {some(absent)}")
+    elif len(holding.speakers) < card.speakers:
+        lines.append(f"{card.speakers - len(holding.speakers)} of {plural(card.speakers, 'speaker')}")
+    gaps = [
+        f"{emotion} ({thousands(count - holding.emotions.get(emotion, 0))} of {thousands(count)})"
+        for emotion, count in sorted(card.counts.items())
+        if holding.emotions.get(emotion, 0) < count
+    ]
+    return (*lines, f"recordings of {some(gaps)}") if gaps else tuple(lines)
+
+
+def absent_speakers(card: CorpusCard, holding: Holding) -> list[str]:
+    """The corpus's own codes of the speakers who are not there, where the codes are known."""
+    there = {speaker.partition("-")[2] for speaker in holding.speakers} | {
+        speaker.rpartition("-")[2] for speaker in holding.speakers
+    }
+    return [code for code in card.people if code not in there]
 
 
 @dataclass(frozen=True)

@@ -317,7 +317,7 @@ def _show_summary(summary: "ManifestSummary", data: Path) -> None:
 
 
 def _show_shares(split: "Split", manifest: "Manifest", fmt: Format, full: bool) -> None:
-    from ser_pipeline.splits.shares import shares_at_a_glance, shares_table
+    from ser_pipeline.splits.parts import shares_at_a_glance, shares_table
 
     if full or fmt is not Format.table or not on_screen():
         put_table(shares_table(split, manifest), fmt)

@@ -19,8 +19,7 @@ import yaml
 from ser_pipeline.corpora.tables import read_text, table_lines
 from ser_pipeline.corpora.words import facts_of_columns, language_of_word, three_letters
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
+from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.records import PARTS
 

@@ -22,9 +22,8 @@ from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import safe_path, write_once
 from ser_pipeline.exchange.formats import checked_format
-from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of
+from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of, safe_path, write_once
 from ser_pipeline.exchange.table import write_csv
 from ser_pipeline.labels import EMOTIONS, OTHER
 from ser_pipeline.records import RATINGS

@@ -18,8 +18,7 @@ from typing import Any, Final
 
 from ser_pipeline.corpora.tables import read_text, table_lines
 from ser_pipeline.errors import CorpusError
-from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row
+from ser_pipeline.exchange.items import Foreign, Item, Places, Recordings, Row
 
 LABEL_MAP: Final = "label_map.json"
 KEYS: Final[Mapping[str, str]] = {"emotion": "emo", "start": "start_time", "end": "end_time"}

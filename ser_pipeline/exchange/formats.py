@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import Foreign, Places, Row
+from ser_pipeline.exchange.items import Foreign, Places, Recordings, Row
 from ser_pipeline.options.checks import nearest
 
 Read = Callable[[Path, Places], Foreign]

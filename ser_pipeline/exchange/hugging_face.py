@@ -21,8 +21,17 @@ import pyarrow.parquet as pq
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import Recordings, free_path, piece
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row, by_part, columns_of
+from ser_pipeline.exchange.items import (
+    Foreign,
+    Item,
+    Places,
+    Recordings,
+    Row,
+    by_part,
+    columns_of,
+    free_path,
+    piece,
+)
 from ser_pipeline.exchange.table import fact_columns, told
 from ser_pipeline.labels import EMOTIONS, OTHER
 

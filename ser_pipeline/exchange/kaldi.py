@@ -17,8 +17,7 @@ from typing import Final
 
 from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import Foreign, Item, Places, Row, by_part
+from ser_pipeline.exchange.items import Foreign, Item, Places, Recordings, Row, by_part
 from ser_pipeline.tables.cells import plural
 
 SCP: Final = "wav.scp"

@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from ser_pipeline.atomic import whole_folder
 from ser_pipeline.errors import ManifestError, some
-from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.formats import checked_format
-from ser_pipeline.exchange.items import TOLD, VOTES, Row
+from ser_pipeline.exchange.items import TOLD, VOTES, Recordings, Row
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS, Segment

@@ -19,9 +19,8 @@ from typing import Any, Final
 from ser_pipeline.audio.sound import opened
 from ser_pipeline.corpora.columns import MIXED
 from ser_pipeline.errors import CorpusError
-from ser_pipeline.exchange.folder import Recordings
 from ser_pipeline.exchange.hugging_face import part_in
-from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, Row, by_part
+from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, Recordings, Row, by_part
 
 OWN: Final = ("speaker", "gender", "language", "text")
 """Facts that a supervision has fields for."""

@@ -7,8 +7,7 @@ from pathlib import Path
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
-from ser_pipeline.exchange.folder import Recordings
-from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Row, columns_of
+from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 
 TABLE = "table.csv"
 

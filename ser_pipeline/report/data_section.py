@@ -20,7 +20,7 @@ from ser_pipeline.report.recordings_section import (
     levels_sections,
 )
 from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts
-from ser_pipeline.splits.shares import ALL, CheckedSplit, Share, checked_split
+from ser_pipeline.splits.parts import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import people, plural
 from ser_pipeline.tables.table import EN_DASH, NOTHING

@@ -4,9 +4,9 @@ Made from a manifest (:mod:`ser_pipeline.splits.make`) or imported as published,
 ``manifests/splits/<name>.parquet``, and checked for leaks whenever they are read.
 """
 
-from ser_pipeline.splits.folds import fold_number, parts_for
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS
 from ser_pipeline.splits.make import KINDS, make_split
+from ser_pipeline.splits.parts import fold_number, parts_for
 from ser_pipeline.splits.split import (
     Split,
     SplitRecipe,
