@@ -31,6 +31,9 @@ patience = false            # "none" in a flag
 time_width = 30
 ```
 
+Where a list is valid, the flag takes its values with commas between them, or is repeated: `--merge calm=neutral
+--merge sadness=anger`. Any other flag that is repeated has its last value.
+
 A flag that changes nothing for the model, loss or features chosen is refused; in the file it is ignored.
 Where two defaults are given, one is for models that learn from mels, the other for models of features.
 """

@@ -85,7 +85,7 @@ def parse_merges(text: str) -> dict[str, str]:
     """Read merges written as ``calm=neutral,excitement=happiness``.
 
     Raises:
-        LabelError: a part is not ``source=target``, names no emotion, or merges into a merged one.
+        LabelError: a part is not ``source=target``, names no emotion, or merges into two or a merged one.
 
     Examples:
         >>> parse_merges("calm=neutral")
@@ -100,7 +100,8 @@ def parse_merges(text: str) -> dict[str, str]:
             raise LabelError(f"merge '{part}' is not 'source=target', as in 'calm=neutral'")
         for name in (source, target):
             emotion_id(name)
-        merges[source] = target
+        if merges.setdefault(source, target) != target:
+            raise LabelError(f"merge of '{source}' goes into {merges[source]} and {target}; name one of them")
     chained = [source for source, target in merges.items() if target in merges]
     if chained:
         raise LabelError(f"merge of '{chained[0]}' goes into a merged emotion; name its final one")

@@ -46,6 +46,7 @@ def test_unknown_names_and_ids_say_what_is_valid():
         ("calm=calm", "not 'source=target'"),
         ("calm=peace", "'peace' does not exist"),
         ("calm=neutral,neutral=boredom", "goes into a merged emotion"),
+        ("calm=neutral,calm=boredom", "merge of 'calm' goes into neutral and boredom; name one of them"),
     ],
 )
 def test_wrong_merges_are_refused(text, message):

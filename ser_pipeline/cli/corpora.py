@@ -10,6 +10,7 @@ import typer
 from ser_pipeline.cli.common import JobsOption, next_step, out, plain_errors, progress, say, show_table
 from ser_pipeline.cli.corpora_disk import check, download
 from ser_pipeline.cli.corpora_known import list_corpora, show
+from ser_pipeline.cli.flags import names_in
 from ser_pipeline.tables.cells import plural
 
 if TYPE_CHECKING:
@@ -95,15 +96,19 @@ def synth(
         ),
     ] = None,
     corpora: Annotated[
-        str, typer.Option(help="Make only these corpora: ids separated by commas; all of them by default.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="Make only these corpora, by id; repeat the flag or separate ids by commas. All of them by "
+            "default."
+        ),
+    ] = None,
     jobs: JobsOption = 1,
 ) -> None:
     """Write small synthetic corpora in the official layouts, spoken by a synthetic voice."""
     from ser_pipeline import synth as synthesis
 
     with plain_errors():
-        chosen = [name.strip() for name in corpora.split(",") if name.strip()]
+        chosen = names_in(corpora or ())
         clips = synthesis.plan(size.value, clips_per_class, chosen)
         with progress("synthesise", sum(map(len, clips.values())), "clips") as advance:
             summary = synthesis.synth(

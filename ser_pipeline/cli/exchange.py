@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ser_pipeline.cli.common import DataOption, ManifestsOption, next_step, out, plain_errors, say, say_short
+from ser_pipeline.cli.flags import names_in
 
 FORMAT_HELP = "csv, audiofolder, parquet, audformat, lhotse, emobox, kaldi or espnet."
 
@@ -58,8 +59,12 @@ def export_(
         ),
     ] = None,
     corpora: Annotated[
-        str, typer.Option(help="Write only these corpora: ids separated by commas; all of them by default.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="Write only these corpora, by id; repeat the flag or separate ids by commas. All of them by "
+            "default."
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Write the parts of this split; by default those that the corpora publish."),
@@ -77,7 +82,7 @@ def export_(
         from ser_pipeline.exchange import export_manifest
         from ser_pipeline.tables.cells import plural
 
-        chosen = [corpus.strip() for corpus in corpora.split(",") if corpus.strip()]
+        chosen = names_in(corpora or ())
         made = export_manifest(
             kind, folder, manifests=manifests, data=data, corpora=chosen, split=split, fold=fold, copy=copy
         )

@@ -178,6 +178,8 @@ class OptionCommand(TyperCommand):
         for key, setting in self._settings.items():
             value = ctx.params.pop(key)
             off = ctx.params.pop(f"{key}__off") if setting.off else None
+            if setting.is_list and value is not None:  # --merge a=b --merge c=b is --merge a=b,c=b
+                value = ",".join(value) if value else None
             if value is not None or off:
                 values[setting.path] = value if value is not None else False
         settings = {setting.path: setting for setting in self._settings.values()}
@@ -271,6 +273,16 @@ def options_of_server() -> "tuple[Setting, ...]":
     return settings_of(Limits)
 
 
+def names_in(given: Iterable[str]) -> list[str]:
+    """Names that a flag was given, which may be repeated, or have commas between names, or both.
+
+    Examples:
+        >>> names_in(["emodb, nemo", "tess"])
+        ['emodb', 'nemo', 'tess']
+    """
+    return [name.strip() for each in given for name in each.split(",") if name.strip()]
+
+
 def _key(setting: "Setting") -> str:
     return setting.path.replace(".", "__")
 
@@ -286,7 +298,8 @@ def _annotation(setting: "Setting") -> Any:
         return Annotated[str | None, typer.Argument(metavar=setting.flag, **{**about, "show_default": False})]
     if setting.is_switch:
         return Annotated[bool | None, typer.Option(f"--{setting.flag}/--no-{setting.flag}", **about)]
-    return Annotated[str | None, typer.Option(f"--{setting.flag}", metavar=setting.metavar, **about)]
+    kind: Any = list[str] | None if setting.is_list else str | None
+    return Annotated[kind, typer.Option(f"--{setting.flag}", metavar=setting.metavar, **about)]
 
 
 def _off(setting: "Setting") -> Any:

@@ -22,6 +22,7 @@ from ser_pipeline.cli.common import (
     show_table,
     tell_unread,
 )
+from ser_pipeline.cli.flags import names_in
 from ser_pipeline.tables import one_line
 from ser_pipeline.tables.cells import plural
 
@@ -64,7 +65,7 @@ def report(
         from ser_pipeline import api
         from ser_pipeline.runs.find import choose_runs
 
-        names = [name.strip() for item in runs or () for name in item.split(",") if name.strip()]
+        names = names_in(runs or ())
         tell_unread(runs_dir, *choose_runs(runs_dir, names))  # of all runs, the summary names them
         summary = api.make_report(
             names,

@@ -147,6 +147,8 @@ def _how_to_get(encoder: str, known: KnownEncoder | None, folders: Sequence[Path
     looked = (
         some([str(folder) for folder in folders]) if folders else "no folder of --encoders or SER_ENCODERS"
     )
+    if "," in encoder:
+        return f"encoder '{encoder}': names several; name one, and give the command once for each"
     where = f"encoder '{encoder}': not on this machine ({looked}, nor the hub's cache)"
     if known is not None:
         return (

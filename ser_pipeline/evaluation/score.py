@@ -157,8 +157,20 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         confound_accuracy=float(accuracy(guessed)),
         confound_uar=float(uar(guessed)),
-        interval=describe_intervals(speakers, seed, unnamed=int(by_speaker[nobodys].sum())),
+        interval=describe_intervals(
+            speakers,
+            seed,
+            unnamed=int(by_speaker[nobodys].sum()),
+            of_one=_of_one(by_speaker, nobodys, decisions),
+        ),
     )
+
+
+def _of_one(by_speaker: Int64s, nobodys: Bools, decisions: Decisions) -> list[str]:
+    """Emotions of which only one speaker has clips."""
+    said = by_speaker.sum(2) > 0
+    alone = (said.sum(0) == 1) & said[~nobodys].any(0)
+    return [name for name, one in zip(decisions.emotions, alone, strict=True) if one]
 
 
 def _certainty(decisions: Decisions) -> dict[str, float | None]:

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ser_pipeline.arrays import Float64s, Int64s
+from ser_pipeline.arrays import Bools, Float64s, Int64s
 from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
 from ser_pipeline.records import named_among
-from ser_pipeline.tables.cells import plural
+from ser_pipeline.tables.cells import listed, plural
 
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
@@ -23,6 +23,9 @@ FEW_SPEAKERS: Final = 10
 SCORES: Final = MappingProxyType({"accuracy": accuracy, "uar": uar, "macro_f1": macro_f1})
 
 _CHUNK = 250
+
+_ATTEMPTS = 100
+"""Draws of speakers for one that has every class; where none is found, all speakers are taken once."""
 
 
 def speaker_confusions(
@@ -75,13 +78,16 @@ def bootstrap_intervals(
     return {name: middle(draws) for name, (draws,) in drawn.items()}
 
 
-def describe_intervals(names: Sequence[str], seed: int = 0, *, unnamed: int = 0) -> str:
+def describe_intervals(
+    names: Sequence[str], seed: int = 0, *, unnamed: int = 0, of_one: Sequence[str] = ()
+) -> str:
     """Say in words how intervals were made, and what they are worth.
 
     Args:
         names: what was drawn: speakers, and the clips of each corpus that do not say who speaks.
         seed: of the draws.
         unnamed: how many clips do not say who speaks, where that was counted.
+        of_one: emotions of which only one speaker has clips.
 
     Examples:
         >>> describe_intervals(["a-1"])
@@ -99,6 +105,10 @@ def describe_intervals(names: Sequence[str], seed: int = 0, *, unnamed: int = 0)
     text = f"95 % percentile bootstrap over {drawn}, {RESAMPLES} resamples, seed {seed}"
     if len(named) < len(names):
         text += f"; {nobodys}, and those of a corpus are drawn together"
+    if of_one:
+        text += (
+            f"; only one speaker has clips of {listed(of_one)}, so the interval cannot tell how others fare"
+        )
     if named and len(named) < FEW_SPEAKERS:
         text += (
             f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(named)}): read the scores per speaker instead"
@@ -128,7 +138,8 @@ def drawn_scores(
 
     Returns:
         Score -> one array per arm, shape ``(resamples,)``; empty with fewer than two speakers, where
-        nothing can be drawn.
+        nothing can be drawn. A draw without clips of a class that the arms have is drawn again, so that
+        every draw is a score of the same classes.
 
     References:
         Owen and Eckles, "Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics
@@ -137,11 +148,11 @@ def drawn_scores(
     speakers = arms[0].shape[1]
     if speakers < 2:
         return {}
-    rng = np.random.default_rng(seed)
+    rng, said = np.random.default_rng(seed), _classes_of(arms[0])
     drawn: dict[str, list[list[Float64s]]] = {name: [[] for _ in arms] for name in scores}
     for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
         size = min(_CHUNK, resamples - start)
-        times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
+        times = _drawn_speakers(rng, size, said)
         shares = [rng.multinomial(len(arm), np.full(len(arm), 1 / len(arm)), size) / len(arm) for arm in arms]
         for number, (arm, share) in enumerate(zip(arms, shares, strict=True)):
             confusions = np.tensordot(
@@ -150,6 +161,27 @@ def drawn_scores(
             for name, score in scores.items():
                 drawn[name][number].append((score(confusions) * share).sum(1))
     return {name: tuple(np.concatenate(parts) for parts in each) for name, each in drawn.items()}
+
+
+def _classes_of(arm: Counts) -> Bools:
+    """Which classes each speaker has clips of, shape ``(speakers, classes)``; of sums, no class."""
+    if arm.ndim < 4:
+        return np.zeros((arm.shape[1], 0), np.bool_)
+    said: Bools = arm.sum((0, 3)) > 0
+    return said[:, said.any(0)]
+
+
+def _drawn_speakers(rng: np.random.Generator, size: int, said: Bools) -> Int64s:
+    """How often each speaker is drawn, shape ``(size, speakers)``; each class is among those drawn."""
+    speakers = len(said)
+    times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
+    for _ in range(_ATTEMPTS):
+        lacking = ~(times @ said.astype(np.int64) > 0).all(1)
+        if not lacking.any():
+            return times
+        times[lacking] = rng.multinomial(speakers, np.full(speakers, 1 / speakers), int(lacking.sum()))
+    times[~(times @ said.astype(np.int64) > 0).all(1)] = 1
+    return times
 
 
 def percentile_interval(draws: Float64s | None) -> tuple[float, float] | tuple[None, None]:

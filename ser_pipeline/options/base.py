@@ -97,6 +97,7 @@ def option(
     *,
     flag: str | None = None,
     off: str = "",
+    many: bool = False,
     panel: str = "",
     needs: tuple[str, ...] | None = None,
     on_mels: Any = UNSET,
@@ -111,6 +112,7 @@ def option(
         flag: name of its flag without dashes, where that is not its own; an upper-case name is that of an
             argument; "" leaves the option, or all that it holds, to the settings file.
         off: name of a second flag, which takes no value and switches the option off.
+        many: whether the text may hold several values with commas between them.
         panel: heading it stands under in the help; "" takes that of the class it belongs to.
         needs: what a model must have for the option to change anything; None takes that of the class it
             belongs to.
@@ -125,6 +127,7 @@ def option(
     known: dict[str, Any] = {
         "flag": flag,
         "off": off,
+        "many": many,
         "panel": panel,
         "needs": None if needs is None else list(needs),
         "presets": {name: value for name, value in presets.items() if value != UNSET},

@@ -95,6 +95,7 @@ class EmbeddingOptions(Options):
         "says where to look: the weights decide all numbers. Without it, 'ser cache' uses whisper-base, and "
         "training uses the only encoder that is cached. A model can learn from several side by side, as in "
         "whisper-base,whisper-tiny.en.",
+        many=True,
     )
     folder: str = option(
         "", "The encoder was found in this folder; empty until it has been looked for.", flag=""

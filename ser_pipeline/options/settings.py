@@ -57,6 +57,7 @@ class Setting:
         valid: which values are, in words.
         metavar: what stands for its value in the help.
         is_switch: whether its own flag is a switch, ``--name`` or ``--no-name``.
+        is_list: whether it takes any number of values, so that its flag may be repeated.
         has_own: whether it holds settings of its own.
         needs: what a model must have for the option to change anything.
     """
@@ -73,6 +74,7 @@ class Setting:
     valid: str
     metavar: str
     is_switch: bool
+    is_list: bool
     has_own: bool
     needs: tuple[str, ...]
 
@@ -229,6 +231,7 @@ def _setting(name: str, field: FieldInfo, outer: _Outer, *, has_own: bool) -> Se
         valid=valid,
         metavar=next((word for kind, word in _METAVARS.items() if valid.startswith(kind)), "<name>"),
         is_switch=has_own or field.annotation is bool,
+        is_list=bool(known.get("many")) or _takes_many(field.annotation),
         has_own=has_own,
         needs=outer.needs if known.get("needs") is None else tuple(known["needs"]),
     )
@@ -254,6 +257,12 @@ def _leaves(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[tuple[A
             yield from _leaves(member, metadata)
     else:
         yield annotation, metadata
+
+
+def _takes_many(annotation: Any) -> bool:
+    """Whether a list of any length, or a table, is valid."""
+    kinds = [leaf for leaf, _ in _leaves(annotation)]
+    return any(get_origin(kind) is dict or Ellipsis in get_args(kind) for kind in kinds)
 
 
 def _described(field: FieldInfo) -> tuple[tuple[str, ...], str, str]:

@@ -63,6 +63,7 @@ def test_random_variants_are_made_for_training(home, make_encoder):
     ("words", "said"),
     [
         (("--encoder", "nobody"), "encoder 'nobody': not on this machine"),
+        (("--encoder", "a", "--encoder", "b"), "encoder 'a,b': names several; name one, and give the command"),
         (("--layers", "7"), "layer 7: tiny-whisper has layers 0 (what goes into the first) to 3"),
         (("--layers", "3-1"), "layers '3-1': '3-1' is no layer; valid are lists such as 2,3 or 0-6, and all"),
         (("--layers", "two"), "layers 'two': 'two' is no layer"),
@@ -75,7 +76,8 @@ def test_random_variants_are_made_for_training(home, make_encoder):
     ],
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_stored(home, make_encoder, words, said):
-    result = ser("cache", "embeddings", "--encoder", make_encoder("whisper"), *words)
+    encoder = () if "--encoder" in words else ("--encoder", make_encoder("whisper"))
+    result = ser("cache", "embeddings", *encoder, *words)
     assert result.exit_code == 1
     assert said in result.stderr
     if "recording cannot be used" not in said:

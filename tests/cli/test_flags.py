@@ -62,6 +62,25 @@ def test_a_switch_of_what_has_settings_of_its_own_keeps_them(toy):
     assert toy()[0].values == {}
 
 
+def test_a_list_may_be_given_in_one_flag_or_in_several(toy):
+    """Of an option with one value, the last one counts, as in other programs."""
+    once = toy("--merge", "sadness=anger,fear=anger", "--corpora", "emodb,nemo", "--encoder", "a,b")[0]
+    several = toy(
+        "--merge", "sadness=anger", "--corpora", "emodb", "--seed", 1, "--encoder", "a",
+        "--merge", "fear=anger", "--corpora", "nemo", "--encoder", "b", "--seed", 2,
+    )[0]  # fmt: skip
+    assert several.nested() == once.nested() | {"train": {"seed": "2"}}
+
+
+def test_every_list_can_be_repeated():
+    """Also those that a class of options has not got yet."""
+    several = {each.flag for each in flags_of("train") if each.is_list}
+    assert several >= {"merge", "corpora", "languages", "train-corpora", "log", "on", "layers", "encoder"}
+    assert several >= {
+        each.flag for each in flags_of("train") if each.valid.startswith(("a list", "source="))
+    }
+
+
 def test_an_option_can_be_followed_from_its_flag_to_the_recipe(toy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = toy("--no-own-scale", "--trim-db", "none", "--merge", "calm=neutral")[0].recipe()

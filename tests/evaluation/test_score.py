@@ -143,6 +143,17 @@ def test_a_recording_that_the_manifest_lacks_is_named(predictions, manifest):
         score_predictions(predictions, manifest.slice(0, 200), FOUR, {None: {}})
 
 
+def test_an_emotion_of_which_one_speaker_has_clips_is_named(predictions, manifest):
+    facts = (
+        manifest.select(["utterance_id", "speaker_id"]).to_pandas().set_index("utterance_id")["speaker_id"]
+    )
+    rows = predictions.to_pandas()
+    first = facts[rows["utterance_id"]].to_numpy() == facts.min()
+    kept = predictions.filter(pa.array((rows["target"] != 1).to_numpy() | first))
+    said = score_predictions(kept, manifest, FOUR, {None: {}}).parts["test"].pooled.interval
+    assert f"only one speaker has clips of {FOUR[1]}," in said
+
+
 def test_whoever_is_not_named_is_no_test_speaker(predictions, manifest):
     speakers = pa.array(["nemo-unknown"] * len(manifest))
     unnamed = manifest.set_column(manifest.column_names.index("speaker_id"), "speaker_id", speakers)

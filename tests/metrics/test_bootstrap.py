@@ -38,6 +38,33 @@ def test_intervals_equal_a_plain_loop_over_draws(rng):
     assert found == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
 
 
+def test_every_draw_has_all_classes_that_there_are(rng):
+    """Without the one speaker who is angry, a draw would be a score of one class alone: 1."""
+    counts = np.zeros((3, 3, 3), np.int64)
+    counts[:, 0, 0] = 20
+    counts[1, 1, 0] = 5
+    assert bootstrap_intervals(counts)["uar"] == (0.5, 0.5)
+    counts = rng.integers(0, 2, (9, 4, 4)) * rng.integers(0, 9, (9, 4, 4))
+    counts[1:, 2] = 0
+    counts[:, 3] = 0
+    counts[0, 2, 0] = 3
+    (draws,) = drawn_scores([counts[None]], {"present": lambda each: (each.sum(-1) > 0).sum(-1)})["present"]
+    assert set(draws.tolist()) == {3}
+
+
+def test_where_everyone_has_a_class_alone_the_draw_is_everyone():
+    counts = np.diag(np.arange(1, 21))[:, :, None] * np.eye(20, dtype=np.int64)[:, None, :]
+    counts[3, 3] = np.roll(counts[3, 3], 1)
+    assert bootstrap_intervals(counts, resamples=20)["uar"] == (0.95, 0.95)
+
+
+def test_an_emotion_of_one_speaker_is_named():
+    text = describe_intervals([f"a-{number}" for number in range(12)], of_one=["fear", "anger"])
+    assert text.endswith(
+        "; only one speaker has clips of fear and anger, so the interval cannot tell how others fare"
+    )
+
+
 def test_the_width_is_that_of_a_mean_over_speakers(rng):
     # each speaker's clips are all right or all wrong: accuracy is a mean of independent coin throws
     right = rng.random(400) < 0.5
