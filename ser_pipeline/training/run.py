@@ -25,11 +25,10 @@ from ser_pipeline.runs.names import fold_folders
 from ser_pipeline.runs.predictions import forget_scores
 from ser_pipeline.runs.types import RunInfo
 from ser_pipeline.tables.cells import plural
-from ser_pipeline.training.classifiers import is_done, train_classifier
+from ser_pipeline.training.classifiers import check_ratings, is_done, train_classifier
 from ser_pipeline.training.device import check_devices
 from ser_pipeline.training.info import describe, layer_parameters
 from ser_pipeline.training.layers import settled
-from ser_pipeline.training.raters import check_ratings
 
 if TYPE_CHECKING:
     from ser_pipeline.training.module import TrainedNetwork
