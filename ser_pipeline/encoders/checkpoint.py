@@ -285,7 +285,7 @@ def load_network(checkpoint: Checkpoint, last: int) -> "torch.nn.Module":
     except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EncoderError(f"{folder}: cannot be built from its config.json: {reason}") from None
-    _check(folder, network, tensors, info)
+    _check(folder, network, info)
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv1d):
             layer.forward = _in_full(layer)  # type: ignore[method-assign, assignment]
@@ -320,9 +320,7 @@ def _whisper_encoder() -> Any:
     return WhisperEncoder
 
 
-def _check(
-    folder: Path, network: "torch.nn.Module", tensors: Mapping[str, Any], info: Mapping[str, Any]
-) -> None:
+def _check(folder: Path, network: "torch.nn.Module", info: Mapping[str, Any]) -> None:
     import torch
 
     other = sorted(str(item[0] if isinstance(item, tuple) else item) for item in info["mismatched_keys"])

@@ -28,7 +28,6 @@ from ser_pipeline.metrics.calibration import (
 from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.ratings import (
-    RATING_SCORES,
     RATING_SUMS,
     mean_ccc,
     rating_columns,
@@ -57,7 +56,6 @@ from ser_pipeline.metrics.scores import (
 
 __all__ = [
     "FEW_SPEAKERS",
-    "RATING_SCORES",
     "RATING_SUMS",
     "RESAMPLES",
     "SCORES",

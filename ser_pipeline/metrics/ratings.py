@@ -12,9 +12,6 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.metrics.bootstrap import RESAMPLES, percentile_interval
 
-RATING_SCORES: Final = ("ccc", "pearson", "rmse", "mae")
-"""Names of what :func:`rating_scores` gives."""
-
 RATING_SUMS: Final = 7
 """Columns of :func:`rating_columns`."""
 

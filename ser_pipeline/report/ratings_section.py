@@ -46,9 +46,7 @@ def _targets(runs: Sequence[Run]) -> Block:
 
 def _ratings(runs: Sequence[Run], data: Data) -> Table | None:
     groups = [
-        RowGroup(
-            tuple(_row(run, each, data) for each in found), _title(run), marks=run_marks(run, data.digest)
-        )
+        RowGroup(tuple(_row(each, data) for each in found), _title(run), marks=run_marks(run, data.digest))
         for run in runs
         if (found := _scores(run))
     ]
@@ -87,7 +85,7 @@ def _title(run: Run) -> str:
     return f"{run.tag} {run.info.recipe.words}, {beside}, {run.part} part of split {run.info.split.name}"
 
 
-def _row(run: Run, each: RatingScores, data: Data) -> Row:
+def _row(each: RatingScores, data: Data) -> Row:
     where = data.corpora.title(each.name) if each.by else "all"
     scores = (_entry(found) for found in (each.ccc, each.pearson, each.rmse, each.mae))
     named = (cells.words(each.dimension), cells.words(where))

@@ -360,7 +360,7 @@ def test_it_scores_uar(people):
     assert model.score(values[:4], emotions[:4]) == np.mean(model.predict(values[:4]) == "a")
 
 
-def test_recordings_are_learned_from_in_a_pipeline_or_alone(recordings, make_speech, tmp_path):
+def test_recordings_are_learned_from_in_a_pipeline_or_alone(recordings, tmp_path):
     paths = pd.Series([str(path) for path in recordings] * 3)
     emotions, who = np.tile([*"abab"], 3), np.repeat([0, 1, 2], 4)
     features = SerFeatures("mels", cache=tmp_path / "cache")

@@ -138,7 +138,7 @@ def test_wrong_input_is_one_line(ser, small, tmp_path, words, message):
     assert "Traceback" not in result.stderr
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_so(ser, small, monkeypatch, tmp_path):
+def test_ctrl_c_keeps_what_is_done_and_says_so(ser, small, monkeypatch):
     from ser_pipeline.experiments import run
 
     train, calls = run.train_cell, []

@@ -85,7 +85,7 @@ def test_runs_are_listed_the_newest_first(ser, put):
     assert rows[2]["age_s"] is None
 
 
-def test_programs_get_numbers(ser, put, tmp_path):
+def test_programs_get_numbers(ser, put):
     folder = put("a", synthetic=True)
     result = ser("runs", "list", "--format", "json")
     (row,) = listed(result)

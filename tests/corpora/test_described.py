@@ -358,7 +358,7 @@ def test_a_pattern_that_reads_nothing_answers_for_the_folder_of_its_corpus(tmp_p
     assert found.strays == (PurePosixPath("other/y.wav"),)
 
 
-def test_a_label_of_several_emotions_is_kept_as_votes_and_counts_as_the_first(tmp_path):
+def test_a_label_of_several_emotions_is_kept_as_votes_and_counts_as_the_first():
     mixed = corpus(text=VOICES.replace('rab = "anger"', 'rab = "sadness + anger"'))
     row = mixed.parse(PurePosixPath("f1/rab-f1-b1.wav"))
     assert isinstance(row, Utterance)

@@ -185,7 +185,7 @@ def test_joined_sets_are_numbered_set_after_set(rng):
     assert torch.equal(batch.inputs, torch.stack(expected))
 
 
-def test_joined_sets_may_be_of_any_size(rng):
+def test_joined_sets_may_be_of_any_size():
     parts = [VectorClips(np.full((size, 1), size, np.float32), np.arange(size)) for size in (4, 1, 2)]
     joined = JoinedClips(parts)
     assert len(joined) == 7

@@ -65,7 +65,7 @@ def test_a_pause_and_a_lost_cycle_begin_new_chains():
     assert (np.diff(marks.at) > 0).all()
 
 
-def test_no_voiced_frame_no_mark(rng):
+def test_no_voiced_frame_no_mark():
     marks, _ = marked(np.zeros(8_000, np.float32))
     assert marks.at.size == marks.amplitude.size == marks.chain.size == 0
 

@@ -60,7 +60,7 @@ def test_other_code_is_seen(folder, monkeypatch):
     assert inputs_digest(folder, SETTINGS) != before
 
 
-def test_source_digest_reads_the_files(monkeypatch):
+def test_source_digest_reads_the_files():
     assert source_digest("labels.py") != source_digest("records.py") != source_digest("corpora/*.py")
 
 

@@ -95,7 +95,7 @@ def test_what_is_not_in_an_archive(place, member, reason):
         pass
 
 
-def test_tables_name_members(ser, place, sounds, tmp_path):
+def test_tables_name_members(ser, place, sounds):
     lines = [f"tar://{name}::{place}/a.tar,sad" for name in sounds]
     lines += [f"tar://lost.wav::{place}/a.tar,joy"]
     Path("mine.csv").write_text("\n".join(["path,emotion", *lines]) + "\n", encoding="utf-8")

@@ -90,7 +90,7 @@ def test_the_folder_keeps_its_limit(built, here, monkeypatch):
         assert len(store._open) <= 2
 
 
-def test_what_was_read_last_stays(tmp_path, here, monkeypatch):
+def test_what_was_read_last_stays(here, monkeypatch):
     monkeypatch.setenv("SER_REMOTE_CACHE_GIB", str(250 / 2**30))
     folder = here / "stores" / "a" / "waves" / "b"
     folder.mkdir(parents=True)

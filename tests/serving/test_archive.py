@@ -79,7 +79,7 @@ def test_two_workers_write_the_same_bytes(folder):
     assert (folder / "out.parquet").read_bytes() == alone
 
 
-def test_a_stopped_command_goes_on_with_what_is_left(folder, monkeypatch):
+def test_a_stopped_command_goes_on_with_what_is_left(folder):
     seen = []
 
     def stop(done, total):

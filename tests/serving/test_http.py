@@ -381,7 +381,7 @@ def with_enrolled(*sounds, content=None):
     return {"files": [("file", ("a.wav", content or recording())), *others]}
 
 
-def test_recordings_of_the_speaker_are_taken_with_the_form(knowing, adapting, tmp_path):
+def test_recordings_of_the_speaker_are_taken_with_the_form(knowing, adapting):
     content, sounds = recording(1.2, 9), [recording(1.0, seed) for seed in (2, 3)]
     said = knowing.post(**with_enrolled(*sounds, content=content)).json()
     adapted, _ = adapting[0].for_speaker(sounds)

@@ -324,7 +324,7 @@ def expected(served, sound) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_both_ways_are_on_the_page_at_once_and_it_fits_every_screen(visit, tmp_path):
+def test_both_ways_are_on_the_page_at_once_and_it_fits_every_screen(visit):
     for width in (390, 768, 1280):
         visit.set_viewport_size({"width": width, "height": 900})
         for way in ("#record", "label[for=file]"):

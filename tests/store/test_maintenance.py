@@ -96,7 +96,7 @@ def test_shards_of_two_machines_make_one_store(corpus, two, tmp_path, front_end)
     assert build_store(corpus.manifest(), corpus.folder, tmp_path / "all", front_end).computed == 0
 
 
-def test_merging_again_copies_nothing(two, tmp_path):
+def test_merging_again_copies_nothing(two):
     merge_caches(two[0], two[1:])
     (found,) = merge_caches(two[0], two[1:])
     assert (found.rows, found.copied, found.known) == (40, 0, 1)

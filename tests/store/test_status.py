@@ -56,7 +56,7 @@ def prints_of(front_end):
     return provenance(front_end)
 
 
-def test_settings_are_named_after_the_nearest_preset(tmp_path):
+def test_settings_are_named_after_the_nearest_preset():
     described = prints_of(recipe("paper", front_end={"n_mels": 80}).front_end)
     assert settings_in_words(described) == "paper n_mels=80"
 

@@ -107,7 +107,7 @@ def where(task):
     return task, os.getcwd()
 
 
-def test_a_folder_in_which_workers_were_begun_may_go(tmp_path, monkeypatch):
+def test_a_folder_in_which_workers_were_begun_may_go(tmp_path):
     get_reusable_executor().shutdown()  # of earlier tests
     begun = tmp_path / "begun"
     begun.mkdir()

@@ -127,7 +127,7 @@ def test_types_beyond_the_list_are_never_loaded(fitted):
 
 
 @pytest.mark.parametrize("normalise", ["none", "relative", "speaker"])
-def test_a_poisoned_validation_row_changes_nothing_that_is_learned(featured, fitted, normalise, tmp_path):
+def test_a_poisoned_validation_row_changes_nothing_that_is_learned(featured, fitted, normalise):
     """Statistics come from training rows only: a wild value elsewhere must not move them."""
     clean = featured.data(model={"name": "logreg"}, normalise=normalise)
     learned = clean.learned()
