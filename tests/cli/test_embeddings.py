@@ -63,7 +63,7 @@ def test_random_variants_are_made_for_training(home, make_encoder):
     ("words", "said"),
     [
         (("--encoder", "nobody"), "encoder 'nobody': not on this machine"),
-        (("--encoder", "a", "--encoder", "b"), "encoder 'a,b': names several; name one, and give the command"),
+        (("--encoder", "a", "--encoder", "b"), "encoder 'a,b': names several; name one, and give"),
         (("--layers", "7"), "layer 7: tiny-whisper has layers 0 (what goes into the first) to 3"),
         (("--layers", "3-1"), "layers '3-1': '3-1' is no layer; valid are lists such as 2,3 or 0-6, and all"),
         (("--layers", "two"), "layers 'two': 'two' is no layer"),
