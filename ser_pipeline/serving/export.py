@@ -23,7 +23,7 @@ from ser_pipeline.encoders import anywhere
 from ser_pipeline.errors import RunError, SerError, SettingsError, remark
 from ser_pipeline.front_end import FEWEST_FRAMES
 from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
-from ser_pipeline.options import FrontEnd, Fused, WaveOptions, mels_of
+from ser_pipeline.options import FrontEnd, Fused, WaveOptions, input_versions, mels_of
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.find import is_run
@@ -238,7 +238,8 @@ def _traceable(model: Model) -> Model:
     changes = {"precision": "fp32", "device": "cpu"}
     parts = tuple(each.model_copy(update=changes) for each in encoders_of(card))
     if parts and not isinstance(card.inputs, WaveOptions):
-        card = card.model_copy(update={"inputs": Fused(parts=parts) if len(parts) > 1 else parts[0]})
+        inputs = Fused(parts=parts) if len(parts) > 1 else parts[0]
+        card = card.model_copy(update={"inputs": inputs, "inputs_version": input_versions(inputs)})
     return replace(model, card=card, scorer=TorchScorer(network, card.model))
 
 
