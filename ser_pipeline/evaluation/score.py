@@ -161,16 +161,16 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
             speakers,
             seed,
             unnamed=int(by_speaker[nobodys].sum()),
-            of_one=_of_one(by_speaker, nobodys, decisions),
+            fewest=_fewest(by_speaker, decisions.emotions),
         ),
     )
 
 
-def _of_one(by_speaker: Int64s, nobodys: Bools, decisions: Decisions) -> list[str]:
-    """Emotions of which only one speaker has clips."""
-    said = by_speaker.sum(2) > 0
-    alone = (said.sum(0) == 1) & said[~nobodys].any(0)
-    return [name for name, one in zip(decisions.emotions, alone, strict=True) if one]
+def _fewest(by_speaker: Int64s, emotions: Sequence[str]) -> tuple[int, list[str]]:
+    """How many speakers have clips of the emotions of which fewest have, and these emotions."""
+    holders = (by_speaker.sum(2) > 0).sum(0)
+    least = int(holders[holders > 0].min(initial=len(by_speaker)))
+    return least, [name for name, count in zip(emotions, holders.tolist(), strict=True) if count == least]
 
 
 def _certainty(decisions: Decisions) -> dict[str, float | None]:

@@ -306,7 +306,7 @@ def _scored(found: ArmFinding, progress: Progress, decisions: RunDecisions, keys
     drawn = drawn_scores((counts,), SCORES)
     estimates = {}
     for name, score in SCORES.items():
-        low, high = percentile_interval(drawn[name][0] if drawn else None)
+        low, high = percentile_interval(drawn[name][0] if name in drawn else None)
         estimates[name] = Estimate(value=float(score(counts.sum(1)).mean()), low=low, high=high)
     each = uar(counts.sum(1))
     distances = [r.error_distance for r in records if r.error_distance is not None]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Bools, Float64s, Int64s
-from ser_pipeline.metrics.scores import Counts, accuracy, macro_f1, recall, uar
+from ser_pipeline.metrics.scores import Counts, accuracy, error_distance, macro_f1, recall, uar
 from ser_pipeline.records import named_among
 from ser_pipeline.tables.cells import listed, plural
 
@@ -20,12 +20,14 @@ TAILS: Final = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 FEW_SPEAKERS: Final = 10
 """With fewer, an interval says little and the text beside it says so."""
 
+TOO_FEW_HOLDERS: Final = 5
+"""With fewer speakers of an emotion, what they have in common is taken for certain: among 12 speakers who
+each said each emotion ten times, simulated 95 % intervals held the truth 88 times in 100, with 3 speakers of
+each emotion 84 times, and with 2 of each 71 times."""
+
 SCORES: Final = MappingProxyType({"accuracy": accuracy, "uar": uar, "macro_f1": macro_f1})
 
 _CHUNK = 250
-
-_ATTEMPTS = 100
-"""Draws of speakers for one that has every class; where none is found, all speakers are taken once."""
 
 
 def speaker_confusions(
@@ -64,7 +66,7 @@ def bootstrap_intervals(
         resamples: number of draws.
 
     Returns:
-        Score -> (low, high) at 95 %; empty with fewer than two speakers, where nothing can be drawn.
+        Score -> (low, high) at 95 %; without those that cannot be drawn (:func:`drawn_scores`).
 
     References:
         Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8.
@@ -79,7 +81,7 @@ def bootstrap_intervals(
 
 
 def describe_intervals(
-    names: Sequence[str], seed: int = 0, *, unnamed: int = 0, of_one: Sequence[str] = ()
+    names: Sequence[str], seed: int = 0, *, unnamed: int = 0, fewest: tuple[int, Sequence[str]] | None = None
 ) -> str:
     """Say in words how intervals were made, and what they are worth.
 
@@ -87,7 +89,7 @@ def describe_intervals(
         names: what was drawn: speakers, and the clips of each corpus that do not say who speaks.
         seed: of the draws.
         unnamed: how many clips do not say who speaks, where that was counted.
-        of_one: emotions of which only one speaker has clips.
+        fewest: how many speakers have clips of the emotions of which fewest have, and these emotions.
 
     Examples:
         >>> describe_intervals(["a-1"])
@@ -105,10 +107,11 @@ def describe_intervals(
     text = f"95 % percentile bootstrap over {drawn}, {RESAMPLES} resamples, seed {seed}"
     if len(named) < len(names):
         text += f"; {nobodys}, and those of a corpus are drawn together"
-    if of_one:
-        text += (
-            f"; only one speaker has clips of {listed(of_one)}, so the interval cannot tell how others fare"
-        )
+    holders, emotions = fewest or (FEW_SPEAKERS, ())
+    if holders == 1:
+        text += f"; none of UAR and macro-F1, as only one speaker has clips of {listed(emotions)}"
+    elif holders < TOO_FEW_HOLDERS <= len(named):
+        text += f"; too narrow, as only {holders} speakers have clips of {listed(emotions)}"
     if named and len(named) < FEW_SPEAKERS:
         text += (
             f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(named)}): read the scores per speaker instead"
@@ -139,7 +142,8 @@ def drawn_scores(
     Returns:
         Score -> one array per arm, shape ``(resamples,)``; empty with fewer than two speakers, where
         nothing can be drawn. A draw without clips of a class that the arms have is drawn again, so that
-        every draw is a score of the same classes.
+        every draw is a score of the same classes. If only one speaker has clips of a class, nothing tells
+        how far others would be from them: then there are draws of scores over clips alone.
 
     References:
         Owen and Eckles, "Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics
@@ -149,6 +153,8 @@ def drawn_scores(
     if speakers < 2:
         return {}
     rng, said = np.random.default_rng(seed), _classes_of(arms[0])
+    if (said.sum(0) == 1).any():
+        scores, said = {name: score for name, score in scores.items() if _over_clips(score)}, said[:, :0]
     drawn: dict[str, list[list[Float64s]]] = {name: [[] for _ in arms] for name in scores}
     for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
         size = min(_CHUNK, resamples - start)
@@ -163,6 +169,11 @@ def drawn_scores(
     return {name: tuple(np.concatenate(parts) for parts in each) for name, each in drawn.items()}
 
 
+def _over_clips(score: Score) -> bool:
+    """Whether each clip counts alike, whatever its class."""
+    return getattr(score, "func", score) in (accuracy, error_distance)
+
+
 def _classes_of(arm: Counts) -> Bools:
     """Which classes each speaker has clips of, shape ``(speakers, classes)``; of sums, no class."""
     if arm.ndim < 4:
@@ -175,12 +186,8 @@ def _drawn_speakers(rng: np.random.Generator, size: int, said: Bools) -> Int64s:
     """How often each speaker is drawn, shape ``(size, speakers)``; each class is among those drawn."""
     speakers = len(said)
     times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
-    for _ in range(_ATTEMPTS):
-        lacking = ~(times @ said.astype(np.int64) > 0).all(1)
-        if not lacking.any():
-            return times
+    while (lacking := ((times @ said.astype(np.int64)) == 0).any(1)).any():
         times[lacking] = rng.multinomial(speakers, np.full(speakers, 1 / speakers), int(lacking.sum()))
-    times[~(times @ said.astype(np.int64) > 0).all(1)] = 1
     return times
 
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -39,30 +41,45 @@ def test_intervals_equal_a_plain_loop_over_draws(rng):
 
 
 def test_every_draw_has_all_classes_that_there_are(rng):
-    """Without the one speaker who is angry, a draw would be a score of one class alone: 1."""
+    """Without a speaker who is angry, a draw would be a score of one class alone: 1."""
     counts = np.zeros((3, 3, 3), np.int64)
     counts[:, 0, 0] = 20
     counts[1, 1, 0] = 5
+    counts[2, 1, 0] = 5
     assert bootstrap_intervals(counts)["uar"] == (0.5, 0.5)
     counts = rng.integers(0, 2, (9, 4, 4)) * rng.integers(0, 9, (9, 4, 4))
     counts[1:, 2] = 0
     counts[:, 3] = 0
-    counts[0, 2, 0] = 3
+    counts[:2, 2, 0] = 3
     (draws,) = drawn_scores([counts[None]], {"present": lambda each: (each.sum(-1) > 0).sum(-1)})["present"]
     assert set(draws.tolist()) == {3}
 
 
-def test_where_everyone_has_a_class_alone_the_draw_is_everyone():
-    counts = np.diag(np.arange(1, 21))[:, :, None] * np.eye(20, dtype=np.int64)[:, None, :]
-    counts[3, 3] = np.roll(counts[3, 3], 1)
-    assert bootstrap_intervals(counts, resamples=20)["uar"] == (0.95, 0.95)
+def test_with_one_speaker_of_a_class_only_scores_over_clips_have_an_interval(rng):
+    counts = rng.integers(1, 9, (6, 3, 3))
+    assert bootstrap_intervals(counts).keys() == {"accuracy", "uar", "macro_f1"}
+    before = bootstrap_intervals(counts)["accuracy"]
+    counts[1:, 2] = 0
+    assert bootstrap_intervals(counts).keys() == {"accuracy"}
+    assert bootstrap_intervals(counts)["accuracy"] != before
+    found = compare(counts[None], counts[None, :, :, ::-1])
+    assert (found["uar"].low, found["uar"].high) == (None, None)
+    assert found["accuracy"].low is not None
+    distance = partial(error_distance, distances=1 - np.eye(3))
+    assert drawn_scores([counts[None]], {"lead": partial(best_class_lead, number=0)}) == {}
+    assert drawn_scores([counts[None]], {"it": distance}).keys() == {"it"}
 
 
-def test_an_emotion_of_one_speaker_is_named():
-    text = describe_intervals([f"a-{number}" for number in range(12)], of_one=["fear", "anger"])
-    assert text.endswith(
-        "; only one speaker has clips of fear and anger, so the interval cannot tell how others fare"
+def test_emotions_of_few_speakers_are_named():
+    names = [f"a-{number}" for number in range(12)]
+    usual = "95 % percentile bootstrap over 12 speakers, 2000 resamples, seed 0"
+    assert describe_intervals(names, fewest=(1, ["fear", "anger"])) == (
+        f"{usual}; none of UAR and macro-F1, as only one speaker has clips of fear and anger"
     )
+    assert describe_intervals(names, fewest=(2, ["fear"])) == (
+        f"{usual}; too narrow, as only 2 speakers have clips of fear"
+    )
+    assert describe_intervals(names, fewest=(5, ["fear"])) == usual
 
 
 def test_the_width_is_that_of_a_mean_over_speakers(rng):
