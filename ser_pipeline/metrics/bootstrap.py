@@ -109,9 +109,12 @@ def describe_intervals(
         text += f"; {nobodys}, and those of a corpus are drawn together"
     holders, emotions = fewest or (FEW_SPEAKERS, ())
     if holders == 1:
-        text += f"; none of UAR and macro-F1, as only one speaker has clips of {listed(emotions)}"
+        text += (
+            f"; no interval for UAR and macro-F1, because clips of {listed(emotions)} do not come from "
+            "several known speakers"
+        )
     elif holders < TOO_FEW_HOLDERS <= len(named):
-        text += f"; too narrow, as only {holders} speakers have clips of {listed(emotions)}"
+        text += f"; too narrow, because only {holders} speakers have clips of {listed(emotions)}"
     if named and len(named) < FEW_SPEAKERS:
         text += (
             f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(named)}): read the scores per speaker instead"
