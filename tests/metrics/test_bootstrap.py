@@ -74,8 +74,8 @@ def test_emotions_of_few_speakers_are_named():
     names = [f"a-{number}" for number in range(12)]
     usual = "95 % percentile bootstrap over 12 speakers, 2000 resamples, seed 0"
     assert describe_intervals(names, fewest=(1, ["fear", "anger"])) == (
-        f"{usual}; no interval for UAR and macro-F1, because clips of fear and anger do not come from several "
-        "known speakers"
+        f"{usual}; no interval for UAR and macro-F1, because clips of fear and anger do not come from "
+        "several known speakers"
     )
     assert describe_intervals(names, fewest=(2, ["fear"])) == (
         f"{usual}; too narrow, because only 2 speakers have clips of fear"
