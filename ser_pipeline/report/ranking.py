@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ class Standing:
     Attributes:
         name: what they were scored on, as :func:`comparable` calls it.
         runs: best test score first.
-        chosen: the best one by validation, if all of them have validation clips; else by its test score.
+        chosen: the best one by validation, as :func:`best_by_validation` finds it; else by its test score.
         by_validation: how it was chosen.
     """
 
@@ -107,10 +108,14 @@ def standings(runs: Sequence[Run]) -> list[Standing]:
 
 def _standing(name: str, runs: Sequence[Run]) -> Standing:
     ranked = sorted(runs, key=lambda run: -run.shown.pooled.uar.value)
-    validated = {run.tag: found.pooled.uar.value for run in runs if (found := run.scored("validation"))}
-    if len(validated) < len(runs):
-        return Standing(name, tuple(ranked), ranked[0], False)
-    return Standing(name, tuple(ranked), max(ranked, key=lambda run: validated[run.tag]), True)
+    best = best_by_validation(runs)
+    return Standing(name, tuple(ranked), best or ranked[0], best is not None)
+
+
+def best_by_validation(runs: Sequence[Run]) -> Run | None:
+    """Pick the best run by its validation UAR, the first of equals; None if a run has no validation clips."""
+    scores = [(found.pooled.uar.value, run) for run in runs if (found := run.scored("validation"))]
+    return max(scores, key=itemgetter(0))[1] if len(scores) == len(runs) else None
 
 
 _UNTESTED: Final = {
@@ -152,8 +157,8 @@ def answer(runs: Sequence[Run]) -> Answer | None:
         )  # fmt: skip
     elif run.at_chance:
         words = (
-            "No run recognises the emotions of new people better than guessing does: the best one, ",
-            name, f", has {figures}; {on}.{lacks}",
+            "No run recognises the emotions of new people better than guessing does: ",
+            name, f" has {figures}; {on}.{lacks}{_choice(best)}",
         )  # fmt: skip
     else:
         words = (

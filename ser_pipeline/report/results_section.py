@@ -8,7 +8,7 @@ from typing import Final
 
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
-from ser_pipeline.report.ranking import comparable, ranking, run_key
+from ser_pipeline.report.ranking import best_by_validation, comparable, ranking, run_key
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.read import Run, Unfinished
@@ -80,16 +80,6 @@ def run_marks(run: Run, manifest_digest: str) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def best_by_validation(runs: Sequence[Run]) -> Run:
-    """Pick the best run by its validation UAR, never by its test score."""
-
-    def uar(run: Run) -> float:
-        scores = run.scored("validation")
-        return -1.0 if scores is None else scores.pooled.uar.value
-
-    return max(runs, key=uar)
-
-
 def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data: Data) -> Section:
     """Write the head of the chapter on results."""
     blocks: list[Block] = []
@@ -123,6 +113,8 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         *(Column(f"{title}, {side}", unit="%") for title, _ in SCORES for side in SIDES),
     )
     groups = [_comparison_group(title, group, data) for title, group in comparable(runs)]
+    chosen = any(row.entries[0].strong for group in groups for row in group.rows)
+    bold = "The run of a group with the highest validation UAR is in bold. " if chosen else ""
     return Table(
         key="comparison",
         caption="Runs side by side on validation and test recordings, in percent, intervals below",
@@ -131,8 +123,8 @@ def comparison_table(runs: Sequence[Run], data: Data) -> Table:
         notes=(
             "UAR, the mean recall over the classes, is the main score: guessing gives 100 % divided by the "
             "number of emotions with clips. Compare scores only within a group, where the recordings are the "
-            "same. The run of a group with the highest validation UAR is in bold. The row 'corpus prior' "
-            "always predicts the most frequent training class of the recording's corpus.",
+            f"same. {bold}The row 'corpus prior' always predicts the most frequent training class of the "
+            "recording's corpus.",
             "The method of each interval is given below the run's own table of scores.",
         ),
     )

@@ -95,6 +95,9 @@ def test_a_network_at_chance_is_called_that(made):
     found = answer([run])
     assert not found.trusted
     assert plain(found.words).startswith("No run recognises the emotions of new people better than guessing")
+    two = plain(answer([run, made("weaker", 0.29, low=0.2)]).words)
+    assert "guessing does: R1 crnn has a UAR of 30.0 %" in two
+    assert two.endswith("Of 2 runs scored on the same clips, it is the best on validation clips.")
     assert ranking([run], ()).lists[0][1][0].at_chance
     assert not made("R2", 0.3, low=0.26).at_chance
 

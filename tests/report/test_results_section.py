@@ -6,8 +6,8 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.report.document import Text, plain
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.opening import limits_section
-from ser_pipeline.report.ranking import comparable
-from ser_pipeline.report.results_section import best_by_validation, comparison_table, results_section
+from ser_pipeline.report.ranking import best_by_validation, comparable
+from ser_pipeline.report.results_section import comparison_table, results_section
 from ser_pipeline.runs.read import read_runs
 from ser_pipeline.runs.types import Latency, SplitInfo
 from ser_pipeline.tables import Table
@@ -54,6 +54,19 @@ def test_best_run_is_picked_by_validation(runs):
     assert best.scored("validation").pooled.uar.value == max(
         run.scored("validation").pooled.uar.value for run in runs
     )
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_nothing_is_bold_where_no_run_has_a_validation_score(tmp_path, rows, fake, validated):
+    folds = SplitInfo(name="kfold", digest="ef", leaks_speakers=False, note="", fold="all")
+    settings = {} if validated else {"split": folds, "part_of": lambda row: "test"}
+    folders = [fake.run(tmp_path, name, rows, "d", epochs=2, skill=0.3, **settings) for name in "ab"]
+    runs, _ = read_runs(folders)
+    table = comparison_table(runs, fake.data())
+    strong = [any(cell.strong for cell in row.entries) for row in table.groups[0].rows]
+    assert strong == ([True, False, False] if validated else [False] * 3)  # the first of equals
+    assert ("in bold" in table.notes[0]) == validated
+    assert (best_by_validation(runs) is runs[0]) == validated
 
 
 def test_comparison_shows_validation_beside_test(runs, fake):
