@@ -155,10 +155,10 @@ def compose(
     """Write the report's blocks in reading order; a new chapter is one more line here."""
     everyone, runs = runs, [run for run in runs if not run.info.recipe.target]
     sections = (
-        results_section(runs, unfinished, data),
+        results_section(everyone, unfinished, data),
         *(section for run in runs for section in _run_sections(run, data, sounds)),
         *ratings_sections(everyone, data),
-        limits_section(data, runs),
+        limits_section(data, everyone),
         *experiment_sections(experiments, data),
         *data_sections(data, store, cut=not runs or any(run.info.store_kind == "mels" for run in runs)),
         split_section(data),

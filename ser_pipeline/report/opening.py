@@ -111,22 +111,25 @@ def _data_cautions(data: Data) -> list[tuple[Words, ...]]:
 def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
     if not runs:
         return [("There are no scores yet, so nothing here says how well emotions are recognised.",)]
+    telling = [run for run in runs if run.info.emotions]
     found: list[tuple[Words, ...]] = [
         ("Every score names its split and its part; no model was fitted or tuned on its test recordings.",)
     ]
+    if not telling:
+        found.append(("All scores are of ratings: nothing here says how well emotions are recognised.",))
     leaking = [run for run in runs if run.info.split.leaks_speakers]
-    if heard := _tags(run for run in leaking if run.shown.pooled.speakers):
+    if heard := _tags(run for run in leaking if run.speakers):
         sentence = f"{heard}: the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
-    if unsure := _tags(run for run in leaking if not run.shown.pooled.speakers):
+    if unsure := _tags(run for run in leaking if not run.speakers):
         sentence = f"{unsure}: nothing says whether the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
-    if few := _tags(run for run in runs if run.shown.pooled.speakers < FEW_SPEAKERS):
+    if few := _tags(run for run in runs if run.speakers < FEW_SPEAKERS):
         found.append(
             (f"{few}: there are fewer than {FEW_SPEAKERS} test speakers; see the scores of each speaker.",)
         )
-    for lacks in dict.fromkeys(run.lacking for run in runs if run.lacking):
-        sentence = f"{_tags(run for run in runs if run.lacking == lacks)}: there are {lacks}; "
+    for lacks in dict.fromkeys(run.lacking for run in telling if run.lacking):
+        sentence = f"{_tags(run for run in telling if run.lacking == lacks)}: there are {lacks}; "
         found.append((sentence, "a UAR is the mean over the emotions that have clips."))
     if foreign := _tags(run for run in runs if run.info.manifest_digest != digest):
         sentence = f"{foreign}: trained on another manifest than the one described here; train again with "

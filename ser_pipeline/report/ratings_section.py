@@ -16,14 +16,14 @@ LEAST_CLIPS: Final = 10
 
 
 def ratings_sections(runs: Sequence[Run], data: Data) -> Iterator[Section]:
-    """Write the chapter; nothing where no run was scored against listeners.
+    """Write the chapter; nothing where no run predicts ratings or was scored against listeners.
 
     Args:
         runs: on the page; those whose targets are ratings have no chapter of their own beside this one.
         data: that is described.
     """
     blocks: list[Block] = [table for table in (_ratings(runs, data), _votes(runs, data)) if table is not None]
-    if blocks:
+    if blocks or any(run.info.recipe.target for run in runs):
         yield Section("listeners", "Ratings and votes of listeners", (_targets(runs), *blocks), 2)
 
 

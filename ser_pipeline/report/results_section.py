@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from ser_pipeline.manifest.cards import KnownCorpora
-from ser_pipeline.report.document import Block, Code, Fold, Mark, Section, text
+from ser_pipeline.report.document import Block, Code, Fold, Link, Mark, Section, text
 from ser_pipeline.report.ranking import best_by_validation, comparable, ranking, run_key
 from ser_pipeline.report.sources import Data
 from ser_pipeline.runs.ratings import Estimate
@@ -81,9 +81,16 @@ def run_marks(run: Run, manifest_digest: str) -> tuple[Mark, ...]:
 
 
 def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data: Data) -> Section:
-    """Write the head of the chapter on results."""
+    """Write the head of the chapter on results; of runs that predict ratings it says where they stand."""
     blocks: list[Block] = []
-    if not runs:
+    rating, runs = [run for run in runs if not run.info.emotions], [run for run in runs if run.info.emotions]
+    if rating and not runs:
+        which = (
+            "The finished run predicts" if len(rating) == 1 else f"All {len(rating)} finished runs predict"
+        )
+        chapter = Link("Ratings and votes of listeners", "listeners")
+        blocks.append(text(f"{which} ratings instead of emotions; the scores stand under ", chapter, "."))
+    elif not runs:
         blocks.append(
             text(
                 "There are no finished runs yet. Train and score one with ",

@@ -88,6 +88,12 @@ class Run:
         return self.scores.parts.get(part)
 
     @property
+    def speakers(self) -> int:
+        """How many people are heard in :attr:`part`; none where nothing says who speaks."""
+        rated = self.scores.rated.get(self.part)
+        return self.shown.pooled.speakers if rated is None else rated.speakers
+
+    @property
     def chance(self) -> float:
         """UAR of guessing on :attr:`part`."""
         return chance(self.shown.pooled)

@@ -50,6 +50,23 @@ def test_ratings_alone_and_beside_an_emotion_are_told_apart(report):
     assert "run0" not in json.dumps(others)
 
 
+def test_a_report_of_ratings_alone_says_so_and_where_they_stand(report, tmp_path):
+    alone = {"model": {"name": "logreg"}, "target": "valence"}
+    page = report(alone)
+    chapters = {section["key"]: section for section in page["sections"]}
+    assert [block["text"] for block in chapters["results"]["blocks"]] == [
+        "The finished run predicts ratings instead of emotions; the scores stand under Ratings and votes of "
+        "listeners."
+    ]
+    limits = chapters["limits"]["blocks"][0]["items"]
+    assert "All scores are of ratings: nothing here says how well emotions are recognised." in limits
+    assert any(line.startswith("R1: there are fewer than 10 test speakers") for line in limits)
+    written = (tmp_path / "out" / "report.html").read_text()
+    assert 'href="#listeners"' in written
+    assert "no finished run" not in written
+    assert "no scores yet" not in written
+
+
 def test_without_ratings_and_votes_there_is_no_chapter(report):
     keys = [section["key"] for section in report({"model": {"name": "logreg"}})["sections"]]
     assert "listeners" not in keys
