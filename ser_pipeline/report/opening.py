@@ -51,7 +51,7 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
     more = f" and {len(unfinished)} unfinished" if unfinished else ""
     shown = text(f"This report shows {held}, with {done}{more}.")
-    best = answer([run for run in runs if run.info.emotions])
+    best = answer([run for run in runs if run.info.emotions], data.digest)
     if best is None:
         return (shown,)
     copies, total = _copied(data)

@@ -125,9 +125,16 @@ _UNTESTED: Final = {
 """Part that is not the test -> what a score on it is worth."""
 
 
-def answer(runs: Sequence[Run]) -> Answer | None:
-    """The best model on new people, in a sentence; None where there is no run."""
-    found = standings(runs)
+def answer(runs: Sequence[Run], manifest_digest: str) -> Answer | None:
+    """The best model on new people, in a sentence; None where there is no run.
+
+    Args:
+        runs: that tell emotions.
+        manifest_digest: of the recordings that the page describes; runs that learned from others answer only
+            if there is no run of these.
+    """
+    here = [run for run in runs if run.info.manifest_digest == manifest_digest]
+    found = standings(here or runs)
     if not found:
         return None
     tested = [one for one in found if one.part == "test"]
@@ -135,40 +142,47 @@ def answer(runs: Sequence[Run]) -> Answer | None:
         tested or found, key=lambda one: (one.new, not one.chosen.at_chance, not one.untested, one.people)
     )
     run = best.chosen
-    uar, chance = run.shown.pooled.uar, run.chance
-    inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
-    people = persons(best.people)
-    figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(chance)}"
-    name, on = _link(run), f"tested on {plural(run.shown.pooled.clips, 'clip')} of {people}"
-    emotions = share_tested(run.shown.pooled)
-    lacks = f" There are {run.lacking}." if run.lacking else ""
-    words: tuple[Words, ...]
-    if not tested:
-        words = (
-            f"No run was tested, as their splits have no test clips. On its {best.part} clips, ",
-            name, f" tells {emotions} emotions apart with {figures}. {_UNTESTED[best.part]}{lacks}",
-        )  # fmt: skip
-    elif not best.new:
-        whom = "people whose voices it learned from" if best.people else "people it may have learned from"
-        words = (
-            f"No run was tested on people who are new to the model. On {whom}, ",
-            name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
-            lacks,
-        )  # fmt: skip
-    elif run.at_chance:
-        words = (
-            "No run recognises the emotions of new people better than guessing does: ",
-            name, f" has {figures}; {on}.{lacks}{_choice(best)}",
-        )  # fmt: skip
-    else:
-        words = (
-            "On people it has never heard, ",
-            name, f" tells {emotions} emotions apart with {figures}; {on}.{lacks}{_choice(best)}",
-        )  # fmt: skip
+    words = _sentences(best, "No run" if len(here) in (0, len(runs)) else "No run of this manifest")
+    if not here:
+        words = (*words, " It was made from another manifest than the one described here.")
     title = f"UAR on {persons(best.people, ' new to the model' if best.new else ' the model knows')}"
     if not tested:
         title = f"UAR on {best.part} clips, not tested"
-    return Answer(uar, chance, title, words, trusted=bool(tested) and best.new and not run.at_chance)
+    trusted = bool(tested) and best.new and not run.at_chance
+    return Answer(run.shown.pooled.uar, run.chance, title, words, trusted=trusted)
+
+
+def _sentences(best: Standing, no_run: str) -> tuple[Words, ...]:
+    """Say what the chosen run does, and of which runs nothing better can be said."""
+    run = best.chosen
+    uar = run.shown.pooled.uar
+    inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
+    figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(run.chance)}"
+    name = _link(run)
+    on = f"tested on {plural(run.shown.pooled.clips, 'clip')} of {persons(best.people)}"
+    emotions = share_tested(run.shown.pooled)
+    lacks = f" There are {run.lacking}." if run.lacking else ""
+    if best.part != "test":
+        return (
+            f"{no_run} was tested, as their splits have no test clips. On its {best.part} clips, ",
+            name, f" tells {emotions} emotions apart with {figures}. {_UNTESTED[best.part]}{lacks}",
+        )  # fmt: skip
+    if not best.new:
+        whom = "people whose voices it learned from" if best.people else "people it may have learned from"
+        return (
+            f"{no_run} was tested on people who are new to the model. On {whom}, ",
+            name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
+            lacks,
+        )  # fmt: skip
+    if run.at_chance:
+        return (
+            f"{no_run} recognises the emotions of new people better than guessing does: ",
+            name, f" has {figures}; {on}.{lacks}{_choice(best)}",
+        )  # fmt: skip
+    return (
+        "On people it has never heard, ",
+        name, f" tells {emotions} emotions apart with {figures}; {on}.{lacks}{_choice(best)}",
+    )  # fmt: skip
 
 
 def _link(run: Run) -> Link:
@@ -189,7 +203,7 @@ def run_key(run: Run) -> str:
     return f"run-{run.tag.lower()}"
 
 
-def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
+def ranking(runs: Sequence[Run], marks: tuple[Mark, ...], manifest_digest: str) -> Ranking:
     """All runs by UAR: lists with bars on the page, and a drawing in a file."""
     found = standings(runs)
     caption = (
@@ -197,17 +211,18 @@ def ranking(runs: Sequence[Run], marks: tuple[Mark, ...]) -> Ranking:
         "95 % intervals: the mean over the emotions of the share of their clips that is recognised. Runs "
         "stand in one list if they were scored on the same clips"
     )
-    lists = tuple((each.title, tuple(map(_rank, each.runs))) for each in found)
+    lists = tuple((each.title, tuple(_rank(run, manifest_digest) for run in each.runs)) for each in found)
     return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)
 
 
-def _rank(run: Run) -> Rank:
+def _rank(run: Run, manifest_digest: str) -> Rank:
     info = run.info
+    other = "" if info.manifest_digest == manifest_digest else ", other manifest"
     part = "" if run.part == "test" else f", {run.part} clips"
     return Rank(
         name=f"{run.tag} {info.model}",
         target=run_key(run),
-        note=f"{info.name}, split {info.split.name}{part}",
+        note=f"{info.name}, split {info.split.name}{part}{other}",
         score=run.shown.pooled.uar,
         chance=run.chance,
         known=run.knows,

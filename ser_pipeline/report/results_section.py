@@ -102,7 +102,7 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data:
         )
     else:
         synthetic: tuple[Mark, ...] = ("synthetic",) if any(run.info.synthetic for run in runs) else ()
-        blocks.append(ranking(runs, synthetic))
+        blocks.append(ranking(runs, synthetic, data.digest))
     if unfinished:
         blocks.append(_unfinished_table(unfinished))
     if runs:

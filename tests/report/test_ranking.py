@@ -17,9 +17,9 @@ pytestmark = pytest.mark.usefixtures("no_drawings")
 def made(tmp_path, rows, fake):
     """Write a run of two test speakers with the given UAR, or of all ten with ``split=FOLDS``."""
 
-    def make(tag, uar, low=None, *, validation=None, rows=rows, **changes):
+    def make(tag, uar, low=None, *, validation=None, rows=rows, digest="d", **changes):
         part_of = (lambda row: "test") if changes.get("split") == FOLDS else fake.by_speaker
-        (run,), _ = read_runs([fake.run(tmp_path, tag, rows, "d", epochs=2, part_of=part_of, **changes)])
+        (run,), _ = read_runs([fake.run(tmp_path, tag, rows, digest, epochs=2, part_of=part_of, **changes)])
         parts = dict(run.scores.parts)
         for part, value in (("test", uar), ("validation", uar if validation is None else validation)):
             if part in parts:
@@ -49,11 +49,11 @@ def test_more_test_speakers_stand_above_fewer_and_known_people_below_new_ones(ma
         "Task 4class, split stratified: 16 clips of 2 people whom the model knows",
         "Task 6class, split speaker, without fear and surprise: 16 clips of 2 people new to the model",
     ]
-    assert answer(runs).score.value == 0.6
+    assert answer(runs, "d").score.value == 0.6
 
 
 def test_the_answer_says_who_on_whom_and_how_sure(made):
-    found = answer([made("R1", 0.5), made("R2", 0.75)])
+    found = answer([made("R1", 0.5), made("R2", 0.75)], "d")
     assert (found.score.value, found.chance, found.trusted) == (0.75, 0.25, True)
     assert found.title == "UAR on 2 people new to the model"
     assert plain(found.words) == (
@@ -80,11 +80,11 @@ def test_runs_on_other_clips_are_not_ranked_together(made):
 
 
 def test_the_choice_is_by_validation_and_never_by_the_test_where_that_can_be(made):
-    assert answer([made("a", 0.8, validation=0.5), made("b", 0.6, validation=0.7)]).score.value == 0.6
+    assert answer([made("a", 0.8, validation=0.5), made("b", 0.6, validation=0.7)], "d").score.value == 0.6
 
 
 def test_folds_without_validation_clips_say_that_the_highest_test_score_is_too_high(made):
-    found = answer([made("a", 0.8, split=FOLDS), made("b", 0.6, split=FOLDS)])
+    found = answer([made("a", 0.8, split=FOLDS), made("b", 0.6, split=FOLDS)], "d")
     assert found.score.value == 0.8
     assert plain(found.words).endswith("the highest of 2, so it is likely to be a little too high.")
 
@@ -92,22 +92,22 @@ def test_folds_without_validation_clips_say_that_the_highest_test_score_is_too_h
 def test_a_network_at_chance_is_called_that(made):
     run = made("R1", 0.3, low=0.25)
     assert run.at_chance
-    found = answer([run])
+    found = answer([run], "d")
     assert not found.trusted
     assert plain(found.words).startswith("No run recognises the emotions of new people better than guessing")
-    two = plain(answer([run, made("weaker", 0.29, low=0.2)]).words)
+    two = plain(answer([run, made("weaker", 0.29, low=0.2)], "d").words)
     assert "guessing does: R1 crnn has a UAR of 30.0 %" in two
     assert two.endswith("Of 2 runs scored on the same clips, it is the best on validation clips.")
-    assert ranking([run], ()).lists[0][1][0].at_chance
+    assert ranking([run], (), "d").lists[0][1][0].at_chance
     assert not made("R2", 0.3, low=0.26).at_chance
 
 
 def test_a_run_above_chance_answers_before_more_people_at_chance(made):
-    assert answer([made("a", 0.26, split=FOLDS), made("b", 0.6)]).score.value == 0.6
+    assert answer([made("a", 0.26, split=FOLDS), made("b", 0.6)], "d").score.value == 0.6
 
 
 def test_scores_on_known_people_are_no_answer_for_new_ones(made):
-    found = answer([made("R1", 0.9, split=HEARD)])
+    found = answer([made("R1", 0.9, split=HEARD)], "d")
     assert (found.title, found.trusted) == ("UAR on 2 people the model knows", False)
     assert "That does not hold for new people." in plain(found.words)
 
@@ -115,7 +115,7 @@ def test_scores_on_known_people_are_no_answer_for_new_ones(made):
 def test_a_run_without_test_clips_of_an_emotion_is_not_said_to_tell_it(made, rows):
     part = made("R1", 0.9, rows=untested(rows, "sadness"))
     assert (round(part.chance, 3), part.at_chance) == (0.333, False)
-    found = answer([part])
+    found = answer([part], "d")
     assert "tells 3 of 4 emotions apart" in plain(found.words)
     assert "guessing gives 33.3 %" in plain(found.words)
     assert "There are no test clips of sadness, and few of anger (4)" in plain(found.words)
@@ -125,17 +125,36 @@ def test_a_run_without_test_clips_of_an_emotion_is_not_said_to_tell_it(made, row
         "Task 4class, split speaker: 16 clips of 2 people new to the model",
         "Task 4class, split speaker, without sadness: 12 clips of 2 people new to the model",
     ]  # fmt: skip
-    assert "R2" in plain(answer(both).words)
+    assert "R2" in plain(answer(both, "d").words)
 
 
 def test_one_emotion_alone_is_no_better_than_guessing(made, rows):
     run = made("R1", 0.9, rows=untested(rows, "happiness", "neutral", "sadness"))
     assert (run.chance, run.at_chance) == (1.0, True)
-    assert "no test clips of happiness, neutral or sadness" in plain(answer([run]).words)
+    assert "no test clips of happiness, neutral or sadness" in plain(answer([run], "d").words)
+
+
+def test_a_run_of_another_manifest_answers_only_where_there_is_no_other_and_says_so(made):
+    foreign, own = made("a", 0.9, digest="old"), made("b", 0.5)
+    assert answer([foreign, own], "d").score.value == 0.5
+    assert "manifest" not in plain(answer([foreign, own], "d").words)
+    said = plain(answer([foreign], "d").words)
+    assert said.endswith(" It was made from another manifest than the one described here.")
+    assert [rank.note for _, ranks in ranking([foreign, own], (), "d").lists for rank in ranks] == [
+        "a, split speaker, other manifest", "b, split speaker",
+    ]  # fmt: skip
+
+
+def test_what_no_run_of_this_manifest_does_is_not_said_of_all(made):
+    foreign, own = made("a", 0.9, digest="old"), made("b", 0.3, low=0.2)
+    assert plain(answer([foreign, own], "d").words).startswith("No run of this manifest recognises")
+    assert plain(answer([foreign, made("c", 0.9, split=HEARD)], "d").words).startswith(
+        "No run of this manifest was tested on people who are new to the model."
+    )
 
 
 def test_without_runs_there_is_no_answer():
-    assert answer([]) is None
+    assert answer([], "d") is None
 
 
 def test_the_drawing_tells_every_run(made):
@@ -147,15 +166,15 @@ def test_the_drawing_tells_every_run(made):
 def test_what_was_not_tested_is_no_answer_for_new_people(tmp_path, rows, fake, made, part):
     folder = fake.run(tmp_path, "R7", rows, "d", epochs=2, part_of=lambda row: part)
     (run,), _ = read_runs([folder])
-    found = answer([run])
+    found = answer([run], "d")
     assert (found.title, found.trusted) == (f"UAR on {part} clips, not tested", False)
     said = plain(found.words)
     assert said.startswith(
         f"No run was tested, as their splits have no test clips. On its {part} clips, R1 crnn"
     )
     assert "never heard" not in said
-    assert ranking([run], ()).lists[0][0].endswith("not tested")
-    assert ranking([run], ()).lists[0][1][0].known == (part == "train")
+    assert ranking([run], (), "d").lists[0][0].endswith("not tested")
+    assert ranking([run], (), "d").lists[0][1][0].known == (part == "train")
     tested = made("R2", 0.4)
-    assert "R2" in plain(answer([run, tested]).words)
+    assert "R2" in plain(answer([run, tested], "d").words)
     assert [one.part for one in standings([run, tested])] == ["test", part]
