@@ -180,12 +180,17 @@ def _show_tables(info: "RunInfo", part: str, scores: "PartScores", *, full: bool
 
 
 def _tell_speakers(part: str, scores: "PartScores") -> None:
-    """Name the speakers that are understood best and worst, in place of a row for each."""
-    speakers = sorted((group for group in scores.groups if group.by == "speaker"), key=lambda each: each.uar)
+    """Name the speakers of all emotions that are understood best and worst, in place of a row for each."""
+    from ser_pipeline.runs.tested import whole_groups
+
+    every = [group for group in scores.groups if group.by == "speaker"]
+    speakers = sorted(whole_groups(scores, every), key=lambda each: each.uar)
     rest = ", ".join(dict.fromkeys(each.by for each in scores.groups if each.by not in _MAIN_GROUPS))
     if len(speakers) > 1:
+        which = "" if len(speakers) == len(every) else f", of {len(speakers)} with clips of every emotion"
         worst, best = speakers[0], speakers[-1]
-        say(f"{part}: UAR of speakers from {worst.uar:.3f} ({worst.name}) to {best.uar:.3f} ({best.name})")
+        ends = f"from {worst.uar:.3f} ({worst.name}) to {best.uar:.3f} ({best.name})"
+        say(f"{part}: UAR of speakers {ends}{which}")
     say(f"'--full' shows scores by {rest}")
 
 

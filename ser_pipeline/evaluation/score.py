@@ -220,9 +220,10 @@ def _by_group(decisions: Decisions, kind: GroupKind) -> list[GroupScores]:
         accuracy(confusions).tolist(),
         uar(confusions).tolist(),
         macro_f1(confusions).tolist(),
+        confusions.any(2).sum(1).tolist(),
         strict=True,
     )
-    fields = ("name", "clips", "speakers", "accuracy", "uar", "macro_f1")
+    fields = ("name", "clips", "speakers", "accuracy", "uar", "macro_f1", "emotions")
     return [GroupScores(by=kind, **dict(zip(fields, row, strict=True))) for row in columns]
 
 

@@ -26,7 +26,7 @@ from ser_pipeline.runs.curves import Curve
 from ser_pipeline.runs.predictions import Predictions
 from ser_pipeline.runs.ratings import GroupKind
 from ser_pipeline.runs.read import Run
-from ser_pipeline.runs.tested import too_few
+from ser_pipeline.runs.tested import too_few, whole_groups
 from ser_pipeline.runs.types import GroupScores
 from ser_pipeline.tables.cells import percent_text, plural
 
@@ -69,22 +69,31 @@ def surest_mistakes(predictions: Predictions) -> list[Mistake]:
 
 
 def groups_by_kind(run: Run) -> dict[GroupKind, list[GroupScores]]:
-    """Groups of the shown part, by what they were made by, worst UAR first; single groups left out."""
+    """Groups of the shown part, by what they were made by; single groups left out.
+
+    Those with the most emotions come first, as UARs over other emotions do not compare, then the worst UAR.
+    """
     found = {kind: [group for group in run.shown.groups if group.by == kind] for kind in GROUP_KINDS}
     return {
-        kind: sorted(groups, key=lambda group: (group.uar, group.name))
+        kind: sorted(groups, key=lambda group: (-(group.emotions or 0), group.uar, group.name))
         for kind, groups in found.items()
         if len(groups) > 1
     }
 
 
-def worst_groups(run: Run) -> list[GroupScores]:
-    """The group with the lowest UAR of each kind among those of :data:`MIN_GROUP_CLIPS` clips or more."""
-    enough = (
-        [group for group in groups if group.clips >= MIN_GROUP_CLIPS]
-        for groups in groups_by_kind(run).values()
-    )
-    return [groups[0] for groups in enough if len(groups) > 1]
+def worst_groups(run: Run) -> tuple[list[GroupScores], int]:
+    """The group with the lowest UAR of each kind, and how many groups lack emotions and are not compared.
+
+    Compared are those of :data:`MIN_GROUP_CLIPS` clips or more with clips of every emotion of the part.
+    """
+    worst: list[GroupScores] = []
+    lacking = 0
+    for groups in groups_by_kind(run).values():
+        enough = [group for group in groups if group.clips >= MIN_GROUP_CLIPS]
+        compared = whole_groups(run.shown, enough)
+        lacking += len(enough) - len(compared)
+        worst += compared[:1] if len(compared) > 1 else []
+    return worst, lacking
 
 
 WIDTH = 4.7

@@ -25,7 +25,7 @@ from ser_pipeline.runs.types import ALL_FOLDS, GroupScores, PartScores
 from ser_pipeline.tables import Column, Row, RowGroup, Table, cells
 
 MAX_GROUPS = 20
-"""Longest list of groups of a kind on the page; the lowest are kept, the JSON file has all."""
+"""Longest list of groups of a kind on the page; the first are kept, the JSON file has all."""
 
 
 def run_section(run: Run, data: Data, sounds: Sounds | None = None) -> Section:
@@ -291,23 +291,27 @@ def group_blocks(run: Run, known: KnownCorpora, marks: tuple[Mark, ...]) -> list
         Column("Group", numeric=False),
         Column("Clips"),
         Column("Speakers"),
+        Column("Emotions"),
         Column("UAR", unit="%"),
         Column("Accuracy", unit="%"),
         Column("Macro-F1", unit="%"),
     )
     table = Table(
         key=f"groups-{run.tag.lower()}",
-        caption=f"{run.tag} by group of {run.part} recordings, lowest UAR first",
+        caption=f"{run.tag} by group of {run.part} recordings, most emotions first, then lowest UAR",
         columns=columns,
         groups=tuple(_row_group(kind, groups, known) for kind, groups in kinds.items()),
-        notes=("UAR and macro-F1 are means over the emotions that occur in the group.",),
+        notes=(
+            "UAR and macro-F1 are means over the emotions that occur in the group: compare groups with clips "
+            "of every emotion only.",
+        ),
         marks=marks,
     )
     return [table]
 
 
 def _worst(run: Run, known: KnownCorpora) -> list[Block]:
-    worst = worst_groups(run)
+    worst, lacking = worst_groups(run)
     if not worst:
         return []
     told = "; ".join(
@@ -315,7 +319,10 @@ def _worst(run: Run, known: KnownCorpora) -> list[Block]:
         f"({cells.percent_text(group.uar)} over {cells.plural(group.clips, 'clip')})"
         for group in worst
     )
-    return [text(f"Lowest UAR among groups of {MIN_GROUP_CLIPS} clips or more: {told}.")]
+    among = f"groups of {MIN_GROUP_CLIPS} clips or more with clips of every emotion"
+    lack = f"{cells.plural(lacking, 'group')} {'lacks' if lacking == 1 else 'lack'} an emotion"
+    rest = f" {lack} and {'is' if lacking == 1 else 'are'} not compared." if lacking else ""
+    return [text(f"Lowest UAR among {among}: {told}.{rest}")]
 
 
 def _group_title(group: GroupScores, known: KnownCorpora) -> str:
@@ -331,6 +338,7 @@ def _row_group(kind: GroupKind, groups: Sequence[GroupScores], known: KnownCorpo
                 cells.words(_group_title(group, known)),
                 cells.count(group.clips),
                 cells.count(group.speakers),
+                cells.count(group.emotions),
                 cells.percent(group.uar, bar=True),
                 cells.percent(group.accuracy, bar=True),
                 cells.percent(group.macro_f1, bar=True),
@@ -338,5 +346,5 @@ def _row_group(kind: GroupKind, groups: Sequence[GroupScores], known: KnownCorpo
         )
         for group in groups[:MAX_GROUPS]
     )
-    note = f"the {MAX_GROUPS} lowest of {len(groups)}; report.json has all" if cut else ""
+    note = f"the first {MAX_GROUPS} of {len(groups)}; report.json has all" if cut else ""
     return RowGroup(rows, title=f"By {kind}", note=note)

@@ -6,7 +6,7 @@ A UAR is a mean over the emotions that the clips of a part tell about alone, as 
 from collections.abc import Sequence
 from typing import Final
 
-from ser_pipeline.runs.types import RunScores, Scores
+from ser_pipeline.runs.types import GroupScores, PartScores, RunScores, Scores
 from ser_pipeline.tables.cells import listed, percent_text, plural
 
 FEW_CLIPS: Final = 5
@@ -27,6 +27,15 @@ def untested(scores: Scores) -> tuple[str, ...]:
 def with_clips(scores: Scores) -> tuple[str, ...]:
     """Emotions of the task with clips, likewise."""
     return tuple(each.emotion for each in scores.classes if each.clips)
+
+
+def whole_groups(part: PartScores, groups: Sequence[GroupScores]) -> list[GroupScores]:
+    """Groups with clips of every emotion of their part: a UAR over fewer emotions does not compare.
+
+    Groups are left out, too, if their scores are from before it was kept how many emotions they have.
+    """
+    every = len(with_clips(part.pooled))
+    return [group for group in groups if group.emotions == every]
 
 
 def few(scores: Scores) -> tuple[str, ...]:

@@ -135,6 +135,7 @@ class GroupScores(Options):
         accuracy: share of correct decisions.
         uar: mean recall over the classes present.
         macro_f1: mean F1 over the classes present.
+        emotions: number of classes present; None in scores from before it was kept.
     """
 
     by: GroupKind
@@ -144,6 +145,7 @@ class GroupScores(Options):
     accuracy: float
     uar: float
     macro_f1: float
+    emotions: int | None = None
 
 
 class PartScores(Options):

@@ -68,3 +68,13 @@ def test_tables_say_where_a_distance_is_not_defined(scores, capsys):
     shown = capsys.readouterr()
     assert "mean distance of errors not defined" in shown.err
     assert "confusion" in shown.out
+
+
+@pytest.mark.parametrize(("lacking", "of"), [(0, ""), (1, ", of 2 with clips of every emotion")])
+def test_on_a_screen_only_speakers_of_every_emotion_are_compared(scores, capsys, monkeypatch, lacking, of):
+    monkeypatch.setitem(show_part.__globals__, "on_screen", lambda: True)
+    facts = {"by": "speaker", "clips": 4, "speakers": 1, "accuracy": 0.5, "macro_f1": 0.5}
+    told = [("a", 0.5, 2), ("b", 0.25, 2), *[("c", 0.0, 1)] * lacking]
+    groups = tuple(GroupScores(name=name, uar=uar, emotions=count, **facts) for name, uar, count in told)
+    show_part(Info, "test", scores.model_copy(update={"groups": groups}), full=False)
+    assert f"test: UAR of speakers from 0.250 (b) to 0.500 (a){of}\n" in capsys.readouterr().err

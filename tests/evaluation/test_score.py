@@ -83,6 +83,7 @@ def test_groups_are_scored_over_their_own_clips(scored, predictions, manifest, k
     assert sorted(groups) == sorted(rows[column].unique())
     for name, mine in rows.groupby(column):
         assert groups[name].clips == len(mine)
+        assert groups[name].emotions == mine["target"].nunique()
         assert groups[name].speakers == mine["speaker_id"].nunique()
         assert groups[name].accuracy == pytest.approx((mine["target"] == mine["predicted"]).mean())
         recalls = (mine["target"] == mine["predicted"]).groupby(mine["target"]).mean()

@@ -210,6 +210,7 @@ def _groups(
                     accuracy=float(np.mean(target[at] == predicted[at])),
                     uar=float(scores.uar(confusion)),
                     macro_f1=float(scores.macro_f1(confusion)),
+                    emotions=int(confusion.any(1).sum()),
                 )
             )
     return found

@@ -117,7 +117,7 @@ def test_every_score_shown_is_the_one_of_scores_json(made, tag, name):
     assert speakers["title"] == "By speaker"
     for row in (row["cells"] for row in speakers["rows"]):
         group = groups["speaker", row[0]["text"]]
-        assert [cell["value"] for cell in row[3:]] == [group[score] for score in HEADLINES]
+        assert [cell["value"] for cell in row[3:]] == [group[score] for score in ("emotions", *HEADLINES)]
 
 
 def test_the_error_of_calibration_in_words_is_the_one_of_scores_json(made):

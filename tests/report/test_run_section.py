@@ -197,7 +197,7 @@ def test_worst_groups_are_named(run, fake):
     assert "By modality" not in [group.title for group in table.groups]
 
 
-def test_long_lists_of_speakers_keep_the_lowest(run):
+def test_long_lists_of_speakers_are_cut(run):
     groups = tuple(
         GroupScores(
             by="speaker", name=f"s{n:03d}", clips=9, speakers=1, accuracy=0.5, uar=n / 100, macro_f1=0.5
@@ -210,7 +210,7 @@ def test_long_lists_of_speakers_keep_the_lowest(run):
     (table,) = group_blocks(type(run)(**{**vars(run), "scores": scores}), KNOWN, ())
     (speakers,) = table.groups
     assert [row.entries[0].text for row in speakers.rows] == [f"s{n:03d}" for n in range(MAX_GROUPS)]
-    assert speakers.note == "the 20 lowest of 100; report.json has all"
+    assert speakers.note == "the first 20 of 100; report.json has all"
 
 
 def test_run_without_groups_has_no_group_table(run):
@@ -275,8 +275,54 @@ def test_perfect_decisions_have_no_mistakes():
     assert surest_mistakes(perfect) == []
 
 
+def with_groups(run, groups):
+    """The same run with other groups."""
+    scores = run.scores.model_copy(
+        update={"parts": {"test": run.shown.model_copy(update={"groups": groups})}}
+    )
+    return replace(run, scores=scores)
+
+
+def speaker(name, uar, emotions, clips=12):
+    return GroupScores(
+        by="speaker",
+        name=name,
+        clips=clips,
+        speakers=1,
+        accuracy=uar,
+        uar=uar,
+        macro_f1=uar,
+        emotions=emotions,
+    )
+
+
+def test_a_group_that_lacks_emotions_is_not_compared_with_others(run, fake):
+    groups = (
+        speaker("both", 0.7, 4), speaker("all", 0.5, 4), speaker("one", 0.1, 1), speaker("few", 0.2, 1, 9),
+    )  # fmt: skip
+    told = [
+        plain(block.words) for block in blocks_of(run_section(with_groups(run, groups), fake.data()), Text)
+    ]
+    assert (
+        "Lowest UAR among groups of 10 clips or more with clips of every emotion: speaker all (50.0 % over "
+        "12 clips). 1 group lacks an emotion and is not compared."
+    ) in told
+    (table,) = group_blocks(with_groups(run, groups), KNOWN, ())
+    assert [[cell.text for cell in row.entries[:4:3]] for row in table.rows] == [
+        ["all", "4"], ["both", "4"], ["one", "1"], ["few", "1"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("emotions", [1, None])
+def test_no_group_is_singled_out_where_fewer_than_two_have_every_emotion(run, emotions):
+    groups = (speaker("all", 0.5, 4), speaker("one", 0.1, emotions), speaker("two", 0.2, emotions))
+    assert worst_groups(with_groups(run, groups)) == ([], 2)
+
+
 def test_worst_group_has_the_lowest_uar_of_its_kind(run):
-    worst = {group.by: group for group in worst_groups(run)}
+    found, lacking = worst_groups(run)
+    worst = {group.by: group for group in found}
+    assert lacking == 0
     assert worst.keys() == {"corpus", "language", "intensity", "speaker"}  # two speakers, both of one gender
     for kind, group in worst.items():
         uars = [other.uar for other in run.shown.groups if other.by == kind and other.clips >= 10]

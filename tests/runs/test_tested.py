@@ -10,6 +10,7 @@ from ser_pipeline.runs.tested import (
     share_tested,
     too_few,
     untested,
+    whole_groups,
     with_clips,
     worse_calibrated,
 )
@@ -86,3 +87,9 @@ def test_a_temperature_that_harms_is_named():
     assert worse_calibrated(found) == ""
     found.parts["validation"].pooled.ece = 0.314
     assert worse_calibrated(found).endswith("validation clips larger: 31.4 % instead of 20.0 %")
+
+
+def test_groups_without_an_emotion_of_the_part_do_not_compare_with_others():
+    part = SimpleNamespace(pooled=scores(anger=5, fear=9, calm=0))
+    groups = [SimpleNamespace(emotions=number) for number in (1, 2, None, 2)]
+    assert whole_groups(part, groups) == [groups[1], groups[3]]
