@@ -142,7 +142,9 @@ def answer(runs: Sequence[Run], manifest_digest: str) -> Answer | None:
         tested or found, key=lambda one: (one.new, not one.chosen.at_chance, not one.untested, one.people)
     )
     run = best.chosen
-    words = _sentences(best, "No run" if len(here) in (0, len(runs)) else "No run of this manifest")
+    better = any(not each.at_chance for one in tested if one.new for each in one.runs)
+    no_run = "No run" if len(here) in (0, len(runs)) else "No run of this manifest"
+    words = _sentences(best, no_run, better=better)
     if not here:
         words = (*words, " It was made from another manifest than the one described here.")
     title = f"UAR on {persons(best.people, ' new to the model' if best.new else ' the model knows')}"
@@ -152,8 +154,14 @@ def answer(runs: Sequence[Run], manifest_digest: str) -> Answer | None:
     return Answer(run.shown.pooled.uar, run.chance, title, words, trusted=trusted)
 
 
-def _sentences(best: Standing, no_run: str) -> tuple[Words, ...]:
-    """Say what the chosen run does, and of which runs nothing better can be said."""
+def _sentences(best: Standing, no_run: str, *, better: bool) -> tuple[Words, ...]:
+    """Say what the chosen run does.
+
+    Args:
+        best: list of the run.
+        no_run: how it is said of all runs that they don't do something.
+        better: another run was tested on new people and is better than guessing, but was not chosen.
+    """
     run = best.chosen
     uar = run.shown.pooled.uar
     inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
@@ -173,6 +181,11 @@ def _sentences(best: Standing, no_run: str) -> tuple[Words, ...]:
             f"{no_run} was tested on people who are new to the model. On {whom}, ",
             name, f" tells {emotions} emotions apart with {figures}. That does not hold for new people.",
             lacks,
+        )  # fmt: skip
+    if run.at_chance and better:
+        return (
+            name, " does not recognise the emotions of new people better than guessing does: it has ",
+            f"{figures}; {on}.{lacks}{_choice(best)}",
         )  # fmt: skip
     if run.at_chance:
         return (

@@ -102,6 +102,13 @@ def test_a_network_at_chance_is_called_that(made):
     assert not made("R2", 0.3, low=0.26).at_chance
 
 
+def test_a_run_at_chance_that_validation_chose_does_not_speak_for_others(made):
+    chosen, better = made("a", 0.3, low=0.2, validation=0.9), made("b", 0.6, validation=0.5)
+    assert plain(answer([chosen, better], "d").words).startswith(
+        "a crnn does not recognise the emotions of new people better than guessing does: it has a UAR of 30"
+    )
+
+
 def test_a_run_above_chance_answers_before_more_people_at_chance(made):
     assert answer([made("a", 0.26, split=FOLDS), made("b", 0.6)], "d").score.value == 0.6
 
