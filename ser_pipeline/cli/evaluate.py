@@ -260,7 +260,9 @@ def evaluate(
         limit_threads(threads)
         folder = find_run(run, runs)
         if enrolment and read_info(folder).recipe.target:
-            raise SettingsError(f"--enrolment: scores by UAR, and the target of {folder.name} are ratings")
+            raise SettingsError(
+                f"--enrolment: scores by UAR, but {folder.name} predicts ratings instead of emotions"
+            )
         tell_unread(runs, folder)
         done = api.evaluate(folder, manifests=manifests, cache=cache, runs=runs, device=device)
         shown = done.rated(part) if done.info.recipe.target else done.part(part)

@@ -15,6 +15,7 @@ from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, 
 from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.predictions import read_part
 from ser_pipeline.runs.types import RunInfo
+from ser_pipeline.tables.cells import plural
 
 Answer = Literal["higher", "lower", "not decidable here"]
 """How the second arm scores, beside the first."""
@@ -273,8 +274,8 @@ def _check(infos: Mapping[Path, RunInfo], manifest: Manifest) -> None:
         same = info.emotions == first.emotions and not alone
         if not same and not (alone and {*info.recipe.rated} & {*first.recipe.rated}):
             raise RunError(
-                f"{folder}: tells {info.words}, but {first.name} tells {first.words}; only runs that tell "
-                "the same emotions, or ratings in common, can be compared"
+                f"{folder}: predicts {info.words}, but {first.name} predicts {first.words}; only runs that "
+                "predict the same emotions, or ratings in common, can be compared"
             )
 
 
@@ -294,7 +295,7 @@ def _arms(infos: dict[Path, RunInfo]) -> list[ComparedArm]:
 
 def _arm(folders: list[Path], infos: dict[Path, RunInfo]) -> ComparedArm:
     found = [infos[folder] for folder in folders]
-    more = f" and {len(folders) - 1} more seeds" if len(folders) > 1 else ""
+    more = f" and {plural(len(folders) - 1, 'more seed')}" if len(folders) > 1 else ""
     return ComparedArm(
         name=f"{folders[0].name}{more}",
         folders=tuple(folders),

@@ -182,7 +182,7 @@ def _check(recipe: Recipe, arm: Arm, ground: Ground, where: str) -> None:
         SettingsError: no such task, or a setting of the arm that has no effect on its model or loss.
     """
     if recipe.target:
-        raise SettingsError(f"{where}: target: experiments compare decisions for emotions, and no ratings")
+        raise SettingsError(f"{where}: target: experiments compare decisions for emotions, not ratings")
     try:
         if recipe.task != "all":
             task_named(recipe.task, ground.own_tasks)

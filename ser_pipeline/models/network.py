@@ -57,7 +57,7 @@ class Network(nn.Module, ABC):
 
     Attributes:
         classes: number of outputs.
-        only_rates: what it tells of a clip are ratings, and no classes.
+        only_rates: it tells ratings of a clip instead of classes.
     """
 
     classes: int

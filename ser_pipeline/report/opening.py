@@ -125,9 +125,8 @@ def _run_cautions(runs: Sequence[Run], digest: str) -> list[tuple[Words, ...]]:
         sentence = f"{unsure}: nothing says whether the speakers of the test clips were heard in training. "
         found.append((sentence, "These scores do not hold for new people."))
     if few := _tags(run for run in runs if run.speakers < FEW_SPEAKERS):
-        found.append(
-            (f"{few}: there are fewer than {FEW_SPEAKERS} test speakers; see the scores of each speaker.",)
-        )
+        where = "; see the scores of each speaker" if telling else ""
+        found.append((f"{few}: there are fewer than {FEW_SPEAKERS} test speakers{where}.",))
     for lacks in dict.fromkeys(run.lacking for run in telling if run.lacking):
         sentence = f"{_tags(run for run in telling if run.lacking == lacks)}: there are {lacks}; "
         found.append((sentence, "a UAR is the mean over the emotions that have clips."))

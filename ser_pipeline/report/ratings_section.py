@@ -32,16 +32,21 @@ def _targets(runs: Sequence[Run]) -> Block:
     alone = [run for run in runs if run.info.recipe.target]
     if not alone:
         return text(
-            "These runs tell emotions. What they say beside them is compared with what listeners said."
+            "Ratings and probabilities of runs that tell emotions are compared here with what listeners said."
         )
     clips = {run.tag: cells.plural(run.info.counts.get("train", 0), "training clip") for run in alone}
     told = "; ".join(
         f"{run.tag} ({run.info.name}) with {clips[run.tag]}, {run.info.stopped}" for run in alone
     )
-    return text(
-        "The target of some runs are ratings, and no emotions; they use all recordings that listeners rated: "
-        f"{told}. Others rate beside an emotion."
+    what = "One run predicts ratings instead of emotions, and uses"
+    if len(alone) > 1:
+        what = f"{len(alone)} runs predict ratings instead of emotions, and use"
+    beside = [run for run in runs if run not in alone and _scores(run)]
+    predict = "predicts" if len(beside) == 1 else "predict"
+    others = (
+        f" {cells.listed([run.tag for run in beside])} {predict} ratings beside an emotion." if beside else ""
     )
+    return text(f"{what} all recordings that listeners rated: {told}.{others}")
 
 
 def _ratings(runs: Sequence[Run], data: Data) -> Table | None:

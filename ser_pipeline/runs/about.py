@@ -18,7 +18,7 @@ from ser_pipeline.runs.find import FoundRun, list_runs
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, few, in_words, untested
 from ser_pipeline.runs.types import CARD, RunInfo, RunScores
-from ser_pipeline.tables.cells import persons, plural
+from ser_pipeline.tables.cells import persons
 
 NEW, KNOWN = "new people", "people it knows"
 
@@ -217,14 +217,14 @@ def best_model(runs: Path) -> Path | None:
         return None
     reasons = [f"{each.run.folder.name} {each.reason}" for each in reversed(candidates)]
     raise RunError(
-        f"{runs}: {plural(len(there), 'model')}, none of which answers unless it is named: {some(reasons)}; "
+        f"{runs}: no model answers unless it is named: {some(reasons)}; "
         "name one with --model (built-in comes with the package), or train one with 'ser train'"
     )
 
 
 def _candidate(run: FoundRun) -> _Candidate:
     if not run.info.emotions:
-        return _Candidate(run, 0, "tells ratings and no emotion")
+        return _Candidate(run, 0, "predicts ratings instead of emotions")
     try:
         scores = final_scores(run.folder, run.info)
     except RunError:

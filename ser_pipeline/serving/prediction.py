@@ -19,7 +19,7 @@ UNCERTAIN: Final = "uncertain"
 """Decision where the confidence lies below what was asked for."""
 
 RATED: Final = "rated"
-"""Decision of a model that tells ratings of speech, and no emotion."""
+"""Decision of a model that predicts ratings of speech instead of an emotion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def test_two_runs_side_by_side(ser):
     assert "there are too few speakers to decide anything" in result.stderr
     rows = json.loads(ser("compare", "a", "b", "runs/b1", "--format", "json").stdout)
     assert [row["score"] for row in rows] == ["UAR", "accuracy", "macro-F1"]
-    assert rows[0]["run"] == "b and 1 more seeds"
+    assert rows[0]["run"] == "b and 1 more seed"
     assert rows[0]["against the base"] == "not decidable here"
     lines = list(csv.DictReader(io.StringIO(ser("compare", "a", "b", "--format", "csv").stdout)))
     shown = {name: float(lines[0][name]) for name in ("base", "run's", "difference")}

@@ -323,7 +323,11 @@ def test_a_loss_of_ratings_needs_ratings(ser):
     [
         (["explain", "a"], "its targets are ratings; runs that tell emotions can be explained"),
         (["export", "a", "--model-card"], "model cards are written of models of emotions"),
-        (["evaluate", "a", "--enrolment"], "--enrolment: scores by UAR"),
+        (
+            ["evaluate", "a", "--enrolment"],
+            "--enrolment: scores by UAR, but a predicts ratings instead of emotions",
+        ),
+        (["predict", "a.wav"], "no model answers unless it is named: b predicts ratings instead of emotions"),
         (["train", "ensemble", "a", "b"], "its targets are ratings; an ensemble averages probabilities"),
         (["demo", "--model", "a"], "rates valence, and the demo shows emotions"),
         (

@@ -196,8 +196,6 @@ def test_only_ratings_in_common_are_compared(rated_bench):
         "ccc arousal"
     ]
     other, _ = rated_run(rated_bench, "other", 0.1, ("valence",))
-    message = (
-        r"other: tells valence, but alone tells arousal; only runs that tell the same emotions, or ratings"
-    )
+    message = r"other: predicts valence, but alone predicts arousal; only runs that predict the same emotions"
     with pytest.raises(RunError, match=message):
         compare_runs([alone, other], rated_bench.manifest)

@@ -184,7 +184,7 @@ def test_where_none_should_answer_all_are_named_with_the_reason(put, tmp_path):
     with pytest.raises(RunError) as error:
         best_model(tmp_path / "runs")
     for reason in (
-        "5 models, none of which answers unless it is named",
+        "no model answers unless it is named",
         "knows was tested on people it learned from",
         "unscored is not scored",
         "guesses is no better than guessing",
