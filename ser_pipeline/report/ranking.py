@@ -164,7 +164,9 @@ def _sentences(best: Standing, no_run: str, *, better: bool) -> tuple[Words, ...
     """
     run = best.chosen
     uar = run.shown.pooled.uar
-    inside = f", 95 % interval {interval(uar)}" if uar.low is not None else ""
+    inside = (
+        f", 95 % interval {interval(uar)}" if uar.low is not None else " (too few speakers for an interval)"
+    )
     figures = f"a UAR of {percent_text(uar.value)}{inside}; guessing gives {percent_text(run.chance)}"
     name = _link(run)
     on = f"tested on {plural(run.shown.pooled.clips, 'clip')} of {persons(best.people)}"

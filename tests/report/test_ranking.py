@@ -64,6 +64,16 @@ def test_the_answer_says_who_on_whom_and_how_sure(made):
     )
 
 
+def test_an_answer_without_an_interval_says_why(made):
+    run = made("R1", 0.75)
+    test = run.scores.parts["test"]
+    alone = test.pooled.model_copy(update={"uar": Estimate(value=0.75)})
+    parts = {**run.scores.parts, "test": test.model_copy(update={"pooled": alone})}
+    run = replace(run, scores=run.scores.model_copy(update={"parts": parts}))
+    said = plain(answer([run], "d").words)
+    assert "with a UAR of 75.0 % (too few speakers for an interval); guessing gives 25.0 %" in said
+
+
 def test_runs_on_other_clips_are_not_ranked_together(made):
     first = made("a", 0.5)
     runs = [
