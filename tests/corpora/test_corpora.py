@@ -18,10 +18,9 @@ from tests.corpora import test_emodb, test_nemo
 from tests.corpora.conftest import published
 
 HELPERS = {
-    "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text", "files",
-    "guess_speaker", "guesses", "listed", "names",
-    "page", "places", "raters", "separated", "shapes", "sources", "spellings", "table_formats", "tables",
-    "unread", "values", "words",
+    "columns", "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text",
+    "files", "guess_speaker", "guesses", "listed", "places", "shapes", "sources", "table_formats", "tables",
+    "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 PER_SPEAKER = {"emodb": test_emodb.PER_SPEAKER, "nemo": test_nemo.PER_SPEAKER}
