@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.values import TIMES
-from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, is_nobody
+from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, is_nobody, language_of_word
 from ser_pipeline.errors import some
 
 FEWEST: Final = 3
@@ -112,6 +112,34 @@ def unread_channels(lines: Sequence[Row]) -> Iterator[str]:
         met = {line[name].strip().lower() for line in lines} - {""}
         if _OF_CHANNEL.fullmatch(name.lower()) and len(met) > 1 and all(map(_CHANNELS.fullmatch, met)):
             yield f"column {name!r} {MIXED}"
+
+
+def counted(met: Mapping[str, int]) -> str:
+    """The most frequent texts of a column, each with how often it occurs.
+
+    Examples:
+        >>> counted({"7": 1, "strong": 3})
+        "'strong' (3), '7' (1)"
+    """
+    return some([f"{text!r} ({count})" for text, count in Counter(met).most_common()])
+
+
+def unknown_languages(met: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line on what a table gives as languages and is none that is known.
+
+    Args:
+        met: word -> how often it occurs.
+
+    Examples:
+        >>> list(unknown_languages({"Englisch": 3, "": 1})), len(list(unknown_languages({"Klingon": 2})))
+        ([], 1)
+    """
+    odd = {word: count for word, count in met.items() if word and language_of_word(word) is None}
+    if odd:
+        yield (
+            f"languages that are not known: {counted(odd)}; they count as unknown (und), write tags as en or "
+            "pt-BR"
+        )
 
 
 def spellings_of(met: Mapping[str, int]) -> dict[str, str]:

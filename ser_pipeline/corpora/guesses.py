@@ -194,7 +194,7 @@ def find_intensity(fields: Sequence[Field], _: Field | None) -> Found | None:
 def find_language(fields: Sequence[Field], _: Field | None) -> Found | None:
     """A field of tags or names of languages."""
     for each in fields:
-        codes = {code: tag for code in each.counts if is_language(tag := language_of_word(code))}
+        codes = {code: tag for code in each.counts if is_language(tag := language_of_word(code) or "")}
         if not each.joined and len(each.counts) >= 2 and len(codes) == len(each.counts):
             plain = all(code == tag for code, tag in codes.items())
             return each, Guess("language", where(each), each.counts, not plain, {} if plain else codes)

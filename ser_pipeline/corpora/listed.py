@@ -16,7 +16,15 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.columns import raters_among, spellings_of, told_of, unread, votes_among
+from ser_pipeline.corpora.columns import (
+    counted,
+    raters_among,
+    spellings_of,
+    told_of,
+    unknown_languages,
+    unread,
+    votes_among,
+)
 from ser_pipeline.corpora.described import Described, Named, plain_id
 from ser_pipeline.corpora.description import Codes, Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
@@ -175,7 +183,9 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     codes["style"] = {word: style for word in met.get("style", ()) if (style := style_of_word(word))}
     if not codes["style"]:
         columns.pop("style", None)  # says something else
-    codes["language"] = {word: language_of_word(word) for word in met.get("language", ()) if word}
+    tongues = met.get("language", Counter())
+    codes["language"] = {word: language_of_word(word) or "und" for word in tongues if word}
+    remarks += unknown_languages(tongues)
     scales = _scales(met)
     remarks += _of_scales(scales, columns)
     told = Description(
@@ -288,11 +298,6 @@ def _are_labels(column: str, cells: Iterable[str]) -> bool:
     met = [emotion_of_word(cell) for cell in cells if cell.strip()]
     fewest = 1 if "emotion" in facts_of_columns([column]) else 2
     return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
-
-
-def counted(met: Mapping[str, int]) -> str:
-    """The most frequent labels, each with how often it occurs."""
-    return some([f"{label!r} ({count})" for label, count in Counter(met).most_common()])
 
 
 def _scales(met: Mapping[str, Mapping[str, int]]) -> dict[str, Scale]:

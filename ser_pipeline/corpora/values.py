@@ -11,7 +11,7 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of
-from ser_pipeline.corpora.words import gender_of_word, is_nobody
+from ser_pipeline.corpora.words import gender_of_word, is_nobody, language_of_word
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
 
@@ -141,8 +141,14 @@ class Values:
         simple: dict[str, Callable[[str], Any]] = {
             "age": lambda text: age_of(re.sub(r"[.,]0$", "", str(text))) if str(text).strip() else None,
             "fold": lambda text: int(float(text)),
+            "language": self._language(),
         } | dict.fromkeys(TIMES, seconds_of)
         return simple.get(fact, self._plain(fact))
+
+    def _language(self) -> Callable[[str], str]:
+        """Tags stay as a description writes them; a word that is no language is an unknown one."""
+        plain, own = self._plain("language"), {*self._codes.get("language", {}).values()}
+        return lambda text: value if (value := plain(text)) in own else language_of_word(value) or "und"
 
     def _plain(self, fact: str) -> Callable[[str], str]:
         codes, listed = self._codes.get(fact, {}), self._told.codes_of(fact)

@@ -247,10 +247,10 @@ def is_language(tag: str) -> bool:
     """Whether a word is the tag of one of the usual languages, in small letters.
 
     Examples:
-        >>> is_language("it"), is_language("f")
-        (True, False)
+        >>> is_language("it"), is_language("f"), is_language("und")
+        (True, False, False)
     """
-    return tag in _words()["languages"]
+    return tag in _words()["languages"] and tag != "und"
 
 
 def language_of_labels(labels: Sequence[str]) -> str | None:
@@ -266,17 +266,37 @@ def language_of_labels(labels: Sequence[str]) -> str | None:
     return best if shares[best] >= 3 and shares[best] > shares["en"] else None
 
 
-def language_of_word(word: str) -> str:
-    """BCP 47 tag of a language that is given by name or by a code of ISO 639; the word itself for others.
+def language_of_word(word: str) -> str | None:
+    """BCP 47 tag of a language that is given by name or by a code of ISO 639; None where it is not known.
+
+    Names are known in English, in the language itself and in some others; what stands in brackets behind a
+    name is passed over. ``und`` is for words that say that nobody knows.
 
     Examples:
         >>> language_of_word("Italian"), language_of_word("Chinese"), language_of_word("pt-BR")
         ('it', 'zh', 'pt-BR')
-        >>> language_of_word("eng"), language_of_word("ger"), language_of_word("Français")
-        ('en', 'de', 'fr')
+        >>> language_of_word("eng"), language_of_word("Englisch"), language_of_word("en_gb")
+        ('en', 'en', 'en-GB')
+        >>> language_of_word("Spanish (Mexico)"), language_of_word("n/a"), language_of_word("Klingon")
+        ('es', 'und', None)
     """
-    told = _without_accents(word.lower())
-    return _codes().get(told) or _tags().get(told, word)
+    if is_nobody(word):
+        return "und"
+    name = word.partition("(")[0].strip()
+    first, *rest = re.split("[-_]", name)
+    if re.search(r"\d", first):
+        return None
+    if found := _languages().get(plain(name)):
+        return found
+    found = _languages().get(plain(first))
+    if found is None or not all(re.fullmatch("[A-Za-z0-9]{1,8}", part) for part in rest):
+        return None
+    return "-".join([found, *(_subtag(part) for part in rest)])
+
+
+def _subtag(part: str) -> str:
+    """A part of a BCP 47 tag as it is usually written: regions are large, scripts begin so."""
+    return part.upper() if len(part) == 2 else part.title() if len(part) == 4 and part.isalpha() else part
 
 
 def three_letters() -> Mapping[str, str]:
@@ -290,8 +310,16 @@ def three_letters() -> Mapping[str, str]:
 
 
 @cache
-def _codes() -> Mapping[str, str]:
-    return {code: tag for tag, codes in _words()["iso"].items() for code in codes.split()}
+def _languages() -> Mapping[str, str]:
+    """Plain name or code of a language -> its tag."""
+    words = _words()
+    found = {"und": "und", "mul": "mul", **{tag: tag for tag in words["languages"]}}
+    for tongue in words["tongues"]["words"].split():
+        tag, *codes = tongue.split("=")
+        found |= dict.fromkeys((tag, *codes), tag)
+    found |= {code: tag for tag, codes in words["iso"].items() for code in codes.split()}
+    found |= {name: tag for tag, names in words["names"].items() for name in names.split()}
+    return found | {plain(name): tag for name, tag in _tags().items()}
 
 
 @cache

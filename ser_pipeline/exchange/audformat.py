@@ -153,8 +153,6 @@ def _told(
         if isinstance(more, dict):
             found |= {name: str(more[column]) for name, column in facts_of_columns(list(more)).items()}
         found[fact] = more if isinstance(more, str) else value
-    if "language" in found:
-        found["language"] = language_of_word(found["language"])
     return found
 
 
@@ -165,7 +163,7 @@ def _people(folder: Path, name: str) -> Mapping[str, Mapping[str, str]]:
 
 def _about(header: Mapping[str, Any]) -> dict[str, str]:
     named = header.get("languages")
-    languages = [language_of_word(str(each)) for each in (named if isinstance(named, list) else ())]
+    languages = [language_of_word(str(each)) or "und" for each in (named if isinstance(named, list) else ())]
     return {
         "title": str(header.get("name") or ""),
         "language": languages[0] if len(languages) == 1 else "mul" if languages else "",

@@ -16,9 +16,9 @@ from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
+from ser_pipeline.corpora.columns import counted, unknown_languages
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
-from ser_pipeline.corpora.listed import counted
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
@@ -253,7 +253,7 @@ def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
     if "style" in told:
         told["style"] = style_of_word(told["style"]) or "unknown"
     if "language" in told:
-        told["language"] = language_of_word(told["language"])
+        told["language"] = language_of_word(told["language"]) or told["language"]
     if "speaker" in told:
         told["speaker"] = told["speaker"].removeprefix(f"{corpus}-")
     return told
@@ -290,6 +290,7 @@ def _remarks(
     ):
         if names:
             remarks.append(f"{what}, and left out: {plural(len(names), one)} ({some(names, show=3)})")
+    remarks += unknown_languages(Counter(facts.get("language", "") for facts in lines.facts))
     if not any("speaker" in facts for facts in lines.facts):
         remarks.append("nothing says who speaks, so that no split by speaker can be made")
     return remarks

@@ -113,3 +113,13 @@ def test_names_that_are_alike(home, one, two, people, said):
 
 def test_those_whom_nobody_knows_keep_numbers_numbers():
     assert spellings_of({"1": 2, "01": 1, "?": 5, "": 3}) == {"01": "1"}
+
+
+def test_languages_that_nobody_knows_are_unknown_and_counted(home):
+    text = (
+        "path,emotion,language\nrec/anna/a1.wav,sad,Englisch\nrec/anna/a2.wav,sad,Klingon\n"
+        "rec/ben/b1.wav,joy,n/a\nrec/ben/b2.wav,joy,en_GB\n"
+    )
+    *rows, said = rows_of(home, text)
+    assert [row.language for row in rows] == ["en", "und", "und", "en-GB"]
+    assert said.reason.startswith("languages that are not known: 'Klingon' (1); they count as unknown (und)")

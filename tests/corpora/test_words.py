@@ -8,6 +8,7 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_level,
     language_name,
+    language_of_word,
     plain,
 )
 
@@ -42,6 +43,19 @@ def test_genders_levels_and_languages():
     assert not is_level("sad")
     assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (UK)", "xx"]
     assert plain("Straße 12") == "strasse"
+
+
+@pytest.mark.parametrize(
+    ("word", "tag"),
+    [
+        ("Italienisch", "it"), ("inglese", "en"), ("niemiecki", "de"), ("chinois", "zh"), ("русский", "ru"),
+        ("日本語", "ja"), ("Türkçe", "tr"), ("afr", "af"), ("gsw", "gsw"), ("zh_hans_cn", "zh-Hans-CN"),
+        ("Brazilian Portuguese", "pt"), ("English (UK)", "en"), ("unknown", "und"), ("mul", "mul"),
+        ("Klingon", None), ("xx", None), ("de1", None), ("German/English", None),
+    ],
+)  # fmt: skip
+def test_languages_are_known_by_names_and_codes(word, tag):
+    assert language_of_word(word) == tag
 
 
 def test_columns_are_known_by_their_headings_each_for_one_fact():

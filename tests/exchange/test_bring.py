@@ -140,6 +140,12 @@ def test_values_that_cannot_be_read_are_left_out_and_said(bring):
     assert any(line.startswith("'valence' is left out: ") for line in made.remarks)
 
 
+def test_languages_that_nobody_knows_are_said(bring):
+    made = bring("f1/b.wav,joy,Englisch", "m1/b.flac,sad,Klingon", heading="file,label,language")
+    assert made.table.read_text().splitlines()[1:] == ["f1/b.wav,joy,en", "m1/b.flac,sad,Klingon"]
+    assert any(line.startswith("languages that are not known: 'Klingon' (1)") for line in made.remarks)
+
+
 def test_corpora_that_an_imported_one_holds_are_not_looked_for(corpus, bring, tmp_path):
     path = table(tmp_path / "elsewhere", f"{corpus.data / 'tones' / 'f1' / 'b.wav'},joy")
     (tmp_path / "other" / "mine" / "emodb").mkdir(parents=True)
