@@ -8,8 +8,15 @@ from typing import Final
 
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.values import TIMES
-from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, is_nobody, language_of_word
+from ser_pipeline.corpora.words import (
+    columns_of_fact,
+    emotion_of_word,
+    is_nobody,
+    language_of_word,
+    rating_of_column,
+)
 from ser_pipeline.errors import some
+from ser_pipeline.labels import DIMENSIONS
 
 FEWEST: Final = 3
 """Columns that are called alike, or emotions that have columns, from which on these are of listeners."""
@@ -90,7 +97,7 @@ def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 
 
 def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line on what a table says and nothing reads: bounds of segments, and channels.
+    """Yield a line on what a table says and nothing reads: bounds of segments, ratings, and channels.
 
     Args:
         lines: of the table.
@@ -103,7 +110,20 @@ def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
             f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments "
             "start and end (seconds) or start_ms and end_ms"
         )
+    yield from _unread_ratings(lines, columns)
     yield from unread_channels(lines)
+
+
+def _unread_ratings(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
+    """A line on the columns of numbers that may be a rating, but not for sure, or as well as others."""
+    for fact in DIMENSIONS:
+        likely = [name for name in lines[0] if rating_of_column(name, surely=False) == fact]
+        likely = [name for name in likely if any(re.search(r"\d", line[name]) for line in lines)]
+        if fact in columns or not likely:
+            continue
+        are, right = ("columns", "the right one") if len(likely) > 1 else ("column", "it")
+        names = some(list(map(repr, likely)), show=5)
+        yield f"{are} {names} may be ratings of {fact}, and none is read; call {right} {fact!r}"
 
 
 def unread_channels(lines: Sequence[Row]) -> Iterator[str]:

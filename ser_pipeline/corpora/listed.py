@@ -45,6 +45,7 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_level,
     language_of_word,
+    rating_of_column,
     style_of_word,
 )
 from ser_pipeline.errors import CorpusError, some
@@ -278,6 +279,7 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[s
     headings = {column: fact for fact, column in columns.items()}
     for other in [column for column in lines[0] if column not in headings and column not in raters]:
         fact = headings.get(re.sub(r" \(\d+\)$", "", other))
+        fact = fact or next((each for each in (rating_of_column(other),) if each in columns), None)
         if fact is None and "emotion" in columns and _are_labels(other, [line[other] for line in lines]):
             fact = "emotion"
         if fact is None:

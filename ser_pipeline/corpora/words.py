@@ -13,9 +13,10 @@ from importlib import resources
 from string import ascii_lowercase
 from typing import Any, Final
 
+from ser_pipeline.labels import DIMENSIONS
+
 PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "o", "æ": "ae"}
 """Letters that are no other letter with a mark."""
-
 
 ARTICLE: Final = "\N{ARABIC LETTER ALEF}\N{ARABIC LETTER LAM}"
 """The article that Arabic writes as a part of the word."""
@@ -177,8 +178,9 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
-    emotion, speaker and gender may also be a part of the name, unless it is of predictions. Case, accents
-    and marks do not matter. A duration counts only beside a start without an end.
+    emotion, speaker and gender may also be a part of the name, unless it is of predictions, and words for
+    ratings beside one as ``mean`` if only one column is called so. Case, accents and marks do not matter. A
+    duration counts only beside a start without an end, and ``V``, ``A`` and ``D`` if the first two occur.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -190,8 +192,13 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for fact, words in _words()["columns"].items():
         called = next((names[word] for word in map(_heading, words.split()) if word in names), None)
-        if called is not None and called not in found.values():
+        alone = called is not None and len(called) == 1 and not {"v", "a"} <= names.keys()
+        if called is not None and called not in found.values() and not alone:
             found[fact] = called
+    for fact in DIMENSIONS:
+        alike = [column for column in names.values() if rating_of_column(column) == fact]
+        if fact not in found and len(alike) == 1:
+            found[fact] = alike[0]
     for fact in ("emotion", "speaker", "gender"):
         words = [word for word in map(_heading, _words()["columns"][fact].split()) if _telling(word)]
         inside = [
@@ -204,6 +211,36 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     if "start" not in found or "end" in found:
         found.pop("duration", None)
     return found
+
+
+@lru_cache(maxsize=1 << 12)
+def rating_of_column(column: str, *, surely: bool = True) -> str | None:
+    """The rating that a column is called like: its name, alone or beside one as ``mean``; None for others.
+
+    Args:
+        column: heading of a table.
+        surely: whether nothing else may stand beside it; otherwise what is no mark of another number.
+
+    Examples:
+        >>> rating_of_column("Valence (1-5)"), rating_of_column("avg_act"), rating_of_column("act_1")
+        ('valence', 'arousal', None)
+        >>> rating_of_column("valence_std", surely=False), rating_of_column("valence_r2", surely=False)
+        (None, 'valence')
+    """
+    beside = _words()["beside_ratings"]
+    same = "|".join(beside["same"].split())
+    apart = {*re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", column).lower())}
+    differs = apart & {*beside["other"].split()}
+    for fact in DIMENSIONS:
+        words = {_heading(word) for word in _words()["columns"][fact].split()}
+        long = "|".join(sorted(word for word in words if len(word) > 4))
+        short = "|".join(sorted(word for word in words if 1 < len(word) <= 4))
+        sure = rf"({same}|\d)*({long})({same}|\d)*|({same})*({short})({same})*"
+        if re.fullmatch(sure, _heading(column)):
+            return fact
+        if not surely and re.search(long, _heading(column)) and not differs:
+            return fact
+    return None
 
 
 def columns_of_fact(fact: str) -> list[str]:
@@ -269,8 +306,8 @@ def language_of_labels(labels: Sequence[str]) -> str | None:
 def language_of_word(word: str) -> str | None:
     """BCP 47 tag of a language that is given by name or by a code of ISO 639; None where it is not known.
 
-    Names are known in English, in the language itself and in some others; what stands in brackets behind a
-    name is passed over. ``und`` is for words that say that nobody knows.
+    Names are known in English, the language itself and some others; what stands in brackets behind a name
+    is passed over. ``und`` is for words that say that nobody knows.
 
     Examples:
         >>> language_of_word("Italian"), language_of_word("Chinese"), language_of_word("pt-BR")
@@ -289,14 +326,9 @@ def language_of_word(word: str) -> str | None:
     if found := _languages().get(plain(name)):
         return found
     found = _languages().get(plain(first))
-    if found is None or not all(re.fullmatch("[A-Za-z0-9]{1,8}", part) for part in rest):
-        return None
-    return "-".join([found, *(_subtag(part) for part in rest)])
-
-
-def _subtag(part: str) -> str:
-    """A part of a BCP 47 tag as it is usually written: regions are large, scripts begin so."""
-    return part.upper() if len(part) == 2 else part.title() if len(part) == 4 and part.isalpha() else part
+    known = found and all(re.fullmatch("[A-Za-z0-9]{1,8}", part) for part in rest)
+    regions = (part.upper() if len(part) == 2 else part for part in rest)
+    return "-".join([found or "", *regions]) if known else None
 
 
 def three_letters() -> Mapping[str, str]:

@@ -123,3 +123,32 @@ def test_languages_that_nobody_knows_are_unknown_and_counted(home):
     *rows, said = rows_of(home, text)
     assert [row.language for row in rows] == ["en", "und", "und", "en-GB"]
     assert said.reason.startswith("languages that are not known: 'Klingon' (1); they count as unknown (und)")
+
+
+@pytest.mark.parametrize("heading", ["valence_mean", "Valence (1-5)", "avgPleasantness", "val score"])
+def test_ratings_are_known_by_usual_headings(home, heading):
+    row, other, said = rows_of(home, f"path,{heading},n\nrec/anna/a1.wav,5,3\nrec/ben/b1.wav,1,3\n")
+    assert (row.valence, other.valence, row.emotion) == (1, -1, "other")
+    assert said.reason == f"column {heading!r} is read as ratings from 1 to 5"
+
+
+def test_single_letters_are_ratings_only_together(home):
+    row, *_ = rows_of(home, "path,emotion,V,A,D\nrec/anna/a1.wav,sad,1,0.5,0\n")
+    assert (row.valence, row.arousal, row.dominance) == (1, 0, -1)
+    (row,) = rows_of(home, "path,emotion,V,x,D\nrec/anna/a1.wav,sad,1,2,3\n")
+    assert (row.valence, row.dominance) == (None, None)
+
+
+def test_columns_that_may_be_ratings_are_named_and_not_read(home):
+    text = "path,emotion,valence_r1,valence_r2,arousal_bin,dominance_std\nrec/anna/a1.wav,sad,3,2,1,0.5\n"
+    row, *said = rows_of(home, text)
+    assert (row.valence, row.arousal, row.dominance) == (None, None, None)
+    assert [each.reason for each in said] == [
+        "columns 'valence_r1', 'valence_r2' may be ratings of valence, and none is read; call the right one "
+        "'valence'",
+        "column 'arousal_bin' may be ratings of arousal, and none is read; call it 'arousal'",
+    ]
+    _, *said = rows_of(home, "path,emotion,valence,valence_mean\nrec/anna/a1.wav,sad,3,2\n")
+    assert said[0].reason == (
+        "column 'valence' is read as valence; column 'valence_mean' disagrees in 1 of 1 line"
+    )

@@ -49,7 +49,7 @@ def test_genders_levels_and_languages():
     ("word", "tag"),
     [
         ("Italienisch", "it"), ("inglese", "en"), ("niemiecki", "de"), ("chinois", "zh"), ("русский", "ru"),
-        ("日本語", "ja"), ("Türkçe", "tr"), ("afr", "af"), ("gsw", "gsw"), ("zh_hans_cn", "zh-Hans-CN"),
+        ("日本語", "ja"), ("Türkçe", "tr"), ("afr", "af"), ("gsw", "gsw"), ("zh_Hans_cn", "zh-Hans-CN"),
         ("Brazilian Portuguese", "pt"), ("English (UK)", "en"), ("unknown", "und"), ("mul", "mul"),
         ("Klingon", None), ("xx", None), ("de1", None), ("German/English", None),
     ],
