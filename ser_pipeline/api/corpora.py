@@ -71,6 +71,10 @@ def init_corpus(
         CorpusError: nothing in the folder looks like emotions, the corpus is known, or a description
             of that name is there.
     """
+    if folder.is_file():
+        raise CorpusError(
+            f"{folder}: is no folder; 'ser corpora add {folder}' describes the recordings beside a table"
+        )
     called = name or id_of(folder)
     others = {
         known: corpus

@@ -40,7 +40,8 @@ def import_(
 
         made = import_dataset(kind, path, data=data, into=into, name=name, recordings=recordings, copy=copy)
         counts = ", ".join(f"{emotion} {count}" for emotion, count in made.emotions.items())
-        out(f"{made.description}: {plural(made.rows, 'row')} in {made.table} ({counts})")
+        of = f" ({counts})" if counts else ""
+        out(f"{made.description}: {plural(made.rows, 'row')} in {made.table}{of}")
         for line in made.remarks:
             say_short(f"  {line}")
         next_step("ser manifest build", data=data)

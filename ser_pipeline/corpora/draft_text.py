@@ -68,14 +68,23 @@ def _codes(found: Draft) -> list[str]:
     return lines
 
 
+def untold_line(code: str, count: int) -> str:
+    """The line of ``[codes.emotion]`` that asks what a code means.
+
+    Args:
+        code: as a string of TOML.
+        count: recordings that have it.
+
+    Examples:
+        >>> untold_line('"6"', 2)
+        '# "6" = "?"    # 2 recordings: say which emotion, or "other"'
+    """
+    return f'# {code} = "?"    # {plural(count, "recording")}: say which emotion, or "other"'
+
+
 def _untold(guess: Guess) -> list[str]:
     refused = [code for code in guess.untold if is_level(code)]
-    lines = [
-        f'# {_quoted(code)} = "?"    # {plural(guess.counts[code], "recording")}: say which emotion, or '
-        '"other"'
-        for code in guess.untold
-        if code not in refused
-    ]
+    lines = [untold_line(_quoted(code), guess.counts[code]) for code in guess.untold if code not in refused]
     if refused:
         lines += ["", "[refused.emotion]"]
         lines += [f'{_quoted(code)} = "{code} is a level and no emotion"' for code in refused]

@@ -33,6 +33,7 @@ from ser_pipeline.corpora.files import (
     in_path_order,
     slashed,
 )
+from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row
@@ -173,10 +174,13 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     answers = Counter(line[column].strip() for line in lines for column in raters)
     labels: Mapping[str, int] = met.get("emotion", Counter()) + answers
-    codes = {"emotion": _emotions(file, columns.get("emotion", ""), labels) if labels else {OTHER: OTHER}}
+    way_out = f"'ser manifest import csv {file} --data {data}' writes a description that you complete"
+    codes = {
+        "emotion": _emotions(file, columns.get("emotion", ""), labels, way_out) if labels else {OTHER: OTHER}
+    }
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
     remarks = [*ragged, *_of_raters(table), *_rivals(lines, columns, raters)]
-    remarks += _remarks(labels, refused, several=bool(raters) or "rater" in columns)
+    remarks += _remarks(labels, refused, way_out, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
@@ -230,17 +234,19 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted:
     return columns
 
 
-def _emotions(file: Path, column: str, met: Mapping[str, int]) -> dict[str, str]:
+def _emotions(file: Path, column: str, met: Mapping[str, int], way_out: str) -> dict[str, str]:
     """Label -> emotion, of those labels that are one.
 
     Raises:
-        CorpusError: none of them is.
+        CorpusError: none of them is; says how to tell what codes mean, if that is what they may be.
     """
     known = {label: emotion for label in met if label and (emotion := emotion_of_word(label))}
     if not known:
+        hint = f"; if they are codes or words for emotions, {way_out}"
         raise CorpusError(
             f"{file}: no label in its column {column!r} is an emotion: {counted(met)}; valid are "
             f"{', '.join(EMOTIONS)}, and usual words and abbreviations for them in many languages"
+            f"{hint if 0 < len({*met} - {''}) <= MOST_EMOTIONS else ''}"
         )
     return known
 
@@ -251,14 +257,14 @@ def _no_emotion(label: str) -> str:
     return f"label {label!r} is no emotion that is known"
 
 
-def _remarks(met: Mapping[str, int], refused: Codes, *, several: bool) -> list[str]:
+def _remarks(met: Mapping[str, int], refused: Codes, way_out: str, *, several: bool) -> list[str]:
     if not refused:
         return []
     odd = {label: met[label] for label in refused}
     so = "they count as votes for 'other'" if several else "recordings that have them are rejects"
     return [
         f"labels that are no emotion: {counted(odd)}; {so}, unless a description of the corpus says what "
-        "they mean (docs/corpora/describe.md)"
+        f"they mean: {way_out} (docs/corpora/describe.md)"
     ]
 
 

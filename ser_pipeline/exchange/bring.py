@@ -19,6 +19,8 @@ from ser_pipeline.corpora import OWN_FOLDER
 from ser_pipeline.corpora.columns import counted, unknown_languages
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
+from ser_pipeline.corpora.draft_text import untold_line
+from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
@@ -101,8 +103,8 @@ def import_dataset(
 
     Raises:
         SettingsError: there is no such format.
-        CorpusError: the data set cannot be read, its recordings are missing or lie elsewhere, none of its
-            labels is an emotion, or there is a description of this name.
+        CorpusError: the data set cannot be read, its recordings are missing or lie elsewhere, its labels are
+            neither emotions nor codes, or there is a description of this name.
         SerError: a file cannot be written.
     """
     read = checked_format(kind).read
@@ -229,7 +231,7 @@ def _codes(labels: Mapping[str, int], own: Mapping[str, str], path: Path) -> dic
     """Label -> emotion, of those labels that are one.
 
     Raises:
-        CorpusError: none of them is.
+        CorpusError: none of them is, and there are none or more than codes are.
     """
     known = {}
     for label in labels:
@@ -237,7 +239,7 @@ def _codes(labels: Mapping[str, int], own: Mapping[str, str], path: Path) -> dic
         emotion = word if word in (*EMOTIONS, OTHER) else emotion_of_word(word)
         if label and emotion:
             known[label] = emotion
-    if not known:
+    if not known and not 0 < len({*labels} - {""}) <= MOST_EMOTIONS:
         raise CorpusError(
             f"{path}: none of its labels is an emotion: {counted(labels)}; valid are {', '.join(EMOTIONS)}, "
             "and usual words for them in many languages"
@@ -281,8 +283,8 @@ def _remarks(
     odd = {label: count for label, count in labels.items() if label not in codes}
     if odd:
         remarks.append(
-            f"labels that are no emotion: {counted(odd)}; their recordings will be rejects, unless you say "
-            f"in {description} what they mean, under [codes.emotion]"
+            f"labels that are no emotion: {counted(odd)}; their recordings will be rejects until you say in "
+            f"{description} what each means, under [codes.emotion]"
         )
     for what, names, one in (
         ("not there", lines.missing, "recording"),
@@ -310,9 +312,8 @@ def _description_text(
     blocks = [f"{key} = {_quoted(text)}" for key, text in told.items()]
     blocks += [f"folders = [{_quoted(re.escape(folder))}]", "", "[codes.emotion]"]
     blocks += [f"{_quoted(label)} = {_quoted(emotion)}" for label, emotion in sorted(codes.items())]
-    if odd := [label for label in labels if label and label not in codes]:
-        blocks += ["", "[refused.emotion]"]
-        blocks += [f"{_quoted(label)} = {_quoted(f'label {label!r} is no emotion')}" for label in odd]
+    odd = [label for label in labels if label and label not in codes]
+    blocks += [untold_line(_quoted(label), labels[label]) for label in odd]
     if scales := {fact: scale for fact in RATINGS if (scale := _scale(fact, facts))}:
         blocks += ["", "[scales]"]
         blocks += [f"{fact} = [{low:g}, {high:g}]" for fact, (low, high) in scales.items()]

@@ -214,6 +214,14 @@ def test_init_shows_what_it_would_read_and_writes_a_draft(bare):
     assert (bare / "corpora" / "other.toml").is_file()
 
 
+def test_init_of_a_table_says_what_reads_it(bare):
+    Path("a.csv").touch()
+    said = run("corpora", "init", "a.csv").stderr
+    assert (
+        said == "ser: a.csv: is no folder; 'ser corpora add a.csv' describes the recordings beside a table\n"
+    )
+
+
 def test_init_shows_that_the_emotion_comes_from_votes(bare):
     put(bare / "data" / "Mine", *(f"v{n:03d}.wav" for n in range(20)))
     table = "file,anger,fear,other\n" + "".join(f"v{n:03d}.wav,{n % 3},1,{n % 2}\n" for n in range(20))

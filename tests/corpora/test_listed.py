@@ -185,7 +185,8 @@ def test_agreement_is_a_share(home):
         ("path\na\n", "no column gives the emotion"),
         (
             "path,emotion\na,1\nb,2\nc,2\n",
-            r"no label in its column 'emotion' is an emotion: '2' \(2\), '1' \(1\)",
+            r"no label in its column 'emotion' is an emotion: '2' \(2\), '1' \(1\); .* if they are codes "
+            r".*'ser manifest import csv \S*mine.csv --data ",
         ),
         ("path,emotion\na,\n", "no label in its column 'emotion' is an emotion"),
         ("\x00\x01\x02\n\x03", "is not utf-16-be text"),

@@ -61,10 +61,17 @@ def test_other_words_become_those_of_a_description(bring):
     assert told.scales == {"valence": (1, 5)}
 
 
-def test_labels_that_are_no_emotion_are_counted_and_refused(bring):
-    made = bring("f1/b.wav,joy", "m1/b.flac,blah", "f1/a 1.wav,blah")
-    assert "labels that are no emotion: 'blah' (2);" in made.remarks[0]
-    assert read_description(made.description).refused == {"emotion": {"blah": "label 'blah' is no emotion"}}
+@pytest.mark.parametrize("first", ["joy", "blah"])
+def test_labels_that_are_no_emotion_are_counted_and_asked_for(bring, corpus, tmp_path, first):
+    made = bring(f"f1/b.wav,{first}", "m1/b.flac,blah", "f1/a 1.wav,7", heading="file,label")
+    assert f"labels that are no emotion: 'blah' ({1 + (first == 'blah')}), '7' (1);" in made.remarks[0]
+    text = made.description.read_text()
+    assert '# "7" = "?"    # 1 recording: say which emotion, or "other"' in text
+    for label in ("blah", "7"):
+        text = text.replace(f'# "{label}" = "?"', f'"{label}" = "fear"')
+    made.description.write_text(text)
+    built = write_manifest(corpus.data, tmp_path / "told", descriptions=[made.description])
+    assert built.rows == 3
 
 
 def test_what_is_missing_or_repeated_is_left_out_and_said(bring):
@@ -79,7 +86,7 @@ def test_what_is_missing_or_repeated_is_left_out_and_said(bring):
     ("lines", "reason"),
     [
         (["x.wav,joy"], r"not one of its recordings is there \(x.wav\); --recordings is the folder"),
-        (["f1/b.wav,blah"], r"none of its labels is an emotion: 'blah' \(1\); valid are anger, "),
+        (["f1/b.wav,"], r"none of its labels is an emotion: '' \(1\); valid are anger, "),
         ([], r"list.csv: holds only a heading \(file, label\)"),
     ],
 )

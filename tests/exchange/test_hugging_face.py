@@ -137,7 +137,7 @@ def test_a_folder_for_each_label_is_read(tmp_path):
             [{"audio": clip(0), "x": "sad"}],
             r"no column gives the emotion; call it 'emotion' \(found audio, x\)",
         ),
-        ([{"audio": clip(0), "emotion": "blah"}], r"none of its labels is an emotion: 'blah' \(1\)"),
+        ([{"audio": clip(0), "emotion": ""}], r"none of its labels is an emotion: '' \(1\)"),
         (
             [{"audio": {"bytes": None, "path": "x.wav"}, "emotion": "sad"}],
             r"not one of its recordings is there",
