@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -229,6 +229,10 @@ def split(
             "--from", help="Read published parts or folds from this file: CSV, JSON lines or Parquet."
         ),
     ] = None,
+    column: Annotated[
+        Literal["part", "fold"] | None,
+        typer.Option(help="Read this column with --from; fold by default if the file has both."),
+    ] = None,
     leaks_speakers: Annotated[
         bool, typer.Option("--leaks-speakers", help="Accept published parts that share speakers.")
     ] = False,
@@ -248,7 +252,9 @@ def split(
             _refuse_made_options({"--ratios": ratios, "--folds": folds, "--as": save_as, "--where": where})
         manifest = _recordings(manifests, IMPORT_COLUMNS, where)
         if source is not None:
-            made = _import(manifest, source, name, seed, leaks_speakers)
+            made = _import(manifest, source, name, column, seed, leaks_speakers)
+        elif column is not None:
+            raise typer.BadParameter("--column needs --from", param_hint="--column")
         else:
             shares = None if ratios is None else parse_ratios(ratios)
             made = make_split(
@@ -327,11 +333,15 @@ def _show_shares(split: "Split", manifest: "Manifest", fmt: Format, full: bool) 
             say("'--full' shows each corpus")
 
 
-def _import(manifest: "Manifest", source: Path, name: str, seed: int, leaks_speakers: bool) -> "Split":
+def _import(
+    manifest: "Manifest", source: Path, name: str, column: str | None, seed: int, leaks_speakers: bool
+) -> "Split":
     from ser_pipeline.errors import some
     from ser_pipeline.splits.published import import_split
 
-    read = import_split(manifest, source, name, seed=seed, allow_leaks=leaks_speakers)
+    read = import_split(manifest, source, name, column=column, seed=seed, allow_leaks=leaks_speakers)
+    if read.unread and column is None:
+        say(f"{source} has both folds and parts, and the folds are read; for the parts, use --column part")
     if read.unknown:
         names = plural(len(read.unknown), "name")
         say(f"not in the manifest: {names} of {source}: {one_line(some(read.unknown))}")

@@ -49,27 +49,36 @@ class Import:
         split: not yet written.
         unknown: names in the file that the manifest does not have.
         missing: utterance ids of the manifest that the file does not name.
+        unread: the other column of sides, where the file fills both; "" where it does not.
     """
 
     split: Split
     unknown: list[str]
     missing: list[str]
+    unread: str = ""
 
 
 def import_split(
-    manifest: Manifest, source: Path, name: str, *, seed: int = 0, allow_leaks: bool = False
+    manifest: Manifest,
+    source: Path,
+    name: str,
+    *,
+    column: str | None = None,
+    seed: int = 0,
+    allow_leaks: bool = False,
 ) -> Import:
     """Read published parts or folds.
 
     The file is CSV, JSON lines (``.jsonl``, ``.ndjson`` or ``.json``) or Parquet; the manifest itself is one,
     which holds the parts and folds that corpora publish. It has a column ``utterance_id`` or ``path``, and a
-    column ``part`` or ``fold``; where it has both, a filled fold counts. A path is one of the manifest or the
+    column ``part`` or ``fold``. A path is one of the manifest or the
     corpus's official one, whatever its suffix; segments of a recording are named by their ids.
 
     Args:
         manifest: has at least ``IMPORT_COLUMNS``.
         source: the file.
         name: of the split to be.
+        column: ``part`` or ``fold``; None takes the folds if the file has both.
         seed: of the validation speakers of folds.
         allow_leaks: accept speakers on both sides; the split says so from then on.
 
@@ -80,7 +89,8 @@ def import_split(
         raise SplitError(
             f"'{name}' is a split that 'ser' makes itself; choose another name for published ones"
         )
-    names, values, is_fold = _columns(_rows(source), source)
+    names, sides_by_column = _columns(_rows(source), source, column)
+    column, values = next(iter(sides_by_column.items()))
     if source.suffix == ".parquet":  # a manifest has a row for recordings in no part, too
         given = [value != "" for value in values]
         names, values = names.filter(pa.array(given)), [value for value in values if value]
@@ -89,13 +99,14 @@ def import_split(
     if not found.any():
         raise SplitError(f"{source}: none of its names are in the manifest: {some(names.to_pylist())}")
     values = [value for value, known in zip(values, found.tolist(), strict=True) if known]
-    sides, folds = _folds(values, source) if is_fold else (_parts(values, source), ())
+    sides, folds = _folds(values, source) if column == "fold" else (_parts(values, source), ())
     spread = np.full(manifest.table.num_rows, NO_PART, np.int64)
     spread[places[found]] = sides
     leaks = _leaks(manifest.table, spread, source, allow_leaks)
     split = _split(manifest, spread, folds, checked_name(name), seed, leaks, source)
     missing = manifest.table["utterance_id"].filter(pa.array(spread == NO_PART)).to_pylist()
-    return Import(split.sealed(), names.filter(pa.array(~found)).to_pylist(), missing)
+    unread = "".join([*sides_by_column][1:])
+    return Import(split.sealed(), names.filter(pa.array(~found)).to_pylist(), missing, unread)
 
 
 def _rows(source: Path) -> dict[str, list[str]]:
@@ -113,16 +124,20 @@ def _rows(source: Path) -> dict[str, list[str]]:
     return {column: [line[column].strip() for line in lines] for column in lines[0]}
 
 
-def _columns(rows: Mapping[str, list[str]], source: Path) -> tuple[pa.Array, list[str], bool]:
-    """Names, sides, and whether the sides are folds."""
+def _columns(
+    rows: Mapping[str, list[str]], source: Path, column: str | None
+) -> tuple[pa.Array, dict[str, list[str]]]:
+    """Names, and the columns of sides that are filled, the one to read first."""
     key = next((name for name in ("utterance_id", "path") if name in rows), None)
-    sides = [name for name in ("part", "fold") if any(rows.get(name, ()))]
+    sides = [name for name in ("fold", "part") if any(rows.get(name, ()))]
     if key is None or not sides:
         raise SplitError(
             f"{source}: has columns {some(list(rows))}; utterance_id or path, and part or fold, are needed"
         )
-    names = pa.array(rows[key], pa.string())
-    return names, rows[sides[-1]], sides[-1] == "fold"
+    if column is not None and column not in sides:
+        raise SplitError(f"{source}: no row has a {column}; its column {sides[0]!r} is filled")
+    sides.sort(key=lambda name: name != (column or "fold"))
+    return pa.array(rows[key], pa.string()), {name: rows[name] for name in sides}
 
 
 def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:

@@ -329,6 +329,16 @@ def test_importing_names_what_does_not_match(built):
     assert "Published parts, read from a.csv." in result.stderr
 
 
+def test_importing_says_which_of_folds_and_parts_is_read(built):
+    names = read_manifest(built / "manifests").table["utterance_id"].to_pylist()
+    lines = ["utterance_id,part,fold", *(f"{name},train,{at % 2}" for at, name in enumerate(names))]
+    (built / "a.csv").write_text("\n".join(lines))
+    said = "a.csv has both folds and parts, and the folds are read; for the parts, use --column part"
+    assert said in run("split", "own", "--from", "a.csv", "--leaks-speakers").stderr
+    assert "Published parts" in run("split", "own", "--from", "a.csv", "--column", "part").stderr
+    assert "--column needs --from" in run("split", "speaker", "--column", "part", status=2).stderr
+
+
 def test_importing_leaks_needs_consent(built):
     names = read_manifest(built / "manifests").table["utterance_id"].to_pylist()
     parts = ["train", "test"] * len(names)

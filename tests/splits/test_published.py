@@ -108,6 +108,21 @@ def test_what_we_write_ourselves_can_be_read_back(tmp_path, manifest):
         assert read.table.equals(made.table)
 
 
+def test_of_folds_and_parts_either_is_read_and_the_other_is_named(tmp_path, manifest):
+    parts, folds = by_speaker(manifest, ["train", "test"]), by_speaker(manifest, ["1", "2"])
+    sides = zip(ids(manifest), parts, folds, strict=True)
+    rows = [{"utterance_id": name, "part": part, "fold": fold} for name, part, fold in sides]
+    source = write_csv(tmp_path / "a.csv", rows)
+    read = import_split(manifest, source, "own")
+    assert (read.split.folds, read.unread) == (("1", "2"), "part")
+    read = import_split(manifest, source, "own", column="part")
+    assert (read.split.table["part"].to_pylist(), read.split.folds, read.unread) == (parts, (), "fold")
+    source = write_csv(tmp_path / "b.csv", [{**row, "part": ""} for row in rows])
+    assert import_split(manifest, source, "own").unread == ""
+    with pytest.raises(SplitError, match=r"b.csv: no row has a part; its column 'fold' is filled"):
+        import_split(manifest, source, "own", column="part")
+
+
 @pytest.mark.parametrize("name", sorted(PART_NAMES))
 def test_other_names_of_parts(tmp_path, manifest, name):
     rows = [{"utterance_id": ids(manifest)[0], "part": name.upper()}]
