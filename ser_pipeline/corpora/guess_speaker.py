@@ -20,6 +20,7 @@ from ser_pipeline.corpora.guesses import (
 )
 from ser_pipeline.corpora.shapes import Field
 from ser_pipeline.corpora.words import emotion_of_word, is_copy, is_level
+from ser_pipeline.errors import some
 
 LIKELY: Final = 1.5
 CERTAIN: Final = 2.0
@@ -28,6 +29,9 @@ MARGIN: Final = 0.75
 
 TALKS: Final = {"session", "sess", "ses", "dialogue", "dialog", "dia", "conversation", "conv", "talk"}
 """Words before the numbers of talks in each of which speakers may be counted anew."""
+
+MOST_GROUPS: Final = 3
+"""Values of a field that may be groups of the people whom another field tells apart."""
 
 
 def find_others(
@@ -47,10 +51,12 @@ def find_others(
     every = fields
     facts = list(columns)
     told = [column.counts.keys() for column in columns.values()]
+    said = [each for each in fields if any(each.counts.keys() <= codes for codes in told)]
     fields = [
         each
         for each in fields
-        if not any(each.counts.keys() <= codes for codes in told)
+        if each not in said
+        and not any(_same_classes(each, part) and part.inside(each) for part in said)
         and not all(map(is_copy, each.counts))
         and not (emotion and _same_classes(each, emotion))
     ]
@@ -62,6 +68,8 @@ def find_others(
             for each in fields
             if not any(_same(each, other) and not (each.joined and other.inside(each)) for other in taken)
         ]
+        if fact == "sentence":
+            free = [each for each in free if not any(_is_group(each, other, guess) for other, guess in found)]
         guess = find(free, emotion) if fact not in facts else None
         if guess is not None:
             found.append(guess)
@@ -126,7 +134,24 @@ def _speaker(fields: Sequence[Field], emotion: Field | None) -> Found | None:
     sure = score >= CERTAIN and (not rivals or score - rivals[0] >= MARGIN) and _plainly(best, fields)
     if len(best.counts) < 3 and any(each.letters and each.letters <= TALKS for each in fields):
         sure = False  # the one and the other of every talk
+    within = [each for score, each in scored if score >= LIKELY and _people_within(each, best)]
+    if within:
+        groups = f"the {where(best)} ({some(sorted(best.counts), show=3)})"
+        return within[0], Guess("speaker", where(within[0]), within[0].counts, False, rivals=(groups,))
     return best, Guess("speaker", where(best), best.counts, sure)
+
+
+def _is_group(each: Field, other: Field, guess: Guess) -> bool:
+    """Whether all that a speaker says has the same value of a field."""
+    pairs = {pair for pair in zip(other.values, each.values, strict=True) if all(pair)}
+    return guess.fact == "speaker" and len(pairs) <= len(other.counts)
+
+
+def _people_within(each: Field, group: Field) -> bool:
+    """Whether a field tells apart the people of a few groups that are no numbers, each in one group."""
+    pairs = {*zip(each.values, group.values, strict=True)}
+    finer = len(pairs) == len(each.counts) >= 2 * len(group.counts)
+    return finer and len(group.counts) <= MOST_GROUPS and not group.numbered
 
 
 def _person_within(each: Field, other: Field) -> bool:
@@ -180,6 +205,8 @@ def _like_a_speaker(each: Field, emotion: Field | None, fields: Sequence[Field])
         return -1.0
     parts = [other for other in fields if other.inside(each) and not other.joined]
     if each.joined and not _gendered_number(each):
+        return -1.0
+    if all_called("group", each.letters) and not any(any(map(str.isdigit, value)) for value in counts):
         return -1.0
     if called_like_takes(each, fields) or (len(counts) <= 3 and len(around(each, fields)) > 1):
         return -1.0  # the second: a part of a code that has more values

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from ser_pipeline.corpora.shapes import Field
@@ -50,6 +51,14 @@ class Guess:
         """Codes of which nobody knows what they stand for, by how often they occur."""
         return [code for code, _ in Counter(self.counts).most_common() if code not in self.codes]
 
+
+INTENSITIES: Final = frozenset(
+    {"level", "lvl", "intensity", "intensitaet", "intensitat", "strength", "stufe"}
+)
+"""Words before the number of an intensity."""
+
+LEVELS: Final = MappingProxyType({"1": "low", "2": "normal", "3": "high"})
+"""What three such numbers may mean."""
 
 Found = tuple[Field, Guess]
 
@@ -106,8 +115,19 @@ def _of_speakers(each: Field) -> bool:
 
 
 def called_like_takes(each: Field, fields: Sequence[Field]) -> bool:
-    """Whether a field, or the token that it is the number of, is called like sentences or takes."""
-    return any(all_called("take", other.letters) for other in around(each, fields))
+    """Whether a field, or what it is the number of, is called like sentences or takes."""
+    return any(
+        all_called("take", other.letters) for other in [*around(each, fields), *_counted(each, fields)]
+    )
+
+
+def _counted(each: Field, fields: Sequence[Field]) -> list[Field]:
+    """A number with the one word before it, as in ``level_1``."""
+    return [
+        other
+        for other in fields
+        if other.joined and each.inside(other) and each.place[1] == other.place[1] and len(other.letters) == 1
+    ]
 
 
 def all_called(kind: str, words: set[str]) -> bool:
@@ -183,8 +203,11 @@ def find_gender(fields: Sequence[Field], _: Field | None) -> Found | None:
 
 
 def find_intensity(fields: Sequence[Field], _: Field | None) -> Found | None:
-    """A field of words for how strong an emotion is."""
+    """A field of words for how strong an emotion is, or of numbers behind such a word."""
     for each in fields:
+        words = {word for other in _counted(each, fields) for word in other.letters}
+        if words & INTENSITIES and {*each.counts} <= LEVELS.keys() and len(each.counts) == len(LEVELS):
+            return each, Guess("intensity", where(each), each.counts, False, LEVELS)
         codes = {code: level for code in each.counts if (level := intensity_of_word(code))}
         if not each.joined and len(each.counts) <= 5 and known(each.counts, codes) > 0.95:
             return each, Guess("intensity", where(each), each.counts, True, codes)

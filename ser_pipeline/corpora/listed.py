@@ -44,6 +44,7 @@ from ser_pipeline.corpora.words import (
     emotion_of_word,
     facts_of_columns,
     gender_of_word,
+    intensity_of_word,
     is_level,
     language_of_word,
     rating_of_column,
@@ -185,6 +186,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
     codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
+    codes["intensity"] = {word: how for word in met.get("intensity", ()) if (how := intensity_of_word(word))}
     codes["style"] = {word: style for word in met.get("style", ()) if (style := style_of_word(word))}
     if not codes["style"]:
         columns.pop("style", None)  # says something else

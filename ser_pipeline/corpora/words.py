@@ -135,7 +135,7 @@ def is_level(word: str) -> bool:
 
 
 def numbered_thing(word: str) -> str | None:
-    """What a number after a word is the number of: a ``speaker`` or a ``take``; None where it is not known.
+    """What a word counts: a ``speaker`` or a ``take``, or a ``group`` of an age; None where it is not known.
 
     Examples:
         >>> numbered_thing("Actor"), numbered_thing("Session"), numbered_thing("x")

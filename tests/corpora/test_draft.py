@@ -332,3 +332,36 @@ def test_the_first_letters_of_the_alphabet_are_takes_and_no_emotions(tmp_path, t
     assert ({*emotion.counts}, emotion.sure, emotion.codes) == ({f"E{n}" for n in range(1, 8)}, False, {})
     assert any("(1, 2, 3, 4, 5, 6 and 1 more)" in rival for rival in found.rivals)
     assert f"file name ({', '.join(takes)})" in found.rivals
+
+
+@pytest.mark.parametrize(
+    ("folders", "rivals"),
+    [(("kinder", "senioren"), ()), (("berlin", "kiel"), ("the folder (berlin, kiel)",))],
+)
+def test_people_in_groups_are_told_apart_by_their_own_code(tmp_path, folders, rivals):
+    people = {folders[0]: ("03", "08", "09", "11"), folders[1]: ("10", "12", "13", "14")}
+    paths = [name for group in folders for name in names(group + "/{e}_{s}_", e=WORDS, s=people[group])]
+    found = draft(put(tmp_path / "mine", [f"{name}{k:03d}.wav" for k, name in enumerate(paths * 4)]))
+    speaker = found.guess("speaker")
+    assert speaker is not None
+    assert {*speaker.counts} == {*people[folders[0]], *people[folders[1]]}
+    assert (speaker.sure, speaker.rivals, found.guess("sentence")) == (False, rivals, None)
+
+
+def test_three_numbered_levels_are_intensities_with_a_question_mark(tmp_path):
+    paths = names("level_{i}/{s}-{e}-{t}.wav", i="123", s=("03", "08", "09", "13", "21"), e=WORDS, t="xy")
+    found = draft(put(tmp_path / "mine", paths))
+    intensity, speaker = found.guess("intensity"), found.guess("speaker")
+    assert intensity is not None
+    assert (intensity.codes, intensity.sure) == ({"1": "low", "2": "normal", "3": "high"}, False)
+    assert speaker is not None
+    assert len(speaker.counts) == 5
+
+
+def test_a_speaker_of_a_table_is_no_sentence_of_the_names(tmp_path):
+    paths = names("p{s}_{t}.wav", s=("03", "08", "09"), t=numbers(6, 4))
+    lines = [f"{path},{path[1:3]},{WORDS[k % 6]}" for k, path in enumerate(paths)]
+    put(tmp_path / "mine", paths)
+    (tmp_path / "mine" / "a.csv").write_text("\n".join(["path,speaker,emotion", *lines]))
+    found = draft(tmp_path / "mine")
+    assert [guess.fact for guess in found.guesses] == ["emotion", "speaker"]

@@ -298,6 +298,11 @@ def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     )
 
 
+def test_usual_words_for_intensities_are_read(home):
+    text = "path,emotion,intensity\nrec/anna/a1.wav,sad,medium\nrec/ben/b1.wav,joy,Stark\n"
+    assert [row.intensity for row in rows_of(home, text)] == ["normal", "high"]
+
+
 def test_lines_with_more_or_fewer_cells_than_the_heading_are_counted(home):
     text = "path,emotion,speaker\nrec/anna/a1.wav,sad,1,x,y\nrec/anna/a2.wav,sad\nrec/ben/b1.wav,joy,2,\n"
     *_, more, fewer = rows_of(home, text)
