@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple, cast
+from urllib.parse import unquote
 
 import regex
 
@@ -49,6 +50,9 @@ SYSTEM = frozenset(
 
 LARGEST_TABLE: Final = 64 << 20
 """Bytes up to which a file that is no recording is fetched from an address, as it may be a table."""
+
+_FILE: Final = re.compile("file:(//localhost(?=/)|//(?=/))?(?=/)", re.IGNORECASE)
+"""What stands before the path in an address of a file; another machine than this one stays."""
 
 LONGEST_S: Final = 1.0
 """How long a user's pattern may look at one name or line."""
@@ -322,13 +326,16 @@ def listed(root: Path, files: Sequence[PurePosixPath] | None) -> Sequence[PurePo
 
 
 def slashed(path: str) -> str:
-    r"""A path that a table writes, with slashes.
+    r"""A path that a table writes, with slashes, and without ``file:`` and what that encodes.
 
     Examples:
-        >>> slashed(".\\wav\\a.wav")
-        'wav/a.wav'
+        >>> slashed(".\\wav\\a.wav"), slashed("file:///my%20wav/a.wav"), slashed("file:///C:/a.wav")
+        ('wav/a.wav', '/my wav/a.wav', 'C:/a.wav')
     """
-    return path.replace("\\", "/").removeprefix("./")
+    path = path.replace("\\", "/").removeprefix("./")
+    if (address := _FILE.match(path)) is None:
+        return path
+    return re.sub("^/([A-Za-z])[:|]/", r"\1:/", unquote(path[address.end() :]))
 
 
 def stem(path: PurePosixPath) -> str:

@@ -145,7 +145,8 @@ def _lost(name: str, file: Path) -> str:
     if name != _possible(name):
         return "its path holds a character that no file name can have; correct it in the table"
     if re.match(r"[a-z][a-z0-9+.-]+://", name.lower()):  # C:// is a drive of Windows
-        return f"is an address of a kind that is not read; valid are {', '.join((*STORES, *ARCHIVES))}"
+        kinds = ", ".join(("file", *STORES, *ARCHIVES))
+        return f"{name!r} is an address of a kind that is not read; valid are {kinds}"
     return (
         f"no such file, neither from the folder of {file.name!r} nor from the data folder; pass the folder "
         "that the table's paths begin in with --data"

@@ -15,6 +15,7 @@ import numpy as np
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.audio.sound import opened
 from ser_pipeline.corpora.description import FACTS
+from ser_pipeline.corpora.files import slashed
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.records import Segment
 
@@ -118,7 +119,7 @@ class Places:
     def find(self, name: str) -> Path | None:
         """The recording that a path leads to, as an absolute path; None where there is none."""
         try:
-            plain = os.path.expanduser(name.replace("\\", "/"))
+            plain = os.path.expanduser(slashed(name))
         except ValueError:  # after a tilde stands what can be nobody's name
             return None
         for folder in self.folders:

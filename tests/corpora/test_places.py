@@ -37,6 +37,18 @@ def test_paths_of_another_machine(home, folder):
     assert [str(row.path) for row in rows] == ["anna/a1.wav", "ben/b1.wav"]
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    ["file://{home}/{path}", "FILE:{home}/{path}", "file://localhost{home}/{path}", "file:///X:/a/{path}"],
+)
+def test_addresses_of_files_are_decoded(home, spelt):
+    os.rename(home / "rec" / "anna" / "a1.wav", home / "rec" / "anna" / "ä 1.wav")
+    names = ("rec/anna/%C3%A4%201.wav", "rec/ben/b1.wav")
+    lines = [f"{spelt.format(home=home, path=name)},angry" for name in names]
+    found = rows_of(home, "\n".join(["path,emotion", *lines]))
+    assert [str(row.path) for row in found] == ["rec/anna/ä 1.wav", "rec/ben/b1.wav"]
+
+
 def test_paths_from_the_data_folder(home):
     (home / "tables").mkdir()
     (home / "tables" / "mine.csv").write_text("path,emotion\nanna/a1.wav,angry\n")
@@ -88,8 +100,8 @@ def test_each_line_whose_recording_is_missing_is_a_reject(home):
     assert lost == {
         "rec/x.wav": "no such file, neither from the folder of 'mine.csv' nor from the data folder; pass the "
         "folder that the table's paths begin in with --data",
-        "ftp:/a.org/b.wav": "is an address of a kind that is not read; valid are s3, s3a, gs, gcs, az, "
-        "abfs, abfss, hf, http, https, tar, zip, parquet",
+        "ftp:/a.org/b.wav": "'ftp://a.org/b.wav' is an address of a kind that is not read; valid are file, "
+        "s3, s3a, gs, gcs, az, abfs, abfss, hf, http, https, tar, zip, parquet",
     }
     assert len(found) == 3
 
