@@ -332,10 +332,11 @@ def _scale(fact: str, met: Iterable[str]) -> Scale | None:
 
 
 def _of_scales(scales: Mapping[str, Scale], columns: Mapping[str, str]) -> Iterator[str]:
-    """A line for each scale: which columns are read by it."""
+    """A line for each scale: which columns are read by it, and as what if they are called otherwise."""
     by_scale: dict[Scale, list[str]] = defaultdict(list)
     for fact, scale in scales.items():
-        by_scale[scale].append(repr(columns[fact]))
+        column = columns[fact]
+        by_scale[scale].append(f"{column!r}{'' if fact in column.lower() else f' ({fact})'}")
     for (low, high), names in by_scale.items():
         several = f"columns {', '.join(names)} are" if len(names) > 1 else f"column {names[0]} is"
         yield f"{several} read as ratings from {low:g} to {high:g}"

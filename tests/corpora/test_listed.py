@@ -298,6 +298,16 @@ def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     )
 
 
+def test_what_a_rating_is_read_as_is_said_unless_its_column_is_called_so(home):
+    text = "path,emotion,confidence,Val\nrec/anna/a1.wav,sad,0.25,1\nrec/ben/b1.wav,sad,1,5\n"
+    one, _, *said = rows_of(home, text)
+    assert (one.agreement, one.valence) == (0.25, -1)
+    assert [each.reason for each in said] == [
+        "column 'Val' (valence) is read as ratings from 1 to 5",
+        "column 'confidence' (agreement) is read as ratings from 0 to 1",
+    ]
+
+
 def test_usual_words_for_intensities_are_read(home):
     text = "path,emotion,intensity\nrec/anna/a1.wav,sad,medium\nrec/ben/b1.wav,joy,Stark\n"
     assert [row.intensity for row in rows_of(home, text)] == ["normal", "high"]
