@@ -393,7 +393,8 @@ def _in_common_folder(folders: list[str]) -> str:
 
 
 def _in_common(reasons: list[str]) -> str:
-    """The text of some reasons of one kind, with an ellipsis for each part in which they differ."""
+    """The text of some reasons, with an ellipsis where they differ; the first whole if these are three."""
     parts = zip(*(VARYING.findall(reason) for reason in set(reasons)), strict=True)
     shown = iter([found[0] if len(set(found)) == 1 else ELLIPSIS for found in parts])
-    return VARYING.sub(lambda _: next(shown), reasons[0])
+    text = VARYING.sub(lambda _: next(shown), reasons[0])
+    return text if text.count(ELLIPSIS) < 3 else f"as in this one: {reasons[0]}"

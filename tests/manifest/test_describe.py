@@ -130,6 +130,14 @@ def test_names_in_a_reason_do_not_split_a_group(manifest, names):
     assert kind.reason == "duplicate id: … isn't …, too"
 
 
+def test_of_reasons_that_differ_in_three_names_one_is_shown_in_full(manifest):
+    called = "two recordings are called '{0}': x/{0}.wav and y/{0}.wav; write the folder"
+    rows = [("nemo", f"{name}.wav", called.format(name)) for name in ("a", "b")]
+    (kind,) = reject_reasons(rejects_of(*rows), manifest.corpora)
+    assert (kind.files, kind.example) == (2, "a.wav")
+    assert kind.reason == f"as in this one: {called.format('a')}"
+
+
 def test_a_remedy_names_the_folder_of_its_group(manifest):
     rows = [("nemo", f"a/{folder}/1.wav", "run 'git lfs pull' in its folder") for folder in "xy"]
     (kind,) = reject_reasons(rejects_of(*rows), manifest.corpora)
