@@ -16,7 +16,15 @@ from typing import Final
 
 from ser_pipeline.corpora.files import listed, misnamed, unknown_code
 from ser_pipeline.corpora.table_formats import Row
-from ser_pipeline.corpora.tables import CorpusTable, Facts, age_of, gender_of, read_table, share_of
+from ser_pipeline.corpora.tables import (
+    CorpusTable,
+    Facts,
+    age_of,
+    gender_of,
+    read_table,
+    share_of,
+    whole_number,
+)
 from ser_pipeline.records import CorpusCard, Intensity, Record, Reject, Utterance
 
 CARD: Final = CorpusCard(
@@ -159,7 +167,7 @@ def _actor(line: Row) -> tuple[str, Facts]:
 def _vote(line: Row) -> tuple[str, Facts] | None:
     if not re.fullmatch(r"1\d{5}", line[""]):  # 2xxxxx: rated by the face, 3xxxxx: by both
         return None
-    votes = {emotion: int(line[column]) for column, emotion in VOTES.items()}
+    votes = {emotion: whole_number(line[column]) for column, emotion in VOTES.items()}
     if min(votes.values()) < 0 or sum(votes.values()) == 0:
         raise ValueError(f"{line['fileName']!r} has no votes or fewer than none")
     return line["fileName"].strip(), {

@@ -362,9 +362,15 @@ def _readable(
         errors = {text: error for text in cells if (error := _error(values, fact, text))}
         if not errors:
             continue
-        unscaled = fact in RATINGS and fact not in told.scales
-        if unscaled or len(errors) == len(cells):
-            lines.append(f"column {kept.pop(fact)!r} is left out: {next(iter(errors.values()))}")
+        none = len(errors) == len(cells)
+        if none or (fact in RATINGS and fact not in told.scales):
+            many = plural(sum(cells.values()), "value")
+            why = f"none of its {many} can be read" if none else f"its {many} fit no usual scale"
+            lines.append(
+                f"column {kept.pop(fact)!r} is left out: {why}: {counted(cells)}; "
+                f"{next(iter(errors.values()))}; rename it if it is no {fact}, or describe the corpus "
+                "(docs/corpora/describe.md)"
+            )
             continue
         odd[fact] = {*errors}
         bad = {text: cells[text] for text in errors}

@@ -302,6 +302,38 @@ def _of_two_bytes(content: bytes) -> tuple[str, ...]:
     return ()
 
 
+def number_of(text: str) -> float:
+    """Read a number; a comma may stand for the point.
+
+    Raises:
+        ValueError: it is none.
+
+    Examples:
+        >>> number_of("95,5")
+        95.5
+    """
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise ValueError(f"{text.strip()!r} is no number") from None
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number, which may end in ``.0``.
+
+    Raises:
+        ValueError: it is none.
+
+    Examples:
+        >>> whole_number("2.0")
+        2
+    """
+    value = number_of(text)
+    if not value.is_integer():
+        raise ValueError(f"{text.strip()!r} is no whole number")
+    return int(value)
+
+
 def share_of(text: str, whole: float) -> float:
     """Read a number and return it as share of ``whole``; a comma may stand for the point.
 
@@ -312,7 +344,7 @@ def share_of(text: str, whole: float) -> float:
         >>> share_of("95,00", 100)
         0.95
     """
-    value = float(text.replace(",", "."))
+    value = number_of(text)
     if not math.isfinite(value) or not 0 <= value <= whole:
         raise ValueError(f"{text.strip()} is not between 0 and {whole:g}")
     return value / whole

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
 from ser_pipeline.corpora.table_formats import Row
-from ser_pipeline.corpora.tables import age_of
+from ser_pipeline.corpora.tables import age_of, number_of, whole_number
 from ser_pipeline.corpora.words import gender_of_word, is_nobody, language_of_word
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
@@ -140,7 +140,7 @@ class Values:
             return self._scaled(fact)
         simple: dict[str, Callable[[str], Any]] = {
             "age": lambda text: age_of(re.sub(r"[.,]0$", "", str(text))) if str(text).strip() else None,
-            "fold": lambda text: int(float(text)),
+            "fold": lambda text: whole_number(str(text)),
             "language": self._language(),
         } | dict.fromkeys(TIMES, seconds_of)
         return simple.get(fact, self._plain(fact))
@@ -189,7 +189,7 @@ class Values:
         def read(text: str) -> float | None:
             if str(text).strip().lower() in ("", "nan"):
                 return None
-            value = float(str(text).replace(",", "."))
+            value = number_of(str(text))
             if not math.isfinite(value) or not lowest <= value <= highest:
                 raise ValueError(f"{fact} {text} is not between {lowest:g} and {highest:g}")
             return low + (high - low) * (value - lowest) / (highest - lowest)
@@ -286,7 +286,10 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
     votes: Counter[str] = Counter()
     for emotion, cells in counts.items():
         for cell in cells if isinstance(cells, list) else [cells]:
-            count = int(float(cell or 0))
+            number = number_of(str(cell or 0))
+            if not math.isfinite(number):
+                raise ValueError(f"{cell!r} is no number of votes")
+            count = int(number)
             if count < 0:
                 raise ValueError("fewer than no votes")
             votes[emotion] += count

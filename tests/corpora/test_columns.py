@@ -3,6 +3,7 @@
 import pytest
 
 from ser_pipeline.corpora.columns import raters_among, spellings_of
+from ser_pipeline.corpora.values import votes_of
 from ser_pipeline.records import Reject, TableProblem, Utterance
 from tests.corpora.conftest import rows_of
 
@@ -153,3 +154,9 @@ def test_columns_that_may_be_ratings_are_named_and_not_read(home):
     assert said[0].reason == (
         "column 'valence' is read as valence; column 'valence_mean' disagrees in 1 of 1 line"
     )
+
+
+@pytest.mark.parametrize("count", ["x", "inf", "nan"])
+def test_votes_that_are_no_number_are_named(count):
+    with pytest.raises(ValueError, match=f"'{count}' is no number"):
+        votes_of({"anger": count})

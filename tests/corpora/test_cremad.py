@@ -129,7 +129,7 @@ def test_a_broken_table_costs_only_its_own_facts(put):
     [
         ('"100009",0,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "'1001_TIE_NEU_XX' has no votes"),
         ('"100009",-1,0,0,0,5,0,"1001_TIE_NEU_XX",0,0,"N",50', "'1001_TIE_NEU_XX' has no votes or fewer"),
-        ('"100009",x,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "invalid literal for int"),
+        ('"100009",x,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "'x' is no number"),
         ('"100009",0,0,0,0,5,0,"1001_TIE_NEU_XX",5,1,"N",500', "500 is not between 0 and 100"),
     ],
 )

@@ -298,6 +298,20 @@ def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     )
 
 
+def test_a_column_that_is_left_out_is_counted_and_says_why(home):
+    text = "path,emotion,valence,arousal,fold\nrec/anna/a1.wav,sad,positive,3,inf\n"
+    text += "rec/ben/b1.wav,sad,positive,300,a\n"
+    *_, arousal, fold, valence = (row.reason for row in rows_of(home, text)[2:])
+    assert valence == (
+        "column 'valence' is left out: none of its 2 values can be read: 'positive' (2); 'positive' is no "
+        "number; rename it if it is no valence, or describe the corpus (docs/corpora/describe.md)"
+    )
+    assert arousal.startswith(
+        "column 'arousal' is left out: none of its 2 values can be read: '3' (1), '300' (1)"
+    )
+    assert "'inf' is no whole number" in fold
+
+
 def test_what_a_rating_is_read_as_is_said_unless_its_column_is_called_so(home):
     text = "path,emotion,confidence,Val\nrec/anna/a1.wav,sad,0.25,1\nrec/ben/b1.wav,sad,1,5\n"
     one, _, *said = rows_of(home, text)

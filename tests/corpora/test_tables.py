@@ -118,7 +118,7 @@ def test_a_share_out_of_range_is_refused(text):
 
 
 def test_a_share_must_be_a_number():
-    with pytest.raises(ValueError, match="could not convert string to float"):
+    with pytest.raises(ValueError, match="'many' is no number"):
         share_of("many", 100)
 
 
