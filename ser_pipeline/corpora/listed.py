@@ -36,7 +36,7 @@ from ser_pipeline.corpora.files import (
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
-from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.table_formats import Row, noted
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import TIMES, Values
 from ser_pipeline.corpora.words import (
@@ -169,16 +169,18 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     lines = table_lines(file, ragged)
     raters = raters_among([name for name in lines[0] if _are_labels(name, [line[name] for line in lines])])
     votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
-    columns = _columns(file, lines[0], raters, bool(votes))
+    with noted(ragged):
+        columns = _columns(file, lines[0], raters, bool(votes))
     votes = {} if "emotion" in columns else votes
     table = Table(file=str(file.absolute()), rows=True, columns=columns, votes=votes, raters=raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
     answers = Counter(line[column].strip() for line in lines for column in raters)
     labels: Mapping[str, int] = met.get("emotion", Counter()) + answers
     way_out = f"'ser manifest import csv {file} --data {data}' writes a description that you complete"
-    codes = {
-        "emotion": _emotions(file, columns.get("emotion", ""), labels, way_out) if labels else {OTHER: OTHER}
-    }
+    codes = {"emotion": {OTHER: OTHER}}
+    if labels:
+        with noted(ragged):
+            codes["emotion"] = _emotions(file, columns.get("emotion", ""), labels, way_out)
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
     remarks = [*ragged, *_of_raters(table), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, way_out, several=bool(raters) or "rater" in columns)

@@ -11,7 +11,8 @@ import math
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -166,8 +167,12 @@ def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def sheet_rows(path: Path) -> list[list[str]]:
+def sheet_rows(path: Path, odd: list[str] | None = None) -> list[list[str]]:
     """Cells of the first sheet of an Excel workbook (``.xlsx``) that has any.
+
+    Args:
+        path: of the workbook.
+        odd: takes a line that says so, if further sheets have cells.
 
     Raises:
         CorpusError: it cannot be read as one.
@@ -177,13 +182,35 @@ def sheet_rows(path: Path) -> list[list[str]]:
             shared = "xl/sharedStrings.xml"
             strings = [_text(each) for each in _xml(book, shared)] if shared in book.namelist() else []
             sheets = [name for name in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
+            lines, more = list[list[str]](), 0
             for name in sorted(sheets, key=lambda name: (len(name), name)):
-                lines = [_cells(each, strings) for each in _xml(book, name).iter() if _tag(each) == "row"]
                 if lines:
-                    return lines
-            return []
+                    more += _has_cells(book, name)
+                else:
+                    lines = [_cells(each, strings) for each in _xml(book, name).iter() if _tag(each) == "row"]
+            if more and odd is not None:
+                odd.append(f"only the first of its {1 + more} sheets is read; save another one as CSV")
+            return lines
     except (zipfile.BadZipFile, ElementTree.ParseError, OSError, ValueError, IndexError, KeyError) as error:
         raise CorpusError(f"cannot be read as a workbook of Excel ({error}); save it as CSV") from None
+
+
+@contextmanager
+def noted(odd: Sequence[str]) -> Iterator[None]:
+    """Add what should be known of how a table was read to errors on what it lacks.
+
+    Raises:
+        CorpusError: the error, with these lines.
+    """
+    try:
+        yield
+    except CorpusError as error:
+        raise CorpusError("; ".join([str(error), *odd])) from None
+
+
+def _has_cells(book: zipfile.ZipFile, name: str) -> bool:
+    large = book.getinfo(name).file_size > LARGEST_SHEET
+    return large or re.search(rb"<(\w+:)?c[\s>/]", book.read(name)) is not None
 
 
 def _xml(book: zipfile.ZipFile, name: str) -> ElementTree.Element:

@@ -18,6 +18,7 @@ from ser_pipeline.corpora.table_formats import (
     Row,
     cell_of,
     json_rows,
+    noted,
     separated_lines,
     sheet_rows,
     textgrid_rows,
@@ -138,7 +139,8 @@ def read_any(
         encoding: of text; None tries the usual ones.
         heading: whether the first line of text or of a sheet names the columns; otherwise they are called
             ``1``, ``2`` and so on.
-        odd: takes what should be known of lines of text that have more or fewer cells than the heading.
+        odd: takes what should be known of lines of text that have more or fewer cells than the heading, and
+            of sheets of a workbook that are not read.
 
     Raises:
         CorpusError: the file cannot be read, is empty, or is not a table.
@@ -151,7 +153,12 @@ def read_any(
     elif suffix == ".textgrid":
         rows = textgrid_rows(read_text(path, (encoding,) if encoding else ANY_ENCODING))
     elif suffix == ".xlsx":
-        return _named([*enumerate(sheet_rows(path), 1)], heading)
+        sheets: list[str] = []
+        numbered = [*enumerate(sheet_rows(path, sheets), 1)]
+        if odd is not None:
+            odd += sheets
+        with noted(sheets):
+            return _named(numbered, heading)
     else:
         text = read_text(path, (encoding,) if encoding else ANY_ENCODING)
         numbered = _text_lines(text, separator, heading)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ser_pipeline.corpora.table_formats import noted
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
@@ -19,10 +20,12 @@ def read(path: Path, places: Places) -> Foreign:
         CorpusError: the table cannot be read, or no column gives paths or labels.
     """
     file = path / TABLE if path.is_dir() else path
-    lines = table_lines(file)
-    columns = fact_columns(file, lines[0])
+    odd: list[str] = []
+    lines = table_lines(file, odd)
+    with noted(odd):
+        columns = fact_columns(file, lines[0])
     named = [(line[columns["path"]].strip(), told(line, columns)) for line in lines]
-    return Foreign([Item(name, places.find(name), facts) for name, facts in named])
+    return Foreign([Item(name, places.find(name), facts) for name, facts in named], remarks=odd)
 
 
 def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:

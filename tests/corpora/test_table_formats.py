@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from ser_pipeline.corpora.listed import listed_corpora
 from ser_pipeline.corpora.table_formats import json_rows, separated_lines, sheet_rows, textgrid_rows
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.errors import CorpusError
@@ -50,9 +51,10 @@ SHORT = '"ooTextFile"\n"TextGrid"\n0\n2\n<exists>\n1\n"IntervalTier"\n"emotion"\
 ROWS = "".join(f"{n}.wav,sad,s{n}\n" for n in range(20))
 
 
-def workbook(path, sheet, shared=()):
+def workbook(path, sheet, shared=(), more=()):
     with zipfile.ZipFile(path, "w") as book:
-        book.writestr("xl/worksheets/sheet1.xml", SHEET.format(sheet))
+        for number, each in enumerate((sheet, *more), 1):
+            book.writestr(f"xl/worksheets/sheet{number}.xml", SHEET.format(each))
         if shared:
             book.writestr("xl/sharedStrings.xml", SHARED.format("".join(f"<si>{s}</si>" for s in shared)))
     return path
@@ -97,6 +99,21 @@ def test_a_sheet_is_read_with_shared_inline_and_plain_cells_and_gaps(tmp_path):
 def test_columns_after_z_are_in_their_place(tmp_path):
     path = workbook(tmp_path / "t.xlsx", '<row><c r="AB1"><v>1</v></c></row>')
     assert sheet_rows(path) == [[*[""] * 27, "1"]]
+
+
+def test_of_several_sheets_the_first_is_read_and_the_others_are_said(tmp_path):
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'.format
+    first, second = (f"<row>{cell(name)}</row><row>{cell('x')}</row>" for name in ("note", "path"))
+    path, odd = workbook(tmp_path / "t.xlsx", "", (), (first, "", second)), []
+    assert read_any(path, odd=odd) == [(2, {"note": "x"})]
+    assert odd == ["only the first of its 2 sheets is read; save another one as CSV"]
+    with pytest.raises(CorpusError, match=r"no column gives the path .*; only the first of its 2 sheets is"):
+        listed_corpora([path], tmp_path)
+    path = workbook(tmp_path / "h.xlsx", f"<row>{cell('note')}</row>", (), (second,))
+    with pytest.raises(
+        CorpusError, match=r"holds only a heading \(note\); only the first of its 2 sheets is"
+    ):
+        read_any(path)
 
 
 def test_a_workbook_that_cannot_be_read_is_refused(tmp_path):
