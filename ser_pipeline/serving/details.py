@@ -15,13 +15,16 @@ from ser_pipeline.metrics.occlusion import log_odds
 from ser_pipeline.options import Limits, PredictOptions
 from ser_pipeline.serving.load import by_network
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import HOP_S, Prediction
+from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
 from ser_pipeline.serving.voices import normalised
 from ser_pipeline.tables.cells import plural
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""
+
+SHOWN_HOP_S: Final = 0.5
+"""Seconds between windows of a timeline that is shown; the prediction of the whole has its own."""
 
 
 class EnrolError(AudioError):
@@ -70,8 +73,10 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
     """
     content, duration_s = checked(content, limits, name)
     prediction = model.predict(content, options, name=name)
-    long = duration_s > model.longest_s + (options.hop_s or HOP_S)
-    timeline = tuple(model.timeline(content, options, name=name)) if long else ()
+    hop_s = options.hop_s or SHOWN_HOP_S
+    over = options.model_copy(update={"hop_s": hop_s})
+    long = duration_s > model.longest_s + hop_s
+    timeline = tuple(model.timeline(content, over, name=name)) if long else ()
     model = _inside(model)
     try:
         clip = model.clip(content, options)

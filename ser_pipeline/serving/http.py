@@ -200,7 +200,10 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         adapt: Annotated[
             bool, Query(description="Judge each window by the voice that was heard before it.")
         ] = False,
-        hop_s: Annotated[float, Query(ge=0.1, le=60, description="Seconds between windows.")] = 1.0,
+        hop_s: Annotated[
+            Annotated[float, Field(ge=0.1, le=60)] | None,
+            Query(description="Seconds between windows; without it as in 'ser predict'."),
+        ] = None,
         abstain: Annotated[
             Annotated[float, Field(ge=0, le=1)] | Literal["auto"],
             Query(description="Confidence below which to say 'uncertain'; auto takes the model's own."),

@@ -31,9 +31,6 @@ from ser_pipeline.serving.service import MOST_ENROLLED, Sent, Service
 from ser_pipeline.serving.voices import adaptive
 from ser_pipeline.synth import ROOMS, synth_recording
 
-HOP_S: Final = 0.5
-"""Seconds between windows of a longer recording."""
-
 MOST_PIECES: Final = 8
 """Parts of a vector that are shown."""
 
@@ -312,7 +309,7 @@ def shown(model: Model, sent: Sent, service: Service, texts: Texts) -> str:
         AudioError: a recording cannot be used.
         RunError: the model was not trained to adapt to others.
     """
-    options, limits = PredictOptions(abstain="auto", hop_s=HOP_S), service.limits
+    options, limits = PredictOptions(abstain="auto"), service.limits
     model = enrolled(model, sent.enrol, options, limits)
     found = details(model, sent.recording, options, limits, "recording")
     return "".join([answer(found, texts), _answered_by(model, texts), *_pictures(found, model, texts)])

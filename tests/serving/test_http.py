@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,11 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import numpy as np
 import psutil
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
+from typer.testing import CliRunner
 
+import ser_pipeline
 from ser_pipeline import load_model
-from ser_pipeline.options import Limits
+from ser_pipeline.cli import app
+from ser_pipeline.options import Limits, PredictOptions
+from ser_pipeline.serving.details import details
 from ser_pipeline.serving.http import http_app
 from ser_pipeline.serving.service import Service
 from tests.serving.conftest import RATE, save_random, voice
@@ -69,6 +75,27 @@ def test_a_raw_body_and_a_form_are_answered_alike_and_as_in_python(client, run, 
     assert (said["decision"], said["model"], said["synthetic"]) == (expected.decision, "small", False)
     assert said["duration_s"] == pytest.approx(1.4, abs=0.01)
     assert said["answered_by"] == load_model(run).about.as_dict()
+
+
+@pytest.mark.parametrize(("flags", "query"), [([], ""), (["--hop", "3"], "hop_s=3")])
+def test_a_long_recording_is_told_alike_by_server_page_command_and_python(run, tmp_path, flags, query):
+    content, options = recording(61.0, 4), PredictOptions(hop_s=3 if flags else None)
+    (tmp_path / "a.wav").write_bytes(content)
+    words = ["predict", str(tmp_path / "a.wav"), "--model", str(run), *flags]
+    printed = json.loads(CliRunner().invoke(app, [*words, "--format", "json"]).stdout)
+    assert CliRunner().invoke(app, [*words, "--out", str(tmp_path / "p.parquet")]).exit_code == 0
+    (row,) = pq.read_table(tmp_path / "p.parquet").to_pylist()
+    model = load_model(run)
+    service = Service(model, Limits())
+    sent = Client(service).post(content, f"?{query}").json()
+    timed = Client(service).post(content, f"?timeline=true&{query}").json()
+    service.stop()
+    shown = details(model, content, options, Limits(), "a.wav").prediction
+    told = ser_pipeline.predict(content, model=run, **options.model_dump(exclude_defaults=True))
+    everyone = [printed, sent, timed, row, shown.as_dict(), told.as_dict()]
+    assert [each["windows"] for each in everyone] == [21 if flags else 121] * 6
+    for each in everyone:
+        assert each["confidence"] == pytest.approx(told.confidence, abs=2e-6)
 
 
 def test_a_timeline_is_added_where_it_is_asked_for(client, run):
