@@ -221,12 +221,12 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
 
 def _load(place: Path, options: "PredictOptions", *, one_speaker: bool = False) -> "Model":
     """Load a model that has a use for all options, and say that it answers."""
+    from ser_pipeline.serving.ensemble import cards_of
     from ser_pipeline.serving.load import load_model
     from ser_pipeline.serving.voices import check_effect
 
     loaded = load_model(place)
-    cards = [each.card for each in getattr(loaded, "members", (loaded,))]
-    check_effect(loaded.name, cards, options, one_speaker=one_speaker)
+    check_effect(loaded.name, cards_of(loaded), options, one_speaker=one_speaker)
     introduce(loaded)
     if options.abstain == "auto" and loaded.card.abstain_below is None:
         say(f"{loaded.name}: has no threshold for abstaining, so --abstain auto changes nothing")

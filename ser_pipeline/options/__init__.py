@@ -29,7 +29,7 @@ from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
 from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, recipe
 from ser_pipeline.options.recipe import PRESETS, Normalise, Preset, Recipe
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
-from ser_pipeline.options.serving import Limits, PredictOptions
+from ser_pipeline.options.serving import Limits, PredictOptions, RequestOptions
 from ser_pipeline.options.settings import Setting, settings_by_path, settings_of
 from ser_pipeline.options.stored import (
     KINDS,
@@ -84,6 +84,7 @@ __all__ = [
     "RandomCrop",
     "RandomGain",
     "Recipe",
+    "RequestOptions",
     "Setting",
     "SmileOptions",
     "SpecAugment",

@@ -75,7 +75,7 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
             inner = _inner(place.model_fields[part].annotation) if part in place.model_fields else None
             place = inner or place
         close = nearest(str(error["loc"][-1]), place.model_fields)
-        return f"there is no such setting{close}; valid are {', '.join(place.model_fields)}"
+        return f"there is no such setting{close}; valid are {', '.join(place.model_fields) or 'none'}"
     if error["type"] == "missing" and not known:
         return "is missing"
     if error["type"] == "literal_error":

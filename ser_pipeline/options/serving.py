@@ -43,6 +43,16 @@ class PredictOptions(Options):
     )
 
 
+class RequestOptions(PredictOptions):
+    """What a request to a server asks for."""
+
+    timeline: bool = option(
+        False,
+        "Also give one prediction for each window.",
+        flag="",
+    )
+
+
 class Limits(Options):
     """What a server takes."""
 

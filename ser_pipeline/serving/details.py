@@ -71,7 +71,7 @@ def details(model: Model, content: bytes, options: PredictOptions, limits: Limit
         AudioTooLarge: longer than allowed.
         AudioError: it cannot be used.
     """
-    content, duration_s = checked(content, limits, name)
+    content, duration_s = checked_recording(content, limits, name)
     prediction = model.predict(content, options, name=name)
     hop_s = options.hop_s or SHOWN_HOP_S
     over = options.model_copy(update={"hop_s": hop_s})
@@ -148,7 +148,9 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
     if not recordings:
         return model
     try:
-        known = [checked(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)]
+        known = [
+            checked_recording(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)
+        ]
     except AudioTooLarge:
         raise
     except AudioError as error:
@@ -159,7 +161,7 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
     return adapted
 
 
-def checked(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:
+def checked_recording(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:
     """A recording as it is predicted on, and its seconds by its header, before its samples are looked at.
 
     Returns:

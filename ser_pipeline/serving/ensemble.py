@@ -11,6 +11,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import PredictOptions
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.model import USUAL, Adapting, Model
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Window
@@ -208,3 +209,8 @@ class Ensemble(Model):
             dimensions=self.dimensions,
         )
         return replace(joined, windows=max(each.windows for each in said))
+
+
+def cards_of(model: Model) -> list[ModelCard]:
+    """Card of a model, or those of an ensemble's members."""
+    return [each.card for each in (model.members if isinstance(model, Ensemble) else (model,))]

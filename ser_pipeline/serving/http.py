@@ -1,19 +1,19 @@
 """Predictions over HTTP: ``POST /predict``, ``GET /health``, and a page that lists them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
-from pydantic import Field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -21,14 +21,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from ser_pipeline import __version__
-from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy
-from ser_pipeline.options import PredictOptions
-from ser_pipeline.serving.details import checked, enrolled
+from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy, SettingsError
+from ser_pipeline.options import Options, RequestOptions, checked
+from ser_pipeline.serving.details import checked_recording, enrolled
+from ser_pipeline.serving.ensemble import cards_of
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
 from ser_pipeline.serving.service import MOST_ENROLLED, BadBody, Sent, Service, read_recordings
+from ser_pipeline.serving.voices import check_effect
+from ser_pipeline.tables import one_line
 
 T = TypeVar("T")
+O = TypeVar("O", bound=Options)  # noqa: E741
 
 STATUS: Final[tuple[tuple[type[SerError], int], ...]] = (
     (ServerBusy, 429),
@@ -43,12 +47,25 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
-BODY: Final[dict[str, Any]] = {
+
+def _schemas(kind: type[Options]) -> Mapping[str, dict[str, Any]]:
+    """Parameters of an address as OpenAPI describes them: name -> schema."""
+    ours = ("title", "flag", "off", "many", "panel", "needs", "presets")  # of command lines
+    every: dict[str, dict[str, Any]] = kind.model_json_schema()["properties"]
+    return {name: {key: each[key] for key in each if key not in ours} for name, each in every.items()}
+
+
+DESCRIBED: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": name, "in": "query", "description": schema["description"], "schema": schema}
+        for name, schema in _schemas(RequestOptions).items()
+    ],
     "requestBody": {
         "required": True,
         "description": "A recording of any format that can be decoded: raw, or as the file of a form. A form "
         f"may also hold up to {MOST_ENROLLED} other recordings of the person who speaks, each as a file "
-        "'enrol': a model trained with '--normalise adaptive' adapts to them.",
+        "'enrol': a model trained with '--normalise adaptive' adapts to them. Its other fields mean the same "
+        "as the parameters of these names.",
         "content": {
             "application/octet-stream": BINARY,
             "multipart/form-data": {
@@ -57,12 +74,13 @@ BODY: Final[dict[str, Any]] = {
                     "properties": {
                         "file": BINARY["schema"],
                         "enrol": {"type": "array", "items": BINARY["schema"], "maxItems": MOST_ENROLLED},
+                        **_schemas(RequestOptions),
                     },
                     "required": ["file"],
                 }
             },
         },
-    }
+    },
 }
 
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
@@ -193,59 +211,58 @@ def http_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
 
 
 def _add_predict(app: FastAPI, service: Service) -> None:
-    @app.post("/predict", openapi_extra=BODY, responses=REFUSED)
-    async def predict(
-        request: Request,
-        timeline: Annotated[bool, Query(description="Also one prediction for each window.")] = False,
-        adapt: Annotated[
-            bool, Query(description="Judge each window by the voice that was heard before it.")
-        ] = False,
-        hop_s: Annotated[
-            Annotated[float, Field(ge=0.1, le=60)] | None,
-            Query(description="Seconds between windows; without it as in 'ser predict'."),
-        ] = None,
-        abstain: Annotated[
-            Annotated[float, Field(ge=0, le=1)] | Literal["auto"],
-            Query(description="Confidence below which to say 'uncertain'; auto takes the model's own."),
-        ] = 0.0,
-        modality: Annotated[Literal["speech", "song"], Query(description="What is heard.")] = "speech",
-    ) -> dict[str, Any]:
+    @app.post("/predict", openapi_extra=DESCRIBED, responses=REFUSED)
+    async def predict(request: Request) -> dict[str, Any]:
         """Tell the emotion of one recording."""
-        if adapt and not timeline:
-            raise HTTPException(422, "adapt: goes with timeline=true")
-        options = PredictOptions(abstain=abstain, hop_s=hop_s, modality=modality, adapt=adapt)
-        return await answered(
-            request, service, lambda model, sent: _answer(model, sent, options, service, timeline)
-        )
+        return await answered(request, service, RequestOptions, partial(_answer, service))
 
 
-async def answered(request: Request, service: Service, work: Callable[[Model, Sent], T]) -> T:
+async def answered(
+    request: Request, service: Service, kind: type[O], work: Callable[[Model, Sent, O], T]
+) -> T:
     """What ``work`` makes of the recordings of a request, in the order in which requests come.
 
     Args:
         request: whose body was not read yet.
         service: predicts.
-        work: done in the service's thread.
+        kind: what it may ask for.
+        work: done in the service's thread, with what was asked for.
 
     Raises:
         SerError: the body cannot be used, too many wait, or what ``work`` raises.
     """
+    asked(request, kind)  # a wrong address is refused before a recording is read
     with service.place() as place:
         sent = await read_recordings(request, place, service.limits.body_s)
-        return await asyncio.wrap_future(service.start(lambda model: work(model, sent)))
+        options = asked(request, kind, sent.fields)
+        return await asyncio.wrap_future(service.start(lambda model: work(model, sent, options)))
 
 
-def _answer(
-    model: Model, sent: Sent, options: PredictOptions, service: Service, timeline: bool
-) -> dict[str, Any]:
+def asked(request: Request, kind: type[O], fields: Sequence[tuple[str, str]] = ()) -> O:
+    """What the parameters of an address say, and the fields of a form, which mean the same.
+
+    Raises:
+        SettingsError: a name or value that does not fit, or two values of one name.
+    """
+    said: dict[str, str] = {}
+    for name, value in (*request.query_params.multi_items(), *fields):
+        if said.setdefault(name, value) != value:
+            raise SettingsError(f"{name}: given as {said[name]!r} and as {value!r}; give it once")
+    return checked(kind, said, where=f"{request.method} {request.url.path}")
+
+
+def _answer(service: Service, model: Model, sent: Sent, options: RequestOptions) -> dict[str, Any]:
     """What is sent back for a recording."""
-    content, duration_s = checked(sent.recording, service.limits, "recording")
+    if options.adapt and not options.timeline:
+        raise SettingsError("adapt: goes with timeline=true")
+    check_effect(model.name, cards_of(model), options, dashes="")
+    content, duration_s = checked_recording(sent.recording, service.limits, "recording")
     model = enrolled(model, sent.enrol, options, service.limits)
     answer = _without_file(model.predict(content, options))
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
     answer |= {} if model.about is None else {"answered_by": model.about.as_dict()}
     answer |= {"enrolled": len(sent.enrol)} if sent.enrol else {}
-    if timeline:
+    if options.timeline:
         answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]
     return answer
 
@@ -256,8 +273,9 @@ def _without_file(said: Prediction) -> dict[str, Any]:
 
 def _add_rest(app: FastAPI, service: Service) -> None:
     @app.get("/health")
-    async def health() -> dict[str, Any]:
+    async def health(request: Request) -> dict[str, Any]:
         """Which model answers, and how many recordings wait."""
+        asked(request, Options)
         return {
             "status": "ok",
             "model": service.model.name,
@@ -268,6 +286,7 @@ def _add_rest(app: FastAPI, service: Service) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
+        asked(request, Options)
         return HTMLResponse(api_page(app.openapi(), str(request.base_url)))
 
 
@@ -299,4 +318,4 @@ def _add_errors(app: FastAPI) -> None:
 
 def _error_answer(status: int, sentence: str, code: str = SerError.code) -> JSONResponse:
     headers = {"Retry-After": "2"} if status == 429 else None
-    return JSONResponse({"error": sentence, "code": code}, status, headers=headers)
+    return JSONResponse({"error": one_line(sentence), "code": code}, status, headers=headers)

@@ -20,9 +20,10 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from ser_pipeline.options import PredictOptions, mels_of
+from ser_pipeline.options import Options, PredictOptions, mels_of
+from ser_pipeline.options.base import option
 from ser_pipeline.serving.details import MOST_VALUES, Details, details, enrolled
-from ser_pipeline.serving.http import TEMPLATES, answered, template
+from ser_pipeline.serving.http import TEMPLATES, answered, asked, template
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import Caveat
 from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
@@ -50,6 +51,12 @@ SPOKEN: Final = (
     "record", "stop", "recording", "no_microphone", "refused_microphone", "working", "unusable", "failed",
 )  # fmt: skip
 """Texts that the page's script says."""
+
+
+class PageOptions(Options):
+    """What a request for the page, or for what it shows, asks for."""
+
+    lang: str = option("", "Language; without it, or with an unknown one, as the browser asks.", flag="")
 
 
 class Texts(BaseModel):
@@ -243,21 +250,22 @@ def add_page(app: FastAPI, service: Service, trusted: Sequence[Caveat]) -> None:
         trusted: what to say of the model.
     """
 
-    def read_by(request: Request) -> Texts:
-        return language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+    def read_by(request: Request, options: PageOptions) -> Texts:
+        return language_of(options.lang, request.headers.get("accept-language", ""))
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> HTMLResponse:
-        texts = read_by(request)
+        texts = read_by(request, asked(request, PageOptions))
         headers = {"Content-Language": texts.code, "Vary": "Accept-Language"}
         return HTMLResponse(_page(service, trusted, texts), headers=headers)
 
     @app.post("/show", include_in_schema=False)
     async def show(request: Request) -> HTMLResponse:
-        texts = read_by(request)
-        return HTMLResponse(
-            await answered(request, service, lambda model, sent: shown(model, sent, service, texts))
-        )
+
+        def work(model: Model, sent: Sent, options: PageOptions) -> str:
+            return shown(model, sent, service, read_by(request, options))
+
+        return HTMLResponse(await answered(request, service, PageOptions, work))
 
     @app.get("/examples/{number}.wav", include_in_schema=False)
     def example(number: int) -> Response:

@@ -21,6 +21,10 @@ T = TypeVar("T")
 MOST_ENROLLED: Final = 20
 """Other recordings of the speaker that a form may hold."""
 
+MOST_FIELDS: Final = 16
+LONGEST_FIELD: Final = 256
+"""Fields without a file that a form may hold, and bytes of each."""
+
 HELD: Final = 8
 """Bytes of all recordings that wait together, as a multiple of the largest one allowed."""
 
@@ -38,10 +42,12 @@ class Sent:
     Attributes:
         recording: to predict on.
         enrol: other recordings of the person who speaks.
+        fields: name and value of what else a form holds.
     """
 
     recording: bytes
     enrol: tuple[bytes, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class Place:
@@ -177,7 +183,13 @@ async def _files_of_form(request: Request, body: bytes) -> Sent:
     async def pieces() -> AsyncGenerator[bytes, None]:
         yield body
 
-    parser = MultiPartParser(request.headers, pieces(), max_files=1 + MOST_ENROLLED, max_fields=8)
+    parser = MultiPartParser(
+        request.headers,
+        pieces(),
+        max_files=1 + MOST_ENROLLED,
+        max_fields=MOST_FIELDS,
+        max_part_size=LONGEST_FIELD,
+    )
     parser.spool_max_size = len(body) + 1  # never on disk
     try:
         form = await parser.parse()
@@ -187,13 +199,14 @@ async def _files_of_form(request: Request, body: bytes) -> Sent:
         enrol = form.getlist("enrol")
         if not all(isinstance(each, UploadFile) for each in enrol):
             raise BadBody("enrol: holds no file; send recordings, as 'curl -F enrol=@other.wav' does")
-        others = [value for name, value in form.multi_items() if name != "enrol"]
-        files = [each for each in others if isinstance(each, UploadFile)]
+        others = [(name, value) for name, value in form.multi_items() if name != "enrol"]
+        files = [value for _, value in others if isinstance(value, UploadFile)]
         if not files:
             raise BadBody("the form holds no file; send one, as 'curl -F file=@a.wav' does")
         if len(files) > 1:
             raise BadBody("the form holds more than one file; only 'enrol' may be repeated")
         known = [await each.read() for each in enrol if isinstance(each, UploadFile)]
-        return Sent(await files[0].read(), tuple(known))
+        fields = [(name, value) for name, value in others if isinstance(value, str)]
+        return Sent(await files[0].read(), tuple(known), tuple(fields))
     finally:
         await form.close()

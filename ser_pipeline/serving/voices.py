@@ -89,7 +89,12 @@ def adaptive(card: ModelCard) -> bool:
 
 
 def check_effect(
-    name: str, cards: Sequence[ModelCard], options: PredictOptions, *, one_speaker: bool = False
+    name: str,
+    cards: Sequence[ModelCard],
+    options: PredictOptions,
+    *,
+    one_speaker: bool = False,
+    dashes: str = "--",
 ) -> None:
     """Refuse options of a command that would change nothing; without this, they are ignored.
 
@@ -98,6 +103,7 @@ def check_effect(
         cards: of the model, or of each member of an ensemble.
         options: that were given.
         one_speaker: whether all recordings are said to be of one person.
+        dashes: what stands before the name of an option in a message.
 
     Raises:
         SettingsError: names the first one, or a corpus whose level is unknown.
@@ -105,15 +111,15 @@ def check_effect(
     gains = {corpus for card in cards for corpus in card.learned.gains_db} - {OTHER_CORPORA}
     listens = any(isinstance(part, FeatureOptions) for card in cards for part in parts_of(card.inputs))
     idle = {
-        f"--corpus {options.corpus}": options.corpus is not None and not gains,
-        "--modality song": options.modality == "song" and not listens,
-        "--one-speaker": one_speaker and not any(speaker_wise(card) or adaptive(card) for card in cards),
+        f"corpus {options.corpus}": options.corpus is not None and not gains,
+        "modality song": options.modality == "song" and not listens,
+        "one-speaker": one_speaker and not any(speaker_wise(card) or adaptive(card) for card in cards),
     }
     if flag := next((flag for flag, ignored in idle.items() if ignored), None):
-        raise SettingsError(f"{flag}: has no effect on {name}; leave it out")
+        raise SettingsError(f"{dashes}{flag}: has no effect on {name}; leave it out")
     if options.corpus is not None and options.corpus not in gains:
         raise SettingsError(
-            f"--corpus {options.corpus}: {name} knows the levels of {', '.join(sorted(gains))}"
+            f"{dashes}corpus {options.corpus}: {name} knows the levels of {', '.join(sorted(gains))}"
         )
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import ser_pipeline
 from ser_pipeline import load_model
 from ser_pipeline.cli import app
-from ser_pipeline.options import Limits, PredictOptions
+from ser_pipeline.options import Limits, PredictOptions, RequestOptions
 from ser_pipeline.serving.details import details
 from ser_pipeline.serving.http import http_app
 from ser_pipeline.serving.service import Service
@@ -138,6 +138,17 @@ def test_recordings_that_take_ffmpeg_are_decoded_once(client, fake_ffmpeg, monke
         (recording(), "?abstain=2", 422, "abstain"),
         (recording(), "?modality=dance", 422, "modality"),
         (recording(), "?timeline=perhaps", 422, "timeline"),
+        (recording(), "?timelin=true", 422, "timelin: there is no such setting (did you mean 'timeline'?)"),
+        (
+            recording(),
+            "?file=a.wav",
+            422,
+            "valid are abstain, corpus, modality, window_s, hop_s, adapt, time",
+        ),
+        (recording(), "?a%0Ab=1", 422, "there is no such setting"),
+        (recording(), "?hop_s=1&hop_s=2", 422, "hop_s: given as '1' and as '2'; give it once"),
+        (recording(), "?modality=song", 422, "modality song: has no effect on small; leave it out"),
+        (recording(), "?corpus=emodb", 422, "corpus emodb: has no effect on small"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_sentence(client, content, query, status, says):
@@ -239,6 +250,45 @@ def test_the_bytes_of_all_that_wait_are_bounded(run):
     service.stop()
 
 
+def form(**fields):
+    return {"files": {"file": ("a.wav", recording(3.0))}, "data": fields}
+
+
+def test_fields_of_a_form_mean_what_parameters_mean(client):
+    asked = {"abstain": "0.999", "timeline": "true", "hop_s": "0.5", "window_s": "1", "modality": "speech"}
+    said = client.post(**form(**asked)).json()
+    assert said["decision"] == "uncertain"
+    assert len(said["timeline"]) == 5
+    query = "&".join(f"{name}={value}" for name, value in asked.items())
+    assert said == client.post(recording(3.0), f"?{query}").json()
+    assert said == client.post(query=f"?{query}", **form(hop_s="0.5")).json()
+    with_adapt = client.post(query="?adapt=true", **form(timeline="true"))
+    refused(with_adapt, 422, "was not trained to adapt")
+
+
+@pytest.mark.parametrize(
+    ("fields", "query", "status", "says"),
+    [
+        ({"timelin": "true"}, "", 422, "POST /predict: timelin: there is no such setting (did you mean"),
+        ({"abstain": "2"}, "", 422, "abstain: must be"),
+        ({"abstain": "0.5"}, "?abstain=0.6", 422, "abstain: given as '0.6' and as '0.5'; give it once"),
+        ({"abstain": "5" * 300}, "", 400, "the form cannot be read"),
+        ({f"f{number}": "1" for number in range(20)}, "", 400, "Too many fields"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(client, fields, query, status, says):
+    refused(client.post(query=query, **form(**fields)), status, says)
+
+
+@pytest.mark.parametrize("path", ["/health", "/docs"])
+def test_an_address_that_takes_nothing_says_so(client, path):
+    refused(
+        client.send("GET", f"{path}?verbose=1"),
+        422,
+        f"{path}: verbose: there is no such setting; valid are none",
+    )
+
+
 def test_health_tells_what_is_served(client):
     said = client.send("GET", "/health").json()
     assert (said["status"], said["model"], said["waiting"]) == ("ok", "small", 0)
@@ -338,6 +388,10 @@ def test_the_interface_is_described_without_fetching_anything(client):
     assert set(described["paths"]) == {"/predict", "/health"}
     body = described["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert set(body) == {"multipart/form-data", "application/octet-stream"}
+    fields = body["multipart/form-data"]["schema"]["properties"]
+    assert {each["name"] for each in described["paths"]["/predict"]["post"]["parameters"]} == {
+        *RequestOptions.model_fields
+    } == set(fields) - {"file", "enrol"}  # fmt: skip
     page = client.send("GET", "/docs")
     assert "POST /predict" in page.text
     assert "curl --data-binary @a.wav &#39;http://localhost:7860/predict&#39;" in page.text.replace(

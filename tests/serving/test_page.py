@@ -97,6 +97,15 @@ def test_the_page_is_in_the_language_that_is_asked_for(service, query, accepted,
     assert "{" not in re.sub(r"(?s)<script.*?</script>", "", page.text)  # no placeholder is left
 
 
+def test_the_page_takes_a_language_and_nothing_else(service):
+    says = "language: there is no such setting (did you mean 'lang'?); valid are lang"
+    refused(paged(service).send("GET", "/?language=de"), 422, f"GET /: {says}")
+    form = {"files": {"file": ("a.wav", content(voice(1.0)))}, "data": {"language": "de"}}
+    refused(paged(service).send("POST", "/show", **form), 422, f"POST /show: {says}")
+    told = paged(service).send("POST", "/show", **(form | {"data": {"lang": "de"}})).text
+    assert told == shows(service, form["files"]["file"][1], lang="de").text
+
+
 def test_an_answer_has_bars_the_mel_and_over_time_the_timeline(service):
     said = shows(service, content(voice(5.0))).text
     assert said.count("<th scope='row'>") == 4
