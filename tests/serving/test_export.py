@@ -12,10 +12,20 @@ from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.labels import DIMENSIONS
-from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
+from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
+from ser_pipeline.options import (
+    FeatureOptions,
+    FrontEnd,
+    ModelOptions,
+    PredictOptions,
+    input_versions,
+    recipe,
+)
+from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph
-from tests.serving.conftest import EMOTIONS, SMALL, save_random, shares, voice
+from ser_pipeline.training.checkpoint import save_model
+from tests.serving.conftest import EMOTIONS, SMALL, features_of_voices, save_random, shares, voice
 
 PAPER = recipe("paper").front_end.model_copy(update={"n_mels": 16, "max_s": 1.0, "denoise": "none"})
 LEVEL = SMALL.model_copy(update={"level": "corpus_rms"})
@@ -107,6 +117,21 @@ def test_the_full_network_in_8_bits_is_small(tmp_path):
     made = export_graph(model, tmp_path / "q.onnx", int8=True)
     assert made.size <= 2.5 * 2**20
     assert made.made_up.agreement == 1
+
+
+def test_a_model_without_a_layer_for_8_bits_is_refused_and_nothing_written(tmp_path):
+    names, vectors = features_of_voices()
+    learned = Learned(scaling=learn_scaling(vectors, names, "none"))
+    fitted = make_estimator("logreg", 0.1, balanced=True, seed=0)
+    fitted.fit(learned.scaling.apply(vectors), np.arange(len(vectors)) % 4)
+    card = ModelCard(
+        model=ModelOptions(name="logreg"), emotions=EMOTIONS, inputs=FeatureOptions(), learned=learned,
+        epoch=1, store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(FeatureOptions()),
+    )  # fmt: skip
+    save_model(tmp_path / "plain", EstimatorNetwork(fitted, 4), card)
+    with pytest.raises(SettingsError, match=r"plain: has no LSTM or linear layer .* leave --int8 out"):
+        export_graph(load_model(tmp_path / "plain"), tmp_path / "q.onnx", int8=True)
+    assert not (tmp_path / "q.onnx").exists()
 
 
 @pytest.mark.parametrize("name", ["dnn", "cnn1d"])
