@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ser_pipeline.api.places import Place
-from ser_pipeline.api.vectors import VectorKind, Vectors, computed, recordings_in
+from ser_pipeline.api.vectors import VectorKind, Vectors, computed, recordings_in, why_no_paths
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step, moments
 from ser_pipeline.errors import AudioError, SettingsError, some
@@ -131,11 +131,13 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         if paths is not None:
             return paths
         if self.sample_rate is None:
-            raise SettingsError("X holds no paths; samples need a rate: SerFeatures(sample_rate=...)")
+            raise SettingsError(why_no_paths(X))
         rate_in_hz(self.sample_rate)
         rows = X if isinstance(X, list | tuple) else np.asarray(X)
         if isinstance(rows, np.ndarray) and (rows.ndim != 1 or rows.dtype.kind != "O"):
             return [*check_array(X, dtype="numeric", ensure_all_finite=self.errors == "raise")]
+        if not len(rows):
+            raise SettingsError(why_no_paths(X))
         return [np.asarray(each) for each in rows]  # of any length
 
     def _vectors(self) -> Vectors:

@@ -1,19 +1,21 @@
 """One vector for each of some recordings, computed in memory or kept in a feature store."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from ser_pipeline.api.places import Place
 from ser_pipeline.arrays import Float32s, Floats
 from ser_pipeline.atomic import lock_file
 from ser_pipeline.encoders import encoder_folders, located
-from ser_pipeline.errors import AudioError, AudioMissing, SettingsError
+from ser_pipeline.errors import AudioError, AudioMissing, SettingsError, some
 from ser_pipeline.front_end import layout_of, row_of_wave, vector_names
 from ser_pipeline.manifest.probe import Probe, probe
 from ser_pipeline.manifest.read import Manifest
@@ -162,7 +164,7 @@ def recordings_in(values: Any) -> list[Path] | None:
     """The paths that a list, an array of one column, or a column of pandas holds; None where it holds none.
 
     Raises:
-        SettingsError: a single path, or texts among which something is no path.
+        SettingsError: a single path, several columns with texts, or texts among which something is no path.
 
     Examples:
         >>> recordings_in(np.array([["a.wav"], ["b.wav"]]))
@@ -172,17 +174,52 @@ def recordings_in(values: Any) -> list[Path] | None:
         raise SettingsError(f"one recording is no list of them; pass [{os.fspath(values)!r}]")
     column = values if isinstance(values, list | tuple) else np.asarray(values)
     if isinstance(column, np.ndarray):
-        if column.dtype.kind not in "OUST" or column.shape[1:] not in ((), (1,)):
+        if column.dtype.kind not in "OUST" or column.ndim == 0:
+            return None
+        if column.shape[1:] not in ((), (1,)):
+            _check_columns(values, column)
             return None
         column = column.reshape(-1)
     cells = [each[0] if isinstance(each, list | tuple) and len(each) == 1 else each for each in column]
     named = [isinstance(each, str | os.PathLike) for each in cells]
+    if several := [number for number, each in enumerate(cells) if _texts_in(each)]:
+        row = several[0]
+        raise SettingsError(
+            f"row {row}: {cells[row]!r} is no path of a recording; give each path its own row"
+        )
     if not any(named):
         return None
     if not all(named):
         number = named.index(False)
         raise SettingsError(f"row {number}: {cells[number]!r} is no path of a recording, as the others are")
     return [Path(each) for each in cells]
+
+
+def why_no_paths(values: Any) -> str:
+    """What is wrong with what :func:`recordings_in` found no paths in, where no samples are expected."""
+    shape = getattr(values, "shape", None)
+    if (shape and shape[0] == 0) or (isinstance(values, Sized) and shape is None and not len(values)):
+        return "X is empty; pass one recording or more"
+    if isinstance(values, Sequence) and (isinstance(values[0], bytes) or not isinstance(values[0], Sized)):
+        return f"row 0: {reprlib.repr(values[0])} is no path of a recording"
+    if shape is None and not isinstance(values, Sequence):
+        return (
+            f"X: pass a list of paths, or an array of samples and their rate (found {type(values).__name__})"
+        )
+    return "X holds no paths; samples need a rate: SerFeatures(sample_rate=...)"
+
+
+def _check_columns(values: Any, table: npt.NDArray[Any]) -> None:
+    """Refuse a table of texts."""
+    if not any(isinstance(each, str | os.PathLike) for each in table.flat):
+        return
+    names = [*map(str, getattr(values, "columns", ()))]
+    said, one = (f" ({some(names)})", f"X[{names[0]!r}]") if names else ("", "X[:, 0]")
+    raise SettingsError(f"X has {table.shape[1]} columns{said}; pass the one with the paths, as in {one}")
+
+
+def _texts_in(cell: Any) -> bool:
+    return isinstance(cell, list | tuple) and any(isinstance(each, str | os.PathLike) for each in cell)
 
 
 def computed(

@@ -267,13 +267,32 @@ def test_layers_that_an_encoder_has_not_are_said(make_encoder, layers, line):
         (["a.wav", 3], "row 1: 3 is no path of a recording"),
         (pd.Series(["a.wav", None]), "row 1: .* is no path of a recording"),
         (np.zeros((2, 9)), "X holds no paths; samples need a rate"),
-        ([], "X holds no paths"),
+        ([], "X is empty; pass one recording or more"),
+        (pd.Series([], dtype=object), "X is empty; pass one recording or more"),
+        (
+            pd.DataFrame({"path": ["a.wav"], "speaker": [3]}),
+            r"X has 2 columns \(path, speaker\); pass the one with the paths, as in X\['path'\]",
+        ),
+        (np.array([["a.wav", "b.wav"]]), r"X has 2 columns; pass the one with the paths, as in X\[:, 0\]"),
+        ([["a.wav", "b.wav"]], r"row 0: \['a.wav', 'b.wav'\] is no path of a recording; give each path"),
+        ([None], "row 0: None is no path of a recording"),
+        ([b"RIFF" * 99], "row 0: b'RIFFRIFF.* is no path of a recording"),
+        (None, r"X: pass a list of paths, or an array of samples and their rate \(found NoneType\)"),
+        ({"a.wav": 1}, r"X: pass a list of paths, .* \(found dict\)"),
     ],
     ids=str,
 )
 def test_what_are_no_recordings_is_said(given, line):
     with pytest.raises(SettingsError, match=line):
         SerFeatures().fit(given)
+
+
+def test_no_samples_are_said_as_no_paths_are():
+    for given in ([], pd.Series([], dtype=object)):
+        with pytest.raises(SettingsError, match="X is empty; pass one recording or more"):
+            SerFeatures(sample_rate=16_000).transform(given)
+    with pytest.raises(SettingsError, match=r"X has 2 columns \(path, who\)"):
+        SerClassifier().fit(pd.DataFrame({"path": ["a", "b"], "who": ["c", "d"]}), ["anger", "fear"])
 
 
 @pytest.fixture
