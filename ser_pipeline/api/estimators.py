@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ser_pipeline.api.places import Place
-from ser_pipeline.api.vectors import VectorKind, Vectors, computed, recordings_in, why_no_paths
+from ser_pipeline.api.vectors import VectorKind, Vectors, check_kinds, computed, recordings_in, why_no_paths
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step, moments
 from ser_pipeline.errors import AudioError, SettingsError, some
@@ -145,6 +145,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         for name, valid in (("normalise", ("none", "relative")), ("errors", ("raise", "nan"))):
             if getattr(self, name) not in valid:
                 raise SettingsError(f"{name}: must be {' or '.join(valid)} (found {getattr(self, name)!r})")
+        check_kinds(self, "options", "cache", "n_jobs")
         found = Vectors.chosen(
             self.inputs, encoder=self.encoder, layers=self.layers, pooling=self.pooling, options=self.options
         )
@@ -233,7 +234,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check()
         self.features_ = None
         if recordings_in(X) is not None:
-            self.features_ = clone(self.features or SerFeatures()).fit(X)
+            self.features_ = clone(SerFeatures() if self.features is None else self.features).fit(X)
             X = self.features_.transform(X)
         values, y = validate_data(self, X, y, dtype=_TYPES)
         check_classification_targets(y)
@@ -289,6 +290,10 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 raise SettingsError(f"{name}: must be {' or '.join(valid)} (found {getattr(self, name)!r})")
         if self.c is not None and not (isinstance(self.c, Real) and 0 < self.c < np.inf):
             raise SettingsError(f"c: must be a number above 0, or None to choose it (found {self.c!r})")
+        check_kinds(self, "class_weights")
+        how = self.features
+        if how is not None and (isinstance(how, type) or not hasattr(how, "transform")):
+            raise SettingsError(f"features: must be an estimator, as SerFeatures('egemaps') (found {how!r})")
 
     def _speakers(self, groups: Any, values: Floats, *, needed: bool) -> Strings | None:
         if groups is not None:

@@ -5,6 +5,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
@@ -43,6 +44,14 @@ OWN_ARGUMENTS: Final = ("encoder", "layers", "pooling", "frames")
 
 READ_AT_ONCE: Final = 512
 """Rows of a store that are in memory before they are pooled."""
+
+KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "options": (Mapping, "a mapping, as in {'n_mels': 80}, or None"),
+    "cache": ((str, os.PathLike), "a folder, or None"),
+    "n_jobs": (Integral, "a whole number, or None"),
+    "class_weights": ((bool, np.bool_), "True or False"),
+}
+"""Types of arguments of estimators that nothing else looks at before they are used, and their names."""
 
 Row = Float32s | AudioError
 """Vector of a recording, or why it has none."""
@@ -193,6 +202,18 @@ def recordings_in(values: Any) -> list[Path] | None:
         number = named.index(False)
         raise SettingsError(f"row {number}: {cells[number]!r} is no path of a recording, as the others are")
     return [Path(each) for each in cells]
+
+
+def check_kinds(estimator: Any, *names: str) -> None:
+    """Refuse arguments of an estimator that are of another type than :data:`KINDS` says.
+
+    Raises:
+        SettingsError: names the first.
+    """
+    for name in names:
+        value, (kind, said) = getattr(estimator, name), KINDS[name]
+        if not isinstance(value, kind) and (value is not None or "None" not in said):
+            raise SettingsError(f"{name}: must be {said} (found {value!r})")
 
 
 def why_no_paths(values: Any) -> str:

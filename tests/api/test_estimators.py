@@ -10,6 +10,7 @@ import pytest
 import skops.io
 import soundfile
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -242,6 +243,9 @@ def test_a_sample_rate_that_no_recording_has_is_said_at_once(rate):
         ({"inputs": "mels", "normalise": "relative"}, "normalise relative is of our own features"),
         ({"errors": "skip"}, "errors: must be raise or nan"),
         ({"options": {"n_mel": 8}}, "options: n_mel"),
+        ({"options": ["n_mels"]}, r"options: must be a mapping, as in {'n_mels': 80}, or None \(found"),
+        ({"n_jobs": "2"}, "n_jobs: must be a whole number, or None"),
+        ({"cache": 5}, "cache: must be a folder, or None"),
         ({"options": {"n_mels": -1}}, "options: n_mels"),
         ({"inputs": "embeddings", "options": {"frames": True}}, "options.frames: is no further option"),
         ({"inputs": "embeddings", "encoder": "nonesuch"}, "nonesuch"),
@@ -417,12 +421,20 @@ def test_it_is_kept_without_a_pickle(people, model):
         ({"normalise": "relative"}, "normalise: must be none or speaker or adaptive"),
         ({"c": 0}, "c: must be a number above 0, or None"),
         ({"c": "1"}, "c: must be a number above 0, or None"),
+        ({"class_weights": "balanced"}, r"class_weights: must be True or False \(found 'balanced'\)"),
+        (
+            {"features": "egemaps"},
+            r"features: must be an estimator, as SerFeatures\('egemaps'\) \(found 'egemaps'\)",
+        ),
+        ({"features": SerFeatures}, "features: must be an estimator, as SerFeatures"),
     ],
     ids=str,
 )
 def test_an_argument_that_does_not_fit_the_classifier_is_one_line(people, given, line):
     with pytest.raises(SettingsError, match=f"^{line}"):
-        SerClassifier(**given).fit(*people[:2])
+        clone(SerClassifier(**given)).fit(*people[:2])
+    with pytest.raises(SettingsError, match=f"^{line}"):
+        SerClassifier(**given).fit(["a.wav", "b.wav"], ["anger", "fear"])
 
 
 def test_classes_that_cannot_be_told_apart_are_refused(people):
