@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
-from ser_pipeline.errors import EncoderError, RunError
+from ser_pipeline.errors import EncoderError, RunError, SettingsError
 from ser_pipeline.evaluation.internals import write_internals
 from ser_pipeline.evaluation.listeners import (
     decision_scores,
@@ -154,11 +155,20 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
     """
     info = finished_info(folder)
     inputs = inputs_of(info, manifests=manifests, cache=cache)
-    if info.split.fold != ALL_FOLDS:
+    try:
+        if info.split.fold == ALL_FOLDS:
+            return score_folds(folder, inputs, device=device)
         data = inputs.run_data(info.split.fold)
-        check_same(info, data, folder)
-        return score_run(folder, data, device=device)
-    return score_folds(folder, inputs, device=device)
+    except SettingsError as error:  # once there were such clips
+        command = (
+            f"ser predict {quote(str(manifests))} --model {quote(str(folder))} --out predictions.parquet"
+        )
+        raise RunError(
+            f"{error}, and a run is scored on the manifest it was trained on; for scores on other recordings "
+            f"use '{command}' (docs/evaluation.md)"
+        ) from None
+    check_same(info, data, folder)
+    return score_run(folder, data, device=device)
 
 
 def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = True) -> Inputs:

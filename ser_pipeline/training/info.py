@@ -118,12 +118,13 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
         told = data.taught.info
         pairs["teacher"] = (info.teacher.digest, told.digest)
         pairs["manifest without labels"] = (info.teacher.unlabelled_manifest, told.unlabelled_manifest)
+    scores = "; for scores on other recordings see docs/evaluation.md"
     for what, (then, now) in pairs.items():
         if then != now:
             differs = _how_else(info, data) if what == "manifest" else ""
             raise RunError(
                 f"{folder}: the {what} is not the one this run was trained on{differs}; "
-                "bring that one back, or train a new run"
+                f"bring that one back, or train a new run{scores if what == 'manifest' else ''}"
             )
 
 

@@ -206,6 +206,7 @@ def played(first_hour, tmp_path_factory):
     names = {
         "logreg-4class-speaker": "mine",
         "DataSets/Mine": "Mine",  # the manifest is built again, and it is no part of that
+        "OtherSets": "DataSets",
         "--model model.onnx": "--model runs/mine/model.onnx",
         "runs/best": "runs/mine",
         "export best": "export mine",
@@ -225,7 +226,17 @@ def played(first_hour, tmp_path_factory):
         "README",
         *(
             f"docs/{name}"
-            for name in ["explain", "export", "manifest", "predict", "report", "splits", "store", "synthetic"]
+            for name in [
+                "evaluation",
+                "explain",
+                "export",
+                "manifest",
+                "predict",
+                "report",
+                "splits",
+                "store",
+                "synthetic",
+            ]
         ),
     ],
 )

@@ -14,7 +14,7 @@ from ser_pipeline.evaluation.run import decision_ms, evaluate_run, score_folds, 
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.metrics import expected_calibration_error, fit_temperature, temper
 from ser_pipeline.runs.card import write_card
-from ser_pipeline.runs.files import read_result
+from ser_pipeline.runs.files import read_info, read_result, write_info
 from ser_pipeline.runs.predictions import read_predictions
 from ser_pipeline.runs.types import Certainty, RunScores
 from ser_pipeline.splits import make_split, write_split
@@ -174,6 +174,18 @@ def test_a_run_on_another_manifest_is_refused(run, toy):
     toy.rows[0] = (*toy.rows[0][:4], 99)
     toy.write_manifest()
     with pytest.raises(RunError, match="the manifest is not the one this run was trained on"):
+        evaluate_run(folder, **places(toy))
+
+
+def test_a_run_of_corpora_that_another_manifest_has_not_says_how_to_score_them(run, toy):
+    folder = run[0]
+    info = read_info(folder)
+    recipe = info.recipe.model_copy(update={"corpora": ("tess",)})
+    write_info(folder, info.model_copy(update={"recipe": recipe}))
+    says = (
+        r"corpus 'tess' is not in the manifest; it has .*use 'ser predict \S+ --model \S+ --out predictions"
+    )
+    with pytest.raises(RunError, match=says):
         evaluate_run(folder, **places(toy))
 
 
