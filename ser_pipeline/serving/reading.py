@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +38,10 @@ FIRST_S: Final = 1.0
 
 LOUDEST: Final = 4.0
 """Samples handed over in memory may be this many times full scale (12 dB), as of sound not limited yet."""
+
+
+TABLES: Final = (".csv", ".tsv", ".xlsx", ".json", ".jsonl")
+"""Endings of tables that 'ser manifest build --csv' reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +250,25 @@ def expand(words: Sequence[str]) -> tuple[list[Path], list[Unusable]]:
             found = sorted(Path(name) for name in glob.glob(word, recursive=True) if Path(name).is_file())
             reason = f"{word}: matches no file"
         else:
-            found, reason = [path], ""
+            reason = _no_recording(path)
+            found = [] if reason else [path]
         paths += found
         if not found and reason:
             failures.append(Unusable(word, reason))
     return paths, failures
+
+
+def _no_recording(path: Path) -> str:
+    """Why a file can only be a table or a manifest, and how those are used; "" for any other."""
+    suffix, name = path.suffix.lower(), quote(str(path))
+    if not path.is_file() or suffix not in (*TABLES, ".parquet"):
+        return ""
+    if suffix == ".parquet":
+        return f"{path}: not a recording; of a manifest, --out FILE.parquet predicts every recording"
+    return (
+        f"{path}: a table, not a recording; if it has labels: ser manifest build --csv {name}; and then: "
+        "ser predict manifests --out predictions.parquet; if not, name its recordings themselves"
+    )
 
 
 def _opens_at_once(path: Path) -> bool:

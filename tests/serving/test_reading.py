@@ -54,6 +54,27 @@ def test_what_names_no_recording_is_told(folder, word, says):
 
 
 @pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "my clips.CSV",
+            "if it has labels: ser manifest build --csv 'my clips.CSV'; and then: ser predict manifests",
+        ),
+        (
+            "a.xlsx",
+            "a.xlsx: a table, not a recording; if it has labels: ser manifest build --csv a.xlsx; and",
+        ),
+        ("manifest.parquet", "not a recording; of a manifest, --out FILE.parquet predicts every recording"),
+    ],
+)
+def test_a_table_says_how_tables_are_used(folder, name, says):
+    (folder / name).write_text("path\na.wav\n")
+    paths, (failure,) = expand([name, "a/2.wav"])
+    assert (paths, failure.name) == ([Path("a/2.wav")], name)
+    assert says in failure.reason
+
+
+@pytest.mark.parametrize(
     ("kind", "coding"),
     [("WAV", "PCM_16"), ("AU", "G721_32"), ("AU", "G723_24"), ("AIFF", "GSM610"), ("XI", "DPCM_16")],
 )
