@@ -127,8 +127,6 @@ ModelOption = Annotated[
     ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Let the network use this many threads.")]
-
-
 EnrolOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -181,7 +179,7 @@ def predict(
             return
         paths, failures = expand(files)
         _check_picture(picture, timeline, paths)
-        loaded = _enrolled(_load(_find(model, runs), options, one_speaker=one_speaker), enrol, options)
+        loaded = _enrolled(_load(_find(model, runs), options, one_speaker=one_speaker), enrol, options, paths)
         _limit_threads(threads)
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
@@ -202,10 +200,10 @@ def predict(
         raise typer.Exit(1)
 
 
-def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOptions") -> "Model":
+def _enrolled(model: "Model", words: Any, options: "PredictOptions", judged: Sequence[Path]) -> "Model":
     """The model as it is for the person whose recordings were named with ``--enrol``."""
     from ser_pipeline.errors import SettingsError
-    from ser_pipeline.serving.reading import expand
+    from ser_pipeline.serving.reading import expand, itself
 
     if not words:
         return model
@@ -215,6 +213,8 @@ def _enrolled(model: "Model", words: Sequence[str] | None, options: "PredictOpti
         say(f"ser: --enrol: {one_line(each.reason)}")
     if unusable or len(more) == len(paths) or any(each.name in words for each in more):
         raise SettingsError("--enrol: name recordings of the speaker that can be used")
+    if twice := itself(paths, judged):
+        say(f"ser: --enrol: {one_line(twice)}")
     say(f"adapted to the speaker with {plural(len(paths) - len(more), 'recording')}")
     return adapted
 
@@ -337,7 +337,7 @@ def listen(
     timing = Timing()
     with plain_errors():
         options = given.options(PredictOptions)
-        loaded = _enrolled(_load(_find(model, runs), options), enrol, options)
+        loaded = _enrolled(_load(_find(model, runs), options), enrol, options, [file] if file else [])
         loaded.warm_up()
         printer = None if fmt is Format.table else Printer(loaded, fmt)
         opened = microphone() if file is None else played(file, live=live)

@@ -27,6 +27,7 @@ from ser_pipeline.serving.details import checked_recording, enrolled
 from ser_pipeline.serving.ensemble import cards_of
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
+from ser_pipeline.serving.reading import itself
 from ser_pipeline.serving.service import MOST_ENROLLED, BadBody, Sent, Service, read_recordings
 from ser_pipeline.serving.voices import check_effect
 from ser_pipeline.tables import one_line
@@ -262,6 +263,8 @@ def _answer(service: Service, model: Model, sent: Sent, options: RequestOptions)
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}
     answer |= {} if model.about is None else {"answered_by": model.about.as_dict()}
     answer |= {"enrolled": len(sent.enrol)} if sent.enrol else {}
+    if twice := itself(sent.enrol, [sent.recording]):
+        answer["warning"] = f"enrol: {twice}"
     if options.timeline:
         answer["timeline"] = [_without_file(said) for said in model.timeline(content, options)]
     return answer

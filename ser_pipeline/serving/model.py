@@ -289,7 +289,7 @@ class Model:
         """This model as it is for one person, of whom some recordings are known; their emotions are not.
 
         Args:
-            recordings: of that person, any number.
+            recordings: of that person, any number, but for those that are to be judged.
             options: the recordings' corpus and modality.
 
         Returns:

@@ -28,6 +28,7 @@ from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.model_card import Caveat
 from ser_pipeline.serving.picture import COLOURS, mel_figure, moved_figure, timeline_figure
 from ser_pipeline.serving.prediction import NO_SPEECH, RATED, UNCERTAIN, Prediction
+from ser_pipeline.serving.reading import itself
 from ser_pipeline.serving.service import MOST_ENROLLED, Sent, Service
 from ser_pipeline.serving.voices import adaptive
 from ser_pipeline.synth import ROOMS, synth_recording
@@ -320,7 +321,8 @@ def shown(model: Model, sent: Sent, service: Service, texts: Texts) -> str:
     options, limits = PredictOptions(abstain="auto"), service.limits
     model = enrolled(model, sent.enrol, options, limits)
     found = details(model, sent.recording, options, limits, "recording")
-    return "".join([answer(found, texts), _answered_by(model, texts), *_pictures(found, model, texts)])
+    twice = f"<p class='note'>{escape(texts('itself'))}</p>" if itself(sent.enrol, [sent.recording]) else ""
+    return "".join([answer(found, texts), twice, _answered_by(model, texts), *_pictures(found, model, texts)])
 
 
 def _answered_by(model: Model, texts: Texts) -> str:

@@ -6,6 +6,7 @@ into pieces, so a stream and a file of the same samples give the same prediction
 """
 
 import glob
+import hashlib
 import math
 import stat
 from collections.abc import Iterator, Sequence
@@ -25,8 +26,8 @@ from ser_pipeline.atomic import is_plain
 from ser_pipeline.audio.decode import MemoryFile, resample
 from ser_pipeline.audio.mono import mixed, usable
 from ser_pipeline.audio.sound import Sound, opened
-from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError
-from ser_pipeline.remote.addresses import address_of
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, CorpusError, some
+from ser_pipeline.remote.addresses import address_of, shown
 from ser_pipeline.remote.opening import opened_bytes
 from ser_pipeline.serving.prediction import Unusable
 
@@ -269,6 +270,36 @@ def _no_recording(path: Path) -> str:
         f"{path}: a table, not a recording; if it has labels: ser manifest build --csv {name}; and then: "
         "ser predict manifests --out predictions.parquet; if not, name its recordings themselves"
     )
+
+
+def itself(known: Sequence[Path | bytes], judged: Sequence[Path | bytes]) -> str:
+    """What is wrong with recordings that shall tell of a speaker and are judged themselves; "" where none is.
+
+    Args:
+        known: of the speaker.
+        judged: under whatever path; copies of a file are the same recording.
+    """
+    bytes_of = {*map(_digest, judged)} if known else set()
+    found = [
+        f"recording {number}" if isinstance(each, bytes) else shown(each)
+        for number, each in enumerate(known, 1)
+        if _digest(each) in bytes_of
+    ]
+    if not found:
+        return ""
+    return f"{some(found, show=3)}: judged as well, so that nothing new is known of the speaker; name others"
+
+
+def _digest(source: Path | bytes) -> bytes | str:
+    if isinstance(source, bytes):
+        return hashlib.blake2b(source).digest()
+    try:
+        if source.is_file():
+            with source.open("rb") as file:
+                return hashlib.file_digest(file, "blake2b").digest()
+    except OSError:
+        pass  # opening it to judge it tells
+    return str(source)
 
 
 def _opens_at_once(path: Path) -> bool:

@@ -219,6 +219,18 @@ def test_enrolment_that_cannot_be_used_ends_before_predicting(adapting, tmp_path
     assert "with 1 recording" in ser("a.wav", "--enrol", "*.wav").stderr
 
 
+def test_enrolment_by_the_recording_that_is_judged_is_said(adapting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("a.wav", 1), ("b.wav", 2)):
+        sf.write(tmp_path / name, voice(1.0, seed), RATE)
+    (tmp_path / "copy.wav").write_bytes((tmp_path / "a.wav").read_bytes())
+    for enrol, named in (("a.wav", "a.wav"), ("./a.wav", "a.wav"), ("copy.wav", "copy.wav"), ("b.wav", "")):
+        words = ["predict", "a.wav", "--enrol", enrol, "--model", "run"]
+        said = CliRunner().invoke(app, words)
+        assert said.exit_code == 0, said.output
+        assert (f"ser: --enrol: {named}: judged as well, so that nothing new" in said.stderr) == bool(named)
+
+
 def test_a_model_without_a_threshold_says_that_it_always_decides(here):
     note = "small: has no threshold for abstaining, so --abstain auto changes nothing"
     assert note in ser("clips/1.wav", "--abstain", "auto").stderr

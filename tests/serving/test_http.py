@@ -468,6 +468,9 @@ def test_recordings_of_the_speaker_are_taken_with_the_form(knowing, adapting):
     adapted, _ = adapting[0].for_speaker(sounds)
     assert said["probabilities"] == pytest.approx(adapted.predict(content).probabilities, abs=1e-6)
     assert said["enrolled"] == 2
+    assert "warning" not in said
+    twice = knowing.post(**with_enrolled(sounds[0], content, content=content)).json()
+    assert twice["warning"].startswith("enrol: recording 2: judged as well")
     alone = knowing.post(content).json()
     assert "enrolled" not in alone
     assert alone["probabilities"] != said["probabilities"]

@@ -124,7 +124,10 @@ def test_recordings_of_the_same_person_change_the_answer(adapting):
     service = Service(adapting[0], Limits(max_s=20))
     sounds = [content(voice(1.0, number)) for number in range(3)]
     alone = shows(service, sounds[0], lang="pl").text
-    assert shows(service, *sounds, lang="pl").text != alone
+    told = shows(service, *sounds, lang="pl").text
+    assert told != alone
+    twice = shows(service, *sounds, sounds[0], lang="pl").text
+    assert ["Wśród innych nagrań" in each for each in (alone, told, twice)] == [False, False, True]
     assert "Co przemawiało za tą decyzją, a co przeciw niej" in alone
     assert len(re.findall(r"<span>(za|przeciw)</span>", alone)) > 1
     refused(shows(service, sounds[0], b"none"), 422, "enrol 1: not a recording")
