@@ -200,7 +200,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _enrolled(model: "Model", words: Any, options: "PredictOptions", judged: Sequence[Path]) -> "Model":
+def _enrolled(model: "Model", words: list[str] | None, options: "PredictOptions", on: list[Path]) -> "Model":
     """The model as it is for the person whose recordings were named with ``--enrol``."""
     from ser_pipeline.errors import SettingsError
     from ser_pipeline.serving.reading import expand, itself
@@ -213,7 +213,7 @@ def _enrolled(model: "Model", words: Any, options: "PredictOptions", judged: Seq
         say(f"ser: --enrol: {one_line(each.reason)}")
     if unusable or len(more) == len(paths) or any(each.name in words for each in more):
         raise SettingsError("--enrol: name recordings of the speaker that can be used")
-    if twice := itself(paths, judged):
+    if twice := itself(paths, on):
         say(f"ser: --enrol: {one_line(twice)}")
     say(f"adapted to the speaker with {plural(len(paths) - len(more), 'recording')}")
     return adapted
