@@ -178,6 +178,7 @@ ELSEWHERE = {
     "corpora download": "from the internet; tests/acquire/test_download.py",
     "demo": "it serves until it is stopped; tests/serving/test_page.py",
     "export mine --front-end": "a network on mels; tests/serving/test_export.py",
+    "export mine --int8": "a model with linear layers; tests/serving/test_export.py",
     "experiment run": "hours; tests/cli/test_experiment.py",
     "listen": "a microphone; tests/cli/test_predict_listen.py",
     "manifest doctor": "its status is 1 where it finds something grave; tests/cli/test_doctor.py",
