@@ -5,6 +5,7 @@ valid or what to do; the command line prints that line and ends with status 1::
 
     SerError
     +-- SettingsError      a setting, flag or ``ser.toml`` value that does not fit
+    |   +-- AbsentError    a corpus or language of which the manifest has no recording
     +-- LabelError         an emotion, task or merge that does not exist
     +-- CorpusError        a corpus folder or table that cannot be read
     +-- ManifestError      a manifest that is missing, foreign or broken
@@ -48,6 +49,10 @@ class SerError(Exception):
 
 class SettingsError(SerError):
     """A setting, flag or ``ser.toml`` value that does not fit."""
+
+
+class AbsentError(SettingsError):
+    """A corpus or language that was asked for, of which the manifest has no recording."""
 
 
 class LabelError(SerError):

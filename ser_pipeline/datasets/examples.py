@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings, texts_of
-from ser_pipeline.errors import LabelError, SettingsError, TrainingError
+from ser_pipeline.errors import AbsentError, LabelError, TrainingError
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS
 
@@ -145,7 +145,7 @@ def select_examples(
         Clips in the manifest's order.
 
     Raises:
-        SettingsError: a corpus or language that the manifest does not have.
+        AbsentError: a corpus or language that the manifest does not have.
         TrainingError: no clip is left.
     """
     table = manifest.select(COLUMNS)
@@ -167,7 +167,7 @@ def chosen_rows(manifest: pa.Table, corpora: Sequence[str], languages: Sequence[
     """Which rows of a manifest lie in the corpora and languages asked for, shape ``(rows,)``.
 
     Raises:
-        SettingsError: a corpus or language that the manifest does not have.
+        AbsentError: a corpus or language that the manifest does not have.
     """
     keep = _chosen(manifest["corpus"], corpora, "corpus", exact=True)
     return keep & _chosen(manifest["language"], languages, "language", exact=False)
@@ -216,7 +216,7 @@ def _chosen(column: pa.ChunkedArray, wanted: Sequence[str], what: str, *, exact:
     }
     missing = [want for want, names in matches.items() if not names]
     if missing:
-        raise SettingsError(f"{what} '{missing[0]}' is not in the manifest; it has {', '.join(present)}")
+        raise AbsentError(f"{what} '{missing[0]}' is not in the manifest; it has {', '.join(present)}")
     kept = sorted({name for names in matches.values() for name in names})
     mask: Bools = pc.is_in(column, pa.array(kept)).to_numpy(zero_copy_only=False)
     return mask

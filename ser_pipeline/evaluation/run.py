@@ -18,7 +18,7 @@ from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.prepare import Inputs, read_inputs
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.encoders import encoder_folders, found_again
-from ser_pipeline.errors import EncoderError, RunError, SettingsError
+from ser_pipeline.errors import AbsentError, EncoderError, RunError
 from ser_pipeline.evaluation.internals import write_internals
 from ser_pipeline.evaluation.listeners import (
     decision_scores,
@@ -159,7 +159,7 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
         if info.split.fold == ALL_FOLDS:
             return score_folds(folder, inputs, device=device)
         data = inputs.run_data(info.split.fold)
-    except SettingsError as error:  # once there were such clips
+    except AbsentError as error:
         command = (
             f"ser predict {quote(str(manifests))} --model {quote(str(folder))} --out predictions.parquet"
         )

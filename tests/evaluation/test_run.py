@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ser_pipeline.datasets.normalise import Learned
-from ser_pipeline.errors import RunError
+from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.run import decision_ms, evaluate_run, score_folds, score_run
 from ser_pipeline.manifest import read_manifest
@@ -125,6 +125,8 @@ def test_folds_are_pooled_in_the_parent(toy, tmp_path):
         )
         assert pooled["utterance_id"][60 * fold].as_py().startswith(corpus)
     assert evaluate_run(tmp_path / "run", **places(toy)) == scores
+    with pytest.raises(SettingsError, match=r"^device 'tpu' is not there; this machine has [^;]*$"):
+        evaluate_run(tmp_path / "run", **places(toy), device="tpu")
 
 
 def test_a_fold_that_is_missing_is_named(toy, tmp_path):
