@@ -190,8 +190,8 @@ def compare_runs(folders: Sequence[Path], manifest: Manifest) -> Compared:
         manifest: that they were trained on; it knows who speaks.
 
     Raises:
-        RunError: fewer than two runs, one that is not scored, or runs of other recordings, or that tell
-            neither the same emotions nor a dimension in common.
+        RunError: fewer than two runs, one that is not scored, one that repeats another's seed, or runs of
+            other recordings, or that predict neither the same emotions nor a dimension in common.
     """
     infos = {folder: finished_info(folder) for folder in dict.fromkeys(folders)}
     if len(infos) < 2:
@@ -284,12 +284,21 @@ def _arms(infos: dict[Path, RunInfo]) -> list[ComparedArm]:
     for folder, info in infos.items():
         train = info.recipe.train.model_copy(update={"seed": 0})
         recipe = info.recipe.model_copy(update={"train": train})
-        groups.setdefault(f"{recipe.model_dump_json()} {info.split.digest} {info.split.fold}", []).append(
-            folder
-        )
+        members = [each["digest"] for each in info.extra.get("members", ())]
+        key = f"{recipe.model_dump_json()} {info.split.digest} {info.split.fold} {members}"
+        groups.setdefault(key, []).append(folder)
     kept = list(groups.values())
     if len(kept) == 1:
-        kept = [[folder] for folder in infos]
+        return [_arm([folder], infos) for folder in infos]
+    for folders in kept:
+        first: dict[int, Path] = {}
+        for folder in folders:
+            before = first.setdefault(infos[folder].recipe.train.seed, folder)
+            if before is not folder:
+                raise RunError(
+                    f"{folder}: has the settings and the seed of {before.name}, so it is not another seed; "
+                    "pass one of the two"
+                )
     return [_arm(folders, infos) for folders in kept]
 
 

@@ -141,7 +141,7 @@ def designed(experiment: Experiment, groups: Groups) -> Design:
         groups: corpora and languages of the manifest.
 
     Raises:
-        SettingsError: a claim about an arm or protocol that does not exist.
+        SettingsError: a claim about an arm or protocol that does not exist, or two arms of one name.
     """
     first = next(iter(experiment.protocols))
     claims = tuple(
@@ -154,7 +154,14 @@ def designed(experiment: Experiment, groups: Groups) -> Design:
         for template in experiment.claims
         for claim in _claims(template, groups)
     )
-    found = dict(pair for name, spec in experiment.arms.items() for pair in _arms(name, spec, groups))
+    found: dict[str, ArmSpec] = {}
+    for arm, spec in itertools.chain(*(_arms(*each, groups) for each in experiment.arms.items())):
+        if arm in found:
+            raise SettingsError(
+                f"experiment '{experiment.name}': two arms are called '{arm}'; name what they differ in, "
+                'as [arms."from {corpus}"] does'
+            )
+        found[arm] = spec
     _check(experiment, found, claims)
     if experiment.take:
         named = {name for claim in claims for name in (claim.first, claim.second)}

@@ -214,7 +214,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         where: path or name of the file, for messages; its stem names the experiment.
 
     Raises:
-        SettingsError: not TOML, an unknown key, a wrong value, or a claim without what its kind needs.
+        SettingsError: not TOML, an unknown key, a wrong value, a repeated seed, or a claim without what its
+            kind needs.
     """
     name = Path(where).stem
     if not _NAME.fullmatch(name) or name == "cells":
@@ -227,6 +228,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         found = Experiment.model_validate({**values, "name": name})
     except ValidationError as error:
         raise SettingsError(_explained(error, where)) from None
+    if len({*found.seeds}) < len(found.seeds):
+        raise SettingsError(f"{where}: seeds: the same one stands there twice; name each once")
     for number, claim in enumerate(found.claims, 1):
         _check_claim(claim, f"{where}: claims.{number}")
     for other, families in found.take.items():

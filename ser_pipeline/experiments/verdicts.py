@@ -1,5 +1,6 @@
 """From cells to verdicts: claims that hold, do not hold, cannot be decided, or were not run."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -182,6 +183,8 @@ def _seeded_or_not(decisions: RunDecisions, claim: ClaimSpec, arms: Sequence[Seq
     clips = decisions.common(every, corpora=claim.corpora, languages=claim.languages)
     if not len(clips):
         return _Measurement(None, reason="no test clip is common to all of these runs")
+    if absent := _absent(claim, decisions, every[0], clips):
+        return _Measurement(None, reason=f"no test clip is of {absent}")
     return _seeded(measured(claim, arms, clips, decisions), arms)
 
 
@@ -199,6 +202,14 @@ def _outside(claim: ClaimSpec, emotions: tuple[str, ...]) -> str:
         if not inside or len(inside) == len(emotions) * (len(emotions) - 1) // 2:
             return "the task has none of these confusions, or no others"
     return ""
+
+
+def _absent(claim: ClaimSpec, decisions: RunDecisions, key: str, clips: Strings) -> str:
+    """An emotion that a claim is about, and that none of the clips has; empty if there is none."""
+    emotions = decisions.of(key).emotions
+    there = decisions.counts([key], clips).sum((0, 1, 3))
+    named = [claim.emotion, *itertools.chain(*claim.pairs)]
+    return next((name for name in named if name in emotions and not there[emotions.index(name)]), "")
 
 
 def _seeded(found: Measured, arms: Sequence[Sequence[str]]) -> _Measurement:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.metrics.bootstrap import RESAMPLES, percentile_interval
+from ser_pipeline.metrics.scores import NOTHING
 
 RATING_SUMS: Final = 7
 """Columns of :func:`rating_columns`."""
@@ -82,7 +83,7 @@ def rating_scores(sums: Float64s) -> Scored:
     var_x, var_y = np.maximum(xx - mean_x**2, 0), np.maximum(yy - mean_y**2, 0)
     covariance, away = xy - mean_x * mean_y, np.maximum(xx - 2 * xy + yy, 0)
     spread = var_x + var_y + (mean_x - mean_y) ** 2
-    varied = (var_x > _NOTHING) & (var_y > _NOTHING)
+    varied = (var_x > NOTHING) & (var_y > NOTHING)
     product = np.where(varied, np.sqrt(var_x * var_y), 0)
     return {
         "ccc": _ratio(2 * covariance, spread),
@@ -107,12 +108,8 @@ def mean_ccc(concordances: npt.ArrayLike) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-_NOTHING: Final = 1e-12
-"""Variances below this are what is left of a constant by rounding."""
-
-
 def _ratio(above: Float64s, below: Float64s) -> Float64s:
-    ratio: Float64s = np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > _NOTHING)
+    ratio: Float64s = np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > NOTHING)
     return np.clip(ratio, -1, 1)
 
 

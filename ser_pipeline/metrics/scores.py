@@ -7,6 +7,7 @@ Classes that no clip belongs to are left out of means, as in scikit-learn's bala
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Float64s, Int64s
 
 Counts = Int64s | Float64s
+
+NOTHING: Final = 1e-12
+"""Variances below this are what is left of a constant by rounding."""
 
 
 def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Int64s:
@@ -256,6 +260,6 @@ def ccc(ratings: npt.ArrayLike, predicted: npt.ArrayLike) -> float | None:
     if len(x) < 2:
         return None
     spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
-    if spread == 0:
+    if spread <= NOTHING:
         return None
     return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread)

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import platform
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,8 @@ def hush() -> None:
 def quiet_lightning() -> Iterator[None]:
     """Hush Lightning for a while; levels, filters and the handler of Ctrl-C are put back.
 
+    The handler is that of the main thread; in others, as on a cluster, Lightning sets none.
+
     Raises:
         KeyboardInterrupt: Ctrl-C, of which Lightning makes a silent exit.
     """
@@ -119,4 +122,5 @@ def quiet_lightning() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
-        signal.signal(signal.SIGINT, handler)
+        if threading.current_thread() is threading.main_thread():  # no other may set one
+            signal.signal(signal.SIGINT, handler)

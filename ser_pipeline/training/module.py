@@ -107,13 +107,15 @@ class RatingTotals(Totals):
         self.sums += columns.masked_fill(x.isnan(), 0).sum(1).T
 
     def scores(self, reduce: Reduce) -> dict[str, float | None]:
-        """Loss, and mean concordance over the dimensions; None where nothing was rated.
+        """Loss, NaN where the network diverged, and mean concordance over dimensions; None without ratings.
 
         Args:
             reduce: sums a tensor over all processes.
         """
         sums = reduce(self.sums).cpu().numpy().astype(np.float64)
         rated = sums[sums[:, 0] > 0]
+        if not np.isfinite(rated).all():
+            return {"clips": int(sums[:, 0].max()), "loss": math.nan, "ccc": None}
         found = rating_scores(rated)
         concordance = mean_ccc(found["ccc"])
         if concordance is None:

@@ -7,7 +7,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.compare import Decided, RunDecisions, compare_runs
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.metrics import ccc
-from ser_pipeline.runs.files import write_info
+from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.predictions import prediction_schema, write_predictions, write_ratings
 from ser_pipeline.training.info import describe
 
@@ -77,6 +77,24 @@ def test_runs_that_differ_in_seed_alone_are_one_arm(bench):
     assert {row.arm.name for row in alone.scores} == {"a1", "a2"}
 
 
+def test_ensembles_of_other_members_are_other_arms(bench):
+    first, second = (bench.run(name, 0.6) for name in ("e1", "e2"))
+    for folder, digest in ((first, "0a"), (second, "0b")):
+        info = read_info(folder)
+        write_info(folder, info.model_copy(update={"extra": info.extra | {"members": [{"digest": digest}]}}))
+    other = bench.run("b", 0.6, train={"loss": "focal"})
+    found = compare_runs([other, first, second], bench.manifest)
+    assert {row.arm.name for row in found.scores} == {"e1", "e2"}
+
+
+def test_a_run_trained_again_is_not_another_seed(bench):
+    one, again = bench.run("a", 0.6), bench.run("a2", 0.6)
+    other = bench.run("b", 0.6, train={"loss": "focal"})
+    with pytest.raises(RunError, match=r"a2: has the settings and the seed of a, .*; pass one of the two"):
+        compare_runs([other, one, again], bench.manifest)
+    assert {row.arm.name for row in compare_runs([one, again], bench.manifest).scores} == {"a2"}
+
+
 def test_p_values_are_corrected_over_the_arms(bench):
     folders = [bench.run("a", 0.5), *(bench.run(name, 0.9, model={"dropout": 0.1 * number})
                for number, name in enumerate(("b", "bb", "bbb")))]  # fmt: skip
@@ -96,7 +114,7 @@ def test_what_cannot_be_compared_is_said(bench, toy):
     with pytest.raises(RunError, match="a comparison needs two runs"):
         compare_runs([one, one], bench.manifest)
     two = bench.run("b", 0.9, clips=slice(0, 60), train={"loss": "focal"})
-    three = bench.run("c", 0.9, clips=slice(60, 120), train={"loss": "focal"})
+    three = bench.run("c", 0.9, 1, clips=slice(60, 120), train={"loss": "focal"})
     with pytest.raises(RunError, match="no clip was tested by all of these runs"):
         compare_runs([two, three, one], bench.manifest)
     toy.write_manifest(ratings=[0.1] * 120)

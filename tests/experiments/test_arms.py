@@ -101,6 +101,13 @@ def test_arms_and_protocols_that_do_not_exist_are_named():
         design("[arms.a]\n[[claims]]\ntext = 'x'\nfirst = 'a'\nsecond = 'a'\nbeside = 'p'\n")
 
 
+def test_two_arms_of_one_name_are_refused():
+    with pytest.raises(
+        SettingsError, match=r"two arms are called 'one'; .*, as \[arms\.\"from \{corpus\}\"\]"
+    ):
+        design('[arms.one]\neach = "corpus"\nsettings = { train_corpora = ["{corpus}"] }')
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_experiment_fits_any_set_of_corpora(name):
     for groups in (GROUPS, Groups(("emodb",), {"de": ("emodb",)}), Groups((), {})):

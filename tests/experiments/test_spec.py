@@ -63,6 +63,7 @@ def test_a_file_is_named_by_its_stem(tmp_path):
             "x.toml: arms.one.model: no such key; valid are settings, vary",
         ),
         (HEAD + "seeds = []\n" + ARM, "x.toml: seeds: Tuple should have at least 1 item"),
+        (HEAD + "seeds = [0, 1, 0]\n" + ARM, "x.toml: seeds: the same one stands there twice"),
         (HEAD + "seeds = [-1]\n" + ARM, r"x.toml: seeds.1: .*greater than or equal to 0 \(found -1\)"),
         (claim(kind="bigger"), r"x.toml: claims.1.kind: Input should be .*\(found 'bigger'\)"),
         (claim(), "x.toml: claims.1: kind 'better' needs 'second'; add it"),

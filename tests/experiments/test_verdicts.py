@@ -169,6 +169,16 @@ def test_the_most_frequent_confusions(court):
     assert "none of these confusions, or no others" in found[2].reason
 
 
+def test_emotions_without_test_clips_decide_nothing(court):
+    text = claim(second="", kind="best class", emotion="fear")
+    text += claim(second="", kind="top confusions", pairs=[["anger", "fear"]])
+    text += claim(second="", kind="best class", emotion="anger")
+    five = (*EMOTIONS, "fear")
+    found = court(text).put("one", [0.98, 0.4, 0.4, 0.4], emotions=five).judge()
+    assert [each.outcome for each in found] == ["not decidable here", "not decidable here", "holds"]
+    assert found[0].reason == found[1].reason == "no test clip is of fear"
+
+
 def test_nearer_mistakes_are_better_ones(court):
     near, far = [3, 2, 1, 0], [1, 0, 3, 2]  # 0.6 apart against 0.9 and 0.8
     place = court(claim(score="error_distance") + claim("two", "one", score="error_distance"))

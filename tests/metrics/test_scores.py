@@ -99,7 +99,9 @@ def test_agreement_is_one_and_symmetric(rng):
     assert ccc(ratings, predicted) == pytest.approx(ccc(predicted, ratings))
 
 
-@pytest.mark.parametrize(("ratings", "predicted"), [([1.0, NAN], [1.0, 2.0]), ([], []), ([1, 1], [1, 1])])
+@pytest.mark.parametrize(
+    ("ratings", "predicted"), [([1.0, NAN], [1.0, 2.0]), ([], []), ([1, 1], [1, 1]), ([0.1] * 3, [0.1] * 3)]
+)
 def test_without_anything_that_varies_there_is_none(ratings, predicted):
     assert ccc(ratings, predicted) is None
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -118,6 +119,16 @@ def test_lightnings_exit_is_ctrl_c_again():
     with pytest.raises(KeyboardInterrupt), quiet_lightning():
         interrupted()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_it_can_be_used_in_a_thread_of_a_cluster():
+    with ThreadPoolExecutor(1) as pool:
+
+        def inside():
+            with quiet_lightning():
+                return "trained"
+
+        assert pool.submit(inside).result() == "trained"
 
 
 def test_onnxruntime_which_lightning_loads_reports_to_nobody(tmp_path):

@@ -157,6 +157,14 @@ def test_concordance_of_an_epoch_is_that_of_all_its_clips(rng, loss):
     assert (found["loss"], found["clips"]) == (pytest.approx(wanted), 30)
 
 
+def test_a_loss_of_ratings_that_are_no_numbers_is_none_either():
+    totals = RatingTotals(2, "ccc")
+    totals.add(torch.zeros(()), torch.tensor([[0.1, torch.nan]]), torch.zeros(1, 2))
+    found = totals.scores(kept)
+    assert math.isnan(found["loss"])
+    assert (found["clips"], found["ccc"]) == (1, None)
+
+
 def test_without_rated_clips_there_is_no_score():
     totals = RatingTotals(1, "ccc")
     totals.add(torch.zeros(()), torch.zeros(3, 1), torch.full((3, 1), torch.nan))
