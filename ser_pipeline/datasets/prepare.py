@@ -127,7 +127,9 @@ class Inputs:
             positions=located.positions,
             failed=located.failed,
             left_out=self._left_out(number),
-            around=self._around(number) if self.recipe.normalise in ("speaker", "adaptive") else None,
+            around=self._around(number, located.examples)
+            if self.recipe.normalise in ("speaker", "adaptive")
+            else None,
             variants=self._variants(located.examples.of_part("train")),
         )
 
@@ -154,11 +156,19 @@ class Inputs:
         ]
         return Variants(self.variants, np.stack(positions))
 
-    def _around(self, number: int | None) -> Surroundings:
-        """Every clip of the chosen corpora that the split uses and the store has."""
+    def _around(self, number: int | None, examples: Examples) -> Surroundings:
+        """Every clip of the chosen corpora that the split uses and the store has.
+
+        Args:
+            number: of the fold.
+            examples: of the run; training speakers that it leaves out are left out here, too.
+        """
         recipe, parts = self.recipe, self.parts(number)
         table = self.manifest.table
         used = (parts != UNUSED) & chosen_rows(table, recipe.corpora, recipe.languages)
+        if recipe.train_corpora or recipe.train_share < 1:
+            heard = np.unique(examples.of_part("train").column("speaker_id"))
+            used &= (parts != 0) | np.isin(texts_of(table["speaker_id"]), heard)
         chosen = table.select(["audio_digest", "modality", "speaker_id"]).filter(pa.array(used))
         modalities = chosen["modality"].to_pylist()
         positions = self.store.rows(chosen["audio_digest"].to_pylist(), modalities=modalities)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.spec import ArmSpec, ClaimSpec, Experiment
-from ser_pipeline.options import MODELS, Recipe, applies, merged
+from ser_pipeline.options import MODELS, Recipe, WaveOptions, applies, merged
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import RESULT_SCHEMA
 from ser_pipeline.store import provenance
@@ -123,6 +123,9 @@ def cell_key(
         "split": split_digest,
         "store": _one_or_more([provenance(part) for part in recipe.parts]),
     }
+    tuned = [part.encoder.weights for part in recipe.parts if isinstance(part, WaveOptions) and part.encoder]
+    if tuned:  # their store does not depend on them
+        content["encoders"] = tuned
     if recipe.variants:
         content["variants"] = _one_or_more([provenance(each) for each in recipe.variants])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -13,7 +13,7 @@ from ser_pipeline.experiments.arms import Arm, Design, Groups, cell_key
 from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.manifest.where import chosen_by
-from ser_pipeline.options import Recipe, configured, idle, merged
+from ser_pipeline.options import EmbeddingOptions, Recipe, WaveOptions, configured, idle, merged
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
@@ -157,7 +157,7 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
 
 def _with_encoders(recipe: Recipe) -> Recipe:
     """The same recipe with its encoders completed by what they are: their weights decide its numbers."""
-    if "embeddings" not in recipe.on:
+    if not any(isinstance(part, EmbeddingOptions | WaveOptions) for part in recipe.parts):
         return recipe
     found = [located(each, encoder_folders())[0] for each in recipe.encoders]
     return recipe.with_encoders(found, recipe.encoder_layers)

@@ -216,7 +216,9 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
     raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(CANDIDATES)}")
 
 
-def folds_by(targets: Int64s, speakers: Strings | None, seed: int) -> list[tuple[Any, Any]]:
+def folds_by(
+    targets: Int64s, speakers: Strings | None, seed: int, clips: Int64s | None = None
+) -> list[tuple[Int64s, Int64s]]:
     """Folds of clips, no speaker on both sides; by clip with a single speaker, or where nobody is named.
 
     They are by clip, too, where a class would be missing from what a fold is fitted to.
@@ -225,31 +227,27 @@ def folds_by(targets: Int64s, speakers: Strings | None, seed: int) -> list[tuple
         targets: class numbers, shape ``(rows,)``.
         speakers: who speaks, shape ``(rows,)``; None where that is not known.
         seed: of the folds.
+        clips: number of the clip that a row is or varies, shape ``(rows,)``; None if each is another.
 
     Returns:
-        Numbers of the clips to fit and of those held out, fold by fold; none where a class has a single clip.
+        Numbers of the rows to fit and of those held out, fold by fold; none where a class has a single clip.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    smallest = int(np.unique(targets, return_counts=True)[1].min())
+    _, first, clip = np.unique(np.arange(len(targets)) if clips is None else clips, True, True)
+    smallest = int(np.unique(targets[first], return_counts=True)[1].min())
     people = 1 if speakers is None else len(np.unique(speakers))
-    folds = min(FOLDS, smallest, people if people > 1 else FOLDS)
-    if folds < 2:
+    if smallest < 2:
         return []
-    kind = StratifiedGroupKFold if people > 1 else StratifiedKFold
-    folded = kind(folds, shuffle=True, random_state=seed).split(targets, targets, speakers)
-    return _whole([*folded], targets, smallest, seed)
-
-
-def _whole(folds: list[tuple[Any, Any]], targets: Int64s, smallest: int, seed: int) -> list[tuple[Any, Any]]:
-    """The folds, or ones by clip where a class would be missing from what a fold is fitted to."""
-    from sklearn.model_selection import StratifiedKFold
-
-    classes = len(np.unique(targets))
-    if all(len(np.unique(targets[fit])) == classes for fit, _ in folds):
-        return folds
+    if people > 1:
+        apart = StratifiedGroupKFold(min(FOLDS, smallest, people), shuffle=True, random_state=seed)
+        found = [*apart.split(targets, targets, speakers)]
+        classes = len(np.unique(targets))
+        if all(len(np.unique(targets[fit])) == classes for fit, _ in found):
+            return found
     plain = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
-    return [*plain.split(targets, targets)]
+    parts = [np.isin(clip, held) for _, held in plain.split(first, targets[first])]
+    return [(np.flatnonzero(~held), np.flatnonzero(held)) for held in parts]
 
 
 def make_rater(name: str, c: float, *, seed: int) -> Any:

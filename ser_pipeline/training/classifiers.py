@@ -97,8 +97,8 @@ def train_classifier(
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a folder holds a fitted classifier."""
-    return (folder / CARD).is_file()
+    """Whether a folder holds a fitted classifier, and says how it came about."""
+    return (folder / CARD).is_file() and read_info(folder).stopped is not None
 
 
 @dataclass(frozen=True)
@@ -217,20 +217,24 @@ def one_line(name: str) -> Iterator[None]:
         raise TrainingError(f"{name} cannot be fitted to these training clips: {reason}") from None
 
 
-def speaker_folds(data: RunData, targets: Int64s) -> list[tuple[Any, Any]]:
+def speaker_folds(data: RunData, targets: Int64s, rows: Int64s | None = None) -> list[tuple[Int64s, Int64s]]:
     """Folds of the training clips, no speaker on both sides; by clip with a single speaker.
 
     Args:
         data: of the run.
         targets: of the clips that it learns from, and their variants, shape ``(rows,)``.
+        rows: numbers of those to part; None parts all.
 
     Returns:
-        Numbers of the clips to fit and of those held out, fold by fold.
+        Numbers among them of the ones to fit and of those held out, fold by fold.
 
     Raises:
         TrainingError: a class has a single training clip.
     """
-    found = folds_by(targets, data.examples.column("speaker_id")[data.learned_rows()], data.recipe.train.seed)
+    chosen = np.arange(len(targets)) if rows is None else rows
+    clips = data.learned_rows()[chosen]
+    speakers = data.examples.column("speaker_id")[clips]
+    found = folds_by(targets[chosen], speakers, data.recipe.train.seed, clips)
     if not found:
         name = data.recipe.model.name
         raise TrainingError(f"{name} needs two training clips of each class to be held out in turn")

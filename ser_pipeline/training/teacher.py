@@ -104,6 +104,15 @@ def _check(info: RunInfo, data: RunData, folder: Path) -> None:
                 f"{folder}: the teacher was trained on another {what}, so it may have learned from clips "
                 f"that this run is judged by; train it on the same {what}"
             )
+    recipe, others = data.recipe, info.recipe
+    for flag in ("corpora", "languages", "where", "train_corpora", "train_share"):
+        kept = getattr(recipe, flag)
+        drawn = flag == "train_share" and recipe.train.seed != others.train.seed
+        if kept not in ((), "", 1.0) and (kept != getattr(others, flag) or drawn):
+            raise RunError(
+                f"{folder}: the teacher was trained without this run's --{flag.replace('_', '-')}, so it may "
+                "know clips that this run must not; train it with the same one, and the same --seed"
+            )
     if info.stopped is None:
         raise RunError(
             f"{folder}: the teacher's training has not ended; 'ser train --resume {folder}' ends it"
@@ -289,6 +298,8 @@ class Teacher:
         """
         if isinstance(self.network, EstimatorNetwork):
             train, again = self.data.training_vectors(self.card.learned), clone(self.network.estimator)
+            if self.info.model == "svm":  # its probabilities come of held-out speakers, too
+                again.set_params(cv=speaker_folds(self.data, train.targets.numpy(), fit))
             with one_line(self.info.model):
                 again.fit(train.values[fit].numpy(), train.targets[fit].numpy())
             return EstimatorNetwork(again, self.network.classes), self.card.learned

@@ -130,3 +130,19 @@ def test_the_weights_of_an_encoder_are_part_of_a_cells_key(lab, monkeypatch, mak
         ((wanted, copies),) = wanted_stores(cell.recipe)
         assert (wanted.folder, wanted.layers, copies) == (str(folder), (0, 1, 2, 3), 1)
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize("model", ["probe", "finetune"])
+def test_so_they_are_where_a_model_hears_frames_or_samples(lab, monkeypatch, make_encoder, model):
+    text = arm(f"model = {{ name = '{model}' }}, embeddings = {{ encoder = 'tiny-whisper' }}")
+    keys = set()
+    for seed in (0, 1):
+        monkeypatch.setenv("SER_ENCODERS", str(make_encoder("whisper", seed=seed).parent))
+        (cell,) = lab.progress(text).cells
+        assert not cell.problem
+        keys.add(cell.key)
+    assert len(keys) == 2
+    monkeypatch.setenv("SER_ENCODERS", "")
+    monkeypatch.setenv("HF_HOME", str(lab.runs))
+    (cell,) = lab.progress(text).cells
+    assert cell.lacking

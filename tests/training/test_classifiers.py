@@ -9,7 +9,7 @@ from ser_pipeline.models import EstimatorNetwork, estimators
 from ser_pipeline.models.estimators import CANDIDATES, RATER_CANDIDATES, make_rater
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.curves import read_curves
-from ser_pipeline.runs.files import read_info
+from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.types import CARD, CLASSIFIER
 from ser_pipeline.training.checkpoint import load_model, save_model
 from ser_pipeline.training.classifiers import speaker_folds
@@ -168,6 +168,39 @@ def test_probabilities_of_the_svm_come_from_held_out_speakers(featured):
     speakers = data.examples.column("speaker_id")[rows]
     for fit, held in speaker_folds(data, data.examples.target[rows]):
         assert not set(speakers[fit]) & set(speakers[held])
+
+
+def test_a_variant_of_a_clip_is_held_out_with_it(featured):
+    data = featured.data(
+        model={"name": "svm"}, normalise="adaptive", train_corpora=("emodb",), train_share=0.1
+    )
+    rows = data.learned_rows()
+    assert len(np.unique(data.examples.column("speaker_id")[rows])) == 1
+    assert len(rows) > len(np.unique(rows))
+    folds = speaker_folds(data, data.examples.target[rows])
+    for fit, held in folds:
+        assert not {*rows[fit]} & {*rows[held]}
+    assert sorted(np.concatenate([held for _, held in folds])) == [*range(len(rows))]
+    some = np.flatnonzero(rows != rows[0])
+    for fit, held in speaker_folds(data, data.examples.target[rows], some):
+        assert sorted([*fit, *held]) == [*range(len(some))]
+
+
+def test_the_average_speaker_is_one_of_those_learned_from(featured):
+    def positions(**changes):
+        around = featured.data(model={"name": "logreg"}, normalise="adaptive", **changes).around
+        return around.speakers[around.part == 0]
+
+    assert {name.partition("-")[0] for name in positions()} == {"emodb", "nemo"}
+    assert {name.partition("-")[0] for name in positions(train_corpora=("emodb",))} == {"emodb"}
+    assert len({*positions(train_share=0.1)}) == 2  # of each corpus one
+
+
+def test_a_fit_that_was_cut_before_its_last_word_is_done_again(fitted):
+    folder, info, data = fitted("a", "logreg", c=1.0)
+    write_info(folder, info.model_copy(update={"stopped": None}))
+    assert unfinished(folder, data.recipe)
+    assert train_run(data, folder, Watch(), command="").stopped == info.stopped
 
 
 def test_too_few_clips_for_an_svm_say_so(featured, tmp_path):

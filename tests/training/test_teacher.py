@@ -240,7 +240,7 @@ def rewrite_features(toy, numbers, values, failed):
 
 
 def test_recordings_without_a_label_are_learned_from_the_teacher_alone(teach, toy, runs):
-    teach()
+    teach(train_share=0.5)
     train = {"teacher": "teacher", "unlabelled": str(toy.manifests)}
     inputs = toy.inputs(train=train, train_share=0.5)
     data = taught(inputs, inputs.run_data(), runs)
@@ -403,7 +403,7 @@ def test_scoring_needs_no_teacher(teach, toy, runs):
 
 def test_each_fold_is_taught_by_the_same_fold(toy, runs):
     toy.write_features()
-    teacher = toy.inputs(split="loco", fold="all", model={"name": "logreg", "c": 1.0})
+    teacher = toy.inputs(split="loco", fold="all", model={"name": "logreg", "c": 1.0}, train_share=0.5)
     train_folds(teacher, runs / "teacher", Silent(), command="c")
     train = {"teacher": "teacher", "epochs": 1, "unlabelled": str(toy.manifests)}
     inputs = toy.inputs(split="loco", fold="all", train=train, train_share=0.5)
@@ -437,3 +437,42 @@ def test_clips_are_left_out_with_their_variants(toy):
     assert len(some) == len(kept)
     for place in (0, len(found.rows("train")), len(some) - 1):
         assert torch.equal(some[place].inputs, whole[int(kept[place])].inputs)
+
+
+@pytest.mark.parametrize(
+    ("own", "its", "flag"),
+    [
+        ({"train_corpora": ("emodb",)}, {}, "train-corpora"),
+        ({"corpora": ("emodb",)}, {}, "corpora"),
+        ({"where": "gender = 'male'"}, {}, "where"),
+        ({"train_share": 0.5}, {"train_share": 1.0}, "train-share"),
+        ({"train_share": 0.5}, {"train_share": 0.5, "train": {"seed": 3}}, "train-share"),
+    ],
+)
+def test_a_teacher_that_knows_more_than_its_pupil_may_is_refused(teach, toy, runs, own, its, flag):
+    teach(**its)
+    inputs = toy.inputs(train={"teacher": "teacher"}, **own)
+    with pytest.raises(RunError, match=f"without this run's --{flag}, so it may know clips"):
+        taught(inputs, inputs.run_data(), runs)
+
+
+def test_a_teacher_with_the_same_clips_teaches(teach, toy, runs):
+    teach(train_share=0.5, train_corpora=("emodb",))
+    inputs = toy.inputs(train={"teacher": "teacher"}, train_share=0.5, train_corpora=("emodb",))
+    assert taught(inputs, inputs.run_data(), runs).taught is not None
+
+
+def test_probabilities_of_an_svm_that_is_fitted_again_come_of_held_out_speakers(teach, pupil, monkeypatch):
+    seen = []
+    parted = teachers.speaker_folds
+
+    def noted(data, targets, rows=None):
+        seen.append(rows)
+        return parted(data, targets, rows)
+
+    teach(model={"name": "svm", "c": 0.01})
+    monkeypatch.setattr(teachers, "speaker_folds", noted)
+    pupil()
+    assert seen[0] is None
+    assert len(seen) > 2
+    assert all(rows is not None for rows in seen[1:])
