@@ -10,25 +10,24 @@ from ser_pipeline.corpora.description import Description
 from ser_pipeline.labels import OTHER
 
 HEAD: Final = """\
-# Corpora that are described
+# Further corpora
 
-Besides the [eight corpora](index.md) that have pages of their own, these are read by a
-[description](describe.md) that is shipped. Keep the recordings in a folder that is called like the corpus,
-or as its archive is called when it is unpacked; only corpora with a + behind their id are recognised by the
-names of their recordings alone. `ser corpora show ID` shows all that is known of one, with its codes.
+Besides the [eight corpora](index.md) that have pages of their own, these come with a [description](describe.md).
+Keep the recordings in a folder named after the corpus or its unpacked archive; only corpora marked + are recognised
+by file names alone. `ser corpora show ID` shows all that is known of one, with its codes.
 
 This page is written from the descriptions themselves (`make docs`).
 
-**How far they are verified.** Of the eight, RAVDESS, its songs, EMO-DB and nEMO were tried on real
+**How they were verified.** Of the eight, RAVDESS, its songs, EMO-DB and nEMO were tried on real
 recordings of three to ten speakers each, CREMA-D and TESS on a few recordings, SAVEE on its complete
-list of names, and IEMOCAP on its published layout alone. The last column below says it of the described
-ones: *rule* means that a description was written from the published naming rule, or from other programs
+list of names, and IEMOCAP on its published layout alone. The last column says the same of the corpora below:
+*rule* means that a description was written from the published naming rule, or from other programs
 that read the corpus, and tested on names made from that rule; *files* means that it has been tried on
 real recordings as well. If a description does not fit your copy, its recordings are rejects that say
 why. A [description of your own](describe.md) with the same name takes its place.
 
-What nobody publishes, or what could not be established, is left empty. Emotions are those of the shared
-vocabulary; the others of a corpus are read as `other`, which no task uses.
+What nobody publishes, or what could not be established, is left empty. Emotions are those of the [shared
+vocabulary](../manifest.md#emotions); the others of a corpus are read as `other`, which no task uses.
 
 """
 

@@ -13,11 +13,13 @@ from ser_pipeline.options.settings import Setting, in_words, settings_of
 HEAD: Final = """\
 # Options
 
-Every option of a model, as a flag of `ser train` and a key of `ser.toml`. Flags win over the file, and the
-file wins over the preset. This page is written from the options themselves (`make docs`), and so is the help
-of the commands.
+Every option of a model, as a flag of `ser train` and a key of `ser.toml`. This page is written from the options
+themselves (`make docs`), and so is the help of the commands.
 
-`train.learning_rate` is `learning_rate` in the table `[train]` of `ser.toml`:
+## The settings file
+
+Commands read the file `ser.toml` in the current folder, if there is one. Flags win over the file, and the file wins over
+the preset. `train.learning_rate` is `learning_rate` in the table `[train]`:
 
 ```toml
 preset = "default"
@@ -29,7 +31,24 @@ patience = false            # "none" in a flag
 
 [train.spec_augment]
 time_width = 30
+
+[model]
+attention = false
 ```
+
+The file may also hold two things that are not options; `descriptions` stands above all tables:
+
+```toml
+descriptions = ["../shared/emovo.toml"]    # of corpora, beside those in the folder corpora
+
+[tasks]                                    # your own tasks: --task loud
+loud = ["anger", "happiness"]
+```
+
+[Descriptions](corpora/describe.md) and [tasks](training.md#tasks) have pages of their own. A name in the file that does
+not exist is an error.
+
+## Flags
 
 Where a list is valid, the flag takes its values with commas between them, or is repeated: `--merge calm=neutral
 --merge sadness=anger`. Any other flag that is repeated has its last value.

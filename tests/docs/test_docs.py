@@ -151,7 +151,7 @@ def test_the_quickstart_runs(first_hour):
 def test_the_tutorial_on_a_corpus_of_ones_own_runs(tmp_path):
     assert [*follow("tutorials/own-corpus.md", tmp_path)]
     rows = (tmp_path / "talks.csv").read_text().splitlines()
-    assert len(rows) == 1 + 4 * 4  # emotions, voices
+    assert len(rows) == 1 + 4 * 16  # emotions, voices
     assert (tmp_path / "reports" / "report.html").is_file()
 
 
