@@ -249,7 +249,7 @@ def _adaptive() -> Recipe:
 def _single_corpora() -> Recipe:
     corpora = (
         ("RAVDESS speech, 8 classes", "599, 10", "all", "ravdess"),
-        ("EmoDB, 4 classes", "266, 8", "4class", "emodb"),
+        ("EMO-DB, 4 classes", "266, 8", "4class", "emodb"),
         ("nEMO, 6 classes", "510, 3", "6class", "nemo"),
     )
     rows = [
