@@ -200,7 +200,7 @@ SPLITS: Final = ("speaker", "kfold", "loso", "loco", "lolo", "stratified")
 FOLDED: Final = ("kfold", "loso", "loco", "lolo")
 WHO: Final = {
     "speaker": "six new speakers", "kfold": "five folds of new speakers", "loso": "each speaker left out",
-    "loco": "each corpus left out", "lolo": "each language left out", "stratified": "known speakers",
+    "loco": "each corpus left out", "lolo": "each language left out", "stratified": "speakers seen in training",
 }  # fmt: skip
 EMBEDDED: Final = "--on embeddings --encoder whisper-base --layers 2,3"
 EXPLAINED: Final = tuple(f"ser train logreg --task {task} --split speaker" for task in ("4class", "6class"))
@@ -328,11 +328,11 @@ def summary() -> str:
         (found,) = (each for each in rows if each[0].startswith(f"`{row}`"))
         return str((100 * Decimal(found[column].split()[0])).quantize(Decimal(1), ROUND_HALF_UP))
 
-    rows = [["new people", "25", whole("speakers-4", "kfold", 1), f"**{whole('speakers-4', 'kfold', 2)}**"]]
+    rows = [["new speakers", "25", whole("speakers-4", "kfold", 1), f"**{whole('speakers-4', 'kfold', 2)}**"]]
     for words, name, row in (
-        ("new people, several recordings of each known", "adaptive", "kfold"),
+        ("new speakers, several recordings of each known", "adaptive", "kfold"),
         ("a new corpus", "speakers-4", "loco"),
-        ("people it has learned from", "speakers-4", "stratified"),
+        ("speakers seen in training", "speakers-4", "stratified"),
     ):
         rows.append([words, "25", whole(name, row, 1), whole(name, row, 2)])
     columns = ["four emotions, of 100 clips", "guessing", "features", "encoder"]
