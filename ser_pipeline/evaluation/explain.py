@@ -137,9 +137,10 @@ def explain_clips(
     found = _importances(heard, named, groups, len(emotions), repeats, seed, advance)
     decisions = decide(heard.predict, heard.values)
     usual, people = tables.uar_of(heard.targets, decisions, heard.speakers, len(emotions), seed)
-    effects = _effects(clips, len(emotions))
+    told = clips.of_somebody()  # the others are many people, and nothing can be said of what one of them does
+    effects = _effects(told, len(emotions))
     everyone = effects[None]
-    correlations = rank_correlations(clips.values, clips.speakers)
+    correlations = rank_correlations(told.values, told.speakers)
     cells = tables.profile_cells(effects, names, emotions, seed)
     return Explanation(
         part=part,
@@ -154,7 +155,7 @@ def explain_clips(
         importances=found[: len(named)],
         group_importances=found[len(named) :],
         effects=tuple(
-            tables.effect_table(each, _clips_of(clips, tag), tag, seed) for tag, each in effects.items()
+            tables.effect_table(each, _clips_of(told, tag), tag, seed) for tag, each in effects.items()
         ),
         languages=tables.language_pairs({tag: each for tag, each in effects.items() if tag is not None}),
         group_correlations=tables.full(
@@ -165,7 +166,7 @@ def explain_clips(
         summary=tables.profile_summary(cells),
         importance_interval=tables.interval_words(people, seed, repeats),
         effect_interval=tables.interval_words(everyone.names, seed),
-        notes=(*_notes(heard, emotions), *_level_notes(clips, names)),
+        notes=(*_notes(heard, emotions), *_people_notes(clips, told), *_level_notes(told, names)),
     )
 
 
@@ -239,6 +240,12 @@ def _notes(heard: RunClips, emotions: Sequence[str]) -> tuple[str, ...]:
     if still:
         notes.append(f"features that are the same in all of these clips, whose importance is 0: {still}")
     return tuple(notes)
+
+
+def _people_notes(clips: RunClips, told: RunClips) -> Iterator[str]:
+    """Say which clips are left out because nobody knows who speaks."""
+    if left := len(clips.targets) - len(told.targets):
+        yield f"clips without a speaker, which are left out of effects, correlations and profiles: {left}"
 
 
 def _level_notes(clips: RunClips, names: tuple[str, ...]) -> Iterator[str]:

@@ -112,7 +112,8 @@ def load_steps(
     probed = isinstance(network, Probe) and isinstance(encoder, EmbeddingOptions)
     if not isinstance(network, MelNetwork) or (mels is None and not probed):
         raise RunError(f"{folder}: its model is no probe of an encoder and none of mels; train it again")
-    some = data.rows("train")[:MOST_AVERAGED]
+    train = data.rows("train")  # corpus by corpus
+    some = train[np.linspace(0, len(train) - 1, min(len(train), MOST_AVERAGED)).astype(np.int64)]
     return StepClips(
         network=network,
         layers=encoder.layers if isinstance(encoder, EmbeddingOptions) else (),

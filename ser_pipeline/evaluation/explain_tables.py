@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ser_pipeline.arrays import Float64s, Floats, Int64s, Strings
+from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.predict import pool_clips
@@ -31,7 +31,7 @@ from ser_pipeline.metrics.importance import Predict, closest_pairs
 from ser_pipeline.models import EmbeddingNetwork, Network
 from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.processes import chosen_device
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, names_nobody
 from ser_pipeline.runs.explanation import (
     EffectTable,
     FeatureImportance,
@@ -105,7 +105,14 @@ class RunClips:
 
     def of(self, part: str) -> "RunClips":
         """Clips of one part."""
-        rows = self.parts == part
+        return self._take(self.parts == part)
+
+    def of_somebody(self) -> "RunClips":
+        """Clips that say who speaks; all where none does."""
+        rows = ~np.array([names_nobody(name) for name in self.speakers.tolist()], np.bool_)
+        return self._take(rows) if rows.any() else self
+
+    def _take(self, rows: Bools) -> "RunClips":
         return replace(
             self,
             values=self.values[rows],

@@ -161,7 +161,7 @@ def drawn_scores(
     drawn: dict[str, list[list[Float64s]]] = {name: [[] for _ in arms] for name in scores}
     for start in range(0, resamples, _CHUNK):  # memory stays bounded with thousands of speakers
         size = min(_CHUNK, resamples - start)
-        times = _drawn_speakers(rng, size, said)
+        times = drawn_speakers(rng, size, said)
         shares = [rng.multinomial(len(arm), np.full(len(arm), 1 / len(arm)), size) / len(arm) for arm in arms]
         for number, (arm, share) in enumerate(zip(arms, shares, strict=True)):
             confusions = np.tensordot(
@@ -185,8 +185,17 @@ def _classes_of(arm: Counts) -> Bools:
     return said[:, said.any(0)]
 
 
-def _drawn_speakers(rng: np.random.Generator, size: int, said: Bools) -> Int64s:
-    """How often each speaker is drawn, shape ``(size, speakers)``; each class is among those drawn."""
+def drawn_speakers(rng: np.random.Generator, size: int, said: Bools) -> Int64s:
+    """How often each speaker is drawn; each class is among those drawn.
+
+    Args:
+        rng: draws.
+        size: number of draws.
+        said: which classes each speaker has clips of, shape ``(speakers, classes)``; each has some.
+
+    Returns:
+        Shape ``(size, speakers)``.
+    """
     speakers = len(said)
     times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size)
     while (lacking := ((times @ said.astype(np.int64)) == 0).any(1)).any():

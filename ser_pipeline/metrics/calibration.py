@@ -13,6 +13,9 @@ BINS = 15
 PULL_CLIPS: Final = 20.0
 """Clips that speak for equal weights beside those given: few clips say little about which model is better."""
 
+PRIOR_CLIPS: Final = 5.0
+"""Clips that are as sure as they should be, beside those given: few say little about a temperature."""
+
 _ROUNDS: Final = 1000
 _STEP: Final = 1e-9
 _LEAST_LIKELY: Final = 1e-12
@@ -170,6 +173,8 @@ _LEAST = float(np.finfo(np.float32).tiny)
 def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """Find the temperature at which validation clips are most likely.
 
+    :data:`PRIOR_CLIPS` clips for which 1 is the best temperature count with them.
+
     Args:
         probabilities: shape ``(clips, classes)``, rows sum to 1.
         targets: class numbers, shape ``(clips,)``.
@@ -187,10 +192,11 @@ def fit_temperature(probabilities: npt.ArrayLike, targets: npt.ArrayLike) -> flo
     logits, numbers = _logits(probabilities), np.asarray(targets, np.int64)
     if len(numbers) == 0:
         return 1.0
-    rows = np.arange(len(numbers))
+    wanted = np.exp(log_softmax(logits, axis=1)) * PRIOR_CLIPS / len(numbers)
+    wanted[np.arange(len(numbers)), numbers] += 1
 
     def cost(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, numbers].mean())
+        return float(-(wanted * log_softmax(logits / np.exp(log_temperature), axis=1)).sum())
 
     bounds = (float(np.log(RANGE[0])), float(np.log(RANGE[1])))
     found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-6})

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Ints
-from ser_pipeline.metrics.bootstrap import RESAMPLES, middle
+from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_speakers, middle
 
 Predict = Callable[[Floats], Ints]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
@@ -24,7 +24,8 @@ class Importance:
 
     Attributes:
         drop: mean over repeats.
-        low: lower end of the interval over speakers and repeats; NaN with one speaker.
+        low: lower end of the interval over speakers and repeats, whose draws all have all classes; NaN with
+            one speaker, or if one alone has clips of a class.
         high: upper end.
         spread: standard deviation of the drop over repeats.
     """
@@ -165,23 +166,26 @@ class _Draws:
         speakers: times each speaker is taken, shape ``(draws, speakers)``.
         repeats: share of each repeat, shape ``(draws, repeats)``.
         counts: clips of each class, shape ``(draws, classes)``.
+        few: there is one speaker, or one alone has clips of a class: nothing tells how others would do.
     """
 
     speakers: Float64s
     repeats: Float64s
     counts: Float64s
+    few: bool
 
     @classmethod
     def make(cls, counts: Int64s, repeats: int, resamples: int, rng: np.random.Generator) -> "_Draws":
-        people = len(counts)
-        taken = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(np.float64)
+        said = counts[:, counts.any(0)] > 0
+        few = len(counts) < 2 or bool((said.sum(0) == 1).any())
+        taken = drawn_speakers(rng, resamples, said[:, :0] if few else said).astype(np.float64)
         shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), resamples) / repeats
-        return cls(taken, shares, taken @ counts)
+        return cls(taken, shares, taken @ counts, few)
 
     def interval(self, lost: Float64s) -> tuple[float, float]:
         """Ends at 95 % for lost hits of shape ``(repeats, speakers, classes)``."""
         repeats, people, classes = lost.shape
-        if people < 2:
+        if self.few:
             return np.nan, np.nan
         flat = lost.transpose(1, 0, 2).reshape(people, repeats * classes)
         by_repeat = (self.speakers @ flat).reshape(-1, repeats, classes)

@@ -55,6 +55,17 @@ def explanation(clips):
     return explain_clips(clips, EMOTIONS, repeats=5)
 
 
+def test_clips_of_nobody_are_no_speaker(clips, explanation):
+    speakers = np.append(clips.speakers, ["emodb-unknown"] * 90)
+    twice = {name: np.concatenate([getattr(clips, name), getattr(clips, name)[:90]]) for name in
+             ("targets", "languages", "parts")}  # fmt: skip
+    values = np.concatenate([clips.values, -clips.values[:90]])
+    found = explain_clips(replace(clips, values=values, speakers=speakers, **twice), EMOTIONS, repeats=5)
+    assert found.effects == explanation.effects
+    assert found.profiles == explanation.profiles
+    assert any(note.endswith("correlations and profiles: 90") for note in found.notes)
+
+
 def test_importance_is_of_the_part_and_effects_are_of_all_clips(explanation):
     assert (explanation.part, explanation.clips, explanation.speakers) == ("test", 60, 2)
     whole, german, polish = explanation.effects

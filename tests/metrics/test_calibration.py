@@ -12,7 +12,7 @@ from ser_pipeline.metrics import (
     temper,
     threshold_for_risk,
 )
-from ser_pipeline.metrics.calibration import PULL_CLIPS, RANGE
+from ser_pipeline.metrics.calibration import PRIOR_CLIPS, PULL_CLIPS, RANGE
 
 
 def error_by_definition(probabilities, targets, bins=15):
@@ -150,8 +150,16 @@ def test_at_the_best_temperature_mean_logits_agree(rng):
     # d NLL / d (1 / T) = 0: the mean logit of the true class is what the probabilities expect
     probabilities, targets = overconfident(rng, 3.0, clips=300)
     tempered, logits = temper(probabilities, fit_temperature(probabilities, targets)), np.log(probabilities)
-    truth = logits[np.arange(300), targets].mean()
-    assert truth == pytest.approx((tempered * logits).sum(1).mean(), abs=1e-4)
+    truth, usual = logits[np.arange(300), targets].mean(), (probabilities * logits).sum(1).mean()
+    wanted = (300 * truth + PRIOR_CLIPS * usual) / (300 + PRIOR_CLIPS)
+    assert wanted == pytest.approx((tempered * logits).sum(1).mean(), abs=1e-4)
+
+
+def test_few_clips_that_are_right_by_chance_make_no_model_sure():
+    probabilities = np.full((3, 4), 0.4 / 3)
+    probabilities[:, 0] = 0.6
+    assert fit_temperature(probabilities, [0, 0, 0]) > 0.6
+    assert fit_temperature(np.repeat(probabilities, 40, axis=0), [0] * 120) < 0.3
 
 
 def test_calibration_improves_on_other_clips_and_no_decision_changes(rng):
@@ -172,8 +180,8 @@ def test_tempering_is_a_power_that_sums_to_one(rng):
 
 def test_rounded_zeros_and_perfect_networks_stay_finite():
     sure = np.eye(3)
-    assert RANGE[0] <= fit_temperature(sure, [0, 1, 2]) < 1
-    assert RANGE[1] * 0.99 < fit_temperature(sure, [1, 2, 0]) <= RANGE[1]
+    assert temper(sure, fit_temperature(sure, [0, 1, 2])) == pytest.approx(sure)
+    assert fit_temperature(np.repeat(sure, 40, axis=0), np.tile([1, 2, 0], 40)) <= RANGE[1]
     assert np.isfinite(temper(sure, 5.0)).all()
 
 

@@ -115,6 +115,14 @@ def test_one_speaker_has_no_interval(clips):
     found = permutation_importance(values, targets, ["a"] * 80, sign_rule, [[0]], classes=2, repeats=3)
     assert np.isnan(found.low[0])
     assert np.isnan(found.high[0])
+
+
+def test_if_one_speaker_alone_has_a_class_there_is_no_interval(clips):
+    values, targets, speakers = clips
+    third = np.where((speakers == speakers[0]) & (np.arange(len(targets)) % 2 == 0), 2, targets)
+    found = permutation_importance(values, third, speakers, sign_rule, [[0]], classes=3, repeats=5)
+    assert np.isfinite(found.drop).all()
+    assert np.isnan([found.low, found.high]).all()
     assert found.drop[0] > 0.3
 
 
