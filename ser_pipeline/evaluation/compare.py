@@ -12,6 +12,7 @@ from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, verdict
+from ser_pipeline.records import named_among
 from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.predictions import read_part
 from ser_pipeline.runs.types import RunInfo
@@ -90,6 +91,10 @@ class RunDecisions:
             base = np.char.partition(tags, "-")[:, 0] if len(tags) else tags
             clips = clips[np.isin(tags, list(languages)) | np.isin(base, list(languages))]
         return clips
+
+    def people(self, clips: Strings) -> int:
+        """How many known speakers some clips are of."""
+        return len(named_among(np.unique(self.fact(clips, "speaker_id")).tolist()))
 
     def counts(self, keys: Sequence[str], clips: Strings) -> Int64s:
         """Count decisions on some clips by speaker.

@@ -101,7 +101,8 @@ def _votes(counts: Float64s, said: Float64s, speakers: Strings) -> VoteScores | 
     sums = speaker_sums(vote_columns(counts / counts.sum(1, keepdims=True), said), speakers)
     intervals = sum_intervals(sums, vote_scores)
     found = {name: _estimate(value, intervals[name]) for name, value in vote_scores(sums.sum(0)).items()}
-    return VoteScores(clips=len(counts), speakers=len(sums), **found)
+    people = len(named_among(np.unique(speakers).tolist()))
+    return VoteScores(clips=len(counts), speakers=people, **found)
 
 
 def keep_dimensions(folder: Path, table: pa.Table, scores: RunScores, manifest: pa.Table) -> RunScores:

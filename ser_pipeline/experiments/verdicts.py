@@ -326,7 +326,7 @@ def _scored(found: ArmFinding, progress: Progress, decisions: RunDecisions, keys
         update={
             **estimates,
             "clips": len(clips),
-            "speakers": counts.shape[1],
+            "speakers": decisions.people(clips),
             "lowest_uar": float(each.min()),
             "highest_uar": float(each.max()),
             "validation_uar": fmean(validation) if validation else None,
@@ -342,12 +342,13 @@ def _by_corpus(decisions: RunDecisions, keys: list[str], clips: Strings) -> tupl
     corpora = decisions.fact(clips, "corpus")
     found = []
     for corpus in np.unique(corpora).tolist():
-        counts: Int64s = decisions.counts(keys, clips[corpora == corpus])
+        here = clips[corpora == corpus]
+        counts: Int64s = decisions.counts(keys, here)
         found.append(
             CorpusScore(
                 corpus=corpus,
                 clips=int(counts[0].sum()),
-                speakers=counts.shape[1],
+                speakers=decisions.people(here),
                 uar=float(uar(counts.sum(1)).mean()),
             )
         )

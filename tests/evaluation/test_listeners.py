@@ -30,14 +30,14 @@ CLIPS = {
 }
 
 
-def manifest(votes):
+def manifest(votes, speakers=("s", "t", "t")):
     same = {name: ["x"] * 3 for name in ("corpus", "language", "gender", "intensity", "modality")}
     voted = pa.array(votes, pa.map_(pa.int8(), pa.int16()))
-    return pa.table({"utterance_id": ["c", "b", "a"], **same, "speaker_id": ["s", "t", "t"], "votes": voted})
+    return pa.table({"utterance_id": ["c", "b", "a"], **same, "speaker_id": list(speakers), "votes": voted})
 
 
-def scored(votes):
-    table, known = pa.table(CLIPS, schema=prediction_schema(TASK.emotions)), manifest(votes)
+def scored(votes, **changes):
+    table, known = pa.table(CLIPS, schema=prediction_schema(TASK.emotions)), manifest(votes, **changes)
     scores = score_predictions(table, known, TASK.emotions, {})
     return with_votes(scores, table, known, TASK).parts["test"].votes
 
@@ -45,6 +45,7 @@ def scored(votes):
 def test_probabilities_are_scored_against_the_shares_of_the_votes():
     found = scored([[(0, 1), (6, 9)], None, [(0, 2), (3, 2)]])
     assert (found.clips, found.speakers) == (2, 2)
+    assert scored([[(0, 1)], None, [(0, 2)]], speakers=("s", "t", "x-unknown")).speakers == 1
     assert found.cross_entropy.value == pytest.approx((np.log(2) - np.log(0.1)) / 2)
     assert found.divergence.value == pytest.approx(-np.log(0.1) / 2)
     assert found.divergence.low == pytest.approx(0, abs=1e-6)
