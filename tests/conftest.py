@@ -401,8 +401,11 @@ class Toy:
         write_shard(path, rows, layout=layout_of(options), name=folder.name, described=described)
         return values
 
-    def write_variants(self, copies: int, part=None, **changes) -> None:
-        """Write variants of every recording, as mels or as ``part``; cells are 1 + variant + number / 100."""
+    def write_variants(self, copies: int, part=None, failed=(), **changes) -> None:
+        """Write variants of every recording, as mels or as ``part``; cells are 1 + variant + number / 100.
+
+        The (number, variant) pairs given failed.
+        """
         from ser_pipeline.front_end import aspect_of, layout_of
         from ser_pipeline.options import Augmented
         from ser_pipeline.store import provenance, store_folder
@@ -410,7 +413,8 @@ class Toy:
 
         made = self.recipe(train={"copies": copies}, **changes)
         options = Augmented(inputs=part or made.front_end, changes=made.augment)
-        keys = [(number, copy) for number in range(len(self.rows)) for copy in range(1, copies + 1)]
+        every = [(number, copy) for number in range(len(self.rows)) for copy in range(1, copies + 1)]
+        keys = [key for key in every if key not in failed]
         values = np.empty((len(keys), *layout_of(options).shape), layout_of(options).dtype)
         for place, (number, copy) in enumerate(keys):
             values[place] = 1 + copy + number / 100
@@ -421,6 +425,7 @@ class Toy:
             np.array([self.digest(number) for number, _ in keys], "S32"),
             np.array([copy for _, copy in keys], np.int16),
             np.array([aspect_of(options, "speech")] * len(keys), "S8"),
+            tuple((self.digest(number), "too short") for number in sorted({number for number, _ in failed})),
         )
         folder, described = store_folder(self.cache, options), provenance(options)
         path = shard_path(folder, 0)

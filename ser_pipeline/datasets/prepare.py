@@ -134,10 +134,11 @@ class Inputs:
         )
 
     def _variants(self, examples: Examples) -> Variants | None:
-        """Rows of the variants of training clips.
+        """Rows of the variants of training clips; another variant of a clip stands in for one that failed.
 
         Raises:
             StoreMissing: some were never computed.
+            TrainingError: every variant of a clip failed.
         """
         if self.variants is None:
             return None
@@ -145,16 +146,24 @@ class Inputs:
         digests, modalities = (examples.table[name].to_pylist() for name in ("audio_digest", "modality"))
         for part in stores_of(self.variants):
             found = [part.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
-            if lacking := int((np.stack(found) < 0).sum()):
+            absent = np.stack(found) < 0
+            absent[:, np.isin(digests, [*part.failures])] = False
+            if lacking := int(absent.sum()):
                 command = build_again(part.folder, part.options, copies)
                 raise StoreMissing(
                     f"{part.folder}: lacks {lacking} of {copies * len(digests)} variants of training clips; "
                     f"run '{command}'"
                 )
-        positions = [
-            self.variants.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)
-        ]
-        return Variants(self.variants, np.stack(positions))
+        every = [self.variants.rows(digests, copy, modalities=modalities) for copy in range(1, copies + 1)]
+        positions = np.stack(every)
+        others = positions.max(0)
+        if none := np.flatnonzero(others < 0).tolist():
+            name, reason = examples.table["utterance_id"][none[0]], self.variants.failures[digests[none[0]]]
+            raise TrainingError(
+                f"no variant of {plural(len(none), 'training clip')} could be made, as '{name}': {reason}; "
+                "leave out --copies, or choose milder changes of it"
+            )
+        return Variants(self.variants, np.where(positions < 0, others, positions))
 
     def _around(self, number: int | None, examples: Examples) -> Surroundings:
         """Every clip of the chosen corpora that the split uses and the store has.

@@ -12,7 +12,7 @@ from ser_pipeline.datasets.targets import (
     intensity_weights,
     soft_targets,
 )
-from ser_pipeline.errors import StoreMissing
+from ser_pipeline.errors import StoreMissing, TrainingError
 from ser_pipeline.labels import TASKS, emotion_id
 from ser_pipeline.manifest import SCHEMA
 from ser_pipeline.manifest.ambiguity import vote_cells
@@ -230,6 +230,24 @@ def test_variants_change_nothing_that_is_learned_from_clean_clips(toy):
     plain = toy.data(front_end={"level": "corpus_rms"})
     data = toy.data(front_end={"level": "corpus_rms"}, train={"copies": 1})
     assert data.learned() == plain.learned()
+
+
+def test_another_variant_stands_in_for_one_that_failed(toy):
+    number = int(toy.data().examples.of_part("train").column("audio_digest")[0], 16)
+    toy.write_variants(2, failed=[(number, 1)])
+    data = toy.data(train={"copies": 2})
+    first, second = data.variants.positions
+    assert first[0] == second[0] >= 0
+    assert (first[1:] != second[1:]).all()
+
+
+def test_a_clip_all_of_whose_variants_failed_is_named(toy):
+    number = int(toy.data().examples.of_part("train").column("audio_digest")[0], 16)
+    toy.write_variants(1, failed=[(number, 1)])
+    with pytest.raises(
+        TrainingError, match=r"no variant of 1 training clip could be made, as '.*': too short; "
+    ):
+        toy.data(train={"copies": 1})
 
 
 def test_variants_that_were_never_computed_are_asked_for(toy):
