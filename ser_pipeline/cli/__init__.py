@@ -30,12 +30,18 @@ from ser_pipeline.cli.train import train
 from ser_pipeline.cli.warm import warm
 from ser_pipeline.errors import TOLD
 
-WHOLE: Final = (
-    "ser-pipeline-onnx does not bring it, and only predicts with the built-in model or with a graph of "
-    "'ser export' (--model GRAPH); for all else, pip uninstall ser-pipeline-onnx, then "
-    "pip install ser-pipeline"
+SMALL: Final = (
+    "the small installation ser-pipeline-onnx does not include it and can only predict (with the built-in "
+    "model, or with --model GRAPH, a graph of 'ser export'); for everything else, run "
+    "pip uninstall ser-pipeline-onnx, then pip install ser-pipeline"
 )
-"""What to do where a library is missing."""
+"""What to do where the small installation lacks a library."""
+
+WHOLE: Final = (
+    "run pip install ser-pipeline again, or with the extra that needs it, as in "
+    "pip install 'ser-pipeline[demo]'"
+)
+"""What to do where any other installation lacks a library."""
 
 
 class PlainList(TyperGroup):
@@ -108,10 +114,18 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             missing = (error.name or "ser_pipeline").partition(".")[0]
             if missing == "ser_pipeline" or GIVEN["debug"]:
                 raise
-            say(f"ser: {missing} is not installed; {WHOLE}")
+            say(f"ser: {missing} is not installed; {SMALL if _is_small() else WHOLE}")
             raise typer.Exit(1) from None
 
     return run
+
+
+def _is_small() -> bool:
+    """Whether only ``ser-pipeline-onnx`` is installed."""
+    from importlib.metadata import Distribution
+
+    names = ("ser-pipeline", "ser-pipeline-onnx")
+    return [any(Distribution.discover(name=name)) for name in names] == [False, True]
 
 
 def _finish(group: typer.Typer) -> None:

@@ -1,14 +1,16 @@
 import shlex
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from ser_pipeline import __version__
-from ser_pipeline.cli import app
+from ser_pipeline.cli import _guarded, app
 from ser_pipeline.cli.common import next_step, say
 
 HEAVY = ("torch", "librosa", "h5py", "pandas", "matplotlib", "lightning", "sklearn", "numba", "pyarrow")
@@ -79,6 +81,30 @@ def test_without_a_command_the_list_of_commands_is_shown():
 
 def test_version():
     assert CliRunner().invoke(app, ["--version"]).stdout == f"ser {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "way_out"),
+    [
+        (("ser-pipeline",), "run pip install ser-pipeline again, or with the extra that needs it"),
+        (("ser-pipeline", "ser-pipeline-onnx"), "run pip install ser-pipeline again"),
+        ((), "run pip install ser-pipeline again"),
+        (("ser-pipeline-onnx",), "the small installation ser-pipeline-onnx does not include it"),
+    ],
+    ids=" and ".join,
+)
+def test_where_a_library_is_missing_the_way_out_is_that_of_the_installation(
+    monkeypatch, capsys, there, way_out
+):
+    def command():
+        raise ModuleNotFoundError("No module named 'numba.core'", name="numba.core")
+
+    found = {name: [object()] for name in there}
+    monkeypatch.setattr(metadata.Distribution, "discover", lambda *, name: iter(found.get(name, [])))
+    with pytest.raises(typer.Exit) as ended:
+        _guarded(command)()
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err.startswith(f"ser: numba is not installed; {way_out}")
 
 
 def test_wrong_usage_has_status_2():

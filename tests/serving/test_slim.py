@@ -37,6 +37,10 @@ class Present(PathFinder):
     def find_spec(cls, name, path=None, target=None):
         return None if name.partition(".")[0] in absent else super().find_spec(name, path, target)
 
+    @classmethod
+    def find_distributions(cls, *context):
+        return (each for each in super().find_distributions(*context) if each.name != "ser-pipeline")
+
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Present
 from ser_pipeline.cli import app
@@ -105,6 +109,9 @@ def slim():
 @pytest.fixture
 def without(tmp_path):
     """Run commands, and make the demo, in a process that finds no other library; gives what each said."""
+    about = tmp_path / "ser_pipeline_onnx-0.1.dist-info" / "METADATA"
+    about.parent.mkdir()
+    about.write_text("Metadata-Version: 2.1\nName: ser-pipeline-onnx\nVersion: 0.1\n", encoding="utf-8")
 
     def run(*commands):
         given = [sys.executable, "-c", BLOCKED, json.dumps(absent()), json.dumps(commands)]
@@ -152,8 +159,8 @@ def test_it_predicts_and_serves_without_torch_and_says_what_needs_more(tmp_path,
     for missing in ("safetensors", "pyarrow", "pyarrow"):
         code, shown, remarks = next(said)
         assert (code, shown) == (1, "")
-        assert remarks.startswith(f"ser: {missing} is not installed; ser-pipeline-onnx does not bring it")
-        assert remarks.endswith("pip uninstall ser-pipeline-onnx, then pip install ser-pipeline")
+        assert remarks.startswith(f"ser: {missing} is not installed; the small installation")
+        assert remarks.endswith("run pip uninstall ser-pipeline-onnx, then pip install ser-pipeline")
     assert found["demo"] == [200, 200, expected["own"].decision]
 
 
