@@ -13,7 +13,7 @@ valid or what to do; the command line prints that line and ends with status 1::
     +-- EncoderError       a pretrained encoder that is missing, foreign or broken
     +-- AudioError         a recording that cannot be decoded or used
     |   +-- AudioMissing   a recording that is not there, or not the one that was described, or needs ffmpeg
-    |   +-- AudioForeign   a file that is no recording, is damaged, or is in a format that cannot be decoded
+    |   +-- AudioForeign   a file that is not a recording, damaged, or in a format that cannot be decoded
     |   +-- AudioCut       a recording of which some is missing
     |   +-- AudioEmpty     a recording that holds no samples
     |   +-- AudioShort     a recording that is too short
@@ -88,7 +88,7 @@ class AudioMissing(AudioError):
 
 
 class AudioForeign(AudioError):
-    """A file that is no recording, is damaged, or is in a format that cannot be decoded."""
+    """A file that is not a recording, is damaged, or is in a format that cannot be decoded."""
 
     code = "foreign"
 

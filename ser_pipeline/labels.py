@@ -68,7 +68,7 @@ def emotion_name(identity: int) -> str:
     """Name of a shared emotion id.
 
     Raises:
-        LabelError: ``identity`` is no shared id.
+        LabelError: ``identity`` is not a shared id.
 
     Examples:
         >>> emotion_name(0), emotion_name(-1)
@@ -134,8 +134,8 @@ class Task:
         """
         if OTHER in self.emotions:
             raise LabelError(
-                f"task '{self.name}': '{OTHER}' is no emotion that a model can tell, as it stands for every "
-                "label without a name here; give these recordings a label in the corpus's description"
+                f"task '{self.name}': '{OTHER}' is not an emotion that a model can predict, as it stands for "
+                "every label without a name here; give these recordings a label in the corpus's description"
             )
         for name in (*self.emotions, *self.merges):
             emotion_id(name)

@@ -99,7 +99,7 @@ class Segment(NamedTuple):
 
     @classmethod
     def of(cls, start_s: float | None, end_s: float | None) -> "Segment | None":
-        """Round bounds to milliseconds; a missing start is 0, and without either it is no segment."""
+        """Round bounds to milliseconds; a missing start is 0, and without either it is not a segment."""
         if start_s is None and end_s is None:
             return None
         return cls(round(start_s or 0.0, 3), None if end_s is None else round(end_s, 3))

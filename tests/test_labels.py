@@ -75,7 +75,7 @@ def test_the_iemocap_task_counts_excitement_as_happiness():
         (("anger", "anger"), {}, r"task 'mine' has one emotion \(anger\); it needs at least two"),
         (("anger", "fear", "fear"), {}, r"task 'mine' names an emotion twice \(anger, fear, fear\)"),
         (("anger", "joy"), {}, "'joy' does not exist"),
-        (("anger", "other"), {}, "task 'mine': 'other' is no emotion that a model can tell"),
+        (("anger", "other"), {}, "task 'mine': 'other' is not an emotion that a model can predict"),
         (("anger", "sadness"), {"calm": "neutral"}, "must lead from an emotion outside"),
         (("anger", "sadness"), {"anger": "sadness"}, "must lead from an emotion outside"),
     ],

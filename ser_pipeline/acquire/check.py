@@ -78,7 +78,7 @@ def holdings(data: Path, corpora: Mapping[str, Corpus]) -> dict[str, Holding]:
         corpora: corpus id -> module or description.
 
     Raises:
-        CorpusError: ``data`` is no folder or cannot be listed, or two descriptions claim a recording.
+        CorpusError: ``data`` is not a folder or cannot be listed, or two descriptions claim a recording.
     """
     if not any(is_recording(name) for folder in walk(data) for name in folder.files):
         return {}
@@ -189,7 +189,7 @@ def check_corpora(
         nothing is there has none.
 
     Raises:
-        CorpusError: ``data`` is no folder, holds no recordings, or two descriptions claim one.
+        CorpusError: ``data`` is not a folder, holds no recordings, or two descriptions claim one.
     """
     scanned = scan_corpora(data, corpora=corpora)
     wanted = set(names or corpora)
@@ -224,7 +224,7 @@ def check_corpora(
 def _left_out(
     card: CorpusCard, rejects: tuple[pa.Table, pa.Table], problems: Sequence[TableProblem], clips: int
 ) -> Iterator[Finding]:
-    """Recordings that are no rows, unusable ones and then those named otherwise; and tables."""
+    """Recordings that are not rows, unusable ones and then those named otherwise; and tables."""
     name = card.name
     unusable, unnamed = (
         reject_reasons(some.filter(pc.equal(some["corpus"], name)), KnownCorpora({})) for some in rejects

@@ -73,7 +73,7 @@ def init_corpus(
     """
     if folder.is_file():
         raise CorpusError(
-            f"{folder}: is no folder; 'ser corpora add {folder}' describes the recordings beside a table"
+            f"{folder}: is not a folder; 'ser corpora add {folder}' describes the recordings beside a table"
         )
     called = name or id_of(folder)
     others = {

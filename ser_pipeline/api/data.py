@@ -106,7 +106,7 @@ def build_manifest(
 
     Raises:
         SettingsError: ``jobs`` or ``limit`` is below 1, or options that do not go together.
-        CorpusError: ``data`` is no folder or holds no corpus, or a description or table cannot be read.
+        CorpusError: ``data`` is not a folder or holds no corpus, or a description or table cannot be read.
         ManifestError: no recording can be used, or ``strict`` and some cannot.
         SerError: ``manifests`` cannot be written to.
     """

@@ -22,7 +22,7 @@ SETTINGS_FILE: Final = Path("ser.toml")
 
 
 def check_counts(least: int, **counts: int | None) -> None:
-    """Refuse numbers that count nothing; None is no number.
+    """Refuse numbers that count nothing; None is not a number.
 
     Raises:
         SettingsError: names the first that is too small.

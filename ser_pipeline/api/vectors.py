@@ -40,7 +40,7 @@ USUAL_POOLING: Final = {"mels": ("mean", "std"), "embeddings": ("mean",)}
 """Statistics of frames or steps that stand for a recording where none are named."""
 
 OWN_ARGUMENTS: Final = ("encoder", "layers", "pooling", "frames")
-"""Options of encoders that are no further options: they have arguments of their own, or give no vectors."""
+"""Options of encoders that are not further options: they have arguments of their own, or give no vectors."""
 
 READ_AT_ONCE: Final = 512
 """Rows of a store that are in memory before they are pooled."""
@@ -98,7 +98,7 @@ class Vectors:
         values = dict(options or {})
         if wrong := [name for name in OWN_ARGUMENTS if name in values]:
             raise SettingsError(
-                f"options.{wrong[0]}: is no further option; pass encoder, layers or pooling itself"
+                f"options.{wrong[0]}: is not a further option; pass encoder, layers or pooling itself"
             )
         if kind != "embeddings":
             made = _options(kind, values)
@@ -173,14 +173,14 @@ def recordings_in(values: Any) -> list[Path] | None:
     """The paths that a list, an array of one column, or a column of pandas holds; None where it holds none.
 
     Raises:
-        SettingsError: a single path, several columns with texts, or texts among which something is no path.
+        SettingsError: a single path, several columns with texts, or texts among which one is not a path.
 
     Examples:
         >>> recordings_in(np.array([["a.wav"], ["b.wav"]]))
         [PosixPath('a.wav'), PosixPath('b.wav')]
     """
     if isinstance(values, str | bytes | os.PathLike):
-        raise SettingsError(f"one recording is no list of them; pass [{os.fspath(values)!r}]")
+        raise SettingsError(f"one recording is not a list of them; pass [{os.fspath(values)!r}]")
     column = values if isinstance(values, list | tuple) else np.asarray(values)
     if isinstance(column, np.ndarray):
         if column.dtype.kind not in "OUST" or column.ndim == 0:
@@ -194,13 +194,15 @@ def recordings_in(values: Any) -> list[Path] | None:
     if several := [number for number, each in enumerate(cells) if _texts_in(each)]:
         row = several[0]
         raise SettingsError(
-            f"row {row}: {cells[row]!r} is no path of a recording; give each path its own row"
+            f"row {row}: {cells[row]!r} is not a path of a recording; give each path its own row"
         )
     if not any(named):
         return None
     if not all(named):
         number = named.index(False)
-        raise SettingsError(f"row {number}: {cells[number]!r} is no path of a recording, as the others are")
+        raise SettingsError(
+            f"row {number}: {cells[number]!r} is not a path of a recording, unlike the others"
+        )
     return [Path(each) for each in cells]
 
 
@@ -222,7 +224,7 @@ def why_no_paths(values: Any) -> str:
     if (shape and shape[0] == 0) or (isinstance(values, Sized) and shape is None and not len(values)):
         return "X is empty; pass one recording or more"
     if isinstance(values, Sequence) and (isinstance(values[0], bytes) or not isinstance(values[0], Sized)):
-        return f"row 0: {reprlib.repr(values[0])} is no path of a recording"
+        return f"row 0: {reprlib.repr(values[0])} is not a path of a recording"
     if shape is None and not isinstance(values, Sequence):
         return (
             f"X: pass a list of paths, or an array of samples and their rate (found {type(values).__name__})"

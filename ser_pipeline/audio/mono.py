@@ -19,7 +19,7 @@ SILENT_PEAK: Final = 1e-4
 these are three steps, of which nothing can be learned; dither leaves as much of a pause."""
 
 LOUDEST_PEAK: Final = 1e6
-"""Samples beyond this many times full scale are no sound; squared they would overflow."""
+"""Samples beyond this many times full scale are not sound; squared they would overflow."""
 
 MOST_LOSS_DB: Final = 120.0
 """Greater losses are given as this."""

@@ -34,7 +34,7 @@ SMOOTH_HZ: Final = 150.0
 """Width of the mean over neighbouring frequencies, wider than the gap between a woman's harmonics is deep."""
 
 CLIPPED_RUN: Final = 3
-"""As many neighbouring samples at the very same extreme are no wave's own peak."""
+"""As many neighbouring samples at the very same extreme are not a wave's own peak."""
 
 SAME: Final = 2.0**-16
 """Values that differ by less than this share of the extreme are the same."""

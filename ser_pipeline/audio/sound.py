@@ -236,7 +236,7 @@ def opened(file: Source, name: str = "", *, most_s: float | None = None) -> Iter
 
     Raises:
         AudioMissing: it needs ffmpeg, which is not installed.
-        AudioError: it is no recording, was cut, or cannot be decoded.
+        AudioError: it is not a recording, was cut, or cannot be decoded.
 
     Examples:
         >>> import io

@@ -141,7 +141,7 @@ def _built(table: pa.Table, target: Path, front_end: FrontEnd) -> tuple[float, f
     """Rows made, and peak memory in MiB, of building a table's first shard in a process of its own."""
     rows = target.with_suffix(".parquet")
     pq.write_table(table, rows)
-    script = [sys.executable, "-P", one_build.__file__]  # -P: its neighbours are no top-level modules
+    script = [sys.executable, "-P", one_build.__file__]  # -P: its neighbours are not top-level modules
     call = [*script, str(rows), str(target), front_end.model_dump_json()]
     said = subprocess.run(call, check=True, capture_output=True, text=True).stdout.split()
     return float(said[0]), float(said[1])

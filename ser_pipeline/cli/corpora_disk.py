@@ -142,7 +142,7 @@ def _where(what: str, data: Path, corpora: "Mapping[str, Corpus]") -> tuple[tupl
         return (what,), data
     if what and not Path(what).is_dir():
         raise CorpusError(
-            f"{what!r} is no folder and no corpus{nearest(what.lower(), corpora)}; "
+            f"{what!r} is neither a folder nor a corpus{nearest(what.lower(), corpora)}; "
             "pass a folder of recordings or a name of 'ser corpora list'"
         )
     return (), Path(what) if what else data

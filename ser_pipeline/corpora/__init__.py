@@ -132,6 +132,6 @@ def _plug_in(point: EntryPoint) -> Corpus:
               if not hasattr(corpus, name)]  # fmt: skip
     if absent:
         raise CorpusError(
-            f"plug-in {point.name!r} ({point.value}) is no corpus; it lacks {', '.join(absent)}"
+            f"plug-in {point.name!r} ({point.value}) is not a corpus; it lacks {', '.join(absent)}"
         )
     return corpus

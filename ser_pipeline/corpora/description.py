@@ -41,7 +41,7 @@ def _regex(text: str) -> str:
         re.compile(text)
         regex.compile(text)
     except (re.error, regex.error) as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+        raise ValueError(f"is not a regular expression: {error}") from None
     return text
 
 
@@ -81,8 +81,8 @@ class Table(_Part):
         raters: columns of labels, each of which one listener chose; they are votes, too.
         rows: whether the corpus's rows are the lines of this table instead of the files.
         heading: whether its first line names the columns; they are called ``1``, ``2`` and so on otherwise.
-        line: pattern of a whole line of a text that is no table; its named groups are the columns, and lines
-            that it does not match say nothing.
+        line: pattern of a whole line of a text that is not a table; its named groups are the columns, and
+            lines that it does not match say nothing.
         more: whether it also names recordings that were never published, so that none of them is missed.
         separator: between columns; None finds it.
         encoding: of the text; None finds it.
@@ -168,7 +168,7 @@ class Description(_Part):
             default what the pattern matches.
         renamed: part of such a path by that rule -> what the publisher calls it.
         closed: facts whose codes must be among those of ``people``, ``texts`` or ``codes``.
-        ignore_case: whether pattern and codes hold in any case; what is no code is read in small letters.
+        ignore_case: whether pattern and codes hold in any case; what is not a code is read in small letters.
         spellings: group -> another spelling -> code.
         speakers_of: id of the corpus whose people these are; its own by default.
         joined: fact -> groups or facts that say it together, as a session and a letter say who speaks.
@@ -240,7 +240,7 @@ class Description(_Part):
             for name in names:
                 if name not in (*self.groups, *FACTS):
                     close = nearest(name, self.groups)
-                    raise ValueError(f"{key}.{name} is no group of the pattern and no fact{close}")
+                    raise ValueError(f"{key}.{name} is neither a group of the pattern nor a fact{close}")
         for fact in self.closed:
             if not self.codes_of(fact):
                 where = {"speaker": "[people]", "sentence": "[texts]"}.get(fact, f"[codes.{fact}]")
@@ -255,7 +255,7 @@ class Description(_Part):
         try:
             self.official(dict.fromkeys(("stem", *self.groups), "x"))
         except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"id names {error}, which is no group of the pattern") from None
+            raise ValueError(f"id names {error}, which is not a group of the pattern") from None
         return self
 
     def official(self, named: Mapping[str, str]) -> str:
@@ -294,7 +294,9 @@ class Description(_Part):
         for group in self.groups:
             likely = get_close_matches(group, FACTS, n=1, cutoff=0.85)
             if group not in used and f"{{{group}" not in self.id and likely and likely[0] not in self.groups:
-                raise ValueError(f"group {group!r} of the pattern is no fact (did you mean {likely[0]!r}?)")
+                raise ValueError(
+                    f"group {group!r} of the pattern is not a fact (did you mean {likely[0]!r}?)"
+                )
 
     def _has_sources(self) -> None:
         by_lines = [table for table in self.tables if table.rows]
@@ -339,7 +341,7 @@ def parts_of(emotion: str) -> tuple[str, ...]:
 def _emotions(key: str, names: Iterable[str], valid: Sequence[str]) -> None:
     for name in names:
         if name not in valid:
-            raise ValueError(f"{key}: {name!r} is no emotion{nearest(name, valid)}; valid are "
+            raise ValueError(f"{key}: {name!r} is not an emotion{nearest(name, valid)}; valid are "
                              f"{', '.join(valid)}")  # fmt: skip
 
 

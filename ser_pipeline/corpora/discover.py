@@ -173,7 +173,7 @@ def discover(data: Path, corpora: Mapping[str, Corpus] = CORPORA) -> Discovery:
         corpora: corpus id -> module, in the order in which they may claim a recording.
 
     Raises:
-        CorpusError: ``data`` is no folder, holds no recording, or cannot be listed.
+        CorpusError: ``data`` is not a folder, holds no recording, or cannot be listed.
     """
     if not is_folder(data):
         raise CorpusError(f"{data}: no such folder; --data is the folder that holds the corpora")

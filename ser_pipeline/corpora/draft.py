@@ -84,7 +84,7 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
         table: the table below it that says the emotions; None looks for one, and believes names first.
 
     Raises:
-        CorpusError: it is no folder, holds no recording, nothing in it looks like emotions, or the table
+        CorpusError: it is not a folder, holds no recording, nothing in it looks like emotions, or the table
             does not say which.
     """
     paths, others = _listing(folder)
@@ -238,7 +238,7 @@ def _listing(folder: Path) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
 
 
 VIDEOS: Final = frozenset({".avi", ".flv", ".mpg", ".mpeg", ".wmv"})
-"""Suffixes of videos that are no recordings; from others ffmpeg takes the sound itself."""
+"""Suffixes of videos that are not recordings; from others ffmpeg takes the sound itself."""
 
 ARCHIVES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
 

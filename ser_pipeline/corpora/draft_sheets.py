@@ -132,7 +132,7 @@ def sheets(folder: Path, others: Sequence[PurePosixPath], names: set[str]) -> It
 
     Args:
         folder: of one corpus.
-        others: its files that are no recordings.
+        others: its files that are not recordings.
         names: of the recordings, without suffix.
     """
     kinds: dict[tuple[str, bool], list[PurePosixPath]] = defaultdict(list)
@@ -164,7 +164,7 @@ def _some(
 
 
 def _read(folder: Path, place: PurePosixPath, heading: bool, names: set[str]) -> list[Row]:
-    """Lines of a table; none where it is no table, or has a heading where none is looked for."""
+    """Lines of a table; none where it is not a table, or has a heading where none is looked for."""
     text = place.suffix.lower() not in (".json", ".jsonl", ".ndjson", ".parquet", ".textgrid")
     if not heading and not text:
         return []

@@ -39,7 +39,7 @@ MOST_APART: Final = 5
 """Files with the same columns that are also looked at one by one, if together they make no sense."""
 
 LABELS: Final = 99
-"""Level of a field that is no part of a path."""
+"""Level of a field that is not part of a path."""
 
 
 @dataclass(frozen=True)

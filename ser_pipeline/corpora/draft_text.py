@@ -87,7 +87,7 @@ def _untold(guess: Guess) -> list[str]:
     lines = [untold_line(_quoted(code), guess.counts[code]) for code in guess.untold if code not in refused]
     if refused:
         lines += ["", "[refused.emotion]"]
-        lines += [f'{_quoted(code)} = "{code} is a level and no emotion"' for code in refused]
+        lines += [f'{_quoted(code)} = "{code} is a level, not an emotion"' for code in refused]
     return lines
 
 

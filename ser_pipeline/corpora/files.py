@@ -49,7 +49,7 @@ SYSTEM = frozenset(
 """Folders in small letters that a system puts there: side files, deleted copies, repairs."""
 
 LARGEST_TABLE: Final = 64 << 20
-"""Bytes up to which a file that is no recording is fetched from an address, as it may be a table."""
+"""Bytes up to which a file that is not a recording is fetched from an address, as it may be a table."""
 
 _FILE: Final = re.compile("file:(//localhost(?=/)|//(?=/))?(?=/)", re.IGNORECASE)
 """What stands before the path in an address of a file; another machine than this one stays."""
@@ -171,7 +171,7 @@ def walk(root: Path) -> Iterator[Folder]:
     without files and says why.
 
     Raises:
-        CorpusError: ``root`` is no folder or address, or cannot be listed.
+        CorpusError: ``root`` is not a folder or address, or cannot be listed.
     """
     if address_of(root) is not None:
         yield from _walk_store(root)
@@ -308,7 +308,7 @@ def audio_files(root: Path) -> list[PurePosixPath]:
     """Every recording below ``root``, relative to it, sorted by its path written with slashes.
 
     Raises:
-        CorpusError: ``root`` is no folder, or cannot be listed.
+        CorpusError: ``root`` is not a folder, or cannot be listed.
     """
     return in_path_order(
         folder.path / name for folder in walk(root) for name in folder.files if is_recording(name)

@@ -148,7 +148,7 @@ def _is_group(each: Field, other: Field, guess: Guess) -> bool:
 
 
 def _people_within(each: Field, group: Field) -> bool:
-    """Whether a field tells apart the people of a few groups that are no numbers, each in one group."""
+    """Whether a field tells apart the people of a few groups that are not numbers, each in one group."""
     pairs = {*zip(each.values, group.values, strict=True)}
     finer = len(pairs) == len(each.counts) >= 2 * len(group.counts)
     return finer and len(group.counts) <= MOST_GROUPS and not group.numbered

@@ -194,7 +194,7 @@ def _genders(each: Field) -> dict[str, str]:
 
 
 def find_gender(fields: Sequence[Field], _: Field | None) -> Found | None:
-    """A field that says the gender and is no part of a longer code."""
+    """A field that says the gender and is not part of a longer code."""
     for each in fields:
         alone = not any(each.inside(other) and not other.joined for other in fields)
         if alone and not each.joined and says_gender(each):

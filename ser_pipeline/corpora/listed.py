@@ -72,7 +72,7 @@ class Listed(Described):
     Attributes:
         places: path as the table writes it, with slashes -> path of the recording.
         lost: path of a recording that is not there -> why.
-        odd: fact -> texts of the table that are no value of it.
+        odd: fact -> texts of the table that are not values of it.
         voice: finds who speaks in a path; None where the table or nobody says it.
         remarks: what a user should know of how the table was read.
     """
@@ -142,7 +142,7 @@ def _voice(text: str) -> Guarded:
     try:
         found = re.compile(text)
     except re.error as error:
-        raise CorpusError(f"--speaker-from '{text}' is no regular expression: {error}") from None
+        raise CorpusError(f"--speaker-from '{text}' is not a regular expression: {error}") from None
     if found.groups != 1:
         raise CorpusError(
             f"--speaker-from '{text}' has {plural(found.groups, 'group')}; put the part of the path that "
@@ -258,7 +258,7 @@ def _emotions(file: Path, column: str, met: Mapping[str, int], way_out: str) -> 
 def _no_emotion(label: str) -> str:
     if any(map(str.isalpha, label)) and is_level(label):
         return f"label {label!r} says how strong an emotion is, not which"
-    return f"label {label!r} is no emotion that is known"
+    return f"label {label!r} is not a known emotion"
 
 
 def _remarks(met: Mapping[str, int], refused: Codes, way_out: str, *, several: bool) -> list[str]:
@@ -267,7 +267,7 @@ def _remarks(met: Mapping[str, int], refused: Codes, way_out: str, *, several: b
     odd = {label: met[label] for label in refused}
     so = "they count as votes for 'other'" if several else "recordings that have them are rejects"
     return [
-        f"labels that are no emotion: {counted(odd)}; {so}, unless a description of the corpus says what "
+        f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says what "
         f"they mean: {way_out} (docs/corpora/describe.md)"
     ]
 
@@ -370,7 +370,7 @@ def _readable(
             why = f"none of its {many} can be read" if none else f"its {many} fit no usual scale"
             lines.append(
                 f"column {kept.pop(fact)!r} is left out: {why}: {counted(cells)}; "
-                f"{next(iter(errors.values()))}; rename it if it is no {fact}, or describe the corpus "
+                f"{next(iter(errors.values()))}; rename it if it is not {fact}, or describe the corpus "
                 "(docs/corpora/describe.md)"
             )
             continue

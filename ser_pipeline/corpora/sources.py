@@ -170,4 +170,5 @@ def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
         whole = json.loads(text)
         return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise CorpusError(f"is no JSON object with {', '.join(sidecar.columns.values())} ({error})") from None
+        names = ", ".join(sidecar.columns.values())
+        raise CorpusError(f"is not a JSON object with {names} ({error})") from None

@@ -63,7 +63,7 @@ def json_rows(text: str, *, lines: bool) -> list[Row]:
         lines: whether each line is a value of its own.
 
     Raises:
-        CorpusError: it is no JSON, or holds no object.
+        CorpusError: it is not JSON, or holds no object.
     """
     try:
         whole = _json_lines(text) if lines else _json(text)
@@ -248,7 +248,7 @@ def textgrid_rows(text: str) -> list[Row]:
     """Intervals and points of a TextGrid: ``start`` and ``end`` in seconds, and a column for each tier.
 
     Raises:
-        CorpusError: it is no TextGrid.
+        CorpusError: it is not a TextGrid.
     """
     marks = [found[1] or found[0].replace('""', '"') for found in _MARK.findall(re.sub(r"\[\d*\]", "", text))]
     rows: dict[tuple[str, str], dict[str, str]] = {}
@@ -264,7 +264,7 @@ def textgrid_rows(text: str) -> list[Row]:
                 rows.setdefault((start, end), {"start": start, "end": end})[name] = said
                 at += 3 - points
     except (IndexError, ValueError) as error:
-        raise CorpusError(f"is no TextGrid of Praat ({error})") from None
+        raise CorpusError(f"is not a TextGrid of Praat ({error})") from None
     names = dict.fromkeys(name for row in rows.values() for name in row)
     return [{name: row.get(name, "") for name in names} for row in rows.values()]
 

@@ -322,7 +322,7 @@ def number_of(text: str) -> float:
     try:
         return float(text.replace(",", "."))
     except ValueError:
-        raise ValueError(f"{text.strip()!r} is no number") from None
+        raise ValueError(f"{text.strip()!r} is not a number") from None
 
 
 def whole_number(text: str) -> int:
@@ -337,7 +337,7 @@ def whole_number(text: str) -> int:
     """
     value = number_of(text)
     if not value.is_integer():
-        raise ValueError(f"{text.strip()!r} is no whole number")
+        raise ValueError(f"{text.strip()!r} is not a whole number")
     return int(value)
 
 
@@ -377,7 +377,7 @@ def age_of(text: str) -> int:
     """
     age = int(text) if text.strip().isdecimal() else 0
     if not 1 <= age <= 120:
-        raise ValueError(f"age {text.strip()!r} is no whole number from 1 to 120")
+        raise ValueError(f"age {text.strip()!r} is not a whole number from 1 to 120")
     return age
 
 

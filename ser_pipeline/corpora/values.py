@@ -146,7 +146,7 @@ class Values:
         return simple.get(fact, self._plain(fact))
 
     def _language(self) -> Callable[[str], str]:
-        """Tags stay as a description writes them; a word that is no language is an unknown one."""
+        """Tags stay as a description writes them; a word that is not a language is an unknown one."""
         plain, own = self._plain("language"), {*self._codes.get("language", {}).values()}
         return lambda text: value if (value := plain(text)) in own else language_of_word(value) or "und"
 
@@ -232,7 +232,7 @@ def seconds_of(text: str) -> float | None:
         parts = []
     value = math.fsum(part * 60.0**power for power, part in enumerate(reversed(parts)))
     if not 1 <= len(parts) <= 3 or not math.isfinite(value) or min(parts) < 0:
-        raise ValueError(f"{text!r} is no time, as in 12.5 (seconds) or 0:12.5")
+        raise ValueError(f"{text!r} is not a time, as in 12.5 (seconds) or 0:12.5")
     return value
 
 
@@ -277,7 +277,7 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
         counts: emotion -> how many chose it, or several numbers to be added up.
 
     Raises:
-        ValueError: a count is no number, or below 0.
+        ValueError: a count is not a number, or below 0.
 
     Examples:
         >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0, "other": ["1", "2"]})
@@ -288,7 +288,7 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
         for cell in cells if isinstance(cells, list) else [cells]:
             number = number_of(str(cell or 0))
             if not math.isfinite(number):
-                raise ValueError(f"{cell!r} is no number of votes")
+                raise ValueError(f"{cell!r} is not a number of votes")
             count = int(number)
             if count < 0:
                 raise ValueError("fewer than no votes")

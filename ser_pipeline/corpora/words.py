@@ -16,7 +16,7 @@ from typing import Any, Final
 from ser_pipeline.labels import DIMENSIONS
 
 PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "o", "æ": "ae"}
-"""Letters that are no other letter with a mark."""
+"""Letters that are not another letter with a mark."""
 
 ARTICLE: Final = "\N{ARABIC LETTER ALEF}\N{ARABIC LETTER LAM}"
 """The article that Arabic writes as a part of the word."""
@@ -125,7 +125,7 @@ def is_nobody(speaker: str) -> bool:
 
 
 def is_level(word: str) -> bool:
-    """Whether a word says how strong or which way, which is no emotion.
+    """Whether a word says how strong or which way, which is not an emotion.
 
     Examples:
         >>> is_level("strong"), is_level("sad")
@@ -219,7 +219,7 @@ def rating_of_column(column: str, *, surely: bool = True) -> str | None:
 
     Args:
         column: heading of a table.
-        surely: whether nothing else may stand beside it; otherwise what is no mark of another number.
+        surely: whether nothing else may stand beside it; otherwise what is not a mark of another number.
 
     Examples:
         >>> rating_of_column("Valence (1-5)"), rating_of_column("avg_act"), rating_of_column("act_1")

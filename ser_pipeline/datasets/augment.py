@@ -185,7 +185,7 @@ def mix_rows(rows: Tensor, mixing: Mixing) -> Tensor:
 def augment_batch(
     batch: Batch, options: TrainOptions, front_end: FrontEnd, classes: int, draws: Generator
 ) -> Batch:
-    """Crop, change the level, mix and mask; what is no mels, and so has no level, is mixed alone.
+    """Crop, change the level, mix and mask; what is not mels, and so has no level, is only mixed.
 
     Args:
         batch: as read; left as it is.

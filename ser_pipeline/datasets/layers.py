@@ -154,7 +154,7 @@ def of_layers(store: KeyedRows, layers: Sequence[int], encoder: int) -> LayerRow
     """Rows with other layers of an encoder.
 
     Raises:
-        RunError: they are no layers of an encoder.
+        RunError: they are not layers of an encoder.
     """
     if isinstance(store, SideBySide):
         return store.of_layers(layers, encoder)

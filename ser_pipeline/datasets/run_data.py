@@ -103,7 +103,7 @@ class RunData:
             encoder: which of several it is, counted from 0.
 
         Raises:
-            RunError: the clips are no layers of an encoder.
+            RunError: the clips are not layers of an encoder.
         """
         store, variants = of_layers(self.store, layers, encoder), self.variants
         if variants is not None:

@@ -351,7 +351,7 @@ def _tensors(checkpoint: Checkpoint, layers: int) -> "Iterator[tuple[str, torch.
     for path in checkpoint.weights:
         try:
             with safe_open(path, framework="pt") as file:
-                for key in file.keys():  # noqa: SIM118 - it is no dictionary
+                for key in file.keys():  # noqa: SIM118 - it is not a dictionary
                     name = re.fullmatch(own, key)
                     layer = re.search(r"(?:^|\.)encoder\.layers\.(\d+)\.", key)
                     if name is not None and (layer is None or int(layer[1]) < layers):

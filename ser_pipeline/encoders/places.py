@@ -202,7 +202,7 @@ def download(encoder: str) -> Found:
     known = known_encoder(encoder)
     hub_id, revision = (known.hub_id, known.revision) if known else (encoder, "main")
     if hub_id.count("/") != 1:
-        raise EncoderError(f"--download {encoder}: is no hub id, such as openai/whisper-base")
+        raise EncoderError(f"--download {encoder}: is not a hub id, such as openai/whisper-base")
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HTTPError

@@ -72,7 +72,7 @@ def explain_run(
 
     Raises:
         SerError: the folder cannot be written to.
-        RunError: a run of several folds, one without clips of that part, or whose values are no numbers.
+        RunError: a run of several folds, one without clips of that part, or whose values are not numbers.
     """
     info = finished_info(folder)
     check_writable(folder)
@@ -125,7 +125,7 @@ def explain_clips(
         advance: called with the number of permuted sets done since, and of all sets.
 
     Raises:
-        RunError: no clips of that part, a value that is no number, or arrays that do not fit together.
+        RunError: no clips of that part, a value that is not a number, or arrays that do not fit together.
     """
     check_clips(clips, part, len(emotions))
     heard = clips.of(part)
@@ -174,7 +174,7 @@ def check_clips(clips: RunClips, part: str, classes: int) -> None:
     """Refuse clips that cannot be explained.
 
     Raises:
-        RunError: no clips of that part, a value that is no number, or arrays that do not fit together.
+        RunError: no clips of that part, a value that is not a number, or arrays that do not fit together.
     """
     shape = (len(clips.targets), len(clips.features))
     if clips.values.shape != shape:

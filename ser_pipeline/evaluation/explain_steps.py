@@ -111,7 +111,7 @@ def load_steps(
     mels = card.inputs if isinstance(card.inputs, FrontEnd) else None
     probed = isinstance(network, Probe) and isinstance(encoder, EmbeddingOptions)
     if not isinstance(network, MelNetwork) or (mels is None and not probed):
-        raise RunError(f"{folder}: its model is no probe of an encoder and none of mels; train it again")
+        raise RunError(f"{folder}: its model is neither a probe of an encoder nor of mels; train it again")
     train = data.rows("train")  # corpus by corpus
     some = train[np.linspace(0, len(train) - 1, min(len(train), MOST_AVERAGED)).astype(np.int64)]
     return StepClips(

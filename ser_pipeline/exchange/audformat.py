@@ -84,9 +84,9 @@ def _header(path: Path) -> Mapping[str, Any]:
     try:
         header = yaml.safe_load(read_text(path))
     except (CorpusError, yaml.YAMLError) as error:
-        raise CorpusError(f"{path}: is no header of a database ({str(error).splitlines()[0]})") from None
+        raise CorpusError(f"{path}: is not a header of a database ({str(error).splitlines()[0]})") from None
     if not isinstance(header, dict) or not isinstance(header.get("tables"), dict):
-        raise CorpusError(f"{path}: is no header of a database; it has no 'tables'")
+        raise CorpusError(f"{path}: is not a header of a database; it has no 'tables'")
     return header
 
 

@@ -283,8 +283,8 @@ def _remarks(
     odd = {label: count for label, count in labels.items() if label not in codes}
     if odd:
         remarks.append(
-            f"labels that are no emotion: {counted(odd)}; their recordings will be rejects until you say in "
-            f"{description} what each means, under [codes.emotion]"
+            f"labels that are not emotions: {counted(odd)}; their recordings will be rejected until you say "
+            f"in {description} what each means, under [codes.emotion]"
         )
     for what, names, one in (
         ("not there", lines.missing, "recording"),
@@ -338,7 +338,7 @@ def _inline(key: str, pairs: Mapping[str, str]) -> str:
 
 
 def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float] | None:
-    """The usual scale of ratings outside the range of their fact; None if they fit it, or are no numbers."""
+    """The usual scale of ratings outside the range of their fact; None if they fit it, or are not numbers."""
     try:
         values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
     except ValueError:

@@ -83,7 +83,7 @@ def _labels(folder: Path) -> dict[str, str]:
     """What a data set says of its labels; nothing where it says nothing.
 
     Raises:
-        CorpusError: its label map is no JSON object of texts.
+        CorpusError: its label map is not a JSON object of texts.
     """
     path = next(
         (place / LABEL_MAP for place in (folder, folder.parent) if (place / LABEL_MAP).is_file()), None
@@ -93,7 +93,7 @@ def _labels(folder: Path) -> dict[str, str]:
     try:
         return {str(label): str(word) for label, word in json.loads(read_text(path)).items()}
     except (AttributeError, CorpusError, ValueError) as error:
-        raise CorpusError(f"{path}: is no JSON object of labels ({error})") from None
+        raise CorpusError(f"{path}: is not a JSON object of labels ({error})") from None
 
 
 def write(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:

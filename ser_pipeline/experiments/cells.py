@@ -32,7 +32,7 @@ class Cell:
         recipe: all that is trained; the seed is part of it.
         key: names its folder; empty where the split cannot be made.
         problem: why it cannot be trained; empty where nothing is known against it.
-        lacking: the problem is an encoder that this machine lacks, which is no failure.
+        lacking: the problem is an encoder that this machine lacks, which is not a failure.
     """
 
     arm: str

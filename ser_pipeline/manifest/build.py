@@ -76,7 +76,7 @@ def write_manifest(
         follow_links: take recordings outside ``data`` that links lead to; else they become rejects.
 
     Raises:
-        CorpusError: ``data`` is no folder or holds no corpus.
+        CorpusError: ``data`` is not a folder or holds no corpus.
         ManifestError: no recording can be used.
         SerError: ``out`` cannot be written to.
     """

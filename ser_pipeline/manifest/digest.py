@@ -78,7 +78,7 @@ def packed(digests: Iterable[pa.Array]) -> Digests:
         digests: texts of 32 hexadecimal digits, as the chunks of a column.
 
     Raises:
-        ManifestError: a text is no digest.
+        ManifestError: a text is not a digest.
 
     Examples:
         >>> packed([pa.array(["0" * 31 + "1", "f" * 32])]).shape
@@ -100,7 +100,7 @@ def packed_texts(digests: Sequence[str]) -> Digests:
     """The same of texts in a list.
 
     Raises:
-        ManifestError: a text is no digest.
+        ManifestError: a text is not a digest.
     """
     try:
         if any(len(digest) != 32 for digest in digests):

@@ -97,7 +97,7 @@ def inputs_digest(
         paths: of the files that count, absolute or relative to ``data``; None for all below it.
 
     Raises:
-        CorpusError: ``data`` is no folder, or a folder in it cannot be listed.
+        CorpusError: ``data`` is not a folder, or a folder in it cannot be listed.
     """
     if paths is None:
         paths = [f"{folder.path}/{name}" for folder in walk(data) for name in folder.files]

@@ -97,7 +97,7 @@ def _probe_open(file: IO[bytes], decode: bool) -> Probe:
 
 
 def _not_audio(head: bytes, size: int) -> str | None:
-    """Why these first bytes are no recording, where that is plain to see."""
+    """Why these first bytes are not a recording, where that is plain to see."""
     if size == 0:
         return "empty: 0 bytes"
     start = head.lstrip().lower()

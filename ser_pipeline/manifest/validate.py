@@ -58,7 +58,7 @@ class Problems:
 
         Args:
             table: the rows; has ``utterance_id``.
-            bad: Arrow booleans; null is no problem.
+            bad: Arrow booleans; null is not a problem.
             what: what is wrong and what is valid.
             column: whose value is shown.
         """

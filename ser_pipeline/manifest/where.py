@@ -66,7 +66,7 @@ def chosen_by(table: pa.Table, condition: str) -> Chosen:
             for every recording. No file can be read or written, and no other table.
 
     Raises:
-        SettingsError: it is no condition on one recording, or names a column that does not exist.
+        SettingsError: it is not a condition on one recording, or names a column that does not exist.
     """
     if not condition.strip():
         every = np.ones(len(table), bool)

@@ -128,7 +128,7 @@ class LinearNetwork(Network):
         if any(
             not (hasattr(each, "coef_") or hasattr(each, "calibrated_classifiers_")) for each in fitted.fitted
         ):
-            raise SettingsError("a classifier of trees is no linear one")
+            raise SettingsError("a classifier of trees is not a linear one")
         self.classes, self.only_rates = fitted.classes, fitted.only_rates
         lines = [np.append(each.coef_, each.intercept_) for each in fitted.raters]
         self.raters = torch.from_numpy(np.array(lines)).float()  # weights of each dimension, then its bias

@@ -116,7 +116,7 @@ class Network(nn.Module, ABC):
         self.load_state_dict(state)
 
     def parts_by_depth(self) -> list[tuple[int | None, list[nn.Parameter]]]:
-        """Weights to fit, with how many layers of an encoder lie above them; None for what is no encoder."""
+        """Weights to fit, with how many layers of an encoder lie above them; None outside an encoder."""
         return [(None, [each for each in self.parameters() if each.requires_grad])]
 
 

@@ -48,7 +48,7 @@ def layers_of(text: str) -> tuple[int, ...]:
         found = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*", part)
         if found is None or (found[2] and int(found[2]) < int(found[1])):
             raise SettingsError(
-                f"layers '{text}': '{part}' is no layer; valid are lists such as 2,3 or 0-6, and all"
+                f"layers '{text}': '{part}' is not a layer; valid are lists such as 2,3 or 0-6, and all"
             )
         numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
     return tuple(sorted(set(numbers)))

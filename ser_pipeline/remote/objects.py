@@ -224,7 +224,7 @@ def _store(address: str) -> tuple[Any, str]:
     except ImportError:
         raise SettingsError(f"{address}: takes a library that is not installed; run: {EXTRA}") from None
     except ValueError as error:
-        raise SettingsError(f"{address}: is no address ({error})") from None
+        raise SettingsError(f"{address}: is not an address ({error})") from None
     return store, path
 
 

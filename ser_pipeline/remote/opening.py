@@ -27,7 +27,7 @@ def opened_bytes(place: Path, *, whole: bool = True) -> Iterator[IO[bytes]]:
         whole: fetch an object at once where it is not large; else only the ranges that are asked for.
 
     Raises:
-        OSError: it is not there, is no file of bytes, or cannot be read; at the end of the block too.
+        OSError: it is not there, is not a file of bytes, or cannot be read; at the end of the block too.
         SettingsError: a library for such addresses is not installed.
     """
     address = address_of(place)
@@ -136,7 +136,7 @@ def _tar_members(outer: str, _whole: State) -> dict[str, _Place]:
             }
     except tarfile.TarError:
         raise OSError(
-            EINVAL, f"{outer} is no tar archive, or a compressed one; recompress it as plain tar"
+            EINVAL, f"{outer} is not a tar archive, or a compressed one; recompress it as plain tar"
         ) from None
 
 
@@ -152,7 +152,7 @@ def _zip_members(outer: str, _whole: State) -> dict[str, _Place]:
                 if not each.is_dir() and not each.flag_bits & 1
             }
     except zipfile.BadZipFile:
-        raise OSError(EINVAL, f"{outer} is no zip archive") from None
+        raise OSError(EINVAL, f"{outer} is not a zip archive") from None
 
 
 def _member(address: str) -> Ranged | Held:

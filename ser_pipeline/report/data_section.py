@@ -136,7 +136,7 @@ def _corpus_row(corpus: CorpusFacts, known: KnownCorpora) -> Row:
 
 
 def _share(corpus: CorpusFacts, published: KnownCorpus | None) -> Entry:
-    """Share of the complete corpus; synthetic recordings are no part of it."""
+    """Share of the complete corpus; synthetic recordings are not part of it."""
     if published is None or not published.clips or corpus.synthetic:
         return cells.missing()
     return cells.percent(corpus.clips / published.clips, bar=True)

@@ -135,7 +135,7 @@ def read_curves(folder: Path) -> tuple[Curve, ...]:
     """Read ``metrics.csv`` of a run, or of each fold in a folder of its own.
 
     Raises:
-        RunError: a file with other columns, or a value that is no number.
+        RunError: a file with other columns, or a value that is not a number.
     """
     alone = folder / METRICS
     if alone.is_file():

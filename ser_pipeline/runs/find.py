@@ -106,7 +106,7 @@ class Runs:
 def list_runs(runs: Path) -> Runs:
     """Find the runs of a folder, finished or not; one that cannot be read hides no other.
 
-    A run is a folder that holds ``settings.json``, whatever that file holds. Hidden folders are no runs.
+    A run is a folder that holds ``settings.json``, whatever that file holds. Hidden folders are not runs.
 
     Args:
         runs: folder to look into; one that is not there holds no runs.
@@ -173,7 +173,7 @@ def choose_runs(runs: Path, names: Sequence[str] = ()) -> list[Path]:
         names: of runs in ``runs``, or paths to run folders; none chooses all of ``runs``.
 
     Raises:
-        RunError: a name that is no run.
+        RunError: a name that is not a run.
     """
     if names:
         return list(dict.fromkeys(find_run(name, runs) for name in names))

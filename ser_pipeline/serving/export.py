@@ -227,7 +227,7 @@ def _traceable(model: Model) -> Model:
         SettingsError: it is a graph already, an ensemble, or consists of trees.
     """
     if model.card.members:
-        raise SettingsError(f"{model.name}: an ensemble is no network; export one of its members")
+        raise SettingsError(f"{model.name}: an ensemble is not a network; export one of its members")
     model = by_network(model)
     if not isinstance(model.scorer, TorchScorer):
         raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")

@@ -93,7 +93,7 @@ def open_session(content: bytes, name: str) -> Any:
     """An inference session on one thread, from bytes alone: no other file is ever read.
 
     Raises:
-        RunError: the bytes are no graph that onnxruntime can run.
+        RunError: the bytes are not a graph that onnxruntime can run.
         SettingsError: onnxruntime is not installed.
     """
     try:

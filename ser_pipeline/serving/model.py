@@ -268,7 +268,7 @@ class Model:
     ) -> Prediction:
         logits = np.stack([scores for scores, _ in said])
         if not np.isfinite(logits).all():
-            raise RunError(f"{self.name}: its network gives scores that are no numbers; train it again")
+            raise RunError(f"{self.name}: its network gives scores that are not numbers; train it again")
         return decide(
             logits,
             self.emotions,

@@ -111,7 +111,7 @@ class Stream:
             None or more predictions, in order of time.
 
         Raises:
-            AudioError: samples that are no numbers, of another shape, or far beyond full scale.
+            AudioError: samples that are not numbers, of another shape, or far beyond full scale.
         """
         wave = in_range(as_samples(samples))
         if wave.ndim not in (1, 2):

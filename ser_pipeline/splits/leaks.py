@@ -140,7 +140,7 @@ def on_both_sides(things: Codes, sides: Int64s) -> list[str]:
 
     Args:
         things: what each row is of.
-        sides: shape ``(rows,)``, the side of each row; ``NO_PART`` is no side.
+        sides: shape ``(rows,)``, the side of each row; ``NO_PART`` is not a side.
     """
     taken = sides != NO_PART
     thing, side = things.of[taken], sides[taken]

@@ -232,7 +232,7 @@ def checked_ratios(ratios: Sequence[float]) -> Ratios:
     """Check shares of train, validation and test.
 
     Raises:
-        SplitError: a share is no number from 0 up, or one side of a comparison is empty.
+        SplitError: a share is not a number from 0 up, or one side of a comparison is empty.
     """
     train, validation, test = (float(ratio) for ratio in ratios)
     valid = all(0 <= ratio < float("inf") for ratio in (train, validation, test))

@@ -49,7 +49,7 @@ def provenance(options: StoreOptions) -> dict[str, Any]:
 
     Returns:
         Kind, algorithm, settings and libraries; and for embeddings, what is said about their encoder, which
-        is no part of the store's name.
+        is not part of the store's name.
 
     Raises:
         SettingsError: a library that the options need is not installed, or an encoder was not looked for yet.

@@ -300,7 +300,7 @@ def merge_caches(cache: Path, others: Sequence[Path]) -> list[Merged]:
         others: folders of the same form; without any, only the indexes are made again.
 
     Raises:
-        StoreError: a folder that is no cache, or a build works on a store.
+        StoreError: a folder that is not a cache, or a build works on a store.
     """
     for other in others:
         if not any(stores(other)):

@@ -50,7 +50,7 @@ class Mirror:
 
     @classmethod
     def of(cls, folder: Path) -> "Mirror | None":
-        """What is known of the folder of a store; None where it is no mirror."""
+        """What is known of the folder of a store; None where it is not a mirror."""
         cache = folder.parent.parent
         try:
             told = json.loads((cache / LISTING).read_bytes())
@@ -203,7 +203,7 @@ def make_room(size: int, *, but: Path) -> None:
         but: the path that it will have.
 
     Raises:
-        SettingsError: the limit is no number.
+        SettingsError: the limit is not a number.
     """
     root = _root()
     limit = limit_bytes()
@@ -227,7 +227,7 @@ def limit_bytes() -> float:
     """Bytes of shards that are kept on this machine at most.
 
     Raises:
-        SettingsError: the limit is no number.
+        SettingsError: the limit is not a number.
     """
     text = os.environ.get(LIMIT) or str(USUAL_GIB)
     try:

@@ -209,7 +209,7 @@ def shard_path(folder: Path, number: int) -> Path:
 def shard_paths(folder: Path) -> list[Path]:
     """Paths of all shards of a store, by number; where two have one number, the one in the store's folder.
 
-    A file of another name, as a copy that a file manager made, is no shard.
+    A file of another name, as a copy that a file manager made, is not a shard.
     """
     files = (*folder.glob(f"{_FOLDER}*/shard-*.h5"), *folder.glob("shard-*.h5"))
     found = {shard_number(path): path for path in files if path.stem.removeprefix("shard-").isdecimal()}

@@ -52,7 +52,7 @@ def describe(
     if before is not None:
         check_same(before, data, folder)
     device = chosen_device(data.recipe.train.device)
-    by_epochs = data.recipe.model.architecture.by_epochs  # of the others, the precision is no choice
+    by_epochs = data.recipe.model.architecture.by_epochs  # of the others, the precision is not a choice
     return RunInfo(
         name=folder.name,
         created=before.created if before else datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -98,7 +98,7 @@ class RatingTotals(Totals):
         """Count a batch.
 
         Args:
-            losses: not looked at: the concordance of all clips is no mean over batches.
+            losses: not looked at: the concordance of all clips is not a mean over batches.
             logits: ratings of the network, shape ``(batch, dimensions)``.
             targets: ratings of listeners, NaN where a clip has none, same shape.
         """

@@ -27,7 +27,7 @@ from ser_pipeline.options import FeatureOptions, FrontEnd
 from ser_pipeline.store import open_store
 
 RATE = 16_000
-ANY_LENGTH = "recordings have any length: the number of samples is no number of features"
+ANY_LENGTH = "recordings have any length: the number of samples is not a number of features"
 TOO_SHORT = "the rows of the check are less than a millisecond of sound"
 COLUMNS = {"check_n_features_in": ANY_LENGTH, "check_n_features_in_after_fitting": ANY_LENGTH}
 SHORT = dict.fromkeys(
@@ -247,7 +247,7 @@ def test_a_sample_rate_that_no_recording_has_is_said_at_once(rate):
         ({"n_jobs": "2"}, "n_jobs: must be a whole number, or None"),
         ({"cache": 5}, "cache: must be a folder, or None"),
         ({"options": {"n_mels": -1}}, "options: n_mels"),
-        ({"inputs": "embeddings", "options": {"frames": True}}, "options.frames: is no further option"),
+        ({"inputs": "embeddings", "options": {"frames": True}}, "options.frames: is not a further option"),
         ({"inputs": "embeddings", "encoder": "nonesuch"}, "nonesuch"),
     ],
     ids=str,
@@ -267,9 +267,9 @@ def test_layers_that_an_encoder_has_not_are_said(make_encoder, layers, line):
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ("a.wav", r"one recording is no list of them; pass \['a.wav'\]"),
-        (["a.wav", 3], "row 1: 3 is no path of a recording"),
-        (pd.Series(["a.wav", None]), "row 1: .* is no path of a recording"),
+        ("a.wav", r"one recording is not a list of them; pass \['a.wav'\]"),
+        (["a.wav", 3], "row 1: 3 is not a path of a recording"),
+        (pd.Series(["a.wav", None]), "row 1: .* is not a path of a recording"),
         (np.zeros((2, 9)), "X holds no paths; samples need a rate"),
         ([], "X is empty; pass one recording or more"),
         (pd.Series([], dtype=object), "X is empty; pass one recording or more"),
@@ -278,9 +278,9 @@ def test_layers_that_an_encoder_has_not_are_said(make_encoder, layers, line):
             r"X has 2 columns \(path, speaker\); pass the one with the paths, as in X\['path'\]",
         ),
         (np.array([["a.wav", "b.wav"]]), r"X has 2 columns; pass the one with the paths, as in X\[:, 0\]"),
-        ([["a.wav", "b.wav"]], r"row 0: \['a.wav', 'b.wav'\] is no path of a recording; give each path"),
-        ([None], "row 0: None is no path of a recording"),
-        ([b"RIFF" * 99], "row 0: b'RIFFRIFF.* is no path of a recording"),
+        ([["a.wav", "b.wav"]], r"row 0: \['a.wav', 'b.wav'\] is not a path of a recording; give each path"),
+        ([None], "row 0: None is not a path of a recording"),
+        ([b"RIFF" * 99], "row 0: b'RIFFRIFF.* is not a path of a recording"),
         (None, r"X: pass a list of paths, or an array of samples and their rate \(found NoneType\)"),
         ({"a.wav": 1}, r"X: pass a list of paths, .* \(found dict\)"),
     ],

@@ -118,7 +118,7 @@ def test_check_shows_findings_and_fails_where_one_is_a_fault(here):
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("emodbb", "'emodbb' is no folder and no corpus (did you mean 'emodb'?); pass a folder"),
+        ("emodbb", "'emodbb' is neither a folder nor a corpus (did you mean 'emodb'?); pass a folder"),
         ("tess", "DataSets: contains no recording of tess; 'ser corpora show tess' says where to get it"),
         (
             "other",
@@ -217,8 +217,8 @@ def test_init_shows_what_it_would_read_and_writes_a_draft(bare):
 def test_init_of_a_table_says_what_reads_it(bare):
     Path("a.csv").touch()
     said = run("corpora", "init", "a.csv").stderr
-    assert (
-        said == "ser: a.csv: is no folder; 'ser corpora add a.csv' describes the recordings beside a table\n"
+    assert said == (
+        "ser: a.csv: is not a folder; 'ser corpora add a.csv' describes the recordings beside a table\n"
     )
 
 
@@ -255,7 +255,7 @@ def test_init_of_a_known_corpus_says_that_nothing_is_needed(bare):
         ("name = 3", "new.toml: name: "),
         (
             GOOD.replace("emotion>", "emotoin>"),
-            "group 'emotoin' of the pattern is no fact (did you mean 'emotion'?)",
+            "group 'emotoin' of the pattern is not a fact (did you mean 'emotion'?)",
         ),
     ],
 )

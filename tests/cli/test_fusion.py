@@ -238,7 +238,7 @@ def test_an_ensemble_goes_through_every_command(averaged):
     assert "that of each member: 16 mel bands" in (averaged / "card.md").read_text()
     for words, said in {
         ("explain", "all"): "an ensemble decides by what its members say; explain one of them",
-        ("export", "all"): "all: an ensemble is no network; export one of its members",
+        ("export", "all"): "all: an ensemble is not a network; export one of its members",
         ("train", "--resume", "runs/all"): "an ensemble reads no store itself",
         ("train", "ensemble", "mels"): "two or more different runs, found one",
         ("train", "ensemble"): "two or more different runs, found none",

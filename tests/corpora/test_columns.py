@@ -23,8 +23,8 @@ def test_the_answers_of_several_listeners_are_votes_and_mean_ratings(home):
     assert (rows["b2"].emotion, rows["b2"].votes, rows["b2"].agreement) == ("happiness", {}, None)
     rejects = {row.path.stem: row.reason for row in found if isinstance(row, Reject)}
     assert rejects == dict.fromkeys(("a2", "b1"), "no label: its votes are a tie")
-    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "no emotion" in row.reason]
-    assert remark.startswith("labels that are no emotion: 'odd' (1); they count as votes for 'other', unless")
+    (remark,) = [row.reason for row in found if isinstance(row, TableProblem) and "emotions:" in row.reason]
+    assert remark.startswith("labels that are not emotions: 'odd' (1); they count as votes for 'other', ")
 
 
 @pytest.mark.parametrize("heading", ["ann1,ann2,ann3", "emotion_A,emotion_B,emotion_C"])
@@ -158,5 +158,5 @@ def test_columns_that_may_be_ratings_are_named_and_not_read(home):
 
 @pytest.mark.parametrize("count", ["x", "inf", "nan"])
 def test_votes_that_are_no_number_are_named(count):
-    with pytest.raises(ValueError, match=f"'{count}' is no number"):
+    with pytest.raises(ValueError, match=f"'{count}' is not a number"):
         votes_of({"anger": count})

@@ -128,8 +128,11 @@ def test_a_broken_table_costs_only_its_own_facts(put):
     ("line", "reason"),
     [
         ('"100009",0,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "'1001_TIE_NEU_XX' has no votes"),
-        ('"100009",-1,0,0,0,5,0,"1001_TIE_NEU_XX",0,0,"N",50', "'1001_TIE_NEU_XX' has no votes or fewer"),
-        ('"100009",x,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "'x' is no number"),
+        (
+            '"100009",-1,0,0,0,5,0,"1001_TIE_NEU_XX",0,0,"N",50',
+            "'1001_TIE_NEU_XX' has no votes or a negative",
+        ),
+        ('"100009",x,0,0,0,0,0,"1001_TIE_NEU_XX",0,0,"N",50', "'x' is not a number"),
         ('"100009",0,0,0,0,5,0,"1001_TIE_NEU_XX",5,1,"N",500', "500 is not between 0 and 100"),
     ],
 )

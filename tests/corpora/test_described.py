@@ -83,7 +83,7 @@ def test_a_layout_that_the_pattern_does_not_read_is_refused():
 
 
 def test_facts_of_a_person_that_do_not_fit_are_refused():
-    with pytest.raises(CorpusError, match=r"voices: people: age '300' is no whole number"):
+    with pytest.raises(CorpusError, match=r"voices: people: age '300' is not a whole number"):
         corpus(text=VOICES.replace("age = 30", "age = 300"))
 
 

@@ -96,7 +96,7 @@ SCHEMES = {
     "running numbers are nobody": (
         names("{e} ({t}).wav", e=WORDS, t=range(1, 25)), 6, 1, {"fear": "fear"}, {"unknown"},
     ),
-    "levels of the voice are no emotion": (
+    "levels of the voice are not emotions": (
         names("{s}_{e}_{t}.wav", s=("anna", "bert", "cleo", "dora", "emil"), e=(*WORDS, "strong"),
               t=range(1, 9)),
         6, 5, {"sad": "sadness"}, {"unknown"},
@@ -187,9 +187,9 @@ def test_what_is_unsure_is_marked_and_a_code_that_nobody_knows_is_asked_for(tmp_
 
 
 def test_a_level_is_refused_with_the_reason(tmp_path):
-    text, _, rest = read(put(tmp_path / "mine", SCHEMES["levels of the voice are no emotion"][0]))
-    assert "'strong' = \"strong is a level and no emotion\"" in text
-    assert {each.reason for each in rest} == {"strong is a level and no emotion"}
+    text, _, rest = read(put(tmp_path / "mine", SCHEMES["levels of the voice are not emotions"][0]))
+    assert "'strong' = \"strong is a level, not an emotion\"" in text
+    assert {each.reason for each in rest} == {"strong is a level, not an emotion"}
 
 
 def table(lines: int, separator: str = ",") -> str:

@@ -81,12 +81,12 @@ def test_labels_that_are_no_emotion_are_counted(home):
     found = rows_of(home, text)
     assert [row.reason for row in found if isinstance(row, Reject)] == [
         "label 'strong' says how strong an emotion is, not which",
-        "label '7' is no emotion that is known",
-        "label '7' is no emotion that is known",
+        "label '7' is not a known emotion",
+        "label '7' is not a known emotion",
     ]
     (problem,) = (row for row in found if isinstance(row, TableProblem))
     assert problem.reason.startswith(
-        "labels that are no emotion: '7' (2), 'strong' (1); recordings that have"
+        "labels that are not emotions: '7' (2), 'strong' (1); recordings that have"
     )
 
 
@@ -162,7 +162,7 @@ def test_columns_that_are_called_like_bounds_and_are_not_read_are_named(home):
 @pytest.mark.parametrize("odd", ["abc", "-1", "1:2:3:4", "inf", "nan"])
 def test_a_line_with_no_time_is_a_reject(home, odd):
     (row,) = rows_of(home, f"path,emotion,start\nrec/anna/a1.wav,sad,{odd}\n")
-    assert row.reason == f"{odd!r} is no time, as in 12.5 (seconds) or 0:12.5"
+    assert row.reason == f"{odd!r} is not a time, as in 12.5 (seconds) or 0:12.5"
 
 
 def test_agreement_is_a_share(home):
@@ -227,7 +227,7 @@ def test_speakers_from_paths(home):
 @pytest.mark.parametrize(
     ("regex", "message"),
     [
-        ("([a-z]+", r"--speaker-from '\(\[a-z\]\+' is no regular expression: missing \)"),
+        ("([a-z]+", r"--speaker-from '\(\[a-z\]\+' is not a regular expression: missing \)"),
         ("[a-z]+", "has 0 groups; put the part of the path"),
         ("([a-z])([a-z])", "has 2 groups"),
     ],
@@ -303,13 +303,13 @@ def test_a_column_that_is_left_out_is_counted_and_says_why(home):
     text += "rec/ben/b1.wav,sad,positive,300,a\n"
     *_, arousal, fold, valence = (row.reason for row in rows_of(home, text)[2:])
     assert valence == (
-        "column 'valence' is left out: none of its 2 values can be read: 'positive' (2); 'positive' is no "
-        "number; rename it if it is no valence, or describe the corpus (docs/corpora/describe.md)"
+        "column 'valence' is left out: none of its 2 values can be read: 'positive' (2); 'positive' is not a "
+        "number; rename it if it is not valence, or describe the corpus (docs/corpora/describe.md)"
     )
     assert arousal.startswith(
         "column 'arousal' is left out: none of its 2 values can be read: '3' (1), '300' (1)"
     )
-    assert "'inf' is no whole number" in fold
+    assert "'inf' is not a whole number" in fold
 
 
 def test_what_a_rating_is_read_as_is_said_unless_its_column_is_called_so(home):

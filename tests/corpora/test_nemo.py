@@ -86,7 +86,7 @@ def test_a_name_and_a_line_that_disagree_are_a_reject(put, old, new, reason):
             "lacks column file_id, emotion, speaker_id, gender, age, raw_text (found WR0_surprised_64.wav",
         ),
         (HEADING.encode() + b"\xff\n", "line 2 is not UTF-8 text; the rows lack its information"),
-        (HEADING + LINE.replace("23", "old"), "line 2: age 'old' is no whole number from 1 to 120"),
+        (HEADING + LINE.replace("23", "old"), "line 2: age 'old' is not a whole number from 1 to 120"),
         (
             HEADING + LINE.replace("\tmale", "\tx"),
             "line 2: gender 'x' does not exist; valid are female, male, unknown; that line is left out",

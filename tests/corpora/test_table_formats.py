@@ -136,7 +136,7 @@ def test_both_forms_of_textgrid_are_read():
 
 @pytest.mark.parametrize("text", ["", "start end\n0 1\n", LONG.replace("size = 2", "size = 9")])
 def test_what_is_no_textgrid_is_refused(text):
-    with pytest.raises(CorpusError, match=r"is no TextGrid of Praat"):
+    with pytest.raises(CorpusError, match=r"is not a TextGrid of Praat"):
         textgrid_rows(text)
 
 

@@ -71,10 +71,10 @@ def test_a_table_that_cannot_be_read_is_a_problem_and_not_an_error(put, content,
 @pytest.mark.parametrize(
     ("lines", "keys", "reason"),
     [
-        ("a,old\nb,40\n", {"b"}, "line 2: age 'old' is no whole number from 1 to 120; that line is left out"),
-        ("a,31\nb\n", {"a"}, "line 3: age '' is no whole number from 1 to 120; that line is left out"),
+        ("a,old\nb,40\n", {"b"}, "line 2: age 'old' is not a whole number from 1 to 120; that line is left"),
+        ("a,31\nb\n", {"a"}, "line 3: age '' is not a whole number from 1 to 120; that line is left out"),
         ("a,31\na,40\n", {"a"}, "line 3: 'a' occurs a second time; that line is left out"),
-        ("a,0\nb,x\nc,40\n", {"c"}, "2 lines are left out; the first is line 2: age '0' is no whole number"),
+        ("a,0\nb,x\nc,40\n", {"c"}, "2 lines are left out; the first is line 2: age '0' is not a whole"),
     ],
 )
 def test_a_bad_line_costs_only_itself(put, lines, keys, reason):
@@ -118,7 +118,7 @@ def test_a_share_out_of_range_is_refused(text):
 
 
 def test_a_share_must_be_a_number():
-    with pytest.raises(ValueError, match="'many' is no number"):
+    with pytest.raises(ValueError, match="'many' is not a number"):
         share_of("many", 100)
 
 
@@ -130,7 +130,7 @@ def test_genders_are_read_in_any_case():
 
 @pytest.mark.parametrize("text", ["", "0", "121", "3.5", "-4", "²"])
 def test_an_age_must_be_a_whole_number_of_years(text):
-    with pytest.raises(ValueError, match="is no whole number from 1 to 120"):
+    with pytest.raises(ValueError, match="is not a whole number from 1 to 120"):
         age_of(text)
 
 

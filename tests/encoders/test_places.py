@@ -113,5 +113,5 @@ def test_what_cannot_be_fetched_says_so_in_one_line(monkeypatch):
     monkeypatch.setattr(hub, "snapshot_download", snapshot)
     with pytest.raises(EncoderError, match=r"\Aopenai/whisper-base: cannot be fetched: no route to host\Z"):
         download("whisper-base")
-    with pytest.raises(EncoderError, match="--download mine: is no hub id"):
+    with pytest.raises(EncoderError, match="--download mine: is not a hub id"):
         download("mine")

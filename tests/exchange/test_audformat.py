@@ -76,11 +76,11 @@ def test_what_the_library_writes_is_read(corpus, audformat, storage):
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, r"db.yaml: is no header of a database \(cannot be read \(No such file or directory\)\)"),
-        ({"db.yaml": "a: [1"}, r"db.yaml: is no header of a database \("),
+        ({}, r"db.yaml: is not a header of a database \(cannot be read \(No such file or directory\)\)"),
+        ({"db.yaml": "a: [1"}, r"db.yaml: is not a header of a database \("),
         (
             {"db.yaml": "!!python/object:os.system {}"},
-            r"db.yaml: is no header of a database \(could not determine",
+            r"db.yaml: is not a header of a database \(could not determine",
         ),
         ({"db.yaml": "name: x"}, r"it has no 'tables'"),
         (

@@ -64,7 +64,7 @@ def test_other_words_become_those_of_a_description(bring):
 @pytest.mark.parametrize("first", ["joy", "blah"])
 def test_labels_that_are_no_emotion_are_counted_and_asked_for(bring, corpus, tmp_path, first):
     made = bring(f"f1/b.wav,{first}", "m1/b.flac,blah", "f1/a 1.wav,7", heading="file,label")
-    assert f"labels that are no emotion: 'blah' ({1 + (first == 'blah')}), '7' (1);" in made.remarks[0]
+    assert f"labels that are not emotions: 'blah' ({1 + (first == 'blah')}), '7' (1);" in made.remarks[0]
     text = made.description.read_text()
     assert '# "7" = "?"    # 1 recording: say which emotion, or "other"' in text
     for label in ("blah", "7"):

@@ -65,7 +65,7 @@ def test_wrong_input_is_an_error(tmp_path):
         brought(tmp_path, folder)
     box(tmp_path)
     (folder / "label_map.json").write_text("[1]")
-    with pytest.raises(CorpusError, match=r"label_map.json: is no JSON object of labels"):
+    with pytest.raises(CorpusError, match=r"label_map.json: is not a JSON object of labels"):
         brought(tmp_path, folder)
     (folder / "cafe.jsonl").unlink()
     with pytest.raises(CorpusError, match=r"cafe: holds no '\*.jsonl'"):

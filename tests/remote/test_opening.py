@@ -77,8 +77,8 @@ def test_members_hold_the_bytes_of_the_files(place, sounds):
         ("tar://none.wav::PLACE/a.tar", "there is no 'none.wav' in PLACE/a.tar"),
         ("zip://none.wav::PLACE/a.zip", "there is no 'none.wav' in PLACE/a.zip"),
         ("tar://none.wav::PLACE/none.tar", "PLACE/none.tar is not there or cannot be read"),
-        ("tar://a.wav::PLACE/a.tar.gz", "PLACE/a.tar.gz is no tar archive, or a compressed one"),
-        ("zip://a.wav::PLACE/a.tar", "PLACE/a.tar is no zip archive"),
+        ("tar://a.wav::PLACE/a.tar.gz", "PLACE/a.tar.gz is not a tar archive, or a compressed one"),
+        ("zip://a.wav::PLACE/a.tar", "PLACE/a.tar is not a zip archive"),
         ("parquet://audio/4::PLACE/a.parquet", "PLACE/a.parquet has no row 4"),
         ("parquet://sound/0::PLACE/a.parquet", "has no column 'sound'; it has audio, emotion"),
         (
