@@ -365,7 +365,7 @@ def _trained(folder: Path, inputs: "Inputs", watcher: Watcher, command: str) -> 
     try:
         run = timed(fit_and_score(folder, inputs, watcher, command=command))
     except (KeyboardInterrupt, OutOfTimeError) as error:
-        error.add_note(f"go on with ser train --resume {shlex.quote(str(folder))}")
+        error.add_note(f"continue with ser train --resume {shlex.quote(str(folder))}")
         raise
     if run.info.recipe.fold != ALL_FOLDS:
         with_graph(folder)

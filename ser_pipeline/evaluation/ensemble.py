@@ -96,7 +96,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
         inner = [fold_folder(member, number) for member in members]
         lacking = next((path for path in inner if not (path / CARD).is_file()), None)
         if lacking is not None:
-            raise RunError(f"{lacking}: not trained; go on with 'ser train --resume {lacking.parent}'")
+            raise RunError(f"{lacking}: not trained; continue with 'ser train --resume {lacking.parent}'")
         _made(fold_folder(folder, number), inner, [*map(read_info, inner)], manifest, command)
     scores, table = _pooled(folder, manifest, infos[0])
     info = _info(folder, infos, table, manifest, command)
@@ -144,7 +144,7 @@ def _checked(members: Sequence[Path]) -> list[RunInfo]:
         if info.model == ENSEMBLE:
             raise RunError(f"{member}: is an ensemble itself; name its members")
         if final_scores(member, info) is None:
-            raise RunError(f"{member}: not finished; go on with 'ser train --resume {member}'")
+            raise RunError(f"{member}: not finished; continue with 'ser train --resume {member}'")
         for what, value, wanted in _sameness(info, infos[0]):
             if value != wanted:
                 raise RunError(

@@ -218,7 +218,7 @@ def score_folds(folder: Path, inputs: Inputs, *, device: str = "auto") -> RunSco
     if missing:
         raise RunError(
             f"{folder}: fold {missing[0]} is not trained ({len(missing)} in all); "
-            f"go on with 'ser train --resume {folder}'"
+            f"continue with 'ser train --resume {folder}'"
         )
     tested: list[pa.Table] = []
     priors: dict[int | None, dict[str, tuple[int, ...]]] = {}

@@ -98,7 +98,7 @@ def finished_info(folder: Path) -> RunInfo:
     info = read_info(folder)
     if info.stopped is None:
         command = f"ser train --resume {shlex.quote(str(folder))}"
-        raise RunError(f"{folder}: its training has not ended; go on with '{command}'")
+        raise RunError(f"{folder}: its training has not ended; continue with '{command}'")
     return info
 
 

@@ -82,7 +82,7 @@ def _chosen(runs: Path, name: str) -> Path:
     folder = runs / name
     if not _made(folder):
         raise RunError(
-            f"{folder}: exists; choose another --name, or go on with 'ser train --resume {folder}'"
+            f"{folder}: exists; choose another --name, or continue with 'ser train --resume {folder}'"
         )
     return folder
 

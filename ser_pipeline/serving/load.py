@@ -133,8 +133,8 @@ def _no_model(folder: Path) -> str:
     if is_run(folder):
         folds = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
         if folds:
-            return f"its models are one for each fold; pass one of them, as {folder / folds[0]}"
-        return "its training was not finished; go on with 'ser train --resume'"
+            return f"its models are one for each fold; pass one of them, such as {folder / folds[0]}"
+        return "its training was not finished; continue with 'ser train --resume'"
     return f"pass {_FORMATS}"
 
 

@@ -110,7 +110,7 @@ def test_an_interrupted_training_says_how_to_go_on(here):
 
     with pytest.raises(KeyboardInterrupt) as caught:
         train("crnn", name="a", watcher=Impatient())
-    assert caught.value.__notes__ == ["go on with ser train --resume runs/a"]
+    assert caught.value.__notes__ == ["continue with ser train --resume runs/a"]
     assert resume("a").info.stopped == "all 2 epochs are done"
 
 

@@ -216,7 +216,7 @@ def test_a_training_that_has_not_ended_is_not_judged(ser, put, words, tmp_path):
     write_manifest(tmp_path / "manifests", manifest_rows())
     before = sorted(path.name for path in (tmp_path / "runs" / "b").iterdir())
     found = ser(*words, status=1).stderr
-    assert "ser: runs/b: its training has not ended; go on with 'ser train --resume runs/b'" in found
+    assert "ser: runs/b: its training has not ended; continue with 'ser train --resume runs/b'" in found
     assert sorted(path.name for path in (tmp_path / "runs" / "b").iterdir()) == before
 
 

@@ -126,7 +126,7 @@ def test_hours_of_training_ask_for_a_budget_which_ends_it_after_an_epoch(ser, tm
         assert not (tmp_path / "runs" / "a").exists()
         patch.setattr("ser_pipeline.cli.epochs.parse_budget", lambda _: 0.0)
         ended = train(ser, "--name", "a", "--budget", "1s", status=1).stderr.splitlines()
-    assert ended[-1] == ("ser: the budget was used up after an epoch; go on with ser train --resume runs/a")
+    assert ended[-1] == "ser: the budget was used up after an epoch; continue with ser train --resume runs/a"
     train(ser, "--resume", "runs/a", "--budget", "1h")
     assert info(tmp_path, "a").stopped == "all 2 epochs are done"
     assert "--budget 'soon' is not a time" in train(ser, "--budget", "soon", status=1).stderr

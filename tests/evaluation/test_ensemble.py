@@ -124,7 +124,7 @@ def test_runs_of_all_folds_make_an_ensemble_of_each(toy, places):
     shutil.rmtree(places["runs"] / "two" / "fold-1")
     with pytest.raises(RunError, match="both/fold-1: its member two/fold-1 is not at"):
         evaluate("both", **places)
-    with pytest.raises(RunError, match="two/fold-1: not trained; go on with 'ser train --resume"):
+    with pytest.raises(RunError, match="two/fold-1: not trained; continue with 'ser train --resume"):
         of(places, "one", "two", name="third")
 
 
@@ -179,7 +179,7 @@ def test_other_emotions_and_unfinished_runs_are_one_line(toy, runs):
     with pytest.raises(RunError, match=r"more: its list of emotions is .*, that of features is anger"):
         of(runs, "features", "more", name="wrong")
     (runs["runs"] / "encoder" / "scores.json").unlink()
-    with pytest.raises(RunError, match="encoder: not finished; go on with 'ser train --resume"):
+    with pytest.raises(RunError, match="encoder: not finished; continue with 'ser train --resume"):
         of(runs, "features", "encoder", name="wrong")
 
 

@@ -133,7 +133,7 @@ def test_a_fold_that_is_missing_is_named(toy, tmp_path):
     inputs = toy.inputs(split="loco", fold="all", train={"epochs": 1})
     train_folds(inputs, tmp_path / "run", Silent(), command="c")
     shutil.rmtree(tmp_path / "run" / "fold-1")
-    with pytest.raises(RunError, match=r"fold 1 is not trained \(1 in all\); go on with 'ser train --resume"):
+    with pytest.raises(RunError, match=r"fold 1 is not trained \(1 in all\); continue with 'ser train"):
         evaluate_run(tmp_path / "run", **places(toy))
 
 

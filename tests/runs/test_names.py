@@ -27,7 +27,7 @@ def test_a_name_that_is_made_up_tells_the_time_by_the_clock(tmp_path):
 def test_taken_and_odd_names_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     with (
-        pytest.raises(RunError, match=r"exists; choose another --name, or go on with 'ser train --resume"),
+        pytest.raises(RunError, match=r"exists; choose another --name, or continue with 'ser train --resume"),
         new_run(tmp_path, Recipe(), "a"),
     ):
         pass
