@@ -103,7 +103,7 @@ class About(Options):
         """What speaks against it, in one sentence; "" for nothing."""
         if self.people == KNOWN:
             was = "was" if self.speakers else "may have been"
-            return f"{self.name} {was} tested on people it learned from: it does worse on everybody else"
+            return f"{self.name} {was} tested on people it learned from: it does worse on everyone else"
         if self.at_chance:
             return f"{self.name} is no better than guessing, as far as its test can tell"
         return ""

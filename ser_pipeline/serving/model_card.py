@@ -33,15 +33,15 @@ ONLY_THESE: Final = (
 )
 ACTORS: Final = (
     "It learned from actors who were told what to show. People who speak to each other sound different, and "
-    "what somebody sounds like is not what they feel."
+    "how someone sounds is not what they feel."
 )
 NO_ACTORS: Final = (
-    "People who speak to each other sound different from those who were asked to, and what somebody sounds "
-    "like is not what they feel."
+    "People who speak to each other sound different from those who were asked to, and how someone sounds "
+    "is not what they feel."
 )
 FEW_PEOPLE: Final = (
     "It has heard few people, of few languages, ages and kinds of voices; no score here says how well it "
-    "works for anybody else, or over a telephone."
+    "works for anyone else, or over a telephone."
 )
 ONE_STRETCH: Final = (
     "A network of mels looks at one stretch of at most a few seconds; longer recordings are judged window "
@@ -60,9 +60,9 @@ FORBIDDEN: Final = (
     "February 2025).",
     "**High risk there** in all other uses (Annex III, point 1(c)), with the duties that follow; people who "
     "are exposed to emotion recognition must be told so (Article 50(3)).",
-    "Recordings of a voice are personal data, and may tell of health: the GDPR applies, as other laws may "
+    "Recordings of a voice are personal data, and may reveal health: the GDPR applies, as other laws may "
     "elsewhere.",
-    "Not for decisions about anybody: hiring, grades, credit, insurance, policing, border control, care.",
+    "Not for decisions about people: hiring, grades, credit, insurance, policing, border control, care.",
 )
 
 
