@@ -150,7 +150,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
             self.inputs, encoder=self.encoder, layers=self.layers, pooling=self.pooling, options=self.options
         )
         if self.normalise == "relative" and found.kept.kind != "features":
-            raise SettingsError(f"normalise relative is of our own features (found {found.kept.kind})")
+            raise SettingsError(f"normalise relative is for the named features (found {found.kept.kind})")
         return found
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -14,7 +14,7 @@ BudgetOption = Annotated[
     typer.Option(
         "--budget",
         help="Stop after this time, as in 90m or 1h30m; what does not fit is left for the next run. "
-        "'none' sets no limit. Without a budget, nothing is begun that takes more than an hour.",
+        "'none' sets no limit. Without a budget, nothing that takes more than an hour is started.",
     ),
 ]
 

@@ -58,7 +58,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="Show all there is to know about this store, given by its name or the beginning of it.",
+            help="Show all there is to know about this store, given by its name or a prefix of it.",
         ),
     ] = None,
     manifests: ManifestsOption = Path("manifests"),

@@ -132,7 +132,7 @@ EnrolOption = Annotated[
     typer.Option(
         "--enrol",
         help="Adapt to the speaker by these other recordings of the same person, whatever the emotion: "
-        "files, folders or patterns. Only models trained with --normalise adaptive can. Repeat it for more.",
+        "files, folders or patterns. It needs a model trained with --normalise adaptive. Repeat it for more.",
     ),
 ]
 

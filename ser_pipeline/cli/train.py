@@ -37,7 +37,7 @@ TimeOption = Annotated[
     typer.Option(
         "--budget",
         help="Stop after the epoch in which this time is over, as in 90m or 1h30m; --resume continues. "
-        "'none' sets no limit. Without a budget, nothing is begun that takes more than an hour.",
+        "'none' sets no limit. Without a budget, nothing that takes more than an hour is started.",
         rich_help_panel="Run",
     ),
 ]

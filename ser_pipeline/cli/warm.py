@@ -6,9 +6,9 @@ from ser_pipeline.cli.common import out, plain_errors
 
 
 def warm() -> None:
-    """Compile the loops of the front end now, so that no later command waits; for images of containers.
+    """Compile the loops of the front end now, so that no later command waits; for container images.
 
-    The code is kept beside the package if that can be written to, and all users of an image read it there.
+    The code is kept beside the package if that folder is writable, and all users of an image read it there.
     """
     with plain_errors():
         from pathlib import Path

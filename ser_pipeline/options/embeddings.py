@@ -114,7 +114,7 @@ class EmbeddingOptions(Options):
         "Keep these layers, as in 2,3 or 0-6, or 'all' of them; nothing is computed above the last one.",
     )
     pooling: Annotated[tuple[EncoderPooling, ...], LIST, Field(min_length=1), in_order(POOLINGS)] = option(
-        POOLINGS, "Keep these statistics of a clip's steps: some of mean, std and max."
+        POOLINGS, "Keep these statistics of a clip's steps: one or more of mean, std and max."
     )
     frames: bool = option(False, "Keep the steps themselves, as float16, and pool nothing.")
     crop_s: Annotated[Positive | None, OFF] = option(

@@ -25,7 +25,7 @@ class FeatureOptions(Options):
     sample_rate: Annotated[int, Field(ge=16_000)] = option(
         16_000,
         "Resample every recording to this rate, in Hz; every corpus has at least 16,000, so no feature can "
-        "tell a corpus by its bandwidth.",
+        "reveal a corpus by its bandwidth.",
     )
     n_fft: Annotated[int, Field(ge=2, multiple_of=2)] = option(
         1024,
@@ -49,7 +49,9 @@ class FeatureOptions(Options):
         30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."
     )
     voice: Literal["own", "praat"] = option(
-        "own", "Measure pitch, voice quality and formants with our own code, or with Praat (extra 'praat')."
+        "own",
+        "Measure pitch, voice quality and formants with the toolkit's own code, or with Praat (extra "
+        "'praat').",
     )
 
     @property
@@ -86,7 +88,7 @@ class SmileOptions(Options):
         description="Which set: 'egemaps' is eGeMAPSv02 (88 functionals), 'compare' ComParE 2016 (6,373)."
     )
     sample_rate: Annotated[int, Field(ge=16_000)] = option(
-        16_000, "Resample every recording to this rate, in Hz, as for our own features."
+        16_000, "Resample every recording to this rate, in Hz, as for the toolkit's own features."
     )
     trim_db: Annotated[Positive | None, OFF] = option(
         30.0, "Cut frames this many dB below the loudest one from both ends; 'none' keeps all."

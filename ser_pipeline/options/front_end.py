@@ -38,7 +38,7 @@ class FrontEnd(Options):
     max_s: Positive = option(4.0, "Look at no more than this many seconds at once; the rest is cut off.")
     reference: Literal["one", "clip_max"] = option(
         "one",
-        "Measure decibels against 1.0 ('one') or against the clip's loudest cell ('clip_max').",
+        "Measure decibels against 1.0 ('one') or against the clip's loudest bin ('clip_max').",
         paper="clip_max",
     )
     floor_db: float = option(
@@ -46,7 +46,7 @@ class FrontEnd(Options):
     )
     ceiling_db: float = option(
         40.0,
-        "Map this level, in dB, to +1 with reference 'one'; louder cells go beyond, nothing is clipped.",
+        "Map this level, in dB, to +1 with reference 'one'; louder bins go beyond, nothing is clipped.",
     )
     scale: Literal["fixed", "clip_minmax"] = option(
         "fixed",

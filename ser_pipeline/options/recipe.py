@@ -78,7 +78,7 @@ class Recipe(Options):
     front_end: FrontEnd = option(FrontEnd(), "How recordings become mels.", panel=FRONT_END, needs=OF_MELS)
     features: FeatureOptions = option(
         FeatureOptions(),
-        "How our own features are computed.",
+        "How the toolkit's own features are computed.",
         panel=FEATURES,
         needs=OF_FEATURES,
     )
@@ -107,7 +107,7 @@ class Recipe(Options):
         tuple[EncoderPooling, ...], LIST, Field(min_length=1), in_order(POOLINGS)
     ] = option(
         ("mean",),
-        "Learn from these statistics of a layer's steps: some of mean, std and max.",
+        "Learn from these statistics of a layer's steps: one or more of mean, std and max.",
         panel=EMBEDDINGS, needs=OF_POOLED,
     )  # fmt: skip
     on: Annotated[tuple[Input, ...], LIST, Field(min_length=1), in_order(INPUTS)] = option(
@@ -120,7 +120,7 @@ class Recipe(Options):
     )  # fmt: skip
     feature_set: FeatureSet = option(
         "named",
-        "Use these features: 'named' are our own 253, 'egemaps' and 'compare' are openSMILE's.",
+        "Use these features: 'named' are the toolkit's own 253, 'egemaps' and 'compare' are openSMILE's.",
         flag="set", panel=FEATURES, needs=OF_FEATURES,
     )  # fmt: skip
     normalise: Normalise = option(
@@ -128,8 +128,8 @@ class Recipe(Options):
         "Scale vectors in this way: 'none' uses statistics of the training clips alone; 'speaker' first "
         "centres and scales each speaker's clips, whose labels it never sees; 'adaptive' does so with any "
         "number of clips, even none: the fewer there are, the nearer to the average training speaker; "
-        "'relative' first puts each clip's values in relation to reference values of the same clip, and is "
-        "for features alone.",
+        "'relative' first expresses each clip's values relative to reference values of that clip, and is for "
+        "features alone.",
         panel=FEATURES, needs=OF_VECTORS,
     )  # fmt: skip
     augment: WaveAugment = option(
@@ -139,15 +139,15 @@ class Recipe(Options):
     train: TrainOptions = option(TrainOptions(), "How it is fitted.", panel=TRAINING, needs=BY_EPOCHS)
     task: str = option(
         "4class",
-        "Tell these emotions apart: 4class, 6class, iemocap4, all, or a task that you define in ser.toml.",
+        "Classify these emotions: 4class, 6class, iemocap4, all, or a task that you define in ser.toml.",
         panel=DATA,
     )
     target: Annotated[
         tuple[Dimension, ...], LIST, BeforeValidator(_named), in_order(DIMENSIONS)
     ] = option(
         (),
-        "Predict these ratings instead of emotions: some of valence, arousal and dominance, as in "
-        "valence,arousal. All recordings that are rated are used, whatever their emotion.",
+        "Predict these ratings instead of emotions: one or more of valence, arousal and dominance, "
+        "as in valence,arousal. All recordings that are rated are used, whatever their emotion.",
         panel=DATA, needs=ANY_MODEL,
     )  # fmt: skip
     merges: Annotated[dict[str, str], BeforeValidator(_merges)] = option(
@@ -230,17 +230,17 @@ class Recipe(Options):
         if len(self.encoders) > 1:
             raise ValueError(f"embeddings.encoder: {self.model.name} learns from one encoder; name one")
         if self.model.name == "finetune" and self.model.unfreeze and self.model.lora:
-            raise ValueError("model.unfreeze and model.lora: finetune does one of both; leave the other out")
+            raise ValueError("model.unfreeze and model.lora: finetune uses one or the other; leave one out")
         if self.model.name == "finetune" and self.train.devices > 1:
             raise ValueError("train.devices: finetune trains on one device")
 
     def _check_embeddings(self) -> None:
         if self.normalise == "relative":
-            raise ValueError("normalise relative is of features; embeddings take none, speaker or adaptive")
+            raise ValueError("normalise relative is for features; embeddings take none, speaker or adaptive")
         if "best" in self.encoder_layers and self.target:
             raise ValueError(
-                "layers: 'best' are chosen by how well they tell emotions; with ratings as the target name "
-                "layers, as in 2,3,4, or take middle or all"
+                "layers: 'best' are chosen by how well they predict emotions; with ratings as the target "
+                "name layers, as in 2,3,4, or take middle or all"
             )
         if self._one_each and len(self.layers) != len(self.encoders):
             raise ValueError(

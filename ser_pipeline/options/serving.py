@@ -17,11 +17,11 @@ class PredictOptions(Options):
     )
     corpus: Annotated[str | None, OFF] = option(
         None,
-        "Treat the recordings as some of this corpus and give them its level, in models of level "
+        "Treat the recordings as if they came from this corpus and give them its level, in models of level "
         "'corpus_rms'; 'none' uses the mean level of all training corpora.",
     )
     modality: Literal["speech", "song"] = option(
-        "speech", "Listen for speech or song; our own features search for a higher pitch in song."
+        "speech", "Listen for speech or song; the toolkit's own features search for a higher pitch in song."
     )
     window_s: Annotated[float, Field(ge=0.5, le=60)] | None = option(
         None,

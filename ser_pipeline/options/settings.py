@@ -34,10 +34,10 @@ _METAVARS: Final = {
     "a whole number": "<int>",
     "a number": "<float>",
     "a list": "<a,b>",
-    "a text": "<text>",
+    "text": "<text>",
     "source=": "<a=b>",
 }
-_WORDS: Final = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+_WORDS: Final = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +293,8 @@ def _structure(leaf: Any) -> str:
         items = get_args(leaf)
         if get_origin(items[0]) is Literal:
             return f"a list of {_listed(list(get_args(items[0])))}"
-        return "a list, as a,b" if Ellipsis in items else f"{len(items)} numbers, as 1,2"
-    return "source=target, as calm=neutral"
+        return "a list, such as a,b" if Ellipsis in items else f"{len(items)} numbers, such as 1,2"
+    return "source=target, such as calm=neutral"
 
 
 def _listed(names: list[str], word: str = "or") -> str:

@@ -169,7 +169,7 @@ def feature_options(feature_set: FeatureSet, named: FeatureOptions) -> FeatureOp
 
     Args:
         feature_set: ``named``, ``egemaps`` or ``compare``.
-        named: options of our own features; openSMILE's sets have options of their own.
+        named: options of the toolkit's own features; openSMILE's sets have options of their own.
 
     Examples:
         >>> feature_options("compare", FeatureOptions()).kind

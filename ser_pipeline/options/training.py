@@ -61,7 +61,7 @@ class SpecAugment(Options):
     time_masks: Annotated[int, Field(ge=0)] = option(2, "Mask this many stretches of frames.")
     time_width: Annotated[int, Field(ge=0)] = option(19, "Mask at most this many frames in a stretch.")
     fill: Literal["silence", "mean"] = option(
-        "silence", "Fill masked cells with silence, or with each band's mean over the clip.", on_mels="mean"
+        "silence", "Fill masked bins with silence, or with each band's mean over the clip.", on_mels="mean"
     )
 
 
@@ -77,13 +77,13 @@ class ModelOptions(Options):
     masked: bool = option(True, "Keep padding out of every layer.", flag="masks", paper=False)
     own_scale: bool = option(
         False,
-        "Normalise each clip's mels on their own before the first layer: raise quiet cells to a floor "
-        "below the clip's loud ones, and take away each band's mean over the clip. This is meant for "
+        "Normalise each clip's mels on their own before the first layer: raise quiet bins to a floor "
+        "below the clip's loud ones, and subtract each band's mean over the clip. This is meant for "
         "reference 'one' and scale 'fixed'.",
         on_mels=True,
     )
     attention: bool = option(
-        True, "Weigh the steps of a clip when pooling over time; otherwise all of them count alike."
+        True, "Weigh the steps of a clip when pooling over time; otherwise all count equally."
     )
     pooling: Pooling = option(
         "attention",
@@ -276,9 +276,9 @@ class TrainOptions(Options):
     )
     teacher_held_out: Annotated[Literal["auto", "always", "never"], BeforeValidator(_when)] = option(
         "auto",
-        "Ask a teacher about training clips as if it had not learned from them, by refitting it without "
-        "their speakers in five parts: 'auto' does so with logreg, svm and gboost, which takes seconds, "
-        "'always' also trains a network five more times, and 'never' asks every teacher as it is.",
+        "Use held-out teacher predictions for training clips, by refitting the teacher five times, each time "
+        "without a fifth of their speakers: 'auto' does so with logreg, svm and gboost, which takes seconds, "
+        "'always' also trains a network five more times, and 'never' uses every teacher as it is.",
         panel=DISTILLATION,
     )
     teacher_embedding_weight: Annotated[float, Field(ge=0)] = option(
@@ -289,7 +289,7 @@ class TrainOptions(Options):
     )
     unlabelled: Annotated[str | None, OFF, PLACE] = option(
         None,
-        "Also learn what the teacher says of recordings without a label: those of the manifest in this "
+        "Also learn what the teacher predicts for recordings without a label: those of the manifest in this "
         "folder that no part of the run has. The run's own manifest gives those outside the task.",
         panel=DISTILLATION,
     )
@@ -307,7 +307,7 @@ class TrainOptions(Options):
     )
     devices: Count = option(
         1,
-        "Train in this many processes together, on a graphics card each or on the same processor.",
+        "Train in this many processes together, one per GPU or all on the same processor.",
         panel=RUN,
     )
     data_on: Literal["auto", "device", "host"] = option(
@@ -332,7 +332,7 @@ class TrainOptions(Options):
     def _read_where_they_lie(self) -> Self:
         if self.workers and self.data_on == "device":
             raise ValueError(
-                f"workers {self.workers}: clips that are held on the device (data_on device) are read by no "
-                "other process; leave one of the two out"
+                f"workers {self.workers}: clips that are held on the device (data_on device) are not read "
+                "by other processes; leave one of the two out"
             )
         return self

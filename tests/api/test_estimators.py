@@ -240,7 +240,7 @@ def test_a_sample_rate_that_no_recording_has_is_said_at_once(rate):
         ({"inputs": "mels", "pooling": ("median",)}, "mels: pooling"),
         ({"inputs": "mels", "pooling": ()}, "mels: pooling"),
         ({"normalise": "speaker"}, "normalise: must be none or relative"),
-        ({"inputs": "mels", "normalise": "relative"}, "normalise relative is of our own features"),
+        ({"inputs": "mels", "normalise": "relative"}, "normalise relative is for the named features"),
         ({"errors": "skip"}, "errors: must be raise or nan"),
         ({"options": {"n_mel": 8}}, "options: n_mel"),
         ({"options": ["n_mels"]}, r"options: must be a mapping, as in {'n_mels': 80}, or None \(found"),

@@ -451,7 +451,7 @@ def test_a_fine_tuned_encoder_goes_on_and_predicts_as_from_the_cache(corpus, mak
         ((), "no waves for these settings; run 'ser cache waves'"),
         (("--crop-s", "2"), "no waves for these settings; run 'ser cache waves --crop-s 2.0'"),
         (("--lora", "0"), "--lora 0: must be a whole number of at least 1"),
-        (("--lora", "4", "--unfreeze", "1"), "finetune does one of both"),
+        (("--lora", "4", "--unfreeze", "1"), "finetune uses one or the other"),
         (("--devices", "2"), "finetune trains on one device"),
         (("--layers", "best"), "finetune learns how much each layer counts"),
         (("--layers", "7"), "layer 7: tiny-whisper has layers 0"),

@@ -136,7 +136,7 @@ def test_a_fused_network_is_exported(cached):
             ("--encoder", "one,two", "--layers", "1/2/3"),
             "layers: there are choices for 3 encoders and 2 to learn",
         ),
-        (("--on", "features,embeddings", "--normalise", "relative"), "normalise relative is of features"),
+        (("--on", "features,embeddings", "--normalise", "relative"), "normalise relative is for features"),
         (("--on", "features,embeddings"), "no features for these settings; run 'ser cache features'"),
     ],
 )

@@ -303,7 +303,7 @@ def test_ratings_are_trained_shown_and_listed(rated):
         (["valence", "--class-weights"], "--class-weights: has no effect on a run whose target is valence"),
         (["valence", "--task", "6class"], "--task: has no effect on a run whose target is valence"),
         (["valence", "--rating-loss", "mse"], "--rating-loss: has no effect on model logreg"),
-        (["valence", "--layers", "best"], "'best' are chosen by how well they tell emotions"),
+        (["valence", "--layers", "best"], "'best' are chosen by how well they predict emotions"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_ratings_is_one_line(ser, words, message):

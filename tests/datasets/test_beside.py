@@ -138,7 +138,7 @@ def test_stores_without_a_common_clip_are_refused(toy):
             {"model": {"name": "dnn"}, "on": "frames"},
             "dnn learns from vectors, which are features and embeddings",
         ),
-        (MIXED | {"on": "mels,embeddings", "normalise": "relative"}, "normalise relative is of features"),
+        (MIXED | {"on": "mels,embeddings", "normalise": "relative"}, "normalise relative is for features"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(toy, changes, said):

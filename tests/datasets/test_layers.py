@@ -64,7 +64,7 @@ def test_speakers_are_described_by_their_own_clips(toy):
 def test_relating_a_clip_to_itself_is_for_features():
     from ser_pipeline.options import recipe
 
-    with pytest.raises(SettingsError, match="normalise relative is of features; embeddings take none, speak"):
+    with pytest.raises(SettingsError, match="normalise relative is for features; embeddings take none"):
         recipe(model={"name": "svm"}, on="embeddings", normalise="relative")
 
 
@@ -151,7 +151,7 @@ def test_one_encoder_under_two_names_is_refused(toy):
             {"features": {"sample_rate": 32000, "n_fft": 2048}},
             "beside embeddings, which hear that rate; it is 32000",
         ),
-        ({"normalise": "relative"}, "normalise relative is of features"),
+        ({"normalise": "relative"}, "normalise relative is for features"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(toy, changes, message):

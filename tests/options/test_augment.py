@@ -18,7 +18,7 @@ def test_options_survive_json():
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        (WaveAugment, {"gain": [1.5, 0.5]}, "gain: .*a range must rise, 1.5 is above 0.5"),
+        (WaveAugment, {"gain": [1.5, 0.5]}, "gain: .*a range must rise, but 1.5 is above 0.5"),
         (WaveAugment, {"stretch_rate": [0.0, 1.0]}, "stretch_rate: must be 2 numbers"),
         (WaveAugment, {"noise_p": 1.2}, "noise_p: must be a number from 0 to 1"),
         (RandomGain, {"gain_db": [1.0]}, "gain_db: must be 2 numbers"),
