@@ -266,7 +266,7 @@ def _altered(data: Path, card: CorpusCard, rows: pa.Table, jobs: int) -> Iterato
             yield Finding(card.name, "altered", f"{text}: cut or padded", alike)
         mean = float(durations.mean())
         if mean < SHORTER * card.mean_s:
-            text = f"length: the mean recording lasts {mean:.2f} s, published are {card.mean_s:.2f} s"
+            text = f"length: the mean recording lasts {mean:.2f} s, the published one {card.mean_s:.2f} s"
             yield Finding(card.name, "altered", f"{text}: cut or trimmed", len(durations))
 
 
@@ -277,7 +277,7 @@ def _differing(
     for value, count in Counter(found).most_common():
         if value != published:
             kind: Kind = "altered"
-            text = f"{what}: {value}, published is {published}"
+            text = f"{what}: {value} instead of the published {published}"
             if what == "format" and _same_samples(value, published):
                 kind, text = "note", f"{text}; the samples can be the same"
             yield Finding(corpus, kind, text, count, paths[found.index(value)])

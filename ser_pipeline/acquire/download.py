@@ -89,7 +89,7 @@ def download(
         )
     folder = data / card.name
     count = 0
-    taken = CorpusError(f"{folder}: another process downloads to this folder; wait until it is done")
+    taken = CorpusError(f"{folder}: another process is downloading to this folder; wait until it is done")
     with lock_file(folder / WORK / LOCK, taken):
         wanted = left(card, data)
         _tidy(folder / WORK, wanted)

@@ -189,7 +189,7 @@ def fetch(
         if not resumed:
             raise CorpusError(
                 f"{item.url}: the file is not the one that is described (its hash is not {item.digest}); "
-                "nothing of it was kept: try again later, or get it by hand"
+                "nothing of it was kept: try again later, or download it by hand"
             ) from None
         return fetch(item, folder, on_bytes=on_bytes, patience=patience)
     except OSError as error:

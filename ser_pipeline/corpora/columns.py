@@ -28,7 +28,7 @@ _AGREED: Final = re.compile("final|gold|major|consens|agree|truth|true")
 """In the name of a column of labels that all listeners together gave."""
 
 MIXED: Final = (
-    "is not read: all channels are mixed; take them apart first, as with "
+    "is not read: all channels are mixed; split them first, as with "
     "'ffmpeg -i a.wav -af \"pan=mono|c0=c1\" a-1.wav' for channel 1, and name these files"
 )
 """What happens where a table says in which channel somebody speaks."""
@@ -107,7 +107,7 @@ def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
     called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
     if len(called) > 1 and not columns.keys() & TIMES:
         yield (
-            f"columns {some(called)} are not read, so rows are whole recordings; call bounds of segments "
+            f"columns {some(called)} are not read, so rows are whole recordings; name bounds of segments "
             "start and end (seconds) or start_ms and end_ms"
         )
     yield from _unread_ratings(lines, columns)
@@ -123,7 +123,7 @@ def _unread_ratings(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterato
             continue
         are, right = ("columns", "the right one") if len(likely) > 1 else ("column", "it")
         names = some(list(map(repr, likely)), show=5)
-        yield f"{are} {names} may be ratings of {fact}, and none is read; call {right} {fact!r}"
+        yield f"{are} {names} may be ratings of {fact}, and none is read; rename {right} to {fact!r}"
 
 
 def unread_channels(lines: Sequence[Row]) -> Iterator[str]:
@@ -157,8 +157,7 @@ def unknown_languages(met: Mapping[str, int]) -> Iterator[str]:
     odd = {word: count for word, count in met.items() if word and language_of_word(word) is None}
     if odd:
         yield (
-            f"languages that are not known: {counted(odd)}; they count as unknown (und), write tags as en or "
-            "pt-BR"
+            f"unknown languages: {counted(odd)}; they count as unknown (und), write tags such as en or pt-BR"
         )
 
 

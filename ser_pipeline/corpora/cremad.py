@@ -169,7 +169,7 @@ def _vote(line: Row) -> tuple[str, Facts] | None:
         return None
     votes = {emotion: whole_number(line[column]) for column, emotion in VOTES.items()}
     if min(votes.values()) < 0 or sum(votes.values()) == 0:
-        raise ValueError(f"{line['fileName']!r} has no votes or fewer than none")
+        raise ValueError(f"{line['fileName']!r} has no votes or a negative number of them")
     return line["fileName"].strip(), {
         "votes": {emotion: count for emotion, count in votes.items() if count},
         "agreement": max(votes.values()) / sum(votes.values()),

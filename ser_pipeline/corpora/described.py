@@ -99,7 +99,7 @@ class Described:
         self._no_groups = dict.fromkeys(told.groups, "")
         if told.layout and told.pattern and self._name.fullmatch(stem(PurePosixPath(told.layout))) is None:
             raise CorpusError(
-                f"{told.name}: the pattern {told.pattern!r} does not read the layout {told.layout!r}"
+                f"{told.name}: the pattern {told.pattern!r} does not match the layout {told.layout!r}"
             )
 
     def _guarded(self, pattern: str, what: str, flags: int = re.IGNORECASE) -> Guarded | re.Pattern[str]:

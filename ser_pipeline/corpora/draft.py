@@ -255,7 +255,7 @@ def _instead(folder: Path, others: Sequence[PurePosixPath]) -> str:
         (
             "videos",
             VIDEOS,
-            "take their sound out first, as with 'ffmpeg -i a.avi a.wav', and keep their names",
+            "extract their sound first, as with 'ffmpeg -i a.avi a.wav', and keep their names",
         ),
         ("archives", ARCHIVES, "unpack them first"),
     ):

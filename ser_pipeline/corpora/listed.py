@@ -232,7 +232,7 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted:
             close = [name for word in called for name in get_close_matches(word, heading, n=1, cutoff=0.7)]
             hint = f"; rename {close[0]!r} if it is meant" if close else ""
             raise CorpusError(
-                f"{file}: no column gives the {what}; call it {', '.join(called[:3])} or {called[3]} "
+                f"{file}: no column gives the {what}; name it {', '.join(called[:3])} or {called[3]} "
                 f"(found {some(list(heading))}){hint}"
             )
     return columns
@@ -265,7 +265,7 @@ def _remarks(met: Mapping[str, int], refused: Codes, way_out: str, *, several: b
     if not refused:
         return []
     odd = {label: met[label] for label in refused}
-    so = "they count as votes for 'other'" if several else "recordings that have them are rejects"
+    so = "they count as votes for 'other'" if several else "recordings that have them are rejected"
     return [
         f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says what "
         f"they mean: {way_out} (docs/corpora/describe.md)"
@@ -278,7 +278,7 @@ def _of_raters(table: Table) -> Iterator[str]:
         label = table.columns.get("emotion")
         names = ", ".join(map(repr, table.raters))
         chosen = f"the emotion is column {label!r}" if label else "the emotion is what most chose"
-        yield f"columns {names} are read as the votes of a listener each; {chosen}"
+        yield f"columns {names} are read as the votes of one listener each; {chosen}"
     elif table.votes:
         names = ", ".join(map(repr, table.of_votes))
         yield f"columns {names} are read as how many listeners chose each; the emotion is what most chose"

@@ -325,13 +325,11 @@ def _refuse_open(
     where = f"line {opened}: a quote is opened and"
     if end > len(lines):
         follow = f"; {plural(len(inside), 'line')} follow inside it" if inside else ""
-        raise CorpusError(f"{where} never closed{follow}; close it or take it out")
+        raise CorpusError(f"{where} never closed{follow}; close or remove it")
     alike = sum(line.count(marks[:1]) == len(marks) for line in inside) if marks else 0
     rows = alike >= max(FEW_LINES, MOSTLY * len(inside)) and alike * len(marks) >= FEW_SEPARATORS
     if rows or not _is_strict(lines[begun:end], form):
-        raise CorpusError(
-            f"{where} closed only in line {end}, where another one belongs; close it or take it out"
-        )
+        raise CorpusError(f"{where} closed only in line {end}, where another one belongs; close or remove it")
 
 
 def _is_strict(lines: Sequence[str], form: Mapping[str, Any]) -> bool:

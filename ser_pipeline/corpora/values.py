@@ -291,7 +291,7 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
                 raise ValueError(f"{cell!r} is not a number of votes")
             count = int(number)
             if count < 0:
-                raise ValueError("fewer than no votes")
+                raise ValueError("a number of votes is negative")
             votes[emotion] += count
     return {emotion: count for emotion, count in votes.items() if count}
 

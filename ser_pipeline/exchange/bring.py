@@ -213,8 +213,8 @@ def _folder(places: Sequence[Path], root: Path, data: Path) -> Path:
     outside = [place for place in places if not place.is_relative_to(base)]
     if outside:
         raise CorpusError(
-            f"outside {data}: {plural(len(outside), 'recording')} of {len(places)} (as {outside[0]}); choose "
-            "a --data folder that holds them, or copy them there with --copy"
+            f"outside {data}: {plural(len(outside), 'recording')} of {len(places)} (such as {outside[0]}); "
+            "choose a --data folder that holds them, or copy them there with --copy"
         )
     if root.is_relative_to(base) and all(place.is_relative_to(root) for place in places):
         return root
@@ -294,7 +294,7 @@ def _remarks(
             remarks.append(f"{what}, and left out: {plural(len(names), one)} ({some(names, show=3)})")
     remarks += unknown_languages(Counter(facts.get("language", "") for facts in lines.facts))
     if not any("speaker" in facts for facts in lines.facts):
-        remarks.append("nothing says who speaks, so that no split by speaker can be made")
+        remarks.append("nothing says who speaks, so no split by speaker can be made")
     return remarks
 
 

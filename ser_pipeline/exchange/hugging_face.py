@@ -72,7 +72,7 @@ def read_folder(path: Path, places: Places) -> Foreign:
     items = [] if not path.is_dir() else list(_by_folders(path))
     if not items:
         raise CorpusError(
-            f"{path}: holds neither {', '.join(METADATA)} nor recordings in folders called like labels"
+            f"{path}: holds neither {', '.join(METADATA)} nor recordings in folders named like labels"
         )
     return Foreign(items)
 

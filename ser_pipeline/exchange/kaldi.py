@@ -54,8 +54,8 @@ def _items(folder: Path, root: Path, places: Places) -> Iterator[Item]:
     odd = [name for name, source in recordings.items() if source.endswith("|") or re.search(r":\d+$", source)]
     if odd:
         raise CorpusError(
-            f"{folder / SCP}: names commands or archives and no files for {plural(len(odd), 'recording')} "
-            f"({some(odd, show=3)}); write them to files first"
+            f"{folder / SCP}: names commands or archives instead of files for "
+            f"{plural(len(odd), 'recording')} ({some(odd, show=3)}); write them to files first"
         )
     segments = _segments(folder)
     kind = "kaldi" if (folder / "utt2emo").is_file() else "espnet"

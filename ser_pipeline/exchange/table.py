@@ -61,7 +61,7 @@ def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None 
     for fact, what in (("path", "path of the recording"), ("emotion", "emotion")):
         if fact not in columns:
             raise CorpusError(
-                f"{file}: no column gives the {what}; call it {fact!r} (found {some(list(heading))})"
+                f"{file}: no column gives the {what}; name it {fact!r} (found {some(list(heading))})"
             )
     return columns | {column: column for column in rest if column.startswith(VOTES)}
 

@@ -76,12 +76,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "copies": Kind(True, "copies of a take, which let a split test what was trained on; keep one of them"),
     "channels": Kind(
         True,
-        f"channels that cancel each other in the mean; above {CANCELLED_DB:.0f} dB the loudest stands alone",
+        f"channels that cancel each other in the mean; above {CANCELLED_DB:.0f} dB the loudest is used alone",
     ),
     "speakers": Kind(
-        True, "speakers who tell the emotion, so that a model may learn voices; split by speaker"
+        True, "speakers who reveal the emotion, so that a model may learn voices; split by speaker"
     ),
-    "texts": Kind(True, "texts that tell the emotion, so that a model may learn words"),
+    "texts": Kind(True, "texts that reveal the emotion, so that a model may learn words"),
     "classes": Kind(True, "emotions of one corpus only, which a model may know by how it sounds"),
     "links": Kind(False, "recordings that lie outside the data folder, which links lead to"),
     "clipping": Kind(False, "waves with flat peaks"),
@@ -253,7 +253,7 @@ def _rules(found: Mapping[str, Float64s], nyquist: Float64s) -> Iterator[Rule]:
 
 
 def _of_loss(loss_db: float) -> str:
-    alone = ", so the loudest stands alone" if loss_db > CANCELLED_DB else ""
+    alone = ", so the loudest is used alone" if loss_db > CANCELLED_DB else ""
     return f"{loss_db:.0f} dB lost in the mean{alone}"
 
 

@@ -80,7 +80,7 @@ def chosen_by(table: pa.Table, condition: str) -> Chosen:
         try:
             found = connection.sql(f"SELECT ({condition}\n) AS holds FROM manifest")
             if (kind := str(found.types[0])) != "BOOLEAN":
-                raise _refused(condition, f"gives {kind}, no condition; write one as in agreement >= 0.6")
+                raise _refused(condition, f"gives {kind}, not a condition; write one as in agreement >= 0.6")
             holds = found.fetchnumpy()["holds"]
         except duckdb.Error as error:
             raise _refused(condition, _reason(error)) from None
@@ -138,7 +138,7 @@ def _columns(condition: str, known: tuple[str, ...]) -> list[str]:
     for parts in named:
         word = ".".join(parts)
         if word.lower() not in by_name:
-            quoted = "; a text stands in single quotes, as in emotion = 'anger'" if '"' in condition else ""
+            quoted = "; text is written in single quotes, as in emotion = 'anger'" if '"' in condition else ""
             close, valid = nearest(word.lower(), known), ", ".join(known)
             raise _refused(condition, f"there is no column {word!r}{close}; valid are {valid}{quoted}")
     return [*dict.fromkeys(by_name[parts[0].lower()] for parts in named)]
@@ -167,7 +167,7 @@ def _refuse_unsteady(connection: "DuckDBPyConnection", condition: str, nodes: li
     ).fetchall()
     for name, kind, stability in about:
         if kind == "aggregate":
-            raise _refused(condition, f"must be a condition on one recording alone; {name}() is of several")
+            raise _refused(condition, f"must be a condition on one recording alone; {name}() covers several")
         if stability not in ("CONSISTENT", None):
             raise _refused(condition, f"{name}() gives another value each time; leave it out")
 

@@ -165,7 +165,7 @@ def object_state(address: str) -> State:
     with _told():
         info = _again(lambda: _fresh(store, path))
     if info.get("type") == "directory":
-        raise IsADirectoryError(EISDIR, "is a folder and no file")
+        raise IsADirectoryError(EISDIR, "is a folder, not a file")
     return _state_in(info)
 
 
@@ -292,7 +292,7 @@ def _told() -> Iterator[None]:
         if why == "absent":
             raise FileNotFoundError(ENOENT, "there is nothing at its address") from None
         if why == "a folder":
-            raise IsADirectoryError(EISDIR, "is a folder and no file") from None
+            raise IsADirectoryError(EISDIR, "is a folder, not a file") from None
         if why == "denied":
             raise PermissionError(EACCES, _CREDENTIALS) from None
         says = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

@@ -176,7 +176,7 @@ def _member(address: str) -> Ranged | Held:
         except zlib.error as error:
             raise OSError(EIO, f"{outer} is damaged ({error})") from None
     elif found.method != zipfile.ZIP_STORED:
-        raise OSError(EINVAL, f"{outer} is compressed in a way that is not read; use deflate or none")
+        raise OSError(EINVAL, f"{outer} is compressed in a way that is not supported; use deflate or none")
     return Held(data, state)
 
 
@@ -244,6 +244,6 @@ def _column(outer: str, _state: State, column: str, group: int) -> list[bytes | 
     if pa.types.is_struct(cells.type) and cells.type.get_field_index("bytes") >= 0:
         cells = cells.field("bytes")
     if not (pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type)):
-        raise OSError(EINVAL, f"column {column!r} of {outer} holds {cells.type} and no recordings")
+        raise OSError(EINVAL, f"column {column!r} of {outer} holds {cells.type}, not recordings")
     found: list[bytes | None] = cells.to_pylist()
     return found

@@ -105,8 +105,8 @@ def test_what_is_missing_is_said(published, tones):
 def test_resampled_and_stereo_copies_are_found(published, tones):
     again(published, lambda wave, rate: (np.stack([wave, wave], 1), 2 * rate))
     assert findings(published, replace_card(tones, mean_s=0.2))[1:] == [
-        ("altered", "sample rate: 16,000 Hz, published is 8,000 Hz", 24),
-        ("altered", "channels: 2, published is 1", 24),
+        ("altered", "sample rate: 16,000 Hz instead of the published 8,000 Hz", 24),
+        ("altered", "channels: 2 instead of the published 1", 24),
     ]
 
 
@@ -118,9 +118,14 @@ def replace_card(tones, **changes):
 @pytest.mark.parametrize(
     ("suffix", "how", "kind", "text"),
     [
-        ("flac", {}, "note", "format: FLAC PCM_16, published is WAV PCM_16; the samples can be the same"),
-        ("wav", {"subtype": "PCM_U8"}, "altered", "format: WAV PCM_U8, published is WAV PCM_16"),
-        ("ogg", {}, "altered", "format: OGG VORBIS, published is WAV PCM_16"),
+        (
+            "flac",
+            {},
+            "note",
+            "format: FLAC PCM_16 instead of the published WAV PCM_16; the samples can be the same",
+        ),
+        ("wav", {"subtype": "PCM_U8"}, "altered", "format: WAV PCM_U8 instead of the published WAV PCM_16"),
+        ("ogg", {}, "altered", "format: OGG VORBIS instead of the published WAV PCM_16"),
         ("wav", {"format": "WAVEX"}, None, None),
     ],
 )
@@ -145,7 +150,7 @@ def test_recordings_cut_to_one_length_are_found(published, tones):
 
 def test_trimmed_recordings_are_found(published, tones):
     again(published, lambda wave, rate: (wave[: len(wave) // 2], rate))
-    text = "length: the mean recording lasts 0.19 s, published are 0.40 s: cut or trimmed"
+    text = "length: the mean recording lasts 0.19 s, the published one 0.40 s: cut or trimmed"
     assert findings(published, tones)[1:] == [("altered", text, 24)]
 
 

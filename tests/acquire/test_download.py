@@ -150,7 +150,7 @@ def test_two_downloads_to_one_folder_do_not_meet(card, tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
     monkeypatch.setattr(fcntl, "fcntl", taken)
     monkeypatch.setattr(fcntl, "lockf", taken)
-    with pytest.raises(CorpusError, match="another process downloads to this folder"):
+    with pytest.raises(CorpusError, match="another process is downloading to this folder"):
         download(card, tmp_path, patience=QUICK)
 
 

@@ -36,7 +36,7 @@ def test_columns_of_one_listener_each_are_votes(home, heading):
     one, two, three, four, said = rows_of(home, "\n".join([f"path,{heading}", *lines]))
     assert (one.emotion, one.votes, three.emotion) == ("happiness", {"sadness": 1, "happiness": 2}, "other")
     assert (two.reason, four.emotion) == ("no label: its votes are a tie", "sadness")
-    assert said.reason.endswith("are read as the votes of a listener each; the emotion is what most chose")
+    assert said.reason.endswith("are read as the votes of one listener each; the emotion is what most chose")
     lines = [f"{line},{label}" for line, label in zip(lines, ("sad", "sad", "joy", "joy"), strict=True)]
     one, two, *_, said = rows_of(home, "\n".join([f"path,{heading},label", *lines]))
     assert (one.emotion, one.votes, two.emotion) == ("sadness", {"sadness": 1, "happiness": 2}, "sadness")
@@ -84,7 +84,7 @@ def test_a_column_of_channels_is_named_because_all_are_mixed(home, name, values,
     lines = "".join(f"rec/ben/b1.wav,sad,{at},{at + 1},{value}\n" for at, value in enumerate(values))
     *_, problem = rows_of(home, f"path,emotion,start,end,{name}\n{lines}")
     reason = getattr(problem, "reason", "")
-    assert reason.startswith(f"column {name!r} is not read: all channels are mixed; take them apart") == said
+    assert reason.startswith(f"column {name!r} is not read: all channels are mixed; split them first") == said
 
 
 def test_spellings_of_one_speaker_are_one(home):
@@ -123,7 +123,7 @@ def test_languages_that_nobody_knows_are_unknown_and_counted(home):
     )
     *rows, said = rows_of(home, text)
     assert [row.language for row in rows] == ["en", "und", "und", "en-GB"]
-    assert said.reason.startswith("languages that are not known: 'Klingon' (1); they count as unknown (und)")
+    assert said.reason.startswith("unknown languages: 'Klingon' (1); they count as unknown (und)")
 
 
 @pytest.mark.parametrize("heading", ["valence_mean", "Valence (1-5)", "avgPleasantness", "val score"])
@@ -146,9 +146,9 @@ def test_columns_that_may_be_ratings_are_named_and_not_read(home):
     row, *said = rows_of(home, text)
     assert (row.valence, row.arousal, row.dominance) == (None, None, None)
     assert [each.reason for each in said] == [
-        "columns 'valence_r1', 'valence_r2' may be ratings of valence, and none is read; call the right one "
-        "'valence'",
-        "column 'arousal_bin' may be ratings of arousal, and none is read; call it 'arousal'",
+        "columns 'valence_r1', 'valence_r2' may be ratings of valence, and none is read; rename the right "
+        "one to 'valence'",
+        "column 'arousal_bin' may be ratings of arousal, and none is read; rename it to 'arousal'",
     ]
     _, *said = rows_of(home, "path,emotion,valence,valence_mean\nrec/anna/a1.wav,sad,3,2\n")
     assert said[0].reason == (

@@ -78,7 +78,7 @@ def test_a_name_that_cannot_be_read_is_a_reject_with_its_reason(path, reason):
 
 
 def test_a_layout_that_the_pattern_does_not_read_is_refused():
-    with pytest.raises(CorpusError, match=r"does not read the layout 'a\.wav'"):
+    with pytest.raises(CorpusError, match=r"does not match the layout 'a\.wav'"):
         corpus(text=VOICES.replace("Voices/f1/rab-f1-b1.wav", "a.wav"))
 
 

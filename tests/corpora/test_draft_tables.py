@@ -316,7 +316,7 @@ def test_korean_and_chinese_tables_are_read_in_their_encodings(tmp_path, encodin
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a.avi", "holds no recordings, but 1 videos; take their sound out first"),
+        ("a.avi", "holds no recordings, but 1 videos; extract their sound first"),
         ("a.zip", "holds no recordings, but 1 archives; unpack them first"),
         (
             "train-0.parquet",

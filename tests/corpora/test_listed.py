@@ -179,7 +179,7 @@ def test_agreement_is_a_share(home):
         ("path,emotion\n", r"mine.csv: holds only a heading \(path, emotion\)"),
         (
             "pth,emotion\na,b\n",
-            r"no column gives the path .*; call it path, .*\(found pth, .*\); rename 'pth' if it is meant",
+            r"no column gives the path .*; name it path, .*\(found pth, .*\); rename 'pth' if it is meant",
         ),
         ("path,emotoin\na,b\n", r"no column gives the emotion; .*found path, emotoin\).*rename 'emotoin'"),
         ("path\na\n", "no column gives the emotion"),

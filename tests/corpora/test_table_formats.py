@@ -174,7 +174,7 @@ def test_half_a_letter_in_json_is_a_question_mark():
             "line 2: .* never closed; 20 lines follow inside it",
         ),
         (f'path,emotion,text\n{ROWS}a,b,"c\nd","e\n{ROWS}', "line 23: .* never closed; 20 lines follow"),
-        ('path,text\na,"b', "line 2: a quote is opened and never closed; close it or take it out"),
+        ('path,text\na,"b', "line 2: a quote is opened and never closed; close or remove it"),
         (
             f'path,emotion,text\na,b,"c\n{ROWS}d,e,f"\n',
             "line 2: .* closed only in line 23, where another one",

@@ -97,7 +97,7 @@ def test_a_table_of_no_use_is_an_error(bring, lines, reason):
 
 def test_a_table_without_labels_is_an_error(bring):
     with pytest.raises(
-        CorpusError, match=r"no column gives the emotion; call it 'emotion' \(found file, x\)"
+        CorpusError, match=r"no column gives the emotion; name it 'emotion' \(found file, x\)"
     ):
         bring("f1/b.wav,joy", heading="file,x")
 
@@ -150,7 +150,7 @@ def test_values_that_cannot_be_read_are_left_out_and_said(bring):
 def test_languages_that_nobody_knows_are_said(bring):
     made = bring("f1/b.wav,joy,Englisch", "m1/b.flac,sad,Klingon", heading="file,label,language")
     assert made.table.read_text().splitlines()[1:] == ["f1/b.wav,joy,en", "m1/b.flac,sad,Klingon"]
-    assert any(line.startswith("languages that are not known: 'Klingon' (1)") for line in made.remarks)
+    assert any(line.startswith("unknown languages: 'Klingon' (1)") for line in made.remarks)
 
 
 def test_corpora_that_an_imported_one_holds_are_not_looked_for(corpus, bring, tmp_path):

@@ -135,7 +135,7 @@ def test_a_folder_for_each_label_is_read(tmp_path):
         ),
         (
             [{"audio": clip(0), "x": "sad"}],
-            r"no column gives the emotion; call it 'emotion' \(found audio, x\)",
+            r"no column gives the emotion; name it 'emotion' \(found audio, x\)",
         ),
         ([{"audio": clip(0), "emotion": ""}], r"none of its labels is an emotion: '' \(1\)"),
         (

@@ -59,7 +59,7 @@ def data_folder(tmp_path, **files):
         ({}, r"set: neither it nor a folder below it holds 'wav.scp'"),
         (
             {"wav_scp": "u sph2pipe a.sph |\nv x.ark:12\n"},
-            r"names commands or archives and no files for 2 recordings \(u, v\)",
+            r"names commands or archives instead of files for 2 recordings \(u, v\)",
         ),
         ({"wav_scp": "u a.wav\nu a.wav\n"}, r"wav.scp: names 1 line a second time"),
         ({"wav_scp": "u a.wav\n"}, r"nothing says the emotions; it needs 'utt2emo', or labels in 'text'"),

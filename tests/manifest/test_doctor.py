@@ -55,7 +55,7 @@ def rows_of(counts, **more):
         ({"range_db": 5.0}, "noise", "5.0 dB above its noise"),
         ({"silence": 0.9}, "silence", "90.0 % pauses"),
         ({"edge_db": 40.0, "edge_hz": 4000.0}, "bandwidth", "4.0 of 8.0 kHz"),
-        ({"mix_loss_db": 30.0}, "channels", "30 dB lost in the mean, so the loudest stands alone"),
+        ({"mix_loss_db": 30.0}, "channels", "30 dB lost in the mean, so the loudest is used alone"),
         ({"mix_loss_db": 8.0}, "channels", "8 dB lost in the mean"),
         (
             {**dict.fromkeys(SOUND), "problem": "x.wav: not a recording"},
