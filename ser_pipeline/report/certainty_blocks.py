@@ -14,7 +14,7 @@ Sounds = Callable[[str], bytes | None]
 """From the id of a recording to its beginning as an MP3; None where it cannot be had."""
 
 LICENCES: Final = (
-    "The excerpts are the recordings of their corpora and fall under their licences: pass this page on only "
+    "The excerpts are the recordings of their corpora and fall under their licences: share this page only "
     "where these allow it."
 )
 

@@ -68,7 +68,7 @@ _SOURCE_REPORT: Final[tuple[Words, ...]] = (
     Code("default"),
     " corrects its defects. The source report is ",
     Strong(SOURCE),
-    " (2025); its authors and where it appeared are not on record in this toolkit.",
+    " (2025); this toolkit does not know its authors or where it appeared.",
 )
 
 

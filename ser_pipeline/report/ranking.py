@@ -224,7 +224,7 @@ def ranking(runs: Sequence[Run], marks: tuple[Mark, ...], manifest_digest: str) 
     caption = (
         "UAR of every run on its test recordings, or on others where a list says so, in percent, with "
         "95 % intervals: the mean over the emotions of the share of their clips that is recognised. Runs "
-        "stand in one list if they were scored on the same clips"
+        "are in one list if they were scored on the same clips"
     )
     lists = tuple((each.title, tuple(_rank(run, manifest_digest) for run in each.runs)) for each in found)
     return Ranking("ranking", caption, (comparison_panel(found),), marks, lists=lists)

@@ -32,7 +32,8 @@ def _targets(runs: Sequence[Run]) -> Block:
     alone = [run for run in runs if run.info.recipe.target]
     if not alone:
         return text(
-            "Ratings and probabilities of runs that tell emotions are compared here with what listeners said."
+            "Ratings and probabilities of runs that predict emotions are compared here with what listeners "
+            "said."
         )
     clips = {run.tag: cells.plural(run.info.counts.get("train", 0), "training clip") for run in alone}
     told = "; ".join(

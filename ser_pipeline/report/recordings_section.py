@@ -123,7 +123,7 @@ def findings_blocks(data: Data) -> tuple[Block, ...]:
         return (text("The recordings have not been examined yet; do so with ", Code(DOCTOR), "."),)
     lead = (
         f"The examination of {plural(found.recordings, 'recording')} looked for defects, for copies, and for "
-        "speakers and texts that tell the emotion."
+        "speakers and texts that reveal the emotion."
     )
     blocks: list[Block] = [text(lead if found.findings else f"{lead} Nothing was found.")]
     if found.manifest != data.digest:

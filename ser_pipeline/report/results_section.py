@@ -89,7 +89,7 @@ def results_section(runs: Sequence[Run], unfinished: Sequence[Unfinished], data:
             "The finished run predicts" if len(rating) == 1 else f"All {len(rating)} finished runs predict"
         )
         chapter = Link("Ratings and votes of listeners", "listeners")
-        blocks.append(text(f"{which} ratings instead of emotions; the scores stand under ", chapter, "."))
+        blocks.append(text(f"{which} ratings instead of emotions; the scores are under ", chapter, "."))
     elif not runs:
         blocks.append(
             text(

@@ -60,7 +60,7 @@ def test_a_report_of_ratings_alone_says_so_and_where_they_stand(report, tmp_path
     page = report(alone)
     chapters = {section["key"]: section for section in page["sections"]}
     assert [block["text"] for block in chapters["results"]["blocks"]] == [
-        "The finished run predicts ratings instead of emotions; the scores stand under Ratings and votes of "
+        "The finished run predicts ratings instead of emotions; the scores are under Ratings and votes of "
         "listeners."
     ]
     limits = chapters["limits"]["blocks"][0]["items"]
