@@ -164,5 +164,5 @@ def _path(name: str) -> Path:
 def _place(name: str, force: bool) -> Path:
     path = _path(name)
     if path.exists() and not force:
-        raise CorpusError(f"{path}: is there already; edit it, or write over it with --force")
+        raise CorpusError(f"{path}: is there already; edit it, or overwrite it with --force")
     return path

@@ -42,15 +42,15 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
     60 s are described.
 
     Args:
-        inputs: ``features`` (our own 253), ``egemaps`` or ``compare`` (openSMILE's), ``mels`` (the
+        inputs: ``features`` (the toolkit's own 253), ``egemaps`` or ``compare`` (openSMILE's), ``mels`` (the
             spectrogram, pooled over its frames) or ``embeddings`` (layers of an encoder, pooled over its
             steps). None means ``embeddings`` if an encoder is named, and ``features`` if not.
         encoder: name or folder of a pretrained encoder; None takes the usual one for ``embeddings``.
         layers: of the encoder: numbers, ``"2,3"``, ``"middle"`` or ``"all"``; None means ``middle``.
-        pooling: some of ``mean``, ``std`` and ``max``, for mels and embeddings; None takes mean and std of
-            mels, and the mean of embeddings.
-        normalise: ``none`` gives values as they were measured; ``relative`` puts our own features in relation
-            to reference values of the same recording.
+        pooling: one or more of ``mean``, ``std`` and ``max``, for mels and embeddings; None takes mean and
+            std of mels, and the mean of embeddings.
+        normalise: ``none`` gives values as they were measured; ``relative`` expresses the named features
+            relative to reference values of the same recording.
         options: further options of these inputs by name, as in ``{"n_mels": 80}``; see docs/options.md.
         sample_rate: of samples, in Hz; files bring their own.
         cache: folder of feature stores, the same ones that ``ser cache`` builds: whatever was computed
@@ -240,7 +240,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, targets = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y: two classes are needed to tell apart, found 1 class ({self.classes_[0]})")
+            raise ValueError(f"y: at least two classes are needed, found 1 class ({self.classes_[0]})")
         seed = self.random_state
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(1 << 31)
@@ -293,7 +293,9 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_kinds(self, "class_weights")
         how = self.features
         if how is not None and (isinstance(how, type) or not hasattr(how, "transform")):
-            raise SettingsError(f"features: must be an estimator, as SerFeatures('egemaps') (found {how!r})")
+            raise SettingsError(
+                f"features: must be an estimator, such as SerFeatures('egemaps') (found {how!r})"
+            )
 
     def _speakers(self, groups: Any, values: Floats, *, needed: bool) -> Strings | None:
         if groups is not None:

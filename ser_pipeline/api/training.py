@@ -92,7 +92,8 @@ class ScoredRun(os.PathLike[str]):
         notes = [f"Split {self.info.split.name}: {self.info.split.note}"]
         if self.info.synthetic:
             notes.append(
-                "Some or all of these recordings are synthetic voices: the scores say nothing of real speech."
+                "Some or all of these recordings are synthetic voices: the scores say nothing about real "
+                "speech."
             )
         return html_table(self.scores.table(self.info.name, notes), sortable=False)
 
@@ -307,7 +308,7 @@ def _resumed(folder: Path, manifests: Path, cache: Path, watcher: Watcher, said:
     if options.epochs < (done := epochs_done(folder)):
         raise SettingsError(
             f"{folder}: {plural(done, 'epoch is', 'epochs are')} done, so that epochs = {options.epochs} is "
-            f"too few; give {done} to end the training there, or more to go on"
+            f"too few; give {done} to end the training there, or more to continue"
         )
     changed = info.model_copy(update={"recipe": info.recipe.model_copy(update={"train": options})})
     inputs = inputs_of(changed, manifests=manifests, cache=cache, scoring=False)

@@ -41,7 +41,7 @@ def parse_budget(text: str | None) -> float:
     total = 3600.0 * hours + 60.0 * minutes + seconds
     if total <= 0:
         raise SettingsError(
-            f"--budget '{text}' is not a time above zero, such as 90m, 1h30m or 45s, and not none"
+            f"--budget '{text}' must be a time above zero, such as 90m, 1h30m or 45s, or none"
         )
     return total
 

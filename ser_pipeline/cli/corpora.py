@@ -127,8 +127,8 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
     _show(drafted.found)
     if drafted.alike:
         say(
-            f"the names are those of {drafted.alike}, which is known: call the folder so, "
-            "and no description is needed"
+            f"the file names match {drafted.alike}, which is already known; rename the folder to "
+            f"{drafted.alike} and no description is needed"
         )
     for table in drafted.found.tables:
         if table.unread:
@@ -139,7 +139,7 @@ def _tell(drafted: "Drafted", folder: Path) -> None:
         say("nothing says what its codes of emotions mean; fill in [codes.emotion] of the draft")
     if drafted.found.guess("speaker") is None:
         say(
-            "nothing looks like a speaker, and without one no score for new speakers can be had; "
+            "nothing looks like a speaker, and without one, scores for new speakers are not possible; "
             "name a group 'speaker' in the pattern if a field says who speaks"
         )
     out(f"{drafted.path}: draft written; {drafted.summary}")

@@ -80,7 +80,7 @@ def download(
     ] = False,
 ) -> None:
     """Download corpora into --data; of those that cannot be downloaded, say how to obtain them."""
-    with plain_errors("run the same command again to continue; what has come is kept"):
+    with plain_errors("run the same command again to continue; what was downloaded is kept"):
         from ser_pipeline.acquire import download as downloads
         from ser_pipeline.acquire import state_of
         from ser_pipeline.errors import CorpusError
@@ -113,7 +113,7 @@ def _nothing_new(card: "CorpusCard", data: Path) -> str:
     from ser_pipeline.acquire.download import WORK
 
     folder = data / card.name / WORK
-    return f"nothing new, since all files have come before; delete {folder} to fetch them again"
+    return f"nothing new, since all files were downloaded before; delete {folder} to download them again"
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def list_corpora(data: DataOption = DATA, full: FullOption = False, fmt: FormatO
 def _tell_others(corpora: "Mapping[str, Corpus]", data: Path) -> None:
     """Name the corpora that are not on this machine."""
     names = ", ".join(corpora)
-    out(f"Known as well, and not found below {data}: {names}.")
+    out(f"Also known, but not found below {data}: {names}.")
     say("'ser corpora list --full' shows all of them, 'ser corpora show NAME' one")
 
 

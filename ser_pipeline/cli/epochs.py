@@ -127,5 +127,5 @@ def epoch_parts(report: "EpochReport") -> list[str]:
         f"{report.clips_per_second:.0f} clips/s",
     ]
     if report.patience_seconds:
-        parts.append(f"ends in {duration(report.patience_seconds)} if nothing gets better")
+        parts.append(f"ends in {duration(report.patience_seconds)} if nothing improves")
     return parts

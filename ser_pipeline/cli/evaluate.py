@@ -288,7 +288,7 @@ def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores |
 
     scores, left_out = score_where(folder, where, part=part, manifests=manifests)
     clips = scores.clips if isinstance(scores, RatedPart) else scores.pooled.clips
-    say(f"{part}: what follows is of the {plural(clips, 'clip')} with {where}; the files are of all clips")
+    say(f"{part}: what follows covers the {plural(clips, 'clip')} with {where}; the files cover all clips")
     if left_out:
         say(f"{part}: {left_out}")
     return scores

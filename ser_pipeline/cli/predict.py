@@ -184,7 +184,7 @@ def predict(
         if loaded.card.synthetic:
             say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
         if picture is not None and not loaded.emotions:
-            raise SettingsError(f"--picture draws emotions, and {loaded.name} tells none; leave it out")
+            raise SettingsError(f"--picture draws emotions, but {loaded.name} predicts none; leave it out")
         printer = Printer(loaded, fmt, whole=not timeline)
         for failure in failures:
             printer.add(failure)

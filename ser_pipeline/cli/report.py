@@ -151,7 +151,7 @@ def quickstart(
         )
         page = api.make_report(run, out=reports, **places).page
     out_whole(f"page: {page}")
-    out("It shows only that all steps work: what is said of synthetic voices says nothing about real speech.")
+    out("It shows only that all steps work: scores on synthetic voices tell you nothing about real speech.")
     show_table(
         "which approach for which budget, on real recordings",
         ("budget", "cache", "UAR on new speakers"),

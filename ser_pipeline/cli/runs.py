@@ -76,9 +76,9 @@ def list_(runs: RunsOption = Path("runs"), fmt: FormatOption = Format.table) -> 
             which = "all of them" if len(synthetic) == len(rows) else some(synthetic)
             say(f"trained on synthetic voices, so their scores say nothing about real speech: {which}")
         if partly := [row.name for row in rows if row.untested]:
-            say(f"tested without clips of some emotions, so their UAR is of the others alone: {some(partly)}")
+            say(f"tested without clips of some emotions, so their UAR covers only the others: {some(partly)}")
         if not rows and not unread:
-            say(f"{runs}: contains no run")
+            say(f"{runs}: contains no runs")
             next_step("ser train", runs=runs)
 
 
@@ -313,7 +313,9 @@ def delete(
 def _agreed(folders: Sequence[Path], size: int) -> bool:
     """Ask whether to delete."""
     if not sys.stdin.isatty():
-        raise RunError("nothing was deleted: there is nobody to ask; pass --yes to delete without asking")
+        raise RunError(
+            "nothing was deleted: there is no terminal to ask on; pass --yes to delete without asking"
+        )
     what = "run" if len(folders) == 1 else f"{len(folders)} runs"
     question = f"delete {what} {', '.join(map(str, folders))} ({size_text(size)})?"
     return typer.confirm(one_line(question), err=True)

@@ -25,7 +25,7 @@ def warm() -> None:
         folder = keep_in(source)
         if folder is None:
             raise SettingsError(
-                f"compiled code can be kept nowhere: {why_not_first(source)}; set NUMBA_CACHE_DIR to a "
+                f"compiled code cannot be stored anywhere: {why_not_first(source)}; set NUMBA_CACHE_DIR to a "
                 "folder of your own"
             )
         began = time.monotonic()

@@ -77,7 +77,7 @@ def explain_run(
     info = finished_info(folder)
     check_writable(folder)
     if info.recipe.target:
-        raise RunError(f"{folder}: its targets are ratings; runs that tell emotions can be explained")
+        raise RunError(f"{folder}: its targets are ratings; only runs that predict emotions can be explained")
     if info.split.fold == ALL_FOLDS:
         raise RunError(
             f"{folder}: has a model for every fold; explain one of them, as in 'ser explain {folder}/fold-0'"

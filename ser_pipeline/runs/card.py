@@ -209,7 +209,7 @@ def member_folder(folder: Path, member: Member) -> Path:
         RunError: the member is gone, or another one now.
     """
     place = Path(os.path.normpath(folder.absolute() / member.place))
-    remedy = "bring it back, or make the ensemble again"
+    remedy = "restore it, or make the ensemble again"
     if not (place / CARD).is_file():
         raise RunError(f"{folder}: its member {member.name} is not at {place} any more; {remedy}")
     if card_digest(place) != member.digest:

@@ -85,7 +85,7 @@ class Runs:
 
         Args:
             having: file that the run must have.
-            what: the word for such a run, for the message.
+            what: the word for such a run, for the message; it takes an s in the plural.
 
         Raises:
             RunError: there is none.
@@ -95,7 +95,7 @@ class Runs:
                 return found.folder
         lost = some([entry.name for entry in self.unread])
         unread = f" that can be read; 'ser runs' says what is wrong with {lost}" if lost else ""
-        raise RunError(f"{self.folder}: contains no {what}{unread}; train one with 'ser train crnn'")
+        raise RunError(f"{self.folder}: contains no {what}s{unread}; train one with 'ser train crnn'")
 
     @property
     def latest_names(self) -> str:

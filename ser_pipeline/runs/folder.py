@@ -116,12 +116,12 @@ def held(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterator
     with ExitStack() as stack:
         try:
             stack.enter_context(
-                lock_file(lock, RunError(f"{said}; wait for its end, then try again"), byte, 1)
+                lock_file(lock, RunError(f"{said}; wait until it ends, then try again"), byte, 1)
             )
         except RunError:
             if waiting is None:
                 raise
-            waiting(f"{said}; waiting for its end")
+            waiting(f"{said}; waiting until it ends")
             stack.enter_context(lock_file(lock, None, byte, 1))
         except SerError:
             pass

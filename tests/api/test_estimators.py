@@ -424,9 +424,9 @@ def test_it_is_kept_without_a_pickle(people, model):
         ({"class_weights": "balanced"}, r"class_weights: must be True or False \(found 'balanced'\)"),
         (
             {"features": "egemaps"},
-            r"features: must be an estimator, as SerFeatures\('egemaps'\) \(found 'egemaps'\)",
+            r"features: must be an estimator, such as SerFeatures\('egemaps'\) \(found 'egemaps'\)",
         ),
-        ({"features": SerFeatures}, "features: must be an estimator, as SerFeatures"),
+        ({"features": SerFeatures}, "features: must be an estimator, such as SerFeatures"),
     ],
     ids=str,
 )
@@ -439,7 +439,7 @@ def test_an_argument_that_does_not_fit_the_classifier_is_one_line(people, given,
 
 def test_classes_that_cannot_be_told_apart_are_refused(people):
     values, emotions, who = people
-    with pytest.raises(ValueError, match=r"y: two classes are needed to tell apart, found 1 class \(a\)"):
+    with pytest.raises(ValueError, match=r"y: at least two classes are needed, found 1 class \(a\)"):
         SerClassifier().fit(values[:4], emotions[:4])
     with pytest.raises(ValueError, match="svm needs two training clips of each class"):
         SerClassifier("svm", c=0.1).fit(values[[0, 1, 4]], emotions[[0, 1, 4]])

@@ -12,7 +12,7 @@ from ser_pipeline.cli import app
     [
         (("mels", "--plot", "x.svg"), "--plot draws what bench scale measures"),
         (("nonsense",), "bench 'nonsense' does not exist"),
-        (("mels", "--budget", "soon"), "--budget 'soon' is not a time above zero"),
+        (("mels", "--budget", "soon"), "--budget 'soon' must be a time above zero"),
         (
             ("--clips", "900"),
             "these benchmarks take about 2 h 2 min: pass --budget, as in --budget 1h, and name",

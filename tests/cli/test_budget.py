@@ -13,7 +13,7 @@ def test_times_are_read():
 
 @pytest.mark.parametrize("text", ["", "90", "0m", "m", "1.5h", "-5m", "5m1h", "soon"])
 def test_others_are_refused(text):
-    with pytest.raises(SettingsError, match=r"--budget .* is not a time above zero, such as 90m"):
+    with pytest.raises(SettingsError, match=r"--budget .* must be a time above zero, such as 90m"):
         parse_budget(text)
 
 

@@ -208,7 +208,7 @@ def test_init_shows_what_it_would_read_and_writes_a_draft(bare):
     assert "language = 'it'\n" in (bare / "corpora" / "mine.toml").read_text()
     again = run("corpora", "init", "data/Mine")
     assert (again.exit_code, again.stderr.strip()) == (
-        1, "ser: corpora/mine.toml: is there already; edit it, or write over it with --force",
+        1, "ser: corpora/mine.toml: is there already; edit it, or overwrite it with --force",
     )  # fmt: skip
     assert run("corpora", "init", "data/Mine", "--force", "--name", "other").exit_code == 0
     assert (bare / "corpora" / "other.toml").is_file()
@@ -307,7 +307,7 @@ def test_names_of_a_corpus_are_pointed_out_but_not_those_of_ones_own(bare):
     put(bare / "data" / "Gamma", *(f"{s:02d}{t}0{n}{e}a.wav" for s in (3, 8, 9) for t in "ab" for n in (1, 2)
                                    for e in "WFNT"))  # fmt: skip
     said = [run("corpora", "init", f"data/{name}", "--force").stderr for name in ("Alpha", "Beta", "Gamma")]
-    assert ["the names are those of" in line for line in said] == [False, False, True]
+    assert ["the file names match" in line for line in said] == [False, False, True]
 
 
 @pytest.mark.slow

@@ -59,8 +59,8 @@ def test_a_corpus_is_downloaded_once_its_licence_is_accepted(here, server):
     lost = run("download", "voices")
     assert lost.exit_code == 0
     assert lost.stdout == (
-        "DataSets/voices: nothing new, since all files have come before; "
-        "delete DataSets/voices/.download to fetch them again\n"
+        "DataSets/voices: nothing new, since all files were downloaded before; "
+        "delete DataSets/voices/.download to download them again\n"
     )
 
 

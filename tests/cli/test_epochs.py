@@ -23,7 +23,7 @@ def test_a_line_says_all_of_an_epoch():
     line = epoch_line(report(patience=600.0))
     assert line == (
         "epoch   7/150  train loss 1.250  validation UAR 0.500 *  lr 5.00e-04  1234 clips/s  "
-        "ends in 10 min if nothing gets better"
+        "ends in 10 min if nothing improves"
     )
 
 

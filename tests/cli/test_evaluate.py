@@ -51,7 +51,7 @@ def test_evaluate_prints_json_and_csv(ser, tmp_path):
     ("words", "line"),
     [
         (["none"], "run 'none' does not exist; the newest in runs are: a"),
-        (["--runs", "none"], "none: contains no run; train one with 'ser train crnn'"),
+        (["--runs", "none"], "none: contains no runs; train one with 'ser train crnn'"),
         (["--part", "all"], "--part all: valid are train, validation, test"),
         (["--cache", "none"], "run 'ser cache mels"),
     ],
@@ -101,7 +101,7 @@ def test_evaluate_scores_the_clips_for_which_a_condition_holds(ser, tmp_path):
     train(ser)
     result = ser("evaluate", "a", "--where", "corpus = 'nemo'", "--format", "json")
     assert json.loads(result.stdout)["pooled"]["clips"] == 12
-    assert "what follows is of the 12 clips with corpus = 'nemo'; the files are of all clips" in result.stderr
+    assert "what follows covers the 12 clips with corpus = 'nemo'; the files cover all clips" in result.stderr
     kept = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json")
     assert kept.parts["test"].pooled.clips == 24
     assert "no column 'corps'" in ser("evaluate", "a", "--where", "corps = 'nemo'", status=1).stderr

@@ -111,7 +111,7 @@ def test_a_failed_cell_has_status_1_and_the_others_are_shown(ser, small, tmp_pat
     [
         (("run", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
         (("show", "nope"), "ser: experiment 'nope' does not exist; shipped are ablations"),
-        (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' is not a time above zero"),
+        (("run", "small.toml", "--budget", "soon"), "ser: --budget 'soon' must be a time above zero"),
         (("run", "small.toml", "--only", "x"), "ser: --only x: no arm has this name; valid are high; low"),
         (("run", "small.toml", "--backend", "dask"), "ser: --backend dask and --scheduler go together"),
         (

@@ -120,7 +120,7 @@ def test_the_list_says_what_a_score_is_worth(ser, put):
 def test_scores_without_clips_of_an_emotion_are_not_said_to_be_of_all(ser, put):
     put("part", rows=untested(manifest_rows(), "neutral", "sadness"))
     put("whole", rows=manifest_rows(takes=6))
-    assert "so their UAR is of the others alone: part" in ser("runs").stderr
+    assert "so their UAR covers only the others: part" in ser("runs").stderr
     said = " ".join(ser("runs", "show", "part").stderr.split())
     assert "test: of 100 clips of anger and happiness alone, " in said
     assert "guessing would recognise 50; there are no test clips of neutral or sadness, and few of " in said
@@ -151,7 +151,7 @@ def test_runs_that_cannot_be_read_are_named_in_one_line_each(ser, put, tmp_path)
 
 def test_no_runs_name_the_command_that_makes_one(ser):
     result = ser("runs")
-    assert result.stderr.splitlines() == ["runs: contains no run", "next: ser train"]
+    assert result.stderr.splitlines() == ["runs: contains no runs", "next: ser train"]
     assert listed(ser("runs", "--format", "json")) == []
 
 
@@ -265,7 +265,7 @@ def test_nothing_is_deleted_where_one_name_is_wrong_or_nobody_can_be_asked(ser, 
     assert "run 'b' does not exist" in result.stderr
     result = ser("runs", "delete", "a", status=1)
     assert result.stderr.splitlines() == [
-        "ser: nothing was deleted: there is nobody to ask; pass --yes to delete without asking"
+        "ser: nothing was deleted: there is no terminal to ask on; pass --yes to delete without asking"
     ]
     assert [path.name for path in (tmp_path / "runs").glob("[!.]*")] == ["a"]
     assert ser("runs", "delete", status=2)

@@ -321,7 +321,7 @@ def test_a_loss_of_ratings_needs_ratings(ser):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["explain", "a"], "its targets are ratings; runs that tell emotions can be explained"),
+        (["explain", "a"], "its targets are ratings; only runs that predict emotions can be explained"),
         (["export", "a", "--model-card"], "model cards are written of models of emotions"),
         (
             ["evaluate", "a", "--enrolment"],

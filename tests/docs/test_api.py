@@ -64,7 +64,7 @@ def test_every_name_offered_can_be_loaded():
 def test_mistakes_are_said_in_one_line(here):
     with pytest.raises(SettingsError, match="inputs 'mel' do not exist; valid are mels, features, egemaps"):
         ser_pipeline.build_store("mel")
-    with pytest.raises(RunError, match="runs: contains no run"):
+    with pytest.raises(RunError, match="runs: contains no runs"):
         ser_pipeline.evaluate()
     with pytest.raises(SettingsError, match="part 'all' does not exist; valid are train, validation, test"):
         ser_pipeline.explain("x", part="all")

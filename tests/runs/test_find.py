@@ -161,7 +161,7 @@ def test_a_run_that_does_not_exist_is_named(runs):
 
 
 def test_no_run_names_the_command_that_makes_one(tmp_path):
-    with pytest.raises(RunError, match="runs: contains no run; train one with 'ser train crnn'"):
+    with pytest.raises(RunError, match="runs: contains no runs; train one with 'ser train crnn'"):
         find_run(None, tmp_path / "runs")
 
 

@@ -118,7 +118,7 @@ def run(tmp_path):
 @pytest.mark.parametrize("part", [".", "fold-0"])
 def test_a_run_and_its_folds_are_held_as_one(run, part):
     with held(run):
-        with pytest.raises(RunError, match="is being trained or scored by another process; wait for its end"):
+        with pytest.raises(RunError, match="is being trained or scored by another process; wait until"):
             held(run / part).__enter__()
         with held(run.with_name("b")):
             pass
@@ -143,7 +143,7 @@ def test_who_waits_is_told_and_gets_it(run):
     thread.start()
     assert has.wait(60)
     with held(run, waiting):
-        assert told == [f"{run}: is being trained or scored by another process; waiting for its end"]
+        assert told == [f"{run}: is being trained or scored by another process; waiting until it ends"]
     thread.join()
 
 

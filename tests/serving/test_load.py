@@ -90,7 +90,7 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, source, says):
 
 def test_without_a_run_or_the_built_in_model_the_command_that_makes_one_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("ser_pipeline.serving.load.BUILT_IN", tmp_path / "gone.onnx")
-    with pytest.raises(RunError, match=r"contains no trained model; train one with 'ser train crnn'"):
+    with pytest.raises(RunError, match=r"contains no trained models; train one with 'ser train crnn'"):
         load_model(runs=tmp_path / "runs")
 
 
