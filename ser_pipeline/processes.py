@@ -46,7 +46,7 @@ def lost(error: BrokenProcessPool) -> str:
         >>> lost(BrokenProcessPool("The exit codes of the workers are {SIGKILL(-9), EXIT(0)}"))
         'a worker was killed, perhaps because memory ran out'
         >>> lost(BrokenProcessPool("The exit codes of the workers are {EXIT(1)}"))
-        'a worker could not start or ended by itself (exit status 1); what it said stands above'
+        'a worker could not start or ended by itself (exit status 1); its output is above'
     """
     found = re.findall(r"(EXIT|SIG[A-Z]+|UNKNOWN)\((-?\d+)\)", str(error))
     names = {name: code for name, code in found if code != "0"}
@@ -54,9 +54,7 @@ def lost(error: BrokenProcessPool) -> str:
         return "a worker was killed, perhaps because memory ran out"
     if "EXIT" in names:
         status = names["EXIT"]
-        return (
-            f"a worker could not start or ended by itself (exit status {status}); what it said stands above"
-        )
+        return f"a worker could not start or ended by itself (exit status {status}); its output is above"
     if names:
         return f"a worker crashed ({', '.join(names)})"
     return f"the workers stopped ({str(error).partition(chr(10))[0].rstrip('.')})"

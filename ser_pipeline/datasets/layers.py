@@ -160,4 +160,4 @@ def of_layers(store: KeyedRows, layers: Sequence[int], encoder: int) -> LayerRow
         return store.of_layers(layers, encoder)
     if isinstance(store, LayerRows):
         return store.of_layers(layers)
-    raise RunError(f"{store.folder}: holds {store.kind}, no layers to choose from")
+    raise RunError(f"{store.folder}: holds {store.kind}, not layers to choose from")

@@ -232,7 +232,8 @@ def locate(store: RowStore | SideBySide, examples: Examples) -> Located:
     here = positions >= 0
     if len(failed) == len(examples):
         raise TrainingError(
-            f"none of {plural(len(examples), 'clip')} could be used, as '{failed[0][0]}': {failed[0][1]}"
+            f"none of {plural(len(examples), 'clip')} could be used, for example "
+            f"'{failed[0][0]}': {failed[0][1]}"
         )
     return Located(examples.take(here), positions[here], failed)
 

@@ -173,8 +173,8 @@ def _choose_folder() -> None:
     folder = keep_in(source)
     if folder is None:
         raise SettingsError(
-            f"librosa: its compiled code can be kept nowhere: {why_not_first(source)}; set NUMBA_CACHE_DIR "
-            "to a folder of your own"
+            f"librosa: its compiled code cannot be stored anywhere: {why_not_first(source)}; set "
+            "NUMBA_CACHE_DIR to a folder of your own"
         )
     NUMBA.CACHE_DIR = "" if folder.name == "__pycache__" else str(folder.parent)
 

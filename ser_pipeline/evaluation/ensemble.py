@@ -86,7 +86,7 @@ def make_ensemble(folder: Path, members: Sequence[Path], *, manifests: Path, com
     manifest = read_manifest(manifests)
     if manifest.digest != infos[0].manifest_digest:
         raise RunError(
-            f"{members[0]}: the manifest is not the one this run was trained on; bring that one back, or "
+            f"{members[0]}: the manifest is not the one this run was trained on; restore that manifest, or "
             "train new runs"
         )
     if infos[0].split.fold != ALL_FOLDS:

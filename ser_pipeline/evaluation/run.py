@@ -288,7 +288,7 @@ def _loaded(folder: Path, data: RunData) -> tuple[Network, ModelCard, RunData, C
     data = as_trained(data, card)
     if (card.emotions, card.target) != (data.task.emotions, data.task.dimensions):
         raise RunError(
-            f"{folder}: its network tells {', '.join(card.emotions or card.target)}, but the run is about "
+            f"{folder}: its network predicts {', '.join(card.emotions or card.target)}, but the run is about "
             f"{data.task.words}; train it again"
         )
     return network, card, data, data.clips(np.arange(len(data.examples)), card.learned, memory_limit=0)

@@ -197,7 +197,7 @@ def find_experiment(name: str) -> Experiment:
     if not path.is_file():
         raise SettingsError(
             f"experiment '{name}' does not exist; shipped are {', '.join(shipped_names())}; "
-            "or pass a file, as my.toml"
+            "or pass a file, such as my.toml"
         )
     try:
         text = path.read_text(encoding="utf-8")

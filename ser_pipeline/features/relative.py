@@ -80,7 +80,7 @@ def relative(values: Float32s, names: tuple[str, ...]) -> Float32s:
         0.1
     """
     if tuple(names) != NAMES:
-        raise SettingsError("normalise 'relative' knows our own named features only; use none or speaker")
+        raise SettingsError("normalise 'relative' works only with the named features; use none or speaker")
     plan = _plan()
     reference = values[:, plan.reference]
     found = np.where(plan.taken, values - reference, values)

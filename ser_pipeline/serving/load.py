@@ -213,7 +213,7 @@ def _of_members(folder: Path, card: ModelCard) -> Model:
     for member in members:
         if member.emotions != card.emotions:
             raise RunError(
-                f"{folder}: its member {member.name} tells {', '.join(member.emotions)} apart, the ensemble "
+                f"{folder}: its member {member.name} predicts {', '.join(member.emotions)}, the ensemble "
                 f"{', '.join(card.emotions)}; make the ensemble again"
             )
     return Ensemble(card, NoNetwork(), folder.name, members)

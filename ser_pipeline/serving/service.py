@@ -122,7 +122,7 @@ class Service:
         """
         with self._lock:
             if self._held + size > HELD * self.limits.max_bytes:
-                raise ServerBusy("the recordings that wait fill the memory set aside; try again in a moment")
+                raise ServerBusy("the waiting recordings fill the memory set aside; try again in a moment")
             self._held += size
 
     def start(self, work: Callable[[Model], T]) -> "Future[T]":

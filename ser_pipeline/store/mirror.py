@@ -160,7 +160,7 @@ def uploaded(cache: Path, store: Path) -> Iterator[Path]:
     """
     address = shown(cache).rstrip("/")
     folder = _own("builds", address)
-    taken = StoreError(f"{address}: another command on this machine builds there; wait for it")
+    taken = StoreError(f"{address}: another command on this machine is building there; wait for it")
     with lock_file(folder / "build.lock", taken):
         before = {name: state for name, state in _listed(cache).items() if Path(name).is_relative_to(store)}
         own: dict[str, list[int]] = {}

@@ -180,7 +180,7 @@ def shard_range(folder: Path, start: int, stop: int) -> Iterator[None]:
         StoreError: another build holds one of them, or the folder cannot be written to.
     """
     taken = StoreError(
-        f"{folder}: another build works on {_words(start, stop)}; wait for it, or choose other --shards"
+        f"{folder}: another build is working on {_words(start, stop)}; wait for it, or choose other --shards"
     )
     count = max(1, stop - start)
     with lock_file(folder / BUILD_LOCK, taken, start, count):

@@ -100,7 +100,7 @@ def _network(content: bytes, card: ModelCard) -> Network:
             raise ValueError(f"its classifier does not take the {features} features the card names")
         lacking = bool(card.target or found.raters) and len(found.raters) != len(card.rated)
         if lacking or (found.estimator is None) != bool(card.target):
-            raise ValueError(f"it does not tell {', '.join((*card.emotions, *card.rated))}")
+            raise ValueError(f"it does not predict {', '.join((*card.emotions, *card.rated))}")
         return found
     if card.model.architecture.inputs == "waves":  # the encoder is a part of the network
         card = card.model_copy(update={"inputs": found_again(card.inputs, encoder_folders())})

@@ -124,7 +124,7 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
             differs = _how_else(info, data) if what == "manifest" else ""
             raise RunError(
                 f"{folder}: the {what} is not the one this run was trained on{differs}; "
-                f"bring that one back, or train a new run{scores if what == 'manifest' else ''}"
+                f"restore that {what}, or train a new run{scores if what == 'manifest' else ''}"
             )
 
 
@@ -137,4 +137,4 @@ def _how_else(info: RunInfo, data: RunData) -> str:
         if info.counts.get(part, 0) != counts.get(part, 0)
     ]
     differs = ", ".join(changed) or "as many clips, of which files or labels differ"
-    return f" ({differs}; 'ser manifest build' with the recordings and options of then makes it again)"
+    return f" ({differs}; 'ser manifest build' with the recordings and options of that time makes it again)"

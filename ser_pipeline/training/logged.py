@@ -137,7 +137,7 @@ class Logged:
             self._names.remove(name)
             self._open.pop(name, None)
             self._watcher.warn(
-                f"{name} is left out from here on: {reason}; the run goes on without it, and "
+                f"{name} is left out from here on: {reason}; the run continues without it, and "
                 f"'ser train --resume {self._folder}' logs what is missing"
             )
 

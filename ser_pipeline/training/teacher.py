@@ -90,8 +90,8 @@ def _check(info: RunInfo, data: RunData, folder: Path) -> None:
     """Make sure that a run may teach another: same task, and nothing learned that the other is judged by."""
     if (info.emotions, info.merges) != (data.task.emotions, dict(data.task.merges)):
         raise RunError(
-            f"{folder}: the teacher tells {info.words}, this run {data.task.words}; both must have the same "
-            "task and merges"
+            f"{folder}: the teacher predicts {info.words}, this run {data.task.words}; both must have the "
+            "same task and merges"
         )
     pairs = {
         "manifest": (info.manifest_digest, data.manifest_digest),
@@ -119,7 +119,7 @@ def _check(info: RunInfo, data: RunData, folder: Path) -> None:
         )
     if not info.counts.get("validation"):
         raise RunError(
-            f"{folder}: the teacher has no validation clips, so that nothing tells how sure it may be; "
+            f"{folder}: the teacher has no validation clips, so nothing says how sure it may be; "
             "choose one that has"
         )
 

@@ -48,7 +48,7 @@ def test_other_layers_of_the_same_clips_can_be_looked_at(toy):
     np.testing.assert_array_equal(
         data.vectors(np.arange(len(order))), values[order, 2, 0].reshape(len(order), -1)
     )
-    with pytest.raises(RunError, match="holds mels, no layers to choose from"):
+    with pytest.raises(RunError, match="holds mels, not layers to choose from"):
         toy.data().with_layers((2,))
 
 

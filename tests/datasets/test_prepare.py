@@ -151,5 +151,7 @@ def test_an_unfinished_store_names_the_command_that_finishes_it(toy):
 
 def test_a_store_of_failures_is_an_error(toy):
     toy.write_store(failed=range(1, 120))
-    with pytest.raises(TrainingError, match="none of 60 clips could be used, as 'nemo/0-0-0': silent"):
+    with pytest.raises(
+        TrainingError, match="none of 60 clips could be used, for example 'nemo/0-0-0': silent"
+    ):
         toy.data(corpora=("nemo",))

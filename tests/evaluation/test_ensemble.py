@@ -144,11 +144,11 @@ def test_members_that_are_gone_or_changed_are_one_line(toy, runs):
     folder = runs["runs"] / "encoder"
     folder.rename(runs["runs"] / "elsewhere")
     with pytest.raises(
-        RunError, match=r"both: its member encoder is not at .* any more; bring it back, or make"
+        RunError, match=r"both: its member encoder is not at .* any more; restore it, or make"
     ):
         evaluate("both", **runs)
     trained(toy, runs, "encoder", on="embeddings", layers=(1,))
-    with pytest.raises(RunError, match=r"its member encoder at .* was changed since; bring it back"):
+    with pytest.raises(RunError, match=r"its member encoder at .* was changed since; restore it"):
         evaluate("both", **runs)
 
 

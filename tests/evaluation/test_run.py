@@ -166,7 +166,7 @@ def test_a_network_of_other_emotions_is_refused(run):
     card["emotions"] = ["anger", "happiness", "neutral", "fear"]
     (folder / "model.json").write_text(json.dumps(card))
     with pytest.raises(
-        RunError, match="its network tells anger, happiness, neutral, fear, but the run is about"
+        RunError, match="its network predicts anger, happiness, neutral, fear, but the run is about"
     ):
         score_run(folder, data)
 

@@ -100,5 +100,5 @@ def test_a_clip_without_a_voice_is_finite():
 
 
 def test_other_features_are_refused():
-    with pytest.raises(SettingsError, match="'relative' knows our own named features only"):
+    with pytest.raises(SettingsError, match="'relative' works only with the named features"):
         relative(np.zeros((1, 2), np.float32), ("a", "b"))

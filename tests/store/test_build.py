@@ -220,7 +220,7 @@ def test_two_builds_of_the_same_shards_one_says_so(corpus, tmp_path, front_end):
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreError, match="another build works on shards 0:2"):
+        with pytest.raises(StoreError, match="another build is working on shards 0:2"):
             build(corpus, tmp_path / "cache", front_end)
         assert build(corpus, tmp_path / "cache", front_end, shards=(1, 2)).computed == 8
     finally:

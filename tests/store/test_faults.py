@@ -170,7 +170,7 @@ def test_two_builds_at_once_one_works_one_says_so_and_disjoint_ranges_work_toget
     until(first, home.stamps)
     first.send_signal(signal.SIGSTOP)  # it holds its shards, however fast it is
     status, _, said = home.mels("--shards", "8:12")
-    assert (status, "another build works on shards 8:12" in said) == (1, True)
+    assert (status, "another build is working on shards 8:12" in said) == (1, True)
     second = home.popen("cache", "mels", *home.QUICK, "--shards", "9:")
     first_status = second.wait(timeout=300)
     first.send_signal(signal.SIGCONT)

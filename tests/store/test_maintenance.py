@@ -69,7 +69,7 @@ def test_what_a_build_works_on_is_left_alone(built, corpus, front_end):
     )
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreError, match="another build works on its shards"):
+        with pytest.raises(StoreError, match="another build is working on its shards"):
             collect(listed)
     finally:
         holder.communicate("")

@@ -407,5 +407,5 @@ def test_a_model_file_of_other_ratings_is_refused(rated, tmp_path):
     train_run(rated.data(model={"name": "logreg"}, target="valence"), tmp_path / "run", Silent(), command="c")
     network, card = load_model(tmp_path / "run")
     save_model(tmp_path / "run", network, card.model_copy(update={"target": ("valence", "arousal")}))
-    with pytest.raises(RunError, match=r"does not fit model\.json: it does not tell valence, arousal"):
+    with pytest.raises(RunError, match=r"does not fit model\.json: it does not predict valence, arousal"):
         load_model(tmp_path / "run")

@@ -305,13 +305,13 @@ def refused(pupil, kind, match, **changes):
 def test_a_teacher_that_may_not_teach_is_refused_in_one_line(teach, toy, pupil, runs):
     refused(pupil, RunError, "run 'teacher' does not exist; the newest in .* are: none")
     teach("task", task="4class", merges={"calm": "neutral"})
-    refused(pupil, RunError, "task: the teacher tells .*, this run anger, .*; both must", teacher="task")
+    refused(pupil, RunError, "task: the teacher predicts .*, this run anger, .*; both must", teacher="task")
     teach("other", number=0, split="loco")
     refused(pupil, RunError, "on another split, so it may have learned from clips that", teacher="other")
     folder = teach()
     info = read_info(folder)
     for change, match in (
-        ({"emotions": ("anger", "fear")}, "the teacher tells anger, fear, this run anger, happiness"),
+        ({"emotions": ("anger", "fear")}, "the teacher predicts anger, fear, this run anger, happiness"),
         ({"manifest_digest": "0"}, "on another manifest, so it may have .*; train it on the same manifest"),
         ({"split": info.split.model_copy(update={"digest": "0"})}, "trained on another split"),
         ({"split": info.split.model_copy(update={"fold": "1"})}, "trained on another fold"),
