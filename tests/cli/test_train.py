@@ -129,7 +129,7 @@ def test_hours_of_training_ask_for_a_budget_which_ends_it_after_an_epoch(ser, tm
     assert ended[-1] == "ser: the budget was used up after an epoch; continue with ser train --resume runs/a"
     train(ser, "--resume", "runs/a", "--budget", "1h")
     assert info(tmp_path, "a").stopped == "all 2 epochs are done"
-    assert "--budget 'soon' is not a time" in train(ser, "--budget", "soon", status=1).stderr
+    assert "--budget 'soon' must be a time" in train(ser, "--budget", "soon", status=1).stderr
 
 
 @pytest.mark.parametrize(
