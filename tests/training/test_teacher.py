@@ -316,7 +316,7 @@ def test_a_teacher_that_may_not_teach_is_refused_in_one_line(teach, toy, pupil, 
         ({"split": info.split.model_copy(update={"digest": "0"})}, "trained on another split"),
         ({"split": info.split.model_copy(update={"fold": "1"})}, "trained on another fold"),
         ({"stopped": None}, "the teacher's training has not ended; 'ser train --resume .*teacher' ends it"),
-        ({"counts": {"train": 72, "validation": 0}}, "the teacher has no validation clips, so that"),
+        ({"counts": {"train": 72, "validation": 0}}, "the teacher has no validation clips, so nothing"),
     ):
         write_info(folder, info.model_copy(update=change))
         refused(pupil, RunError, match)
