@@ -168,7 +168,7 @@ def test_no_run_names_the_command_that_makes_one(tmp_path):
 def test_runs_that_cannot_be_read_are_named_where_there_are_no_others(put):
     runs = put(a="2026-01-01T00:00:00+00:00")
     spoil(runs / "a", "cut")
-    with pytest.raises(RunError, match="no run that can be read; 'ser runs' says what is wrong with a;"):
+    with pytest.raises(RunError, match="no runs that can be read; 'ser runs' says what is wrong with a;"):
         find_run(None, runs)
 
 
