@@ -195,7 +195,7 @@ def search(
         from ser_pipeline.experiments.search import search_seconds
 
         seconds = work.seconds()
-        design, ground = _design(name, work.manifests)
+        design, ground = _design(name, work)
         count, expected = search_seconds(
             design, ground, work.places(ground), trials=trials, epochs=work.epochs, jobs=work.jobs
         )
@@ -312,11 +312,11 @@ def _progress(name: str, work: Work) -> "Progress":
     from ser_pipeline.experiments.cells import cells_of
     from ser_pipeline.experiments.progress import examined
 
-    design, ground = _design(name, work.manifests)
+    design, ground = _design(name, work)
     return examined(design, ground, cells_of(design, ground, epochs=work.epochs), work.runs)
 
 
-def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
+def _design(name: str, work: Work) -> "tuple[Design, Ground]":
     """An experiment for the recordings at hand."""
     from ser_pipeline.experiments.arms import designed
     from ser_pipeline.experiments.cells import SETTINGS_FILE, Ground
@@ -325,7 +325,7 @@ def _design(name: str, manifests: Path) -> "tuple[Design, Ground]":
     from ser_pipeline.options import own_tasks
 
     experiment = find_experiment(name)
-    ground = Ground(manifests, read_manifest(manifests), own_tasks(SETTINGS_FILE))
+    ground = Ground(work.manifests, read_manifest(work.manifests), own_tasks(SETTINGS_FILE), work.runs)
     return designed(experiment, ground.groups()), ground
 
 

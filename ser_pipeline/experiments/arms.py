@@ -5,13 +5,15 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.spec import ArmSpec, ClaimSpec, Experiment
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.options import MODELS, Recipe, WaveOptions, applies, merged
-from ser_pipeline.runs.card import ModelCard
-from ser_pipeline.runs.types import RESULT_SCHEMA
+from ser_pipeline.runs.card import ModelCard, content_digest
+from ser_pipeline.runs.types import CARD, RESULT_SCHEMA
 from ser_pipeline.store import provenance
 
 CELL_VERSION: Final = 1
@@ -114,7 +116,9 @@ def cell_key(
 
     Raises:
         SettingsError: a library that the inputs need is not installed.
+        ManifestError: the manifest of recordings without a label is missing.
     """
+    recipe = _told_by_content(recipe)
     content = {
         "versions": [CELL_VERSION, RESULT_SCHEMA, ModelCard.model_fields["schema_version"].default],
         "settings": deciding(recipe),
@@ -130,6 +134,18 @@ def cell_key(
         content["variants"] = _one_or_more([provenance(each) for each in recipe.variants])
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _told_by_content(recipe: Recipe) -> Recipe:
+    """The same recipe with digests of its teacher and of the unlabelled recordings instead of folders."""
+    train = recipe.train
+    if train.teacher is None:
+        return recipe
+    cards = [content_digest(path.read_bytes()) for path in sorted(Path(train.teacher).rglob(CARD))]
+    known = {"teacher": " ".join(cards)}
+    if train.unlabelled is not None:
+        known["unlabelled"] = read_manifest(Path(train.unlabelled)).digest
+    return recipe.model_copy(update={"train": train.model_copy(update=known)})
 
 
 def _one_or_more(items: list[Any]) -> Any:

@@ -14,6 +14,7 @@ from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import EmbeddingOptions, Recipe, WaveOptions, configured, idle, merged
+from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
@@ -61,11 +62,13 @@ class Ground:
         manifests: folder of the manifest and its splits.
         manifest: the recordings.
         own_tasks: tasks of ``ser.toml``.
+        runs: folder in which teachers are looked for by name.
     """
 
     manifests: Path
     manifest: Manifest
     own_tasks: Mapping[str, Sequence[str]]
+    runs: Path = Path("runs")
     _splits: dict[str, Split] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
@@ -141,7 +144,7 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
             raise SettingsError(f"{where}: protocol '{protocol}': {error}") from None
         return Cell(arm.name, protocol, recipe, "", str(error))
     try:
-        recipe = _with_encoders(recipe)
+        recipe = _with_encoders(_with_teacher(recipe, ground.runs))
         key = cell_key(
             recipe,
             manifest_digest=ground.manifest.digest,
@@ -153,6 +156,14 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
     except SerError as error:  # an extra that is not installed
         return Cell(arm.name, protocol, recipe, "", str(error))
     return Cell(arm.name, protocol, recipe, key)
+
+
+def _with_teacher(recipe: Recipe, runs: Path) -> Recipe:
+    """The same recipe with the folder of its teacher, which cells do not lie beside."""
+    if recipe.train.teacher is None:
+        return recipe
+    folder = str(find_run(recipe.train.teacher, runs).absolute())
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"teacher": folder})})
 
 
 def _with_encoders(recipe: Recipe) -> Recipe:

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from ser_pipeline.errors import SettingsError
@@ -7,6 +9,8 @@ from ser_pipeline.experiments.schedule import wanted_stores
 from ser_pipeline.experiments.spec import find_experiment, shipped_names
 from ser_pipeline.experiments.verdicts import write_findings
 from ser_pipeline.splits import split_names
+from ser_pipeline.training.run import train_run
+from tests.training.conftest import Silent
 
 HEAD = 'title = "T"\nseeds = [0]\n'
 
@@ -146,3 +150,19 @@ def test_so_they_are_where_a_model_hears_frames_or_samples(lab, monkeypatch, mak
     monkeypatch.setenv("HF_HOME", str(lab.runs))
     (cell,) = lab.progress(text).cells
     assert cell.lacking
+
+
+def test_a_teacher_is_found_beside_the_runs_and_known_by_its_model(lab):
+    text = arm("model = { name = 'dnn' }, train = { teacher = 'old', epochs = 1 }")
+    (cell,) = lab.progress(text).cells
+    assert "run 'old' does not exist" in cell.problem
+    keys = set()
+    for c in (0.01, 1.0):
+        shutil.rmtree(lab.runs / "old", ignore_errors=True)
+        train_run(lab.toy.data(model={"name": "logreg", "c": c}), lab.runs / "old", Silent(), command="c")
+        (cell,) = lab.progress(text).cells
+        assert not cell.problem
+        keys.add(cell.key)
+    assert len(keys) == 2
+    progress, _ = lab.run(text)
+    assert progress.state(progress.cells[0]).status == "done"
