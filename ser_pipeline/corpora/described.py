@@ -219,7 +219,8 @@ class Described:
     ) -> Iterator[tuple[PurePosixPath, Named] | Reject]:
         """The lines of one recording; those that name it, or the same segment of it, again are rejects.
 
-        Lines that say whose answer they are, are the answers of several listeners to one recording.
+        A line about all of it comes before those of its segments. Lines that say whose answer they are,
+        are the answers of several listeners to one recording.
         """
         if "rater" in table.columns:
             together: dict[tuple[str, ...], list[Line]] = defaultdict(list)
@@ -230,7 +231,7 @@ class Described:
                 for answers in together.values()
             ]
         first: dict[tuple[str, ...], Line] = {}
-        for number, told in lines:
+        for number, told in sorted(lines, key=lambda line: any(_bounds(line[1]))):
             earlier, other = first.setdefault(_bounds(told), (number, told))
             if earlier == number:
                 yield path, told

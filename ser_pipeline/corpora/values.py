@@ -201,17 +201,18 @@ class Values:
 
 
 def with_unit(text: str, column: str) -> str:
-    """The text of a time with the unit that the name of its column ends in.
+    """The text of a time with the unit that the name of its column ends in; ``NaT`` is none.
 
     Examples:
-        >>> with_unit("1250", "start_ms"), with_unit("1.25", "start")
-        ('1250 ms', '1.25')
+        >>> with_unit("1250", "start_ms"), with_unit("1.25", "start"), with_unit("NaT", "end_ms")
+        ('1250 ms', '1.25', '')
     """
+    text = "" if text == "NaT" else text
     return f"{text} ms" if text and re.search(r"([\W_]m|[a-z]M)s(ec)?$", column) else text
 
 
-def seconds_of(text: str) -> float | None:
-    """Read a time in seconds, in milliseconds, or as hours, minutes and seconds; ``NaT`` is none.
+def seconds_of(text: str) -> float:
+    """Read a time in seconds, in milliseconds, or as hours, minutes and seconds.
 
     Raises:
         ValueError: no time of at least 0.
@@ -222,10 +223,8 @@ def seconds_of(text: str) -> float | None:
         >>> seconds_of("1250 ms")
         1.25
     """
-    if str(text) == "NaT":
-        return None
     if str(text).endswith(" ms"):
-        return (seconds_of(str(text).removesuffix(" ms")) or 0.0) / 1000
+        return seconds_of(str(text).removesuffix(" ms")) / 1000
     try:
         parts = [float(part) for part in str(text).removeprefix("0 days ").replace(",", ".").split(":")]
     except ValueError:

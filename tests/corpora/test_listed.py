@@ -76,6 +76,16 @@ def test_lines_that_repeat_another(home):
     assert MissingAudio("mine", "mine.csv", 1, ("",)) in found
 
 
+@pytest.mark.parametrize("none", ["", "NaT"])
+def test_a_line_about_all_of_a_recording_comes_before_those_about_its_segments(home, none):
+    text = f"path,emotion,start_ms,end_ms\nrec/anna/a1.wav,joy,100,600\nrec/anna/a1.wav,sad,{none},{none}\n"
+    text += "rec/anna/a1.wav,joy,,\n"
+    whole, again, part = rows_of(home, text)
+    assert (whole.emotion, whole.segment) == ("sadness", None)
+    assert (part.emotion, part.start_s, part.end_s) == ("happiness", 0.1, 0.6)
+    assert again.reason.startswith("duplicate line: 4 of 'mine.csv' names it again, after 3")
+
+
 def test_labels_that_are_no_emotion_are_counted(home):
     text = "path,emotion\nrec/anna/a1.wav,sad\nrec/anna/a2.wav,strong\nrec/ben/b1.wav,7\nrec/ben/b2.wav,7\n"
     found = rows_of(home, text)
