@@ -45,6 +45,12 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
 )
 """Field of a row -> the range it must lie in."""
 
+MAX_FOLDS: Final = 32_767
+"""What the manifest's column ``fold`` can hold."""
+
+MOST_VOTES: Final = 32_767
+"""Listeners who chose an emotion, as far as the manifest can hold their number."""
+
 UNKNOWN_SPEAKER: Final = "unknown"
 """Who speaks where nothing says so, behind the corpus's id; no split by speaker can use such a recording."""
 

@@ -13,7 +13,7 @@ from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
 from ser_pipeline.corpora.words import gender_of_word, is_nobody, language_of_word
 from ser_pipeline.labels import OTHER
-from ser_pipeline.records import RATINGS, UNKNOWN_SPEAKER
+from ser_pipeline.records import MAX_FOLDS, MOST_VOTES, RATINGS, UNKNOWN_SPEAKER
 
 PART_OF: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -140,7 +140,7 @@ class Values:
             return self._scaled(fact)
         simple: dict[str, Callable[[str], Any]] = {
             "age": lambda text: age_of(re.sub(r"[.,]0$", "", str(text))) if str(text).strip() else None,
-            "fold": lambda text: whole_number(str(text)),
+            "fold": fold_of,
             "language": self._language(),
         } | dict.fromkeys(TIMES, seconds_of)
         return simple.get(fact, self._plain(fact))
@@ -198,6 +198,22 @@ class Values:
 
     def _case(self, code: str) -> str:
         return code.lower() if self._told.ignore_case else code
+
+
+def fold_of(text: str) -> int:
+    """Read the number of a fold.
+
+    Raises:
+        ValueError: no whole number, or none that the manifest can hold.
+
+    Examples:
+        >>> fold_of("2.0")
+        2
+    """
+    fold = whole_number(str(text))
+    if not 0 <= fold <= MAX_FOLDS:
+        raise ValueError(f"fold {str(text).strip()!r} is not between 0 and {MAX_FOLDS}")
+    return fold
 
 
 def with_unit(text: str, column: str) -> str:
@@ -276,7 +292,7 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
         counts: emotion -> how many chose it, or several numbers to be added up.
 
     Raises:
-        ValueError: a count is not a number, or below 0.
+        ValueError: a count is not a number, below 0, or more than the manifest can hold.
 
     Examples:
         >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0, "other": ["1", "2"]})
@@ -292,6 +308,8 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
             if count < 0:
                 raise ValueError("a number of votes is negative")
             votes[emotion] += count
+    if max(votes.values(), default=0) > MOST_VOTES:
+        raise ValueError(f"more than {MOST_VOTES} votes for one emotion")
     return {emotion: count for emotion, count in votes.items() if count}
 
 

@@ -1,5 +1,6 @@
 """From what the corpora say to rows of the manifest, and from rows to those that can be used."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ser_pipeline.corpora.files import leading_out, tables_of
 from ser_pipeline.errors import ManifestError
 from ser_pipeline.labels import emotion_id, emotion_name
 from ser_pipeline.manifest.cards import card_facts
-from ser_pipeline.manifest.schema import MEASURED, REJECT_SCHEMA, SCHEMA
+from ser_pipeline.manifest.schema import MEASURED, OUTSIDE, REJECT_SCHEMA, SCHEMA
 from ser_pipeline.manifest.segments import measure, with_sessions
 from ser_pipeline.records import MissingAudio, Record, Reject, TableProblem, Utterance
 from ser_pipeline.remote.addresses import printable
@@ -223,6 +224,9 @@ def _sorted_out(chunk: Iterable[Utterance | Reject], root: PurePosixPath, scanne
         elif not path.isascii() and printable(path) != path:
             found = Reject(record.corpus, PurePosixPath(path), "name is not UTF-8; rename the file")
             scanned.rejects.append(_printable_reject(found))
+        elif re.search(OUTSIDE, path):
+            reason = "its path leads out of the data folder, or begins as a drive of Windows does; rename it"
+            scanned.rejects.append(Reject(record.corpus, PurePosixPath(path), reason))
         else:
             rows.append(record)
             paths.append(path)

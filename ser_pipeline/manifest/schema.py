@@ -38,8 +38,8 @@ PART_CODES: Final[dict[str, int]] = {part: code for code, part in enumerate(PART
 NO_PART: Final = -1
 """Number of a recording that a split leaves out."""
 
-MAX_FOLDS: Final = 32_767
-"""What the column ``fold`` can hold."""
+OUTSIDE: Final = r"^[A-Za-z]:|(^|/)\.\.(/|$)"
+"""A path that leads out of the data folder, on Windows at least, where a drive is a letter and a colon."""
 
 FACTS_KEY: Final = b"ser"
 

@@ -14,9 +14,9 @@ from ser_pipeline.manifest.digest import first_of_each, packed
 from ser_pipeline.manifest.probe import SAMPLE_RATES
 from ser_pipeline.manifest.probe_cache import PROBE_CACHE_NAME, ProbeCache
 from ser_pipeline.manifest.read import BUILD, Manifest, read_manifest, read_rejects
-from ser_pipeline.manifest.schema import MAX_FOLDS
+from ser_pipeline.manifest.schema import OUTSIDE
 from ser_pipeline.manifest.segments import bounds_fit
-from ser_pipeline.records import MIN_CLIP_S, RATINGS, VOCABULARIES
+from ser_pipeline.records import MAX_FOLDS, MIN_CLIP_S, MOST_VOTES, RATINGS, VOCABULARIES
 from ser_pipeline.remote.addresses import is_folder
 from ser_pipeline.tables.cells import plural
 
@@ -25,9 +25,6 @@ SHOWN: Final = 10
 
 LONGEST_S: Final = 86_400.0
 """A recording longer than a day is a broken header."""
-
-MOST_VOTES: Final = 32_767
-"""What the column's type can hold."""
 
 DIGEST_PATTERN: Final = "^[0-9a-f]{32}$"
 
@@ -136,7 +133,7 @@ def _check_identity(table: pa.Table, found: Problems) -> None:
         named = pc.equal(pc.utf8_slice_codeunits(table["utterance_id"], 0, width), corpus)
         odd = pc.and_(pc.equal(lengths, width), pc.invert(named))
         found.add_rows(table, odd, "does not begin with its corpus", "utterance_id")
-    outside = pc.match_substring_regex(table["path"], r"^[A-Za-z]:|(^|/)\.\.(/|$)")
+    outside = pc.match_substring_regex(table["path"], OUTSIDE)
     found.add_rows(table, outside, "leads out of the data folder", "path")
 
 

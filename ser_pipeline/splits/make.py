@@ -15,9 +15,8 @@ from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
-from ser_pipeline.manifest.schema import MAX_FOLDS
 from ser_pipeline.manifest.where import manifest_where
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import MAX_FOLDS, PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,

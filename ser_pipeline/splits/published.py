@@ -13,8 +13,8 @@ from ser_pipeline.arrays import Int64s
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
-from ser_pipeline.manifest.schema import MAX_FOLDS, NO_PART, PART_CODES
-from ser_pipeline.records import names_nobody
+from ser_pipeline.manifest.schema import NO_PART, PART_CODES
+from ser_pipeline.records import MAX_FOLDS, names_nobody
 from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
 from ser_pipeline.splits.make import KINDS
 from ser_pipeline.splits.split import (

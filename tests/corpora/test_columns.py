@@ -160,3 +160,8 @@ def test_columns_that_may_be_ratings_are_named_and_not_read(home):
 def test_votes_that_are_no_number_are_named(count):
     with pytest.raises(ValueError, match=f"'{count}' is not a number"):
         votes_of({"anger": count})
+
+
+def test_votes_that_the_manifest_cannot_hold_are_named():
+    with pytest.raises(ValueError, match="more than 32767 votes for one emotion"):
+        votes_of({"anger": ["30000", "3000"]})

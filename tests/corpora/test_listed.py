@@ -347,14 +347,16 @@ def test_lines_with_more_or_fewer_cells_than_the_heading_are_counted(home):
 
 
 def test_a_value_that_cannot_be_read_costs_itself_and_not_its_column(home):
-    text = "path,emotion,age,sex,split,valence\nrec/anna/a1.wav,sad,old,X,foo,n/a\n"
-    text += "rec/ben/b1.wav,joy,30,f,dev,5\nrec/ben/b2.wav,joy,,,,1\n"
+    text = "path,emotion,age,sex,split,valence,fold\nrec/anna/a1.wav,sad,old,X,foo,n/a,-1\n"
+    text += "rec/ben/b1.wav,joy,30,f,dev,5,32767\nrec/ben/b2.wav,joy,,,,1,32768\n"
     odd, one, two, *remarks = rows_of(home, text)
     assert (odd.age, odd.gender, odd.part, odd.valence) == (None, "unknown", None, None)
     assert (one.age, one.gender, one.part, one.valence, two.valence) == (30, "female", "validation", 1, -1)
+    assert (odd.fold, one.fold, two.fold) == (None, 32767, None)
     assert [remark.reason for remark in remarks] == [
         "column 'valence' is read as ratings from 1 to 5",
         "column 'age': 1 of 2 values cannot be read and are left out: 'old' (1)",
+        "column 'fold': 2 of 3 values cannot be read and are left out: '-1' (1), '32768' (1)",
         "column 'sex': 1 of 2 values cannot be read and are left out: 'X' (1)",
         "column 'split': 1 of 2 values cannot be read and are left out: 'foo' (1)",
         "column 'valence': 1 of 3 values cannot be read and are left out: 'n/a' (1)",

@@ -170,6 +170,12 @@ def test_a_name_that_is_not_utf8_is_a_reject_that_can_be_printed(tmp_path):
     assert scanned.table["path"].to_pylist() == ["Toy/ç.wav"]
 
 
+def test_a_path_like_one_on_a_drive_of_windows_is_a_reject(tmp_path):
+    scanned = scan(tmp_path, toy(), finding("a.wav", root="S:1"))
+    assert scanned.table.num_rows == 0
+    assert scanned.rejects[0].reason.endswith("begins as a drive of Windows does; rename it")
+
+
 def test_limit_takes_the_same_few_of_each_corpus(tmp_path):
     names = [f"{number:03d}.wav" for number in range(50)]
     strays = [f"s{number}.wav" for number in range(9)]
