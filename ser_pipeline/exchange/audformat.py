@@ -147,13 +147,19 @@ def _told(
         if not value or fact in ("path", "start", "end"):
             continue
         labels = _part(header, "schemes").get(str(columns[column].get("scheme_id")), {}).get("labels")
-        more = labels.get(value) if isinstance(labels, dict) else None
+        more = _by_text(labels).get(value) if isinstance(labels, dict) else None
         if isinstance(labels, str) and labels in _part(header, "misc_tables"):
             more = people(labels).get(value)
         if isinstance(more, dict):
-            found |= {name: str(more[column]) for name, column in facts_of_columns(list(more)).items()}
+            more = {key: str(each) for key, each in _by_text(more).items() if each is not None}
+            found |= {name: more[column] for name, column in facts_of_columns(list(more)).items()}
         found[fact] = more if isinstance(more, str) else value
     return found
+
+
+def _by_text(told: Mapping[Any, Any]) -> dict[str, Any]:
+    """An object of the header by what a table writes for its keys, of which YAML reads some as numbers."""
+    return {str(key): value for key, value in told.items()}
 
 
 def _people(folder: Path, name: str) -> Mapping[str, Mapping[str, str]]:

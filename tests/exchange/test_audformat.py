@@ -2,6 +2,8 @@ import pytest
 
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange import import_dataset
+from ser_pipeline.exchange.audformat import read
+from ser_pipeline.exchange.items import Places
 from tests.exchange.conftest import told
 
 pytestmark = pytest.mark.filterwarnings(
@@ -71,6 +73,37 @@ def test_what_the_library_writes_is_read(corpus, audformat, storage):
         (1, "tones-f1", "female", "de", "Guten Tag", "validation", None, None),
         (1, "tones-m1", "male", "de", "Nein", None, 1.0, 2.0),
     ]  # fmt: skip
+
+
+DATABASE = {
+    "db.yaml": """
+schemes: {speaker: {dtype: int, labels: {3: {gender: male, age: 31, 1: x, language: }}}}
+splits: {a: {type: dev}}
+tables:
+  all: {type: filewise, columns: {emotion: {}, speaker: {scheme_id: speaker}}}
+  a: {type: filewise, split_id: a, columns: {emotion: {}}}
+""",
+    "db.all.csv": "file,emotion,speaker\nf1/b.wav,anger,3\nm1/b.flac,joy,3\n",
+    "db.a.csv": "file,emotion\nf1/b.wav,anger\nm1/b.flac,fear\n",
+}
+
+
+@pytest.fixture
+def items(tmp_path):
+    """Read a database, as it is or with other files."""
+
+    def run(**other):
+        for name, text in {**DATABASE, **other}.items():
+            (tmp_path / name).write_text(text)
+        return read(tmp_path, Places([tmp_path]))
+
+    return run
+
+
+def test_people_whose_codes_are_numbers_are_found(items):
+    facts = items().items[0].facts
+    assert (facts["speaker"], facts["gender"], facts["age"]) == ("3", "male", "31")
+    assert "language" not in facts
 
 
 @pytest.mark.parametrize(
