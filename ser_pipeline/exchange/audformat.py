@@ -8,8 +8,8 @@ References:
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -59,6 +59,7 @@ def read(path: Path, places: Places) -> Foreign:
     tables = _part(header, "tables")
     facts: dict[Key, dict[str, str]] = defaultdict(dict)
     labelled: dict[Key, None] = {}
+    differ: Counter[str] = Counter()
     people = cache(partial(_people, folder))
     for name, table in tables.items():
         part = _part_of(header, table)
@@ -67,7 +68,8 @@ def read(path: Path, places: Places) -> Foreign:
             told = _told(header, table, line, people)
             if "emotion" in told:
                 labelled[key] = None
-                told["part"] = part
+                told |= {"part": part} if part else {}
+            differ.update(fact for fact, text in told.items() if facts[key].get(fact, text) != text)
             facts[key] = {**told, **facts[key]}
     if not labelled:
         raise CorpusError(
@@ -77,7 +79,14 @@ def read(path: Path, places: Places) -> Foreign:
     for key in labelled:
         told = {**facts.get((key[0], "", ""), {}), **facts[key], "start": key[1], "end": key[2]}
         items.append(Item(key[0], places.find(key[0]), {fact: text for fact, text in told.items() if text}))
-    return Foreign(items, _about(header))
+    return Foreign(items, _about(header), remarks=list(_differing(differ)))
+
+
+def _differing(differ: Mapping[str, int]) -> Iterator[str]:
+    """A line on how often tables say something else of a recording than an earlier one, by fact."""
+    if differ:
+        facts = some([f"{fact} ({count})" for fact, count in differ.items()])
+        yield f"its tables contradict each other in {facts}; what the first of them in {HEADER} says counts"
 
 
 def _header(path: Path) -> Mapping[str, Any]:

@@ -89,21 +89,25 @@ tables:
 
 
 @pytest.fixture
-def items(tmp_path):
-    """Read a database, as it is or with other files."""
-
-    def run(**other):
-        for name, text in {**DATABASE, **other}.items():
-            (tmp_path / name).write_text(text)
-        return read(tmp_path, Places([tmp_path]))
-
-    return run
+def found(tmp_path):
+    """Read the database."""
+    for name, text in DATABASE.items():
+        (tmp_path / name).write_text(text)
+    return read(tmp_path, Places([tmp_path]))
 
 
-def test_people_whose_codes_are_numbers_are_found(items):
-    facts = items().items[0].facts
+def test_people_whose_codes_are_numbers_are_found(found):
+    facts = found.items[0].facts
     assert (facts["speaker"], facts["gender"], facts["age"]) == ("3", "male", "31")
     assert "language" not in facts
+
+
+def test_a_table_in_no_split_hides_no_part_and_contradictions_are_counted(found):
+    assert [each.facts.get("part") for each in found.items] == ["validation", "validation"]
+    assert [each.facts["emotion"] for each in found.items] == ["anger", "joy"]
+    assert found.remarks == [
+        "its tables contradict each other in emotion (1); what the first of them in db.yaml says counts"
+    ]
 
 
 @pytest.mark.parametrize(
