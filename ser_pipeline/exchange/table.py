@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ser_pipeline.corpora.table_formats import noted
 from ser_pipeline.corpora.tables import table_lines
+from ser_pipeline.corpora.values import TIMES, seconds_of, with_unit
 from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
@@ -67,6 +69,16 @@ def fact_columns(file: Path, heading: Mapping[str, object], *, path: str | None 
 
 
 def told(line: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Facts of a line, without its path."""
+    """Facts of a line, without its path; times have units, and a duration becomes an end.
+
+    Examples:
+        >>> told({"at_ms": "500", "for": "1,5"}, {"start": "at_ms", "duration": "for"})
+        {'start': '500 ms', 'end': '2.000'}
+    """
     found = {fact: str(line.get(column) or "").strip() for fact, column in columns.items() if fact != "path"}
+    found |= {fact: with_unit(found[fact], columns[fact]) for fact in TIMES if fact in found}
+    if length := found.pop("duration", ""):
+        with suppress(ValueError):  # what is no time makes the line a reject
+            length = f"{seconds_of(found.get('start') or '0') + seconds_of(length):.3f}"
+        found["end"] = length
     return {fact: text for fact, text in found.items() if text}

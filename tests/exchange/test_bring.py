@@ -1,7 +1,8 @@
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.description import read_description, tables_beside
 from ser_pipeline.errors import CorpusError, SerError
 from ser_pipeline.exchange import import_dataset
@@ -36,6 +37,17 @@ def test_recordings_stay_where_they_are(corpus, bring):
     assert tables_beside(made.description) == [made.table]
     built = write_manifest(corpus.data, corpus.folder / "again", descriptions=[made.description])
     assert (built.rows, built.rejects) == (2, 3)
+
+
+@pytest.mark.parametrize("heading", ["file,label,start,duration", "file,label,start_ms,dur_ms"])
+def test_segments_by_durations_and_in_milliseconds(corpus, bring, heading):
+    one, two, three = ("0", "750", "x") if "ms" in heading else ("0", "0.75", "x")
+    lines = (f"m1/long.wav,joy,{one},{two}", f"m1/long.wav,sad,{two},{two}", f"m1/long.wav,sad,{two},{three}")
+    made = bring(*lines, heading=heading)
+    corpus_made = Described(read_description(made.description))
+    found = list(corpus_made.scan(corpus.data / "tones", [PurePosixPath("m1/long.wav")]))
+    assert [str(each.segment) for each in found[:2]] == ["0.000-0.750", "0.750-1.500"]
+    assert "is no time" in found[2].reason
 
 
 def test_an_edited_table_is_read_again(corpus, bring):
