@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ser_pipeline.corpora.table_formats import Row
@@ -11,12 +11,14 @@ from ser_pipeline.corpora.values import TIMES
 from ser_pipeline.corpora.words import (
     columns_of_fact,
     emotion_of_word,
+    gender_of_word,
     is_nobody,
     language_of_word,
     rating_of_column,
 )
 from ser_pipeline.errors import some
 from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.records import VOCABULARIES
 
 FEWEST: Final = 3
 """Columns that are called alike, or emotions that have columns, from which on these are of listeners."""
@@ -36,6 +38,16 @@ MIXED: Final = (
 _OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
 _OF_CHANNEL: Final = re.compile(r"(audio|wav|speaker)?_?(channel|chan|kanal|canal|canale)(_?(id|no|nr|num))?")
 _CHANNELS: Final = re.compile(r"\d+(\.0)?|[a-d]|l|r|left|right|ch\d+")
+
+_GENDERS: Final[Sequence[Mapping[str, str]]] = (
+    {"h": "male", "m": "female"},
+    {"h": "male", "f": "female"},
+    {"k": "female", "m": "male"},
+    {"k": "female", "e": "male"},
+    {"v": "unknown", "m": "unknown"},  # vrouw and man, or varón and mujer
+    {"nu": "female", "nan": "male"},
+)
+"""What words mean only beside each other, in a column that does not name both genders otherwise."""
 
 _NUMBER: Final = re.compile(r"(\d+)(?:[.,]0+)?")
 
@@ -142,6 +154,36 @@ def counted(met: Mapping[str, int]) -> str:
         "'strong' (3), '7' (1)"
     """
     return some([f"{text!r} ({count})" for text, count in Counter(met).most_common()])
+
+
+def genders_of(words: Collection[str]) -> dict[str, str]:
+    """Word of a column -> its gender, or ``unknown`` where nobody or nothing tells it; without other words.
+
+    Examples:
+        >>> genders_of(["H", "M", "x"]), genders_of(["H", "M", "F"]), genders_of(["m", "nan"])
+        ({'H': 'male', 'M': 'female'}, {'M': 'male', 'F': 'female'}, {'m': 'male', 'nan': 'unknown'})
+    """
+    nobody = {word: "unknown" for word in words if word and is_nobody(word)}
+    found = {word: gender_of_word(word) or nobody.get(word, "") for word in words}
+    if not {"female", "male"} <= {*found.values()}:
+        met = {word: word.strip().lower() for word in words}
+        beside = next((each for each in _GENDERS if each.keys() <= {*met.values()}), {})
+        found |= {word: beside[plain] for word, plain in met.items() if plain in beside}
+    return {word: gender for word, gender in found.items() if gender}
+
+
+def unknown_words(fact: str, met: Mapping[str, int], codes: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line on words that count as an unknown gender or style, although they say something.
+
+    Args:
+        fact: gender or style.
+        met: word -> how often it occurs.
+        codes: word -> value.
+    """
+    odd = {word: count for word, count in met.items() if codes.get(word) == "unknown" and not is_nobody(word)}
+    if odd:
+        valid = ", ".join(value for value in VOCABULARIES[fact] if value != "unknown")
+        yield f"{fact}s that are not known: {counted(odd)}; they count as unknown, valid are {valid}"
 
 
 def unknown_languages(met: Mapping[str, int]) -> Iterator[str]:

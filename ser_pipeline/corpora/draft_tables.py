@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.columns import is_agreed, raters_among, unread_channels, votes_among
+from ser_pipeline.corpora.columns import genders_of, is_agreed, raters_among, unread_channels, votes_among
 from ser_pipeline.corpora.description import OF_LINES
 from ser_pipeline.corpora.draft_sheets import (
     Recordings,
@@ -30,6 +30,7 @@ from ser_pipeline.corpora.words import (
     facts_of_columns,
     gender_of_word,
     intensity_of_word,
+    is_nobody,
     style_of_word,
 )
 from ser_pipeline.records import RATINGS
@@ -249,7 +250,7 @@ def _by_values(met: Mapping[str, int], found: Mapping[str, Column]) -> str | Non
     """The fact that values say by themselves."""
     if "part" not in found and says_parts(list(met)):
         return "part"
-    genders = {gender_of_word(code) for code in met}
+    genders = {gender_of_word(code) for code in met if not is_nobody(code)}
     if "gender" not in found and genders == {"female", "male"} and len(met) <= 4:
         return "gender"
     values = Field(LABELS, (0, 1), tuple(code for code, count in met.items() for _ in range(count)))
@@ -337,7 +338,8 @@ def _of_column(fact: str, source: str, counts: Mapping[str, int], lines: int) ->
     """What a column says of a fact; None where its values are none of that fact."""
     if not counts:
         return None
-    readers = {"gender": gender_of_word, "intensity": intensity_of_word, "part": part_of_word,
+    readers: Mapping[str, Callable[[str], str | None]]
+    readers = {"gender": genders_of(counts).get, "intensity": intensity_of_word, "part": part_of_word,
                "style": style_of_word}  # fmt: skip
     if fact in readers:
         codes = {code: value for code in counts if (value := readers[fact](code))}

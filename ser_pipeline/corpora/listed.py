@@ -18,10 +18,12 @@ from typing import Final
 
 from ser_pipeline.corpora.columns import (
     counted,
+    genders_of,
     raters_among,
     spellings_of,
     told_of,
     unknown_languages,
+    unknown_words,
     unread,
     votes_among,
 )
@@ -43,7 +45,6 @@ from ser_pipeline.corpora.words import (
     columns_of_fact,
     emotion_of_word,
     facts_of_columns,
-    gender_of_word,
     intensity_of_word,
     is_level,
     language_of_word,
@@ -187,7 +188,8 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
-    codes["gender"] = {word: gender for word in met.get("gender", ()) if (gender := gender_of_word(word))}
+    codes["gender"] = genders_of(met.get("gender", ()))
+    remarks += unknown_words("gender", met.get("gender", {}), codes["gender"])
     codes["intensity"] = {word: how for word in met.get("intensity", ()) if (how := intensity_of_word(word))}
     codes["style"] = {word: style for word in met.get("style", ()) if (style := style_of_word(word))}
     if not codes["style"]:

@@ -175,7 +175,7 @@ class Values:
         def read(text: str) -> str:
             value = codes.get(self._case(str(text).strip()), codes.get(str(text).strip().lower()))
             if value is None and fact == "gender" and not closed:
-                value = gender_of_word(str(text)) if str(text).strip() else "unknown"
+                value = "unknown" if is_nobody(str(text)) else gender_of_word(str(text))
             if value is None:
                 raise ValueError(f"{fact} {text!r} does not exist; valid are {listed}")
             return value

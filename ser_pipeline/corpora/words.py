@@ -103,13 +103,13 @@ def _begun(code: str, words: Sequence[str]) -> list[str]:
 
 
 def gender_of_word(word: str) -> str | None:
-    """The gender that a word means; None where it is not known.
+    """The gender that a word means by itself; None where it is not known.
 
     Examples:
-        >>> gender_of_word("Frau"), gender_of_word("M"), gender_of_word("x")
+        >>> gender_of_word("Frau"), gender_of_word("M"), gender_of_word("nan")
         ('female', 'male', None)
     """
-    return _meanings("genders").get(plain(word))
+    return None if is_nobody(word) else _meanings("genders").get(plain(word))
 
 
 def is_nobody(speaker: str) -> bool:

@@ -9,20 +9,20 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
-from ser_pipeline.corpora.columns import counted, unknown_languages
+from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages, unknown_words
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.draft_text import untold_line
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.values import Values
-from ser_pipeline.corpora.words import emotion_of_word, gender_of_word, language_of_word, style_of_word
+from ser_pipeline.corpora.words import emotion_of_word, language_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of, safe_path, write_once
@@ -125,6 +125,7 @@ def import_dataset(
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     told = parse_description(text, str(description))
     remarks = [*foreign.remarks, *_remarks(lines, labels, codes, description)]
+    remarks += _in_own_words(lines.facts)
     remarks += _without_unreadable(lines.facts, told)
     text = _description_text(corpus, folder.name, foreign.about, codes, labels, lines.facts)
     home = _home(Described(told), lines.places, data)
@@ -250,15 +251,25 @@ def _codes(labels: Mapping[str, int], own: Mapping[str, str], path: Path) -> dic
 def _plain(facts: Mapping[str, str], corpus: str) -> dict[str, str]:
     """Facts in the words that a description knows; ids of speakers without the corpus that precedes them."""
     told = {fact: text for fact, text in facts.items() if text and (fact in TOLD or fact in _VOTES)}
-    if "gender" in told:
-        told["gender"] = gender_of_word(told["gender"]) or "unknown"
-    if "style" in told:
-        told["style"] = style_of_word(told["style"]) or "unknown"
     if "language" in told:
         told["language"] = language_of_word(told["language"]) or told["language"]
     if "speaker" in told:
         told["speaker"] = told["speaker"].removeprefix(f"{corpus}-")
     return told
+
+
+def _in_own_words(lines: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Write genders and styles as a description names them, and yield a line on those that are not known."""
+    for fact in ("gender", "style"):
+        met = Counter(facts[fact] for facts in lines if fact in facts)
+        codes = (
+            genders_of(met) if fact == "gender" else {word: style_of_word(word) or "unknown" for word in met}
+        )
+        codes = dict.fromkeys(met, "unknown") | codes
+        yield from unknown_words(fact, met, codes)
+        for facts in lines:
+            if fact in facts:
+                facts[fact] = codes[facts[fact]]
 
 
 def _without_unreadable(lines: Sequence[dict[str, str]], description: Description) -> list[str]:

@@ -156,6 +156,27 @@ def test_columns_that_may_be_ratings_are_named_and_not_read(home):
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "genders", "said"),
+    [
+        ("HM", ["male", "female"], []),
+        ("FH", ["female", "male"], []),
+        (["Nan", "nu"], ["male", "female"], []),
+        (["nan", "m"], ["unknown", "male"], []),
+        (
+            "MV",
+            ["unknown", "unknown"],
+            ["genders that are not known: 'M' (1), 'V' (1); they count as unknown"],
+        ),
+    ],
+)
+def test_what_some_letters_mean_depends_on_the_others(home, words, genders, said):
+    text = "path,emotion,sexo\nrec/anna/a1.wav,sad,{}\nrec/ben/b1.wav,joy,{}\n".format(*words)
+    one, two, *remarks = rows_of(home, text)
+    assert [one.gender, two.gender] == genders
+    assert [remark.reason.partition(", valid")[0] for remark in remarks] == said
+
+
 @pytest.mark.parametrize("count", ["x", "inf", "nan"])
 def test_votes_that_are_no_number_are_named(count):
     with pytest.raises(ValueError, match=f"'{count}' is not a number"):

@@ -36,9 +36,11 @@ def test_other_words_are_no_emotion(word):
 
 
 def test_genders_levels_and_languages():
-    assert [gender_of_word(word) for word in ("F", "Mann", "donna", "child")] == [
-        "female", "male", "female", None,
+    assert [gender_of_word(word) for word in ("F", "Mann", "donna", "child", "nan", "NaN")] == [
+        "female", "male", "female", None, None, None,
     ]  # fmt: skip
+    assert {gender_of_word(word) for word in ("mulher", "Vrouw", "žena", "kvinna")} == {"female"}
+    assert {gender_of_word(word) for word in ("Homem", "muž", "м", "άνδρας")} == {"male"}
     assert is_level("HIGH")
     assert not is_level("sad")
     assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (UK)", "xx"]

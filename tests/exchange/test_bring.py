@@ -159,6 +159,20 @@ def test_values_that_cannot_be_read_are_left_out_and_said(bring):
     assert any(line.startswith("'valence' is left out: ") for line in made.remarks)
 
 
+def test_genders_and_styles_that_nobody_knows_are_said(bring):
+    lines = ("f1/b.wav,joy,M,nan,posed", "m1/b.flac,sad,H,nan,loud", "f1/a 1.wav,sad,?,male,")
+    made = bring(*lines, heading="file,label,sex,speaker,style")
+    written = [line.split(",") for line in made.table.read_text().splitlines()[1:]]
+    assert [(line[3], line[4]) for line in written] == [
+        ("female", "acted"),
+        ("male", "unknown"),
+        ("unknown", ""),
+    ]
+    odd = "styles that are not known: 'loud' (1); they count as unknown, valid are acted, elicited, "
+    assert f"{odd}conversational" in made.remarks
+    assert not any(line.startswith("genders") for line in made.remarks)
+
+
 def test_languages_that_nobody_knows_are_said(bring):
     made = bring("f1/b.wav,joy,Englisch", "m1/b.flac,sad,Klingon", heading="file,label,language")
     assert made.table.read_text().splitlines()[1:] == ["f1/b.wav,joy,en", "m1/b.flac,sad,Klingon"]
