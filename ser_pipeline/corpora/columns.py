@@ -109,7 +109,7 @@ def votes_among(columns: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 
 
 def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line on what a table says and nothing reads: bounds of segments, ratings, and channels.
+    """Yield a line on what a table says and nothing reads: bounds of segments, speakers, ratings, channels.
 
     Args:
         lines: of the table.
@@ -122,6 +122,11 @@ def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
             f"columns {some(called)} are not read, so rows are whole recordings; name bounds of segments "
             "start and end (seconds) or start_ms and end_ms"
         )
+    people = [word for word in columns_of_fact("speaker") if len(word) > 5]
+    near = [name for name in lines[0] if any(word in name.lower() for word in people)]
+    near = [name for name in near if name not in columns.values()]
+    if near and "speaker" not in columns:
+        yield f"no column is read as who speaks; call one 'speaker' if it says so (found {some(near)})"
     yield from _unread_ratings(lines, columns)
     yield from unread_channels(lines)
 

@@ -178,9 +178,10 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """Which columns of a table say what, by their names: fact -> column, each column once.
 
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
-    emotion, speaker and gender may also be a part of the name, unless it is of predictions, and words for
-    ratings beside one as ``mean`` if only one column is called so. Case, accents and marks do not matter. A
-    duration counts only beside a start without an end, and ``V``, ``A`` and ``D`` if the first two occur.
+    emotion and gender may also be a part of the name, unless it is of predictions, words for speakers beside
+    one as ``id``, and words for ratings beside one as ``mean`` if only one column is called so. Case, accents
+    and marks do not matter. A duration counts only beside a start without an end, and ``V``, ``A`` and ``D``
+    if the first two occur.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -199,13 +200,15 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         alike = [column for column in names.values() if rating_of_column(column) == fact]
         if fact not in found and len(alike) == 1:
             found[fact] = alike[0]
+    before, after = (
+        "|".join(map(_heading, _words()["beside_speakers"][at].split())) for at in ("before", "after")
+    )
     for fact in ("emotion", "speaker", "gender"):
-        words = [word for word in map(_heading, _words()["columns"][fact].split()) if _telling(word)]
-        inside = [
-            column
-            for name, column in names.items()
-            if any(word in name for word in words) and column not in found.values() and "pred" not in name
-        ]
+        usual = map(_heading, _words()["columns"][fact].split())
+        words = "|".join(word for word in usual if len(word) >= (6 if word.isascii() else 2))
+        form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else rf"(?!.*pred).*({words}).*"
+        free = {name: column for name, column in names.items() if column not in found.values()}
+        inside = [column for name, column in free.items() if re.fullmatch(form, name)]
         if fact not in found and inside:
             found[fact] = inside[0]
     if "start" not in found or "end" in found:
@@ -251,11 +254,6 @@ def columns_of_fact(fact: str) -> list[str]:
         ['path', 'file', 'filename']
     """
     return str(_words()["columns"][fact]).split()
-
-
-def _telling(word: str) -> bool:
-    """Whether a word is long enough to be recognised within a longer one."""
-    return len(word) >= (6 if word.isascii() else 2)
 
 
 def _heading(column: str) -> str:

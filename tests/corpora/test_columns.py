@@ -177,6 +177,15 @@ def test_what_some_letters_mean_depends_on_the_others(home, words, genders, said
     assert [remark.reason.partition(", valid")[0] for remark in remarks] == said
 
 
+def test_a_column_about_the_speaker_is_named_where_nobody_is(home):
+    row, remark = rows_of(home, "path,emotion,speaker_role,age\nrec/anna/a1.wav,sad,agent,7\n")
+    assert row.speaker_id == "mine-unknown"
+    assert remark.reason == (
+        "no column is read as who speaks; call one 'speaker' if it says so (found speaker_role)"
+    )
+    assert len(rows_of(home, "path,emotion,speaker_role,spk\nrec/anna/a1.wav,sad,agent,7\n")) == 1
+
+
 @pytest.mark.parametrize("count", ["x", "inf", "nan"])
 def test_votes_that_are_no_number_are_named(count):
     with pytest.raises(ValueError, match=f"'{count}' is not a number"):

@@ -68,3 +68,15 @@ def test_columns_are_known_by_their_headings_each_for_one_fact():
     assert facts_of_columns(["label", "emotion"]) == {"emotion": "emotion"}
     assert facts_of_columns(["Emotion_Expressed", "spoken_text"]) == {"emotion": "Emotion_Expressed"}
     assert facts_of_columns([]) == {}
+
+
+@pytest.mark.parametrize(
+    "heading", ["Speaker Code", "speakers", "Speaker_1", "SprecherNr", "orig_speaker_id", "说话人编号"]
+)
+def test_a_column_of_speakers_is_known_by_what_stands_beside(heading):
+    assert facts_of_columns([heading]) == {"speaker": heading}
+
+
+@pytest.mark.parametrize("heading", ["speaker_role", "speaker_accent", "num_speakers", "participant_mood"])
+def test_a_column_about_the_speaker_is_not_the_speaker(heading):
+    assert facts_of_columns([heading]) == {}
