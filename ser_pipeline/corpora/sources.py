@@ -61,7 +61,7 @@ class Lines:
 def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
     told: dict[str, Any] = {fact: line[column].strip() for fact, column in table.columns.items()}
     for fact, text in told.items():
-        if fact not in ("emotion", "speaker"):
+        if text and fact not in ("emotion", "speaker"):
             values.of(fact, text)
     if votes := votes_of(values.votes(line, table)):
         told["votes"] = votes

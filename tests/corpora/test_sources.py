@@ -50,6 +50,13 @@ def test_labels_are_found_whatever_form_the_table_has(tmp_path, table, files):
     assert emotions(read(tmp_path, f"{NAMES}[[tables]]\n{table}", **files)) == ["anger", "fear", "anger"]
 
 
+def test_an_empty_cell_says_nothing_and_costs_no_line(tmp_path):
+    columns = "emotion = 'e', intensity = 'i', fold = 'n', part = 'p', style = 's', age = 'a', valence = 'v'"
+    table = f"[[tables]]\nfile = 'l.csv'\nkey = 'f'\ncolumns = {{ {columns} }}"
+    lines = "f,e,i,n,p,s,a,v\ns1_F0,neutral,,,,,,\ns1_M1,fear,high,2,dev,acted,7,1\ns2_F2,anger,,2,,,,\n"
+    assert emotions(read(tmp_path, NAMES + table, l__csv=lines)) == ["neutral", "fear", "anger"]
+
+
 def test_votes_without_a_majority_are_a_reject(tmp_path):
     table = "[[tables]]\nfile = 'l.csv'\nkey = 'f'\nvotes = { anger = 'a', fear = 'b' }"
     records = read(tmp_path, NAMES + table, l__csv="f,a,b\ns1_F0,3,1\ns1_M1,2,2\ns2_F2,1,0\n")
