@@ -178,7 +178,7 @@ class Described:
         self, root: Path, table: Table, paths: Sequence[PurePosixPath]
     ) -> Iterator[tuple[PurePosixPath, Named] | Record]:
         """Recordings in path order, each as often as lines name it, and what is wrong with the table."""
-        lines, problem = lines_below(root, table)
+        lines, problems = lines_below(root, table)
         by_path: dict[str, list[Line]] = defaultdict(list)
         for number, line in lines:
             told: dict[str, Any] = {
@@ -203,8 +203,7 @@ class Described:
         if absent:
             file = Path(table.file).name
             yield MissingAudio(self.CARD.name, file, len(absent), tuple(sorted(absent)[:5]))
-        if problem:
-            yield TableProblem(self.CARD.name, Path(table.file).name, problem)
+        yield from (TableProblem(self.CARD.name, Path(table.file).name, problem) for problem in problems)
 
     def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
         """What a line may call each recording."""

@@ -183,7 +183,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         with noted(ragged):
             codes["emotion"] = _emotions(file, columns.get("emotion", ""), labels, way_out)
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*ragged, *_of_raters(table), *_rivals(lines, columns, raters)]
+    remarks = [*_of_raters(table), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, way_out, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))

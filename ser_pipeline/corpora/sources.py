@@ -12,7 +12,7 @@ from ser_pipeline.corpora.files import Guarded, key_of, stem
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
 from ser_pipeline.corpora.values import Values, votes_of
-from ser_pipeline.errors import CorpusError
+from ser_pipeline.errors import CorpusError, some
 
 Numbered = list[tuple[int, Row]]
 """Lines of a table, each with its number."""
@@ -41,7 +41,7 @@ class Lines:
             values: reads the facts of the corpus.
             stems: names of the recordings as keys, to which a table that names more is kept.
         """
-        lines, problem = lines_below(root, table)
+        lines, problems = lines_below(root, table)
         rows: dict[str, Mapping[str, Any]] = {}
         bad = []
         for number, line in lines:
@@ -55,7 +55,8 @@ class Lines:
                 continue
             if rows.setdefault(key, told) is not told and rows[key] != told:
                 bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
-        return cls(table, CorpusTable(corpus, table.file, rows, left_out(bad) or problem))
+        problem = "; ".join(filter(None, [left_out(bad), *problems]))
+        return cls(table, CorpusTable(corpus, table.file, rows, problem or None))
 
 
 def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
@@ -85,25 +86,31 @@ def _key(what: str, text: str, values: Values) -> str:
     return text
 
 
-def lines_below(root: Path, table: Table) -> tuple[Numbered, str | None]:
-    """Lines of the files of a table below a folder, and what is wrong with it; None if nothing is."""
+def lines_below(root: Path, table: Table) -> tuple[Numbered, list[str]]:
+    """Lines of the files of a table below a folder, and what is wrong with it, one line each."""
     places = [Path(table.file)] if Path(table.file).is_absolute() else sorted(root.glob(table.file))
     places = places or sorted(root.rglob(Path(table.file).name))
     lines: Numbered = []
-    bad = []
+    bad, odd = [], list[str]()
     for place in places:
+        named = "" if len(places) == 1 else f"{place.name}: "
+        met: list[str] = []
         try:
-            lines += _lines(root, place, table)
+            lines += _lines(root, place, table, met)
         except CorpusError as error:
-            bad.append(str(error) if len(places) == 1 else f"{place.name}: {error}")
+            bad.append(f"{named}{error}")
+        odd += [named + line for line in met]
+    odd = odd if len(places) == 1 or not odd else [some(odd, show=1)]
     if not bad:
-        return lines, None if places else "not found; the rows lack its information"
+        return lines, odd if places else ["not found; the rows lack its information"]
     several = f"{len(bad)} of {len(places)} files cannot be read; the first is " if len(places) > 1 else ""
-    return lines, f"{several}{bad[0]}; the rows lack its information"
+    return lines, [f"{several}{bad[0]}; the rows lack its information", *odd]
 
 
-def _lines(root: Path, place: Path, table: Table) -> Numbered:
+def _lines(root: Path, place: Path, table: Table, odd: list[str]) -> Numbered:
     """Lines of one file of a table, with the columns that its own path gives.
+
+    ``odd`` takes what should be known of lines and sheets that are not read in full.
 
     Raises:
         CorpusError: it cannot be read, or lacks a column.
@@ -111,7 +118,9 @@ def _lines(root: Path, place: Path, table: Table) -> Numbered:
     if table.line:
         found = _matches(place, table)
     else:
-        found = read_any(place, separator=table.separator, encoding=table.encoding, heading=table.heading)
+        found = read_any(
+            place, separator=table.separator, encoding=table.encoding, heading=table.heading, odd=odd
+        )
     below = place.relative_to(root) if root in place.parents else place
     path = {
         "(file)": place.stem,

@@ -163,7 +163,7 @@ def read_any(
         text = read_text(path, (encoding,) if encoding else ANY_ENCODING)
         numbered = _text_lines(text, separator, heading)
         if odd is not None:
-            odd += _ragged(numbered)
+            odd += _ragged(numbered) if heading else ()
         return _named(numbered, heading)
     if not rows:
         raise CorpusError("holds no line")

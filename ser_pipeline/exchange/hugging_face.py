@@ -68,7 +68,8 @@ def read_folder(path: Path, places: Places) -> Foreign:
     """
     tables = [found for name in METADATA for found in sorted(path.rglob(name))] if path.is_dir() else []
     if tables:
-        return Foreign([item for table in tables for item in _listed(table, path)])
+        odd: list[str] = []
+        return Foreign([item for table in tables for item in _listed(table, path, odd)], remarks=odd)
     items = [] if not path.is_dir() else list(_by_folders(path))
     if not items:
         raise CorpusError(
@@ -77,8 +78,11 @@ def read_folder(path: Path, places: Places) -> Foreign:
     return Foreign(items)
 
 
-def _listed(table: Path, root: Path) -> Iterator[Item]:
-    lines = table_lines(table)
+def _listed(table: Path, root: Path, odd: list[str]) -> Iterator[Item]:
+    """Lines of a table of metadata; ``odd`` takes what should be known of those that are not read in full."""
+    met: list[str] = []
+    lines = table_lines(table, met)
+    odd += [f"{table.relative_to(root)}: {line}" for line in met]
     if FILE_NAME not in lines[0]:
         raise CorpusError(f"{table}: has no column {FILE_NAME!r} (found {some(list(lines[0]))})")
     columns = fact_columns(table, lines[0], path=FILE_NAME)

@@ -94,6 +94,16 @@ def test_one_file_of_many_that_cannot_be_read_is_named_and_the_others_are_read(t
     assert sum(isinstance(each, Utterance) for each in rows) == 2
 
 
+@pytest.mark.parametrize("name", ["l", "m"])
+def test_lines_with_more_cells_than_the_heading_are_named(tmp_path, name):
+    table = f"[[tables]]\nfile = '[{name}l].csv'\nkey = 'f'\ncolumns = {{ emotion = 'e', text = 't' }}"
+    lines = "f,e,t\ns1_F0,anger,well, yes\ns1_M1,fear,no\ns2_F2,anger,\n"
+    one, *_, problem = read(tmp_path, NAMES + table, **{"l__csv": lines, f"{name}__csv": lines})
+    reason = "1 line has more cells than the heading, the first is line 2; these are not read"
+    several = f"l.csv: {reason} and 1 more" if name == "m" else reason
+    assert (one.text, problem.reason) == ("well", several)
+
+
 def test_a_line_pattern_that_fits_nothing_is_said(tmp_path):
     table = "[[tables]]\nfile = 'l.txt'\nline = 'x(?P<n>y)'\nkey = 'n'\ncolumns = { emotion = 'n' }"
     *_, problem = read(tmp_path, NAMES + table, l__txt="a b\n")

@@ -9,6 +9,8 @@ import soundfile
 
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange import import_dataset
+from ser_pipeline.exchange.hugging_face import read_folder
+from ser_pipeline.exchange.items import Places
 from tests.exchange.conftest import told
 
 
@@ -167,3 +169,9 @@ def test_a_folder_without_metadata_and_labels_is_an_error(tmp_path):
     (tmp_path / "set" / "metadata.csv").write_text("file,emotion\na.wav,sad\n")
     with pytest.raises(CorpusError, match=r"metadata.csv: has no column 'file_name' \(found file, emotion\)"):
         import_dataset("audiofolder", tmp_path / "set", data=tmp_path, into=tmp_path / "c")
+
+
+def test_lines_of_metadata_with_more_cells_than_the_heading_are_named(tmp_path):
+    (tmp_path / "metadata.csv").write_text("file_name,emotion,text\na.wav,sad,well, yes\n")
+    (remark,) = read_folder(tmp_path, Places([])).remarks
+    assert remark.startswith("metadata.csv: 1 line has more cells than the heading")
