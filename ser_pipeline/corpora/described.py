@@ -192,8 +192,9 @@ class Described:
         owners: dict[PurePosixPath, list[Line]] = defaultdict(list)
         absent = []
         for name, told_lines in by_path.items():
-            if name in places:
-                owners[places[name]] += told_lines
+            place = places.get(name) or places.get(unicodedata.normalize("NFC", name))
+            if place is not None:
+                owners[place] += told_lines
             else:
                 absent += [name] * len(told_lines)
         for path in paths:
@@ -210,7 +211,7 @@ class Described:
         places: dict[str, PurePosixPath] = {}
         for path in paths:
             for name in (path.as_posix(), stem(path), path.name, path.stem):
-                places.setdefault(name, path)
+                places.setdefault(unicodedata.normalize("NFC", name), path)
         return places
 
     def _each_once(

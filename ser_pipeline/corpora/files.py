@@ -7,6 +7,7 @@ it is rejected with a reason and counted.
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -353,16 +354,20 @@ def stem(path: PurePosixPath) -> str:
 def key_of(what: str, text: str) -> str:
     r"""What is compared of a table's key: of names and paths the part without suffix, with slashes.
 
-    Numbers are alike whatever zeros they begin with, since spreadsheets lose them; in paths they are not.
+    Numbers are alike whatever zeros they begin with, since spreadsheets lose them; in paths they are not. So
+    are the forms of accents, since file systems change them.
 
     Examples:
         >>> key_of("stem", "wav/a.mp4"), key_of("path", "wav/a.wav"), key_of("speaker", "a.wav")
         ('a', 'wav/a', 'a.wav')
         >>> key_of("stem", "007.wav"), key_of("turn", "07"), key_of("path", "07")
         ('7', '7', '07')
+        >>> key_of("stem", "di\N{COMBINING ACUTE ACCENT}a.wav") == "d\N{LATIN SMALL LETTER I WITH ACUTE}a"
+        True
         >>> key_of("folder/stem", "C:\\data\\anna\\01.wav")
         'anna/01'
     """
+    text = unicodedata.normalize("NFC", text)
     if what in ("stem", "path", "folder/stem"):
         bare, suffix = os.path.splitext(text.replace("\\", "/"))
         path = bare if suffix.lower() in MEDIA else bare + suffix

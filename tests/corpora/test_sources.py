@@ -134,6 +134,17 @@ columns = { emotion = "emotion" }
     assert rows == [("validation", "fear"), ("train", "anger")]
 
 
+@pytest.mark.parametrize("lines", ["rows = true\ncolumns = { emotion = 'e', path = 'f' }",
+                                   "key = 'f'\ncolumns = { emotion = 'e' }"])  # fmt: skip
+@pytest.mark.parametrize("forms", [("di\u0301a", "d\u00eda"), ("d\u00eda", "di\u0301a")])
+def test_the_form_of_accents_does_not_matter(tmp_path, lines, forms):
+    (tmp_path / f"{forms[0]}.wav").touch()
+    (tmp_path / "l.csv").write_text(f"f,e\n{forms[1]}.wav,anger\n")
+    pattern = "pattern = '.+'" if "key" in lines else ""
+    text = f"name = 'toy'\n{pattern}\n[[tables]]\nfile = 'l.csv'\n{lines}"
+    assert emotions(list(Described(parse_description(text, "toy.toml")).scan(tmp_path))) == ["anger"]
+
+
 def test_groups_say_together_who_speaks(tmp_path):
     text = f"{NAMES}joined = {{ speaker = ['scene', 'who'] }}\nfacts = {{ emotion = 'other' }}"
     rows = [each for each in read(tmp_path, text) if isinstance(each, Utterance)]
