@@ -5,12 +5,13 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from ser_pipeline.corpora.files import is_recording, states_in_store, walk
+from ser_pipeline.corpora.files import is_recording, key_of, states_in_store, walk
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.remote.addresses import ARCHIVES, STORES, address_of
 
@@ -39,7 +40,9 @@ def found_places(
     bare = _without_common_folder(rest)
     there |= {name: place for name in rest if (place := _at(bare[name], bases))}
     several: dict[str, list[str]] = {}
-    if not there:
+    if there:  # a recording that is called alike, in another folder, may be another one
+        there |= _spelt({name: bare[name] for name in rest if name not in there}, bases, {*there.values()})
+    else:
         fits = _searched(bare, bases)
         there = {name: places[0] for name, places in fits.items() if len(places) == 1}
         several = {name: places for name, places in fits.items() if len(places) > 1}
@@ -98,28 +101,72 @@ def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
 def _searched(bare: Mapping[str, str], bases: Sequence[str]) -> dict[str, list[str]]:
     """Recordings below the folders whose path ends in a name, of each name that any does.
 
-    The suffix may be left out, and case and the form of accents may differ, as between file systems.
+    The suffix may be left out, and case and the form of accents may differ, as between file systems. Where
+    that finds nothing, so may the suffix and the zeros that a number begins with.
     """
-    ends: dict[str, set[str]] = defaultdict(set)
+    named: dict[str, set[str]] = defaultdict(set)
     for base in bases:
         with suppress(CorpusError):  # as far as folders may be listed
             for folder in walk(Path(base)):
                 for name in filter(is_recording, folder.files):
                     place = os.path.normpath(os.path.join(base, folder.path, name))
-                    for end in {name, PurePosixPath(name).stem}:
-                        ends[_alike(end)].add(place)
+                    named[_key(name)].add(place)
     found = {}
     for name, path in bare.items():
         tail = _alike(f"/{path}")
-        near = {place: _alike(place) for place in ends[posixpath.basename(tail)]}
-        fits = [
+        home = posixpath.dirname(tail).rstrip("/")
+        near = {place: _alike(place) for place in named[_key(posixpath.basename(path))]}
+        near = {place: text for place, text in near.items() if posixpath.dirname(text).endswith(home)}
+        exact = [
             place
             for place, text in near.items()
             if any(end.endswith(tail) for end in (text, posixpath.splitext(text)[0]))
         ]
-        if fits:
-            found[name] = sorted(fits)
+        if near:
+            found[name] = sorted(exact or near)
     return found
+
+
+def _spelt(bare: Mapping[str, str], bases: Iterable[str], taken: Set[str]) -> dict[str, str]:
+    """Recordings whose path from a folder is the one looked for, but for how it is spelt.
+
+    Args:
+        bare: name -> path that is looked for.
+        bases: folders, in the order in which they are tried.
+        taken: recordings that other names lead to.
+    """
+    listed, found = cache(_by_key), dict[str, str]()
+    for name, path in bare.items():
+        spelt = (_respelt(os.path.normpath(os.path.join(base, path)), listed) for base in bases)
+        if place := next((place for place in spelt if place and place not in taken), None):
+            found[name] = place
+    return found
+
+
+def _respelt(path: str, listed: Callable[[str], Mapping[str, list[str]]]) -> str | None:
+    """The recording that a path spells otherwise; None where there is none, or several."""
+    place, *parts = Path(path).parts
+    for part in parts:
+        there = os.path.lexists(os.path.join(place, part))
+        near = [part] if there else listed(place).get(_key(part), [])
+        near = [name for name in near if _alike(name) == _alike(part)] or near
+        if len(near) != 1:
+            return None
+        place = os.path.join(place, near[0])
+    return place if is_recording(place) else None
+
+
+def _by_key(folder: str) -> dict[str, list[str]]:
+    """Names in a folder by what is compared of them; none where it cannot be listed."""
+    names: dict[str, list[str]] = defaultdict(list)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            names[_key(name)].append(name)
+    return names
+
+
+def _key(name: str) -> str:
+    return key_of("stem", name).casefold()
 
 
 def _alike(path: str) -> str:

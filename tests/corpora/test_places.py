@@ -79,6 +79,27 @@ def test_names_may_differ_in_case_and_in_the_form_of_accents(home):
     assert [str(row.path) for row in (one, two)] == ["rec/Jo\u0308rg/J1.WAV", "rec/anna/a1.wav"]
 
 
+def test_one_path_that_is_right_does_not_keep_others_from_being_found(home):
+    for name in ("Jose\u0301/e\u03011.wav", "Case/Xy.WAV", "n/007.flac", "other/a3.wav"):
+        (home / "rec" / name).parent.mkdir(exist_ok=True)
+        (home / "rec" / name).touch()
+    names = ("Jos\u00e9/\u00e91.wav", "case/xy.wav", "n/7", "anna/A1.WAV", "anna/a3.wav")
+    lines = [f"rec/{name},sad" for name in ("anna/a1.wav", *names)]
+    found = rows_of(home, "\n".join(["path,emotion", *lines]))
+    rows = {str(row.path) for row in found if isinstance(row, Utterance)}
+    assert rows == {"rec/anna/a1.wav", "rec/Jose\u0301/e\u03011.wav", "rec/Case/Xy.WAV", "rec/n/007.flac"}
+    assert [str(row.path) for row in found if isinstance(row, Reject)] == [
+        "rec/anna/A1.WAV",
+        "rec/anna/a3.wav",
+    ]
+
+
+def test_numbers_are_looked_for_without_the_zeros_they_begin_with(home):
+    (home / "rec" / "ben" / "007.wav").touch()
+    row, two = rows_of(home, "id,emotion\n7,angry\na1.mp4,sad\n")
+    assert [str(row.path), str(two.path)] == ["rec/anna/a1.wav", "rec/ben/007.wav"]
+
+
 def test_a_name_that_two_recordings_have_is_not_guessed(home):
     (home / "rec" / "ben" / "a1.wav").touch()
     one, two = rows_of(home, "id,emotion\na1,angry\nb2,sad\n")
