@@ -47,7 +47,7 @@ def test_segments_by_durations_and_in_milliseconds(corpus, bring, heading):
     corpus_made = Described(read_description(made.description))
     found = list(corpus_made.scan(corpus.data / "tones", [PurePosixPath("m1/long.wav")]))
     assert [str(each.segment) for each in found[:2]] == ["0.000-0.750", "0.750-1.500"]
-    assert "is no time" in found[2].reason
+    assert "is not a time" in found[2].reason
 
 
 def test_an_edited_table_is_read_again(corpus, bring):
