@@ -44,7 +44,7 @@ CASES = {
     ],
     "ears": [
         ("p003/emo_amazement_freeform.wav", "surprise", {"speaker_id": "ears-003"}),
-        ("p107/emo_extasy_sentences.wav", "other", {"session_id": "sentences"}),
+        ("p107/emo_serenity_sentences.wav", "calm", {"session_id": None}),
     ],
     "e-seravd": [("04/HSL/02-04-HSL-T-0012.wav", "happiness", {"session_id": "HSL"})],
     "emofilm": [
