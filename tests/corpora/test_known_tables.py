@@ -145,6 +145,7 @@ def test_msp_improv_takes_what_listeners_heard_and_not_what_was_to_be_acted(put)
     neutral, disputed, other = scanned("msp-improv", root).values()
     assert isinstance(neutral, Utterance)
     assert (neutral.emotion, neutral.speaker_id, neutral.gender) == ("neutral", "msp-improv-F01", "female")
+    assert neutral.session_id == "01"
     assert (neutral.valence, neutral.dominance, neutral.naturalness) == (1, -1, 0.5)
     assert isinstance(disputed, Reject)
     assert disputed.reason == "the listeners did not agree"
