@@ -36,6 +36,7 @@ CASES = {
     "cafe": [
         ("CaFE_48k/Surprise/Faible/08-S-1-4.wav", "surprise", {"intensity": "low", "age": 25}),
         ("Colère/Fort/01-C-2-2.aiff", "anger", {"text": "Deux ânes aigris au pelage brun"}),
+        ("Neutre/01-N-1-2.aiff", "neutral", {"intensity": "unspecified"}),
     ],
     "casia": [("ZhaoZuoxiang/sad/250.wav", "sadness", {"speaker_id": "casia-ZhaoZuoxiang"})],
     "demos": [
@@ -80,7 +81,10 @@ CASES = {
     "jvnv": [("F1/anger/regular/F1_anger_regular_01.wav", "anger", {"gender": "female"})],
     "kannada": [("10-06-03.wav", "neutral", {"age": 12, "gender": "female", "sentence_id": "03"})],
     "kbes": [("4-2-0-17.wav", "anger", {"gender": "female", "intensity": "high"})],
-    "mead": [("W009/audio/contempt/level_3/001.wav", "contempt", {"gender": "female", "intensity": "high"})],
+    "mead": [
+        ("W009/audio/contempt/level_3/001.wav", "contempt", {"gender": "female", "intensity": "high"}),
+        ("W009/audio/neutral/level_1/001.wav", "neutral", {"intensity": "unspecified"}),
+    ],
     "mesd": [
         ("Neutral_C_B_bola.wav", "neutral", {"gender": "unknown", "sentence_id": "bola"}),
         ("Anger_M_B_buenos dias.wav", "anger", {"gender": "male"}),
