@@ -224,7 +224,10 @@ def _tag(element: ElementTree.Element) -> str:
 
 
 def _text(element: ElementTree.Element) -> str:
-    return "".join(each.text or "" for each in element.iter() if _tag(each) == "t")
+    """The text of a cell, without how its signs are read (furigana)."""
+    if _tag(element) == "t":
+        return element.text or ""
+    return "".join(_text(each) for each in element if _tag(each) != "rPh")
 
 
 def _cells(row: ElementTree.Element, strings: Sequence[str]) -> list[str]:

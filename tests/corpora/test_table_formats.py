@@ -90,7 +90,11 @@ def test_a_sheet_is_read_with_shared_inline_and_plain_cells_and_gaps(tmp_path):
         '<row><c r="A1" t="s"><v>0</v></c><c r="C1" t="s"><v>1</v></c></row>'
         '<row><c r="A2"><v>7.0</v></c><c r="C2" t="inlineStr"><is><t>joy</t></is></c></row>'
     )
-    path = workbook(tmp_path / "t.xlsx", rows, ("<t>file</t>", "<r><t>emo</t></r><r><t>tion</t></r>"))
+    path = workbook(
+        tmp_path / "t.xlsx",
+        rows,
+        ("<t>file</t>", "<r><t>emo</t></r><r><t>tion</t></r><rPh sb='0'><t>reading</t></rPh>"),
+    )
     assert sheet_rows(path) == [["file", "", "emotion"], ["7", "", "joy"]]
     assert read_any(path) == [(2, {"file": "7", "": "", "emotion": "joy"})]
     assert read_any(path, heading=False)[1] == (2, {"1": "7", "2": "", "3": "joy"})
