@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import posixpath
 import re
 import zipfile
 from collections import Counter
@@ -167,8 +168,8 @@ def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def sheet_rows(path: Path, odd: list[str] | None = None) -> list[list[str]]:
-    """Cells of the first sheet of an Excel workbook (``.xlsx``) that has any.
+def sheet_rows(path: Path, odd: list[str] | None = None) -> list[tuple[int, list[str]]]:
+    """Cells of each row that has any, with its number, of the first visible sheet of an Excel workbook.
 
     Args:
         path: of the workbook.
@@ -181,13 +182,14 @@ def sheet_rows(path: Path, odd: list[str] | None = None) -> list[list[str]]:
         with zipfile.ZipFile(path) as book:
             shared = "xl/sharedStrings.xml"
             strings = [_text(each) for each in _xml(book, shared)] if shared in book.namelist() else []
-            sheets = [name for name in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
-            lines, more = list[list[str]](), 0
-            for name in sorted(sheets, key=lambda name: (len(name), name)):
+            lines, more = list[tuple[int, list[str]]](), 0
+            for name in _sheets(book):
                 if lines:
                     more += _has_cells(book, name)
                 else:
-                    lines = [_cells(each, strings) for each in _xml(book, name).iter() if _tag(each) == "row"]
+                    rows = [each for each in _xml(book, name).iter() if _tag(each) == "row"]
+                    found = [(int(row.get("r", at)), _cells(row, strings)) for at, row in enumerate(rows, 1)]
+                    lines = [row for row in found if any(cell.strip() for cell in row[1])]
             if more and odd is not None:
                 odd.append(f"only the first of its {1 + more} sheets is read; save another one as CSV")
             return lines
@@ -208,9 +210,28 @@ def noted(odd: Sequence[str]) -> Iterator[None]:
         raise CorpusError("; ".join([str(error), *odd])) from None
 
 
+def _sheets(book: zipfile.ZipFile) -> list[str]:
+    """Files of the sheets in the order of their tabs, without hidden ones; by number if nothing says it."""
+    there = [name for name in book.namelist() if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)]
+    there.sort(key=lambda name: (len(name), name))
+    told, links = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+    if not {told, links} <= {*book.namelist()}:
+        return there
+    files = {each.get("Id", ""): posixpath.join("/xl", each.get("Target", "")) for each in _xml(book, links)}
+    tabs = [each for each in _xml(book, told).iter() if _tag(each) == "sheet"]
+    names = [
+        posixpath.normpath(files.get(value, "")).lstrip("/")
+        for tab in tabs
+        if tab.get("state", "visible") == "visible"
+        for key, value in tab.items()
+        if key.endswith("}id")
+    ]
+    return [name for name in names if name in there] or there
+
+
 def _has_cells(book: zipfile.ZipFile, name: str) -> bool:
     large = book.getinfo(name).file_size > LARGEST_SHEET
-    return large or re.search(rb"<(\w+:)?c[\s>/]", book.read(name)) is not None
+    return large or re.search(rb"<(\w+:)?[vt][\s>]", book.read(name)) is not None
 
 
 def _xml(book: zipfile.ZipFile, name: str) -> ElementTree.Element:

@@ -154,7 +154,7 @@ def read_any(
         rows = textgrid_rows(read_text(path, (encoding,) if encoding else ANY_ENCODING))
     elif suffix == ".xlsx":
         sheets: list[str] = []
-        numbered = [*enumerate(sheet_rows(path, sheets), 1)]
+        numbered = sheet_rows(path, sheets)
         if odd is not None:
             odd += sheets
         with noted(sheets):

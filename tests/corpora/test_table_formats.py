@@ -95,14 +95,39 @@ def test_a_sheet_is_read_with_shared_inline_and_plain_cells_and_gaps(tmp_path):
         rows,
         ("<t>file</t>", "<r><t>emo</t></r><r><t>tion</t></r><rPh sb='0'><t>reading</t></rPh>"),
     )
-    assert sheet_rows(path) == [["file", "", "emotion"], ["7", "", "joy"]]
+    assert sheet_rows(path) == [(1, ["file", "", "emotion"]), (2, ["7", "", "joy"])]
     assert read_any(path) == [(2, {"file": "7", "": "", "emotion": "joy"})]
     assert read_any(path, heading=False)[1] == (2, {"1": "7", "2": "", "3": "joy"})
 
 
 def test_columns_after_z_are_in_their_place(tmp_path):
     path = workbook(tmp_path / "t.xlsx", '<row><c r="AB1"><v>1</v></c></row>')
-    assert sheet_rows(path) == [[*[""] * 27, "1"]]
+    assert sheet_rows(path) == [(1, [*[""] * 27, "1"])]
+
+
+def test_rows_of_a_sheet_that_are_only_formatted_are_no_lines(tmp_path):
+    cell = '<c t="inlineStr"><is><t>{}</t></is></c>'.format
+    rows = f'<row r="1">{cell("path")}</row><row r="3"><c s="4"/></row><row r="5">{cell("x")}</row>'
+    assert read_any(workbook(tmp_path / "t.xlsx", '<row><c s="4"/></row>', (), (rows,))) == [
+        (5, {"path": "x"})
+    ]
+
+
+def test_the_first_sheet_is_the_first_tab_that_is_not_hidden(tmp_path):
+    cell = '<row><c t="inlineStr"><is><t>{}</t></is></c></row>'.format
+    path, odd = workbook(tmp_path / "t.xlsx", cell("old"), (), (cell("hidden"), cell("first"))), []
+    tabs = '<sheet r:id="b" state="hidden"/><sheet r:id="c"/><sheet r:id="a"/>'
+    links = [
+        ("a", "worksheets/sheet1.xml"),
+        ("b", "worksheets/sheet2.xml"),
+        ("c", "/xl/worksheets/sheet3.xml"),
+    ]
+    with zipfile.ZipFile(path, "a") as book:
+        book.writestr("xl/workbook.xml", f'<workbook {NAMES} xmlns:r="r"><sheets>{tabs}</sheets></workbook>')
+        found = "".join(f'<Relationship Id="{name}" Target="{file}"/>' for name, file in links)
+        book.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{found}</Relationships>")
+    assert sheet_rows(path, odd) == [(1, ["first"])]
+    assert odd == ["only the first of its 2 sheets is read; save another one as CSV"]
 
 
 def test_of_several_sheets_the_first_is_read_and_the_others_are_said(tmp_path):
