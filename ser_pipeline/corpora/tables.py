@@ -226,6 +226,8 @@ def _holds_files(kind: Any) -> bool:
 
 
 def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[int, list[str]]]:
+    if told := re.match(r'"?sep=([^\w\s]|\t)"?(?=[\r\n])', text):  # what Excel writes and heeds
+        separator, text = separator or told[1], text[told.end() :]
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise CorpusError("is empty")

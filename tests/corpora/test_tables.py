@@ -138,3 +138,11 @@ def test_an_object_of_lists_of_one_is_a_table(tmp_path):
     (tmp_path / "a.json").write_text('{"a": [{"x": 1}], "b": [{"x": 2, "y": 3}]}')
     rows = [line for _, line in read_any(tmp_path / "a.json")]
     assert rows == [{"": "a", "x": "1", "y": ""}, {"": "b", "x": "2", "y": "3"}]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_the_line_in_which_excel_names_the_separator_is_heeded(tmp_path, mark):
+    path, odd = tmp_path / "t.csv", []
+    path.write_text(f"sep={mark}\npath;a,b\tc\nx;y,z\tw\n")
+    assert [[*row.values()] for _, row in read_any(path, odd=odd)] == ["x;y,z\tw".split(mark)]
+    assert (read_any(path)[0][0], odd) == (3, [])
