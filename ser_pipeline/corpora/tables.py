@@ -26,7 +26,7 @@ from ser_pipeline.corpora.table_formats import (
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
 from ser_pipeline.remote.addresses import address_of
-from ser_pipeline.remote.opening import opened_bytes
+from ser_pipeline.remote.opening import holds_files, opened_bytes
 from ser_pipeline.tables.cells import plural
 
 Facts = Mapping[str, Any]
@@ -205,7 +205,7 @@ def _parquet_rows(path: Path) -> list[Row]:
         with opened_bytes(path, whole=False) as file, pa.PythonFile(file, "r") as whole:
             source = pq.ParquetFile(whole)
             plain = [f.name for f in source.schema_arrow if not pa.types.is_nested(f.type)]
-            sound = [f.name for f in source.schema_arrow if _holds_files(f.type)]
+            sound = [f.name for f in source.schema_arrow if holds_files(f.type)]
             lines = source.read(columns=plain).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise CorpusError(f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})") from None
@@ -215,14 +215,6 @@ def _parquet_rows(path: Path) -> list[Row]:
         | {name: f"parquet://{name}/{row}::{place}" for name in sound}
         for row, line in enumerate(lines)
     ]
-
-
-def _holds_files(kind: Any) -> bool:
-    """Whether a column of Parquet holds files, as of recordings in data sets of Hugging Face."""
-    import pyarrow as pa
-
-    found = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
-    return found >= 0 and pa.types.is_binary(kind.field(found).type)
 
 
 def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[int, list[str]]]:

@@ -34,6 +34,7 @@ from ser_pipeline.exchange.items import (
 )
 from ser_pipeline.exchange.table import fact_columns, told
 from ser_pipeline.labels import EMOTIONS, OTHER
+from ser_pipeline.remote.opening import holds_files
 
 METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME: Final = "file_name"
@@ -141,7 +142,7 @@ def _columns(file: Path) -> tuple[str, dict[str, str], dict[str, list[str]]]:
         schema = pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
         raise CorpusError(f"{file}: cannot be read as Parquet ({str(error).partition(chr(10))[0]})") from None
-    audio = next((each.name for each in schema if _holds_audio(each.type)), None)
+    audio = next((each.name for each in schema if holds_files(each.type)), None)
     if audio is None:
         raise CorpusError(
             f"{file}: no column holds recordings as 'bytes' and 'path' (found {some(schema.names)}); for a "
@@ -149,13 +150,6 @@ def _columns(file: Path) -> tuple[str, dict[str, str], dict[str, list[str]]]:
         )
     plain = {each.name: None for each in schema if not pa.types.is_nested(each.type)}
     return audio, fact_columns(file, {audio: None, **plain}, path=audio), _classes(schema)
-
-
-def _holds_audio(kind: pa.DataType) -> bool:
-    return pa.types.is_struct(kind) and {kind.field(at).name for at in range(kind.num_fields)} >= {
-        "bytes",
-        "path",
-    }
 
 
 def _classes(schema: pa.Schema) -> dict[str, list[str]]:

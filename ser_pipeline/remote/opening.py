@@ -230,6 +230,14 @@ def _groups(outer: str, _state: State) -> list[int]:
         return [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
 
 
+def holds_files(kind: Any) -> bool:
+    """Whether a column of Parquet is of files, as of recordings in data sets of Hugging Face."""
+    import pyarrow as pa
+
+    place = kind.get_field_index("bytes") if pa.types.is_struct(kind) else -1
+    return place >= 0 and kind.field(place).type in (pa.binary(), pa.large_binary(), pa.null())
+
+
 @lru_cache(maxsize=2)
 def _column(outer: str, _state: State, column: str, group: int) -> list[bytes | None]:
     """Recordings of a group of rows, which lie side by side; the next one is usually of the same group."""
@@ -241,7 +249,7 @@ def _column(outer: str, _state: State, column: str, group: int) -> list[bytes | 
                 EINVAL, f"{outer} has no column {column!r}; it has {', '.join(file.schema_arrow.names)}"
             )
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
-    if pa.types.is_struct(cells.type) and cells.type.get_field_index("bytes") >= 0:
+    if holds_files(cells.type):
         cells = cells.field("bytes")
     if not (pa.types.is_binary(cells.type) or pa.types.is_large_binary(cells.type)):
         raise OSError(EINVAL, f"column {column!r} of {outer} holds {cells.type}, not recordings")

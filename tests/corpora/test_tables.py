@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ser_pipeline.corpora.tables import (
@@ -146,3 +148,9 @@ def test_the_line_in_which_excel_names_the_separator_is_heeded(tmp_path, mark):
     path.write_text(f"sep={mark}\npath;a,b\tc\nx;y,z\tw\n")
     assert [[*row.values()] for _, row in read_any(path, odd=odd)] == ["x;y,z\tw".split(mark)]
     assert (read_any(path)[0][0], odd) == (3, [])
+
+
+def test_recordings_in_columns_of_large_bytes_are_addresses(tmp_path):
+    audio = pa.array([{"bytes": b"x"}], pa.struct([("bytes", pa.large_binary())]))
+    pq.write_table(pa.table({"audio": audio}), tmp_path / "t.parquet")
+    assert read_any(tmp_path / "t.parquet") == [(1, {"audio": f"parquet://audio/0::{tmp_path}/t.parquet"})]

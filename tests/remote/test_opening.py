@@ -14,7 +14,7 @@ import soundfile
 
 from ser_pipeline.manifest import read_manifest, read_rejects
 from ser_pipeline.remote.addresses import ABSENT
-from ser_pipeline.remote.opening import opened_bytes, state_at
+from ser_pipeline.remote.opening import holds_files, opened_bytes, state_at
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +131,9 @@ def test_a_name_that_no_file_can_have(tmp_path):
     assert state_at(f"{tmp_path}/a\0.wav") == state_at(f"tar://a.wav::{tmp_path}/b\0.tar") == ABSENT
     with pytest.raises(OSError, match="not a regular file"), opened_bytes(tmp_path / "a\0.wav"):
         pass
+
+
+def test_files_lie_in_columns_of_bytes_of_either_kind():
+    for kind, holds in ((pa.binary(), True), (pa.large_binary(), True), (pa.string(), False)):
+        assert holds_files(pa.struct([("bytes", kind), ("path", pa.string())])) is holds
+        assert not holds_files(kind)
