@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ser_pipeline.corpora.table_formats import (
     sheet_rows,
     textgrid_rows,
 )
+from ser_pipeline.corpora.words import emotion_of_word
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import MissingAudio, TableProblem
 from ser_pipeline.remote.addresses import address_of
@@ -35,6 +37,8 @@ Facts = Mapping[str, Any]
 UTF8 = ("utf-8-sig",)
 ANY_ENCODING = ("utf-8-sig", "cp1252", "latin-1")
 """Tried in this order if none is given; the last one always fits. UTF-16 is known by its mark."""
+LEGACY = (*(f"cp125{page}" for page in "201346"), "cp932", "cp949", "gb18030", "big5")
+"""Encodings that labels may tell: of Europe, Turkey and Arabic, and of Japan, Korea and China."""
 SEPARATORS = "\t;,|"
 MOST_LOOKED_AT = 1000
 """Lines of a table without a heading in which its separator is looked for."""
@@ -279,7 +283,9 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
     elif b"\0" in content[:2]:  # without a mark: the first letter of a heading is ASCII
         encodings = ("utf-16-be" if content[0] == 0 else "utf-16-le",)
     if encodings == ANY_ENCODING:
-        encodings = (*UTF8, *_of_two_bytes(content), *ANY_ENCODING[1:])
+        with suppress(UnicodeDecodeError):
+            return content.decode(UTF8[0])
+        encodings = (*_of_labels(content), *_of_two_bytes(content), *ANY_ENCODING[1:])
     for encoding in encodings:
         try:
             return content.decode(encoding)
@@ -291,6 +297,15 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
             ) from None
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
     raise CorpusError(f"line {line} is not {names} text")
+
+
+def _of_labels(content: bytes) -> list[str]:
+    """The legacy encoding in which most words beyond ASCII are emotions; none if there is no such word."""
+    found: dict[str, int] = {}
+    for encoding in LEGACY:
+        words = {*re.split(r'[\s,;|"]+', content[: 1 << 16].decode(encoding, "ignore"))}
+        found[encoding] = sum(not word.isascii() and emotion_of_word(word) is not None for word in words)
+    return [max(found, key=lambda encoding: found[encoding])] if any(found.values()) else []
 
 
 def _of_two_bytes(content: bytes) -> tuple[str, ...]:

@@ -154,3 +154,13 @@ def test_recordings_in_columns_of_large_bytes_are_addresses(tmp_path):
     audio = pa.array([{"bytes": b"x"}], pa.struct([("bytes", pa.large_binary())]))
     pq.write_table(pa.table({"audio": audio}), tmp_path / "t.parquet")
     assert read_any(tmp_path / "t.parquet") == [(1, {"audio": f"parquet://audio/0::{tmp_path}/t.parquet"})]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "label"),
+    [("cp1251", "радость"), ("cp1251", "ГНЕВ"), ("cp932", "怒り"), ("cp1250", "złość"), ("cp1254", "şaşkin"),
+     ("cp1253", "λύπη"), ("cp1256", "غضب"), ("gb18030", "愤怒"), ("big5", "憤怒")],
+)  # fmt: skip
+def test_labels_tell_the_encoding_of_other_alphabets(tmp_path, encoding, label):
+    (tmp_path / "t.csv").write_text(f"path,emotion\na,{label}\nb,sad\n", encoding)
+    assert [row["emotion"] for _, row in read_any(tmp_path / "t.csv")] == [label, "sad"]
