@@ -5,11 +5,9 @@ their headings, labels by their words. Paths may be absolute, relative to the ta
 or of another machine, Windows included.
 """
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain, count
@@ -25,6 +23,7 @@ from ser_pipeline.corpora.columns import (
     unknown_languages,
     unknown_words,
     unread,
+    usual_scales,
     votes_among,
 )
 from ser_pipeline.corpora.described import Described, Named, plain_id
@@ -55,12 +54,6 @@ from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, OTHER
 from ser_pipeline.records import RATINGS, Record, Reject, TableProblem, Utterance
 from ser_pipeline.tables.cells import plural
-
-SHARES: Final[tuple[Scale, ...]] = ((0, 1), (0, 100))
-"""Scales of agreement and naturalness, which are shares of the raters."""
-
-SCALES: Final[tuple[Scale, ...]] = ((0, 1), (-1, 1), (1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
-"""Usual scales of ratings; the first that all ratings fit is taken."""
 
 SPREADSHEETS: Final = {".xls", ".ods", ".numbers"}
 """Suffixes of spreadsheets that are not read; of ``.xlsx`` the first sheet is."""
@@ -197,7 +190,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     tongues = met.get("language", Counter())
     codes["language"] = {word: language_of_word(word) or "und" for word in tongues if word}
     remarks += unknown_languages(tongues)
-    scales = _scales(met)
+    scales = usual_scales(met)
     remarks += _of_scales(scales, columns)
     told = Description(
         name=name,
@@ -312,27 +305,6 @@ def _are_labels(column: str, cells: Iterable[str]) -> bool:
     met = [emotion_of_word(cell) for cell in cells if cell.strip()]
     fewest = 1 if "emotion" in facts_of_columns([column]) else 2
     return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
-
-
-def _scales(met: Mapping[str, Mapping[str, int]]) -> dict[str, Scale]:
-    """Fact -> scale of its ratings; valence, arousal and dominance have the widest that any of them needs."""
-    found = {fact: scale for fact in RATINGS if (scale := _scale(fact, met.get(fact, ())))}
-    of_all = {fact: found[fact] for fact in DIMENSIONS if fact in found}
-    low, high = max(of_all.values(), key=lambda scale: scale[1] - scale[0], default=(0, 1))
-    if all(low <= scale[0] and scale[1] <= high for scale in of_all.values()):
-        found |= dict.fromkeys(of_all, (low, high))
-    return found
-
-
-def _scale(fact: str, met: Iterable[str]) -> Scale | None:
-    """The first usual scale that all ratings fit; None where none are numbers, or they fit none."""
-    values = []
-    for text in met:
-        with suppress(ValueError):
-            values.append(float(text.replace(",", ".")))
-    values = [value for value in values if math.isfinite(value)]
-    scales = SHARES if fact in ("agreement", "naturalness") else SCALES
-    return next((s for s in scales if values and s[0] <= min(values) and max(values) <= s[1]), None)
 
 
 def _of_scales(scales: Mapping[str, Scale], columns: Mapping[str, str]) -> Iterator[str]:

@@ -5,18 +5,17 @@ unpacked into it if the data set itself holds them.
 """
 
 import json
-import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora import OWN_FOLDER
-from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages, unknown_words
+from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages, unknown_words, usual_scales
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.draft_text import untold_line
@@ -325,7 +324,7 @@ def _description_text(
     blocks += [f"{_quoted(label)} = {_quoted(emotion)}" for label, emotion in sorted(codes.items())]
     odd = [label for label in labels if label and label not in codes]
     blocks += [untold_line(_quoted(label), labels[label]) for label in odd]
-    if scales := {fact: scale for fact in RATINGS if (scale := _scale(fact, facts))}:
+    if scales := _scales(facts):
         blocks += ["", "[scales]"]
         blocks += [f"{fact} = [{low:g}, {high:g}]" for fact, (low, high) in scales.items()]
     by_fact = {"path": "path", **{fact: fact for fact in columns if fact in TOLD}}
@@ -348,15 +347,11 @@ def _inline(key: str, pairs: Mapping[str, str]) -> str:
     return f"{key} = {{ {', '.join(f'{name} = {_quoted(value)}' for name, value in pairs.items())} }}"
 
 
-def _scale(fact: str, facts: Iterable[Mapping[str, str]]) -> tuple[float, float] | None:
-    """The usual scale of ratings outside the range of their fact; None if they fit it, or are not numbers."""
-    try:
-        values = [float(line[fact].replace(",", ".")) for line in facts if line.get(fact)]
-    except ValueError:
-        return None
-    low, high = RATINGS[fact]
-    if not values or not all(map(math.isfinite, values)) or low <= min(values) <= max(values) <= high:
-        return None
-    scales = ((1, 5), (1, 7), (1, 9), (0, 10), (-5, 5), (0, 100))
-    fits = next((s for s in scales if s[0] <= min(values) and max(values) <= s[1]), None)
-    return fits or (min(values), max(values))
+def _scales(facts: Sequence[Mapping[str, str]]) -> dict[str, tuple[float, float]]:
+    """Fact -> usual scale of its ratings, of those that go beyond the range of their fact."""
+    found = usual_scales({fact: [line[fact] for line in facts if line.get(fact)] for fact in RATINGS})
+    return {
+        fact: (low, high)
+        for fact, (low, high) in found.items()
+        if low < RATINGS[fact][0] or high > RATINGS[fact][1]
+    }

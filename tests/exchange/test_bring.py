@@ -67,10 +67,10 @@ def test_recordings_elsewhere_are_copied(corpus, bring, tmp_path):
 
 
 def test_other_words_become_those_of_a_description(bring):
-    made = bring("f1/b.wav,joy,list-7,Frau,4", heading="file,label,speaker,sex,valence")
+    made = bring("f1/b.wav,joy,list-7,Frau,4,6", heading="file,label,speaker,sex,valence,arousal")
     told = read_description(made.description)
-    assert made.table.read_text().splitlines()[1] == "f1/b.wav,joy,7,female,4"
-    assert told.scales == {"valence": (1, 5)}
+    assert made.table.read_text().splitlines()[1] == "f1/b.wav,joy,7,female,4,6"
+    assert told.scales == {"valence": (1, 7), "arousal": (1, 7)}
 
 
 @pytest.mark.parametrize("first", ["joy", "blah"])
