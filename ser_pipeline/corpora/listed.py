@@ -165,6 +165,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
     with noted(ragged):
         columns = _columns(file, lines[0], raters, bool(votes))
+    remarks = [*_by_words(lines, columns, raters, bool(votes))]
     votes = {} if "emotion" in columns else votes
     table = Table(file=str(file.absolute()), rows=True, columns=columns, votes=votes, raters=raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
@@ -176,7 +177,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         with noted(ragged):
             codes["emotion"] = _emotions(file, columns.get("emotion", ""), labels, way_out)
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
-    remarks = [*_of_raters(table), *_rivals(lines, columns, raters)]
+    remarks += [*_of_raters(table), *_rivals(lines, columns, raters)]
     remarks += _remarks(labels, refused, way_out, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
@@ -231,6 +232,24 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted:
                 f"(found {some(list(heading))}){hint}"
             )
     return columns
+
+
+def _by_words(
+    lines: Sequence[Row], columns: dict[str, str], raters: Sequence[str], voted: bool
+) -> Iterator[str]:
+    """Take another column for the emotion if that of labels has numbers where others have words; say so."""
+    called = columns.get("emotion")
+    if called is None or any(emotion_of_word(line[called]) for line in lines):
+        return
+    taken = {*columns.values(), *raters}
+    free = [name for name in lines[0] if name not in taken and "pred" not in name.lower()]
+    words = next((name for name in free if _are_labels(name, [line[name] for line in lines])), None)
+    if words is not None:
+        columns["emotion"] = words
+        yield f"column {called!r} holds no words for emotions; labels are read from column {words!r}"
+    elif raters or voted:
+        del columns["emotion"]
+        yield f"column {called!r} holds no words for emotions, and is not read"
 
 
 def _emotions(file: Path, column: str, met: Mapping[str, int], way_out: str) -> dict[str, str]:

@@ -301,6 +301,26 @@ def test_a_column_named_like_labels_is_compared_where_it_holds_words(home, label
     assert len(rows_of(home, f"path,emotion,label,speaker\n{text}")) == 3 + remarks
 
 
+@pytest.mark.parametrize(
+    ("heading", "first", "second"),
+    [("label,label_name", "0,joy", "1,anger"), ("label_name,label", "joy,0", "anger,1"),
+     ("pred,label,label_name", "sad,0,joy", "joy,1,anger")],
+)  # fmt: skip
+def test_words_for_emotions_come_before_numbers_of_classes(home, heading, first, second):
+    text = f"path,{heading}\nrec/anna/a1.wav,{first}\nrec/ben/b1.wav,{second}\n"
+    one, two, remark, *_ = rows_of(home, text)
+    assert (one.emotion, two.emotion) == ("happiness", "anger")
+    said = "column 'label' holds no words for emotions; labels are read from column 'label_name'"
+    assert remark.reason == said
+
+
+def test_numbers_of_classes_do_not_hide_what_listeners_chose(home):
+    text = "path,label,ann1,ann2,ann3\nrec/anna/a1.wav,0,joy,joy,sad\nrec/ben/b1.wav,1,sad,sad,joy\n"
+    one, two, *said = rows_of(home, text)
+    assert (one.emotion, two.emotion) == ("happiness", "sadness")
+    assert "column 'label' holds no words for emotions, and is not read" in [each.reason for each in said]
+
+
 def test_a_heading_that_occurs_twice_is_named_where_the_columns_differ(home):
     _, remark = rows_of(home, "path,emotion,speaker,speaker\nrec/anna/a1.wav,sad,anna,ann\n")
     assert (
