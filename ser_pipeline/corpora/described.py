@@ -18,7 +18,7 @@ from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, par
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
 from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
-from ser_pipeline.corpora.words import language_name
+from ser_pipeline.corpora.words import language_name, letters
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,
@@ -352,16 +352,6 @@ class Described:
 def _bounds(told: Named) -> tuple[str, ...]:
     """Which part of its recording a line is about."""
     return tuple(told.get(fact, "") for fact in TIMES)
-
-
-def letters(name: str) -> str:
-    """A name without case, blanks and marks, by which folders are compared with corpora.
-
-    Examples:
-        >>> letters("EMO-DB (1)")
-        'emodb1'
-    """
-    return re.sub(r"[\W_]", "", name.lower())
 
 
 def plain_id(name: str) -> str:

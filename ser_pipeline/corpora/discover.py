@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ser_pipeline.corpora import CORPORA, Corpus
-from ser_pipeline.corpora.described import Described, letters
+from ser_pipeline.corpora.described import Described
 from ser_pipeline.corpora.files import Folder, in_path_order, is_recording, unlisted, walk
+from ser_pipeline.corpora.words import letters
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import CorpusCard, Reject
 from ser_pipeline.remote.addresses import address_of, is_folder

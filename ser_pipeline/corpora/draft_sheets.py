@@ -17,7 +17,7 @@ from ser_pipeline.corpora.shapes import Field
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import read_any
 from ser_pipeline.corpora.values import part_of_word
-from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word
+from ser_pipeline.corpora.words import columns_of_fact, emotion_of_word, letters
 from ser_pipeline.errors import CorpusError
 
 SUFFIXES: Final = frozenset(
@@ -214,8 +214,8 @@ def key_of_sheet(sheet: Sheet, of: Recordings) -> Key | None:
     """The columns that name the recordings; None if none do."""
     stems = Counter(path.stem for path in of.paths)
     alone = sum(count == 1 for count in stems.values()) >= 0.9 * len(of.paths)
-    usual = [re.sub(r"[\W_]", "", word) for word in columns_of_fact("path")]
-    own = sorted(sheet.columns, key=lambda c: re.sub(r"[\W_]", "", c.lower()) not in usual)
+    usual = {*map(letters, columns_of_fact("path"))}
+    own = sorted(sheet.columns, key=lambda column: letters(column) not in usual)
     tries: list[Tried] = [((c,), ("path",)) for c in (*own, "(path)")]
     by_name: list[Tried] = [((column,), ("stem",)) for column in own if column not in ("(folder)", "(path)")]
     if alone:

@@ -31,12 +31,12 @@ def plain(word: str) -> str:
         ('ofke', 'pleasantsurprise', 'colere')
     """
     text = "".join(PLAIN.get(letter, letter) for letter in word.lower())
-    return re.sub(r"[\W_\d]", "", _without_accents(text))
+    return re.sub(r"\d", "", letters(text))
 
 
-def _without_accents(text: str) -> str:
-    flat = unicodedata.normalize("NFKD", text)
-    return "".join(mark for mark in flat if not unicodedata.combining(mark))
+def letters(name: str) -> str:
+    """A name without case, accents, blanks and marks, by which headings and folders are compared."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name.lower()))
 
 
 def emotion_of_word(word: str) -> str | None:
@@ -189,10 +189,10 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for column in heading:
-        names.setdefault(_heading(column), column)
+        names.setdefault(letters(column), column)
     found: dict[str, str] = {}
     for fact, words in _words()["columns"].items():
-        called = next((names[word] for word in map(_heading, words.split()) if word in names), None)
+        called = next((names[word] for word in map(letters, words.split()) if word in names), None)
         alone = called is not None and len(called) == 1 and not {"v", "a"} <= names.keys()
         if called is not None and called not in found.values() and not alone:
             found[fact] = called
@@ -201,11 +201,10 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         if fact not in found and len(alike) == 1:
             found[fact] = alike[0]
     before, after = (
-        "|".join(map(_heading, _words()["beside_speakers"][at].split())) for at in ("before", "after")
+        "|".join(map(letters, _words()["beside_speakers"][at].split())) for at in ("before", "after")
     )
     for fact in ("emotion", "speaker", "gender"):
-        usual = map(_heading, _words()["columns"][fact].split())
-        words = "|".join(word for word in usual if len(word) >= (6 if word.isascii() else 2))
+        words = "|".join(word for word in map(letters, _words()["columns"][fact].split()) if _telling(word))
         form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else rf"(?!.*pred).*({words}).*"
         free = {name: column for name, column in names.items() if column not in found.values()}
         inside = [column for name, column in free.items() if re.fullmatch(form, name)]
@@ -235,13 +234,13 @@ def rating_of_column(column: str, *, surely: bool = True) -> str | None:
     apart = {*re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", column).lower())}
     differs = apart & {*beside["other"].split()}
     for fact in DIMENSIONS:
-        words = {_heading(word) for word in _words()["columns"][fact].split()}
+        words = {letters(word) for word in _words()["columns"][fact].split()}
         long = "|".join(sorted(word for word in words if len(word) > 4))
         short = "|".join(sorted(word for word in words if 1 < len(word) <= 4))
         sure = rf"({same}|\d)*({long})({same}|\d)*|({same})*({short})({same})*"
-        if re.fullmatch(sure, _heading(column)):
+        if re.fullmatch(sure, letters(column)):
             return fact
-        if not surely and re.search(long, _heading(column)) and not differs:
+        if not surely and re.search(long, letters(column)) and not differs:
             return fact
     return None
 
@@ -256,8 +255,9 @@ def columns_of_fact(fact: str) -> list[str]:
     return str(_words()["columns"][fact]).split()
 
 
-def _heading(column: str) -> str:
-    return re.sub(r"[\W_]", "", _without_accents(column.lower()))
+def _telling(word: str) -> bool:
+    """Whether a word is long enough to be recognised within a longer one."""
+    return len(word) >= (6 if word.isascii() else 2)
 
 
 COUNTRIES: Final[Mapping[str, str]] = {"GB": "UK", "CA": "Canada"}

@@ -9,6 +9,7 @@ from ser_pipeline.corpora.words import (
     is_level,
     language_name,
     language_of_word,
+    letters,
     plain,
 )
 
@@ -45,6 +46,7 @@ def test_genders_levels_and_languages():
     assert not is_level("sad")
     assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (UK)", "xx"]
     assert plain("Straße 12") == "strasse"
+    assert letters("Oréau_12 (B)") == "oreau12b"
 
 
 @pytest.mark.parametrize(
