@@ -15,12 +15,14 @@ from ser_pipeline.corpora.words import (
     columns_of_fact,
     emotion_of_word,
     gender_of_word,
+    is_missing,
     is_nobody,
     language_of_word,
+    plain,
     rating_of_column,
 )
 from ser_pipeline.errors import some
-from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.labels import DIMENSIONS, OTHER
 from ser_pipeline.records import RATINGS, VOCABULARIES
 
 FEWEST: Final = 3
@@ -210,7 +212,7 @@ def genders_of(words: Collection[str]) -> dict[str, str]:
     if not {"female", "male"} <= {*found.values()}:
         met = {word: word.strip().lower() for word in words}
         beside = next((each for each in _GENDERS if each.keys() <= {*met.values()}), {})
-        found |= {word: beside[plain] for word, plain in met.items() if plain in beside}
+        found |= {word: beside[short] for word, short in met.items() if short in beside}
     return {word: gender for word, gender in found.items() if gender}
 
 
@@ -226,6 +228,37 @@ def unknown_words(fact: str, met: Mapping[str, int], codes: Mapping[str, str]) -
     if odd:
         valid = ", ".join(value for value in VOCABULARIES[fact] if value != "unknown")
         yield f"{fact}s that are not known: {counted(odd)}; they count as unknown, valid are {valid}"
+
+
+def told_of_labels(
+    met: Mapping[str, int], known: Mapping[str, str], way_out: str, *, several: bool
+) -> Iterator[str]:
+    """Yield a line on labels that are not emotions, on those that are missing, and on those read as ``other``.
+
+    Args:
+        met: label -> how often it occurs.
+        known: label -> emotion.
+        way_out: command that lets the user say what they mean.
+        several: whether labels are votes.
+    """
+    rest = [label for label in met if label and label not in known]
+    odd = {label: met[label] for label in rest if not is_missing(label)}
+    missing = {label: met[label] for label in rest if is_missing(label)}
+    others = {label: met[label] for label in known if known[label] == OTHER and plain(label)[:3] != "oth"}
+    rejects, docs = "recordings that have them are rejected", f"{way_out} (docs/corpora/describe.md)"
+    if odd:
+        so = "they count as votes for 'other'" if several else rejects
+        yield (
+            f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says what "
+            f"they mean: {docs}"
+        )
+    if missing:
+        yield f"labels that say that there is none: {counted(missing)}; {'no votes' if several else rejects}"
+    if others:
+        yield (
+            f"labels that are read as 'other', which no task uses: {counted(others)}; a description of the "
+            f"corpus may say what else they mean: {docs}"
+        )
 
 
 def unknown_languages(met: Mapping[str, int]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ser_pipeline.corpora.columns import (
     raters_among,
     spellings_of,
     told_of,
+    told_of_labels,
     unknown_languages,
     unknown_words,
     unread,
@@ -27,7 +28,7 @@ from ser_pipeline.corpora.columns import (
     votes_among,
 )
 from ser_pipeline.corpora.described import Described, Named, plain_id
-from ser_pipeline.corpora.description import Codes, Description, Scale, Table
+from ser_pipeline.corpora.description import Description, Scale, Table
 from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import (
     Guarded,
@@ -46,6 +47,7 @@ from ser_pipeline.corpora.words import (
     facts_of_columns,
     intensity_of_word,
     is_level,
+    is_missing,
     language_of_word,
     rating_of_column,
     style_of_word,
@@ -178,7 +180,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
             codes["emotion"] = _emotions(file, columns.get("emotion", ""), labels, way_out)
     refused = {label: _no_emotion(label) for label in labels if label and label not in codes["emotion"]}
     remarks += [*_of_raters(table), *_rivals(lines, columns, raters)]
-    remarks += _remarks(labels, refused, way_out, several=bool(raters) or "rater" in columns)
+    remarks += told_of_labels(labels, codes["emotion"], way_out, several=bool(raters) or "rater" in columns)
     remarks += unread(lines, columns)
     codes["speaker"] = spellings_of(met.get("speaker", {}))
     remarks += told_of(met.get("speaker", ()), codes["speaker"])
@@ -270,20 +272,11 @@ def _emotions(file: Path, column: str, met: Mapping[str, int], way_out: str) -> 
 
 
 def _no_emotion(label: str) -> str:
+    if is_missing(label):
+        return f"no label: {label!r} stands where one is missing"
     if any(map(str.isalpha, label)) and is_level(label):
         return f"label {label!r} says how strong an emotion is, not which"
     return f"label {label!r} is not a known emotion"
-
-
-def _remarks(met: Mapping[str, int], refused: Codes, way_out: str, *, several: bool) -> list[str]:
-    if not refused:
-        return []
-    odd = {label: met[label] for label in refused}
-    so = "they count as votes for 'other'" if several else "recordings that have them are rejected"
-    return [
-        f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says what "
-        f"they mean: {way_out} (docs/corpora/describe.md)"
-    ]
 
 
 def _of_raters(table: Table) -> Iterator[str]:
@@ -321,7 +314,7 @@ def _rivals(lines: Sequence[Row], columns: Mapping[str, str], raters: Sequence[s
 
 def _are_labels(column: str, cells: Iterable[str]) -> bool:
     """Whether nearly all cells are words for emotions, of two or more in a column that is not called so."""
-    met = [emotion_of_word(cell) for cell in cells if cell.strip()]
+    met = [emotion_of_word(cell) for cell in cells if cell.strip() and not is_missing(cell)]
     fewest = 1 if "emotion" in facts_of_columns([column]) else 2
     return len({*met} - {None}) >= fewest and met.count(None) <= 0.1 * len(met)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
-from ser_pipeline.corpora.words import gender_of_word, is_nobody, language_of_word
+from ser_pipeline.corpora.words import gender_of_word, is_missing, is_nobody, language_of_word
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import MAX_FOLDS, MOST_VOTES, RATINGS, UNKNOWN_SPEAKER
 
@@ -101,16 +101,16 @@ class Values:
         """What a line says of how many listeners chose each emotion: emotion -> numbers."""
         votes = {emotion: [line.get(name, "") for name in names] for emotion, names in table.votes.items()}
         for column in table.raters:
-            if label := line.get(column, "").strip():
-                votes.setdefault(self.answer(label), []).append("1")
+            if emotion := self.answer(line.get(column, "").strip()):
+                votes.setdefault(emotion, []).append("1")
         return votes
 
     def answer(self, label: str) -> str:
-        """The emotion that one of several listeners chose; a word that is none is another one."""
+        """The emotion that one of several listeners chose; a word that is none is another one, "" missing."""
         try:
-            return parts_of(self.of("emotion", label))[0]
+            return parts_of(self.of("emotion", label))[0] if label else ""
         except ValueError:
-            return OTHER
+            return "" if is_missing(label) else OTHER
 
     def fields(self, raw: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of a row, by what is said of them; the emotion and who speaks are others' to find.
@@ -273,7 +273,7 @@ def of_all(answers: Sequence[Mapping[str, Any]], emotion_of: Callable[[str], str
         numbers = [number for text in said[fact] if math.isfinite(number := _number(text))]
         told[fact] = str(math.fsum(numbers) / len(numbers)) if numbers else told[fact]
     if told.pop("emotion", ""):
-        told["votes"] = Counter(map(emotion_of, said["emotion"]))
+        told["votes"] = Counter(filter(None, map(emotion_of, said["emotion"])))
     return told
 
 

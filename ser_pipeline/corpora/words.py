@@ -70,7 +70,11 @@ def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
     if "".join(sorted(codes)).lower() == ascii_lowercase[: len(codes)]:
         return best
     for words in _words()["initials"].values():
-        options = {code: _begun(plain(code), words.split()) for code in codes}
+        known = {word: emotion for word in words.split() if (emotion := emotion_of_word(word))}
+        options = {
+            code: [*dict.fromkeys(known[word] for word in known if bare and word.startswith(bare))]
+            for code, bare in zip(codes, map(plain, codes), strict=True)
+        }
         found: dict[str, str] = {}
         for code in sorted(options, key=lambda code: len(options[code])):
             free = [emotion for emotion in options[code] if emotion not in found.values()]
@@ -96,12 +100,6 @@ def published_codes(codes: Sequence[str]) -> dict[str, str]:
     return {}
 
 
-def _begun(code: str, words: Sequence[str]) -> list[str]:
-    """Emotions of the words that begin with a code, each once."""
-    found = (emotion_of_word(word) for word in words if code and word.startswith(code))
-    return list(dict.fromkeys(emotion for emotion in found if emotion is not None))
-
-
 def gender_of_word(word: str) -> str | None:
     """The gender that a word means by itself; None where it is not known.
 
@@ -122,6 +120,11 @@ def is_nobody(speaker: str) -> bool:
     word = speaker.strip().lower()
     known = str(_words()["nobody"]["words"]).split()
     return word in known or word.strip("<>[]()") in known or not re.search(r"\w", word)
+
+
+def is_missing(word: str) -> bool:
+    """Whether a word stands where a value is missing, as ``None`` of pandas or ``NA`` of R."""
+    return is_nobody(word) or word.strip() == "NA"
 
 
 def is_level(word: str) -> bool:
@@ -315,7 +318,7 @@ def language_of_word(word: str) -> str | None:
         >>> language_of_word("Spanish (Mexico)"), language_of_word("n/a"), language_of_word("Klingon")
         ('es', 'und', None)
     """
-    if is_nobody(word):
+    if is_missing(word):
         return "und"
     name = word.partition("(")[0].strip()
     first, *rest = re.split("[-_]", name)

@@ -33,14 +33,24 @@ def test_columns_of_one_listener_each_are_votes(home, heading):
         "rec/anna/a1.wav,sad,joy,joy", "rec/anna/a2.wav,sad,,fear",
         "rec/ben/b1.wav,joy,shame,shame", "rec/ben/b2.wav,sad,sad,joy",
     ]  # fmt: skip
-    one, two, three, four, said = rows_of(home, "\n".join([f"path,{heading}", *lines]))
+    one, two, three, four, said, others = rows_of(home, "\n".join([f"path,{heading}", *lines]))
     assert (one.emotion, one.votes, three.emotion) == ("happiness", {"sadness": 1, "happiness": 2}, "other")
     assert (two.reason, four.emotion) == ("no label: its votes are a tie", "sadness")
     assert said.reason.endswith("are read as the votes of one listener each; the emotion is what most chose")
+    assert others.reason.startswith("labels that are read as 'other', which no task uses: 'shame' (2); a")
     lines = [f"{line},{label}" for line, label in zip(lines, ("sad", "sad", "joy", "joy"), strict=True)]
-    one, two, *_, said = rows_of(home, "\n".join([f"path,{heading},label", *lines]))
+    one, two, *_, said, others = rows_of(home, "\n".join([f"path,{heading},label", *lines]))
     assert (one.emotion, one.votes, two.emotion) == ("sadness", {"sadness": 1, "happiness": 2}, "sadness")
     assert said.reason.endswith("; the emotion is column 'label'")
+
+
+def test_an_answer_that_is_missing_is_no_vote(home):
+    text = "path,emotion_A,emotion_B,emotion_C\nrec/anna/a1.wav,sad,None,sad\nrec/ben/b1.wav,joy,fear,NA\n"
+    one, two, *_, said = rows_of(home, text)
+    assert (one.votes, two.reason) == ({"sadness": 2}, "no label: its votes are a tie")
+    assert said.reason == "labels that say that there is none: 'None' (1), 'NA' (1); no votes"
+    text = "path,rater,label\nrec/anna/a1.wav,ann,sad\nrec/anna/a1.wav,bob,None\nrec/anna/a1.wav,cid,NA\n"
+    assert rows_of(home, text)[0].votes == {"sadness": 1}
 
 
 def test_columns_of_how_many_chose_an_emotion_are_votes(home):

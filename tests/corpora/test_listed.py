@@ -100,6 +100,19 @@ def test_labels_that_are_no_emotion_are_counted(home):
     )
 
 
+def test_labels_that_are_missing_and_those_read_as_other_are_counted(home):
+    text = (
+        "path,emotion\nrec/anna/a1.wav,sad\nrec/anna/a2.wav,None\nrec/ben/b1.wav,NA\nrec/ben/b2.wav,anxiety\n"
+    )
+    _, none, missing, other, first, second = rows_of(home, text)
+    assert none.reason == "no label: 'None' stands where one is missing"
+    assert missing.reason == "no label: 'NA' stands where one is missing"
+    assert other.emotion == "other"
+    assert first.reason.startswith("labels that say that there is none: 'None' (1), 'NA' (1); recordings ")
+    assert second.reason.startswith("labels that are read as 'other', which no task uses: 'anxiety' (1); a ")
+    assert len(rows_of(home, "path,emotion\nrec/anna/a1.wav,sad\nrec/anna/a2.wav,Other\n")) == 2
+
+
 def test_optional_columns_that_cannot_be_read_are_left_out_and_named(home):
     text = "path,emotion,age,arousal,sex,level\nrec/anna/a1.wav,sad,young,high,robot,3\n"
     row, *problems = rows_of(home, text)

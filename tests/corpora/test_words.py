@@ -25,13 +25,16 @@ from ser_pipeline.corpora.words import (
         ("Langeweile", "boredom"), ("pride", "other"), ("anger_1", "anger"),
         ("fröhlich", "happiness"), ("überrascht", "surprise"), ("arrabbiato", "anger"), ("furieux", "anger"),
         ("الغضب", "anger"), ("怖い", "fear"), ("netral", "neutral"), ("hot anger", "anger"),
+        ("спокойный", "calm"), ("спокойствие", "calm"), ("spokojny", "calm"), ("spokoyno", "calm"),
     ],
 )  # fmt: skip
 def test_an_emotion_is_known_in_many_languages(word, emotion):
     assert emotion_of_word(word) == emotion
 
 
-@pytest.mark.parametrize("word", ["", "strong", "OAF", "xyz", "003", "kitchen", "cold", "hot", "ال"])
+@pytest.mark.parametrize(
+    "word", ["", "strong", "OAF", "xyz", "003", "kitchen", "cold", "hot", "ال", "None", "unknown"]
+)
 def test_other_words_are_no_emotion(word):
     assert emotion_of_word(word) is None
 
@@ -55,7 +58,7 @@ def test_genders_levels_and_languages():
         ("Italienisch", "it"), ("inglese", "en"), ("niemiecki", "de"), ("chinois", "zh"), ("русский", "ru"),
         ("日本語", "ja"), ("Türkçe", "tr"), ("afr", "af"), ("gsw", "gsw"), ("zh_Hans_cn", "zh-Hans-CN"),
         ("Brazilian Portuguese", "pt"), ("English (UK)", "en"), ("unknown", "und"), ("mul", "mul"),
-        ("Klingon", None), ("xx", None), ("de1", None), ("German/English", None),
+        ("Klingon", None), ("xx", None), ("de1", None), ("German/English", None), ("NA", "und"),
     ],
 )  # fmt: skip
 def test_languages_are_known_by_names_and_codes(word, tag):
