@@ -15,6 +15,7 @@ from ser_pipeline.exchange.items import TOLD, VOTES, Recordings, Row
 from ser_pipeline.labels import emotion_name
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS, Segment
+from ser_pipeline.remote.addresses import address_of, shown
 from ser_pipeline.splits import parts_for, read_split
 from ser_pipeline.tables.cells import plural
 
@@ -113,6 +114,11 @@ def _chosen(
 def _rows(table: pa.Table, data: Path) -> list[Row]:
     root = os.path.abspath(data)
     rows = [_row(line, root) for line in table.to_pylist()]
+    if held := sorted({shown(row.source) for row in rows if address_of(row.source) is not None}):
+        raise ManifestError(
+            f"not files of this machine: {plural(len(held), 'recording')} of {len(rows)} rows "
+            f"({some(held, show=3)}); copy them below --data as files, and build the manifest from these"
+        )
     missing = sorted({str(row.source) for row in rows if not row.source.is_file()})
     if missing:
         raise ManifestError(

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from ser_pipeline.errors import ManifestError, SerError, SettingsError
@@ -37,6 +39,13 @@ def test_a_missing_recording_is_an_error(corpus):
         ManifestError, match=r"not there: 1 recording of 6 rows .*b.wav.*; --data is the folder"
     ):
         corpus.export("csv")
+
+
+def test_recordings_at_addresses_are_not_exported(corpus, tmp_path):
+    with pytest.raises(
+        ManifestError, match=r"not files .*: 5 recordings of 6 rows \(s3://bucket/tones/.*copy"
+    ):
+        export_manifest("csv", tmp_path / "x", manifests=corpus.manifests, data=Path("s3://bucket"))
 
 
 def test_a_folder_that_holds_something_stays_as_it_is(corpus):
