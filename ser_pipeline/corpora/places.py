@@ -64,15 +64,18 @@ def _possible(name: str) -> str:
 def _addressed(name: str, file: Path, data: Path) -> str | None:
     """The path that stands for an address which a table names; None for a path of this machine.
 
-    An archive with a relative path lies in the folder of the table, or else in the data folder.
+    An archive with a relative path lies in the folder of the table, or else in the data folder. Its path is
+    relative to the data folder if it lies there, as that of a recording.
     """
     if address_of(name) is None:
         return None
     *members, store = name.split("::")
-    if members and address_of(store) is None and not os.path.isabs(store):
+    if members and address_of(store) is None:
         beside = os.path.abspath(file.parent / store)
         place = beside if os.path.exists(beside) else str(data / store)
-        name = "::".join([*members, os.path.abspath(place) if address_of(place) is None else place])
+        if address_of(place) is None:
+            place = _relative(os.path.abspath(place), os.path.abspath(data)).as_posix()
+        name = "::".join([*members, place])
     return str(PurePosixPath(name))
 
 

@@ -133,6 +133,13 @@ def test_a_broken_link_is_left_to_the_reader_of_recordings(home):
     assert isinstance(row, Utterance)
 
 
+@pytest.mark.parametrize("spelt", ["rec/a.tar", "{home}/rec/a.tar"])
+def test_an_archive_below_the_data_folder_has_a_relative_path(home, spelt):
+    (home / "rec/a.tar").touch()
+    (row,) = rows_of(home, f"path,emotion\ntar://a1.wav::{spelt.format(home=home)},sad\n")
+    assert row.path == PurePosixPath("tar:/a1.wav::rec/a.tar")
+
+
 def test_a_drive_of_windows_is_no_address(home):
     (row,) = rows_of(home, "path,emotion\nC:\\\\old\\\\x.wav,sad\n")
     assert isinstance(row, Reject)
