@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.corpora.tables import table_lines
+from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import (
     Foreign,
@@ -38,13 +39,6 @@ from ser_pipeline.remote.opening import holds_files
 
 METADATA: Final = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME: Final = "file_name"
-PART_WORDS: Final[Mapping[str, str]] = {
-    "train": "train", "training": "train",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
-"""Word in the name of a file or folder -> part, as ``datasets`` reads them."""
-
 REST: Final = "rest"
 """Name of the split with the recordings of no part, where others are in one."""
 
@@ -108,11 +102,11 @@ def part_in(path: str) -> str:
     """The part that a path names by its first word for one; "" where it names none.
 
     Examples:
-        >>> part_in("train/a.wav"), part_in("data/test-00000-of-00001.parquet"), part_in("trainer/a.wav")
-        ('train', 'test', '')
+        >>> part_in("devel/a.wav"), part_in("data/test-00000-of-00001.parquet"), part_in("trainer/a.wav")
+        ('validation', 'test', '')
     """
     words = re.split(r"[-._ /0-9]+", path.lower())
-    return next((PART_WORDS[word] for word in words if word in PART_WORDS), "")
+    return next((PART_OF[word] for word in words if word in PART_OF), "")
 
 
 def read_parquet(path: Path, places: Places) -> Foreign:
