@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ser_pipeline.corpora import Corpus
-from ser_pipeline.corpora.described import Described
+from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import FACTS, OF_LINES
 from ser_pipeline.corpora.draft_sheets import Recordings, Sheet
 from ser_pipeline.corpora.draft_tables import LABELS, TableGuess, people_table, tables_of, unread_emotions
@@ -136,8 +136,13 @@ def draft(folder: Path, table: Path | None = None) -> Draft:
 
 
 def id_of(folder: Path) -> str:
-    """The corpus id that a folder's own name gives."""
-    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "corpus"
+    """The corpus id that a folder's own name gives.
+
+    Examples:
+        >>> id_of(Path("Mój Zbiór")), id_of(Path("感情"))
+        ('moj-zbior', 'corpus')
+    """
+    return plain_id(folder.resolve().name) or "corpus"
 
 
 def _with_tables(
