@@ -233,7 +233,7 @@ def unknown_words(fact: str, met: Mapping[str, int], codes: Mapping[str, str]) -
 def told_of_labels(
     met: Mapping[str, int], known: Mapping[str, str], way_out: str, *, several: bool
 ) -> Iterator[str]:
-    """Yield a line on labels that are not emotions, on those that are missing, and on those read as ``other``.
+    """Yield lines on labels that are not emotions, that are missing, or that are read as ``other``.
 
     Args:
         met: label -> how often it occurs.
@@ -249,8 +249,8 @@ def told_of_labels(
     if odd:
         so = "they count as votes for 'other'" if several else rejects
         yield (
-            f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says what "
-            f"they mean: {docs}"
+            f"labels that are not emotions: {counted(odd)}; {so}, unless a description of the corpus says "
+            f"what they mean: {docs}"
         )
     if missing:
         yield f"labels that say that there is none: {counted(missing)}; {'no votes' if several else rejects}"
