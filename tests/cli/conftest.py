@@ -130,6 +130,7 @@ def corpus(corpus_files, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("SER_ENCODERS", raising=False)
     monkeypatch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)  # no test asks how long decisions take
+    monkeypatch.setattr("ser_pipeline.evaluation.internals.place", lambda vectors: vectors[:, :2])  # no t-SNE
     return tmp_path
 
 
