@@ -21,8 +21,9 @@ def test_an_explanation_of_nothing_is_refused():
         explain(part="all")
 
 
-def test_a_report_shows_the_runs_that_were_chosen(here):
-    one, _ = train("crnn", epochs=1, name="a"), train("crnn", epochs=1, name="b")
+def test_a_report_shows_the_runs_that_were_chosen(here, toy):
+    toy.write_features()
+    one, _ = train("logreg", c=0.1, name="a"), train("logreg", c=0.1, name="b")
     assert make_report().runs == 2
     assert make_report(one).runs == make_report("a").runs == 1
     assert make_report([one]).runs == make_report(["b"], out="other").runs == 1
