@@ -66,6 +66,30 @@ def ser(toy, tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def trained_files(toy_files, small_crnn, tmp_path_factory):
+    """Runs of the toy: ``a``, a network that has learned for one epoch."""
+    home = shutil.copytree(toy_files, tmp_path_factory.mktemp("trained"), dirs_exist_ok=True)
+    (home / "ser.toml").write_text(TOML)
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr("ser_pipeline.evaluation.run.REPEATS", 1)
+        patch.setattr("ser_pipeline.evaluation.internals.place", lambda vectors: vectors[:, :2])
+        words = ["train", "crnn", "--threads", "1", "--name", "a", "--epochs", "1"]
+        result = CliRunner().invoke(app, words)
+    torch.set_num_threads(threads)
+    assert result.exit_code == 0, result.output
+    return home / "runs"
+
+
+@pytest.fixture
+def trained(ser, trained_files, tmp_path):
+    """Run a command where run ``a`` is trained already."""
+    shutil.copytree(trained_files, tmp_path / "runs")
+    return ser
+
+
 @pytest.fixture(scope="session")
 def tone_files(tmp_path_factory):
     """Write tones of these names, and their manifest, once for all who ask for the same."""

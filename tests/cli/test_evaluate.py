@@ -9,14 +9,9 @@ from ser_pipeline.runs.types import RunScores
 from tests.serving.conftest import RATE, voice
 
 
-def train(ser):
-    ser("train", "crnn", "--threads", 1, "--name", "a", "--epochs", 1)
-
-
-def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
-    train(ser)
+def test_evaluate_shows_everything_of_the_newest_run(trained, tmp_path):
     (tmp_path / "runs" / "a" / "scores.json").unlink()
-    result = ser("evaluate", "--threads", 1)
+    result = trained("evaluate", "--threads", 1)
     assert (tmp_path / "runs" / "a" / "scores.json").is_file()
     for text in (
         "test: overall",
@@ -30,12 +25,11 @@ def test_evaluate_shows_everything_of_the_newest_run(ser, tmp_path):
     assert "next: ser report" in result.stderr
 
 
-def test_evaluate_prints_json_and_csv(ser, tmp_path):
-    train(ser)
+def test_evaluate_prints_json_and_csv(trained, tmp_path):
     scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts["validation"]
-    found = json.loads(ser("evaluate", "a", "--part", "validation", "--format", "json").stdout)
+    found = json.loads(trained("evaluate", "a", "--part", "validation", "--format", "json").stdout)
     assert found == scores.model_dump(mode="json")
-    rows = list(csv.DictReader(ser("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
+    rows = list(csv.DictReader(trained("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
     assert rows[0]["by"] == "all"
     assert {row["by"] for row in rows[1:]} == {
         "corpus",
@@ -57,9 +51,8 @@ def test_evaluate_prints_json_and_csv(ser, tmp_path):
     ],
     ids=str,
 )
-def test_evaluate_names_what_is_missing(ser, words, line):
-    train(ser)
-    assert line in ser("evaluate", *words, status=1).stderr
+def test_evaluate_names_what_is_missing(trained, words, line):
+    assert line in trained("evaluate", *words, status=1).stderr
 
 
 def test_a_part_that_the_run_does_not_have_is_named(ser):
@@ -97,14 +90,13 @@ def test_commands_go_on_beside_a_run_that_cannot_be_read(ser, tmp_path):
     assert "2 runs could not be read: also, broken; 'ser runs' says why" in told
 
 
-def test_evaluate_scores_the_clips_for_which_a_condition_holds(ser, tmp_path):
-    train(ser)
-    result = ser("evaluate", "a", "--where", "corpus = 'nemo'", "--format", "json")
+def test_evaluate_scores_the_clips_for_which_a_condition_holds(trained, tmp_path):
+    result = trained("evaluate", "a", "--where", "corpus = 'nemo'", "--format", "json")
     assert json.loads(result.stdout)["pooled"]["clips"] == 12
     assert "what follows covers the 12 clips with corpus = 'nemo'; the files cover all clips" in result.stderr
     kept = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json")
     assert kept.parts["test"].pooled.clips == 24
-    assert "no column 'corps'" in ser("evaluate", "a", "--where", "corps = 'nemo'", status=1).stderr
+    assert "no column 'corps'" in trained("evaluate", "a", "--where", "corps = 'nemo'", status=1).stderr
 
 
 def test_a_condition_is_a_setting_of_the_run(ser):

@@ -7,8 +7,8 @@ def train(ser, name, *words):
     ser("train", "crnn", "--threads", 1, "--epochs", 1, "--name", name, *words)
 
 
-def test_two_runs_side_by_side(ser):
-    train(ser, "a")
+def test_two_runs_side_by_side(trained):
+    ser = trained
     train(ser, "b", "--no-attention")
     train(ser, "b1", "--no-attention", "--seed", 1)
     result = ser("compare", "a", "b", "b1")
@@ -24,10 +24,8 @@ def test_two_runs_side_by_side(ser):
     assert abs(shown["difference"] - (shown["run's"] - shown["base"])) < 0.11
 
 
-def test_wrong_words_are_one_line(ser):
-    train(ser, "a")
-    assert (
-        "run 'nope' does not exist; the newest in runs are: a" in ser("compare", "a", "nope", status=1).stderr
-    )
-    assert "a comparison needs two runs" in ser("compare", "a", status=1).stderr
-    ser("compare", status=2)
+def test_wrong_words_are_one_line(trained):
+    said = trained("compare", "a", "nope", status=1).stderr
+    assert "run 'nope' does not exist; the newest in runs are: a" in said
+    assert "a comparison needs two runs" in trained("compare", "a", status=1).stderr
+    trained("compare", status=2)

@@ -94,15 +94,13 @@ def test_a_run_goes_on(ser, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--lr", 1), ("--no-spec-augment",), ("--split", "loco"), ("--name", "c")])
-def test_a_run_goes_on_with_its_own_settings_only(ser, words):
-    train(ser, "--name", "a", "--epochs", 1)
-    result = train(ser, "--resume", "a", *words, status=1)
+def test_a_run_goes_on_with_its_own_settings_only(trained, words):
+    result = train(trained, "--resume", "a", *words, status=1)
     assert f"ser: {words[0]}: a run continues with the settings it started with" in result.stderr
 
 
-def test_a_run_goes_on_with_its_own_model_only(ser):
-    train(ser, "--name", "a", "--epochs", 1)
-    result = ser("train", "rnn", "--resume", "a", status=1)
+def test_a_run_goes_on_with_its_own_model_only(trained):
+    result = trained("train", "rnn", "--resume", "a", status=1)
     assert "ser: model: a run continues with the settings it started with" in result.stderr
 
 
@@ -177,14 +175,16 @@ def test_a_model_that_does_not_exist_is_named(ser):
     )
 
 
-def test_a_name_is_used_once(ser):
-    train(ser, "--name", "a", "--epochs", 1)
-    assert "runs/a: exists; choose another --name" in train(ser, "--name", "a", status=1).stderr
+def test_a_name_is_used_once(trained):
+    assert "runs/a: exists; choose another --name" in train(trained, "--name", "a", status=1).stderr
 
 
 def test_clips_that_failed_are_counted(ser, toy):
     toy.write_store(failed=[0])
-    assert "1 clip left out, which the store could not use: emodb/0-0-0: silent" in train(ser).stderr
+    assert (
+        "1 clip left out, which the store could not use: emodb/0-0-0: silent"
+        in train(ser, "--epochs", 1).stderr
+    )
 
 
 def test_a_class_without_training_clips_is_named(ser, toy):
@@ -235,24 +235,22 @@ def test_a_classifier_is_trained_explained_and_reported(ser, tmp_path, toy):
     assert "What was tried for R1" in page
 
 
-def test_a_network_on_mels_is_explained_by_bands_and_a_map_of_some_clips(ser, tmp_path):
-    train(ser, "--name", "a", "--epochs", 1)
-    assert "band of frequencies" in ser("explain", "a", "--repeats", 1).stdout
+def test_a_network_on_mels_is_explained_by_bands_and_a_map_of_some_clips(trained, tmp_path):
+    assert "band of frequencies" in trained("explain", "a", "--repeats", 1).stdout
     kept = read_attention(tmp_path / "runs" / "a")
     assert kept
     assert all(clip.moved.size and np.isfinite(clip.moved).all() for clip in kept)
 
 
-def test_less_to_learn_from_and_the_same_test_clips(ser, tmp_path):
-    train(ser, "--name", "all", "--epochs", 1)
-    train(ser, "--name", "one", "--epochs", 1, "--train-corpora", "emodb")
-    train(ser, "--name", "few", "--epochs", 1, "--train-share", 0.3)
-    every, one, few = (info(tmp_path, name) for name in ("all", "one", "few"))
+def test_less_to_learn_from_and_the_same_test_clips(trained, tmp_path):
+    train(trained, "--name", "one", "--epochs", 1, "--train-corpora", "emodb")
+    train(trained, "--name", "few", "--epochs", 1, "--train-share", 0.3)
+    every, one, few = (info(tmp_path, name) for name in ("a", "one", "few"))
     assert (one.recipe.train_corpora, few.recipe.train_share) == (("emodb",), 0.3)
     assert one.counts["train"] == every.counts["train"] // 2
     assert few.counts["train"] == every.counts["train"] // 3
     assert one.counts["test"] == few.counts["test"] == every.counts["test"]
-    result = train(ser, "--train-corpora", "savee", status=1)
+    result = train(trained, "--train-corpora", "savee", status=1)
     assert "savee" in result.stderr
     assert "Traceback" not in result.stderr
 
