@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -15,15 +17,24 @@ NAMES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def clean_files(tmp_path_factory):
+    """Folder of the recordings that have no fault, filled by whoever needs them first."""
+    return tmp_path_factory.mktemp("clean")
+
+
 @pytest.fixture
-def put(tmp_path, make_speech, built, out):
+def put(tmp_path, make_speech, built, out, clean_files):
     """Write a small EMO-DB, and what it is called, as faulty copies; build its manifest."""
     folder = tmp_path / "DataSets/EmoDB/wav"
     folder.mkdir(parents=True)
 
     def write(faults=None):
         for number, name in enumerate(NAMES):
-            soundfile.write(folder / f"{name}.wav", make_speech(number), 16_000)
+            clean = clean_files / f"{name}.wav"
+            if not clean.exists():
+                soundfile.write(clean, make_speech(number), 16_000)
+            shutil.copy(clean, folder)
         for name, (wave, rate, suffix) in (faults or {}).items():
             soundfile.write(folder / f"{name}.{suffix}", wave, rate)
         built(tmp_path / "DataSets", out)
