@@ -73,8 +73,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarn
         Looped: COLUMNS,
     }[type(each)],
 )
-def test_scikit_learns_own_checks(estimator, check):
-    check(estimator)
+def test_scikit_learns_own_checks(estimator, check, request):
+    try:
+        check(estimator)
+    except Exception as error:
+        if request.node.get_closest_marker(
+            "xfail"
+        ):  # pytest parses the files of a traceback, here for nobody
+            raise error.with_traceback(None) from None
+        raise
 
 
 @pytest.fixture
