@@ -73,8 +73,9 @@ def test_every_fold_is_trained_and_pooled(ser, tmp_path):
 def test_folds_that_test_nothing_are_counted(ser, toy):
     manifest = read_manifest(toy.manifests)
     write_split(toy.manifests, make_split(manifest, "loso"))
-    words = ["--split", "loso", "--fold", "all", "--corpora", "emodb", "--epochs", 1]
-    said = train(ser, *words).stderr.splitlines()
+    toy.write_features()
+    words = ["--split", "loso", "--fold", "all", "--corpora", "emodb", "--c", 1]
+    said = ser("train", "logreg", *words).stderr.splitlines()
     assert said.count("5 of 10 folds are left out, they test none of the clips chosen") == 1
 
 
