@@ -2,13 +2,15 @@ import csv
 import io
 import json
 
+import pytest
+
 
 def train(ser, name, *words):
     ser("train", "crnn", "--threads", 1, "--epochs", 1, "--name", name, *words)
 
 
-def test_two_runs_side_by_side(trained):
-    ser = trained
+@pytest.mark.usefixtures("trained")
+def test_two_runs_side_by_side(ser):
     train(ser, "b", "--no-attention")
     train(ser, "b1", "--no-attention", "--seed", 1)
     result = ser("compare", "a", "b", "b1")
