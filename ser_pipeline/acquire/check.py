@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ser_pipeline.audio.sound import opened
 from ser_pipeline.corpora import Corpus
 from ser_pipeline.corpora.files import is_recording, walk
 from ser_pipeline.errors import some
@@ -290,5 +289,7 @@ def _same_samples(value: str, published: str) -> bool:
 
 def _format(path: Path) -> str:
     """Container and samples of a recording that can be read, in the words of libsndfile."""
+    from ser_pipeline.audio.sound import opened  # loads numba, and only a check opens recordings
+
     with path.open("rb") as file, opened(file) as sound:
         return sound.form
