@@ -1,11 +1,15 @@
+import subprocess
+
 import pytest
 
 from ser_pipeline.benchmarks.measure import Measurement
 from ser_pipeline.benchmarks.scale import draw_scale, figures
+from tests.store.forked import python
 
 
 @pytest.mark.slow
-def test_every_step_is_measured_at_every_size(tmp_path):
+def test_every_step_is_measured_at_every_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", python)
     found = list(figures(tmp_path, keys=(5_000,), clips=(40,)))
     assert [figure.work for figure in found] == [
         "read 5,000",

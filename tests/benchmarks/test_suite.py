@@ -1,3 +1,5 @@
+import subprocess
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -6,6 +8,7 @@ from ser_pipeline.api import build_manifest
 from ser_pipeline.benchmarks import BENCHES, caching, commands, learning, predicting, run_benches, workers
 from ser_pipeline.benchmarks.suite import NAMED
 from ser_pipeline.errors import SettingsError
+from tests.store.forked import python
 
 LONG = ("archive", "complete", "embeddings", "first", "mels", "memory", "report")
 
@@ -69,6 +72,7 @@ def test_a_report_without_features_in_the_cache_is_left_out(home, monkeypatch):
 
 @pytest.mark.slow
 def test_memory_is_of_processes_that_build(home, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", python)
     monkeypatch.setattr("ser_pipeline.benchmarks.measure.LONG_S", 5)
     monkeypatch.setattr("ser_pipeline.benchmarks.measure.LARGE_CORPUS", 600)
     small, large, long = run_benches(home / "manifests", home / "DataSets", ["memory"], 40)

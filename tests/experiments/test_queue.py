@@ -13,6 +13,7 @@ from ser_pipeline.experiments.place import one_cell, read_record
 from ser_pipeline.experiments.queue import _Queue
 from ser_pipeline.experiments.run import NO_TIME, do_task
 from tests.experiments.conftest import Quiet
+from tests.store.forked import Command, ser
 
 dask = pytest.importorskip("distributed")
 
@@ -101,15 +102,11 @@ def test_a_cell_waits_for_who_trains_it_and_for_no_other(lab):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_trainers")
 def test_a_cluster_that_loses_a_worker_trains_the_same_cells(lab, cluster, tmp_path):
     (tmp_path / "three.toml").write_text(THREE)
     words = ("experiment", "run", "three.toml", "--backend", "dask", "--scheduler", cluster.address)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ser_pipeline", *words],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = Command(tmp_path, ser, *words)
     with dask.Client(cluster.address, set_as_default=False) as client:
         while not (busy := [name for name, tasks in client.processing().items() if tasks]):
             assert process.poll() is None, process.communicate()

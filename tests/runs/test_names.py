@@ -1,5 +1,5 @@
-import subprocess
-import sys
+import os
+import time
 from datetime import datetime
 
 import pytest
@@ -7,6 +7,7 @@ import pytest
 from ser_pipeline.errors import RunError, SerError
 from ser_pipeline.options import Recipe, recipe
 from ser_pipeline.runs.names import new_run
+from tests.store.forked import warm
 
 NOW = datetime(2026, 1, 31, 9, 5, 7)
 
@@ -50,33 +51,27 @@ def test_runs_of_the_same_moment_have_a_folder_each(tmp_path):
     assert found == [f"{name}-3", f"{name}-4", f"{name}-5"]
 
 
-BEGIN = """
-import sys, time
-from datetime import datetime
-from pathlib import Path
-from ser_pipeline.options import Recipe
-from ser_pipeline.runs.names import new_run
-
-runs, go = Path(sys.argv[1]), Path(sys.argv[2])
-print("ready", flush=True)
-while not go.exists():
-    time.sleep(0.001)
-with new_run(runs, Recipe(), now=datetime(2026, 1, 31, 9, 5, 7)) as folder:
-    (folder / "settings.json").touch(exist_ok=False)
-print(folder.name)
-"""
+def begin(here):
+    """Make a run's folder as soon as there is leave to."""
+    (here / f"ready-{os.getpid()}").touch()
+    while not (here / "go").exists():
+        time.sleep(0.001)
+    with new_run(here / "runs", Recipe(), now=NOW) as folder:
+        (folder / "settings.json").touch(exist_ok=False)
 
 
 def test_eight_processes_at_once_have_a_folder_each(tmp_path):
-    words = [sys.executable, "-c", BEGIN, str(tmp_path / "runs"), str(tmp_path / "go")]
-    started = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    started = [warm().Process(target=begin, args=(tmp_path,)) for _ in range(8)]
     for process in started:
-        assert process.stdout.readline() == "ready\n"
+        process.start()
+    while len([*tmp_path.glob("ready-*")]) < 8:
+        assert {process.exitcode for process in started} == {None}
+        time.sleep(0.001)
     (tmp_path / "go").touch()
-    names = [process.communicate(timeout=300)[0].strip() for process in started]
-    assert [process.returncode for process in started] == [0] * 8
-    assert len(set(names)) == 8
-    assert sorted(names) == sorted(path.name for path in (tmp_path / "runs").iterdir())
+    for process in started:
+        process.join(300)
+    assert [process.exitcode for process in started] == [0] * 8
+    assert len([*(tmp_path / "runs").iterdir()]) == 8
 
 
 def fail(runs, name, error, file=None):

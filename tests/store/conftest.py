@@ -1,9 +1,7 @@
 """A small corpus of tones, and a manifest of it, for the store's tests."""
 
 import hashlib
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,19 +110,21 @@ class Home:
         self.begun.append(Command(self.folder, ser, *words))
         return self.begun[-1]
 
-    def ser(self, *words: str, **options) -> tuple[int, str, str]:
-        """Run a command here, or as a process of its own where that is told anything."""
-        if not options:
-            with chdir(self.folder):
-                done = CliRunner().invoke(app, words)
-            assert isinstance(done.exception, SystemExit | None), done.exception
-            return done.exit_code, done.stdout, done.stderr
-        words = [sys.executable, "-m", "ser_pipeline", *words]
-        done = subprocess.run(words, cwd=self.folder, text=True, capture_output=True, timeout=300, **options)
-        return done.returncode, done.stdout, done.stderr
+    def ser(self, *words: str) -> tuple[int, str, str]:
+        """Run a command here."""
+        with chdir(self.folder):
+            done = CliRunner().invoke(app, words)
+        assert isinstance(done.exception, SystemExit | None), done.exception
+        return done.exit_code, done.stdout, done.stderr
 
-    def mels(self, *words: str, **options) -> tuple[int, str, str]:
-        return self.ser("cache", "mels", *self.QUICK, *words, **options)
+    def mels(self, *words: str) -> tuple[int, str, str]:
+        return self.ser("cache", "mels", *self.QUICK, *words)
+
+    def done(self, command: Callable[..., None], *words: str) -> tuple[int, str, str]:
+        """Run a command as a process of its own, in circumstances of its own."""
+        process = Command(self.folder, command, *words)
+        printed, said = process.communicate(timeout=300)
+        return process.returncode, printed, said
 
     def stamps(self, cache: str = "cache") -> dict[str, tuple[int, int]]:
         found = (self.folder / cache).glob("*/*/shard-*.h5")

@@ -1,20 +1,33 @@
 """Commands in processes of their own, forked from one that has loaded what they need: none loads it again."""
 
 import atexit
+import ctypes
 import multiprocessing
 import os
+import runpy
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
-LOADED = (
-    *("ser_pipeline.cli", "ser_pipeline.store.work", "ser_pipeline.api.data", "joblib", "pandas"),
+PRELOADED = (
+    *(__name__, "ser_pipeline.cli", "ser_pipeline.store.work", "ser_pipeline.api.data", "joblib", "pandas"),
     *("distributed.cli.dask_scheduler", "distributed.cli.dask_worker"),
 )
 """What a build loads before it has made anything, and a cluster, where it is installed."""
+
+
+def warm() -> BaseContext:
+    """Starts processes, forked from one that has loaded what they need where the system can fork."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    return context
 
 
 def ser(*words: str) -> None:
@@ -23,6 +36,50 @@ def ser(*words: str) -> None:
 
     sys.argv = ["ser", *words]
     app()
+
+
+def without_override(*words: str) -> None:
+    """The command ``ser`` of a user who is held to permissions; root has a right to write everywhere."""
+    version, cap_dac_override = 0x20080522, 1
+    header, rights = (ctypes.c_uint32 * 2)(version, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None)
+    libc.capget(header, rights)
+    rights[0] &= ~(1 << cap_dac_override)
+    libc.capset(header, rights)
+    ser(*words)
+
+
+def with_small_files(*words: str) -> None:
+    """The command ``ser`` where no file may have more than 60,000 bytes."""
+    import resource
+
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)  # its file in a worker may not grow either
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+    try:
+        ser(*words)
+    finally:  # nor may the one of this process
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _python(words: tuple[str, ...]) -> None:
+    sys.argv = [*words]
+    if words[0] == "-c":
+        exec(sys.argv.pop(1), {"__name__": "__main__"})
+    else:
+        runpy.run_path(words[0], run_name="__main__")
+
+
+def python(words: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+    """``subprocess.run`` of a Python that runs a file, or code after ``-c``.
+
+    Args:
+        words: of the command, from ``sys.executable`` on.
+    """
+    command = Command(Path.cwd(), _python, tuple(word for word in words[1:] if word != "-P"))
+    printed, said = command.communicate()
+    assert command.returncode == 0, said
+    return subprocess.CompletedProcess(words, command.returncode, printed, said)
 
 
 class Command:
@@ -35,10 +92,8 @@ class Command:
     """
 
     def __init__(self, folder: Path, command: Callable[..., object], *given: object) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__, *LOADED])
-        self._said, theirs = zip(*(context.Pipe(duplex=False) for _ in range(2)), strict=True)
-        self._process = context.Process(target=_run, args=(folder, theirs, command, given))
+        self._said, theirs = zip(*(multiprocessing.Pipe(duplex=False) for _ in range(2)), strict=True)
+        self._process = warm().Process(target=_run, args=(folder, theirs, command, given))
         self._process.start()
         for end in theirs:
             end.close()
@@ -90,4 +145,5 @@ def _run(folder: Path, pipes, command: Callable[..., object], given: tuple[objec
         status = left.code
     threading._shutdown()  # as an interpreter ends
     atexit._run_exitfuncs()
+    sys.stdout.flush()
     os._exit(status or 0)

@@ -1,6 +1,5 @@
 """What users and machines do to a build: kill it, fill its disk, start it twice."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -14,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.forked import Command
+from tests.store.forked import Command, with_small_files, without_override
 
-resource = pytest.importorskip("resource")  # processes are killed and limited as POSIX does it
+pytest.importorskip("resource")  # processes are killed and limited as POSIX does it
 
 KILLS = 20
 WHOLE_SHARDS = "192"  # recordings of six shards: a part of one would be added to later
-CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 
 
 def workers_of(pid: int) -> list[int]:
@@ -92,17 +90,12 @@ def test_workers_end_with_a_parent_that_is_killed_before_their_first_shard(home)
         process.communicate(timeout=300)  # what still holds its pipes lives
 
 
-def small_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_file_that_may_not_grow_is_one_line(home, jobs, monkeypatch):
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # its file may not grow either
+def test_a_file_that_may_not_grow_is_one_line(home, jobs):
     home.fill(40)
     home.manifest()
-    status, _, said = home.mels("--jobs", jobs, preexec_fn=small_files)
+    status, _, said = home.done(with_small_files, "cache", "mels", *home.QUICK, "--jobs", jobs)
     assert status == 1
     (line,) = [line for line in said.splitlines() if line.startswith("ser:")]
     assert "no space left to write; nothing was lost" in line
@@ -138,18 +131,14 @@ def test_a_full_disk_is_one_line_and_the_next_call_goes_on(home):
         subprocess.run(["umount", str(cache)], check=True)
 
 
-def without_override() -> None:
-    """Root writes everywhere; without this right it is held to permissions as anyone is."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
-
-
 @pytest.mark.slow
 def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
     home.fill(40)
     home.manifest()
     cache = home.folder / "cache"
     cache.mkdir(mode=0o555)
-    status, _, said = home.mels(preexec_fn=without_override)
+    mels = (without_override, "cache", "mels", *home.QUICK)
+    status, _, said = home.done(*mels)
     assert (status, "not writable; choose another folder or change its permissions" in said) == (1, True)
     assert len(said.strip().splitlines()) == 1
     cache.chmod(0o755)
@@ -157,8 +146,8 @@ def test_a_read_only_cache_is_one_line_and_a_complete_one_can_be_used(home):
     (store,) = cache.glob("mels/*")
     (store / "index.parquet").unlink()
     store.chmod(0o555)
-    assert "40 of 40" in home.mels(preexec_fn=without_override)[1]
-    assert home.ser("cache", "verify", preexec_fn=without_override)[0] == 0
+    assert "40 of 40" in home.done(*mels)[1]
+    assert home.done(without_override, "cache", "verify")[0] == 0
     shutil.rmtree(store)
 
 

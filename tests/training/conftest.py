@@ -1,5 +1,9 @@
+from multiprocessing import context, forkserver, popen_forkserver
+
 import pytest
 import torch
+
+from tests.store import forked
 
 
 @pytest.fixture(autouse=True)
@@ -9,6 +13,22 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def trainer():
+    """A process that has loaded what trains, for others to be forked from."""
+    server = forkserver.ForkServer()
+    server.set_forkserver_preload([*forked.PRELOADED, "ser_pipeline.training.run"])
+    yield server
+    server._stop()
+
+
+@pytest.fixture
+def forked_trainers(trainer, monkeypatch):
+    """Spawned processes are forked from one that has loaded what trains; what they get is pickled as ever."""
+    monkeypatch.setattr(forkserver, "connect_to_new_process", trainer.connect_to_new_process)
+    monkeypatch.setattr(context.SpawnProcess, "_Popen", staticmethod(popen_forkserver.Popen))
 
 
 class Silent:

@@ -295,6 +295,7 @@ def test_where_clips_are_held_changes_nothing(toy, tmp_path, model):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_trainers")
 def test_two_processes_train_as_one_would(trained):
     options = {"learning_rate": 0.003, "precision": "fp32", "batch_size": 24}
     folder, info = trained(train={"devices": 2, **options})
@@ -310,6 +311,7 @@ def test_two_processes_train_as_one_would(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_trainers")
 def test_two_processes_train_the_same_network_where_no_layer_looks_at_the_batch(toy, tmp_path):
     toy.write_features()
     found = []
