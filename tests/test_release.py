@@ -212,7 +212,7 @@ def test_the_source_archive_is_what_the_wheel_is_made_of(sdist):
 
 def test_the_wheel_predicts_in_an_environment_of_its_own(wheel, empty_environment, rng, tmp_path):
     context = empty_environment
-    pip("--python", context.env_exe, "install", wheel)
+    pip("--python", context.env_exe, "install", "--no-compile", wheel)
     where = run(context.env_exe, "-c", "import ser_pipeline; print(ser_pipeline.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(context.env_dir)
     soundfile.write(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, 16_000), 16_000)

@@ -3,28 +3,38 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile as sf
+from typer.testing import CliRunner
 
 from ser_pipeline.api import build_manifest
 from ser_pipeline.benchmarks import BENCHES, caching, commands, learning, predicting, run_benches, workers
 from ser_pipeline.benchmarks.suite import NAMED
+from ser_pipeline.cli import app
 from ser_pipeline.errors import SettingsError
 from tests.store.forked import python
 
 LONG = ("archive", "complete", "embeddings", "first", "mels", "memory", "report")
 
 
-@pytest.fixture
-def home(tmp_path):
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
     """EMO-DB with sixty tones, and its manifest."""
-    folder = tmp_path / "DataSets" / "EmoDB" / "wav"
+    home = tmp_path_factory.mktemp("home")
+    folder = home / "DataSets" / "EmoDB" / "wav"
     folder.mkdir(parents=True)
     names = [f"{speaker}{sentence}{letter}a" for speaker in ("03", "08", "09", "10", "11")
              for sentence in ("a01", "a02", "a04", "b01") for letter in "WFN"]  # fmt: skip
     for number, name in enumerate(names):
         wave = 0.2 * np.sin(2 * np.pi * (200 + 20 * number) * np.arange(4_000) / 16_000)
         sf.write(folder / f"{name}.wav", wave, 16_000)
-    build_manifest(tmp_path / "DataSets", tmp_path / "manifests", jobs=1)
-    return tmp_path
+    build_manifest(home / "DataSets", home / "manifests", jobs=1)
+    return home
+
+
+def here(*words):
+    """Run a command in this process; gives seconds. The bench ``commands`` starts processes of their own."""
+    done = CliRunner().invoke(app, [*map(str, words)])
+    assert done.exit_code == 0, done.output
+    return 1.0
 
 
 @pytest.mark.slow
@@ -34,16 +44,18 @@ def test_every_bench_gives_rates(home, name, monkeypatch):
         (caching, "ROUNDS", 1),
         (caching, "READING_ROUNDS", 1),
         (learning, "ROUNDS", 1),
+        (learning, "BATCH", 10),
         (learning, "N_MELS", 16),
         (learning, "FRAMES", 24),
         (predicting, "COLD_ROUNDS", 1),
         (predicting, "CLIPS", 1),
+        (predicting, "spent", here),
         (commands, "ROUNDS", 1),
         (workers, "ROUNDS", 1),
         (workers, "SHARD", 80),
     ):
         monkeypatch.setattr(module, number, value)
-    figures = list(run_benches(home / "manifests", home / "DataSets", [name], 40))
+    figures = list(run_benches(home / "manifests", home / "DataSets", [name], 10))
     assert figures
     assert all(figure.rate > 0 or figure.unit == "of [-1, 1]" for figure in figures)
     if name == "train":

@@ -12,6 +12,7 @@ from ser_pipeline.dsp import compiled as module
 from ser_pipeline.dsp import kept
 from ser_pipeline.dsp.compiled import compiled, inlined, vectorised
 from ser_pipeline.dsp.kept import distrusted
+from tests.store.forked import Command, python, run_python
 
 
 def total(values):
@@ -155,8 +156,7 @@ def test_another_user_without_a_home_keeps_code_of_their_own_or_reads_that_of_th
 def test_of_several_processes_one_compiles_and_the_others_find_its_code(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT + "print(sum(total._cache_misses.values()))")
-    words = [sys.executable, str(script)]
-    started = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    started = [Command(tmp_path, run_python, (str(script),)) for _ in range(3)]
     said = [process.communicate()[0].split() for process in started]
     assert [lines[-2] for lines in said] == ["3.0"] * 3
     assert sorted(lines[-1] for lines in said) == ["0", "0", "1"]
@@ -164,13 +164,13 @@ def test_of_several_processes_one_compiles_and_the_others_find_its_code(tmp_path
 
 MELS = """
 import hashlib
-import os
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from ser_pipeline.dsp import compiled, kept
-compiled.places = kept.places = lambda source: iter([Path(os.environ["KEPT"]) / source.parent.name])
+compiled.places = kept.places = lambda source: iter([Path(sys.argv[1]) / source.parent.name])
 from ser_pipeline.front_end import mel_of_wave
 from ser_pipeline.options import FrontEnd
 
@@ -182,11 +182,8 @@ print(hashlib.sha256(mel_of_wave(wave, FrontEnd()).values.tobytes()).hexdigest()
 
 @pytest.mark.slow
 def test_a_process_that_compiles_and_one_that_finds_the_code_make_the_same_bytes(tmp_path):
-    environment = {**os.environ, "KEPT": str(tmp_path)}
-
     def run() -> str:
-        words = [sys.executable, "-c", MELS]
-        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+        return python([sys.executable, "-c", MELS, str(tmp_path)]).stdout
 
     compiled_now = run()
     kept = list(tmp_path.rglob("*.nbc"))

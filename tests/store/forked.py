@@ -62,7 +62,8 @@ def with_small_files(*words: str) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def _python(words: tuple[str, ...]) -> None:
+def run_python(words: tuple[str, ...]) -> None:
+    """The command ``python`` with a file, or with code after ``-c``."""
     sys.argv = [*words]
     if words[0] == "-c":
         exec(sys.argv.pop(1), {"__name__": "__main__"})
@@ -76,7 +77,7 @@ def python(words: Sequence[str], **_: object) -> subprocess.CompletedProcess[str
     Args:
         words: of the command, from ``sys.executable`` on.
     """
-    command = Command(Path.cwd(), _python, tuple(word for word in words[1:] if word != "-P"))
+    command = Command(Path.cwd(), run_python, tuple(word for word in words[1:] if word != "-P"))
     printed, said = command.communicate()
     assert command.returncode == 0, said
     return subprocess.CompletedProcess(words, command.returncode, printed, said)

@@ -53,7 +53,7 @@ def test_a_row_is_what_the_recording_gives_by_the_one_front_end(corpus, options,
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_any_number_of_jobs_and_sittings_gives_the_same_bytes(corpus, options, tmp_path, jobs):
-    get_reusable_executor().shutdown()  # workers that have built mels are replaced if an encoder makes them grow
+    get_reusable_executor().shutdown()  # those that have built mels would grow and be replaced
     build(corpus, tmp_path / "whole", options)
     build(corpus, tmp_path / "parts", options, limit=7)
     build(corpus, tmp_path / "parts", options, jobs=jobs)

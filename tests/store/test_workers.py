@@ -103,11 +103,10 @@ def test_of_many_jobs_no_more_are_begun_than_the_processors_can_use(tmp_path, mo
     assert told == ["6 worker processes: more than 2 on a processor only wait for each other"]
 
 
-def where(task):
-    return task, os.getcwd()
-
-
 def test_a_folder_in_which_workers_were_begun_may_go(tmp_path):
+    def where(task):  # goes to the workers as it is; they need not load this module
+        return task, os.getcwd()
+
     get_reusable_executor().shutdown()  # of earlier tests
     begun = tmp_path / "begun"
     begun.mkdir()
