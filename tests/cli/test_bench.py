@@ -49,8 +49,8 @@ def test_scale_is_drawn_where_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = [Measurement(f"read {size}", size / 1e4, "s", peak_mib=100.0) for size in (10, 10_000)]
     monkeypatch.setattr("ser_pipeline.benchmarks.scale.figures", lambda *_: iter(made))
-    made = ["corpora", "synth", "DataSets", "--size", "small", "--corpora", "emodb,savee"]
-    for words in (made, ["manifest", "build"]):
+    synth = ["corpora", "synth", "DataSets", "--size", "small", "--corpora", "emodb,savee"]
+    for words in (synth, ["manifest", "build"]):
         assert CliRunner().invoke(app, words).exit_code == 0
     result = CliRunner().invoke(app, ["bench", "scale", "--plot", "scale.svg", "--format", "csv"])
     assert result.exit_code == 0, result.stderr

@@ -15,6 +15,7 @@ from ser_pipeline.options import FrontEnd, recipe
 from ser_pipeline.store import build_store, open_store, parse_shards, store_folder
 from ser_pipeline.store.build import changed_sources, note_sources, read_sources
 from ser_pipeline.store.plan import shard_range
+from tests.store.forked import Command, run_python
 
 
 def contents(folder):
@@ -286,14 +287,11 @@ def test_a_full_disk_says_so_and_the_next_call_continues(corpus, tmp_path, front
         "            FrontEnd(denoise='none', n_mels=16, max_s=1.0))\n"
     )
     here = os.path.dirname(__file__)
-    result = subprocess.run(
-        [sys.executable, "-c", code, here, str(corpus.folder), str(tmp_path / "cache")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 1
-    assert "no space left to write; nothing was lost" in result.stderr
+    words = ("-c", code, here, str(corpus.folder), str(tmp_path / "cache"))
+    process = Command(tmp_path, run_python, words)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert "no space left to write; nothing was lost" in said
     folder = store_folder(tmp_path / "cache", front_end)
     assert not list(folder.glob("*.h5"))
     assert build(corpus, tmp_path / "cache", front_end).computed == 40

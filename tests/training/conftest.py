@@ -3,6 +3,7 @@ from multiprocessing import context, forkserver, popen_forkserver
 import pytest
 import torch
 
+from ser_pipeline.models import estimators
 from tests.store import forked
 
 
@@ -13,6 +14,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    """A quarter of the trees is enough for toy clips."""
+    monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40})
 
 
 @pytest.fixture(scope="session")
