@@ -18,8 +18,8 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def few_trees(monkeypatch):
-    """A quarter of the trees is enough for toy clips."""
-    monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40})
+    """A quarter of the trees, and as many bins as there are toy clips: fewer are weighed one by one."""
+    monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40, "max_bins": 120})
 
 
 @pytest.fixture(scope="session")

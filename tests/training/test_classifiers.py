@@ -5,7 +5,7 @@ import torch
 from ser_pipeline.datasets.speakers import MIN_CLIPS
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.evaluation.run import evaluate_run, score_run
-from ser_pipeline.models import EstimatorNetwork, estimators
+from ser_pipeline.models import EstimatorNetwork
 from ser_pipeline.models.estimators import CANDIDATES, RATER_CANDIDATES, make_rater
 from ser_pipeline.runs.card import read_card
 from ser_pipeline.runs.curves import read_curves
@@ -248,8 +248,7 @@ def rated(toy):
 
 
 @pytest.mark.parametrize("name", sorted(CANDIDATES))
-def test_a_classifier_rates_clips_and_is_scored_on_rated_ones(rated, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_bins": 63})
+def test_a_classifier_rates_clips_and_is_scored_on_rated_ones(rated, tmp_path, name):
     data = rated.data(model={"name": name, "c": 0.05, "dimensions": True})
     train_run(data, tmp_path / "run", Silent(), command="c")
     scores = score_run(tmp_path / "run", data)
