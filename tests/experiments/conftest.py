@@ -11,7 +11,7 @@ from ser_pipeline.experiments.queue import run_cells
 from ser_pipeline.experiments.spec import parse_experiment
 from ser_pipeline.manifest import read_manifest
 from tests.store.cluster import cluster  # noqa: F401 - a fixture of these tests
-from tests.training.conftest import forked_trainers, one_thread, trainer  # noqa: F401 - fixtures of these tests too
+from tests.training.conftest import forked_trainers, one_thread  # noqa: F401 - fixtures of these tests too
 
 SMALL = """
 title = "Small"

@@ -11,7 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from multiprocessing.context import BaseContext
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 
 PRELOADED = (
@@ -28,6 +30,14 @@ def warm() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED])
     return context
+
+
+@cache
+def trainer() -> ForkServer:
+    """Forks processes from one that has loaded what trains, too."""
+    server = ForkServer()
+    server.set_forkserver_preload([*PRELOADED, "ser_pipeline.training.run"])
+    return server
 
 
 def ser(*words: str) -> None:

@@ -22,19 +22,10 @@ def few_trees(monkeypatch):
     monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40, "max_bins": 120})
 
 
-@pytest.fixture(scope="session")
-def trainer():
-    """A process that has loaded what trains, for others to be forked from."""
-    server = forkserver.ForkServer()
-    server.set_forkserver_preload([*forked.PRELOADED, "ser_pipeline.training.run"])
-    yield server
-    server._stop()
-
-
 @pytest.fixture
-def forked_trainers(trainer, monkeypatch):
+def forked_trainers(monkeypatch):
     """Spawned processes are forked from one that has loaded what trains; what they get is pickled as ever."""
-    monkeypatch.setattr(forkserver, "connect_to_new_process", trainer.connect_to_new_process)
+    monkeypatch.setattr(forkserver, "connect_to_new_process", forked.trainer().connect_to_new_process)
     monkeypatch.setattr(context.SpawnProcess, "_Popen", staticmethod(popen_forkserver.Popen))
 
 
