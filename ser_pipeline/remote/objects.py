@@ -7,6 +7,7 @@ the moment is tried again.
 import hashlib
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from errno import EACCES, EIO, EISDIR, ENOENT
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ser_pipeline.errors import SerError, SettingsError
+from ser_pipeline.errors import SerError, SettingsError, remark, some
 from ser_pipeline.remote.addresses import WHOLE_BYTES, State, address_of
 
 T = TypeVar("T")
@@ -27,6 +28,9 @@ EXTRA: Final = "pip install 'ser-pipeline[remote]'"
 
 _BLOCKS: Final = (1 << 18, 8 << 20)
 """Bytes that are fetched at least and at most where an object is read in ranges."""
+
+_OUTSIDE: Final = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
+"""A path that leads out of the folder it is joined to, on one system or another."""
 
 _CREDENTIALS: Final = "access is denied; check the credentials that fsspec finds for it (docs/remote.md)"
 
@@ -111,6 +115,9 @@ class Held(io.BytesIO):
 def listed_at(folder: Path) -> dict[str, State]:
     """Every object below an address, by its path from there, with its state; sorted.
 
+    What a listing names outside of the address, as a page of the web may, is left out with a remark: such a
+    path, joined to a folder of this machine, would lead out of it.
+
     Raises:
         OSError: it cannot be listed.
         SettingsError: a library for such addresses is not installed.
@@ -123,7 +130,11 @@ def listed_at(folder: Path) -> dict[str, State]:
         if not found and path.startswith("http"):  # a listing of the web hides that nothing was reached
             _again(lambda: store.info(path))
     below = {name.removeprefix(path).lstrip("/"): _state_in(info) for name, info in found.items()}
-    return {name: state for name, state in sorted(below.items()) if name and not name.endswith("/")}
+    below = {name: state for name, state in sorted(below.items()) if name and not name.endswith("/")}
+    outside = [repr(name) for name in below if _OUTSIDE.match(name)]
+    if outside:
+        remark(f"{address_of(folder)}: left out {some(outside, show=3)}, which lie outside of it")
+    return {name: state for name, state in below.items() if not _OUTSIDE.match(name)}
 
 
 def put_file(source: Path, target: Path) -> None:

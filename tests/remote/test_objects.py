@@ -3,6 +3,7 @@
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from ser_pipeline.manifest import read_manifest
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.probe import probe
 from ser_pipeline.records import Segment
+from ser_pipeline.remote import objects
 from ser_pipeline.remote.opening import opened_bytes
 
 ADDRESS = "s3://bucket/data"
@@ -149,6 +151,22 @@ def test_an_archive_on_a_server_that_gives_no_ranges(served_files, data, tmp_pat
     served_files.files["a.tar"] = (tmp_path / "a.tar").read_bytes()
     address = f"http://127.0.0.1:{served_files.server_port}/whole-only/a.tar"
     assert probe(f"tar://1.wav::{address}").digest == digest_bytes(wave.read_bytes())
+
+
+def test_what_lies_outside_of_an_address_is_left_out_and_said(monkeypatch):
+    outside = ["../../a.tex", "mels/../../a.h5", "..\\a.parquet", "C:/a.h5", "\\\\host\\a.h5"]
+    names = [f"https://a.org/cache/{name}" for name in (*outside, "mels/..a\\b:1.h5", "folder/")]
+    found = SimpleNamespace(
+        find=lambda path, detail: {name: {"size": 1} for name in names}, invalidate_cache=lambda: None
+    )
+    monkeypatch.setattr(objects, "_store", lambda address: (found, address))
+    told = []
+    monkeypatch.setattr("ser_pipeline.errors.TOLD", [told.append])
+    assert list(objects.listed_at(Path("https://a.org/cache"))) == ["mels/..a\\b:1.h5"]
+    assert told == [
+        "https://a.org/cache: left out '../../a.tex', '..\\\\a.parquet', 'C:/a.h5' and 2 more, "
+        "which lie outside of it"
+    ]
 
 
 def test_a_web_server_that_cannot_be_reached_is_not_one_without_recordings(server, ser):
