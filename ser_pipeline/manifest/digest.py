@@ -127,6 +127,9 @@ class Places:
     Args:
         keys: shape ``(n, 2)``; of equal ones the first counts.
 
+    Attributes:
+        keys: the same.
+
     Examples:
         >>> keys = packed([pa.array(["0" * 31 + digit for digit in "2101"])])
         >>> Places(keys).find(keys[[1, 3]]).tolist(), Places(keys[:1]).find(keys).tolist()
@@ -134,7 +137,7 @@ class Places:
     """
 
     def __init__(self, keys: Digests) -> None:
-        self._keys = keys
+        self.keys = keys
         folded = _folded(keys)
         self._order = np.argsort(folded, kind="stable").astype(np.uint32)
         self._folded = folded[self._order]
@@ -160,7 +163,7 @@ class Places:
             there[there] = self._folded[place[there]] == folded[left[there]]
             left, place = left[there], place[there]
             number = self._order[place]
-            same = (self._keys[number] == wanted[left]).all(axis=1)
+            same = (self.keys[number] == wanted[left]).all(axis=1)
             found[left[same]] = number[same]
             left, place = left[~same], place[~same] + 1
 

@@ -26,6 +26,7 @@ from ser_pipeline.store.plan import EVERY_SHARD, Plan, PlannedClip, shard_range
 from ser_pipeline.store.read import Store
 from ser_pipeline.store.shard import (
     ShardRows,
+    packed_keys,
     read_keys,
     read_rows,
     shard_number,
@@ -326,7 +327,7 @@ def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
             except StoreCorrupt as error:
                 refused.append(str(error))
                 continue
-            keys, bad = theirs.packed(), {digest for digest, _ in theirs.failed}
+            keys, bad = packed_keys(theirs), {digest for digest, _ in theirs.failed}
             lost = packed_texts([*bad - failed])
             new = {key.tobytes() for key in keys[rows.find(keys) < 0]}
             if new | {key.tobytes() for key in lost[recordings.find(lost) < 0]} <= fresh:

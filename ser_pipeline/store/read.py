@@ -31,7 +31,15 @@ from ser_pipeline.options import (
 from ser_pipeline.store.identity import fingerprint, keyed, provenance
 from ser_pipeline.store.index import Index, read_index
 from ser_pipeline.store.mirror import Mirror, limit_bytes, local_cache
-from ser_pipeline.store.shard import ShardKeys, damaged, read_keys, row_checksum, row_slices, shard_path
+from ser_pipeline.store.shard import (
+    ShardKeys,
+    damaged,
+    packed_keys,
+    read_keys,
+    row_checksum,
+    row_slices,
+    shard_path,
+)
 from ser_pipeline.tables.cells import plural
 
 MOST_OPEN = 256
@@ -125,7 +133,7 @@ class Store:
             Values of ragged rows are ``(n, most frames, *shape)``, with zeros after the end of each.
 
         Raises:
-            StoreCorrupt: a row's bytes are not those that were written.
+            StoreCorrupt: a row's bytes are not those that were written, or it lies elsewhere by now.
         """
         wanted = np.asarray(positions, np.int64)
         longest = (int(self.frames[wanted].max(initial=0)),) if self.ragged else ()
@@ -167,6 +175,7 @@ class Store:
                 keys = read_keys(path)
                 if keys.offset is None or (keys.shape, keys.dtype) != (self.shape, self._dtype):
                     raise damaged(path, "its values are not of this store's shape and type")
+                self._check_keys(number, path, keys)
                 slices = row_slices(keys.frames, self.ragged)
                 rows = int(keys.frames.sum(dtype=np.int64)) if self.ragged else len(slices)
                 mapped = np.memmap(path, keys.dtype, mode="r", offset=keys.offset, shape=(rows, *keys.shape))
@@ -181,6 +190,16 @@ class Store:
                 del self._open[next(iter(self._open))]
         self._open[number] = opened  # the last one is the one that was used last
         return opened
+
+    def _check_keys(self, number: int, path: Path, keys: ShardKeys) -> None:
+        """Make sure that rows lie where the index said, by which they are asked for."""
+        first, last = self.shards.searchsorted(np.array([number, number + 1], self.shards.dtype))
+        rows = self.shard_rows[first:last]
+        there = int(rows.max(initial=-1)) < len(keys.digests)
+        if not there or not np.array_equal(packed_keys(keys)[rows], self._places.keys[first:last]):
+            raise StoreCorrupt(
+                f"{path}: was changed after the store was opened; open the store, or run the command, again"
+            )
 
     def _place_of(self, number: int) -> Path:
         """A shard on this machine; what was fetched and is open takes no more room than the limit says."""

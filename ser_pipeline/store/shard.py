@@ -18,6 +18,7 @@ Attributes of the file: ``schema``, ``kind``, ``values`` (name of the first), ``
 ``fingerprint``, ``provenance`` (JSON), ``tool_version``, ``key_checksum`` (BLAKE2b over the key tables).
 """
 
+import binascii
 import hashlib
 import json
 import zlib
@@ -35,7 +36,7 @@ from ser_pipeline.arrays import ByteStrings, Float32s, Floats, Int16s
 from ser_pipeline.atomic import write_atomically
 from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.front_end import Layout
-from ser_pipeline.manifest.digest import Digests, packed_texts
+from ser_pipeline.manifest.digest import Digests
 from ser_pipeline.store.identity import keyed
 
 KEY_DTYPE = np.dtype("S32")
@@ -81,12 +82,6 @@ class ShardRows:
         """Digest, variant and aspect of every row."""
         rows = zip(self.digests.tolist(), self.variants.tolist(), self.aspects.tolist(), strict=True)
         return frozenset((digest.decode(), variant, aspect.decode()) for digest, variant, aspect in rows)
-
-    def packed(self) -> Digests:
-        """The same keys as columns, shape ``(rows, 2)``."""
-        aspects, of = np.unique(self.aspects.astype(str), return_inverse=True)
-        keys = keyed(packed_texts(self.digests.astype(str).tolist()), of, aspects.tolist())
-        return keyed(keys, self.variants, range(1 + int(self.variants.max(initial=0))))
 
     def take(self, rows: Sequence[int], failed: tuple[tuple[str, str], ...]) -> "ShardRows":
         """Some of the rows, with other failures."""
@@ -136,6 +131,14 @@ class ShardKeys:
     offset: int | None
     described: dict[str, Any]
     ragged: bool = False
+
+
+def packed_keys(rows: ShardRows | ShardKeys) -> Digests:
+    """The key of every row as columns, shape ``(rows, 2)``."""
+    aspects, of = np.unique(rows.aspects, return_inverse=True)
+    digests = np.frombuffer(binascii.unhexlify(rows.digests.tobytes()), np.uint64).reshape(-1, 2)
+    keys = keyed(digests, of, aspects.astype(str).tolist())
+    return keyed(keys, rows.variants, range(1 + int(rows.variants.max(initial=0))))
 
 
 def row_slices(frames: Int16s, ragged: bool) -> list[slice | int]:

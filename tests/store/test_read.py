@@ -7,8 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ser_pipeline.errors import StoreCorrupt
 from ser_pipeline.options import FrontEnd, recipe
 from ser_pipeline.store import build_command, build_store, open_store, store_folder
+from ser_pipeline.store.maintenance import Garbage, collect
 
 
 @pytest.fixture
@@ -75,6 +77,28 @@ def test_the_shard_that_was_used_last_stays_open(store, monkeypatch):
     assert list(store._open) == [0, 1]
     store.read([0])
     assert list(store._open) == [1, 0]
+
+
+def test_a_shard_that_changed_since_gives_no_rows_of_others(store, corpus):
+    _read_all(store)
+    copy = pickle.loads(pickle.dumps(store))  # noqa: S301  # our own bytes, made one line above
+    path = store.folder / "shard-00000.h5"
+    collect([Garbage(path, "", 0, frozenset({corpus.digest("c00.wav")}))])
+    for position in (1, 31):  # another one lies there now, and none
+        with pytest.raises(StoreCorrupt, match=f"{path}: was changed after the store was opened"):
+            copy.read([position])
+    again = open_store(store.folder.parent.parent, store.options)
+    names = corpus.names[1:]
+    one, other = (each.read(each.rows([corpus.digest(name) for name in names]))[0] for each in (again, store))
+    assert np.array_equal(one, other)  # what was open stays
+
+
+def test_rows_that_came_since_change_nothing(corpus, tmp_path, front_end):
+    for limit in (20, None):
+        build_store(corpus.manifest(), corpus.folder, tmp_path, front_end, limit=limit)
+        if limit:
+            store = open_store(tmp_path, front_end)
+    assert store.read(np.arange(20))[0].any(axis=(1, 2)).all()
 
 
 def test_any_h5py_user_can_read_a_shard(store, corpus):
