@@ -83,7 +83,8 @@ def _compiled(function: F, *, fastmath: bool | set[str]) -> F:
     if numba is None:
         return cast(F, _refuse)
     dispatcher: Any = numba.njit(error_model="numpy", fastmath=fastmath)(function)
-    dispatcher._cache = _Kept(function)  # what njit(cache=True) sets to numba's own
+    dispatcher._cache = kept = _Kept(function)  # what njit(cache=True) sets to numba's own
+    dispatcher.compile = kept.released_after(dispatcher.compile)
     return cast(F, dispatcher)
 
 
@@ -109,6 +110,15 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
         self._held = ExitStack()
         self.enable()
 
+    def released_after(self, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Let the others go on when one has compiled, or failed to: an interrupt too ends the waiting."""
+
+        def compile_(sig: Any) -> Any:
+            with self._held:
+                return work(sig)
+
+        return compile_
+
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
         if (found := self._found(sig, target_context)) is not None:
             return found
@@ -118,10 +128,7 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
             return None
         with suppress(SerError):  # a folder without locks: others may compile it as well
             self._held.enter_context(lock_file(folder / f"{self._base}.lock", None))
-        found = self._found(sig, target_context)  # whoever waited has it now
-        if found is not None:
-            self._held.close()
-        return found
+        return self._found(sig, target_context)  # whoever waited has it now
 
     def _found(self, sig: Any, target_context: Any) -> Any:
         codegen = target_context.codegen()
@@ -135,18 +142,17 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
         return None
 
     def _save_overload(self, sig: Any, data: Any) -> None:
-        with self._held:
-            if data.lifted or data.library.has_dynamic_globals:
-                return
-            what = (self._index_key(sig, data.codegen), data._reduce())
-            for file in self._files(data.codegen):
-                if not writable(Path(file._cache_path)):
-                    continue
-                try:
-                    _save(file, *what)
-                except OSError:  # a full disk: the next folder
-                    continue
-                return
+        if data.lifted or data.library.has_dynamic_globals:
+            return
+        what = (self._index_key(sig, data.codegen), data._reduce())
+        for file in self._files(data.codegen):
+            if not writable(Path(file._cache_path)):
+                continue
+            try:
+                _save(file, *what)
+            except OSError:  # a full disk: the next folder
+                continue
+            return
 
     def _files(self, codegen: Any) -> Iterator[Any]:
         """The function's file in each folder, for the processor that this one is."""

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.dsp import compiled as module
 from ser_pipeline.dsp import kept
 from ser_pipeline.dsp.compiled import compiled, inlined, vectorised
 from ser_pipeline.dsp.kept import distrusted
+from ser_pipeline.errors import SerError
 from tests.store.forked import Command, python, run_python
 
 
@@ -70,6 +72,21 @@ def test_the_compiler_is_waited_for_once_and_that_is_told(folder, told):
     module._told.clear()
     assert compiled(total)(np.ones(3)) == 3
     assert told == []
+
+
+def test_an_interrupt_while_it_compiles_leaves_nobody_waiting(folder, told, monkeypatch):
+    function = compiled(total)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(function._compiler, "compile", interrupted)
+        function(np.ones(3))
+    (lock,) = folder.glob("*.lock")
+    with lock_file(lock, SerError("others wait")):
+        pass
+    assert function(np.ones(3)) == 3
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_each_time_and_told(tmp_path, told, monkeypatch):
