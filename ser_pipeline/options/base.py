@@ -64,9 +64,9 @@ UNSET: Final = "unset"
 
 
 class Options(BaseModel):
-    """Base of all options: frozen, and strict about names."""
+    """Base of all options: frozen, strict about names, and all numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Only what differs from the defaults."""

@@ -82,6 +82,8 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
         valid = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         must = known.valid if known else f"one of {', '.join(valid)}"
         return f"must be {must}{nearest(str(error['input']), valid)}"
+    if error["type"] == "finite_number" and known:
+        return "must be " + known.valid.replace("a number", "a finite number")
     return f"must be {known.valid}" if known else str(error["msg"])
 
 

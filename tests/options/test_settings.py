@@ -63,6 +63,8 @@ def test_a_field_says_all_that_is_known_of_it():
     [
         ({"way": "left"}, r"toy: way: must be up or down \(found 'left'\)"),
         ({"size": 2}, r"toy: size: must be a number above 0 and below 2 \(found 2\)"),
+        ({"size": "nan"}, "toy: size: must be a finite number above 0 and below 2"),
+        ({"both": "0,inf"}, "toy: both: must be 2 numbers, such as 1,2"),
         ({"both": "1"}, "toy: both: must be 2 numbers, such as 1,2"),
         ({"inner": {"depth": 0}}, "toy: inner.depth: must be a whole number from 1 to 9"),
         ({"inner": {"deep": 1}}, "toy: inner.deep: there is no such setting .*'depth'.*; valid are depth"),
