@@ -125,7 +125,7 @@ def rhythm_singles(frames: Frames, onsets: Float64s, voiced: Bools) -> dict[str,
 def _tempo(onsets: Float64s, hop_s: float) -> tuple[float, float]:
     """Tempo in beats per minute and the autocorrelation at its period."""
     slowest, fastest = TEMPO_BPM
-    first = round(60 / fastest / hop_s)
+    first = max(1, round(60 / fastest / hop_s))  # long hops: a frame at least
     last = min(round(60 / slowest / hop_s), onsets.size // 2)  # two beats must fit
     centred = onsets - onsets.mean()
     energy = float(centred @ centred) / onsets.size
@@ -152,7 +152,7 @@ def _onsets(onsets: Float64s, hop_s: float) -> int:
 
 def _syllables(frames: Frames, voiced: Bools) -> int:
     """Number of syllable nuclei (de Jong & Wempe 2009)."""
-    width = round(SYLLABLE_SMOOTH_S / frames.hop_s)
+    width = max(1, round(SYLLABLE_SMOOTH_S / frames.hop_s))
     level = scipy.ndimage.uniform_filter1d(frames.level_db, width, mode="nearest")
     edged = np.concatenate([[level.min() - 100], level, [level.min() - 100]])
     peaks = scipy.signal.find_peaks(edged, prominence=SYLLABLE_DIP_DB)[0] - 1

@@ -25,7 +25,7 @@ from ser_pipeline.options.features import (
     FeatureSet,
     SmileOptions,
 )
-from ser_pipeline.options.front_end import FRONT_END_VERSION, FrontEnd
+from ser_pipeline.options.front_end import FRONT_END_VERSION, GATE_RATES, FrontEnd
 from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, recipe
 from ser_pipeline.options.recipe import PRESETS, Normalise, Preset, Recipe
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
@@ -56,6 +56,7 @@ __all__ = [
     "ENSEMBLE",
     "FEATURES_VERSION",
     "FRONT_END_VERSION",
+    "GATE_RATES",
     "KINDS",
     "LAG_MARGIN",
     "LOSSES",

@@ -10,6 +10,10 @@ FRONT_END_VERSION = 4
 """Raised whenever the same settings give other numbers; part of every store's fingerprint."""
 
 
+GATE_RATES = range(5_120, 256_001)
+"""Sample rates at which the noise gate can smooth its mask."""
+
+
 class FrontEnd(Options):
     """From samples to a mel spectrogram."""
 
@@ -72,4 +76,9 @@ class FrontEnd(Options):
             raise ValueError(f"floor_db {self.floor_db} must lie below ceiling_db {self.ceiling_db}")
         if self.level == "corpus_rms" and (self.reference, self.scale) != ("one", "fixed"):
             raise ValueError("level corpus_rms needs reference one and scale fixed")
+        if self.denoise != "none" and self.sample_rate not in GATE_RATES:
+            raise ValueError(
+                f"denoise {self.denoise} needs a sample_rate from {GATE_RATES[0]} to {GATE_RATES[-1]} Hz; "
+                f"it is {self.sample_rate}"
+            )
         return self

@@ -198,11 +198,20 @@ class Recipe(Options):
     @model_validator(mode="after")
     def _related(self) -> Self:
         self._check_on()
+        self._check_frames()
         if self.model.architecture.inputs in ("frames", "waves"):
             self._check_steps()
         elif "embeddings" in self.vectors:
             self._check_embeddings()
         return self
+
+    def _check_frames(self) -> None:
+        model, frames = self.model.architecture, self.front_end.max_frames
+        if model.inputs == "mels" and frames < model.frames_per_step:
+            raise ValueError(
+                f"max_s {self.front_end.max_s} and hop_length {self.front_end.hop_length} give {frames} "
+                f"frames; {self.model.name} needs at least {model.frames_per_step}"
+            )
 
     def _check_on(self) -> None:
         model, own = self.model.architecture, self.model.architecture.inputs

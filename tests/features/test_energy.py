@@ -81,8 +81,8 @@ def test_slope_equals_numpy(rng):
     assert slope(times[:1], values[:1]) == slope(times[:0], values[:0]) == 0
 
 
-def measured(wave, voiced=None):
-    frames = frame_wave(np.asarray(wave, np.float32), OPTIONS)
+def measured(wave, voiced=None, options=OPTIONS):
+    frames = frame_wave(np.asarray(wave, np.float32), options)
     onsets = onset_strength(mel_levels(frames))
     return rhythm_singles(frames, onsets, np.zeros(frames.count, bool) if voiced is None else voiced), frames
 
@@ -175,3 +175,9 @@ def test_a_short_or_silent_clip_has_finite_numbers(rng, samples):
 
 def test_no_two_beats_no_tempo(rng):
     assert measured(rng.standard_normal(7_000))[0]["tempo"] == 0
+
+
+@pytest.mark.parametrize("hop_length", [1_600, 8_000])
+def test_long_hops_give_finite_numbers(rng, hop_length):
+    singles, _ = measured(rng.standard_normal(48_000), options=FeatureOptions(hop_length=hop_length))
+    assert np.isfinite(list(singles.values())).all()

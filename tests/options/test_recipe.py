@@ -37,6 +37,19 @@ def test_what_was_found_to_help_is_on_for_networks_on_mels_and_off_for_all_else(
         assert (other.train.balance, other.train.batch_size, other.train.patience) == (0, 40, 28)
 
 
+@pytest.mark.parametrize(
+    ("front_end", "line"),
+    [
+        ({"sample_rate": 4_000}, "denoise gate needs a sample_rate from 5120 to 256000 Hz; it is 4000"),
+        ({"max_s": 0.1}, "max_s 0.1 and hop_length 512 give 5 frames; crnn needs at least 8"),
+    ],
+)
+def test_inputs_that_nothing_can_be_made_of_are_refused_at_once(front_end, line):
+    with pytest.raises(SettingsError, match=line):
+        recipe(front_end=front_end)
+    recipe(front_end=front_end | {"denoise": "none"}, model={"name": "dnn"})
+
+
 def test_runs_of_before_an_option_was_there_are_read_as_they_were():
     assert not ModelOptions.model_validate({"name": "crnn", "masked": True}).own_scale
 
