@@ -394,6 +394,6 @@ def describe(folder: Path) -> dict[str, Any] | None:
     for path in paths:
         try:
             return read_keys(path).described
-        except StoreCorrupt:
+        except (StoreCorrupt, FileNotFoundError):  # the second went while this looked
             continue
     return None

@@ -7,6 +7,7 @@ the tables of changed shards alone.
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,8 +109,11 @@ def read_index(folder: Path, *, write: bool = True, columns: Sequence[str] = SCH
     mirror = Mirror.of(folder)
     if mirror is not None:
         return _of_address(mirror, columns)
-    paths = shard_paths(folder)
-    states = {path.name: _state(path) for path in paths}
+    paths, states = [], dict[str, list[int]]()
+    for path in shard_paths(folder):
+        with suppress(FileNotFoundError):  # gone between listing and looking
+            states[path.name] = _state(path)
+            paths.append(path)
     known = _read(folder / "index.parquet", columns)
     if known.shards == states:
         return Index(known.table)

@@ -35,7 +35,7 @@ from ser_pipeline.store.shard import (
     store_of,
     write_shard,
 )
-from ser_pipeline.store.status import folder_bytes, outdated, stores
+from ser_pipeline.store.status import files_of, folder_bytes, outdated, stores
 from ser_pipeline.store.work import recording_of
 from ser_pipeline.tables.cells import plural
 
@@ -234,12 +234,11 @@ def partial(manifest: "Manifest") -> bool:
 
 def _left_over(folder: Path) -> Iterator[Garbage]:
     now = time.time()
-    for path in sorted(folder.rglob("*")):
-        age = now - path.stat().st_mtime
-        if path.name.endswith(TEMPORARY_SUFFIX) and age > _PARTIAL_AGE_S:
-            yield Garbage(path, "left by an interrupted build", path.stat().st_size)
+    for path, status in files_of(folder):
+        if path.name.endswith(TEMPORARY_SUFFIX) and now - status.st_mtime > _PARTIAL_AGE_S:
+            yield Garbage(path, "left by an interrupted build", status.st_size)
         elif path.name.endswith(".damaged"):
-            yield Garbage(path, "damaged shard that was set aside", path.stat().st_size)
+            yield Garbage(path, "damaged shard that was set aside", status.st_size)
 
 
 def _foreign(folder: Path, digests: Digests) -> Iterator[Garbage]:

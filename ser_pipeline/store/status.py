@@ -1,6 +1,9 @@
 """What each store below a cache folder is, whether it is current, and how long what it lacks takes."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -100,7 +103,16 @@ def status(cache: Path, manifest: "Manifest | None") -> list[StoreStatus]:
 
 def folder_bytes(folder: Path) -> int:
     """Size of all files of a store."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(status.st_size for _, status in files_of(folder))
+
+
+def files_of(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file of a store and its status, in order; one that goes while this looks is left out."""
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                yield path, found
 
 
 @dataclass(frozen=True, slots=True)

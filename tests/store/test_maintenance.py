@@ -48,6 +48,15 @@ def test_only_old_left_overs_are_garbage(built, corpus, front_end):
     assert [item.path.name for item in garbage(built, corpus.manifest())] == [".shard-00000.h5.1-a.partial"]
 
 
+def test_files_that_go_while_a_store_is_looked_at_are_left_out(built, corpus, front_end):
+    folder = store_folder(built, front_end)
+    for name in ("shard-00000.h5", ".shard-00001.h5.1-a.partial"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("nowhere")  # listed, and not there
+    assert garbage(built, corpus.manifest()) == []
+    assert [found.rows for found in status(built, None)] == [8]
+
+
 def test_a_manifest_of_a_few_recordings_condemns_no_rows(built, corpus):
     corpus.names = corpus.names[:10]
     manifest = corpus.manifest()
