@@ -200,7 +200,7 @@ def _lock(handle: int, start: int, count: int, *, wait: bool) -> None:
         while True:
             os.lseek(handle, start, os.SEEK_SET)
             try:
-                return msvcrt.locking(handle, msvcrt.LK_NBLCK, count or _TO_THE_END - start)
+                return msvcrt.locking(handle, msvcrt.LK_NBLCK, _bytes_on_windows(start, count))
             except OSError as error:
                 if not wait or error.errno not in {errno.EACCES, errno.EDEADLK}:
                     raise
@@ -220,7 +220,11 @@ def _unlock(handle: int, start: int, count: int) -> None:
         import msvcrt
 
         os.lseek(handle, start, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, count or _TO_THE_END - start)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, _bytes_on_windows(start, count))
+
+
+def _bytes_on_windows(start: int, count: int) -> int:
+    return min(count or _TO_THE_END, _TO_THE_END - start)
 
 
 def explained(error: OSError, path: Path) -> SerError:

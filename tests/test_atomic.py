@@ -200,6 +200,12 @@ def test_windows_locks_the_same_bytes(tmp_path, windows):
     assert windows.held == []
 
 
+def test_windows_locks_no_more_bytes_than_it_can_count(tmp_path, windows):
+    with lock_file(tmp_path / "lock", None, 5, 1 << 40):
+        assert windows.held == [(5, 2**31 - 1)]
+    assert windows.held == []
+
+
 def test_windows_refuses_bytes_that_another_holds(tmp_path, windows):
     windows.others = [(8, 9)]
     with pytest.raises(SerError, match="taken"), lock_file(tmp_path / "lock", SerError("taken"), 7, 2):

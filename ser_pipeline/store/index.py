@@ -161,7 +161,7 @@ def set_aside(path: Path) -> bool:
             _rows_of(path)
             read_rows(path)
         except StoreCorrupt:
-            path.rename(path.with_suffix(".h5.damaged"))
+            path.replace(path.with_suffix(".h5.damaged"))
             return True
         except FileNotFoundError:
             pass

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from ser_pipeline.arrays import Float32s, numbers_of
-from ser_pipeline.atomic import TEMPORARY_SUFFIX, write_atomically
+from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, write_atomically
 from ser_pipeline.encoders import encoder_folders, found_again
 from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
 from ser_pipeline.front_end import layout_of, row_of_variant
@@ -259,17 +259,23 @@ def collect(found: list[Garbage]) -> int:
 
     Raises:
         StoreError: a build works on the store; nothing of it is taken then.
+        SerError: the folder of a store cannot be removed.
     """
     for item in found:
         folder = item.path if item.path.is_dir() else store_of(item.path)
         with shard_range(folder, 0, EVERY_SHARD):
             _take_away(item)
+        try:
+            if item.path.is_dir():  # on Windows the locks are still there, as they were held
+                shutil.rmtree(item.path)
+        except OSError as error:
+            raise explained(error, item.path) from None
     return sum(item.size_bytes for item in found)
 
 
 def _take_away(item: Garbage) -> None:
     if item.path.is_dir():
-        shutil.rmtree(item.path)
+        shutil.rmtree(item.path, ignore_errors=True)
     elif item.rows:
         _drop_rows(item.path, item.rows)
     else:

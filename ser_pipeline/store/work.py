@@ -239,7 +239,7 @@ def _existing(path: Path) -> ShardRows | None:
     except FileNotFoundError:
         return None
     except StoreCorrupt:
-        path.rename(path.with_suffix(".h5.damaged"))
+        path.replace(path.with_suffix(".h5.damaged"))
         return None
 
 

@@ -1,8 +1,10 @@
+import errno
 import os
 import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import soundfile as sf
 from ser_pipeline.errors import StoreCorrupt, StoreError
 from ser_pipeline.front_end import StoreRow, mel_of_wave
 from ser_pipeline.store import build_store, open_store, store_folder
-from ser_pipeline.store.maintenance import collect, garbage, merge_caches, repair, verify
+from ser_pipeline.store.maintenance import Garbage, collect, garbage, merge_caches, repair, verify
 from ser_pipeline.store.shard import read_keys, read_rows
 from ser_pipeline.store.status import status
 
@@ -38,6 +40,29 @@ def test_rows_of_recordings_that_are_gone_can_be_dropped(built, corpus, front_en
     assert len(store) == 10
     assert (store.rows([corpus.digest(name) for name in corpus.names]) >= 0).all()
     assert garbage(built, corpus.manifest()) == []
+
+
+def test_a_store_is_removed_where_a_lock_that_is_held_stays(built, front_end, monkeypatch):
+    folder = store_folder(built, front_end)
+    remove = os.unlink
+
+    def as_on_windows(path, **options):
+        if holding and path == "build.lock":
+            raise PermissionError(errno.EACCES, "in use")
+        remove(path, **options)
+
+    @contextmanager
+    def held(*place):
+        holding.append(place)
+        (folder / "build.lock").touch()
+        yield
+        holding.clear()
+
+    holding = []
+    monkeypatch.setattr("ser_pipeline.store.maintenance.shard_range", held)
+    monkeypatch.setattr(os, "unlink", as_on_windows)
+    collect([Garbage(folder, "outdated", 0)])
+    assert not folder.exists()
 
 
 def test_only_old_left_overs_are_garbage(built, corpus, front_end):

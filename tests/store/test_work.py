@@ -3,6 +3,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,6 +155,16 @@ def test_a_worker_whose_build_has_ended_writes_nothing(first, written):
     assert written == []
     make_shard(replace(first, parent=os.getppid()))
     assert written == ["shard-00000"]
+
+
+def test_a_damaged_shard_takes_the_place_of_an_earlier_one(first, monkeypatch):
+    path = first.folder / "shard-00000.h5"
+    path.parent.mkdir(parents=True)
+    monkeypatch.setattr(Path, "rename", None)  # renames over no file on Windows
+    for text in (b"one", b"another"):
+        path.write_bytes(text)
+        assert set_aside(path)
+        assert path.with_suffix(".h5.damaged").read_bytes() == text
 
 
 def test_a_damaged_shard_that_was_made_anew_is_not_set_aside(first):
