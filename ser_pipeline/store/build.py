@@ -106,7 +106,7 @@ class _State:
         failed: whether it could not be used.
         reasons: digest -> why it could not be used.
         held: which of the recordings whose steps are kept have a row.
-        damaged: one line for each shard that cannot be read.
+        damaged: a shard cannot be read.
     """
 
     plan: Plan
@@ -115,7 +115,7 @@ class _State:
     failed: Bools
     reasons: dict[str, str]
     held: tuple[Previewed, ...]
-    damaged: tuple[str, ...]
+    damaged: bool
 
     def todo(self, limit: int | None = None) -> Todo:
         """What is still to be computed."""
@@ -355,12 +355,11 @@ def _state(
     failed = plan.of_digests(reasons)[plan.span(part)]
     held = rows.find(packed_texts([clip.digest for clip in previews])) >= 0
     shown = tuple(clip for clip, there in zip(previews, held, strict=True) if there)
-    return _State(plan, part, present, failed, reasons, shown, index.damaged)
+    return _State(plan, part, present, failed, reasons, shown, bool(index.damaged))
 
 
 def _set_damaged_aside(folder: Path) -> tuple[str, ...]:
-    damaged = read_index(folder).damaged
-    return tuple(line for line in damaged if set_aside(Path(line.partition(": ")[0])))
+    return tuple(line for path, line in read_index(folder).damaged if set_aside(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def open_embeddings(
     indexes = {folder: read_index(folder) for folder, _ in current}
     folder, options = max(current, key=lambda each: indexes[each[0]].table.num_rows)
     if indexes[folder].damaged:
-        raise StoreCorrupt(indexes[folder].damaged[0])
+        raise StoreCorrupt(indexes[folder].damaged[0][1])
     return Store(folder, options, indexes[folder])
 
 

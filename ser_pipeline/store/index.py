@@ -62,11 +62,11 @@ class Index:
 
     Attributes:
         table: columns of :data:`SCHEMA`, digests as 16 bytes; failed recordings have row -1.
-        damaged: one line for each shard that cannot be read; its rows are not in the table.
+        damaged: path of each shard that cannot be read, and one line on it; its rows are not in the table.
     """
 
     table: pa.Table
-    damaged: tuple[str, ...] = ()
+    damaged: tuple[tuple[Path, str], ...] = ()
 
     @classmethod
     def empty(cls) -> "Index":
@@ -127,7 +127,7 @@ def read_index(folder: Path, *, write: bool = True, columns: Sequence[str] = SCH
         try:
             parts.append(_rows_of(path))
         except StoreCorrupt as error:
-            lost.append(str(error))
+            lost.append((path, str(error)))
         except FileNotFoundError:
             continue  # replaced by another build between listing and reading
     index = Index(_first_of_each(pa.concat_tables(parts)), tuple(lost))

@@ -344,7 +344,7 @@ def _merge(folder: Path, sources: Sequence[Path]) -> Merged:
             copied += 1
         index = read_index(folder)
     good = index.table.num_rows - len(index.failures())
-    return Merged(folder, good, copied, known, (*refused, *index.damaged))
+    return Merged(folder, good, copied, known, (*refused, *(line for _, line in index.damaged)))
 
 
 def _checked(path: Path, folder: Path) -> ShardRows:

@@ -347,7 +347,7 @@ def open_store(cache: Path, options: StoreOptions, copies: int = 1) -> Store:
     folder = store_folder(local_cache(cache), options)
     index = read_index(folder) if folder.is_dir() else None
     if index is not None and index.damaged:
-        raise StoreCorrupt(index.damaged[0])
+        raise StoreCorrupt(index.damaged[0][1])
     if index is None or index.table.num_rows == 0:
         what = options.kind.replace("-", " ")
         mirror = Mirror.of(folder)

@@ -157,7 +157,7 @@ def _status(folder: Path, wanted: _Wanted | None) -> StoreStatus:
         missing=missing,
         foreign=foreign,
         size_bytes=folder_bytes(folder),
-        state=_state(described, index.damaged, unknown, changed),
+        state=_state(described, len(index.damaged), unknown, changed),
         changed=tuple(changed),
     )
 
@@ -174,11 +174,9 @@ def _whole(index: Index) -> Digests:
     return whole
 
 
-def _state(
-    described: dict[str, Any] | None, damaged: tuple[str, ...], unknown: int, changed: list[str]
-) -> str:
+def _state(described: dict[str, Any] | None, damaged: int, unknown: int, changed: list[str]) -> str:
     if damaged:
-        return f"damaged: {plural(len(damaged), 'shard')} cannot be read"
+        return f"damaged: {plural(damaged, 'shard')} cannot be read"
     if described is None:
         return "empty"
     old = outdated(described)

@@ -261,12 +261,13 @@ def test_flipped_bytes_are_never_served(corpus, tmp_path, front_end):
 
 @pytest.mark.parametrize("cut", [0, 100, 5_000, -10])
 def test_a_truncated_shard_is_set_aside_and_built_again(corpus, tmp_path, front_end, cut):
-    build(corpus, tmp_path / "cache", front_end)
-    folder = store_folder(tmp_path / "cache", front_end)
+    cache = tmp_path / "run: 1"  # as a message has it after a path
+    build(corpus, cache, front_end)
+    folder = store_folder(cache, front_end)
     before = contents(folder)
     path = folder / "shard-00001.h5"
     path.write_bytes(path.read_bytes()[:cut])
-    summary = build(corpus, tmp_path / "cache", front_end)
+    summary = build(corpus, cache, front_end)
     assert summary.computed == 8
     assert "damaged" in summary.repaired[0]
     assert contents(folder) == before

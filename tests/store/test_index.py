@@ -64,7 +64,7 @@ def test_a_shard_of_another_store_is_never_served(corpus, tmp_path, front_end):
     (other / "shard-00000.h5").write_bytes((folder / "shard-00000.h5").read_bytes())
     index = read_index(other)
     assert index.table.num_rows == 0
-    assert "made with other settings or library versions than its store" in index.damaged[0]
+    assert "made with other settings or library versions than its store" in index.damaged[0][1]
 
 
 @pytest.fixture
