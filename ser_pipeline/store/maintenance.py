@@ -15,7 +15,7 @@ import numpy as np
 from ser_pipeline.arrays import Float32s, numbers_of
 from ser_pipeline.atomic import TEMPORARY_SUFFIX, explained, write_atomically
 from ser_pipeline.encoders import encoder_folders, found_again
-from ser_pipeline.errors import AudioError, EncoderError, StoreCorrupt, StoreError
+from ser_pipeline.errors import AudioError, EncoderError, SettingsError, StoreCorrupt, StoreError, remark
 from ser_pipeline.front_end import layout_of, row_of_variant
 from ser_pipeline.manifest.digest import Digests, Places, packed, packed_texts, unpacked
 from ser_pipeline.options import Augmented, EmbeddingOptions, StoreOptions, inputs_of, options_of
@@ -210,13 +210,21 @@ def garbage(cache: Path, manifest: "Manifest | None") -> list[Garbage]:
         cache: folder of all stores.
         manifest: rows of recordings it does not name are listed; None leaves them alone, and so
             does a manifest that was built with ``--limit``.
+
+    Returns:
+        Files, rows and stores; a store whose settings need a library that is not installed is left out, with
+        a remark.
     """
     found: list[Garbage] = []
     whole = manifest is not None and not partial(manifest)
     digests = packed(manifest.table["audio_digest"].chunks) if manifest and whole else None
     for folder in stores(cache):
         described = describe(folder)
-        old = [] if described is None else outdated(described)
+        try:
+            old = [] if described is None else outdated(described)
+        except SettingsError as error:
+            remark(f"{folder}: left alone, as nothing can be said of it: {error}")
+            continue
         if old:
             size = folder_bytes(folder)
             found.append(Garbage(folder, "outdated: " + "; ".join(old), size))

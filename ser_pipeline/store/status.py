@@ -69,7 +69,8 @@ class StoreStatus:
         foreign: rows that no recording of the manifest has.
         size_bytes: of its files.
         changed: paths of recordings whose bytes have changed since it was built.
-        state: ``current``, ``incomplete``, ``damaged``, ``empty`` or ``outdated``, with the reason.
+        state: ``current``, ``incomplete``, ``damaged``, ``empty``, ``outdated`` or ``unknown``, with the
+            reason.
     """
 
     folder: Path
@@ -179,7 +180,10 @@ def _state(described: dict[str, Any] | None, damaged: int, unknown: int, changed
         return f"damaged: {plural(damaged, 'shard')} cannot be read"
     if described is None:
         return "empty"
-    old = outdated(described)
+    try:
+        old = outdated(described)
+    except SettingsError as error:
+        return f"unknown: {error}"
     if old:
         return "outdated: " + "; ".join(old)
     if not unknown:
@@ -229,12 +233,16 @@ def find_store(cache: Path, name: str) -> Path:
 
 
 def outdated(described: dict[str, Any]) -> list[str]:
-    """Why the same settings would make another store today; empty if they would not."""
+    """Why the same settings would make another store today; empty if they would not.
+
+    Raises:
+        SettingsError: that cannot be told here, as a library that they need is not installed.
+    """
     try:
         options = options_of(described)
-        return differences(described, provenance(options))
-    except SettingsError as error:  # settings of another version, or an extra that is gone
+    except SettingsError as error:  # settings of another version
         return [str(error)]
+    return differences(described, provenance(options))
 
 
 def settings_in_words(described: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -28,6 +29,23 @@ def test_another_library_version_is_named(corpus, tmp_path, front_end, monkeypat
     assert "libraries.soxr" in item.reason
     collect([item])
     assert status(tmp_path / "cache", None) == []
+
+
+def test_a_store_whose_library_is_not_installed_here_is_left_alone(built, corpus, monkeypatch):
+    def lacking(name):
+        raise PackageNotFoundError(name)
+
+    told = []
+    monkeypatch.setattr("ser_pipeline.errors.TOLD", [told.append])
+    monkeypatch.setattr("ser_pipeline.store.identity.version", lacking)
+    (folder,) = built.glob("mels/*")
+    corpus.names = corpus.names[:10]
+    assert garbage(built, corpus.manifest()) == []
+    (line,) = told
+    assert line.startswith(f"{folder}: left alone, as nothing can be said of it: a store of mels with these")
+    assert "needs numba, which is not installed" in line
+    (found,) = status(built, None)
+    assert found.state.startswith("unknown: a store of mels with these settings needs numba")
 
 
 def test_rows_of_recordings_that_are_gone_can_be_dropped(built, corpus, front_end):
