@@ -84,13 +84,16 @@ class Index:
             return self
         return Index(self.table.filter(pc.invert(self.table["failed"])), self.damaged)
 
-    def keys(self) -> Digests:
-        """Digests of the rows, shape ``(rows, 2)``."""
+    def recordings(self) -> Digests:
+        """Keys of the rows but for their variants, shape ``(rows, 2)``."""
         aspects = self.table["aspect"].combine_chunks().dictionary_encode()
-        variants = numbers_of(self.table["variant"], np.int16)
         of = numbers_of(pa.chunked_array([aspects.indices]), np.int32)
-        keys = keyed(self.digests, of, aspects.dictionary.to_pylist())
-        return keyed(keys, variants, range(1 + int(variants.max(initial=0))))
+        return keyed(self.digests, of, aspects.dictionary.to_pylist())
+
+    def keys(self) -> Digests:
+        """Keys of the rows, shape ``(rows, 2)``."""
+        variants = numbers_of(self.table["variant"], np.int16)
+        return keyed(self.recordings(), variants, range(1 + int(variants.max(initial=0))))
 
     def failures(self) -> dict[str, str]:
         """Digest -> reason of every recording that could not be used."""

@@ -145,7 +145,7 @@ def _recompute(
     positions = store.find(plan.keys)
     present = np.flatnonzero(positions >= 0)
     chosen = present[np.sort(np.random.default_rng(seed).permutation(len(present))[:sample])]
-    problems = []
+    problems, recomputed = [], 0
     for clip, position in zip(plan.clips(chosen), positions[chosen].tolist(), strict=True):
         try:
             recording = recording_of(data, clip, options.sample_rate)
@@ -159,11 +159,12 @@ def _recompute(
             )
             continue
         off = _off(store, position, clip, recording.wave)
+        recomputed += 1
         if not off <= TOLERANCE:  # also where it is not a number
             problems.append(
                 f"{clip.name}: recomputed values differ by {off:.2g}; delete {folder} and build it"
             )
-    return len(chosen), problems
+    return recomputed, problems
 
 
 def _with_encoder(options: StoreOptions) -> StoreOptions:

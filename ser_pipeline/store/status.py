@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from ser_pipeline.arrays import Bools, numbers_of
 from ser_pipeline.errors import SettingsError, StoreMissing, some
+from ser_pipeline.front_end import aspect_of
 from ser_pipeline.manifest.digest import Digests, Places, first_of_each, packed, packed_texts
+from ser_pipeline.manifest.read import codes
 from ser_pipeline.manifest.segments import names_of
 from ser_pipeline.options import (
     PRESETS,
@@ -27,7 +29,7 @@ from ser_pipeline.options import (
 )
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.store.build import changed_sources, describe
-from ser_pipeline.store.identity import differences, provenance
+from ser_pipeline.store.identity import differences, keyed, provenance
 from ser_pipeline.store.index import KEYS, Index, read_index
 from ser_pipeline.store.read import changes, drawn_changes
 from ser_pipeline.tables.cells import plural
@@ -35,7 +37,7 @@ from ser_pipeline.tables.cells import plural
 if TYPE_CHECKING:
     from ser_pipeline.manifest import Manifest
 
-SOURCES = ("path", "audio_digest", "start_s", "end_s")
+SOURCES = ("path", "audio_digest", "modality", "start_s", "end_s")
 """Columns of the manifest that are looked at."""
 
 BUILD_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
@@ -129,6 +131,17 @@ class _Wanted:
         digests = packed(table["audio_digest"].chunks)
         return cls(table, digests, int(first_of_each(digests).sum()))
 
+    def keys(self, described: dict[str, Any] | None) -> Digests:
+        """What a store calls the recording of each row: its digest, and what else its values depend on."""
+        try:
+            options = None if described is None else options_of(described)
+        except SettingsError:  # of another version
+            options = None
+        if options is None or not aspect_of(options, "speech"):
+            return self.digests
+        modality = codes(self.table["modality"])
+        return keyed(self.digests, modality.of, [aspect_of(options, name) for name in modality.names])
+
     def sources(self, chosen: Bools) -> pa.Table:
         """Name and digest of some rows."""
         rows = self.table.filter(pa.array(chosen))
@@ -141,14 +154,16 @@ def _status(folder: Path, wanted: _Wanted | None) -> StoreStatus:
     rows = _whole(index.usable())
     missing = foreign = None
     changed, unknown = list[str](), 0
-    if wanted is not None:
-        lacking = Places(rows).find(wanted.digests) < 0
-        missing = int(first_of_each(wanted.digests[lacking]).sum())
-        foreign = len(rows) - (wanted.count - missing)
-        lacking &= Places(packed_texts([*reasons])).find(wanted.digests) < 0
-        unknown = int(first_of_each(wanted.digests[lacking]).sum())
-        changed = changed_sources(folder, wanted.sources(lacking)) if unknown else []
     described = describe(folder)
+    if wanted is not None:
+        keys = wanted.keys(described)
+        lacking = Places(rows).find(keys) < 0
+        missing = int(first_of_each(keys[lacking]).sum())
+        count = wanted.count if keys is wanted.digests else int(first_of_each(keys).sum())
+        foreign = len(rows) - (count - missing)
+        lacking &= Places(packed_texts([*reasons])).find(wanted.digests) < 0
+        unknown = int(first_of_each(keys[lacking]).sum())
+        changed = changed_sources(folder, wanted.sources(lacking)) if unknown else []
     return StoreStatus(
         folder=folder,
         kind=folder.parent.name,
@@ -164,14 +179,14 @@ def _status(folder: Path, wanted: _Wanted | None) -> StoreStatus:
 
 
 def _whole(index: Index) -> Digests:
-    """Digests of recordings that have as many variants as any has, each once."""
-    digests, variants = index.digests, numbers_of(index.table["variant"], np.int16)
+    """Recordings that have as many variants as any has, each once."""
+    keys, variants = index.recordings(), numbers_of(index.table["variant"], np.int16)
     last = int(variants.max(initial=0))
     if not last:
-        return digests[first_of_each(digests)]
-    of = Places(digests).find(digests)
-    have = np.bincount(of[variants > 0], minlength=len(digests))
-    whole: Digests = digests[(of == np.arange(len(digests))) & (have >= last)]
+        return keys[first_of_each(keys)]
+    of = Places(keys).find(keys)
+    have = np.bincount(of[variants > 0], minlength=len(keys))
+    whole: Digests = keys[(of == np.arange(len(keys))) & (have >= last)]
     return whole
 
 

@@ -76,9 +76,10 @@ def test_the_compiler_is_waited_for_once_and_that_is_told(folder, told):
 
 def test_an_interrupt_while_it_compiles_leaves_nobody_waiting(folder, told, monkeypatch):
     function = compiled(total)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(function._compiler, "compile", interrupted)
-        function(np.ones(3))
+        with pytest.raises(KeyboardInterrupt):
+            function(np.ones(3))
     (lock,) = folder.glob("*.lock")
     with lock_file(lock, SerError("others wait")):
         pass

@@ -265,6 +265,7 @@ def test_a_changed_recording_is_named_by_verify(built, corpus, front_end):
     for name in corpus.names:
         sf.write(corpus.folder / name, np.tile([0.1, -0.1], 4_000), 16_000)
     report = verify(store_folder(built, front_end), manifest, corpus.folder, sample=2)
+    assert report.recomputed == 0
     assert all(
         "the recording or ffmpeg has changed since the manifest was built" in problem
         for problem in report.problems

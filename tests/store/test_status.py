@@ -1,9 +1,10 @@
+import pyarrow as pa
 import pytest
 
 from ser_pipeline.errors import StoreMissing
-from ser_pipeline.options import EmbeddingOptions, FrontEnd, recipe
+from ser_pipeline.options import EmbeddingOptions, FeatureOptions, FrontEnd, recipe
+from ser_pipeline.store import build_store, provenance
 from ser_pipeline.store import fingerprint as prints
-from ser_pipeline.store import provenance
 from ser_pipeline.store.status import build_seconds, details, find_store, settings_in_words, status, stores
 
 
@@ -25,6 +26,17 @@ def test_a_changed_recording_is_named(built, corpus):
     (found,) = status(built, corpus.manifest())
     assert found.state == "incomplete: 2 recordings to compute; recording changed: c07.wav; 1 new"
     assert found.changed == ("c07.wav",)
+
+
+def test_a_recording_that_is_song_now_is_to_be_computed_where_that_counts(corpus, tmp_path):
+    corpus.names = corpus.names[:2]
+    manifest = corpus.manifest()
+    build_store(manifest, corpus.folder, tmp_path, FeatureOptions())
+    assert [found.state for found in status(tmp_path, manifest)] == ["current"]
+    song = pa.array(["song", "speech"])
+    manifest.table = manifest.table.drop_columns("modality").append_column("modality", song)
+    (found,) = status(tmp_path, manifest)
+    assert (found.missing, found.foreign, found.state) == (1, 1, "incomplete: 1 recording to compute")
 
 
 def test_details_say_how_a_store_differs_from_today(built, front_end):
