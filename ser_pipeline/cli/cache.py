@@ -80,13 +80,14 @@ def status(
     from ser_pipeline.training.answers import answers_status
 
     with plain_errors():
-        if name is not None:
+        if name is not None and not failures:
             _details(find_store(cache, name), manifests, cache, fmt)
             return
         if failures:
+            folders = stores(cache) if name is None else [find_store(cache, name)]
             rows = [
                 (str(folder), digest, reason)
-                for folder in stores(cache)
+                for folder in folders
                 for digest, reason in sorted(read_index(folder, write=False).failures().items())
             ]
             show_table("recordings that failed", ("store", "audio_digest", "reason"), rows, fmt)

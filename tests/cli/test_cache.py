@@ -52,6 +52,8 @@ def test_a_bad_recording_is_named_and_the_status_tells(home):
     assert "11 of 12 recordings (11 computed now, 1 failed)" in result.stdout
     (row,) = json.loads(ser("cache", "status", "--failures", "--format", "json").stdout)
     assert "silent" in row["reason"]
+    name = Path(row["store"]).name[:6]
+    assert json.loads(ser("cache", "status", name, "--failures", "--format", "json").stdout) == [row]
 
 
 def test_one_store_in_full_names_what_changed(home):
