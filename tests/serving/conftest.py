@@ -1,6 +1,7 @@
 """Recordings of made voices, a store of them, and models with weights nobody trained."""
 
 import hashlib
+import shutil
 from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,10 +144,21 @@ def voices(tmp_path) -> Voices:
     return Voices(tmp_path / "voices")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_everywhere(small_crnn):
+    """All tests of a module build networks of one size."""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """What ``run`` holds, made once."""
+    return save_random(tmp_path_factory.mktemp("saved") / "small")
+
+
 @pytest.fixture
-def run(tmp_path) -> Path:
+def run(saved, tmp_path) -> Path:
     """Folder of a small masked CRNN of mels without noise reduction."""
-    return save_random(tmp_path / "runs" / "small")
+    return Path(shutil.copytree(saved, tmp_path / "runs" / "small"))
 
 
 WAVES = [voice(0.5 + 0.1 * number, number) for number in range(8)]

@@ -18,6 +18,11 @@ from tests.serving.conftest import RATE, save_random, voice
 USUAL = PredictOptions()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_everywhere():
+    """Not here: worker processes build networks of the usual size."""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Ten recordings of different voices, one that is none, and a model."""

@@ -12,6 +12,7 @@ from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
 from ser_pipeline.options import (
     FeatureOptions,
@@ -30,6 +31,8 @@ from tests.serving.conftest import EMOTIONS, SMALL, features_of_voices, save_ran
 PAPER = recipe("paper").front_end.model_copy(update={"n_mels": 16, "max_s": 1.0, "denoise": "none"})
 LEVEL = SMALL.model_copy(update={"level": "corpus_rms"})
 GAINS = Learned(gains_db={"emodb": 6.0, "*": 2.0})
+FULL = dict(CRNN.__init__.__kwdefaults__)
+"""Sizes of the network outside of tests."""
 
 MODELS = {
     "crnn": (SMALL, {}),
@@ -112,7 +115,8 @@ def test_a_quantised_graph_is_smaller_and_decides_alike(tmp_path, voices, name, 
     assert said == pytest.approx(shares(model.predict(path) for path in voices.paths), abs=0.05)
 
 
-def test_the_full_network_in_8_bits_is_small(tmp_path):
+def test_the_full_network_in_8_bits_is_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(CRNN.__init__, "__kwdefaults__", FULL)
     model = load_model(save_random(tmp_path / "run", FrontEnd(denoise="none")))
     made = export_graph(model, tmp_path / "q.onnx", int8=True)
     assert made.size <= 2.5 * 2**20

@@ -1,10 +1,14 @@
 """Models that learned from an encoder, as one graph from samples to probabilities."""
 
+import functools
 import itertools
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -31,12 +35,37 @@ FAMILIES = (
 )  # fmt: skip
 
 
+UNUSABLE = [np.zeros(16_000, np.float32), WAVES[0][:50]]
+
+
 @pytest.fixture(scope="module")
-def usual(encoder_files, tmp_path_factory):
+def exported(encoder_files, tmp_path_factory):
+    """Give the run of these settings and what its export gave, made once for all who ask for the same."""
+
+    @functools.cache
+    def made(name="dnn", mode="none", **changes):
+        folder = tmp_path_factory.mktemp("exported")
+        run = saver(lambda family: encoder_files(family, 0), folder / "run")(name=name, mode=mode, **changes)
+        return run, export_graph(load_model(run), folder / "m.onnx", waves=[*WAVES, *UNUSABLE])
+
+    return made
+
+
+@pytest.fixture
+def usual(exported):
     """A run on layers of Whisper, and its graph."""
-    folder = tmp_path_factory.mktemp("usual")
-    run = saver(lambda family: encoder_files(family, 0), folder / "run")()
-    return run, export_graph(load_model(run), folder / "m.onnx").path
+    run, made = exported()
+    return run, made.path
+
+
+@contextmanager
+def gone(folder):
+    """A folder is not there meanwhile."""
+    away = folder.rename(folder.with_name("gone"))
+    try:
+        yield
+    finally:
+        away.rename(folder)
 
 
 def said(model, **more):
@@ -86,14 +115,17 @@ def test_a_probe_is_exported_with_its_encoder(save, tmp_path, family, name, how)
     assert not any("/layers.2/" in name for name in names)
 
 
-def test_a_graph_of_a_probe_predicts_alone_and_refuses_what_the_run_refuses(save, tmp_path):
-    model = load_model(save(name="finetune", how={"lora": 2}, trim_db=None))
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
-    (tmp_path / "encoders").rename(tmp_path / "gone")
+def test_a_graph_of_a_probe_predicts_alone_and_refuses_what_the_run_refuses(
+    exported, encoder_files, tmp_path
+):
+    run, made = exported("finetune", trim_db=None)
+    model = load_model(run)
     files = [tmp_path / "a.wav", tmp_path / "b.wav"]
     for path, wave in zip(files, (WAVES[0], WAVES[3]), strict=True):
         sf.write(path, wave, RATE)
-    together = [shares(each.predict_many(files)) for each in (model, graph)]
+    with gone(encoder_files("whisper", 0)):
+        graph = load_model(made.path)
+        together = [shares(each.predict_many(files)) for each in (model, graph)]
     assert together[1] == pytest.approx(together[0], abs=1e-4)
     assert graph.predict_wave(1e-5 * WAVES[0], RATE).decision == "no speech"
     for wave in (WAVES[0][:1_599], np.full(16_000, np.nan, np.float32), WAVES[0][:0]):
@@ -106,10 +138,9 @@ def test_a_graph_of_a_probe_predicts_alone_and_refuses_what_the_run_refuses(save
 
 
 @pytest.mark.parametrize("name", ["probe", "finetune"])
-def test_a_probe_in_eight_bits_is_smaller(save, tmp_path, name):
-    model = load_model(save(name=name))
-    whole = export_graph(model, tmp_path / "m.onnx")
-    small = export_graph(model, tmp_path / "q.onnx", int8=True, waves=WAVES)
+def test_a_probe_in_eight_bits_is_smaller(exported, tmp_path, name):
+    run, whole = exported(name, trim_db=None)
+    small = export_graph(load_model(run), tmp_path / "q.onnx", int8=True, waves=WAVES)
     assert small.size < whole.size  # most of this one is the table of Whisper's filters and transform
     assert "MatMulInteger" in {node.op_type for node in onnx.load(small.path).graph.node}
     assert small.clips.clips == len(WAVES)
@@ -135,9 +166,9 @@ def test_linear_classifiers_are_inside(save, tmp_path, name, classes):
         {"trim_db": 12},
     ],
 )
-def test_settings_of_the_embeddings_are_inside(save, tmp_path, changes):
-    model = load_model(save(**changes))
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_settings_of_the_embeddings_are_inside(exported, changes):
+    run, made = exported(**changes)
+    model, graph = load_model(run), load_model(made.path)
     assert said(graph) == pytest.approx(said(model), abs=1e-4)
 
 
@@ -161,9 +192,9 @@ def test_silence_is_cut_inside(usual):
     assert alone == pytest.approx(shares([found]), abs=1e-5)
 
 
-def test_a_graph_adapts_to_a_speaker(save, tmp_path):
-    model = load_model(save(mode="adaptive"))
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_a_graph_adapts_to_a_speaker(exported, tmp_path):
+    run, made = exported(mode="adaptive")
+    model, graph = load_model(run), load_model(made.path)
     assert said(graph) == pytest.approx(said(model), abs=1e-4)
     files = []
     for number, wave in enumerate(WAVES):
@@ -193,10 +224,9 @@ def test_a_model_that_must_know_the_speaker_is_told_of_him(save, tmp_path):
     assert [each.name for each in session.get_inputs()] == ["wave", "speaker_center", "speaker_scale"]
 
 
-def test_other_programs_need_not_tell_of_the_speaker(save, tmp_path):
-    model = load_model(save(mode="adaptive"))
-    path = export_graph(model, tmp_path / "m.onnx").path
-    session = onnxruntime.InferenceSession(path.read_bytes())
+def test_other_programs_need_not_tell_of_the_speaker(exported):
+    run, made = exported(mode="adaptive")
+    model, session = load_model(run), onnxruntime.InferenceSession(made.path.read_bytes())
     assert [each.name for each in session.get_inputs()] == ["wave"]
     probabilities, vector = session.run(["probabilities", "vector"], {"wave": WAVES[0]})
     assert probabilities == pytest.approx(shares([model.predict_wave(WAVES[0], RATE)]), abs=1e-4)
@@ -205,10 +235,9 @@ def test_other_programs_need_not_tell_of_the_speaker(save, tmp_path):
     assert np.abs(other - probabilities).max() > 1e-4
 
 
-def test_eight_bits_are_smaller_and_decide_alike(save, tmp_path):
-    model = load_model(save())
-    whole = export_graph(model, tmp_path / "m.onnx")
-    small = export_graph(model, tmp_path / "q.onnx", int8=True, waves=WAVES)
+def test_eight_bits_are_smaller_and_decide_alike(exported, tmp_path):
+    run, whole = exported()
+    small = export_graph(load_model(run), tmp_path / "q.onnx", int8=True, waves=WAVES)
     assert small.size < 0.9 * whole.size
     assert small.clips.agreement >= 0.75
     assert 0 < small.clips.largest < 0.2
@@ -222,28 +251,27 @@ def test_layers_above_the_last_are_not_inside(usual):
     assert not any("layers.2/" in name for name in names)
 
 
-def test_it_predicts_where_neither_torch_nor_transformers_is_loaded(save, tmp_path):
-    run = save()
-    path = export_graph(load_model(run), tmp_path / "m.onnx").path
-    encoder = json.loads((run / "model.json").read_text())["inputs"]["folder"]
-    (tmp_path / "encoders").rename(tmp_path / "gone")
-    assert not path.parent.joinpath(encoder).exists()
+def test_it_predicts_where_neither_torch_nor_transformers_is_loaded(usual, encoder_files, tmp_path):
+    run, path = usual
     sf.write(tmp_path / "a.wav", WAVES[0], RATE)
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
         "from ser_pipeline.cli import app\n"
         f"app(['predict', {str(tmp_path / 'a.wav')!r}, '--model', {str(path)!r}, '--format', 'json'])"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    assert json.loads(found.stdout)["emotion"] in EMOTIONS
-    with pytest.raises(EncoderError, match="not on this machine"):
-        load_model(run)
+    encoder = json.loads((run / "model.json").read_text())["inputs"]["folder"]
+    with gone(encoder_files("whisper", 0)):
+        assert not path.parent.joinpath(encoder).exists()
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+        assert json.loads(found.stdout)["emotion"] in EMOTIONS
+        with pytest.raises(EncoderError, match="not on this machine"):
+            load_model(run)
 
 
-def test_what_is_no_sound_is_told_as_by_the_run(save, tmp_path):
-    model = load_model(save(trim_db=None))
-    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+def test_what_is_no_sound_is_told_as_by_the_run(exported):
+    run, made = exported(trim_db=None)
+    model, graph = load_model(run), load_model(made.path)
     for wave in (np.zeros(16_000, np.float32), 1e-5 * WAVES[0]):
         assert graph.predict_wave(wave, RATE).decision == "no speech"
     for wave in (WAVES[0][:100], np.full(16_000, np.nan, np.float32), WAVES[0][:0]):
@@ -262,11 +290,11 @@ def test_trees_have_no_graph(save, tmp_path):
         export_graph(load_model(save(name="gboost")), tmp_path / "m.onnx")
 
 
-def test_a_graph_in_the_folder_of_its_run_hears_as_the_encoder_does(save):
-    run = save()
+def test_a_graph_in_the_folder_of_its_run_hears_as_the_encoder_does(usual, tmp_path):
+    run = Path(shutil.copytree(usual[0], tmp_path / "run"))
     assert not keep_graph(run)  # the encoder would be in it, which is large
     network = load_model(run)
-    export_graph(network, run / GRAPH)
+    shutil.copy(usual[1], run / GRAPH)
     graph = load_model(run)
     assert (network.run, graph.run) == (None, run)
     assert said(graph) == pytest.approx(said(network), abs=1e-4)
@@ -299,9 +327,8 @@ def test_a_graph_that_differs_is_not_written(save, tmp_path, monkeypatch):
         export_graph(load_model(save()), tmp_path / "m.onnx")
 
 
-def test_recordings_are_compared_too(save, tmp_path):
-    waves = [*WAVES, np.zeros(16_000, np.float32), WAVES[0][:50]]
-    found = export_graph(load_model(save()), tmp_path / "m.onnx", waves=waves).clips
+def test_recordings_are_compared_too(exported):
+    found = exported()[1].clips
     assert (found.clips, found.unusable, found.agreement) == (8, 2, 1)
     assert found.largest < 1e-4
 

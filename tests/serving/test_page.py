@@ -3,22 +3,25 @@ import itertools
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
 import pytest
 import soundfile as sf
+import uvicorn
 from PIL import Image
 
 from ser_pipeline import load_model
 from ser_pipeline.errors import SerError
 from ser_pipeline.labels import EMOTIONS
 from ser_pipeline.options import Limits
+from ser_pipeline.serving.demo import application, model_to_serve
 from ser_pipeline.serving.model_card import Caveat, caveats
 from ser_pipeline.serving.page import add_page, languages
 from ser_pipeline.serving.service import Service
@@ -259,19 +262,25 @@ class Server:
                 time.sleep(0.1)
         raise ChildProcessError(self.process.stderr.read())
 
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
+    def stop(self):
+        self.process.terminate()
         return self.process.communicate(timeout=300)[1]
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    save_random(folder / "runs" / "small")
-    server = Server(folder, "--model", "small")
-    server.wait()
-    yield server
-    server.stop(signal.SIGKILL)
+    """What ``ser demo`` serves, on a port of this process."""
+    app = application(model_to_serve(save_random(tmp_path_factory.mktemp("served") / "small")), Limits())
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()
+    yield SimpleNamespace(address=f"http://{host}:{port}")
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="module")
