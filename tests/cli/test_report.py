@@ -7,6 +7,12 @@ from typer.testing import CliRunner
 
 from ser_pipeline.cli import app
 from ser_pipeline.manifest.schema import SCHEMA, write_table
+from ser_pipeline.synth.layouts import SIZES, Size
+from tests.report.conftest import no_drawings
+
+__all__ = ["no_drawings"]
+
+pytestmark = pytest.mark.usefixtures("no_drawings")
 
 ROW = {
     "utterance_id": "emodb/wav/03a01Fa", "corpus": "emodb", "audio_digest": "00", "source_label": "F",
@@ -121,10 +127,13 @@ def test_help_names_every_option(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_crnn")
 def test_quickstart_fits_three_screens_and_its_commands_can_be_pasted(terminal, tmp_path, monkeypatch):
     module = importlib.import_module("ser_pipeline.cli.report")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.cpu_count", lambda: 1)  # a process more takes longer to begin than to work
+    few = Size(dict.fromkeys(SIZES["small"].speakers, 2), clips_per_class=1)
+    monkeypatch.setattr("ser_pipeline.synth.make.SIZES", {"small": few})
     shown = terminal("quickstart", "my demo", "--seed", "3", "--size", "small", "--epochs", "1")
     lines = [line for line in shown if "\u2501" not in line]  # one bar is drawn many times
     assert len(lines) + 3 <= 3 * 24

@@ -5,6 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from ser_pipeline.cli import app
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 
@@ -20,3 +23,9 @@ def pinned():
             pytest.skip(f"not in the version of constraints.txt: {', '.join(others)}")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def ser():
+    """The command ``ser``, built once."""
+    return get_command(app)

@@ -24,6 +24,9 @@ from ser_pipeline.cli import app
 from ser_pipeline.corpora import CORPORA, described
 from ser_pipeline.report.method_section import method_section
 from ser_pipeline.report.results_section import SOURCE
+from tests.report.conftest import no_drawings
+
+__all__ = ["no_drawings"]
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -79,10 +82,8 @@ def test_the_list_has_a_line_for_each_described_corpus(name):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_commands_in_pages_exist(page):
-    from typer.main import get_command
-
-    known = get_command(app).commands
+def test_commands_in_pages_exist(page, ser):
+    known = ser.commands
     for line in re.findall(r"^\s*ser ([a-z][^#\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
         words = line.split()
         assert words[0] in known, line
@@ -148,6 +149,7 @@ def test_the_quickstart_runs(first_hour):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_drawings")
 def test_the_tutorial_on_a_corpus_of_ones_own_runs(tmp_path):
     assert [*follow("tutorials/own-corpus.md", tmp_path)]
     rows = (tmp_path / "talks.csv").read_text().splitlines()
@@ -156,6 +158,7 @@ def test_the_tutorial_on_a_corpus_of_ones_own_runs(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_drawings")
 @pytest.mark.parametrize(
     ("page", "made"),
     [
@@ -199,15 +202,22 @@ def played(first_hour, tmp_path_factory):
     (folder / "Mine").mkdir()
     for person, emotion in product("abc", ("anger", "sadness", "neutral")):
         sf.write(folder / "Mine" / f"{person}_{emotion}.wav", wave, rate)
+    shutil.copytree(folder / "DataSets" / "TESS", folder / "Few" / "TESS")
     with chdir(folder):
         (first,) = [path.name for path in (folder / "runs").iterdir() if path.is_dir()]
-        for words in ("train logreg --name mine", "cache mels --denoise none --limit 4"):
+        for words in (
+            "manifest build --data Few --out few",
+            "train logreg --name mine",
+            "cache mels --denoise none --limit 4",
+        ):
             assert CliRunner().invoke(app, words.split()).exit_code == 0
         (store,) = Path("cache/mels").iterdir()
     names = {
         "logreg-4class-speaker": "mine",
         "DataSets/Mine": "Mine",  # the manifest is built again, and it is no part of that
-        "OtherSets": "DataSets",
+        "OtherSets": "Few",
+        "ser predict manifests": "ser predict few",
+        'size="small"': 'size="small", corpora=["tess"]',
         "--model model.onnx": "--model runs/mine/model.onnx",
         "runs/best": "runs/mine",
         "export best": "export mine",

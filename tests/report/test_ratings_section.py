@@ -12,7 +12,7 @@ from tests.training.conftest import Silent
 
 
 @pytest.fixture
-def report(toy, tmp_path):
+def report(toy, tmp_path, no_drawings):
     """The report of runs of a classifier with these settings."""
     toy.write_features()
     toy.write_manifest([row[3] / 4 - 0.4 if row[0] == "emodb" else None for row in toy.rows])

@@ -112,7 +112,7 @@ def cache(tmp_path, rows):
     return tmp_path / "cache"
 
 
-def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache):
+def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache, request):
     fake.manifest(tmp_path / "manifests", rows)
     make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache, also=("png", "pdf"))
     page = (tmp_path / "out" / "report.html").read_text()
@@ -122,6 +122,7 @@ def test_levels_and_steps_are_on_the_page(tmp_path, rows, fake, cache):
     for suffix in ("png", "svg", "pdf"):
         assert (tmp_path / "out" / "figures" / f"steps-1.{suffix}").stat().st_size > 1000
     assert (tmp_path / "out" / "figures" / "levels.pdf").read_bytes().startswith(b"%PDF")
+    request.getfixturevalue("no_drawings")
     make_report(tmp_path / "manifests", [], tmp_path / "out", cache=cache)
     assert not list((tmp_path / "out" / "figures").glob("*.pdf"))
 
