@@ -117,9 +117,10 @@ def pieces(model: Model, clip: PreparedClip) -> tuple[tuple[str, float], ...]:
         clip: of named features, or of layers of an encoder that were averaged over time.
 
     Returns:
-        Group of features or layer, and the fall, in the order of the vector; nothing for other clips.
+        Group of features or layer, and the fall, in the order of the vector; nothing for other clips, and for
+        ensembles.
     """
-    if clip.values.ndim != 1 or clip.logits is not None:
+    if clip.values.ndim != 1 or clip.logits is not None or model.card.members:
         return ()
     from ser_pipeline.evaluation.explain_inputs import pieces_of
     from ser_pipeline.evaluation.explain_tables import named_columns

@@ -15,7 +15,7 @@ def linear(monkeypatch):
     weights = np.array([[0, 0, 0, 0], [0, 0, 2, 1]], np.float32)
     scorer = SimpleNamespace(logits=lambda vector, frames: weights @ vector)
     inputs = EmbeddingOptions(layers=(2, 3), pooling=("mean",), width=2)
-    return SimpleNamespace(scorer=scorer, card=SimpleNamespace(inputs=inputs))
+    return SimpleNamespace(scorer=scorer, card=SimpleNamespace(inputs=inputs, members=()))
 
 
 def test_the_layer_that_decides_is_named_with_what_its_average_costs(linear):
@@ -37,6 +37,11 @@ def test_mels_steps_and_graphs_with_their_encoder_have_no_such_pieces(linear):
         assert details.pieces(linear, PreparedClip(np.zeros(shape, np.float32), 1, 0.0, 1.0)) == ()
     heard = PreparedClip(np.zeros(4, np.float32), 1, 0.0, 1.0, logits=np.zeros(2, np.float32))
     assert details.pieces(linear, heard) == ()
+
+
+def test_an_ensemble_has_no_scales_of_its_own_and_so_no_pieces(linear):
+    linear.card.members = ("one", "two")
+    assert details.pieces(linear, PreparedClip(np.zeros(4, np.float32), 1, 0.0, 1.0)) == ()
 
 
 def test_graphs_of_mels_have_no_map(linear):
