@@ -1,6 +1,7 @@
 """A trained model that predicts on recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import decode_bytes, decode_file
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.datasets.normalise import Heard, Voice
-from ser_pipeline.errors import AudioError, AudioSilent, RunError
+from ser_pipeline.errors import AudioError, AudioShort, AudioSilent, RunError
 from ser_pipeline.front_end import AtRate
 from ser_pipeline.options import PredictOptions, mels_of
 from ser_pipeline.records import WINDOW_S
@@ -197,11 +198,14 @@ class Model:
         return self._decide([self._said(clip)], options, name, (start_s, end_s))
 
     def window_clip(self, window: Window, options: PredictOptions) -> PreparedClip | None:
-        """What the network sees of a window; None where nothing is heard."""
+        """What the network sees of a window; None where nothing, or too little once trimmed, is heard."""
         try:
-            return self._clip(usable(window.wave, self.sample_rate, "window"), options, "window")
+            wave = usable(window.wave, self.sample_rate, "window")
+            with suppress(AudioShort):
+                return self._clip(wave, options, "window")
         except AudioSilent:
-            return None
+            pass
+        return None
 
     def clip(self, source: str | Path | bytes, options: PredictOptions = USUAL) -> PreparedClip:
         """What the network sees of a recording, for those who want to look at it.

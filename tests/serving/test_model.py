@@ -11,11 +11,12 @@ from ser_pipeline.audio.mono import mixed
 from ser_pipeline.datasets.batch import VectorClips, read_vectors
 from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
-from ser_pipeline.errors import AudioError, AudioMissing, RunError, SettingsError
+from ser_pipeline.errors import AudioError, AudioMissing, AudioShort, RunError, SettingsError
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.models import one_clip
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving.prediction import Unusable
+from ser_pipeline.serving.reading import Window
 from ser_pipeline.serving.stream import Stream
 from ser_pipeline.serving.voices import check_effect
 from ser_pipeline.training.checkpoint import load_model as load_network
@@ -254,6 +255,18 @@ def test_speech_after_a_silent_minute_is_heard(run, tmp_path):
     said = load_model(run).predict(tmp_path / "a.wav", PredictOptions(hop_s=1.0))
     assert said.emotion is not None
     assert said.windows == 3
+
+
+def test_a_window_of_which_too_little_is_left_ends_no_recording(run, monkeypatch):
+    model, window = load_model(run), Window(voice(1.0), 0)
+
+    def too_little(*_args, **_more):
+        raise AudioShort("0.062 s are left of it, at least 0.1 s are needed")
+
+    monkeypatch.setattr("ser_pipeline.serving.model.clip_of_wave", too_little)
+    assert model.predict_window(window, PredictOptions(), "a.wav").decision == "no speech"
+    with pytest.raises(AudioShort, match="too short: 50 ms"):  # of the recording itself
+        model.window_clip(Window(voice(0.05, 0, model.sample_rate), 0), PredictOptions())
 
 
 def test_one_bad_file_stops_no_other(run, voices, tmp_path):
