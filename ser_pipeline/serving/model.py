@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.prediction import HOP_S, Prediction, Unusable, decide, silence
 from ser_pipeline.serving.reading import Blocks, Window, Windows, file_blocks, mono
-from ser_pipeline.serving.scorer import PreparedClip, Said, Scorer, WaveScorer, clip_of_wave, said_of
-from ser_pipeline.serving.voices import adaptive, normalised, speaker_wise, stacked, voice_of
+from ser_pipeline.serving.scorer import PreparedClip, Said, Scorer, Seen, WaveScorer, clip_of_wave, said_of
+from ser_pipeline.serving.voices import adaptive, normalised_by, speaker_wise, stacked, voice_of
 
 USUAL = PredictOptions()
 
@@ -95,14 +96,7 @@ class Model:
         """
         name = name or _name(source)
         self.check_speaker()
-        try:
-            wave = self._decoded(source, name)
-            if wave.size < WINDOW_S * self.sample_rate:
-                clip = self._clip(wave, options, name, partial(self._decoded, source, name))
-                return self.predict_clip(clip, options, name)
-        except AudioSilent:
-            pass  # all of it, or the first minute of an hour
-        return self._long(source, options, name)
+        return self._judged(self._seen(source, options, name), options, name)
 
     def predict_wave(
         self, wave: npt.ArrayLike, sample_rate: float, options: PredictOptions = USUAL, *, name: str = "wave"
@@ -229,14 +223,30 @@ class Model:
             hum = 0.1 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))
             self.predict_wave(hum.astype(np.float32), self.sample_rate)
 
-    def _long(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Prediction:
+    def _seen(self, source: str | Path | bytes, options: PredictOptions, name: str) -> Iterator[Seen]:
+        """What the network sees of a recording: one clip up to a minute, else one of each window."""
+        try:
+            wave = self._decoded(source, name)
+            if wave.size < WINDOW_S * self.sample_rate:
+                clip = self._clip(wave, options, name, partial(self._decoded, source, name))
+                yield clip, (clip.start_s, clip.end_s)
+                return
+        except AudioSilent:
+            pass  # all of it, or the first minute of an hour
         with file_blocks(source, name) as blocks:
-            windows = self._windows(blocks, options, (options.window_s or self.longest_s) / 2)
-            clips = (self.window_clip(window, options) for window in windows)
-            heard = [self._said(clip) for clip in clips if clip is not None]
-        if not heard:
-            return silence(name, 0.0, blocks.duration_s)
-        return self._decide(heard, options, name, (0.0, blocks.duration_s))
+            for window in self._windows(blocks, options, (options.window_s or self.longest_s) / 2):
+                yield self.window_clip(window, options), (0.0, blocks.duration_s)
+
+    def _judged(
+        self, seen: Iterable[Seen], options: PredictOptions, name: str, voice: Voice | None = None
+    ) -> Prediction:
+        """Predict on all that the network sees of a recording; the voice is None for the usual one."""
+        said, span_s = list[Said](), (0.0, 0.0)
+        for clip, judged_s in seen:
+            span_s = judged_s
+            if clip is not None:
+                said.append(self._said(clip, voice))
+        return self._decide(said, options, name, span_s) if said else silence(name, *span_s)
 
     def _windows(self, blocks: Blocks, options: PredictOptions, hop_s: float) -> Iterator[Window]:
         cutter = Windows(
@@ -260,11 +270,12 @@ class Model:
             wave, self.card, graph=graph, corpus=options.corpus, modality=options.modality, name=name, at=at
         )
 
-    def _said(self, clip: PreparedClip) -> Said:
+    def _said(self, clip: PreparedClip, voice: Voice | None = None) -> Said:
         if clip.logits is not None:
             return clip.logits, clip.ratings
         if clip.vector is not None:
-            clip = clip.with_vector(normalised(clip.vector[None], self.card, one_speaker=False)[0])
+            voice = voice or voice_of(clip.vector[None], self.card, one_speaker=False)
+            clip = clip.with_vector(normalised_by(clip.vector[None], self.card, voice)[0])
         return said_of(self.scorer, clip)
 
     def _decide(
@@ -302,12 +313,15 @@ class Model:
         Raises:
             RunError: the model was not trained to adapt.
         """
-        usual = self.usual_voice
-        found = [self._prepared(each, options) for each in recordings]
-        clips = [each for each in found if isinstance(each, PreparedClip)]
-        silent = [each for each in found if isinstance(each, Prediction)]
-        unusable = [each for each in found if isinstance(each, Unusable)]
-        unusable += [Unusable(each.name, f"{each.name}: no speech is heard in it") for each in silent]
+        usual, clips, unusable = self.usual_voice, list[PreparedClip](), list[Unusable]()
+        for recording in recordings:
+            seen, name = self._prepared(recording, options), _name(recording)
+            if isinstance(seen, Unusable):
+                unusable.append(seen)
+            elif heard := [clip for clip, _ in seen if clip is not None]:
+                clips += heard
+            else:
+                unusable.append(Unusable(name, f"{name}: no speech is heard in it"))
         return self.with_voice(usual.pulled(stacked(clips)) if clips else usual), unusable
 
     @property
@@ -331,41 +345,27 @@ class Model:
     def check_speaker(self) -> None:
         """Refuse single recordings where the model wants several of one person."""
         if speaker_wise(self.card):
-            normalised(np.zeros((1, 1), np.float32), self.card, one_speaker=False)
+            voice_of(np.zeros((1, 1), np.float32), self.card, one_speaker=False)
 
     def _of_one_speaker(
         self, paths: Sequence[Path | bytes], options: PredictOptions, *, one_speaker: bool
     ) -> Iterator[Prediction | Unusable]:
         found = [self._prepared(path, options) for path in paths]
-        clips = [each for each in found if isinstance(each, PreparedClip)]
-        if clips and isinstance(self.scorer, WaveScorer):  # it normalises inside, so it hears them once more
-            told = self.with_voice(voice_of(stacked(clips), self.card, one_speaker=one_speaker))
-            for path in paths:
-                said = told._prepared(path, options)
-                yield (
-                    told.predict_clip(said, options, _name(path)) if isinstance(said, PreparedClip) else said
-                )
-            return
-        vectors = iter(normalised(stacked(clips), self.card, one_speaker=one_speaker) if clips else ())
+        seen = chain.from_iterable(each for each in found if not isinstance(each, Unusable))
+        clips = [clip for clip, _ in seen if clip is not None]
+        voice = voice_of(stacked(clips), self.card, one_speaker=one_speaker) if clips else None
+        told = self.with_voice(voice) if voice and isinstance(self.scorer, WaveScorer) else None
         for path, each in zip(paths, found, strict=True):
-            if isinstance(each, PreparedClip):
-                normal = each.with_vector(next(vectors))
-                span = each.start_s, each.end_s
-                yield self._decide([said_of(self.scorer, normal)], options, _name(path), span)
-            else:
-                yield each
+            if told:  # it normalises inside, so it hears them once more
+                each = told._prepared(path, options)
+            yield each if isinstance(each, Unusable) else self._judged(each, options, _name(path), voice)
 
-    def _prepared(
-        self, source: Path | bytes, options: PredictOptions
-    ) -> PreparedClip | Prediction | Unusable:
-        """A recording as the model sees it, or why it does not."""
-        name = _name(source)
+    def _prepared(self, source: Path | bytes, options: PredictOptions) -> list[Seen] | Unusable:
+        """All that the model sees of a recording, or why it sees none."""
         try:
-            return self.clip(source, options)
-        except AudioSilent:
-            return silence(name, 0.0, 0.0)
+            return [*self._seen(source, options, _name(source))]
         except AudioError as error:
-            return Unusable(name, str(error))
+            return Unusable(_name(source), str(error))
 
 
 class Adapting:

@@ -68,6 +68,10 @@ class PreparedClip:
         return replace(self, values=normal) if self.values.ndim == 1 else replace(self, beside=normal)
 
 
+Seen = tuple[PreparedClip | None, tuple[float, float]]
+"""What is seen of a recording, or of a window of it, None for silence; and which seconds are judged."""
+
+
 class Scorer(Protocol):
     """Scores one clip at a time."""
 

@@ -241,6 +241,18 @@ def test_more_than_a_minute_is_the_mean_of_its_windows(run, tmp_path):
     assert (said.start_s, said.end_s) == (0.0, 61.0)
 
 
+def test_all_of_a_long_recording_is_judged_as_that_of_one_speaker(adapting, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.serving.model.WINDOW_S", 1.5)  # instead of a minute
+    model, _ = adapting
+    sf.write(tmp_path / "a.wav", np.concatenate([np.zeros(RATE), voice(1.0)]), RATE)
+    options = PredictOptions(window_s=1.0)
+    known, unusable = model.for_speaker([tmp_path / "a.wav"], options)
+    assert unusable == []
+    (said,) = model.predict_many([tmp_path / "a.wav"], options, one_speaker=True)
+    assert said == known.predict(tmp_path / "a.wav", options)
+    assert (said.windows, said.start_s, said.end_s) == (2, 0.0, 2.0)
+
+
 def test_windows_of_a_mean_overlap_by_half_where_nothing_else_is_said(run, tmp_path):
     sf.write(tmp_path / "a.wav", voice(61.0), RATE)
     model, wide = load_model(run), PredictOptions(window_s=4.0)
