@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import soundfile
 
@@ -127,8 +128,8 @@ def archive_clips(words: Sequence[str]) -> tuple[list[ArchiveClip], list[Unusabl
         words: files, folders and patterns, and manifests: ``manifest.parquet`` or the folder that holds one.
 
     Returns:
-        Recordings in the order of the words, those of a manifest in its own, and what names none, with the
-        reason.
+        Recordings in the order of the words, those of a manifest in its own, each once, and what names none,
+        with the reason.
 
     Raises:
         ManifestError: a manifest is damaged, foreign, or of another schema version.
@@ -144,7 +145,7 @@ def archive_clips(words: Sequence[str]) -> tuple[list[ArchiveClip], list[Unusabl
             paths, more = expand([word])
             clips += map(ArchiveClip.of, paths)
             failures += more
-    return clips, failures
+    return list(dict.fromkeys(clips)), failures
 
 
 def predict_archive(
@@ -304,14 +305,14 @@ def _digest(clip: ArchiveClip) -> str | None:
 
 def _known(files: Sequence[Path], digests: Sequence[str | None]) -> dict[str | None, list[dict[str, Any]]]:
     """Earlier rows of recordings, by digest; those of one recording in their order."""
-    wanted = [digest for digest in digests if digest is not None]
+    wanted = pa.array((digest for digest in digests if digest is not None), pa.string())
     rows: dict[str | None, list[dict[str, Any]]] = {}
     for path in files:
-        found: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-        for row in pq.read_table(path, filters=[("audio_digest", "in", wanted)]).to_pylist():
-            found[row["audio_digest"]][row["file"]].append(row)
+        found: dict[str, dict[str, dict[tuple[float, float], Any]]] = defaultdict(lambda: defaultdict(dict))
+        for row in pq.read_table(path, filters=pc.field("audio_digest").isin(wanted)).to_pylist():
+            found[row["audio_digest"]][row["file"]][row["start_s"], row["end_s"]] = row
         for digest, copies in found.items():
-            rows.setdefault(digest, next(iter(copies.values())))
+            rows.setdefault(digest, [*next(iter(copies.values())).values()])
     return rows
 
 

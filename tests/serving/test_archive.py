@@ -126,6 +126,20 @@ def test_what_is_known_of_the_same_bytes_is_kept_under_any_name(folder):
     assert "3.wav" not in told
 
 
+def test_a_recording_that_was_named_twice_is_known_once(folder):
+    found, _ = archive.archive_clips(["0.wav", "1.wav", "./0.wav"])
+    assert [clip.name for clip in found] == ["0.wav", "1.wav"]
+    predict(folder, [found[0], found[0]])
+    assert predict(folder, found).computed == 1
+    assert [row["file"] for row in rows(folder)] == ["0.wav", "1.wav"]
+
+
+def test_recordings_that_are_gone_are_looked_up_nowhere(folder):
+    predict(folder, clips(folder)[:1])
+    summary = predict(folder, [ArchiveClip.of(folder / "gone.wav")])
+    assert (summary.recordings, summary.failed) == (1, 1)
+
+
 def test_a_timeline_has_a_row_for_each_window(folder):
     sf.write("long.wav", voice(4.0, 5), RATE)
     options = PredictOptions(hop_s=0.5)
