@@ -1,5 +1,6 @@
 """All that is shown of one recording: the prediction, what the network saw, and emotion over time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,19 +10,22 @@ import numpy as np
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.audio.decode import MemoryFile
 from ser_pipeline.audio.sound import opened
-from ser_pipeline.errors import AudioEmpty, AudioError, AudioSilent, AudioTooLarge, SerError
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioSilent, AudioTooLarge, SerError, SettingsError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.metrics.occlusion import log_odds
 from ser_pipeline.options import Limits, PredictOptions
 from ser_pipeline.serving.load import by_network
 from ser_pipeline.serving.model import Model
-from ser_pipeline.serving.prediction import Prediction
+from ser_pipeline.serving.prediction import HOP_S, Prediction
 from ser_pipeline.serving.scorer import PreparedClip, TorchScorer
 from ser_pipeline.serving.voices import normalised
 from ser_pipeline.tables.cells import plural
 
 MOST_VALUES: Final = 768_000
 """Most samples of all channels in a second; four channels of the highest sample rate in use."""
+
+MOST_WINDOWS: Final = 1_000
+"""Windows of one recording that a request may ask for."""
 
 SHOWN_HOP_S: Final = 0.5
 """Seconds between windows of a timeline that is shown; the prediction of the whole has its own."""
@@ -142,7 +146,8 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
     """The model as it is for the person of whom other recordings were sent; without any, as it is.
 
     Raises:
-        AudioTooLarge: one of them is longer than allowed.
+        AudioTooLarge: one of them, or all together, are longer than allowed.
+        SettingsError: they would be cut into too many windows.
         EnrolError: one of them cannot be used, or nothing is heard in it.
         RunError: the model was not trained to adapt.
     """
@@ -150,16 +155,35 @@ def enrolled(model: Model, recordings: Sequence[bytes], options: PredictOptions,
         return model
     try:
         known = [
-            checked_recording(each, limits, f"enrol {number}")[0] for number, each in enumerate(recordings, 1)
+            checked_recording(each, limits, f"enrol {number}") for number, each in enumerate(recordings, 1)
         ]
     except AudioTooLarge:
         raise
     except AudioError as error:
         raise EnrolError(str(error)) from None
-    adapted, unusable = model.for_speaker(known, options)
+    together_s = sum(duration_s for _, duration_s in known)
+    if together_s > limits.max_s:
+        raise AudioTooLarge(f"enrol: {together_s:.0f} s together; at most {limits.max_s:g} s are taken here")
+    check_windows(together_s, options, limits)
+    adapted, unusable = model.for_speaker([content for content, _ in known], options)
     if unusable:
         raise EnrolError(f"enrol: {unusable[0].reason}")
     return adapted
+
+
+def check_windows(duration_s: float, options: PredictOptions, limits: Limits) -> None:
+    """Refuse windows so close together that those who ask later would wait for minutes.
+
+    Raises:
+        SettingsError: a recording of these seconds has more than 1,000 of them, and more than the longest
+            recording has where nothing is said.
+    """
+    most = max(MOST_WINDOWS, limits.max_s / HOP_S)
+    if options.hop_s is not None and duration_s > most * options.hop_s:
+        raise SettingsError(
+            f"hop_s: {options.hop_s:g} s makes {duration_s / options.hop_s:,.0f} windows of {duration_s:.1f} "
+            f"s, at most {most:,.0f} are made here; use {math.ceil(100 * duration_s / most) / 100:g} or more"
+        )
 
 
 def checked_recording(content: bytes, limits: Limits, name: str) -> tuple[bytes, float]:

@@ -23,7 +23,7 @@ from starlette.websockets import WebSocketClose
 from ser_pipeline import __version__
 from ser_pipeline.errors import AudioError, AudioTooLarge, RunError, SerError, ServerBusy, SettingsError
 from ser_pipeline.options import Options, RequestOptions, checked
-from ser_pipeline.serving.details import checked_recording, enrolled
+from ser_pipeline.serving.details import check_windows, checked_recording, enrolled
 from ser_pipeline.serving.ensemble import cards_of
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import Prediction
@@ -258,6 +258,7 @@ def _answer(service: Service, model: Model, sent: Sent, options: RequestOptions)
         raise SettingsError("adapt: goes with timeline=true")
     check_effect(model.name, cards_of(model), options, dashes="")
     content, duration_s = checked_recording(sent.recording, service.limits, "recording")
+    check_windows(duration_s, options, service.limits)
     model = enrolled(model, sent.enrol, options, service.limits)
     answer = _without_file(model.predict(content, options))
     answer |= {"duration_s": round(duration_s, 3), "model": model.name, "synthetic": model.card.synthetic}

@@ -105,6 +105,13 @@ def test_a_timeline_is_added_where_it_is_asked_for(client, run):
     assert "timeline" not in client.post(content).json()
 
 
+def test_a_request_for_windows_without_number_is_refused(client, monkeypatch):
+    monkeypatch.setattr("ser_pipeline.serving.details.MOST_WINDOWS", 10)
+    says = "hop_s: 0.05 s makes 30 windows of 1.5 s, at most 20 are made here; use 0.08 or more"
+    refused(client.post(recording(1.5), "?timeline=true&hop_s=0.05"), 422, says)
+    assert client.post(recording(1.5), "?timeline=true&hop_s=0.08").status_code == 200
+
+
 def test_low_confidence_is_uncertain_and_silence_no_speech(client):
     assert client.post(recording(), "?abstain=1").json()["decision"] == "uncertain"
     held = io.BytesIO()
@@ -491,6 +498,7 @@ def test_the_timeline_follows_the_voice_where_it_is_asked_to(knowing):
         (with_enrolled(b"no sound"), 422, "enrol 1: not a recording"),
         (with_enrolled(recording(), b""), 422, "enrol 2: empty: nothing was sent"),
         (with_enrolled(recording(21.0)), 413, "enrol 1: 21 s long; at most 20 s"),
+        (with_enrolled(*[recording(12.0, 0, "OGG")] * 2), 413, "enrol: 24 s together; at most 20 s"),
         (with_enrolled(*[recording(0.3)] * 21), 400, "Too many files"),
         (with_enrolled(*[recording(8.0)] * 4), 413, "at most 1 MB are taken"),
         ({"files": [("enrol", ("b.wav", recording()))]}, 400, "the form holds no file"),
