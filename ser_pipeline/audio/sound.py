@@ -5,6 +5,7 @@ a prediction: a file that was cut, and one of which the decoder would leave some
 does not say how much there is, it is counted.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -116,7 +117,9 @@ class Sound:
         form: container and samples in the words of libsndfile, as ``WAV PCM_16``.
     """
 
-    def __init__(self, stack: ExitStack, file: Source, name: str, decoder: str = "") -> None:
+    def __init__(
+        self, stack: ExitStack, file: Source, name: str, most_s: float | None = None, decoder: str = ""
+    ) -> None:
         self._stack = stack
         self._source = file
         self._name = name
@@ -128,7 +131,7 @@ class Sound:
         self.form = f"{'WAV' if self._file.format == 'WAVEX' else self._file.format} {self._file.subtype}"
         self.frames = int(self._file.frames)
         if self.frames > LONGEST_FRAMES:
-            self.frames = self._counted()
+            self.frames = self._counted(math.inf if most_s is None else most_s * self.sample_rate)
 
     def _begun(self) -> Any:
         self._source.seek(0)
@@ -204,11 +207,11 @@ class Sound:
                 raise AudioCut(_of(self._name, "truncated: its last samples cannot be read")) from None
         self.seek(0)
 
-    def _counted(self) -> int:
-        """Decode all of it to see how much there is."""
+    def _counted(self, most: float = math.inf) -> int:
+        """Decode all of it to see how much there is, and no block beyond ``most`` frames."""
         self._place = 0
         try:
-            while len(self._block(BLOCK_FRAMES)):
+            while self._place < most and len(self._block(BLOCK_FRAMES)):
                 pass
         except AudioError:
             pass  # what follows cannot be heard
@@ -232,7 +235,8 @@ def opened(file: Source, name: str = "", *, most_s: float | None = None) -> Iter
     Args:
         file: its bytes; only this reads them until the block is left.
         name: for messages, which begin with it.
-        most_s: seconds to decode at most of formats that have to be decoded whole.
+        most_s: seconds to decode at most of what has to be decoded whole, or to be counted: a few more are
+            announced of what is longer.
 
     Raises:
         AudioMissing: it needs ffmpeg, which is not installed.
@@ -269,7 +273,7 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
         stream = find_stream(file, 0, _before_tags(at))
         if stream is not None:
             return _mpeg(stack, file, stream, name, most_s)
-        return Sound(stack, file, name)
+        return Sound(stack, file, name, most_s)
     says = heads_of(file, size)
     if says.missing:
         raise AudioCut(
@@ -280,7 +284,7 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
         if stream is not None:
             return _mpeg(stack, file, stream, name, most_s)
     if form.native and not says.codec and not says.chained_s:
-        return Sound(stack, _edited(file, size, says.edits), name)
+        return Sound(stack, _edited(file, size, says.edits), name, most_s)
     what = f"{form.name} with {says.codec}" if says.codec else form.name
     what = f"{what}, several in one file," if says.chained_s else what
     sound = _foreign(stack, file, form.demuxer, what, name, most_s)
@@ -359,7 +363,7 @@ def _foreign(
 ) -> Sound:
     wav = stack.enter_context(decoded(file, demuxer, what, most_s))
     size = wav.seek(0, os.SEEK_END)
-    return Sound(stack, _edited(wav, size, heads_of(wav, size).edits), name, decoder())
+    return Sound(stack, _edited(wav, size, heads_of(wav, size).edits), name, decoder=decoder())
 
 
 def _mpeg(stack: ExitStack, file: Source, stream: Stream, name: str, most_s: float | None) -> Sound:

@@ -209,6 +209,16 @@ def test_a_length_left_open_goes_on_to_the_end(form, edit):
         assert sound.frames == pytest.approx(32_000, abs=8)
 
 
+def test_a_length_left_open_is_counted_no_further_than_is_asked_for():
+    data = encoded(bursts(10.0, 16_000), 16_000, format="FLAC", subtype="PCM_16")
+    left_open = edited(data, b"fLaC", 21, bytes([data[21] & 0xF0, 0, 0, 0, 0]))
+    with opened(io.BytesIO(left_open), most_s=1.0) as sound:
+        assert 16_000 <= sound.frames < 10 * 16_000
+        assert np.array_equal(
+            sound.read(np.empty((16_000, sound.channels), np.float32)), heard(data)[0][:16_000]
+        )
+
+
 @pytest.mark.parametrize(
     ("container", "form"), [("WAV", "WAV"), ("WAVEX", "WAV"), ("FLAC", "FLAC"), ("AIFF", "AIFF")]
 )
