@@ -9,7 +9,6 @@ bytes is taken over.
 import hashlib
 import io
 import json
-import math
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +42,9 @@ from ser_pipeline.store.workers import run_tasks
 
 TASK_CLIPS: Final = 64
 """Recordings of a task."""
+
+LONGEST_S: Final = 1e7
+"""Seconds, longer than any recording; infinity is no time for ffmpeg."""
 
 _KEY: Final = b"ser"
 """Key of a file's metadata under which everything stands as JSON."""
@@ -272,7 +274,7 @@ def _said(model: Model, clip: ArchiveClip, task: ArchiveTask) -> Iterator[Predic
 
 def _cut(path: Path, segment: Segment) -> bytes:
     """A part of a recording as a recording of its own, of the very samples that were decoded."""
-    channels = read_channels(path, segment, max_s=math.inf)
+    channels = read_channels(path, segment, max_s=LONGEST_S)
     file = io.BytesIO()
     soundfile.write(file, channels.samples, channels.sample_rate, format="WAV", subtype="FLOAT")
     return file.getvalue()

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_a_segment_is_predicted_as_a_file_of_its_own(folder):
     names = [name for name in part if name.startswith("p_")]
     assert [part[name] for name in names] == pytest.approx([alone[name] for name in names], abs=1e-6)
     assert part["audio_digest"] != alone["audio_digest"]
+
+
+def test_a_segment_may_go_on_to_the_end_or_need_another_decoder(folder, fake_ffmpeg):
+    sf.write("two.wav", np.concatenate([voice(1.0, 1), voice(1.3, 2)]), RATE, subtype="FLOAT")
+    decoder = fake_ffmpeg(wave=voice(1.5, 3))
+    Path("a.amr").write_bytes(b"#!AMR\n" + bytes(64))
+    segments = {"two.wav": Segment(1.0), "a.amr": Segment(0.0, 1.0)}
+    predict(folder, [ArchiveClip.of(Path(name), segment) for name, segment in segments.items()])
+    assert [row["error"] for row in rows(folder)] == [None, None]
+    assert "inf" not in json.loads((decoder / "seen.json").read_text())["args"]
 
 
 def test_a_file_of_something_else_is_never_replaced(folder):
