@@ -286,6 +286,10 @@ def _info(
         counts = {"test": counts["test"]}
     shared = {name: getattr(first.recipe, name) for name in ("task", "merges", "split", "fold")}
     clips = manifest.table.filter(pc.is_in(manifest.table["utterance_id"], table["utterance_id"]))
+    languages = tuple(sorted(set(clips["language"].to_pylist())))
+    asked = [*dict.fromkeys(info.recipe.where for info in infos if info.recipe.where)]
+    shared["where"] = " AND ".join(asked if len(asked) == 1 else (f"({each})" for each in asked))
+    shared["languages"] = languages if any(info.recipe.languages for info in infos) else ()
     return RunInfo(
         name=folder.name,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -304,7 +308,7 @@ def _info(
         class_counts={part: tuple(found.tolist()) for part, found in counts.items()},
         corpora=tuple(sorted(set(clips["corpus"].to_pylist()))),
         train_corpora=tuple(sorted({name for info in infos for name in info.train_corpora})),
-        languages=tuple(sorted(set(clips["language"].to_pylist()))),
+        languages=languages,
         synthetic=any(info.synthetic for info in infos),
         seconds=round(sum(info.seconds or 0.0 for info in infos), 1),
         parameters=sum(info.parameters for info in infos),

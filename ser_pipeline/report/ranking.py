@@ -68,7 +68,8 @@ def comparable(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
     """Group runs that were scored on the same clips for the same task, honest splits first.
 
     Returns:
-        Task, merges, split, which draw of it if there are several, and fold of each group, and its runs.
+        Task, merges, languages and condition that were asked for, split, which draw of it if there are
+        several, and fold of each group, and its runs.
     """
     draws: dict[str, list[str]] = {}
     groups: dict[tuple[object, ...], list[Run]] = {}
@@ -76,7 +77,8 @@ def comparable(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
         info = run.info
         clips = tuple(info.class_counts.get(part) for part in PARTS if part != "train" or part == run.part)
         split = (info.split.name, info.split.digest, info.split.fold)
-        key = (info.recipe.task, tuple(sorted(info.merges.items())), split, info.corpora, clips)
+        chosen = info.corpora, info.languages, info.recipe.where
+        key = (info.recipe.task, tuple(sorted(info.merges.items())), split, chosen, clips)
         groups.setdefault(key, []).append(run)
         if info.split.digest not in draws.setdefault(info.split.name, []):
             draws[info.split.name].append(info.split.digest)
@@ -91,7 +93,10 @@ def _scored_on(info: RunInfo, draws: Mapping[str, Sequence[str]]) -> str:
     which = draws[info.split.name]
     draw = f", draw {which.index(info.split.digest) + 1}" if len(which) > 1 else ""
     fold = f", fold {info.split.fold}" if info.split.fold else ""
-    return f"Task {info.recipe.task}{f' ({merges})' if merges else ''}, split {info.split.name}{fold}{draw}"
+    task = f"Task {info.recipe.task}{f' ({merges})' if merges else ''}"
+    languages = f", languages {', '.join(info.recipe.languages)}" if info.recipe.languages else ""
+    where = f", where {info.recipe.where}" if info.recipe.where else ""
+    return f"{task}{languages}{where}, split {info.split.name}{fold}{draw}"
 
 
 def standings(runs: Sequence[Run]) -> list[Standing]:

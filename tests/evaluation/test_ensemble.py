@@ -131,9 +131,10 @@ def test_runs_of_all_folds_make_an_ensemble_of_each(toy, places):
 def test_a_clip_that_one_member_could_not_use_is_left_out(toy, places):
     shutil.rmtree(places["cache"] / "features")
     toy.write_features(failed=(0, 1))
-    trained(toy, places, "features")
-    trained(toy, places, "encoder", on="embeddings", layers=(2,))
+    trained(toy, places, "features", where="duration_s > 0")
+    trained(toy, places, "encoder", on="embeddings", layers=(2,), where="duration_s < 99")
     made = of(places, "features", "encoder")
+    assert made.info.recipe.where == "(duration_s > 0) AND (duration_s < 99)"
     assert made.info.extra["left_out"] == 2
     assert made.info.stopped.endswith("averaged; 2 clips that not all of them know are left out")
     assert len(table_of(places, "both")) == len(table_of(places, "encoder")) - 2

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from ser_pipeline.options import recipe
 from ser_pipeline.report.document import plain
 from ser_pipeline.report.ranking import answer, comparison_panel, ranking, standings
 from ser_pipeline.runs.read import read_runs
@@ -76,16 +77,25 @@ def test_an_answer_without_an_interval_says_why(made):
 
 def test_runs_on_other_clips_are_not_ranked_together(made):
     first = made("a", 0.5)
+
+    def chosen(tag, **changes):
+        asked = {"recipe": recipe(**changes), "languages": changes.get("languages", first.info.languages)}
+        return replace(first, tag=tag, info=first.info.model_copy(update=asked))
+
     runs = [
         first,
         made("b", 0.9, split=first.info.split.model_copy(update={"digest": "other"})),
         made("c", 0.6),
         made("d", 0.7, merges={"fear": "anger"}),
+        chosen("e", where="gender = 'male'"),
+        chosen("f", languages=("de", "en")),
     ]
     assert [([run.tag for run in each.runs], each.title.partition(":")[0]) for each in standings(runs)] == [
         (["c", "a"], "Task 4class, split speaker, draw 1"),
         (["b"], "Task 4class, split speaker, draw 2"),
         (["d"], "Task 4class (fear = anger), split speaker, draw 1"),
+        (["e"], "Task 4class, where gender = 'male', split speaker, draw 1"),
+        (["f"], "Task 4class, languages de, en, split speaker, draw 1"),
     ]
 
 
