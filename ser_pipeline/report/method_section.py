@@ -50,6 +50,9 @@ NOT_COMPARED = frozenset(
 IDLE = "–"  # noqa: RUF001 - what every table shows where there is nothing
 """Stands for a setting that changes nothing for a model."""
 
+SAME: Final = "="
+"""Stands for a value that is the preset's."""
+
 _GROUPS = {
     "front_end": "Front end",
     "features": "Features",
@@ -197,26 +200,43 @@ def _words(value: Any) -> str:
 
 
 def differing(runs: Sequence[Run], preset: str = "paper") -> dict[str, tuple[str, list[str]]]:
-    """Settings in which at least one run differs from a preset.
+    """Settings in which at least one run differs from what a preset means for its model.
 
     Returns:
-        Setting -> the preset's value, and the value of each run; :data:`IDLE` where a setting says
-        nothing about the run's model.
+        Setting -> the preset's value, or several with the runs for which they stand; and the value of each
+        run: :data:`SAME` where it is the preset's, and :data:`IDLE` where a setting says nothing about the
+        run's model.
     """
-    usual = flat(recipe(preset))
-    made = [_telling(run) for run in runs]
-    return {
-        name: (value, [values[name] for values in made])
-        for name, value in usual.items()
-        if name not in NOT_COMPARED and any(values[name] not in (value, IDLE) for values in made)
-    }
+    found = {}
+    usual = [_usual(preset, run.info.model) for run in runs]
+    made = [_telling(run, values) for run, values in zip(runs, usual, strict=True)]
+    for name in flat(recipe(preset)):
+        values = [values[name] for values in made]
+        if name not in NOT_COMPARED and any(value not in (SAME, IDLE) for value in values):
+            meant: dict[str, list[str]] = {}
+            for run, value, own in zip(runs, values, usual, strict=True):
+                if value != IDLE:
+                    meant.setdefault(own[name], []).append(run.tag)
+            several = len(meant) > 1
+            said = (f"{value} ({', '.join(tags)})" if several else value for value, tags in meant.items())
+            found[name] = ", ".join(said), values
+    return found
 
 
-def _telling(run: Run) -> dict[str, str]:
-    """Settings of a run, those that change nothing for its model left open."""
+def _usual(preset: str, model: str) -> dict[str, str]:
+    """Settings of a preset for a model; the model is the preset's own."""
+    plain = recipe(preset)
+    return flat(recipe(preset, model={"name": model})) | {"model.name": plain.model.name}
+
+
+def _telling(run: Run, usual: Mapping[str, str]) -> dict[str, str]:
+    """Settings of a run beside the usual ones, those that change nothing for its model left open."""
     values = flat(run.info.recipe)
     model, on = run.info.model, run.info.recipe.on
-    return {name: value if applies(name, model, on) else IDLE for name, value in values.items()}
+    return {
+        name: IDLE if not applies(name, model, on) else SAME if value == usual[name] else value
+        for name, value in values.items()
+    }
 
 
 def _settings_table(runs: Sequence[Run], preset: str) -> Table:
@@ -224,7 +244,7 @@ def _settings_table(runs: Sequence[Run], preset: str) -> Table:
     groups: dict[str, list[Row]] = {}
     for name, (usual, values) in settings.items():
         group, _, setting = name.rpartition(".")
-        row = Row((cells.words(setting), cells.words(usual), *(_setting(value, usual) for value in values)))
+        row = Row((cells.words(setting), cells.words(usual), *map(_setting, values)))
         groups.setdefault(_GROUPS[group], []).append(row)
     presets = Row(
         (cells.words("preset"), cells.words(preset), *(cells.words(run.info.recipe.preset) for run in runs))
@@ -236,7 +256,7 @@ def _settings_table(runs: Sequence[Run], preset: str) -> Table:
     )
     return Table(
         key="settings",
-        caption=f"Settings in which a run differs from preset {preset}; '=' where it does not",
+        caption=f"Settings in which a run differs from preset {preset}; '{SAME}' where it does not",
         columns=columns,
         groups=(RowGroup((presets,)), *(RowGroup(tuple(rows), title) for title, rows in groups.items())),
         notes=(
@@ -246,10 +266,8 @@ def _settings_table(runs: Sequence[Run], preset: str) -> Table:
     )
 
 
-def _setting(value: str, usual: str) -> Entry:
-    if value == IDLE:
-        return cells.words(value)
-    return cells.words("=") if value == usual else cells.words(value, strong=True)
+def _setting(value: str) -> Entry:
+    return cells.words(value, strong=value not in (IDLE, SAME))
 
 
 def distance_panel() -> Panel:

@@ -34,11 +34,11 @@ def test_preset_paper_differs_from_itself_in_nothing(runs):
 
 def test_settings_that_differ_show_both_values(runs):
     found = differing(runs)
-    assert found["train.optimizer"] == ("adam", ["adam", "adamw"])
-    assert found["model.masked"] == ("no", ["no", "yes"])
+    assert found["train.optimizer"] == ("adam", ["=", "adamw"])
+    assert found["model.masked"] == ("no", ["=", "yes"])
     assert found["merges"] == (
         "calm = neutral, excitement = happiness",
-        ["calm = neutral, excitement = happiness", "none"],
+        ["=", "none"],
     )
     assert found["train.spec_augment"][1][1].endswith("time_masks = 0, time_width = 19, fill = mean")
     assert "train.device" not in found
@@ -84,6 +84,18 @@ def test_settings_that_say_nothing_about_a_model_are_left_open(tmp_path, rows, f
     assert found["train.optimizer"] == ("adam", ["–", "adamw"])  # noqa: RUF001
     assert found["front_end.scale"] == ("clip_minmax", ["–", "fixed"])  # noqa: RUF001
     assert found["normalise"] == ("none", ["speaker", "–"])  # noqa: RUF001
+
+
+def test_a_run_stands_beside_what_its_preset_means_for_its_model(tmp_path, rows, fake):
+    usual = fake.run(tmp_path, "dnn", rows, "d", model="dnn", recipe={"model": {"name": "dnn"}})
+    assert differing(read_runs([usual])[0], "default") == {"model.name": ("crnn", ["dnn"])}
+    more = fake.run(
+        tmp_path, "more", rows, "d", model="dnn", recipe={"model": {"name": "dnn"}, "train": {"epochs": 99}}
+    )
+    crnn = fake.run(tmp_path, "crnn", rows, "d")
+    found = differing(read_runs([usual, more, crnn])[0], "default")
+    assert found["train.epochs"] == ("150 (R1, R2), 35 (R3)", ["=", "99", "="])
+    assert "train.averaging" not in found
 
 
 def test_parts_of_networks_are_listed_once_for_each_shape(runs):
