@@ -160,7 +160,7 @@ def compose(
         *ratings_sections(everyone, data),
         limits_section(data, everyone),
         *experiment_sections(experiments, data),
-        *data_sections(data, store, cut=not runs or any(run.info.store_kind == "mels" for run in runs)),
+        *data_sections(data, store, runs),
         split_section(data),
         method_section(runs, store.steps),
     )

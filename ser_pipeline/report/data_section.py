@@ -14,12 +14,14 @@ from ser_pipeline.manifest.describe import (
 from ser_pipeline.records import PARTS
 from ser_pipeline.report.document import Block, Callout, Code, Fold, Mark, Section, text
 from ser_pipeline.report.recordings_section import (
+    cuts_of,
     findings_blocks,
     labels_blocks,
     languages_blocks,
     levels_sections,
 )
 from ser_pipeline.report.sources import NO_STORE, Data, StoreFacts
+from ser_pipeline.runs.read import Run
 from ser_pipeline.splits.parts import ALL, CheckedSplit, Share, checked_split
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import people, plural
@@ -35,21 +37,22 @@ CHECK_NOTE = (
 )
 
 
-def data_sections(data: Data, store: StoreFacts = NO_STORE, *, cut: bool = True) -> list[Section]:
+def data_sections(data: Data, store: StoreFacts = NO_STORE, runs: Sequence[Run] = ()) -> list[Section]:
     """Write the chapter on recordings, labels, languages, durations and levels.
 
     Args:
         data: the manifest and what lies beside it.
         store: what is known of a store of mels, which knows levels.
-        cut: networks on mels hear only the beginning of long recordings.
+        runs: on the page; networks on mels hear only the beginning of long recordings.
     """
     corpora = corpus_facts(data.manifest, data.rejects)
     marks: tuple[Mark, ...] = ("synthetic",) if data.synthetic else ()
+    spoken = languages_blocks(data, corpora, marks, cuts_of(runs))
     return [
         Section("data", "Data", (_lead(data, corpora), _corpora_table(data, corpora), *_rejects(data)), 2),
         Section("speakers", "Speakers", (_speakers_table(corpora, data.corpora),), 3),
         Section("labels", "Labels", labels_blocks(data, marks), 3),
-        Section("languages", "Languages and durations", languages_blocks(data, corpora, marks, cut=cut), 3),
+        Section("languages", "Languages and durations", spoken, 3),
         *levels_sections(data, store, marks),
         Section("examination", "Examination", findings_blocks(data), 3),
     ]

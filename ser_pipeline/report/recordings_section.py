@@ -9,6 +9,7 @@ from ser_pipeline.labels import OTHER, OTHER_ID, emotion_id
 from ser_pipeline.manifest.cards import KnownCorpora
 from ser_pipeline.manifest.describe import CorpusFacts, Held, emotion_counts, label_map, languages
 from ser_pipeline.manifest.doctor import DOCTOR, diagnosis_table
+from ser_pipeline.options import FrontEnd
 from ser_pipeline.report.document import Block, Callout, Code, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     BLUE,
@@ -22,12 +23,10 @@ from ser_pipeline.report.drawing import (
     turn_names,
 )
 from ser_pipeline.report.sources import Data, StoreFacts
+from ser_pipeline.runs.read import Run
 from ser_pipeline.tables import Column, Entry, Row, RowGroup, Table, cells
 from ser_pipeline.tables.cells import people, plural, thousands
 from ser_pipeline.tables.table import NO_BREAK
-
-WINDOW_S = 4.0
-"""Longest stretch a network sees at once in both presets, in seconds."""
 
 BRIGHTEST = 0.35
 """Share of a corpus at which its cell is brightest: twice the even share of six emotions."""
@@ -89,9 +88,9 @@ def _codes(codes: Sequence[tuple[str, int]]) -> Entry:
 
 
 def languages_blocks(
-    data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...], *, cut: bool
+    data: Data, corpora: Sequence[CorpusFacts], marks: tuple[Mark, ...], cuts: Sequence[float]
 ) -> tuple[Block, ...]:
-    """Show recordings by language, and their lengths; ``cut`` where networks hear only the beginning."""
+    """Show recordings by language, and their lengths; ``cuts`` as :func:`cuts_of` gives them."""
     if not data.table.num_rows:
         return (
             text(
@@ -110,7 +109,7 @@ def languages_blocks(
         Figure(
             "durations",
             "Durations before trimming, by corpus; each row is scaled to its own highest bar",
-            (duration_panel(corpora, data.corpora, cut=cut),),
+            (duration_panel(corpora, data.corpora, cuts=cuts),),
             marks,
         ),
     )
@@ -205,8 +204,14 @@ def emotion_panel(titles: Sequence[str], emotions: Sequence[str], counts: Int64s
         )
 
 
-def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora, *, cut: bool) -> Panel:
-    """Draw one histogram of durations per corpus, over a common axis; ``cut`` draws the networks' limit."""
+def cuts_of(runs: Sequence[Run]) -> tuple[float, ...]:
+    """Seconds that networks on mels hear of a recording; those of the defaults where there is no run."""
+    parts = [part for run in runs for part in run.info.recipe.parts] if runs else [FrontEnd()]
+    return tuple(sorted({part.max_s for part in parts if isinstance(part, FrontEnd)}))
+
+
+def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora, *, cuts: Sequence[float]) -> Panel:
+    """Draw one histogram of durations per corpus, over a common axis, and the networks' limits."""
     shown = [corpus for corpus in corpora if corpus.clips]
     edges = np.arange(0, LONGEST_BIN_S + 0.5, 0.25)
     with canvas(6.4, 0.85 + 0.42 * len(shown)) as (figure, axes):
@@ -217,10 +222,11 @@ def duration_panel(corpora: Sequence[CorpusFacts], known: KnownCorpora, *, cut: 
             axes.axhline(-row, color=MUTED, linewidth=0.6)
             median = float(np.median(corpus.seconds))
             axes.plot([median, median], [-row, -row + 0.9], color=INK, linewidth=1.4)
-        if cut:
-            axes.axvline(WINDOW_S, color=VERMILLION, linestyle="--", linewidth=1.2)
-            told = "4 s: longer clips are cut"
-            axes.text(WINDOW_S + 0.08, 0.95, told, color=VERMILLION, fontsize=8.5, va="bottom")
+        for place in cuts:
+            axes.axvline(place, color=VERMILLION, linestyle="--", linewidth=1.2)
+        if cuts:
+            told = f"{', '.join(f'{place:g} s' for place in cuts)}: longer clips are cut"
+            axes.text(min(cuts[0], 6.0) + 0.08, 0.95, told, color=VERMILLION, fontsize=8.5, va="bottom")
         axes.set_yticks(
             [0.35 - row for row in range(len(shown))], [readable(known.title(c.name), 24) for c in shown]
         )

@@ -125,7 +125,8 @@ def read_store_facts(cache: Path, runs: Sequence[Run]) -> StoreFacts:
         cache: folder of all stores; it need not be there.
         runs: on the page.
     """
-    used = [run.info.store_fingerprint for run in runs if run.info.store_kind == "mels"]
+    stores = [(run.info.store_kind.split("+"), run.info.store_fingerprint.split("+")) for run in runs]
+    used = [name for each in stores for kind, name in zip(*each, strict=False) if kind == "mels"]
     there = [path for path in (cache / "mels").glob("*") if (path / "index.parquet").is_file()]
     newest = sorted(there, key=lambda path: ((path / "index.parquet").stat().st_mtime_ns, path.name))
     folder = next((cache / "mels" / name for name in used if cache / "mels" / name in there), None)

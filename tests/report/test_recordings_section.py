@@ -6,12 +6,14 @@ import pytest
 from ser_pipeline.manifest.describe import corpus_facts, emotion_counts, languages
 from ser_pipeline.manifest.doctor import Diagnosis, Finding
 from ser_pipeline.report.recordings_section import (
+    cuts_of,
     duration_panel,
     emotion_panel,
     findings_blocks,
     language_panel,
 )
 from ser_pipeline.report.sources import read_data
+from ser_pipeline.runs.read import read_runs
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def test_emotion_cells_hold_the_counts(data):
 
 def test_durations_name_each_median(data):
     facts = corpus_facts(data.manifest, data.rejects)
-    drawn = duration_panel(facts, data.corpora, cut=True)
+    drawn = duration_panel(facts, data.corpora, cuts=(4.0, 8.5, 60.0))
+    assert "4 s, 8.5 s, 60 s: longer clips are cut" in drawn.inline
+    assert "are cut" not in duration_panel(facts, data.corpora, cuts=()).inline
     medians = {corpus.name: np.median(corpus.seconds) for corpus in facts}
     assert f"EMO-DB: median {medians['emodb']:.1f} s" in drawn.alt
 
@@ -44,7 +48,19 @@ def test_corpus_without_clips_is_no_row_of_the_durations(tmp_path, rows, fake):
     data = read_data(folder)
     facts = corpus_facts(data.manifest, data.rejects)
     assert [corpus.name for corpus in facts] == ["nemo", "emodb", "unknown"]
-    assert "no known corpus" not in duration_panel(facts, data.corpora, cut=True).alt
+    assert "no known corpus" not in duration_panel(facts, data.corpora, cuts=()).alt
+
+
+def test_networks_cut_what_their_own_settings_say(tmp_path, rows, fake):
+    assert cuts_of([]) == (4.0,)
+    long = {"model": {"name": "crnn", "dimensions": True}, "front_end": {"max_s": 8.0}}
+    told = [
+        fake.run(tmp_path, "long", rows, "d", recipe=long),
+        fake.run(tmp_path, "svm", rows, "d", model="svm", recipe={"model": {"name": "svm"}}),
+    ]
+    runs, _ = read_runs(told)
+    assert cuts_of(runs) == (8.0,)
+    assert cuts_of(runs[1:]) == ()
 
 
 def words_of(blocks):

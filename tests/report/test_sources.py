@@ -133,6 +133,8 @@ def test_the_store_of_a_run_comes_before_the_newest(tmp_path, rows, fake, cache)
     assert read_store_facts(cache, []).name == "f" * 16
     fingerprint = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "0" * 16})
     assert read_store_facts(cache, [replace(run, info=fingerprint)]).name == "0" * 16
+    beside = {"store_kind": "mels+features", "store_fingerprint": f"{'0' * 16}+{'2' * 16}"}
+    assert read_store_facts(cache, [replace(run, info=run.info.model_copy(update=beside))]).name == "0" * 16
     gone = run.info.model_copy(update={"store_kind": "mels", "store_fingerprint": "1" * 16})
     assert read_store_facts(cache, [replace(run, info=gone)]).name == ""
 
