@@ -135,13 +135,16 @@ def licence_of(licences: Sequence[str]) -> str:
 
     Returns:
         ``unknown`` where one is not stated or not known, or there is none; ``other`` where one has no
-        identifier, or none of them has the duties of all.
+        identifier, none of them has the duties of all, or two of them each ask for themselves. Of several
+        versions of a licence it is the highest.
 
     Examples:
         >>> licence_of(["MIT", "CC BY 4.0", "CC BY-NC-SA 4.0"])
         'cc-by-nc-sa-4.0'
         >>> licence_of(["CC BY-SA 4.0", "CC BY-NC 4.0"]), licence_of(["CC BY 4.0", "for research only"])
         ('other', 'other')
+        >>> licence_of(["CC BY-SA 3.0", "CC BY-SA 4.0"]), licence_of(["GPL-3.0", "CC BY-SA 4.0"])
+        ('cc-by-sa-4.0', 'other')
         >>> licence_of(["CC BY 4.0", "not stated"]), licence_of([])
         ('unknown', 'unknown')
     """
@@ -150,15 +153,22 @@ def licence_of(licences: Sequence[str]) -> str:
     found = {_identifier(each) for each in licences}
     if OTHER in found:
         return OTHER
-    strictest = max(sorted(found), key=lambda each: _strictness(_duties(each)))
+    newest = {_family(each): each for each in sorted(found)}
+    strictest = max(newest.values(), key=lambda each: _strictness(_duties(each)))
     duties = set[str]().union(*map(_duties, found))
-    return strictest if duties <= _duties(strictest) else OTHER
+    alike = [family for family in newest if "sa" in _duties(family)]
+    return strictest if duties <= _duties(strictest) and len(alike) < 2 else OTHER
 
 
 def _identifier(licence: str) -> str:
     if found := _CC.fullmatch(licence):
         return f"cc-{found[1]}-{found[2]}".lower()
     return _NAMED.get(licence, OTHER)
+
+
+def _family(identifier: str) -> str:
+    """A licence of Creative Commons without its version; any other as it is."""
+    return identifier.rpartition("-")[0] if identifier.startswith("cc-") else identifier
 
 
 def _duties(identifier: str) -> set[str]:

@@ -165,6 +165,17 @@ def test_the_strictest_licence_counts_and_unknown_ones_are_said(trained, corpora
     assert ("may not allow it to be published" in licence_line(info, card)) == doubtful
 
 
+def test_no_licence_is_two_that_each_ask_for_themselves():
+    odbl = "ODbL 1.0 (database), DbCL 1.0 (contents)"
+    for licences in (
+        ["GPL-3.0", "CC BY-SA 4.0"],
+        [odbl, "CC BY-NC-SA 4.0"],
+        ["CC BY-SA 4.0", "CC BY-NC-SA 4.0"],
+    ):
+        assert licence_of(licences) == "other"
+    assert licence_of(["CC BY-SA 3.0", "CC BY-SA 4.0", "MIT"]) == "cc-by-sa-4.0"
+
+
 def test_licences_of_every_corpus_that_is_known_have_an_identifier_of_the_hub():
     found = {licence_of([corpus.CARD.licence]) for corpus in known_corpora().values()}
     assert found <= {
