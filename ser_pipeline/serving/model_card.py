@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ser_pipeline import __version__
 from ser_pipeline.encoders import known_encoder
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.front_end import vector_names
@@ -203,11 +202,12 @@ def _opening(info: RunInfo, card: ModelCard) -> Iterator[str]:
         yield ""
     yield f"Tells {listed(card.emotions)} apart in recordings of speech."
     yield ""
+    by = f" with ser {info.versions['ser-pipeline']}" if "ser-pipeline" in info.versions else ""
     rows = [
         ("architecture", f"{info.model}, {info.parameters:,} parameters"),
         ("input", _input(card)),
         ("labels merged", ", ".join(f"{a} into {b}" for a, b in info.merges.items()) or "none"),
-        ("trained", f"{info.created} with ser {__version__}, `{info.command}`"),
+        ("trained", f"{info.created}{by}, `{info.command}`"),
         *([("teacher", info.taught)] if info.taught else []),
         ("epoch kept", f"{card.epoch}; {info.stopped}")
         if card.model.architecture.by_epochs

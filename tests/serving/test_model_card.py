@@ -44,6 +44,12 @@ def test_the_card_says_what_a_reader_must_know(trained):
     assert "speaker |" not in text.split("By group")[1].split("Confidence")[0].replace("speakers |", "")
 
 
+def test_the_card_names_the_version_that_trained(trained):
+    info, card = read_info(trained), read_card(trained)
+    for versions, says in (({"ser-pipeline": "0.0.7"}, " with ser 0.0.7, `"), ({}, f"{info.created}, `")):
+        assert says in "\n".join(_opening(info.model_copy(update={"versions": versions}), card))
+
+
 def test_the_card_names_emotions_without_test_clips(trained):
     info = read_info(trained)
     scores = read_scores(trained, info)
