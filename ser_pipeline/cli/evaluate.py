@@ -1,5 +1,6 @@
 """The commands ``ser evaluate`` and ``ser compare``, and how scores are shown."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -259,6 +260,8 @@ def evaluate(
             chosen_by(read_manifest(manifests).table, where)
         limit_threads(threads)
         folder = find_run(run, runs)
+        if enrolment and fmt is Format.csv:
+            raise SettingsError("--enrolment: a curve beside the scores fits into no CSV; use --format json")
         if enrolment and read_info(folder).recipe.target:
             raise SettingsError(
                 f"--enrolment: scores by UAR, but {folder.name} predicts ratings instead of emotions"
@@ -272,12 +275,15 @@ def evaluate(
             shown = _some(done.folder, where, part, manifests)
         if isinstance(shown, RatedPart):
             show_rated(part, shown, fmt, full=full)
+        elif enrolment and fmt is Format.json:
+            curve = {"enrolment": _enrolment(done.folder, part, manifests, cache, fmt)}
+            out_whole(json.dumps(shown.model_dump(mode="json") | curve, indent=2))
         else:
             show_part(done.info, part, shown, fmt, full=full)
         predicted = RATINGS if done.info.recipe.target else PREDICTIONS
         say(f"written: {done.folder / predicted}, {done.folder / SCORES}")
-        if enrolment:
-            _show_enrolment(done.folder, part, manifests, cache, fmt)
+        if enrolment and fmt is Format.table:
+            _enrolment(done.folder, part, manifests, cache, fmt)
     next_step("ser report", manifests=manifests, cache=cache, runs_dir=runs)
 
 
@@ -294,21 +300,21 @@ def _some(folder: Path, where: str, part: str, manifests: Path) -> "PartScores |
     return scores
 
 
-def _show_enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: Format) -> None:
-    """Score a run against the number of enrolment clips, and show the curve."""
+def _enrolment(folder: Path, part: str, manifests: Path, cache: Path, fmt: Format) -> dict[str, Any]:
+    """Score a run against the number of enrolment clips, and show the curve, or give it as JSON."""
     from ser_pipeline.evaluation.enrolment import COUNTS, DRAWS, ENROLMENT, WAYS, enrolment_curve
 
     with progress("enrolment", len(WAYS) * len(COUNTS), "scores") as advance:
         curve = enrolment_curve(
             folder, manifests=manifests, cache=cache, part=part, advance=lambda done, total: advance(done)
         )
-    rows = []
-    for way in WAYS:
-        found = {score.clips: score.uar for score in curve.scores if score.chosen == way}
-        rows.append([way, *(found[count] for count in COUNTS)])
+    uar = {(score.chosen, score.clips): score.uar for score in curve.scores}
+    rows = [[way, *(uar[way, count] for count in COUNTS)] for way in WAYS]
     columns = ["other clips known", *("all" if count is None else str(count) for count in COUNTS)]
-    show_table(f"{part}: UAR by enrolment, {people(curve.speakers)}", columns, rows, fmt)
+    if fmt is Format.table:
+        show_table(f"{part}: UAR by enrolment, {people(curve.speakers)}", columns, rows)
     say(f"each score is the mean of {DRAWS} random choices; written: {folder / ENROLMENT}")
+    return curve.model_dump(mode="json")
 
 
 _WORDS: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
