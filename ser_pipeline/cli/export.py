@@ -68,7 +68,10 @@ def export(
     from ser_pipeline.serving.load import find_model
 
     with plain_errors():
-        _check_alone(hub, {"--model-card": card, "--front-end": front_end, "--out": to is not None})
+        if hub is not None:
+            _check_alone("--hub", {"--model-card": card, "--front-end": front_end, "--out": to is not None})
+        if card:
+            _check_alone("--model-card", {"--int8": int8, "--front-end": front_end, "--check": bool(check)})
         _check_suffix(to, ".md" if card else f".{target}")
         folder = find_model(run, runs, built_in=False)
         tell_unread(runs, folder)
@@ -82,12 +85,11 @@ def export(
         _write_graph(folder, path, int8=int8, front_end=front_end, check=check or [])
 
 
-def _check_alone(hub: Path | None, others: dict[str, bool]) -> None:
+def _check_alone(flag: str, others: dict[str, bool]) -> None:
     from ser_pipeline.errors import SettingsError
 
-    given = [name for name, is_given in others.items() if is_given]
-    if hub is not None and given:
-        raise SettingsError(f"--hub: does not go with {' or '.join(given)}; leave it out")
+    if given := [name for name, is_given in others.items() if is_given]:
+        raise SettingsError(f"{flag}: does not go with {' or '.join(given)}; leave it out")
 
 
 def _check_suffix(to: Path | None, suffix: str) -> None:

@@ -70,6 +70,11 @@ def test_a_graph_predicts_like_its_run(here):
         (["small", "--format", "tflite"], 2, "tflite"),
         (["small", "--model-card"], 1, "settings.json: not found"),
         (["small", "--out", "m.txt"], 1, "ser: --out m.txt: must end in .onnx"),
+        (
+            ["small", "--model-card", "--int8", "--check", "a.wav"],
+            1,
+            "ser: --model-card: does not go with --int8 or --check; leave it out",
+        ),
         (["small", "--model-card", "--out", "m.onnx"], 1, "ser: --out m.onnx: must end in .md"),
     ],
 )
