@@ -210,7 +210,7 @@ def found_again(options: T, folders: Sequence[Path] = ()) -> T:
     """
 
     def here(each: EmbeddingOptions) -> dict[str, str]:
-        there = (Path(each.folder) / "config.json").is_file()
+        there = each.folder and (Path(each.folder) / "config.json").is_file()
         return {} if there else {"folder": str(locate(each.encoder, folders).folder)}
 
     return _changed(options, here)

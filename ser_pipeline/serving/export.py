@@ -216,7 +216,7 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
         fewest=_fewest(card),
         trained_on=trained_on,
         about=model.about,
-        card=card.model_copy(update={"inputs": anywhere(card.inputs)}) if inside else card,
+        card=card.model_copy(update={"inputs": anywhere(card.inputs)}),
     )
 
 

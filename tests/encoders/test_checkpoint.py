@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ser_pipeline.encoders import located, read_checkpoint, weights_digest
-from ser_pipeline.encoders.checkpoint import load_network
+from ser_pipeline.encoders.checkpoint import found_again, load_network
 from ser_pipeline.errors import EncoderError, SettingsError
 from ser_pipeline.options import EmbeddingOptions
 
@@ -26,6 +26,13 @@ def test_options_are_completed_by_what_the_encoder_is(make_encoder):
     assert (options.layers, options.width) == ((0, 1, 2, 3), 32)
     assert options.weights == weights_digest(checkpoint)
     assert located(EmbeddingOptions(encoder="mine", layers=(3, 1)), (folder.parent,))[0].layers == (1, 3)
+
+
+def test_an_encoder_without_a_place_is_not_the_folder_that_one_works_in(make_encoder, monkeypatch):
+    folder = make_encoder()
+    monkeypatch.chdir(folder)  # as every folder for the hub, it holds a config.json
+    found = found_again(EmbeddingOptions(encoder=folder.name, folder=""), [folder.parent])
+    assert found.folder == str(folder)
 
 
 def test_a_layer_it_does_not_have_is_named(make_encoder):

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -15,8 +16,10 @@ from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
 from ser_pipeline.options import (
+    EmbeddingOptions,
     FeatureOptions,
     FrontEnd,
+    Fused,
     ModelOptions,
     PredictOptions,
     input_versions,
@@ -24,7 +27,7 @@ from ser_pipeline.options import (
 )
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving import export
-from ser_pipeline.serving.export import export_graph
+from ser_pipeline.serving.export import export_graph, graph_facts
 from ser_pipeline.training.checkpoint import save_model
 from tests.serving.conftest import EMOTIONS, SMALL, features_of_voices, save_random, shares, voice
 
@@ -121,6 +124,20 @@ def test_the_full_network_in_8_bits_is_small(tmp_path, monkeypatch):
     made = export_graph(model, tmp_path / "q.onnx", int8=True)
     assert made.size <= 2.5 * 2**20
     assert made.made_up.agreement == 1
+
+
+@pytest.mark.parametrize("first", [SMALL, FeatureOptions()], ids=["mels", "features"])
+def test_a_graph_names_no_folder_of_the_machine_that_made_it(first):
+    encoder = EmbeddingOptions(encoder="/home/you/tiny", folder="/home/you/tiny", layers=(1,), width=2)
+    name = "crnn" if first == SMALL else "logreg"
+    card = ModelCard(
+        model=ModelOptions(name=name), emotions=EMOTIONS, inputs=Fused(parts=(first, encoder)), epoch=1,
+        store_fingerprint="0" * 16, synthetic=False,
+    )  # fmt: skip
+    told = graph_facts(SimpleNamespace(card=card, name="m", about=None), int8=False, front_end=False)
+    assert told.takes == ("mel" if first == SMALL else "features")
+    assert "/home/you" not in told.model_dump_json()
+    assert told.card.inputs.parts[1].name == "tiny"
 
 
 def test_a_model_without_a_layer_for_8_bits_is_refused_and_nothing_written(tmp_path):
