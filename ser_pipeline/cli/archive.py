@@ -36,6 +36,7 @@ def check_archive(
     one_speaker: bool,
     enrol: Sequence[str] | None,
     picture: Path | None,
+    threads: int | None,
     fmt: Format,
 ) -> None:
     """Refuse options that say nothing with or without ``--out``.
@@ -54,7 +55,7 @@ def check_archive(
     if archive.out.suffix != ".parquet":
         raise SettingsError(f"--out {one_line(str(archive.out))}: must end in .parquet")
     wrong = {
-        "--one-speaker": one_speaker, "--enrol": enrol, "--picture": picture,
+        "--one-speaker": one_speaker, "--enrol": enrol, "--picture": picture, "--threads": threads,
         f"--format {fmt}": fmt is not Format.table,
     }  # fmt: skip
     for flag, value in wrong.items():

@@ -323,6 +323,8 @@ def introduce(model: "Model") -> None:
             say(one_line(f"{model.about.name}: {model.about.note}"))
         if model.about.warning:
             say(one_line(f"warning: {model.about.warning}"))
+    if model.card.synthetic:
+        say(f"{model.name}: trained on synthetic voices; its predictions for real speech mean nothing")
 
 
 @contextmanager

@@ -171,7 +171,9 @@ def predict(
     with plain_errors("run the command for the remaining recordings"), unswept():
         options = given.options(PredictOptions)
         _check_adapt(options, timeline)
-        check_archive(archive, one_speaker=one_speaker, enrol=enrol, picture=picture, fmt=fmt)
+        check_archive(
+            archive, one_speaker=one_speaker, enrol=enrol, picture=picture, threads=threads, fmt=fmt
+        )
         if archive.out is not None:
             place = _find(model, runs)
             _load(place, options)  # refuses one that cannot be used before any worker begins
@@ -181,8 +183,6 @@ def predict(
         _check_picture(picture, timeline, paths)
         loaded = _enrolled(_load(_find(model, runs), options, one_speaker=one_speaker), enrol, options, paths)
         _limit_threads(threads)
-        if loaded.card.synthetic:
-            say(f"{loaded.name}: trained on synthetic voices; its predictions for real speech mean nothing")
         if picture is not None and not loaded.emotions:
             raise SettingsError(f"--picture draws emotions, but {loaded.name} predicts none; leave it out")
         printer = Printer(loaded, fmt, whole=not timeline)

@@ -40,6 +40,12 @@ def test_a_folder_becomes_one_file_and_more_recordings_are_added(here):
     assert [row["file"] for row in found] == [*(f"clips/{n}.wav" for n in range(3)), "clips/broken.wav"]
 
 
+def test_a_model_of_synthetic_voices_says_so(here):
+    save_random(here / "runs" / "small", synthetic=True)
+    told = predict("clips", "--out", "said.parquet").stderr
+    assert "small: trained on synthetic voices; its predictions for real speech mean nothing" in told
+
+
 def test_a_manifest_stands_for_its_segments(here):
     sf.write("long.wav", voice(6.0, 7), RATE)
     (here / "own.csv").write_text(
@@ -61,6 +67,7 @@ def test_a_manifest_stands_for_its_segments(here):
         (("--out", "said.csv"), "must end in .parquet"),
         (("--out", "said.parquet", "--one-speaker"), "--one-speaker does not go with --out"),
         (("--out", "said.parquet", "--enrol", "x.wav"), "--enrol does not go with --out"),
+        (("--out", "said.parquet", "--threads", "2"), "--threads does not go with --out"),
         (("--out", "said.parquet", "--format", "json"), "--format json does not go with --out"),
         (("--out", "said.parquet", "--backend", "dask"), "go together"),
         (("--out", "nowhere.parquet/said.parquet"), "nowhere.parquet"),
