@@ -91,12 +91,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a settings file; a missing one is empty.
 
     Raises:
-        SettingsError: the file is not TOML.
+        SettingsError: the file cannot be read, or is not TOML.
     """
-    if not path.is_file():
-        return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}); check the file's permissions"
+        raise SettingsError(f"{path}: {reason}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not a TOML file: {error}") from None
 

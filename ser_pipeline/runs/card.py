@@ -22,7 +22,7 @@ from ser_pipeline.options import (
 )
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.options.settings import in_words
-from ser_pipeline.runs.files import read_result, write_result
+from ser_pipeline.runs.files import read_file, read_result, write_result
 from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
 
 
@@ -159,13 +159,10 @@ def read_weights(folder: Path, card: ModelCard) -> bytes:
     """Read the file that holds what was fitted.
 
     Raises:
-        RunError: it is missing, or is not the one that the card was written for.
+        RunError: it is missing, cannot be read, or is not the one that the card was written for.
     """
     path = weights_path(folder, card)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise RunError(f"{path}: not found; the run has no trained network, train it again") from None
+    content = read_file(path, "the run has no trained network, train it again")
     if content_digest(content) != card.weights_digest:
         raise RunError(f"{path}: is not the file that {CARD} was written for; train it again")
     return content

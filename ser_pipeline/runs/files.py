@@ -33,18 +33,29 @@ def read_result(kind: type[R], path: Path, *, remedy: str = TRAIN_AGAIN) -> R:
     Raises:
         RunError: the file is missing, cannot be read, is not JSON, or was written by another version.
     """
+    content = read_file(path, remedy)
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "file"
+        raise RunError(f"{path}: {place}: {first['msg']}; written by another version? {remedy}") from error
+
+
+def read_file(path: Path, remedy: str) -> bytes:
+    """Read a file as it is; arguments as for :func:`read_result`.
+
+    Raises:
+        RunError: the file is missing, or cannot be read.
+    """
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         raise RunError(f"{path}: not found; {remedy}") from None
     except OSError as error:
         raise RunError(
             f"{path}: cannot be read ({error.strerror}); check the disk and the file's permissions"
         ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "file"
-        raise RunError(f"{path}: {place}: {first['msg']}; written by another version? {remedy}") from error
 
 
 def read_table(path: Path, *, remedy: str, columns: Sequence[str] | None = None) -> "pa.Table":

@@ -16,6 +16,7 @@ from ser_pipeline.errors import AudioError, RunError, SettingsError
 from ser_pipeline.options import Options, mels_of
 from ser_pipeline.runs.about import About
 from ser_pipeline.runs.card import ModelCard
+from ser_pipeline.runs.files import read_file
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.prediction import softmax
 from ser_pipeline.serving.scorer import (
@@ -72,10 +73,11 @@ def load_graph(path: Path) -> tuple[GraphFacts, OnnxScorer | WaveScorer]:
         path: an ``.onnx`` file of ``ser export``.
 
     Raises:
-        RunError: not a graph, not one of ours, or its shapes do not fit what it says of itself.
+        RunError: it cannot be read, is not a graph, is not one of ours, or its shapes do not fit what it says
+            of itself.
         SettingsError: onnxruntime is not installed.
     """
-    session = open_session(path.read_bytes(), str(path))
+    session = open_session(read_file(path, "export it again"), str(path))
     facts = read_facts(session.get_modelmeta().custom_metadata_map, str(path))
     if facts.takes == "wave" and not encoders_of(facts.card):
         raise RunError(

@@ -140,6 +140,18 @@ def test_no_file_is_no_settings(tmp_path):
     assert read_toml(tmp_path / "ser.toml") == {}
 
 
+def test_a_file_that_is_not_readable_is_named(tmp_path, monkeypatch):
+    def refuse(*_args, **_more):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "ser.toml").touch()
+    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    with pytest.raises(
+        SettingsError, match=r"ser\.toml: cannot be read \(Permission denied\); check the file"
+    ):
+        read_toml(tmp_path / "ser.toml")
+
+
 def test_a_task_must_be_able_to_name_a_run(tmp_path):
     (tmp_path / "ser.toml").write_text("[tasks]\n'a/b' = ['anger', 'calm']\n")
     with pytest.raises(SettingsError, match="tasks: 'a/b' cannot name a task"):

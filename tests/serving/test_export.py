@@ -28,6 +28,7 @@ from ser_pipeline.options import (
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving import export
 from ser_pipeline.serving.export import export_graph, graph_facts
+from ser_pipeline.serving.graph import load_graph
 from ser_pipeline.training.checkpoint import save_model
 from tests.serving.conftest import EMOTIONS, SMALL, features_of_voices, save_random, shares, voice
 
@@ -218,6 +219,12 @@ def test_what_is_no_graph_is_refused(tmp_path, content):
     (tmp_path / "m.onnx").write_bytes(content)
     with pytest.raises(RunError, match=r"m.onnx: (not an ONNX graph|an ONNX graph without)"):
         load_model(tmp_path / "m.onnx")
+
+
+def test_a_graph_that_the_disk_refuses_is_named(tmp_path):
+    (tmp_path / "m.onnx").mkdir()
+    with pytest.raises(RunError, match=r"m\.onnx: cannot be read \(Is a directory\)"):
+        load_graph(tmp_path / "m.onnx")
 
 
 def test_a_graph_that_takes_samples_is_for_other_programs(tmp_path, run):

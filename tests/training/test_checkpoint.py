@@ -74,6 +74,9 @@ def test_missing_files_are_named(saved):
     (folder / WEIGHTS).unlink()
     with pytest.raises(RunError, match=r"model.safetensors: not found; the run has no trained network"):
         load_model(folder)
+    (folder / WEIGHTS).mkdir()
+    with pytest.raises(RunError, match=r"model.safetensors: cannot be read \(Is a directory\)"):
+        load_model(folder)
     (folder / CARD).unlink()
     with pytest.raises(RunError, match=r"model.json: not found"):
         load_model(folder)
