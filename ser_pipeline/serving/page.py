@@ -297,7 +297,7 @@ def _page(service: Service, trusted: Sequence[Caveat], texts: Texts) -> str:
     return template("page.html.j2").render(
         texts=filled,
         # inside a script nothing is escaped, so that no text may end it
-        spoken=Markup(_in_script(spoken | {"most_seconds": limits.max_s})),
+        spoken=Markup(_in_script(spoken | {"most_seconds": limits.max_s, "most_bytes": limits.max_bytes})),
         languages={code: each.words["name"] for code, each in languages().items()},
         adaptive=adaptive(service.model.card),
         examples=[texts(sex, emotion=texts.emotions[emotion]) for emotion, _, sex in VOICES],

@@ -403,6 +403,19 @@ def test_the_microphone_is_sent_as_wav_and_answered(visit):
 
 
 @pytest.mark.slow
+def test_no_more_is_recorded_than_the_server_takes(visit, served):
+    def hurried(route):
+        page = route.fetch()
+        route.fulfill(response=page, body=page.text().replace('"most_seconds": 300.0', '"most_seconds": 1.2'))
+
+    visit.route(f"{served.address}/", hurried)
+    visit.reload()
+    visit.locator("#record").click()
+    bars(visit)  # it ends by itself
+    assert 1.0 < visit.evaluate("document.getElementById('player').duration") <= 1.2
+
+
+@pytest.mark.slow
 def test_examples_are_synthetic_voices_and_files_that_are_none_are_told(visit, tmp_path):
     visit.get_by_text("anger, woman").click()
     assert len(bars(visit)) == 4

@@ -134,19 +134,21 @@ function start() {
     recorder.port.onmessage = ({ data }) => parts.push(data);
     context.createMediaStreamSource(stream).connect(recorder);
     const began = Date.now();
+    // what the server takes: seconds, and bytes of the form that holds them, two for each sample
+    const most = Math.min(texts.most_seconds, (texts.most_bytes - 1000) / 2 / context.sampleRate);
     const tell = () => {
-      const seconds = Math.floor((Date.now() - began) / 1000);
-      record.textContent = `${texts.stop} (${seconds} s)`;
-      if (seconds >= texts.most_seconds) end();
+      const seconds = (Date.now() - began) / 1000;
+      record.textContent = `${texts.stop} (${Math.floor(seconds)} s)`;
+      if (seconds >= most) end();
     };
-    running = { stream, context, parts, clock: setInterval(tell, 500) };
+    running = { stream, context, parts, most, clock: setInterval(tell, 500) };
     record.classList.add("running");
     tell();
     say(texts.recording, true);
   }
 
   function end() {
-    const { stream, context, parts, clock } = running;
+    const { stream, context, parts, most, clock } = running;
     running = null;
     clearInterval(clock);
     stream.getTracks().forEach((track) => track.stop());
@@ -154,7 +156,7 @@ function start() {
     record.textContent = texts.record;
     const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
     parts.reduce((place, part) => { whole.set(part, place); return place + part.length; }, 0);
-    listen(wav(whole, context.sampleRate));
+    listen(wav(whole.subarray(0, Math.floor(most * context.sampleRate)), context.sampleRate));
     context.close();
   }
 
