@@ -66,9 +66,7 @@ class About(Options):
     @property
     def at_chance(self) -> bool:
         """Whether its UAR, or the interval of it, reaches down to that of guessing."""
-        if self.uar is None:
-            return False
-        return (self.uar.value if self.uar.low is None else self.uar.low) <= self.chance
+        return self.uar is not None and self.uar.reaches(self.chance)
 
     @property
     def line(self) -> str:

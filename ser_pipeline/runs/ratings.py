@@ -37,6 +37,15 @@ class Estimate(Options):
         ends = "" if self.low is None or self.high is None else f" ({self.low:.3f} to {self.high:.3f})"
         return f"{self.value:.3f}{ends}"
 
+    def reaches(self, value: float) -> bool:
+        """Whether the score, or the interval of it, reaches down to a value, as that of guessing.
+
+        Examples:
+            >>> Estimate(value=0.5, low=0.2, high=0.8).reaches(0.25), Estimate(value=0.5).reaches(0.25)
+            (True, False)
+        """
+        return (self.value if self.low is None else self.low) <= value
+
 
 class RatingScores(Options):
     """How closely a model's ratings follow those of listeners.

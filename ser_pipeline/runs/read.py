@@ -106,8 +106,7 @@ class Run:
     @property
     def at_chance(self) -> bool:
         """Guessing may well do as well on :attr:`part`: chance is not below the interval of UAR."""
-        uar = self.shown.pooled.uar
-        return (uar.value if uar.low is None else uar.low) <= self.chance
+        return self.shown.pooled.uar.reaches(self.chance)
 
 
 @dataclass(frozen=True)
