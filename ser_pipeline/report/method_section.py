@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from ser_pipeline.arrays import Float32s
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.options import Recipe, applies, recipe
+from ser_pipeline.options.settings import in_words
 from ser_pipeline.previews import ClipSteps
 from ser_pipeline.report.document import Block, Code, Figure, Fold, Panel, Section, Strong, Words, text
 from ser_pipeline.report.drawing import (
@@ -176,27 +177,15 @@ def flat(values: Recipe) -> dict[str, str]:
 
     Examples:
         >>> flat(recipe("paper"))["train.optimizer"], flat(recipe())["model.masked"]
-        ('adam', 'yes')
+        ('adam', 'on')
     """
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for name, value in values.model_dump().items():
         if isinstance(value, Mapping) and name != "merges":
-            found |= {f"{name}.{inner}": _words(setting) for inner, setting in value.items()}
+            found |= {f"{name}.{inner}": setting for inner, setting in value.items()}
         else:
-            found[name] = _words(value)
-    return found
-
-
-def _words(value: Any) -> str:
-    if value is None or value in ((), {}):
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {_words(setting)}" for name, setting in value.items())
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
-    return str(value)
+            found[name] = value
+    return {name: in_words(value).replace(",", ", ") for name, value in found.items()}  # lines may break
 
 
 def differing(runs: Sequence[Run], preset: str = "paper") -> dict[str, tuple[str, list[str]]]:

@@ -35,12 +35,12 @@ def test_preset_paper_differs_from_itself_in_nothing(runs):
 def test_settings_that_differ_show_both_values(runs):
     found = differing(runs)
     assert found["train.optimizer"] == ("adam", ["=", "adamw"])
-    assert found["model.masked"] == ("no", ["=", "yes"])
+    assert found["model.masked"] == ("off", ["=", "on"])
     assert found["merges"] == (
-        "calm = neutral, excitement = happiness",
+        "calm=neutral, excitement=happiness",
         ["=", "none"],
     )
-    assert found["train.spec_augment"][1][1].endswith("time_masks = 0, time_width = 19, fill = mean")
+    assert found["train.spec_augment"][1][1].endswith("time_masks=0, time_width=19, fill=mean")
     assert "train.device" not in found
     assert "task" not in found
 
