@@ -197,7 +197,7 @@ def differing(runs: Sequence[Run], preset: str = "paper") -> dict[str, tuple[str
         run's model.
     """
     found = {}
-    usual = [_usual(preset, run.info.model) for run in runs]
+    usual = [_usual(preset, run.info.recipe.model.name) for run in runs]
     made = [_telling(run, values) for run, values in zip(runs, usual, strict=True)]
     for name in flat(recipe(preset)):
         values = [values[name] for values in made]
