@@ -4,8 +4,6 @@ import json
 import pytest
 import soundfile as sf
 
-from ser_pipeline.evaluation import enrolment
-from ser_pipeline.evaluation.enrolment import COUNTS, WAYS, EnrolmentCurve
 from ser_pipeline.runs.files import read_result
 from ser_pipeline.runs.types import RunScores
 from tests.serving.conftest import RATE, voice
@@ -27,22 +25,10 @@ def test_evaluate_shows_everything_of_the_newest_run(trained, tmp_path):
     assert "next: ser report" in result.stderr
 
 
-def test_evaluate_prints_json_and_csv(trained, tmp_path, monkeypatch):
+def test_evaluate_prints_json_and_csv(trained, tmp_path):
     scores = read_result(RunScores, tmp_path / "runs" / "a" / "scores.json").parts["validation"]
     found = json.loads(trained("evaluate", "a", "--part", "validation", "--format", "json").stdout)
     assert found == scores.model_dump(mode="json")
-    scores = [
-        {"chosen": way, "clips": count, "uar": 0.5, "low": 0.4, "high": 0.6}
-        for way in WAYS
-        for count in COUNTS
-    ]
-    curve = EnrolmentCurve(part="test", speakers=2, scores=scores)
-    monkeypatch.setattr(enrolment, "enrolment_curve", lambda *_args, **_more: curve)
-    both = json.loads(trained("evaluate", "a", "--enrolment", "--format", "json").stdout)
-    assert (both["enrolment"]["speakers"], len(both["enrolment"]["scores"])) == (2, len(scores))
-    assert both["pooled"]["uar"]
-    refused = trained("evaluate", "a", "--enrolment", "--format", "csv", status=1).stderr
-    assert "fits into no CSV; use --format json" in refused
     rows = list(csv.DictReader(trained("evaluate", "runs/a", "--format", "csv").stdout.splitlines()))
     assert rows[0]["by"] == "all"
     assert {row["by"] for row in rows[1:]} == {

@@ -1,7 +1,13 @@
-import pytest
+import json
+from types import SimpleNamespace
 
+import pytest
+from typer.testing import CliRunner
+
+from ser_pipeline.cli import app
 from ser_pipeline.cli.common import Format
 from ser_pipeline.cli.evaluate import interval, show_part
+from ser_pipeline.evaluation.enrolment import COUNTS, WAYS, EnrolmentCurve
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.types import ClassScore, GroupScores, PartScores, Scores
 from ser_pipeline.tables.table import NOTHING
@@ -78,3 +84,28 @@ def test_on_a_screen_only_speakers_of_every_emotion_are_compared(scores, capsys,
     groups = tuple(GroupScores(name=name, uar=uar, emotions=count, **facts) for name, uar, count in told)
     show_part(Info, "test", scores.model_copy(update={"groups": groups}), full=False)
     assert f"test: UAR of speakers from 0.250 (b) to 0.500 (a){of}\n" in capsys.readouterr().err
+
+
+def test_scores_and_the_curve_of_enrolment_are_one_object(scores, tmp_path, monkeypatch):
+    known = [
+        {"chosen": way, "clips": count, "uar": 0.5, "low": 0.4, "high": 0.6}
+        for way in WAYS
+        for count in COUNTS
+    ]
+    curve = EnrolmentCurve(part="test", speakers=2, scores=known)
+    info = SimpleNamespace(recipe=SimpleNamespace(target=()))
+    done = SimpleNamespace(folder=tmp_path, info=info, part=lambda _part: scores)
+    for name, value in (
+        ("evaluation.enrolment.enrolment_curve", curve),
+        ("api.evaluate", done),
+        ("runs.find.find_run", tmp_path),
+        ("runs.files.read_info", info),
+    ):
+        monkeypatch.setattr(f"ser_pipeline.{name}", lambda *_args, found=value, **_more: found)
+    words = ["evaluate", "a", "--enrolment", "--format"]
+    told = json.loads(CliRunner().invoke(app, [*words, "json"]).stdout)
+    assert told["enrolment"] == curve.model_dump(mode="json")
+    assert PartScores.model_validate({key: told[key] for key in told if key != "enrolment"}) == scores
+    refused = CliRunner().invoke(app, [*words, "csv"])
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "fits into no CSV; use --format json" in refused.stderr
