@@ -253,7 +253,7 @@ def told_of_labels(
             f"what they mean: {docs}"
         )
     if missing:
-        yield f"labels that say that there is none: {counted(missing)}; {'no votes' if several else rejects}"
+        yield f"labels that stand for a missing one: {counted(missing)}; {'no votes' if several else rejects}"
     if others:
         yield (
             f"labels that are read as 'other', which no task uses: {counted(others)}; a description of the "

@@ -192,9 +192,8 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
         columns.pop("style", None)  # says something else
     tongues = met.get("language", Counter())
     codes["language"] = {word: language_of_word(word) or "und" for word in tongues if word}
-    remarks += unknown_languages(tongues)
     scales = usual_scales(met)
-    remarks += _of_scales(scales, columns)
+    remarks += [*unknown_languages(tongues), *_of_scales(scales, columns)]
     told = Description(
         name=name,
         title=name,

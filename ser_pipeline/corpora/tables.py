@@ -292,9 +292,7 @@ def read_text(path: Path, encodings: Sequence[str] = UTF8) -> str:
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
         except LookupError:
-            raise CorpusError(
-                f"encoding {encoding!r} is unknown; name one such as 'utf-8' or 'cp1252'"
-            ) from None
+            raise CorpusError(f"encoding {encoding!r} is unknown; name one such as 'utf-8'") from None
     names = " or ".join(encodings).replace("utf-8-sig", "UTF-8")
     raise CorpusError(f"line {line} is not {names} text")
 

@@ -48,7 +48,7 @@ def test_an_answer_that_is_missing_is_no_vote(home):
     text = "path,emotion_A,emotion_B,emotion_C\nrec/anna/a1.wav,sad,None,sad\nrec/ben/b1.wav,joy,fear,NA\n"
     one, two, *_, said = rows_of(home, text)
     assert (one.votes, two.reason) == ({"sadness": 2}, "no label: its votes are a tie")
-    assert said.reason == "labels that say that there is none: 'None' (1), 'NA' (1); no votes"
+    assert said.reason == "labels that stand for a missing one: 'None' (1), 'NA' (1); no votes"
     text = "path,rater,label\nrec/anna/a1.wav,ann,sad\nrec/anna/a1.wav,bob,None\nrec/anna/a1.wav,cid,NA\n"
     assert rows_of(home, text)[0].votes == {"sadness": 1}
 

@@ -108,7 +108,7 @@ def test_labels_that_are_missing_and_those_read_as_other_are_counted(home):
     assert none.reason == "no label: 'None' stands where one is missing"
     assert missing.reason == "no label: 'NA' stands where one is missing"
     assert other.emotion == "other"
-    assert first.reason.startswith("labels that say that there is none: 'None' (1), 'NA' (1); recordings ")
+    assert first.reason.startswith("labels that stand for a missing one: 'None' (1), 'NA' (1); recordings ")
     assert second.reason.startswith("labels that are read as 'other', which no task uses: 'anxiety' (1); a ")
     assert len(rows_of(home, "path,emotion\nrec/anna/a1.wav,sad\nrec/anna/a2.wav,Other\n")) == 2
 
