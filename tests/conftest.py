@@ -78,6 +78,22 @@ def few_bins():
         yield
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, a share for each worker; short ones fill the end."""
+    files = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = {path for path, those in files.items() if any(map(_is_slow, those))}
+    order = sorted(files, key=lambda path: path not in slow)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    shares = (order[worker::workers] for worker in range(workers))
+    items[:] = [item for share in shares for path in share for item in files[path]]
+
+
+def _is_slow(item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("slow", "real"))
+
+
 def pytest_collection_finish():
     """Take what is loaded by now, which stays to the end, out of every later search for garbage."""
     gc.collect()
