@@ -203,7 +203,8 @@ def unknown_speakers(table: pa.Table) -> str:
         "use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
         "for new speakers"
     )
+    does = "does" if unknown.num_rows == 1 else "do"
     return (
-        f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) do not say who speaks, so "
-        f"speakers cannot be kept apart; {'; or '.join(ways)}"
+        f"{unknown.num_rows} of {plural(table.num_rows, 'recording')} ({corpora}) {does} not say who speaks, "
+        f"so speakers cannot be kept apart; {'; or '.join(ways)}"
     )
