@@ -1,8 +1,9 @@
 """Distillation: what a trained run says of the clips that another network learns from.
 
-A teacher must never have learned from clips that its pupil is judged by, so it must be of the same manifest,
-split and fold, and from none that its pupil must leave out. It is asked about each recording once, as it lies in the teacher's store; what it answers
-is kept in ``cache/teachers/<digest of the teacher>.parquet`` by the recording's own digest.
+A teacher must never have learned from clips that its pupil is judged by, or leaves out, so it must be of
+the same manifest, split and fold, and of the same choice of training clips. It is asked about each recording
+once, as it lies in the teacher's store; what it answers is kept in
+``cache/teachers/<digest of the teacher>.parquet`` by the recording's own digest.
 """
 
 import hashlib

@@ -3,7 +3,6 @@ from multiprocessing import context, forkserver, popen_forkserver
 import pytest
 import torch
 
-from ser_pipeline.models import estimators
 from tests.store import forked
 
 
@@ -14,12 +13,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def few_trees(monkeypatch):
-    """A quarter of the trees, and as many bins as there are toy clips: fewer are weighed one by one."""
-    monkeypatch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40, "max_bins": 120})
 
 
 @pytest.fixture
