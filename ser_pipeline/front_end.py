@@ -301,7 +301,7 @@ def wave_of_variant(wave: Float32s, options: StoreOptions, *, digest: str, varia
     """
     if not isinstance(options, Augmented):
         return as_samples(wave)
-    from ser_pipeline.audio.augment import augment  # alone loads scipy.signal
+    from ser_pipeline.audio.augment import augment  # loads scipy.fft, which mels do without
 
     return augment(wave, options.sample_rate, options.changes, digest=digest, variant=variant)
 

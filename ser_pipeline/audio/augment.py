@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.signal import fftconvolve
+import scipy.fft
 
 from ser_pipeline.arrays import Float32s, as_samples
 from ser_pipeline.dsp.kept import prepare_librosa
@@ -154,7 +154,9 @@ def reverberate(
     tail = rng.standard_normal(time_s.size) * 10 ** (-3 * time_s / rt60_s)
     tail *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
     room = np.concatenate([[1.0], tail])
-    heard = fftconvolve(wave.astype(np.float64), room)[: wave.size]
+    points = scipy.fft.next_fast_len(wave.size + room.size - 1, real=True)
+    spectrum = scipy.fft.rfft(wave.astype(np.float64), points) * scipy.fft.rfft(room, points)
+    heard = scipy.fft.irfft(spectrum, points)[: wave.size]
     power, before = np.mean(heard**2), np.mean(np.square(wave, dtype=np.float64))
     return (heard * np.sqrt(before / power)).astype(np.float32) if power > 0 else wave
 

@@ -18,6 +18,7 @@ FunctionCache: Any = object
 if numba is not None:
     from numba.core.caching import FunctionCache, IndexDataCacheFile
     from numba.core.compiler import CompileResult
+    from numba.core.runtime.nrt import rtsys
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -118,6 +119,12 @@ class _Kept(FunctionCache):  # type: ignore[misc]  # numba's, or nothing
                 return work(sig)
 
         return compile_
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Kept code needs the runtime alone; what numba's own cache does first loads all that compiles."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
         if (found := self._found(sig, target_context)) is not None:

@@ -110,6 +110,15 @@ def test_direct_sound_stands_above_the_reverberation(rng, direct_db):
     assert (found**2).sum() == pytest.approx(1, rel=1e-5)
 
 
+def test_reverberation_is_a_convolution(rng):
+    click, wave = np.zeros(RATE, np.float32), white(rng)
+    click[0] = 1
+    room = reverberate(click, RATE, 0.3, 5.0, np.random.default_rng(1))
+    heard = np.convolve(wave.astype(np.float64), room.astype(np.float64)[: RATE // 3])[: wave.size]
+    found = reverberate(wave, RATE, 0.3, 5.0, np.random.default_rng(1))
+    assert np.corrcoef(found, heard)[0, 1] == pytest.approx(1, abs=1e-6)
+
+
 @pytest.mark.parametrize("gain", [0.5, 1.5])
 def test_gain_is_a_factor_and_clips_nothing(gain):
     wave = 4 * tone()

@@ -1,9 +1,11 @@
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 
 from ser_pipeline.dsp.frames import frame_wave
 from ser_pipeline.features.energy import (
+    _peaks,
     crossing_series,
     energy_series,
     energy_singles,
@@ -132,6 +134,16 @@ def test_a_voice_that_swells_has_its_syllables(tone, rate):
     frames = frame_wave(wave.astype(np.float32), OPTIONS)
     assert measured(wave, np.ones(frames.count, bool))[0]["syllable_rate"] == pytest.approx(rate, abs=0.35)
     assert measured(wave)[0]["syllable_rate"] == 0  # not voiced
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_peaks_between_dips_are_scipys(seed):
+    rng = np.random.default_rng(seed)
+    for length in range(1, 120):
+        level = np.cumsum(rng.standard_normal(length))
+        level = np.round(level) if length % 2 else level  # with level tops, and tops of one height
+        edged = np.concatenate([[level.min() - 100], level, [level.min() - 100]])
+        assert np.array_equal(_peaks(level, 2.0), scipy.signal.find_peaks(edged, prominence=2.0)[0] - 1)
 
 
 def test_pauses_are_measured(tone):

@@ -36,7 +36,7 @@ def warm() -> BaseContext:
 def trainer() -> ForkServer:
     """Forks processes from one that has loaded what trains, too."""
     server = ForkServer()
-    server.set_forkserver_preload([*PRELOADED, "ser_pipeline.training.run"])
+    server.set_forkserver_preload([*PRELOADED, "ser_pipeline.training.run", "ser_pipeline.training.recorder"])
     return server
 
 
