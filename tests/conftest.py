@@ -20,6 +20,7 @@ from ser_pipeline.api import training
 from ser_pipeline.dsp.kept import prepare_librosa
 from ser_pipeline.models import estimators
 from ser_pipeline.models.crnn import CRNN
+from tests.store.forked import fork_workers
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
 hypothesis.settings.register_profile("loaded", deadline=None)  # the machine may be busy
@@ -59,6 +60,12 @@ def check_page(tab, width: int, frames: str = "") -> None:
         frames: selector of elements that scroll by themselves.
     """
     assert tab.evaluate(LOOK, frames) == [width, [], []]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_are_forked():
+    """Workers of tests load nothing; those of commands that run as a process of their own start as ever."""
+    fork_workers()
 
 
 @pytest.fixture(scope="session", autouse=True)

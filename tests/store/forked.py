@@ -11,10 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ForkServer
 from pathlib import Path
+
+from joblib.externals.loky import process_executor
 
 PRELOADED = (
     *(__name__, "ser_pipeline.cli", "ser_pipeline.store.work", "ser_pipeline.api.data", "joblib", "pandas"),
@@ -38,6 +40,12 @@ def trainer() -> ForkServer:
     server = ForkServer()
     server.set_forkserver_preload([*PRELOADED, "ser_pipeline.training.run", "ser_pipeline.training.recorder"])
     return server
+
+
+def fork_workers() -> None:
+    """Let joblib fork its workers where the system can: by itself it starts each as a new Python."""
+    if "fork" in multiprocessing.get_all_start_methods():
+        process_executor.get_context = partial(multiprocessing.get_context, "fork")
 
 
 def ser(*words: str) -> None:
@@ -145,6 +153,7 @@ class Command:
 def _run(folder: Path, pipes, command: Callable[..., object], given: tuple[object, ...]) -> None:
     os.setsid()
     os.chdir(folder)
+    fork_workers()
     for number, (name, pipe) in enumerate(zip(("stdout", "stderr"), pipes, strict=True), start=1):
         os.dup2(pipe.fileno(), number)
         pipe.close()

@@ -26,7 +26,7 @@ def workers_of(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     try:
         found = [int(child) for child in children.read_text("ascii").split()]
-        return [child for child in found if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        return [each for each in found if b"tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
     except OSError:
         return []
 
