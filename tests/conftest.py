@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import skops.io
 import functools
 import gc
 import io
