@@ -155,7 +155,8 @@ MANIFEST = {
     "emotion_id": f"{EMOTION_IDS}, -1 other",
     "intensity": valid("intensity"),
     "speaker_id": "`<corpus>-<id>`; RAVDESS's singers are its speakers",
-    "session_id": "people in one session can be heard in each other's recordings, so splits keep them together",
+    "session_id": "people in one session can be heard in each other's recordings, so splits keep them together; "
+    "one that begins with a slash holds in all corpora",
     "gender": valid("gender"),
     "age": "in years",
     "language": "BCP 47 tag",

@@ -199,7 +199,7 @@ def check_corpora(
         probes, _ = cache.read_all(files.dictionary.to_pylist(), jobs=jobs, on_progress=on_progress)
     probes = probes.take(files.indices)
     holdings = held(table.filter(probes["problem"].is_null()))
-    rows, unusable = filter_rows(table, probes, decoded=False)
+    rows, unusable, _ = filter_rows(table, probes, decoded=False)
     rejects = (unusable, scanned.unnamed)
     findings = []
     for name in (name for name in corpora if name in wanted):

@@ -137,19 +137,22 @@ def _write(
     data: Path, out: Path, scanned: Scanned, probes: pa.Table, read: int, settings: Mapping[str, Any]
 ) -> ManifestSummary:
     """Write rejects and manifest, in this order: the manifest is what others wait for."""
-    rows, rejects = _rows_and_rejects(scanned, probes, bool(settings["decode"]))
+    rows, rejects, overlaps = _rows_and_rejects(scanned, probes, bool(settings["decode"]))
     facts = _facts(scanned, rows, rejects, settings)
     rejects_digest = write_table(rejects, {"counts": facts["counts"]}, out / REJECTS_NAME)
     if not rows.num_rows:
         raise ManifestError(_nothing_usable(data, out, reject_reasons(rejects, KnownCorpora.of(facts))))
     digest = write_table(rows, facts, out / MANIFEST_NAME)
     manifest = Manifest(rows, digest, out / MANIFEST_NAME, facts)
-    return replace(summarise(manifest, scanned, rejects, read), rejects_digest=rejects_digest)
+    summary = summarise(manifest, scanned, rejects, read)
+    return replace(summary.with_warnings(overlaps), rejects_digest=rejects_digest)
 
 
-def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple[pa.Table, pa.Table]:
-    """Rows and rejects, checked: none lost, and every value as the schema's rules want it."""
-    rows, unusable = filter_rows(scanned.table, probes, decoded=decode)
+def _rows_and_rejects(
+    scanned: Scanned, probes: pa.Table, decode: bool
+) -> tuple[pa.Table, pa.Table, list[str]]:
+    """Rows, rejects and lines on overlaps; checked: none lost, and values as the schema's rules want them."""
+    rows, unusable, overlaps = filter_rows(scanned.table, probes, decoded=decode)
     rejects = pa.concat_tables([unusable, scanned.unnamed])
     files = scanned.files.total()
     if rows.num_rows + rejects.num_rows != files:
@@ -163,7 +166,7 @@ def _rows_and_rejects(scanned: Scanned, probes: pa.Table, decode: bool) -> tuple
             f"{plural(found.count, 'value does', 'values do')} not fit, nothing was written: "
             f"{'; '.join(found.examples)}"
         )
-    return rows, in_order(rejects, [("path", "ascending"), ("reason", "ascending")])
+    return rows, in_order(rejects, [("path", "ascending"), ("reason", "ascending")]), overlaps
 
 
 def _facts(

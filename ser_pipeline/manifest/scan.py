@@ -275,7 +275,9 @@ def _array(values: list[Any], column: pa.Field, rows: list[Utterance]) -> pa.Arr
         ) from None
 
 
-def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tuple[pa.Table, pa.Table]:
+def filter_rows(
+    described: pa.Table, probes: pa.Table, *, decoded: bool
+) -> tuple[pa.Table, pa.Table, list[str]]:
     """Split recordings into rows of the manifest and rejects.
 
     Args:
@@ -284,8 +286,10 @@ def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tupl
         decoded: what decoding found counts too.
 
     Returns:
-        Columns ``SCHEMA``, sorted by ``utterance_id``, and columns ``REJECT_SCHEMA``.
+        Columns ``SCHEMA``, sorted by ``utterance_id``, columns ``REJECT_SCHEMA``, and lines on rows that
+        overlap.
     """
+    files = probes["digest"]
     probes = measure(described, probes)
     problem = probes["problem"]
     if decoded:
@@ -293,10 +297,12 @@ def filter_rows(described: pa.Table, probes: pa.Table, *, decoded: bool) -> tupl
     usable = problem.is_null()
     bad = pc.invert(usable)
     rejects = [_rejects(described.filter(bad), problem.filter(bad))]
-    rows = in_order(_measured(described, probes).filter(usable), BY_ID)
+    measured = _measured(described, probes).append_column("file", files)
+    rows = in_order(measured.filter(usable), BY_ID)
     rows, same_id = _without_repeated_ids(rows)
     rows, same_audio = _without_repeated_audio(rows)
-    return with_sessions(rows), pa.concat_tables([*rejects, same_id, same_audio])
+    rows, overlaps = with_sessions(rows)
+    return rows, pa.concat_tables([*rejects, same_id, same_audio]), overlaps
 
 
 def in_order(table: pa.Table, keys: list[tuple[str, str]]) -> pa.Table:

@@ -3,6 +3,7 @@
 A row with bounds is a part of its file. Bounds are seconds, to the millisecond. Its digest is that of
 the file's bytes and the bounds, so that two parts of one recording differ and the same part of two
 copies of it is the same audio. An end may lie up to 10 ms beyond the recording, as rounding leaves it.
+A segment that leaves out no more than that at either end is its whole recording: a row without bounds.
 """
 
 import math
@@ -75,11 +76,15 @@ def measure(described: pa.Table, probes: pa.Table) -> pa.Table:
     starts: list[float | None] = [None] * len(bounds)
     ends = starts.copy()
     for row in rows:
+        whole_s, problem = values["duration_s"][row], values["problem"][row]
+        start_s, end_s, odd = _heard(bounds[row], whole_s)
+        if odd is None and start_s <= SLACK_S and end_s >= whole_s - SLACK_S:
+            continue  # the recording itself
         values["wave_problem"][row] = values["channel"][row] = (
             None  # of the recording, not of this part of it
         )
-        if values["problem"][row] is None:
-            start_s, end_s, values["problem"][row] = _heard(bounds[row], values["duration_s"][row])
+        if problem is None:
+            values["problem"][row] = odd
             starts[row], ends[row], values["duration_s"][row] = start_s, end_s, round(end_s - start_s, 3)
             values["digest"][row] = Segment(start_s, end_s).digest(values["digest"][row])
     for name, column in values.items():
@@ -113,23 +118,45 @@ def _heard(segment: Segment | None, whole_s: float) -> tuple[float, float, str |
     return start_s, heard_s, f"segment {segment} s: {why}"
 
 
-def overlaps(rows: pa.Table) -> list[str]:
-    """Lines on segments that overlap an earlier one in the same recording, by the same speaker or by another.
+def with_sessions(rows: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Make each recording in which people are heard at once a session, where the corpus gives none.
 
-    They are usable: listeners rate windows that overlap, too. But a split by clip would put the same sound on
-    both sides.
+    Otherwise a split by speaker would have the same sound on both sides. A recording is heard in its copies,
+    too, also in those of another corpus: then a slash begins the session's name, which holds in all corpora.
+
+    Args:
+        rows: columns of a manifest, and ``file``, the digest of all of the recording.
+
+    Returns:
+        The rows without ``file``, and lines on those that overlap. They are usable: listeners rate windows
+        that overlap, too.
     """
-    segments = rows.filter(rows["start_s"].is_valid())
-    earlier, later = _overlapping(segments, "path", "speaker_id")
+    cut = rows["file"].filter(rows["start_s"].is_valid())
+    heard = rows.filter(pc.is_in(rows["file"], pc.unique(cut)))
+    crossed = _crossed(heard)
+    lines = _overlaps(heard, sorted(crossed.values()))
+    kept = rows.drop_columns(["file"])
+    if not crossed:
+        return kept, lines
+    alone = rows["session_id"].is_null()
+    taken = pc.and_(alone, pc.is_in(rows["file"], pa.array(crossed, pa.string())))
+    place = kept.schema.get_field_index("session_id")
+    sessions = pc.if_else(taken, _recordings(rows), rows["session_id"])
+    return kept.set_column(place, kept.schema.field(place), sessions), lines
+
+
+def _overlaps(heard: pa.Table, crossed: list[str]) -> list[str]:
+    """Lines on rows that overlap an earlier one of the same recording, by the same speaker or by another."""
+    earlier, later = _overlapping(heard, "file", "speaker_id")
     lines = []
     if len(later):
-        names = segments["utterance_id"]
+        names = heard["utterance_id"]
         found = [f"{names[two]} overlaps {names[one]}" for one, two in zip(earlier, later, strict=True)]
         lines.append(
             f"{plural(len(found), 'segment')} and an earlier one by the same speaker overlap, so a split by "
             f"clip would have the same sound on both sides: {some(found, show=1)}"
         )
-    if crossed := _crossed(segments):
+    if crossed:
         many = plural(len(crossed), "recording")
         lines.append(
             f"in {many}, segments of different speakers overlap; splits by speaker keep these together, as "
@@ -138,47 +165,38 @@ def overlaps(rows: pa.Table) -> list[str]:
     return lines
 
 
-def with_sessions(rows: pa.Table) -> pa.Table:
-    """Make each recording in which people are heard at once a session, where the corpus gives none.
-
-    Otherwise a split by speaker would have the same sound on both sides.
-
-    Args:
-        rows: columns of a manifest.
-    """
-    segments = rows.filter(rows["start_s"].is_valid())
-    crossed = _crossed(segments) if segments.num_rows else []
-    if not crossed:
-        return rows
-    alone = pc.and_(rows["session_id"].is_null(), rows["start_s"].is_valid())
-    taken = pc.and_(alone, pc.is_in(rows["path"], pa.array(crossed, pa.string())))
-    names = pc.replace_substring_regex(rows["utterance_id"], r"^[^/]*/(.*)#[^#]*$", r"\1")
-    place = rows.schema.get_field_index("session_id")
-    return rows.set_column(place, rows.schema.field(place), pc.if_else(taken, names, rows["session_id"]))
+def _crossed(heard: pa.Table) -> dict[str, str]:
+    """Digest of each recording in which rows of different speakers overlap -> a path of it."""
+    earlier, later = _overlapping(heard, "file")
+    speakers = codes(heard["speaker_id"]).of
+    found = heard.take(pa.array(later[speakers[earlier] != speakers[later]]))
+    return dict(zip(found["file"].to_pylist(), found["path"].to_pylist(), strict=True))
 
 
-def _crossed(segments: pa.Table) -> list[str]:
-    """Paths of the recordings in which segments of different speakers overlap, sorted."""
-    earlier, later = _overlapping(segments, "path")
-    if not len(later):
-        return []
-    speakers = codes(segments["speaker_id"]).of
-    paths = segments["path"].take(pa.array(later[speakers[earlier] != speakers[later]]))
-    return sorted(pc.unique(paths).to_pylist())
+def _recordings(rows: pa.Table) -> pa.Array:
+    """Name of the recording of each row: its first id, without bounds; without the corpus if it is in one."""
+    files, corpora = codes(rows["file"]), codes(rows["corpus"])
+    first = np.unique(files.of, return_index=True)[1]
+    count = len(corpora.names)
+    shared = np.bincount(np.unique(files.of * count + corpora.of) // count) > 1
+    ids = rows["utterance_id"].take(pa.array(first)).combine_chunks()
+    ids = pc.replace_substring_regex(ids, r"#\d+\.\d{3}-(end|\d+\.\d{3})$", "")
+    own, everywhere = (pc.replace_substring_regex(ids, *how) for how in ((r"^[^/]*/", ""), (r"^", "/")))
+    return pc.if_else(pa.array(shared), everywhere, own).take(pa.array(files.of))
 
 
-def _overlapping(segments: pa.Table, *same: str) -> tuple[Int64s, Int64s]:
-    """Rows of overlapping segments that are alike in some columns, in order of time.
+def _overlapping(heard: pa.Table, *same: str) -> tuple[Int64s, Int64s]:
+    """Overlapping rows that are alike in some columns, in order of time; one without bounds is all it is of.
 
     Returns:
         Of each pair, the one that ends last so far, and the one that begins before that.
     """
-    if not segments.num_rows:
+    if not heard.num_rows:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    bounds = (segments[name].to_numpy() for name in ("start_s", "end_s"))
-    starts, ends = (np.rint(1000 * bound).astype(np.int64) for bound in bounds)
-    order = np.lexsort((starts, *(codes(segments[name]).of for name in same)))
-    alike = np.stack([codes(segments[name]).of[order] for name in same])
+    bounds = (pc.coalesce(heard["start_s"], 0.0), pc.coalesce(heard["end_s"], heard["duration_s"]))
+    starts, ends = (np.rint(1000 * bound.to_numpy()).astype(np.int64) for bound in bounds)
+    order = np.lexsort((starts, *(codes(heard[name]).of for name in same)))
+    alike = np.stack([codes(heard[name]).of[order] for name in same])
     group = np.concatenate([[0], (np.diff(alike) != 0).any(axis=0).cumsum()])
     apart = group * (ends.max() + 1)  # later than all of the groups before
     starts, ends = starts[order] + apart, ends[order] + apart

@@ -24,7 +24,6 @@ from ser_pipeline.manifest.describe import (
 )
 from ser_pipeline.manifest.read import REJECTS_NAME, Manifest
 from ser_pipeline.manifest.scan import Scanned
-from ser_pipeline.manifest.segments import overlaps
 from ser_pipeline.records import MissingAudio
 from ser_pipeline.tables.cells import people, plural, thousands
 
@@ -131,7 +130,7 @@ class ManifestSummary:
 
 
 def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int) -> ManifestSummary:
-    """Sum up a build; warnings about splits are added later, by ``with_warnings``."""
+    """Sum up a build; other warnings are added later, by ``with_warnings``."""
     rows = manifest.table
     return ManifestSummary(
         path=manifest.path,
@@ -144,7 +143,7 @@ def summarise(manifest: Manifest, scanned: Scanned, rejects: pa.Table, read: int
         speakers=named_speakers(rows),
         reasons=tuple(sorted(reject_reasons(rejects, manifest.corpora), key=lambda kind: -kind.files)),
         missing=tuple(scanned.missing),
-        warnings=(*_remarks(scanned), *overlaps(rows), *namesakes(rows, scanned.own)),
+        warnings=(*_remarks(scanned), *namesakes(rows, scanned.own)),
         synthetic=scanned.synthetic,
     )
 

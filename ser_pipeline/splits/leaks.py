@@ -108,10 +108,11 @@ def occurring(one: Int64s, other: Int64s) -> Int64s:
 
 
 def _sessions(table: pa.Table, speakers: Codes) -> Codes:
-    """Session of each row within its corpus; a row without one is a session of its speaker alone."""
+    """Session of each row, within its corpus unless its name begins with a slash; else its speaker alone."""
     if table["session_id"].null_count == len(table):
         return Codes(speakers.of, tuple(f"a\n{name}" for name in speakers.names))
-    own = pc.binary_join_element_wise("s", table["corpus"], table["session_id"], "\n")
+    corpora = pc.if_else(pc.starts_with(table["session_id"], "/"), "", table["corpus"])
+    own = pc.binary_join_element_wise("s", corpora, table["session_id"], "\n")
     alone = pc.binary_join_element_wise("a", table["speaker_id"], "\n")
     return codes(pa.chunked_array(pc.coalesce(own, alone)))
 
@@ -130,7 +131,7 @@ def _unit_names(unit_of_speaker: Int64s, speakers: Codes, sessions: Codes, pairs
     for unit in np.flatnonzero(np.bincount(unit_of_speaker) > 1).tolist():
         mine = np.unique(pairs[1][unit_of_speaker[pairs[0]] == unit])
         kinds = (sessions.names[session].split("\n") for session in mine.tolist())
-        named = sorted("-".join(kind[1:]) for kind in kinds if kind[0] == "s")
+        named = sorted("-".join(kind[1:]).removeprefix("-/") for kind in kinds if kind[0] == "s")
         names[unit] = "+".join(named) if named else names[unit]
     return tuple(names)
 

@@ -223,7 +223,7 @@ def test_values_that_break_a_rule_are_not_written(data, out, monkeypatch):
 def test_lost_rows_are_noticed(data, out, monkeypatch):
     monkeypatch.setattr(
         "ser_pipeline.manifest.build.filter_rows",
-        lambda table, probes, decoded: (SCHEMA.empty_table(), REJECT_SCHEMA.empty_table()),
+        lambda table, probes, decoded: (SCHEMA.empty_table(), REJECT_SCHEMA.empty_table(), []),
     )
     with pytest.raises(ManifestError, match="found 36 recordings, which gave 0 rows and 0 rejects"):
         build_manifest(data, out)

@@ -235,7 +235,7 @@ def probes(rows):
 
 
 def run(rows, found, decoded=False):
-    kept, rejects = filter_rows(described(rows), probes(found), decoded=decoded)
+    kept, rejects, _ = filter_rows(described(rows), probes(found), decoded=decoded)
     assert kept.num_rows + rejects.num_rows == len(rows)
     return kept, {row["path"]: row["reason"] for row in rejects.to_pylist()}
 
@@ -329,7 +329,7 @@ def test_duplicates_are_found_across_corpora():
 
 
 def test_nothing_at_all():
-    kept, rejects = filter_rows(described([]), probes([]), decoded=False)
+    kept, rejects, _ = filter_rows(described([]), probes([]), decoded=False)
     assert (kept.num_rows, rejects.num_rows) == (0, 0)
 
 

@@ -163,26 +163,74 @@ def test_people_who_are_heard_at_once_are_of_one_session(tmp_path, talks):
 SPANS = st.tuples(
     st.sampled_from("ab"), st.sampled_from("123"), st.integers(0, 900), st.integers(100, 400), st.booleans()
 )
+WHOLE = st.tuples(st.sampled_from("ab"), st.sampled_from("123"), st.just(0), st.just(1300), st.booleans())
 
 
-@given(st.lists(SPANS, max_size=8, unique_by=lambda span: span[0] + str(span[2:4])))
-def test_sessions_are_the_recordings_in_which_two_are_heard_for_more_than_ten_milliseconds(spans):
+@given(
+    st.lists(SPANS, max_size=8, unique_by=lambda span: span[0] + str(span[2:4])),
+    st.lists(WHOLE, max_size=2, unique_by=lambda span: span[0]),
+)
+def test_sessions_are_the_recordings_in_which_two_are_heard_for_more_than_ten_milliseconds(spans, whole):
     rows = [
-        (path, speaker, start / 1000, (start + length) / 1000, "own" if given else None)
+        (path, speaker, start / 1000, (start + length) / 1000, "own" if given else None, 9.0, "talks", path)
         for path, speaker, start, length, given in spans
     ]
-    names = [f"talks/x/{path}#{start:.3f}-{end:.3f}" for path, _, start, end, _ in rows]
+    rows += [
+        (path, speaker, None, None, "own" if given else None, 1.3, "talks", path)
+        for path, speaker, *_, given in whole
+    ]
+    names = [f"talks/x/{row[0]}" + (f"#{row[2]:.3f}-{row[3]:.3f}" if row[3] else "") for row in rows]
     crossed = {
         one[0]
-        for one, two in combinations(spans, 2)
+        for one, two in combinations(spans + whole, 2)
         if one[0] == two[0] and one[1] != two[1]
         and max(one[2], two[2]) < min(sum(one[2:4]), sum(two[2:4])) - 10
     }  # fmt: skip
-    schema = pa.schema([SCHEMA.field(n) for n in ("path", "speaker_id", "start_s", "end_s", "session_id")])
+    columns = ("path", "speaker_id", "start_s", "end_s", "session_id", "duration_s", "corpus")
+    schema = pa.schema([*(SCHEMA.field(name) for name in columns), ("file", pa.string())])
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     table = pa.table(list(map(list, columns)), schema=schema).append_column("utterance_id", pa.array(names))
-    wanted = [own or (f"x/{path}" if path in crossed else None) for path, *_, own in rows]
-    assert with_sessions(table)["session_id"].to_pylist() == wanted
+    wanted = [row[4] or (f"x/{row[0]}" if row[0] in crossed else None) for row in rows]
+    assert with_sessions(table)[0]["session_id"].to_pylist() == wanted
+
+
+def test_a_segment_of_all_of_a_recording_is_the_recording(tmp_path, talks, rejects):
+    summary = talks({"a.wav": [(None, None), (0.0, 5.0), (0.009, 4.992)], "b.wav": [(None, 4.995)]})
+    assert (summary.rows, summary.rejects) == (2, 2)
+    assert rejects(tmp_path / "manifests")["a.wav"][1].startswith("duplicate audio: 'talks/a#0.0")
+    rows = read_manifest(tmp_path / "manifests").table.to_pylist()
+    assert [row["utterance_id"] for row in rows] == ["talks/a", "talks/b#0.000-4.995"]
+    assert [row["duration_s"] for row in rows] == [5.0, 5.0]
+    assert rows[1]["audio_digest"] == digest_file(tmp_path / "data" / "b.wav")
+    assert not [line for line in summary.warnings if "overlap" in line]
+
+
+def test_a_recording_and_a_segment_of_it_overlap(tmp_path, talks):
+    rows = {"a.wav": [(None, None), (0.0, 2.0, "2")], "b.wav": [(None, None), (0.0, 2.0)]}
+    same, other = [line for line in talks(rows).warnings if "overlap" in line]
+    assert same.endswith("talks/b#0.000-2.000 overlaps talks/b")
+    assert other.startswith("in 1 recording, segments of different speakers overlap")
+    table = read_manifest(tmp_path / "manifests").table
+    assert table["session_id"].to_pylist() == ["a", "a", None, None]
+
+
+def test_a_recording_is_heard_in_its_copies_and_in_other_corpora(in_memory):
+    rows = [
+        {"corpus": corpus, "utterance_id": name, "speaker_id": f"{corpus}-{number}", "path": f"{number}.wav"}
+        | {"start_s": start, "end_s": start + 2, "duration_s": 2.0}
+        for number, (corpus, name, start) in enumerate(
+            [
+                ("one", "one/a#0.000-2.000", 0.0), ("one", "one/b#1.000-3.000", 1.0),
+                ("one", "one/c#0.000-2.000", 0.0), ("two", "two/c#1.000-3.000", 1.0),
+            ]
+        )
+    ]  # fmt: skip
+    table = in_memory(rows).table.append_column("file", pa.array(["x", "x", "y", "y"]))
+    table, (line,) = with_sessions(table)
+    assert line.startswith("in 2 recordings")
+    assert table["session_id"].to_pylist() == ["a", "a", "/one/c", "/one/c"]
+    units = people(table).units
+    assert [units.names[unit] for unit in units.of] == ["one-a", "one-a", "one/c", "one/c"]
 
 
 def test_segments_that_touch_do_not_overlap(talks):
