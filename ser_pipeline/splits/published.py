@@ -143,12 +143,24 @@ def _columns(
 def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:
     """Row of the manifest for each name, -1 if there is none."""
     ids = table["utterance_id"].combine_chunks()
-    bare = pc.replace_substring_regex(pc.replace_substring(names, "\\", "/"), SUFFIX, "")
-    bare = pc.replace_substring_regex(bare, r"^\./", "")
+    plain = pc.replace_substring_regex(pc.replace_substring(names, "\\", "/"), r"^\./", "")
+    bare = pc.replace_substring_regex(plain, SUFFIX, "")
     paths = pc.replace_substring_regex(table["path"].combine_chunks(), SUFFIX, "")
     paths = pc.if_else(table["start_s"].combine_chunks().is_null(), paths, None)
     official = pc.replace_substring_regex(ids, "^[^/]*/", "")
-    places = pc.coalesce(pc.index_in(names, ids), pc.index_in(bare, paths), pc.index_in(bare, official))
+    counts = pc.value_counts(official)
+    several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    once = pc.if_else(pc.is_in(official, several), None, official)
+    places = pc.coalesce(
+        pc.index_in(names, ids), pc.index_in(plain, once), pc.index_in(bare, paths), pc.index_in(bare, once)
+    )
+    meant = pa.chunked_array([each.filter(places.is_null()) for each in (plain, bare)])
+    unsure = ids.filter(pc.is_in(official, several.filter(pc.is_in(several, meant))))
+    if len(unsure):
+        raise SplitError(
+            f"{source}: names recordings of which there are several: {some(unsure.to_pylist())}; give their "
+            "ids in a column utterance_id"
+        )
     found = np.asarray(places.fill_null(-1), np.int64)
     rows, counts = np.unique(found[found >= 0], return_counts=True)
     twice = rows[counts > 1]

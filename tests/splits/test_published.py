@@ -100,6 +100,25 @@ def test_paths_in_several_spellings(tmp_path, manifest, spelling):
     assert read.split.table["part"].to_pylist() == parts
 
 
+def test_a_name_that_two_corpora_have_needs_the_id(tmp_path, manifest_of, people_rows):
+    rows = people_rows("nemo", 3, clips=1) + people_rows("emodb", 3, clips=1)
+    manifest = manifest_of(rows)
+    own = [row["utterance_id"] for row in rows if row["corpus"] == "nemo"]
+    parts = [{"utterance_id": name.removeprefix("nemo/"), "part": "train"} for name in own]
+    with pytest.raises(SplitError, match=r"of which there are several: emodb/000-0-0, .*; give their ids"):
+        import_split(manifest, write_csv(tmp_path / "a.csv", parts), "own")
+    parts = [{"utterance_id": name, "part": "train"} for name in own]
+    read = import_split(manifest, write_csv(tmp_path / "b.csv", parts), "own")
+    assert read.split.table["utterance_id"].to_pylist() == sorted(own)
+
+
+def test_a_dot_in_a_name_is_not_taken_for_a_suffix(tmp_path, manifest_of):
+    manifest = manifest_of([{"utterance_id": f"m/a{end}", "path": f"a{end}.wav"} for end in ("", ".1", ".2")])
+    for names in (["a.2", "a.1", "a"], ["a.2.wav", "a.1.wav", "a.wav"]):
+        rows = [{"path": name, "part": "train"} for name in names]
+        assert import_split(manifest, write_csv(tmp_path / "a.csv", rows), "own").missing == []
+
+
 def test_what_we_write_ourselves_can_be_read_back(tmp_path, manifest):
     for kind in ("speaker", "kfold"):
         made = make_split(manifest, kind)
