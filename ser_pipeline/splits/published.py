@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
 from ser_pipeline.corpora.tables import read_any
+from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import NO_PART, PART_CODES
@@ -29,14 +30,6 @@ from ser_pipeline.tables.cells import plural
 
 IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path", "start_s")
 """Columns of the manifest that an import needs."""
-
-PART_NAMES: Final[Mapping[str, str]] = {
-    **{part: part for part in PART_CODES},
-    **{"training": "train", "trn": "train"},
-    **{"val": "validation", "valid": "validation", "dev": "validation", "development": "validation"},
-    **{"testing": "test", "tst": "test", "eval": "test"},
-}
-"""Names of parts in publications -> ours."""
 
 SUFFIX: Final = r"\.[A-Za-z0-9]{1,5}$"
 
@@ -91,9 +84,8 @@ def import_split(
         )
     names, sides_by_column = _columns(_rows(source), source, column)
     column, values = next(iter(sides_by_column.items()))
-    if source.suffix == ".parquet":  # a manifest has a row for recordings in no part, too
-        given = [value != "" for value in values]
-        names, values = names.filter(pa.array(given)), [value for value in values if value]
+    given = [value != "" for value in values]  # a manifest has a row for recordings in no part, too
+    names, values = names.filter(pa.array(given)), [value for value in values if value]
     places = _places(manifest.table, names, source)
     found = places >= 0
     if not found.any():
@@ -170,19 +162,16 @@ def _places(table: pa.Table, names: pa.Array, source: Path) -> Int64s:
 
 
 def _parts(values: Sequence[str], source: Path) -> Int64s:
-    odd = sorted({value for value in values if value.lower() not in PART_NAMES})
+    odd = sorted({value for value in values if value.lower() not in PART_OF})
     if odd:
         shown = some([repr(value) for value in odd])
-        raise SplitError(f"{source}: parts {shown} do not exist; valid are {', '.join(PART_NAMES)}")
-    return np.array([PART_CODES[PART_NAMES[value.lower()]] for value in values], np.int64)
+        raise SplitError(f"{source}: parts {shown} do not exist; valid are {', '.join(PART_OF)}")
+    return np.array([PART_CODES[PART_OF[value.lower()]] for value in values], np.int64)
 
 
 def _folds(values: Sequence[str], source: Path) -> tuple[Int64s, tuple[str, ...]]:
     """Number the folds, in the order of their numbers if all have one, else of their names."""
     names = set(values)
-    if "" in names:
-        without = plural(values.count(""), "of its rows has", "of its rows have")
-        raise SplitError(f"{source}: {without} no fold; each needs one")
     numbers = all(name.isascii() and name.isdecimal() for name in names)
     folds = tuple(sorted(names, key=int if numbers else None))
     if not 2 <= len(folds) <= MAX_FOLDS:
