@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import numpy as np
@@ -23,10 +25,7 @@ SPLIT_COLUMNS: Final = (
 NAMED: Final = "speaker_id not like '%-unknown'"
 """Condition on recordings that say who speaks."""
 
-OFFICIAL: Final = "official --from manifests/manifest.parquet"
-"""What follows ``ser manifest split`` for the parts or folds that corpora publish in their own tables."""
-
-PUBLISHED: Final = ("part", "fold")
+SIDES: Final = ("part", "fold")
 """Columns of the manifest that say what corpora publish."""
 
 BY_SPEAKER: Final = ("speaker", "kfold", "loso")
@@ -185,8 +184,27 @@ def check_sides(table: pa.Table, sides: Int64s, where: str, *, speakers: bool = 
         raise SplitError(f"{where}: the same audio is in more than one part: {some(torn)}")
 
 
-def unknown_speakers(table: pa.Table) -> str:
-    """Why a table cannot be split by speaker, and what to do; "" if every recording says who speaks."""
+def official(manifest: Path) -> str:
+    """The command that reads the parts or folds which corpora publish in their own tables.
+
+    Args:
+        manifest: the manifest's file.
+
+    Examples:
+        >>> official(Path("pm/manifest.parquet"))
+        'ser manifest split official --manifests pm --from pm/manifest.parquet'
+    """
+    folder = "" if manifest.parent == Path("manifests") else f" --manifests {quote(str(manifest.parent))}"
+    return f"ser manifest split official{folder} --from {quote(str(manifest))}"
+
+
+def unknown_speakers(table: pa.Table, manifest: Path) -> str:
+    """Why recordings cannot be split by speaker, and what to do; "" if every one says who speaks.
+
+    Args:
+        table: rows of the manifest; with the columns ``SIDES``, published parts are pointed out.
+        manifest: its file.
+    """
     unknown = table.filter(nobody(table))
     if not unknown.num_rows:
         return ""
@@ -198,8 +216,8 @@ def unknown_speakers(table: pa.Table) -> str:
         "name the speakers in the corpus's description, in a column 'speaker' of a table, or with --csv "
         "and --speaker-from 'REGEX', whose one group finds them in paths"
     )
-    if any(table[name].null_count < table.num_rows for name in PUBLISHED if name in table.column_names):
-        ways.append(f"read the published parts with 'ser manifest split {OFFICIAL}'")
+    if any(table[name].null_count < table.num_rows for name in SIDES if name in table.column_names):
+        ways.append(f"read the published parts with '{official(manifest)}'")
     ways.append(
         "use 'ser manifest split stratified' and 'ser train --split stratified', whose scores do not hold "
         "for new speakers"

@@ -20,12 +20,12 @@ from ser_pipeline.records import MAX_FOLDS, PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,
-    OFFICIAL,
-    PUBLISHED,
+    SIDES,
     SPLIT_COLUMNS,
     joined,
     joined_names,
     occurring,
+    official,
     unknown_speakers,
 )
 from ser_pipeline.splits.split import (
@@ -82,7 +82,7 @@ def make_split(
     if name not in KINDS:
         raise SplitError(
             f"split '{name}' does not exist; valid are {', '.join(KINDS)}; "
-            f"published ones are read with --from FILE, as in 'ser manifest split {OFFICIAL}'"
+            f"published ones are read with --from FILE, as in '{official(manifest.path)}'"
         )
     if folds is not None and name != "kfold":
         raise SplitError(f"split {name} takes no --folds; only kfold does")
@@ -95,7 +95,7 @@ def make_split(
     shares = checked_ratios(ratios or RATIOS)
     recipe = SplitRecipe(name, seed, shares, FOLDS if folds is None else folds, where.strip())
     rows = manifest_where(manifest, recipe.where)[0].table if recipe.where else manifest.table
-    if name in BY_SPEAKER and (unknown := unknown_speakers(rows)):
+    if name in BY_SPEAKER and (unknown := unknown_speakers(rows, manifest.path)):
         raise SplitError(f"split {name}: {unknown}")
     table, fold_names, note = KINDS[name](rows, recipe)
     if recipe.where:
@@ -277,8 +277,8 @@ def renew_splits(manifest: Path, digest: str) -> list[str]:
             recipe, fits, before = old.recipe, same, old
         elif not same:
             lines.append(f"split {name} was made for an earlier manifest; make it again with '{old.command}'")
-    built = None if fits else read_manifest(out, (*SPLIT_COLUMNS, *PUBLISHED))
-    if built is not None and (unknown := unknown_speakers(built.table)):
+    built = None if fits else read_manifest(out, (*SPLIT_COLUMNS, *SIDES))
+    if built is not None and (unknown := unknown_speakers(built.table, manifest)):
         lines.append(f"there is no split {DEFAULT_SPLIT}: {unknown}")
     elif built is not None:
         split = make_split(built, DEFAULT_SPLIT, seed=recipe.seed, ratios=recipe.ratios)

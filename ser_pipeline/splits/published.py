@@ -16,7 +16,7 @@ from ser_pipeline.errors import CorpusError, SplitError, some
 from ser_pipeline.manifest.read import Manifest, codes
 from ser_pipeline.manifest.schema import NO_PART, PART_CODES
 from ser_pipeline.records import MAX_FOLDS, names_nobody
-from ser_pipeline.splits.leaks import SPLIT_COLUMNS, check_sides, on_both_sides
+from ser_pipeline.splits.leaks import SIDES, SPLIT_COLUMNS, check_sides, on_both_sides
 from ser_pipeline.splits.make import KINDS
 from ser_pipeline.splits.split import (
     PUBLISHED,
@@ -28,8 +28,8 @@ from ser_pipeline.splits.split import (
 )
 from ser_pipeline.tables.cells import plural
 
-IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, "path", "start_s")
-"""Columns of the manifest that an import needs."""
+IMPORT_COLUMNS: Final = (*SPLIT_COLUMNS, *SIDES, "path", "start_s")
+"""Columns of the manifest that an import needs, and those of published parts, which messages point to."""
 
 SUFFIX: Final = r"\.[A-Za-z0-9]{1,5}$"
 

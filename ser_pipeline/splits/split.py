@@ -25,7 +25,7 @@ from ser_pipeline.manifest.schema import (
     write_rows,
 )
 from ser_pipeline.records import PARTS
-from ser_pipeline.splits.leaks import BY_SPEAKER, OFFICIAL, check_sides, unknown_speakers
+from ser_pipeline.splits.leaks import BY_SPEAKER, check_sides, official, unknown_speakers
 from ser_pipeline.tables.cells import plural
 
 Ratios = tuple[float, float, float]
@@ -323,13 +323,13 @@ def load_split(path: Path) -> Split:
 def _missing(path: Path, manifests: Path, name: str, manifest: Manifest) -> str:
     there = split_names(manifests)
     known = f"; there are {', '.join(there)}" if there else ""
-    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table)):
+    if name in BY_SPEAKER and (unknown := unknown_speakers(manifest.table, manifest.path)):
         return f"{path}: not found{known}: {unknown}"
     if name in (*BY_SPEAKER, "stratified", "loco", "lolo"):
         return f"{path}: not found{known}; make it with 'ser manifest split {name}'"
     return (
         f"{path}: not found{known}; published parts are read with 'ser manifest split {name} --from FILE', "
-        f"and those in corpora's own tables with 'ser manifest split {OFFICIAL}'"
+        f"and those in corpora's own tables with '{official(manifest.path)}'"
     )
 
 

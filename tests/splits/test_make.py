@@ -1,5 +1,6 @@
 """The splits, and what must hold for any corpora: nobody torn, nothing lost, seeds that count."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from ser_pipeline.errors import SplitError
 from ser_pipeline.records import PARTS
 from ser_pipeline.splits import KINDS, make_split, parts_for, read_split, write_split
 from ser_pipeline.splits import make as module
-from ser_pipeline.splits.leaks import NAMED, OFFICIAL, people
+from ser_pipeline.splits.leaks import NAMED, people
 
 CORPORA = st.lists(
     st.tuples(
@@ -401,8 +402,12 @@ def test_recordings_that_say_who_speaks_are_split_without_the_others(manifest_of
     with pytest.raises(SplitError, match="cannot be kept apart; name the speakers in"):
         make_split(alone, "speaker")
     published = in_memory(people_rows("mine", 1, speaker_id="mine-unknown", part="test"))
-    with pytest.raises(SplitError, match=f"published parts with 'ser manifest split {OFFICIAL}'"):
+    assert published.path.parent == Path("manifests")
+    with pytest.raises(SplitError, match=r"parts with 'ser manifest split official --from manifests/mani"):
         make_split(published, "speaker")
+    elsewhere = replace(published, path=Path("my own/manifest.parquet"))
+    with pytest.raises(SplitError, match=r"official --manifests 'my own' --from 'my own/manifest.parquet'"):
+        make_split(elsewhere, "speaker")
     assert "nothing says who speaks" in make_split(alone, "stratified").note
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.errors import SplitError
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.splits import make_split, parts_for, read_split, write_split
-from ser_pipeline.splits.published import import_split
+from ser_pipeline.splits.published import IMPORT_COLUMNS, import_split
 
 
 @pytest.fixture
@@ -279,3 +280,9 @@ def test_a_segment_is_named_by_its_id(tmp_path, manifest_of):
     by_path = write_csv(tmp_path / "b.csv", [{"path": "a.wav", "part": "train"}])
     with pytest.raises(SplitError, match=r"none of its names are in the manifest: a\.wav"):
         import_split(manifest, by_path, "own")
+
+
+def test_a_split_by_speaker_points_to_published_parts(manifest_of, people_rows):
+    path = manifest_of(people_rows("mine", 1, speaker_id="mine-unknown", part="test")).path
+    with pytest.raises(SplitError, match=f"read the published parts with .* --from {path}"):
+        make_split(read_manifest(path, IMPORT_COLUMNS), "speaker")
