@@ -127,8 +127,11 @@ def joined_names(group_of: Int64s, names: Sequence[str]) -> tuple[str, ...]:
 def _unit_names(unit_of_speaker: Int64s, speakers: Codes, sessions: Codes, pairs: Int64s) -> tuple[str, ...]:
     """A unit of one speaker is named by the speaker, one of partners by corpus and session."""
     names = list(joined_names(unit_of_speaker, speakers.names))
+    unit_of_pair = unit_of_speaker[pairs[0]]
+    order = np.argsort(unit_of_pair, kind="stable")
+    ends = np.cumsum(np.bincount(unit_of_pair, minlength=len(names)))
     for unit in np.flatnonzero(np.bincount(unit_of_speaker) > 1).tolist():
-        mine = np.unique(pairs[1][unit_of_speaker[pairs[0]] == unit])
+        mine = np.unique(pairs[1][order[ends[unit - 1] if unit else 0 : ends[unit]]])
         kinds = (sessions.names[session].split("\n") for session in mine.tolist())
         named = sorted("-".join(kind[1:]).removeprefix("-/") for kind in kinds if kind[0] == "s")
         names[unit] = "+".join(named) if named else names[unit]
