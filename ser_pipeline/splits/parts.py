@@ -114,7 +114,7 @@ def _validation_sizes(share: float, smallest: int) -> Sizes:
     """How many of some speakers train, and how many validate."""
 
     def sizes(count: int) -> tuple[int, int]:
-        validating = 0 if count < smallest else max(1, int(count * share + 0.5))
+        validating = 0 if count < smallest else min(count - 1, max(1, int(count * share + 0.5)))
         return count - validating, validating
 
     return sizes

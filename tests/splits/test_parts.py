@@ -56,6 +56,13 @@ def test_parts_of_a_split_are_those_of_its_rows(manifest):
     assert names.tolist() == split.table["part"].to_pylist()
 
 
+def test_a_fold_keeps_a_speaker_to_train(in_memory, people_rows):
+    manifest = in_memory(people_rows("emodb", 6, clips=1))
+    split = make_split(manifest, "kfold", folds=2, ratios=(10.0, 80.0, 10.0))
+    for fold in (0, 1):
+        assert np.bincount(parts_for(split, manifest, fold)).tolist() == [4, 8, 12]
+
+
 def test_the_test_part_of_a_fold_is_the_fold(manifest):
     split = make_split(manifest, "kfold")
     for fold in range(5):
