@@ -294,6 +294,9 @@ def filter_rows(
     problem = probes["problem"]
     if decoded:
         problem = pc.coalesce(problem, probes["decode_problem"], probes["wave_problem"])
+    else:  # a plain build says the same, whatever an earlier one has decoded
+        place = probes.schema.get_field_index("channel")
+        probes = probes.set_column(place, "channel", pa.nulls(len(probes), pa.int16()))
     usable = problem.is_null()
     bad = pc.invert(usable)
     rejects = [_rejects(described.filter(bad), problem.filter(bad))]

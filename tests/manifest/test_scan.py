@@ -257,7 +257,7 @@ def test_what_decoding_found_of_a_whole_recording_is_not_said_of_its_segments():
     rows = [{"utterance_id": "toy/a"}, {"utterance_id": "toy/b", "start_s": 0.1, "end_s": 0.6}]
     silent = {"decoded": True, "wave_problem": "silent"}
     assert run(rows, [{"digest": "1"} | silent, {"digest": "2"} | silent], True)[1] == {"toy/a.wav": "silent"}
-    kept, _ = run(rows, [{"digest": "1", "channel": 2}, {"digest": "2", "channel": 2}])
+    kept, _ = run(rows, [{"digest": "1", "channel": 2}, {"digest": "2", "channel": 2}], True)
     assert kept["channel"].to_pylist() == [2, None]
 
 
@@ -326,6 +326,12 @@ def test_duplicates_are_found_across_corpora():
     kept, rejects = run(rows, [{"digest": "x"}, {"digest": "x"}])
     assert kept["corpus"].to_pylist() == ["other"]
     assert list(rejects) == ["toy/a.wav"]
+
+
+@pytest.mark.parametrize(("decoded", "channel"), [(False, None), (True, 2)])
+def test_a_channel_that_an_earlier_build_found_counts_only_where_this_one_decodes(decoded, channel):
+    kept, _ = run([{"utterance_id": "toy/a"}], [{"digest": "1", "channel": 2, "decoded": True}], decoded)
+    assert kept["channel"].to_pylist() == [channel]
 
 
 def test_nothing_at_all():
