@@ -10,6 +10,7 @@ References:
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,10 +82,11 @@ def _listed(table: Path, root: Path, odd: list[str]) -> Iterator[Item]:
     if FILE_NAME not in lines[0]:
         raise CorpusError(f"{table}: has no column {FILE_NAME!r} (found {some(list(lines[0]))})")
     columns = fact_columns(table, lines[0], path=FILE_NAME)
-    beside = Places([table.parent])
+    beside, top = Places([table.parent]), Path(os.path.abspath(root))
     for line in lines:
         name = line[FILE_NAME].strip()
-        part = part_in((table.parent / name).parent.relative_to(root).as_posix())
+        folder = Path(os.path.abspath(table.parent / name)).parent
+        part = part_in(folder.relative_to(top).as_posix()) if folder.is_relative_to(top) else ""
         facts = {"part": part, **told(line, columns)}
         yield Item(name, beside.find(name), facts)
 
@@ -271,6 +273,8 @@ def _shards(rows: Sequence[Row]) -> list[list[Row]]:
     held = 0
     for row in rows:
         size = row.source.stat().st_size
+        if row.segment is not None:  # which is cut out, mostly in samples of two bytes
+            size = round(row.duration_s * row.sample_rate) * row.channels * 2
         if held and held + size > SHARD_BYTES:
             shards.append([])
             held = 0

@@ -1,5 +1,6 @@
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +10,9 @@ import soundfile
 
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.exchange import import_dataset
-from ser_pipeline.exchange.hugging_face import read_folder
-from ser_pipeline.exchange.items import Places
+from ser_pipeline.exchange.hugging_face import SHARD_BYTES, _shards, read_folder
+from ser_pipeline.exchange.items import Places, Row
+from ser_pipeline.records import Segment
 from tests.exchange.conftest import told
 
 
@@ -175,3 +177,25 @@ def test_lines_of_metadata_with_more_cells_than_the_heading_are_named(tmp_path):
     (tmp_path / "metadata.csv").write_text("file_name,emotion,text\na.wav,sad,well, yes\n")
     (remark,) = read_folder(tmp_path, Places([])).remarks
     assert remark.startswith("metadata.csv: 1 line has more cells than the heading")
+
+
+def test_metadata_may_name_recordings_by_absolute_paths(tmp_path, monkeypatch):
+    names = [tmp_path / "set" / "test" / "a.wav", tmp_path / "test" / "b.wav"]
+    for name in names:
+        name.parent.mkdir(parents=True)
+        name.touch()
+    lines = "".join(f"{name},sad\n" for name in names)
+    (tmp_path / "set" / "metadata.csv").write_text(f"file_name,emotion\n{lines}")
+    monkeypatch.chdir(tmp_path)
+    items = [*read_folder(Path("set"), Places([])).items]
+    assert [(item.place, item.facts["part"]) for item in items] == [(names[0], "test"), (names[1], "")]
+
+
+def test_a_segment_fills_a_file_by_its_own_size(tmp_path):
+    with (tmp_path / "long.wav").open("wb") as file:
+        file.truncate(SHARD_BYTES)
+    rows = [
+        Row(f"t/a#{n}", "t", tmp_path / "long.wav", {}, 60.0, 48_000, 2, Segment(60.0 * n, 60.0 * n + 60))
+        for n in range(30)
+    ]
+    assert [len(shard) for shard in _shards(rows)] == [23, 7]  # of 11.52 MB each
