@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ser_pipeline.atomic import whole_folder
-from ser_pipeline.errors import ManifestError, some
+from ser_pipeline.errors import ManifestError, SettingsError, some
 from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import TOLD, VOTES, Recordings, Row
 from ser_pipeline.labels import emotion_name
@@ -68,11 +68,13 @@ def export_manifest(
         copy: copies the recordings into the folder; some formats always do.
 
     Raises:
-        SettingsError: there is no such format.
+        SettingsError: there is no such format, or a fold is given without a split.
         ManifestError: the manifest, the split or a corpus is missing, or recordings are not where it says.
         SerError: the folder holds something, or cannot be written.
     """
     write = checked_format(kind).write
+    if fold is not None and split is None:
+        raise SettingsError(f"--fold {fold} needs --split, the split that has this fold")
     manifest = read_manifest(manifests)
     table, left_out = _chosen(manifest, manifests, corpora, split, fold)
     rows = _rows(table, manifest.data if data is None else data)

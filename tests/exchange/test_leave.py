@@ -79,3 +79,8 @@ def test_names_that_become_the_same_stay_apart(corpus_of):
         assert len([*out.rglob("*.wav")]) == 4
     ids = [line.split()[0] for line in (corpus.folder / "out0" / "utt2emo").read_text().splitlines()]
     assert ids == ["tones-s-tones_a?", "tones-s-tones_a_", "tones-s-tones_a_b", "tones-s-tones_a_b-2"]
+
+
+def test_a_fold_without_a_split_is_refused(corpus):
+    with pytest.raises(SettingsError, match=r"--fold 3 needs --split, the split that has this fold"):
+        corpus.export("csv", fold=3)
