@@ -128,6 +128,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SerError(f"{out}: exists already; delete it, or choose another folder")
+    if out.exists() and out.samefile(os.curdir):
+        raise SerError(f"{out}: is the current folder, which cannot be replaced; name a new one in it")
+    out = Path(os.path.abspath(out))
     temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         temporary.mkdir(parents=True)

@@ -236,3 +236,14 @@ def test_windows_writes_files_and_folders_whole(tmp_path, windows, monkeypatch):
     with whole_folder(tmp_path / "folder") as folder:
         (folder / "b.txt").write_text("whole")
     assert {path.name for path in tmp_path.rglob("*.txt")} == {"a.txt", "b.txt"}
+
+
+@pytest.mark.parametrize("out", [".", "../empty", ""])
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, out):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(SerError, match=r"is the current folder, which cannot be replaced; name a new one"):
+        whole_folder(Path(out)).__enter__()
+    with whole_folder(Path("../empty/sub/..", "new")) as folder:
+        (folder / "b.txt").touch()
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["b.txt"]

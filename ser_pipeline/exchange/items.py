@@ -207,10 +207,16 @@ class Recordings:
         return str(self._out / self._copy(row)) if self.copied else str(row.source)
 
     def relative(self, row: Row) -> str:
-        """Path of a recording from the data set's folder, with slashes; copied where that is wanted."""
+        """Path of a recording from the data set's folder, with slashes; copied where that is wanted.
+
+        On Windows it is absolute if the recording lies on another drive.
+        """
         if self.copied:
             return self._copy(row)
-        return Path(os.path.relpath(row.source, self._out)).as_posix()
+        try:
+            return Path(os.path.relpath(row.source, self._out)).as_posix()
+        except ValueError:
+            return row.source.as_posix()
 
     def lasting(self, row: Row) -> str:
         """Path that holds when the folder is moved: relative for a copy, absolute otherwise."""

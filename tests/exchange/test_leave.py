@@ -4,6 +4,7 @@ import pytest
 
 from ser_pipeline.errors import ManifestError, SerError, SettingsError
 from ser_pipeline.exchange import export_manifest
+from ser_pipeline.exchange.items import Recordings, Row
 from ser_pipeline.manifest import read_manifest
 from ser_pipeline.splits import make_split, write_split
 
@@ -84,3 +85,12 @@ def test_names_that_become_the_same_stay_apart(corpus_of):
 def test_a_fold_without_a_split_is_refused(corpus):
     with pytest.raises(SettingsError, match=r"--fold 3 needs --split, the split that has this fold"):
         corpus.export("csv", fold=3)
+
+
+def test_a_recording_on_another_drive_is_named_by_its_whole_path(tmp_path, monkeypatch):
+    def on_windows(path, start):
+        raise ValueError("path is on mount 'C:', start on mount 'D:'")
+
+    monkeypatch.setattr("os.path.relpath", on_windows)
+    row = Row("t/a", "t", Path("/data/a.wav"), {}, 1.0, 8000, 1, None)
+    assert Recordings(tmp_path, tmp_path, copied=False).relative(row) == "/data/a.wav"
