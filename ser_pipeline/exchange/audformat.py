@@ -10,7 +10,7 @@ References:
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,10 +62,10 @@ def read(path: Path, places: Places) -> Foreign:
     differ: Counter[str] = Counter()
     people = cache(partial(_people, folder))
     for name, table in tables.items():
-        part = _part_of(header, table)
+        part, columns = _part_of(header, table), _columns(header, table, people)
         for line in _lines(folder, name):
             key = (line.get("file", ""), *_bounds(line))
-            told = _told(header, table, line, people)
+            told = _told(columns, line)
             if "emotion" in told:
                 labelled[key] = None
                 told |= {"part": part} if part else {}
@@ -144,25 +144,40 @@ def _seconds(time: str) -> str:
     return f"{((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(seconds):.3f}"
 
 
+def _columns(
+    header: Mapping[str, Any], table: Mapping[str, Any], people: People
+) -> dict[str, Callable[[str], Mapping[str, str]]]:
+    """Column of a table -> what its values say, of those that give a fact; found once for all lines."""
+    columns, schemes = _part(table, "columns"), _part(header, "schemes")
+    votes = {column: column for column in columns if column.startswith(VOTES)}
+    found: dict[str, Callable[[str], Mapping[str, str]]] = {}
+    for fact, column in {**facts_of_columns(list(columns)), **votes}.items():
+        labels: Any = schemes.get(str(columns[column].get("scheme_id")), {}).get("labels")
+        if isinstance(labels, str) and labels in _part(header, "misc_tables"):
+            labels = people(labels)
+        meant = _by_text(labels) if isinstance(labels, dict) else {}
+        if fact not in ("path", "start", "end"):
+            found[column] = lru_cache(1 << 12)(partial(_meaning, fact, meant))
+    return found
+
+
+def _meaning(fact: str, labels: Mapping[str, Any], value: str) -> dict[str, str]:
+    """What a value says of a fact, and what its scheme says of the value."""
+    more = labels.get(value)
+    if isinstance(more, dict):
+        told = {key: str(each) for key, each in _by_text(more).items() if each is not None}
+        return {name: told[column] for name, column in facts_of_columns(list(told)).items()} | {fact: value}
+    return {fact: more if isinstance(more, str) else value}
+
+
 def _told(
-    header: Mapping[str, Any], table: Mapping[str, Any], line: Mapping[str, str], people: People
+    columns: Mapping[str, Callable[[str], Mapping[str, str]]], line: Mapping[str, str]
 ) -> dict[str, str]:
     """What a line says, and what schemes say of its labels."""
-    columns = _part(table, "columns")
-    votes = {column: column for column in columns if column.startswith(VOTES)}
     found: dict[str, str] = {}
-    for fact, column in {**facts_of_columns(list(columns)), **votes}.items():
-        value = line.get(column, "").strip()
-        if not value or fact in ("path", "start", "end"):
-            continue
-        labels = _part(header, "schemes").get(str(columns[column].get("scheme_id")), {}).get("labels")
-        more = _by_text(labels).get(value) if isinstance(labels, dict) else None
-        if isinstance(labels, str) and labels in _part(header, "misc_tables"):
-            more = people(labels).get(value)
-        if isinstance(more, dict):
-            more = {key: str(each) for key, each in _by_text(more).items() if each is not None}
-            found |= {name: more[column] for name, column in facts_of_columns(list(more)).items()}
-        found[fact] = more if isinstance(more, str) else value
+    for column, read in columns.items():
+        if value := line.get(column, "").strip():
+            found |= read(value)
     return found
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import CorpusError
+from ser_pipeline.exchange import audformat as module
 from ser_pipeline.exchange import import_dataset
 from ser_pipeline.exchange.audformat import read
 from ser_pipeline.exchange.items import Places
@@ -141,3 +142,18 @@ def test_a_database_of_no_use_is_an_error(tmp_path, files, reason):
         (tmp_path / "set" / name).write_text(text)
     with pytest.raises(CorpusError, match=reason):
         import_dataset("audformat", tmp_path / "set", data=tmp_path, into=tmp_path / "c")
+
+
+def test_headings_and_schemes_are_read_once_for_all_lines(tmp_path, monkeypatch):
+    (tmp_path / "db.yaml").write_text(
+        "tables: {a: {columns: {emotion: {}, speaker: {scheme_id: who}}}}\n"
+        "schemes: {who: {labels: {1: {gender: female}}}}\n"
+    )
+    (tmp_path / "db.a.csv").write_text(
+        "file,emotion,speaker\n" + "".join(f"{n}.wav,sad,1\n" for n in range(9))
+    )
+    asked, facts = [], module.facts_of_columns
+    monkeypatch.setattr(module, "facts_of_columns", lambda names: asked.append(names) or facts(names))
+    items = [*read(tmp_path, Places([])).items]
+    assert [item.facts["gender"] for item in items] == ["female"] * 9
+    assert asked == [["emotion", "speaker"], ["gender"]]
