@@ -144,7 +144,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
     """Where each recording lies; those that the data set holds are unpacked first.
 
     Raises:
-        CorpusError: no recording is there.
+        CorpusError: no recording is there, or several listeners judge one.
     """
     lines = _Lines()
     taken: set[tuple[Path, str, str]] = set()
@@ -154,6 +154,11 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
             lines.missing.append(item.name)
             continue
         key = (place, item.facts.get("start", ""), item.facts.get("end", ""))
+        if key in taken and "rater" in item.facts:
+            raise CorpusError(
+                f"{path}: several lines for one recording, by different listeners ({item.name}), of which "
+                "the first would be taken; 'ser manifest build --csv TABLE' counts their votes"
+            )
         if key in taken:
             lines.repeated.append(item.name)
             continue

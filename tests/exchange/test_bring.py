@@ -94,6 +94,13 @@ def test_what_is_missing_or_repeated_is_left_out_and_said(bring):
     assert made.remarks[2].startswith("nothing says who speaks")
 
 
+def test_answers_of_several_listeners_are_votes_and_not_imported(bring):
+    lines, heading = ["f1/b.wav,joy,1", "m1/b.flac,sad,1"], "file,label,annotator"
+    assert bring(*lines, heading=heading, name="once").rows == 2
+    with pytest.raises(CorpusError, match=r"by different listeners \(f1/b.wav\), .*ser manifest build --csv"):
+        bring(*lines, "f1/b.wav,sad,2", heading=heading)
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
