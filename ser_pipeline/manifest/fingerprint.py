@@ -22,7 +22,7 @@ from ser_pipeline.atomic import write_atomically
 from ser_pipeline.corpora.files import states_in_store, walk
 from ser_pipeline.manifest.digest import digest_file, source_digest
 from ser_pipeline.records import DIGEST_BYTES
-from ser_pipeline.remote.addresses import ABSENT, State, address_of
+from ser_pipeline.remote.addresses import ABSENT, State, address_of, reading_order
 from ser_pipeline.remote.opening import state_at
 
 FINGERPRINT_NAME: Final = ".build.json"
@@ -145,11 +145,15 @@ def file_states(pool: Pool, folder: Path, paths: Sequence[str]) -> Int64s:
         Shape ``(paths, 3)``, columns ``STATE``: bytes, and times in nanoseconds; -1 where there
         is no such file.
     """
+    order = reading_order(paths)
+    paths = [paths[place] for place in order]
     known = states_in_store(folder) if address_of(folder) is not None else None
     step = AT_ONCE if known is not None or not any(map(address_of, paths)) else AT_ONCE // 128
     starts = range(0, len(paths), step)
     parts = pool.map(lambda start: _some(str(folder), paths[start : start + step], known), starts)
-    return np.concatenate([np.empty((0, 3), np.int64), *parts])
+    found = np.empty((len(paths), 3), np.int64)
+    found[np.asarray(order, np.int64)] = np.concatenate([found[:0], *parts])
+    return found
 
 
 def _some(folder: str, paths: Sequence[str], known: Mapping[str, State] | None) -> Int64s:

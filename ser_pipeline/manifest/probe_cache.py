@@ -22,6 +22,7 @@ from ser_pipeline.manifest.digest import source_digest
 from ser_pipeline.manifest.fingerprint import STATE, Pool, file_states
 from ser_pipeline.manifest.probe import Probe, probe
 from ser_pipeline.manifest.schema import read_table, write_table
+from ser_pipeline.remote.addresses import reading_order
 
 PROBE_CACHE_NAME: Final = ".probe.parquet"
 
@@ -120,6 +121,7 @@ class ProbeCache:
             stats = file_states(pool, self.data, paths)
             at = self._known(paths, stats, rehash, decode)
             new = np.flatnonzero(at < 0)
+            new = new[np.asarray(reading_order([paths[row] for row in new.tolist()]), np.int64)]
             reading = _Reading(self, [paths[row] for row in new.tolist()], on_progress)
             read = reading.run(pool, decode)
         order = np.where(at < 0, 0, at)

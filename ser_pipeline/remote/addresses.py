@@ -7,6 +7,7 @@ which makes one slash of two; :func:`address_of` gives them back as they were.
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
@@ -59,6 +60,26 @@ def address_of(place: str | PurePath) -> str | None:
         chain[-1] = os.path.join(before, chain[-1])
         chain[-1] = address_of(chain[-1]) or chain[-1]
     return "::".join(re.sub(r"^([a-z0-9]+):/+", r"\1://", part) for part in chain)
+
+
+def reading_order(paths: Sequence[str]) -> Sequence[int]:
+    """Places of paths in the order in which to read them: all of an archive at once, rows from the first on.
+
+    Paths of files come first and stay as they are.
+
+    Examples:
+        >>> reading_order(["parquet:/a/10::y", "b.wav", "parquet:/a/2::y", "parquet:/a/1::x"])
+        [1, 3, 2, 0]
+    """
+    if not any("::" in path for path in paths):
+        return range(len(paths))
+    return sorted(range(len(paths)), key=lambda place: _place_in_archive(paths[place]))
+
+
+def _place_in_archive(path: str) -> tuple[str, int]:
+    cell, _, outer = path.partition("::")
+    row = cell.rpartition("/")[2]
+    return outer, int(row) if outer and row.isdecimal() else 0
 
 
 def printable(text: str) -> str:

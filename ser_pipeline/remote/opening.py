@@ -6,16 +6,55 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, EIO, ENOENT
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from threading import Lock
+from typing import IO, Any, Final, NamedTuple, TypeVar
 
 from ser_pipeline.atomic import is_plain
 from ser_pipeline.remote.addresses import ABSENT, ARCHIVES, WHOLE_BYTES, State, address_of
 from ser_pipeline.remote.objects import Held, Ranged, object_bytes, object_state, open_object
+
+T = TypeVar("T")
+
+MOST_MEMBERS: Final = 1 << 20
+"""Entries of tables of contents that are kept, of tar and of zip files each: a few hundred megabytes."""
+
+MOST_BYTES: Final = 1 << 28
+"""Recordings out of Parquet that are kept, in bytes; of larger groups of rows the last two."""
+
+
+def _kept(most: int, weight: Callable[[Any], int]) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Keep what a function found lately, up to a weight; threads that want the same wait for the first."""
+
+    def keeping(function: Callable[..., T]) -> Callable[..., T]:
+        held: dict[Any, T] = {}
+        busy: dict[Any, Lock] = {}
+        guard = Lock()
+
+        @wraps(function)
+        def found(*key: Any) -> T:
+            with busy.setdefault(key, Lock()):
+                try:
+                    with guard:
+                        if key in held:
+                            held[key] = held.pop(key)  # now the latest
+                            return held[key]
+                    made = function(*key)
+                    with guard:
+                        held[key] = made
+                        while len(held) > 2 and sum(map(weight, held.values())) > most:
+                            del held[next(iter(held))]
+                    return made
+                finally:
+                    busy.pop(key, None)
+
+        return found
+
+    return keeping
 
 
 @contextmanager
@@ -100,7 +139,7 @@ def _there(address: str) -> State:
     return whole
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _lately(outer: str, _second: int) -> State:
     """State of an archive in a store, which is asked for once a second and not once a recording."""
     return state_at(outer)
@@ -125,7 +164,7 @@ def _place_in(address: str, whole: State) -> _Place:
     return found
 
 
-@lru_cache(maxsize=16)
+@_kept(MOST_MEMBERS, len)
 def _tar_members(outer: str, _whole: State) -> dict[str, _Place]:
     try:
         with opened_bytes(Path(outer), whole=False) as file, tarfile.open(fileobj=file, mode="r:") as archive:
@@ -140,7 +179,7 @@ def _tar_members(outer: str, _whole: State) -> dict[str, _Place]:
         ) from None
 
 
-@lru_cache(maxsize=16)
+@_kept(MOST_MEMBERS, len)
 def _zip_members(outer: str, _whole: State) -> dict[str, _Place]:
     try:
         with opened_bytes(Path(outer), whole=False) as file, zipfile.ZipFile(file) as archive:
@@ -223,7 +262,7 @@ def _parquet(outer: str) -> Iterator[Any]:
         raise OSError(EINVAL, f"{outer} cannot be read as Parquet ({str(error).splitlines()[0]})") from None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _groups(outer: str, _state: State) -> list[int]:
     with _parquet(outer) as file:
         meta = file.metadata
@@ -238,7 +277,7 @@ def holds_files(kind: Any) -> bool:
     return place >= 0 and kind.field(place).type in (pa.binary(), pa.large_binary(), pa.null())
 
 
-@lru_cache(maxsize=2)
+@_kept(MOST_BYTES, lambda cells: sum(len(cell or b"") for cell in cells))
 def _column(outer: str, _state: State, column: str, group: int) -> list[bytes | None]:
     """Recordings of a group of rows, which lie side by side; the next one is usually of the same group."""
     import pyarrow as pa

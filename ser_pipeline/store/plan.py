@@ -1,10 +1,10 @@
 """Which recordings belong to which shard, and which of them are still to be computed.
 
-The plan depends on the manifest alone: its recordings in order, cut into chunks of
-about as much sound each. Chunk *i* is the business of shard *i*, so job arrays can share the work by
-shard numbers. A recording that already lies in any shard is left where it is, whatever chunk it would
-fall into today. As there may be ten million recordings, a plan consists of columns; a clip becomes an
-object when a worker is given it.
+The plan depends on the manifest alone: its recordings in order (those in archives in the order in which
+they lie there), cut into chunks of about as much sound each. Chunk *i* is the business of shard *i*, so
+job arrays can share the work by shard numbers. A recording that already lies in any shard is left where
+it is, whatever chunk it would fall into today. As there may be ten million recordings, a plan consists of
+columns; a clip becomes an object when a worker is given it.
 
 Two lock files per store, one of builds and one of their workers; byte *i* stands for shard *i*.
 The operating system frees the bytes when their process ends, however it ends.
@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Float64s, Int64s, numbers_of
 from ser_pipeline.atomic import lock_file
@@ -30,6 +31,7 @@ from ser_pipeline.manifest.segments import names_of, segments_of
 from ser_pipeline.options import Augmented, FrontEnd, StoreOptions
 from ser_pipeline.previews import ClipSteps
 from ser_pipeline.records import Segment, part_of
+from ser_pipeline.remote.addresses import reading_order
 from ser_pipeline.store.identity import keyed
 
 COLUMNS = (
@@ -246,6 +248,8 @@ class Plan:
             options: of the store.
             copies: variants of each recording, in a store of variants.
         """
+        if pc.any(pc.match_substring(table["path"], "::")).as_py():
+            table = table.take(pa.array(reading_order(table["path"].to_pylist())))
         modality = codes(table["modality"])
         aspects = [aspect_of(options, name) for name in modality.names]
         keys = keyed(packed(table["audio_digest"].chunks), modality.of, aspects)

@@ -83,6 +83,15 @@ def test_rows_stand_in_the_order_of_the_paths(folder):
     assert table["digest"].to_pylist() == [digest_file(folder / "data" / name) for name in paths]
 
 
+def test_what_lies_in_archives_is_read_from_front_to_back(tmp_path, monkeypatch):
+    read, probe = [], module.probe
+    monkeypatch.setattr(module, "probe", lambda path, **how: read.append(path) or probe(path, **how))
+    names = ["parquet:/x/10::b", "a.wav", "tar:/b::c", "parquet:/x/9::b", "tar:/a::c"]
+    table, _ = ProbeCache(tmp_path / "cache", tmp_path).read_all(names)
+    assert [path.removeprefix(f"{tmp_path}/") for path in read] == [names[n] for n in (1, 3, 0, 2, 4)]
+    assert table["path"].to_pylist() == names
+
+
 def test_unchanged_recordings_are_not_read_again(folder, monkeypatch):
     first, _ = read(folder)
 

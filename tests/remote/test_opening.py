@@ -3,7 +3,9 @@
 import io
 import re
 import tarfile
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import soundfile
 
 from ser_pipeline.manifest import read_manifest, read_rejects
 from ser_pipeline.remote.addresses import ABSENT
-from ser_pipeline.remote.opening import holds_files, opened_bytes, state_at
+from ser_pipeline.remote.opening import _kept, holds_files, opened_bytes, state_at
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,40 @@ def test_what_is_not_in_an_archive(place, member, reason):
     address = Path(member.replace("PLACE", place))
     with pytest.raises(OSError, match=re.escape(reason.replace("PLACE", place))), opened_bytes(address):
         pass
+
+
+def test_a_table_of_contents_is_read_once_however_many_archives_there_are(tmp_path, monkeypatch):
+    scans, open_tar = [], tarfile.open
+    for number in range(20):
+        with tarfile.open(tmp_path / f"{number}.tar", "w") as tar:
+            for name in "ab":
+                tar.addfile(tarfile.TarInfo(name))
+    monkeypatch.setattr(tarfile, "open", lambda *a, **k: scans.append(k["fileobj"].name) or open_tar(*a, **k))
+    places = [f"tar://{name}::{tmp_path}/{number}.tar" for name in "ab" for number in range(20)]
+    assert [state_at(place).size for place in places] == [0] * 40
+    assert len(scans) == len({*scans}) == 20
+
+
+def test_what_was_found_lately_is_kept_up_to_a_weight_and_found_once_at_a_time():
+    made = []
+
+    @_kept(10, len)
+    def text(letter, count):
+        made.append(letter)
+        if letter == "x":
+            raise OSError("damaged")
+        time.sleep(0.05 if letter == "z" else 0)
+        return letter * count
+
+    assert [text(letter, 4) for letter in "abacab"] == [4 * letter for letter in "abacab"]
+    assert made == [*"abcb"]  # b was the oldest when c came
+    assert [text("y", 99), text("b", 4), text("y", 99), made.count("y")] == ["y" * 99, "bbbb", "y" * 99, 1]
+    for _ in range(2):
+        with pytest.raises(OSError, match="damaged"):
+            text("x", 1)
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(lambda _: text("z", 1), range(4))] == ["z"] * 4
+    assert made.count("z") == 1
 
 
 def test_tables_name_members(ser, place, sounds):

@@ -42,6 +42,13 @@ def test_every_recording_is_in_exactly_one_chunk(count):
     assert [todo.chunk(place).number for place in range(len(todo))] == [*range(len(todo))]
 
 
+def test_what_lies_in_archives_is_computed_from_front_to_back():
+    names = ["parquet:/x/10::b", "a.wav", "tar:/b::c", "parquet:/x/9::b", "tar:/a::c"]
+    todo = everything(Plan.of(made(5, path=names), FrontEnd()))
+    assert paths(todo) == [names[n] for n in (1, 3, 0, 2, 4)]
+    assert todo.chunk(0).clips[1].digest == f"{3:032x}"
+
+
 @given(st.lists(st.floats(0.01, 60), max_size=1_500))
 def test_chunks_hold_about_as_much_sound_each(durations):
     ends = chunk_ends(np.array(durations)).tolist()
