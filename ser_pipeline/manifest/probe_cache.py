@@ -6,6 +6,7 @@ any time: the next build reads every recording again.
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -185,8 +186,9 @@ class _Reading:
         saved = time.monotonic()
         whole = False
         try:
-            for future in self._tasks(pool, decode):
-                self._take(future.result())
+            tasks = self._tasks(pool, decode)
+            while tasks:  # what has been taken is let go of
+                self._take(tasks.popleft().result())
                 if time.monotonic() - saved > SAVE_EVERY_S:
                     self._save(known)
                     saved = time.monotonic()
@@ -197,13 +199,13 @@ class _Reading:
         self.cache.table = known
         return self._found()
 
-    def _tasks(self, pool: Pool, decode: bool) -> "list[Future[list[Probe]]]":
+    def _tasks(self, pool: Pool, decode: bool) -> "deque[Future[list[Probe]]]":
         data = str(self.cache.data)
         starts = range(0, len(self.paths), READ_AT_ONCE)
-        return [
+        return deque(
             pool.submit(_probe_some, data, self.paths[start : start + READ_AT_ONCE], decode)
             for start in starts
-        ]
+        )
 
     def _take(self, found: list[Probe]) -> None:
         self.fresh += found

@@ -208,6 +208,14 @@ def test_readings_are_packed_as_they_come(folder, monkeypatch):
     assert table["digest"].num_chunks > 0
 
 
+def test_a_reading_that_was_taken_is_let_go_of(folder, monkeypatch):
+    tasks, left, submitted = [], [], module._Reading._tasks
+    monkeypatch.setattr(module, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(module._Reading, "_tasks", lambda *how: tasks.append(submitted(*how)) or tasks[0])
+    read(folder, on_progress=lambda done, total: left.append(len(tasks[0])))
+    assert left == [4, 3, 2, 1, 0]
+
+
 def test_progress_counts_every_recording(folder, monkeypatch):
     monkeypatch.setattr(module, "READ_AT_ONCE", 2)
     seen = []
