@@ -25,6 +25,9 @@ TEMPORARY_SUFFIX = ".partial"
 _FLOCK = struct.Struct("@hhqqi4x")
 """Linux: kind of lock, origin, first byte, number of bytes, and a process that must be 0."""
 
+_NO_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP}
+"""What file systems answer that write names of files at once, or never at command."""
+
 _TO_THE_END = 2**31 - 1
 """Windows: the greatest number of bytes that can be locked."""
 
@@ -247,5 +250,8 @@ def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC or not path.is_dir():
+            raise
     finally:
         os.close(handle)

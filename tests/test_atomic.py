@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -247,3 +248,18 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, out):
     with whole_folder(Path("../empty/sub/..", "new")) as folder:
         (folder / "b.txt").touch()
     assert [path.name for path in tmp_path.rglob("*.txt")] == ["b.txt"]
+
+
+def test_a_file_system_that_syncs_no_folders_is_written_to(tmp_path, monkeypatch):
+    def on_some_shares(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode) or failing:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    failing = False
+    monkeypatch.setattr(os, "fsync", on_some_shares)
+    with write_atomically(tmp_path / "a.txt") as part:
+        part.write_text("whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    failing = True  # and what cannot write files is not passed over
+    with pytest.raises(SerError, match="cannot be written"), write_atomically(tmp_path / "b.txt") as part:
+        part.write_text("whole")
