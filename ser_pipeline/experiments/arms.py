@@ -16,11 +16,11 @@ from ser_pipeline.runs.card import ModelCard, content_digest
 from ser_pipeline.runs.types import CARD, RESULT_SCHEMA
 from ser_pipeline.store import provenance
 
-CELL_VERSION: Final = 1
-"""Raised whenever the same settings train another model; part of every cell's key."""
+CELL_VERSION: Final = 2
+"""Raised whenever the same settings train another model; part of every cell's key. Cells of 0.1.0 are 1."""
 
 _CHANGES_NOTHING: Final = frozenset(
-    {"preset", "train.device", "train.workers", "train.log", "embeddings.pooling"}
+    {"preset", "train.device", "train.data_on", "train.workers", "train.log", "embeddings.pooling"}
 )
 """What a recipe says that decides no number: a preset is the settings it stands for, and a store may keep
 more than is learned from."""

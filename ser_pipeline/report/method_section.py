@@ -38,6 +38,7 @@ NOT_COMPARED = frozenset(
         "train_corpora",
         "train.device",
         "train.devices",
+        "train.data_on",
         "train.workers",
         "train.log",
         "embeddings.folder",

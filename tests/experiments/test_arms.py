@@ -169,6 +169,7 @@ def test_whatever_decides_a_number_changes_the_key(changes):
     [
         {"train": {"workers": 2}},
         {"train": {"device": "cpu"}},
+        {"train": {"data_on": "host"}},
         {"train": {"log": "mlflow"}},
         {"front_end": {"n_mels": 80}},
     ],

@@ -21,7 +21,7 @@ def runs(tmp_path, rows, fake):
             "b",
             rows,
             "d",
-            recipe={"train": {"spec_augment": {"time_masks": 0}, "device": "cpu"}},
+            recipe={"train": {"spec_augment": {"time_masks": 0}, "device": "cpu", "data_on": "host"}},
             epochs=2,
         ),
     ]
@@ -34,6 +34,7 @@ def test_preset_paper_differs_from_itself_in_nothing(runs):
 
 def test_settings_that_differ_show_both_values(runs):
     found = differing(runs)
+    assert not {"train.device", "train.data_on"} & {*found}  # they change no number
     assert found["train.optimizer"] == ("adam", ["=", "adamw"])
     assert found["model.masked"] == ("off", ["=", "on"])
     assert found["merges"] == (
