@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ser_pipeline.arrays import Strings
 from ser_pipeline.metrics.neighbours import NEAREST, Nearness, nearness
 from ser_pipeline.metrics.occlusion import BANDS, FRAMES
+from ser_pipeline.records import names_nobody
 from ser_pipeline.report.document import Block, Figure, Mark, Panel, Section, text
 from ser_pipeline.report.drawing import (
     HEAT,
@@ -247,15 +248,24 @@ def _map(run: Run, found: Embeddings, data: Data, marks: tuple[Mark, ...]) -> li
             marks=marks,
         )
     ]
-    speakers = groups.get("speaker")
-    measured: dict[str, Nearness | None] = {}
-    for what, names in groups.items():
-        apart = None if what == "speaker" else speakers
-        measured[what] = nearness(found.vectors, names, apart)
-    rows = {what: each for what, each in measured.items() if each is not None}
+    rows = _measured(found, groups)
+    blocks.append(_answer(run, rows))
     if rows:
-        blocks += [_answer(run, rows), _nearness_table(run, rows, marks)]
+        blocks.append(_nearness_table(run, rows, marks))
     return blocks
+
+
+def _measured(found: Embeddings, groups: Mapping[str, Strings]) -> dict[str, Nearness]:
+    """What near clips of known speakers share; without what none or all of their neighbours could share."""
+    speakers = groups.get("speaker", np.array([], np.str_))
+    named = np.array([not names_nobody(name) for name in speakers.tolist()], np.bool_)
+    if not named.any():
+        return {}
+    measured = {
+        what: nearness(found.vectors[named], names[named], None if what == "speaker" else speakers[named])
+        for what, names in groups.items()
+    }
+    return {what: each for what, each in measured.items() if each is not None and 0 < each.chance < 1}
 
 
 def _groups(run: Run, found: Embeddings, data: Data) -> dict[str, Strings]:
@@ -272,11 +282,12 @@ def _groups(run: Run, found: Embeddings, data: Data) -> dict[str, Strings]:
 
 def _answer(run: Run, rows: Mapping[str, Nearness]) -> Block:
     """Whether the network knows emotions or corpora, in a sentence."""
-    emotion, corpus = (_gain(rows.get(what)) for what in ("emotion", "corpus"))
-    if emotion is None or corpus is None:
+    if not {"emotion", "corpus"} <= rows.keys():
         return text(
-            f"{run.tag}: there are too few speakers to tell whether emotions or corpora form clusters."
+            f"{run.tag}: these clips are of too few known speakers, or of too few corpora, to tell whether "
+            "emotions or corpora form clusters."
         )
+    emotion, corpus = (_gain(rows[what]) for what in ("emotion", "corpus"))
     if abs(emotion - corpus) < CLEAR:
         verdict = "emotions and corpora about equally well"
     else:
@@ -290,10 +301,8 @@ def _answer(run: Run, rows: Mapping[str, Nearness]) -> Block:
     )
 
 
-def _gain(found: Nearness | None) -> float | None:
-    """How much of the way from chance to certainty is gone; None if there is no way."""
-    if found is None or found.chance >= 1:
-        return None
+def _gain(found: Nearness) -> float:
+    """How much of the way from chance to certainty is gone."""
     return (found.share - found.chance) / (1 - found.chance)
 
 

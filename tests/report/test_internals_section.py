@@ -82,6 +82,31 @@ def test_the_map_says_what_the_network_knows(folder, tmp_path, rows, rng, by, wo
     assert shares[by] == "100.0"
 
 
+@pytest.mark.parametrize(
+    ("corpora", "named", "shown"),
+    [
+        (
+            {"emodb", "nemo"},
+            {"emodb-01", "nemo-01"},
+            {"emotion", "speaker"},
+        ),  # no neighbour is of a clip's corpus
+        ({"emodb"}, {"emodb-01", "emodb-02"}, {"emotion", "speaker"}),  # each of them is
+        ({"emodb", "nemo"}, {"emodb-01"}, set()),  # clips of nobody are not other speakers
+    ],
+)
+def test_too_few_speakers_or_corpora_separate_nothing(
+    folder, tmp_path, rows, fake, rng, corpora, named, shown
+):
+    for row in rows:
+        row["speaker_id"] = row["speaker_id"] if row["speaker_id"] in named else f"{row['corpus']}-unknown"
+    fake.manifest(tmp_path / "manifests", rows)
+    chosen = [row for row in rows if row["corpus"] in corpora]
+    write_embeddings(folder, embedded(chosen, rng, "emotion"))
+    _, answer, *tables = section_of(folder, tmp_path).blocks
+    assert "too few known speakers, or of too few corpora" in plain(answer.words)
+    assert {row.entries[0].text for table in tables for row in table.rows} == shown
+
+
 def test_clips_of_another_manifest_are_mapped_by_emotion_alone(folder, tmp_path, rows, rng):
     found = embedded(rows, rng, "emotion")
     write_embeddings(
