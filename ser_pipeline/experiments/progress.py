@@ -82,9 +82,13 @@ class Progress:
             return State("not run" if cell.lacking else "failed", cell.problem)
         return self.states[cell.key]
 
+    def of(self, arm: str, protocol: str) -> list[Cell]:
+        """Cells of an arm under a protocol, by seed."""
+        return [cell for cell in self.cells if (cell.arm, cell.protocol) == (arm, protocol)]
+
     def keys(self, arm: str, protocol: str) -> list[str]:
         """Keys of an arm under a protocol, by seed."""
-        return [cell.key for cell in self.cells if (cell.arm, cell.protocol) == (arm, protocol)]
+        return [cell.key for cell in self.of(arm, protocol)]
 
     def leaks(self, protocol: str) -> bool:
         """Whether a protocol puts clips of one person on both sides."""
@@ -96,11 +100,11 @@ class Progress:
         found = [self.states[key].record for key in keys if key]
         return [record for record in found if record is not None]
 
-    def wanted(self, claim: ClaimSpec, *, beside: bool = False) -> list[list[str]]:
-        """Keys of the first arm by seed, and of the second where there is one."""
+    def wanted(self, claim: ClaimSpec, *, beside: bool = False) -> list[list[Cell]]:
+        """Cells of the first arm by seed, and of the second where there is one."""
         under = (claim.beside, claim.beside) if beside else (claim.protocol, claim.against)
         arms = (claim.first, claim.second)
-        return [self.keys(arm, protocol) for arm, protocol in zip(arms, under, strict=True) if arm]
+        return [self.of(arm, protocol) for arm, protocol in zip(arms, under, strict=True) if arm]
 
     def needs(self) -> list[list[Need]]:
         """Keys each claim waits for: for its verdict first, then for what is shown beside."""
@@ -110,8 +114,8 @@ class Progress:
             [self._need(self.wanted(claim, beside=True)) for claim in claims if claim.beside],
         ]
 
-    def _need(self, arms: Sequence[Sequence[str]]) -> Need:
-        keys = [key for seed in zip(*arms, strict=True) for key in seed]  # both arms of a seed together
+    def _need(self, arms: Sequence[Sequence[Cell]]) -> Need:
+        keys = [cell.key for seed in zip(*arms, strict=True) for cell in seed]  # both arms of a seed together
         failed = any(not key or self.states[key].status == "failed" for key in keys)
         return () if failed else tuple(keys)
 

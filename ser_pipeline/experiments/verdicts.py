@@ -142,32 +142,33 @@ def _outcome(claim: ClaimSpec, measurement: _Measurement, corrected: float) -> t
 def _measurement(
     progress: Progress, decisions: RunDecisions, claim: ClaimSpec, *, beside: bool
 ) -> _Measurement:
-    arms = progress.wanted(claim, beside=beside)
-    missing = _missing(progress, claim, arms)
+    wanted = progress.wanted(claim, beside=beside)
+    missing = _missing(progress, wanted)
     if missing is not None:
         return missing
+    arms = [[cell.key for cell in arm] for arm in wanted]
     if claim.kind == "faster":
         return _seeded(speeds(*(progress.records(keys) for keys in arms)), arms)
     return _seeded_or_not(decisions, claim, arms)
 
 
-def _missing(progress: Progress, claim: ClaimSpec, arms: Sequence[Sequence[str]]) -> _Measurement | None:
+def _missing(progress: Progress, arms: Sequence[Sequence[Cell]]) -> _Measurement | None:
     """Why nothing can be measured: a cell failed, or did not run, or both arms are one."""
-    keys = [key for arm in arms for key in arm]
-    failed = [cell for cell in progress.cells if cell.key in keys and progress.state(cell).status == "failed"]
-    broken = [cell for cell in progress.cells if not cell.key and cell.arm in (claim.first, claim.second)]
-    if failed or not all(keys):
-        cell = (failed or broken)[0]
+    cells = [cell for arm in arms for cell in arm]
+    for cell in cells:
+        if progress.state(cell).status == "failed":
+            return _Measurement(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
+    for cell in cells:
         if cell.lacking:
             return _Measurement(None, "not run", f"{cell.label} did not run: {cell.problem}")
-        return _Measurement(None, reason=f"{cell.label} failed: {progress.state(cell).reason}")
+    keys = [cell.key for cell in cells]
     waiting = [key for key in dict.fromkeys(keys) if progress.states[key].status != "done"]
     if waiting:
         reason = progress.states[waiting[0]].reason
         of = f"of {plural(len(set(keys)), 'run')}"
         missing = plural(len(waiting), f"{of} is missing", f"{of} are missing")
         return _Measurement(None, "not run", f"{missing}: {reason}")
-    if len(arms) == 2 and set(arms[0]) == set(arms[1]):
+    if len(arms) == 2 and len({frozenset(cell.key for cell in arm) for arm in arms}) == 1:
         return _Measurement(None, reason="with these recordings both arms are the same training runs")
     return None
 
@@ -294,7 +295,7 @@ def _protocols(progress: Progress) -> tuple[ProtocolNote, ...]:
 
 
 def _arm(progress: Progress, decisions: RunDecisions, arm: str, protocol: str) -> ArmFinding:
-    cells = [cell for cell in progress.cells if (cell.arm, cell.protocol) == (arm, protocol)]
+    cells = progress.of(arm, protocol)
     states = [progress.state(cell) for cell in cells]
     keys = [cell.key for cell, state in zip(cells, states, strict=True) if state.status == "done"]
     found = ArmFinding(

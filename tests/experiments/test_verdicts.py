@@ -1,5 +1,7 @@
 """Verdicts from decisions that are made up, so that it is known what must come out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,22 @@ def test_a_failed_cell_decides_nothing(court):
     (found,) = place.judge()
     assert (found.outcome, found.figures) == ("not decidable here", None)
     assert found.reason == "two, people, seed 1 failed: no clips"
+
+
+def test_cells_that_cannot_be_trained_are_named_by_their_own_claim(court):
+    place = court(claim("one", "one", against="clips") + claim()).put("one", [0.9]).put("two", [0.5])
+    problems = {
+        ("one", "clips"): {"problem": "no split"},
+        ("two", "people"): {"problem": "no encoder", "lacking": True},
+    }
+    place.progress.cells = [
+        replace(cell, key="", **found) if (found := problems.get((cell.arm, cell.protocol))) else cell
+        for cell in place.progress.cells
+    ]
+    assert [(each.outcome, each.reason) for each in place.judge()] == [
+        ("not decidable here", "one, clips, seed 0 failed: no split"),
+        ("not run", "two, people, seed 0 did not run: no encoder"),
+    ]
 
 
 def test_two_seeds_show_figures_and_decide_nothing(court):
