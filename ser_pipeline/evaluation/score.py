@@ -28,7 +28,7 @@ from ser_pipeline.metrics import (
     temper,
     uar,
 )
-from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.ratings import Estimate, GroupKind
 from ser_pipeline.runs.types import Certainty, ClassScore, GroupScores, PartScores, RunScores, Scores
 
@@ -136,7 +136,6 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
     by_speaker, speakers = speaker_confusions(
         decisions.target, decisions.predicted, decisions.facts["speaker"], decisions.classes
     )
-    nobodys = np.array([names_nobody(speaker) for speaker in speakers], np.bool_)
     intervals = bootstrap_intervals(by_speaker, seed=seed)
     guessed = confusion_matrix(decisions.target, decisions.guess, decisions.classes)
 
@@ -146,7 +145,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
 
     return Scores(
         clips=int(confusion.sum()),
-        speakers=len(speakers) - int(nobodys.sum()),
+        speakers=len(named_among(speakers)),
         accuracy=estimate("accuracy", accuracy(confusion)),
         uar=estimate("uar", uar(confusion)),
         macro_f1=estimate("macro_f1", macro_f1(confusion)),
@@ -160,7 +159,7 @@ def _pooled(decisions: Decisions, seed: int) -> Scores:
         interval=describe_intervals(
             speakers,
             seed,
-            unnamed=int(by_speaker[nobodys].sum()),
+            unnamed=sum(map(names_nobody, decisions.facts["speaker"].tolist())),
             fewest=_fewest(by_speaker, decisions.emotions),
         ),
     )

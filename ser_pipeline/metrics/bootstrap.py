@@ -1,5 +1,6 @@
 """Intervals by resampling speakers, for one score or for several arms and seeds."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -30,10 +31,33 @@ SCORES: Final = MappingProxyType({"accuracy": accuracy, "uar": uar, "macro_f1": 
 _CHUNK = 250
 
 
+def drawn_apart(speakers: npt.ArrayLike) -> tuple[list[str], Int64s]:
+    """Whose clips are drawn apart from those of others.
+
+    Those of a corpus that do not say who speaks are drawn together. With fewer than two known speakers,
+    nothing tells how others would do: all clips stay together, so that there is no interval.
+
+    Args:
+        speakers: names, shape ``(clips,)``.
+
+    Returns:
+        All names, sorted, and for each clip the number of what it is drawn with.
+
+    Examples:
+        >>> drawn_apart(["b", "a", "x-unknown", "b"])[1]
+        array([1, 0, 2, 1])
+        >>> drawn_apart(["a", "x-unknown"])[1]
+        array([0, 0])
+    """
+    found, place = np.unique(np.asarray(speakers, object).astype(str), return_inverse=True)
+    names: list[str] = found.tolist()
+    return names, place if len(named_among(names)) > 1 else np.zeros_like(place)
+
+
 def speaker_confusions(
     targets: npt.ArrayLike, predicted: npt.ArrayLike, speakers: npt.ArrayLike, classes: int
 ) -> tuple[Int64s, list[str]]:
-    """Count decisions by speaker.
+    """Count decisions by speaker, as :func:`drawn_apart` tells them apart.
 
     Args:
         targets: class numbers, shape ``(clips,)``.
@@ -42,17 +66,17 @@ def speaker_confusions(
         classes: number of classes.
 
     Returns:
-        Shape ``(speakers, classes, classes)``, and the names in that order.
+        Shape ``(drawn, classes, classes)``, and all names.
 
     Examples:
         >>> counts, names = speaker_confusions([0, 1, 1], [0, 0, 1], ["b", "a", "b"], 2)
         >>> names, counts[0].tolist()
         (['a', 'b'], [[0, 0], [1, 0]])
     """
-    names, index = np.unique(np.asarray(speakers, object).astype(str), return_inverse=True)
-    cell = (index * classes + np.asarray(targets, np.int64)) * classes + np.asarray(predicted, np.int64)
-    counts = np.bincount(cell, minlength=len(names) * classes * classes)
-    return counts.reshape(len(names), classes, classes), names.tolist()
+    names, place = drawn_apart(speakers)
+    cell = (place * classes + np.asarray(targets, np.int64)) * classes + np.asarray(predicted, np.int64)
+    shape = (place.max(initial=-1) + 1, classes, classes)
+    return np.bincount(cell, minlength=math.prod(shape)).reshape(shape), names
 
 
 def bootstrap_intervals(
@@ -94,15 +118,16 @@ def describe_intervals(
     Examples:
         >>> describe_intervals(["a-1"])
         'no interval: one speaker (a-1)'
-        >>> describe_intervals(["a-unknown"], unnamed=9)
-        'no interval: 9 clips do not say who speaks'
+        >>> describe_intervals(["a-1", "b-unknown"], unnamed=9)
+        'no interval: one speaker (a-1), and 9 clips do not say who speaks'
     """
     named = named_among(names)
     if not names:
         return "no interval: no clips"
     nobodys = f"{plural(unnamed, 'clip does', 'clips do') if unnamed else 'clips do'} not say who speaks"
-    if len(names) < 2:
-        return f"no interval: {f'one speaker ({named[0]})' if named else nobodys}"
+    if len(named) < 2:
+        alone = [f"one speaker ({named[0]})"] if named else []
+        return f"no interval: {', and '.join([*alone, *([nobodys] if len(named) < len(names) else [])])}"
     drawn = plural(len(named), "speaker")
     text = f"95 % percentile bootstrap over {drawn}, {RESAMPLES} resamples, seed {seed}"
     if len(named) < len(names):
@@ -115,7 +140,7 @@ def describe_intervals(
         )
     elif holders < TOO_FEW_HOLDERS <= len(named):
         text += f"; too narrow, because only {holders} speakers have clips of {listed(emotions)}"
-    if named and len(named) < FEW_SPEAKERS:
+    if len(named) < FEW_SPEAKERS:
         text += (
             f"; fewer than {FEW_SPEAKERS} speakers ({', '.join(named)}): read the scores per speaker instead"
         )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ser_pipeline.arrays import Bools, Float64s, Floats, Int64s, Ints
-from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_speakers, middle
+from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_apart, drawn_speakers, middle
 
 Predict = Callable[[Floats], Ints]
 """From features, shape ``(clips, features)``, to class numbers, ``(clips,)``; must not write to them."""
@@ -194,9 +194,9 @@ class _Draws:
 
 def _clips(targets: npt.ArrayLike, speakers: npt.ArrayLike, classes: int) -> _Clips:
     labels = np.asarray(targets, np.int64)
-    names, place = np.unique(np.asarray(speakers, object).astype(str), return_inverse=True)
-    cell = place * classes + labels
-    counts = np.bincount(cell, minlength=len(names) * classes).reshape(len(names), classes)
+    _, place = drawn_apart(speakers)
+    cell, drawn = place * classes + labels, int(place.max(initial=-1)) + 1
+    counts = np.bincount(cell, minlength=drawn * classes).reshape(drawn, classes)
     return _Clips(labels, cell, counts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s
-from ser_pipeline.metrics.bootstrap import RESAMPLES, percentile_interval
+from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_apart, percentile_interval
 from ser_pipeline.metrics.scores import NOTHING
 
 RATING_SUMS: Final = 7
@@ -24,22 +24,22 @@ Scored = Mapping[str, Float64s]
 
 
 def speaker_sums(values: npt.ArrayLike, speakers: npt.ArrayLike) -> Float64s:
-    """Add up columns by speaker.
+    """Add up columns by speaker, as :func:`ser_pipeline.metrics.bootstrap.drawn_apart` tells them apart.
 
     Args:
         values: shape ``(clips, columns)``.
         speakers: names, shape ``(clips,)``.
 
     Returns:
-        Shape ``(speakers, columns)``.
+        Shape ``(drawn, columns)``.
 
     Examples:
         >>> speaker_sums([[1.0], [2.0], [4.0]], ["b", "a", "b"]).tolist()
         [[2.0], [5.0]]
     """
     columns = np.asarray(values, np.float64)
-    names, place = np.unique(np.asarray(speakers, np.str_), return_inverse=True)
-    sums: Float64s = np.zeros((len(names), columns.shape[1]))
+    _, place = drawn_apart(speakers)
+    sums: Float64s = np.zeros((place.max(initial=-1) + 1, columns.shape[1]))
     np.add.at(sums, place, columns)
     return sums
 

@@ -111,7 +111,9 @@ def test_few_speakers_are_named():
 
 
 def test_clips_that_do_not_say_who_speaks_are_no_speaker():
-    assert describe_intervals(["a-unknown"], unnamed=72) == "no interval: 72 clips do not say who speaks"
+    for names in (["a-unknown"], ["a-unknown", "b-unknown"]):
+        assert describe_intervals(names, unnamed=72) == "no interval: 72 clips do not say who speaks"
+        assert len(speaker_confusions([0, 1], [0, 0], names * (3 - len(names)), 2)[0]) == 1
     text = describe_intervals(["a-1", "a-2", "b-unknown"], unnamed=48)
     assert text.startswith(
         "95 % percentile bootstrap over 2 speakers, 2000 resamples, seed 0; 48 clips do not"
