@@ -388,7 +388,7 @@ def _notes(found: "Compared", synthetic: str) -> list[str]:
         "intervals: paired bootstrap over speakers, and over seeds where there are several; "
         "p: permutation test that swaps the two runs for each speaker",
     ]
-    if 2.0 ** (1 - first.speakers) > 0.05:
+    if first.undecidable:
         lines.append("there are too few speakers to decide anything, whatever the difference")
     arms = [found.base, *(row.arm for row in found.scores)]
     leaking = sorted({arm.name for arm in arms if arm.leaks})

@@ -97,14 +97,14 @@ class RunDecisions:
         return len(named_among(np.unique(self.fact(clips, "speaker_id")).tolist()))
 
     def counts(self, keys: Sequence[str], clips: Strings) -> Int64s:
-        """Count decisions on some clips by speaker.
+        """Count decisions on some clips by speaker, as :func:`ser_pipeline.metrics.speaker_confusions` does.
 
         Args:
             keys: of the seeds of an arm.
             clips: that all of them were tested on, sorted.
 
         Returns:
-            Shape ``(seeds, speakers, classes, classes)``, speakers sorted by name.
+            Shape ``(seeds, drawn, classes, classes)``.
         """
         speakers, found = self.fact(clips, "speaker_id"), []
         for key in keys:
@@ -225,7 +225,8 @@ def _of_decisions(
         return [], clips, 0
     every = {clip for key in keys for clip in decisions.of(key).clips.tolist()}
     counts = [decisions.counts([str(folder) for folder in arm.folders], clips) for arm in arms]
-    found = [compare(each, counts[0]) for each in counts[1:]]
+    people = decisions.people(clips)
+    found = [compare(each, counts[0], people=people) for each in counts[1:]]
     rows = [row for score in SCORES_SHOWN for row in _rows(arms, score, [each[score] for each in found])]
     return rows, clips, len(every) - len(clips)
 
@@ -234,7 +235,11 @@ def _of_sums(arms: Sequence[ComparedArm], sums: Sums) -> list[ComparedScore]:
     base, truth = sums.arm(arms[0].folders), list(sums.truth)
     found = [
         compare(
-            sums.arm(arm.folders), base, scores={sums.score: sums.of}, truth=lambda each: each[..., truth]
+            sums.arm(arm.folders),
+            base,
+            scores={sums.score: sums.of},
+            truth=lambda each: each[..., truth],
+            people=sums.people,
         )
         for arm in arms[1:]
     ]

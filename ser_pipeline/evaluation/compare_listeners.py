@@ -16,6 +16,7 @@ from ser_pipeline.evaluation.listeners import task_of
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import rating_columns, rating_scores, speaker_sums, vote_columns, vote_scores
+from ser_pipeline.records import named_among
 from ser_pipeline.runs.predictions import read_part, read_ratings
 from ser_pipeline.runs.types import RunInfo
 
@@ -31,8 +32,9 @@ class Sums:
         score: its name.
         of: from sums of shape ``(..., columns)`` to the score.
         truth: columns that are the same for all runs.
-        by_run: folder -> sums by speaker, shape ``(speakers, columns)``, speakers sorted by name.
+        by_run: folder -> sums by speaker, shape ``(drawn, columns)``.
         clips: ids of the clips, sorted.
+        people: how many known speakers they are of.
         left_out: clips of some runs that others were not tested on.
     """
 
@@ -41,10 +43,11 @@ class Sums:
     truth: tuple[int, ...]
     by_run: Mapping[Path, Float64s]
     clips: Strings
+    people: int
     left_out: int
 
     def arm(self, folders: Sequence[Path]) -> Float64s:
-        """Sums of the seeds of an arm, shape ``(seeds, speakers, columns)``."""
+        """Sums of the seeds of an arm, shape ``(seeds, drawn, columns)``."""
         return np.stack([self.by_run[folder] for folder in folders])
 
 
@@ -114,4 +117,5 @@ def _summed(
     for folder, (names, columns) in pairs.items():
         order = np.argsort(names, kind="stable")
         by_run[folder] = speaker_sums(columns[order[np.searchsorted(names[order], clips)]], speakers)
-    return Sums(score, of, truth, by_run, clips, len(reduce(np.union1d, every)) - len(clips))
+    people = len(named_among({*speakers.tolist()}))
+    return Sums(score, of, truth, by_run, clips, people, len(reduce(np.union1d, every)) - len(clips))

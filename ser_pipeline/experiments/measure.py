@@ -1,7 +1,7 @@
 """What the decisions say about a claim: figures, before anything is corrected or called by a name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from types import MappingProxyType
@@ -79,23 +79,27 @@ def measured(
     counts = [decisions.counts(keys, clips) for keys in arms]
     emotions = decisions.of(arms[0][0]).emotions
     if claim.kind in ("better", "no worse"):
-        return _paired(claim, counts, emotions, len(clips))
-    return _alone(claim, counts[0], emotions, len(clips))
+        return _paired(claim, counts, emotions, len(clips), decisions.people(clips))
+    return _alone(claim, counts[0], emotions, len(clips), decisions.people(clips))
 
 
-def _paired(claim: ClaimSpec, counts: list[Int64s], emotions: tuple[str, ...], clips: int) -> Measured:
+def _paired(
+    claim: ClaimSpec, counts: list[Int64s], emotions: tuple[str, ...], clips: int, people: int
+) -> Measured:
     lower = claim.score == "error_distance"
     score: Score = (
         partial(error_distance, distances=distance_matrix(emotions)) if lower else SCORES[claim.score]
     )
     # of distances the smaller is the better one: the gain is second minus first
     first, second = counts[::-1] if lower else counts
-    found = compare(first, second, scores={"it": score})["it"]
+    found = compare(first, second, scores={"it": score}, people=people)["it"]
     if claim.kind == "no worse":
         draws = drawn_scores((first, second), {"it": score}).get("it")
         p = 1.0 if draws is None else bootstrap_p(draws[0] - draws[1], -claim.margin)
         figures = _figures(found, clips, p)
-        return Measured(figures, _moved(found, claim.margin, p))
+        low, high = (None if end is None else end + claim.margin for end in (found.low, found.high))
+        moved = replace(found, difference=found.difference + claim.margin, low=low, high=high, p=p)
+        return Measured(figures, moved)
     seeds = (len(counts[0]), len(counts[1]))
     figures = _figures(found, clips, found.p)
     if lower:
@@ -103,7 +107,7 @@ def _paired(claim: ClaimSpec, counts: list[Int64s], emotions: tuple[str, ...], c
     return Measured(figures, found)
 
 
-def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: int) -> Measured:
+def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: int, people: int) -> Measured:
     """Claims about one arm: its lead over something else, drawn over speakers and seeds."""
     lead, first, second, note = _LEADS[claim.kind](claim, counts, emotions)
     draws = drawn_scores((counts,), {"it": lead}).get("it")
@@ -111,7 +115,7 @@ def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: i
     p = 1.0 if draws is None else bootstrap_p(draws[0])
     difference = float(lead(counts.sum(1)).mean())
     seeds = (len(counts), len(counts))
-    found = Comparison(first, first - difference, difference, low, high, p, counts.shape[1], seeds)
+    found = Comparison(first, first - difference, difference, low, high, p, people, seeds)
     figures = _figures(found, clips, p).model_copy(update={"second": second})
     return Measured(figures, found, note)
 
@@ -193,12 +197,4 @@ def _figures(found: Comparison, clips: int, p: float) -> Figures:
         clips=clips,
         speakers=found.speakers,
         seeds=found.seeds,
-    )
-
-
-def _moved(found: Comparison, by: float, p: float) -> Comparison:
-    """A comparison with its difference and interval moved."""
-    low, high = (None if end is None else end + by for end in (found.low, found.high))
-    return Comparison(
-        found.first, found.second - by, found.difference + by, low, high, p, found.speakers, found.seeds
     )

@@ -45,8 +45,6 @@ from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.tables.cells import plural
 
 LEAST_SEEDS: Final = 3
-LEAST_SPEAKERS: Final = 6
-"""With fewer, no swap of arms has a p-value of 0.05."""
 
 INTERVAL = (
     f"95 % percentile bootstrap with {RESAMPLES:,} resamples of speakers and seeds, the same for both arms; "
@@ -134,7 +132,7 @@ def _outcome(claim: ClaimSpec, measurement: _Measurement, corrected: float) -> t
         )
         return words, found.note
     notes = [found.note] if found.note else []
-    if found.figures.speakers < LEAST_SPEAKERS:
+    if found.decides.undecidable:
         notes.append(f"{found.figures.speakers} test speakers are too few to decide")
     return verdict(found.decides, corrected, at_least=claim.at_least), "; ".join(notes)
 

@@ -12,6 +12,7 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.metrics.bootstrap import RESAMPLES, SCORES, Score, drawn_scores, percentile_interval
 from ser_pipeline.metrics.scores import Counts
 
+SIGNIFICANT: Final = 0.05
 PERMUTATIONS: Final = 10_000
 ALL_SIGNS: Final = 12
 """Up to this many speakers every way of swapping arms is tried; with more, a sample."""
@@ -31,7 +32,7 @@ class Comparison:
         low: of the 95 % interval of the difference; None with fewer than two speakers.
         high: of the same interval.
         p: probability of a difference this far from zero if it did not matter which arm hears a speaker.
-        speakers: of the test clips.
+        speakers: known ones of the test clips.
         seeds: runs of the first and the second arm.
     """
 
@@ -44,6 +45,11 @@ class Comparison:
     speakers: int
     seeds: tuple[int, int]
 
+    @property
+    def undecidable(self) -> bool:
+        """Whether no way of swapping the arms of so few speakers could have a p-value of 0.05."""
+        return 2.0 ** (1 - self.speakers) > SIGNIFICANT
+
 
 def compare(
     first: Counts,
@@ -54,6 +60,7 @@ def compare(
     permutations: int = PERMUTATIONS,
     scores: Mapping[str, Score] = SCORES,
     truth: Callable[[Counts], Counts] = lambda counts: counts.sum(-1),
+    people: int | None = None,
 ) -> Mapping[str, Comparison]:
     """Compare two arms by accuracy, UAR and macro-F1, or by scores of one's own.
 
@@ -72,6 +79,7 @@ def compare(
         permutations: draws of the p-value, where not every swap is tried.
         scores: name -> score of counts of shape ``(..., classes, classes)``, or of sums.
         truth: what of counts or sums both arms must have in common: the clips, and what is true of them.
+        people: known speakers of the clips; None takes each row of counts for one.
 
     Returns:
         Score -> comparison.
@@ -110,7 +118,7 @@ def compare(
             low=low,
             high=high,
             p=p_values[name],
-            speakers=first.shape[1],
+            speakers=first.shape[1] if people is None else people,
             seeds=(len(first), len(second)),
         )
     return found
@@ -139,8 +147,6 @@ def _p_values(
 
 
 Verdict = Literal["holds", "does not hold", "not decidable here"]
-
-SIGNIFICANT: Final = 0.05
 
 
 def holm(p_values: npt.ArrayLike) -> Float64s:
@@ -184,7 +190,7 @@ def verdict(found: Comparison, corrected_p: float, *, at_least: float = 0.0) -> 
         corrected_p: over the family of claims, from :func:`holm`.
         at_least: difference that is claimed, as 0.02 for two points.
     """
-    if found.low is None or found.high is None or 2.0 ** (1 - found.speakers) > SIGNIFICANT:
+    if found.low is None or found.high is None or found.undecidable:
         return "not decidable here"
     if found.high < at_least or found.high <= 0:
         return "does not hold"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -101,6 +103,23 @@ def test_p_values_are_corrected_over_the_arms(bench):
     found = compare_runs(folders, bench.manifest)
     smallest = min(row.found.p for row in found.scores if row.score == "uar")
     assert min(row.corrected_p for row in found.scores if row.score == "uar") == pytest.approx(3 * smallest)
+
+
+def test_clips_of_nobody_are_no_speaker(rated_bench):
+    table = rated_bench.manifest.table
+    people = [
+        name if name.startswith("emodb") else "nemo-unknown" for name in table["speaker_id"].to_pylist()
+    ]
+    place = table.column_names.index("speaker_id")
+    manifest = replace(
+        rated_bench.manifest, table=table.set_column(place, "speaker_id", pa.array(people, pa.string()))
+    )
+    good, bad = rated_bench.run("good", 0.99), rated_bench.run("bad", 0.3, train={"loss": "focal"})
+    rated = [rated_run(rated_bench, f"r{noise}", noise)[0] for noise in (0.8, 0.1)]
+    for folders in ([bad, good], rated):
+        rows = compare_runs(folders, manifest).scores
+        assert {row.found.speakers for row in rows} == {5}
+        assert {row.answer for row in rows} == {"not decidable here"}
 
 
 def test_only_clips_that_all_were_tested_on_count(bench):

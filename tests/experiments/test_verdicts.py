@@ -138,6 +138,14 @@ def test_few_speakers_decide_nothing(court):
     assert (found.outcome, found.reason) == ("not decidable here", "5 test speakers are too few to decide")
 
 
+def test_clips_of_nobody_are_no_speaker(court):
+    place = court(claim() + claim(kind="reaches", value=0.5)).put("one", [0.99]).put("two", [0.2])
+    named = place.decisions._facts["speaker_id"]
+    place.decisions._facts["speaker_id"] = np.where(np.char.startswith(named, "emodb"), named, "nemo-unknown")
+    for each in place.judge():
+        assert (each.figures.speakers, each.reason) == (5, "5 test speakers are too few to decide")
+
+
 def test_claims_that_did_not_run_still_count_in_the_family(court):
     alone = court(claim()).put("one", [0.8]).put("two", [0.5]).judge()[0]
     beside = court(claim() + claim(protocol="clips")).put("one", [0.8]).put("two", [0.5]).judge()[0]

@@ -112,9 +112,10 @@ def test_seed_decides(clips):
 
 def test_one_speaker_has_no_interval(clips):
     values, targets, _ = clips
-    found = permutation_importance(values, targets, ["a"] * 80, sign_rule, [[0]], classes=2, repeats=3)
-    assert np.isnan(found.low[0])
-    assert np.isnan(found.high[0])
+    for speakers in (["a"] * 80, ["a", "x-unknown"] * 40):
+        found = permutation_importance(values, targets, speakers, sign_rule, [[0]], classes=2, repeats=3)
+        assert np.isnan(found.low[0])
+        assert np.isnan(found.high[0])
 
 
 def test_if_one_speaker_alone_has_a_class_there_is_no_interval(clips):
