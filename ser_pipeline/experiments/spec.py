@@ -151,6 +151,7 @@ class Experiment(Options):
 
     Attributes:
         name: of the file, without suffix.
+        source: name of a shipped one, or path of the file: what commands call it by.
         title: in a few words.
         about: what it is for.
         seeds: of weights and order; every arm is trained with each.
@@ -164,6 +165,7 @@ class Experiment(Options):
     """
 
     name: str
+    source: str
     title: str
     about: str = ""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0, 1, 2)
@@ -192,7 +194,7 @@ def find_experiment(name: str) -> Experiment:
         SettingsError: there is none, or the file does not fit; the message names the place.
     """
     if name in shipped_names():
-        return parse_experiment((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), f"{name}.toml")
+        return parse_experiment((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"), name)
     path = Path(name)
     if not path.is_file():
         raise SettingsError(
@@ -211,7 +213,7 @@ def parse_experiment(text: str, where: str) -> Experiment:
 
     Args:
         text: TOML.
-        where: path or name of the file, for messages; its stem names the experiment.
+        where: name of a shipped one, or path of the file, whose stem names the experiment.
 
     Raises:
         SettingsError: not TOML, an unknown key, a wrong value, a repeated seed, or a claim without what its
@@ -220,12 +222,17 @@ def parse_experiment(text: str, where: str) -> Experiment:
     name = Path(where).stem
     if not _NAME.fullmatch(name) or name == "cells":
         raise SettingsError(f"{where}: cannot name an experiment; use letters, digits, '.', '_', '-'")
+    if name != where and name in shipped_names():
+        raise SettingsError(
+            f"{where}: experiment '{name}' comes with the package, and its findings would be overwritten; "
+            "rename the file"
+        )
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{where}: not a TOML file: {error}") from None
     try:
-        found = Experiment.model_validate({**values, "name": name})
+        found = Experiment.model_validate({**values, "name": name, "source": where})
     except ValidationError as error:
         raise SettingsError(_explained(error, where)) from None
     if len({*found.seeds}) < len(found.seeds):
@@ -297,7 +304,7 @@ def _explained(error: ValidationError, where: str) -> str:
     text = f"{where}: {'.'.join(place)}: "
     if first["type"] == "extra_forbidden":
         kind = _PARTS.get(place[0], Experiment) if len(place) > 1 else Experiment
-        valid = ", ".join(name for name in kind.model_fields if name != "name" or kind is not Experiment)
+        valid = ", ".join(name for name in kind.model_fields if name not in ("name", "source"))
         return f"{text}no such key; valid are {valid}"
     if first["type"] == "missing":
         return f"{text}is missing; add it"

@@ -257,6 +257,7 @@ def write_findings(progress: Progress, runs: Path, *, epochs: int | None = None)
     table = progress.ground.manifest.table
     found = Findings(
         name=experiment.name,
+        source=experiment.source,
         title=experiment.title,
         about=experiment.about,
         manifest_digest=progress.ground.manifest.digest,

@@ -1,5 +1,6 @@
 """The chapter on experiments: claims that hold, do not hold, cannot be decided, or were not run."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -220,7 +221,10 @@ def _part(found: Findings, data: Data) -> Section:
     if found.manifest_digest != data.digest:
         marks.append("other manifest")
     blocks: list[Block] = [text(found.about)] if found.about else []
-    blocks += [_state(found, f"ser experiment run {found.name}"), *_cautions(found)]
+    blocks += [
+        _state(found, f"ser experiment run {shlex.quote(found.source or found.name)}"),
+        *_cautions(found),
+    ]
     given = tuple(marks)
     if found.claims:
         blocks.append(claims_table(found, given))

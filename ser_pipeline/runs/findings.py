@@ -177,6 +177,7 @@ class Findings(Options):
 
     Attributes:
         name: of the experiment.
+        source: what commands call it by: its name if it is shipped, else its file; empty in those of 0.1.0.
         title: in a few words.
         about: what it is for.
         manifest_digest: of the recordings.
@@ -192,6 +193,7 @@ class Findings(Options):
 
     schema_version: Literal[1] = FINDINGS_SCHEMA
     name: str
+    source: str = ""
     title: str
     about: str = ""
     manifest_digest: str
@@ -268,4 +270,4 @@ def read_findings(path: Path) -> Findings:
 
 
 def _again(path: Path) -> str:
-    return f"make it again with 'ser experiment run {path.parent.name}'"
+    return f"make it again with 'ser experiment run {path.parent.name}' or, if it is your own, with its file"

@@ -88,6 +88,12 @@ def test_unknown_names_list_what_there_is(tmp_path):
         find_experiment("nope")
     with pytest.raises(SettingsError, match="cannot name an experiment"):
         parse_experiment(HEAD + ARM, "cells.toml")
+    with pytest.raises(SettingsError, match=r"'paper' comes with the package, .*; rename the file"):
+        parse_experiment(HEAD + ARM, "mine/paper.toml")
+    assert [find_experiment("paper").source, parse_experiment(HEAD + ARM, "a/b.toml").source] == [
+        "paper",
+        "a/b.toml",
+    ]
     binary = tmp_path / "b.toml"
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="cannot be read as text"):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ser_pipeline.report import make_report
-from ser_pipeline.report.document import plain
+from ser_pipeline.report.document import Text, plain
 from ser_pipeline.report.experiment_section import comparison, experiment_sections
 from ser_pipeline.runs.findings import (
     ArmFinding,
@@ -192,6 +192,13 @@ def test_a_comparison_says_what_is_claimed(changes, claimed):
     page = comparison(findings(claims=(claim(**changes),)))
     (table,) = page.sections[0].blocks
     assert table.rows[0].entries[1].text == claimed
+
+
+def test_the_command_names_the_file_of_an_experiment():
+    for source, command in (("my own/lk.toml", "'my own/lk.toml'"), ("", "mine")):
+        _, part = experiment_sections([findings(source=source)], data_of())
+        words = [plain(block.words) for block in part.blocks if isinstance(block, Text)]
+        assert any(f"Continue with ser experiment run {command}." in each for each in words)
 
 
 def test_a_comparison_says_what_was_measured_and_what_not():
