@@ -1,6 +1,5 @@
 """Commands of ``ser experiment``: run what is missing, list, show what follows."""
 
-import fnmatch
 import shlex
 import time
 from dataclasses import dataclass
@@ -299,10 +298,12 @@ def _checked_scheduler(cluster: Cluster, work: Work) -> str | None:
 
 def _patterns(only: list[str], arms: set[str]) -> list[str]:
     """What each ``--only`` names: an arm whose name has a comma, or several between commas."""
+    from ser_pipeline.experiments.schedule import arms_named
+
     found: list[str] = []
     for item in only:
         whole = item.strip()
-        parts = [whole] if fnmatch.filter(arms, whole) else [part.strip() for part in whole.split(",")]
+        parts = [whole] if arms_named(whole, arms) else [part.strip() for part in whole.split(",")]
         found += [part for part in parts if part]
     return found
 

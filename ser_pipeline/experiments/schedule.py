@@ -1,8 +1,8 @@
 """Which cells are trained first, what they will cost, and how long an experiment may take."""
 
-import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
@@ -99,20 +99,33 @@ def estimates(
         SettingsError: a pattern that no arm matches.
     """
     names = sorted({cell.arm for cell in progress.cells})
+    chosen: set[str] = set()
     for pattern in only:
-        if not fnmatch.filter(names, pattern):
+        named = arms_named(pattern, names)
+        if not named:
             raise SettingsError(f"--only {pattern}: no arm has this name; valid are {'; '.join(names)}")
+        chosen |= named
     rates = seconds_per_work(all_records(places.runs))
     builds: dict[Wanted, float] = {}
     found: dict[str, Cost] = {}
     for cell in progress.cells:
         if not cell.key or progress.states[cell.key].status != "not run" or cell.key in found:
             continue
-        if only and not any(fnmatch.fnmatchcase(cell.arm, pattern) for pattern in only):
+        if only and cell.arm not in chosen:
             progress.states[cell.key] = State("not run", NOT_ASKED)
             continue
         found[cell.key] = cost_of(cell, progress.ground, places, rates, builds, jobs=jobs)
     return found
+
+
+def arms_named(pattern: str, arms: Collection[str]) -> set[str]:
+    """Arms that a pattern of ``--only`` names: the one of this very name, or those that fit.
+
+    Examples:
+        >>> sorted(arms_named("svm[c=1]", ["svm[c=1]", "svmc"])), sorted(arms_named("svm*", ["svm", "dnn"]))
+        (['svm[c=1]'], ['svm'])
+    """
+    return {pattern} if pattern in arms else {arm for arm in arms if fnmatchcase(arm, pattern)}
 
 
 def cost_of(

@@ -165,16 +165,16 @@ def test_a_damaged_result_file_says_what_to_do(ser, tmp_path):
     assert "make it again with 'ser experiment run mine'" in result.stderr
 
 
-def test_only_takes_a_name_with_a_comma_or_names_between_commas(ser, small, tmp_path):
-    text = SMALL.replace("[arms.high]", '[arms."high, very"]').replace(
-        'first = "high"', 'first = "high, very"'
+def test_only_takes_a_name_with_brackets_and_a_comma_or_names_between_commas(ser, small, tmp_path):
+    text = SMALL.replace("[arms.high]", '[arms."high[c=1, d=2]"]').replace(
+        'first = "high"', 'first = "high[c=1, d=2]"'
     )
     (tmp_path / "small.toml").write_text(text)
-    whole = ser("experiment", "run", "small.toml", "--only", "high, very", "--dry-run").stdout
-    assert "high, very" in whole
+    whole = ser("experiment", "run", "small.toml", "--only", "high[c=1, d=2]", "--dry-run").stdout
+    assert "high[c=1, d=2]" in whole
     assert "low" not in whole
     both = ser("experiment", "run", "small.toml", "--only", "high*, low", "--dry-run").stdout
-    assert "high, very" in both
+    assert "high[c=1, d=2]" in both
     assert "low" in both
 
 
