@@ -295,6 +295,8 @@ def _check_claim(claim: ClaimSpec, where: str) -> None:
             emotion_id(name)
     except LabelError as error:
         raise SettingsError(f"{where}: {error}") from None
+    if alike := next((one for one, other in claim.pairs if one == other), None):
+        raise SettingsError(f"{where}: pairs: '{alike}' cannot be confused with itself; name two emotions")
 
 
 def _explained(error: ValidationError, where: str) -> str:

@@ -70,6 +70,10 @@ def test_a_file_is_named_by_its_stem(tmp_path):
         (claim(kind="reaches"), "x.toml: claims.1: kind 'reaches' needs 'value'"),
         (claim(kind="best class"), "x.toml: claims.1: kind 'best class' needs 'emotion'"),
         (claim(kind="best class", emotion="rage"), "x.toml: claims.1: emotion 'rage' does not exist; valid"),
+        (
+            claim(kind="top confusions", pairs=[["anger", "fear"], ["anger", "anger"]]),
+            "x.toml: claims.1: pairs: 'anger' cannot be confused with itself; name two emotions",
+        ),
         (claim(second="one", scores="uar"), "x.toml: claims.1.scores: no such key; valid are text, kind"),
         (
             claim(kind="reaches", value=0.5, score="error_distance"),
