@@ -110,7 +110,7 @@ def cells_of(design: Design, ground: Ground, *, epochs: int | None = None) -> li
     Args:
         design: arms and claims.
         ground: the recordings.
-        epochs: at most this many in every network, instead of what the experiment says.
+        epochs: at most this many in every network.
 
     Raises:
         SettingsError: a setting, model, task or split that does not exist; the message names the arm.
@@ -131,8 +131,11 @@ def cell_of(design: Design, ground: Ground, arm: Arm, protocol: str, seed: int, 
     """
     where = f"experiment '{design.experiment.name}': arm '{arm.name}'"
     changes = merged(arm.settings, design.experiment.protocols[protocol])
-    changes = merged(changes, {"train": {"seed": seed, "epochs": epochs}})
+    changes = merged(changes, {"train": {"seed": seed}})
     recipe = _recipe(changes, where)
+    if epochs is not None:
+        train = recipe.train.model_copy(update={"epochs": min(recipe.train.epochs, epochs)})
+        recipe = recipe.model_copy(update={"train": train})
     _check(recipe, arm, ground, where)
     try:
         split = ground.split(recipe.split)

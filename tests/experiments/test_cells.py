@@ -81,8 +81,10 @@ def test_settings_of_ser_toml_come_before_those_of_the_experiment(lab, tmp_path)
     assert (recipe.train.batch_size, recipe.train.epochs) == (7, 4)
 
 
-def test_epochs_of_the_command_win(lab):
-    assert lab.progress(arm("train = { epochs = 4 }"), epochs=2).cells[0].recipe.train.epochs == 2
+def test_epochs_of_the_command_are_the_most(lab):
+    for most, epochs in ((2, 2), (9, 4)):
+        recipe = lab.progress(arm("train = { epochs = 4 }"), epochs=most).cells[0].recipe
+        assert recipe.train.epochs == epochs
 
 
 def test_groups_are_corpora_and_languages(lab):
