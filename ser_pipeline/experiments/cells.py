@@ -14,13 +14,14 @@ from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import EmbeddingOptions, Recipe, WaveOptions, configured, idle, merged
+from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
 
 SETTINGS_FILE: Final = Path("ser.toml")
 LEAST_CLIPS: Final = 40
-"""A corpus with fewer recordings teaches nothing alone; ``each`` leaves it out."""
+"""A corpus or a language with fewer recordings teaches nothing alone; ``each`` leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,19 @@ class Ground:
             write_split(self.manifests, self.split(name))
 
     def groups(self) -> Groups:
-        """Corpora of at least :data:`LEAST_CLIPS` recordings, and their languages."""
-        columns = [self.manifest.table[name].to_pylist() for name in ("corpus", "language")]
-        clips = Counter(columns[0])
-        corpora = tuple(sorted(corpus for corpus, count in clips.items() if count >= LEAST_CLIPS))
-        languages: dict[str, set[str]] = {}
-        for corpus, tag in set(zip(*columns, strict=True)):
-            if corpus in corpora:
-                languages.setdefault(tag.partition("-")[0], set()).add(corpus)
-        return Groups(corpora, {tag: tuple(sorted(languages[tag])) for tag in sorted(languages)})
+        """Corpora of at least :data:`LEAST_CLIPS` recordings, and languages of as many."""
+        corpora = self.manifest.table["corpus"].to_pylist()
+        tags = [tag.partition("-")[0] for tag in self.manifest.table["language"].to_pylist()]
+        held = {tag: set[str]() for tag in _many(tags) if tag not in NO_LANGUAGE}
+        for corpus, tag in {*zip(corpora, tags, strict=True)}:
+            if tag in held:
+                held[tag].add(corpus)
+        return Groups(_many(corpora), {tag: tuple(sorted(names)) for tag, names in held.items()})
+
+
+def _many(names: list[str]) -> tuple[str, ...]:
+    """Names that stand there at least :data:`LEAST_CLIPS` times, sorted."""
+    return tuple(sorted(name for name, clips in Counter(names).items() if clips >= LEAST_CLIPS))
 
 
 def cells_of(design: Design, ground: Ground, *, epochs: int | None = None) -> list[Cell]:

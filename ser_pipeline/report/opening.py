@@ -7,6 +7,7 @@ from typing import Final
 from ser_pipeline.manifest.describe import named_speakers
 from ser_pipeline.manifest.doctor import DOCTOR
 from ser_pipeline.metrics import FEW_SPEAKERS
+from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.ranking import answer
 from ser_pipeline.report.results_section import CLAIM_PROTOCOL, beside_source
@@ -43,10 +44,9 @@ def banner(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) ->
 def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -> tuple[Block, ...]:
     """Write which model is best, and what is shown, in a sentence or two."""
     corpora = data.table["corpus"].unique().to_pylist()
-    tongues = len(data.table["language"].unique())
     held = (
         f"{cells.plural(data.table.num_rows, 'recording')} of {cells.people(named_speakers(data.table))} "
-        f"from {cells.plural(len(corpora), 'corpus', 'corpora')} in {cells.plural(tongues, 'language')}"
+        f"from {cells.plural(len(corpora), 'corpus', 'corpora')} in {_languages(data)}"
     )
     done = cells.plural(len(runs), "finished run") if runs else "no finished run yet"
     more = f" and {len(unfinished)} unfinished" if unfinished else ""
@@ -59,6 +59,15 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
         found = f" {_copies_words(copies, total)}, so this score may be too high."
         best = replace(best, words=(*best.words, found))
     return best, shown
+
+
+def _languages(data: Data) -> str:
+    """How many languages are spoken; en-US and en-GB are one."""
+    tags = {tag.partition("-")[0] for tag in data.table["language"].unique().to_pylist()}
+    if not tags & NO_LANGUAGE:
+        return cells.plural(len(tags), "language")
+    known = len(tags - NO_LANGUAGE)
+    return cells.plural(known, "known language") if known else "languages that are not known"
 
 
 def _copied(data: Data) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 import shutil
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from ser_pipeline.errors import SettingsError
@@ -91,6 +93,14 @@ def test_groups_are_corpora_and_languages(lab):
     found = lab.ground().groups()
     assert found.corpora == ("emodb", "nemo")
     assert found.languages == {"de": ("emodb",), "pl": ("nemo",)}
+
+
+def test_few_clips_and_tags_of_no_language_are_no_group(lab):
+    ground = lab.ground()
+    table, tags = ground.manifest.table, ["de-DE"] * 25 + ["de-AT"] * 20 + ["fr"] * 15 + ["und"] * 60
+    table = table.set_column(table.column_names.index("language"), "language", pa.array(tags))
+    ground.manifest = replace(ground.manifest, table=table)
+    assert ground.groups().languages == {"de": ("emodb",)}
 
 
 @pytest.mark.parametrize("name", shipped_names())

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from ser_pipeline.manifest.doctor import Diagnosis, Finding
@@ -29,6 +30,24 @@ def test_opening_counts_what_is_shown(data):
         "This report shows 90 recordings of 10 speakers from 2 corpora in 2 languages, "
         "with no finished run yet."
     )
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        (("en-GB", "en-US"), "2 corpora in 1 language,"),
+        (("de", "und"), "2 corpora in 1 known language,"),
+        (("mul", "und"), "2 corpora in languages that are not known,"),
+    ],
+)
+def test_opening_counts_known_languages(data, tags, words):
+    rows = [
+        dict(zip(("emodb", "nemo"), tags, strict=True))[name] for name in data.table["corpus"].to_pylist()
+    ]
+    place = data.table.column_names.index("language")
+    table = data.table.set_column(place, "language", pa.array(rows))
+    data = replace(data, manifest=replace(data.manifest, table=table))
+    assert words in plain(opening(data, [], [])[0].words)
 
 
 def test_limits_name_emotions_with_no_or_few_test_clips(data, tmp_path, rows, fake):
