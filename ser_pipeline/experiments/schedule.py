@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ser_pipeline.arrays import Bools
 from ser_pipeline.datasets.examples import chosen_rows
 from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import SerError, SettingsError
@@ -174,7 +175,7 @@ def work_of(cell: Cell, ground: Ground) -> float:
 
 def work_in(recipe: Recipe, table: pa.Table, folds: int) -> float:
     """Recordings of a manifest to learn from, times folds, times epochs; an encoder counts by its size."""
-    rows = chosen_rows(table, recipe.corpora, recipe.languages) & chosen_by(table, recipe.where).rows
+    rows = rows_of(recipe, table)
     if recipe.train_corpora:
         rows = rows & chosen_rows(table, recipe.train_corpora, ())
     emotions = pc.less(table["emotion_id"], 4 if recipe.task == "4class" else 6)
@@ -182,6 +183,11 @@ def work_in(recipe: Recipe, table: pa.Table, folds: int) -> float:
     epochs = min(recipe.train.epochs, TYPICAL_EPOCHS) if recipe.model.architecture.by_epochs else 1
     size = encoder_size(recipe.embeddings) if recipe.model.architecture.inputs == "waves" else 1.0
     return max(1.0, float(clips * (1 + recipe.train.copies) * folds * epochs * size))
+
+
+def rows_of(recipe: Recipe, table: pa.Table) -> Bools:
+    """Recordings of a manifest that a recipe takes, shape ``(rows,)``."""
+    return chosen_rows(table, recipe.corpora, recipe.languages) & chosen_by(table, recipe.where).rows
 
 
 def training_seconds(inputs: Inputs, runs: Path) -> float:

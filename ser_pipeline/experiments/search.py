@@ -17,10 +17,12 @@ from ser_pipeline.experiments.cells import Cell, Ground, cell_of
 from ser_pipeline.experiments.place import Places, all_records, only_one, read_record
 from ser_pipeline.experiments.progress import State
 from ser_pipeline.experiments.run import NO_TIME, Clock, Watcher, run_cell
-from ser_pipeline.experiments.schedule import cost_of, seconds_per_work, work_of
+from ser_pipeline.experiments.schedule import cost_of, rows_of, seconds_per_work, work_of
 from ser_pipeline.experiments.spec import Among, SearchSpec
 from ser_pipeline.options import merged
-from ser_pipeline.runs.findings import count_cells, experiment_folder
+from ser_pipeline.records import PARTS
+from ser_pipeline.runs.findings import experiment_folder
+from ser_pipeline.splits import parts_for
 from ser_pipeline.training.trackers import check_trackers
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def search(
 
     Raises:
         SettingsError: no ``[search]``, or a field, arm or protocol of it that does not exist; Optuna is not
-            installed; the protocol has folds.
+            installed; the protocol has folds, or no validation clips.
         RunError: another process runs experiments in the same folder.
     """
     spec = _spec(design)
@@ -131,7 +133,7 @@ def search_seconds(
     epochs: int | None = None,
     jobs: int = 1,
 ) -> tuple[int, float]:
-    """Trials that a search has not ended yet, and the seconds that they should take.
+    """Trials that a search has not done yet, and the seconds that they should take.
 
     Args and errors are those of :func:`search`. Each is taken for as large as the arm without changes.
     """
@@ -139,9 +141,14 @@ def search_seconds(
     arm, protocol = _arm(design, spec)
     cell = _cell(design, ground, arm, protocol, {}, 0, epochs)
     cost = cost_of(cell, ground, places, seconds_per_work(all_records(places.runs)), {}, jobs=jobs)
-    path = experiment_folder(places.runs, design.experiment.name) / TRIALS_TABLE
-    ended = count_cells(path)["done"] if path.is_file() else 0
-    left = max(0, (trials or spec.trials) - ended)
+    count = trials or spec.trials
+    done: list[Trial] = []
+    for trial in _trials(_study(spec), design, ground, spec, epochs, count, done):
+        record = read_record(places.runs, trial.cell.key)
+        if record is None:
+            break
+        done.append(replace(trial, state=State("done", record=record)))
+    left = count - len(done)
     return left, left * cost.training + cost.building
 
 
@@ -226,11 +233,6 @@ def _arm(design: Design, spec: SearchSpec) -> tuple[Arm, str]:
     if protocol not in design.experiment.protocols:
         known = ", ".join(design.experiment.protocols)
         raise SettingsError(f"{where}: there is no protocol '{protocol}'; valid are {known}")
-    if "fold" in design.experiment.protocols[protocol]:
-        raise SettingsError(
-            f"{where}: protocol '{protocol}' has folds, whose validation clips are test clips of other "
-            "folds; choose one without folds, such as split = 'speaker'"
-        )
     return design.names[spec.arm], protocol
 
 
@@ -265,10 +267,26 @@ def _cell(
         own=merged(arm.own, drawn),
     )
     cell = cell_of(design, ground, changed, protocol, design.experiment.seeds[0], epochs)
+    where = f"experiment '{design.experiment.name}': search"
     if cell.problem:
-        raise SettingsError(f"experiment '{design.experiment.name}': search: {cell.problem}")
+        raise SettingsError(f"{where}: {cell.problem}")
+    _check_chooses(cell, ground, f"{where}: protocol '{protocol}'")
     check_trackers(cell.recipe.train.log)
     return cell
+
+
+def _check_chooses(cell: Cell, ground: Ground, where: str) -> None:
+    """Make sure that there are validation clips to choose settings by, and that none is tested."""
+    recipe, instead = cell.recipe, "choose a split without folds and with validation clips, such as 'speaker'"
+    if recipe.fold is not None:
+        raise SettingsError(
+            f"{where} has folds, whose validation clips are test clips of other folds; {instead}"
+        )
+    parts = parts_for(ground.split(recipe.split), ground.manifest)
+    if not (rows_of(recipe, ground.manifest.table) & (parts == PARTS.index("validation"))).any():
+        raise SettingsError(
+            f"{where}: split '{recipe.split}' has no validation clips of these recordings; {instead}"
+        )
 
 
 def _expected(done: list[Trial], count: int) -> float:

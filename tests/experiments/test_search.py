@@ -9,7 +9,7 @@ from ser_pipeline.cli import app
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.arms import designed
 from ser_pipeline.experiments.place import all_records
-from ser_pipeline.experiments.search import best, search
+from ser_pipeline.experiments.search import best, search, search_seconds
 from ser_pipeline.experiments.spec import parse_experiment
 from tests.experiments.conftest import SMALL, Quiet
 
@@ -60,6 +60,10 @@ def test_a_search_goes_on_where_it_stopped_and_trains_nothing_twice(lab):
     assert [trial.values for trial in more[:2]] == [trial.values for trial in first]
     assert [trial.score for trial in more[:2]] == [trial.score for trial in first]
     assert len({record.key for record in all_records(lab.runs)} - records) == 1
+    ground = lab.ground()
+    for text, left in ((SEARCH, 1), (SEARCH.replace("[0.0, 0.5]", "[0.1, 0.2]"), 4)):
+        design = designed(parse_experiment(text, "small.toml"), ground.groups())
+        assert search_seconds(design, ground, lab.places, trials=4)[0] == left
 
 
 def test_a_trial_that_fails_stops_no_other(lab, monkeypatch):
@@ -96,6 +100,16 @@ def test_without_time_nothing_is_begun(lab):
             "there is no protocol 'two'; valid are people, one",
         ),
         ('protocol = "one"\ntrials', 'protocol = "people"\ntrials', "'people' has folds"),
+        (
+            'one = { split = "speaker" }',
+            'one = { split = "loco" }\n[settings]\nfold = "all"',
+            "'one' has folds",
+        ),
+        (
+            'one = { split = "speaker" }',
+            'one = { split = "speaker", where = "speaker_id = \'nemo-0\'" }',
+            r"'one': split 'speaker' has no validation clips .*; choose a split",
+        ),
         ('"model.dropout"', '"model.drop"', "model.drop"),
         ('"model.dropout"', '"model.attention"', "'model.attention' has no effect on model dnn"),
         ("low = 8, high = 24", "low = 24, high = 8", "low must lie below high"),
