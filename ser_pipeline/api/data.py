@@ -237,11 +237,9 @@ def build_store(
     if isinstance(inputs, str):
         place = None if settings is None else Path(settings)
         options = _store_options(inputs, chosen_recipe(preset=preset, settings=place, **changes), copies)
-    elif preset is None and not changes:
-        options = inputs
     else:
-        given = "preset" if preset is not None else next(iter(changes))
-        raise SettingsError(f"{given}: does not go with all options of a store; leave one of them out")
+        _check_alone(inputs, copies, changes if preset is None else {"preset": preset})
+        options = inputs
     total = done = 0
 
     def start(count: int) -> None:
@@ -303,6 +301,16 @@ def _built_at(
         with uploaded(cache, place.relative_to(cache)) as folder:
             found = make(folder)
     return replace(found, folder=place)
+
+
+def _check_alone(options: StoreOptions, copies: int, given: Mapping[str, Any]) -> None:
+    """Refuse what has no effect on a store whose options are all given."""
+    if name := next(iter(given), None):
+        raise SettingsError(f"{name}: does not go with all options of a store; leave one of them out")
+    if copies and not isinstance(options, Augmented):
+        raise SettingsError(
+            "copies: these options are of a store without variants; pass Augmented ones, or a kind"
+        )
 
 
 def _store_options(kind: str, recipe: Recipe, copies: int) -> StoreOptions:

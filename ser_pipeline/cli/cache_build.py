@@ -146,14 +146,14 @@ def augment(
         build(options, where, step, copies)
 
 
-def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> None:
+def build(options: "StoreOptions", where: Where, step: str, copies: int = 0) -> None:
     """Build one store, showing how far it is, and name the next command.
 
     Args:
         options: of the store.
         where: folders, and how much to do.
         step: the command that comes next once all is built.
-        copies: variants of each recording, in a store of variants.
+        copies: variants of each recording, in a store of variants; else 0.
     """
     from ser_pipeline.api import build_store
     from ser_pipeline.store import build_command, build_seconds, parse_shards
@@ -162,7 +162,7 @@ def build(options: "StoreOptions", where: Where, step: str, copies: int = 1) -> 
 
         def on_progress(done: int, total: int) -> None:
             if not done and where.scheduler is None:
-                one = "recording" if copies == 1 else "variant"
+                one = "variant" if copies else "recording"
                 left = plural(total, f"{one} is left, which takes", f"{one}s are left, which take")
                 need_budget(where.budget, build_seconds(options, total) / where.jobs, left)
             shown(done, total)

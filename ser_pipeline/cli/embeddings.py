@@ -61,7 +61,7 @@ def embeddings(
         inputs, _ = located(recipe.embeddings, encoder_folders(encoders), fetch=download)
         say(f"{inputs.encoder}: layers {', '.join(map(str, inputs.layers))} of {inputs.folder}")
         options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
-        build(options, where, _training(inputs, recipe.embeddings.layers, copies), max(1, copies))
+        build(options, where, _training(inputs, recipe.embeddings.layers, copies), copies)
 
 
 def _training(inputs: "EmbeddingOptions", layers: "Sequence[int]", copies: int) -> str:
@@ -86,7 +86,7 @@ def waves(given: Given, where: Where, copies: VariantsOption = 0) -> None:
         recipe = given.settings_read()
         inputs = recipe.embeddings.waves
         options = Augmented(inputs=inputs, changes=recipe.augment) if copies else inputs
-        build(options, where, "ser train finetune", max(1, copies))
+        build(options, where, "ser train finetune", copies)
 
 
 def encoders(folder: EncodersOption = None, fmt: FormatOption = Format.table) -> None:

@@ -35,7 +35,7 @@ _FIRST_GUESS: Final[Mapping[str, float]] = MappingProxyType(
 """Seconds per unit of work, one thread, where no cell of the model is done; finetune's of whisper-base."""
 
 Wanted = tuple[StoreOptions, int]
-"""Options of a store, and how many variants of each recording it holds."""
+"""Options of a store, and how many variants of each recording it holds; 0 for the recordings as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Cost:
 
 def wanted_stores(recipe: Recipe) -> tuple[Wanted, ...]:
     """What must be in the cache before a recipe can be trained."""
-    clean: list[Wanted] = [(_kept(part), 1) for part in recipe.parts]
+    clean: list[Wanted] = [(_kept(part), 0) for part in recipe.parts]
     return (*clean, *((_kept(variants), recipe.train.copies) for variants in recipe.variants))
 
 

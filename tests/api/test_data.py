@@ -55,6 +55,7 @@ def test_stores_are_of_the_preset_asked_for(corpus):
         ({"n_mel": 8}, "settings: n_mel: there is no such setting"),
         ({"n_mels": 1}, "front_end.n_mels"),
         ({"inputs": FrontEnd(), "n_mels": 8}, "n_mels: does not go with all options of a store"),
+        ({"inputs": FrontEnd(), "copies": 2}, "copies: these options are of a store without variants; pass"),
     ],
     ids=str,
 )

@@ -144,7 +144,7 @@ def test_the_weights_of_an_encoder_are_part_of_a_cells_key(lab, monkeypatch, mak
         cell = lab.progress(ENCODER).cells[0]
         keys.add(cell.key)
         ((wanted, copies),) = wanted_stores(cell.recipe)
-        assert (wanted.folder, wanted.layers, copies) == (str(folder), (0, 1, 2, 3), 1)
+        assert (wanted.folder, wanted.layers, copies) == (str(folder), (0, 1, 2, 3), 0)
     assert len(keys) == 2
 
 
