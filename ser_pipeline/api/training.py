@@ -244,17 +244,23 @@ def ensemble(
     folders = [find_run(Path(member), Path(runs)) for member in members]
     first = read_info(folders[0]).recipe if folders else Recipe()
     recipe = first.model_copy(update={"model": ModelOptions(name=ENSEMBLE)})
-    call = command or f"ensemble({[*map(str, members)]!r})"
+    call = command or f"ensemble({[os.fspath(member) for member in members]!r})"
     with new_run(Path(runs), recipe, name) as folder, Logged(folder, trackers, watcher):
         info = make_ensemble(folder, folders, manifests=Path(manifests), command=call)
         return timed(ScoredRun(folder, info, read_scores(folder, info)))
 
 
 def _call(model: object, preset: str | None, changes: Mapping[str, Any]) -> str:
-    """The call as Python."""
+    """The call as Python.
+
+    Examples:
+        >>> _call("crnn", None, {"teacher": Path("runs/a")})
+        "train('crnn', teacher='runs/a')"
+    """
     given = {"preset": preset, **changes} if preset else changes
+    told = {key: os.fspath(each) if isinstance(each, os.PathLike) else each for key, each in given.items()}
     first = [] if model is None else ["recipe" if isinstance(model, Recipe) else repr(model)]
-    return f"train({', '.join([*first, *(f'{key}={value!r}' for key, value in given.items())])})"
+    return f"train({', '.join([*first, *(f'{key}={value!r}' for key, value in told.items())])})"
 
 
 def resume(

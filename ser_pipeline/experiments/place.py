@@ -10,7 +10,7 @@ from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result, write_result
-from ser_pipeline.runs.findings import EXPERIMENTS
+from ser_pipeline.runs.names import EXPERIMENTS
 
 CELLS: Final = "cells"
 RECORD: Final = "cell.json"

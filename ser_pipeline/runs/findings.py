@@ -15,9 +15,9 @@ from ser_pipeline.errors import RunError
 from ser_pipeline.options import Options
 from ser_pipeline.runs.files import read_result, read_table
 from ser_pipeline.runs.find import Unread
+from ser_pipeline.runs.names import EXPERIMENTS
 from ser_pipeline.runs.ratings import Estimate
 
-EXPERIMENTS: Final = "experiments"
 FINDINGS: Final = "findings.json"
 CELLS_TABLE: Final = "cells.parquet"
 FINDINGS_SCHEMA: Final = 1

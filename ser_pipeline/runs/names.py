@@ -1,6 +1,8 @@
 """Names and folders of new runs and of their folds."""
 
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -14,6 +16,9 @@ from ser_pipeline.options import Recipe
 from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+EXPERIMENTS: Final = "experiments"
+"""Folder of all experiments and their cells, among the runs."""
 
 _FOLD: Final = re.compile(r"fold-(\d+)")
 
@@ -79,11 +84,15 @@ def _chosen(runs: Path, name: str) -> Path:
     """A new folder of a name that the user chose."""
     if not NAME.fullmatch(name):
         raise RunError(f"'{name}' cannot name a run; use letters, digits, '.', '_', '-', as in 'first-try'")
+    if name.lower() == EXPERIMENTS:
+        raise RunError(
+            f"'{name}' cannot name a run: experiments are kept in that folder; choose another name"
+        )
     folder = runs / name
     if not _made(folder):
-        raise RunError(
-            f"{folder}: exists; choose another --name, or continue with 'ser train --resume {folder}'"
-        )
+        again = f", or continue with 'ser train --resume {shlex.quote(str(folder))}'"
+        begun = os.path.lexists(folder / SETTINGS)
+        raise RunError(f"{folder}: exists; choose another --name{again if begun else ''}")
     return folder
 
 

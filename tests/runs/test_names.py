@@ -27,12 +27,15 @@ def test_a_name_that_is_made_up_tells_the_time_by_the_clock(tmp_path):
 
 def test_taken_and_odd_names_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
+    with pytest.raises(RunError, match=r"exists; choose another --name$"), new_run(tmp_path, Recipe(), "a"):
+        pass
+    (tmp_path / "a" / "settings.json").touch()
     with (
         pytest.raises(RunError, match=r"exists; choose another --name, or continue with 'ser train --resume"),
         new_run(tmp_path, Recipe(), "a"),
     ):
         pass
-    for name in ("", "../a", "a/b", "-x", "a b", ".a"):
+    for name in ("", "../a", "a/b", "-x", "a b", ".a", "experiments", "Experiments"):
         with pytest.raises(RunError, match="cannot name a run"), new_run(tmp_path, Recipe(), name):
             pass
     with new_run(tmp_path, Recipe(), "c.1") as folder:

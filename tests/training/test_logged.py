@@ -183,6 +183,7 @@ def test_an_ensemble_logs_its_scores(fit, toy, tmp_path):
     members = [fit(name=name, model=model) for name, model in (("a", "svm"), ("b", "logreg"))]
     known = {"manifests": toy.manifests, "runs": tmp_path / "runs"}
     run = ensemble(members, name="both", log="tensorboard", **known)
+    assert run.info.command == f"ensemble({[str(each.folder) for each in members]!r})"
     scalars, _ = events(run.folder)
     assert scalars["test_uar"] == [(run.info.best_epoch, pytest.approx(run.part().pooled.uar.value))]
     assert "train_loss" not in scalars
