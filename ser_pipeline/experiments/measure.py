@@ -33,8 +33,8 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "error_distance": "distance of errors"}
 )
 
-Lead = tuple[Score, float, float | None, str]
-"""What must lie above zero, first and second figure, and what else was seen."""
+Lead = tuple[Score, float, float, float | None, str]
+"""What must lie above a number, that number, first and second figure, and what else was seen."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ def _paired(
 
 def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: int, people: int) -> Measured:
     """Claims about one arm: its lead over something else, drawn over speakers and seeds."""
-    lead, first, second, note = _LEADS[claim.kind](claim, counts, emotions)
+    lead, least, first, second, note = _LEADS[claim.kind](claim, counts, emotions)
     draws = drawn_scores((counts,), {"it": lead}).get("it")
-    low, high = percentile_interval(None if draws is None else draws[0])
-    p = 1.0 if draws is None else bootstrap_p(draws[0])
-    difference = float(lead(counts.sum(1)).mean())
+    low, high = percentile_interval(None if draws is None else draws[0] - least)
+    p = 1.0 if draws is None else bootstrap_p(draws[0], least)
+    difference = float(lead(counts.sum(1)).mean()) - least
     seeds = (len(counts), len(counts))
     found = Comparison(first, first - difference, difference, low, high, p, people, seeds)
     figures = _figures(found, clips, p).model_copy(update={"second": second})
@@ -122,7 +122,7 @@ def _alone(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...], clips: i
 
 def _reaches(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
     score, value = SCORES[claim.score], claim.value or 0.0
-    return lambda each: score(each) - value, float(score(counts.sum(1)).mean()), value, ""
+    return score, value, float(score(counts.sum(1)).mean()), value, ""
 
 
 def _best_class(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
@@ -132,7 +132,7 @@ def _best_class(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> 
     note = "recall: " + ", ".join(f"{emotions[k]} {100 * recalls[k]:.1f} %" for k in order)
     lead = partial(best_class_lead, number=number)
     first = float(recalls[number])
-    return lead, first, first - float(lead(counts.sum(1)).mean()), note
+    return lead, 0.0, first, first - float(lead(counts.sum(1)).mean()), note
 
 
 def _top_confusions(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...]) -> Lead:
@@ -146,7 +146,7 @@ def _top_confusions(claim: ClaimSpec, counts: Int64s, emotions: tuple[str, ...])
         f"{emotions[a]}/{emotions[b]} {50 * (shares[a, b] + shares[b, a]):.1f} %" for a, b in rates[:5]
     )
     lead = partial(confusion_lead, pairs=pairs)
-    return lead, float(lead(counts.sum(1)).mean()), None, note
+    return lead, 0.0, float(lead(counts.sum(1)).mean()), None, note
 
 
 _LEADS: Final[Mapping[str, Callable[[ClaimSpec, Int64s, tuple[str, ...]], Lead]]] = MappingProxyType(

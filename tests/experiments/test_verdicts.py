@@ -174,6 +174,18 @@ def test_reaching_a_number(court, value, outcome):
     assert found.figures.first == pytest.approx(0.8, abs=0.08)
 
 
+def test_an_accuracy_has_an_interval_where_one_speaker_alone_has_an_emotion(court):
+    place = court(
+        "".join(claim(second="", kind="reaches", value=0.5, score=each) for each in ("accuracy", "uar"))
+    )
+    kept = (place.target != 0) | np.char.startswith(place.clips, "emodb/0-")
+    place.clips, place.target = place.clips[kept], place.target[kept]
+    accuracy, recall = place.put("one", [0.95]).judge()
+    assert accuracy.outcome == "holds"
+    assert 0 < accuracy.figures.low < accuracy.figures.difference < accuracy.figures.high
+    assert (recall.outcome, recall.figures.low) == ("not decidable here", None)
+
+
 def test_the_best_recognised_emotion(court):
     text = claim(second="", kind="best class", emotion="anger")
     text += claim(second="", kind="best class", emotion="sadness")
