@@ -29,6 +29,7 @@ from ser_pipeline.metrics.neighbours import Nearness, nearness
 from ser_pipeline.metrics.paired import Comparison, Verdict, compare, holm, verdict
 from ser_pipeline.metrics.ratings import (
     RATING_SUMS,
+    ccc,
     mean_ccc,
     rating_columns,
     rating_scores,
@@ -40,7 +41,6 @@ from ser_pipeline.metrics.ratings import (
 from ser_pipeline.metrics.scores import (
     Confused,
     accuracy,
-    ccc,
     class_counts,
     confusion_matrix,
     error_distance,

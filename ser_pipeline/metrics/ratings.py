@@ -3,6 +3,7 @@
 All of them are made of sums over clips, so that speakers can be drawn thousands of times at once.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,10 +12,12 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Float64s
 from ser_pipeline.metrics.bootstrap import RESAMPLES, drawn_apart, percentile_interval
-from ser_pipeline.metrics.scores import NOTHING
 
 RATING_SUMS: Final = 7
 """Columns of :func:`rating_columns`."""
+
+NOTHING: Final = 1e-12
+"""Variances below this are what is left of a constant by rounding."""
 
 LEAST_PROBABILITY: Final = 1e-7
 """One clip whose class a model rules out by mistake must not decide the mean over all of them."""
@@ -91,6 +94,28 @@ def rating_scores(sums: Float64s) -> Scored:
         "rmse": np.asarray(np.sqrt(away)),
         "mae": np.asarray(apart),
     }
+
+
+def ccc(ratings: npt.ArrayLike, predicted: npt.ArrayLike) -> float | None:
+    """Concordance correlation coefficient over rated clips, as :func:`rating_scores` computes it.
+
+    Args:
+        ratings: shape ``(clips,)``; NaN where a clip has none.
+        predicted: shape ``(clips,)``.
+
+    Returns:
+        In [-1, 1]; None with fewer than two ratings, or where nothing varies at all.
+
+    Examples:
+        >>> round(ccc([1.0, 2.0, float("nan")], [0.0, 2.0, 5.0]), 3)
+        0.667
+    """
+    x, y = np.asarray(ratings, np.float64), np.asarray(predicted, np.float64)
+    rated = ~np.isnan(x)
+    if rated.sum() < 2:
+        return None
+    found = float(rating_scores(rating_columns(x[rated], y[rated]).sum(0))["ccc"])
+    return found if math.isfinite(found) else None
 
 
 def mean_ccc(concordances: npt.ArrayLike) -> float | None:

@@ -7,7 +7,6 @@ Classes that no clip belongs to are left out of means, as in scikit-learn's bala
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +14,6 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Float64s, Int64s
 
 Counts = Int64s | Float64s
-
-NOTHING: Final = 1e-12
-"""Variances below this are what is left of a constant by rounding."""
 
 
 def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, classes: int) -> Int64s:
@@ -234,32 +230,3 @@ def error_distance(confusion: Counts, distances: npt.ArrayLike) -> Float64s:
     total = (confusion * off * np.asarray(distances, np.float64)).sum((-2, -1))
     found: Float64s = np.divide(total, counts, out=np.zeros(counts.shape), where=counts > 0)
     return found
-
-
-def ccc(ratings: npt.ArrayLike, predicted: npt.ArrayLike) -> float | None:
-    """Concordance correlation coefficient over rated clips.
-
-    Args:
-        ratings: shape ``(clips,)``; NaN where a clip has none.
-        predicted: shape ``(clips,)``.
-
-    Returns:
-        ``2 cov / (var + var + squared difference of means)``, moments divided by the number of
-        clips, in [-1, 1]; None with fewer than two ratings, or where nothing varies at all.
-
-    References:
-        Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45, 1989.
-
-    Examples:
-        >>> round(ccc([1.0, 2.0, float("nan")], [0.0, 2.0, 5.0]), 3)
-        0.667
-    """
-    x, y = np.asarray(ratings, np.float64), np.asarray(predicted, np.float64)
-    rated = ~np.isnan(x)
-    x, y = x[rated], y[rated]
-    if len(x) < 2:
-        return None
-    spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
-    if spread <= NOTHING:
-        return None
-    return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread)

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
 from sklearn import metrics as sk
 
 from ser_pipeline.labels import EMOTIONS, distance_matrix
 from ser_pipeline.metrics import (
     accuracy,
-    ccc,
     class_counts,
     confusion_matrix,
     f1,
@@ -72,38 +70,6 @@ def test_no_clips_give_zero(score):
 def test_one_clip_is_enough_for_a_score(score):
     assert score(confusion_matrix([1], [1], 3)) == 1
     assert score(confusion_matrix([1], [2], 3)) == 0
-
-
-NAN = float("nan")
-
-
-def test_it_is_pearsons_correlation_times_the_bias_factor(rng):
-    ratings = rng.normal(0.1, 0.4, 60)
-    predicted = 0.5 * ratings + rng.normal(0.3, 0.2, 60)
-    scale = ratings.std() / predicted.std()
-    shift = (ratings.mean() - predicted.mean()) ** 2 / (ratings.std() * predicted.std())
-    bias = 2 / (scale + 1 / scale + shift)
-    assert ccc(ratings, predicted) == pytest.approx(pearsonr(ratings, predicted).statistic * bias)
-
-
-def test_unrated_clips_do_not_count(rng):
-    ratings, predicted = rng.normal(size=20), rng.normal(size=20)
-    gaps = np.where(np.arange(20) < 12, ratings, NAN)
-    assert ccc(gaps, predicted) == pytest.approx(ccc(ratings[:12], predicted[:12]))
-
-
-def test_agreement_is_one_and_symmetric(rng):
-    ratings, predicted = rng.normal(size=9), rng.normal(size=9)
-    assert ccc(ratings, ratings) == pytest.approx(1)
-    assert ccc(ratings, -ratings + 2 * ratings.mean()) == pytest.approx(-1)
-    assert ccc(ratings, predicted) == pytest.approx(ccc(predicted, ratings))
-
-
-@pytest.mark.parametrize(
-    ("ratings", "predicted"), [([1.0, NAN], [1.0, 2.0]), ([], []), ([1, 1], [1, 1]), ([0.1] * 3, [0.1] * 3)]
-)
-def test_without_anything_that_varies_there_is_none(ratings, predicted):
-    assert ccc(ratings, predicted) is None
 
 
 def test_each_corpus_is_guessed_by_its_own_training_clips(rng):
