@@ -231,6 +231,8 @@ def parse_experiment(text: str, where: str) -> Experiment:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{where}: not a TOML file: {error}") from None
+    if unread := sorted({"name", "source"} & values.keys()):
+        raise SettingsError(f"{where}: {unread[0]}: no such key; the file's own name names the experiment")
     try:
         found = Experiment.model_validate({**values, "name": name, "source": where})
     except ValidationError as error:

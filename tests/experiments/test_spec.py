@@ -57,6 +57,7 @@ def test_a_file_is_named_by_its_stem(tmp_path):
         ("title = ", "x.toml: not a TOML file"),
         (ARM, "x.toml: title: is missing; add it"),
         (HEAD, "x.toml: arms: is missing; add it"),
+        (f"{HEAD}name = 'y'\n{ARM}", "x.toml: name: no such key; the file's own name"),
         (f"{HEAD}seed = [1]\n{ARM}", "x.toml: seed: no such key; valid are title, about, seeds"),
         (
             HEAD + "[arms.one]\nmodel = 'dnn'\n",
