@@ -41,6 +41,19 @@ def nobodys_clips(speakers: Strings) -> str:
     return f"{plural(count, 'clip')} {whom} normalised like unknown voices, not by speaker" if count else ""
 
 
+def rows_by_name(names: Strings) -> dict[str, Int64s]:
+    """Which rows have each name, by sorted name, at the cost of one sort.
+
+    Examples:
+        >>> {name: rows.tolist() for name, rows in rows_by_name(np.array(["b", "a", "b"])).items()}
+        {'a': [1], 'b': [0, 2]}
+    """
+    different, number = np.unique(names, return_inverse=True)
+    ends = np.cumsum(np.bincount(number, minlength=len(different)))
+    rows = np.split(np.argsort(number, kind="stable"), ends[:-1])
+    return dict(zip(different.tolist(), rows, strict=False))  # of no names there is one part without rows
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """Every clip of a split that the store has, whatever its emotion.
@@ -179,9 +192,9 @@ def _each_speaker(around: Surroundings) -> Iterator[Int64s]:
     named = trained & ~nobodys(around.speakers)
     if not named.any():
         yield around.positions[trained]
-    trained = named
-    for name in np.unique(around.speakers[trained]):
-        yield around.positions[trained & (around.speakers == name)]
+    positions = around.positions[named]
+    for rows in rows_by_name(around.speakers[named]).values():
+        yield positions[rows]
 
 
 def enrolled(
@@ -198,10 +211,12 @@ def enrolled(
     """
     known = around.describing(around.part, around.speakers)
     told = (around.part == TRAIN) | ~np.char.startswith(known, f"{TRAIN}/")
+    positions, own = around.positions[told], rows_by_name(known[told])
     normal = np.empty(values.shape, np.float32)
-    for name in np.unique(who):
-        rows, own = who == name, around.positions[told & (known == name)]
-        heard = voice if name.endswith("/") else voice.pulled(read_vectors(store, own))
+    for name, rows in rows_by_name(who).items():
+        heard = voice
+        if name in own and not name.endswith("/"):
+            heard = voice.pulled(read_vectors(store, positions[own[name]]))
         normal[rows] = heard.apply(values[rows])
     return normal
 
@@ -229,15 +244,16 @@ def pretended(
         seed: of the choice.
     """
     trained = around.part == TRAIN
+    positions, told = around.positions[trained], rows_by_name(around.speakers[trained])
     normal = np.empty(values.shape, np.float32)
-    for number, name in enumerate(np.unique(speakers)):
+    for number, (name, rows) in enumerate(rows_by_name(speakers).items()):
         rng = np.random.default_rng([seed, number])
         if names_nobody(name):
-            normal[speakers == name] = voice.apply(values[speakers == name])
+            normal[rows] = voice.apply(values[rows])
             continue
-        own = read_vectors(store, around.positions[trained & (around.speakers == name)])
-        rows = rng.permutation(np.flatnonzero(speakers == name))
-        for count, group in zip(ENROLMENTS, np.array_split(rows, len(ENROLMENTS)), strict=True):
+        own = read_vectors(store, positions[told[name]])
+        groups = np.array_split(rng.permutation(rows), len(ENROLMENTS))
+        for count, group in zip(ENROLMENTS, groups, strict=True):
             some = own if count is None else own[rng.permutation(len(own))[:count]]
             normal[group] = voice.pulled(some).apply(values[group])
     return normal
