@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
-from ser_pipeline.datasets.normalise import Voice, inverse
+from ser_pipeline.datasets.normalise import PULL_SCALE, Voice, inverse
 from ser_pipeline.records import PARTS, names_nobody
 from ser_pipeline.tables.cells import plural
 
@@ -170,18 +170,19 @@ COPIES: Final = 3
 def average_voice(store: ReadableRows, around: Surroundings) -> Voice:
     """Mean over the training speakers' means, and the deviation within one of them.
 
+    Of speakers with a clip or two each, little or nothing is known of how one of them varies: the fewer
+    than :data:`PULL_SCALE` clips come second or later, the more the deviation over all clips counts instead.
+
     Args:
         store: of vectors.
         around: all clips of the split.
     """
-    centers, variances = [], []
-    for positions in _each_speaker(around):
-        own = read_vectors(store, positions).astype(np.float64)
-        centers.append(own.mean(0))
-        if len(own) > 1:
-            variances.append(own.var(0))
-    center = np.mean(centers, axis=0)
-    scale = np.sqrt(np.mean(variances, axis=0)) if variances else np.ones_like(center)
+    read = ((len(rows), read_vectors(store, rows).astype(np.float64)) for rows in _each_speaker(around))
+    counts, centers, variances = map(np.array, zip(*((n, v.mean(0), v.var(0)) for n, v in read), strict=True))
+    center, known = centers.mean(0), min(1.0, (counts - 1).sum() / PULL_SCALE)
+    within = known * variances[counts > 1].mean(0) if known else 0.0
+    off = variances + np.square(centers - np.average(centers, axis=0, weights=counts))
+    scale = np.sqrt(within + (1 - known) * np.average(off, axis=0, weights=counts))
     still = scale <= 1e-9 * np.maximum(np.abs(center), 1e-12)
     return Voice(center=tuple(center.tolist()), scale=tuple(np.where(still, 0.0, scale).tolist()))
 

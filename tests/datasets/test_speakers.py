@@ -68,6 +68,15 @@ def test_a_column_that_does_not_move_says_nothing():
     assert voice.apply(store.values)[:, 1].tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("second", [0, 1, 3])
+def test_speakers_of_one_clip_each_show_how_widely_voices_move(rng, second):
+    store = Rows(rng.normal([5.0, 900.0], [0.1, 80.0], (200, 2)))
+    names = np.arange(200).astype(str)
+    names[:second] = names[100 : 100 + second]  # some have two, which say little
+    voice = average_voice(store, Surroundings.of(names))
+    assert voice.scale == pytest.approx(store.values.std(0), rel=0.2)
+
+
 def test_a_speaker_is_described_by_their_own_part(people):
     store, around, voice = people
     who = around.describing(around.part, around.speakers)
