@@ -245,9 +245,9 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(seed, Integral):
             seed = check_random_state(seed).randint(1 << 31)
         speakers = self._speakers(groups, values, needed=self.normalise != "none")
-        values, targets, speakers = self._learned(values, targets, speakers, int(seed))
-        self.c_ = self._best(values, targets, speakers, int(seed))
-        self.center_, self.scale_, self.estimator_ = self._fit(self.c_, values, targets, speakers, int(seed))
+        learned = self._learned(values, targets, speakers, int(seed))
+        self.c_ = self._best(int(seed), *learned)
+        self.center_, self.scale_, self.estimator_ = self._fit(self.c_, int(seed), *learned)
         return self
 
     def predict(self, X: Any, groups: Any = None) -> npt.NDArray[Any]:
@@ -308,24 +308,26 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return None
 
     def _learned(self, values: Floats, targets: Int64s, speakers: Strings | None, seed: int) -> Any:
-        """Training vectors after the first step, with their classes and speakers."""
+        """Training vectors after the first step, with their classes, speakers and numbers of their clips."""
         self.voice_center_ = self.voice_scale_ = None
+        clips = np.arange(len(values))
         if self.normalise == "none" or speakers is None:
-            return values, targets, speakers
+            return values, targets, speakers, clips
         from ser_pipeline.datasets import speakers as people
 
         store, around = people.InMemory(values), people.Surroundings.of(speakers)
         if self.normalise == "speaker":
             known = people.describe_speakers(store, around)
             self.voice_center_, self.voice_scale_ = known.center[-1], known.scale[-1]
-            return known.apply(values, around.describing(around.part, speakers)), targets, speakers
+            return known.apply(values, around.describing(around.part, speakers)), targets, speakers, clips
         voice = people.average_voice(store, around)
         self.voice_center_, self.voice_scale_ = np.array(voice.center), np.array(voice.scale)
         copies = [
             people.pretended(store, around, voice, values, speakers, seed=seed * people.COPIES + copy)
             for copy in range(people.COPIES)
         ]
-        return np.concatenate(copies), np.tile(targets, len(copies)), np.tile(speakers, len(copies))
+        clips = np.tile(clips, len(copies))
+        return np.concatenate(copies), targets[clips], speakers[clips], clips
 
     def _first_step(self, values: Floats, speakers: Strings | None) -> Floats:
         """Vectors centred and scaled by the people who speak, as far as the mode asks for it."""
@@ -349,12 +351,14 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             normal[own] = voice.apply(values[own])
         return normal
 
-    def _best(self, values: Floats, targets: Int64s, speakers: Strings | None, seed: int) -> float:
+    def _best(
+        self, seed: int, values: Floats, targets: Int64s, speakers: Strings | None, clips: Int64s
+    ) -> float:
         """The first candidate, of the strongest penalty, that does best on clips held out in turn."""
         from ser_pipeline.models.estimators import CANDIDATES, folds_by
 
         candidates = CANDIDATES[self.model] if self.c is None else (self.c,)
-        folds = folds_by(targets, speakers, seed) if len(candidates) > 1 else []
+        folds = folds_by(targets, speakers, seed, clips) if len(candidates) > 1 else []
         if not folds:
             return candidates[len(candidates) // 2]
         scores = []
@@ -362,16 +366,18 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             told = np.empty_like(targets)
             for fit, held in folds:
                 some = None if speakers is None else speakers[fit]
-                made = self._fit(c, values[fit], targets[fit], some, seed)
+                made = self._fit(c, seed, values[fit], targets[fit], some, clips[fit])
                 told[held] = made.probabilities(values[held]).argmax(1)
             scores.append(uar(confusion_matrix(targets, told, len(self.classes_))))
         return candidates[int(np.argmax(scores))]
 
-    def _fit(self, c: float, values: Floats, targets: Int64s, speakers: Strings | None, seed: int) -> "_Fit":
+    def _fit(
+        self, c: float, seed: int, values: Floats, targets: Int64s, speakers: Strings | None, clips: Int64s
+    ) -> "_Fit":
         from ser_pipeline.models.estimators import folds_by, make_estimator
 
         folds = None
-        if self.model == "svm" and not (folds := folds_by(targets, speakers, seed)):
+        if self.model == "svm" and not (folds := folds_by(targets, speakers, seed, clips)):
             raise ValueError("svm needs two training clips of each class to be held out in turn")
         estimator = make_estimator(self.model, c, balanced=self.class_weights, seed=seed, splits=folds)
         made = _Fit(*moments(values), estimator)

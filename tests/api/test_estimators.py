@@ -338,8 +338,8 @@ def test_the_penalty_is_chosen_by_clips_of_other_speakers(people, monkeypatch):
     values, emotions, who = people
     seen = []
 
-    def folds(targets, speakers, seed):
-        seen.append(folds_by(targets, speakers, seed))
+    def folds(targets, speakers, *others):
+        seen.append(folds_by(targets, speakers, *others))
         return seen[-1]
 
     monkeypatch.setattr("ser_pipeline.models.estimators.folds_by", folds)
@@ -348,6 +348,11 @@ def test_the_penalty_is_chosen_by_clips_of_other_speakers(people, monkeypatch):
     for fit, held in seen[0]:
         assert not {*who[fit]} & {*who[held]}
     assert SerClassifier(c=0.5).fit(values, emotions).c_ == 0.5
+    seen.clear()
+    one = np.zeros(6, int)  # a single speaker, so that the folds are of clips
+    SerClassifier("svm", c=0.01, normalise="adaptive").fit(values[:6], emotions[:6], groups=one)
+    for fit, held in seen[0]:
+        assert not {*fit % 6} & {*held % 6}
     alone = SerClassifier().fit(values[[0, 4, 5, 9]], emotions[[0, 4, 5, 9]])  # a class of one clip
     assert alone.c_ == CANDIDATES["logreg"][1]
 
