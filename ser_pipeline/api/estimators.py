@@ -229,7 +229,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: vectors of shape ``(n, features)``, or recordings as :class:`SerFeatures` takes them, as paths.
             y: classes, shape ``(n,)``.
-            groups: who speaks, shape ``(n,)``.
+            groups: who speaks, shape ``(n,)``; None, NaN or ``unknown`` where nobody knows.
         """
         self._check()
         self.features_ = None
@@ -300,7 +300,9 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _speakers(self, groups: Any, values: Floats, *, needed: bool) -> Strings | None:
         if groups is not None:
             check_consistent_length(values, groups)
-            return np.asarray(groups).astype(np.str_).reshape(len(values))
+            from ser_pipeline.datasets.speakers import names_in
+
+            return names_in(np.asarray(groups).astype(np.str_).reshape(len(values)))
         if needed:
             raise SettingsError(
                 f"normalise {self.normalise}: pass groups, which say who speaks in each recording"
@@ -338,18 +340,11 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         usual = Voice(center=tuple(self.voice_center_), scale=tuple(self.voice_scale_))
         if speakers is None:
             return usual.apply(values)
-        normal = np.empty(values.shape)
-        for name in np.unique(speakers):
-            own = speakers == name
-            voice = usual
-            if self.normalise == "adaptive":
-                voice = usual.pulled(values[own])
-            elif np.count_nonzero(own) >= people.MIN_CLIPS:
-                around = people.Surroundings.of(speakers[own])
-                known = people.describe_speakers(people.InMemory(values[own]), around)
-                voice = Voice(center=tuple(known.center[0]), scale=tuple(known.scale[0]))
-            normal[own] = voice.apply(values[own])
-        return normal
+        if self.normalise == "speaker":
+            return people.by_own_clips(values, speakers, usual)
+        around = people.Surroundings.of(speakers)
+        who = around.describing(around.part, speakers)
+        return people.enrolled(people.InMemory(values), around, usual, values, who)
 
     def _best(
         self, seed: int, values: Floats, targets: Int64s, speakers: Strings | None, clips: Int64s

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Int8s, Int64s, Strings
+from ser_pipeline.corpora.words import is_nobody
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
 from ser_pipeline.datasets.normalise import PULL_SCALE, Voice, inverse
-from ser_pipeline.records import PARTS, names_nobody
+from ser_pipeline.records import PARTS, UNKNOWN_SPEAKER, names_nobody
 from ser_pipeline.tables.cells import plural
 
 MIN_CLIPS: Final = 5
@@ -39,6 +40,18 @@ def nobodys_clips(speakers: Strings) -> str:
     count = int(nobodys(speakers).sum())
     whom = "do not say who speaks and are" if count > 1 else "does not say who speaks and is"
     return f"{plural(count, 'clip')} {whom} normalised like unknown voices, not by speaker" if count else ""
+
+
+def names_in(words: Strings) -> Strings:
+    """Names of speakers from words of a user, of which some may say that nobody knows who speaks.
+
+    Examples:
+        >>> nobodys(names_in(np.array(["nan", "anna", "?", "None"])))
+        array([ True, False,  True,  True])
+    """
+    different, number = np.unique(words, return_inverse=True)
+    names = [f"-{UNKNOWN_SPEAKER}" if is_nobody(word) else word for word in different.tolist()]
+    return np.array(names, np.str_)[number]
 
 
 def rows_by_name(names: Strings) -> dict[str, Int64s]:
@@ -158,6 +171,22 @@ def _typical(store: ReadableRows, positions: Int64s) -> Float64s:
     """A value near each column's mean over training clips: sums of squares around it lose few digits."""
     some: Float64s = store.read(positions[:READ_AT_ONCE])[0].astype(np.float64).mean(axis=0)
     return some
+
+
+def by_own_clips(values: Floats, speakers: Strings, usual: Voice) -> Float64s:
+    """Centre and scale clips of new people by their own mean and deviation, shape kept.
+
+    Args:
+        values: vectors of all their clips, shape ``(clips, features)``.
+        speakers: who speaks in each, shape ``(clips,)``.
+        usual: of those with too few clips, or of whom nobody knows who they are.
+    """
+    normal = usual.apply(values)
+    for name, rows in rows_by_name(speakers).items():
+        if len(rows) >= MIN_CLIPS and not names_nobody(name):
+            own = describe_speakers(InMemory(values[rows]), Surroundings.of(speakers[rows]))
+            normal[rows] = own.apply(values[rows], own.names.repeat(len(rows)))
+    return normal
 
 
 ENROLMENTS: Final = (0, 1, 3, 8, 20, None)

@@ -384,6 +384,23 @@ def test_models_that_know_speakers_hear_emotions_better(people):
     assert np.array_equal(found, speaker.predict_proba(values[:few], groups=[*"wxyz"]))
 
 
+@pytest.mark.parametrize("normalise", ["speaker", "adaptive"])
+@pytest.mark.parametrize("nobody", [None, np.nan, pd.NA, "unknown", "mesd-unknown"], ids=str)
+def test_clips_of_nobody_are_not_one_person(people, normalise, nobody):
+    values, emotions, who = people
+    groups = pd.Series([nobody if name > 7 else f"p{name}" for name in who], dtype=object)
+    model = SerClassifier(c=0.03, normalise=normalise).fit(values, emotions, groups=groups)
+    named = np.where(who > 7, "mesd-unknown", np.char.add("p", who.astype(str)))
+    again = SerClassifier(c=0.03, normalise=normalise).fit(values, emotions, groups=named)
+    assert np.array_equal(model.estimator_.coef_, again.estimator_.coef_)
+    if normalise == "adaptive":
+        assert model.voice_center_ == pytest.approx(values[who < 8].mean(0))
+        alone = model.predict_proba(values[:9])
+    else:
+        alone = model.predict_proba(values[:9], groups=[*"abcdefghi"])  # of each too little is known
+    assert model.predict_proba(values[:9], groups=[nobody] * 9) == pytest.approx(alone, abs=1e-6)
+
+
 def test_it_scores_uar(people):
     values, emotions, who = people
     model = SerClassifier(c=0.03).fit(values, emotions)
