@@ -14,18 +14,17 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import recall_score
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ser_pipeline.api.places import Place
-from ser_pipeline.api.vectors import VectorKind, Vectors, check_kinds, computed, recordings_in, why_no_paths
+from ser_pipeline.api.vectors import VectorKind, Vectors, are_recordings, check_kinds, computed, recordings_of
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s, Strings
 from ser_pipeline.datasets.normalise import Scaling, Voice, first_step, moments
 from ser_pipeline.errors import AudioError, SettingsError, some
 from ser_pipeline.metrics import confusion_matrix, uar
 from ser_pipeline.options.embeddings import EncoderPooling, Layers
-from ser_pipeline.serving.reading import rate_in_hz
 from ser_pipeline.tables.cells import plural
 
 _TYPES: Final = (np.float64, np.float32)
@@ -127,18 +126,7 @@ class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return np.array(self._vectors().names, object)
 
     def _recordings(self, X: Any) -> Sequence[Any]:
-        paths = recordings_in(X)
-        if paths is not None:
-            return paths
-        if self.sample_rate is None:
-            raise SettingsError(why_no_paths(X))
-        rate_in_hz(self.sample_rate)
-        rows = X if isinstance(X, list | tuple) else np.asarray(X)
-        if isinstance(rows, np.ndarray) and (rows.ndim != 1 or rows.dtype.kind != "O"):
-            return [*check_array(X, dtype="numeric", ensure_all_finite=self.errors == "raise")]
-        if not len(rows):
-            raise SettingsError(why_no_paths(X))
-        return [np.asarray(each) for each in rows]  # of any length
+        return recordings_of(X, self.sample_rate, finite=self.errors == "raise")
 
     def _vectors(self) -> Vectors:
         """What is computed, once all arguments are known to fit."""
@@ -178,7 +166,8 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         model: ``logreg``, ``svm`` or ``gboost``.
         c: inverse strength of the penalty, or the learning rate of ``gboost``; None chooses it.
-        features: what turns recordings into vectors; None means ``SerFeatures()``. Has no effect on vectors.
+        features: what turns recordings into vectors; None means ``SerFeatures()``. Has no effect on vectors,
+            for which numbers are taken unless it has a ``sample_rate``.
         normalise: ``speaker`` first centres and scales each speaker's clips by their own mean and deviation;
             ``adaptive`` does so with any number of clips, even none. Both need ``groups`` for fitting, and
             ``speaker`` needs them for predicting. ``none`` does neither.
@@ -227,13 +216,13 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from vectors or recordings.
 
         Args:
-            X: vectors of shape ``(n, features)``, or recordings as :class:`SerFeatures` takes them, as paths.
+            X: vectors of shape ``(n, features)``, or recordings as :class:`SerFeatures` takes them.
             y: classes, shape ``(n,)``.
             groups: who speaks, shape ``(n,)``; None, NaN or ``unknown`` where nobody knows.
         """
         self._check()
         self.features_ = None
-        if recordings_in(X) is not None:
+        if are_recordings(X, self.features):
             self.features_ = clone(SerFeatures() if self.features is None else self.features).fit(X)
             X = self.features_.transform(X)
         values, y = validate_data(self, X, y, dtype=_TYPES)
@@ -265,7 +254,7 @@ class SerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 described by what of theirs is given here.
         """
         check_is_fitted(self)
-        if recordings_in(X) is not None:
+        if are_recordings(X, self.features_):
             if self.features_ is None:
                 raise SettingsError("X holds paths, and the classifier was fitted to vectors; pass those")
             X = self.features_.transform(X)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import check_array
 
 from ser_pipeline.api.places import Place
 from ser_pipeline.arrays import Float32s, Floats
@@ -29,6 +30,7 @@ from ser_pipeline.options import (
     checked,
 )
 from ser_pipeline.processes import processes
+from ser_pipeline.serving.reading import rate_in_hz
 
 if TYPE_CHECKING:
     from ser_pipeline.datasets.layers import LayerRows
@@ -204,6 +206,36 @@ def recordings_in(values: Any) -> list[Path] | None:
             f"row {number}: {cells[number]!r} is not a path of a recording, unlike the others"
         )
     return [Path(each) for each in cells]
+
+
+def are_recordings(values: Any, features: Any) -> bool:
+    """Whether these are paths, or samples as ``features`` with a ``sample_rate`` take them; else vectors."""
+    return getattr(features, "sample_rate", None) is not None or recordings_in(values) is not None
+
+
+def recordings_of(values: Any, sample_rate: float | None, *, finite: bool) -> Sequence[Any]:
+    """The paths or samples that were given, one recording each.
+
+    Args:
+        values: as :class:`ser_pipeline.SerFeatures` takes them.
+        sample_rate: of samples, in Hz; None takes paths alone.
+        finite: refuse samples that are not finite.
+
+    Raises:
+        SettingsError: neither paths nor samples.
+    """
+    paths = recordings_in(values)
+    if paths is not None:
+        return paths
+    if sample_rate is None:
+        raise SettingsError(why_no_paths(values))
+    rate_in_hz(sample_rate)
+    rows = values if isinstance(values, list | tuple) else np.asarray(values)
+    if isinstance(rows, np.ndarray) and (rows.ndim != 1 or rows.dtype.kind != "O"):
+        return [*check_array(values, dtype="numeric", ensure_all_finite=finite)]
+    if not len(rows):
+        raise SettingsError(why_no_paths(values))
+    return [np.asarray(each) for each in rows]  # of any length
 
 
 def check_kinds(estimator: Any, *names: str) -> None:

@@ -428,6 +428,15 @@ def test_recordings_are_learned_from_in_a_pipeline_or_alone(recordings, tmp_path
     assert SerClassifier(c=0.01).fit([str(path) for path in recordings], [*"abab"]).n_features_in_ == 253
 
 
+def test_samples_are_learned_from_as_recordings_are(recordings):
+    waves, emotions = [soundfile.read(path, dtype="float32")[0] for path in recordings], [*"abab"]
+    features = SerFeatures("mels", sample_rate=RATE)
+    model = SerClassifier(c=0.01, features=features).fit(np.stack(waves), emotions)
+    wanted = SerClassifier(c=0.01, features=features).fit(recordings, emotions).predict_proba(recordings)
+    assert np.array_equal(model.predict_proba(waves), wanted)
+    assert np.array_equal(model.predict_proba(recordings), wanted)
+
+
 @pytest.mark.parametrize("model", ["logreg", "svm", "gboost"])
 def test_it_is_kept_without_a_pickle(people, model):
     values, emotions, who = people
