@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings, texts_of
 from ser_pipeline.errors import AbsentError, LabelError, TrainingError
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, Task, task_named
-from ser_pipeline.records import PARTS
+from ser_pipeline.records import PARTS, names_nobody
 
 MIN_CLIPS = 20
 MIN_SPEAKERS = 2
@@ -229,8 +229,8 @@ def restrict_training(examples: Examples, *, corpora: Sequence[str], share: floa
         examples: clips of all parts.
         corpora: train on these only; none trains on all. Validation clips of others go too, else what is
             called trained on one corpus would have its epoch chosen by labels of another.
-        share: of each corpus's training speakers to keep, in (0, 1]; at least one speaker stays. A
-            larger share holds all speakers of a smaller one with the same seed.
+        share: of each corpus's training speakers to keep, in (0, 1], and of its clips that do not say who
+            speaks; at least one of each stays. A larger share holds all of a smaller one with the same seed.
         seed: of the choice of speakers.
 
     Returns:
@@ -244,16 +244,30 @@ def restrict_training(examples: Examples, *, corpora: Sequence[str], share: floa
     return examples if keep.all() else examples.take(keep)
 
 
+def drawn_as(table: pa.Table, share: float) -> Strings:
+    """What stays or goes with each clip: its speaker, or the clip alone if it does not say who speaks.
+
+    Args:
+        table: columns ``utterance_id`` and ``speaker_id`` of the manifest.
+        share: that is drawn; 1 draws nothing, and keeps the clips of nobody together.
+    """
+    whose = texts_of(table["speaker_id"])
+    if share == 1:
+        return whose
+    return np.where([names_nobody(name) for name in whose.tolist()], texts_of(table["utterance_id"]), whose)
+
+
 def _of_some_speakers(examples: Examples, rows: Bools, share: float, seed: int) -> Bools:
-    """Clips of the speakers that stay, whichever corpus a clip of theirs is from."""
-    corpora, speakers = examples.column("corpus"), examples.column("speaker_id")
+    """Clips of the speakers that stay, whichever corpus a clip of theirs is from; and some of nobody's."""
+    speakers, drawn = examples.column("speaker_id"), drawn_as(examples.table, share)
+    pools = np.where(drawn == speakers, examples.column("corpus"), speakers)
     first: dict[str, str] = {}
-    for speaker, corpus in zip(speakers[rows].tolist(), corpora[rows].tolist(), strict=True):
-        first.setdefault(speaker, corpus)
+    for each, pool in zip(drawn[rows].tolist(), pools[rows].tolist(), strict=True):
+        first.setdefault(each, pool)
     rng = np.random.default_rng(seed)
     kept: list[str] = []
-    for corpus in sorted(set(first.values())):
-        people = rng.permutation(sorted(speaker for speaker, home in first.items() if home == corpus))
-        kept += people[: math.ceil(share * len(people))].tolist()
-    mask: Bools = np.isin(speakers, kept)
+    for pool in sorted(set(first.values())):
+        some = rng.permutation(sorted(each for each, home in first.items() if home == pool))
+        kept += some[: math.ceil(share * len(some))].tolist()
+    mask: Bools = np.isin(drawn, kept)
     return mask

@@ -15,6 +15,7 @@ from ser_pipeline.datasets.examples import (
     Examples,
     chosen_rows,
     classes_of,
+    drawn_as,
     resolve_task,
     restrict_training,
     select_examples,
@@ -176,8 +177,8 @@ class Inputs:
         table = self.manifest.table
         used = (parts != UNUSED) & chosen_rows(table, recipe.corpora, recipe.languages)
         if recipe.train_corpora or recipe.train_share < 1:
-            heard = np.unique(examples.of_part("train").column("speaker_id"))
-            used &= (parts != 0) | np.isin(texts_of(table["speaker_id"]), heard)
+            heard = drawn_as(examples.of_part("train").table, recipe.train_share)
+            used &= (parts != 0) | np.isin(drawn_as(table, recipe.train_share), heard)
         chosen = table.select(["audio_digest", "modality", "speaker_id"]).filter(pa.array(used))
         modalities = chosen["modality"].to_pylist()
         positions = self.store.rows(chosen["audio_digest"].to_pylist(), modalities=modalities)

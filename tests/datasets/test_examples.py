@@ -2,7 +2,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ser_pipeline.datasets.examples import COLUMNS, resolve_task, select_examples
+from ser_pipeline.datasets.examples import (
+    COLUMNS,
+    Examples,
+    drawn_as,
+    resolve_task,
+    restrict_training,
+    select_examples,
+)
 from ser_pipeline.errors import LabelError, SettingsError, TrainingError
 from ser_pipeline.labels import TASKS, emotion_id
 
@@ -163,6 +170,22 @@ def test_a_larger_share_holds_a_smaller_one_and_seeds_differ(toy):
     assert speakers(toy.data(train_share=0.3)) < speakers(toy.data(train_share=0.6))
     found = {frozenset(speakers(toy.data(train_share=0.3, train={"seed": seed}))) for seed in range(8)}
     assert len(found) > 1
+
+
+@pytest.mark.parametrize("named", [0, 10])
+def test_a_share_of_clips_of_nobody_is_drawn_clip_by_clip(named):
+    names = [f"a-{number}" for number in range(named)] + ["a-unknown"] * 40
+    columns = {"utterance_id": [f"a/{n}" for n in range(len(names))], "corpus": ["a"] * len(names)}
+    table = pa.table({**columns, "speaker_id": names})
+    examples = Examples(table, np.zeros(len(names), np.int8), np.zeros(len(names), np.int64))
+    kept = []
+    for share in (0.1, 0.5):
+        some = restrict_training(examples, corpora=(), share=share, seed=0)
+        nobodys = some.column("speaker_id") == "a-unknown"
+        assert [nobodys.sum(), (~nobodys).sum()] == [40 * share, named * share]
+        kept.append(set(some.column("utterance_id").tolist()))
+    assert kept[0] < kept[1]
+    assert drawn_as(table, 1.0).tolist() == names
 
 
 def test_wrong_values_are_said(toy):
