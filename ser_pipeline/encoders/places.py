@@ -3,6 +3,7 @@
 Nothing here imports torch or transformers, and nothing but :func:`download` uses the network.
 """
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,10 +109,11 @@ def locate(encoder: str, folders: Sequence[Path] = ()) -> Found:
 
     Args:
         encoder: a folder, a known encoder's name, or a hub id such as ``openai/whisper-base``.
-        folders: folders that hold encoders, each in a folder of its name; the hub's cache comes after them.
+        folders: folders that hold encoders, each in a folder of its name; the hub's cache comes after them,
+            but before them for a hub id of no known encoder, as a folder's name does not say whose it is.
 
     Raises:
-        EncoderError: it is not here; says how to get it.
+        EncoderError: it is not here, or of several organisations; says how to get it.
     """
     here = Path(encoder).expanduser()
     if encoder and here.is_dir():
@@ -119,14 +121,24 @@ def locate(encoder: str, folders: Sequence[Path] = ()) -> Found:
         return Found(_name_of(folder), folder)
     known = known_encoder(encoder)
     name = known.name if known else encoder.rpartition("/")[2]
-    for folder in folders:
-        if name and (folder / name / "config.json").is_file():
-            return Found(name, (folder / name).resolve())
+    named = [folder / name for folder in folders if name and (folder / name / "config.json").is_file()]
     hub_id, revision = (known.hub_id, known.revision) if known else (encoder, "main")
-    snapshot = _snapshot(hub_id, revision) if "/" in hub_id else None
-    if snapshot is not None:
-        return Found(name, snapshot)
-    raise EncoderError(_how_to_get(encoder, known, folders))
+    cached = _snapshots(hub_id, revision)
+    if "/" in encoder and known is None:
+        found = [*cached, *([] if known_encoder(name) else named)]
+    else:
+        found = [*named, *cached]
+    if not found:
+        raise EncoderError(_how_to_get(encoder, known, folders))
+    if len(cached) > 1 and not named:
+        owners = some(
+            [each.parent.parent.name.removeprefix("models--").replace("--", "/") for each in cached]
+        )
+        raise EncoderError(
+            f"encoder '{encoder}': the hub's cache holds several ({owners}); name one by its hub id, or put "
+            f"it, or a link to it, as {name} into a folder of SER_ENCODERS"
+        )
+    return Found(name, found[0].resolve())
 
 
 def asked_as(name: str, folder: str) -> str:
@@ -155,6 +167,8 @@ def _how_to_get(encoder: str, known: KnownEncoder | None, folders: Sequence[Path
             f"{where}; 'ser cache embeddings --encoder {known.name} --download' fetches it "
             f"({known.download_mb} MB, {known.licence}), or name its folder"
         )
+    if theirs := known_encoder(encoder.rpartition("/")[2]):
+        where += f"; a folder {theirs.name} is taken for {theirs.hub_id}"
     if encoder.count("/") == 1 and not encoder.startswith((".", "/", "~")):
         return (
             f"{where}; 'ser cache embeddings --encoder {encoder} --download' fetches it, or name its folder"
@@ -179,15 +193,20 @@ def hub_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "huggingface" / "hub"
 
 
-def _snapshot(hub_id: str, revision: str) -> Path | None:
-    """Folder of a downloaded repository; None if there is none."""
-    repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
-    try:
-        commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        commit = revision  # a commit is its own name
-    folder = repository / "snapshots" / commit
-    return folder.resolve() if (folder / "config.json").is_file() else None
+def _snapshots(hub_id: str, revision: str) -> list[Path]:
+    """Folders of a downloaded repository, at most one; of a name alone, those of any organisation."""
+    pattern = f"models--{glob.escape(hub_id.replace('/', '--'))}"
+    if "/" not in hub_id:
+        pattern = pattern.replace("models--", "models--*--", 1)
+    found = []
+    for repository in sorted(hub_cache().glob(pattern)):
+        try:
+            commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            commit = revision  # a commit is its own name
+        folder = repository / "snapshots" / commit
+        found += [folder] if (folder / "config.json").is_file() else []
+    return found
 
 
 def download(encoder: str) -> Found:

@@ -41,16 +41,44 @@ def test_folders_come_from_the_option_and_the_environment(monkeypatch):
     assert encoder_folders() == ()
 
 
-@pytest.mark.parametrize(("asked", "name"), [("whisper-base", "whisper-base"), ("someone/mine", "mine")])
-def test_an_encoder_is_found_in_the_hubs_cache(tmp_path, asked, name):
-    hub_id = "openai/whisper-base" if asked == "whisper-base" else asked
+def cached(tmp_path: Path, hub_id: str) -> Path:
+    """A snapshot in the hub's cache."""
     repository = tmp_path / "hf" / "hub" / f"models--{hub_id.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0a1b")
-    folder = folder_of(repository / "snapshots" / "0a1b")
+    return folder_of(repository / "snapshots" / "0a1b")
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"), [("whisper-base", "whisper-base"), ("someone/mine", "mine"), ("mine", "mine")]
+)
+def test_an_encoder_is_found_in_the_hubs_cache(tmp_path, asked, name):
+    folder = cached(tmp_path, "openai/whisper-base" if asked == "whisper-base" else "someone/mine")
     found = locate(asked)
     assert (found.name, found.folder) == (name, folder)
     assert locate(str(folder)).name == name
+
+
+def test_a_folder_does_not_say_whose_encoder_it_holds(tmp_path):
+    folders = [tmp_path / "all"]
+    ours, theirs = (folder_of(folders[0] / name) for name in ("mine", "whisper-base"))
+    assert locate("someone/mine", folders).folder == ours
+    with pytest.raises(EncoderError, match="a folder whisper-base is taken for openai/whisper-base; .*downl"):
+        locate("someone/whisper-base", folders)
+    for name in ("mine", "whisper-base"):
+        folder = cached(tmp_path, f"someone/{name}")
+        assert locate(f"someone/{name}", folders).folder == folder
+    assert [locate(name, folders).folder for name in ("mine", "whisper-base")] == [ours, theirs]
+
+
+def test_a_name_that_several_organisations_use_is_no_answer(tmp_path):
+    for owner in ("one", "two"):
+        cached(tmp_path, f"{owner}/mine")
+    with pytest.raises(
+        EncoderError, match=r"'mine': the hub's cache holds several \(one/mine, two/mine\); name"
+    ):
+        locate("mine")
+    assert locate("two/mine").folder.parts[-3] == "models--two--mine"
 
 
 def test_a_pinned_revision_is_its_own_snapshot(tmp_path):
