@@ -101,7 +101,7 @@ def known_encoder(name: str) -> KnownEncoder | None:
 def encoder_folders(given: Path | None = None) -> tuple[Path, ...]:
     """Folders of encoders to look into: ``given``, then those of ``SER_ENCODERS``."""
     named = os.environ.get("SER_ENCODERS", "").split(os.pathsep)
-    return tuple(([given] if given else []) + [Path(name).expanduser() for name in named if name])
+    return tuple(([given] if given else []) + [Path(os.path.expanduser(name)) for name in named if name])
 
 
 def locate(encoder: str, folders: Sequence[Path] = ()) -> Found:
@@ -115,7 +115,7 @@ def locate(encoder: str, folders: Sequence[Path] = ()) -> Found:
     Raises:
         EncoderError: it is not here, or of several organisations; says how to get it.
     """
-    here = Path(encoder).expanduser()
+    here = Path(os.path.expanduser(encoder))
     if encoder and here.is_dir():
         folder = here.resolve()
         return Found(_name_of(folder), folder)
@@ -186,11 +186,11 @@ def _name_of(folder: Path) -> str:
 
 
 def hub_cache() -> Path:
-    """Folder of the hub's cache, as huggingface_hub finds it."""
+    """Folder of the hub's cache, as huggingface_hub finds it; without a home, ``~`` stays what it is."""
     for variable, below in (("HF_HUB_CACHE", ""), ("HUGGINGFACE_HUB_CACHE", ""), ("HF_HOME", "hub")):
         if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser() / below
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "huggingface" / "hub"
+            return Path(os.path.expanduser(os.environ[variable])) / below
+    return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME", "~/.cache"))) / "huggingface" / "hub"
 
 
 def _snapshots(hub_id: str, revision: str) -> list[Path]:

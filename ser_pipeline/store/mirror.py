@@ -243,7 +243,10 @@ def _root() -> Path:
     own = os.environ.get(FOLDER)
     if own:
         return Path(own).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ser" / "remote"
+    cache = os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if cache.startswith("~"):
+        raise SettingsError(f"there is no home folder to keep shards in; name a folder for them in {FOLDER}")
+    return Path(cache) / "ser" / "remote"
 
 
 def _own(kind: str, address: str) -> Path:

@@ -81,6 +81,16 @@ def test_a_name_that_several_organisations_use_is_no_answer(tmp_path):
     assert locate("two/mine").folder.parts[-3] == "models--two--mine"
 
 
+def test_nobody_needs_a_home(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as it is where there is none
+    for name in ("HF_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SER_ENCODERS", "~/encoders")
+    for asked in ("~/mine", "mine", "someone/mine"):
+        with pytest.raises(EncoderError, match="not on this machine"):
+            locate(asked, encoder_folders())
+
+
 def test_a_pinned_revision_is_its_own_snapshot(tmp_path):
     known = known_encoder("wavlm-large")
     snapshots = tmp_path / "hf" / "hub" / "models--microsoft--wavlm-large" / "snapshots"

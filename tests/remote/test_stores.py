@@ -180,6 +180,14 @@ def test_an_address_without_a_store(bucket, here):
         open_store(Path("s3://bucket/nothing"), WaveOptions())
 
 
+def test_without_a_home_a_folder_for_shards_is_asked_for(monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    for name in ("SER_REMOTE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError, match="no home folder to keep shards in; name a folder"):
+        local_cache(Path("s3://bucket/nothing"))
+
+
 def test_a_folder_of_this_machine_is_no_mirror(tmp_path):
     assert Mirror.of(tmp_path / "waves" / "a") is None
     assert local_cache(tmp_path) == tmp_path
