@@ -34,13 +34,7 @@ from ser_pipeline.datasets.speakers import (
     nobodys_clips,
     pretended,
 )
-from ser_pipeline.datasets.targets import (
-    JoinedClips,
-    Taught,
-    TrainingClips,
-    intensity_weights,
-    soft_targets,
-)
+from ser_pipeline.datasets.targets import JoinedClips, Taught, TrainingClips, intensity_weights, soft_targets
 from ser_pipeline.errors import RunError
 from ser_pipeline.labels import Task
 from ser_pipeline.options import BuiltFor, Recipe, WaveOptions, mels_of
@@ -268,10 +262,9 @@ class RunData:
         if self.recipe.target or not (options.soft_labels or options.intensity_strength or taught):
             return clips if ratings is None else TrainingClips(clips, ratings=ratings)
         votes, strength = examples.table["votes"], options.intensity_strength
-        soft = None
+        soft = embeddings = None
         if options.soft_labels or taught:
             soft = soft_targets(votes, examples.target, self.task, share=options.soft_labels)
-        embeddings = None
         if taught is not None and soft is not None:
             rows = self._taught_rows()
             soft = taught.mixed(soft, rows, share=options.teacher_weight)
@@ -306,20 +299,23 @@ class RunData:
         return VectorClips(values, np.concatenate([each.targets.numpy() for each in vectors]))
 
     def _with_variants(self, learned: Learned) -> Clips:
-        """The training clips, their variants and recordings without a label, in as much memory."""
+        """The training clips, their variants and recordings without a label, all in memory or none."""
         rows, known, taught = self.rows("train"), self.variants, self.taught
-        limit = MEMORY_LIMIT // (1 + (0 if known is None else len(known.positions)) + (taught is not None))
-        if self._adaptive:
-            steps = self.steps(rows, learned, memory_limit=limit)
-            parts: list[Clips] = [self.scaled(each, rows, learned, steps) for each in self._trained_vectors()]
-        else:
-            parts = [self.clips(rows, learned, memory_limit=limit)]
+        sets = [(self, self.store, self.positions[rows], rows)]
         if known is not None:
-            for positions in known.positions:
-                parts.append(self._clips(known.store, positions, rows, learned, limit))
+            sets += [(self, known.store, positions, rows) for positions in known.positions]
         if taught is not None and len(taught.unlabelled):
             others = replace(self, examples=taught.unlabelled, positions=taught.positions)
-            parts.append(others.clips(np.arange(len(taught.unlabelled)), learned, memory_limit=limit))
+            sets.append((others, self.store, taught.positions, np.arange(len(taught.unlabelled))))
+        read = [data._steps(store, at, numbers, learned, 0) for data, store, at, numbers in sets]
+        limits = JoinedClips.memory_limits(read, MEMORY_LIMIT)
+        parts: list[Clips] = []
+        for (data, store, at, numbers), limit in zip(sets, limits, strict=True):
+            if self._adaptive and not parts:
+                steps = self._steps(store, at, numbers, learned, limit)
+                parts += [self.scaled(each, rows, learned, steps) for each in self._trained_vectors()]
+            else:
+                parts.append(data._clips(store, at, numbers, learned, limit))
         return parts[0] if len(parts) == 1 else JoinedClips(parts)
 
     def learned_rows(self) -> Int64s:

@@ -39,6 +39,19 @@ class JoinedClips(Clips):
         self.ends = np.cumsum([len(part) for part in parts])
         self._number_shards()
 
+    @staticmethod
+    def memory_limits(sets: Sequence[Clips | None], limit: int) -> list[int]:
+        """Bytes that each of several sets may keep, so that all of them are kept in memory or none.
+
+        Were some kept, the others would be read from all over the disk: all have one order.
+
+        Args:
+            sets: as they are read; None for one of vectors alone.
+            limit: bytes of all together.
+        """
+        sizes = [0 if each is None else each.nbytes for each in sets]
+        return [limit * size // max(1, sum(sizes)) for size in sizes]
+
     def _number_shards(self) -> None:
         """Number the shards of all sets where all are read in batches: a shard of one is none of another."""
         shards = [part.shards for part in self.parts if part.shards is not None]

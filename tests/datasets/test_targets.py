@@ -7,6 +7,7 @@ from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.targets import (
     COLUMNS,
     JoinedClips,
+    Taught,
     TrainingClips,
     intended_share,
     intensity_weights,
@@ -202,6 +203,19 @@ def test_joined_sets_that_are_read_in_pieces_share_no_shard(toy):
     joined = JoinedClips([clean, clean])
     assert set(joined.shards[: len(rows)]).isdisjoint(joined.shards[len(rows) :])
     assert joined.buffer == 2 * clean.buffer
+
+
+def test_all_that_is_learned_from_is_in_memory_or_none_of_it(toy, monkeypatch):
+    data = toy.data()
+    rows, some = data.rows("train"), data.rows("test")[:5]  # few recordings without a label
+    taught = Taught(None, None, None, data.examples.take(some), data.positions[some])
+    every = data.with_taught(taught, synthetic=False)
+    clip = data.clips(some[:1], data.learned()).nbytes
+    for clips, kept in ((len(rows), False), (len(rows) + 5, True)):
+        monkeypatch.setattr("ser_pipeline.datasets.run_data.MEMORY_LIMIT", clips * clip)
+        joined = every._with_variants(data.learned())
+        assert [part.shards is None for part in (*joined.parts, joined)] == [kept] * 3
+        assert joined.buffer == (0 if kept else len(rows) - 1)  # rounded down, set by set
 
 
 def test_variants_are_of_training_clips_and_in_training_alone(toy):
