@@ -3,7 +3,8 @@
 The machine is scikit-learn's ``LinearSVC``, and so are its scores: the squared hinge loss, a penalty that the
 bias shares, each class against all others. Calibration wants it fitted to each fold as well. Each fit alone
 reads the clips anew in liblinear; here those of all folds and classes are the columns of one matrix, which
-conjugate gradients bring to the minimum together.
+conjugate gradients bring to the minimum together. Where a penalty is so weak that they do not get there,
+liblinear does it.
 """
 
 from collections.abc import Callable
@@ -50,7 +51,11 @@ class CalibratedSVC(CalibratedClassifierCV):  # type: ignore[misc]  # scikit-lea
         of_one = signs.shape[1] // (1 + len(folds))
         kind = values.dtype  # single precision, where the clips have no more, takes half the time
         values = np.column_stack([values, np.ones(len(values), kind)])
-        weights, scores = fit_margins(values, signs.astype(kind), costs.astype(kind), leading=of_one)
+        try:
+            weights, scores = fit_margins(values, signs.astype(kind), costs.astype(kind), leading=of_one)
+        except np.linalg.LinAlgError:
+            super().fit(X, y)
+            return self
         held = np.empty((len(y), of_one))
         for number, (_, rows) in enumerate(folds, 1):
             held[rows] = scores[rows, number * of_one : (number + 1) * of_one]
@@ -106,6 +111,9 @@ def fit_margins(
 
     Returns:
         ``w`` of each problem, shape ``(columns, problems)``, and ``values w``, ``(clips, problems)``.
+
+    Raises:
+        LinAlgError: the minimum of a problem is out of reach: its costs are too large.
     """
     few, among = len(values) < values.shape[1], values
     if few:  # no w has a part that is orthogonal to all clips, so that as many numbers as clips tell it
@@ -152,6 +160,9 @@ def _descend(
         promised = (slope * scaled).sum(0)
         turned = np.maximum(0, (promised - (before * scaled).sum(0)) / np.maximum(earlier, TINY))
         way = turned * way - scaled
+    # what can be won is at most half the square of the slope, as the penalty alone bends by 1
+    if not ((promised <= TOLERANCE * loss) & (np.square(slope).sum(0) <= loss)).all():
+        raise np.linalg.LinAlgError("the minimum is out of reach")
     return weights
 
 

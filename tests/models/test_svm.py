@@ -48,6 +48,17 @@ def test_columns_of_very_different_scales_and_copies_of_clips_are_no_trouble(rng
     assert (ours.predict(values) == theirs.predict(values)).all()
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_penalty_too_weak_for_gradients_is_left_to_liblinear(rng, twice):
+    values, targets = made(rng, 120, 10, 2, np.float32)
+    values += 2 * targets[:, None]
+    values = np.column_stack([values, values]) if twice else values
+    with pytest.raises(np.linalg.LinAlgError):
+        fit_margins(values, np.where(targets, 1.0, -1.0)[:, None], np.full((120, 1), 1e5))
+    ours, theirs = (each.fit(values, targets) for each in both(1e5, None))
+    assert np.array_equal(ours.predict_proba(values), theirs.predict_proba(values))
+
+
 def test_names_of_classes_are_kept(rng):
     values, targets = made(rng, 60, 5, 3)
     names = np.array(["fear", "anger", "joy"])[targets]
