@@ -179,6 +179,6 @@ def _matrix(column: pa.ChunkedArray) -> Float32s:
 
 
 def _rows(values: Float32s) -> pa.Array:
-    """Rows as lists of equal length."""
-    starts = np.arange(len(values) + 1, dtype=np.int32) * values.shape[1]
-    return pa.ListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))
+    """Rows as lists of equal length, of which 400,000 of openSMILE's have more numbers than 32 bits count."""
+    starts = np.arange(len(values) + 1, dtype=np.int64) * values.shape[1]
+    return pa.LargeListArray.from_arrays(starts, pa.array(values.ravel(), pa.float32()))

@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -42,6 +44,16 @@ def test_what_was_written_is_read(tmp_path):
     assert found.digests == KNOWN.digests
     assert (found.logits == KNOWN.logits).all()
     assert found.embeddings.shape == (2, 0)
+
+
+def test_lists_may_be_of_more_numbers_than_32_bits_count_and_were_not_always(tmp_path):
+    path = answers_path(tmp_path, "one")
+    write_answers(path, KNOWN)
+    table = pq.read_table(path)
+    assert all(pa.types.is_large_list(table.schema.field(name).type) for name in ("logits", "embedding"))
+    before = pa.array(KNOWN.logits.tolist(), pa.list_(pa.float32()))
+    pq.write_table(table.set_column(1, "logits", before), path)
+    assert (read_answers(path, 2).logits == KNOWN.logits).all()
 
 
 def test_only_what_no_run_learned_from_goes(kept):
