@@ -11,7 +11,7 @@ The store keeps mels at the recorded level (``level none``) and each clip's leve
 an addition, so it is done when a batch is read and needs no store of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,9 @@ WIDEST: Final = 10.0
 
 _CONSTANT = 1e-6
 """A column whose deviation is below this share of its magnitude does not move."""
+
+_AT_ONCE: Final = 4096
+"""Rows that are computed in one go."""
 
 PULL_CENTER: Final = 8.0
 PULL_SCALE: Final = 20.0
@@ -66,8 +69,10 @@ class Scaling(Options):
         """
         if values.shape[1] != len(self.names):
             raise RunError(f"found {values.shape[1]} features, the model was trained on {len(self.names)}")
-        scaled = (values - np.array(self.center)) * inverse(np.array(self.scale))
-        cut: Float32s = np.clip(scaled, -WIDEST, WIDEST).astype(np.float32)
+        center, spread = np.array(self.center), inverse(np.array(self.scale))
+        cut = np.empty(values.shape, np.float32)
+        for part in slices(len(values)):
+            cut[part] = np.clip((values[part] - center) * spread, -WIDEST, WIDEST)
         return cut
 
 
@@ -174,10 +179,21 @@ def learn_scaling(values: Floats, names: tuple[str, ...], mode: Normalise) -> Sc
 
 def moments(values: Floats) -> tuple[Float64s, Float64s]:
     """Mean and deviation of each column, shape ``(features,)`` each; 0 for a column that does not move."""
-    wide = values.astype(np.float64)
-    center, scale = wide.mean(axis=0), wide.std(axis=0)
-    still = scale <= _CONSTANT * np.maximum(np.abs(wide).max(axis=0, initial=0.0), 1e-12)
+    total, squares, largest = np.zeros((3, values.shape[1]))
+    for part in slices(len(values)):
+        total += values[part].sum(axis=0, dtype=np.float64)
+        np.maximum(largest, np.abs(values[part]).max(axis=0), out=largest)
+    center = total / len(values)
+    for part in slices(len(values)):
+        squares += np.square(values[part] - center).sum(axis=0)
+    scale = np.sqrt(squares / len(values))
+    still = scale <= _CONSTANT * np.maximum(largest, 1e-12)
     return center, np.where(still, 0.0, scale)
+
+
+def slices(rows: int) -> Iterator[slice]:
+    """Parts of some rows that are computed one after another: their float64 copies take little memory."""
+    return (slice(start, start + _AT_ONCE) for start in range(0, rows, _AT_ONCE))
 
 
 def inverse(scale: Floats) -> Float64s:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.corpora.words import is_nobody
 from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
-from ser_pipeline.datasets.normalise import PULL_SCALE, Voice, inverse
+from ser_pipeline.datasets.normalise import PULL_SCALE, Voice, inverse, slices
 from ser_pipeline.records import PARTS, UNKNOWN_SPEAKER, names_nobody
 from ser_pipeline.tables.cells import plural
 
@@ -133,7 +133,9 @@ class Described:
         wanted = np.asarray(who, np.str_)
         place = np.minimum(np.searchsorted(self.names, wanted), len(self.names) - 1)
         row = np.where(self.names[place] == wanted, place, len(self.names))
-        centred: Float64s = (values - self.center[row]) * inverse(self.scale)[row]
+        centred, spread = np.empty(values.shape), inverse(self.scale)
+        for part in slices(len(values)):
+            centred[part] = (values[part] - self.center[row[part]]) * spread[row[part]]
         return centred
 
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
@@ -53,6 +55,21 @@ def test_unknown_corpora_get_the_mean_gain():
     assert gains == pytest.approx({"a": 10.0, "b": -10.0, "*": 0.0})
     assert shifts(gains, ["c", "a"], FRONT_END) == pytest.approx([0, 20 / 120])
     assert shifts({}, ["c", "a"], FRONT_END).tolist() == [0, 0]
+
+
+def test_standardising_takes_little_more_memory_than_its_result(rng):
+    values = rng.normal(1e4, [1.0, 50.0, 0.0], (40_000, 3)).astype(np.float32)
+    tracemalloc.start()
+    learned = learn_scaling(values, ("a", "b", "c"), "none")
+    while_learned = tracemalloc.get_traced_memory()[1]
+    scaled = learned.apply(values)
+    while_applied = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert while_learned < 0.8 * values.nbytes
+    assert while_applied < 1.8 * values.nbytes
+    assert learned.center == pytest.approx(values.mean(0, dtype=np.float64), rel=1e-12)
+    assert learned.scale[:2] == pytest.approx(values.std(0, dtype=np.float64)[:2], rel=1e-9)
+    assert np.array_equal(scaled[-3:], learned.apply(values[-3:]))
 
 
 def test_it_is_scikit_learns_standard_scaler(rng):
