@@ -22,7 +22,7 @@ LOUD: Final = 20
 """One cell in this many is louder than the level that the floor hangs from."""
 
 DEPTH: Final = 0.5
-"""From that level to the floor: 30 dB where 2 stand for the front end's 120 dB."""
+"""From that level to the floor: a quarter of the front end's range, which is 30 dB of its usual 120."""
 
 GAIN: Final = 3.0
 """Spreads the 40 dB or so that are left over about [-1, 1]."""

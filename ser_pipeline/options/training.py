@@ -78,8 +78,8 @@ class ModelOptions(Options):
     own_scale: bool = option(
         False,
         "Normalise each clip's mels on their own before the first layer: raise quiet bins to a floor "
-        "below the clip's loud ones, and subtract each band's mean over the clip. This is meant for "
-        "reference 'one' and scale 'fixed'.",
+        "below the clip's loud ones, by a quarter of floor_db to ceiling_db (usually 30 dB), and "
+        "subtract each band's mean over the clip. This is meant for reference 'one' and scale 'fixed'.",
         on_mels=True,
     )
     attention: bool = option(

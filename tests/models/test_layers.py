@@ -19,7 +19,13 @@ from ser_pipeline.models.layers import (
     weighted_mean,
     weighted_statistics,
 )
-from ser_pipeline.options import ModelOptions
+from ser_pipeline.options import FrontEnd, ModelOptions
+
+
+def test_the_floor_is_as_deep_as_the_help_says():
+    usual = FrontEnd()
+    assert (usual.ceiling_db - usual.floor_db) * DEPTH / 2 == 30
+    assert "usually 30 dB" in ModelOptions.model_fields["own_scale"].description
 
 
 def small_blocks():
