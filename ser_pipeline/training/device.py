@@ -40,7 +40,9 @@ def choose_precision(options: TrainOptions, device: str) -> LightningPrecision:
 
 
 def check_devices(options: TrainOptions, device: str) -> None:
-    """Make sure that each process has a device of its own; on the processor they share the cores.
+    """Make sure that each process has a device of its own, and a clip of every whole batch.
+
+    On the processor they share the cores.
 
     Raises:
         SettingsError: there are fewer.
@@ -48,6 +50,11 @@ def check_devices(options: TrainOptions, device: str) -> None:
     there = {"cuda": torch.cuda.device_count(), "cpu": options.devices}.get(device, 1)
     if options.devices > there:
         raise SettingsError(f"--devices {options.devices}: there are {there} of device '{device}'")
+    if options.batch_size < options.devices:
+        raise SettingsError(
+            f"--batch-size {options.batch_size}: each of {options.devices} --devices needs a clip of every "
+            f"batch; take {options.devices} or more"
+        )
 
 
 def holds_data(options: TrainOptions, device: torch.device, nbytes: int) -> bool:

@@ -201,11 +201,19 @@ class TrainedNetwork(LightningModule):
         batch = augment_batch(batch, self.options, self.front_end, self.network.classes, self.draws)
         self.learning_rate = cast(Any, self.optimizers()).param_groups[0]["lr"]
         if self.loss is None:
-            return self._rated(self.network, batch, self.train_totals)
+            return self._share(batch) * self._rated(self.network, batch, self.train_totals)
         logits, embeddings = self._scored(batch)
         losses = self.loss.per_clip(logits, batch.targets, soft=batch.soft, weights=batch.weights)
         self.train_totals.add(losses, logits, batch.targets)
-        return losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
+        loss = losses.mean() if embeddings is None else losses.mean() + self._beside(embeddings, batch)
+        return self._share(batch) * loss
+
+    def _share(self, batch: Batch) -> float | Tensor:
+        """What this process's loss counts where the mean over processes is taken: as many as it has clips."""
+        if self.options.devices == 1:
+            return 1.0
+        own = torch.tensor(float(len(batch.numbers)), device=self.device)
+        return own / cast(Tensor, self.all_gather(own)).mean()
 
     def _rated(self, network: Network, batch: Batch, totals: Totals) -> Tensor:
         """Loss of a network's ratings of one batch, a scalar, and count them."""

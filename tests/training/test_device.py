@@ -54,6 +54,10 @@ def test_every_process_needs_a_card_of_its_own(monkeypatch):
         check_devices(TrainOptions(devices=3), "cuda")
     with pytest.raises(SettingsError, match="--devices 2: there are 1 of device 'mps'"):
         check_devices(TrainOptions(devices=2), "mps")
+    with pytest.raises(
+        SettingsError, match="--batch-size 2: each of 3 --devices needs a clip of every batch; "
+    ):
+        check_devices(TrainOptions(devices=3, batch_size=2), "cpu")
 
 
 @pytest.mark.parametrize(
