@@ -118,16 +118,19 @@ class Segment(NamedTuple):
         end = "end" if self.end_s is None else f"{self.end_s:.3f}"
         return f"{self.start_s:.3f}-{end}"
 
-    def digest(self, recording: str) -> str:
+    def digest(self, recording: str, lead: int = 0) -> str:
         """Digest of this part of a recording: the same in every copy of it.
 
         Args:
             recording: digest of the file's bytes.
+            lead: frames that are decoded before it if it begins later; before there were any, other samples
+                were read.
 
         Returns:
             32 hexadecimal digits.
         """
-        return hashlib.blake2b(f"{recording}#{self}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+        led = f"#{lead}" if lead and self.start_s else ""
+        return hashlib.blake2b(f"{recording}#{self}{led}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def digest_as_decoded(digest: str, decoder: str) -> str:

@@ -186,7 +186,7 @@ def _read(
             with opened(source, name, most_s=most_s) as sound:
                 made = decode(sound)
             digest = digest_as_decoded(digest, sound.decoder)
-            return made, digest if segment is None else segment.digest(digest)
+            return made, digest if segment is None else segment.digest(digest, sound.lead)
     except OSError as error:
         raise AudioMissing(f"{name_of(path)}: cannot be read: {error.strerror or error}") from None
 

@@ -29,6 +29,9 @@ LONGEST_FRAMES: Final = 1 << 40
 BLOCK_FRAMES: Final = 1 << 16
 """Frames decoded at once, so that a long recording needs no more memory than a short one."""
 
+LEAD_FRAMES: Final = 46_080
+"""Frames that are decoded before a place where sound depends on them: 40 to 80 of MPEG, more than any needs."""
+
 CHAIN_S: Final = 0.2
 """Seconds that decoders may leave out where one recording follows another in a file."""
 
@@ -115,6 +118,7 @@ class Sound:
         channels: number of channels.
         decoder: what decoded it, with its version; empty for libsndfile.
         form: container and samples in the words of libsndfile, as ``WAV PCM_16``.
+        lead: frames that are decoded before a place that is sought; 0 where its sound is the same without.
     """
 
     def __init__(
@@ -129,6 +133,7 @@ class Sound:
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.form = f"{'WAV' if self._file.format == 'WAVEX' else self._file.format} {self._file.subtype}"
+        self.lead = LEAD_FRAMES if self._file.subtype in ("MPEG_LAYER_III", "OPUS") else 0
         self.frames = int(self._file.frames)
         if self.frames > LONGEST_FRAMES:
             self.frames = self._counted(math.inf if most_s is None else most_s * self.sample_rate)
@@ -146,19 +151,24 @@ class Sound:
         """Length in seconds."""
         return self.frames / self.sample_rate
 
-    def seek(self, frame: int) -> None:
-        """Go on with this frame.
+    def seek(self, frame: int, *, lead: int | None = None) -> None:
+        """Go on with this frame, with the samples that decoding from the start gives.
+
+        Args:
+            frame: to be read next.
+            lead: frames to decode before it; None takes those that its samples depend on.
 
         Raises:
             AudioError: it cannot be found.
         """
+        self._place = max(0, frame - (self.lead if lead is None else lead))
         try:
-            self._file.seek(frame)
+            self._file.seek(self._place)
         except soundfile.LibsndfileError:  # as some codecs answer to any place, the first one too
             self._file.close()
             self._file, self._place = self._begun(), 0
-            while self._place < frame and len(self._block(min(BLOCK_FRAMES, frame - self._place))):
-                pass
+        while self._place < frame and len(self._block(min(BLOCK_FRAMES, frame - self._place))):
+            pass
         self._place = frame
 
     def read(self, room: Floats) -> Floats:
@@ -199,7 +209,7 @@ class Sound:
             AudioError: it cannot be read.
         """
         try:
-            self.seek(self.frames - 1)
+            self.seek(self.frames - 1, lead=0)
             self.read(np.empty((1, self.channels), np.float32))
         except AudioError:
             self.seek(0)

@@ -39,6 +39,7 @@ class Probe(NamedTuple):
         channels: number of channels.
         problem: why the recording can't be used, or None.
         decoder: what decoded it if libsndfile cannot, or that it takes ffmpeg, which is not installed.
+        lead: frames that are decoded before a part of it.
         decoded: it was decoded too, so that what follows says something.
         decode_problem: why its samples can't be used, or None.
         wave_problem: why nothing can be made of it as a whole, of which stores read the first minute; or
@@ -55,6 +56,7 @@ class Probe(NamedTuple):
     channels: int = 0
     problem: str | None = None
     decoder: str = ""
+    lead: int = 0
     decoded: bool = False
     decode_problem: str | None = None
     wave_problem: str | None = None
@@ -116,6 +118,7 @@ def _read_header(file: Any, found: Probe, decode: bool) -> Probe:
                 sample_rate=sound.sample_rate,
                 channels=sound.channels,
                 decoder=sound.decoder,
+                lead=sound.lead,
                 problem=_header_problem(sound),
             )
             if found.problem is None and decode:

@@ -39,6 +39,7 @@ PROBE_SCHEMA: Final[pa.Schema] = pa.schema(
         pa.field("channels", pa.int16(), nullable=False),
         pa.field("problem", pa.string()),
         pa.field("decoder", pa.string(), nullable=False),
+        pa.field("lead", pa.int32(), nullable=False),
         pa.field("decoded", pa.bool_(), nullable=False),
         pa.field("decode_problem", pa.string()),
         pa.field("wave_problem", pa.string()),

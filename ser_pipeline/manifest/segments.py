@@ -26,7 +26,7 @@ SLACK_S: Final = 0.01
 _NAMED: Final = 1 << 16
 """Rows that are named at once."""
 
-_MEASURED: Final = ("digest", "duration_s", "problem", "wave_problem", "channel")
+_MEASURED: Final = ("digest", "lead", "duration_s", "problem", "wave_problem", "channel")
 
 
 def segments_of(table: pa.Table) -> list[Segment | None]:
@@ -86,7 +86,8 @@ def measure(described: pa.Table, probes: pa.Table) -> pa.Table:
         if problem is None:
             values["problem"][row] = odd
             starts[row], ends[row], values["duration_s"][row] = start_s, end_s, round(end_s - start_s, 3)
-            values["digest"][row] = Segment(start_s, end_s).digest(values["digest"][row])
+            whole, lead = values["digest"][row], values["lead"][row]
+            values["digest"][row] = Segment(start_s, end_s).digest(whole, lead)
     for name, column in values.items():
         place = probes.schema.get_field_index(name)
         probes = probes.set_column(place, name, pa.array(column, probes.schema.field(name).type))

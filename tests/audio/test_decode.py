@@ -24,7 +24,7 @@ from ser_pipeline.audio.decode import (
     resample,
 )
 from ser_pipeline.audio.mono import mixed
-from ser_pipeline.audio.sound import opened
+from ser_pipeline.audio.sound import LEAD_FRAMES, opened
 from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import Segment
 
@@ -246,7 +246,8 @@ def test_a_segment_is_what_cutting_first_gives(tmp_path, rng, name, own_rate, fo
         assert read.wave == pytest.approx(cut, abs=1e-6)
         assert read.sample_rate == 16_000
         whole_digest = hashlib.blake2b((tmp_path / name).read_bytes(), digest_size=16).hexdigest()
-        assert read.digest == Segment(start_s, end_s).digest(whole_digest)
+        lead = LEAD_FRAMES if name in ("a.mp3", "a.opus") else 0
+        assert read.digest == Segment(start_s, end_s).digest(whole_digest, lead)
 
 
 def test_only_the_samples_of_a_segment_are_decoded(tmp_path, monkeypatch):

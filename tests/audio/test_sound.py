@@ -73,6 +73,16 @@ def test_any_place_is_found_where_the_codec_has_none(form, sub):
             assert np.array_equal(found, whole[place : place + 500])
 
 
+def test_what_comes_before_a_place_in_mp3_is_decoded_for_it():
+    data = encoded(bursts(2.0)[:, 0], 44_100, format="MP3", bitrate_mode="VARIABLE", compression_level=0.9)
+    whole, _ = heard(data)
+    with opened(io.BytesIO(data)) as sound:
+        for place in (70_000, 29_000, 64_000, 800):
+            sound.seek(place)
+            found = sound.read(np.empty((500, 1), np.float32))
+            assert found == pytest.approx(whole[place : place + 500], abs=1e-6)
+
+
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE", "AVERAGE"])
 @pytest.mark.parametrize("rate", [44_100, 16_000, 8_000])
 def test_a_stream_that_does_not_say_its_length_is_read_whole(mode, rate):

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pipeline.api import query_manifest, validate_manifest
+from ser_pipeline.audio import read_segment
+from ser_pipeline.audio.sound import LEAD_FRAMES
 from ser_pipeline.corpora import CORPORA
 from ser_pipeline.corpora.discover import Discovery, Found
 from ser_pipeline.manifest import SCHEMA, digest_file, read_manifest
@@ -67,6 +69,17 @@ def test_each_segment_is_a_row_of_its_own(tmp_path, talks):
         Segment(r["start_s"], r["end_s"]).digest(whole) for r in rows
     ]
     assert len({whole, *(r["audio_digest"] for r in rows)}) == 4
+
+
+def test_a_segment_of_mp3_has_the_digest_that_stores_read(tmp_path, record, talks):
+    record(tmp_path / "data" / "a.mp3", seconds=2.0)
+    talks({"a.mp3": [(0.0, 1.0), (0.5, 1.5)]})
+    for row, lead in zip(
+        read_manifest(tmp_path / "manifests").table.to_pylist(), (0, LEAD_FRAMES), strict=True
+    ):
+        segment = Segment(row["start_s"], row["end_s"])
+        assert row["audio_digest"] == read_segment(tmp_path / "data" / "a.mp3", segment, 16_000).digest
+        assert row["audio_digest"] == segment.digest(digest_file(tmp_path / "data" / "a.mp3"), lead)
 
 
 def test_bounds_count_to_the_millisecond(tmp_path, talks):
