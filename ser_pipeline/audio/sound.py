@@ -283,7 +283,7 @@ def _opened(stack: ExitStack, file: Source, name: str, most_s: float | None) -> 
         stream = find_stream(file, 0, _before_tags(at))
         if stream is not None:
             return _mpeg(stack, file, stream, name, most_s)
-        return Sound(stack, file, name, most_s)
+        return Sound(stack, _edited(file, size, ()), name, most_s)
     says = heads_of(file, size)
     if says.missing:
         raise AudioCut(

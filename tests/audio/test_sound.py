@@ -269,6 +269,15 @@ def test_aac_is_no_mp3(start):
         heard(start + bytes(500))
 
 
+def test_a_name_says_nothing_of_the_format(tmp_path):
+    (tmp_path / "a.raw").write_bytes(bytes(range(256)) * 20)
+    with (
+        (tmp_path / "a.raw").open("rb") as file,
+        pytest.raises(AudioError, match=r"^a\.raw: not a recording"),
+    ):
+        opened(file, "a.raw").__enter__()
+
+
 def test_no_word_of_libsndfile_reaches_the_user():
     texts = {soundfile._ffi.string(soundfile._snd.sf_error_number(number)).decode() for number in range(200)}
     said = {sentence(text) for text in texts}
