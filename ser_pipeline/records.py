@@ -87,6 +87,9 @@ CANCELLED_DB: Final = 12.0
 WINDOW_S: Final = 60.0
 """Longer recordings are read up to here; what is beyond belongs to windowed prediction."""
 
+DECODING: Final = 2
+"""Raised whenever other samples are asked of decoders that are not libsndfile."""
+
 DIGEST_BYTES: Final = 16
 """Bytes of a digest; 128 bits keep 10^6 clips apart with certainty for all practical purposes."""
 
@@ -145,7 +148,7 @@ def digest_as_decoded(digest: str, decoder: str) -> str:
     """
     if not decoder:
         return digest
-    return hashlib.blake2b(f"{digest}#{decoder}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return hashlib.blake2b(f"{digest}#{decoder}#{DECODING}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def part_of(name: str, segment: Segment | None) -> str:

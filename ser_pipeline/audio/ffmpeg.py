@@ -31,6 +31,14 @@ LARGEST: Final = 4_000_000_000
 
 UNDECODED: Final = "bad header: ffmpeg cannot decode it"
 
+FROM_START: Final = (
+    "asetpts=PTS-STARTPTS*lt(STARTPTS*TB\\,0.15),aresample=async=1:min_hard_comp=1e9:first_pts=0"
+)
+"""Filters that put silence before sound that begins later than its video, so that times are those of players.
+
+Less than 0.15 s is what codecs need to begin. Gaps further on are left as they are.
+"""
+
 _VERSION_S: Final = 20.0
 _SAID: Final = 1 << 16
 _CUT: Final = ("partial file", "ended prematurely", "moov atom not found", "truncated", "end of file")
@@ -144,8 +152,9 @@ def _command(program: Ffmpeg, demuxer: str, given: Path, most_s: float | None) -
         "file,pipe",
     ]
     limit = [] if most_s is None else ["-t", f"{most_s:.3f}"]
-    write = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fs", str(LARGEST), "-f", "wav"]
-    return [program.path, *read, "-f", demuxer, "-i", f"file:{given}", *limit, *write, "pipe:1"]
+    sound = ["-map", "0:a:0", "-af", FROM_START, "-map_metadata", "-1", "-c:a", "pcm_f32le"]
+    write = [*limit, *sound, "-fs", str(LARGEST), "-f", "wav", "pipe:1"]
+    return [program.path, *read, "-f", demuxer, "-i", f"file:{given}", *write]
 
 
 def _allowed_s(most_s: float | None) -> float:

@@ -8,7 +8,7 @@ does not say how much there is, it is counted.
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -220,11 +220,9 @@ class Sound:
     def _counted(self, most: float = math.inf) -> int:
         """Decode all of it to see how much there is, and no block beyond ``most`` frames."""
         self._place = 0
-        try:
+        with suppress(AudioError):  # what follows cannot be heard
             while self._place < most and len(self._block(BLOCK_FRAMES)):
                 pass
-        except AudioError:
-            pass  # what follows cannot be heard
         count = self._place
         self.seek(0)
         return count

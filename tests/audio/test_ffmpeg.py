@@ -190,6 +190,16 @@ def test_real_recordings_that_were_cut_are_told(real, tmp_path, name):
         opened(io.BytesIO(data[: len(data) * 2 // 3]), name).__enter__()
 
 
+def test_sound_that_begins_later_than_its_video_keeps_its_time(real, tmp_path):
+    picture = ("-f", "lavfi", "-i", "color=s=16x16:r=5:d=1", "-map", "1:v", "-c:v", "ffv1")
+    late = ("-map", "0:a", "-af", "asetpts=PTS+0.5/TB", "-c:a", "flac", "-t", "0.9")
+    data = real(tmp_path / "a.mkv", *picture, *late)
+    with opened(io.BytesIO(data), most_s=0.7) as sound:
+        wave = next(sound.blocks())[:, 0]
+    assert np.flatnonzero(wave)[0] == pytest.approx(0.5 * 44_100, abs=44)
+    assert len(wave) == pytest.approx(0.7 * 44_100, abs=1)
+
+
 def test_real_recordings_of_several_parts_are_read_whole(real, tmp_path):
     data = real(tmp_path / "a.ogg", "-c:a", "libvorbis")
     with opened(io.BytesIO(data + data)) as sound:
