@@ -28,8 +28,8 @@ from ser_pipeline.options import (
     Recipe,
     StoreOptions,
     feature_options,
+    names_model,
     own_tasks,
-    read_toml,
 )
 from ser_pipeline.options.made import chosen_recipe, own_files
 from ser_pipeline.remote.addresses import address_of
@@ -352,7 +352,7 @@ def recommended(
 
     file = Path() if settings is None else Path(settings)
     own = own_tasks(file)
-    if "name" in read_toml(file).get("model", {}):
+    if names_model(file):
         return make(), ""
     refused: SettingsError | None = None
     missing: StoreMissing | None = None

@@ -30,7 +30,7 @@ BLOCK_FRAMES: Final = 1 << 16
 """Frames decoded at once, so that a long recording needs no more memory than a short one."""
 
 LEAD_FRAMES: Final = 46_080
-"""Frames that are decoded before a place where sound depends on them: 40 to 80 of MPEG, more than any needs."""
+"""Frames that are decoded before a place where sound depends on them: 40 to 80 of MPEG, more than needed."""
 
 CHAIN_S: Final = 0.2
 """Seconds that decoders may leave out where one recording follows another in a file."""

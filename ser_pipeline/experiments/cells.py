@@ -14,6 +14,7 @@ from ser_pipeline.labels import task_named
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import EmbeddingOptions, Recipe, WaveOptions, configured, idle, merged
+from ser_pipeline.options.made import chosen_recipe
 from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.types import ALL_FOLDS
@@ -185,7 +186,9 @@ def _with_encoders(recipe: Recipe) -> Recipe:
 def _recipe(changes: dict[str, Any], where: str) -> Recipe:
     preset = changes.pop("preset", None)
     try:
-        return configured(SETTINGS_FILE, preset, **changes)
+        return chosen_recipe(
+            configured(SETTINGS_FILE, preset, **changes)
+        )  # judged with its model, named or not
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}; docs/training.md lists the settings") from None
     except TypeError:

@@ -26,7 +26,7 @@ from ser_pipeline.options.features import (
     SmileOptions,
 )
 from ser_pipeline.options.front_end import FRONT_END_VERSION, GATE_RATES, FrontEnd
-from ser_pipeline.options.made import configured, merged, own_tasks, read_toml, recipe
+from ser_pipeline.options.made import configured, merged, names_model, own_tasks, recipe
 from ser_pipeline.options.recipe import PRESETS, Normalise, Preset, Recipe
 from ser_pipeline.options.registry import ENSEMBLE, LOSSES, MODELS
 from ser_pipeline.options.serving import Limits, PredictOptions, RequestOptions
@@ -106,10 +106,10 @@ __all__ = [
     "layers_of",
     "mels_of",
     "merged",
+    "names_model",
     "options_of",
     "own_tasks",
     "parts_of",
-    "read_toml",
     "recipe",
     "sequence_of",
     "settings_by_path",

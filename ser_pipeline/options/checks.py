@@ -78,6 +78,8 @@ def _reason(error: Any, kind: type[BaseModel], known: Setting | None) -> str:
         return f"there is no such setting{close}; valid are {', '.join(place.model_fields) or 'none'}"
     if error["type"] == "missing" and not known:
         return "is missing"
+    if error["type"] == "model_type":
+        return "must hold settings by their names"
     if error["type"] == "literal_error":
         valid = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         must = known.valid if known else f"one of {', '.join(valid)}"

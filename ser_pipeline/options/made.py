@@ -53,7 +53,13 @@ def recipe(preset: str = "default", **changes: Any) -> Recipe:
         >>> recipe().front_end.max_frames
         173
     """
-    return _made(preset, changes)
+    return _made(preset, _spelt(changes))
+
+
+def _spelt(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``model = "svm"`` is short for ``model = {name = "svm"}``."""
+    name = values.get("model")
+    return {**values, "model": {"name": name}} if isinstance(name, str) else dict(values)
 
 
 def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] | None = None) -> Recipe:
@@ -63,8 +69,9 @@ def _made(preset: str, changes: Mapping[str, Any], spoken: Callable[[str], str] 
             if spoken
             else f"preset '{preset}' does not exist; valid are {', '.join(PRESETS)}"
         )
-    model = str((changes.get("model") or {}).get("name"))
-    mels = model not in MODELS or MODELS[model].inputs == "mels"
+    model = changes.get("model")
+    name = str(model.get("name") if isinstance(model, Mapping) else getattr(model, "name", ""))
+    mels = name not in MODELS or MODELS[name].inputs == "mels"
     values = merged(preset_values(preset, mels=mels), changes)
     return checked(Recipe, values, where="settings", spoken=spoken)
 
@@ -108,7 +115,8 @@ def configured(
     """Make a recipe of defaults, a settings file, and changes, each winning over the one before.
 
     Args:
-        path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, ``tasks`` and ``descriptions``.
+        path: of ``ser.toml``; its keys are the fields of :class:`Recipe`, ``tasks`` and ``descriptions``. It
+            is judged together with the changes, which may name the model that it is for.
         preset: None takes the file's, or ``default``.
         spoken: path of an option -> the flag that changed it, for errors; None where no flags did.
         **changes: as for :func:`recipe`.
@@ -116,7 +124,8 @@ def configured(
     Raises:
         SettingsError: a name or value that does not fit, in the file or in a change.
     """
-    own = {key: value for key, value in read_toml(path).items() if key not in ("tasks", "descriptions")}
+    file = _spelt(read_toml(path))
+    own = {key: value for key, value in file.items() if key not in ("tasks", "descriptions")}
     if unknown := [key for key in own if key not in Recipe.model_fields and key != "preset"]:
         valid = dict.fromkeys(["preset", *Recipe.model_fields, "tasks", "descriptions"])
         wrong = f"there is no such setting{nearest(unknown[0], valid)}"
@@ -124,10 +133,19 @@ def configured(
     chosen = preset or own.pop("preset", "default")
     own.pop("preset", None)
     try:
-        _made(chosen, own, spoken if preset and not own else None)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}" if own else str(error)) from None
-    return _made(chosen, merged(own, changes), spoken)
+        return _made(chosen, merged(own, _spelt(changes)), spoken)
+    except SettingsError:
+        try:
+            _made(chosen, own, spoken if preset and not own else None)
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}" if own else str(error)) from None
+        raise
+
+
+def names_model(path: Path) -> bool:
+    """Whether a settings file names a model."""
+    model = _spelt(read_toml(path)).get("model")
+    return isinstance(model, Mapping) and "name" in model
 
 
 def own_files(path: Path) -> tuple[str, ...]:
@@ -197,8 +215,7 @@ def chosen_recipe(
             raise SettingsError(f"preset {preset}: does not go with a whole recipe; leave one of them out")
         made = checked(Recipe, merged(model.model_dump(), usual | said), where="settings")
     else:
-        named = {"name": model} if isinstance(model, str) else model
-        said = merged(said, {"model": named})
+        said = merged(said, _spelt({"model": model}))
         made = configured(Path() if settings is None else settings, preset, **(usual | said))
     for path in _paths(said):
         if about := idle(path, made):

@@ -189,7 +189,8 @@ class Recipe(Options):
             return values
         kept = values.get("embeddings")
         said = kept.model_dump(exclude_unset=True) if isinstance(kept, EmbeddingOptions) else kept
-        return values | {"embeddings_pooling": said["pooling"]} if said and "pooling" in said else values
+        pooled = isinstance(said, dict) and "pooling" in said
+        return values | {"embeddings_pooling": said["pooling"]} if pooled else values
 
     @field_serializer("on")
     def _one_text(self, value: tuple[Input, ...]) -> str:
@@ -197,6 +198,8 @@ class Recipe(Options):
 
     @model_validator(mode="after")
     def _related(self) -> Self:
+        if "name" not in self.model.model_fields_set:
+            return self  # as where a store is made; which model learns from it is said later
         self._check_on()
         self._check_frames()
         if self.model.architecture.inputs in ("frames", "waves"):

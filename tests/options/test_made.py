@@ -1,7 +1,7 @@
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.options import Mixup, recipe
+from ser_pipeline.options import Mixup, ModelOptions, configured, names_model, recipe
 from ser_pipeline.options.made import SECTIONS, chosen_recipe, nested
 
 
@@ -70,3 +70,38 @@ def test_options_print_what_differs_from_the_defaults():
         "TrainOptions(epochs=35, averaging=0.99, balance=0.5, spec_augment=SpecAugment(fill='mean'))"
     )
     assert repr(recipe("default", model={"name": "svm"})) == "Recipe(model=ModelOptions(name='svm'))"
+
+
+@pytest.mark.parametrize(
+    "text", ["model = 3", "model = true", "model = ['crnn']", "embeddings = 3", "train = 'x'"]
+)
+def test_what_must_hold_settings_and_does_not_is_named(tmp_path, text):
+    (tmp_path / "ser.toml").write_text(text)
+    name = text.partition(" ")[0]
+    with pytest.raises(
+        SettingsError, match=rf"ser\.toml: settings: {name}: must hold settings by their names"
+    ):
+        configured(tmp_path / "ser.toml")
+
+
+def test_the_name_of_a_model_stands_for_its_settings(tmp_path):
+    (tmp_path / "ser.toml").write_text("model = 'svm'\n")
+    assert configured(tmp_path / "ser.toml") == recipe(model="svm") == recipe(model={"name": "svm"})
+    assert configured(tmp_path / "ser.toml", model={"c": 0.5}).model == ModelOptions(name="svm", c=0.5)
+    assert names_model(tmp_path / "ser.toml")
+    (tmp_path / "ser.toml").write_text("model = 3\n")
+    assert not names_model(tmp_path / "ser.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "other"),
+    [("on = 'frames,features'", "probe", "crnn"), ("[front_end]\nmax_s = 0.1", "svm", "crnn")],
+)
+def test_a_file_is_judged_with_the_model_that_it_is_for(tmp_path, text, model, other):
+    (tmp_path / "ser.toml").write_text(text)
+    assert configured(tmp_path / "ser.toml", model=model).model.name == model
+    with pytest.raises(SettingsError, match=r"crnn (reads mels|needs at least 8)"):
+        configured(tmp_path / "ser.toml", model=other)
+    made = configured(tmp_path / "ser.toml")  # as for a store
+    with pytest.raises(SettingsError, match=r"crnn (reads mels|needs at least 8)"):
+        chosen_recipe(made)

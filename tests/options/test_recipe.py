@@ -9,9 +9,9 @@ from ser_pipeline.options import (
     Recipe,
     configured,
     own_tasks,
-    read_toml,
     recipe,
 )
+from ser_pipeline.options.made import read_toml
 
 
 def test_presets_differ_where_the_paper_is_defective():
@@ -46,8 +46,9 @@ def test_what_was_found_to_help_is_on_for_networks_on_mels_and_off_for_all_else(
 )
 def test_inputs_that_nothing_can_be_made_of_are_refused_at_once(front_end, line):
     with pytest.raises(SettingsError, match=line):
-        recipe(front_end=front_end)
-    recipe(front_end=front_end | {"denoise": "none"}, model={"name": "dnn"})
+        recipe(front_end=front_end, model="crnn")
+    recipe(front_end=front_end | {"denoise": "none"}, model="dnn")
+    recipe(front_end=front_end | {"denoise": "none"})
 
 
 def test_runs_of_before_an_option_was_there_are_read_as_they_were():
