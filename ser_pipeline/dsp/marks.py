@@ -69,7 +69,7 @@ def _mark_run(frames: Frames, pitch: Pitch, first: int, after: int) -> tuple[Flo
     """Marks of one run in order, and 1 where a mark does not follow the one before."""
     options = frames.options
     hop = float(options.hop_length)
-    begin = first * hop + options.window_length / 2  # the centre of the run's first frame
+    begin = first * hop + min(options.window_length, frames.wave.size) / 2  # centre of the first frame
     low = max(begin - hop / 2, 0.0)
     high = min(begin + (after - first - 0.5) * hop, frames.wave.size - 1.0)
     periods = options.sample_rate / pitch.hz[first:after]

@@ -76,3 +76,10 @@ def test_marks_of_a_made_voice_are_its_cycles(voice):
     middle = ((marks.at[1:] + marks.at[:-1]) / 2)[linked].astype(int)
     assert np.diff(marks.at)[linked] == pytest.approx(16_000 / voice.hz[middle], rel=0.02)
     assert linked.sum() == pytest.approx(voice.hz[voice.sounds].sum() / 16_000, rel=0.06)
+
+
+def test_cycles_of_a_wave_shorter_than_a_window_are_marked():
+    for samples in (100, 250, OPTIONS.window_length - 1):
+        marks, _ = marked(np.sin(2 * np.pi * 300 / 16_000 * np.arange(samples)).astype(np.float32))
+        assert np.diff(marks.at) == pytest.approx(16_000 / 300, abs=1)
+        assert marks.at.mean() == pytest.approx(samples / 2, abs=27)
