@@ -102,6 +102,8 @@ def idle(path: str, made: Recipe) -> str:
     section, _, name = path.rpartition(".")
     if path == "embeddings.precision" and made.model.architecture.inputs == "waves":
         return f"model {made.model.name}"
+    if section == "front_end" and name in made.front_end.idle:
+        return made.front_end.idle[name]
     if section == "features" and made.feature_set != "named":
         return f"feature set {made.feature_set}"
     others = {option for objective in LOSSES.values() for option in objective.options}

@@ -1,6 +1,6 @@
 """Options of the front end: from samples to a mel spectrogram."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,14 @@ FRONT_END_VERSION = 4
 
 GATE_RATES = range(5_120, 256_001)
 """Sample rates at which the noise gate can smooth its mask."""
+
+
+_WITHOUT_EFFECT: Final = {
+    "prop_decrease": ("denoise", "none"),
+    "target_rms": ("level", "none"),
+    "ceiling_db": ("scale", "clip_minmax"),
+}
+"""Option -> the other one, and its value, that makes it idle."""
 
 
 class FrontEnd(Options):
@@ -58,7 +66,9 @@ class FrontEnd(Options):
         "clip's own range.",
         paper="clip_minmax",
     )
-    pad_value: float = option(-1.0, "Give this value to frames after the end of a clip.")
+    pad_value: Annotated[float, Field(ge=-100, le=100)] = option(
+        -1.0, "Give this value to frames after the end of a clip."
+    )
 
     @property
     def max_frames(self) -> int:
@@ -66,13 +76,28 @@ class FrontEnd(Options):
         return 1 + round(self.max_s * self.sample_rate) // self.hop_length
 
     @property
+    def idle(self) -> dict[str, str]:
+        """Options without effect, each with what makes it so.
+
+        Examples:
+            >>> FrontEnd(level="none").idle
+            {'target_rms': 'level none'}
+        """
+        return {
+            name: f"{other} {value}"
+            for name, (other, value) in _WITHOUT_EFFECT.items()
+            if getattr(self, other) == value
+        }
+
+    @property
     def stored(self) -> "FrontEnd":
-        """The options the store is keyed by: a corpus's level is set when clips are read."""
-        return self.model_copy(update={"level": "none"}) if self.level == "corpus_rms" else self
+        """The options the store is keyed by: those with an effect; a corpus's level is set at reading."""
+        made = self.model_copy(update={"level": "none"}) if self.level == "corpus_rms" else self
+        return made.model_copy(update={name: FrontEnd.model_fields[name].default for name in made.idle})
 
     @model_validator(mode="after")
     def _range(self) -> Self:
-        if self.floor_db >= self.ceiling_db:
+        if self.floor_db >= self.ceiling_db and "ceiling_db" not in self.idle:
             raise ValueError(f"floor_db {self.floor_db} must lie below ceiling_db {self.ceiling_db}")
         if self.level == "corpus_rms" and (self.reference, self.scale) != ("one", "fixed"):
             raise ValueError("level corpus_rms needs reference one and scale fixed")

@@ -11,7 +11,7 @@ from ser_pipeline.options import (
     own_tasks,
     recipe,
 )
-from ser_pipeline.options.made import read_toml
+from ser_pipeline.options.made import chosen_recipe, read_toml
 
 
 def test_presets_differ_where_the_paper_is_defective():
@@ -177,3 +177,16 @@ def test_preset_paper_says_of_the_feature_network_no_more_than_the_report():
     )
     assert network.train.loss == "ce"
     assert recipe("paper").train.loss == "distance_ce"
+
+
+def test_what_has_no_effect_on_mels_is_refused():
+    with pytest.raises(
+        SettingsError, match=r"^front_end\.target_rms: has no effect on level none; leave it out$"
+    ):
+        chosen_recipe("crnn", level="none", target_rms=0.2)
+    assert chosen_recipe("crnn", level="corpus_rms", target_rms=0.2).front_end.target_rms == 0.2
+
+
+def test_a_padding_that_float16_cannot_hold_is_refused():
+    with pytest.raises(SettingsError, match=r"pad_value: must be a number from -100 to 100"):
+        recipe(front_end={"pad_value": 1e5})

@@ -55,6 +55,20 @@ def test_neither_name_nor_place_nor_device_decide_a_store():
     assert frames.model_copy(update={"pooling": ("max",)}).stored == frames.stored
 
 
+@pytest.mark.parametrize(
+    ("idle", "alike"),
+    [
+        ({"level": "none", "target_rms": 0.2}, {"level": "none"}),
+        ({"level": "corpus_rms", "target_rms": 0.2}, {"level": "none"}),
+        ({"denoise": "none", "prop_decrease": 0.5}, {"denoise": "none"}),
+        ({"scale": "clip_minmax", "ceiling_db": -90.0}, {"scale": "clip_minmax"}),
+    ],
+)
+def test_what_has_no_effect_decides_no_store(idle, alike):
+    assert FrontEnd(**idle).stored == FrontEnd(**alike).stored == FrontEnd(**alike)
+    assert FrontEnd(target_rms=0.2).stored.target_rms == 0.2
+
+
 def test_a_kind_that_does_not_exist_is_named():
     with pytest.raises(SettingsError, match="store kind 'noises' does not exist; valid are mels, features"):
         options_of({"kind": "noises", "settings": {}})
