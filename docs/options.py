@@ -46,7 +46,8 @@ loud = ["anger", "happiness"]
 ```
 
 [Descriptions](corpora/describe.md) and [tasks](training.md#tasks) have pages of their own. A name in the file that does
-not exist is an error.
+not exist is an error. The file is judged together with the model that is trained; `model = "svm"` above all tables is short
+for `name = "svm"` under `[model]`.
 
 ## Flags
 

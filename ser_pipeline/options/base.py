@@ -8,10 +8,20 @@ valid, :func:`option` what it means. Flags, their help, the settings file, the p
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 T = TypeVar("T")
 
@@ -68,12 +78,32 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        """``true`` is not the number 1, nor ``false`` 0."""
+        if isinstance(value, bool):
+            field = cls.model_fields[info.field_name or ""]
+            types = _types(field.annotation)
+            if types & {int, float} and bool not in types and (value or OFF not in field.metadata):
+                raise PydanticCustomError("float_type", "Input should be a number")
+        return value
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Only what differs from the defaults."""
         for name, value in super().__repr_args__():
             field = type(self).model_fields.get(name or "")
             if field is None or value != field.get_default(call_default_factory=True):
                 yield name, value
+
+
+@cache
+def _types(annotation: Any) -> frozenset[Any]:
+    """What a type is made of: an optional number of a number and None."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        parts = parts[:1]
+    return frozenset().union(*map(_types, parts)) if parts else frozenset({annotation})
 
 
 @dataclass(frozen=True)

@@ -105,3 +105,12 @@ def test_a_file_is_judged_with_the_model_that_it_is_for(tmp_path, text, model, o
     made = configured(tmp_path / "ser.toml")  # as for a store
     with pytest.raises(SettingsError, match=r"crnn (reads mels|needs at least 8)"):
         chosen_recipe(made)
+
+
+def test_true_and_false_are_not_numbers():
+    for section, name in (("front_end", "trim_db"), ("front_end", "max_s"), ("train", "patience")):
+        with pytest.raises(SettingsError, match=rf"{section}\.{name}: must be a .*number .*\(found True\)"):
+            recipe(**{section: {name: True}})
+    with pytest.raises(SettingsError, match=r"train\.weight_decay: must be a number .*\(found False\)"):
+        recipe(train={"weight_decay": False})
+    assert recipe(train={"patience": False}).train.patience is None
