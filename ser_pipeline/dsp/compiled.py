@@ -83,6 +83,8 @@ def otherwise(plain: F) -> Callable[[F], F]:
 def _compiled(function: F, *, fastmath: bool | set[str]) -> F:
     if numba is None:
         return cast(F, _refuse)
+    if numba.config.DISABLE_JIT:
+        return function
     dispatcher: Any = numba.njit(error_model="numpy", fastmath=fastmath)(function)
     dispatcher._cache = kept = _Kept(function)  # what njit(cache=True) sets to numba's own
     dispatcher.compile = kept.released_after(dispatcher.compile)

@@ -35,6 +35,11 @@ def test_sums_in_another_order_differ_by_rounding_alone(rng, decorator):
     assert decorator(total)(values) == pytest.approx(total(values), abs=1e-13)
 
 
+def test_nothing_is_compiled_where_numba_is_told_so(monkeypatch):
+    monkeypatch.setattr(module.numba.config, "DISABLE_JIT", True)
+    assert compiled(total) is vectorised(total) is total
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_what_is_not_finite_stays_so(wrong):
     assert not np.isfinite(vectorised(total)(np.array([1.0, wrong, 1.0])))
