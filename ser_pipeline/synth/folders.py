@@ -6,7 +6,8 @@ call replaces only what an earlier one wrote and never a recording of someone el
 
 import shutil
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from ser_pipeline.arrays import Float32s
+from ser_pipeline.atomic import lock_file
 from ser_pipeline.errors import CorpusError, some
 
 COMMENT: Final = "synthetic voice, not a human recording (ser corpora synth)"
@@ -22,6 +24,9 @@ COMMENT: Final = "synthetic voice, not a human recording (ser corpora synth)"
 
 MARKER: Final = "SYNTHETIC.txt"
 """Name of the file that marks a folder of synthetic recordings."""
+
+LOCK: Final = ".synth-lock"
+"""File inside the target that a call holds while it writes there."""
 
 STAGING: Final = ".synth-unfinished"
 """Folder inside the target in which a corpus is built before it takes its place."""
@@ -105,11 +110,13 @@ def marker_text(settings: str = "", files: Mapping[str, int] = MappingProxyType(
     return f"{_TEXT}\nSettings: {settings}\n{_LIST_HEAD}" + "".join(lines)
 
 
-def claim(folder: Path) -> None:
-    """Make ``folder`` and mark it, so that an interrupted call can be repeated.
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Make ``folder`` and mark it, so that an interrupted call can be repeated, and keep others out.
 
     Raises:
-        CorpusError: it is a file, or holds something and has no marker.
+        CorpusError: it is a file, holds something and has no marker, or another call is writing there.
+        SerError: the folder cannot be written to or has no locks.
     """
     if folder.exists() and not folder.is_dir():
         raise CorpusError(f"{folder}: is a file; name a new or empty folder for the synthetic corpora")
@@ -123,7 +130,11 @@ def claim(folder: Path) -> None:
             )
         folder.mkdir(parents=True, exist_ok=True)
         marker.write_text(marker_text(), encoding="utf-8", newline="\n")
-    shutil.rmtree(folder / STAGING, ignore_errors=True)
+    busy = f"{folder}: another 'ser corpora synth' is writing there; wait for its end, or name another folder"
+    with lock_file(folder / LOCK, CorpusError(busy)):
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
+        yield
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
 
 
 def check_replaceable(corpus_folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Small synthetic corpora in the official layout and naming of all eight."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -117,18 +116,17 @@ def synth(
     settings = f"program {_program()}, seed {seed}, size {size}, {per_class} clips per class and speaker"
     report = on_progress or (lambda done: None)
     try:
-        claim(folder)
-        for name in clips_of:
-            check_replaceable(folder / FOLDERS[name])
-        kept = [name for name in clips_of if is_complete(folder / FOLDERS[name], settings)]
-        report(sum(len(clips_of[name]) for name in kept))
-        with Parallel(n_jobs=processes(jobs), return_as="generator") as pool:
-            made = [
-                _write_corpus(folder, name, clips, seed, settings, pool, report)
-                for name, clips in clips_of.items()
-                if name not in kept
-            ]
-        shutil.rmtree(folder / STAGING, ignore_errors=True)
+        with claim(folder):
+            for name in clips_of:
+                check_replaceable(folder / FOLDERS[name])
+            kept = [name for name in clips_of if is_complete(folder / FOLDERS[name], settings)]
+            report(sum(len(clips_of[name]) for name in kept))
+            with Parallel(n_jobs=processes(jobs), return_as="generator") as pool:
+                made = [
+                    _write_corpus(folder, name, clips, seed, settings, pool, report)
+                    for name, clips in clips_of.items()
+                    if name not in kept
+                ]
     except OSError as error:
         raise explained(error, Path(error.filename or folder)) from None
     voices = {clip.part.voice for clips in clips_of.values() for clip in clips}

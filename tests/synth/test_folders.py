@@ -40,16 +40,17 @@ def test_a_new_or_empty_folder_is_marked(tmp_path):
     for folder in (tmp_path / "a" / "b", tmp_path):
         if folder == tmp_path:
             (tmp_path / "a").rename(tmp_path.with_name("moved"))
-        claim(folder)
+        with claim(folder):
+            pass
         assert "no human being speaks here" in (folder / MARKER).read_text()
 
 
 def test_a_marked_folder_is_taken_again_and_leftovers_go(tmp_path):
-    claim(tmp_path)
+    (tmp_path / MARKER).write_text(marker_text())
     (tmp_path / STAGING / "EmoDB").mkdir(parents=True)
     (tmp_path / "notes.txt").write_text("mine")
-    claim(tmp_path)
-    assert not (tmp_path / STAGING).exists()
+    with claim(tmp_path):
+        assert not (tmp_path / STAGING).exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -58,14 +59,26 @@ def test_a_folder_with_other_content_is_refused_and_untouched(tmp_path):
     with pytest.raises(
         CorpusError, match=r"holds EmoDB and no SYNTHETIC\.txt; synthetic corpora go into a new"
     ):
-        claim(tmp_path)
+        claim(tmp_path).__enter__()
     assert [path.name for path in tmp_path.iterdir()] == ["EmoDB"]
 
 
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(CorpusError, match="x: is a file; name a new or empty folder"):
-        claim(tmp_path / "x")
+        claim(tmp_path / "x").__enter__()
+
+
+def test_two_calls_do_not_write_into_one_folder(tmp_path):
+    with claim(tmp_path):
+        (tmp_path / STAGING).mkdir()
+        with pytest.raises(
+            CorpusError, match="another 'ser corpora synth' is writing there; wait for its end"
+        ):
+            claim(tmp_path).__enter__()
+        assert (tmp_path / STAGING).exists()
+    with claim(tmp_path):
+        assert not (tmp_path / STAGING).exists()
 
 
 def test_only_what_was_written_may_be_replaced(tmp_path):
