@@ -22,7 +22,7 @@ import scipy.signal
 import soxr
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s, as_samples
-from ser_pipeline.dsp.frames import hann
+from ser_pipeline.dsp.mel import hann
 
 RATE: Final = 8_000
 """Sample rate at which bits are found, in Hz: telephone speech has all that they need."""

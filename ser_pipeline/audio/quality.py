@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from ser_pipeline.arrays import Float32s, Float64s, as_samples
 from ser_pipeline.audio.mono import loudest_channel, mix_loss_db
 from ser_pipeline.audio.prepare import FLOOR_DB
-from ser_pipeline.dsp.frames import hann
+from ser_pipeline.dsp.mel import hann
 
 FRAME_S: Final = 0.032
 """Length of the frames whose levels are compared, in seconds."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s, as_samples
+from ser_pipeline.dsp.mel import hann
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FeatureOptions
 
@@ -89,19 +90,6 @@ def frame_wave(wave: Float32s, options: FeatureOptions) -> Frames:
     power = _power(scaled, options)
     level_db = _levels(power, peak, options)
     return Frames(scaled, peak, options, power, level_db, _speech(level_db, options.speech_db))
-
-
-@lru_cache(maxsize=8)
-def hann(length: int) -> Float32s:
-    """Periodic Hann window, shape ``(length,)``.
-
-    Examples:
-        >>> hann(4)
-        array([0. , 0.5, 1. , 0.5], dtype=float32)
-    """
-    window: Float32s = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
-    window.flags.writeable = False
-    return window
 
 
 @lru_cache(maxsize=8)

@@ -113,8 +113,16 @@ def _mel_to_hz(mel: Float64s) -> Float64s:
 
 
 @lru_cache(maxsize=8)
-def _window(n_fft: int) -> Float32s:
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+def hann(length: int) -> Float32s:
+    """Periodic Hann window, shape ``(length,)``.
+
+    Examples:
+        >>> hann(4)
+        array([0. , 0.5, 1. , 0.5], dtype=float32)
+    """
+    window: Float32s = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    window.flags.writeable = False
+    return window
 
 
 @lru_cache(maxsize=8)
@@ -140,10 +148,10 @@ def _mel_power(wave: Float32s, front_end: FrontEnd) -> Float32s:
     if n_fft == N_FFT and numba is not None:
         mel = np.empty((n_mels, frames), np.float32)
         narrow = _narrow_filters(front_end.sample_rate, n_mels)
-        mel_power(span, hop, _window(n_fft) * np.float32(0.5), *narrow, mel)
+        mel_power(span, hop, hann(n_fft) * np.float32(0.5), *narrow, mel)
         return mel
     view = np.lib.stride_tricks.sliding_window_view(span[:whole], n_fft)[::hop]
-    spectrum = _transform(view * _window(n_fft))
+    spectrum = _transform(view * hann(n_fft))
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     dense: Float32s = mel_filters(front_end.sample_rate, n_fft, n_mels) @ power.T
     return dense

@@ -16,7 +16,8 @@ import scipy.fft
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Int64s
 from ser_pipeline.dsp.compiled import compiled
-from ser_pipeline.dsp.frames import Frames, hann
+from ser_pipeline.dsp.frames import Frames
+from ser_pipeline.dsp.mel import hann
 from ser_pipeline.options import LAG_MARGIN, FeatureOptions
 
 CANDIDATES = 14

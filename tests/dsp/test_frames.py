@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ser_pipeline.dsp.frames import FLOOR_DB, band, bins_hz, frame_wave, hann, unbroken
+from ser_pipeline.dsp.frames import FLOOR_DB, band, bins_hz, frame_wave, unbroken
+from ser_pipeline.dsp.mel import hann
 from ser_pipeline.errors import AudioError
 from ser_pipeline.options import FeatureOptions
 
