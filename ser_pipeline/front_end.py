@@ -181,7 +181,7 @@ def mel_of_prepared(prepared: "Prepared", front_end: FrontEnd) -> StoreRow:
     Raises:
         AudioError: the wave gives no finite spectrogram.
     """
-    from ser_pipeline.features import log_mel
+    from ser_pipeline.dsp.mel import log_mel
 
     mel = log_mel(prepared.wave, front_end)
     if not np.isfinite(mel).all():

@@ -21,8 +21,8 @@ these are three steps, of which nothing can be learned; dither leaves as much of
 LOUDEST_PEAK: Final = 1e6
 """Samples beyond this many times full scale are not sound; squared they would overflow."""
 
-MOST_LOSS_DB: Final = 120.0
-"""Greater losses are given as this."""
+MOST_DB: Final = 120.0
+"""Greater losses and ranges of level are given as this."""
 
 
 def mix_loss_db(samples: Float32s) -> float:
@@ -43,7 +43,7 @@ def mix_loss_db(samples: Float32s) -> float:
     power = sum(channels) / max(1, len(channels))
     if not 0 < power < math.inf or not math.isfinite(mix):
         return 0.0
-    return min(MOST_LOSS_DB, 10 * math.log10(power / mix)) if mix else MOST_LOSS_DB
+    return min(MOST_DB, 10 * math.log10(power / mix)) if mix else MOST_DB
 
 
 def lone_channel(samples: Float32s) -> int | None:

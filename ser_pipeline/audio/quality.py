@@ -7,7 +7,7 @@ import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
 from ser_pipeline.arrays import Float32s, Float64s, as_samples
-from ser_pipeline.audio.mono import loudest_channel, mix_loss_db
+from ser_pipeline.audio.mono import MOST_DB, loudest_channel, mix_loss_db
 from ser_pipeline.audio.prepare import FLOOR_DB
 from ser_pipeline.dsp.mel import hann
 
@@ -38,9 +38,6 @@ CLIPPED_RUN: Final = 3
 
 SAME: Final = 2.0**-16
 """Values that differ by less than this share of the extreme are the same."""
-
-MOST_DB: Final = 120.0
-"""Greater ranges of level are given as this."""
 
 
 class Quality(NamedTuple):

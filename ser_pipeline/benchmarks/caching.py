@@ -24,8 +24,8 @@ from ser_pipeline.audio.decode import resample
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.benchmarks.measure import Measurement, paired, seconds
 from ser_pipeline.benchmarks.plain import plain_features, plain_mel, plain_store
+from ser_pipeline.dsp.mel import log_mel
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.features import log_mel
 from ser_pipeline.front_end import mel_of_wave, row_of_wave
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.options import FeatureOptions, FrontEnd, InputOptions, SmileOptions

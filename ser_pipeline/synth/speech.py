@@ -133,14 +133,14 @@ def sentence(language: str, name: str, *, syllables: int | None = None) -> tuple
     Args:
         language: key of :data:`LANGUAGE_VOWELS`.
         name: of the sentence, such as ``cremad/IEO``.
-        syllables: how many; None draws 5 to 7.
+        syllables: how many, from 3; None draws 5 to 7.
 
     Returns:
         Sounds in order; between one and three words away from the start stands a pause.
     """
     rng = named_rng("sentence", language, name)
     count = int(rng.integers(5, 8)) if syllables is None else syllables
-    pause_after = int(rng.integers(1, count - 1)) if count > 2 else count
+    pause_after = int(rng.integers(1, count - 1))
     sounds: list[Sound] = []
     for number in range(count):
         sounds += _syllable(LANGUAGE_VOWELS[language], stressed=number % 2 == count % 2, rng=rng)

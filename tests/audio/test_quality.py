@@ -5,7 +5,8 @@ import pytest
 import soundfile
 import soxr
 
-from ser_pipeline.audio.quality import MOST_DB, measure_quality
+from ser_pipeline.audio.mono import MOST_DB
+from ser_pipeline.audio.quality import measure_quality
 from ser_pipeline.manifest import doctor
 
 

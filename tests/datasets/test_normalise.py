@@ -15,8 +15,8 @@ from ser_pipeline.datasets.normalise import (
     shifts,
 )
 from ser_pipeline.datasets.speakers import MIN_CLIPS, Surroundings, describe_speakers
+from ser_pipeline.dsp.mel import log_mel
 from ser_pipeline.errors import RunError
-from ser_pipeline.features import log_mel
 from ser_pipeline.features.catalogue import NAMES
 from ser_pipeline.features.relative import relative
 from ser_pipeline.options import FrontEnd
