@@ -29,8 +29,9 @@ its modality: if the manifest changes a recording from speech to song, its row i
 - All features are measured at 16 kHz, the lowest sample rate of the supported corpora, so that no feature
   gives a corpus away by its bandwidth. The store cuts both ends where they are 30 dB below the loudest frame
   (`trim_db`), so that a long silence before the first word does not give it away either. There is no noise
-  reduction and no levelling: gain changes `rms_mean`, `rms_std` and the features in dBFS, and nothing else.
-  The mean of the wave is subtracted.
+  reduction and no levelling: gain changes `rms_mean`, `rms_std` and the features in dBFS, and nothing else
+  unless it is so low that frames fall to -120 dBFS, the level of digital silence, where no change of level is
+  seen. The mean of the wave is subtracted.
 - Frames are Hann windows of three periods of the lowest pitch (46 ms at 65 Hz), one every 10 ms, and lie
   entirely inside the wave. One Fourier transform of 1,024 points serves every feature, including pitch and
   formants.

@@ -145,8 +145,8 @@ def functionals(wave: Float32s, options: SmileOptions) -> Float32s:
     least = round(MIN_CLIP_S * options.sample_rate)
     padded = np.pad(as_samples(wave), (0, max(0, least - wave.size)))
     frame = _extractor(options.feature_set).process_signal(padded, options.sample_rate)
-    values: Float32s = np.nan_to_num(frame.to_numpy(np.float32)[0], nan=0.0)
-    return values
+    values = frame.to_numpy(np.float32)[0]
+    return np.where(np.isnan(values), np.float32(0), values)
 
 
 def column_names(options: SmileOptions) -> tuple[str, ...]:

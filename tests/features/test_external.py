@@ -1,14 +1,16 @@
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ser_pipeline.dsp.frames import frame_wave
-from ser_pipeline.errors import SettingsError
+from ser_pipeline.errors import AudioError, SettingsError
 from ser_pipeline.features import external
 from ser_pipeline.features.catalogue import FEATURES, NAMES
 from ser_pipeline.features.external import PraatVoice
 from ser_pipeline.features.extract import extract
+from ser_pipeline.front_end import row_of_wave
 from ser_pipeline.options import FeatureOptions, SmileOptions
 
 PRAAT = FeatureOptions(voice="praat")
@@ -88,3 +90,14 @@ def test_without_opensmile_one_line_says_how_to_get_it(monkeypatch):
     with pytest.raises(SettingsError, match=r"pip install 'ser-pipeline\[opensmile\]'"):
         external.column_names(SmileOptions(feature_set="compare"))
     external._extractor.cache_clear()
+
+
+def test_an_infinite_functional_is_not_stored_as_a_number(monkeypatch):
+    numbers = np.array([[1.0, np.nan, np.inf]], np.float32)
+    frame = SimpleNamespace(to_numpy=lambda dtype: numbers)
+    extractor = SimpleNamespace(process_signal=lambda wave, sample_rate: frame)
+    monkeypatch.setattr(external, "_extractor", lambda feature_set: extractor)
+    options = SmileOptions(feature_set="egemaps")
+    assert external.functionals(np.ones(1_600), options).tolist() == [1.0, 0.0, np.inf]
+    with pytest.raises(AudioError, match="1 of its features are not finite; the recording cannot be used"):
+        row_of_wave(np.ones(1_600, np.float32), options)
