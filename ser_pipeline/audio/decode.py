@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +16,7 @@ import soundfile
 import soxr
 
 from ser_pipeline.arrays import Float32s, as_samples
+from ser_pipeline.audio.ffmpeg import decoder
 from ser_pipeline.audio.mono import usable
 from ser_pipeline.audio.sound import Sound, opened
 from ser_pipeline.dsp.buffers import buffer
@@ -26,6 +29,9 @@ T = TypeVar("T")
 
 WHOLE = Segment(0.0)
 """All of a recording."""
+
+AHEAD_S: Final = 600.0
+"""Seconds beyond a segment that are decoded at most for those that follow it, where ffmpeg decodes."""
 
 EXCERPT_S: Final = 6.0
 """Seconds that are taken at most."""
@@ -183,12 +189,70 @@ def _read(
                 source = MemoryFile(data)
             else:
                 digest = _digest(handle)  # hours of audio: hash in pieces, decode from the same open file
-            with opened(source, name, most_s=most_s) as sound:
+            with (
+                opened(source, name, most_s=most_s)
+                if segment is None
+                else _opened_for_several(source, name, most_s, (path, *state))
+            ) as sound:
                 made = decode(sound)
             digest = digest_as_decoded(digest, sound.decoder)
             return made, digest if segment is None else segment.digest(digest, sound.lead)
     except OSError as error:
         raise AudioMissing(f"{name_of(path)}: cannot be read: {error.strerror or error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A recording that another decoder than libsndfile decoded.
+
+    Attributes:
+        key: of the recording, with its state, and of the decoder.
+        most_s: seconds that were asked for.
+        sound: open, with the file that the decoder wrote.
+        stack: closes it.
+    """
+
+    key: tuple[Any, ...]
+    most_s: float
+    sound: Sound
+    stack: ExitStack
+
+    def gives(self, key: tuple[Any, ...], most_s: float) -> bool:
+        """Whether as much of this recording is there, or all of it."""
+        return self.key == key and (self.most_s >= most_s or self.sound.duration_s < self.most_s - 1)
+
+    def __del__(self) -> None:
+        self.stack.close()
+
+
+class _Last(threading.local):
+    """The last such recording of a thread."""
+
+    kept: _Kept | None = None
+
+
+_last = _Last()
+
+
+@contextmanager
+def _opened_for_several(file: Any, name: str, most_s: float, key: tuple[Any, ...]) -> Iterator[Sound]:
+    """Open a recording for a segment of it; what another decoder makes of it is kept for the next ones.
+
+    As far again is decoded as was asked for, up to ``AHEAD_S``: segments mostly come in their order.
+    """
+    key, kept = (*key, decoder(), os.getpid()), _last.kept
+    if kept is not None and kept.gives(key, most_s):
+        kept.sound.name = name
+        kept.sound.seek(0)
+        yield kept.sound
+        return
+    _last.kept = kept = None  # frees its room on the disk before another one takes some
+    with ExitStack() as stack:
+        ahead_s = most_s + min(most_s, AHEAD_S)
+        sound = stack.enter_context(opened(file, name, most_s=ahead_s))
+        if sound.decoder:
+            _last.kept = _Kept(key, ahead_s, sound, stack.pop_all())
+        yield sound
 
 
 @lru_cache(maxsize=4096)

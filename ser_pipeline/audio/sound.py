@@ -113,6 +113,7 @@ class Sound:
     """An open recording.
 
     Attributes:
+        name: for messages, which begin with it.
         frames: samples of each channel.
         sample_rate: in Hz.
         channels: number of channels.
@@ -126,7 +127,7 @@ class Sound:
     ) -> None:
         self._stack = stack
         self._source = file
-        self._name = name
+        self.name = name
         self._file = self._begun()
         self._place = 0
         self.decoder = decoder
@@ -181,10 +182,10 @@ class Sound:
         try:
             found: Floats = self._file.read(due, out=room[:due])
         except soundfile.LibsndfileError:
-            raise AudioForeign(_of(self._name, DAMAGED)) from None
+            raise AudioForeign(_of(self.name, DAMAGED)) from None
         self._place += len(found)
         if len(found) < due:
-            raise AudioCut(_of(self._name, f"truncated: {self._place} of {self.frames} samples are present"))
+            raise AudioCut(_of(self.name, f"truncated: {self._place} of {self.frames} samples are present"))
         return found
 
     def blocks(self, size: int = BLOCK_FRAMES) -> Iterator[Float32s]:
@@ -214,7 +215,7 @@ class Sound:
         except AudioError:
             self.seek(0)
             if self._counted() < self.frames:  # not all that can be read can be read from anywhere
-                raise AudioCut(_of(self._name, "truncated: its last samples cannot be read")) from None
+                raise AudioCut(_of(self.name, "truncated: its last samples cannot be read")) from None
         self.seek(0)
 
     def _counted(self, most: float = math.inf) -> int:
@@ -231,7 +232,7 @@ class Sound:
         try:
             found: Float32s = self._file.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
-            raise AudioForeign(_of(self._name, DAMAGED)) from None
+            raise AudioForeign(_of(self.name, DAMAGED)) from None
         self._place += len(found)
         return found
 

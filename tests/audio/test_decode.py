@@ -25,7 +25,7 @@ from ser_pipeline.audio.decode import (
 )
 from ser_pipeline.audio.mono import mixed
 from ser_pipeline.audio.sound import LEAD_FRAMES, opened
-from ser_pipeline.errors import AudioError, AudioMissing, AudioSilent
+from ser_pipeline.errors import AudioEmpty, AudioError, AudioMissing, AudioSilent
 from ser_pipeline.records import Segment
 
 
@@ -295,7 +295,33 @@ def test_no_more_is_decoded_than_is_wanted_of_formats_that_are_decoded_from_thei
     sf.write(tmp_path / "a.wav", tone(3.0), 16_000)
     read_recording(tmp_path / "a.wav", 16_000, max_s=2.0)
     read_segment(tmp_path / "a.wav", Segment(1.5, 2.5), 16_000, max_s=2.0)
-    assert asked == [3.0, 4.5]
+    assert asked == [3.0, 2 * 4.5]
+
+
+def test_what_ffmpeg_decodes_is_kept_for_the_next_segments(tmp_path, monkeypatch, fake_ffmpeg):
+    path, asked = tmp_path / "a.amr", []
+    path.write_bytes(b"#!AMR\n" + bytes(100))
+    wave = tone(5.0)
+    fake_ffmpeg(wave=wave)
+    monkeypatch.setattr(
+        decode, "opened", lambda *args, most_s: asked.append(most_s) or opened(*args, most_s=most_s)
+    )
+
+    def read(start_s):
+        found = read_segment(path, Segment(start_s, start_s + 0.5), 16_000, max_s=1.0).wave
+        cut = wave[round(start_s * 16_000) : round((start_s + 0.5) * 16_000)]
+        assert found == pytest.approx(mixed(cut), abs=1e-6)
+
+    for start_s in (1.5, 0.5, 0.0, 3.25):
+        read(start_s)
+    assert asked == [2 * 3.5]
+    with pytest.raises(AudioEmpty, match=r"^a\.amr#5\.000-6\.000: "):
+        read_segment(path, Segment(5.0, 6.0), 16_000, max_s=1.0)
+    path.write_bytes(b"#!AMR\n" + bytes(200))
+    read(0.5)
+    fake_ffmpeg(wave=wave, version="9.2")
+    read(0.5)
+    assert asked[1:] == [2 * 2.5, 2 * 2.5]
 
 
 def test_channels_of_a_segment_that_cannot_be_read_say_which(tmp_path):
