@@ -8,7 +8,6 @@ valid, :func:`option` what it means. Flags, their help, the settings file, the p
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -97,7 +96,6 @@ class Options(BaseModel):
                 yield name, value
 
 
-@cache
 def _types(annotation: Any) -> frozenset[Any]:
     """What a type is made of: an optional number of a number and None."""
     parts = get_args(annotation)

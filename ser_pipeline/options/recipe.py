@@ -189,8 +189,9 @@ class Recipe(Options):
             return values
         kept = values.get("embeddings")
         said = kept.model_dump(exclude_unset=True) if isinstance(kept, EmbeddingOptions) else kept
-        pooled = isinstance(said, dict) and "pooling" in said
-        return values | {"embeddings_pooling": said["pooling"]} if pooled else values
+        if not isinstance(said, dict) or "pooling" not in said:
+            return values
+        return values | {"embeddings_pooling": said["pooling"]}
 
     @field_serializer("on")
     def _one_text(self, value: tuple[Input, ...]) -> str:
