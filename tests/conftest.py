@@ -1,6 +1,9 @@
 """Fixtures that many tests share."""
 
-import skops.io
+import skops.io  # noqa: F401 - it looks through all that is loaded, so it comes first
+
+# isort: split
+
 import functools
 import gc
 import io
