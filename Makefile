@@ -35,10 +35,10 @@ demo: $(BIN)/.installed
 	env -u OMP_NUM_THREADS -u OPENBLAS_NUM_THREADS -u MKL_NUM_THREADS $(BIN)/ser quickstart demo
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(BIN)/.installed
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not slow and not real'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not real'
 
 check: $(BIN)/.installed
 	$(BIN)/ruff format --check .
@@ -46,7 +46,7 @@ check: $(BIN)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	rm -f .coverage.*  # of processes that outlived an earlier run
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov
 
 format: $(BIN)/.installed
 	$(BIN)/ruff format .

@@ -1,9 +1,5 @@
 """Fixtures that many tests share."""
 
-import skops.io  # noqa: F401 - it looks through all that is loaded, so it comes first
-
-# isort: split
-
 import functools
 import gc
 import io
@@ -20,10 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_pipeline.api import training
 from ser_pipeline.dsp.kept import prepare_librosa
-from ser_pipeline.models import estimators
-from ser_pipeline.models.crnn import CRNN
 from tests.store.forked import fork_workers
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before a test imports onnxruntime itself
@@ -75,6 +68,8 @@ def workers_are_forked():
 @pytest.fixture(scope="session", autouse=True)
 def no_graphs():
     """Trainings of tests write no graph, which takes half a second; gives what would write it."""
+    from ser_pipeline.api import training
+
     with pytest.MonkeyPatch.context() as patch:
         original = training.with_graph
         patch.setattr(training, "with_graph", lambda folder: None)
@@ -84,9 +79,16 @@ def no_graphs():
 @pytest.fixture(scope="session", autouse=True)
 def few_trees():
     """A quarter of the trees, and as many bins as there are toy clips: fewer are weighed one by one."""
+    from ser_pipeline.models import estimators
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimators, "_TREES", {**estimators._TREES, "max_iter": 40, "max_bins": 120})
         yield
+
+
+def pytest_collectstart():
+    """Load skops before the tests load more: it looks through all that is loaded. Only workers collect."""
+    import skops.io  # noqa: F401
 
 
 def pytest_collection_modifyitems(items):
@@ -499,6 +501,8 @@ class Toy:
 @pytest.fixture(scope="module")
 def small_crnn():
     """A CRNN whose size suits made-up clips: a fiftieth of the weights."""
+    from ser_pipeline.models.crnn import CRNN
+
     with pytest.MonkeyPatch.context() as patch:
         for name, size in (("channels", (8, 8, 16)), ("hidden", 16)):
             patch.setitem(CRNN.__init__.__kwdefaults__, name, size)
