@@ -31,7 +31,7 @@ def _kept(most: int, weight: Callable[[Any], int]) -> Callable[[Callable[..., T]
     """Keep what a function found lately, up to a weight; threads that want the same wait for the first."""
 
     def keeping(function: Callable[..., T]) -> Callable[..., T]:
-        held: dict[Any, T] = {}
+        held: dict[Any, tuple[T, int]] = {}
         busy: dict[Any, Lock] = {}
         guard = Lock()
 
@@ -42,12 +42,13 @@ def _kept(most: int, weight: Callable[[Any], int]) -> Callable[[Callable[..., T]
                     with guard:
                         if key in held:
                             held[key] = held.pop(key)  # now the latest
-                            return held[key]
+                            return held[key][0]
                     made = function(*key)
                     with guard:
-                        held[key] = made
-                        while len(held) > 2 and sum(map(weight, held.values())) > most:
-                            del held[next(iter(held))]
+                        held[key] = made, weight(made)
+                        total = sum(each for _, each in held.values())
+                        while len(held) > 2 and total > most:
+                            total -= held.pop(next(iter(held)))[1]
                     return made
                 finally:
                     busy.pop(key, None)
