@@ -16,7 +16,7 @@ from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.where import manifest_where
-from ser_pipeline.records import MAX_FOLDS, PARTS
+from ser_pipeline.records import MAX_FOLDS, NO_LANGUAGE, PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,
@@ -199,7 +199,7 @@ def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
 
 
 def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
-    several = pc.is_in(table["language"], pa.array(["mul", "und"]))
+    several = pc.is_in(table["language"], pa.array(sorted(NO_LANGUAGE)))
     odd, table = table.filter(several), table.filter(pc.invert(several))
     if not table.num_rows:
         raise SplitError("lolo needs to know the language of recordings; no corpus says it")
