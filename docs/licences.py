@@ -23,7 +23,6 @@ CLASSIFIERS: Final = {
 
 READ: Final = {
     "protobuf": "BSD-3-Clause",
-    "skops": "MIT",
     "soxr": "LGPL-2.1-or-later",
 }
 """Licences read from the file in the package, whose metadata names none or only loosely."""

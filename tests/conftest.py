@@ -86,11 +86,6 @@ def few_trees():
         yield
 
 
-def pytest_collectstart():
-    """Load skops before the tests load more: it looks through all that is loaded. Only workers collect."""
-    import skops.io  # noqa: F401
-
-
 def pytest_collection_modifyitems(items):
     """Begin with the files that take longest, a share for each worker; short ones fill the end."""
     files = {}

@@ -30,6 +30,16 @@ from ser_pipeline.tables.cells import plural
 _TYPES: Final = (np.float64, np.float32)
 """Numbers that are learned from as they are; others become the first of these."""
 
+TRUSTED: Final = (
+    "ser_pipeline.api.estimators.SerClassifier",
+    "ser_pipeline.api.estimators.SerFeatures",
+    "ser_pipeline.models.svm.CalibratedSVC",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""Types that a fitted classifier consists of, beside public ones: what skops is told to trust."""
+
 
 class SerFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Turn recordings into vectors.

@@ -175,7 +175,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; :func:`resume` continues.
     """
     from ser_pipeline.datasets.prepare import read_inputs
-    from ser_pipeline.models import model_class
+    from ser_pipeline.models.build import model_class
     from ser_pipeline.training.trackers import check_trackers
 
     file = None if settings is None else Path(settings)

@@ -27,7 +27,7 @@ from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.encoders.embed import Embedding, Encoder
 from ser_pipeline.errors import EncoderError, SettingsError
 from ser_pipeline.evaluation.predict import predict_clips
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import EmbeddingOptions, Recipe
 from ser_pipeline.processes import chosen_device, multiply_in
 from ser_pipeline.runs.curves import EpochReport

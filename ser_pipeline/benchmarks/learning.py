@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_pipeline.benchmarks.measure import Measurement
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import ModelOptions, TrainOptions, recipe
 from ser_pipeline.training.device import choose_precision, keep_freed_memory
 

@@ -17,7 +17,7 @@ from ser_pipeline.benchmarks.plain import plain_mel
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.manifest import Manifest
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import FrontEnd, ModelOptions, algorithm_version, recipe
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.serving.export import export_graph

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ser_pipeline.arrays import Float32s, Floats, Int64s
-from ser_pipeline.datasets.batch import KeyedRows, RowStore
+from ser_pipeline.datasets.rows import KeyedRows, RowStore
 from ser_pipeline.errors import RunError, StoreError
 from ser_pipeline.front_end import vector_names
 from ser_pipeline.options import EmbeddingOptions, Fused, StoreOptions, inputs_of, sequence_of

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Int8s, Int64s, texts_of
-from ser_pipeline.datasets.batch import RowStore, Variants
 from ser_pipeline.datasets.examples import (
     UNUSED,
     Examples,
@@ -21,6 +20,7 @@ from ser_pipeline.datasets.examples import (
     select_examples,
 )
 from ser_pipeline.datasets.layers import LayerRows, SideBySide, stores_of
+from ser_pipeline.datasets.rows import RowStore, Variants
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.speakers import Surroundings
 from ser_pipeline.encoders import encoder_folders, found_again, located

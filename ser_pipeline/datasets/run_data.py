@@ -7,22 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from ser_pipeline.arrays import Float64s, Floats, Int64s
-from ser_pipeline.datasets.batch import (
-    MEMORY_LIMIT,
-    BesideClips,
-    Clips,
-    FrameClips,
-    KeyedRows,
-    MelClips,
-    RowStore,
-    Variants,
-    VectorClips,
-    read_levels,
-    read_vectors,
-)
+from ser_pipeline.datasets.batch import MEMORY_LIMIT, BesideClips, Clips, FrameClips, MelClips, VectorClips
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.datasets.layers import LayerRows, SideBySide, of_layers, sequence_of_rows
 from ser_pipeline.datasets.normalise import Learned, Voice, corpus_gains, first_step, learn_scaling, shifts
+from ser_pipeline.datasets.rows import KeyedRows, RowStore, Variants, read_levels, read_vectors
 from ser_pipeline.datasets.sampling import draw_chances
 from ser_pipeline.datasets.speakers import (
     COPIES,

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from ser_pipeline.arrays import Bools, Float32s, Float64s, Floats, Int8s, Int64s, Strings
 from ser_pipeline.corpora.words import is_nobody
-from ser_pipeline.datasets.batch import READ_AT_ONCE, ReadableRows, read_vectors
 from ser_pipeline.datasets.normalise import PULL_SCALE, Voice, inverse, slices
+from ser_pipeline.datasets.rows import READ_AT_ONCE, ReadableRows, read_vectors
 from ser_pipeline.records import PARTS, UNKNOWN_SPEAKER, names_nobody
 from ser_pipeline.tables.cells import plural
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from ser_pipeline.arrays import Bools, Float32s, Int64s
-from ser_pipeline.datasets.batch import Variants
 from ser_pipeline.datasets.examples import COLUMNS, UNUSED, Examples, chosen_rows
 from ser_pipeline.datasets.prepare import Inputs, looked_up
+from ser_pipeline.datasets.rows import Variants
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.targets import Taught
 from ser_pipeline.errors import TrainingError

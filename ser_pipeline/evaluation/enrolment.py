@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ser_pipeline.arrays import Int64s
-from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.datasets.prepare import Inputs
+from ser_pipeline.datasets.rows import read_vectors
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.labels import emotion_id
 from ser_pipeline.metrics import confusion_matrix, uar
-from ser_pipeline.models import Network
+from ser_pipeline.models.network import Network
 from ser_pipeline.options import Options
 from ser_pipeline.records import PARTS, named_among, names_nobody
 from ser_pipeline.runs.files import finished_info, write_result

@@ -21,8 +21,8 @@ from ser_pipeline.evaluation.explain_inputs import Measured, Piece, share_tables
 from ser_pipeline.evaluation.predict import predict_clips
 from ser_pipeline.evaluation.run import inputs_of
 from ser_pipeline.metrics.importance import importance_of
-from ser_pipeline.models import MelNetwork, falls
 from ser_pipeline.models.finetune import FineTuned
+from ser_pipeline.models.network import MelNetwork, falls
 from ser_pipeline.models.probe import Probe
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, WaveOptions
 from ser_pipeline.processes import chosen_device

@@ -28,7 +28,7 @@ from ser_pipeline.metrics.effect import (
     mean_effects,
 )
 from ser_pipeline.metrics.importance import Predict, closest_pairs
-from ser_pipeline.models import EmbeddingNetwork, Network
+from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.options import ENSEMBLE
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.records import PARTS, names_nobody

@@ -10,7 +10,7 @@ import torch
 
 from ser_pipeline.arrays import Float32s, Floats, Int64s, Ints, texts_of
 from ser_pipeline.datasets.batch import Clips
-from ser_pipeline.models import EmbeddingNetwork, Network
+from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.internals import (
     AttendedClip,

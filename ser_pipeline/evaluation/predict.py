@@ -14,7 +14,7 @@ from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.examples import Examples
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.metrics import fit_temperature, risk_coverage, temper, threshold_for_risk
-from ser_pipeline.models import EmbeddingNetwork, Network
+from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.predictions import prediction_schema, read_ratings

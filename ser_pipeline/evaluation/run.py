@@ -39,7 +39,7 @@ from ser_pipeline.evaluation.predict import (
 )
 from ser_pipeline.evaluation.score import training_priors
 from ser_pipeline.front_end import row_of_wave
-from ser_pipeline.models import Network, one_clip
+from ser_pipeline.models.network import Network, one_clip
 from ser_pipeline.options import ENSEMBLE, ModelInputs
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, member_folder, read_card, write_card

@@ -1,20 +1,13 @@
-"""scikit-learn's classifiers behind the interface of a network, and regressions beside them."""
+"""scikit-learn's classifiers, and the regressions beside them, before they are fitted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ser_pipeline.arrays import Float64s, Int64s, Strings
+from ser_pipeline.arrays import Int64s, Strings
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.models.network import Network
-from ser_pipeline.options import BuiltFor, ModelOptions
-
-LEAST_PROBABILITY: Final = 1e-7
-"""Probabilities are raised to this before their logarithm is taken."""
 
 CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
@@ -41,15 +34,6 @@ RATER_CANDIDATES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
 FOLDS: Final = 5
 """Parts of the training speakers whose held-out decisions give the svm its probabilities."""
 
-TRUSTED: Final = (
-    "ser_pipeline.models.svm.CalibratedSVC",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-)
-"""Types beyond scikit-learn's public ones that a model file may hold; nothing else is ever loaded."""
-
-
 _TREES: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "max_iter": 150,
@@ -61,121 +45,6 @@ _TREES: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 """How trees are grown, whether they classify or rate."""
-
-
-class EstimatorNetwork(Network):
-    """A fitted classifier; its class scores are logarithms of its probabilities.
-
-    Args:
-        estimator: has ``predict_proba`` and ``classes_``; None for a model that rates clips alone.
-        n_classes: number of outputs; classes the estimator never saw get the least probability.
-        raters: fitted regressions, one for each dimension; none for a model that does not rate.
-
-    Attributes:
-        fitted: the classifier, if there is one, and the regressions.
-    """
-
-    def __init__(self, estimator: Any, n_classes: int, raters: Sequence[Any] = ()) -> None:
-        super().__init__()
-        self.estimator = estimator
-        self.classes = n_classes
-        self.raters = tuple(raters)
-        self.only_rates = estimator is None
-        self.fitted = tuple(each for each in (estimator, *raters) if each is not None)
-
-    @classmethod
-    def from_options(cls, options: ModelOptions, n_inputs: BuiltFor, n_classes: int) -> Self:
-        """An estimator that is not fitted yet."""
-        c = options.c or CANDIDATES[options.name][0]
-        return cls(make_estimator(options.name, c, balanced=True, seed=0), n_classes)
-
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Logarithms of probabilities, shape ``(batch, classes)``."""
-        probabilities = np.zeros((len(inputs), self.classes))
-        if len(inputs):
-            seen = np.asarray(self.estimator.classes_, np.int64)
-            probabilities[:, seen] = self.estimator.predict_proba(inputs.cpu().numpy())
-        logs = np.log(np.maximum(probabilities, LEAST_PROBABILITY)).astype(np.float32)
-        return torch.from_numpy(logs).to(inputs.device)
-
-    @property
-    def rates(self) -> bool:
-        """Whether it has regressions."""
-        return bool(self.raters)
-
-    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Ratings in [-1, 1], shape ``(batch, dimensions)``; see :meth:`Network.rate`."""
-        if not self.raters:
-            return super().rate(inputs, lengths, beside)
-        columns = [each.predict(inputs.cpu().numpy()) if len(inputs) else [] for each in self.raters]
-        rated = np.clip(np.stack([*map(np.asarray, columns)], axis=1), -1, 1).astype(np.float32)
-        return torch.from_numpy(rated).to(inputs.device)
-
-
-class LinearNetwork(Network):
-    """A fitted ``logreg`` or ``svm`` in torch alone, told as by :class:`EstimatorNetwork`.
-
-    Args:
-        fitted: classifier and regressions behind the interface of a network.
-
-    Raises:
-        SettingsError: it consists of trees.
-    """
-
-    def __init__(self, fitted: EstimatorNetwork) -> None:
-        super().__init__()
-        estimator = fitted.estimator
-        if any(
-            not (hasattr(each, "coef_") or hasattr(each, "calibrated_classifiers_")) for each in fitted.fitted
-        ):
-            raise SettingsError("a classifier of trees is not a linear one")
-        self.classes, self.only_rates = fitted.classes, fitted.only_rates
-        lines = [np.append(each.coef_, each.intercept_) for each in fitted.raters]
-        self.raters = torch.from_numpy(np.array(lines)).float()  # weights of each dimension, then its bias
-        if estimator is None:
-            return
-        self._odds = not hasattr(estimator, "coef_")
-        weights, bias = _odds(estimator) if self._odds else _scores(estimator)
-        seen = np.asarray(estimator.classes_, np.int64)
-        self.weights = torch.zeros(self.classes, weights.shape[1])
-        self.weights[seen] = torch.from_numpy(weights).float()
-        self.bias = torch.full((self.classes,), -1e9)  # a class it never saw gets the least probability
-        self.bias[seen] = torch.from_numpy(bias).float()
-
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Logarithms of probabilities, shape ``(batch, classes)``."""
-        scores = (self.weights @ inputs.T).T + self.bias
-        shares = scores.sigmoid() / scores.sigmoid().sum(1, keepdim=True) if self._odds else scores.softmax(1)
-        return shares.clamp(min=LEAST_PROBABILITY).log()
-
-    @property
-    def rates(self) -> bool:
-        """Whether it has regressions."""
-        return len(self.raters) > 0
-
-    def rate(self, inputs: Tensor, lengths: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
-        """Ratings in [-1, 1], shape ``(batch, dimensions)``; see :meth:`Network.rate`."""
-        return ((self.raters[:, :-1] @ inputs.T).T + self.raters[:, -1]).clamp(-1, 1)
-
-
-def _scores(estimator: Any) -> tuple[Float64s, Float64s]:
-    """Weights and bias of a logistic regression; of two classes it keeps one, the other scores 0."""
-    weights, bias = estimator.coef_, estimator.intercept_
-    if len(weights) > 1:
-        return weights, bias
-    return np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
-
-
-def _odds(estimator: Any) -> tuple[Float64s, Float64s]:
-    """Weights and bias of the log odds of each class, as the svm's scores are calibrated."""
-    fitted = estimator.calibrated_classifiers_[0]
-    slope = np.array([each.a_ for each in fitted.calibrators])
-    offset = np.array([each.b_ for each in fitted.calibrators])
-    weights = -slope[:, None] * fitted.estimator.coef_
-    bias = -slope * fitted.estimator.intercept_ - offset
-    return (
-        (weights, bias) if len(weights) > 1 else (np.concatenate([-weights, weights]), np.append(-bias, bias))
-    )
 
 
 def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: Any = None) -> Any:
@@ -192,7 +61,7 @@ def make_estimator(name: str, c: float, *, balanced: bool, seed: int, splits: An
     Raises:
         SettingsError: no such classifier.
     """
-    # half a second that a network's prediction, which passes here on its way, does without
+    # half a second that whoever looks at the candidates alone does without
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
@@ -275,13 +144,3 @@ def make_rater(name: str, c: float, *, seed: int) -> Any:
             learning_rate=c, early_stopping=False, **_TREES, random_state=seed
         )
     raise SettingsError(f"classifier '{name}' does not exist; valid are {', '.join(RATER_CANDIDATES)}")
-
-
-def fitted_numbers(estimator: Any) -> int:
-    """How many numbers a fitted classifier consists of: weights, or thresholds and leaves of trees."""
-    if hasattr(estimator, "calibrated_classifiers_"):
-        inner = estimator.calibrated_classifiers_[0]
-        return fitted_numbers(inner.estimator) + 2 * len(inner.calibrators)
-    if hasattr(estimator, "coef_"):
-        return int(estimator.coef_.size + np.size(estimator.intercept_))
-    return int(sum(len(tree.nodes) for trees in getattr(estimator, "_predictors", ()) for tree in trees))

@@ -87,7 +87,7 @@ class Architecture:
         return self.has | (self.beside - others) if self.inputs in on and len(others) < 2 else self.has
 
 
-_CLASSIFIER: Final = Architecture("estimators.EstimatorNetwork", "features", ("c",), by_epochs=False)
+_CLASSIFIER: Final = Architecture("fitted.EstimatorNetwork", "features", ("c",), by_epochs=False)
 
 MODELS: Final[Mapping[str, Architecture]] = MappingProxyType(
     {

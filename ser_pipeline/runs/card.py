@@ -23,7 +23,7 @@ from ser_pipeline.options import (
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.files import read_file, read_result, write_result
-from ser_pipeline.runs.types import CARD, CLASSIFIER, WEIGHTS
+from ser_pipeline.runs.types import CARD, WEIGHTS
 
 
 class Member(Options):
@@ -150,18 +150,13 @@ def check_inputs_version(card: ModelCard, path: Path) -> None:
         )
 
 
-def weights_path(folder: Path, card: ModelCard) -> Path:
-    """File that holds what was fitted."""
-    return folder / (WEIGHTS if card.model.architecture.by_epochs else CLASSIFIER)
-
-
 def read_weights(folder: Path, card: ModelCard) -> bytes:
     """Read the file that holds what was fitted.
 
     Raises:
         RunError: it is missing, cannot be read, or is not the one that the card was written for.
     """
-    path = weights_path(folder, card)
+    path = folder / WEIGHTS
     content = read_file(path, "the run has no trained network, train it again")
     if content_digest(content) != card.weights_digest:
         raise RunError(f"{path}: is not the file that {CARD} was written for; train it again")

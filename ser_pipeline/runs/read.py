@@ -23,7 +23,6 @@ from ser_pipeline.runs.internals import (
 from ser_pipeline.runs.predictions import PREDICTIONS, Predictions, read_part
 from ser_pipeline.runs.tested import chance, lacking
 from ser_pipeline.runs.types import (
-    CLASSIFIER,
     WEIGHTS,
     Latency,
     PartScores,
@@ -156,7 +155,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
     scores = final_scores(folder, info)
     if scores is None:
         return Unfinished(folder.name, info, trained=info.stopped is not None)
-    weights = [path for name in (WEIGHTS, CLASSIFIER) if (path := folder / name).is_file()]
+    weights = folder / WEIGHTS
     run = Run(
         tag=f"R{number}",
         path=folder,
@@ -164,7 +163,7 @@ def _read_one(folder: Path, number: int) -> Run | Unfinished:
         scores=scores,
         curves=read_curves(folder),
         predictions=None,
-        model_bytes=sum(path.stat().st_size for path in weights) or None,
+        model_bytes=weights.stat().st_size if weights.is_file() else None,
         latency=read_latency(folder),
     )
     if scores.rated:

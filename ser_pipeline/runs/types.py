@@ -4,7 +4,7 @@ A run is a folder ``runs/<name>/``::
 
     settings.json        RunInfo: all that repeats the run
     metrics.csv          one line per epoch, of ser_pipeline.runs.curves
-    model.safetensors    weights, or model.skops, with model.json: enough to predict on raw audio
+    model.safetensors    what was fitted, with model.json: enough to predict on raw audio
     predictions.parquet  utterance_id, part, fold, target, predicted, p_<emotion>...
     dimensions.parquet   utterance_id, part, fold, ratings and those of listeners; of models that rate clips
     scores.json          RunScores
@@ -34,8 +34,6 @@ SCORES: Final = "scores.json"
 LATENCY: Final = "latency.json"
 CARD: Final = "model.json"
 WEIGHTS: Final = "model.safetensors"
-CLASSIFIER: Final = "model.skops"
-"""Of models of scikit-learn, instead of weights."""
 
 ALL_FOLDS: Final = "all"
 """Value of ``--fold`` that makes every fold of a split a run of its own, below one parent folder."""

@@ -107,7 +107,7 @@ def moved(model: Model, clip: PreparedClip) -> Float32s | None:
     """
     if clip.values.ndim != 2 or clip.beside is not None or not isinstance(model.scorer, TorchScorer):
         return None
-    from ser_pipeline.models import falls
+    from ser_pipeline.models.network import falls
 
     label = int(model.scorer.logits(clip.values, clip.frames).argmax())
     return falls(model.scorer.network, clip.values, clip.frames, label)

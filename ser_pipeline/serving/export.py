@@ -22,7 +22,6 @@ from ser_pipeline.audio.mono import mixed
 from ser_pipeline.encoders import anywhere
 from ser_pipeline.errors import RunError, SerError, SettingsError, remark
 from ser_pipeline.front_end import FEWEST_FRAMES
-from ser_pipeline.models.estimators import EstimatorNetwork, LinearNetwork
 from ser_pipeline.options import FrontEnd, Fused, WaveOptions, input_versions, mels_of
 from ser_pipeline.runs.card import ModelCard, read_card
 from ser_pipeline.runs.files import finished_info, read_info
@@ -165,8 +164,8 @@ def export_folder(
 def keep_graph(folder: Path) -> bool:
     """Write a run's graph beside its weights, which answers without torch; tell whether there is one now.
 
-    There is none of ensembles and of trees, of models with an encoder, whose graph would hold the encoder as
-    well, and where ``onnx`` is not installed.
+    There is none of ensembles, of models with an encoder, whose graph would hold the encoder as well, and
+    where ``onnx`` is not installed.
 
     What else is in the way is said and changes nothing.
     """
@@ -176,8 +175,6 @@ def keep_graph(folder: Path) -> bool:
     try:
         remove_file(folder / GRAPH)
         export_graph(load_model(folder), folder / GRAPH, trained_on=read_info(folder).learned_from)
-    except SettingsError:  # trees
-        return False
     except SerError as error:
         remark(f"{error}; predictions take the network itself")
         return False
@@ -221,10 +218,10 @@ def graph_facts(model: Model, *, int8: bool, front_end: bool, trained_on: tuple[
 
 
 def _traceable(model: Model) -> Model:
-    """The model as it can be traced: linear classifiers in torch, encoders in fp32 on the processor.
+    """The model as it can be traced: encoders in fp32 on the processor.
 
     Raises:
-        SettingsError: it is a graph already, an ensemble, or consists of trees.
+        SettingsError: it is a graph already, or an ensemble.
     """
     if model.card.members:
         raise SettingsError(f"{model.name}: an ensemble is not a network; export one of its members")
@@ -232,12 +229,6 @@ def _traceable(model: Model) -> Model:
     if not isinstance(model.scorer, TorchScorer):
         raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")
     card, network = model.card, model.scorer.network
-    if isinstance(network, EstimatorNetwork):
-        if card.model.name == "gboost":
-            raise SettingsError(
-                f"{model.name}: 'gboost' cannot be exported to ONNX; export networks, logreg or svm"
-            )
-        network = LinearNetwork(network).eval()
     changes = {"precision": "fp32", "device": "cpu"}
     parts = tuple(each.model_copy(update=changes) for each in encoders_of(card))
     if parts and not isinstance(card.inputs, WaveOptions):

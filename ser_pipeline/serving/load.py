@@ -122,7 +122,7 @@ def find_model(source: Path | None, runs: Path, *, built_in: bool = True) -> Pat
 def _by_file(path: Path) -> Path:
     if path.suffix == ".onnx":
         return path
-    if path.name == CARD or path.suffix in (".safetensors", ".skops"):
+    if path.name == CARD or path.suffix == ".safetensors":
         if not (path.parent / CARD).is_file():
             raise RunError(f"{path.parent / CARD}: not found; {path.name} alone does not say what it is")
         return path.parent

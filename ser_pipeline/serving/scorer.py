@@ -29,7 +29,7 @@ from ser_pipeline.options import (
 from ser_pipeline.runs.card import ModelCard
 
 if TYPE_CHECKING:
-    from ser_pipeline.models import Network
+    from ser_pipeline.models.network import Network
 
 VOICE: Final = ("speaker_center", "speaker_scale")
 """Names of the inputs by which a graph with its encoder inside is told the speaker's mean and deviation."""
@@ -129,7 +129,7 @@ class TorchScorer:
         """See :meth:`Scorer.attention`."""
         import torch
 
-        from ser_pipeline.models import EmbeddingNetwork, one_clip
+        from ser_pipeline.models.network import EmbeddingNetwork, one_clip
 
         if not isinstance(self.network, EmbeddingNetwork):
             return None
@@ -156,7 +156,7 @@ class TorchScorer:
         """What the network, or a part of it, makes of one clip."""
         import torch
 
-        from ser_pipeline.models import one_clip
+        from ser_pipeline.models.network import one_clip
 
         inputs, lengths = one_clip(values, frames, self.options)
         vectors = None if beside is None else torch.from_numpy(beside)[None]

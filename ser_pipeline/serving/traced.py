@@ -13,8 +13,8 @@ from ser_pipeline.datasets.normalise import OTHER_CORPORA, WIDEST, inverse, shif
 from ser_pipeline.dsp.mel import mel_filters
 from ser_pipeline.encoders.embed import Encoder, pooled
 from ser_pipeline.encoders.network import Network as EncoderNetwork
-from ser_pipeline.models import Network
 from ser_pipeline.models.finetune import FineTuned
+from ser_pipeline.models.network import Network
 from ser_pipeline.models.probe import Probe
 from ser_pipeline.options import POOLINGS, EmbeddingOptions, FrontEnd, WaveOptions
 from ser_pipeline.runs.card import ModelCard

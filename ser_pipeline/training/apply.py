@@ -9,7 +9,7 @@ import torch
 from ser_pipeline.arrays import Float32s, Int64s
 from ser_pipeline.datasets.batch import Clips
 from ser_pipeline.datasets.sampling import ordered_batches
-from ser_pipeline.models import Network
+from ser_pipeline.models.network import Network
 
 BATCH: Final = 64
 """Clips at once; what is said of a clip does not depend on it."""

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch.nn import functional as F
 
 from ser_pipeline.arrays import Float32s, Float64s, Int64s
@@ -18,20 +17,21 @@ from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import accuracy, ccc, confusion_matrix, mean_ccc, rating_columns, rating_scores, uar
-from ser_pipeline.models import parameter_count
+from ser_pipeline.models.build import parameter_count
 from ser_pipeline.models.estimators import (
     CANDIDATES,
     RATER_CANDIDATES,
-    EstimatorNetwork,
     folds_by,
     make_estimator,
     make_rater,
 )
+from ser_pipeline.models.fitted import EstimatorNetwork, ratings_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, RATING_COLUMNS, EpochReport, Listener, Row, write_metrics
 from ser_pipeline.runs.files import read_info, write_info
 from ser_pipeline.runs.types import CARD, RunInfo
 from ser_pipeline.tables.cells import plural
+from ser_pipeline.training.apply import apply_network
 from ser_pipeline.training.checkpoint import save_model
 from ser_pipeline.training.info import describe
 
@@ -139,7 +139,7 @@ def _rate(data: RunData, train: VectorClips, validation: VectorClips, listener: 
     seconds = time.perf_counter() - started
     tried = f"; {raters[0].tried} tried, best on validation clips" if raters[0].tried > 1 else ""
     how = ", ".join(f"{each.c:g} for {each.dimension}" for each in raters)
-    network = EstimatorNetwork(None, 0, [each.model for each in raters])
+    network = EstimatorNetwork.rating(data.recipe.model.name, [each.model for each in raters])
     chosen = {"raters": {each.dimension: each.c for each in raters}}
     row = rating_row(raters, seconds=seconds)
     return Fitted(network, row, f"fitted with {_word(data)} = {how}{tried}", seconds, chosen)
@@ -162,7 +162,7 @@ def _classify(data: RunData, train: VectorClips, validation: VectorClips, listen
     if data.recipe.model.dimensions:
         with one_line(data.recipe.model.name):
             raters = [*fit_raters(data, train, validation)]
-        network = EstimatorNetwork(network.estimator, network.classes, [each.model for each in raters])
+        network.ratings = ratings_of(data.recipe.model.name, [each.model for each in raters])
         extra["raters"] = {each.dimension: each.c for each in raters}
     chosen = f"; {len(tried)} tried, best on validation clips" if len(tried) > 1 else ""
     seconds = sum(float(item.row["train_seconds"] or 0) for item in candidates)
@@ -184,16 +184,8 @@ def _choices(data: RunData, validation: int) -> tuple[float, ...]:
 
 
 def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *, number: int) -> Candidate:
-    options = data.recipe.train
-    name = data.recipe.model.name
-    splits = speaker_folds(data, train.targets.numpy()) if name == "svm" else None
-    estimator = make_estimator(name, c, balanced=options.class_weights, seed=options.seed, splits=splits)
     started = time.perf_counter()
-    with one_line(name):
-        estimator.fit(train.values.numpy(), train.targets.numpy())
-    if splits is not None:
-        estimator.set_params(cv=None)  # the folds are rows of this training set; a model file needs none
-    network = EstimatorNetwork(estimator, len(data.task.emotions))
+    network = fit_classifier(data, train, c)
     fitted = time.perf_counter()
     found = [_scores(network, clips) for clips in (train, validation)]
     ended = time.perf_counter()
@@ -204,9 +196,32 @@ def _fit(data: RunData, train: VectorClips, validation: VectorClips, c: float, *
     return Candidate(c, network, dict(zip(METRIC_COLUMNS, values, strict=True)))
 
 
+def fit_classifier(
+    data: RunData, train: VectorClips, c: float, rows: Int64s | None = None
+) -> EstimatorNetwork:
+    """Fit the classifier of a recipe.
+
+    Args:
+        data: of the run.
+        train: its training clips, and their variants.
+        c: inverse strength of the penalty, or the learning rate.
+        rows: numbers of the clips to fit it to; None for all.
+    """
+    name, options = data.recipe.model.name, data.recipe.train
+    values, targets = train.values.numpy(), train.targets.numpy()
+    splits = speaker_folds(data, targets, rows) if name == "svm" else None
+    estimator = make_estimator(name, c, balanced=options.class_weights, seed=options.seed, splits=splits)
+    chosen = slice(None) if rows is None else rows
+    with one_line(name):
+        estimator.fit(values[chosen], targets[chosen])
+    return EstimatorNetwork.of(name, estimator, len(data.task.emotions))
+
+
 @contextmanager
 def one_line(name: str) -> Iterator[None]:
     """scikit-learn's complaints about data as errors of ours."""
+    from sklearn.exceptions import ConvergenceWarning  # a second that scoring does without
+
     try:
         with warnings.catch_warnings():
             # a penalty so weak that the solver stops early loses on validation clips anyway
@@ -244,7 +259,7 @@ def speaker_folds(data: RunData, targets: Int64s, rows: Int64s | None = None) ->
 def _scores(network: EstimatorNetwork, clips: VectorClips) -> dict[str, float | None]:
     if not len(clips):
         return dict.fromkeys(("loss", "accuracy", "uar"))
-    logs = network(clips.values, torch.ones(len(clips)))
+    logs = torch.from_numpy(apply_network(network, clips, network))
     confusion = confusion_matrix(clips.targets.numpy(), logs.argmax(1).numpy(), network.classes)
     loss = float(F.nll_loss(logs.log_softmax(1), clips.targets))
     return {"loss": loss, "accuracy": float(accuracy(confusion)), "uar": float(uar(confusion))}
@@ -252,8 +267,7 @@ def _scores(network: EstimatorNetwork, clips: VectorClips) -> dict[str, float | 
 
 def _best(candidates: list[Candidate], data: RunData) -> Candidate:
     """The first candidate, of the strongest penalty, with the best validation score."""
-    key = f"validation_{data.recipe.train.monitor}"
-    return max(candidates, key=lambda candidate: candidate.row[key] or 0.0)
+    return max(candidates, key=lambda each: each.row[f"validation_{data.recipe.train.monitor}"] or 0.0)
 
 
 def _report(candidates: list[Candidate], data: RunData) -> EpochReport:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_pipeline.datasets.prepare import Inputs
 from ser_pipeline.errors import RunError, TrainingError
-from ser_pipeline.models import parameter_count
+from ser_pipeline.models.build import parameter_count
 from ser_pipeline.runs.curves import Listener
 from ser_pipeline.runs.files import write_info
 from ser_pipeline.runs.learned import TeacherInfo

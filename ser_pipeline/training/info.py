@@ -9,7 +9,7 @@ import torch
 
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import RunError
-from ser_pipeline.models import Network
+from ser_pipeline.models.network import Network
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.learned import TeacherInfo

@@ -11,7 +11,8 @@ from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.errors import TrainingError
 from ser_pipeline.metrics import confusion_matrix, uar
-from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
+from ser_pipeline.models.estimators import make_estimator
+from ser_pipeline.models.fitted import EstimatorNetwork
 from ser_pipeline.options import EmbeddingOptions, parts_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import read_info
@@ -98,9 +99,8 @@ def _probed(data: RunData) -> float:
     if not isinstance(train, VectorClips) or not isinstance(validation, VectorClips):
         raise TypeError("layers are vectors")
     probe = make_estimator("logreg", PROBE_C, balanced=True, seed=data.recipe.train.seed)
-    network = EstimatorNetwork(
-        probe.fit(train.values.numpy(), train.targets.numpy()), len(data.task.emotions)
-    )
+    probe.fit(train.values.numpy(), train.targets.numpy())
+    network = EstimatorNetwork.of("logreg", probe, len(data.task.emotions))
     with torch.inference_mode():
         decided = network(validation.values).argmax(1).numpy()
     confusion = confusion_matrix(validation.targets.numpy(), np.asarray(decided), network.classes)

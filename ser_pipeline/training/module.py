@@ -16,7 +16,7 @@ from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.losses import RATING_LOSSES, CrossEntropy
 from ser_pipeline.losses.auxiliary import cosine_distance, supervised_contrastive
 from ser_pipeline.metrics import RATING_SUMS, accuracy, mean_ccc, rating_scores, uar
-from ser_pipeline.models import EmbeddingNetwork, Network
+from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.options import FrontEnd, TrainOptions
 from ser_pipeline.processes import multiply_in
 from ser_pipeline.training.device import keep_freed_memory

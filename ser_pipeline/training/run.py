@@ -15,7 +15,8 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.sampling import EpochBatches
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.losses import build_loss
-from ser_pipeline.models import EstimatorNetwork, Network, build_model, model_class, parameter_count
+from ser_pipeline.models.build import build_model, parameter_count
+from ser_pipeline.models.network import Network
 from ser_pipeline.options import LOSSES, Recipe, TrainOptions, input_versions
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.card import ModelCard, read_card
@@ -62,7 +63,7 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     options = data.recipe.train
     check_classes(data)
     data = settled(data, folder)
-    if model_class(data.recipe.model.name) is EstimatorNetwork:
+    if not data.recipe.model.architecture.by_epochs:
         forget_scores(folder)
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
     device = chosen_device(options.device)
@@ -102,7 +103,7 @@ def unfinished(folder: Path, recipe: Recipe) -> bool:
     Raises:
         RunError: ``last.ckpt`` is damaged.
     """
-    if model_class(recipe.model.name) is EstimatorNetwork:
+    if not recipe.model.architecture.by_epochs:
         return not is_done(folder)
     return _goes_on(_history(folder / LAST), recipe.train)
 

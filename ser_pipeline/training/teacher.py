@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.base import clone
 
 from ser_pipeline.arrays import Float32s, Int64s, Strings
 from ser_pipeline.datasets.batch import Clips
@@ -25,7 +24,8 @@ from ser_pipeline.datasets.run_data import RunData
 from ser_pipeline.datasets.taught import find_unlabelled, with_teacher, without
 from ser_pipeline.errors import RunError, TrainingError
 from ser_pipeline.labels import Task
-from ser_pipeline.models import EmbeddingNetwork, EstimatorNetwork, Network
+from ser_pipeline.models.fitted import EstimatorNetwork
+from ser_pipeline.models.network import EmbeddingNetwork, Network
 from ser_pipeline.options import EmbeddingOptions, TrainOptions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import EpochReport
@@ -38,7 +38,7 @@ from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.answers import Answers, answers_path, read_answers, write_answers
 from ser_pipeline.training.apply import apply_network
 from ser_pipeline.training.checkpoint import load_model
-from ser_pipeline.training.classifiers import one_line, speaker_folds
+from ser_pipeline.training.classifiers import fit_classifier, speaker_folds
 from ser_pipeline.training.info import check_same
 from ser_pipeline.training.layers import as_trained
 from ser_pipeline.training.run import train_run
@@ -298,12 +298,8 @@ class Teacher:
             held: digests of the clips that a network must not know.
         """
         if isinstance(self.network, EstimatorNetwork):
-            train, again = self.data.training_vectors(self.card.learned), clone(self.network.estimator)
-            if self.info.model == "svm":  # its probabilities come of held-out speakers, too
-                again.set_params(cv=speaker_folds(self.data, train.targets.numpy(), fit))
-            with one_line(self.info.model):
-                again.fit(train.values[fit].numpy(), train.targets[fit].numpy())
-            return EstimatorNetwork(again, self.network.classes), self.card.learned
+            train, c = self.data.training_vectors(self.card.learned), float(self.info.extra["c"])
+            return fit_classifier(self.data, train, c, fit), self.card.learned
         dropped = np.isin(self.data.examples.column("audio_digest"), held)
         with tempfile.TemporaryDirectory(prefix="ser-teacher-") as folder:
             train_run(without(self.data, dropped), Path(folder), _Nobody(), command="")

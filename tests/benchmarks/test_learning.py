@@ -1,7 +1,7 @@
 import torch
 
 from ser_pipeline.benchmarks.learning import CHANNELS, PlainCRNN
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import ModelOptions
 
 N_MELS = 16

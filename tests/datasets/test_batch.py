@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ser_pipeline.datasets.batch import BesideClips, FrameClips, MelClips, VectorClips, read_levels
+from ser_pipeline.datasets.batch import BesideClips, FrameClips, MelClips, VectorClips
+from ser_pipeline.datasets.rows import read_levels
 from ser_pipeline.datasets.targets import JoinedClips, TrainingClips
 
 

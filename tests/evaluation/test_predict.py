@@ -9,7 +9,8 @@ from ser_pipeline.evaluation import predict
 from ser_pipeline.evaluation.predict import certainty_of, learn_certainty, state
 from ser_pipeline.evaluation.run import evaluate_run, score_folds, score_run
 from ser_pipeline.metrics import ccc
-from ser_pipeline.models import EmbeddingNetwork, build_model
+from ser_pipeline.models.build import build_model
+from ser_pipeline.models.network import EmbeddingNetwork
 from ser_pipeline.options import FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.types import Certainty

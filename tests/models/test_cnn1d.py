@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.models.cnn1d import CNN1D
 from ser_pipeline.models.dnn import DNN
 from ser_pipeline.options import ModelOptions

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ser_pipeline.models import build_model, parameter_count
+from ser_pipeline.models.build import build_model, parameter_count
 from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.models.layers import block_steps
 from ser_pipeline.options import ModelOptions

@@ -14,13 +14,15 @@ import soundfile as sf
 import torch
 
 from ser_pipeline import load_model
-from ser_pipeline.datasets.batch import MelClips, VectorClips, read_vectors
+from ser_pipeline.datasets.batch import MelClips, VectorClips
 from ser_pipeline.datasets.normalise import Learned, Voice, learn_scaling, moments, shifts
+from ser_pipeline.datasets.rows import read_vectors
 from ser_pipeline.encoders import located
 from ser_pipeline.evaluation.predict import certainty_of, predict_clips, state
 from ser_pipeline.front_end import row_of_wave, vector_names
-from ser_pipeline.models import build_model
-from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
+from ser_pipeline.models.build import build_model
+from ser_pipeline.models.estimators import make_estimator
+from ser_pipeline.models.fitted import EstimatorNetwork
 from ser_pipeline.options import (
     EmbeddingOptions,
     FeatureOptions,
@@ -195,7 +197,7 @@ def saver(encoder_of, run):
             model=ModelOptions(name=name), emotions=EMOTIONS, inputs=inputs, learned=learned, epoch=1,
             store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(inputs),
         )  # fmt: skip
-        save_model(run, EstimatorNetwork(fitted, len(EMOTIONS)), card)
+        save_model(run, EstimatorNetwork.of(name, fitted, len(EMOTIONS)), card)
         return run
 
     return make

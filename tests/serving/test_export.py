@@ -9,12 +9,13 @@ import soundfile as sf
 
 from ser_pipeline import load_model
 from ser_pipeline.audio import decode_file
-from ser_pipeline.datasets.batch import read_vectors
 from ser_pipeline.datasets.normalise import Learned, first_step, learn_scaling
+from ser_pipeline.datasets.rows import read_vectors
 from ser_pipeline.errors import RunError, SettingsError
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.models.crnn import CRNN
-from ser_pipeline.models.estimators import EstimatorNetwork, make_estimator
+from ser_pipeline.models.estimators import make_estimator
+from ser_pipeline.models.fitted import EstimatorNetwork
 from ser_pipeline.options import (
     EmbeddingOptions,
     FeatureOptions,
@@ -150,7 +151,7 @@ def test_a_model_without_a_layer_for_8_bits_is_refused_and_nothing_written(tmp_p
         model=ModelOptions(name="logreg"), emotions=EMOTIONS, inputs=FeatureOptions(), learned=learned,
         epoch=1, store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(FeatureOptions()),
     )  # fmt: skip
-    save_model(tmp_path / "plain", EstimatorNetwork(fitted, 4), card)
+    save_model(tmp_path / "plain", EstimatorNetwork.of("logreg", fitted, 4), card)
     with pytest.raises(SettingsError, match=r"plain: has no LSTM or linear layer .* leave --int8 out"):
         export_graph(load_model(tmp_path / "plain"), tmp_path / "q.onnx", int8=True)
     assert not (tmp_path / "q.onnx").exists()

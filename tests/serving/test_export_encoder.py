@@ -15,14 +15,10 @@ import onnx
 import onnxruntime
 import pytest
 import soundfile as sf
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.svm import LinearSVR
 
 from ser_pipeline import load_model
 from ser_pipeline.audio.mono import mixed
-from ser_pipeline.errors import AudioError, EncoderError, RunError, SettingsError
-from ser_pipeline.models import EstimatorNetwork
-from ser_pipeline.models.estimators import LinearNetwork
+from ser_pipeline.errors import AudioError, EncoderError, RunError
 from ser_pipeline.options import PredictOptions
 from ser_pipeline.serving import graph
 from ser_pipeline.serving.export import export_graph, keep_graph
@@ -148,9 +144,9 @@ def test_a_probe_in_eight_bits_is_smaller(exported, tmp_path, name):
     assert small.clips.agreement > 0.7
 
 
-@pytest.mark.parametrize("name", ["logreg", "svm"])
+@pytest.mark.parametrize("name", ["logreg", "svm", "gboost"])
 @pytest.mark.parametrize("classes", [2, 3, 4])
-def test_linear_classifiers_are_inside(save, tmp_path, name, classes):
+def test_classifiers_are_inside(save, tmp_path, name, classes):
     model = load_model(save(name=name, classes=classes))
     graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
     assert said(graph) == pytest.approx(said(model), abs=1e-4)
@@ -283,13 +279,6 @@ def test_what_is_no_sound_is_told_as_by_the_run(exported):
         assert reasons[0] == reasons[1]
 
 
-def test_trees_have_no_graph(save, tmp_path):
-    with pytest.raises(
-        SettingsError, match="'gboost' cannot be exported to ONNX; export networks, logreg or"
-    ):
-        export_graph(load_model(save(name="gboost")), tmp_path / "m.onnx")
-
-
 def test_a_graph_in_the_folder_of_its_run_hears_as_the_encoder_does(usual, tmp_path):
     run = Path(shutil.copytree(usual[0], tmp_path / "run"))
     assert not keep_graph(run)  # the encoder would be in it, which is large
@@ -348,26 +337,3 @@ def test_windows_of_a_long_recording_are_told_alike(usual, tmp_path):
     expected = shares(model.timeline(tmp_path / "a.wav", options))
     assert len(expected) > 3
     assert shares(graph.timeline(tmp_path / "a.wav", options)) == pytest.approx(expected, abs=1e-4)
-
-
-def test_linear_networks_say_what_scikit_learn_says(rng):
-    inputs = rng.standard_normal((40, 6)).astype(np.float32)
-    for classes in (2, 3):
-        fitted = LogisticRegression().fit(inputs, np.arange(40) % classes + 1)
-        network = EstimatorNetwork(fitted, 5)
-        import torch
-
-        given = torch.from_numpy(inputs)
-        assert LinearNetwork(network)(given).numpy() == pytest.approx(network(given).numpy(), abs=1e-5)
-
-
-def test_linear_networks_rate_as_scikit_learn_does(rng):
-    import torch
-
-    inputs = rng.standard_normal((40, 6)).astype(np.float32)
-    raters = [Ridge().fit(inputs, rng.uniform(-1, 1, 40)), LinearSVR().fit(inputs, 3 * inputs[:, 0])]
-    network, given = EstimatorNetwork(None, 0, raters), torch.from_numpy(inputs)
-    alone = LinearNetwork(network)
-    assert (alone.rates, alone.only_rates) == (True, True)
-    assert alone.rate(given).numpy() == pytest.approx(network.rate(given).numpy(), abs=1e-5)
-    assert alone.rate(given).abs().max() == 1  # beyond the scale it stays at its end

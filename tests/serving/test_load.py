@@ -259,8 +259,9 @@ def test_a_graph_is_kept_of_networks_alone_and_what_prevents_it_is_said(exported
     monkeypatch.setattr(export, "read_info", lambda folder: SimpleNamespace(learned_from=("emodb",)))
     assert keep_graph(folder)
     assert load_model(folder).run == folder
-    monkeypatch.setattr(export, "export_graph", Mock(side_effect=SettingsError("trees")))
+    monkeypatch.setattr(export, "export_graph", Mock(side_effect=SettingsError("no graph")))
     assert not keep_graph(folder)
+    assert told[1] == "no graph; predictions take the network itself"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not keep_graph(folder)
-    assert len(told) == 1
+    assert len(told) == 2

@@ -8,12 +8,13 @@ import torch
 from ser_pipeline import load_model
 from ser_pipeline.audio.decode import resample
 from ser_pipeline.audio.mono import mixed
-from ser_pipeline.datasets.batch import VectorClips, read_vectors
+from ser_pipeline.datasets.batch import VectorClips
 from ser_pipeline.datasets.normalise import Heard, Learned, Voice, first_step, learn_scaling
+from ser_pipeline.datasets.rows import read_vectors
 from ser_pipeline.datasets.speakers import Surroundings, describe_speakers
 from ser_pipeline.errors import AudioError, AudioMissing, AudioShort, RunError, SettingsError
 from ser_pipeline.evaluation.predict import predict_clips
-from ser_pipeline.models import one_clip
+from ser_pipeline.models.network import one_clip
 from ser_pipeline.options import FeatureOptions, FrontEnd, PredictOptions, recipe
 from ser_pipeline.serving.prediction import Unusable
 from ser_pipeline.serving.reading import Window

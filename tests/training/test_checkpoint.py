@@ -7,7 +7,7 @@ import torch
 
 from ser_pipeline.datasets.normalise import Learned
 from ser_pipeline.errors import RunError
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import FRONT_END_VERSION, FrontEnd, ModelOptions
 from ser_pipeline.runs.card import ModelCard, write_card
 from ser_pipeline.runs.types import CARD, WEIGHTS

@@ -8,7 +8,7 @@ from ser_pipeline.datasets.batch import Batch
 from ser_pipeline.encoders import located
 from ser_pipeline.losses import build_loss
 from ser_pipeline.metrics import rating_columns, rating_scores
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.models.crnn import CRNN
 from ser_pipeline.options import EmbeddingOptions, FrontEnd, ModelOptions, TrainOptions
 from ser_pipeline.training.module import RatingTotals, TrainedNetwork, average_into, rate_factor

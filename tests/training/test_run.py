@@ -10,7 +10,7 @@ import torch
 
 from ser_pipeline.errors import LabelError, RunError, TrainingError
 from ser_pipeline.labels import Task
-from ser_pipeline.models import build_model
+from ser_pipeline.models.build import build_model
 from ser_pipeline.options import TrainOptions, recipe
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.training.checkpoint import load_model
@@ -408,10 +408,9 @@ def test_every_objective_and_change_trains_and_repeats(trained, train):
 def test_a_contrastive_loss_needs_an_embedding():
     from ser_pipeline.datasets.batch import Batch
     from ser_pipeline.losses import build_loss
-    from ser_pipeline.models import EstimatorNetwork
-    from ser_pipeline.options import FrontEnd
+    from ser_pipeline.options import FrontEnd, ModelOptions
 
-    network = EstimatorNetwork(None, 2)
+    network = build_model(ModelOptions(name="logreg"), 2, 2)
     loss = build_loss("ce", ("anger", "sadness"))
     options = TrainOptions(contrastive_weight=1.0)
     module = TrainedNetwork(network, loss, options, FrontEnd(), steps_per_epoch=1)
