@@ -1,5 +1,6 @@
 """Compare finished runs on the same test clips, from their result files alone."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import Comparison, compare, holm, speaker_confusions, verdict
+from ser_pipeline.options import deciding
 from ser_pipeline.records import named_among
 from ser_pipeline.runs.files import finished_info, read_info
 from ser_pipeline.runs.predictions import read_part
@@ -292,11 +294,10 @@ def _check(infos: Mapping[Path, RunInfo], manifest: Manifest) -> None:
 def _arms(infos: dict[Path, RunInfo]) -> list[ComparedArm]:
     groups: dict[str, list[Path]] = {}
     for folder, info in infos.items():
-        train = info.recipe.train.model_copy(update={"seed": 0})
-        recipe = info.recipe.model_copy(update={"train": train})
+        settings = {name: value for name, value in deciding(info.recipe).items() if name != "train.seed"}
         members = [each["digest"] for each in info.extra.get("members", ())]
-        key = f"{recipe.model_dump_json()} {info.split.digest} {info.split.fold} {members}"
-        groups.setdefault(key, []).append(folder)
+        key = [settings, info.split.digest, info.split.fold, members]
+        groups.setdefault(json.dumps(key, sort_keys=True), []).append(folder)
     kept = list(groups.values())
     if len(kept) == 1:
         return [_arm([folder], infos) for folder in infos]

@@ -11,19 +11,13 @@ from typing import Any, Final
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.experiments.spec import ArmSpec, ClaimSpec, Experiment
 from ser_pipeline.manifest import read_manifest
-from ser_pipeline.options import MODELS, Recipe, WaveOptions, applies, merged
+from ser_pipeline.options import Recipe, WaveOptions, deciding, merged
 from ser_pipeline.runs.card import ModelCard, content_digest
 from ser_pipeline.runs.types import CARD, RESULT_SCHEMA
 from ser_pipeline.store import provenance
 
 CELL_VERSION: Final = 2
 """Raised whenever the same settings train another model; part of every cell's key. Cells of 0.1.0 are 1."""
-
-_CHANGES_NOTHING: Final = frozenset(
-    {"preset", "train.device", "train.data_on", "train.workers", "train.log", "embeddings.pooling"}
-)
-"""What a recipe says that decides no number: a preset is the settings it stands for, and a store may keep
-more than is learned from."""
 
 
 @dataclass(frozen=True)
@@ -68,35 +62,6 @@ class Design:
     def names(self) -> dict[str, Arm]:
         """Arms by name."""
         return {arm.name: arm for arm in self.arms}
-
-
-def deciding(recipe: Recipe) -> dict[str, Any]:
-    """Settings that decide what a model is, by ``group.name``.
-
-    Those that have no effect on the model are left out, so that a classifier of features is not
-    trained again because the mels have other bands.
-
-    Examples:
-        >>> from ser_pipeline.options import recipe
-        >>> one = recipe(model={"name": "svm"}, front_end={"n_mels": 80})
-        >>> deciding(one) == deciding(recipe(model={"name": "svm"}, train={"epochs": 9}))
-        True
-    """
-    flat: dict[str, Any] = {}
-    for field, value in recipe.model_dump(mode="json").items():
-        inner = isinstance(value, dict) and field != "merges"
-        flat |= {f"{field}.{name}": each for name, each in value.items()} if inner else {field: value}
-    model = recipe.model.architecture
-    like = [name for name, other in MODELS.items() if other.has == model.has]
-    return {
-        name: value
-        for name, value in flat.items()
-        if name not in _CHANGES_NOTHING
-        and any(applies(name, other, recipe.on) for other in like)
-        and (name != "on" or recipe.on != ("features",))  # keys from before there were embeddings
-        and (name not in ("target", "train.rating_loss") or recipe.rated)  # nor ratings as the target
-        and (recipe.train.copies or not name.startswith("augment."))
-    }
 
 
 def cell_key(

@@ -9,10 +9,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ser_pipeline.atomic import write_parquet
-from ser_pipeline.experiments.arms import Design, deciding
+from ser_pipeline.experiments.arms import Design
 from ser_pipeline.experiments.cells import Cell, Ground
 from ser_pipeline.experiments.place import CellRecord, read_record
 from ser_pipeline.experiments.spec import ClaimSpec
+from ser_pipeline.options import deciding
 from ser_pipeline.runs.findings import CELLS_TABLE, CellStatus
 
 Need = tuple[str, ...]

@@ -7,7 +7,7 @@ stored with what it made. Flags win over the file, the file over the defaults.
 from ser_pipeline.options.augment import AUGMENT_VERSION, Mixup, RandomCrop, RandomGain, WaveAugment
 from ser_pipeline.options.base import Options
 from ser_pipeline.options.checks import checked
-from ser_pipeline.options.effect import CACHED_ONLY, applies, flags_of, idle
+from ser_pipeline.options.effect import CACHED_ONLY, applies, deciding, flags_of, idle
 from ser_pipeline.options.embeddings import (
     EMBEDDINGS_VERSION,
     POOLINGS,
@@ -97,6 +97,7 @@ __all__ = [
     "applies",
     "checked",
     "configured",
+    "deciding",
     "feature_options",
     "flags_of",
     "idle",

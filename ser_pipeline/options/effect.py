@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from ser_pipeline.options.recipe import Recipe
-from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, SEQUENCES
+from ser_pipeline.options.registry import ARCHITECTURES, LOSSES, MODELS, SEQUENCES
 from ser_pipeline.options.settings import Setting, in_words, settings_by_path, settings_of, with_flags
 from ser_pipeline.options.training import TAUGHT
 
@@ -22,6 +22,12 @@ OF_EMOTIONS: Final = frozenset(
     }
 )  # fmt: skip
 """Paths of options that have no effect on a run whose targets are ratings."""
+
+CHANGES_NOTHING: Final = frozenset(
+    {"preset", "train.device", "train.data_on", "train.workers", "train.log", "embeddings.pooling"}
+)
+"""What a recipe says that decides no number: a preset is the settings it stands for, and a store may keep
+more than is learned from."""
 
 COMMANDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -112,3 +118,32 @@ def idle(path: str, made: Recipe) -> str:
     if section == "train" and name in TAUGHT and made.train.teacher is None:
         return "training without a teacher"
     return ""
+
+
+def deciding(recipe: Recipe) -> dict[str, Any]:
+    """Settings that decide what a model is, by ``group.name``.
+
+    Those that have no effect on the model are left out, so that a classifier of features is not
+    trained again because the mels have other bands.
+
+    Examples:
+        >>> from ser_pipeline.options import recipe
+        >>> one = recipe(model={"name": "svm"}, front_end={"n_mels": 80})
+        >>> deciding(one) == deciding(recipe(model={"name": "svm"}, train={"epochs": 9}))
+        True
+    """
+    flat: dict[str, Any] = {}
+    for field, value in recipe.model_dump(mode="json").items():
+        inner = isinstance(value, dict) and field != "merges"
+        flat |= {f"{field}.{name}": each for name, each in value.items()} if inner else {field: value}
+    model = recipe.model.architecture
+    like = [name for name, other in MODELS.items() if other.has == model.has]
+    return {
+        name: value
+        for name, value in flat.items()
+        if name not in CHANGES_NOTHING
+        and any(applies(name, other, recipe.on) for other in like)
+        and (name != "on" or recipe.on != ("features",))  # keys from before there were embeddings
+        and (name not in ("target", "train.rating_loss") or recipe.rated)  # nor ratings as the target
+        and (recipe.train.copies or not name.startswith("augment."))
+    }

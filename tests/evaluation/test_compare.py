@@ -79,6 +79,14 @@ def test_runs_that_differ_in_seed_alone_are_one_arm(bench):
     assert {row.arm.name for row in alone.scores} == {"a1", "a2"}
 
 
+def test_where_a_run_was_trained_makes_no_other_arm(bench):
+    one = bench.run("a0", 0.6, train={"workers": 2, "log": ("tensorboard",)})
+    two = bench.run("a1", 0.6, 1, train={"data_on": "host", "device": "cpu"})
+    found = compare_runs([one, two, bench.run("b", 0.6, train={"loss": "focal"})], bench.manifest)
+    assert found.base.name == "a0 and 1 more seed"
+    assert {row.arm.name for row in found.scores} == {"b"}
+
+
 def test_ensembles_of_other_members_are_other_arms(bench):
     first, second = (bench.run(name, 0.6) for name in ("e1", "e2"))
     for folder, digest in ((first, "0a"), (second, "0b")):

@@ -1,9 +1,9 @@
 import pytest
 
 from ser_pipeline.errors import SettingsError
-from ser_pipeline.experiments.arms import Groups, cell_key, deciding, designed
+from ser_pipeline.experiments.arms import Groups, cell_key, designed
 from ser_pipeline.experiments.spec import find_experiment, parse_experiment, shipped_names
-from ser_pipeline.options import recipe
+from ser_pipeline.options import deciding, recipe
 
 GROUPS = Groups(("emodb", "nemo", "savee"), {"de": ("emodb",), "en": ("savee",), "pl": ("nemo",)})
 
