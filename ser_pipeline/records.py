@@ -54,9 +54,6 @@ MOST_VOTES: Final = 32_767
 UNKNOWN_SPEAKER: Final = "unknown"
 """Who speaks where nothing says so, behind the corpus's id; no split by speaker can use such a recording."""
 
-NO_LANGUAGE: Final = frozenset({"mul", "und"})
-"""Language of recordings in several languages, or in one that is not known."""
-
 
 def names_nobody(speaker_id: str) -> bool:
     """Whether a recording does not say who speaks.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from ser_pipeline.corpora.description import Scale
+from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.values import TIMES
 from ser_pipeline.corpora.words import (
@@ -17,7 +18,6 @@ from ser_pipeline.corpora.words import (
     gender_of_word,
     is_missing,
     is_nobody,
-    language_of_word,
     plain,
     rating_of_column,
 )

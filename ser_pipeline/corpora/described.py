@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
+from ser_pipeline.corpora.languages import language_name
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
 from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
-from ser_pipeline.corpora.words import language_name, letters
+from ser_pipeline.corpora.words import letters
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,

@@ -29,9 +29,10 @@ from ser_pipeline.corpora.guesses import (
     find_part,
     where,
 )
+from ser_pipeline.corpora.languages import language_of_labels, language_of_text
 from ser_pipeline.corpora.shapes import Field, Shape, shape_of
 from ser_pipeline.corpora.tables import ANY_ENCODING, read_text, table_lines
-from ser_pipeline.corpora.words import emotion_of_word, is_copy, language_of_labels, language_of_text
+from ser_pipeline.corpora.words import emotion_of_word, is_copy
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.records import Utterance

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from ser_pipeline.corpora.languages import is_language, language_of_word
 from ser_pipeline.corpora.shapes import Field
 from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.corpora.words import (
@@ -13,9 +14,7 @@ from ser_pipeline.corpora.words import (
     emotions_of_codes,
     gender_of_word,
     intensity_of_word,
-    is_language,
     is_level,
-    language_of_word,
     numbered_thing,
     published_codes,
 )

@@ -36,6 +36,7 @@ from ser_pipeline.corpora.files import (
     slashed,
 )
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
+from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row, noted
@@ -48,7 +49,6 @@ from ser_pipeline.corpora.words import (
     intensity_of_word,
     is_level,
     is_missing,
-    language_of_word,
     rating_of_column,
     style_of_word,
 )

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
+from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
-from ser_pipeline.corpora.words import gender_of_word, is_missing, is_nobody, language_of_word
+from ser_pipeline.corpora.words import gender_of_word, is_missing, is_nobody
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import MAX_FOLDS, MOST_VOTES, RATINGS, UNKNOWN_SPEAKER
 

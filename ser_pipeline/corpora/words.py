@@ -1,4 +1,4 @@
-"""Words that people label recordings with: emotions and genders in many languages, and languages.
+"""Words that people label recordings with: emotions and genders in many languages, and headings of columns.
 
 The words themselves are in ``words.toml``.
 """
@@ -6,7 +6,6 @@ The words themselves are in ``words.toml``.
 import re
 import tomllib
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
@@ -69,7 +68,7 @@ def emotions_of_codes(codes: Sequence[str]) -> dict[str, str]:
     best: dict[str, str] = {}
     if "".join(sorted(codes)).lower() == ascii_lowercase[: len(codes)]:
         return best
-    for words in _words()["initials"].values():
+    for words in known_words()["initials"].values():
         known = {word: emotion for word in words.split() if (emotion := emotion_of_word(word))}
         options = {
             code: [*dict.fromkeys(known[word] for word in known if bare and word.startswith(bare))]
@@ -93,7 +92,7 @@ def published_codes(codes: Sequence[str]) -> dict[str, str]:
         >>> published_codes(["A", "H", "N", "S"])
         {}
     """
-    for told in _words()["sets"].values():
+    for told in known_words()["sets"].values():
         known = dict(pair.split("=") for pair in told.split())
         if len(codes) >= 6 and set(codes) <= known.keys():
             return {code: known[code] for code in codes if known[code] != "?"}
@@ -118,7 +117,7 @@ def is_nobody(speaker: str) -> bool:
         (True, True, False)
     """
     word = speaker.strip().lower()
-    known = str(_words()["nobody"]["words"]).split()
+    known = str(known_words()["nobody"]["words"]).split()
     return word in known or word.strip("<>[]()") in known or not re.search(r"\w", word)
 
 
@@ -194,7 +193,7 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     for column in heading:
         names.setdefault(letters(column), column)
     found: dict[str, str] = {}
-    for fact, words in _words()["columns"].items():
+    for fact, words in known_words()["columns"].items():
         called = next((names[word] for word in map(letters, words.split()) if word in names), None)
         alone = called is not None and len(called) == 1 and not {"v", "a"} <= names.keys()
         if called is not None and called not in found.values() and not alone:
@@ -204,10 +203,12 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         if fact not in found and len(alike) == 1:
             found[fact] = alike[0]
     before, after = (
-        "|".join(map(letters, _words()["beside_speakers"][at].split())) for at in ("before", "after")
+        "|".join(map(letters, known_words()["beside_speakers"][at].split())) for at in ("before", "after")
     )
     for fact in ("emotion", "speaker", "gender"):
-        words = "|".join(word for word in map(letters, _words()["columns"][fact].split()) if _telling(word))
+        words = "|".join(
+            word for word in map(letters, known_words()["columns"][fact].split()) if _telling(word)
+        )
         form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else rf"(?!.*pred).*({words}).*"
         free = {name: column for name, column in names.items() if column not in found.values()}
         inside = [column for name, column in free.items() if re.fullmatch(form, name)]
@@ -232,12 +233,12 @@ def rating_of_column(column: str, *, surely: bool = True) -> str | None:
         >>> rating_of_column("valence_std", surely=False), rating_of_column("valence_r2", surely=False)
         (None, 'valence')
     """
-    beside = _words()["beside_ratings"]
+    beside = known_words()["beside_ratings"]
     same = "|".join(beside["same"].split())
     apart = {*re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", column).lower())}
     differs = apart & {*beside["other"].split()}
     for fact in DIMENSIONS:
-        words = {letters(word) for word in _words()["columns"][fact].split()}
+        words = {letters(word) for word in known_words()["columns"][fact].split()}
         long = "|".join(sorted(word for word in words if len(word) > 4))
         short = "|".join(sorted(word for word in words if 1 < len(word) <= 4))
         sure = rf"({same}|\d)*({long})({same}|\d)*|({same})*({short})({same})*"
@@ -255,7 +256,7 @@ def columns_of_fact(fact: str) -> list[str]:
         >>> columns_of_fact("path")[:3]
         ['path', 'file', 'filename']
     """
-    return str(_words()["columns"][fact]).split()
+    return str(known_words()["columns"][fact]).split()
 
 
 def _telling(word: str) -> bool:
@@ -263,128 +264,9 @@ def _telling(word: str) -> bool:
     return len(word) >= (6 if word.isascii() else 2)
 
 
-COUNTRIES: Final[Mapping[str, str]] = {"GB": "UK", "CA": "Canada"}
-"""Parts of BCP 47 tags that are not what a country is called; short ones that all know stay."""
-
-
-def language_name(tag: str) -> str:
-    """The language of a BCP 47 tag in English; the tag itself where it is not among the usual ones.
-
-    Examples:
-        >>> language_name("it"), language_name("en-GB"), language_name("und")
-        ('Italian', 'English (UK)', 'unknown')
-    """
-    language, _, rest = tag.partition("-")
-    name = _words()["languages"].get(language.lower())
-    if name is None:
-        return tag
-    return f"{name} ({COUNTRIES.get(rest, rest)})" if rest else str(name)
-
-
-def is_language(tag: str) -> bool:
-    """Whether a word is the tag of one of the usual languages, in small letters.
-
-    Examples:
-        >>> is_language("it"), is_language("f"), is_language("und")
-        (True, False, False)
-    """
-    return tag in _words()["languages"] and tag != "und"
-
-
-def language_of_labels(labels: Sequence[str]) -> str | None:
-    """Tag of the language that labels are words of; None for English, and where it cannot be told.
-
-    Examples:
-        >>> language_of_labels(["Wut", "Trauer", "Freude"]), language_of_labels(["anger", "fear", "sad"])
-        ('de', None)
-    """
-    written = {plain(label) for label in labels}
-    shares = {tag: len(written & set(words.split())) for tag, words in _words()["initials"].items()}
-    best = max(shares, key=lambda tag: shares[tag])
-    return best if shares[best] >= 3 and shares[best] > shares["en"] else None
-
-
-def language_of_word(word: str) -> str | None:
-    """BCP 47 tag of a language that is given by name or by a code of ISO 639; None where it is not known.
-
-    Names are known in English, the language itself and some others; what stands in brackets behind a name
-    is passed over. ``und`` is for words that say that nobody knows.
-
-    Examples:
-        >>> language_of_word("Italian"), language_of_word("Chinese"), language_of_word("pt-BR")
-        ('it', 'zh', 'pt-BR')
-        >>> language_of_word("eng"), language_of_word("Englisch"), language_of_word("en_gb")
-        ('en', 'en', 'en-GB')
-        >>> language_of_word("Spanish (Mexico)"), language_of_word("n/a"), language_of_word("Klingon")
-        ('es', 'und', None)
-    """
-    if is_missing(word):
-        return "und"
-    name = word.partition("(")[0].strip()
-    first, *rest = re.split("[-_]", name)
-    if re.search(r"\d", first):
-        return None
-    if found := _languages().get(plain(name)):
-        return found
-    found = _languages().get(plain(first))
-    known = found and all(re.fullmatch("[A-Za-z0-9]{1,8}", part) for part in rest)
-    regions = (part.upper() if len(part) == 2 else part for part in rest)
-    return "-".join([found or "", *regions]) if known else None
-
-
-def three_letters() -> Mapping[str, str]:
-    """Tag of a language -> its code in ISO 639-3.
-
-    Examples:
-        >>> three_letters()["de"]
-        'deu'
-    """
-    return {tag: str(codes).split()[0] for tag, codes in _words()["iso"].items()}
-
-
 @cache
-def _languages() -> Mapping[str, str]:
-    """Plain name or code of a language -> its tag."""
-    words = _words()
-    found = {"und": "und", "mul": "mul", **{tag: tag for tag in words["languages"]}}
-    for tongue in words["tongues"]["words"].split():
-        tag, *codes = tongue.split("=")
-        found |= dict.fromkeys((tag, *codes), tag)
-    found |= {code: tag for tag, codes in words["iso"].items() for code in codes.split()}
-    found |= {name: tag for tag, names in words["names"].items() for name in names.split()}
-    return found | {plain(name): tag for name, tag in _tags().items()}
-
-
-@cache
-def _tags() -> Mapping[str, str]:
-    names = {name.lower(): tag for tag, name in _words()["languages"].items() if tag not in ("mul", "und")}
-    return names | {name: tag for tag, also in _words()["aliases"].items() for name in also.split()}
-
-
-def language_of_text(said: str, about: str) -> str | None:
-    """Tag of the language of a text, by its script or else by what is written about it.
-
-    Args:
-        said: words that are spoken; "" for none.
-        about: what is written about these words, which names their language more often than others.
-
-    Examples:
-        >>> language_of_text("안녕하세요", ""), language_of_text("", "a corpus of Quechua speech")
-        ('ko', 'qu')
-    """
-    scripts = Counter(
-        unicodedata.name(letter, "").partition(" ")[0] for letter in said if not letter.isascii()
-    )
-    for tag, names in _words()["scripts"].items():
-        if sum(scripts[name] for name in names.split()) > 0.3 * sum(map(str.isalpha, said)):
-            return str(tag)
-    named = Counter(_tags()[word] for word in re.findall(r"[a-z]+", about.lower()) if word in _tags())
-    likely = named.most_common(2)
-    return likely[0][0] if likely and (len(likely) == 1 or likely[0][1] > likely[1][1]) else None
-
-
-@cache
-def _words() -> Mapping[str, Any]:
+def known_words() -> Mapping[str, Any]:
+    """All of ``words.toml``, by the names of its tables."""
     text = resources.files("ser_pipeline.corpora").joinpath("words.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -392,7 +274,7 @@ def _words() -> Mapping[str, Any]:
 @cache
 def _meanings(kind: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for meaning, words in _words()[kind].items():
+    for meaning, words in known_words()[kind].items():
         for word in words.split():
             found.setdefault(plain(word), meaning)
     found.pop("", None)

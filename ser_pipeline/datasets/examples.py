@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Bools, Float32s, Int8s, Int64s, Strings, texts_of
+from ser_pipeline.corpora.languages import in_language
 from ser_pipeline.errors import AbsentError, LabelError, TrainingError
 from ser_pipeline.labels import DIMENSIONS, EMOTIONS, Task, task_named
 from ser_pipeline.records import PARTS, names_nobody
@@ -211,7 +212,7 @@ def _chosen(column: pa.ChunkedArray, wanted: Sequence[str], what: str, *, exact:
         return np.ones(len(column), bool)
     present = sorted(pc.unique(column).to_pylist())
     matches = {
-        want: [name for name in present if name == want or (not exact and name.startswith(f"{want}-"))]
+        want: [name for name in present if name == want or (not exact and in_language(name, want))]
         for want in wanted
     }
     missing = [want for want, names in matches.items() if not names]

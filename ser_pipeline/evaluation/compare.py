@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from ser_pipeline.arrays import Int64s, Strings, texts_of
+from ser_pipeline.corpora.languages import in_language
 from ser_pipeline.errors import RunError, some
 from ser_pipeline.evaluation.compare_listeners import Sums, rating_sums, vote_sums
 from ser_pipeline.manifest import Manifest
@@ -90,8 +91,8 @@ class RunDecisions:
             clips = clips[np.isin(self.fact(clips, "corpus"), list(corpora))]
         if languages:
             tags = self.fact(clips, "language")
-            base = np.char.partition(tags, "-")[:, 0] if len(tags) else tags
-            clips = clips[np.isin(tags, list(languages)) | np.isin(base, list(languages))]
+            spoken = [tag for tag in {*tags.tolist()} if any(in_language(tag, each) for each in languages)]
+            clips = clips[np.isin(tags, spoken)]
         return clips
 
     def people(self, clips: Strings) -> int:

@@ -186,7 +186,7 @@ def _made(
         members=tuple(
             Member(
                 name=_name(member, info),
-                place=os.path.relpath(member.resolve(), folder.resolve()),
+                place=_seen_from(folder, member),
                 digest=card_digest(member),
                 weight=weight,
             )
@@ -326,3 +326,11 @@ def _name(member: Path, info: RunInfo) -> str:
     """Name of a run; of one fold of it, with the fold."""
     folder = member.resolve()
     return f"{folder.parent.name}/{folder.name}" if info.name.startswith("fold-") else folder.name
+
+
+def _seen_from(folder: Path, member: Path) -> str:
+    """Where a run lies, as seen from the ensemble's folder; its whole path on another drive of Windows."""
+    try:
+        return Path(os.path.relpath(member.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return member.resolve().as_posix()

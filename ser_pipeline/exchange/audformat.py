@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import yaml
 
+from ser_pipeline.corpora.languages import language_of_word, three_letters
 from ser_pipeline.corpora.tables import read_text, table_lines
-from ser_pipeline.corpora.words import facts_of_columns, language_of_word, three_letters
+from ser_pipeline.corpora.words import facts_of_columns
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 from ser_pipeline.exchange.table import write_csv

@@ -20,8 +20,9 @@ from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.draft_text import untold_line
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
+from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.values import Values
-from ser_pipeline.corpora.words import emotion_of_word, language_of_word, style_of_word
+from ser_pipeline.corpora.words import emotion_of_word, style_of_word
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.formats import checked_format
 from ser_pipeline.exchange.items import TOLD, VOTES, Foreign, Item, Places, columns_of, safe_path, write_once

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ser_pipeline.corpora.languages import language_of
 from ser_pipeline.datasets.examples import chosen_rows
 from ser_pipeline.encoders import encoder_folders, located
 from ser_pipeline.errors import EncoderError, LabelError, SerError, SettingsError, SplitError
@@ -15,7 +16,6 @@ from ser_pipeline.manifest import Manifest
 from ser_pipeline.manifest.where import chosen_by
 from ser_pipeline.options import EmbeddingOptions, Recipe, WaveOptions, configured, idle, merged
 from ser_pipeline.options.made import chosen_recipe
-from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.runs.find import find_run
 from ser_pipeline.runs.types import ALL_FOLDS
 from ser_pipeline.splits import KINDS, Split, make_split, read_split, split_names, write_split
@@ -97,8 +97,8 @@ class Ground:
     def groups(self) -> Groups:
         """Corpora of at least :data:`LEAST_CLIPS` recordings, and languages of as many."""
         corpora = self.manifest.table["corpus"].to_pylist()
-        tags = [tag.partition("-")[0] for tag in self.manifest.table["language"].to_pylist()]
-        held = {tag: set[str]() for tag in _many(tags) if tag not in NO_LANGUAGE}
+        tags = [language_of(tag) for tag in self.manifest.table["language"].to_pylist()]
+        held = {tag: set[str]() for tag in _many(tags) if tag}
         for corpus, tag in {*zip(corpora, tags, strict=True)}:
             if tag in held:
                 held[tag].add(corpus)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ser_pipeline.corpora.languages import language_of
 from ser_pipeline.manifest.describe import named_speakers
 from ser_pipeline.manifest.doctor import DOCTOR
 from ser_pipeline.metrics import FEW_SPEAKERS
-from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.report.document import Block, Bullets, Callout, Code, Section, Words, text
 from ser_pipeline.report.ranking import answer
 from ser_pipeline.report.results_section import CLAIM_PROTOCOL, beside_source
@@ -63,10 +63,10 @@ def opening(data: Data, runs: Sequence[Run], unfinished: Sequence[Unfinished]) -
 
 def _languages(data: Data) -> str:
     """How many languages are spoken; en-US and en-GB are one."""
-    tags = {tag.partition("-")[0] for tag in data.table["language"].unique().to_pylist()}
-    if not tags & NO_LANGUAGE:
-        return cells.plural(len(tags), "language")
-    known = len(tags - NO_LANGUAGE)
+    tags = {language_of(tag) for tag in data.table["language"].unique().to_pylist()}
+    known = len(tags - {""})
+    if known == len(tags):
+        return cells.plural(known, "language")
     return cells.plural(known, "known language") if known else "languages that are not known"
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 import yaml
 
 from ser_pipeline.corpora import known_corpora, own_descriptions
+from ser_pipeline.corpora.languages import language_of
 from ser_pipeline.encoders import known_encoder
-from ser_pipeline.records import NO_LANGUAGE
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import untested
@@ -199,7 +199,7 @@ def header(info: RunInfo, scores: RunScores, card: ModelCard) -> str:
     told: dict[str, Any] = {
         "license": licence,
         **(named if licence == OTHER else {}),
-        "language": sorted({code.partition("-")[0] for code in info.languages} - {*NO_LANGUAGE, ""}),
+        "language": sorted({*map(language_of, info.languages)} - {""}),
         "library_name": LIBRARY,
         "pipeline_tag": "audio-classification",
         "tags": ["audio", "speech", "speech-emotion-recognition", "onnx", info.model]

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ser_pipeline.arrays import Int64s
+from ser_pipeline.corpora.languages import language_of
 from ser_pipeline.errors import SplitError, some
 from ser_pipeline.manifest.describe import nobody
 from ser_pipeline.manifest.digest import digest_bytes
 from ser_pipeline.manifest.read import Codes, Manifest, codes, read_manifest
 from ser_pipeline.manifest.where import manifest_where
-from ser_pipeline.records import MAX_FOLDS, NO_LANGUAGE, PARTS
+from ser_pipeline.records import MAX_FOLDS, PARTS
 from ser_pipeline.splits.assign import AssignableRows, assign_family, evenly, in_shares, quota
 from ser_pipeline.splits.leaks import (
     BY_SPEAKER,
@@ -199,13 +200,16 @@ def _loco(table: pa.Table, recipe: SplitRecipe) -> Body:
 
 
 def _lolo(table: pa.Table, recipe: SplitRecipe) -> Body:
-    several = pc.is_in(table["language"], pa.array(sorted(NO_LANGUAGE)))
-    odd, table = table.filter(several), table.filter(pc.invert(several))
+    tags = table["language"].combine_chunks().dictionary_encode()
+    spoken = pa.array([language_of(tag) for tag in tags.dictionary.to_pylist()], pa.string()).take(
+        tags.indices
+    )
+    known = pc.not_equal(spoken, "")
+    odd, table, spoken = table.filter(pc.invert(known)), table.filter(known), spoken.filter(known)
     if not table.num_rows:
         raise SplitError("lolo needs to know the language of recordings; no corpus says it")
     rows = AssignableRows.of(table)
-    primary = pc.replace_substring_regex(pc.utf8_lower(table["language"]), "[-_].*", "")
-    languages = codes(primary)
+    languages = codes(pa.chunked_array([spoken]))
     links = occurring(languages.of, rows.people.units.of)
     together = joined(links[0], links[1])
     groups = Codes(together[languages.of], joined_names(together, languages.names))

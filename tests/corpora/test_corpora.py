@@ -19,7 +19,7 @@ from tests.corpora.conftest import published
 
 HELPERS = {
     "columns", "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text",
-    "files", "guess_speaker", "guesses", "listed", "places", "shapes", "sources", "table_formats", "tables",
+    "files", "guess_speaker", "guesses", "languages", "listed", "places", "shapes", "sources", "table_formats", "tables",
     "values", "words",
 }  # fmt: skip
 PUBLISHED = published()

@@ -1,4 +1,4 @@
-"""Words of emotions, genders and languages."""
+"""Words of emotions, genders and columns."""
 
 import pytest
 
@@ -7,8 +7,6 @@ from ser_pipeline.corpora.words import (
     facts_of_columns,
     gender_of_word,
     is_level,
-    language_name,
-    language_of_word,
     letters,
     plain,
 )
@@ -39,7 +37,7 @@ def test_other_words_are_no_emotion(word):
     assert emotion_of_word(word) is None
 
 
-def test_genders_levels_and_languages():
+def test_genders_levels_and_letters():
     assert [gender_of_word(word) for word in ("F", "Mann", "donna", "child", "nan", "NaN")] == [
         "female", "male", "female", None, None, None,
     ]  # fmt: skip
@@ -47,22 +45,8 @@ def test_genders_levels_and_languages():
     assert {gender_of_word(word) for word in ("Homem", "muž", "м", "άνδρας")} == {"male"}
     assert is_level("HIGH")
     assert not is_level("sad")
-    assert [language_name(tag) for tag in ("fa", "en-GB", "xx")] == ["Persian", "English (UK)", "xx"]
     assert plain("Straße 12") == "strasse"
     assert letters("Oréau_12 (B)") == "oreau12b"
-
-
-@pytest.mark.parametrize(
-    ("word", "tag"),
-    [
-        ("Italienisch", "it"), ("inglese", "en"), ("niemiecki", "de"), ("chinois", "zh"), ("русский", "ru"),
-        ("日本語", "ja"), ("Türkçe", "tr"), ("afr", "af"), ("gsw", "gsw"), ("zh_Hans_cn", "zh-Hans-CN"),
-        ("Brazilian Portuguese", "pt"), ("English (UK)", "en"), ("unknown", "und"), ("mul", "mul"),
-        ("Klingon", None), ("xx", None), ("de1", None), ("German/English", None), ("NA", "und"),
-    ],
-)  # fmt: skip
-def test_languages_are_known_by_names_and_codes(word, tag):
-    assert language_of_word(word) == tag
 
 
 def test_columns_are_known_by_their_headings_each_for_one_fact():

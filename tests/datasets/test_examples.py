@@ -51,6 +51,7 @@ def test_corpora_and_languages_filter(manifest):
     assert ids(select_examples(manifest, PARTS, task, corpora=["ravdess"])) == ["u1"]
     assert ids(select_examples(manifest, PARTS, task, languages=["de"])) == ["u0", "u2", "u4"]
     assert ids(select_examples(manifest, PARTS, task, languages=["en", "pl"])) == ["u1"]
+    assert ids(select_examples(manifest, PARTS, task, languages=["EN", "pl"])) == ["u1"]
 
 
 def test_a_task_may_be_about_some_corpora_only(manifest):

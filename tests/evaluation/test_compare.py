@@ -177,6 +177,7 @@ def test_common_clips_are_those_that_all_were_tested_on(decisions, rng):
     assert len(decisions.common(["a"], corpora=("emodb",))) == 20
     assert len(decisions.common(["a"], languages=("pl",))) == 20
     assert len(decisions.common(["a", "b"], corpora=("emodb",))) == 0
+    assert decisions.common(["a"], languages=("PL",)).size == 20
     assert decisions.common(["b"], languages=("de",)).size == 0
 
 

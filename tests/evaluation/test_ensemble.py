@@ -92,6 +92,23 @@ def test_it_is_scored_anew_from_its_members_networks(runs):
         np.testing.assert_allclose(table_of(runs, "both")[name], before[name], atol=1e-5)
 
 
+def test_members_on_another_drive_are_found_by_their_whole_path(runs, monkeypatch):
+    assert {each.place for each in read_card(of(runs, "mels", "features").folder).members} == {
+        "../mels", "../features",
+    }  # fmt: skip
+
+    def apart(path, start):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr("os.path.relpath", apart)
+    made = of(runs, "mels", "features", name="apart")
+    monkeypatch.undo()
+    assert [each.place for each in read_card(made.folder).members] == [
+        (runs["runs"].resolve() / name).as_posix() for name in ("mels", "features")
+    ]
+    evaluate("apart", **runs)
+
+
 def test_test_clips_have_no_say_in_weights_and_temperature(runs):
     first = read_card(of(runs, "features", "encoder").folder)
     path = runs["runs"] / "encoder" / "predictions.parquet"

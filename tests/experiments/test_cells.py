@@ -97,7 +97,7 @@ def test_groups_are_corpora_and_languages(lab):
 
 def test_few_clips_and_tags_of_no_language_are_no_group(lab):
     ground = lab.ground()
-    table, tags = ground.manifest.table, ["de-DE"] * 25 + ["de-AT"] * 20 + ["fr"] * 15 + ["und"] * 60
+    table, tags = ground.manifest.table, ["de-DE"] * 25 + ["DE_AT"] * 20 + ["fr"] * 15 + ["und"] * 60
     table = table.set_column(table.column_names.index("language"), "language", pa.array(tags))
     ground.manifest = replace(ground.manifest, table=table)
     assert ground.groups().languages == {"de": ("emodb",)}

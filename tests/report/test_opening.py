@@ -35,7 +35,7 @@ def test_opening_counts_what_is_shown(data):
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        (("en-GB", "en-US"), "2 corpora in 1 language,"),
+        (("en-GB", "EN_us"), "2 corpora in 1 language,"),
         (("de", "und"), "2 corpora in 1 known language,"),
         (("mul", "und"), "2 corpora in languages that are not known,"),
     ],
