@@ -19,8 +19,8 @@ from tests.corpora.conftest import published
 
 HELPERS = {
     "columns", "described", "description", "discover", "draft", "draft_sheets", "draft_tables", "draft_text",
-    "files", "guess_speaker", "guesses", "languages", "listed", "places", "shapes", "sources", "table_formats", "tables",
-    "values", "words",
+    "files", "guess_speaker", "guesses", "languages", "listed", "places", "shapes", "sources",
+    "table_formats", "tables", "values", "words",
 }  # fmt: skip
 PUBLISHED = published()
 PER_SPEAKER = {"emodb": test_emodb.PER_SPEAKER, "nemo": test_nemo.PER_SPEAKER}
