@@ -103,7 +103,7 @@ def feature_figures(manifest: Manifest, data: Path) -> Iterator[Measurement]:
             plain_features(path, FeatureOptions().sample_rate)
 
     for reference, floor, goal, other in (
-        ("openSMILE eGeMAPS (88 numbers)", 1.0, 2.5, smile),
+        ("openSMILE eGeMAPS (88 numbers)", 2.5, 5.0, smile),
         ("librosa (183 numbers)", None, None, librosas),
     ):
         try:
@@ -244,7 +244,10 @@ def complete(work: Path, front_end: FrontEnd, rows: int = 10_000) -> Measurement
     words = [sys.executable, "-c", code, str(work / "full.parquet"), str(work / "full")]
     call = [*words, front_end.model_dump_json()]
     spent = [seconds(lambda: subprocess.run(call, check=True)) for _ in range(ROUNDS + 1)]
-    return Measurement(f"complete store of {rows:,} clips, called again", statistics.median(spent[1:]), "s")
+    again = statistics.median(spent[1:])
+    return Measurement(
+        f"complete store of {rows:,} clips, called again", again, "s", note="at most 1 s, goal 0.5 s"
+    )
 
 
 def sampled(manifest: Manifest, clips: int, seed: int = 0) -> Manifest:

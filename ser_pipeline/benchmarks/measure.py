@@ -133,7 +133,7 @@ def memory_figures(manifest: Manifest, data: Path, work: Path, front_end: FrontE
     }
     for name, table in corpora.items():
         computed, mib = _built(table, work / f"memory {name}", front_end)
-        note = f"peak of one process that built {computed:.0f} clips; floor 600 MiB at most, goal 350"
+        note = f"peak of one process that built {computed:.0f} clips; at most 350 MiB, goal 300"
         yield Measurement(f"memory, {name}", mib, "MiB", note=note)
 
 

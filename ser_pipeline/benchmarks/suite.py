@@ -63,14 +63,14 @@ class Setting:
 
 def _mels(setting: Setting) -> Iterator[Measurement]:
     yield from caching.against_plain(
-        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", (4.0, 8.0)
+        setting.manifest, setting.data, setting.work, FrontEnd(), "noise reduced", (10.0, 16.0)
     )
 
 
 def _mels_noisy(setting: Setting) -> Iterator[Measurement]:
     front_end = FrontEnd(denoise="none")
     yield from caching.against_plain(
-        setting.manifest, setting.data, setting.work, front_end, "noise kept", (1.3, 2.0)
+        setting.manifest, setting.data, setting.work, front_end, "noise kept", (1.6, 2.5)
     )
 
 

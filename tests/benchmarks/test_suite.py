@@ -60,7 +60,7 @@ def test_every_bench_gives_rates(home, name, monkeypatch):
     assert all(figure.rate > 0 or figure.unit == "of [-1, 1]" for figure in figures)
     if name == "train":
         against_plain, against_padded = figures
-        assert against_plain.floor == 2.0
+        assert against_plain.floor == 2.5
         assert against_plain.rate == against_padded.rate
         assert min(against_plain.reference_rate, against_padded.reference_rate) > 0
         assert "of 24 frames" in against_plain.note
