@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ser_pipeline.arrays import Float64s, Strings, texts_of
 from ser_pipeline.datasets.targets import vote_counts
 from ser_pipeline.evaluation.listeners import task_of
+from ser_pipeline.evaluation.score import manifest_rows
 from ser_pipeline.labels import DIMENSIONS
 from ser_pipeline.manifest import Manifest
 from ser_pipeline.metrics import rating_columns, rating_scores, speaker_sums, vote_columns, vote_scores
@@ -88,12 +89,11 @@ def vote_sums(infos: Mapping[Path, RunInfo], manifest: Manifest) -> Iterator[Sum
         RunError: what a run said is missing or damaged.
     """
     pairs = {}
-    ids = manifest.table["utterance_id"].combine_chunks()
+    known = manifest.table.select(["utterance_id", "votes"])
     for folder, info in infos.items():
         found = read_part(folder, info.emotions, "test")
         names = np.asarray(found.clips, np.str_)
-        rows = manifest.table.take(pc.index_in(pa.array(names, pa.string()), ids))
-        votes = vote_counts(rows["votes"], task_of(info))
+        votes = vote_counts(manifest_rows(pa.array(names, pa.string()), known)["votes"], task_of(info))
         voted = votes.any(1)
         shares = votes[voted] / votes[voted].sum(1, keepdims=True)
         pairs[folder] = names[voted], vote_columns(shares, found.probabilities[voted])
@@ -111,8 +111,8 @@ def _summed(
     """Columns of the clips that all runs were tested on, added up by speaker."""
     every = [names for names, _ in pairs.values()]
     clips: Strings = reduce(np.intersect1d, every)
-    places = pc.index_in(pa.array(clips, pa.string()), manifest.table["utterance_id"].combine_chunks())
-    speakers = texts_of(manifest.table["speaker_id"].take(places))
+    known = manifest.table.select(["utterance_id", "speaker_id"])
+    speakers = texts_of(manifest_rows(pa.array(clips, pa.string()), known)["speaker_id"])
     by_run = {}
     for folder, (names, columns) in pairs.items():
         order = np.argsort(names, kind="stable")

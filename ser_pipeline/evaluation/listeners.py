@@ -14,6 +14,7 @@ from ser_pipeline.evaluation.score import (
     GROUPS,
     Certainties,
     Priors,
+    manifest_rows,
     score_predictions,
     training_priors,
 )
@@ -86,7 +87,7 @@ def with_votes(scores: RunScores, predictions: pa.Table, manifest: pa.Table, tas
     parts = {}
     for part, found in scores.parts.items():
         rows = predictions.filter(pc.equal(predictions["part"], part))
-        known = _rows(rows, manifest)
+        known = manifest_rows(rows["utterance_id"], manifest.select(["utterance_id", "speaker_id", "votes"]))
         counts = vote_counts(known["votes"], task)
         voted = counts.any(1)
         said = np.column_stack([rows[f"p_{name}"].to_numpy() for name in task.emotions]).astype(np.float64)
@@ -167,7 +168,7 @@ def keep_rated(folder: Path, table: pa.Table, manifest: pa.Table) -> RunScores:
 def _ratings(table: pa.Table, part: str, manifest: pa.Table) -> tuple[tuple[RatingScores, ...], Strings]:
     """Scores of ratings of the clips of one part, all of them and by group, and who speaks in each."""
     rows = table.filter(pc.equal(table["part"], part))
-    known = _rows(rows, manifest)
+    known = manifest_rows(rows["utterance_id"], manifest.select(["utterance_id", *GROUPS.values()]))
     facts = {kind: texts_of(known[column]) for kind, column in GROUPS.items()}
     ratings: list[RatingScores] = []
     for dimension in (name for name in DIMENSIONS if name in rows.column_names):
@@ -197,12 +198,6 @@ def _estimate(value: Float64s, ends: tuple[float, float] | tuple[None, None]) ->
 
 def _value(estimate: Estimate | None) -> float | None:
     return None if estimate is None else estimate.value
-
-
-def _rows(clips: pa.Table, manifest: pa.Table) -> pa.Table:
-    """Rows of the manifest for some clips, in their order."""
-    places = pc.index_in(clips["utterance_id"], manifest["utterance_id"].combine_chunks())
-    return manifest.select([*dict.fromkeys([*GROUPS.values(), "votes"])]).take(places)
 
 
 def _numbers(table: pa.Table, column: str) -> Float64s:

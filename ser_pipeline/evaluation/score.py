@@ -256,13 +256,26 @@ def _decisions(
     )
 
 
-def _facts(rows: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, Strings]:
-    """Columns of the manifest for the recordings of ``rows``, in their order."""
-    wanted = pc.index_in(rows["utterance_id"], manifest["utterance_id"])
-    if wanted.null_count:
-        missing = rows["utterance_id"].filter(pc.is_null(wanted))[0].as_py()
+def manifest_rows(clips: pa.ChunkedArray | pa.Array, manifest: pa.Table) -> pa.Table:
+    """Rows of the manifest for some clips, in their order.
+
+    Args:
+        clips: their utterance ids.
+        manifest: the columns that are wanted, and ``utterance_id``.
+
+    Raises:
+        RunError: the manifest lacks one.
+    """
+    places = pc.index_in(clips, manifest["utterance_id"].combine_chunks())
+    if places.null_count:
+        missing = clips.filter(pc.is_null(places))[0].as_py()
         raise RunError(
             f"the manifest has no recording {missing}, which was predicted; it is not the run's own"
         )
-    picked = manifest.select(columns).take(wanted)
+    return manifest.take(places)
+
+
+def _facts(clips: pa.Table, manifest: pa.Table, columns: list[str]) -> dict[str, Strings]:
+    """Columns of the manifest for some clips, in their order."""
+    picked = manifest_rows(clips["utterance_id"], manifest.select(["utterance_id", *columns]))
     return {name: texts_of(picked[name]) for name in columns}
