@@ -81,7 +81,7 @@ class Options(BaseModel):
     @classmethod
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
         """``true`` is not the number 1, nor ``false`` 0."""
-        if isinstance(value, bool):
+        if any(isinstance(each, bool) for each in (value if isinstance(value, list | tuple) else [value])):
             field = cls.model_fields[info.field_name or ""]
             types = _types(field.annotation)
             if types & {int, float} and bool not in types and (value or OFF not in field.metadata):

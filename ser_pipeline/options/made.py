@@ -132,7 +132,10 @@ def configured(
         raise SettingsError(f"{path}: {unknown[0]}: {wrong}; valid are {', '.join(valid)}")
     chosen = preset or own.pop("preset", "default")
     own.pop("preset", None)
+    odd = {key: own[key] for key in SECTIONS if not isinstance(own.get(key, {}), Mapping)}
     try:
+        if odd:
+            _made(chosen, odd)  # a change within it would take its place
         return _made(chosen, merged(own, _spelt(changes)), spoken)
     except SettingsError:
         try:

@@ -293,7 +293,10 @@ def _structure(leaf: Any) -> str:
         items = get_args(leaf)
         if get_origin(items[0]) is Literal:
             return f"a list of {_listed(list(get_args(items[0])))}"
-        return "a list, such as a,b" if Ellipsis in items else f"{len(items)} numbers, such as 1,2"
+        if Ellipsis not in items:
+            return f"{len(items)} numbers, such as 1,2"
+        whole = {leaf for leaf, _ in _leaves(items[0])} == {int}
+        return "a list of whole numbers, such as 2,3" if whole else "a list, such as a,b"
     return "source=target, such as calm=neutral"
 
 

@@ -114,3 +114,21 @@ def test_true_and_false_are_not_numbers():
     with pytest.raises(SettingsError, match=r"train\.weight_decay: must be a number .*\(found False\)"):
         recipe(train={"weight_decay": False})
     assert recipe(train={"patience": False}).train.patience is None
+
+
+@pytest.mark.parametrize("text", ["model = ['crnn']", "train = 3"])
+def test_a_change_within_a_section_does_not_hide_that_the_file_has_no_table(tmp_path, text):
+    path = tmp_path / "ser.toml"
+    path.write_text(text)
+    with pytest.raises(
+        SettingsError, match=r"ser\.toml: settings: (model|train): must hold settings by their"
+    ):
+        configured(path, model={"name": "svm"}, train={"seed": 1})
+
+
+@pytest.mark.parametrize("layers", [[True, 2], [1, "x"], [-1]])
+def test_a_list_of_numbers_holds_numbers(layers):
+    with pytest.raises(
+        SettingsError, match=r"embeddings\.layers: must be a list of whole numbers, such as 2,3"
+    ):
+        recipe(embeddings={"layers": layers})
