@@ -121,14 +121,18 @@ CLAIM: Final = ("claim", "verdict", "first", "second", "difference (95 %)", "p, 
 ARM: Final = ("arm", "protocol", "accuracy", "UAR (95 %)", "seeds", "s", "clips/s")
 
 
-def judged(name: str, only: str, takes: str, *, arms: bool = False) -> Recipe:
-    """A table of the claims of an experiment that were decided, or of its arms."""
+def judged(name: str, only: str, takes: str, *, arms: bool = False, about: str = "") -> Recipe:
+    """A table of the claims of an experiment that were decided, of those with a word, or of its arms."""
 
     def read(work: Path) -> Rows:
         found = read_findings(experiment_folder(work / "runs", name) / FINDINGS)
         if arms:
             return [_arm(each) for each in found.arms if each.uar is not None]
-        return [_claim(each, each.figures) for each in found.claims if each.figures is not None]
+        return [
+            _claim(each, each.figures)
+            for each in found.claims
+            if each.figures is not None and about in each.text
+        ]
 
     command = f"ser experiment run {name} --only {shlex.quote(only)} --budget none"
     return Recipe(ARM if arms else CLAIM, takes, (command,), read)
@@ -289,7 +293,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "speakers-4": _two("4class"),
     "speakers-6": _two("6class"),
     "adaptive": _adaptive(),
-    "encoder-claims": judged("hypotheses", "encoder,dnn", "5 minutes"),
+    "encoder-claims": judged("hypotheses", "encoder,dnn", "5 minutes", about="encoder"),
     "single-corpora": _single_corpora(),
     "beside-mels": _beside_mels(),
     "features-4": _by_features("4class"),
