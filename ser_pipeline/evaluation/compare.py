@@ -1,7 +1,7 @@
 """Compare finished runs on the same test clips, from their result files alone."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -293,25 +293,49 @@ def _check(infos: Mapping[Path, RunInfo], manifest: Manifest) -> None:
 
 
 def _arms(infos: dict[Path, RunInfo]) -> list[ComparedArm]:
-    groups: dict[str, list[Path]] = {}
-    for folder, info in infos.items():
+    """Runs by what decides their numbers; where a seed repeats, by all that their settings say."""
+
+    def decides(folder: Path) -> str:
+        info = infos[folder]
         settings = {name: value for name, value in deciding(info.recipe).items() if name != "train.seed"}
         members = [each["digest"] for each in info.extra.get("members", ())]
-        key = [settings, info.split.digest, info.split.fold, members]
-        groups.setdefault(json.dumps(key, sort_keys=True), []).append(folder)
-    kept = list(groups.values())
+        return json.dumps([settings, info.split.digest, info.split.fold, members], sort_keys=True)
+
+    def says(folder: Path) -> str:
+        recipe = infos[folder].recipe
+        train = recipe.train.model_copy(update={"seed": 0})
+        return recipe.model_copy(update={"train": train}).model_dump_json()
+
+    kept = list[list[Path]]()
+    for alike in _grouped(infos, decides):
+        kept += [alike] if _repeats(alike, infos) is None else _grouped(alike, says)
     if len(kept) == 1:
         return [_arm([folder], infos) for folder in infos]
     for folders in kept:
-        first: dict[int, Path] = {}
-        for folder in folders:
-            before = first.setdefault(infos[folder].recipe.train.seed, folder)
-            if before is not folder:
-                raise RunError(
-                    f"{folder}: has the settings and the seed of {before.name}, so it is not another seed; "
-                    "pass one of the two"
-                )
+        if found := _repeats(folders, infos):
+            before, again = found
+            raise RunError(
+                f"{again}: has the settings and the seed of {before.name}, so it is not another seed; "
+                "pass one of the two"
+            )
     return [_arm(folders, infos) for folders in kept]
+
+
+def _repeats(folders: Sequence[Path], infos: Mapping[Path, RunInfo]) -> tuple[Path, Path] | None:
+    """Two runs with the same seed, if there are any."""
+    first: dict[int, Path] = {}
+    for folder in folders:
+        before = first.setdefault(infos[folder].recipe.train.seed, folder)
+        if before is not folder:
+            return before, folder
+    return None
+
+
+def _grouped(folders: Iterable[Path], by: Callable[[Path], str]) -> list[list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for folder in folders:
+        groups.setdefault(by(folder), []).append(folder)
+    return [*groups.values()]
 
 
 def _arm(folders: list[Path], infos: dict[Path, RunInfo]) -> ComparedArm:

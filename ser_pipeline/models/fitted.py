@@ -15,14 +15,15 @@ from torch.nn import functional as F
 
 from ser_pipeline.arrays import Float32s, Float64s, Floats, Int64s
 from ser_pipeline.labels import DIMENSIONS
+from ser_pipeline.metrics.ratings import LEAST_PROBABILITY
 from ser_pipeline.models.network import Network
 from ser_pipeline.options import BuiltFor, ModelOptions
 
-LEAST_PROBABILITY: Final = 1e-7
-"""Stated of classes that are less likely, or that the training clips lacked."""
-
 NEVER: Final = -1e9
 """Score of a class that the training clips lacked."""
+
+DEEPEST: Final = 100
+"""Most levels of a tree: those that are fitted have 15 leaves, and so 14 at most."""
 
 
 class Lines(nn.Module):
@@ -53,11 +54,11 @@ class Lines(nn.Module):
             outputs: how many there are.
             told: numbers of the outputs that were fitted.
         """
-        lines = [_odds(each) if is_calibrated(each) else (each.coef_, each.intercept_) for each in fitted]
+        lines = [_odds(each) if _is_calibrated(each) else (each.coef_, each.intercept_) for each in fitted]
         weight = np.concatenate([np.atleast_2d(each) for each, _ in lines])
         bias = np.concatenate([np.atleast_1d(each) for _, each in lines])
         if len(bias) < len(told):  # of two classes, scikit-learn keeps the second one's line alone
-            other = -1 if is_calibrated(fitted[0]) else 0
+            other = -1 if _is_calibrated(fitted[0]) else 0
             weight, bias = np.concatenate([other * weight, weight]), np.concatenate([other * bias, bias])
         every = cls(np.zeros((outputs, weight.shape[1])), np.full(outputs, NEVER))
         with torch.no_grad():
@@ -71,7 +72,7 @@ class Lines(nn.Module):
         return (self.weight @ inputs.T).T + self.bias
 
 
-def is_calibrated(estimator: Any) -> bool:
+def _is_calibrated(estimator: Any) -> bool:
     """Whether a classifier states odds of each class against all others, as the svm does."""
     return hasattr(estimator, "calibrated_classifiers_")
 
@@ -144,7 +145,7 @@ class Trees(nn.Module):
         """``(batch, columns) -> (batch, outputs)``."""
         column, left, right = self.nodes.T
         node = self.roots[:, 0].expand(len(inputs), -1)
-        for _ in range(self.depth):
+        for _ in range(max(1, self.depth)):  # a graph of leaves alone would have no input
             low = inputs.gather(1, column[node]) <= self.number[node]
             node = torch.where(low, left[node], right[node])
         adds = F.one_hot(self.roots[:, 1], self.outputs).T.float()
@@ -160,25 +161,39 @@ class Trees(nn.Module):
             ValueError: they are not those of trees, or of other outputs.
         """
         if {*state} != {*self.state_dict()} or state["start"].shape != self.start.shape:
-            raise ValueError(f"it does not hold the trees of {self.outputs} outputs")
+            raise ValueError(f"its trees are not those of {self.outputs} outputs")
         return Trees(self.columns, **state)
 
     def _depth(self) -> int:
         """How many steps lead from the first node of a tree to its last leaf at most."""
+        nodes, trees = len(self.nodes), len(self.roots)
+        tables = {
+            "nodes": (self.nodes, (nodes, 3), torch.int64),
+            "number": (self.number, (nodes,), torch.float32),
+            "roots": (self.roots, (trees, 2), torch.int64),
+            "start": (self.start, (self.outputs,), torch.float32),
+        }
+        for name, (values, shape, kind) in tables.items():
+            if values.shape != shape or values.dtype != kind or not values.numel():
+                found = f"{values.dtype} of shape {tuple(values.shape)}"
+                raise ValueError(
+                    f"the table of trees '{name}' must be {kind} of shape {shape}, found {found}"
+                )
         (column, left, right), (root, output) = self.nodes.numpy().T, self.roots.numpy().T
-        own = np.arange(len(self.number))
+        own = np.arange(nodes)
         leaf = (left == own) & (right == own)
         if (
-            {self.nodes.dtype, self.roots.dtype} != {torch.int64}
-            or ((column < 0) | (column >= self.columns)).any()
+            ((column < 0) | (column >= self.columns)).any()
             or not (leaf | ((left > own) & (right > own))).all()
-            or max(left.max(), right.max(), root.max()) >= len(own)
+            or max(left.max(), right.max(), root.max()) >= nodes
             or min(root.min(), output.min()) < 0
             or output.max() >= self.outputs
         ):
-            raise ValueError("its trees have nodes that lead nowhere")
+            raise ValueError("its table of trees has nodes or outputs that do not exist")
         depth, here = 0, np.unique(root)
         while len(here := here[~leaf[here]]):
+            if depth == DEEPEST:
+                raise ValueError(f"its trees are deeper than {DEEPEST} levels")
             depth, here = depth + 1, np.unique(np.concatenate([left[here], right[here]]))
         return depth
 
@@ -193,7 +208,7 @@ def _by_output(fitted: Sequence[Any]) -> Iterator[tuple[int, Any]]:
 
 
 def _below(limits: Float64s) -> Float32s:
-    """The largest numbers of 32 bits that are not above some of 64 bits."""
+    """The largest float32 values that are not above given float64 values."""
     near = limits.astype(np.float32)
     return np.where(near > limits, np.nextafter(near, np.float32(-np.inf)), near)
 

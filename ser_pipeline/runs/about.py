@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ser_pipeline.errors import RunError, some
-from ser_pipeline.options import Options
+from ser_pipeline.options import ENSEMBLE, Options
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import FoundRun, list_runs
 from ser_pipeline.runs.ratings import Estimate
 from ser_pipeline.runs.tested import chance, few, in_words, untested
-from ser_pipeline.runs.types import CARD, RunInfo, RunScores
+from ser_pipeline.runs.types import CARD, WEIGHTS, RunInfo, RunScores
 from ser_pipeline.tables.cells import persons
 
 NEW, KNOWN = "new people", "people it knows"
@@ -233,7 +233,9 @@ def _candidate(run: FoundRun) -> _Candidate:
         (0.0, 0.0) if validation is None else (validation.pooled.uar.value, chance(validation.pooled))
     )
     reason = ""
-    if scores is None:
+    if run.info.model != ENSEMBLE and not (run.folder / WEIGHTS).is_file():
+        reason = f"has no {WEIGHTS}"
+    elif scores is None:
         reason = "is not scored"
     elif about.people == KNOWN:
         reason = "was tested on people it learned from"

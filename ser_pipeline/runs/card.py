@@ -23,7 +23,7 @@ from ser_pipeline.options import (
 from ser_pipeline.options.base import Positive, Share
 from ser_pipeline.options.settings import in_words
 from ser_pipeline.runs.files import read_file, read_result, write_result
-from ser_pipeline.runs.types import CARD, WEIGHTS
+from ser_pipeline.runs.types import CARD, EARLIER, WEIGHTS
 
 
 class Member(Options):
@@ -157,7 +157,10 @@ def read_weights(folder: Path, card: ModelCard) -> bytes:
         RunError: it is missing, cannot be read, or is not the one that the card was written for.
     """
     path = folder / WEIGHTS
-    content = read_file(path, "the run has no trained network, train it again")
+    remedy = "the run has no trained network, train it again"
+    if (folder / EARLIER).is_file():
+        remedy = f"an earlier version wrote {EARLIER} instead; 'ser train --resume {folder}' trains it again"
+    content = read_file(path, remedy)
     if content_digest(content) != card.weights_digest:
         raise RunError(f"{path}: is not the file that {CARD} was written for; train it again")
     return content

@@ -34,6 +34,8 @@ SCORES: Final = "scores.json"
 LATENCY: Final = "latency.json"
 CARD: Final = "model.json"
 WEIGHTS: Final = "model.safetensors"
+EARLIER: Final = "model.skops"
+"""Where 0.1.0 kept a classifier."""
 
 ALL_FOLDS: Final = "all"
 """Value of ``--fold`` that makes every fold of a split a run of its own, below one parent folder."""

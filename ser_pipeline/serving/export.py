@@ -221,7 +221,7 @@ def _traceable(model: Model) -> Model:
     """The model as it can be traced: encoders in fp32 on the processor.
 
     Raises:
-        SettingsError: it is a graph already, or an ensemble.
+        SettingsError: it is a graph already, an ensemble, or consists of trees on layers of an encoder.
     """
     if model.card.members:
         raise SettingsError(f"{model.name}: an ensemble is not a network; export one of its members")
@@ -229,6 +229,11 @@ def _traceable(model: Model) -> Model:
     if not isinstance(model.scorer, TorchScorer):
         raise SettingsError(f"{model.name}: only a run can be exported to ONNX; this is a graph already")
     card, network = model.card, model.scorer.network
+    if card.model.name == "gboost" and encoders_of(card):
+        raise SettingsError(
+            f"{model.name}: gboost on an encoder cannot be exported, because tiny differences in its layers "
+            "cross thresholds of trees; export logreg, svm or a network"
+        )
     changes = {"precision": "fp32", "device": "cpu"}
     parts = tuple(each.model_copy(update=changes) for each in encoders_of(card))
     if parts and not isinstance(card.inputs, WaveOptions):

@@ -15,7 +15,7 @@ from ser_pipeline.runs.card import ModelCard, check_inputs_version, member_folde
 from ser_pipeline.runs.files import final_scores, read_info
 from ser_pipeline.runs.find import is_run, list_runs
 from ser_pipeline.runs.tested import too_few
-from ser_pipeline.runs.types import CARD
+from ser_pipeline.runs.types import CARD, EARLIER
 from ser_pipeline.serving.model import Model
 from ser_pipeline.serving.scorer import OnnxScorer, TorchScorer, WaveScorer
 
@@ -122,7 +122,7 @@ def find_model(source: Path | None, runs: Path, *, built_in: bool = True) -> Pat
 def _by_file(path: Path) -> Path:
     if path.suffix == ".onnx":
         return path
-    if path.name == CARD or path.suffix == ".safetensors":
+    if path.name == CARD or path.suffix in (".safetensors", Path(EARLIER).suffix):
         if not (path.parent / CARD).is_file():
             raise RunError(f"{path.parent / CARD}: not found; {path.name} alone does not say what it is")
         return path.parent

@@ -29,7 +29,7 @@ from ser_pipeline.models.fitted import EstimatorNetwork, ratings_of
 from ser_pipeline.runs.card import ModelCard
 from ser_pipeline.runs.curves import METRIC_COLUMNS, RATING_COLUMNS, EpochReport, Listener, Row, write_metrics
 from ser_pipeline.runs.files import read_info, write_info
-from ser_pipeline.runs.types import CARD, RunInfo
+from ser_pipeline.runs.types import CARD, WEIGHTS, RunInfo
 from ser_pipeline.tables.cells import plural
 from ser_pipeline.training.apply import apply_network
 from ser_pipeline.training.checkpoint import save_model
@@ -98,7 +98,8 @@ def train_classifier(
 
 def is_done(folder: Path) -> bool:
     """Whether a folder holds a fitted classifier, and says how it came about."""
-    return (folder / CARD).is_file() and read_info(folder).stopped is not None
+    kept = all((folder / name).is_file() for name in (CARD, WEIGHTS))
+    return kept and read_info(folder).stopped is not None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def train_run(data: RunData, folder: Path, listener: Listener, *, command: str) 
     check_classes(data)
     data = settled(data, folder)
     if not data.recipe.model.architecture.by_epochs:
-        forget_scores(folder)
+        if not is_done(folder):
+            forget_scores(folder)
         return train_classifier(data, folder, listener, model_card(data, data.learned()), command=command)
     device = chosen_device(options.device)
     check_devices(options, device)

@@ -82,9 +82,13 @@ def test_runs_that_differ_in_seed_alone_are_one_arm(bench):
 def test_where_a_run_was_trained_makes_no_other_arm(bench):
     one = bench.run("a0", 0.6, train={"workers": 2, "log": ("tensorboard",)})
     two = bench.run("a1", 0.6, 1, train={"data_on": "host", "device": "cpu"})
-    found = compare_runs([one, two, bench.run("b", 0.6, train={"loss": "focal"})], bench.manifest)
+    other = bench.run("b", 0.6, train={"loss": "focal"})
+    found = compare_runs([one, two, other], bench.manifest)
     assert found.base.name == "a0 and 1 more seed"
     assert {row.arm.name for row in found.scores} == {"b"}
+    again = bench.run("elsewhere", 0.6, train={"workers": 1})
+    found = compare_runs([one, again, other], bench.manifest)
+    assert (found.base.name, {row.arm.name for row in found.scores}) == ("a0", {"elsewhere", "b"})
 
 
 def test_ensembles_of_other_members_are_other_arms(bench):

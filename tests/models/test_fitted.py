@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ser_pipeline.models.build import build_model, parameter_count
 from ser_pipeline.models.estimators import CANDIDATES, make_estimator, make_rater
-from ser_pipeline.models.fitted import EstimatorNetwork, Trees, ratings_of
+from ser_pipeline.models.fitted import DEEPEST, EstimatorNetwork, Trees, ratings_of
 from ser_pipeline.options import ModelOptions
 
 NAMES = sorted(CANDIDATES)
@@ -130,18 +130,16 @@ def test_trees_that_lead_nowhere_are_refused(vectors, table, where, value):
         name: each.clone() for name, each in EstimatorNetwork.of("gboost", fitted, 4).state_dict().items()
     }
     state[f"scores.{table}"][where] = value
-    with pytest.raises(ValueError, match="its trees have nodes that lead nowhere"):
+    with pytest.raises(ValueError, match="its table of trees has nodes or outputs that do not exist"):
         build_model(ModelOptions(name="gboost"), 6, 4).load_fitted(state)
 
 
 def test_trees_of_another_kind_are_refused(vectors):
     fitted = make_estimator("gboost", 0.1, balanced=True, seed=0).fit(*vectors)
     state = EstimatorNetwork.of("gboost", fitted, 4).state_dict()
-    floats = {**state, "scores.nodes": state["scores.nodes"].float()}
     for other, kind, match in (
-        ({}, ValueError, "it does not hold the trees of 3 outputs"),
-        (state, ValueError, "it does not hold the trees of 3 outputs"),
-        (floats, ValueError, "lead nowhere"),
+        ({}, ValueError, "its trees are not those of 3 outputs"),
+        (state, ValueError, "its trees are not those of 3 outputs"),
         ({**state, "more": torch.ones(1)}, RuntimeError, "Unexpected key"),
     ):
         with pytest.raises(kind, match=match):
@@ -150,11 +148,38 @@ def test_trees_of_another_kind_are_refused(vectors):
             )
 
 
-def test_many_steps_to_one_leaf_take_as_many_steps_as_there_are_levels():
-    """A hostile table in which each level leads to the next one twice ends at once."""
-    levels = 200
-    nodes = torch.tensor([[0, place + 1, place + 2] for place in range(levels)] + [[0, levels, levels]])
-    nodes = torch.cat([nodes, torch.tensor([[0, levels + 1, levels + 1]])])
-    trees = Trees(1, nodes, torch.zeros(levels + 2), torch.zeros(1, 2, dtype=torch.int64), torch.zeros(1))
-    assert trees.depth == levels
-    assert trees(torch.zeros(2, 1)).shape == (2, 1)
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("nodes", lambda table: table.float()), ("nodes", lambda table: table.int()),
+        ("nodes", lambda table: table[:, :2]), ("nodes", lambda table: table[:0]),
+        ("number", lambda table: table.double()), ("number", lambda table: table.half()),
+        ("number", lambda table: table[:, None]), ("number", lambda table: table[:1]),
+        ("number", lambda table: table.to(torch.complex64)), ("roots", lambda table: table.int()),
+        ("roots", lambda table: table[:0]), ("start", lambda table: table.double()),
+    ],
+)  # fmt: skip
+def test_tables_of_another_shape_or_kind_are_refused(vectors, name, change):
+    fitted = make_estimator("gboost", 0.1, balanced=True, seed=0).fit(*vectors)
+    state = EstimatorNetwork.of("gboost", fitted, 4).state_dict()
+    state[f"scores.{name}"] = change(state[f"scores.{name}"].detach())
+    with pytest.raises(
+        ValueError, match=r"the table of trees '\w+' must be torch\.\w+ of shape .*, found torch\."
+    ):
+        build_model(ModelOptions(name="gboost"), 6, 4).load_fitted(state)
+
+
+def chain(levels):
+    """A tree in which each level leads to the two that follow: there are many ways to the last one."""
+    nodes = [[0, place + 1, place + 2] for place in range(levels)]
+    ends = [[0, place, place] for place in (levels, levels + 1)]
+    roots = torch.zeros(1, 2, dtype=torch.int64)
+    return Trees(1, torch.tensor(nodes + ends), torch.zeros(levels + 2), roots, torch.zeros(1))
+
+
+def test_hostile_trees_end_at_once():
+    deep = chain(DEEPEST)
+    assert deep.depth == DEEPEST
+    assert deep(torch.zeros(2, 1)).shape == (2, 1)
+    with pytest.raises(ValueError, match="its trees are deeper than 100 levels"):
+        chain(60_000)

@@ -179,6 +179,7 @@ def test_where_none_should_answer_all_are_named_with_the_reason(put, tmp_path):
         no_validation,
         lambda scores: scores.model_copy(update={"parts": {"test": scores.parts["test"]}}),
     )
+    (put("earlier") / "model.safetensors").unlink()
     broken = put("broken")
     (broken / "scores.json").write_text("{}")
     with pytest.raises(RunError) as error:
@@ -190,6 +191,7 @@ def test_where_none_should_answer_all_are_named_with_the_reason(put, tmp_path):
         "guesses is no better than guessing",
         "blind has no validation clips",
         "broken has scores that cannot be read",
+        "earlier has no model.safetensors",
         "name one with --model",
     ):
         assert reason in str(error.value)

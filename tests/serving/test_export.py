@@ -142,18 +142,32 @@ def test_a_graph_names_no_folder_of_the_machine_that_made_it(first):
     assert told.card.inputs.parts[1].name == "tiny"
 
 
-def test_a_model_without_a_layer_for_8_bits_is_refused_and_nothing_written(tmp_path):
+def classifier_of_features(run, name, copies=8):
     names, vectors = features_of_voices()
     learned = Learned(scaling=learn_scaling(vectors, names, "none"))
-    fitted = make_estimator("logreg", 0.1, balanced=True, seed=0)
-    fitted.fit(learned.scaling.apply(vectors), np.arange(len(vectors)) % 4)
+    values, labels = learned.scaling.apply(vectors), np.arange(len(vectors)) % 4
+    values, labels = np.tile(values, (copies, 1)), np.tile(labels, copies)  # enough for trees to split
     card = ModelCard(
-        model=ModelOptions(name="logreg"), emotions=EMOTIONS, inputs=FeatureOptions(), learned=learned,
+        model=ModelOptions(name=name), emotions=EMOTIONS, inputs=FeatureOptions(), learned=learned,
         epoch=1, store_fingerprint="0" * 16, synthetic=False, inputs_version=input_versions(FeatureOptions()),
     )  # fmt: skip
-    save_model(tmp_path / "plain", EstimatorNetwork.of("logreg", fitted, 4), card)
+    fitted = make_estimator(name, 0.1, balanced=True, seed=0, splits=2 if name == "svm" else None)
+    save_model(run, EstimatorNetwork.of(name, fitted.fit(values, labels), 4), card)
+    return run
+
+
+@pytest.mark.parametrize(("name", "copies"), [("logreg", 8), ("svm", 8), ("gboost", 8), ("gboost", 1)])
+def test_classifiers_of_features_are_exported(voices, tmp_path, name, copies):
+    model = load_model(classifier_of_features(tmp_path / "run", name, copies))
+    graph = load_model(export_graph(model, tmp_path / "m.onnx").path)
+    expected = shares(model.predict(path) for path in voices.paths)
+    assert shares(graph.predict(path) for path in voices.paths) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_model_without_a_layer_for_8_bits_is_refused_and_nothing_written(tmp_path):
+    run = classifier_of_features(tmp_path / "plain", "logreg")
     with pytest.raises(SettingsError, match=r"plain: has no LSTM or linear layer .* leave --int8 out"):
-        export_graph(load_model(tmp_path / "plain"), tmp_path / "q.onnx", int8=True)
+        export_graph(load_model(run), tmp_path / "q.onnx", int8=True)
     assert not (tmp_path / "q.onnx").exists()
 
 

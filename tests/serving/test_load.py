@@ -73,6 +73,7 @@ def test_a_threshold_that_few_validation_clips_stand_behind_is_not_used(tmp_path
         ("started", r"started: holds no model.json: its training was not finished"),
         ("folded", r"folded: holds no model.json: its models are one for each fold; .*fold-0"),
         ("alone.safetensors", r"model.json: not found; alone.safetensors alone does not say"),
+        ("earlier/model.skops", r"an earlier version wrote model.skops instead; 'ser train --resume"),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path, monkeypatch, source, says):
@@ -84,6 +85,8 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, source, says):
     for name in ("started", "folded"):
         (tmp_path / name / "settings.json").write_text("{}")
     save_random(tmp_path / "folded" / "fold-0")
+    save_random(tmp_path / "earlier")
+    (tmp_path / "earlier" / "model.safetensors").rename(tmp_path / "earlier" / "model.skops")
     with pytest.raises(RunError, match=says):
         load_model(source)
 

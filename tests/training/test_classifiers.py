@@ -74,8 +74,25 @@ def test_a_finished_folder_is_left_as_it_is(fitted, featured):
     folder, info, data = fitted("a", "logreg", c=0.01)
     stamp = (folder / WEIGHTS).stat().st_mtime_ns
     assert not unfinished(folder, data.recipe)
+    (folder / "scores.json").touch()
     assert train_run(data, folder, Watch(), command="") == info
     assert (folder / WEIGHTS).stat().st_mtime_ns == stamp
+    assert (folder / "scores.json").is_file()
+
+
+def test_a_classifier_of_an_earlier_version_is_trained_again_by_resuming(fitted):
+    folder, info, data = fitted("a", "logreg", c=0.01)
+    content = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).rename(folder / "model.skops")
+    with pytest.raises(
+        RunError, match=r"not found; an earlier version wrote model\.skops instead; 'ser train --res"
+    ):
+        load_model(folder)
+    assert unfinished(folder, data.recipe)
+    again = train_run(data, folder, Watch(), command="")
+    assert (again.created, again.extra["c"]) == (info.created, info.extra["c"])
+    assert (folder / WEIGHTS).read_bytes() == content
+    load_model(folder)
 
 
 def test_the_same_seed_gives_the_same_probabilities(fitted):
