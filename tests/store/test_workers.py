@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import joblib
 import pytest
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.backend import resource_tracker
 
 from ser_pipeline.errors import StoreError
 from ser_pipeline.store.build import _make_shard
@@ -108,6 +109,7 @@ def test_a_folder_in_which_workers_were_begun_may_go(tmp_path):
         return task, os.getcwd()
 
     get_reusable_executor().shutdown()  # of earlier tests
+    resource_tracker.ensure_running()  # it may still import NumPy when the folder goes
     begun = tmp_path / "begun"
     begun.mkdir()
     with chdir(begun):
