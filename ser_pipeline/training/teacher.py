@@ -299,7 +299,7 @@ class Teacher:
         """
         if isinstance(self.network, EstimatorNetwork):
             train, c = self.data.training_vectors(self.card.learned), float(self.info.extra["c"])
-            return fit_classifier(self.data, train, c, fit), self.card.learned
+            return fit_classifier(self.data, train, c, fit)[0], self.card.learned
         dropped = np.isin(self.data.examples.column("audio_digest"), held)
         with tempfile.TemporaryDirectory(prefix="ser-teacher-") as folder:
             train_run(without(self.data, dropped), Path(folder), _Nobody(), command="")
