@@ -206,9 +206,7 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         "|".join(map(letters, known_words()["beside_speakers"][at].split())) for at in ("before", "after")
     )
     for fact in ("emotion", "speaker", "gender"):
-        words = "|".join(
-            word for word in map(letters, known_words()["columns"][fact].split()) if _telling(word)
-        )
+        words = "|".join(word for word in map(letters, columns_of_fact(fact)) if _telling(word))
         form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else rf"(?!.*pred).*({words}).*"
         free = {name: column for name, column in names.items() if column not in found.values()}
         inside = [column for name, column in free.items() if re.fullmatch(form, name)]
@@ -238,7 +236,7 @@ def rating_of_column(column: str, *, surely: bool = True) -> str | None:
     apart = {*re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", column).lower())}
     differs = apart & {*beside["other"].split()}
     for fact in DIMENSIONS:
-        words = {letters(word) for word in known_words()["columns"][fact].split()}
+        words = {letters(word) for word in columns_of_fact(fact)}
         long = "|".join(sorted(word for word in words if len(word) > 4))
         short = "|".join(sorted(word for word in words if 1 < len(word) <= 4))
         sure = rf"({same}|\d)*({long})({same}|\d)*|({same})*({short})({same})*"

@@ -5,7 +5,6 @@ those beside them take embeddings or dimensional ratings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from ser_pipeline.losses.auxiliary import ccc_loss, cosine_distance, mse_loss, supervised_contrastive
 from ser_pipeline.losses.classification import CrossEntropy
 from ser_pipeline.options import LOSSES
+from ser_pipeline.options.registry import class_at
 
 __all__ = [
     "RATING_LOSSES",
@@ -40,8 +40,7 @@ def loss_class(name: str) -> type[CrossEntropy]:
         >>> loss_class("focal").__name__
         'Focal'
     """
-    module, _, kind = LOSSES[name].place.partition(".")
-    found: type[CrossEntropy] = getattr(import_module(f"ser_pipeline.losses.{module}"), kind)
+    found: type[CrossEntropy] = class_at("ser_pipeline.losses", LOSSES[name].place)
     return found
 
 

@@ -1,13 +1,13 @@
 """A network by the name of its architecture."""
 
 from functools import cache
-from importlib import import_module
 
 from torch import nn
 
 from ser_pipeline.errors import SettingsError
 from ser_pipeline.models.network import EmbeddingNetwork, MelNetwork, Network
 from ser_pipeline.options import MODELS, BuiltFor, ModelOptions
+from ser_pipeline.options.registry import class_at
 
 
 @cache
@@ -18,8 +18,7 @@ def model_class(name: str) -> type[Network]:
         >>> model_class("crnn").__name__
         'CRNN'
     """
-    module, _, kind = MODELS[name].place.partition(".")
-    found: type[Network] = getattr(import_module(f"ser_pipeline.models.{module}"), kind)
+    found: type[Network] = class_at("ser_pipeline.models", MODELS[name].place)
     return found
 
 

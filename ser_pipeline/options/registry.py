@@ -5,8 +5,9 @@ A new model is its file in ``models/`` and one line here; the same holds for a n
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 _NETWORK: Final = ("masked", "own_scale", "attention", "dropout")
 
@@ -139,3 +140,14 @@ LOSSES: Final[Mapping[str, Objective]] = MappingProxyType(
     }
 )
 """Objectives by name, as in ``--loss NAME``."""
+
+
+def class_at(room: str, place: str) -> Any:
+    """The class that an entry of a registry names; its file is loaded now.
+
+    Args:
+        room: package that holds the files.
+        place: file and class, as ``crnn.CRNN``.
+    """
+    module, _, kind = place.partition(".")
+    return getattr(import_module(f"{room}.{module}"), kind)
