@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import regex
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ser_pipeline.corpora.languages import usual_tag
 from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, SettingsError
 from ser_pipeline.labels import EMOTIONS, OTHER
@@ -188,7 +189,9 @@ class Description(_Part):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str = ""
-    language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]+)*|und|mul)$")] = "und"
+    language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]+)*$"), AfterValidator(usual_tag)] = (
+        "und"
+    )
     style: Style = "unknown"
     modality: Modality = "speech"
     licence: str = ""

@@ -27,6 +27,18 @@ def language_of(tag: str) -> str:
     return "" if language in NO_LANGUAGE else language
 
 
+def usual_tag(tag: str) -> str:
+    """A BCP 47 tag in the letters that BCP 47 recommends, so that one language has one tag.
+
+    Examples:
+        >>> usual_tag("EN"), usual_tag("en_gb"), usual_tag("ZH-hans-cn"), usual_tag("es-419")
+        ('en', 'en-GB', 'zh-Hans-CN', 'es-419')
+    """
+    language, *rest = re.split("[-_]", tag.lower())
+    kinds = {2: str.upper, 4: str.title}
+    return "-".join([language, *(kinds.get(len(part), str)(part) for part in rest)])
+
+
 def in_language(tag: str, wanted: str) -> bool:
     """Whether a BCP 47 tag is another one, or a kind of it.
 
@@ -34,8 +46,7 @@ def in_language(tag: str, wanted: str) -> bool:
         >>> in_language("en-US", "en"), in_language("en", "en-US"), in_language("DE", "de")
         (True, False, True)
     """
-    narrow, wide = (re.sub("_", "-", each.lower()) + "-" for each in (tag, wanted))
-    return narrow.startswith(wide)
+    return f"{usual_tag(tag)}-".startswith(f"{usual_tag(wanted)}-")
 
 
 def language_name(tag: str) -> str:
@@ -99,8 +110,7 @@ def language_of_word(word: str) -> str | None:
         return found
     found = _languages().get(plain(first))
     known = found and all(re.fullmatch("[A-Za-z0-9]{1,8}", part) for part in rest)
-    regions = (part.upper() if len(part) == 2 else part for part in rest)
-    return "-".join([found or "", *regions]) if known else None
+    return usual_tag("-".join([found or "", *rest])) if known else None
 
 
 def three_letters() -> Mapping[str, str]:

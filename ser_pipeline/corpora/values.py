@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, parts_of
-from ser_pipeline.corpora.languages import language_of_word
+from ser_pipeline.corpora.languages import language_of_word, usual_tag
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
 from ser_pipeline.corpora.words import gender_of_word, is_missing, is_nobody
@@ -147,9 +147,14 @@ class Values:
         return simple.get(fact, self._plain(fact))
 
     def _language(self) -> Callable[[str], str]:
-        """Tags stay as a description writes them; a word that is not a language is an unknown one."""
+        """A description's own codes stand for tags; another word that is not a language is an unknown one."""
         plain, own = self._plain("language"), {*self._codes.get("language", {}).values()}
-        return lambda text: value if (value := plain(text)) in own else language_of_word(value) or "und"
+
+        def read(text: str) -> str:
+            value = plain(text)
+            return usual_tag(value) if value in own else language_of_word(value) or "und"
+
+        return read
 
     def _plain(self, fact: str) -> Callable[[str], str]:
         codes, listed = self._codes.get(fact, {}), self._told.codes_of(fact)

@@ -82,6 +82,14 @@ def test_a_layout_that_the_pattern_does_not_read_is_refused():
         corpus(text=VOICES.replace("Voices/f1/rab-f1-b1.wav", "a.wav"))
 
 
+def test_one_language_has_one_tag_however_it_is_written():
+    text = VOICES.replace('"it"', '"IT-ch"').replace("sentence>b", "language>[a-z]{2})(?P<sentence>b")
+    text = text.replace("rab-f1-b1", "rab-f1-deb1") + '[codes.language]\nde = "DE-at"\n'
+    found = corpus(text=text).parse(PurePosixPath("f1/rab-f1-deb1.wav"))
+    assert isinstance(found, Utterance)
+    assert (found.language, corpus(text=text).description.language) == ("de-AT", "it-CH")
+
+
 def test_facts_of_a_person_that_do_not_fit_are_refused():
     with pytest.raises(CorpusError, match=r"voices: people: age '300' is not a whole number"):
         corpus(text=VOICES.replace("age = 30", "age = 300"))
