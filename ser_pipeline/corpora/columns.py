@@ -11,8 +11,8 @@ from typing import Final
 from ser_pipeline.corpora.description import Scale
 from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.table_formats import Row
-from ser_pipeline.corpora.values import TIMES
 from ser_pipeline.corpora.words import (
+    TIMES,
     columns_of_fact,
     emotion_of_word,
     gender_of_word,
@@ -40,7 +40,7 @@ MIXED: Final = (
 )
 """What happens where a table says in which channel somebody speaks."""
 
-_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset"}
+_OF_BOUNDS: Final = {"start", "begin", "onset", "end", "stop", "offset", "finish", "until"}
 _OF_CHANNEL: Final = re.compile(r"(audio|wav|speaker)?_?(channel|chan|kanal|canal|canale)(_?(id|no|nr|num))?")
 _CHANNELS: Final = re.compile(r"\d+(\.0)?|[a-d]|l|r|left|right|ch\d+")
 
@@ -126,12 +126,16 @@ def unread(lines: Sequence[Row], columns: Mapping[str, str]) -> Iterator[str]:
         lines: of the table.
         columns: fact -> column, of those that are read.
     """
-    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+", name))} for name in lines[0]}
+    words = {name: {*map(str.lower, re.findall("[A-Z]?[a-z]+|[A-Z]+", name))} for name in lines[0]}
     called = [name for name in words if words[name] & _OF_BOUNDS and name not in columns.values()]
-    if len(called) > 1 and not columns.keys() & TIMES:
+    lone = columns.keys() & TIMES
+    if (called and ({"start"} == lone or {"end"} == lone)) or (len(called) > 1 and not lone):
+        rows = {"": "are whole recordings", "start": "go on to the end of their recordings"}
+        so = rows.get("".join(lone), "begin with their recordings")
+        what = f"column {some(called)} is" if len(called) == 1 else f"columns {some(called)} are"
         yield (
-            f"columns {some(called)} are not read, so rows are whole recordings; name bounds of segments "
-            "start and end (seconds) or start_ms and end_ms"
+            f"{what} not read, so rows {so}; name bounds of segments start and end (seconds) or start_ms and "
+            "end_ms"
         )
     people = [word for word in columns_of_fact("speaker") if len(word) > 5]
     near = [name for name in lines[0] if any(word in name.lower() for word in people)]

@@ -17,9 +17,10 @@ from typing import Any, Final
 from ser_pipeline.corpora.description import ANY, FACTS, Description, Table, parts_of
 from ser_pipeline.corpora.files import Guarded, key_of, listed, misnamed, slashed, stem
 from ser_pipeline.corpora.languages import language_name
+from ser_pipeline.corpora.places import of_several
 from ser_pipeline.corpora.sources import Lines, key_for, lines_below, said_beside
-from ser_pipeline.corpora.values import TIMES, Values, majority_of, of_all, votes_of, with_unit
-from ser_pipeline.corpora.words import letters
+from ser_pipeline.corpora.values import Values, majority_of, of_all, seconds_of, votes_of, with_unit
+from ser_pipeline.corpora.words import TIMES, letters
 from ser_pipeline.errors import CorpusError
 from ser_pipeline.records import (
     UNKNOWN_SPEAKER,
@@ -191,29 +192,34 @@ class Described:
             by_path[slashed(told.pop("path"))].append((number, told))
         places = self._places(paths)
         owners: dict[PurePosixPath, list[Line]] = defaultdict(list)
-        absent = []
+        absent, unclear = list[str](), dict[PurePosixPath, str]()
         for name, told_lines in by_path.items():
-            place = places.get(name) or places.get(unicodedata.normalize("NFC", name))
-            if place is not None:
-                owners[place] += told_lines
+            fits = places.get(name) or places.get(unicodedata.normalize("NFC", name), [])
+            if len(fits) == 1:
+                owners[fits[0]] += told_lines
+            elif fits:
+                unclear |= dict.fromkeys(fits, of_several(name, [path.as_posix() for path in fits]))
             else:
                 absent += [name] * len(told_lines)
         for path in paths:
             if path not in owners:
-                yield Reject(self.CARD.name, path, f"{Path(table.file).name!r} does not name it")
+                reason = unclear.get(path, f"{Path(table.file).name!r} does not name it")
+                yield Reject(self.CARD.name, path, reason)
             yield from self._each_once(path, owners[path], table)
         if absent:
             file = Path(table.file).name
             yield MissingAudio(self.CARD.name, file, len(absent), tuple(sorted(absent)[:5]))
         yield from (TableProblem(self.CARD.name, Path(table.file).name, problem) for problem in problems)
 
-    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
-        """What a line may call each recording."""
-        places: dict[str, PurePosixPath] = {}
+    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, Sequence[PurePosixPath]]:
+        """What a line may call recordings: a path of one, or the bare name, which several may have."""
+        whole: dict[str, list[PurePosixPath]] = defaultdict(list)
+        bare: dict[str, list[PurePosixPath]] = defaultdict(list)
         for path in paths:
-            for name in (path.as_posix(), stem(path), path.name, path.stem):
-                places.setdefault(unicodedata.normalize("NFC", name), path)
-        return places
+            for places, names in ((whole, (path.as_posix(), stem(path))), (bare, (path.name, path.stem))):
+                for name in {unicodedata.normalize("NFC", name) for name in names}:
+                    places[name].append(path)
+        return {**bare, **whole}
 
     def _each_once(
         self, path: PurePosixPath, lines: Sequence[Line], table: Table
@@ -267,6 +273,8 @@ class Described:
             key = key_for(lines.table, [str(known.get(what, "")) for what in lines.table.match], self._values)
             if seen:
                 seen[number].add(key)
+            if key in lines.unclear:
+                return Reject(self.CARD.name, path, lines.unclear[key])
             sources.append((lines.found.name, lines.found.facts(key)))
             known = {**lines.found.facts(key), **known}  # as a speaker whom the next table describes
         try:
@@ -292,7 +300,7 @@ class Described:
                     raise ValueError(reason)
             for fact in ("emotion", "speaker"):
                 value = told.get(fact)
-                if not value or (code := codes.setdefault(fact, value)) == value:
+                if not value or key_of(fact, code := codes.setdefault(fact, value)) == key_of(fact, value):
                     continue
                 if fact == "speaker" or self._emotion(code) != self._emotion(value):
                     by = next(name for name, said in sources if said.get(fact))
@@ -351,8 +359,16 @@ class Described:
 
 
 def _bounds(told: Named) -> tuple[str, ...]:
-    """Which part of its recording a line is about."""
-    return tuple(told.get(fact, "") for fact in TIMES)
+    """Which part of its recording a line is about, however it writes the times."""
+    return tuple(_time(told.get(fact, "")) for fact in TIMES)
+
+
+def _time(text: str) -> str:
+    """A time in seconds, to the millisecond; the text itself if it is none."""
+    try:
+        return f"{seconds_of(text):.3f}" if text else ""
+    except ValueError:
+        return text
 
 
 def plain_id(name: str) -> str:

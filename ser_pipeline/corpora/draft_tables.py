@@ -24,8 +24,9 @@ from ser_pipeline.corpora.files import key_of
 from ser_pipeline.corpora.guess_speaker import called_like_people
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS, Guess, known, meanings
 from ser_pipeline.corpora.shapes import Field
-from ser_pipeline.corpora.values import TIMES, majority_of, part_of_word
+from ser_pipeline.corpora.values import majority_of, part_of_word
 from ser_pipeline.corpora.words import (
+    TIMES,
     emotion_of_word,
     facts_of_columns,
     gender_of_word,

@@ -33,6 +33,7 @@ from ser_pipeline.corpora.discover import UNKNOWN, Discovery, Found
 from ser_pipeline.corpora.files import (
     Guarded,
     in_path_order,
+    is_recording,
     slashed,
 )
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
@@ -41,8 +42,9 @@ from ser_pipeline.corpora.places import found_places
 from ser_pipeline.corpora.sources import Lines
 from ser_pipeline.corpora.table_formats import Row, noted
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.values import TIMES, Values
+from ser_pipeline.corpora.values import Values
 from ser_pipeline.corpora.words import (
+    TIMES,
     columns_of_fact,
     emotion_of_word,
     facts_of_columns,
@@ -85,8 +87,8 @@ class Listed(Described):
         file = Path(self.description.tables[0].file).name
         yield from (TableProblem(self.CARD.name, file, line) for line in self.remarks)
 
-    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, PurePosixPath]:
-        return self.places
+    def _places(self, paths: Sequence[PurePosixPath]) -> Mapping[str, Sequence[PurePosixPath]]:
+        return {name: [place] for name, place in self.places.items()}
 
     def _row(
         self, path: PurePosixPath, tables: Sequence[Lines], told: Named, seen: Sequence[set[str]] = ()
@@ -167,7 +169,7 @@ def _listed(file: Path, name: str, data: Path, voice: Guarded | None) -> Listed:
     votes = {} if raters else votes_among({name: [line[name] for line in lines] for name in lines[0]})
     with noted(ragged):
         columns = _columns(file, lines[0], raters, bool(votes))
-    remarks = [*_by_words(lines, columns, raters, bool(votes))]
+    remarks = [*_by_recordings(lines, columns), *_by_words(lines, columns, raters, bool(votes))]
     votes = {} if "emotion" in columns else votes
     table = Table(file=str(file.absolute()), rows=True, columns=columns, votes=votes, raters=raters)
     met = {fact: Counter(line[column].strip() for line in lines) for fact, column in columns.items()}
@@ -233,6 +235,18 @@ def _columns(file: Path, first: Mapping[str, str], raters: Sequence[str], voted:
                 f"(found {some(list(heading))}){hint}"
             )
     return columns
+
+
+def _by_recordings(lines: Sequence[Row], columns: dict[str, str]) -> Iterator[str]:
+    """Take another column for the path if no cell of that one ends as recordings do; say so."""
+    called = columns["path"]
+    if any(is_recording(line[called]) or "::" in line[called] for line in lines):
+        return
+    free = [name for name in lines[0] if name not in columns.values()]
+    other = next((name for name in free if all(is_recording(line[name]) for line in lines)), None)
+    if other is not None:
+        columns["path"] = other
+        yield f"column {called!r} names no recordings; they are read from column {other!r}"
 
 
 def _by_words(

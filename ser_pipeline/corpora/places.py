@@ -52,7 +52,7 @@ def found_places(
         places[name] = _relative(path, root)
         if name not in there:
             alike = [_relative(place, root).as_posix() for place in several.get(name, ())]
-            lost[places[name]] = _of_several(name, alike) if alike else _lost(name, file)
+            lost[places[name]] = of_several(name, alike) if alike else _lost(name, file)
     return places, lost
 
 
@@ -86,8 +86,12 @@ def _at(name: str, bases: Iterable[str]) -> str | None:
     if drive is not None:
         tried = [f"/mnt/{drive[1].lower()}/{name[3:]}"]
     return next(
-        (os.path.normpath(path) for path in tried if os.path.isabs(path) and os.path.lexists(path)), None
+        (os.path.normpath(path) for path in tried if os.path.isabs(path) and _may_be_recording(path)), None
     )
+
+
+def _may_be_recording(path: str) -> bool:
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def _without_common_folder(names: Sequence[str]) -> dict[str, str]:
@@ -184,7 +188,8 @@ def _relative(place: str, root: str) -> PurePosixPath:
     return PurePosixPath(os.path.relpath(place, root) if inside else place)
 
 
-def _of_several(name: str, alike: list[str]) -> str:
+def of_several(name: str, alike: list[str]) -> str:
+    """Why a name of a table leads to no recording where it leads to more than one."""
     two = len(alike) == 2
     count, which = ("two", " and ".join(alike)) if two else (len(alike), some(alike, show=2))
     called = f"{count} recordings are called {posixpath.basename(name)!r}: {which}"

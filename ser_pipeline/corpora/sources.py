@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ser_pipeline.corpora.description import VALUES, Sidecar, Table
 from ser_pipeline.corpora.files import Guarded, key_of, stem
-from ser_pipeline.corpora.table_formats import Row
+from ser_pipeline.corpora.table_formats import Row, cell_of, lines_of
 from ser_pipeline.corpora.tables import ANY_ENCODING, CorpusTable, left_out, read_any, read_text
 from ser_pipeline.corpora.values import Values, votes_of
 from ser_pipeline.errors import CorpusError, some
@@ -25,10 +25,12 @@ class Lines:
     Attributes:
         table: its description.
         found: key -> facts and votes of the line.
+        unclear: key that several lines have which label it differently -> why its recordings have no label.
     """
 
     table: Table
     found: CorpusTable
+    unclear: Mapping[str, str]
 
     @classmethod
     def read(cls, corpus: str, root: Path, table: Table, values: Values, stems: Set[str]) -> Self:
@@ -43,6 +45,7 @@ class Lines:
         """
         lines, problems = lines_below(root, table)
         rows: dict[str, Mapping[str, Any]] = {}
+        numbers, unclear = dict[str, int](), dict[str, str]()
         bad = []
         for number, line in lines:
             key = key_for(table, [line[column].strip() for column in table.key], values)
@@ -53,10 +56,18 @@ class Lines:
             except ValueError as error:
                 bad.append(f"line {number}: {error}")
                 continue
-            if rows.setdefault(key, told) is not told and rows[key] != told:
+            if (earlier := rows.setdefault(key, told)) is told:
+                numbers[key] = number
+            elif any(earlier.get(fact) != told.get(fact) for fact in ("emotion", "speaker", "votes")):
+                name = Path(table.file).name
+                unclear[key] = (
+                    f"lines {numbers[key]} and {number} of {name!r} both are of {key!r}, and contradict each "
+                    "other; correct the table, or compare more than the name, as with match = 'folder/stem'"
+                )
+            elif earlier != told:
                 bad.append(f"line {number}: {key!r} occurs a second time, and says something else")
         problem = "; ".join(filter(None, [left_out(bad), *problems]))
-        return cls(table, CorpusTable(corpus, table.file, rows, problem or None))
+        return cls(table, CorpusTable(corpus, table.file, rows, problem or None), unclear)
 
 
 def _told(table: Table, line: Row, values: Values) -> Mapping[str, Any]:
@@ -142,7 +153,7 @@ def _lines(root: Path, place: Path, table: Table, odd: list[str]) -> Numbered:
 def _matches(place: Path, table: Table) -> Numbered:
     text = read_text(place, (table.encoding,) if table.encoding else ANY_ENCODING)
     pattern = Guarded(table.line, f"the pattern {table.line!r} of a line")
-    lines = [(at, pattern.fullmatch(line.strip())) for at, line in enumerate(text.splitlines(), 1)]
+    lines = [(at, pattern.fullmatch(line.strip())) for at, line in enumerate(lines_of(text), 1)]
     found: Numbered = [(number, match.groupdict("")) for number, match in lines if match]
     if not found:
         raise CorpusError(f"no line is as {table.line!r} says")
@@ -177,7 +188,7 @@ def _read_sidecar(path: Path, sidecar: Sidecar) -> dict[str, str]:
         return {sidecar.fact: text.strip()}
     try:
         whole = json.loads(text)
-        return {fact: str(whole[key]) for fact, key in sidecar.columns.items()}
+        return {fact: cell_of(whole[key]) for fact, key in sidecar.columns.items()}
     except (KeyError, TypeError, ValueError) as error:
         names = ", ".join(sidecar.columns.values())
         raise CorpusError(f"is not a JSON object with {names} ({error})") from None

@@ -53,6 +53,16 @@ def cell_of(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
+def lines_of(text: str) -> list[str]:
+    r"""Lines of a text, of any system; other marks that Python splits at may stand within a line.
+
+    Examples:
+        >>> lines_of("a\r\nb\u2028c\n")
+        ['a', 'b\u2028c']
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(text, newline=None)]
+
+
 def json_rows(text: str, *, lines: bool) -> list[Row]:
     """Rows of a JSON text: the largest collection of objects in it, however deep.
 
@@ -90,7 +100,7 @@ def _json(text: str) -> Any:
 
 def _json_lines(text: str) -> list[Any]:
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         try:
             found += [json.loads(line)] if line.strip() else []
         except ValueError as error:

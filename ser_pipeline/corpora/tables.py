@@ -19,6 +19,7 @@ from ser_pipeline.corpora.table_formats import (
     Row,
     cell_of,
     json_rows,
+    lines_of,
     noted,
     separated_lines,
     sheet_rows,
@@ -224,13 +225,13 @@ def _parquet_rows(path: Path) -> list[Row]:
 def _text_lines(text: str, separator: str | None, heading: bool) -> list[tuple[int, list[str]]]:
     if told := re.match(r'"?sep=([^\w\s]|\t)"?(?=[\r\n])', text):  # what Excel writes and heeds
         separator, text = separator or told[1], text[told.end() :]
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines_of(text) if line.strip()]
     if not lines:
         raise CorpusError("is empty")
     if separator is None:
         separator = _separator(lines[:1] if heading else lines[:MOST_LOOKED_AT])
     if separator == " ":
-        numbered = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1)]
+        numbered = [(number, line.split()) for number, line in enumerate(lines_of(text), 1)]
         return [(number, [cell.rstrip(":,;") for cell in cells]) for number, cells in numbered if cells]
     return separated_lines(text, separator, blanks=True)
 

@@ -12,7 +12,7 @@ from ser_pipeline.corpora.description import FACTS, VALUES, Description, Table, 
 from ser_pipeline.corpora.languages import language_of_word, usual_tag
 from ser_pipeline.corpora.table_formats import Row
 from ser_pipeline.corpora.tables import age_of, number_of, whole_number
-from ser_pipeline.corpora.words import gender_of_word, is_missing, is_nobody
+from ser_pipeline.corpora.words import TIMES, gender_of_word, in_milliseconds, is_missing, is_nobody
 from ser_pipeline.labels import OTHER
 from ser_pipeline.records import MAX_FOLDS, MOST_VOTES, RATINGS, UNKNOWN_SPEAKER
 
@@ -38,9 +38,6 @@ def part_of_word(word: str) -> str | None:
     found = {PART_OF[token] for token in re.split(r"[\W\d_]+", word.lower()) if token in PART_OF}
     return found.pop() if len(found) == 1 else None
 
-
-TIMES: Final = ("start", "end", "duration")
-"""Facts that are times of a recording; together they say which part of it is meant."""
 
 MOST_CODES: Final = 12
 """Codes that a message lists; of more, the first few."""
@@ -226,11 +223,11 @@ def with_unit(text: str, column: str) -> str:
     """The text of a time with the unit that the name of its column ends in; ``NaT`` is none.
 
     Examples:
-        >>> with_unit("1250", "start_ms"), with_unit("1.25", "start"), with_unit("NaT", "end_ms")
+        >>> with_unit("1250", "START (ms)"), with_unit("1.25", "start"), with_unit("NaT", "end_ms")
         ('1250 ms', '1.25', '')
     """
     text = "" if text == "NaT" else text
-    return f"{text} ms" if text and re.search(r"([\W_]m|[a-z]M)s(ec)?$", column) else text
+    return f"{text} ms" if text and in_milliseconds(column) else text
 
 
 def seconds_of(text: str) -> float:
@@ -298,7 +295,7 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
         counts: emotion -> how many chose it, or several numbers to be added up.
 
     Raises:
-        ValueError: a count is not a number, below 0, or more than the manifest can hold.
+        ValueError: a count is not a whole number, below 0, or more than the manifest can hold.
 
     Examples:
         >>> votes_of({"anger": "2.0", "fear": "", "sadness": 0, "other": ["1", "2"]})
@@ -307,13 +304,12 @@ def votes_of(counts: Mapping[str, Any]) -> dict[str, int]:
     votes: Counter[str] = Counter()
     for emotion, cells in counts.items():
         for cell in cells if isinstance(cells, list) else [cells]:
-            number = number_of(str(cell or 0))
-            if not math.isfinite(number):
-                raise ValueError(f"{cell!r} is not a number of votes")
-            count = int(number)
+            count = number_of(str(cell or 0))
+            if not count.is_integer():
+                raise ValueError(f"{cell!r} is not a whole number of votes; give counts, not shares")
             if count < 0:
                 raise ValueError("a number of votes is negative")
-            votes[emotion] += count
+            votes[emotion] += int(count)
     if max(votes.values(), default=0) > MOST_VOTES:
         raise ValueError(f"more than {MOST_VOTES} votes for one emotion")
     return {emotion: count for emotion, count in votes.items() if count}

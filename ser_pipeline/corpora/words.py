@@ -17,6 +17,9 @@ from ser_pipeline.labels import DIMENSIONS
 PLAIN = {"ł": "l", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ß": "ss", "ø": "o", "æ": "ae"}
 """Letters that are not another letter with a mark."""
 
+TIMES: Final = ("start", "end", "duration")
+"""Which part of its recording a line of a table is about."""
+
 ARTICLE: Final = "\N{ARABIC LETTER ALEF}\N{ARABIC LETTER LAM}"
 """The article that Arabic writes as a part of the word."""
 
@@ -182,8 +185,8 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     Of several columns for one fact, the one whose name comes first in ``words.toml`` is taken; words for
     emotion and gender may also be a part of the name, unless it is of predictions, words for speakers beside
     one as ``id``, and words for ratings beside one as ``mean`` if only one column is called so. Case, accents
-    and marks do not matter. A duration counts only beside a start without an end, and ``V``, ``A`` and ``D``
-    if the first two occur.
+    and marks do not matter. A duration counts only beside a start; ``V``, ``A`` and ``D`` do if the
+    first two occur.
 
     Examples:
         >>> facts_of_columns(["File", "Emotion", "Speaker ID", "x"])
@@ -194,6 +197,12 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
         names.setdefault(letters(column), column)
     found: dict[str, str] = {}
     for fact, words in known_words()["columns"].items():
+        if fact in TIMES:
+            left = [column for column in names.values() if column not in found.values()]
+            times = (column for word in words.split() for column in left if _is_time(column, word))
+            if (time := next(times, None)) is not None:
+                found[fact] = time
+            continue
         called = next((names[word] for word in map(letters, words.split()) if word in names), None)
         alone = called is not None and len(called) == 1 and not {"v", "a"} <= names.keys()
         if called is not None and called not in found.values() and not alone:
@@ -207,14 +216,42 @@ def facts_of_columns(heading: Sequence[str]) -> dict[str, str]:
     )
     for fact in ("emotion", "speaker", "gender"):
         words = "|".join(word for word in map(letters, columns_of_fact(fact)) if _telling(word))
-        form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else rf"(?!.*pred).*({words}).*"
+        barred = "|".join(["pred", *(_not_of_speakers() if fact == "gender" else ())])
+        form = rf"(?!.*({barred})).*({words}).*"
+        form = rf"({before})*({words})s?({after}|\d)*" if fact == "speaker" else form
         free = {name: column for name, column in names.items() if column not in found.values()}
         inside = [column for name, column in free.items() if re.fullmatch(form, name)]
         if fact not in found and inside:
             found[fact] = inside[0]
-    if "start" not in found or "end" in found:
+    if "start" not in found:
         found.pop("duration", None)
     return found
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_time(column: str, word: str) -> bool:
+    """Whether a column is called like a bound of segments, alone or beside words as ``time`` and a unit."""
+    beside = {at: "|".join(some.split()) for at, some in known_words()["beside_times"].items()}
+    units = f"{beside['units']}|{beside['milliseconds']}"
+    form = rf"({beside['before']})?{word}({beside['after']})*({units})?"
+    return re.fullmatch(form, letters(column)) is not None
+
+
+def in_milliseconds(column: str) -> bool:
+    """Whether the name of a column of times ends in milliseconds.
+
+    Examples:
+        >>> [in_milliseconds(column) for column in ("START_MS", "start (ms)", "startMs", "start_s")]
+        [True, True, True, False]
+    """
+    return letters(column).endswith(tuple(known_words()["beside_times"]["milliseconds"].split()))
+
+
+@cache
+def _not_of_speakers() -> Sequence[str]:
+    """Words of headings that are about others than who speaks."""
+    others = known_words()["not_speakers"]["words"].split()
+    return [letters(word) for word in (*columns_of_fact("rater"), *others)]
 
 
 @lru_cache(maxsize=1 << 12)

@@ -102,7 +102,7 @@ class Inputs:
         """Clips of a run.
 
         Args:
-            fold: number or name; None for a split without folds.
+            fold: number, or the name that it is asked for by; None for a split without folds.
 
         Raises:
             SplitError: the fold does not fit the split, or the split leaks.

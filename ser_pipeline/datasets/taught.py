@@ -19,7 +19,7 @@ from ser_pipeline.errors import TrainingError
 from ser_pipeline.manifest import Manifest, read_manifest
 from ser_pipeline.records import PARTS
 from ser_pipeline.runs.learned import TeacherInfo
-from ser_pipeline.splits import fold_number, parts_for
+from ser_pipeline.splits import parts_for
 from ser_pipeline.tables.cells import plural
 
 TRAIN: Final = PARTS.index("train")
@@ -92,9 +92,7 @@ def _blank(table: pa.Table) -> pa.Table:
 
 def _strangers(source: Manifest, inputs: Inputs, data: RunData) -> Bools:
     """Rows of a manifest that belong to no part of a run, shape ``(rows,)``."""
-    fold = data.split.fold
-    number = None if fold is None else fold_number(inputs.split, fold)
-    parts, own = parts_for(inputs.split, inputs.manifest, number), inputs.manifest.table
+    parts, own = parts_for(inputs.split, inputs.manifest, data.split.number), inputs.manifest.table
     judged = (parts != UNUSED) & (parts != TRAIN)
     digests, people = (own[name].to_numpy(zero_copy_only=False) for name in ("audio_digest", "speaker_id"))
     known = [*digests[judged], *data.examples.column("audio_digest")]

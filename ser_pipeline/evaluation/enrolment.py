@@ -106,7 +106,7 @@ def enrolment_curve(
     if info.split.fold == ALL_FOLDS:
         raise RunError(f"{folder}: has folds; choose one of them, such as {folder / 'fold-0'}")
     inputs = inputs_of(info, manifests=manifests, cache=cache)
-    data = inputs.run_data(info.split.fold)
+    data = inputs.run_data(info.split.number)
     network, card = load_model(folder)
     people = _People(data, inputs, card.learned, network, part, folder)
     scores = []

@@ -218,7 +218,7 @@ def _scored_anew(folder: Path, manifest: Manifest, manifests: Path, cache: Path,
     tables = []
     for place in places:
         own = read_info(place)
-        data = inputs_of(own, manifests=manifests, cache=cache).run_data(own.split.fold)
+        data = inputs_of(own, manifests=manifests, cache=cache).run_data(own.split.number)
         check_same(own, data, place)
         tables.append(decided(place, data, device).table)
     shared = _shared(tables, card.emotions, places)

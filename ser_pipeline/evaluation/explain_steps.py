@@ -103,7 +103,7 @@ def load_steps(
         RunError: the run has no clips of that part, or was trained on other clips than are here now.
     """
     network, card = load_model(folder)
-    data = as_trained(inputs_of(info, manifests=manifests, cache=cache).run_data(info.split.fold), card)
+    data = as_trained(inputs_of(info, manifests=manifests, cache=cache).run_data(info.split.number), card)
     check_same(info, data, folder)
     tables.check_part(part, [name for name, count in data.counts().items() if count])
     rows = data.rows(part)

@@ -146,7 +146,7 @@ def load_clips(folder: Path, info: RunInfo, *, manifests: Path, cache: Path, dev
     if info.model == ENSEMBLE:
         raise RunError(f"{folder}: an ensemble decides by what its members say; explain one of them")
     inputs = inputs_of(info, manifests=manifests, cache=cache)
-    data = inputs.run_data(info.split.fold)
+    data = inputs.run_data(info.split.number)
     check_same(info, data, folder)
     network, card = load_model(folder)
     if card.learned.scaling is None:

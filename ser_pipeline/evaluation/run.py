@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from shlex import quote
@@ -158,7 +158,7 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
     try:
         if info.split.fold == ALL_FOLDS:
             return score_folds(folder, inputs, device=device)
-        data = inputs.run_data(info.split.fold)
+        data = inputs.run_data(info.split.number)
     except AbsentError as error:
         command = (
             f"ser predict {quote(str(manifests))} --model {quote(str(folder))} --out predictions.parquet"
@@ -174,6 +174,8 @@ def evaluate_run(folder: Path, *, manifests: Path, cache: Path, device: str = "a
 def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = True) -> Inputs:
     """Manifest, split and store of a run that was trained before, with its own classes.
 
+    The recipe names its fold, as one that is asked for: a run keeps the number, which may be another's name.
+
     Args:
         info: of the run.
         manifests: folder of the manifest and its splits.
@@ -185,7 +187,12 @@ def inputs_of(info: RunInfo, *, manifests: Path, cache: Path, scoring: bool = Tr
     """
     if info.model == ENSEMBLE:
         raise RunError(f"{info.name}: an ensemble reads no store itself; name one of its members")
-    return read_inputs(info.recipe, manifests=manifests, cache=cache, task=task_of(info), scoring=scoring)
+    inputs = read_inputs(info.recipe, manifests=manifests, cache=cache, task=task_of(info), scoring=scoring)
+    number = None if info.split.fold == ALL_FOLDS else info.split.number
+    if number is None or number >= len(inputs.split.folds):
+        return inputs
+    name = inputs.split.folds[number]
+    return replace(inputs, recipe=inputs.recipe.model_copy(update={"fold": name}))
 
 
 def score_run(folder: Path, data: RunData, *, device: str = "auto") -> RunScores:

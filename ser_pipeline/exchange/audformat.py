@@ -7,7 +7,6 @@ References:
     https://audeering.github.io/audformat/data-introduction.html
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
@@ -18,7 +17,8 @@ import yaml
 
 from ser_pipeline.corpora.languages import language_of_word, three_letters
 from ser_pipeline.corpora.tables import read_text, table_lines
-from ser_pipeline.corpora.words import facts_of_columns
+from ser_pipeline.corpora.values import seconds_of
+from ser_pipeline.corpora.words import facts_of_columns, is_missing
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 from ser_pipeline.exchange.table import write_csv
@@ -40,8 +40,6 @@ NUMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Fact -> its scheme, of those that are numbers."""
 
-_TIME: Final = re.compile(r"(?:(\d+) days?,? ?)?(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-
 Key = tuple[str, str, str]
 """File, start and end; the bounds are empty where all of the file is meant."""
 
@@ -53,7 +51,8 @@ def read(path: Path, places: Places) -> Foreign:
     """Read a database: the files and segments of all tables with a column of emotions.
 
     Raises:
-        CorpusError: the header or a table is missing or cannot be read, or no table has emotions.
+        CorpusError: the header or a table is missing or cannot be read, a bound is no time, or no table has
+            emotions.
     """
     folder = path.parent if path.is_file() else path
     header = _header(folder / HEADER if path.is_dir() else path)
@@ -65,7 +64,10 @@ def read(path: Path, places: Places) -> Foreign:
     for name, table in tables.items():
         part, columns = _part_of(header, table), _columns(header, table, people)
         for line in _lines(folder, name):
-            key = (line.get("file", ""), *_bounds(line))
+            try:
+                key = (line.get("file", ""), *_bounds(line))
+            except ValueError as error:
+                raise CorpusError(f"{folder / f'db.{name}'}: {error}") from None
             told = _told(columns, line)
             if "emotion" in told:
                 labelled[key] = None
@@ -127,22 +129,24 @@ def _lines(folder: Path, name: str) -> list[Mapping[str, str]]:
 
 def _bounds(line: Mapping[str, str]) -> tuple[str, str]:
     """Start and end of a segment in seconds; empty where all of the file is meant."""
-    start, end = (_seconds(line.get(name, "")) for name in ("start", "end"))
+    start, end = (_seconds(line.get(name, "").strip()) for name in ("start", "end"))
     return ("", "") if not end and not float(start or 0) else (start or "0.000", end)
 
 
 def _seconds(time: str) -> str:
-    """A time as pandas writes it, in seconds.
+    """A time as pandas writes it, or in seconds, in seconds; "" for none.
+
+    Raises:
+        ValueError: it is no time.
 
     Examples:
-        >>> _seconds("0 days 00:01:01.500000"), _seconds("0:00:02"), _seconds("")
-        ('61.500', '2.000', '')
+        >>> _seconds("1 days 00:01:01.500000"), _seconds("0:00:02"), _seconds("1.5"), _seconds("NaT")
+        ('86461.500', '2.000', '1.500', '')
     """
-    match = _TIME.fullmatch(time.strip())
-    if match is None:
+    days, _, rest = time.rpartition(" days ")
+    if is_missing(rest) or rest == "NaT":
         return ""
-    days, hours, minutes, seconds = match.groups(default="0")
-    return f"{((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(seconds):.3f}"
+    return f"{int(days or 0) * 86_400 + seconds_of(rest):.3f}"
 
 
 def _columns(

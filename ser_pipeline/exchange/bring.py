@@ -19,6 +19,7 @@ from ser_pipeline.corpora.columns import counted, genders_of, unknown_languages,
 from ser_pipeline.corpora.described import Described, plain_id
 from ser_pipeline.corpora.description import Description, parse_description
 from ser_pipeline.corpora.draft_text import untold_line
+from ser_pipeline.corpora.files import is_recording
 from ser_pipeline.corpora.guesses import MOST_EMOTIONS
 from ser_pipeline.corpora.languages import language_of_word
 from ser_pipeline.corpora.values import Values
@@ -179,7 +180,7 @@ def _lines(foreign: Foreign, folder: Path, path: Path) -> _Lines:
 def _unpacked(item: Item, audio: bytes, folder: Path, taken: set[tuple[Path, str, str]]) -> Path:
     """Write a recording that the data set holds, at the place that its name says unless that is taken."""
     name = Path(safe_path(item.name))
-    if not name.suffix:
+    if not is_recording(name.name):
         ending = next((end for head, end in SUFFIXES.items() if audio.startswith(head)), ".wav")
         name = name.with_name(name.name + ending)
     place = Path(os.path.abspath(folder / name))

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ser_pipeline.corpora.files import is_recording, walk
+from ser_pipeline.corpora.table_formats import cell_of
 from ser_pipeline.corpora.tables import table_lines
 from ser_pipeline.corpora.values import PART_OF
 from ser_pipeline.errors import CorpusError, some
@@ -185,7 +186,7 @@ def _rows(file: Path, part: str, places: Places) -> Iterator[Item]:
 def _text(value: Any, classes: Sequence[str]) -> str:
     if isinstance(value, int) and 0 <= value < len(classes):
         return classes[value]
-    return "" if value is None else str(value)
+    return cell_of(value)
 
 
 def write_folder(folder: Path, rows: Sequence[Row], recordings: Recordings, name: str) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from ser_pipeline.corpora.table_formats import lines_of
 from ser_pipeline.corpora.tables import read_text
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import Foreign, Item, Places, Recordings, Row, by_part
@@ -103,7 +104,7 @@ def _mapping(folder: Path, name: str) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        lines = [line.split(maxsplit=1) for line in read_text(path).splitlines() if line.strip()]
+        lines = [line.split(maxsplit=1) for line in lines_of(read_text(path)) if line.strip()]
     except CorpusError as error:
         raise CorpusError(f"{path}: {error}") from None
     found = {words[0]: (words[1].strip() if len(words) > 1 else "") for words in lines}

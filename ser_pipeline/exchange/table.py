@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ser_pipeline.corpora.columns import unread
 from ser_pipeline.corpora.table_formats import noted
 from ser_pipeline.corpora.tables import table_lines
-from ser_pipeline.corpora.values import TIMES, seconds_of, with_unit
-from ser_pipeline.corpora.words import facts_of_columns
+from ser_pipeline.corpora.values import seconds_of, with_unit
+from ser_pipeline.corpora.words import TIMES, facts_of_columns
 from ser_pipeline.errors import CorpusError, some
 from ser_pipeline.exchange.items import VOTES, Foreign, Item, Places, Recordings, Row, columns_of
 
@@ -26,6 +27,7 @@ def read(path: Path, places: Places) -> Foreign:
     lines = table_lines(file, odd)
     with noted(odd):
         columns = fact_columns(file, lines[0])
+    odd += unread(lines, columns)
     named = [(line[columns["path"]].strip(), told(line, columns)) for line in lines]
     return Foreign([Item(name, places.find(name), facts) for name, facts in named], remarks=odd)
 
@@ -77,7 +79,7 @@ def told(line: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
     """
     found = {fact: str(line.get(column) or "").strip() for fact, column in columns.items() if fact != "path"}
     found |= {fact: with_unit(found[fact], columns[fact]) for fact in TIMES if fact in found}
-    if length := found.pop("duration", ""):
+    if (length := found.pop("duration", "")) and not found.get("end"):
         with suppress(ValueError):  # what is no time makes the line a reject
             length = f"{seconds_of(found.get('start') or '0') + seconds_of(length):.3f}"
         found["end"] = length

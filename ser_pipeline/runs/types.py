@@ -259,7 +259,8 @@ class SplitInfo(Options):
         digest: of the split file.
         leaks_speakers: the same people stand in training and test.
         note: what a reader must know of it, one sentence.
-        fold: number of the fold, ``all``, or None where the split has none.
+        fold: number of the fold, which may be the name of another one; ``all``, or None where the split has
+            none.
     """
 
     name: str

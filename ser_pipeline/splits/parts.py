@@ -26,7 +26,7 @@ TRAIN, VALIDATION, TEST = (PART_CODES[part] for part in PARTS)
 
 
 def fold_number(split: Split, fold: int | str) -> int:
-    """Position of a fold, given by it or by name; a name wins over a position.
+    """Position of a fold, given by it or by name; of a text, a name wins over a position.
 
     Raises:
         SplitError: the split has no such fold, or no folds at all.

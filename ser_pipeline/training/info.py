@@ -13,7 +13,7 @@ from ser_pipeline.models.network import Network
 from ser_pipeline.processes import chosen_device
 from ser_pipeline.runs.files import read_info
 from ser_pipeline.runs.learned import TeacherInfo
-from ser_pipeline.runs.types import SETTINGS, RunInfo
+from ser_pipeline.runs.types import ALL_FOLDS, SETTINGS, RunInfo
 from ser_pipeline.store.identity import version
 from ser_pipeline.training.device import choose_precision
 
@@ -105,11 +105,12 @@ def check_same(info: RunInfo, data: RunData, folder: Path) -> None:
     """Make sure that a run and the clips read for it belong together.
 
     Raises:
-        RunError: recordings, split, mels, classes or teacher are others than the run was trained on.
+        RunError: recordings, split, fold, mels, classes or teacher are others than the run was trained on.
     """
     pairs = {
         "manifest": (info.manifest_digest, data.manifest_digest),
         f"split '{info.split.name}'": (info.split.digest, data.split.digest),
+        "fold": (info.split.fold, ALL_FOLDS if info.split.fold == ALL_FOLDS else data.split.fold),
         "feature store": (info.store_fingerprint, data.store.fingerprint),
         "list of emotions": (info.emotions, data.task.emotions),
         "target": (info.recipe.target, data.task.dimensions),

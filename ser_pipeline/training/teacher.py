@@ -191,7 +191,7 @@ class Teacher:
         Raises:
             RunError: they are other ones now.
         """
-        data = as_trained(self.own.run_data(self.info.split.fold), self.card)
+        data = as_trained(self.own.run_data(self.info.split.number), self.card)
         check_same(self.info, data, self.folder)
         return data
 

@@ -1,13 +1,18 @@
+import dataclasses
 import os
 
+import pyarrow.compute as pc
 import pytest
 
 from ser_pipeline import Watcher, evaluate, load_model, resume, train
 from ser_pipeline.api import training
 from ser_pipeline.errors import LabelError, RunError, SettingsError, StoreMissing
+from ser_pipeline.manifest import read_manifest
 from ser_pipeline.options import recipe
 from ser_pipeline.runs.files import read_info, read_latency, read_scores
+from ser_pipeline.runs.predictions import read_predictions
 from ser_pipeline.serving.load import GRAPH
+from ser_pipeline.splits import make_split, write_split
 
 
 class Heard(Watcher):
@@ -159,3 +164,20 @@ def test_scores_of_ratings_and_of_emotions_are_told_apart(toy):
         run.part()
     with pytest.raises(SettingsError, match="part 'tset' does not exist"):
         run.rated("tset")
+
+
+def test_a_run_keeps_its_fold_though_its_number_is_the_name_of_another(here):
+    manifest = read_manifest(here / "manifests")
+    split = make_split(manifest, "loco")
+    write_split(here / "manifests", dataclasses.replace(split, folds=("1", "0")))  # of emodb and nemo
+
+    def tested(run):
+        table = read_predictions(run.folder, run.info.emotions)
+        held = pc.equal(table["part"], "test")
+        return {name.partition("/")[0] for name in table.filter(held)["utterance_id"].to_pylist()}
+
+    run = train("crnn", split="loco", fold="1", epochs=1, name="a")
+    assert (run.info.split.fold, tested(run)) == ("0", {"emodb"})
+    assert tested(evaluate(run)) == {"emodb"}
+    assert tested(resume(run, epochs=2)) == {"emodb"}
+    assert train("crnn", split="loco", fold="0", epochs=1, name="b").info.split.fold == "1"

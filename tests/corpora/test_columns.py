@@ -198,8 +198,14 @@ def test_a_column_about_the_speaker_is_named_where_nobody_is(home):
 
 @pytest.mark.parametrize("count", ["x", "inf", "nan"])
 def test_votes_that_are_no_number_are_named(count):
-    with pytest.raises(ValueError, match=f"'{count}' is not a number"):
+    with pytest.raises(ValueError, match=f"'{count}' is not a (whole )?number"):
         votes_of({"anger": count})
+
+
+@pytest.mark.parametrize("share", ["0.7", "1,9"])
+def test_shares_are_no_votes(share):
+    with pytest.raises(ValueError, match="is not a whole number of votes; give counts, not shares"):
+        votes_of({"anger": share, "fear": "1"})
 
 
 def test_votes_that_the_manifest_cannot_hold_are_named():

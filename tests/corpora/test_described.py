@@ -202,6 +202,76 @@ def test_a_parquet_table_is_read(tmp_path):
     assert (row.text, row.valence) == ("ciao", 0.0)
 
 
+BY_NAME = r"""
+name = "named"
+pattern = '(?P<speaker>[a-z]+)/\d+'
+[[tables]]
+file = "labels.csv"
+"""
+
+
+BY_LINE = "\n".join(line for line in BY_NAME.splitlines() if not line.startswith("pattern")) + "\n"
+
+
+def test_a_name_that_two_lines_label_differently_has_no_label(tmp_path):
+    put(tmp_path, "anna/01.wav", "bob/1.wav", "bob/2.wav")
+    (tmp_path / "labels.csv").write_text("path,e\nanna/01.wav,anger\nbob/01.wav,sadness\nbob/2.wav,fear\n")
+    text = f"{BY_NAME}key = 'path'\ncolumns = {{ emotion = 'e' }}\n"
+    one, two, three = scanned(tmp_path, corpus(text=text))
+    assert isinstance(three, Utterance)
+    for row in (one, two):
+        assert isinstance(row, Reject)
+        assert row.reason.startswith(
+            "lines 2 and 3 of 'labels.csv' both are of '1', and contradict each other"
+        )
+    text = text.replace("columns", "match = 'folder/stem'\ncolumns")
+    *rows, absent = scanned(tmp_path, corpus(text=text))
+    assert [getattr(row, "emotion", None) for row in rows] == ["anger", None, "fear"]
+    assert isinstance(absent, MissingAudio)  # bob/01
+
+
+def test_a_bare_name_of_a_line_that_fits_several_recordings_labels_none(tmp_path):
+    put(tmp_path, "anna/01.wav", "bob/01.wav", "bob/02.wav")
+    (tmp_path / "labels.csv").write_text("path,e\n01.wav,sadness\n02.wav,anger\n")
+    text = f"{BY_LINE}rows = true\ncolumns = {{ path = 'path', emotion = 'e' }}\n"
+    *rows, last = scanned(tmp_path, corpus(text=text))
+    assert isinstance(last, Utterance)
+    reason = (
+        "two recordings are called '01.wav': anna/01.wav and bob/01.wav; write the folder of the right one"
+    )
+    assert [row.reason.partition(" in the table")[0] for row in rows] == [reason, reason]
+
+
+def test_answers_to_one_segment_are_together_however_its_bounds_are_written(tmp_path):
+    put(tmp_path, "anna/1.wav")
+    (tmp_path / "labels.csv").write_text(
+        "path,e,from,to,who\n1.wav,anger,0.5,1.5,a\n1.wav,sadness,0.50,1.500,b\n1.wav,sadness,.5,0:01.5,c\n"
+    )
+    columns = "path = 'path', emotion = 'e', start = 'from', end = 'to', rater = 'who'"
+    (row,) = scanned(tmp_path, corpus(text=f"{BY_LINE}rows = true\ncolumns = {{ {columns} }}\n"))
+    assert isinstance(row, Utterance)
+    assert (row.emotion, row.votes, row.start_s) == ("sadness", {"anger": 1, "sadness": 2}, 0.5)
+
+
+def test_speakers_are_one_whatever_zeros_their_numbers_begin_with(tmp_path):
+    put(tmp_path, "01/a.wav")
+    (tmp_path / "labels.csv").write_text("stem,e,who\na,fear,1\n")
+    text = BY_NAME.replace(r"(?P<speaker>[a-z]+)/\d+", r"(?P<speaker>\d+)/[a-z]+")
+    text += "key = 'stem'\ncolumns = { emotion = 'e', speaker = 'who' }\n"
+    (row,) = scanned(tmp_path, corpus(text=text))
+    assert isinstance(row, Utterance)
+    assert row.speaker_id == "named-01"
+
+
+def test_a_value_that_a_side_file_leaves_open_says_nothing(tmp_path):
+    put(tmp_path, "f1/rab-f1-b1.wav")
+    (tmp_path / "f1/rab-f1-b1.json").write_text('{"t": null, "v": 2.0, "a": ["30"]}')
+    extra = "[[sidecars]]\nfile = '{stem}.json'\ncolumns = { text = 't', take = 'v', age = 'a' }\n"
+    (row,) = scanned(tmp_path, corpus(extra))
+    assert isinstance(row, Utterance)
+    assert (row.text, row.take, row.age) == ("Il libro", "2", 30)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -166,6 +166,16 @@ def test_times_of_every_form(home, start, end, bounds):
         ("start_ms,end_ms", "1500,3500", (1.5, 3.5)),
         ("startMs,duration_ms", "1500,2000", (1.5, 3.5)),
         ("start,end,duration", "1.5,3.5,9", (1.5, 3.5)),
+        ("start,end,duration", "1.5,,2", (1.5, 3.5)),
+        ("start,finish", "1.5,3.5", (1.5, 3.5)),
+        ("start_time,stop_time", "1.5,3.5", (1.5, 3.5)),
+        ("onset,offset_s", "1.5,3.5", (1.5, 3.5)),
+        ("from,until", "1.5,3.5", (1.5, 3.5)),
+        ("t_start,End Time (seconds)", "1.5,3.5", (1.5, 3.5)),
+        ("begin_time_ms,end_time_ms", "1500,3500", (1.5, 3.5)),
+        ("START_MS,END_MS", "1500,3500", (1.5, 3.5)),
+        ("start (ms),stopms", "1500,3500", (1.5, 3.5)),
+        ("start_timestamp,duration (ms)", "1.5,2000", (1.5, 3.5)),
         ("duration", "2", (None, None)),
     ],
 )
@@ -180,6 +190,32 @@ def test_columns_that_are_called_like_bounds_and_are_not_read_are_named(home):
         "columns start_frame, end_frame are not read, so rows are whole recordings"
     )
     assert len(rows_of(home, "path,emotion,end_of_day\nrec/anna/a1.wav,sad,1\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("start,STOP_FRAME", "column STOP_FRAME is not read, so rows go on to the end of their recordings"),
+        ("onset_frame,end", "column onset_frame is not read, so rows begin with their recordings"),
+    ],
+)
+def test_a_bound_that_is_not_read_beside_one_that_is_gets_named(home, columns, said):
+    _, problem = rows_of(home, f"path,emotion,{columns}\nrec/anna/a1.wav,sad,1,2\n")
+    assert problem.reason.startswith(said)
+
+
+def test_a_column_of_folders_is_no_column_of_recordings(home):
+    row, problem = rows_of(home, "path,file name,emotion\nrec/anna,a1.wav,sad\n")
+    assert isinstance(row, Utterance)
+    assert problem.reason == "column 'path' names no recordings; they are read from column 'file name'"
+
+
+@pytest.mark.parametrize(
+    "heading", ["annotator_gender", "Gender of rater", "listener sex", "interviewer_gender"]
+)
+def test_the_gender_of_others_is_not_that_of_who_speaks(home, heading):
+    row = rows_of(home, f"path,emotion,{heading}\nrec/anna/a1.wav,sad,male\n")[0]
+    assert row.gender == "unknown"
 
 
 @pytest.mark.parametrize("odd", ["abc", "-1", "1:2:3:4", "inf", "nan"])

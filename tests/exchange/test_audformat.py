@@ -111,6 +111,15 @@ def test_a_table_in_no_split_hides_no_part_and_contradictions_are_counted(found)
     ]
 
 
+def test_bounds_in_seconds_are_read_too(tmp_path):
+    (tmp_path / "db.yaml").write_text("tables: {a: {columns: {emotion: }}}")
+    (tmp_path / "db.a.csv").write_text("file,start,end,emotion\na.wav,1.5,2.5,anger\na.wav,5.0,7.0,sad\n")
+    items = read(tmp_path, Places([tmp_path])).items
+    assert [(each.facts["start"], each.facts["end"], each.facts["emotion"]) for each in items] == [
+        ("1.500", "2.500", "anger"), ("5.000", "7.000", "sad"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
@@ -133,6 +142,11 @@ def test_a_table_in_no_split_hides_no_part_and_contradictions_are_counted(found)
         (
             {"db.yaml": "tables: {a: {columns: {x: }}}", "db.a.csv": "file,x\na.wav,1\n"},
             r"no column of its tables gives the emotion \(tables are a\)",
+        ),
+        (
+            {"db.yaml": "tables: {a: {columns: {emotion: }}}"}
+            | {"db.a.csv": "file,start,end,emotion\na.wav,soon,2,anger\n"},
+            r"db.a: 'soon' is not a time",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 import io
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,20 @@ def test_names_lead_nowhere_else_and_never_to_the_same_file(tmp_path):
     )
     assert files == ["mine/etc/evil.wav", "mine/evil-2.wav", "mine/evil.wav", "mine/x-000004.wav"]
     assert made.rows == 4
+
+
+def test_names_with_a_point_become_names_of_recordings_and_numbers_are_whole(tmp_path):
+    lines = [
+        {"audio": clip(number, f"anna.{number}"), "emotion": "sad", "age": age}
+        for number, age in enumerate((25.0, math.nan, None))
+    ]
+    made = import_dataset(
+        "parquet", parquet(tmp_path, lines), data=tmp_path / "data", into=tmp_path / "c", name="mine"
+    )
+    files = sorted(path.name for path in (tmp_path / "data").rglob("*.wav"))
+    assert files == ["anna.0.wav", "anna.1.wav", "anna.2.wav"]
+    assert not [remark for remark in made.remarks if "age" in remark]
+    assert "25" in made.table.read_text()
 
 
 def test_an_import_that_was_interrupted_goes_on(tmp_path):
